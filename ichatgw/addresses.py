@@ -1,0 +1,68 @@
+# -*- test-case-name: ichatgw.test.test_addresses -*-
+"""
+Our own addresses: which one a far host sees, and which ones there are.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+
+import ifaddr
+from attrs import define, field
+
+
+@define(eq=False)
+class LocalAddresses:
+    """
+    Knows the addresses that this host may name to others.
+
+    @ivar configured: the one address to use, or empty for whatever the routing table says.
+    """
+
+    configured: str = ""
+    _known: dict[str, str] = field(factory=dict, init=False)
+
+    def towards(self, host: str) -> str:
+        """
+        The address that C{host} (an IP literal) reaches us at.
+
+        @raise OSError: if there is no route to C{host}, or it is of another family than the configured address.
+        """
+        if self.configured:
+            if (":" in self.configured) != (":" in host):
+                raise OSError(f"{host} is not of the family of IPAddress {self.configured}")
+            return self.configured
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= 1024:
+                self._known.clear()
+            known = self._known[host] = _sourceFor(host)
+        return known
+
+    def forget(self) -> None:
+        """Ask the routing table again from now on."""
+        self._known.clear()
+
+    def all(self) -> tuple[str, ...]:
+        """
+        Every address others can be told: the configured one, or those of all interfaces but loopback and link-local
+        ones; if only loopback is left, that (a test host without a network).
+        """
+        if self.configured:
+            return (self.configured,)
+        found = [
+            address.ip if isinstance(address.ip, str) else address.ip[0]
+            for adapter in ifaddr.get_adapters()
+            for address in adapter.ips
+        ]
+        usable = [a for a in found if not (ip_address(a).is_loopback or ip_address(a).is_link_local)]
+        return tuple(usable) or ("127.0.0.1",)
+
+
+def _sourceFor(host: str) -> str:
+    """Ask the kernel: connecting a UDP socket sends nothing and does not block."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,54 @@
+# -*- test-case-name: ichatgw.test.test_call -*-
+"""
+Everything that can go wrong by name.  One root, so that a border can catch it all at once.
+"""
+
+from __future__ import annotations
+
+from ichatgw.model import EndReason
+
+
+class GatewayError(Exception):
+    """The root of all our errors."""
+
+
+class ConfigError(GatewayError):
+    """The configuration says something we cannot do.  The text is for the administrator's eyes."""
+
+
+class MalformedError(GatewayError):
+    """A far end sent something that is not what it should be.  Caught once, at the adapter."""
+
+
+class CallError(GatewayError):
+    """
+    A call cannot go on.
+
+    @cvar reason: what both parties are told.
+    """
+
+    reason = EndReason.FAILED
+
+
+class NoRoute(CallError):
+    """No translation rule matches the called address."""
+
+    reason = EndReason.NOT_FOUND
+
+
+class NoCommonCodec(CallError):
+    """The two parties share no codec (or the offer holds no audio we can carry)."""
+
+    reason = EndReason.INCOMPATIBLE
+
+
+class Congested(CallError):
+    """The gateway has no room for another call: no media port, no call slot."""
+
+    reason = EndReason.CONGESTED
+
+
+class Refused(CallError):
+    """A policy of ours refuses the call."""
+
+    reason = EndReason.FORBIDDEN

@@ -1,0 +1,134 @@
+# -*- test-case-name: ichatgw.test.test_call -*-
+"""
+The borders between the parts.  Orders go down to a leg, news comes up from it.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Attribute, Interface
+
+from ichatgw.model import Direction, Ending, Invitation, Party, SessionDescription, TransportAddress
+
+
+class ILeg(Interface):
+    """
+    One party's side of a call, whatever its protocol.
+
+    It says C{ended} to its C{call} exactly once, whoever hung up, and nothing after that; this may happen inside the
+    very method that causes it.  Its methods never raise: what fails ends the leg.
+
+    A leg owns its side of the relay: it tells the side where its party is, and writes the side's own address into
+    what it sends to the party.
+    """
+
+    id: str = Attribute("A short name for logs, unique while the leg lives.")
+    party: Party = Attribute("Who is at the far end.")
+    call: ICall = Attribute("Whom the leg reports to; set before the first order.")
+    side: IMediaSide = Attribute("Its side of the relay; set before the first order.")
+
+    def start(offer: SessionDescription) -> None:
+        """Call the party (outbound legs only).  C{offer} is the other party's; only its formats matter here."""
+
+    def ring() -> None:
+        """Tell the party that the far end is alerting (inbound legs only).  May come more than once."""
+
+    def progress(answer: SessionDescription) -> None:
+        """Give the party early media (inbound legs only; a leg that cannot do so ignores it)."""
+
+    def answer(answer: SessionDescription) -> None:
+        """Accept the party's offer (inbound legs only)."""
+
+    def hangup(ending: Ending) -> None:
+        """End the leg, in whatever state it is.  C{ended} follows, now or later."""
+
+
+class ICall(Interface):
+    """What a leg reports to: the call, or another leg that contains it."""
+
+    id: str = Attribute("The name of the call in logs; legs put it in each line.")
+
+    def ringing(leg: ILeg) -> None:
+        """The party is alerting (outbound legs only).  May come more than once."""
+
+    def progressing(leg: ILeg, answer: SessionDescription) -> None:
+        """The party sends early media (outbound legs only)."""
+
+    def answered(leg: ILeg, answer: SessionDescription) -> None:
+        """The party accepted (outbound legs only)."""
+
+    def ended(leg: ILeg, ending: Ending) -> None:
+        """The leg is over.  It says nothing after this."""
+
+
+class IArrivals(Interface):
+    """Where an adapter takes a call that arrives from its network."""
+
+    def arrived(leg: ILeg, called: str, offer: SessionDescription) -> None:
+        """
+        Somebody calls.
+
+        @param leg: the arriving leg; the taker sets C{call} and C{side} before it gives an order.
+        @param called: the address to be looked up in the translation rules, C{xmpp:...} or C{sip:...}.
+        @param offer: what the caller can speak.
+        """
+
+
+class IInvitations(Interface):
+    """Where the SIP endpoint takes an arriving INVITE: whoever waits for it, or else the switch."""
+
+    def invited(leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+        """As L{IArrivals.arrived}, with the outer marks of the INVITE."""
+
+
+class IDialer(Interface):
+    """Makes outbound legs of one kind."""
+
+    def dial(called: str, caller: Party) -> ILeg:
+        """
+        Make a leg towards C{called}; nothing is sent before its C{start}.
+
+        @param called: the translated address, with its scheme.
+        @raise CallError: if no leg can be made, e.g. the address is malformed.
+        """
+
+
+class IMediaSide(Interface):
+    """One side of a relay: the sockets that one party sends to."""
+
+    def local(towards: str) -> TransportAddress:
+        """
+        Where the party at C{towards} (an IP literal) shall send RTP; RTCP goes to the port above.
+
+        The sockets of that address family are open when this returns.
+        @raise Congested: if no port is left.
+        """
+
+    def connect(remote: SessionDescription) -> None:
+        """
+        The party has said where it is and what it speaks; may be said anew.
+
+        Its C{address} may be C{None} (not known yet): then the side learns it from the first valid packet.
+        """
+
+    def hold(direction: Direction) -> None:
+        """Which way the party now lets media flow (seen from the party); silence is sent where none arrives."""
+
+
+class IRelay(Interface):
+    """Two sides; what comes in at one goes out at the other."""
+
+    caller: IMediaSide = Attribute("The side of the leg that arrived.")
+    callee: IMediaSide = Attribute("The side of the leg that was dialled.")
+
+    def close() -> None:
+        """Give the ports back.  Idempotent."""
+
+
+class IMediaEngine(Interface):
+    """Makes relays."""
+
+    def allocate(callId: str) -> IRelay:
+        """
+        @param callId: for logs.
+        @raise Congested: if there is no room for another call.
+        """

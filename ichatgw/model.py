@@ -1,0 +1,193 @@
+# -*- test-case-name: ichatgw.test.test_model -*-
+"""
+The neutral values that pass between legs, calls and media.  All are frozen; none knows a protocol.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from ipaddress import ip_address
+
+from attrs import evolve, field, frozen
+
+
+class EndReason(Enum):
+    """
+    Why a leg or a call ended, in words that every protocol can say.
+
+    Each adapter owns two tables, reason to wire and wire to reason; the first is total.
+    """
+
+    HANGUP = "normal end of an answered call"
+    CANCELLED = "the caller gave up before the answer"
+    ANSWERED_ELSEWHERE = "another device of the callee took the call"
+    BUSY = "the callee is busy"
+    DECLINED = "the callee declined"
+    NOT_FOUND = "no such address"
+    UNAVAILABLE = "the callee cannot be reached now"
+    TIMEOUT = "nobody answered in time"
+    EXPIRED = "the call lasted longer than allowed"
+    FORBIDDEN = "the call is not allowed"
+    INCOMPATIBLE = "the parties share no codec or transport"
+    CONGESTED = "the gateway has no room for the call"
+    CONNECTIVITY = "the far end vanished or its media never came"
+    SECURITY = "the far end's keys or certificate are wrong"
+    SHUTDOWN = "the gateway is stopping"
+    FAILED = "something went wrong"
+
+
+class Direction(Enum):
+    """Which way media flows, seen from the party that describes itself (RFC 3264 section 5.1)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def mirrored(self) -> Direction:
+        """The same flow seen from the other end."""
+        return _MIRROR.get(self, self)
+
+
+_MIRROR = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
+
+
+@frozen
+class Ending:
+    """
+    How a leg ended.
+
+    @ivar reason: the neutral reason.
+    @ivar text: the far end's or our own words for the log and for C{<text/>}; never parsed.
+    @ivar retryAfter: seconds after which trying again makes sense, if known.
+    """
+
+    reason: EndReason
+    text: str = ""
+    retryAfter: int | None = None
+
+
+@frozen
+class TransportAddress:
+    """
+    An IP literal and a port, as a socket sees them (no brackets).
+
+    @raise ValueError: if C{host} is not an IP literal or C{port} not within 0..65535.
+    """
+
+    host: str
+    port: int = field()
+
+    def __attrs_post_init__(self) -> None:
+        ip_address(self.host.partition("%")[0])
+
+    @port.validator
+    def _inRange(self, attribute: object, value: int) -> None:
+        if not 0 <= value <= 65535:
+            raise ValueError(f"port {value} is not within 0..65535")
+
+    @property
+    def isIPv6(self) -> bool:
+        return ":" in self.host
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.isIPv6 else f"{self.host}:{self.port}"
+
+
+@frozen
+class Codec:
+    """
+    One audio format.
+
+    @ivar name: the encoding name as registered, e.g. C{PCMU}; compared without case.
+    @ivar clockRate: the RTP clock in Hz.
+    @ivar payloadType: the number its owner gave it, 0..127.
+    @ivar parameters: the text of C{a=fmtp}, without the payload type.
+    """
+
+    name: str
+    clockRate: int
+    payloadType: int
+    channels: int = 1
+    parameters: str = ""
+
+    def matches(self, other: Codec) -> bool:
+        """Is it the same format, whatever its number?"""
+        return (self.name.lower(), self.clockRate, self.channels) == (
+            other.name.lower(),
+            other.clockRate,
+            other.channels,
+        )
+
+
+PCMU = Codec("PCMU", 8000, 0)
+
+
+@frozen
+class SessionDescription:
+    """
+    What a party says of its audio: an offer or an answer, free of any wire format.
+
+    @ivar codecs: in the party's order of preference.
+    @ivar address: where it wants RTP; C{None} as long as it has not said (an iChat names it only in its own INVITE).
+    @ivar rtcp: where it wants RTCP; C{None} means the port above (RFC 3605).
+    @ivar direction: seen from the party.
+    """
+
+    codecs: tuple[Codec, ...]
+    address: TransportAddress | None = None
+    rtcp: TransportAddress | None = None
+    direction: Direction = Direction.SENDRECV
+
+    def find(self, wanted: Codec) -> Codec | None:
+        """This party's own numbering of C{wanted}, or C{None} if it does not have it."""
+        return next((codec for codec in self.codecs if codec.matches(wanted)), None)
+
+    def withAddress(self, address: TransportAddress) -> SessionDescription:
+        """The same, seen at another address (RTCP on the port above)."""
+        return evolve(self, address=address, rtcp=None)
+
+
+@frozen
+class Party:
+    """
+    Who is at the far end of a leg.
+
+    @ivar uri: the address as a URI, C{sip:user@host} or C{xmpp:node@domain}, without parameters or resource.
+    @ivar name: what to show to people; may be empty.
+    """
+
+    uri: str
+    name: str = ""
+
+    @property
+    def user(self) -> str:
+        """The part before the C{@}, empty if there is none."""
+        rest = self.uri.partition(":")[2]
+        return rest.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        """The part after the C{@}."""
+        return self.uri.partition(":")[2].rpartition("@")[2]
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+@frozen
+class Invitation:
+    """
+    The outer marks of an arriving SIP INVITE, for whoever waits for one in particular.
+
+    @ivar source: where the datagram came from.
+    @ivar userAgent: the C{User-Agent}; empty if absent.
+    @ivar callerName: the display name of C{From}.
+    @ivar calledName: the display name of C{To}.
+    """
+
+    source: TransportAddress
+    userAgent: str = ""
+    callerName: str = ""
+    calledName: str = ""

@@ -1,0 +1,1 @@
+"""Simulated far ends: an iChat, a SIP phone and a small XMPP router."""

@@ -1,0 +1,1 @@
+"""XMPP: the component link, presence, discovery and subscriptions."""

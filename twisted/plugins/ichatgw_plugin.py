@@ -1,0 +1,10 @@
+"""Makes C{twistd} list C{ichatgw}."""
+
+from twisted.application.service import ServiceMaker
+
+ichatgw = ServiceMaker(
+    "iChat gateway",
+    "ichatgw.tap",
+    "Joins XMPP callers (iChat) and SIP phones for audio calls.",
+    "ichatgw",
+)
