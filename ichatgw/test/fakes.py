@@ -1,0 +1,253 @@
+# -*- test-case-name: ichatgw.test.test_fakes -*-
+"""
+Stand-ins for the parts around the one under test.  Each provides its interface for real (C{test_fakes} verifies it).
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from attrs import define, field
+from zope.interface import implementer
+
+from ichatgw.errors import CallError, Congested
+from ichatgw.interfaces import (
+    IArrivals,
+    ICall,
+    IDialer,
+    IInvitations,
+    ILeg,
+    IMediaEngine,
+    IMediaSide,
+    IRelay,
+)
+from ichatgw.model import (
+    PCMU,
+    Direction,
+    Ending,
+    EndReason,
+    Invitation,
+    Party,
+    SessionDescription,
+    TransportAddress,
+)
+
+OFFER = SessionDescription((PCMU,))
+
+_numbers = count(1)
+
+
+@implementer(ICall)
+@define(eq=False)
+class FakeCall:
+    """
+    Remembers the news.
+
+    @ivar news: the names of what legs said, in order: C{"ringing"}, C{"progressing"}, C{"answered"}, C{"ended"}.
+    @ivar answers: the descriptions that came with C{progressing} and C{answered}.
+    @ivar endings: who ended, and how.
+    """
+
+    id: str = "call-1"
+    news: list[str] = field(factory=list)
+    answers: list[SessionDescription] = field(factory=list)
+    endings: list[tuple[ILeg, Ending]] = field(factory=list)
+
+    def ringing(self, leg: ILeg) -> None:
+        self.news.append("ringing")
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.news.append("progressing")
+        self.answers.append(answer)
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.news.append("answered")
+        self.answers.append(answer)
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        self.news.append("ended")
+        self.endings.append((leg, ending))
+
+    @property
+    def reasons(self) -> list[EndReason]:
+        """Why legs ended, in order."""
+        return [ending.reason for _, ending in self.endings]
+
+
+@implementer(IMediaSide)
+@define(eq=False)
+class FakeSide:
+    """
+    A side without sockets.
+
+    @ivar remotes: what C{connect} was told.
+    @ivar holds: what C{hold} was told.
+    @ivar full: whether there is no port left.
+    """
+
+    address4: TransportAddress = TransportAddress("192.0.2.10", 20000)
+    address6: TransportAddress = TransportAddress("2001:db8::10", 20000)
+    full: bool = False
+    remotes: list[SessionDescription] = field(factory=list)
+    holds: list[Direction] = field(factory=list)
+
+    def local(self, towards: str) -> TransportAddress:
+        if self.full:
+            raise Congested("no port left")
+        return self.address6 if ":" in towards else self.address4
+
+    def connect(self, remote: SessionDescription) -> None:
+        self.remotes.append(remote)
+
+    def hold(self, direction: Direction) -> None:
+        self.holds.append(direction)
+
+
+@implementer(IRelay)
+@define(eq=False)
+class FakeRelay:
+    """Two sides; C{closed} counts."""
+
+    caller: IMediaSide = field(factory=FakeSide)
+    callee: IMediaSide = field(factory=FakeSide)
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@implementer(IMediaEngine)
+@define(eq=False)
+class FakeMediaEngine:
+    """Remembers the relays it made; C{full} makes it refuse."""
+
+    full: bool = False
+    relays: list[FakeRelay] = field(factory=list)
+
+    def allocate(self, callId: str) -> IRelay:
+        if self.full:
+            raise Congested("no port left")
+        relay = FakeRelay()
+        self.relays.append(relay)
+        return relay
+
+    @property
+    def open(self) -> int:
+        """How many relays still hold their ports."""
+        return sum(1 for relay in self.relays if not relay.closed)
+
+
+@implementer(ILeg)
+@define(eq=False)
+class FakeLeg:
+    """
+    A leg that remembers its orders; the test plays its party through C{partyRings} and the like.
+
+    @ivar orders: the names of the orders it got, in order.
+    @ivar hangups: the endings it was told.
+    @ivar slow: whether C{ended} waits for C{partyHangsUp} after a hangup.
+    """
+
+    party: Party = Party("sip:bob@example.net", "Bob")
+    slow: bool = False
+    id: str = field(factory=lambda: f"fake-{next(_numbers)}")
+    call: ICall = field(factory=FakeCall)
+    side: IMediaSide = field(factory=FakeSide)
+    orders: list[str] = field(factory=list)
+    offers: list[SessionDescription] = field(factory=list)
+    answers: list[SessionDescription] = field(factory=list)
+    hangups: list[Ending] = field(factory=list)
+    over: bool = False
+
+    def start(self, offer: SessionDescription) -> None:
+        self.orders.append("start")
+        self.offers.append(offer)
+
+    def ring(self) -> None:
+        self.orders.append("ring")
+
+    def progress(self, answer: SessionDescription) -> None:
+        self.orders.append("progress")
+        self.answers.append(answer)
+
+    def answer(self, answer: SessionDescription) -> None:
+        self.orders.append("answer")
+        self.answers.append(answer)
+
+    def hangup(self, ending: Ending) -> None:
+        self.orders.append("hangup")
+        self.hangups.append(ending)
+        if not self.slow:
+            self.partyHangsUp(ending)
+
+    def partyRings(self) -> None:
+        self.call.ringing(self)
+
+    def partyProgresses(self, answer: SessionDescription = OFFER) -> None:
+        self.call.progressing(self, answer)
+
+    def partyAnswers(self, answer: SessionDescription = OFFER) -> None:
+        self.call.answered(self, answer)
+
+    def partyHangsUp(self, ending: Ending | None = None) -> None:
+        """The leg is over, once."""
+        if not self.over:
+            self.over = True
+            self.call.ended(self, ending or Ending(EndReason.HANGUP))
+
+
+@implementer(IDialer)
+@define(eq=False)
+class FakeDialer:
+    """
+    Makes L{FakeLeg}s.
+
+    @ivar dialled: what was asked for.
+    @ivar legs: what it made.
+    @ivar error: raised instead of making a leg.
+    @ivar slow: given to the legs.
+    """
+
+    error: CallError | None = None
+    slow: bool = False
+    dialled: list[tuple[str, Party]] = field(factory=list)
+    legs: list[FakeLeg] = field(factory=list)
+
+    def dial(self, called: str, caller: Party) -> ILeg:
+        self.dialled.append((called, caller))
+        if self.error is not None:
+            raise self.error
+        leg = FakeLeg(Party(called), slow=self.slow)
+        self.legs.append(leg)
+        return leg
+
+
+@implementer(IArrivals)
+@define(eq=False)
+class FakeArrivals:
+    """
+    Takes what arrives and gives each leg a L{FakeCall} and a L{FakeSide}, as the switch would.
+
+    @ivar arrivals: leg, called address and offer of each.
+    """
+
+    arrivals: list[tuple[ILeg, str, SessionDescription]] = field(factory=list)
+    calls: list[FakeCall] = field(factory=list)
+
+    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+        call = FakeCall(f"call-{len(self.calls) + 1}")
+        leg.call = call
+        leg.side = FakeSide()
+        self.calls.append(call)
+        self.arrivals.append((leg, called, offer))
+
+
+@implementer(IInvitations)
+@define(eq=False)
+class FakeInvitations:
+    """Remembers the INVITEs."""
+
+    invitations: list[tuple[ILeg, str, SessionDescription, Invitation]] = field(factory=list)
+
+    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+        self.invitations.append((leg, called, offer, invitation))

@@ -1,0 +1,144 @@
+# -*- test-case-name: ichatgw.test.test_fakes -*-
+"""
+What every leg promises, asked of every kind of leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from zope.interface.verify import verifyObject
+
+from ichatgw.interfaces import ILeg
+from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.test.fakes import FakeCall
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as _Case
+else:
+    _Case = object
+
+ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
+
+ORDERS: Mapping[str, Callable[[ILeg], None]] = {
+    "start": lambda leg: leg.start(ANSWER),
+    "ring": lambda leg: leg.ring(),
+    "progress": lambda leg: leg.progress(ANSWER),
+    "answer": lambda leg: leg.answer(ANSWER),
+    "hangup": lambda leg: leg.hangup(Ending(EndReason.HANGUP)),
+}
+
+
+class LegContract(_Case):
+    """
+    Mixin for a C{SynchronousTestCase}: the same promises asked of every leg in every state.
+
+    Subclasses say how to bring a leg into each of its states, how its party hangs up, and how to let time pass until
+    everything is answered.  Each leg reports to a L{FakeCall}.
+    """
+
+    def stages(self) -> Mapping[str, Callable[[], ILeg]]:
+        """For each state that a leg can be in before it is over: what makes a fresh leg in that state."""
+        raise NotImplementedError
+
+    def partyHangsUp(self, leg: ILeg) -> None:
+        """The far end ends the call, in whatever way it has in the leg's state; nothing if the leg is over."""
+        raise NotImplementedError
+
+    def settle(self, leg: ILeg) -> None:
+        """The network answers all that the leg has asked, and time passes."""
+
+    def assertNothingLeft(self) -> None:
+        """No timer, transaction or table entry of a leg that is over remains."""
+
+    def _news(self, leg: ILeg) -> FakeCall:
+        return cast(FakeCall, leg.call)
+
+    def _assertOverOnce(self, leg: ILeg, stage: str) -> None:
+        self.assertEqual(self._news(leg).news.count("ended"), 1, stage)
+        self.assertIs(self._news(leg).endings[0][0], leg, stage)
+
+    def test_leg(self) -> None:
+        """It provides L{ILeg}."""
+        for make in self.stages().values():
+            verifyObject(ILeg, make())
+
+    def test_notOverByItself(self) -> None:
+        """A leg that nobody hangs up has not said C{ended}."""
+        for stage, make in self.stages().items():
+            self.assertNotIn("ended", self._news(make()).news, stage)
+
+    def test_hangup(self) -> None:
+        """In every state a hangup leads to C{ended}, and nothing of the leg remains."""
+        for stage, make in self.stages().items():
+            leg = make()
+            leg.hangup(Ending(EndReason.CANCELLED))
+            self.settle(leg)
+            self._assertOverOnce(leg, stage)
+            self.assertNothingLeft()
+
+    def test_hangupForEveryReason(self) -> None:
+        """In every state a leg can be ended for every reason."""
+        for reason in EndReason:
+            for stage, make in self.stages().items():
+                leg = make()
+                leg.hangup(Ending(reason))
+                self.settle(leg)
+                self._assertOverOnce(leg, f"{stage}, {reason}")
+
+    def test_hangupTwice(self) -> None:
+        """A second hangup changes nothing."""
+        for stage, make in self.stages().items():
+            leg = make()
+            leg.hangup(Ending(EndReason.CANCELLED))
+            leg.hangup(Ending(EndReason.SHUTDOWN))
+            self.settle(leg)
+            self._assertOverOnce(leg, stage)
+
+    def test_partyHangsUp(self) -> None:
+        """When the party hangs up the leg ends, and nothing of it remains."""
+        for stage, make in self.stages().items():
+            leg = make()
+            self.partyHangsUp(leg)
+            self.settle(leg)
+            self._assertOverOnce(leg, stage)
+            self.assertNothingLeft()
+
+    def test_endsOnce(self) -> None:
+        """When both sides hang up at once, in either order, the call hears of it once."""
+        for stage, make in self.stages().items():
+            first, second = make(), make()
+            first.hangup(Ending(EndReason.HANGUP))
+            self.partyHangsUp(first)
+            self.partyHangsUp(second)
+            second.hangup(Ending(EndReason.HANGUP))
+            for leg in (first, second):
+                self.settle(leg)
+                self._assertOverOnce(leg, stage)
+
+    def test_nothingAfterTheEnd(self) -> None:
+        """After C{ended} a leg says nothing, whatever it is told and whatever comes from its party."""
+        for stage, make in self.stages().items():
+            leg = make()
+            leg.hangup(Ending(EndReason.HANGUP))
+            self.settle(leg)
+            before = list(self._news(leg).news)
+            for order in ORDERS.values():
+                order(leg)
+            self.partyHangsUp(leg)
+            self.settle(leg)
+            self.assertEqual(self._news(leg).news, before, stage)
+            self.assertNothingLeft()
+
+    def test_neverRaises(self) -> None:
+        """In every state every order is taken without an exception, and the leg can still be ended."""
+        for stage, make in self.stages().items():
+            for name, order in ORDERS.items():
+                leg = make()
+                order(leg)
+                self.settle(leg)
+                leg.hangup(Ending(EndReason.HANGUP))
+                self.settle(leg)
+                self._assertOverOnce(leg, f"{stage}, {name}")
+                self.assertNothingLeft()
