@@ -102,7 +102,9 @@ def useClock(clock: IReactorTime) -> None:
 def _dumpException(message: str, f: TextIO | None = None, extra: object = None) -> None:
     """In the place of sippy's, which writes tracebacks and the peer's raw bytes to stdout."""
     kind, value, _ = sys.exc_info()
-    _log.debug("{message!r}: {kind} {value!r}", message=message[:200], kind=kind and kind.__name__, value=str(value)[:200])
+    _log.debug(
+        "{message!r}: {kind} {value!r}", message=message[:200], kind=kind and kind.__name__, value=str(value)[:200]
+    )
 
 
 def _print(*words: object, **kwargs: object) -> None:
@@ -126,6 +128,7 @@ def _install() -> Dispatcher:
 
     clock = ModuleType("sippy.Time.clock_dtime", "Stands in for sippy's ctypes clock.")
     clock.clock_getdtime = time.clock_gettime  # type: ignore[attr-defined]
+    clock.clock_getntime = time.clock_gettime_ns  # type: ignore[attr-defined]
     clock.CLOCK_REALTIME = time.CLOCK_REALTIME  # type: ignore[attr-defined]
     clock.CLOCK_MONOTONIC = time.CLOCK_MONOTONIC  # type: ignore[attr-defined]
     sys.modules["sippy.Time.clock_dtime"] = clock
