@@ -1,0 +1,182 @@
+# -*- test-case-name: ichatgw.test.test_switch -*-
+"""
+Where calls are made: an arriving leg, its route, the outbound leg and a relay become a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ichatgw.call import Call
+from ichatgw.errors import CallError, Congested, NoRoute
+from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine
+from ichatgw.model import Ending, EndReason, SessionDescription
+
+RETRY_AFTER = 10
+"""Seconds after which we ask a refused caller to try again."""
+
+_log = Logger()
+
+
+class Router(Protocol):
+    """What the switch wants of a dial plan."""
+
+    def translate(self, address: str) -> str:
+        """
+        @raise NoRoute: if no rule matches.
+        """
+
+
+@implementer(ICall)
+class _Refusal:
+    """Takes the news of a leg that never became part of a call."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def ringing(self, leg: ILeg) -> None:
+        """Arriving legs do not say this."""
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Arriving legs do not say this."""
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Arriving legs do not say this."""
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        """As ordered."""
+
+
+@implementer(IArrivals)
+class Switch(Service):
+    """
+    Joins an arriving leg to the leg it asks for.
+
+    The switch owns the calls while they live, and nothing else: where an address leads is the dial plan's business,
+    how a party is reached is its leg's, and what the two say to each other is the call's.
+
+    Stopping is orderly: C{stopService} hangs up every call and fires when the last leg is gone.
+
+    @ivar dialers: URI scheme to the maker of legs of that kind.
+    @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        plan: Router,
+        media: IMediaEngine,
+        dialers: Mapping[str, IDialer],
+        maxCalls: int = 0,
+    ) -> None:
+        self._clock = clock
+        self.plan = plan
+        self._media = media
+        self._dialers = dict(dialers)
+        self._maxCalls = maxCalls
+        self._calls: dict[str, Call] = {}
+        self._made = 0
+        self._stopping = False
+        self._drained: Deferred[None] | None = None
+
+    @property
+    def calls(self) -> Iterable[Call]:
+        """The calls that live now."""
+        return tuple(self._calls.values())
+
+    def startService(self) -> None:
+        """Take calls (again)."""
+        self._stopping = False
+        Service.startService(self)
+
+    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+        """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
+        self._made += 1
+        callId = f"{self._made:x}"
+        try:
+            call = self._make(callId, leg, called)
+        except CallError as refusal:
+            self._refuse(callId, leg, called, refusal)
+        except Exception:
+            _log.failure("call={call} could not be made", call=callId)
+            self._refuse(callId, leg, called, CallError("internal error"))
+        else:
+            call.start(offer)
+
+    def stopService(self) -> Deferred[None]:
+        """Refuse new calls, hang up the live ones.  Fires when no call is left."""
+        Service.stopService(self)
+        self._stopping = True
+        drained: Deferred[None] = Deferred()
+        self._drained = drained
+        if self._calls:
+            _log.info("Ending {count} calls", count=len(self._calls))
+        for call in self.calls:
+            call.hangup(Ending(EndReason.SHUTDOWN, "the gateway is stopping"))
+        self._checkDrained()
+        return drained
+
+    def _make(self, callId: str, leg: ILeg, called: str) -> Call:
+        if self._stopping:
+            raise _Stopping("the gateway is stopping")
+        if self._maxCalls and len(self._calls) >= self._maxCalls:
+            raise Congested(f"{len(self._calls)} calls are up, more are not allowed")
+        route = self.plan.translate(called)
+        dialer = self._dialers.get(route.partition(":")[0])
+        if dialer is None:
+            raise NoRoute(f"nothing here dials {route[:100]!r}")
+        relay = self._media.allocate(callId)
+        call = None
+        try:
+            callee = dialer.dial(route, leg.party)
+            call = Call(callId, leg, callee, relay, self._clock, self._closed)
+        finally:
+            if call is None:
+                relay.close()
+        self._calls[callId] = call
+        _log.info(
+            "call={call} from {caller!r} leg={callerLeg} to {called!r} as {route!r} leg={calleeLeg}",
+            call=callId,
+            callerLeg=leg.id,
+            calleeLeg=callee.id,
+            route=route[:200],
+            **_ends(leg, called),
+        )
+        return call
+
+    def _refuse(self, callId: str, leg: ILeg, called: str, refusal: CallError) -> None:
+        _log.info(
+            "call={call} from {caller!r} to {called!r} leg={leg} refused: {reason} ({text})",
+            call=callId,
+            leg=leg.id,
+            reason=refusal.reason.name.lower(),
+            text=str(refusal)[:200],
+            **_ends(leg, called),
+        )
+        leg.call = _Refusal(callId)
+        retryAfter = RETRY_AFTER if refusal.reason in (EndReason.CONGESTED, EndReason.SHUTDOWN) else None
+        leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
+
+    def _closed(self, call: Call) -> None:
+        self._calls.pop(call.id, None)
+        self._checkDrained()
+
+    def _checkDrained(self) -> None:
+        if self._drained is not None and not self._calls:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+
+class _Stopping(CallError):
+    reason = EndReason.SHUTDOWN
+
+
+def _ends(leg: ILeg, called: str) -> dict[str, str]:
+    return {"caller": leg.party.uri[:200], "called": called[:200]}
