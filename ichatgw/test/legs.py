@@ -1,4 +1,5 @@
 # -*- test-case-name: ichatgw.test.test_fakes -*-
+# mypy: allow-untyped-calls
 """
 What every leg promises, asked of every kind of leg.
 """

@@ -1,4 +1,5 @@
 # -*- test-case-name: ichatgw.test.test_fakes -*-
+# mypy: allow-untyped-calls
 """
 The fakes are what they stand for.
 """

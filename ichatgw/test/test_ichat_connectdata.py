@@ -1,4 +1,5 @@
 # -*- test-case-name: ichatgw.test.test_ichat_connectdata -*-
+# mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.connectdata}.
 """
