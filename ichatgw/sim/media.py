@@ -1,0 +1,146 @@
+# -*- test-case-name: ichatgw.test.test_sim_media -*-
+"""
+The voice and the ear of a simulated phone: a packet of tone every 20 ms, and a close look at what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import getrandbits
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.sim.rtp import Packet, checkControl, isControl, senderReport
+from ichatgw.sim.tone import FRAME, ToneDetector, ToneSource
+
+PCMU = 0
+INTERVAL = 0.02
+SILENCE_LIMIT = 10.0
+"""An iChat ends an audio chat after so many seconds without anything heard."""
+
+REPORTS = 5.0
+
+Output = Callable[[bytes, TransportAddress], None]
+
+
+def _random(bits: int) -> Callable[[], int]:
+    return lambda: getrandbits(bits)
+
+
+@define(eq=False)
+class Media:
+    """
+    One stream each way.
+
+    @ivar send: sends RTP; C{sendControl} sends RTCP.
+    @ivar source: what to say; C{None} says nothing.
+    @ivar detector: what to listen for.
+    @ivar silent: called when nothing came for ten seconds; C{None} does not watch.
+    @ivar primed: wait with sending until something came (an iChat does so over IPv6).
+    @ivar senders: the SSRCs heard, in order.
+    @ivar empty: how many packets without payload came.
+    """
+
+    clock: IReactorTime
+    send: Output
+    sendControl: Output
+    source: ToneSource | None = None
+    detector: ToneDetector | None = None
+    silent: Callable[[], None] | None = None
+    primed: bool = False
+    ssrc: int = field(factory=_random(32), init=False)
+    muted: bool = field(default=False, init=False)
+    sent: int = field(default=0, init=False)
+    received: int = field(default=0, init=False)
+    empty: int = field(default=0, init=False)
+    reports: int = field(default=0, init=False)
+    longestGap: float = field(default=0.0, init=False)
+    senders: list[int] = field(factory=list, init=False)
+    faults: list[str] = field(factory=list, init=False)
+    _remote: TransportAddress | None = field(default=None, init=False)
+    _control: TransportAddress | None = field(default=None, init=False)
+    _sequence: int = field(factory=_random(15), init=False)
+    _timestamp: int = field(factory=_random(31), init=False)
+    _frame: int = field(default=0, init=False)
+    _heard: float = field(default=0.0, init=False)
+    _voice: LoopingCall | None = field(default=None, init=False)
+    _reporter: LoopingCall | None = field(default=None, init=False)
+
+    @property
+    def running(self) -> bool:
+        return self._voice is not None
+
+    def start(self, remote: TransportAddress, control: TransportAddress) -> None:
+        """Talk to these addresses; may be said anew."""
+        self._remote, self._control = remote, control
+        if self._voice is not None:
+            return
+        self._heard = self.clock.seconds()
+        self._voice = LoopingCall.withCount(self._speak)
+        self._reporter = LoopingCall(self._report)
+        for loop, interval in ((self._voice, INTERVAL), (self._reporter, REPORTS)):
+            loop.clock = self.clock
+            loop.start(interval, now=False)
+
+    def stop(self) -> None:
+        """Say no more.  Idempotent."""
+        for loop in (self._voice, self._reporter):
+            if loop is not None and loop.running:
+                loop.stop()
+        self._voice = self._reporter = None
+
+    def datagramReceived(self, datagram: bytes) -> None:
+        """Take in an RTP or RTCP packet."""
+        try:
+            if isControl(datagram):
+                checkControl(datagram)
+                self.reports += 1
+            else:
+                self._listen(Packet.parse(datagram))
+        except MalformedError as error:
+            self.faults.append(str(error))
+
+    def _listen(self, packet: Packet) -> None:
+        now = self.clock.seconds()
+        if self.received:
+            self.longestGap = max(self.longestGap, now - self._heard)
+        self._heard = now
+        self.received += 1
+        if packet.ssrc not in self.senders:
+            self.senders.append(packet.ssrc)
+        if packet.payloadType != PCMU:
+            self.faults.append(f"payload type {packet.payloadType}")
+        elif not packet.payload:
+            self.empty += 1
+        elif self.detector is not None:
+            self.detector.hear(packet.payload)
+
+    def _speak(self, count: int) -> None:
+        """As many packets as the clock says are due, but no burst after a long pause of the whole process."""
+        for _ in range(min(count, 10)):
+            self._say()
+        if self.silent is not None and self.clock.seconds() - self._heard > SILENCE_LIMIT:
+            tell, self.silent = self.silent, None
+            tell()
+
+    def _say(self) -> None:
+        waiting = self.primed and not self.received
+        if self._remote is None or self.source is None or self.muted or waiting:
+            return
+        payload = self.source.frame(self._frame)
+        packet = Packet(PCMU, self._sequence, self._timestamp, self.ssrc, payload, marker=not self.sent)
+        self._frame += 1
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
+        self.sent += 1
+        self.send(packet.pack(), self._remote)
+
+    def _report(self) -> None:
+        if self._control is not None and self.sent:
+            now = self.clock.seconds()
+            octets = self.sent * FRAME
+            self.sendControl(senderReport(self.ssrc, now, self._timestamp, self.sent, octets, "sim"), self._control)

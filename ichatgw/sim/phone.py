@@ -1,0 +1,281 @@
+# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+"""
+A SIP phone: it places and answers calls, says one tone and listens for another.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.sim.agent import Agent, Observer
+from ichatgw.sim.dialog import Dialog, State
+from ichatgw.sim.media import Media
+from ichatgw.sim.moment import Moment
+from ichatgw.sim.sdp import Description, phoneDescription
+from ichatgw.sim.sipmessage import SIPMessage, addressOf
+from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenPair
+from ichatgw.sim.tone import ToneDetector, ToneSource
+
+USER_AGENT = "ichatgw-sim-phone"
+
+
+@frozen
+class Answering:
+    """
+    What a phone does when it is called.
+
+    @ivar ring: the provisional answer, 180 or 183 (with early media), 0 for none.
+    @ivar delay: seconds from then to the final answer; C{None} rings until the caller gives up.
+    @ivar code: the final answer; 0 says nothing whatever, not even that the INVITE arrived.
+    @ivar contact: where a 302 leads.
+    """
+
+    ring: int = 180
+    delay: float | None = 0.2
+    code: int = 200
+    contact: str = ""
+
+
+@define(eq=False)
+class PhoneCall:
+    """
+    One call of a phone.
+
+    @ivar status: the final SIP status of a call that was not answered, 0 before and for others.
+    @ivar why: how it ended, in words.
+    @ivar requests: the methods of what arrived within the call.
+    """
+
+    phone: Phone
+    media: Media
+    inbound: bool
+    status: int = field(default=0, init=False)
+    why: str = field(default="", init=False)
+    requests: list[str] = field(factory=list, init=False)
+    dialog: Dialog = field(init=False)
+    _sockets: tuple[Socket, ...] = field(default=(), init=False)
+    _version: int = field(default=1, init=False)
+    _ringing: Moment[int] = field(factory=Moment, init=False)
+    _answered: Moment[PhoneCall] = field(factory=Moment, init=False)
+    _ended: Moment[PhoneCall] = field(factory=Moment, init=False)
+    _pickup: IDelayedCall | None = field(default=None, init=False)
+
+    def whenRinging(self) -> Deferred[int]:
+        """Fires with the code of the first 18x; fails if the call ends without one."""
+        return self._ringing.when()
+
+    def whenAnswered(self) -> Deferred[PhoneCall]:
+        """Fires when the call is up; fails if it ends before."""
+        return self._answered.when()
+
+    def whenEnded(self) -> Deferred[PhoneCall]:
+        """Fires when the call is over, whoever ended it."""
+        return self._ended.when()
+
+    def hangup(self) -> None:
+        """End the call, in whatever state it is."""
+        if self.dialog.state is State.UP:
+            self.dialog.bye()
+        elif self.inbound:
+            self.dialog.refuse(603)
+        else:
+            self.dialog.cancel()
+
+    def hold(self, direction: str = "sendonly") -> None:
+        """Put the far end on hold (with C{sendrecv}: take it off) by a new offer."""
+        self._version += 1
+        self.media.muted = direction in ("inactive", "recvonly")
+        self.dialog.request("INVITE", self._describe(direction), "application/sdp")
+
+    def open(self) -> str:
+        """Bind the media ports and describe them."""
+        pair = listenPair(self.phone.reactor, self.phone.host, self._packet, self._packet)
+        self._sockets = pair
+        self.media.send, self.media.sendControl = pair[0].send, pair[1].send
+        return self._describe()
+
+    def pickUp(self, answering: Answering) -> None:
+        """Act as told."""
+        if not answering.code:
+            return
+        self.dialog.ring(100)
+        early = answering.ring == 183
+        if answering.ring:
+            self.dialog.ring(answering.ring, self._reply() if early else "")
+        if answering.delay is not None:
+            self._pickup = self.phone.reactor.callLater(answering.delay, self._decide, answering)
+
+    # Listener
+
+    def provisional(self, dialog: Dialog, response: SIPMessage) -> None:
+        if response.status > 100:
+            self._ringing.come(response.status)
+        if response.body:
+            self._connect(response.body)
+
+    def answered(self, dialog: Dialog, body: str) -> None:
+        if body:
+            self._connect(body)
+        self._answered.come(self)
+
+    def ended(self, dialog: Dialog, status: int, why: str) -> None:
+        self.status, self.why = status, why
+        self.close()
+
+    def requested(self, dialog: Dialog, request: SIPMessage) -> tuple[int, str]:
+        self.requests.append(request.method)
+        if request.method not in ("INVITE", "UPDATE"):
+            return 200, ""
+        self._version += 1
+        if request.body:
+            self._connect(request.body)
+        return 200, self._describe()
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self._pickup is not None and self._pickup.active():
+            self._pickup.cancel()
+        self.media.stop()
+        for socket in self._sockets:
+            socket.close()
+        self._ringing.miss(self.why)
+        self._answered.miss(self.why)
+        self._ended.come(self)
+
+    def _decide(self, answering: Answering) -> None:
+        if answering.code == 200:
+            self.dialog.accept(self._reply())
+        else:
+            headers = (("Contact", f"<{answering.contact}>"),) if answering.contact else ()
+            self.dialog.refuse(answering.code, headers)
+
+    def _reply(self) -> str:
+        body = self._describe() if self._sockets else self.open()
+        if self.dialog.invite.body:
+            self._connect(self.dialog.invite.body)
+        return body
+
+    def _describe(self, direction: str = "sendrecv") -> str:
+        return phoneDescription(self._sockets[0].address, version=self._version, direction=direction)
+
+    def _connect(self, body: str) -> None:
+        try:
+            description = Description.parse(body)
+            self.media.start(description.address, description.control)
+        except (MalformedError, ValueError) as error:
+            self.phone.faults.append(f"session description: {error}")
+
+    def _packet(self, datagram: bytes, source: TransportAddress) -> None:
+        self.media.datagramReceived(datagram)
+
+
+@define(eq=False)
+class Phone:
+    """
+    @ivar host: the address to bind and to name, an IP literal.
+    @ivar say: the frequency to send, in Hz; C{None} for silence.
+    @ivar listenFor: the frequency to listen for.
+    @ivar user: the user part of its own address.
+    @ivar domain: the host part of its own address; empty for its own IP address.
+    @ivar proxy: send calls here rather than where their URI leads.
+    @ivar calls: all calls, the oldest first; C{faults} is what was wrong with what others sent.
+    """
+
+    reactor: ISimReactor
+    host: str = "127.0.0.1"
+    port: int = 0
+    answering: Answering = field(factory=Answering)
+    say: int | None = 440
+    listenFor: int = 440
+    user: str = "phone"
+    domain: str = ""
+    display: str = ""
+    proxy: TransportAddress | None = None
+    observer: Observer = lambda outgoing, message: None
+    calls: list[PhoneCall] = field(factory=list, init=False)
+    faults: list[str] = field(factory=list, init=False)
+    agent: Agent = field(init=False)
+    _socket: Socket = field(init=False)
+    _arrivals: list[Deferred[PhoneCall]] = field(factory=list, init=False)
+
+    @property
+    def address(self) -> TransportAddress:
+        """Where it listens for SIP."""
+        return self._socket.address
+
+    @property
+    def uri(self) -> str:
+        """Its own address."""
+        return f"sip:{self.user}@{self.domain or self.address}"
+
+    def start(self) -> None:
+        """Listen."""
+        self._socket = listen(self.reactor, self.host, self.port, self._received)
+        contact = f"<sip:{self.user}@{self.address}>"
+        self.agent = Agent(
+            self.reactor, self.address, self._socket.send, USER_AGENT, contact, self._arrived, self.observer
+        )
+
+    def stop(self) -> None:
+        """Drop everything without a word."""
+        for call in self.calls:
+            call.close()
+        self.agent.close()
+        self._socket.close()
+
+    def call(self, uri: str, *, offerless: bool = False) -> PhoneCall:
+        """
+        Place a call.
+
+        @param offerless: leave the offer to the other side.
+        @raise ValueError: if the URI names no IP literal and there is no proxy.
+        """
+        target = self.proxy or addressOf(uri)
+        if target is None:
+            raise ValueError(f"{uri} does not lead to an IP address; name a proxy")
+        call = self._newCall(inbound=False)
+        body = call.open()
+        display = f'"{self.display}" ' if self.display else ""
+        call.dialog = self.agent.dial(
+            target,
+            uri,
+            to=f"<{uri}>",
+            caller=f"{display}<{self.uri}>",
+            body="" if offerless else body,
+            listener=call,
+            late=body if offerless else "",
+        )
+        return call
+
+    def whenCalled(self) -> Deferred[PhoneCall]:
+        """Fires with the next call that arrives."""
+        waiter: Deferred[PhoneCall] = Deferred()
+        self._arrivals.append(waiter)
+        return waiter
+
+    def _newCall(self, inbound: bool) -> PhoneCall:
+        source = ToneSource(self.say) if self.say is not None else None
+        media = Media(self.reactor, _nowhere, _nowhere, source, ToneDetector(self.listenFor))
+        call = PhoneCall(self, media, inbound)
+        self.calls.append(call)
+        return call
+
+    def _received(self, datagram: bytes, source: TransportAddress) -> None:
+        self.agent.received(datagram, source)
+
+    def _arrived(self, dialog: Dialog) -> None:
+        call = self._newCall(inbound=True)
+        call.dialog = dialog
+        dialog.listener = call
+        call.pickUp(self.answering)
+        waiting, self._arrivals = self._arrivals, []
+        for waiter in waiting:
+            waiter.callback(call)
+
+
+def _nowhere(datagram: bytes, target: TransportAddress) -> None:
+    """Media before its sockets are open."""
