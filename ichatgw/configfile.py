@@ -1,0 +1,282 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+Reads settings from where administrators write them: a file of C{Name = value} lines, the environment, the command
+line.  What is wrong is collected, so that all of it is said at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from attrs import define, field, frozen
+
+from ichatgw.configvalues import Kind
+from ichatgw.dialplan import checkOutput, compilePattern
+from ichatgw.errors import ConfigError
+
+ENVIRONMENT = "ICHATGW_"
+PATTERN = "TranslationPattern"
+OUTPUT = "TranslationOutput"
+
+# What the original asked for to tie its two processes together, or never used.
+OBSOLETE = (
+    "GatewayIPCPort",
+    "JabberConnectorIPCPort",
+    "IchatJabberConnectorPath",
+    "HttpPort",
+    "HttpAuth",
+    "HttpAuthPwd",
+)
+_LARGEST = 1 << 20
+_LARGEST_SECRET = 4096
+
+
+@frozen
+class Setting:
+    """
+    All there is to know of one setting.
+
+    @ivar section: the heading it stands under.
+    @ivar name: as administrators write it, apart from case.
+    @ivar attribute: the name of its value in L{ichatgw.config.Settings}.
+    @ivar help: for administrators.
+    @ivar served: whether this version does what it says.
+    @ivar harmless: values besides the default that ask for nothing this version lacks.
+    @ivar secret: if so its value is never shown, and may stand in a file of its own or in the environment.
+    @ivar required: if so there is no default.
+    @ivar default: as text.
+    @ivar example: for the sample file.
+    @ivar sampleTail: lines to follow it in the sample file.
+    @ivar aliases: other names.
+    """
+
+    section: str
+    name: str
+    attribute: str
+    kind: Kind[Any]
+    help: str
+    served: bool = True
+    harmless: tuple[object, ...] = ()
+    secret: bool = False
+    required: bool = False
+    default: str = ""
+    example: str = ""
+    sampleTail: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that may stand before the C{=}."""
+        return (self.name, *self.aliases, self.fileName) if self.secret else (self.name, *self.aliases)
+
+    @property
+    def fileName(self) -> str:
+        """The name of the companion that tells in which file a secret stands."""
+        return self.name + "File"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that may hold a secret."""
+        return ENVIRONMENT + self.name.upper()
+
+
+@frozen
+class Entry:
+    """
+    One line that gives a setting.
+
+    @ivar place: where it stands, for messages.
+    """
+
+    place: str
+    name: str
+    value: str = field(repr=False)
+
+
+@define(eq=False)
+class Reader:
+    """
+    Makes values of entries, source by source; a later source replaces what an earlier one gave.
+
+    @ivar values: by the attribute of the setting.
+    @ivar entries: the entry behind each value.
+    @ivar faulty: the names of settings that an entry gave wrongly.
+    @ivar problems: what stops the start.
+    @ivar warnings: what the administrator should know.
+    """
+
+    settings: tuple[Setting, ...]
+    values: dict[str, Any] = field(factory=dict, init=False)
+    entries: dict[str, Entry] = field(factory=dict, init=False)
+    faulty: set[str] = field(factory=set, init=False)
+    problems: list[str] = field(factory=list, init=False)
+    warnings: list[str] = field(factory=list, init=False)
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Take all that one source says."""
+        known = {name.lower(): s for s in self.settings for name in (s.name, *s.aliases)}
+        secretFiles = {s.fileName.lower(): s for s in self.settings if s.secret}
+        rules: list[Entry] = []
+        taken: dict[str, Any] = {}
+        for entry in entries:
+            name = entry.name.lower()
+            if name in (PATTERN.lower(), OUTPUT.lower()):
+                rules.append(entry)
+            elif name in known:
+                self._takeValue(known[name], entry, taken)
+            elif name in secretFiles:
+                self._takeSecretFile(secretFiles[name], entry, taken)
+            elif name in map(str.lower, OBSOLETE):
+                self.warnings.append(f"{entry.place}: {entry.name}: no longer needed, the gateway is one process")
+            else:
+                self._unknown(entry)
+        if rules:
+            taken["translationRules"] = self._takeRules(rules)
+        self.values.update(taken)
+
+    def wrong(self, entry: Entry, expected: str, secret: bool = False) -> None:
+        """Note a problem with the value of an entry."""
+        shown = "(not shown)" if secret else _printable(entry.value)
+        self.problems.append(f"{entry.place}: {entry.name} = {shown}: expected {expected}")
+
+    def _takeValue(self, setting: Setting, entry: Entry, taken: dict[str, Any]) -> None:
+        self.entries[setting.attribute] = entry
+        if not entry.value:
+            taken.pop(setting.attribute, None)
+            self.values.pop(setting.attribute, None)
+            if setting.kind.blank is not None:
+                taken[setting.attribute] = setting.kind.blank
+            return
+        try:
+            if not entry.value.isprintable():
+                raise ValueError("control characters")
+            value = setting.kind.parse(entry.value)
+        except ValueError:
+            self.wrong(entry, setting.kind.expected, setting.secret)
+            self.faulty.add(setting.name)
+            return
+        if isinstance(value, tuple):
+            value = tuple(dict.fromkeys((*taken.get(setting.attribute, ()), *value)))
+        taken[setting.attribute] = value
+        served = setting.served or value in setting.harmless or setting.kind.show(value) == setting.default
+        if not served:
+            self.warnings.append(f"{entry.place}: {setting.name}: not used by this version")
+
+    def _takeSecretFile(self, setting: Setting, entry: Entry, taken: dict[str, Any]) -> None:
+        if not entry.value:
+            return
+        try:
+            data, worldReadable = _readBytes(entry.value, _LARGEST_SECRET)
+            secret = data.decode("utf-8").strip()
+            if not secret or not secret.isprintable():
+                raise ValueError("no password")
+        except (OSError, ValueError) as e:
+            why = f", but {e.strerror}" if isinstance(e, OSError) else ""
+            self.wrong(entry, f"a file that holds one line of text{why}")
+            self.faulty.add(setting.name)
+            return
+        if worldReadable:
+            self.warnings.append(f"{entry.place}: {entry.name}: everybody on this host can read that file")
+        self._takeValue(setting, Entry(entry.place, entry.name, secret), taken)
+
+    def _takeRules(self, entries: list[Entry]) -> tuple[tuple[str, str], ...]:
+        """Pair patterns with outputs."""
+        rules: list[tuple[str, str]] = []
+        pattern: Entry | None = None
+        for entry in entries:
+            if entry.name.lower() == PATTERN.lower():
+                if pattern is not None:
+                    self.wrong(pattern, f"a {OUTPUT} to follow")
+                pattern = entry
+            elif pattern is None:
+                self.wrong(entry, f"a {PATTERN} before it")
+            else:
+                self._tryRule(compilePattern, pattern)
+                self._tryRule(checkOutput, entry)
+                rules.append((pattern.value, entry.value))
+                pattern = None
+        if pattern is not None:
+            self.wrong(pattern, f"a {OUTPUT} to follow")
+        return tuple(rules)
+
+    def _tryRule(self, check: Callable[[str], object], entry: Entry) -> None:
+        try:
+            check(entry.value)
+        except ValueError as e:
+            self.wrong(entry, f"a rule that works, but {e}")
+
+    def _unknown(self, entry: Entry) -> None:
+        spelled = {name.lower(): name for s in self.settings for name in s.names}
+        close = get_close_matches(entry.name.lower(), spelled, 1)
+        hint = f", did you mean {spelled[close[0]]}?" if close else ""
+        self.warnings.append(f"{entry.place}: {_printable(entry.name)}: unknown setting{hint}")
+
+
+def readFile(path: str, reader: Reader) -> list[Entry]:
+    """
+    The entries of a file.
+
+    @raise ConfigError: if it cannot be read at all.
+    """
+    try:
+        data, worldReadable = _readBytes(path, _LARGEST)
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot be read: {e.strerror}") from None
+    except ValueError as e:
+        raise ConfigError(f"{path}: {e}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+        reader.warnings.append(f"{path}: not valid UTF-8, read as ISO 8859-1")
+    entries = list(_entries(path, text, reader))
+    secret = {setting.name.lower() for setting in reader.settings if setting.secret}
+    if worldReadable and any(entry.name.lower() in secret and entry.value for entry in entries):
+        reader.warnings.append(f"{path}: holds a password and everybody on this host can read it")
+    return entries
+
+
+def environmentEntries(settings: Iterable[Setting], environ: Mapping[str, str]) -> Iterator[Entry]:
+    """The secrets that the environment holds."""
+    for setting in settings:
+        value = environ.get(setting.variable) if setting.secret else None
+        if value:
+            yield Entry("environment", setting.name, value)
+
+
+def _entries(path: str, text: str, reader: Reader) -> Iterator[Entry]:
+    """Lines end with LF; blanks and a CR around names and values are no part of them."""
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip(" \t\r\f\v")
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"([^=\s]+)[ \t]*=[ \t]*(.*)", line, re.DOTALL)
+        if match:
+            yield Entry(f"{path}:{number}", match[1], match[2])
+        else:
+            # The original passed over such lines.  They are not shown: one may hold a password.
+            reader.warnings.append(f"{path}:{number}: not of the form Name = value, ignored")
+
+
+def _readBytes(path: str, largest: int) -> tuple[bytes, bool]:
+    """
+    What a file holds, and whether everybody may read it.
+
+    @raise ValueError: if it is longer than C{largest}.
+    """
+    with open(path, "rb") as file:
+        data = file.read(largest + 1)
+        mode = os.fstat(file.fileno()).st_mode
+    if len(data) > largest:
+        raise ValueError(f"longer than {largest} bytes")
+    return data, bool(mode & stat.S_IROTH)
+
+
+def _printable(text: str) -> str:
+    """Text for a message: short, and escaped where it is no plain text."""
+    return text[:100] if text.isprintable() else repr(text[:100])

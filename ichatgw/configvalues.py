@@ -1,0 +1,193 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+The kinds of values that settings take: how each is read from text, and how it is described to administrators.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, Generic, TypeVar
+
+from attrs import frozen
+
+from ichatgw.model import Party
+
+_T = TypeVar("_T")
+_TRUE = ("on", "true", "1", "enable")
+_FALSE = ("off", "false", "0", "disable")
+_SEPARATORS = re.compile(r"[ \t,;]+")
+_NAME_ADDR = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^<>"]*))\s*<(?P<uri>[^<>]+)>')
+_SIP_URI = re.compile(r"(?P<scheme>sips?):(?P<address>[^;?]+)(?P<parameters>[^?]*)", re.IGNORECASE)
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]@]+)(?::(?P<port>[0-9]{1,5}))?")
+_HOST = re.compile(r"""[^\s@/:<>"'&,;\\]{1,255}""")
+_NODE = re.compile(r"""[^\s@/:<>"'&]{1,255}""")
+
+
+@frozen
+class Kind(Generic[_T]):
+    """
+    One kind of value.
+
+    @ivar parse: makes the value of a text that is not empty; raises C{ValueError} if it cannot.
+    @ivar expected: what the text should be, for error messages and the documentation.
+    @ivar show: makes the text of a value.
+    @ivar blank: what an empty text means; C{None} if it means the default.
+    """
+
+    parse: Callable[[str], _T]
+    expected: str
+    show: Callable[[Any], str] = str
+    blank: _T | None = None
+
+
+@frozen
+class Proxy:
+    """
+    The SIP proxy that takes all our requests.
+
+    @ivar host: a name, or an IP literal without brackets.
+    @ivar transport: C{udp}, C{tcp} or C{tls}.
+    """
+
+    host: str
+    port: int = 5060
+    transport: str = "udp"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"sip:{host}:{self.port};transport={self.transport}"
+
+
+def whole(least: int, most: int, unit: str = "") -> Kind[int]:
+    """A whole number within limits."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return Kind(parse, f"a whole number of {unit}".removesuffix(" of ") + f" from {least} to {most}")
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of some words, whatever their case."""
+
+    def parse(text: str) -> str:
+        if text.upper() not in words:
+            raise ValueError(text)
+        return text.upper()
+
+    return Kind(parse, "one of " + ", ".join(words))
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Kind[str]:
+    def parse(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(text)
+        return text
+
+    return Kind(parse, expected)
+
+
+def _parseSwitch(text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError(text)
+
+
+def _parseAddress(text: str) -> str:
+    address = ip_address(text)
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(text)
+    return text
+
+
+def _parseHost(text: str) -> str:
+    """A name or an IP literal; brackets around IPv6 are taken away."""
+    literal = text.removeprefix("[").removesuffix("]")
+    if ":" in literal:
+        return _parseAddress(literal)
+    if not _HOST.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _parseList(text: str) -> list[str]:
+    return [item for item in _SEPARATORS.split(text) if item]
+
+
+def _parsePayloadTypes(text: str) -> tuple[int, ...]:
+    number = whole(0, 127)
+    return tuple(dict.fromkeys(number.parse(item) for item in _parseList(text)))
+
+
+def _parseParty(text: str) -> Party:
+    """A SIP name-addr (RFC 3261 section 25.1) without its parameters; the C{sip:} may be missing."""
+    text = text.replace("\u201c", '"').replace("\u201d", '"')  # as word processors print them
+    match = _NAME_ADDR.fullmatch(text)
+    quoted, words, uri = match.group("quoted", "words", "uri") if match else (None, None, text)
+    scheme, address, _ = _splitSipUri(uri)
+    user, at, host = address.rpartition("@")
+    if (at and not re.fullmatch(r'[^\s@<>"]+', user)) or not _HOST_PORT.fullmatch(host):
+        raise ValueError(text)
+    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (words or "").strip()
+    return Party(f"{scheme}:{address}", name)
+
+
+def _parseProxy(text: str) -> Proxy:
+    """A SIP URI without a user, in angle brackets or not; the C{sip:} may be missing."""
+    if text.startswith("<") and text.endswith(">"):
+        text = text[1:-1]
+    scheme, address, parameters = _splitSipUri(text)
+    match = _HOST_PORT.fullmatch(address)
+    transport = re.search(";transport=([a-z]+)", parameters.lower())
+    kind = transport[1] if transport else "tls" if scheme == "sips" else "udp"
+    if match is None or kind not in ("udp", "tcp", "tls"):
+        raise ValueError(text)
+    port = int(match["port"] or (5061 if kind == "tls" else 5060))
+    if not 0 < port <= 65535:
+        raise ValueError(text)
+    return Proxy(_parseHost(match["host"]), port, kind)
+
+
+def _splitSipUri(uri: str) -> tuple[str, str, str]:
+    """Scheme, user and host, and parameters."""
+    match = _SIP_URI.fullmatch(uri) or _SIP_URI.fullmatch("sip:" + uri)
+    if match is None:
+        raise ValueError(uri)
+    return match["scheme"].lower(), match["address"], match["parameters"]
+
+
+def _showParty(party: Party) -> str:
+    name = re.sub(r'(["\\])', r"\\\1", party.name)
+    return f'"{name}" <{party.uri}>' if name else f"<{party.uri}>"
+
+
+def _join(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values))
+
+
+TEXT: Kind[str] = Kind(str, "any text")
+FILE: Kind[str] = Kind(str, "the name of a file")
+SWITCH: Kind[bool] = Kind(
+    _parseSwitch, f"{'|'.join(_TRUE)} or {'|'.join(_FALSE)}", show=lambda value: "on" if value else "off"
+)
+ADDRESS: Kind[str] = Kind(_parseAddress, "an IPv4 or IPv6 address of this host")
+ADDRESSES: Kind[tuple[str, ...]] = Kind(
+    lambda text: tuple(dict.fromkeys(map(_parseAddress, _parseList(text)))),
+    "IP addresses, separated by commas",
+    show=_join,
+    blank=(),
+)
+PAYLOAD_TYPES: Kind[tuple[int, ...]] = Kind(
+    _parsePayloadTypes, "RTP payload type numbers from 0 to 127, separated by commas", show=_join, blank=()
+)
+HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
+DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
+NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")
+PARTY: Kind[Party] = Kind(_parseParty, 'a SIP address such as "Name" <sip:user@host>', show=_showParty)
+PROXY: Kind[Proxy | None] = Kind(_parseProxy, "a SIP URI such as sip:proxy.example.com:5060")

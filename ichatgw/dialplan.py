@@ -1,0 +1,149 @@
+# -*- test-case-name: ichatgw.test.test_dialplan -*-
+"""
+The translation rules: which address a called address stands for.
+
+Patterns are PCRE2 (the syntax of Perl), as administrators know them from C{TranslationPattern}; a called address may
+come from a stranger, so no pattern gets to think for long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pcre2
+from attrs import define, field
+from twisted.logger import Logger
+
+from ichatgw.errors import ConfigError, NoRoute
+
+SCHEMES = ("sip", "sips", "xmpp")
+LONGEST = 1024
+
+# PCRE2 takes its limits at the head of a pattern.  10000 steps a starting point are some 0.3 ms and far above what a
+# sane rule needs for an address; without them a rule like (a+)+$ may take the host's default of ten million.
+_LIMITS = "(*LIMIT_MATCH=10000)(*LIMIT_DEPTH=10000)(*LIMIT_HEAP=4096)"
+_REFERENCE = re.compile(r"\$([1-9])")
+_SHOWN = 100
+
+
+def _tupled(rules: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple(rules)
+
+
+@define(eq=False)
+class DialPlan:
+    """
+    Looks called addresses up in the translation rules.
+
+    A pattern is searched for, it need not match the whole address.  The first rule that matches decides, even if what
+    it gives is no address: falling through to a later rule would send the call somewhere nobody wrote down.
+
+    @ivar rules: pattern and output of each rule, in order.
+    @raise ConfigError: if a rule can never work; the text names it by its number, from 1.
+    """
+
+    _log = Logger()
+
+    rules: tuple[tuple[str, str], ...] = field(converter=_tupled)
+    _patterns: list[pcre2.Pattern] = field(init=False, repr=False)
+    _runaways: set[int] = field(factory=set, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._patterns = [_compile(number, *rule) for number, rule in enumerate(self.rules, 1)]
+
+    def translate(self, address: str) -> str:
+        """
+        The address that C{address} stands for.
+
+        @param address: with its scheme, as the manual's section on translation rules says.
+        @raise NoRoute: if no rule matches, or the one that does gives no usable address.
+        """
+        number, match = self._find(address)
+        if match is None:
+            raise NoRoute("no translation rule matches")
+        result = _REFERENCE.sub(lambda reference: _group(match, int(reference[1])), self.rules[number - 1][1])
+        scheme, _, rest = result.partition(":")
+        if scheme.lower() not in SCHEMES or not _isClean(rest):
+            self._log.warn(
+                "Translation rule {number} makes no usable address of {address}: {result}",
+                number=number,
+                address=repr(address[:_SHOWN]),
+                result=repr(result[:_SHOWN]),
+            )
+            raise NoRoute(f"translation rule {number} makes no usable address")
+        return f"{scheme.lower()}:{rest}"
+
+    def matches(self, address: str) -> bool:
+        """Is there a rule for C{address}?"""
+        return self._find(address)[1] is not None
+
+    def _find(self, address: str) -> tuple[int, pcre2.Match | None]:
+        """The first rule that matches, by number; C{None} for the match if there is none."""
+        if len(address) <= LONGEST:
+            for number, pattern in enumerate(self._patterns, 1):
+                try:
+                    match = pattern.search(address)
+                except UnicodeEncodeError:  # half a surrogate pair is no text
+                    break
+                except pcre2.LibraryError as e:
+                    self._ranAway(number, address, str(e))
+                    return number, None
+                if match is not None:
+                    return number, match
+        return 0, None
+
+    def _ranAway(self, number: int, address: str, why: str) -> None:
+        """Warn once a rule: whoever calls can make it happen as often as he likes."""
+        if number not in self._runaways:
+            self._runaways.add(number)
+            self._log.warn(
+                "Translation rule {number} takes too long on {address} ({why}): such calls get no route",
+                number=number,
+                address=repr(address[:_SHOWN]),
+                why=why,
+            )
+
+
+def compilePattern(pattern: str) -> pcre2.Pattern:
+    """
+    Make a pattern ready for use.
+
+    @raise ValueError: if it is none; the text says why.
+    """
+    if not pattern:
+        raise ValueError("the pattern is empty")
+    try:
+        # Without the just-in-time compiler, whose steps are counted otherwise; ASCII: \d shall not match other digits.
+        return pcre2.compile(_LIMITS + pattern, pcre2.ASCII, jit=False)
+    except pcre2.PatternError as e:
+        reason = e.msg.partition("; ")[2]
+        raise ValueError(f"{reason} at character {max(e.pos - len(_LIMITS), 0)} of the pattern") from None
+    except UnicodeEncodeError:
+        raise ValueError("the pattern is not valid Unicode text") from None
+
+
+def checkOutput(output: str) -> None:
+    """@raise ValueError: if no address can come of C{output}."""
+    if output.partition(":")[0].lower() not in SCHEMES and not output.startswith("$"):
+        raise ValueError("the output does not start with sip:, sips: or xmpp:")
+
+
+def _compile(number: int, pattern: str, output: str) -> pcre2.Pattern:
+    try:
+        checkOutput(output)
+        return compilePattern(pattern)
+    except ValueError as e:
+        raise ConfigError(f"translation rule {number}: {e}") from None
+
+
+def _group(match: pcre2.Match, number: int) -> str:
+    """What the brackets of that number matched; nothing if they did not take part or do not exist."""
+    groups = match.groups()
+    text = groups[number - 1] if number <= len(groups) else None
+    return str(text or "")
+
+
+def _isClean(rest: str) -> bool:
+    """Neither SIP nor XMPP addresses hold blanks, control characters, these marks, or more than one C{@}."""
+    return bool(rest) and rest.isprintable() and not set(rest) & set(' <>"') and rest.count("@") <= 1

@@ -1,0 +1,201 @@
+# -*- test-case-name: ichatgw.test.test_logfile -*-
+"""
+The gateway's log: one line an event, filtered by C{LogLevel}, in a file that starts anew after C{LogFileMaxLines}.
+
+What strangers send ends up here, so control characters are escaped and lines cut; and the log is never the reason why
+a call fails: where it cannot be written it is lost, and how much was lost is said when it can be written again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+
+from attrs import define, field
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, formatTime
+from zope.interface import implementer
+
+LONGEST_LINE = 2000
+MOST_TRACEBACK_LINES = 40
+GENERATIONS = 5
+
+# C{STACK} is C{DEBUG} and whole messages besides: events that carry C{stack=True}.
+LEVELS: dict[str, LogLevel | None] = {
+    "NONE": None,
+    "CRIT": LogLevel.critical,
+    "ERR": LogLevel.error,
+    "WARNING": LogLevel.warn,
+    "INFO": LogLevel.info,
+    "DEBUG": LogLevel.debug,
+    "STACK": LogLevel.debug,
+}
+_WORDS = {level: word for word, level in LEVELS.items() if word != "STACK"}
+
+
+def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
+    """
+    Make the log's observer; suits C{twistd}'s C{--logger} once its arguments are given.
+
+    @param level: one of L{LEVELS}.
+    @param filename: where to write; empty or C{-} for the standard output.
+    @param maxLines: after how many lines the file starts anew; 0 for never.
+    """
+    if filename in ("", "-"):
+        return LineObserver(_streamWriter(sys.stdout.write, sys.stdout.flush), level)
+    complain = _streamWriter(sys.stderr.write, sys.stderr.flush)
+    return LineObserver(RotatingFile(os.path.abspath(filename), maxLines, complain=complain).write, level)
+
+
+def isWanted(event: LogEvent, level: str) -> bool:
+    """Does C{event} go into a log of that level?"""
+    least = LEVELS[level]
+    if least is None or (event.get("stack") and level != "STACK"):
+        return False
+    return bool(event.get("log_level", LogLevel.info) >= least)
+
+
+def escape(text: str) -> str:
+    """Make one harmless line of C{text}: control characters, line separators and the like become escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def cut(line: str) -> str:
+    """Keep C{line} to a sane length."""
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 3] + "..."
+
+
+def formatLines(event: LogEvent) -> list[str]:
+    """The line for an event, and after it those of its traceback, indented."""
+    word = _WORDS.get(event.get("log_level", LogLevel.info), "INFO")
+    head = f"{formatTime(event.get('log_time'))} {word} {event.get('log_namespace', '-')}: "
+    lines = [cut(escape(head + formatEvent(event)))]
+    failure = event.get("log_failure")
+    if failure is not None:
+        lines += [
+            cut("  " + escape(line)) for line in failure.getTraceback().split("\n")[-MOST_TRACEBACK_LINES:] if line
+        ]
+    return lines
+
+
+@implementer(ILogObserver)
+@define(eq=False)
+class LineObserver:
+    """
+    Turns events into lines and hands them on.  Never raises.
+
+    @ivar write: takes a line without its end.
+    @ivar level: one of L{LEVELS}.
+    """
+
+    write: Callable[[str], object]
+    level: str
+
+    def __call__(self, event: LogEvent) -> None:
+        if isWanted(event, self.level):
+            try:
+                lines = formatLines(event)
+            except Exception as e:
+                lines = [f"An event could not be written: {type(e).__name__}"]
+            for line in lines:
+                self.write(line)
+
+
+@define(eq=False)
+class RotatingFile:
+    """
+    A file of lines.  When it holds C{maxLines} it becomes C{path.1}, the one that was C{path.1} becomes C{path.2} and
+    so on; the oldest goes.  Never raises, and does not wait: what cannot be written is counted and dropped.
+
+    @ivar path: absolute, so that it stays the same when the process changes its directory.
+    @ivar maxLines: 0 for no limit.  A device or pipe has none either.
+    @ivar complain: takes a line saying that the log cannot be written, once each time this begins.
+    """
+
+    path: str
+    maxLines: int
+    generations: int = GENERATIONS
+    complain: Callable[[str], object] = field(default=lambda line: None)
+    lost: int = field(default=0, init=False)
+    _fd: int | None = field(default=None, init=False)
+    _lines: int = field(default=0, init=False)
+    _rotates: bool = field(default=False, init=False)
+
+    def write(self, line: str) -> None:
+        """Append C{line}."""
+        try:
+            fd = self._fd if self._fd is not None else self._open()
+            if self._rotates and self._lines >= self.maxLines:
+                fd = self._rotate(fd)
+            if self.lost:
+                self._append(fd, f"{self.lost} lines of the log were lost")
+                self.lost = 0
+            self._append(fd, line)
+        except OSError as e:
+            self.lost += 1
+            self.close()
+            if self.lost == 1:
+                self.complain(f"The log cannot be written to {self.path}: {e.strerror}")
+
+    def close(self) -> None:
+        """Let go of the file; the next line opens it again."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with suppress(OSError):
+                os.close(fd)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            fd = os.open(self.path, flags)
+        except FileNotFoundError:
+            fd = os.open(self.path, flags | os.O_CREAT, 0o640)
+            os.fchmod(fd, 0o640)  # whatever the umask
+        self._fd = fd
+        self._rotates = self.maxLines > 0 and stat.S_ISREG(os.fstat(fd).st_mode)
+        self._lines = _countLines(self.path) if self._rotates else 0
+        return fd
+
+    def _rotate(self, fd: int) -> int:
+        """Start a new file; where that is forbidden go on in the old one, and try again as many lines later."""
+        names = [self.path, *(f"{self.path}.{n}" for n in range(1, self.generations + 1))]
+        try:
+            for newer, older in reversed(list(pairwise(names))):
+                if os.path.exists(newer):
+                    os.replace(newer, older)
+        except OSError:
+            self._lines = 0
+            return fd
+        self.close()
+        return self._open()
+
+    def _append(self, fd: int, line: str) -> None:
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        if os.write(fd, data) < len(data):
+            raise OSError(0, "no room for a whole line")
+        self._lines += 1
+
+
+def _countLines(path: str) -> int:
+    """How many lines the file holds already; 0 if we may write but not read it."""
+    try:
+        with open(path, "rb") as log:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: log.read(1 << 16), b""))
+    except OSError:
+        return 0
+
+
+def _streamWriter(write: Callable[[str], object], flush: Callable[[], object]) -> Callable[[str], None]:
+    """Write lines to a stream that may be gone."""
+
+    def writeLine(line: str) -> None:
+        with suppress(OSError, ValueError):  # a broken pipe, a closed file, an encoding without the character
+            write(line + "\n")
+            flush()
+
+    return writeLine

@@ -1,0 +1,117 @@
+# -*- test-case-name: ichatgw.test.test_options -*-
+"""
+The command line of C{twistd ichatgw}: one option for each setting, made from the table of settings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from twisted.python import usage
+
+from ichatgw import __version__, configdoc, logfile
+from ichatgw.config import TABLE, Settings
+from ichatgw.configfile import OUTPUT, PATTERN, Setting
+from ichatgw.errors import ConfigError
+
+DEFAULT_FILE = "ichat-gw.config"
+_RULES = (PATTERN, OUTPUT)
+
+
+def _parameter(setting: Setting) -> list[str | None]:
+    """One line of C{optParameters}.  A secret is named by its file: what is on a command line is seen by all."""
+    if setting.secret:
+        return [setting.fileName.lower(), None, None, f"File that holds this: {configdoc.summary(setting)}"]
+    return [setting.name.lower(), None, None, configdoc.summary(setting)]
+
+
+def _rule(setting: Setting) -> Any:
+    """An option method that may be used again and again, and keeps the order."""
+
+    def option(self: Options, value: str) -> None:
+        self.rules.append((setting.name, value))
+
+    option.__doc__ = configdoc.summary(setting)
+    return option
+
+
+_ABOUT = {setting.name: setting for setting in TABLE}
+
+
+class Options(usage.Options):
+    """
+    What C{twistd ichatgw} was told.
+
+    @ivar settings: read when the whole command line is known.
+    @ivar warnings: for the log.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Joins XMPP callers (iChat) and SIP phones for audio calls. Settings come from a file, see --config, and each"
+        " may be given as an option instead; --sample-config prints such a file."
+    )
+    optParameters = [
+        ["config", "c", None, f"File to read settings from. [default: {DEFAULT_FILE} in the current directory]"],
+        *(_parameter(setting) for setting in TABLE if setting.name not in _RULES),
+    ]
+    opt_translationpattern = _rule(_ABOUT[PATTERN])
+    opt_translationoutput = _rule(_ABOUT[OUTPUT])
+
+    settings: Settings
+    warnings: list[str]
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self.rules: list[tuple[str, str]] = []
+        self._environ = environ
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def opt_sample_config(self) -> None:
+        """Print a configuration file with every setting explained, and exit."""
+        sys.stdout.write(configdoc.sample(TABLE))
+        raise SystemExit(0)
+
+    def opt_version(self) -> None:
+        """Print the version of the gateway, and exit."""
+        sys.stdout.write(f"ichatgw {__version__}\n")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """
+        Read the settings, and point C{twistd}'s log where they say.
+
+        @raise usage.UsageError: if the gateway cannot start with them; the text has a line for each problem.
+        """
+        path = self["config"]
+        missing = path is None and not os.path.exists(DEFAULT_FILE)
+        try:
+            self.settings, self.warnings = Settings.load(
+                None if missing else path or DEFAULT_FILE, self._overrides(), self._environ
+            )
+        except ConfigError as e:
+            hint = f"There is no {DEFAULT_FILE} here; name a file by --config, or see --sample-config.\n"
+            raise usage.UsageError((hint if missing else "") + str(e)) from None
+        self._redirectLog()
+
+    def _overrides(self) -> list[tuple[str, str]]:
+        given = [(name, value) for name, value in self.items() if name != "config" and value is not None]
+        return given + self.rules
+
+    def _redirectLog(self) -> None:
+        """
+        Give C{twistd} an observer that obeys C{LogLevel}, unless its own options ask for another.
+
+        C{twistd} takes it from its option C{--logger}, which is the only way to have one before the first line.
+        """
+        twistd = self.parent
+        if twistd is None or twistd.get("logger") or twistd.get("syslog"):
+            return
+        daemon = not twistd.get("nodaemon")
+        filename = self.settings.logFilename or twistd.get("logfile") or ("twistd.log" if daemon else "")
+        if daemon and filename == "-":
+            return
+        twistd["logger"] = partial(logfile.observer, self.settings.logLevel, filename, self.settings.logFileMaxLines)

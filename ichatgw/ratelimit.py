@@ -1,0 +1,80 @@
+# -*- test-case-name: ichatgw.test.test_ratelimit -*-
+"""
+How often a source may have something done for it, e.g. a line written to the log.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+
+MOST_SOURCES = 1024
+
+
+@define
+class _Bucket:
+    tokens: float
+    touched: float
+    suppressed: int = 0
+
+
+@define(eq=False)
+class RateLimit:
+    """
+    A token bucket for each source.
+
+    Memory is bounded: a source whose bucket is full again is forgotten when room is needed, which loses nothing but
+    its count.  If there is none, sources that are new are refused, so that somebody who makes up a source for each
+    packet gets at most C{mostSources * burst} through in the time it takes a bucket to fill.
+
+    @ivar perSecond: how many times a second, in the long run.
+    @ivar burst: how many times at once.
+    @ivar total: how often C{allow} has said no.
+    """
+
+    clock: IReactorTime
+    perSecond: int
+    burst: int
+    mostSources: int = MOST_SOURCES
+    total: int = field(default=0, init=False)
+    _buckets: OrderedDict[Hashable, _Bucket] = field(factory=OrderedDict, init=False, repr=False)
+
+    def allow(self, key: Hashable) -> bool:
+        """May C{key} do it once more?"""
+        now = self.clock.seconds()
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if not self._makeRoom(now):
+                self.total += 1
+                return False
+            bucket = self._buckets[key] = _Bucket(self.burst, now)
+        bucket.tokens = min(self.burst, bucket.tokens + (now - bucket.touched) * self.perSecond)
+        bucket.touched = now
+        self._buckets.move_to_end(key)
+        if bucket.tokens < 1:
+            bucket.suppressed += 1
+            self.total += 1
+            return False
+        bucket.tokens -= 1
+        return True
+
+    def suppressed(self, key: Hashable) -> int:
+        """How often C{key} was refused since this was last asked."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return 0
+        count, bucket.suppressed = bucket.suppressed, 0
+        return count
+
+    def _makeRoom(self, now: float) -> bool:
+        """Is there room for another source, if need be by forgetting the one that was quiet for longest?"""
+        if len(self._buckets) < self.mostSources:
+            return True
+        quietest = next(iter(self._buckets))
+        if (now - self._buckets[quietest].touched) * self.perSecond < self.burst:
+            return False
+        del self._buckets[quietest]
+        return True
