@@ -1,0 +1,113 @@
+# -*- test-case-name: ichatgw.test.test_media_engine -*-
+"""
+Makes relays in this process, on the one reactor.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from zope.interface import implementer
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import Congested
+from ichatgw.interfaces import IMediaEngine, IRelay
+from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
+from ichatgw.media.pool import QUARANTINE, PortPool
+from ichatgw.media.port import Readers, Scratch, SocketFactory, readersFor
+from ichatgw.media.relay import Relay
+from ichatgw.media.side import Side
+from ichatgw.media.sockets import SideSockets, Supplies
+
+
+def _makeSocket(family: int) -> socket.socket:
+    return socket.socket(family, socket.SOCK_DGRAM)
+
+
+def _random32() -> int:
+    return secrets.randbits(32)
+
+
+@implementer(IMediaEngine)
+class MediaEngine:
+    """
+    Owns the ports, the sockets and the timers of all relays.
+
+    Nothing runs while there is no call.  L{stop} closes whatever is left.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        addresses: LocalAddresses,
+        portMin: int,
+        portMax: int,
+        clock: IReactorTime | None = None,
+        quarantine: float = QUARANTINE,
+        readers: Readers | None = None,
+        makeSocket: SocketFactory = _makeSocket,
+        random32: Callable[[], int] = _random32,
+    ) -> None:
+        """
+        @param reactor: watches the sockets; also the clock unless C{clock} is given.
+        @param portMin: the lowest port.
+        @param portMax: the highest; less than C{portMin} means C{portMin}.
+        @param quarantine: for how many seconds a port rests before another call gets it.
+        @param readers: what the sockets register with instead of the reactor.
+        @param random32: makes SSRCs and first sequence numbers.
+        """
+        timer: IReactorTime = reactor if clock is None else clock
+        self._pool = PortPool(timer, portMin, portMax, quarantine)
+        self._scratch = Scratch()
+        self._supplies = Supplies(
+            addresses, self._pool, readersFor(reactor) if readers is None else readers, self._scratch, makeSocket
+        )
+        self._random32 = random32
+        self._feeder = Feeder(timer)
+        self._relays: dict[Relay, None] = {}
+        self._looks = LoopingCall(self._look)
+        self._looks.clock = timer
+
+    @property
+    def live(self) -> int:
+        """How many relays there are."""
+        return len(self._relays)
+
+    def allocate(self, callId: str) -> IRelay:
+        caller, callee = self._takeTwo()
+        relay = Relay(callId, self._side("caller", callId, caller), self._side("callee", callId, callee), self._closed)
+        self._relays[relay] = None
+        if not self._looks.running:
+            self._looks.start(LOOK_SECONDS, now=False)
+        return relay
+
+    def stop(self) -> None:
+        """Close all relays."""
+        for relay in list(self._relays):
+            relay.close()
+
+    def _takeTwo(self) -> tuple[int, int]:
+        first = self._pool.take()
+        try:
+            return first, self._pool.take()
+        except Congested:
+            self._pool.restore(first)
+            raise
+
+    def _side(self, name: str, callId: str, port: int) -> Side:
+        flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
+        return Side(name, callId, SideSockets(self._supplies, port), flow)
+
+    def _closed(self, relay: Relay) -> None:
+        del self._relays[relay]
+        if not self._relays:
+            self._looks.stop()
+
+    def _look(self) -> None:
+        for relay in list(self._relays):
+            relay.look()

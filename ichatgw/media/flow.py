@@ -1,0 +1,259 @@
+# -*- test-case-name: ichatgw.test.test_media_flow -*-
+"""
+One direction of a relay: what one party sends, on its way to the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from struct import Struct
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
+from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
+
+# How often flows are looked at, and after how many looks without a packet a party is fed, or may move elsewhere.
+LOOK_SECONDS = 0.1
+HUNGRY = 10
+STALE = 20
+# More packets than this from one look to the next are no call but a flood, or a loop of relays.  A stall of the host
+# for some seconds stays below.
+FLOOD = 500
+_SAMPLES_A_LOOK = FRAME_SAMPLES * int(LOOK_SECONDS / FRAME_SECONDS)
+_SEQUENCE_AND_TIMESTAMP = Struct("!HI")
+_NATIVE = Struct("=II")
+
+
+def swapped(number: int) -> int:
+    """A 32-bit number of the network as the machine reads it in place, or back."""
+    return int.from_bytes(number.to_bytes(4, "big"), sys.byteorder)
+
+
+@define(eq=False)
+class Flow:
+    """
+    Rewrites and forwards RTP.  The receiving party sees one stream for the whole call: one SSRC, and numbers that go
+    on where silence of ours or another source comes between.
+
+    @ivar ssrc: what the receiving party sees, as the machine reads it in place.
+    @ivar stranger: told of all that is not RTP of the known source.
+    @ivar source: whom packets are taken from; C{None} if not known.
+    @ivar send: the C{sendto} of the socket towards the receiving party.
+    @ivar destination: where that is; C{None} if it is not known, or wants nothing.
+    @ivar payloadTypes: for each second byte another one, or C{None} if both parties number alike.
+    @ivar silenceType: the receiving party's number for PCMU; C{None} if it has none.
+    @ivar original: the source's own SSRC; C{None} as long as it has sent nothing.
+    @ivar relayed: how many packets were sent on.
+    @ivar octets: how many octets of RTP these had.
+    @ivar silences: how many packets of silence were sent.
+    @ivar dropped: how many packets were not sent on, by reason.
+    @ivar quietLooks: for how many looks the source has sent nothing.
+    """
+
+    scratch: Scratch
+    _feeder: Feeder
+    ssrc: int
+    _head: int
+    _stamp: int
+    stranger: Callable[[int, Source], None] = field(init=False)
+
+    source: Source | None = None
+    send: Callable[[Any, Any], Any] | None = None
+    destination: Source | None = None
+    payloadTypes: bytes | None = None
+    silenceType: int | None = None
+
+    original: int | None = None
+    sequenceShift: int = 0
+    timestampShift: int = 0
+    relayed: int = 0
+    octets: int = 0
+    silences: int = 0
+    undelivered: int = 0
+    dropped: Counter[str] = field(factory=Counter)
+    quietLooks: int = 0
+
+    # The SSRC of the last packet as it lay in the buffer; C{None} if our own silence came after it.
+    _current: int | None = None
+    _shifted: bool = False
+    _hungryLooks: int = 0
+    _receivedBefore: int = 0
+    _relayedBefore: int = 0
+    _buffer: bytearray = field(init=False)
+    _words: memoryview = field(init=False)
+    _views: list[memoryview] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._buffer = self.scratch.buffer
+        self._words = self.scratch.words
+        self._views = self.scratch.views
+
+    def rtp(self, size: int, source: Source) -> None:
+        """
+        A datagram of C{size} bytes lies in the buffer.
+
+        This runs for each packet: fields are read and written in place, and all that is rare is done elsewhere.
+        """
+        if source != self.source or not 12 <= size <= MAX_DATAGRAM:
+            self.stranger(size, source)
+            return
+        buffer = self._buffer
+        if not 128 <= buffer[0] <= 191 or 192 <= buffer[1] <= 223:
+            self.stranger(size, source)
+            return
+        if self.destination is None:
+            self._lose("unwanted")
+            return
+        words = self._words
+        if words[2] != self._current:
+            self._splice()
+        if self._shifted:
+            sequence, timestamp = _SEQUENCE_AND_TIMESTAMP.unpack_from(buffer, 2)
+            _SEQUENCE_AND_TIMESTAMP.pack_into(
+                buffer, 2, (sequence + self.sequenceShift) & 0xFFFF, (timestamp + self.timestampShift) & 0xFFFFFFFF
+            )
+        if self.payloadTypes is not None:
+            buffer[1] = self.payloadTypes[buffer[1]]
+        words[2] = self.ssrc
+        self._head = words[0]
+        self._stamp = words[1]
+        try:
+            self.send(self._views[size], self.destination)  # type: ignore[misc]
+        except OSError:
+            self._lose("unsendable")
+            return
+        self.relayed += 1
+        self.octets += size
+
+    def _lose(self, reason: str) -> None:
+        self.undelivered += 1
+        self.dropped[reason] += 1
+
+    @property
+    def fed(self) -> int:
+        """How many packets the receiving party was sent, of whatever kind."""
+        return self.relayed + self.silences
+
+    @property
+    def shown(self) -> int:
+        """The SSRC that the receiving party sees, as a number."""
+        return swapped(self.ssrc)
+
+    @property
+    def payloadOctets(self) -> int:
+        """How many octets of payload the receiving party was sent (RFC 3550 section 6.4.1)."""
+        return self.octets - HEADER.size * self.relayed + FRAME_SAMPLES * self.silences
+
+    def _last(self) -> tuple[int, int]:
+        """Sequence number and timestamp of the last packet that went out."""
+        _, _, sequence, timestamp, _ = HEADER.unpack(_NATIVE.pack(self._head, self._stamp) + b"\0\0\0\0")
+        return sequence, timestamp
+
+    def _splice(self) -> None:
+        """The packet in the buffer begins a stream: let it go on from where the last one ended."""
+        buffer = self._buffer
+        self._current = self._words[2]
+        self.original = swapped(self._current)
+        if self.fed:
+            sequence, timestamp = _SEQUENCE_AND_TIMESTAMP.unpack_from(buffer, 2)
+            lastSequence, lastTimestamp = self._last()
+            self.sequenceShift = (lastSequence + 1 - sequence) & 0xFFFF
+            self.timestampShift = (lastTimestamp + FRAME_SAMPLES - timestamp) & 0xFFFFFFFF
+            self._shifted = bool(self.sequenceShift or self.timestampShift)
+            if not 64 <= buffer[1] <= 95:
+                # The marker tells a jitter buffer to start afresh; with these types it would make RTCP of it.
+                buffer[1] |= 0x80
+        self._feeder.remove(self)
+
+    def look(self) -> None:
+        """Notice whether packets came in and went out since the last look."""
+        received = self.relayed + self.undelivered
+        if received != self._receivedBefore:
+            if received - self._receivedBefore > FLOOD:
+                self.dropped["flood"] += 1
+                self.aim(None, None)
+            self._receivedBefore = received
+            self.quietLooks = 0
+        else:
+            self.quietLooks += 1
+            if self.quietLooks >= STALE:
+                self.source = None
+        if self.relayed != self._relayedBefore:
+            self._relayedBefore = self.relayed
+            self._hungryLooks = 0
+        elif self.destination is not None:
+            self._hungryLooks += 1
+            if self._hungryLooks >= HUNGRY:
+                self._starve()
+
+    def aim(self, send: Callable[[Any, Any], Any] | None, destination: Source | None) -> None:
+        """
+        Say where the receiving party is.
+
+        One that was never sent anything is fed at once: an iChat with IPv6 sends nothing before it hears something.
+        """
+        self.send = send
+        self.destination = destination
+        if destination is None:
+            self._feeder.remove(self)
+        elif not self.fed:
+            self._starve()
+
+    def _starve(self) -> None:
+        if self.silenceType is not None:
+            self._feeder.add(self)
+
+    def feed(self, frames: int) -> None:
+        """
+        Send a packet of silence.
+
+        @param frames: how many frames of 20 ms have passed since the last one.
+        """
+        if self.silenceType is None or self.send is None:
+            self._feeder.remove(self)
+            return
+        sequence, timestamp = self._last()
+        timestamp += FRAME_SAMPLES * frames
+        if self._current is not None:
+            # The first after the party's own: its clock went on meanwhile.
+            timestamp += _SAMPLES_A_LOOK * self._hungryLooks
+            self._current = None
+        packet = silence(self.silenceType, (sequence + 1) & 0xFFFF, timestamp & 0xFFFFFFFF, self.shown)
+        self._head, self._stamp = _NATIVE.unpack_from(packet)
+        self.silences += 1
+        try:
+            self.send(packet, self.destination)
+        except OSError:
+            self.dropped["unsendable"] += 1
+
+    def close(self) -> None:
+        self.aim(None, None)
+        self.source = None
+
+
+class Feeder:
+    """Feeds silence to all flows that need it; its timer runs only while there are any."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._hungry: dict[Flow, None] = {}
+        self._timer = LoopingCall.withCount(self._feed)
+        self._timer.clock = clock
+
+    def add(self, flow: Flow) -> None:
+        self._hungry[flow] = None
+        if not self._timer.running:
+            self._timer.start(FRAME_SECONDS)
+
+    def remove(self, flow: Flow) -> None:
+        if self._hungry.pop(flow, self) is None and not self._hungry:
+            self._timer.stop()
+
+    def _feed(self, frames: int) -> None:
+        for flow in list(self._hungry):
+            flow.feed(frames)

@@ -1,0 +1,248 @@
+# -*- test-case-name: ichatgw.test.test_media_side -*-
+"""
+One side of a relay: where its party is, whose packets it takes, and what it is sent.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ichatgw.errors import Congested, MalformedError
+from ichatgw.interfaces import IMediaSide
+from ichatgw.media.flow import LOOK_SECONDS, Flow
+from ichatgw.media.latch import ControlLatch, SendTo, familyOf, isAt, sendable
+from ichatgw.media.port import MAX_DATAGRAM, Source
+from ichatgw.media.rtcp import Renumbering, rewrite
+from ichatgw.media.rtp import Kind, RTPPacket, classify
+from ichatgw.media.sockets import PortPair, SideSockets
+from ichatgw.model import PCMU, Direction, SessionDescription, TransportAddress
+
+_LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
+
+
+@implementer(IMediaSide)
+class Side:
+    """
+    Takes media from its party only, and knows where to send what is meant for the party.
+
+    The address that the party has signalled always wins.  Another one (the party is behind a NAT) is adopted from the
+    first valid RTP packet if no source is known, and kept until it falls silent.  Nothing is taken before the party
+    was connected, and nothing is sent before it was shown an address of ours.
+
+    @ivar arriving: what the party sends.
+    @ivar far: the other side.
+    @ivar described: called when the party has said what it speaks.
+    @ivar remote: what it has said.
+    """
+
+    _log = Logger()
+    far: Side
+    described: Callable[[], None]
+
+    def __init__(self, name: str, callId: str, sockets: SideSockets, arriving: Flow) -> None:
+        self._name = name
+        self._call = callId
+        self._sockets = sockets
+        self.arriving = arriving
+        arriving.stranger = self._stranger
+        self.remote: SessionDescription | None = None
+        self._direction = Direction.SENDRECV
+        self._signalled: TransportAddress | None = None
+        # Where RTP came from last; stays known when the source has fallen silent.
+        self._learned: Source | None = None
+        self._control = ControlLatch()
+        self._warned = False
+        self._closed = False
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds the party has sent nothing."""
+        return self.arriving.quietLooks * LOOK_SECONDS
+
+    def local(self, towards: str) -> TransportAddress:
+        if self._closed:
+            raise Congested("the relay is closed")
+        pair = self._open(socket.AF_INET6 if ":" in towards else socket.AF_INET)
+        address = self._sockets.address(towards, pair)
+        self._aim()
+        return address
+
+    def connect(self, remote: SessionDescription) -> None:
+        if self._closed:
+            return
+        before, self.remote = self.remote, remote
+        self._direction = remote.direction
+        if remote.address is not None and (
+            before is None or (remote.address, remote.rtcp) != (before.address, before.rtcp)
+        ):
+            # A party that only says the same again keeps what was learned about its NAT.
+            self._signalled = remote.address
+            self._learned = self.arriving.source = None
+            self._control.signal(remote)
+        codec = remote.find(PCMU) if remote.codecs else PCMU
+        self.far.arriving.silenceType = None if codec is None else codec.payloadType
+        self.described()
+        self._aim()
+
+    def hold(self, direction: Direction) -> None:
+        self._direction = direction
+        self._aim()
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._closed = True
+        self.arriving.close()
+        self._sockets.close()
+
+    # Where the party is
+
+    def _open(self, family: int) -> PortPair:
+        return self._sockets.open(family, self.arriving.rtp, self._rtcpArrived)
+
+    def _pairFor(self, destination: Source | None) -> PortPair | None:
+        """Our ports of the family of the destination; none before the party was shown any of ours."""
+        if destination is None or not self._sockets.isOpen:
+            return None
+        try:
+            return self._open(familyOf(destination))
+        except Congested as problem:
+            self._log.warn(
+                "{call} no media for the {side}: {problem}", call=self._call, side=self._name, problem=problem
+            )
+            return None
+
+    def _aim(self) -> None:
+        """Let the other party's media go where this party is now."""
+        if self._closed:
+            return
+        destination = self._learned or sendable(self._signalled)
+        pair = self._pairFor(destination) if self._direction in _LISTENING else None
+        if pair is None:
+            self.far.arriving.aim(None, None)
+        else:
+            self.far.arriving.aim(pair.rtp.sendto, destination)
+
+    # Whose packets are taken
+
+    def _stranger(self, size: int, source: Source) -> None:
+        """
+        What L{Flow.rtp} does not know: RTP from somewhere new, RTCP on the RTP port, or junk.
+
+        Nothing is learned from anything but well-formed RTP.
+        """
+        flow = self.arriving
+        if size > MAX_DATAGRAM:
+            flow.dropped["too long"] += 1
+            return
+        datagram = bytes(flow.scratch.views[size])
+        kind = classify(datagram)
+        if kind is Kind.RTCP:
+            self._muxedControl(datagram, source)
+        elif kind is not Kind.RTP:
+            flow.dropped[kind.name] += 1
+        elif not _isWellFormed(datagram):
+            flow.dropped["malformed"] += 1
+        elif self._mayAdopt(source):
+            self._adopt(source)
+            flow.rtp(size, source)
+        else:
+            self._refuse(source)
+
+    def _mayAdopt(self, source: Source) -> bool:
+        return isAt(source, self._signalled) or (self.remote is not None and self.arriving.source is None)
+
+    def _adopt(self, source: Source) -> None:
+        self.arriving.source = source
+        if source == self._learned:
+            return
+        self._log.debug(
+            "{call} the {side} sends from {source}", call=self._call, side=self._name, source=_shown(source)
+        )
+        self._learned = source
+        self._control.mediaFrom(source, isAt(source, self._signalled))
+        self._aim()
+
+    def _refuse(self, source: Source) -> None:
+        """One line for a call, however many packets."""
+        self.arriving.dropped["stranger"] += 1
+        if not self._warned:
+            self._warned = True
+            self._log.info(
+                "{call} media from {source}, which is not the {side}, is dropped",
+                call=self._call,
+                source=_shown(source),
+                side=self._name,
+            )
+
+    # RTCP
+
+    def _muxedControl(self, datagram: bytes, source: Source) -> None:
+        """RTCP on the RTP port: an iChat has one port for everything (compare RFC 5761)."""
+        if source == self.arriving.source or isAt(source, self._signalled) or self._control.admits(source):
+            pair = self._pairFor(source)
+            self._controlArrived(datagram, source, None if pair is None else pair.rtp.sendto)
+        else:
+            self._refuse(source)
+
+    def _rtcpArrived(self, size: int, source: Source) -> None:
+        """A datagram of C{size} bytes came to the RTCP port."""
+        flow = self.arriving
+        datagram = bytes(flow.scratch.views[size])
+        if size > MAX_DATAGRAM or classify(datagram) is not Kind.RTCP:
+            flow.dropped["not RTCP"] += 1
+        elif self._control.admits(source):
+            pair = self._pairFor(source)
+            self._controlArrived(datagram, source, None if pair is None else pair.rtcp.sendto)
+        else:
+            self._refuse(source)
+
+    def _controlArrived(self, datagram: bytes, source: Source, send: SendTo | None) -> None:
+        """RTCP of our party: pass it on if it is valid, and remember where it came from."""
+        flow, back = self.arriving, self.far.arriving
+        numbers = Renumbering(
+            outgoing=flow.shown,
+            received=back.shown,
+            source=flow.original,
+            original=back.original,
+            timestampShift=flow.timestampShift,
+            sequenceShift=back.sequenceShift,
+            packets=flow.fed,
+            octets=flow.payloadOctets,
+        )
+        try:
+            rewritten = rewrite(datagram, numbers)
+        except MalformedError:
+            flow.dropped["malformed RTCP"] += 1
+            return
+        self._control.adopt(source, send)
+        self.far.sendControl(rewritten)
+
+    def sendControl(self, datagram: bytes) -> None:
+        """RTCP for our party."""
+        destination, send = self._control.source, self._control.send
+        if destination is None:
+            destination = self._control.guess()
+            pair = self._pairFor(destination)
+            send = None if pair is None else pair.rtcp.sendto
+        if send is None:
+            return
+        try:
+            send(datagram, destination)
+        except OSError:
+            self.far.arriving.dropped["unsendable"] += 1
+
+
+def _isWellFormed(datagram: bytes) -> bool:
+    try:
+        RTPPacket.parse(datagram)
+    except MalformedError:
+        return False
+    return True
+
+
+def _shown(source: Source) -> str:
+    return f"{source[0]} port {source[1]}"

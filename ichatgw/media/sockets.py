@@ -1,0 +1,125 @@
+# -*- test-case-name: ichatgw.test.test_media_sockets -*-
+"""
+The sockets of one side of a relay: a pair of ports for each address family, opened when first needed.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from twisted.logger import Logger
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import Congested
+from ichatgw.media.pool import PortPool
+from ichatgw.media.port import Port, Readers, Scratch, SocketFactory, Source, bindUDP
+from ichatgw.model import TransportAddress
+
+Deliver = Callable[[int, Source], None]
+
+# What binding says of a port that others use, or that we may not have.
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+
+
+@frozen
+class PortPair:
+    """
+    @ivar number: the even port, which is C{rtp}'s; C{rtcp}'s is the one above.
+    """
+
+    number: int
+    rtp: Port
+    rtcp: Port
+
+
+@frozen
+class Supplies:
+    """What all sides have in common."""
+
+    addresses: LocalAddresses
+    pool: PortPool
+    readers: Readers
+    scratch: Scratch
+    makeSocket: SocketFactory
+
+
+@define(eq=False)
+class SideSockets:
+    """
+    One port number is set aside at once, so that a call which was admitted gets its media; a second address family
+    takes another number.
+
+    @ivar reserved: an even port lent by the pool, not yet bound.
+    """
+
+    _supplies: Supplies
+    _reserved: int | None
+    _pairs: dict[int, PortPair] = field(factory=dict)
+    _log = Logger()
+
+    @property
+    def isOpen(self) -> bool:
+        return bool(self._pairs)
+
+    def open(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
+        """
+        The pair of C{family}.
+
+        @raise Congested: if there is no port, or no socket can be had.
+        """
+        pair = self._pairs.get(family)
+        if pair is None:
+            pair = self._pairs[family] = self._openNew(family, rtp, rtcp)
+            self._supplies.readers.addReader(pair.rtp)
+            self._supplies.readers.addReader(pair.rtcp)
+        return pair
+
+    def address(self, towards: str, pair: PortPair) -> TransportAddress:
+        """
+        @raise Congested: if there is no way to C{towards}.
+        """
+        try:
+            return TransportAddress(self._supplies.addresses.towards(towards), pair.number)
+        except OSError as problem:
+            raise Congested(str(problem)) from problem
+
+    def close(self) -> None:
+        """Close the sockets and give the ports back.  Idempotent."""
+        pairs, self._pairs = self._pairs, {}
+        for pair in pairs.values():
+            for port in (pair.rtp, pair.rtcp):
+                self._supplies.readers.removeReader(port)
+                port.close()
+            self._supplies.pool.giveBack(pair.number)
+        if self._reserved is not None:
+            self._supplies.pool.giveBack(self._reserved)
+            self._reserved = None
+
+    def _openNew(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
+        """Ports that others on this host use go back to the end of the queue; the pool ends the search."""
+        pool = self._supplies.pool
+        while True:
+            number, self._reserved = self._reserved if self._reserved is not None else pool.take(), None
+            try:
+                return self._bind(family, number, rtp, rtcp)
+            except OSError as problem:
+                pool.giveBack(number)
+                if problem.errno not in _TAKEN:
+                    raise Congested(f"no socket for media: {problem}") from problem
+                self._log.debug("UDP ports {port} and {above} are in use", port=number, above=number + 1)
+
+    def _bind(self, family: int, number: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
+        supplies = self._supplies
+        host = supplies.addresses.configured
+        if host and (":" in host) != (family == socket.AF_INET6):
+            raise OSError(errno.EAFNOSUPPORT, f"{host} is the only address")
+        first = bindUDP(supplies.makeSocket, family, host, number)
+        try:
+            second = bindUDP(supplies.makeSocket, family, host, number + 1)
+        except BaseException:
+            first.close()
+            raise
+        return PortPair(number, Port(first, supplies.scratch, rtp), Port(second, supplies.scratch, rtcp))
