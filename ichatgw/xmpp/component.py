@@ -1,0 +1,216 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_component -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+The link to the XMPP server as an external component (XEP-0114): kept up for as long as the service runs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from attrs import define
+from twisted.application.service import Service
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+from twisted.words.xish.xmlstream import BootstrapMixin
+from wokkel.ping import PingHandler
+from wokkel.subprotocols import StreamManager, XMPPHandler
+
+from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.xmpp.stream import ComponentStream
+
+log = Logger()
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 5.0
+CONNECT_TIMEOUT = 5
+CLOSE_TIMEOUT = 2.0
+
+
+@define
+class Backoff:
+    """
+    How long to wait before the next attempt: twice as long each time, at most L{LONGEST_DELAY}, and shortened by chance
+    so that the components of a server do not all come back at the same moment.
+
+    @ivar random: gives a number from 0 to 1.
+    """
+
+    random: Callable[[], float]
+    _delay: float = FIRST_DELAY
+
+    def next(self) -> float:
+        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
+        return delay * (0.5 + 0.5 * self.random())
+
+    def reset(self) -> None:
+        self._delay = FIRST_DELAY
+
+
+class _StreamFactory(BootstrapMixin, Factory):
+    """Makes a fresh stream for each connection."""
+
+    noisy = False
+
+    def __init__(self, makeStream: Callable[[], ComponentStream]) -> None:
+        BootstrapMixin.__init__(self)
+        self._makeStream = makeStream
+
+    def buildProtocol(self, addr: IAddress | None) -> ComponentStream:
+        stream = self._makeStream()
+        self.installBootstraps(stream)
+        return stream
+
+
+def endpointFor(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
+    """Where to connect; only names are looked up."""
+    kind: Any = HostnameEndpoint
+    if isIPAddress(host):
+        kind = TCP4ClientEndpoint
+    elif isIPv6Address(host):
+        kind = TCP6ClientEndpoint
+    endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout=CONNECT_TIMEOUT)
+    return endpoint
+
+
+class Link(StreamManager, Service):
+    """
+    Keeps a stream to the server, and shares it out to the handlers.
+
+    A handler is told of each stream by C{makeConnection} (too early to send), C{connectionInitialized} (now send and
+    observe C{self.xmlstream}) and C{connectionLost}.  A lost link ends nothing but the link: whoever has calls keeps
+    them.  What is sent while there is no link is dropped, since it would be stale when the link is back.
+
+    When the link fails, the next attempt comes after at most L{LONGEST_DELAY} seconds, however long it lasts, and the
+    same trouble is logged once a minute.
+
+    @ivar connected: whether stanzas can be sent now.
+    """
+
+    xmlstream: Any
+    _iqDeferreds: dict[str, Deferred[Element]]
+
+    def __init__(
+        self,
+        reactor: Any,
+        host: str,
+        port: int,
+        name: str,
+        secret: str,
+        pingInterval: float = 60.0,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock: IReactorTime = reactor
+        self._endpoint = endpointFor(reactor, host, port)
+        self._where = f"{host}:{port}"
+        self._component = name.lower()
+        self._backoff = Backoff(random)
+        self._complaints = RateLimit(reactor, count=1, period=60.0, size=32)
+        self._troubled = False
+        self._attempts: Deferred[None] | None = None
+        super().__init__(
+            _StreamFactory(lambda: ComponentStream(reactor, self._component, secret, pingInterval)), reactor
+        )
+        self.addHandler(PingHandler())
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._initialized)
+
+    def startService(self) -> None:
+        super().startService()
+        self._attempts = Deferred.fromCoroutine(self._keepUp())
+
+    def stopService(self) -> Deferred[None]:
+        """Close the stream in good order.  Fires when it is closed, after at most L{CLOSE_TIMEOUT} seconds."""
+        super().stopService()
+        attempts = self._attempts
+        if attempts is None:
+            return succeed(None)
+        stopped: Deferred[None] = Deferred()
+        attempts.addBoth(lambda _: stopped.callback(None))
+        if self.xmlstream is not None:
+            self.xmlstream.close(CLOSE_TIMEOUT)
+        else:
+            attempts.cancel()
+        return stopped
+
+    async def _keepUp(self) -> None:
+        """Connect, stay until the stream is lost, wait, and again, until the service stops."""
+        while self.running:
+            try:
+                stream: Any = await self._endpoint.connect(self.factory)
+                await stream.ready
+                self._cameUp()
+                why = await stream.lost
+            except CancelledError:
+                return
+            except Exception as error:
+                why = str(error) or type(error).__name__
+            if self.running:
+                self._complain(why)
+                try:
+                    await deferLater(self._clock, self._backoff.next())
+                except CancelledError:
+                    return
+
+    def _cameUp(self) -> None:
+        self._backoff.reset()
+        if self._troubled or self._complaints.allows(""):
+            log.info("The link to the XMPP server {where} is up as {name}", where=self._where, name=self._component)
+        self._troubled = False
+
+    def _complain(self, why: str) -> None:
+        if "not-authorized" in why:
+            why += ": it refuses the password (JabberComponentPassword)"
+        if self._complaints.allows(why):
+            self._troubled = True
+            log.error(
+                "No link to the XMPP server {where} as {name}: {why}; trying again",
+                where=self._where,
+                name=self._component,
+                why=why[:300],
+            )
+
+    def send(self, obj: Element) -> None:
+        """Send a stanza, or drop it if there is no link."""
+        if self._initialized:
+            self.xmlstream.send(obj)
+        else:
+            log.debug("There is no link, so a stanza was dropped: {name!r}", name=obj.name)
+
+    def _authd(self, xs: ComponentStream) -> None:
+        """As the base class does, but what a handler raises stays its own affair."""
+        xs.addObserver('/iq[@type="result"]', self._onIQResponse)
+        xs.addObserver('/iq[@type="error"]', self._onIQResponse)
+        self._initialized = True
+        for handler in list(self):
+            self._tell(handler, handler.connectionInitialized)
+
+    def _disconnected(self, reason: Failure) -> None:
+        """The same."""
+        self.xmlstream = None
+        self._initialized = False
+        for handler in list(self):
+            self._tell(handler, handler.connectionLost, reason)
+        waiting, self._iqDeferreds = self._iqDeferreds, {}
+        for answer in waiting.values():
+            answer.errback(reason)
+
+    def _tell(self, handler: XMPPHandler, news: Callable[..., object], *args: object) -> None:
+        try:
+            news(*args)
+        except Exception:
+            log.failure("{handler} failed at {news}", handler=type(handler).__name__, news=news.__name__)

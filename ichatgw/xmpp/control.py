@@ -1,0 +1,58 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_control -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Somebody writes to a gateway address, and is told what it is.
+"""
+
+from __future__ import annotations
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
+
+from ichatgw.errors import MalformedError
+from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.xmpp.stanzas import bareJID, recipient, sender
+
+log = Logger()
+
+GREETING = "You have reached the iChat gateway"
+
+
+class Greeter(XMPPHandler):
+    """
+    Answers each message with L{GREETING}.
+
+    Errors, rooms, headlines and messages without text get no answer, and each sender only some in a minute, so that two
+    programs that answer each other come to rest.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        super().__init__()
+        self._answers = RateLimit(clock, count=5, period=60.0)
+
+    def connectionInitialized(self) -> None:
+        self.xmlstream.addObserver("/message", self._received)
+
+    def _received(self, message: Element) -> None:
+        if message.getAttribute("type", "normal") not in ("chat", "normal") or not _hasText(message):
+            return
+        try:
+            writer, ours = sender(message), recipient(message)
+        except MalformedError as error:
+            log.debug("A message was dropped: {error}", error=error)
+            return
+        if not self._answers.allows(bareJID(writer).full()):
+            return
+        reply = Element((None, "message"))
+        reply["type"], reply["to"], reply["from"] = "chat", writer.full(), ours.full()
+        reply.addElement("body", content=GREETING)
+        self.send(reply)
+
+
+def _hasText(message: Element) -> bool:
+    return any(child.name == "body" and str(child).strip() for child in message.elements())

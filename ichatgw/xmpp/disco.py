@@ -1,0 +1,118 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_disco -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Service discovery (XEP-0030) and software version (XEP-0092).
+
+iChat calls a contact only if the capabilities its presence names (XEP-0115 in its first form) are confirmed here: it
+asks for each C{node#ver} and C{node#ext} by itself, at the address the presence came from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.xish.domish import Element
+from wokkel.disco import NS_DISCO_INFO, NS_DISCO_ITEMS, DiscoFeature, DiscoIdentity, DiscoInfo, DiscoItems
+from wokkel.generic import NS_VERSION
+from wokkel.subprotocols import XMPPHandler
+
+from ichatgw.errors import MalformedError
+from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
+from ichatgw.xmpp.stanzas import errorReply, recipient
+from ichatgw.xmpp.stream import NS_PING
+
+NAME = "ichat-gw"
+
+VC_FEATURES = {
+    "avavail": "apple:iq:vc:available",
+    "avcap": "apple:iq:vc:capable",
+    "audio": "apple:iq:vc:audio",
+}
+NODES = {f"{ICHAT_NODE}#{word}": feature for word, feature in {**VC_FEATURES, CAPS_VERSION: NS_VERSION}.items()}
+
+
+class Disco(XMPPHandler):
+    """
+    Answers what our addresses are and can do.  Each answer comes from the address that was asked.
+
+    Twisted and wokkel keep each address they read for ever, so these requests are read here.
+    """
+
+    def __init__(self, control: JID, version: str) -> None:
+        """
+        @param control: the control address, bare; it takes no calls.
+        @param version: of this program.
+        """
+        super().__init__()
+        self._control = control
+        self._version = version
+
+    def connectionInitialized(self) -> None:
+        for namespace, observer in (
+            (NS_DISCO_INFO, self._info),
+            (NS_DISCO_ITEMS, self._items),
+            (NS_VERSION, self._program),
+        ):
+            self.xmlstream.addObserver(f'/iq[@type="get"]/query[@xmlns="{namespace}"]', observer)
+
+    def _info(self, iq: Element) -> None:
+        node = iq.query.getAttribute("node", "")
+        try:
+            asked = recipient(iq)
+        except MalformedError:
+            self._answer(iq, None)
+            return
+        self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
+
+    def _addressInfo(self, asked: JID) -> DiscoInfo:
+        info = DiscoInfo()
+        takesCalls = asked.user and asked.user != self._control.user
+        info.append(DiscoIdentity("client", "pc", NAME) if takesCalls else DiscoIdentity("server", NAME, NAME))
+        for feature in (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING):
+            info.append(DiscoFeature(feature))
+        for feature in VC_FEATURES.values() if takesCalls else ():
+            info.append(DiscoFeature(feature))
+        return info
+
+    def _items(self, iq: Element) -> None:
+        if iq.query.getAttribute("node"):
+            self._answer(iq, None)
+        else:
+            self._answer(iq, DiscoItems())
+
+    def _program(self, iq: Element) -> None:
+        query = Element((NS_VERSION, "query"))
+        query.addElement("name", content=NAME)
+        query.addElement("version", content=self._version)
+        self._reply(iq, query)
+
+    def _answer(self, iq: Any, found: DiscoInfo | DiscoItems | None) -> None:
+        if found is None:
+            iq.handled = True
+            self.send(errorReply(iq, "item-not-found"))
+        else:
+            self._reply(iq, found.toElement())
+
+    def _reply(self, iq: Any, query: Element) -> None:
+        iq.handled = True
+        reply = toResponse(iq, "result")
+        reply.addChild(query)
+        self.send(reply)
+
+
+def _nodeInfo(node: str) -> DiscoInfo | None:
+    """One capability of a gateway address, or C{None} if there is none of that name."""
+    feature = NODES.get(node)
+    if feature is None:
+        return None
+    info = DiscoInfo()
+    info.nodeIdentifier = node
+    info.append(DiscoIdentity("client", "pc"))
+    info.append(DiscoFeature(NS_DISCO_INFO))
+    info.append(DiscoFeature(feature))
+    return info

@@ -1,0 +1,285 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_presence -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Presence: who is there with what, and what we show of ourselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
+from zope.interface import Interface
+
+from ichatgw.errors import MalformedError
+from ichatgw.xmpp.stanzas import bareJID, recipient, sender
+from ichatgw.xmpp.store import ISubscriptionStore
+
+log = Logger()
+
+NS_CAPS = "http://jabber.org/protocol/caps"
+ICHAT_NODE = "apple:ichat:caps"
+ICHAT_NODES = frozenset({ICHAT_NODE, "http://www.apple.com/ichat/caps"})
+CAPS_VERSION = "448"  # no iChat ever had it
+CAPS_EXTENSIONS = ("avavail", "avcap", "audio")
+
+SHOW_ORDER = ("", "chat", "away", "dnd", "xa")
+MOST_RESOURCES = 16
+MOST_STRANGERS = 10_000
+LONGEST_TEXT = 1024
+BATCH = 200
+BATCH_INTERVAL = 0.02
+
+
+@frozen
+class Resource:
+    """
+    One client of a user, as its presence describes it.
+
+    @ivar jid: its full address.
+    @ivar show: how available it says to be: empty, C{chat}, C{away}, C{xa} or C{dnd}.
+    @ivar node: which program it is, C{ver}: which version, C{ext}: which extensions it has now (XEP-0115, first form).
+    """
+
+    jid: JID
+    show: str
+    priority: int
+    node: str
+    ver: str
+    ext: frozenset[str]
+
+    @property
+    def isIChat(self) -> bool:
+        return self.node in ICHAT_NODES
+
+    @property
+    def avAvailable(self) -> bool:
+        """Can it take an audio call now?  (An iChat in a call drops C{avavail}.)"""
+        return self.isIChat and "avavail" in self.ext
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Sorts the best one to call first; resources of equal rank are equally good."""
+        return (SHOW_ORDER.index(self.show), -self.priority)
+
+
+class IPresenceListener(Interface):
+    """Is told what presence says of users.  The table (C{Presence.resources}) is up to date by then."""
+
+    def available(resource: Resource) -> None:
+        """A client came, or says something new of itself."""
+
+    def unavailable(jid: JID) -> None:
+        """
+        A client is gone, or all of a user's are, if C{jid} is bare.  It need not have been known before: this may be
+        the answer to a probe.
+        """
+
+    def failed(jid: JID, condition: str, code: int | None) -> None:
+        """
+        What we sent to C{jid} could not be delivered.
+
+        @param condition: as in RFC 6120 section 8.3.3; empty if not given.
+        @param code: the number that older programs give instead.
+        """
+
+
+class Presence(XMPPHandler):
+    """
+    Keeps the table of resources, and sends the presence of the control address and of the gateway addresses.
+
+    The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Users
+    who have subscribed to nothing are kept up to a number, resources of one user likewise.
+
+    @ivar listeners: who is told, L{IPresenceListener}s.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        control: JID,
+        translates: Callable[[str], bool],
+        store: ISubscriptionStore,
+    ) -> None:
+        """
+        @param control: the control address, bare.
+        @param translates: does a translation rule match C{xmpp:} and this bare address?
+        """
+        super().__init__()
+        self.listeners: list[IPresenceListener] = []
+        self._clock = clock
+        self._control = control
+        self._translates = translates
+        self._store = store
+        self._users: dict[JID, dict[JID, Resource]] = {}
+        self._greeting: IDelayedCall | None = None
+
+    def resources(self, bare: JID) -> tuple[Resource, ...]:
+        """The clients of a user, the best to call first."""
+        return tuple(sorted(self._users.get(bare, {}).values(), key=lambda resource: resource.rank))
+
+    # What we send
+
+    def probe(self, user: JID, asJID: JID | None = None) -> None:
+        """Ask the user's server how things stand, in the name of the control address or of another one."""
+        self.send(_presence(user, asJID or self._control, "probe"))
+
+    def show(self, to: JID, from_: JID, withCaps: bool) -> None:
+        """Tell C{to} that C{from_} is there; with C{withCaps}, that it is an iChat that can talk."""
+        self.send(_presence(to, from_, caps=withCaps))
+
+    def goodbye(self) -> None:
+        """Tell each known user that what it has subscribed to is going.  Comes before an orderly stop."""
+        self._stopGreeting()
+        for user in self._store.users():
+            for ours in self._store.gatewayJIDs(user):
+                self.send(_presence(user, ours, "unavailable", caps=ours != self._control))
+
+    def connectionInitialized(self) -> None:
+        self.xmlstream.addObserver("/presence", self._received)
+        self._greet(self._greetings())
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        self._stopGreeting()
+        self._users.clear()
+
+    def _greetings(self) -> Iterator[Element]:
+        for user in self._store.users():
+            yield _presence(user, self._control, "probe")
+            for ours in self._store.gatewayJIDs(user):
+                yield _presence(user, ours, caps=ours != self._control)
+
+    def _greet(self, greetings: Iterator[Element]) -> None:
+        """Send some, and the others a little later, so that neither the reactor nor the server is held up."""
+        self._greeting = None
+        batch = list(islice(greetings, BATCH))
+        for greeting in batch:
+            self.send(greeting)
+        if len(batch) == BATCH:
+            self._greeting = self._clock.callLater(BATCH_INTERVAL, self._greet, greetings)
+
+    def _stopGreeting(self) -> None:
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
+
+    # What we receive
+
+    def _received(self, stanza: Element) -> None:
+        kind = stanza.getAttribute("type")
+        try:
+            user = sender(stanza)
+            if kind is None:
+                self._available(user, stanza)
+            elif kind == "unavailable":
+                self._unavailable(user)
+            elif kind == "error":
+                self._failed(user, stanza)
+            elif kind == "probe":
+                self._probed(user, bareJID(recipient(stanza)))
+        except MalformedError as error:
+            log.debug("Presence was dropped: {error}", error=error)
+
+    def _available(self, jid: JID, stanza: Element) -> None:
+        if not jid.resource:
+            return  # a server or a service, not a client
+        bare = bareJID(jid)
+        resource = _readResource(jid, stanza)
+        own = self._users.get(bare, {})
+        if jid not in own:
+            if len(own) >= MOST_RESOURCES or (not own and not self._hasRoom(bare)):
+                log.debug("There is no room for the presence of {jid!r}", jid=jid.full()[:80])
+                return
+            self._users[bare] = own
+        own[jid] = resource
+        self._tell(lambda listener: listener.available(resource))
+
+    def _hasRoom(self, bare: JID) -> bool:
+        return len(self._users) < MOST_STRANGERS or self._store.knows(bare)
+
+    def _unavailable(self, jid: JID) -> None:
+        bare = bareJID(jid)
+        own = self._users.get(bare, {})
+        own.pop(jid, None)
+        if not own or not jid.resource:
+            self._users.pop(bare, None)
+        self._tell(lambda listener: listener.unavailable(jid))
+
+    def _failed(self, jid: JID, stanza: Element) -> None:
+        condition, code = _readError(stanza)
+        self._tell(lambda listener: listener.failed(jid, condition, code))
+
+    def _tell(self, news: Callable[[IPresenceListener], None]) -> None:
+        for listener in list(self.listeners):
+            try:
+                news(listener)
+            except Exception:
+                log.failure("A listener failed at presence")
+
+    def _probed(self, user: JID, ours: JID) -> None:
+        if ours == self._control or (ours.user and self._translates("xmpp:" + ours.full())):
+            self.show(bareJID(user), ours, withCaps=ours != self._control)
+
+
+def _presence(to: JID, from_: JID, kind: str | None = None, caps: bool = False) -> Element:
+    """Presence as the first gateway sent it: never a show or a status, always priority 0."""
+    stanza = Element((None, "presence"))
+    if kind is not None:
+        stanza["type"] = kind
+    stanza["to"], stanza["from"] = to.full(), from_.full()
+    if kind != "probe":
+        stanza.addElement("priority", content="0")
+    if caps:
+        child = stanza.addElement((NS_CAPS, "c"))
+        child["node"], child["ver"] = ICHAT_NODE, CAPS_VERSION
+        child["ext"] = " ".join(CAPS_EXTENSIONS)
+    return stanza
+
+
+def _readResource(jid: JID, stanza: Element) -> Resource:
+    """What cannot be understood counts as not said."""
+    caps = _readCaps(stanza)
+    show = _textOf(stanza, "show")
+    priority = _textOf(stanza, "priority")
+    return Resource(
+        jid=jid,
+        show=show if show in SHOW_ORDER else "",
+        priority=max(-128, min(127, int(priority))) if re.fullmatch("[+-]?[0-9]{1,3}", priority) else 0,
+        node=caps.get("node", "")[:LONGEST_TEXT],
+        ver=caps.get("ver", "")[:LONGEST_TEXT],
+        ext=frozenset(caps.get("ext", "")[:LONGEST_TEXT].split()),
+    )
+
+
+def _readCaps(stanza: Element) -> dict[str, str]:
+    """The attributes of the capabilities; an iChat's, if a server put others beside them."""
+    found = [child.attributes for child in stanza.elements() if (child.uri, child.name) == (NS_CAPS, "c")]
+    found.sort(key=lambda attributes: attributes.get("node") not in ICHAT_NODES)
+    return found[0] if found else {}
+
+
+def _textOf(stanza: Element, name: str) -> str:
+    child = next((child for child in stanza.elements() if child.name == name), None)
+    return "" if child is None else str(child).strip()
+
+
+def _readError(stanza: Element) -> tuple[str, int | None]:
+    error = next((child for child in stanza.elements() if child.name == "error"), None)
+    if error is None:
+        return "", None
+    condition = next((c.name for c in error.elements() if c.uri == NS_XMPP_STANZAS and c.name != "text"), "")
+    code = error.getAttribute("code") or ""
+    return condition, int(code) if re.fullmatch("[0-9]{3}", code) else None

@@ -1,0 +1,85 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_stanzas -*-
+# mypy: allow-untyped-calls
+"""
+Small things every reader and writer of stanzas needs: addresses that are checked, and error answers.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import lru_cache
+
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.jid import JID, InvalidFormat
+from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+
+LONGEST_PART = 1023
+
+
+@lru_cache(maxsize=4096)
+def parseJID(text: str) -> JID:
+    """
+    Read an address and bring it to its one spelling (RFC 6122 section 2).
+
+    Addresses are cached here in bounded number; Twisted's C{internJID} would keep every one it ever saw.
+
+    @raise MalformedError: if it is none.
+    """
+    if len(text) > 3 * LONGEST_PART + 2:
+        raise MalformedError("the address is too long")
+    try:
+        jid = JID(text) if text else None
+    except (InvalidFormat, ValueError, IndexError) as error:
+        raise MalformedError(f"not an address: {text[:80]!r}") from error
+    # Characters that stringprep maps to nothing must not turn user@host into host.
+    if jid is None or not jid.host or ("@" in text.partition("/")[0] and not jid.user):
+        raise MalformedError(f"not an address: {text[:80]!r}")
+    if any(len((part or "").encode()) > LONGEST_PART for part in (jid.user, jid.host, jid.resource)):
+        raise MalformedError("a part of the address is too long")
+    return jid
+
+
+def bareJID(jid: JID) -> JID:
+    """The address without its resource."""
+    if not jid.resource:
+        return jid
+    bare = copy(jid)
+    bare.resource = None
+    return bare
+
+
+def sender(stanza: Element) -> JID:
+    """
+    Who sent the stanza.
+
+    @raise MalformedError: if it does not say so, or says nonsense.
+    """
+    return parseJID(stanza.getAttribute("from") or "")
+
+
+def recipient(stanza: Element) -> JID:
+    """
+    Whom the stanza is for.
+
+    @raise MalformedError: if it does not say so, or says nonsense.
+    """
+    return parseJID(stanza.getAttribute("to") or "")
+
+
+def errorReply(stanza: Element, condition: str) -> Element:
+    """
+    Answer a request with an error (RFC 6120 section 8.3) that comes from the address that was asked.
+
+    What was sent is not repeated, as the RFC leaves it open: it may be large or hostile.
+    """
+    reply: Element = toResponse(stanza, "error")
+    reply.addChild(StanzaError(condition).getElement())
+    return reply
+
+
+def isRequest(stanza: Element) -> bool:
+    """Is it an IQ that must be answered?"""
+    return stanza.name == "iq" and stanza.getAttribute("type") in ("get", "set")

@@ -1,0 +1,105 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_subscriptions -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Subscriptions: a user adds the control address, or a phone as a contact, to the buddy list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
+
+from ichatgw.errors import MalformedError
+from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.xmpp.stanzas import bareJID, recipient, sender
+from ichatgw.xmpp.store import ISubscriptionStore
+
+log = Logger()
+
+
+class Subscriptions(XMPPHandler):
+    """
+    Accepts who subscribes to the control address, or to one that a translation rule matches, and refuses the others.
+
+    Each time the control address subscribes to the user in return, as it must see the user's presence.  That is limited
+    for each user, or two gateways that subscribe to each other would never come to rest.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        control: JID,
+        translates: Callable[[str], bool],
+        store: ISubscriptionStore,
+        presence: Presence,
+    ) -> None:
+        """
+        @param control: the control address, bare.
+        @param translates: does a translation rule match C{xmpp:} and this bare address?
+        """
+        super().__init__()
+        self._control = control
+        self._translates = translates
+        self._store = store
+        self._presence = presence
+        self._requests = RateLimit(clock, count=30, period=60.0)
+
+    def connectionInitialized(self) -> None:
+        for kind, observer in (
+            ("subscribe", self._subscribe),
+            ("unsubscribe", self._unsubscribe),
+            ("subscribed", self._answered),
+            ("unsubscribed", self._answered),
+        ):
+            self.xmlstream.addObserver(f'/presence[@type="{kind}"]', self._reader(observer))
+
+    def _reader(self, observer: Callable[[JID, JID, str], None]) -> Callable[[Element], None]:
+        def read(stanza: Element) -> None:
+            try:
+                user, ours = bareJID(sender(stanza)), bareJID(recipient(stanza))
+            except MalformedError as error:
+                log.debug("A subscription was dropped: {error}", error=error)
+            else:
+                observer(user, ours, stanza["type"])
+
+        return read
+
+    def _subscribe(self, user: JID, ours: JID, kind: str) -> None:
+        if not self._accepts(user, ours):
+            self._send("unsubscribed", user, ours)
+            return
+        self._send("subscribed", user, ours)
+        self._presence.show(user, ours, withCaps=ours != self._control)
+        if self._requests.allows(user.full()):
+            self._send("subscribe", user, self._control)
+
+    def _accepts(self, user: JID, ours: JID) -> bool:
+        if ours != self._control and not (ours.user and self._translates("xmpp:" + ours.full())):
+            return False
+        if not self._store.add(user, ours):
+            log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
+            return False
+        log.info("{user!r} has subscribed to {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
+        return True
+
+    def _unsubscribe(self, user: JID, ours: JID, kind: str) -> None:
+        self._store.remove(user, ours)
+        self._send("unsubscribed", user, ours)
+        log.info("{user!r} has unsubscribed from {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
+
+    def _answered(self, user: JID, ours: JID, kind: str) -> None:
+        log.debug("{user!r} answers {kind!r} to {ours!r}", user=user.full()[:80], kind=kind, ours=ours.full()[:80])
+
+    def _send(self, kind: str, to: JID, from_: JID) -> None:
+        stanza = Element((None, "presence"))
+        stanza["type"], stanza["to"], stanza["from"] = kind, to.full(), from_.full()
+        self.send(stanza)
