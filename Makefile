@@ -1,0 +1,62 @@
+# What a developer or an administrator types.  `make help` lists it.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+TWISTD_PLUGINS := twisted/plugins
+SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
+
+.PHONY: help venv test unit lint types e2e peers demo bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# The environment is made anew when the dependencies change, and the package is installed into it, as a user would,
+# when a source changes: twistd finds the plugin there.  trial and mypy read the checkout.
+$(VENV)/dependencies: setup.cfg pyproject.toml
+	@.ci/need venv $(PYTHON)
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=68' wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed: $(VENV)/dependencies $(SOURCES) README.rst
+	@rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build
+	@touch $@
+
+venv: $(VENV)/installed ## the virtual environment with the package and the tools in it
+
+lint: $(VENV)/dependencies ## the style of the code
+	$(BIN)/ruff check ichatgw twisted bench etc/ichatgw.tac
+	$(BIN)/ruff format --check ichatgw twisted bench etc/ichatgw.tac
+
+types: $(VENV)/dependencies ## the types, strictly
+	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench
+
+unit: $(VENV)/dependencies ## the unit tests, under coverage, and the report
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m twisted.trial --temp-directory=_trial_temp ichatgw
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+e2e: venv ## the end-to-end tests against Prosody, sipp and baresip
+	@.ci/need peers
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m twisted.trial --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite
+
+test: venv ## everything: lint, types, unit tests, coverage, end to end
+	@VENV=$(VENV) MAKE=$(MAKE) .ci/test
+
+demo: venv ## calls through a gateway on this machine, drawn as ladders
+	@$(BIN)/python -m ichatgw.sim.demo
+
+bench: venv ## the benchmarks, as tables
+	$(BIN)/python bench/calls.py
+	$(BIN)/python bench/relay.py
+
+clean: ## forget everything that was made
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache
+	find ichatgw twisted bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f $(TWISTD_PLUGINS)/dropin.cache
