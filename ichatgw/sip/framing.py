@@ -1,0 +1,161 @@
+# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+"""
+From the bytes of a datagram to start line, header fields and body (RFC 3261 section 7).
+
+Lines end with CRLF and with nothing else.  A control character or a Unicode line break in a header is a fault: what
+comes behind the gate splits lines at any of them, so that a header could hide in another one.  The one exception is a
+control character escaped within a quoted string (RFC 4475 section 3.1.1.2), which becomes a question mark.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import field, frozen
+
+from ichatgw.errors import MalformedError
+from ichatgw.sip.headers import RULES
+from ichatgw.sip.syntax import BLANKS, isToken
+
+COMPACT = {
+    "b": "referred-by",
+    "c": "content-type",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+}
+"""The short names of headers, as registered by RFC 3261, 3515, 3892, 4028 and 6665."""
+
+_USUAL_NAMES = {name: name for name in RULES} | {rule.title: name for name, rule in RULES.items()} | COMPACT
+
+_UNWANTED = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_ESCAPED_CONTROL = re.compile("\\\\[\0-\x09\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Refusal(MalformedError):
+    """
+    A request cannot be admitted, and this is the answer to it.
+
+    @ivar status: the status code.
+    @ivar phrase: the reason phrase.
+    @ivar extra: a header line that the answer must hold, without its line end.
+    """
+
+    def __init__(self, status: int, phrase: str, extra: str = "") -> None:
+        super().__init__(f"{status} {phrase}")
+        self.status = status
+        self.phrase = phrase
+        self.extra = extra
+
+
+@frozen
+class Limits:
+    """
+    How much of a message is looked at.
+
+    @ivar size: octets of a whole message.
+    @ivar headers: header lines of a message, folded ones counted once.
+    @ivar line: characters of one header.
+    @ivar commas: commas in one header.
+    @ivar separators: commas, semicolons and quotation marks in all headers that pass, together: these are what costs.
+    """
+
+    size: int = 16384
+    headers: int = 100
+    line: int = 4096
+    commas: int = 20
+    separators: int = 200
+
+
+@frozen
+class Frame:
+    """
+    A message in its parts; what is wrong with it, too, so that one can be told who was able to send a Via.
+
+    @ivar fields: lower-case full names and unfolded values.
+    @ivar charset: what the header was written in, UTF-8 or else Latin-1.
+    @ivar fault: the first thing found wrong.
+    """
+
+    startLine: str
+    fields: list[tuple[str, str]] = field(factory=list)
+    body: bytes = b""
+    charset: str = "utf-8"
+    fault: Refusal | None = None
+
+    @classmethod
+    def read(cls, datagram: bytes, limits: Limits) -> Frame:
+        """Take a message apart.  Never raises; C{fault} tells."""
+        datagram = datagram.lstrip(b"\r\n")
+        fault = None
+        end = datagram.find(b"\r\n\r\n", 0, limits.size)
+        body = datagram[end + 4 :] if end >= 0 else b""
+        if len(datagram) > limits.size:
+            fault = Refusal(413, "Request Entity Too Large") if end >= 0 else Refusal(513, "Message Too Large")
+        if end < 0:
+            end = datagram.rfind(b"\r\n", 0, limits.size)
+            if fault is None and end + 2 != len(datagram):
+                fault = Refusal(400, "Unfinished Header")
+        text, charset = _decode(datagram[: max(end, 0)])
+        lines = text.replace("\r\n ", "  ").replace("\r\n\t", "  ").split("\r\n")
+        fields, found = _fields(lines, limits)
+        return cls(lines[0], fields, body, charset, fault or found)
+
+    def values(self, name: str) -> list[str]:
+        """All values of one header, in order."""
+        return [value for key, value in self.fields if key == name]
+
+
+def _decode(head: bytes) -> tuple[str, str]:
+    try:
+        return head.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return head.decode("latin-1"), "latin-1"
+
+
+def _fields(lines: list[str], limits: Limits) -> tuple[list[tuple[str, str]], Refusal | None]:
+    """The header fields, and the first fault in them."""
+    fault = None
+    if len(lines) > limits.headers + 1:
+        del lines[limits.headers + 1 :]
+        fault = Refusal(400, "Too Many Headers")
+    if not isClean(lines[0]):
+        fault = Refusal(400, "Control Character In Request Line")
+    fields = []
+    for line in lines[1:]:
+        written, colon, value = line.partition(":")
+        name = _USUAL_NAMES.get(written)
+        if name is None:
+            name = written.rstrip(BLANKS).lower()
+            name = COMPACT.get(name, name)
+        if not colon or (name not in RULES and not isToken(name)):
+            fault = fault or Refusal(400, "Misspelt Header")
+            continue
+        if not value.isprintable():
+            value = _ESCAPED.sub(_defuse, value)
+            if not isClean(value):
+                fault = fault or Refusal(400, "Control Character In Header")
+        if len(line) > limits.line:
+            fault = fault or Refusal(400, "Header Too Long")
+        fields.append((name, value.strip(BLANKS)))
+    return fields, fault
+
+
+def _defuse(match: re.Match[str]) -> str:
+    return _ESCAPED_CONTROL.sub("?", match[0])
+
+
+def isClean(text: str) -> bool:
+    """Is C{text} one line, whoever splits it?"""
+    return text.isprintable() or not _UNWANTED.search(text)

@@ -1,0 +1,268 @@
+# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+"""
+What stands before sippy's parser: a message passes in a form that sippy reads safely, is answered, or is dropped.
+
+Nothing here has a socket, a clock or a log.  What passes has one start line with single spaces, CRLF line ends, one
+value a line, no folding, only headers known to L{ichatgw.sip.headers.RULES}, and a C{Content-Length} that counts the
+characters that follow.  What is wrong with a request is said to its sender as RFC 3261 says, statelessly; a response or
+an ACK gets no answer, nor does anything without a Via that can be read.
+
+The body is UTF-8 if it can be, else Latin-1 (an octet, a character), because sippy wants text; L{Admitted.body} has the
+octets as they came.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+from attrs import frozen
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
+from ichatgw.sip.headers import RULES
+from ichatgw.sip.syntax import UnknownScheme, borrowed, isToken, listItems, stampedVia, uri, via
+
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_LENGTH = re.compile(r"[0-9]{1,10}").fullmatch
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
+_TAGGED = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE).search
+
+
+@frozen
+class Admitted:
+    """
+    A message for sippy.
+
+    The top Via of a request says C{received=<source>}, and C{rport=<port>} if the sender asked for it, so that sippy's
+    C{via.getTAddr()} gives the source's host without brackets (IPv6 too) and either its port or the one in the Via
+    (RFC 3261 section 18.2.2).  An INVITE without a Contact (RFC 2543) gets one that leads back to the source.
+
+    @ivar text: the message, to be given to sippy as it is.
+    @ivar method: the method of a request, or the one that a response answers.
+    @ivar headers: names as in RFC 3261 and values, as in C{text}.
+    @ivar body: the octets of the body.
+    """
+
+    text: str
+    isRequest: bool
+    method: str
+    startLine: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@frozen
+class Answer:
+    """
+    A request that goes no further.
+
+    @ivar response: what to send to the datagram's source; at most twice as long as the request and 256 octets more.
+    @ivar reason: for the log.
+    """
+
+    response: bytes
+    reason: str
+
+
+@frozen
+class Dropped:
+    """
+    A datagram that gets no answer.
+
+    @ivar reason: for the log.
+    @ivar quiet: not even worth a log line: a keepalive.
+    """
+
+    reason: str
+    quiet: bool = False
+
+
+@frozen
+class Gate:
+    """
+    Judges datagrams.
+
+    @ivar supported: the option tags that a request may require (RFC 3261 section 8.2.2.3), in lower case.
+    """
+
+    limits: Limits = Limits()
+    supported: frozenset[str] = frozenset()
+
+    def admit(self, datagram: bytes, source: TransportAddress, transport: str = "UDP") -> Admitted | Answer | Dropped:
+        """
+        @param datagram: one whole message; on a stream, what the framing there has cut out.
+        @param source: where it came from.
+        @param transport: on anything but UDP a message must have its C{Content-Length} (RFC 3261 section 18.3).
+        """
+        if len(datagram) <= 4 and not datagram.strip(b"\r\n\0"):
+            return Dropped("keepalive", quiet=True)
+        frame = Frame.read(datagram, self.limits)
+        method = frame.startLine.partition(" ")[0]
+        isResponse = method[:4].upper() == "SIP/"
+        if not isResponse and frame.startLine.rstrip().rpartition(" ")[2][:4].upper() != "SIP/":
+            return Dropped("neither a request nor a response of SIP")
+        try:
+            if frame.fault:
+                raise frame.fault
+            if isResponse:
+                return self._response(frame, transport)
+            return self._request(frame, source, transport)
+        except Refusal as refusal:
+            if isResponse or method == "ACK":
+                return Dropped(f"{refusal}")
+            response = self._answer(frame, source, refusal)
+            if response is None:
+                return Dropped(f"{refusal}, and no way to say so")
+            return Answer(response, f"{refusal}")
+
+    def _response(self, frame: Frame, transport: str) -> Admitted:
+        match = _STATUS_LINE(frame.startLine)
+        if match is None:
+            raise Refusal(400, "Misspelt Status Line")
+        headers = self._headers(frame)
+        method = _one(headers, "CSeq").partition(" ")[2]
+        return _admitted(frame, f"SIP/2.0 {match[1]} {match[2] or ''}", headers, method, transport)
+
+    def _request(self, frame: Frame, source: TransportAddress, transport: str) -> Admitted:
+        method, target = _requestLine(frame.startLine)
+        headers = self._headers(frame)
+        if _one(headers, "CSeq").partition(" ")[2] != method:
+            raise Refusal(400, "CSeq Method Mismatch")
+        top = next(index for index, (title, _) in enumerate(headers) if title == "Via")
+        headers[top] = ("Via", stampedVia(headers[top][1], source.host, source.port))
+        contacts = [value for title, value in headers if title == "Contact"]
+        if method != "REGISTER" and "*" in contacts:
+            raise Refusal(400, "Misplaced Contact Wildcard")
+        if method == "INVITE" and not contacts:
+            headers.append(("Contact", f"<sip:{source}>"))
+        if method not in ("CANCEL", "ACK"):
+            self._checkRequired(frame)
+        return _admitted(frame, f"{method} {target} SIP/2.0", headers, method, transport)
+
+    def _headers(self, frame: Frame) -> list[tuple[str, str]]:
+        """The headers that go on, checked and in plain form."""
+        headers: list[tuple[str, str]] = []
+        seen = set()
+        separators = 0
+        for name, value in frame.fields:
+            rule = RULES.get(name)
+            if rule is None:
+                continue
+            if name in seen:
+                if rule.single:
+                    raise Refusal(400, f"Repeated {rule.title}")
+                if rule.firstOnly:
+                    continue
+            seen.add(name)
+            commas = value.count(",")
+            separators += commas + value.count(";") + value.count('"')
+            if commas > self.limits.commas or separators > self.limits.separators:
+                raise Refusal(400, f"Too Many Values In {rule.title}")
+            try:
+                for item in rule.convert(value):
+                    headers.append((rule.title, item))
+            except MalformedError as error:
+                if not rule.needless:
+                    raise Refusal(400, f"Misspelt {rule.title}") from error
+        for title in _MANDATORY:
+            if title.lower() not in seen:
+                raise Refusal(400, f"Missing {title}")
+        return headers
+
+    def _checkRequired(self, frame: Frame) -> None:
+        """RFC 3261 section 8.2.2.3."""
+        required = [tag.strip() for value in frame.values("require") for tag in value.split(",")]
+        unknown = [tag for tag in dict.fromkeys(required) if tag and tag.lower() not in self.supported]
+        if unknown:
+            raise Refusal(420, "Bad Extension", f"Unsupported: {', '.join(unknown)}")
+
+    def _answer(self, frame: Frame, source: TransportAddress, refusal: Refusal) -> bytes | None:
+        """
+        A stateless response (RFC 3261 sections 8.2.6 and 8.2.7), as far as the request can be read.
+
+        @return: C{None} if its Via cannot be read, or what would be copied is unsafe.
+        """
+        written = frame.values("via")
+        if sum(value.count(mark) for value in written for mark in ',;"') > self.limits.separators:
+            return None
+        try:
+            vias = [via(item) for value in written for item in listItems(value)]
+        except MalformedError:
+            return None
+        if not vias:
+            return None
+        lines = [f"SIP/2.0 {refusal.status} {refusal.phrase}", f"Via: {stampedVia(vias[0], source.host, source.port)}"]
+        lines += [f"Via: {value}" for value in vias[1:]]
+        for name in ("from", "to", "call-id", "cseq"):
+            value = next(iter(frame.values(name)), None)
+            if value is None:
+                continue
+            if name == "to" and not _TAGGED(value):
+                tag = blake2b(repr(frame.fields).encode(), digest_size=8).hexdigest()
+                value = f"{value};tag={tag}"
+            lines.append(f"{RULES[name].title}: {value}")
+        if refusal.extra:
+            lines.append(refusal.extra)
+        if not all(map(isClean, lines)):
+            return None
+        return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(frame.charset)
+
+
+def _requestLine(line: str) -> tuple[str, str]:
+    """The method and the target, which is made a SIP URI if it is a telephone number."""
+    parts = line.split(" ")
+    version = parts[-1]
+    if _VERSION(version) and version.upper() != "SIP/2.0":
+        raise Refusal(505, "Version Not Supported")
+    if len(parts) != 3 or version.upper() != "SIP/2.0" or not isToken(parts[0]):
+        raise Refusal(400, "Misspelt Request Line")
+    method, target, _ = parts
+    try:
+        plain = uri(target, keepHeaders=True)
+    except UnknownScheme:
+        plain = _telephone(target)
+    except MalformedError as error:
+        raise Refusal(400, "Misspelt Request-URI") from error
+    if "?" in plain.rpartition("@")[2]:
+        raise Refusal(400, "Headers In Request-URI")
+    return method, plain
+
+
+def _telephone(target: str) -> str:
+    if target[:4].lower() != "tel:":
+        raise Refusal(416, "Unsupported URI Scheme")
+    try:
+        return borrowed(target)
+    except MalformedError as error:
+        raise Refusal(400, "Misspelt Request-URI") from error
+
+
+def _one(headers: list[tuple[str, str]], title: str) -> str:
+    return next(value for name, value in headers if name == title)
+
+
+def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], method: str, transport: str) -> Admitted:
+    """Join the parts to a message, its body cut to the length it says (RFC 3261 section 18.3)."""
+    body = frame.body
+    lengths = frame.values("content-length")
+    if len(lengths) > 1:
+        raise Refusal(400, "Repeated Content-Length")
+    if lengths:
+        if not _LENGTH(lengths[0]):
+            raise Refusal(400, "Misspelt Content-Length")
+        length = int(lengths[0])
+        if length > len(body):
+            raise Refusal(400, "Content-Length Beyond The Message")
+        body = body[:length]
+    elif transport != "UDP":
+        raise Refusal(400, "Missing Content-Length")
+    try:
+        content = body.decode()
+    except UnicodeDecodeError:
+        content = body.decode("latin-1")
+    lines = [startLine, *[f"{title}: {value}" for title, value in headers]]
+    text = "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
+    return Admitted(text, startLine[:4] != "SIP/", method, startLine, tuple(headers), body)

@@ -1,0 +1,258 @@
+# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+"""
+The headers that pass the gate, and the form each of them must have for sippy to read it without stumbling.
+
+A header that stands in no rule does not pass: neither the gateway nor sippy has a use for it, and what is not there
+cannot be misread.  C{Content-Length} is no rule; the gate counts for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from ichatgw.errors import MalformedError
+from ichatgw.sip.syntax import (
+    BLANKS,
+    UnknownScheme,
+    isToken,
+    listItems,
+    mask,
+    nameAddress,
+    parameters,
+    splitUnquoted,
+    via,
+)
+
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+(\S+)").fullmatch
+_RACK = re.compile(r"([0-9]{1,10})[ \t]+([0-9]{1,10})[ \t]+(\S+)").fullmatch
+_CALL_ID = re.compile(r"\S+").fullmatch
+_WARNING = re.compile(r'([0-9]{3})[ \t]+(\S+)[ \t]+("[^"\\]*")').fullmatch
+_CONTENT_TYPE = re.compile(r"([^\s;,/]+)[ \t]*/[ \t]*([^\s;,/]+)[ \t]*(;.*)?", re.DOTALL).fullmatch
+_PLAIN_TYPE = re.compile(r"[A-Za-z0-9.+\-]+/[A-Za-z0-9.+\-]+").fullmatch
+_SCHEME = re.compile(r"(\S+)[ \t]+(.*)", re.DOTALL).fullmatch
+_CREDENTIAL = re.compile(r'([^\s=",;]+)[ \t]*=[ \t]*("[^"\\]*"|[^\s",;]+)', re.DOTALL).fullmatch
+
+
+@frozen
+class Rule:
+    """
+    How one header passes.
+
+    @ivar title: the name it gets.
+    @ivar convert: makes of one header the values that go on, each in a line of its own.
+    @ivar single: a second one is a fault (RFC 3261 section 7.3.1).
+    @ivar needless: a malformed one is left out; otherwise it is a fault.
+    @ivar firstOnly: of several, the first goes on.
+    """
+
+    title: str
+    convert: Callable[[str], Sequence[str]]
+    single: bool = False
+    needless: bool = False
+    firstOnly: bool = False
+
+
+def _asIs(value: str) -> Sequence[str]:
+    return (value,)
+
+
+def _vias(value: str) -> Sequence[str]:
+    return [via(item) for item in listItems(value)]
+
+
+def _party(value: str) -> Sequence[str]:
+    return (nameAddress(value, anyScheme=True),)
+
+
+def _parties(value: str) -> Sequence[str]:
+    return [nameAddress(item, anyScheme=True) for item in listItems(value)]
+
+
+def _route(value: str) -> Sequence[str]:
+    return [nameAddress(item) for item in listItems(value)]
+
+
+def _contacts(value: str) -> Sequence[str]:
+    """Those that SIP can reach; a lone C{*} means all bindings (RFC 3261 section 10.2.2)."""
+    if value == "*":
+        return (value,)
+    kept = []
+    for item in listItems(value):
+        try:
+            kept.append(nameAddress(item))
+        except UnknownScheme:
+            continue
+    return kept
+
+
+def _referral(value: str) -> Sequence[str]:
+    """The headers in its URI matter (RFC 3891)."""
+    return (nameAddress(value, anyScheme=True, keepHeaders=True),)
+
+
+def _callId(value: str) -> Sequence[str]:
+    if not _CALL_ID(value):
+        raise MalformedError("a misspelt Call-ID")
+    return (value,)
+
+
+def _cseq(value: str) -> Sequence[str]:
+    match = _CSEQ(value)
+    if match is None or not isToken(match[2]) or int(match[1]) >= 2**31:
+        raise MalformedError("a misspelt CSeq")
+    return (f"{int(match[1])} {match[2]}",)
+
+
+def _number(largest: int) -> Callable[[str], Sequence[str]]:
+    """A whole number, and nothing else."""
+
+    def convert(value: str) -> Sequence[str]:
+        if not _NUMBER.fullmatch(value) or int(value) > largest:
+            raise MalformedError("not a number in range")
+        return (str(int(value)),)
+
+    return convert
+
+
+def _seconds(value: str) -> Sequence[str]:
+    """A number that may be followed by a comment or parameters."""
+    match = _NUMBER.match(value)
+    if match is None or int(match[0]) >= 2**31 or value[match.end() : match.end() + 1].isalnum():
+        raise MalformedError("not a number of seconds")
+    return (value,)
+
+
+def _contentType(value: str) -> Sequence[str]:
+    if _PLAIN_TYPE(value):
+        return (value,)
+    match = _CONTENT_TYPE(value)
+    if match is None:
+        raise MalformedError("a misspelt media type")
+    # sippy makes a dict of the parameters: each needs a value
+    kept = [item for item in parameters(match[3] or "").split(";") if "=" in item]
+    return (";".join([f"{match[1]}/{match[2]}", *kept]),)
+
+
+def _reasons(value: str) -> Sequence[str]:
+    """RFC 3326; sippy knows C{cause} and C{text} and asserts that there is nothing else."""
+    kept = []
+    for item in listItems(value):
+        protocol, *pieces = splitUnquoted(item, mask(item), ";")
+        found = dict(piece.partition("=")[::2] for piece in pieces)
+        cause, text = found.get("cause", "").strip('" \t'), found.get("text", "").strip(BLANKS)
+        if not isToken(protocol) or not _NUMBER.fullmatch(cause):
+            raise MalformedError("a misspelt Reason")
+        words = re.sub(r'["\\;,]', " ", text).strip()
+        kept.append(f"{protocol};cause={int(cause)}" + (f';text="{words}"' if words else ""))
+    return kept
+
+
+def _warning(value: str) -> Sequence[str]:
+    kept = []
+    for item in listItems(value):
+        match = _WARNING(item)
+        if match is None:
+            raise MalformedError("a misspelt Warning")
+        kept.append(" ".join(match.groups()))
+    return kept
+
+
+def _challenge(value: str) -> Sequence[str]:
+    """A challenge or credentials (RFC 3261 section 25.1): a scheme and C{name=value} pairs."""
+    match = _SCHEME(value)
+    if match is None:
+        raise MalformedError("a misspelt challenge")
+    rest = match[2]
+    kept = []
+    for item in splitUnquoted(rest, mask(rest), ","):
+        pair = _CREDENTIAL(item)
+        if pair is None:
+            raise MalformedError("a misspelt challenge")
+        kept.append(f"{pair[1].lower()}={pair[2]}")
+    return (f"{match[1]} {', '.join(kept)}",)
+
+
+def _credentials(value: str) -> Sequence[str]:
+    """As a challenge, but sippy cuts credentials at each comma, quoted or not."""
+    (plain,) = _challenge(value)
+    if any("=" not in piece for piece in plain.partition(" ")[2].split(",")):
+        raise MalformedError("credentials with a comma in them")
+    return (plain,)
+
+
+def _rack(value: str) -> Sequence[str]:
+    match = _RACK(value)
+    if match is None or not isToken(match[3]):
+        raise MalformedError("a misspelt RAck")
+    return (f"{int(match[1])} {int(match[2])} {match[3]}",)
+
+
+def _dialog(value: str) -> Sequence[str]:
+    """A Call-ID with tags, as in Replaces (RFC 3891)."""
+    return (";".join([piece.strip(BLANKS) for piece in value.split(";")]),)
+
+
+_UINT32 = 2**32 - 1
+
+RULES: dict[str, Rule] = {
+    rule.title.lower(): rule
+    for rule in (
+        Rule("Via", _vias),
+        Rule("From", _party, single=True),
+        Rule("To", _party, single=True),
+        Rule("Call-ID", _callId, single=True),
+        Rule("CSeq", _cseq, single=True),
+        Rule("Max-Forwards", _number(255), single=True),
+        Rule("Content-Type", _contentType, single=True),
+        Rule("Contact", _contacts),
+        Rule("Route", _route),
+        Rule("Record-Route", _route),
+        Rule("Path", _route),
+        Rule("Service-Route", _route),
+        Rule("Refer-To", _referral, single=True),
+        Rule("Replaces", _dialog, single=True),
+        Rule("Join", _dialog, single=True),
+        Rule("Target-Dialog", _dialog, single=True),
+        Rule("RAck", _rack, single=True),
+        Rule("RSeq", _number(_UINT32), single=True),
+        Rule("Referred-By", _party, needless=True, firstOnly=True),
+        Rule("P-Asserted-Identity", _parties, needless=True),
+        Rule("P-Preferred-Identity", _parties, needless=True),
+        Rule("Diversion", _parties, needless=True),
+        Rule("Expires", _number(_UINT32), needless=True, firstOnly=True),
+        Rule("Min-Expires", _number(_UINT32), needless=True, firstOnly=True),
+        Rule("Retry-After", _seconds, needless=True, firstOnly=True),
+        Rule("Session-Expires", _seconds, needless=True, firstOnly=True),
+        Rule("Min-SE", _seconds, needless=True, firstOnly=True),
+        Rule("Reason", _reasons, needless=True),
+        Rule("Warning", _warning, needless=True),
+        Rule("WWW-Authenticate", _challenge, needless=True),
+        Rule("Proxy-Authenticate", _challenge, needless=True),
+        Rule("Authorization", _credentials, needless=True),
+        Rule("Proxy-Authorization", _credentials, needless=True),
+        Rule("Authentication-Info", _asIs, firstOnly=True),
+        Rule("User-Agent", _asIs, firstOnly=True),
+        Rule("Server", _asIs, firstOnly=True),
+        Rule("Subject", _asIs, firstOnly=True),
+        Rule("Event", _asIs, firstOnly=True),
+        Rule("Subscription-State", _asIs, firstOnly=True),
+        Rule("Content-Encoding", _asIs, firstOnly=True),
+        Rule("Content-Disposition", _asIs, firstOnly=True),
+        Rule("Refer-Sub", _asIs, firstOnly=True),
+        Rule("Accept", _asIs),
+        Rule("Alert-Info", _asIs),
+        Rule("Allow", _asIs),
+        Rule("Allow-Events", _asIs),
+        Rule("Call-Info", _asIs),
+        Rule("Privacy", _asIs),
+        Rule("Proxy-Require", _asIs),
+        Rule("Require", _asIs),
+        Rule("Supported", _asIs),
+        Rule("Unsupported", _asIs),
+    )
+}
+"""All headers that pass, by lower-case name."""
