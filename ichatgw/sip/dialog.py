@@ -1,0 +1,222 @@
+# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+"""
+sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
+
+- In-dialog requests go to an IP literal from the route set or the remote target, else back to where the far end's last
+  message came from; a pinned dialog (iChat) goes to one address, whatever its Contact says.
+- A re-INVITE is answered by the leg at once: media is anchored, so the far party need not know.
+- Every request gets a response (X25); an early BYE too.
+- News is held back until our ACK is out, so that a BYE never overtakes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sippy.CCEvents import CCEventTry
+from sippy.MsgBody import MsgBody
+from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
+from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
+from sippy.UA import UA
+from sippy.UacStateUpdating import UacStateUpdating
+from sippy.UasStateRinging import UasStateRinging
+from sippy.UasStateTrying import UasStateTrying
+from sippy.UaStateConnected import UaStateConnected
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.transactions import Transactions, bracketed, literal
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
+"""What we take, in the order of our C{Allow} header."""
+
+OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "UPDATE", "PRACK")
+"""What we know and do not take: 405; all else is 501."""
+
+
+class Owner(Protocol):
+    """Who takes a dialog's news: the leg."""
+
+    def event(self, event: Any, dialog: Any) -> None:
+        """One of sippy's C{CCEvent}s."""
+
+    def reoffered(self, body: str | None) -> str | None:
+        """
+        The party sends a new offer (or asks for one: C{None}) inside the call.
+
+        @return: our SDP, or C{None} if the offer is not acceptable and the call goes on as it was.
+        """
+
+
+def allow() -> Any:
+    """Our C{Allow} header."""
+    return SipHeader(name="allow", bodys=", ".join(METHODS))
+
+
+def refusal(request: Any, server: str) -> Any:
+    """The response to a request whose method we do not take."""
+    if request.getMethod() in (*METHODS, *OTHER_METHODS):
+        response = request.genResponse(405, "Method Not Allowed", server=server)
+    else:
+        response = request.genResponse(501, "Not Implemented", server=server)
+    response.appendHeader(allow())
+    return response
+
+
+def sdpBody(text: str) -> Any:
+    """SDP text as sippy carries it."""
+    return MsgBody(text)
+
+
+def sdpText(body: Any) -> str | None:
+    """The SDP in a message body, C{None} if there is no body or it is something else."""
+    if body is None or body.getType() != "application/sdp":
+        return None
+    return str(body.content)
+
+
+class _Trying(UasStateTrying):  # type: ignore[misc]
+    recv_request_handlers = UasStateRinging.recv_request_handlers  # sippy lacks the early BYE here
+
+
+class _Connected(UaStateConnected):  # type: ignore[misc]
+    def _recvRequestInvite(self, req: Any) -> None:
+        """See the module docstring; a body-less re-INVITE gets our offer and its answer comes in the ACK."""
+        ua = self.ua
+        ua.uasResp = req.genResponse(100, "Trying", server=ua.local_ua)
+        ua.global_config["_sip_tm"].sendResponse(ua.uasResp)
+        body = req.getBody()
+        ours = None
+        if body is None or body.getType() == "application/sdp":
+            ours = ua.owner.reoffered(sdpText(body))
+        if ours is None:
+            ua.sendUasResponse(488, "Not Acceptable Here")
+        else:
+            ua.lSDP = sdpBody(ours)
+            ua.sendUasResponse(200, "OK", ua.lSDP, (ua.lContact,), ack_wait=body is None)
+
+    def _recvRequestMessage(self, req: Any) -> None:
+        """An iChat sends C{PING} every few seconds and wants to hear 200; nothing is passed on."""
+        req.sendResponse(200, "OK")
+
+    recv_request_handlers = {
+        "INVITE": _recvRequestInvite,
+        "BYE": UaStateConnected._recvRequestBye,
+        "INFO": UaStateConnected._recvRequestInfo,
+        "OPTIONS": UaStateConnected._recvRequestOptions,
+        "MESSAGE": _recvRequestMessage,
+    }
+
+
+class Invite(CCEventTry):  # type: ignore[misc]
+    """The order to send an INVITE; fills in what sippy would guess."""
+
+    def __init__(self, prepare: Callable[[Any], None], body: str) -> None:
+        super().__init__((None, None, None, sdpBody(body), None, None))
+        self._prepare = prepare
+        self.extra_headers = (allow(),)
+
+    def onUacSetupComplete(self, uac: Any) -> None:
+        """Called by sippy just before the INVITE is made."""
+        self._prepare(uac)
+
+
+class Dialog(UA):  # type: ignore[misc]
+    """
+    @ivar owner: the leg.
+    @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    """
+
+    UasStateTrying = _Trying
+    UaStateConnected = _Connected
+    UacStateUpdating = UacStateUpdating
+    # A BYE that crosses ours comes within a moment; sippy's 32 s only hold memory.
+    godead_timeout = 4.0
+
+    def __init__(
+        self, transactions: Transactions, owner: Owner, userAgent: str, pinned: TransportAddress | None = None
+    ) -> None:
+        self.owner = owner
+        self.pinned = pinned
+        self._source: tuple[str, int] | None = None
+        self._reached: Any = None
+        self._held = False
+        super().__init__(transactions.global_config, owner.event)
+        self.local_ua = userAgent
+
+    @property
+    def rAddr(self) -> Any:
+        """Where the next request goes: C{((host, port), transport)}."""
+        return self._reached
+
+    @rAddr.setter
+    def rAddr(self, value: Any) -> None:
+        (host, port), _ = value if value is not None and value[0] is not None else ((None, 0), None)
+        if self.pinned is not None:
+            self._reached = ((bracketed(self.pinned.host), self.pinned.port), "udp")
+        elif host is None:
+            self._reached = value
+        else:
+            target = literal(str(host), int(port))
+            if target is not None:
+                self._reached = ((bracketed(target.host), target.port), "udp")
+            elif self._source is not None:
+                self._reached = (self._source, "udp")
+            # else: a name and nobody has spoken yet: stay with the address the INVITE went to.
+
+    def invite(self, address: TransportAddress, order: Invite) -> None:
+        """
+        Call.
+
+        @param address: where the INVITE goes.
+        @raise OSError: if C{address} cannot be reached.
+        """
+        self.setNextHop((bracketed(address.host), address.port), "udp")
+        self.recvEvent(order)
+
+    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
+        """Set what an INVITE says of both ends (for L{Invite}'s C{prepare})."""
+        self.lUri = SipFrom(address=local)
+        self.lUri.setTag(self.lTag)
+        self.rUri = SipTo(address=remote)
+        self.rTarget = target
+        self.routes = routes
+        self.lContact = contact
+
+    def recvRequest(self, req: Any, sip_t: Any) -> Any:
+        """sippy's entry for a request of this dialog."""
+        self._source = req.getSource()
+        if req.getMethod() not in METHODS:
+            return refusal(req, self.local_ua), None, None
+        if self.state is None and sip_t.r487 is not None:
+            # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
+            sip_t.r487.getHFBody("to").setTag(self.lTag)
+        result = super().recvRequest(req, sip_t)
+        if result is None and sip_t.data is None and req.getMethod() != "ACK":
+            return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
+        return result
+
+    def recvResponse(self, resp: Any, tr: Any) -> None:
+        """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
+        if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
+            self._source = resp.getSource()
+            self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
+        super().recvResponse(resp, tr)
+
+    def flush(self) -> None:
+        """The ACK is out: let the news go."""
+        self._held = False
+        self.emitPendingEvents()
+
+    def emitPendingEvents(self) -> None:
+        """sippy calls it when it has news."""
+        if not self._held:
+            super().emitPendingEvents()
+
+    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+        """So that the transaction layer knows whose ACK it is."""
+        transaction = super().newTransaction(req, **kwargs)
+        transaction.dialog = self
+        return transaction

@@ -1,0 +1,353 @@
+# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+"""
+The SIP endpoint: what arrives is judged, answered or made a leg; what is dialled becomes a leg.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakValueDictionary
+
+from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
+from sippy.SipHeader import SipHeader
+from sippy.SipRoute import SipRoute
+from sippy.SipURL import SipURL
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ichatgw import sdp
+from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.interfaces import IDialer, IInvitations
+from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription, TransportAddress
+from ichatgw.ratelimit import RateLimit
+from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
+from ichatgw.sip.gate import Admitted, Answer, Gate
+from ichatgw.sip.leg import InboundSipLeg, OutboundSipLeg, SipLeg
+from ichatgw.sip.reactor import useClock
+from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.text import displayName, userPart
+from ichatgw.sip.transactions import Transactions, bracketed, literal
+from ichatgw.sip.wire import UDPWire
+
+DRAIN_TIMEOUT = 3.0
+"""Seconds that the last BYEs have for being answered when we stop."""
+
+SUPPORTED: frozenset[str] = frozenset()
+"""The option tags of RFC 3261 section 19.2 that we can be required to understand."""
+
+_log = Logger()
+
+
+class Misaddressed(CallError):
+    """A translated address is no SIP URI."""
+
+
+@implementer(IDialer)
+class Endpoint(Service):
+    """
+    Our end of SIP.
+
+    It owns the wire, the transactions and the live legs.  Arriving calls go to C{invitations}.
+
+    @ivar invitations: set before the service starts.
+    @param identity: who calls if the caller has no address of its own.
+    @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
+    @param filtered: payload types that are not offered to SIP parties.
+    @param messageLog: takes each message whole.
+    """
+
+    invitations: IInvitations
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        wire: UDPWire,
+        resolver: Resolver,
+        identity: Party,
+        userAgent: str,
+        outboundProxy: tuple[str, int | None] | None = None,
+        filtered: frozenset[int] = frozenset(),
+        messageLog: Any = None,
+    ) -> None:
+        self._clock = clock
+        self._wire = wire
+        self._resolver = resolver
+        self._identity = identity
+        self._userAgent = userAgent
+        self._proxy = outboundProxy
+        self._filtered = filtered
+        useClock(clock)
+        self._transactions = Transactions(wire, self._requested, messageLog)
+        self._legs: set[SipLeg] = set()
+        self._invited: WeakValueDictionary[tuple[str, str], Dialog] = WeakValueDictionary()
+        self._gate = Gate(supported=SUPPORTED)
+        self._made = 0
+        self._dropLines = RateLimit(clock, 1, 5)
+        self._answers = RateLimit(clock, 20, 50)
+        self._drained: Deferred[None] | None = None
+
+    @property
+    def legs(self) -> frozenset[SipLeg]:
+        """The legs that live now."""
+        return frozenset(self._legs)
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions live now."""
+        return len(self._transactions.tclient) + len(self._transactions.tserver)
+
+    def startService(self) -> None:
+        """
+        Listen.
+
+        @raise ConfigError: if that cannot be.
+        """
+        self._wire.listen(self.received)
+        Service.startService(self)
+
+    def stopService(self) -> Deferred[None]:
+        """Let the last requests be answered (at most L{DRAIN_TIMEOUT}), then close.  The legs are gone by now."""
+        Service.stopService(self)
+        drained = self._drained = Deferred()
+        self._drain(self._clock.seconds() + DRAIN_TIMEOUT)
+        return drained
+
+    def _drain(self, deadline: float) -> None:
+        if self._transactions.tclient and self._clock.seconds() < deadline:
+            self._clock.callLater(0.05, self._drain, deadline)
+            return
+        self._transactions.shutdown()
+        self._wire.close()
+        if self._drained is not None:
+            self._drained.callback(None)
+
+    # What arrives.
+
+    def received(self, datagram: bytes, source: TransportAddress) -> None:
+        """A datagram from the wire."""
+        verdict = self._gate.admit(datagram, source)
+        if isinstance(verdict, Admitted):
+            self._transactions.incoming(verdict.text, verdict.isRequest, source)
+        elif isinstance(verdict, Answer):
+            self._dropped(source, verdict.reason)
+            if self._answers.allow(source.host):
+                self._wire.send(verdict.response, source)
+        elif not verdict.quiet:
+            self._dropped(source, verdict.reason)
+
+    def _dropped(self, source: TransportAddress, reason: str) -> None:
+        if self._dropLines.allow(source.host):
+            _log.debug("Not taken from {source}: {reason}", source=source, reason=reason[:200])
+
+    def _requested(self, request: Any, transaction: Any) -> Any:
+        """sippy's callback for a request of no known dialog: a response and two callbacks, or C{None} if answered."""
+        method = request.getMethod()
+        if method == "ACK":
+            return None
+        if request.getHFBody("to").getTag() is not None:
+            return self._respond(request, 481, "Call/Transaction Does Not Exist")
+        if method == "INVITE":
+            return self._invitation(request, transaction)
+        if method == "OPTIONS":
+            return self._options(request)
+        if method == "BYE":
+            return self._respond(request, 481, "Call/Transaction Does Not Exist")
+        return refusal(request, self._userAgent), None, None
+
+    def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
+        response = request.genResponse(code, phrase, server=self._userAgent)
+        for name, value in headers:
+            response.appendHeader(SipHeader(name=name, bodys=value))
+        return response, None, None
+
+    def _options(self, request: Any) -> Any:
+        response, _, _ = self._respond(request, 200, "OK", ("accept", "application/sdp"), ("accept-language", "en"))
+        response.appendHeader(allow())
+        return response, None, None
+
+    def _invitation(self, request: Any, transaction: Any) -> Any:
+        source = literal(*request.getSource())
+        if source is None:
+            return self._respond(request, 400, "Bad Request")
+        if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
+            return self._respond(request, 483, "Too Many Hops")
+        if source == self._wire.towards(source.host):
+            return self._respond(request, 482, "Loop Detected")
+        key = (str(request.getHFBody("call-id")), str(request.getHFBody("from").getTag()))
+        if key in self._invited:
+            return self._respond(request, 482, "Merged Request")
+        body = request.getBody()
+        if body is not None and sdpText(body) is None:
+            return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
+        try:
+            offer = None if body is None else sdp.parse(str(body.content))
+        except MalformedError as problem:
+            return self._respond(request, 400, f"Bad SDP: {problem}")
+        except NoCommonCodec:
+            return self._respond(request, 488, "Not Acceptable Here")
+        return self._arrival(request, transaction, source, offer, key)
+
+    def _arrival(
+        self,
+        request: Any,
+        transaction: Any,
+        source: TransportAddress,
+        offer: sdp.ParsedSDP | None,
+        key: tuple[str, str],
+    ) -> Any:
+        caller, called = request.getHFBody("from").getUri(), request.getHFBody("to").getUri()
+        party = Party(_address(caller.url), _plain(caller.name))
+        leg = InboundSipLeg(self._name("in"), party, self._forget, source, offer)
+        leg.callId = key[0]
+        leg.dialog = self._invited[key] = Dialog(
+            self._transactions, _Arrival(self, leg, called, request), self._userAgent
+        )
+        leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
+        self._legs.add(leg)
+        _log.info(
+            "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
+            leg=leg.id,
+            source=source,
+            called=_address(called.url)[:200],
+            callId=key[0][:100],
+        )
+        return leg.dialog.recvRequest(request, transaction)
+
+    def _forget(self, leg: SipLeg) -> None:
+        self._legs.discard(leg)
+
+    # What is dialled.
+
+    def dial(self, called: str, caller: Party) -> OutboundSipLeg:
+        """See L{IDialer}.  The address is looked up when the leg starts."""
+        return self._dial(called, caller, None)
+
+    def pinned(self) -> IDialer:
+        """
+        A dialer for far ends that are reached at one literal address and nowhere else, as an iChat is: every request
+        of the dialog goes there.
+        """
+        return _PinnedDialer(self)
+
+    def _dial(self, called: str, caller: Party, pinned: TransportAddress | None) -> OutboundSipLeg:
+        target = _parse(called)
+        target.username = userPart(target.username) if target.username else None
+        local = caller if caller.user else self._identity
+        routes = []
+        host, port = target.host, target.port
+        if self._proxy is not None and pinned is None:
+            host, port = self._proxy
+            routes = [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
+
+        def converse(leg: SipLeg, address: TransportAddress) -> Dialog:
+            return Dialog(self._transactions, leg, self._userAgent, pinned)
+
+        def prepare(dialog: Any, address: TransportAddress) -> None:
+            dialog.address(
+                SipAddress(name=displayName(local.name), url=_parse(f"sip:{local.uri.partition(':')[2]}")),
+                SipAddress(url=_parse(called)),
+                target,
+                routes,
+                self._contact(self._wire.towards(address.host), userPart(local.user)),
+            )
+
+        leg = OutboundSipLeg(
+            self._name("out"),
+            Party(called),
+            self._forget,
+            lambda: self._resolver.resolve(host, port),
+            converse,
+            prepare,
+            self._filtered,
+        )
+        self._legs.add(leg)
+        return leg
+
+    def _name(self, way: str) -> str:
+        self._made += 1
+        return f"sip-{way}-{self._made:x}"
+
+    def _contact(self, local: TransportAddress, user: str | None) -> Any:
+        url = SipURL(username=user, host=bracketed(local.host), port=local.port)
+        return SipContact(address=SipAddress(url=url))
+
+
+class _Arrival:
+    """
+    The owner of a dialog until its first event: that one is the call itself, which goes to the invitations; all later
+    ones are the leg's.
+    """
+
+    def __init__(self, endpoint: Endpoint, leg: InboundSipLeg, called: Any, request: Any) -> None:
+        self._endpoint = endpoint
+        self._leg = leg
+        self._called = _address(called.url)
+        source = literal(*request.getSource())
+        assert source is not None  # _invitation has looked
+        userAgents = request.getHFBodys("user-agent")
+        self._invitation = Invitation(
+            source,
+            str(userAgents[0])[:200] if userAgents else "",
+            _plain(request.getHFBody("from").getUri().name),
+            _plain(called.name),
+        )
+
+    def event(self, event: Any, dialog: Any) -> None:
+        """The arrival."""
+        dialog.owner = self._leg
+        dialog.event_cb = self._leg.event
+        offer = self._leg.offered or SessionDescription((PCMU,))
+        try:
+            self._endpoint.invitations.invited(self._leg, self._called, offer, self._invitation)
+        except Exception:
+            _log.failure("leg={leg} could not be taken", leg=self._leg.id)
+            self._leg.hangup(Ending(EndReason.FAILED, "internal error"))
+
+    def reoffered(self, body: str | None) -> str | None:
+        """No call yet, nothing to re-offer."""
+        return None
+
+
+@implementer(IDialer)
+class _PinnedDialer:
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def dial(self, called: str, caller: Party) -> OutboundSipLeg:
+        """See L{IDialer}."""
+        target = _parse(called)
+        pinned = literal(target.host, target.port or 5060)
+        if pinned is None:
+            raise Misaddressed(f"{called[:100]!r} names no IP address")
+        return self._endpoint._dial(called, caller, pinned)
+
+
+def _parse(uri: str) -> Any:
+    """
+    @raise Misaddressed: if it is none.
+    """
+    try:
+        url = SipURL(uri)
+        if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
+            raise ValueError("no host, or a port out of range")
+    except (ValueError, IndexError, KeyError, AttributeError, TypeError) as problem:
+        raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
+    return url
+
+
+def _address(url: Any) -> str:
+    """A URI as the translation rules see it: scheme, user, host and port; no parameters, no headers."""
+    user = f"{url.username}@" if url.username else ""
+    port = f":{int(url.port)}" if url.port is not None else ""
+    return f"{url.scheme}:{user}{url.host}{port}"
+
+
+def _plain(name: str | None) -> str:
+    """A display name as a person reads it."""
+    if not name:
+        return ""
+    return name.strip().strip('"').replace('\\"', '"').replace("\\\\", "\\")[:200]

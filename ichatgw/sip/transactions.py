@@ -1,0 +1,276 @@
+# -*- test-case-name: ichatgw.test.test_sip_transactions -*-
+"""
+sippy's transaction layer (RFC 3261 section 17), fed by our gate and sending through our wire.
+
+What is changed, and why: sockets and sender threads are replaced by a wire; the ACK goes where RFC 3261 section
+17.1.1.3 says (sippy sends the ACK of a failure to the failure's C{Contact}); nothing but an IP literal is ever sent
+to; caches are bounded; what raises inside is logged and answered, and goes no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import md5
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+from attrs import define
+from sippy.Network_server import Remote_address
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import (
+    RINGING,
+    TERMINATED,
+    TRYING,
+    SipTMRetransmitO,
+    SipTransactionManager,
+)
+from sippy.Time.MonoTime import MonoTime
+from sippy.Time.Timeout import Timeout
+from twisted.logger import Logger
+
+from ichatgw.model import TransportAddress
+
+CACHE_LIMIT = 20_000
+"""How many answers to retransmissions are kept before the older half is let go."""
+
+_log = Logger()
+
+
+class Wire(Protocol):
+    """Carries datagrams."""
+
+    def send(self, datagram: bytes, address: TransportAddress) -> None:
+        """Send; failure is the network's business and shows as a timeout."""
+
+    def towards(self, host: str) -> TransportAddress:
+        """
+        The address of ours that C{host} sees.
+
+        @raise OSError: if there is none.
+        """
+
+
+def bracketed(host: str) -> str:
+    """As sippy and SIP write an IPv6 literal."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def literal(host: str, port: int) -> TransportAddress | None:
+    """The address, or C{None} if C{host} is a name (or the port is none)."""
+    try:
+        return TransportAddress(str(ip_address(host.strip("[]"))), int(port))
+    except ValueError:
+        return None
+
+
+class _Options:
+    """The little that sippy asks of a server's options."""
+
+    def __init__(self, laddress: tuple[str, int]) -> None:
+        self.laddress = laddress
+
+    def isWildCard(self) -> bool:
+        """Each door is one address."""
+        return False
+
+
+class Door:
+    """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""
+
+    transport = "udp"
+
+    def __init__(self, wire: Wire, local: TransportAddress) -> None:
+        self._wire = wire
+        self.local = local
+        self.uopts = _Options((bracketed(local.host), local.port))
+
+    def getSIPaddr(self) -> tuple[tuple[str, int], str]:
+        """As sippy substitutes it for "my address"."""
+        return self.uopts.laddress, self.transport
+
+    def addr2str(self, address: tuple[str, int]) -> str:
+        """For sippy's message log."""
+        return f"udp:{address[0]}:{address[1]}"
+
+    def send_to(self, data: str | bytes, address: tuple[str, int]) -> None:
+        """Send to an IP literal.  A name would have to be looked up, and nobody here waits for that."""
+        target = literal(*address)
+        if target is None or not target.port:
+            _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
+            return
+        self._wire.send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), target)
+
+
+class _Forgiving(dict[Any, Any]):
+    """sippy's timers sometimes remove a transaction that has already gone."""
+
+    def __delitem__(self, key: object) -> None:
+        self.pop(key, None)
+
+
+@define(eq=False)
+class _MessageLog:
+    """In the place of sippy's C{SipLogger}: full messages, only if somebody wants them."""
+
+    sink: Callable[[str, str], None] | None
+
+    def write(self, what: str, message: str = "", ltime: object = None) -> None:
+        """As sippy calls it."""
+        if self.sink is not None:
+            self.sink(what, message)
+
+
+class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+    """
+    @ivar tclient: client transactions by id.
+    @ivar tserver: server transactions by id.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        requested: Callable[[Any, Any], Any],
+        messageLog: Callable[[str, str], None] | None = None,
+    ) -> None:
+        # sippy's own constructor opens sockets and starts threads.
+        self._wire = wire
+        self._doors: dict[TransportAddress, Door] = {}
+        self._log = _MessageLog(messageLog)
+        self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
+        self.l4r = self
+        self.tclient = _Forgiving()
+        self.tserver = _Forgiving()
+        self.req_cb = requested
+        self.l1rcache: dict[bytes, Any] = {}
+        self.l2rcache: dict[bytes, Any] = {}
+        self.req_consumers: dict[str, Any] = {}
+        self.cp_timer = Timeout(self.rCachePurge, 32, -1)
+
+    def getServer(self, address: tuple[str, int], is_local: bool = False) -> Door:
+        """
+        The door that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)
+
+        @raise OSError: if C{address} cannot be reached.
+        """
+        target = literal(*address)
+        if target is None:
+            raise OSError(f"{address[0]!r} is no address")
+        local = self._wire.towards(target.host)
+        door = self._doors.get(local)
+        if door is None:
+            door = self._doors[local] = Door(self._wire, local)
+        return door
+
+    def rotateCache(self) -> None:
+        """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
+        self._doors.clear()
+
+    def incoming(self, text: str, isRequest: bool, source: TransportAddress) -> None:
+        """Take a message that the gate has admitted.  Never raises."""
+        if self._log.sink is not None:
+            self._log.write(f"RECEIVED message from udp:{source}:\n", text)
+        checksum = md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()
+        seen = self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
+        if seen is not None:
+            if seen.data is not None:
+                self.transmitData(seen.userv, seen.data, seen.address)
+            return
+        if len(self.l1rcache) > CACHE_LIMIT:
+            self.l1rcache, self.l2rcache = {}, self.l1rcache
+        remote = Remote_address((bracketed(source.host), source.port), "udp")
+        try:
+            if isRequest:
+                self._request(text, checksum, remote)
+            else:
+                self._response(text, checksum, remote)
+        except Exception:
+            _log.failure("A SIP message from {source} could not be handled", source=source)
+            self.l1rcache[checksum] = SipTMRetransmitO()
+
+    def _request(self, text: str, checksum: bytes, remote: Any) -> None:
+        request = SipRequest(text)
+        request.rtime = MonoTime()
+        request.setSource(remote)
+        door = self.getServer(remote.address)
+        try:
+            self.incomingRequest(request, checksum, request.getTIds(), door)
+        except Exception:
+            _log.failure("A {method} from {source} failed inside", method=request.getMethod(), source=str(remote))
+            if request.getMethod() != "ACK":
+                response = request.genResponse(500, "Server Internal Error")
+                self.transmitMsg(door, response, response.getHFBody("via").getTAddr(), checksum)
+
+    def _response(self, text: str, checksum: bytes, remote: Any) -> None:
+        response = SipResponse(text)
+        response.rtime = MonoTime()
+        transaction = self.tclient.get(response.getTId(True, True))
+        if transaction is None:
+            self.l1rcache[checksum] = SipTMRetransmitO()
+            return
+        response.setSource(remote)
+        self.incomingResponse(response, transaction, checksum)
+
+    def newTransaction(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Send a request.
+
+        @raise OSError: if its target cannot be reached.
+        """
+        transaction = super().newTransaction(msg, *args, **kwargs)
+        if transaction.ack is not None:
+            # RFC 3261 section 17.1.1.3: the ACK of a failure takes the route of its INVITE.
+            transaction.ack.appendHeaders([SipHeader(name="route", body=b) for b in msg.getHFBCopys("route")])
+        return transaction
+
+    def incomingResponse(self, msg: Any, t: Any, checksum: bytes) -> None:
+        """Provisional responses and those to other requests are sippy's; the end of an INVITE is ours."""
+        if msg.getSCode()[0] < 200 or not t.needack or t.state not in (TRYING, RINGING):
+            if t.state is not TERMINATED:
+                super().incomingResponse(msg, t, checksum)
+            return
+        for name in ("teA", "teB"):
+            timer = getattr(t, name)
+            if timer is not None:
+                timer.cancel()
+                setattr(t, name, None)
+        try:
+            if t.resp_cb is not None:
+                t.resp_cb(msg, t) if t.cb_ifver == 2 else t.resp_cb(msg)
+        finally:
+            dialog = getattr(t, "dialog", None)
+            self._acknowledge(msg, t, dialog, checksum)
+            del self.tclient[t.tid]
+            t.cleanup()
+            if dialog is not None:
+                dialog.flush()
+
+    def _acknowledge(self, msg: Any, t: Any, dialog: Any, checksum: bytes) -> None:
+        tag = msg.getHFBody("to").getTag()
+        if tag is not None:
+            t.ack.getHFBody("to").setTag(tag)
+        address = t.address
+        if msg.getSCode()[0] < 300:
+            t.ack.getHFBody("via").genBranch()
+            if dialog is not None:
+                t.ack.delHFs("route")
+                t.ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])
+                t.ack.setRURI(dialog.rTarget)
+                address = dialog.rAddr[0]
+        self.transmitReq(t, t.ack, address, checksum)
+
+    def shutdown(self) -> None:
+        """Stop every timer and forget all."""
+        self.cp_timer.cancel()
+        for transaction in [*self.tclient.values(), *self.tserver.values()]:
+            for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
+                timer = getattr(transaction, name, None)
+                if timer is not None:
+                    timer.cancel()
+            transaction.cleanup()
+        self.tclient.clear()
+        self.tserver.clear()
+        self.l1rcache.clear()
+        self.l2rcache.clear()
+        self.req_consumers.clear()

@@ -1,0 +1,123 @@
+# -*- test-case-name: ichatgw.test.test_sip_wire -*-
+"""
+The UDP sockets of the SIP endpoint.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import udp
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import ConfigError
+from ichatgw.model import TransportAddress
+
+MAX_DATAGRAM = 65535
+"""Read whole, then judged: a datagram cut by the kernel would be misread."""
+
+RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
+
+_log = Logger()
+
+
+class _Datagrams(DatagramProtocol):
+    noisy = False
+
+    def __init__(self, received: Callable[[bytes, TransportAddress], None]) -> None:
+        self._received = received
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hand on; what fails there must not stop the socket's other datagrams."""
+        try:
+            self._received(datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+        except Exception:
+            _log.failure("A datagram from {source} could not be handled", source=addr[0])
+
+
+class UDPWire:
+    """
+    One UDP socket for each address family.
+
+    @ivar addresses: which address of ours a far host sees.
+    @ivar port: the port, the same for both families.
+    """
+
+    def __init__(self, reactor: Any, addresses: LocalAddresses, port: int) -> None:
+        self._reactor = reactor
+        self._addresses = addresses
+        self.port = port
+        self._ports: dict[int, udp.Port] = {}
+
+    def listen(self, received: Callable[[bytes, TransportAddress], None]) -> None:
+        """
+        Open the sockets: that of the configured address, or both families' wildcards (IPv6 only where there is IPv6).
+
+        @raise ConfigError: if a socket cannot be had.
+        """
+        configured = self._addresses.configured
+        hosts = [configured] if configured else ["0.0.0.0", "::"]
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                opened = _open(family, host, self.port)
+            except OSError as problem:
+                if host == "::":
+                    _log.info("No IPv6 here: {problem}", problem=problem.strerror)
+                    continue
+                self.close()
+                raise ConfigError(
+                    f"cannot listen for SIP on {host} port {self.port} (IPAddress, UDPTCPPort): {problem.strerror}"
+                ) from problem
+            with opened:
+                if not self.port:
+                    self.port = opened.getsockname()[1]
+                self._ports[family] = self._reactor.adoptDatagramPort(
+                    opened.fileno(), family, _Datagrams(received), MAX_DATAGRAM
+                )
+            _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
+
+    def send(self, datagram: bytes, address: TransportAddress) -> None:
+        """Send one datagram; a failure is logged at debug level and shows as a timeout."""
+        port = self._ports.get(socket.AF_INET6 if address.isIPv6 else socket.AF_INET)
+        if port is None:
+            _log.debug("Not sent to {address}: no socket of that family", address=address)
+            return
+        try:
+            port.write(datagram, (address.host, address.port))
+        except (OSError, MessageLengthError) as problem:
+            _log.debug("Not sent to {address}: {problem!r}", address=address, problem=problem)
+
+    def towards(self, host: str) -> TransportAddress:
+        """
+        Our address as C{host} sees it.
+
+        @raise OSError: if there is none.
+        """
+        return TransportAddress(self._addresses.towards(host), self.port)
+
+    def close(self) -> None:
+        """Close the sockets at once."""
+        for port in self._ports.values():
+            port.stopListening()
+        self._ports.clear()
+
+
+def _open(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        opened.setblocking(False)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        opened.bind((host, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened

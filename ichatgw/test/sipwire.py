@@ -1,0 +1,180 @@
+# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+"""
+A SIP endpoint on a wire of memory and a clock, and a far end that speaks in plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from ichatgw.interfaces import IInvitations, ILeg
+from ichatgw.model import Invitation, Party, SessionDescription, TransportAddress
+from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.wire import UDPWire
+from ichatgw.test.fakes import FakeCall, FakeSide
+
+GATEWAY = TransportAddress("192.0.2.10", 5070)
+PHONE = TransportAddress("192.0.2.77", 5060)
+
+PHONE_SDP = (
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.77\r\ns=-\r\nc=IN IP4 192.0.2.77\r\nt=0 0\r\n"
+    "m=audio 30000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+)
+
+
+class FakeWire:
+    """Remembers what was sent."""
+
+    port = 5070
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, TransportAddress]] = []
+        self.received: Callable[[bytes, TransportAddress], None] | None = None
+        self.unreachable: set[str] = set()
+
+    def listen(self, received: Callable[[bytes, TransportAddress], None]) -> None:
+        self.received = received
+
+    def send(self, datagram: bytes, address: TransportAddress) -> None:
+        self.sent.append((datagram.decode("utf-8"), address))
+
+    def towards(self, host: str) -> TransportAddress:
+        if host in self.unreachable:
+            raise OSError("Network is unreachable")
+        return TransportAddress("2001:db8::10", 5070) if ":" in host else GATEWAY
+
+    def close(self) -> None:
+        self.received = None
+
+    def take(self) -> list[str]:
+        """What was sent since the last time."""
+        taken, self.sent = self.sent, []
+        return [text for text, _ in taken]
+
+
+@implementer(IInvitations)
+class Invitations:
+    """Takes INVITEs and lets each leg report to a L{FakeCall}."""
+
+    def __init__(self) -> None:
+        self.legs: list[ILeg] = []
+        self.called: list[str] = []
+        self.invitations: list[Invitation] = []
+        self.offers: list[SessionDescription] = []
+
+    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+        leg.call = FakeCall()
+        leg.side = FakeSide()
+        self.legs.append(leg)
+        self.called.append(called)
+        self.offers.append(offer)
+        self.invitations.append(invitation)
+
+
+class Rig:
+    """
+    An endpoint with all that it needs.
+
+    @ivar wire: what it sends.
+    @ivar clock: its time.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        self.clock = Clock()
+        self.wire = FakeWire()
+        self.invitations = Invitations()
+        self.endpoint = Endpoint(
+            self.clock,
+            cast(UDPWire, self.wire),
+            Resolver(self.clock),
+            Party("sip:ichat-gw@gw.example", "iChat-gw"),
+            "ichat-gw/test",
+            **arguments,
+        )
+        self.endpoint.invitations = self.invitations
+        self.endpoint.startService()
+
+    def receive(self, text: str, source: TransportAddress = PHONE) -> list[str]:
+        """A datagram comes; what went out because of it?"""
+        self.endpoint.received(text.encode("utf-8"), source)
+        return self.wire.take()
+
+    def invite(self, **changes: Any) -> list[str]:
+        """An INVITE comes."""
+        return self.receive(request("INVITE", **changes))
+
+    def dial(self, called: str = "sip:100@192.0.2.77", caller: Party | None = None) -> SipLeg:
+        """A leg that has not started."""
+        leg = self.endpoint.dial(called, caller or Party("xmpp:scott@chat.example", "scott"))
+        leg.call = FakeCall()
+        leg.side = FakeSide()
+        return leg
+
+
+def header(message: str, name: str) -> str:
+    """The first header of that name, C{""} if absent."""
+    for line in message.partition("\r\n\r\n")[0].split("\r\n")[1:]:
+        found, _, value = line.partition(":")
+        if found.strip().lower() == name.lower():
+            return value.strip()
+    return ""
+
+
+def status(message: str) -> int:
+    """The code of a response; 0 for a request."""
+    words = message.split(" ", 2)
+    return int(words[1]) if words[0] == "SIP/2.0" else 0
+
+
+def request(
+    method: str,
+    uri: str = "sip:scott@192.0.2.10:5070",
+    to: str = "<sip:scott@192.0.2.10:5070>",
+    from_: str = '"Alice" <sip:alice@sip.example>;tag=a1',
+    callId: str = "call-1@192.0.2.77",
+    cseq: int = 1,
+    branch: str = "",
+    body: str | None = PHONE_SDP,
+    contentType: str = "application/sdp",
+    extra: str = "",
+    contact: str = "<sip:alice@192.0.2.77:5060>",
+) -> str:
+    """A request as a phone sends it."""
+    text = "" if body is None or method not in ("INVITE", "ACK", "UPDATE") else body
+    return (
+        f"{method} {uri} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bK{branch or f'{method}{cseq}'};rport\r\n"
+        f"Max-Forwards: 70\r\nFrom: {from_}\r\nTo: {to}\r\nCall-ID: {callId}\r\nCSeq: {cseq} {method}\r\n"
+        f"Contact: {contact}\r\n{extra}"
+        + (f"Content-Type: {contentType}\r\n" if text else "")
+        + f"Content-Length: {len(text)}\r\n\r\n{text}"
+    )
+
+
+def ackFor(response: str, cseq: int = 1, body: str | None = None) -> str:
+    """The ACK that the phone sends for a final response to its INVITE."""
+    branch = "" if status(response) < 300 else "INVITE1"
+    return request("ACK", to=header(response, "To"), cseq=cseq, branch=branch, body=body)
+
+
+def respond(to: str, code: int, phrase: str, tag: str = "b1", body: str = "", extra: str = "") -> str:
+    """A response as a phone sends it to the request C{to}."""
+    toHeader = header(to, "To")
+    if ";tag=" not in toHeader and code > 100:
+        toHeader += f";tag={tag}"
+    vias = "".join(
+        f"{line}\r\n" for line in to.partition("\r\n\r\n")[0].split("\r\n") if line.lower().startswith("via:")
+    )
+    return (
+        f"SIP/2.0 {code} {phrase}\r\n{vias}From: {header(to, 'From')}\r\nTo: {toHeader}\r\n"
+        f"Call-ID: {header(to, 'Call-ID')}\r\nCSeq: {header(to, 'CSeq')}\r\n{extra}"
+        + ("Contact: <sip:100@192.0.2.77:5060>\r\n" if "contact:" not in extra.lower() else "")
+        + ("Content-Type: application/sdp\r\n" if body else "")
+        + f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
