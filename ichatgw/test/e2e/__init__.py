@@ -1,1 +1,5 @@
-"""End-to-end tests against real servers and phones; not part of C{trial ichatgw}."""
+"""
+The gateway, as installed, between programs of other people: Prosody, sipp and baresip.
+
+C{python -m twisted.trial ichatgw.test.e2e.suite} runs it; C{trial ichatgw} does not.
+"""

@@ -1,0 +1,176 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+What every end-to-end test begins with: Prosody, the gateway, and ways to add phones and iChats.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SkipTest, TestCase
+
+from ichatgw.sim.ichat import IChat
+from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.media import Media
+from ichatgw.test.e2e.baresip import Baresip
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.login import Login
+from ichatgw.test.e2e.moment import pause, until, within
+from ichatgw.test.e2e.ports import Ports
+from ichatgw.test.e2e.probe import Probe
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.sipp import Sipp
+from ichatgw.test.e2e.tone import secondsOf
+
+PORTS = Ports()
+CONTROL = f"control@{COMPONENT}"
+NUMBER = f"72@{COMPONENT}"
+PHONE_TONE, ICHAT_TONE = 440, 550
+ENOUGH = 0.6
+"""Seconds of a tone that make a call with sound."""
+
+_PEERS = {"prosody": "prosody", "sipp": "sip-tester", "baresip": "baresip-core"}
+
+
+def requirePeers() -> None:
+    """
+    @raise SkipTest: if a program that the tests need is not here; under C{CI=true} that is a failure.
+    """
+    missing = [package for command, package in _PEERS.items() if shutil.which(command) is None]
+    if missing and os.environ.get("CI") == "true":
+        raise AssertionError(f"not installed: {' '.join(missing)}")
+    if missing:
+        raise SkipTest(f"apt-get install --no-install-recommends {' '.join(missing)}")
+
+
+class EndToEnd(TestCase):
+    """
+    @ivar loginPort: where the iChats log in.
+    """
+
+    timeout = 60
+    _started = 0
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        requirePeers()
+        self.clock: Any = reactor
+        self.prosody = Prosody(self.clock, self.directory("prosody"), PORTS)
+        self.ending(self.prosody)
+        await self.prosody.start()
+
+    async def startGateway(self, phonePort: int = 0, *, host: str = "127.0.0.1", **how: Any) -> Gateway:
+        """
+        Start the gateway under test.
+
+        @param phonePort: where numbers lead to.
+        @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration.
+        """
+        settings: dict[str, object] = how.pop("settings", {})
+        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.prosody.componentPort, host=host)
+        gateway.rules(phonePort)
+        for name, value in settings.items():
+            gateway.set(name, value)
+        self.addCleanup(self._endGateway, gateway)
+        await gateway.start(**how)
+        return gateway
+
+    async def startIChat(self, account: str = "scott", resource: str = "iChat", **options: Any) -> IChat:
+        """Log an iChat in, with the control address and a number among its buddies."""
+        options = {"say": ICHAT_TONE, "listenFor": PHONE_TONE, **options}
+        ichat = IChat(self.clock, f"{account}@{DOMAIN}/{resource}", **options)
+        ichat.start()
+        login = Login(ichat)
+        self.addCleanup(login.stop)
+        self.addCleanup(self._endIChat, ichat)
+        await login.start(self.clock, self.prosody.clientPort, password(account))
+        for contact in (CONTROL, NUMBER):
+            granted = await within(self.clock, 5, ichat.account.subscribe(contact))
+            self.assertTrue(granted, f"{contact} did not let {account} subscribe")
+        await within(self.clock, 5, ichat.account.whenCallable(NUMBER))
+        return ichat
+
+    async def startBaresip(self, user: str = "phone", host: str = "127.0.0.1") -> Baresip:
+        """Start a phone with a tone."""
+        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host)
+        self.ending(phone)
+        await phone.start()
+        return phone
+
+    async def startSipp(self, script: str, target: str = "", user: str = "scott", **words: object) -> Sipp:
+        """Start a phone that follows a script."""
+        phone = Sipp(self.clock, self.directory(script), PORTS, script)
+        self.ending(phone)
+        await phone.start(target, user, **words)
+        return phone
+
+    def startProbe(self, gateway: Gateway) -> Probe:
+        """Open a bare socket to the gateway."""
+        probe = Probe(self.clock, ("127.0.0.1", gateway.port))
+        probe.start()
+        self.ending(probe)
+        return probe
+
+    async def callIChat(self, gateway: Gateway, ichat: IChat, phone: Baresip) -> IChatCall:
+        """Let a phone call an iChat that answers; both have heard the other when this fires."""
+        arrival = ichat.whenCalled()
+        phone.command("dial", f"sip:scott@{gateway.address}")
+        call = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenAnswered())
+        await phone.told("CALL_ESTABLISHED")
+        await self.sound(call.media)
+        return call
+
+    async def sound(self, media: Media, seconds: float = 1.5) -> None:
+        """Wait until so much more of the tone has been heard."""
+        ear = media.detector
+        assert ear is not None
+        goal = ear.seconds + seconds
+        await until(self.clock, lambda: ear.seconds >= goal, f"{seconds} s of {ear.frequency} Hz")
+
+    async def assertHeardBy(self, phone: Baresip, frequency: int = ICHAT_TONE) -> None:
+        """The phone, its call being over, has recorded the tone."""
+        await until(self.clock, lambda: self._heard(phone, frequency) >= ENOUGH, f"{frequency} Hz at the phone", 3)
+
+    def assertContent(self, *ichats: IChat) -> None:
+        """The iChats have nothing to complain of."""
+        self.assertEqual([complaint for ichat in ichats for complaint in ichat.complaints], [])
+
+    def directory(self, name: str) -> Path:
+        """A new directory for a program of this test."""
+        self._started += 1
+        return Path(f"{self.mktemp()}-{self._started}-{name}")
+
+    def ending(self, peer: Any) -> None:
+        """Stop it when the test is over."""
+        self.addCleanup(lambda: _run(peer.stop()))
+
+    async def settle(self) -> None:
+        """Time for the last words of a call to arrive."""
+        await pause(self.clock, 0.3)
+
+    def _heard(self, phone: Baresip, frequency: int) -> float:
+        try:
+            return secondsOf(phone.recording(), frequency)
+        except (EOFError, OSError):
+            return 0.0
+
+    def _endGateway(self, gateway: Gateway) -> Deferred[None]:
+        async def end() -> None:
+            await gateway.stop()
+            self.assertEqual(gateway.faults(), [])
+            self.assertEqual(gateway.program.status, 0)
+
+        return _run(end())
+
+    def _endIChat(self, ichat: IChat) -> None:
+        ichat.stop()
+
+
+def _run(work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
+    return Deferred.fromCoroutine(work)

@@ -1,0 +1,110 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+The gateway as an administrator starts it: C{twistd -n ichatgw --config FILE}, in a process and a directory of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ichatgw.test.e2e.ports import Ports
+from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, SECRET
+
+_CONFIGURATION = """\
+JabberServer = 127.0.0.1
+JabberComponentPort = {componentPort}
+JabberComponentName = {COMPONENT}
+JabberComponentPassword = {SECRET}
+UDPTCPPort = {port}
+IPAddress = {host}
+MediaRelayPortRangeMin = {firstMedia}
+MediaRelayPortRangeMax = {lastMedia}
+LogLevel = DEBUG
+"""
+
+MEDIA_PORTS = 40
+LINKED = r"The link to the XMPP server .{1,80}? is up"
+_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ (DEBUG|INFO|WARNING|ERR|CRIT) \S+: |  ")
+
+
+class Gateway:
+    """
+    @ivar port: where it listens for SIP.
+    @ivar program: its process; what it logs is its output.
+    """
+
+    def __init__(
+        self, reactor: Any, directory: Path, ports: Ports, componentPort: int, *, host: str = "127.0.0.1"
+    ) -> None:
+        self._reactor = reactor
+        self._directory = directory.absolute()
+        self.host = host
+        self.port = ports.take(2)
+        media = ports.take(MEDIA_PORTS)
+        self._lines = _CONFIGURATION.format(
+            componentPort=componentPort,
+            COMPONENT=COMPONENT,
+            SECRET=SECRET,
+            port=self.port,
+            host=host,
+            firstMedia=media,
+            lastMedia=media + MEDIA_PORTS - 1,
+        )
+        self.program = Program(reactor, "gateway", [], self._directory)
+
+    @property
+    def address(self) -> str:
+        """Where phones send to."""
+        return f"[{self.host or '::1'}]:{self.port}" if ":" in (self.host or "::1") else f"{self.host}:{self.port}"
+
+    def set(self, name: str, value: object) -> None:
+        """Add a setting; the last one of a name counts."""
+        self._lines += f"{name} = {value}\n"
+
+    def rule(self, pattern: str, output: str) -> None:
+        """Add a translation rule."""
+        self.set("TranslationPattern", pattern)
+        self.set("TranslationOutput", output)
+
+    def rules(self, phonePort: int, phoneHost: str = "127.0.0.1") -> None:
+        """Numbers lead to a phone at C{phonePort}; users of SIP are those of the XMPP server."""
+        self.rule(rf"^xmpp:(\d+)@{COMPONENT}$", f"sip:$1@{phoneHost}:{phonePort}")
+        self.rule(r"^sips?:([a-z]+)@", f"xmpp:$1@{DOMAIN}")
+
+    async def start(self, arguments: tuple[str, ...] = ("-n",), *, tac: Path | None = None) -> None:
+        """
+        Fires when it serves.
+
+        @param arguments: options of C{twistd} itself, e.g. C{--reactor}.
+        @param tac: serve by this application file instead of the plugin.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / "ichat-gw.config").write_text(self._lines)
+        what = ["-y", str(tac)] if tac is not None else ["ichatgw", "--config", "ichat-gw.config"]
+        self.program.arguments = ["twistd", *arguments, "--pidfile", "", *what]
+        self.program.start()
+        await self.linked()
+
+    async def linked(self, patience: float = 10.0, times: int = 1) -> None:
+        """Fires when the XMPP server has taken it as its component, for the first time or the next ones."""
+        await self.program.said(rf"(?s)({LINKED}.*?){{{times}}}", patience)
+
+    async def stop(self) -> float:
+        """
+        End it as an administrator does.
+
+        @return: how many seconds that took.
+        """
+        return await self.program.stop(10.0)
+
+    def said(self, text: str) -> int:
+        """How often its log holds C{text}."""
+        return self.program.output.count(text)
+
+    def faults(self) -> list[str]:
+        """Lines of its output that should not be there: what no log wrote, and what the log calls critical."""
+        lines = self.program.output.splitlines()
+        return [line for line in lines if not _LINE.match(line) or " CRIT " in line or "Traceback" in line]

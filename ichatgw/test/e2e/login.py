@@ -1,0 +1,75 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Logs a simulated iChat in at an XMPP server, without TLS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.words.protocols.jabber import client, sasl, xmlstream
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+
+from ichatgw.sim.ichat import IChat
+from ichatgw.test.e2e.moment import within
+
+
+class _Authenticator(xmlstream.ConnectAuthenticator):
+    """As the one for clients, but content with a server that has no TLS."""
+
+    namespace = "jabber:client"
+
+    def __init__(self, jid: JID, password: str) -> None:
+        super().__init__(jid.host)
+        self.jid = jid
+        self.password = password
+
+    def associateWithStream(self, xs: Any) -> None:
+        super().associateWithStream(xs)
+        xs.initializers = [client.CheckVersionInitializer(xs)]
+        for initializer, required in (
+            (sasl.SASLInitiatingInitializer, True),
+            (client.BindInitializer, True),
+            (client.SessionInitializer, False),
+        ):
+            made = initializer(xs)
+            made.required = required
+            xs.initializers.append(made)
+
+
+class Login:
+    """The link between one iChat and its server."""
+
+    def __init__(self, ichat: IChat) -> None:
+        self._ichat = ichat
+        self._stream: Any = None
+
+    async def start(self, reactor: Any, port: int, password: str) -> None:
+        """Fires when the iChat is online."""
+        jid = JID(self._ichat.jid)
+        factory = xmlstream.XmlStreamFactory(_Authenticator(jid, password))
+        online: Deferred[None] = Deferred()
+        factory.addBootstrap(xmlstream.STREAM_AUTHD_EVENT, lambda stream: online.callback(None))
+        factory.addBootstrap(xmlstream.INIT_FAILED_EVENT, online.errback)
+        self._stream = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
+        await within(reactor, 10, online)
+        for name in ("iq", "presence", "message"):
+            self._stream.addObserver(f"/{name}", self._ichat.received)
+        self._stream.addObserver(xmlstream.STREAM_END_EVENT, self._ended)
+        self._ichat.connected(self, self._stream.authenticator.jid.full())
+
+    def send(self, stanza: Element) -> None:
+        if self._stream is not None:
+            self._stream.send(stanza)
+
+    def stop(self) -> None:
+        """Log out by closing the connection."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.transport.abortConnection()
+
+    def _ended(self, reason: object) -> None:
+        self._stream = None

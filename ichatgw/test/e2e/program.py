@@ -1,0 +1,141 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+A program that runs for one test: started, watched through what it prints, and ended by its own process id.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from ichatgw.test.e2e.moment import within
+
+
+class ProgramFailed(Exception):
+    """A program ended before it said what was waited for, or never said it.  The text ends with its last words."""
+
+
+@define(eq=False)
+class Program(ProcessProtocol):
+    """
+    @ivar name: for messages and for the file that keeps the output.
+    @ivar directory: where it runs and leaves its files.
+    @ivar status: the exit status, or minus the signal that ended it; C{None} while it runs.
+    """
+
+    reactor: Any
+    name: str
+    arguments: list[str]
+    directory: Path
+    environment: dict[str, str] = field(factory=dict)
+    status: int | None = None
+    output: str = field(default="", init=False)
+    transport: IProcessTransport | None = field(default=None, init=False)
+    _waiting: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = field(factory=list, init=False)
+    _endings: list[Deferred[int]] = field(factory=list, init=False)
+
+    def start(self) -> None:
+        """Run it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.output, self.status = "", None
+        executable = shutil.which(self.arguments[0])
+        if executable is None:
+            raise ProgramFailed(f"{self.arguments[0]} is not installed")
+        self.reactor.spawnProcess(
+            self,
+            executable,
+            self.arguments,
+            env={**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8", **self.environment},
+            path=str(self.directory),
+        )
+
+    def said(self, pattern: str, patience: float = 10.0) -> Deferred[re.Match[str]]:
+        """Wait until its output holds C{pattern}."""
+        wanted = re.compile(pattern, re.MULTILINE)
+        waiting: Deferred[re.Match[str]] = Deferred()
+        self._waiting.append((wanted, waiting))
+        self._look()
+        waited = within(self.reactor, patience, waiting)
+        waited.addErrback(self._explain, pattern)
+        return waited
+
+    def ended(self, patience: float = 30.0) -> Deferred[int]:
+        """Wait until it is over by itself; fires with the exit status."""
+        ending: Deferred[int] = Deferred()
+        if self.status is not None:
+            ending.callback(self.status)
+        else:
+            self._endings.append(ending)
+        waited = within(self.reactor, patience, ending)
+        waited.addErrback(self._explain, "its end")
+        return waited
+
+    async def stop(self, patience: float = 5.0) -> float:
+        """
+        Ask it to end, and make it end after C{patience} seconds.
+
+        @return: how many seconds it took.
+        """
+        begun = self.reactor.seconds()
+        if self.transport is not None and self.status is None:
+            self.signal("TERM")
+            last = self.reactor.callLater(patience, self.signal, "KILL")
+            await self.ended(patience + 5)
+            if last.active():
+                last.cancel()
+        return float(self.reactor.seconds() - begun)
+
+    def signal(self, name: str) -> None:
+        """Send it a signal, if it is there."""
+        try:
+            if self.transport is not None:
+                self.transport.signalProcess(name)
+        except ProcessExitedAlready:
+            pass
+
+    @property
+    def pid(self) -> int:
+        """Its process id while it runs."""
+        pid = getattr(self.transport, "pid", None)
+        if pid is None:
+            raise ProgramFailed(f"{self.name} does not run")
+        return int(pid)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        self.output += text
+        with (self.directory / f"{self.name}.out").open("a") as kept:
+            kept.write(text)
+        self._look()
+
+    def processEnded(self, reason: Failure) -> None:
+        code, signal = reason.value.exitCode, reason.value.signal  # type: ignore[union-attr]
+        self.status = code if code is not None else -(signal or 0)
+        waiting, self._waiting = self._waiting, []
+        for _, deferred in waiting:
+            deferred.errback(ProgramFailed(f"{self.name} ended with {self.status}"))
+        endings, self._endings = self._endings, []
+        for ending in endings:
+            ending.callback(self.status)
+
+    def _look(self) -> None:
+        found = [(w, match) for w in self._waiting if (match := w[0].search(self.output))]
+        for waiting, match in found:
+            self._waiting.remove(waiting)
+            waiting[1].callback(match)
+
+    def _explain(self, failure: Failure, wanted: str) -> Failure:
+        self._waiting = [w for w in self._waiting if not w[1].called]
+        failure.trap(TimeoutError, ProgramFailed)
+        tail = "\n".join(self.output.splitlines()[-25:])
+        return Failure(ProgramFailed(f"{self.name}: waited for {wanted}: {failure.getErrorMessage()}\n{tail}"))

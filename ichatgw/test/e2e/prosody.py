@@ -1,0 +1,84 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Prosody: the XMPP server, with one virtual host, accounts and the gateway's component.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ichatgw.test.e2e.ports import Ports
+from ichatgw.test.e2e.program import Program
+
+DOMAIN = "xmpp.test"
+COMPONENT = "gw.xmpp.test"
+SECRET = "component-secret"
+ACCOUNTS = ("scott", "anna")
+
+_CONFIGURATION = """\
+run_as_root = true
+pidfile = "{directory}/prosody.pid"
+data_path = "{directory}/data"
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {clientPort} }}
+component_ports = {{ {componentPort} }}
+component_interfaces = {{ "127.0.0.1" }}
+modules_enabled = {{ "roster", "saslauth", "disco", "ping" }}
+modules_disabled = {{ "s2s", "tls", "offline", "posix" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "internal_plain"
+log = {{ info = "*console" }}
+VirtualHost "{DOMAIN}"
+Component "{COMPONENT}"
+  component_secret = "{SECRET}"
+"""
+
+
+def password(account: str) -> str:
+    """What C{account} logs in with."""
+    return f"password-of-{account}"
+
+
+class Prosody:
+    """
+    The server, as a child of the test.
+
+    @ivar clientPort: where clients log in, without TLS.
+    @ivar componentPort: where the gateway connects.
+    """
+
+    def __init__(self, reactor: Any, directory: Path, ports: Ports) -> None:
+        self.clientPort = ports.take()
+        self.componentPort = ports.take()
+        self._directory = directory.absolute()
+        self._configure()
+        self.program = Program(
+            reactor, "prosody", ["prosody", "--config", str(self._directory / "prosody.cfg.lua"), "-F"], self._directory
+        )
+
+    def _configure(self) -> None:
+        accounts = self._directory / "data" / DOMAIN.replace(".", "%2e") / "accounts"
+        accounts.mkdir(parents=True)
+        for account in ACCOUNTS:
+            (accounts / f"{account}.dat").write_text(f'return {{ ["password"] = "{password(account)}"; }};\n')
+        (self._directory / "prosody.cfg.lua").write_text(
+            _CONFIGURATION.format(
+                directory=self._directory,
+                clientPort=self.clientPort,
+                componentPort=self.componentPort,
+                DOMAIN=DOMAIN,
+                COMPONENT=COMPONENT,
+                SECRET=SECRET,
+            )
+        )
+
+    async def start(self) -> None:
+        """Fires when clients and components can connect."""
+        self.program.start()
+        await self.program.said(r"Activated service 'c2s' on")
+        await self.program.said(r"Activated service 'component' on")
+
+    async def stop(self) -> None:
+        await self.program.stop()

@@ -1,0 +1,94 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+The gateway as a service: its ways to start, its server's restart, its own stop.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ichatgw
+from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, EndToEnd
+from ichatgw.test.e2e.moment import within
+
+TAC = Path(ichatgw.__file__).parent.parent / "etc" / "ichatgw.tac"
+
+
+class Reactors(EndToEnd):
+    """The gateway on other reactors than the default one."""
+
+    async def test_asyncio(self) -> None:
+        """A call goes through on asyncio's loop."""
+        await self._carriesACall("-n", "--reactor", "asyncio")
+
+    async def test_poll(self) -> None:
+        """A call goes through on poll."""
+        await self._carriesACall("-n", "--reactor", "poll")
+
+    async def test_select(self) -> None:
+        """A call goes through on select."""
+        await self._carriesACall("-n", "--reactor", "select")
+
+    async def test_tac(self) -> None:
+        """C{twistd -ny etc/ichatgw.tac} serves."""
+        await self._carriesACall("-n", tac=TAC)
+
+    async def _carriesACall(self, *arguments: str, tac: Path | None = None) -> None:
+        gateway = await self.startGateway(arguments=arguments, tac=tac)
+        ichat = await self.startIChat(listenFor=ICHAT_TONE)
+        arrival = ichat.whenCalled()
+        phone = await self.startSipp("call", gateway.address, TALKING=1500)
+        call = await within(self.clock, 10, arrival)
+        await self.sound(call.media, 1.0)
+        await phone.succeeded()
+        self.assertContent(ichat)
+
+
+class Restarts(EndToEnd):
+    """What happens to calls when a server goes away."""
+
+    async def test_serverRestarts(self) -> None:
+        """A call outlives a restart of the XMPP server, the link is back within 6 s, and the next call works."""
+        gateway = await self.startGateway()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        await self.prosody.stop()
+        await self.sound(call.media, 0.5)
+        await self.prosody.start()
+        await gateway.linked(6.0, times=2)
+        await self.sound(call.media, 0.5)
+        self.assertFalse(call.over)
+        call.hangup()
+        await phone.told("CALL_CLOSED")
+        await self.assertHeardBy(phone)
+        again, other = await self.startIChat(resource="again"), await self.startBaresip("second")
+        (await self.callIChat(gateway, again, other)).hangup()
+        await other.told("CALL_CLOSED")
+        self.assertContent(again)
+
+    async def test_stop(self) -> None:
+        """At SIGTERM both sides of a call are hung up, presence is taken back, and the exit is clean within 5 s."""
+        gateway = await self.startGateway()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        self.assertIn(NUMBER, ichat.account.presences)
+        took = await gateway.stop()
+        self.assertLess(took, 5.0)
+        self.assertEqual(gateway.program.status, 0)
+        await within(self.clock, 2, call.whenEnded())
+        self.assertEqual(call.outcome, "they hung up")
+        await phone.told("CALL_CLOSED", 2)
+        await self.settle()
+        self.assertNotIn(NUMBER, ichat.account.presences)
+
+    async def test_stopWhileRinging(self) -> None:
+        """At SIGTERM a call that still rings ends at both sides."""
+        phone = await self.startSipp("ring")
+        gateway = await self.startGateway(phone.port)
+        ichat = await self.startIChat()
+        call = ichat.call(NUMBER)
+        await gateway.program.said("is ringing")
+        self.assertLess(await gateway.stop(), 5.0)
+        await within(self.clock, 2, call.whenEnded())
+        self.assertEqual(call.outcome, "declined")
+        await phone.succeeded()

@@ -1,0 +1,13 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
+"""
+
+from __future__ import annotations
+
+from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
+from ichatgw.test.e2e.hostile import Hostile
+from ichatgw.test.e2e.running import Reactors, Restarts
+
+__all__ = ["Hostile", "IChatCallsPhone", "IChatIsTold", "PhoneCallsIChat", "PhoneIsTold", "Reactors", "Restarts"]
