@@ -184,6 +184,11 @@ class Link(StreamManager, Service):
                 why=why[:300],
             )
 
+    def addHandler(self, handler: XMPPHandler) -> None:
+        """Add a handler, and make this the link it sends through."""
+        handler.parent = self
+        super().addHandler(handler)
+
     def send(self, obj: Element) -> None:
         """Send a stanza, or drop it if there is no link."""
         if self._initialized:

@@ -1,0 +1,58 @@
+"""
+Tests for L{ichatgw.xmpp.control}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.test.streams import StubLink
+from ichatgw.xmpp.control import Greeter
+
+REPLY = (
+    "<message type='chat' to='scott@jabber.example/iChat' from='{}'>"
+    "<body>You have reached the iChat gateway</body></message>"
+)
+
+
+class GreeterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.link = StubLink(Greeter(self.clock))
+        self.link.up()
+
+    def receive(
+        self,
+        kind: str | None = "chat",
+        body: str = "<body>hello</body>",
+        to: str = "control@gw.test",
+        sender: str = "scott@jabber.example/iChat",
+    ) -> list[str]:
+        attribute = "" if kind is None else f" type='{kind}'"
+        self.link.receive(f"<message from='{sender}' to='{to}'{attribute}>{body}</message>")
+        return self.link.take()
+
+    def test_answer(self) -> None:
+        """The answer goes to the client that wrote, from the address it wrote to."""
+        self.assertEqual(self.receive(), [REPLY.format("control@gw.test")])
+        self.assertEqual(self.receive(None, to="72@gw.test"), [REPLY.format("72@gw.test")])
+        self.assertEqual(self.receive("normal"), [REPLY.format("control@gw.test")])
+
+    def test_noAnswer(self) -> None:
+        """Errors, rooms and headlines get no answer, nor do messages without text."""
+        for kind in ("error", "groupchat", "headline", "nonsense"):
+            self.assertEqual(self.receive(kind), [])
+        for body in ("", "<body/>", "<body> \n</body>", "<composing/>", "<body><a>x</a></body>"):
+            self.assertEqual(self.receive(body=body), [])
+
+    def test_loop(self) -> None:
+        """A program that answers each answer is told only some times a minute; others are told still."""
+        self.assertEqual(sum(len(self.receive(sender=f"bot@a/{n}")) for n in range(1000)), 5)
+        self.assertEqual(len(self.receive()), 1)
+        self.clock.advance(60)
+        self.assertEqual(len(self.receive(sender="bot@a/x")), 1)
+
+    def test_malformed(self) -> None:
+        """Nonsense is dropped."""
+        self.assertEqual(self.receive(sender="@") + self.receive(to="@"), [])

@@ -1,0 +1,116 @@
+"""
+Tests for L{ichatgw.xmpp.subscriptions}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.test.streams import StubLink
+from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.stanzas import parseJID
+from ichatgw.xmpp.store import MemoryStore
+from ichatgw.xmpp.subscriptions import Subscriptions
+
+CONTROL = parseJID("control@gw.test")
+SCOTT = parseJID("scott@jabber.example")
+CAPS = "<c xmlns='http://jabber.org/protocol/caps' node='apple:ichat:caps' ver='448' ext='avavail avcap audio'/>"
+
+
+def accepted(ours: str, caps: str) -> list[str]:
+    """What a user who subscribes to an address gets, in this order."""
+    return [
+        f"<presence type='subscribed' to='scott@jabber.example' from='{ours}'/>",
+        f"<presence to='scott@jabber.example' from='{ours}'><priority>0</priority>{caps}</presence>",
+        "<presence type='subscribe' to='scott@jabber.example' from='control@gw.test'/>",
+    ]
+
+
+class SubscriptionsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore(maxPerUser=3)
+        presence = Presence(self.clock, CONTROL, self.translates, self.store)
+        self.subscriptions = Subscriptions(self.clock, CONTROL, self.translates, self.store, presence)
+        self.link = StubLink(self.subscriptions)
+        presence.parent = self.link
+        self.link.up()
+
+    def translates(self, address: str) -> bool:
+        return address.partition("@")[0].removeprefix("xmpp:").isdigit()
+
+    def receive(self, kind: str, to: str, sender: str = "scott@jabber.example") -> list[str]:
+        self.link.receive(f"<presence type='{kind}' from='{sender}' to='{to}'/>")
+        return self.link.take()
+
+    def test_control(self) -> None:
+        """Subscribing to the control address is accepted, and its presence has no capabilities."""
+        self.assertEqual(self.receive("subscribe", "control@gw.test"), accepted("control@gw.test", ""))
+        self.assertEqual(self.store.gatewayJIDs(SCOTT), (CONTROL,))
+
+    def test_phone(self) -> None:
+        """Subscribing to an address that a rule matches is accepted, and its presence has an iChat's capabilities."""
+        self.assertEqual(self.receive("subscribe", "72@gw.test"), accepted("72@gw.test", CAPS))
+        self.assertEqual(self.store.gatewayJIDs(SCOTT), (parseJID("72@gw.test"),))
+
+    def test_again(self) -> None:
+        """It is accepted each time in the same way."""
+        for _ in range(3):
+            self.assertEqual(self.receive("subscribe", "72@gw.test"), accepted("72@gw.test", CAPS))
+        self.assertEqual(len(self.store.gatewayJIDs(SCOTT)), 1)
+
+    def test_spelling(self) -> None:
+        """Case and resources of both addresses do not matter."""
+        answers = self.receive("subscribe", "CONTROL@GW.test/x", "Scott@JABBER.example/iChat")
+        self.assertEqual(answers, accepted("control@gw.test", ""))
+        self.assertEqual(self.store.users(), (SCOTT,))
+
+    def test_refused(self) -> None:
+        """Subscribing to what no rule matches, or to the bare domain, is refused and not remembered."""
+        for ours in ("bob@gw.test", "gw.test"):
+            self.assertEqual(
+                self.receive("subscribe", ours),
+                [f"<presence type='unsubscribed' to='scott@jabber.example' from='{ours}'/>"],
+            )
+        self.assertEqual(self.store.users(), ())
+
+    def test_noRoom(self) -> None:
+        """When the store is full for the user, it is refused."""
+        for number in range(3):
+            self.receive("subscribe", f"{number}@gw.test")
+        self.assertEqual(
+            self.receive("subscribe", "9@gw.test"),
+            ["<presence type='unsubscribed' to='scott@jabber.example' from='9@gw.test'/>"],
+        )
+
+    def test_unsubscribe(self) -> None:
+        """Unsubscribing is confirmed and forgotten, and nothing else is sent."""
+        self.receive("subscribe", "72@gw.test")
+        for _ in range(2):
+            self.assertEqual(
+                self.receive("unsubscribe", "72@gw.test", "scott@jabber.example/iChat"),
+                ["<presence type='unsubscribed' to='scott@jabber.example' from='72@gw.test'/>"],
+            )
+            self.assertEqual(self.store.users(), ())
+
+    def test_answers(self) -> None:
+        """Answers to our own subscription are taken note of, not answered."""
+        self.assertEqual(self.receive("subscribed", "control@gw.test"), [])
+        self.assertEqual(self.receive("unsubscribed", "control@gw.test"), [])
+
+    def test_malformed(self) -> None:
+        """Nonsense is dropped."""
+        for kind in ("subscribe", "unsubscribe", "subscribed"):
+            self.assertEqual(self.receive(kind, "72@gw.test", "@"), [])
+            self.assertEqual(self.receive(kind, "@"), [])
+            self.link.receive(f"<presence type='{kind}'/>")
+        self.assertEqual(self.link.take(), [])
+
+    def test_twoGateways(self) -> None:
+        """Two gateways that subscribe to each other come to rest: only so many requests a minute go to one user."""
+        sent = [stanza for _ in range(1000) for stanza in self.receive("subscribe", "control@gw.test")]
+        self.assertEqual(len([stanza for stanza in sent if "'subscribe'" in stanza]), 30)
+        self.assertEqual(len([stanza for stanza in sent if "'subscribed'" in stanza]), 1000)
+        self.clock.advance(60)
+        self.assertEqual(self.receive("subscribe", "control@gw.test"), accepted("control@gw.test", ""))
