@@ -1,0 +1,29 @@
+# -*- python -*-
+"""
+The gateway as a C{.tac} deployment: C{twistd -ny ichatgw.tac}.
+
+It reads C{ichat-gw.config} in the current directory, or the file that the environment variable C{ICHATGW_CONFIG} names.
+"""
+
+import os
+
+from twisted.application.service import Application
+from twisted.internet import reactor
+from twisted.logger import ILogObserver, Logger
+
+from ichatgw.config import Settings
+from ichatgw.errors import ConfigError
+from ichatgw.logfile import observer
+from ichatgw.tap import gateway
+
+try:
+    settings, warnings = Settings.load(os.environ.get("ICHATGW_CONFIG", "ichat-gw.config"), [], os.environ)
+    service = gateway(reactor, settings)
+except ConfigError as problem:
+    raise SystemExit(f"ichatgw: {problem}") from None
+
+application = Application("ichatgw")
+application.setComponent(ILogObserver, observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines))
+service.setServiceParent(application)
+for warning in warnings:
+    Logger("ichatgw.tap").warn("{warning}", warning=warning)

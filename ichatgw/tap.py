@@ -1,0 +1,228 @@
+# -*- test-case-name: ichatgw.test.test_tap -*-
+"""
+C{twistd ichatgw}: the one place where the parts meet.
+"""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from attrs import define, field
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw import __version__
+from ichatgw.addresses import LocalAddresses
+from ichatgw.config import Settings
+from ichatgw.dialplan import DialPlan
+from ichatgw.errors import ConfigError
+from ichatgw.ichat.connectdata import AddressRecord, choose
+from ichatgw.ichat.protocol import IChatProtocol
+from ichatgw.media.engine import MediaEngine
+from ichatgw.model import TransportAddress
+from ichatgw.options import Options
+from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.wire import UDPWire
+from ichatgw.switch import Switch
+from ichatgw.xmpp.component import Link
+from ichatgw.xmpp.control import Greeter
+from ichatgw.xmpp.disco import Disco
+from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.store import MemoryStore
+from ichatgw.xmpp.subscriptions import Subscriptions
+
+__all__ = ["Gateway", "Options", "gateway", "makeService"]
+
+USER_AGENT = f"ichat-gw/{__version__}"
+
+RECORDS_LIFE = 30.0
+"""Seconds for which the list of our interfaces is taken as known."""
+
+_log = Logger()
+
+
+@define(eq=False)
+class OurRecords:
+    """
+    The addresses at which an iChat finds our SIP, as it wants them named; asked of the system now and then.
+
+    @ivar wire: knows the port, once it listens.
+    """
+
+    clock: IReactorTime
+    addresses: LocalAddresses
+    wire: UDPWire
+    _known: tuple[AddressRecord, ...] = field(default=(), init=False)
+    _until: float = field(default=-1.0, init=False)
+
+    def __call__(self) -> tuple[AddressRecord, ...]:
+        """C{eth0}, C{eth1} and so on, whatever the interfaces are called."""
+        now = self.clock.seconds()
+        if now > self._until:
+            self.addresses.forget()
+            self._known = tuple(
+                AddressRecord(f"eth{number}", TransportAddress(host, self.wire.port))
+                for number, host in enumerate(self.addresses.all())
+            )
+            self._until = now + RECORDS_LIFE
+        return self._known
+
+
+class Gateway(MultiService):
+    """
+    All services.  Calls end before the services that carry them.
+
+    @ivar switch: the live calls.
+    @ivar endpoint: SIP.
+    @ivar link: the XMPP component.
+    @ivar media: the relays.
+    """
+
+    def __init__(self, switch: Switch, endpoint: Endpoint, link: Link, presence: Presence, media: MediaEngine) -> None:
+        MultiService.__init__(self)
+        self.switch = switch
+        self.endpoint = endpoint
+        self.link = link
+        self.media = media
+        self._presence = presence
+        for service in (endpoint, link, switch):
+            MultiService.addService(self, service)
+
+    def startService(self) -> None:
+        """
+        Start all.
+
+        @raise SystemExit: if a socket cannot be had; its text is for the administrator.
+        """
+        _raiseFileLimit()
+        try:
+            MultiService.startService(self)
+        except ConfigError as problem:
+            _log.critical("ichatgw cannot start: {problem}", problem=problem)
+            raise SystemExit(f"ichatgw: {problem}") from problem
+        _log.info("ichatgw {version} is up", version=__version__)
+
+    def stopService(self) -> Deferred[None]:
+        """First the calls, then our presence, then what carried them."""
+        self.running = 0
+        stopped = maybeDeferred(self.switch.stopService)
+        stopped.addErrback(lambda failure: _log.failure("The calls could not be ended in good order", failure))
+        stopped.addCallback(lambda _: self._stopCarriers())
+        return stopped
+
+    def _stopCarriers(self) -> Deferred[None]:
+        self._presence.goodbye()
+        carriers = DeferredList(
+            [maybeDeferred(self.endpoint.stopService), maybeDeferred(self.link.stopService)], consumeErrors=True
+        )
+
+        def stopped(results: Any) -> None:
+            for success, failure in results:
+                if not success:
+                    _log.failure("A service did not stop in good order", failure)
+            self.media.stop()
+            _log.info("ichatgw has stopped")
+
+        return carriers.addCallback(stopped)
+
+
+def gateway(reactor: Any, settings: Settings) -> Gateway:
+    """
+    Put the gateway together.
+
+    @param reactor: provides time, TCP and sockets.
+    @raise ConfigError: if a translation rule can never work.
+    """
+    addresses = LocalAddresses(settings.ipAddress)
+    plan = DialPlan(settings.translationRules)
+    control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
+    proxy = settings.outboundProxy
+
+    wire = UDPWire(reactor, addresses, settings.udpTcpPort)
+    endpoint = Endpoint(
+        reactor,
+        wire,
+        Resolver(reactor, settings.dnsServers, settings.preferIPv6),
+        settings.sipGatewayIdentity,
+        USER_AGENT,
+        outboundProxy=(proxy.host, proxy.port) if proxy is not None else None,
+        filtered=frozenset(settings.codecIdFilterList),
+        messageLog=_logMessage if settings.logLevel == "STACK" else None,
+    )
+
+    link = Link(
+        reactor,
+        settings.jabberServer,
+        settings.jabberComponentPort,
+        settings.jabberComponentName,
+        settings.jabberComponentPassword,
+        settings.jabberServerPingDuration,
+    )
+    store = MemoryStore()
+    presence = Presence(reactor, control, plan.matches, store)
+    iChat = IChatProtocol(
+        reactor,
+        settings.jabberComponentName,
+        control,
+        presence,
+        endpoint.pinned(),
+        settings.sipGatewayIdentity,
+        OurRecords(reactor, addresses, wire),
+        chooseRecord=partial(
+            choose,
+            preferIPv6=settings.preferIPv6,
+            skipFirst=settings.skipFirstIChatAddress,
+            # Whoever binds the gateway to loopback has the iChats there too: a test.
+            allowLoopback=settings.ipAddress in ("127.0.0.1", "::1"),
+        ),
+        proceedingTimeout=settings.iChatProceedingTimeout / 1000,
+        ringingTimeout=settings.ringingTimeout,
+        inviteTimeout=settings.iChatInviteTimeout,
+    )
+    presence.listeners.append(iChat)
+    for handler in (
+        presence,
+        Subscriptions(reactor, control, plan.matches, store, presence),
+        Disco(control, __version__),
+        Greeter(reactor),
+        iChat,
+    ):
+        link.addHandler(handler)
+
+    media = MediaEngine(reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax)
+    switch = Switch(
+        reactor, plan, media, {"sip": endpoint, "sips": endpoint, "xmpp": iChat}, maxCalls=settings.maxCalls
+    )
+    endpoint.invitations = iChat
+    iChat.arrivals = switch
+    return Gateway(switch, endpoint, link, presence, media)
+
+
+def makeService(options: Options) -> IService:
+    """C{twistd}'s entry: the one place that takes the global reactor."""
+    from twisted.internet import reactor
+
+    for warning in options.warnings:
+        _log.warn("{warning}", warning=warning)
+    return gateway(reactor, options.settings)
+
+
+def _logMessage(what: str, message: str) -> None:
+    _log.debug("{what}{message}", what=what, message=message, stack=True)
+
+
+def _raiseFileLimit() -> None:
+    """Each call needs four sockets and more; take as many files as the system lets us have."""
+    with suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
