@@ -19,7 +19,7 @@ _TRUE = ("on", "true", "1", "enable")
 _FALSE = ("off", "false", "0", "disable")
 _SEPARATORS = re.compile(r"[ \t,;]+")
 _NAME_ADDR = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^<>"]*))\s*<(?P<uri>[^<>]+)>')
-_SIP_URI = re.compile(r"(?P<scheme>sips?):(?P<address>[^;?]+)(?P<parameters>[^?]*)", re.IGNORECASE)
+_SIP_URI = re.compile(r"(?P<scheme>sips?):(?P<address>[^;?]+)(?P<parameters>[^?]*)(?:\?.*)?", re.IGNORECASE)
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]@]+)(?::(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(r"""[^\s@/:<>"'&,;\\]{1,255}""")
 _NODE = re.compile(r"""[^\s@/:<>"'&]{1,255}""")
@@ -128,12 +128,14 @@ def _parsePayloadTypes(text: str) -> tuple[int, ...]:
 def _parseParty(text: str) -> Party:
     """A SIP name-addr (RFC 3261 section 25.1) without its parameters; the C{sip:} may be missing."""
     text = text.replace("\u201c", '"').replace("\u201d", '"')  # as word processors print them
-    match = _NAME_ADDR.fullmatch(text)
-    quoted, words, uri = match.group("quoted", "words", "uri") if match else (None, None, text)
+    nameAddr = _NAME_ADDR.fullmatch(text)
+    quoted, words, uri = nameAddr.group("quoted", "words", "uri") if nameAddr else (None, None, text)
     scheme, address, _ = _splitSipUri(uri)
     user, at, host = address.rpartition("@")
-    if (at and not re.fullmatch(r'[^\s@<>"]+', user)) or not _HOST_PORT.fullmatch(host):
+    match = _HOST_PORT.fullmatch(host)
+    if match is None or (at and not re.fullmatch(r'[^\s@<>":]+', user)):
         raise ValueError(text)
+    _parseHost(match["host"])
     name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (words or "").strip()
     return Party(f"{scheme}:{address}", name)
 
@@ -162,11 +164,6 @@ def _splitSipUri(uri: str) -> tuple[str, str, str]:
     return match["scheme"].lower(), match["address"], match["parameters"]
 
 
-def _showParty(party: Party) -> str:
-    name = re.sub(r'(["\\])', r"\\\1", party.name)
-    return f'"{name}" <{party.uri}>' if name else f"<{party.uri}>"
-
-
 def _join(values: tuple[object, ...]) -> str:
     return ", ".join(map(str, values))
 
@@ -189,5 +186,5 @@ PAYLOAD_TYPES: Kind[tuple[int, ...]] = Kind(
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
 DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
 NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")
-PARTY: Kind[Party] = Kind(_parseParty, 'a SIP address such as "Name" <sip:user@host>', show=_showParty)
+PARTY: Kind[Party] = Kind(_parseParty, 'a SIP address such as "Name" <sip:user@host>')
 PROXY: Kind[Proxy | None] = Kind(_parseProxy, "a SIP URI such as sip:proxy.example.com:5060")

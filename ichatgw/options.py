@@ -98,8 +98,11 @@ class Options(usage.Options):
         self._redirectLog()
 
     def _overrides(self) -> list[tuple[str, str]]:
-        given = [(name, value) for name, value in self.items() if name != "config" and value is not None]
-        return given + self.rules
+        """What was given, under the names that administrators know."""
+        names = (
+            setting.fileName if setting.secret else setting.name for setting in TABLE if setting.name not in _RULES
+        )
+        return [(name, self[name.lower()]) for name in names if self[name.lower()] is not None] + self.rules
 
     def _redirectLog(self) -> None:
         """

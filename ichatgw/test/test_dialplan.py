@@ -1,0 +1,192 @@
+"""Tests for L{ichatgw.dialplan}."""
+
+from __future__ import annotations
+
+from time import process_time
+
+from twisted.logger import LogEvent, capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.dialplan import LONGEST, DialPlan, checkOutput, compilePattern
+from ichatgw.errors import ConfigError, NoRoute
+
+MANUAL = (
+    (r"^xmpp:(.*)@ichat-gw.jabber.company.com$", "sip:$1@sipdomain.com"),
+    (r"^sip:(.*)@sipdomain.com$", "xmpp:$1@jabber.company.com"),
+)
+
+
+def translate(address: str, *rules: tuple[str, str]) -> str:
+    return DialPlan(rules).translate(address)
+
+
+class TranslateTests(SynchronousTestCase):
+    """What becomes of an address."""
+
+    def test_manualFromIChat(self) -> None:
+        """The manual's example for calls from iChat."""
+        self.assertEqual(translate("xmpp:72*123@ichat-gw.jabber.company.com", *MANUAL), "sip:72*123@sipdomain.com")
+
+    def test_manualFromSip(self) -> None:
+        """The manual's example for calls from SIP endpoints."""
+        self.assertEqual(translate("sip:username@sipdomain.com", *MANUAL), "xmpp:username@jabber.company.com")
+
+    def test_noRule(self) -> None:
+        """An address that no rule matches has no route."""
+        self.assertRaises(NoRoute, translate, "sip:bob@elsewhere.com", *MANUAL)
+        self.assertRaises(NoRoute, translate, "sip:bob@elsewhere.com")
+
+    def test_search(self) -> None:
+        """A pattern is searched for anywhere in the address."""
+        self.assertEqual(translate("sip:100@here", ("100", "xmpp:bob@there")), "xmpp:bob@there")
+
+    def test_firstMatchWins(self) -> None:
+        """Of two rules that match, the first decides."""
+        self.assertEqual(translate("sip:1@x", ("9", "sip:no@x"), ("1", "sip:a@x"), ("1", "sip:b@x")), "sip:a@x")
+
+    def test_literalOutput(self) -> None:
+        """An output without a dollar is taken as it is."""
+        self.assertEqual(translate("sip:(x)@y", ("x", r"sip:back\1@y")), r"sip:back\1@y")
+
+    def test_allNineGroups(self) -> None:
+        """C{$1} to C{$9} are replaced, in any order."""
+        rule = ("(a)(b)(c)(d)(e)(f)(g)(h)(i)", "sip:$9$8$7$6$5$4$3$2$1@x")
+        self.assertEqual(translate("abcdefghi", rule), "sip:ihgfedcba@x")
+
+    def test_onePass(self) -> None:
+        """A C{$2} that the caller smuggles into the first group is not expanded."""
+        self.assertEqual(translate("sip:$2-b@x", ("sip:(.*)-(b)", "sip:$1@x")), "sip:$2@x")
+
+    def test_missingGroups(self) -> None:
+        """Groups that took no part in the match, or that the pattern does not have, are empty."""
+        self.assertEqual(translate("sip:b", ("(a)?b", "sip:<$1$2>".replace("<", "x").replace(">", "y"))), "sip:xy")
+
+    def test_otherDollars(self) -> None:
+        """A dollar that names no group stays."""
+        self.assertEqual(translate("sip:a", ("(a)", "sip:$0$x$$1$12$")), "sip:$0$x$aa2$")
+
+    def test_wholePcre(self) -> None:
+        """The syntax is that of Perl: lookahead, possessive quantifiers, inline options."""
+        rule = (r"(?i)^SIP:(?!00)(\d++)(?=@)", "xmpp:n$1@x")
+        self.assertEqual(translate("sip:123@y", rule), "xmpp:n123@x")
+        self.assertRaises(NoRoute, translate, "sip:00123@y", rule)
+
+    def test_digitsAreAscii(self) -> None:
+        r"""C{\d} matches no digits of other scripts, which no phone could dial."""
+        self.assertRaises(NoRoute, translate, "sip:\u0661@x", (r"\d", "sip:1@x"))
+
+    def test_unicode(self) -> None:
+        """Letters of any script pass through."""
+        self.assertEqual(translate("xmpp:jos\u00e9@x", ("^xmpp:(.).*(.)@", "sip:$1$2@y")), "sip:j\u00e9@y")
+
+    def test_scheme(self) -> None:
+        """The scheme of the result is in lower case, whatever the rule says."""
+        self.assertEqual(translate("sip:a@x", ("(a)", "SIPS:$1@y")), "sips:a@y")
+
+    def test_matches(self) -> None:
+        """C{matches} only asks whether there is a rule."""
+        plan = DialPlan(MANUAL)
+        self.assertTrue(plan.matches("sip:bob@sipdomain.com"))
+        self.assertFalse(plan.matches("sip:bob@elsewhere.com"))
+
+    def test_anyIterable(self) -> None:
+        """Rules may come from any iterable, once."""
+        self.assertTrue(DialPlan(iter(MANUAL)).matches("sip:bob@sipdomain.com"))
+
+
+class HostileAddressTests(SynchronousTestCase):
+    """Called addresses come from strangers."""
+
+    def refused(self, address: str, *rules: tuple[str, str]) -> list[LogEvent]:
+        """C{address} has no route; return what was logged."""
+        with capturedLogs() as logged:
+            self.assertRaises(NoRoute, translate, address, *rules)
+        return list(logged)
+
+    def test_unusableResults(self) -> None:
+        """A result that holds what no address may hold is no route, and is logged."""
+        for text in (
+            "a b",
+            "a\r\nX: y",
+            "a\0",
+            "a\u2028b",
+            "a\x85b",
+            "a\u200bb",
+            "a>b",
+            "a<b",
+            'a"b',
+            "a@b",
+            "a\u3000b",
+        ):
+            logged = self.refused(f"xmpp:{text}@x", ("(?s)^xmpp:(.*)@x$", "sip:$1@y"))
+            self.assertEqual(len(logged), 1, text)
+            self.assertTrue(logged[0]["address"].isprintable())
+            self.assertTrue(logged[0]["result"].isprintable())
+
+    def test_otherSchemes(self) -> None:
+        """What the caller writes cannot become a scheme we do not speak, nor an empty address."""
+        self.assertEqual(len(self.refused("http://x", ("(.*)", "$1"))), 1)
+        self.assertEqual(len(self.refused("sip:", ("(.*)", "$1"))), 1)
+        self.assertEqual(len(self.refused("nothing", ("(.*)", "$1"))), 1)
+
+    def test_noFallingThrough(self) -> None:
+        """A rule that matches but gives nothing usable decides all the same."""
+        self.refused("sip:a b@x", ("(.*)", "$1"), ("a", "sip:expensive@x"))
+
+    def test_loggedShort(self) -> None:
+        """Long addresses are cut in the log."""
+        event = self.refused("sip:" + " " * 900, ("(.*)", "$1"))[0]
+        self.assertLess(len(event["address"]), 120)
+        self.assertLess(len(event["result"]), 120)
+
+    def test_tooLong(self) -> None:
+        """Addresses of more than 1024 characters have no route, whatever the rules."""
+        plan = DialPlan([("a", "sip:a@x")])
+        self.assertTrue(plan.matches("a" * LONGEST))
+        self.assertFalse(plan.matches("a" * (LONGEST + 1)))
+
+    def test_surrogates(self) -> None:
+        """Half a surrogate pair has no route."""
+        self.refused("sip:\ud800@x", ("(.*)", "sip:a@x"))
+
+    def test_runaway(self) -> None:
+        """A pattern that would backtrack for ages gives no route at once, and one warning for all such calls."""
+        plan = DialPlan([("(a+)+$", "sip:a@x"), (".", "sip:b@x")])
+        with capturedLogs() as logged:
+            before = process_time()
+            self.assertRaises(NoRoute, plan.translate, "a" * 1000 + "!")
+            spent = process_time() - before
+            self.assertRaises(NoRoute, plan.translate, "a" * 1000 + "!")
+            self.assertFalse(plan.matches("a" * 1000 + "!"))
+        self.assertLess(spent, 0.05)
+        self.assertEqual([event["number"] for event in logged], [1])
+        self.assertEqual(plan.translate("a"), "sip:a@x")
+
+    def test_recursion(self) -> None:
+        """A pattern that calls itself comes to an end."""
+        with capturedLogs():
+            self.assertRaises(NoRoute, translate, "(" * LONGEST, (r"^(\((?1)*\)?)+x", "sip:a@x"))
+
+
+class BadRuleTests(SynchronousTestCase):
+    """Rules that can never work stop the start."""
+
+    def test_badPattern(self) -> None:
+        """The error names the rule by number, the reason and the place in the pattern as the administrator wrote it."""
+        error = self.assertRaises(ConfigError, DialPlan, [("a", "sip:a@x"), ("a(b", "sip:b@x")])
+        self.assertEqual(str(error), "translation rule 2: missing closing parenthesis at character 3 of the pattern")
+
+    def test_emptyPattern(self) -> None:
+        """An empty pattern, which would match everything, is refused."""
+        error = self.assertRaises(ConfigError, DialPlan, [("", "sip:a@x")])
+        self.assertEqual(str(error), "translation rule 1: the pattern is empty")
+
+    def test_badOutput(self) -> None:
+        """An output that can give no address is refused."""
+        for output in ("", "bob@x", "tel:1", " sip:a@x"):
+            self.assertRaises(ConfigError, DialPlan, [("a", output)])
+            self.assertRaises(ValueError, checkOutput, output)
+
+    def test_surrogates(self) -> None:
+        """A pattern that is no Unicode text is refused."""
+        self.assertRaises(ValueError, compilePattern, "\udc80")

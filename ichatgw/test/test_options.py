@@ -1,0 +1,195 @@
+"""Tests for L{ichatgw.options}."""
+
+from __future__ import annotations
+
+import os
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from twisted.logger import ILogObserver, LogLevel
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import configdoc
+from ichatgw.config import TABLE
+from ichatgw.options import DEFAULT_FILE, Options
+
+FILE = """\
+JabberServer = localhost
+JabberComponentName = gw.example.com
+JabberComponentPassword = sesame
+TranslationPattern = a
+TranslationOutput = sip:b
+"""
+
+
+class OptionsTestCase(SynchronousTestCase):
+    """Works in a directory of its own."""
+
+    def setUp(self) -> None:
+        directory = self.mktemp()
+        os.mkdir(directory)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(directory)
+
+    def write(self, name: str, content: str = FILE) -> None:
+        Path(name).write_text(content)
+        os.chmod(name, 0o600)
+
+    def parse(self, *arguments: str, **environ: str) -> Options:
+        options = Options(environ)
+        options.parseOptions(list(arguments))
+        return options
+
+    def error(self, *arguments: str) -> str:
+        return str(self.assertRaises(usage.UsageError, self.parse, *arguments))
+
+
+class OptionsTests(OptionsTestCase):
+    """L{Options}, as C{twistd ichatgw} takes them."""
+
+    def test_defaultFile(self) -> None:
+        """Without C{--config} the file of the original's name in the current directory is read."""
+        self.write(DEFAULT_FILE)
+        options = self.parse()
+        self.assertEqual(options.settings.jabberComponentName, "gw.example.com")
+        self.assertEqual(options.warnings, [])
+
+    def test_namedFile(self) -> None:
+        """C{--config} names another one."""
+        self.write("other", FILE.replace("gw.", "other."))
+        self.write(DEFAULT_FILE)
+        for arguments in (["--config", "other"], ["-c", "other"]):
+            self.assertEqual(self.parse(*arguments).settings.jabberComponentName, "other.example.com")
+
+    def test_namedFileMissing(self) -> None:
+        """A file that is named must be there."""
+        self.write(DEFAULT_FILE)
+        self.assertEqual(self.error("--config", "other"), "other: cannot be read: No such file or directory")
+
+    def test_nothingGiven(self) -> None:
+        """Without any file the error says how to get one, and what is needed."""
+        text = self.error()
+        for word in (DEFAULT_FILE, "--config", "--sample-config", "JabberServer", "JabberComponentPassword is missing"):
+            self.assertIn(word, text)
+
+    def test_withoutFile(self) -> None:
+        """No file is needed if the command line gives all."""
+        self.write("secret", "sesame\n")
+        options = self.parse(
+            *("--jabberserver", "localhost", "--jabbercomponentname", "gw"),
+            *("--jabbercomponentpasswordfile", "secret", "--udptcpport=5060"),
+        )
+        self.assertEqual(options.settings.jabberComponentPassword, "sesame")
+        self.assertEqual(options.settings.udpTcpPort, 5060)
+        self.assertEqual(len(options.warnings), 1)
+
+    def test_everySetting(self) -> None:
+        """Each setting has an option, named by one rule; secrets only have one for a file that holds them."""
+        names = {parameter[0] for parameter in Options.optParameters} - {"config"}
+        names |= {"translationpattern", "translationoutput"}
+        expected = {(setting.fileName if setting.secret else setting.name).lower() for setting in TABLE}
+        self.assertEqual(names, expected)
+        self.write(DEFAULT_FILE)
+        self.assertRaises(usage.UsageError, self.parse, "--jabbercomponentpassword", "x")
+
+    def test_rules(self) -> None:
+        """Rules may be given again and again; their order counts, and the file's are replaced."""
+        self.write(DEFAULT_FILE)
+        options = self.parse(
+            *("--translationpattern", "x", "--translationoutput", "sip:y"),
+            *("--translationpattern", "z", "--translationoutput", "xmpp:w"),
+        )
+        self.assertEqual(options.settings.translationRules, (("x", "sip:y"), ("z", "xmpp:w")))
+
+    def test_environment(self) -> None:
+        """Secrets may come from the environment."""
+        self.write(DEFAULT_FILE)
+        options = self.parse(ICHATGW_JABBERCOMPONENTPASSWORD="other")
+        self.assertEqual(options.settings.jabberComponentPassword, "other")
+
+    def test_wrongValue(self) -> None:
+        """Wrong values are shown as such."""
+        self.write(DEFAULT_FILE, FILE + "LogLevel = LOUD\n")
+        first, second = self.error("--udptcpport", "x").split("\n")
+        self.assertTrue(first.startswith(f"{DEFAULT_FILE}:6: LogLevel = LOUD: expected one of NONE, "), first)
+        self.assertEqual(second, "command line: UDPTCPPort = x: expected a whole number from 0 to 65535")
+
+    def test_superfluous(self) -> None:
+        """Words that are no options are refused."""
+        self.write(DEFAULT_FILE)
+        self.error("word")
+
+    def test_sample(self) -> None:
+        """C{--sample-config} prints the sample file and ends."""
+        stream = StringIO()
+        self.patch(sys, "stdout", stream)
+        self.assertRaises(SystemExit, self.parse, "--sample-config")
+        self.assertEqual(stream.getvalue(), configdoc.sample(TABLE))
+
+    def test_version(self) -> None:
+        """C{--version} prints our own."""
+        stream = StringIO()
+        self.patch(sys, "stdout", stream)
+        self.assertRaises(SystemExit, self.parse, "--version")
+        self.assertTrue(stream.getvalue().startswith("ichatgw "))
+
+    def test_help(self) -> None:
+        """The help explains each setting in lines that fit a terminal."""
+        text = str(Options({}).getUsage(80))
+        self.assertLessEqual(max(map(len, text.split("\n"))), 80)
+        self.assertIn("--translationpattern=", text)
+        words = " ".join(text.split())
+        for setting in TABLE:
+            self.assertIn(setting.help, words)
+        self.assertIn("[default: 5071; not used by this version]", words)
+
+
+class LogTests(OptionsTestCase):
+    """Where C{twistd}'s log goes."""
+
+    def observerFor(self, lines: str, **twistd: Any) -> Any:
+        """What C{twistd} would log to, or C{None} for its own default."""
+        self.write(DEFAULT_FILE, FILE + lines)
+        options = Options({})
+        options.parent = usage.Options()
+        options.parent.update(twistd)
+        options.parseOptions([])
+        factory = options.parent.get("logger")
+        return factory() if callable(factory) else factory
+
+    def test_file(self) -> None:
+        """C{LogFilename} takes C{twistd}'s whole log."""
+        observer = self.observerFor("LogFilename = gw.log\n", logfile="other.log")
+        self.assertTrue(ILogObserver.providedBy(observer))
+        observer({"log_level": LogLevel.info, "log_format": "hello", "log_time": 0.0})
+        self.assertIn("hello", Path("gw.log").read_text())
+
+    def test_foreground(self) -> None:
+        """Without it a C{twistd} in the foreground logs to the standard output, at C{LogLevel}."""
+        stream = StringIO()
+        self.patch(sys, "stdout", stream)
+        observer = self.observerFor("LogLevel = WARNING\n", nodaemon=1)
+        observer({"log_level": LogLevel.info, "log_format": "quiet", "log_time": 0.0})
+        observer({"log_level": LogLevel.warn, "log_format": "loud", "log_time": 0.0})
+        self.assertIn("loud", stream.getvalue())
+        self.assertNotIn("quiet", stream.getvalue())
+
+    def test_daemon(self) -> None:
+        """One in the background logs to C{twistd.log}, or where C{--logfile} says."""
+        for name in ("twistd.log", "other.log"):
+            given = {} if name == "twistd.log" else {"logfile": name}
+            self.observerFor("", **given)({"log_level": LogLevel.warn, "log_format": "hello", "log_time": 0.0})
+            self.assertIn("hello", Path(name).read_text())
+
+    def test_daemonToOutput(self) -> None:
+        """That a daemon cannot log to the standard output is left to C{twistd} to say."""
+        self.assertIsNone(self.observerFor("", logfile="-"))
+
+    def test_twistdsOwn(self) -> None:
+        """What C{twistd} is told about C{--logger} and C{--syslog} holds."""
+        marker = object()
+        self.assertIs(self.observerFor("LogFilename = gw.log\n", logger=marker), marker)
+        self.assertIsNone(self.observerFor("LogFilename = gw.log\n", syslog=1))

@@ -1,0 +1,71 @@
+"""Tests for L{ichatgw.ratelimit}."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.ratelimit import RateLimit
+
+
+class RateLimitTests(SynchronousTestCase):
+    """L{RateLimit}, on a clock of our own."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.limit = RateLimit(self.clock, perSecond=2, burst=4, mostSources=3)
+
+    def allowed(self, key: str, times: int) -> int:
+        return sum(self.limit.allow(key) for _ in range(times))
+
+    def test_burst(self) -> None:
+        """A source may do it C{burst} times at once, and no more."""
+        self.assertEqual(self.allowed("a", 10), 4)
+
+    def test_rate(self) -> None:
+        """After that C{perSecond} times a second."""
+        self.allowed("a", 10)
+        self.clock.advance(1)
+        self.assertEqual(self.allowed("a", 10), 2)
+
+    def test_neverMoreThanBurst(self) -> None:
+        """Silence is not saved up beyond C{burst}."""
+        self.allowed("a", 1)
+        self.clock.advance(3600)
+        self.assertEqual(self.allowed("a", 10), 4)
+
+    def test_sourcesApart(self) -> None:
+        """One source does not use up what another has."""
+        self.allowed("a", 10)
+        self.assertEqual(self.allowed("b", 10), 4)
+
+    def test_suppressed(self) -> None:
+        """The number of refusals is told once, and counted anew."""
+        self.allowed("a", 10)
+        self.assertEqual(self.limit.suppressed("a"), 6)
+        self.assertEqual(self.limit.suppressed("a"), 0)
+        self.assertEqual(self.limit.suppressed("never seen"), 0)
+        self.assertEqual(self.limit.total, 6)
+
+    def test_boundedWhenBusy(self) -> None:
+        """Sources beyond C{mostSources} are refused while the others are busy."""
+        for key in ("a", "b", "c"):
+            self.allowed(key, 1)
+        self.assertEqual(self.allowed("d", 5), 0)
+        self.assertEqual(self.limit.total, 5)
+        self.assertEqual(self.allowed("a", 5), 3)
+
+    def test_forgetsTheQuietest(self) -> None:
+        """A source whose bucket is full again makes room for a new one."""
+        self.allowed("a", 1)
+        self.clock.advance(1)
+        self.allowed("b", 1)
+        self.allowed("c", 10)
+        self.clock.advance(1)
+        self.assertEqual(self.allowed("d", 10), 4)
+        self.assertEqual(self.allowed("e", 10), 0)
+        self.assertEqual(self.allowed("c", 10), 2)
+
+    def test_madeUpSources(self) -> None:
+        """Somebody with a new source for each packet gets no more than the table holds."""
+        self.assertEqual(sum(self.limit.allow(n) for n in range(1000)), 3)
