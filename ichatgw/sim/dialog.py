@@ -79,6 +79,7 @@ class Dialog:
     _server: ServerTransaction | None = field(default=None, init=False)
     _ack: SIPMessage | None = field(default=None, init=False)
     _cancelling: bool = field(default=False, init=False)
+    _cancelSent: bool = field(default=False, init=False)
 
     @property
     def localTag(self) -> str:
@@ -97,8 +98,10 @@ class Dialog:
 
     def cancel(self) -> None:
         """Give up the call before its answer; waits for the first 1xx (RFC 3261 section 9.1)."""
+        first = self.state is State.CALLING and not self._cancelSent
         self._cancelling = True
-        if self.state is State.CALLING and self._client is not None and self._client.proceeding:
+        if first and self._client is not None and self._client.proceeding:
+            self._cancelSent = True
             cancel = SIPMessage("CANCEL", self.invite.uri)
             for name, value in self.invite.headers:
                 if name in ("Via", "From", "To", "Call-ID", "Max-Forwards", "Route"):
@@ -110,7 +113,7 @@ class Dialog:
         if response is None:
             self._end(408, "no answer at all")
         elif response.status < 200:
-            if self._cancelling and response.status >= 100:
+            if self._cancelling:
                 self.cancel()
             self.listener.provisional(self, response)
         elif response.status < 300:

@@ -64,6 +64,10 @@ class PhoneCall:
     _ended: Moment[PhoneCall] = field(factory=Moment, init=False)
     _pickup: IDelayedCall | None = field(default=None, init=False)
 
+    @property
+    def over(self) -> bool:
+        return self._ended.happened
+
     def whenRinging(self) -> Deferred[int]:
         """Fires with the code of the first 18x; fails if the call ends without one."""
         return self._ringing.when()

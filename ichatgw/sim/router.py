@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
@@ -20,6 +21,9 @@ from ichatgw.sim import xml
 from ichatgw.sim.moment import Moment
 from ichatgw.sim.roster import Deliver, Login, Users
 
+Stream = Any
+"""An L{xmlstream.XmlStream}; half of its attributes are of no declared type."""
+
 Tap = Callable[[Element, str, str], None]
 
 
@@ -27,17 +31,18 @@ class _Authenticator(component.ListenComponentAuthenticator):
     """Knows a secret for each domain."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        super().__init__("")
+        component.ListenComponentAuthenticator.__init__(self, "")
         self._secrets = secrets
 
     def onHandshake(self, handshake: str) -> None:
-        secret = self._secrets.get(self.xmlstream.thisEntity.host)
-        expected = xmlstream.hashPassword(self.xmlstream.sid, secret or "")
+        stream: Stream = self.xmlstream
+        secret = self._secrets.get(stream.thisEntity.host)
+        expected = xmlstream.hashPassword(stream.sid, secret or "")
         if secret is None or not compare_digest(expected.encode(), handshake.encode()):
-            self.xmlstream.sendStreamError(error.StreamError("not-authorized"))
+            stream.sendStreamError(error.StreamError("not-authorized"))
             return
-        self.xmlstream.send("<handshake/>")
-        self.xmlstream.dispatch(self.xmlstream, xmlstream.STREAM_AUTHD_EVENT)
+        stream.send("<handshake/>")
+        stream.dispatch(stream, xmlstream.STREAM_AUTHD_EVENT)
 
 
 @define(eq=False)
@@ -53,8 +58,8 @@ class Router:
     userDomain: str = "chat.example"
     tap: Tap = lambda stanza, sender, receiver: None
     users: Users = field(init=False)
-    _streams: dict[str, xmlstream.XmlStream] = field(factory=dict, init=False)
-    _connected: list[xmlstream.XmlStream] = field(factory=list, init=False)
+    _streams: dict[str, Stream] = field(factory=dict, init=False)
+    _connected: list[Stream] = field(factory=list, init=False)
     _arrivals: dict[str, Moment[str]] = field(factory=dict, init=False)
     _port: IListeningPort | None = field(default=None, init=False)
 
@@ -67,13 +72,13 @@ class Router:
 
         @return: the port.
         """
-        self._port = self.reactor.listenTCP(port, self.factory(), interface=host)
+        self._port = self.reactor.listenTCP(port, self.factory(), interface=host)  # type: ignore[arg-type]
         return int(self._port.getHost().port)  # type: ignore[attr-defined]
 
     def factory(self) -> xmlstream.XmlStreamServerFactory:
         """What makes a stream of each connection."""
         factory = xmlstream.XmlStreamServerFactory(lambda: _Authenticator(self.secrets))
-        factory.addBootstrap(xmlstream.STREAM_CONNECTED_EVENT, self._connected.append)
+        factory.addBootstrap(xmlstream.STREAM_CONNECTED_EVENT, self._accepted)
         factory.addBootstrap(xmlstream.STREAM_AUTHD_EVENT, self._authenticated)
         return factory
 
@@ -82,7 +87,8 @@ class Router:
         for stream in list(self._connected):
             self.drop(stream)
         port, self._port = self._port, None
-        return succeed(None) if port is None else succeed(port.stopListening())
+        stopping = port.stopListening() if port is not None else None
+        return stopping if stopping is not None else succeed(None)
 
     def attach(self, jid: str, deliver: Deliver) -> Login:
         """Log a user in, with a full JID of the user domain."""
@@ -101,7 +107,7 @@ class Router:
         if domain in self._streams:
             self.drop(self._streams[domain])
 
-    def drop(self, stream: xmlstream.XmlStream) -> None:
+    def drop(self, stream: Stream) -> None:
         """Close a connection at once."""
         if stream.transport is not None:
             stream.transport.abortConnection()
@@ -118,21 +124,23 @@ class Router:
         elif xml.get(stanza, "type") not in ("error", "result", "unavailable"):
             self.route(xml.errorFor(stanza, "remote-server-not-found", code="404"))
 
-    def _authenticated(self, stream: xmlstream.XmlStream) -> None:
+    def _accepted(self, stream: Stream) -> None:
+        self._connected.append(stream)
+        stream.addObserver(xmlstream.STREAM_END_EVENT, self._lost, 0, stream)
+
+    def _authenticated(self, stream: Stream) -> None:
         domain = stream.thisEntity.host
         stream.addObserver("/*", self._received, 0, stream, domain)
-        stream.addObserver(xmlstream.STREAM_END_EVENT, self._lost, 0, stream, domain)
         self._streams[domain] = stream
         self._arrivals.setdefault(domain, Moment()).come(domain)
 
-    def _lost(self, stream: xmlstream.XmlStream, domain: str, reason: object) -> None:
-        if stream in self._connected:
-            self._connected.remove(stream)
-        if self._streams.get(domain) is stream:
+    def _lost(self, stream: Stream, reason: object) -> None:
+        self._connected.remove(stream)
+        for domain in [domain for domain, known in self._streams.items() if known is stream]:
             del self._streams[domain]
             self._arrivals.pop(domain, None)
 
-    def _received(self, stream: xmlstream.XmlStream, domain: str, stanza: Element) -> None:
+    def _received(self, stream: Stream, domain: str, stanza: Element) -> None:
         """A component may speak for its own domain only (RFC 6120 section 4.9.3.9)."""
         if stanza.name not in ("iq", "message", "presence"):
             return

@@ -17,7 +17,7 @@ VERSION = "jabber:iq:version"
 PING = "urn:xmpp:ping"
 
 
-def element(name: str, uri: str | None = None, **attributes: str) -> domish.Element:
+def element(name: str, uri: str | None = None, /, **attributes: str) -> domish.Element:
     """A new element; an underscore behind an attribute's name falls away (C{from_})."""
     made = domish.Element((uri, name))
     for key, value in attributes.items():
@@ -25,7 +25,9 @@ def element(name: str, uri: str | None = None, **attributes: str) -> domish.Elem
     return made
 
 
-def add(parent: domish.Element, name: str, uri: str | None = None, text: str = "", **attributes: str) -> domish.Element:
+def add(
+    parent: domish.Element, name: str, uri: str | None = None, /, text: str = "", **attributes: str
+) -> domish.Element:
     """A new child; without C{uri} it is in the namespace of its parent."""
     made: domish.Element = parent.addElement((uri or parent.uri, name))
     if uri is not None:

@@ -1,0 +1,317 @@
+# -*- test-case-name: ichatgw.test.test_sim_ladder -*-
+"""
+C{python -m ichatgw.sim.demo}: real calls through the real gateway, drawn as ladders.
+
+The far ends and the XMPP server are the simulators of this package; the gateway runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import deferLater, react
+
+from ichatgw.sim.child import Gateway, NoTwistd, freePort, mediaPorts
+from ichatgw.sim.ichat import IChat
+from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.ladder import GATEWAY, SIP, XMPP, Trace
+from ichatgw.sim.media import Media
+from ichatgw.sim.phone import Answering, Phone, PhoneCall
+from ichatgw.sim.profile import Action, Taking
+from ichatgw.sim.router import Router
+
+HOST = "127.0.0.1"
+USERS = "chat.example"
+COMPONENT = "ichat-gw.chat.example"
+CONTROL = f"control@{COMPONENT}"
+NUMBER = f"100@{COMPONENT}"
+USER = "scott"
+TONE_OF_PHONE = 440
+TONE_OF_ICHAT = 600
+
+TALK = 2.0
+HEARD_ENOUGH = 1.0
+PATIENCE = 8.0
+START_LIMIT = 15.0
+STOP_LIMIT = 5.0
+WHOLE_LIMIT = 55.0
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Demo:
+    """
+    @ivar write: prints a line.
+    @ivar failures: what did not happen as it should.
+    """
+
+    reactor: Any
+    write: Callable[[str], None]
+    failures: list[str] = field(factory=list, init=False)
+    trace: Trace = field(init=False)
+    router: Router = field(init=False)
+    phone: Phone = field(init=False)
+    ichat: IChat = field(init=False)
+    gateway: Gateway = field(init=False)
+    _checks: list[tuple[bool, str]] = field(factory=list, init=False)
+    sipPort: int = field(factory=lambda: freePort(HOST), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        secret = secrets.token_hex(16)
+        self.trace = Trace(self.reactor, USERS)
+        self.router = Router(self.reactor, {COMPONENT: secret}, USERS, self.trace.stanza)
+        self.phone = Phone(
+            self.reactor, HOST, say=TONE_OF_PHONE, listenFor=TONE_OF_ICHAT, user="bell", observer=self.trace.sip(SIP)
+        )
+        self.ichat = IChat(
+            self.reactor,
+            f"{USER}@{USERS}/iChat",
+            HOST,
+            say=TONE_OF_ICHAT,
+            listenFor=TONE_OF_PHONE,
+            observer=self.trace.sip(XMPP),
+        )
+        self.phone.start()
+        self.ichat.start()
+        self.gateway = Gateway(self.reactor, self._settings(self.router.listen(HOST), secret))
+
+    async def run(self) -> None:
+        """Everything, in order."""
+        if not await self._start():
+            return
+        await self._scene("1. iChat calls a SIP phone", self._ichatCalls)
+        await self._scene("2. A SIP phone calls iChat", self._phoneCalls)
+        await self._scene("3. iChat declines", self._ichatDeclines)
+        await self._scene("4. The SIP caller gives up", self._phoneGivesUp)
+        await self._scene("5. The iChat caller gives up", self._ichatGivesUp)
+        await self._stop()
+
+    def cleanUp(self) -> None:
+        """Leave nothing running."""
+        self.gateway.remove()
+        self.phone.stop()
+        self.ichat.stop()
+        self.router.close()
+
+    def check(self, fine: bool, what: str) -> None:
+        """Whether something happened as it should; said with the next report."""
+        self._checks.append((fine, what))
+
+    def report(self) -> None:
+        """Say what was checked since the last one."""
+        faults = [self.ichat.complaints, self.phone.faults, self.phone.agent.malformed, self.ichat.agent.malformed]
+        for fault in faults:
+            self._checks.extend((False, each) for each in fault)
+            fault.clear()
+        for fine, what in self._checks:
+            self.write(f"  {'ok  ' if fine else 'FAIL'}  {what}")
+            if not fine:
+                self.failures.append(what)
+        self._checks.clear()
+
+    def _settings(self, jabberPort: int, secret: str) -> list[tuple[str, str]]:
+        first, last = mediaPorts()
+        component = COMPONENT.replace(".", r"\.")
+        return [
+            ("IPAddress", HOST),
+            ("UDPTCPPort", str(self.sipPort)),
+            ("MediaRelayPortRangeMin", str(first)),
+            ("MediaRelayPortRangeMax", str(last)),
+            ("RegistrationTime", "0"),
+            ("JabberServer", HOST),
+            ("JabberComponentPort", str(jabberPort)),
+            ("JabberComponentName", COMPONENT),
+            ("JabberComponentPassword", secret),
+            ("JabberControlUsername", "control"),
+            ("TranslationPattern", rf"^xmpp:(.*)@{component}$"),
+            ("TranslationOutput", f"sip:$1@{self.phone.address}"),
+            ("TranslationPattern", r"^sip:(.*)@127\.0\.0\.1(:\d+)?$"),
+            ("TranslationOutput", f"xmpp:$1@{USERS}"),
+            ("LogLevel", "INFO"),
+        ]
+
+    async def _start(self) -> bool:
+        """The gateway, and the login of iChat."""
+        began = self.reactor.seconds()
+        self.gateway.start()
+        online = self.router.whenConnected(COMPONENT)
+        self.gateway.whenGone().addCallback(lambda code: online.cancel())
+        if not await self._happens(online, START_LIMIT):
+            self.check(False, "the gateway comes online")
+            self.report()
+            return False
+        self.check(True, f"the gateway is online, {self.reactor.seconds() - began:.1f} s after its start")
+        account = self.ichat.account
+        self.ichat.connected(self.router.attach(self.ichat.jid, self.ichat.received))
+        self.check(await self._happens(account.subscribe(CONTROL)), f"iChat may see {CONTROL}")
+        self.check(await self._happens(account.subscribe(NUMBER)), f"iChat may see {NUMBER}")
+        self.check(await self._happens(account.whenCallable(NUMBER)), "it shows a green telephone")
+        self.report()
+        return True
+
+    async def _stop(self) -> None:
+        """SIGTERM, and what comes of it."""
+        self.write("\nThe gateway is told to stop (SIGTERM)\n")
+        began = self.reactor.seconds()
+        self.gateway.terminate()
+        try:
+            code = await self.gateway.whenGone().addTimeout(STOP_LIMIT, self.reactor)
+            self.check(code == 0, f"it exits with code {code} after {self.reactor.seconds() - began:.1f} s")
+        except TimeoutError:
+            self.check(False, f"it exits within {STOP_LIMIT:.0f} s")
+        self.report()
+
+    async def _scene(self, title: str, play: Callable[[], Awaitable[None]]) -> None:
+        """One call: its ladder, and what is to be said about it."""
+        self.phone.answering, self.ichat.taking = Answering(), Taking()
+        self.trace.events.clear()
+        self.write(f"\n{title}\n")
+        try:
+            await play()
+        except (TimeoutError, ConnectionDone) as error:
+            self.check(False, f"every step comes in time ({error!s:.80})")
+            self._dropCalls()
+        await self._pause(0.3)
+        self.write(self.trace.draw() + "\n")
+        self.report()
+
+    async def _ichatCalls(self) -> None:
+        called = self.phone.whenCalled()
+        outgoing = self.ichat.call(NUMBER)
+        await self._soon(outgoing.whenAnswered())
+        incoming = await self._soon(called)
+        await self._talk(outgoing, incoming)
+        outgoing.hangup()
+        await self._soon(incoming.whenEnded())
+        self.check(not incoming.status and incoming.why == "they hung up", "iChat hangs up, and the phone is told")
+
+    async def _phoneCalls(self) -> None:
+        called = self.ichat.whenCalled()
+        outgoing = self.phone.call(self._address)
+        ringing = await self._soon(outgoing.whenRinging())
+        self.check(ringing == 180, f"the phone hears {ringing} while iChat rings")
+        incoming = await self._soon(called)
+        await self._soon(outgoing.whenAnswered())
+        await self._talk(incoming, outgoing)
+        outgoing.hangup()
+        await self._soon(incoming.whenEnded())
+        self.check(incoming.outcome == "they hung up", "the phone hangs up, and iChat is told")
+
+    async def _ichatDeclines(self) -> None:
+        self.ichat.taking = Taking(Action.DECLINE)
+        call = self.phone.call(self._address)
+        await self._soon(call.whenEnded())
+        self.check(call.status == 603, f"the SIP caller gets {call.status}")
+
+    async def _phoneGivesUp(self) -> None:
+        self.ichat.taking = Taking(Action.IGNORE)
+        called = self.ichat.whenCalled()
+        outgoing = self.phone.call(self._address)
+        incoming = await self._soon(called)
+        await self._soon(outgoing.whenRinging())
+        await self._pause(0.5)
+        outgoing.hangup()
+        await self._soon(outgoing.whenEnded())
+        await self._soon(incoming.whenEnded())
+        self.check(outgoing.status == 487, f"the SIP caller gets {outgoing.status}")
+        self.check(incoming.outcome == "they cancelled", "iChat gets vc:cancel")
+
+    async def _ichatGivesUp(self) -> None:
+        self.phone.answering = Answering(delay=None)
+        called = self.phone.whenCalled()
+        outgoing = self.ichat.call(NUMBER)
+        incoming = await self._soon(called)
+        await self._pause(0.5)
+        outgoing.hangup()
+        await self._soon(incoming.whenEnded())
+        self.check(incoming.status == 487, "the phone gets CANCEL")
+
+    async def _talk(self, ichat: IChatCall, phone: PhoneCall) -> None:
+        """A while of tones, both ways."""
+        await self._pause(TALK)
+        self._heard(ichat.media, "iChat", phone.media, (GATEWAY, XMPP))
+        self._heard(phone.media, "the phone", ichat.media, (GATEWAY, SIP))
+
+    def _heard(self, media: Media, who: str, talker: Media, columns: tuple[int, int]) -> None:
+        """Did the tone of one side arrive at the other, and is the stream sound?"""
+        detector = media.detector
+        seconds = detector.seconds if detector is not None else 0.0
+        self.check(seconds >= HEARD_ENOUGH, f"{who} {detector}")
+        self.trace.note(*columns, f"RTP, {media.received} packets", "~")
+        if media.faults or len(media.senders) != 1 or talker.ssrc in media.senders:
+            self.check(False, f"the stream to {who} is sound ({media.faults[:3]}, {len(media.senders)} senders)")
+
+    @property
+    def _address(self) -> str:
+        """What the phone dials."""
+        return f"sip:{USER}@{HOST}:{self.sipPort}"
+
+    def _dropCalls(self) -> None:
+        """After a failure: what is still up goes down, so that the next scene has a clear stage."""
+        for call in self.phone.calls:
+            if not call.over:
+                call.hangup()
+        for each in self.ichat.calls:
+            if not each.over:
+                each.hangup()
+
+    async def _soon(self, what: Deferred[T], limit: float = PATIENCE) -> T:
+        return await what.addTimeout(limit, self.reactor)
+
+    async def _happens(self, what: Deferred[T], limit: float = PATIENCE) -> bool:
+        """Does it come true in time?"""
+        try:
+            return bool(await what.addTimeout(limit, self.reactor))
+        except (TimeoutError, CancelledError, ConnectionDone):
+            return False
+
+    async def _pause(self, seconds: float) -> None:
+        await deferLater(self.reactor, seconds)
+
+
+async def demonstrate(reactor: Any, write: Callable[[str], None]) -> int:
+    """
+    Run the demo.
+
+    @return: the exit code.
+    """
+    demo = Demo(reactor, write)
+    reactor.addSystemEventTrigger("before", "shutdown", demo.gateway.remove)
+    began = reactor.seconds()
+    try:
+        await ensureDeferred(demo.run()).addTimeout(WHOLE_LIMIT, reactor)
+    except NoTwistd as error:
+        demo.failures.append(str(error))
+    except TimeoutError:
+        demo.failures.append(f"it took longer than {WHOLE_LIMIT:.0f} s")
+    finally:
+        if demo.failures:
+            write(f"\nThe gateway's last words:\n{demo.gateway.lastWords()}")
+        demo.cleanUp()
+    write("")
+    for failure in demo.failures:
+        write(f"FAILED: {failure}")
+    if not demo.failures:
+        write(f"All of it happened, in {reactor.seconds() - began:.0f} s.")
+    return 1 if demo.failures else 0
+
+
+def main() -> None:
+    """C{python -m ichatgw.sim.demo}"""
+
+    async def run(reactor: Any) -> None:
+        code = await demonstrate(reactor, print)
+        if code:
+            raise SystemExit(code)
+
+    react(lambda reactor: ensureDeferred(run(reactor)))
+
+
+if __name__ == "__main__":
+    main()
