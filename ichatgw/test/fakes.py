@@ -146,10 +146,12 @@ class FakeLeg:
     @ivar orders: the names of the orders it got, in order.
     @ivar hangups: the endings it was told.
     @ivar slow: whether C{ended} waits for C{partyHangsUp} after a hangup.
+    @ivar stillborn: if given, the leg ends so within its C{start}.
     """
 
     party: Party = Party("sip:bob@example.net", "Bob")
     slow: bool = False
+    stillborn: Ending | None = None
     id: str = field(factory=lambda: f"fake-{next(_numbers)}")
     call: ICall = field(factory=FakeCall)
     side: IMediaSide = field(factory=FakeSide)
@@ -162,6 +164,8 @@ class FakeLeg:
     def start(self, offer: SessionDescription) -> None:
         self.orders.append("start")
         self.offers.append(offer)
+        if self.stillborn is not None:
+            self.partyHangsUp(self.stillborn)
 
     def ring(self) -> None:
         self.orders.append("ring")
@@ -205,11 +209,12 @@ class FakeDialer:
     @ivar dialled: what was asked for.
     @ivar legs: what it made.
     @ivar error: raised instead of making a leg.
-    @ivar slow: given to the legs.
+    @ivar slow: given to the legs, like C{stillborn}.
     """
 
     error: CallError | None = None
     slow: bool = False
+    stillborn: Ending | None = None
     dialled: list[tuple[str, Party]] = field(factory=list)
     legs: list[FakeLeg] = field(factory=list)
 
@@ -217,7 +222,7 @@ class FakeDialer:
         self.dialled.append((called, caller))
         if self.error is not None:
             raise self.error
-        leg = FakeLeg(Party(called), slow=self.slow)
+        leg = FakeLeg(Party(called), slow=self.slow, stillborn=self.stillborn)
         self.legs.append(leg)
         return leg
 

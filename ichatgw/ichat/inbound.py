@@ -1,0 +1,240 @@
+# -*- test-case-name: ichatgw.test.test_ichat_inbound -*-
+"""
+A leg from an iChat that calls.
+
+::
+
+    waiting --answer--> accepted --invited--> talking --hangup--> ending
+       |                    |                    |                   |
+       `--------------------+------ over <-------+-------------------'
+
+In C{waiting} the iChat has asked and shows its user that it is calling; in C{accepted} it knows our addresses, and
+its INVITE is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+
+from attrs import define, field
+from automat import TypeMachineBuilder
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.ichat.leg import InnerNews, Inside, Nobody
+from ichatgw.ichat.reasons import TO_RESPONSE
+from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
+from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
+
+_log = Logger()
+_numbers = count(1)
+
+
+class InboundLink(Protocol):
+    """What carries the leg's stanzas, and what comes for it."""
+
+    def send(self, stanza: VCStanza) -> None:
+        """Send it, if the link is up."""
+
+    def claimed(self, leg: InboundLeg) -> None:
+        """C{leg} has the INVITE it waited for: a new request of the same caller would be another call."""
+
+    def over(self, leg: InboundLeg) -> None:
+        """C{leg} has ended: forget it."""
+
+
+class Inputs(InnerNews, Protocol):
+    """What can happen to the leg, besides the news of its inner leg."""
+
+    def answer(self, answer: SessionDescription) -> None: ...
+
+    def hangup(self, ending: Ending) -> None: ...
+
+    def repeated(self) -> None:
+        """The iChat asked again."""
+
+    def cancelled(self, ending: Ending) -> None:
+        """The iChat gave up, or is gone, before its INVITE came."""
+
+    def invited(self, inner: ILeg) -> None:
+        """The iChat's INVITE has come; C{inner} is its leg."""
+
+
+@implementer(ILeg)
+@define(eq=False, kw_only=True)
+class InboundLeg:
+    """
+    The side of an iChat that calls.
+
+    It owns its inner leg from the moment its link gives it the iChat's INVITE.
+
+    @ivar caller: the full address of the iChat.
+    @ivar called: the bare address that it calls, one of ours.
+    @ivar records: where the iChat says it is.
+    @ivar inviteTimeout: seconds that an accepted iChat has to send its INVITE.
+    """
+
+    caller: JID
+    called: JID
+    records: tuple[AddressRecord, ...]
+    link: InboundLink
+    clock: IReactorTime
+    ourRecords: Callable[[], tuple[AddressRecord, ...]]
+    inviteTimeout: float
+    id: str = field(init=False, factory=lambda: f"from-ichat-{next(_numbers)}")
+    party: Party = field(init=False)
+    call: ICall = field(init=False, factory=Nobody)
+    side: IMediaSide = field(init=False)
+    machine: Inputs = field(init=False)
+    _answer: SessionDescription = field(init=False)
+    _inner: ILeg | None = field(init=False, default=None)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.party = Party(f"xmpp:{self.caller.userhost()}", self.caller.user or "")
+        self.machine = _makeMachine(self)
+
+    @property
+    def awaitsInvite(self) -> bool:
+        """Is the iChat's INVITE due?"""
+        return self._timer is not None
+
+    def start(self, offer: SessionDescription) -> None:
+        """An inbound leg has started."""
+
+    def ring(self) -> None:
+        """There is no stanza that says so; an iChat that has asked shows "calling" until it gets its response."""
+
+    def progress(self, answer: SessionDescription) -> None:
+        """There is no way to give an iChat early media."""
+
+    def answer(self, answer: SessionDescription) -> None:
+        self.machine.answer(answer)
+
+    def hangup(self, ending: Ending) -> None:
+        self.machine.hangup(ending)
+
+    def _expectInvite(self, answer: SessionDescription) -> None:
+        self._answer = answer
+        self._timer = self.clock.callLater(
+            self.inviteTimeout,
+            self.machine.cancelled,
+            Ending(EndReason.CONNECTIVITY, "the iChat never sent its INVITE"),
+        )
+        _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!s}", **self._names())
+        self._accept()
+
+    def _accept(self) -> None:
+        self.link.send(VCResponse(self.caller, self.called, ACCEPT, self.ourRecords()))
+
+    def _refuse(self, ending: Ending) -> None:
+        self.link.send(VCResponse(self.caller, self.called, TO_RESPONSE[ending.reason]))
+
+    def _take(self, inner: ILeg) -> None:
+        """The INVITE is here: from now on the party is reached through the inner leg."""
+        self._stopTimer()
+        self.link.claimed(self)
+        self._inner = inner
+        inner.call = Inside(self, self.machine)
+        inner.side = self.side
+        _log.info("call={call} leg={leg} is talking to {user!s}", **self._names())
+        inner.answer(self._answer)
+
+    def _turnAway(self, inner: ILeg) -> None:
+        """An INVITE that comes at the wrong moment never becomes a call."""
+        inner.call = Nobody(self.call.id)
+        inner.hangup(Ending(EndReason.UNAVAILABLE, "not the time for an INVITE"))
+
+    def _hangupInner(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.hangup(ending)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _finish(self, ending: Ending) -> None:
+        """Nothing of the leg remains, and its call knows."""
+        self._stopTimer()
+        self._inner = None
+        self.link.over(self)
+        _log.info(
+            "call={call} leg={leg} from {user!s} ended: {reason} {text!s:.80}",
+            reason=ending.reason.name.lower(),
+            text=ending.text,
+            **self._names(),
+        )
+        self.call.ended(self, ending)
+
+    def _names(self) -> dict[str, str]:
+        return {"call": self.call.id, "leg": self.id, "user": self.caller.userhost()}
+
+
+def _build() -> Callable[[InboundLeg], Inputs]:
+    """The machine.  What is late but lawful in a state is listed at the end."""
+    builder = TypeMachineBuilder(Inputs, InboundLeg)
+    waiting = builder.state("waiting")
+    accepted = builder.state("accepted")
+    talking = builder.state("talking")
+    ending_ = builder.state("ending")
+    over = builder.state("over")
+
+    @waiting.upon(Inputs.answer).to(accepted)
+    def answer(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
+        leg._expectInvite(answer)
+
+    @waiting.upon(Inputs.hangup).to(over)
+    def refuse(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._refuse(ending)
+        leg._finish(ending)
+
+    @accepted.upon(Inputs.repeated).loop()
+    def repeated(machine: Inputs, leg: InboundLeg) -> None:
+        leg._accept()
+
+    @accepted.upon(Inputs.invited).to(talking)
+    def invited(machine: Inputs, leg: InboundLeg, inner: ILeg) -> None:
+        leg._take(inner)
+
+    @waiting.upon(Inputs.invited).loop()
+    @talking.upon(Inputs.invited).loop()
+    @ending_.upon(Inputs.invited).loop()
+    @over.upon(Inputs.invited).loop()
+    def turnAway(machine: Inputs, leg: InboundLeg, inner: ILeg) -> None:
+        leg._turnAway(inner)
+
+    @talking.upon(Inputs.hangup).to(ending_)
+    def hangupInner(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._hangupInner(ending)
+
+    @waiting.upon(Inputs.cancelled).to(over)
+    @accepted.upon(Inputs.cancelled).to(over)
+    @accepted.upon(Inputs.hangup).to(over)
+    @talking.upon(Inputs.innerEnded).to(over)
+    @ending_.upon(Inputs.innerEnded).to(over)
+    def finish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._finish(ending)
+
+    for state in (accepted, talking, ending_, over):
+        state.upon(Inputs.answer).loop().returns(None)
+    for state in (ending_, over):
+        state.upon(Inputs.hangup).loop().returns(None)
+    for state in (waiting, talking, ending_, over):
+        state.upon(Inputs.repeated).loop().returns(None)
+    for state in (talking, ending_, over):
+        state.upon(Inputs.cancelled).loop().returns(None)
+        state.upon(Inputs.innerRang).loop().returns(None)
+        state.upon(Inputs.innerProgressed).loop().returns(None)
+        state.upon(Inputs.innerAnswered).loop().returns(None)
+    over.upon(Inputs.innerEnded).loop().returns(None)
+    return builder.build()
+
+
+_makeMachine = _build()

@@ -1,0 +1,92 @@
+# -*- test-case-name: ichatgw.test.test_ichat_outbound -*-
+"""
+What the two kinds of iChat legs have in common.
+
+An iChat is reached in two steps: first by stanzas, then by a SIP call between it and the gateway.  An iChat leg
+therefore contains an I{inner} leg, which is a SIP one: it takes the place of a L{Call} for the inner leg, and lends
+it its own side of the relay.  Who looks from outside sees one leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import define
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.interfaces import ICall, ILeg
+from ichatgw.model import Ending, SessionDescription
+from ichatgw.xmpp.presence import Resource
+
+
+class PresenceView(Protocol):
+    """What a leg wants of L{ichatgw.xmpp.presence.Presence}."""
+
+    def resources(self, bare: JID) -> Sequence[Resource]:
+        """The user's clients that are known."""
+
+    def probe(self, user: JID) -> None:
+        """Ask the user's server for its presence."""
+
+    def show(self, to: JID, from_: JID, withCaps: bool) -> None:
+        """Send directed presence."""
+
+
+class InnerNews(Protocol):
+    """The inputs of a leg's machine that its inner leg causes."""
+
+    def innerRang(self) -> None: ...
+
+    def innerProgressed(self, answer: SessionDescription) -> None: ...
+
+    def innerAnswered(self, answer: SessionDescription) -> None: ...
+
+    def innerEnded(self, ending: Ending) -> None: ...
+
+
+@implementer(ICall)
+@define(eq=False)
+class Inside:
+    """The call that an inner leg sees: its news becomes inputs of the outer leg's machine."""
+
+    outer: ILeg
+    machine: InnerNews
+
+    @property
+    def id(self) -> str:
+        """The inner leg's log lines carry the name of the real call."""
+        return self.outer.call.id
+
+    def ringing(self, leg: ILeg) -> None:
+        self.machine.innerRang()
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.machine.innerProgressed(answer)
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.machine.innerAnswered(answer)
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        self.machine.innerEnded(ending)
+
+
+@implementer(ICall)
+@define(eq=False)
+class Nobody:
+    """The call of a leg that no call has taken: nobody listens."""
+
+    id: str = "-"
+
+    def ringing(self, leg: ILeg) -> None:
+        """Unheard."""
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""

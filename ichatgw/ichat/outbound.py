@@ -1,0 +1,372 @@
+# -*- test-case-name: ichatgw.test.test_ichat_outbound -*-
+"""
+A leg towards an iChat.
+
+::
+
+    fresh --start--> proceeding --ring--> ringing --accepted--> inviting --answered--> talking
+                         |                   |                     |                      |
+                         `-------------------+---- over <----------+------- ending <------'
+
+In C{proceeding} no iChat of the user is known yet; in C{ringing} at least one has been asked.  An iChat that accepts
+names its addresses, and the inner leg then calls it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Protocol
+
+from attrs import define, field
+from automat import TypeMachineBuilder
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.errors import CallError, Congested
+from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.ichat.leg import InnerNews, Inside, Nobody, PresenceView
+from ichatgw.ichat.selection import callerName, select
+from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
+from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
+from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription
+from ichatgw.xmpp.stanzas import bareJID
+
+_log = Logger()
+_numbers = count(1)
+
+
+class OutboundLink(Protocol):
+    """What carries the leg's stanzas, and what comes for it."""
+
+    def send(self, stanza: VCStanza) -> None:
+        """Send it, if the link is up."""
+
+    def enrol(self, leg: OutboundLeg, callee: JID, name: str) -> JID:
+        """
+        Let C{leg} have what comes from C{callee} from now on.
+
+        @param callee: the bare address of the user that is called.
+        @param name: the user part under which the caller would like to be shown; may be empty.
+        @return: the caller's address, which no other live call to that user has.
+        @raise Congested: if there is none left.
+        """
+
+    def over(self, leg: OutboundLeg) -> None:
+        """C{leg} has ended: forget it."""
+
+
+class Inputs(InnerNews, Protocol):
+    """What can happen to the leg, besides the news of its inner leg."""
+
+    def start(self, offer: SessionDescription) -> None: ...
+
+    def hangup(self, ending: Ending) -> None: ...
+
+    def available(self) -> None:
+        """An iChat of the user has come online, or can be called again."""
+
+    def gone(self, jid: JID, ending: Ending) -> None:
+        """An iChat, or with a bare address all of them, cannot be reached any more."""
+
+    def unreachable(self, ending: Ending) -> None:
+        """The user's server, or the user, does not tell us of any iChat."""
+
+    def accepted(self, jid: JID, records: Sequence[AddressRecord]) -> None: ...
+
+    def declined(self, jid: JID) -> None: ...
+
+    def ring(self, targets: Sequence[JID]) -> None:
+        """Ask these iChats."""
+
+    def invite(self, record: AddressRecord) -> None:
+        """Call the iChat that accepted."""
+
+    def fail(self, ending: Ending) -> None:
+        """The call came to nothing before an iChat accepted."""
+
+    def failInvite(self, ending: Ending) -> None:
+        """The inner leg could not even be made."""
+
+
+@implementer(ILeg)
+@define(eq=False, kw_only=True)
+class OutboundLeg:
+    """
+    Rings the iChats of a user, and calls the one that accepts.
+
+    It owns what it asked of each iChat, and its inner leg.  What comes from the user it gets from its link.
+
+    @ivar callee: whom to call: a bare address, or a full one to call that iChat only.
+    @ivar caller: who calls.
+    @ivar control: the gateway's own address, shown to an iChat before it is asked.
+    @ivar identity: who calls in the inner leg; iChat never shows it.
+    @ivar choose: which of an iChat's addresses to call.
+    @ivar proceedingTimeout: seconds to wait for any iChat of the user to show up.
+    @ivar ringingTimeout: seconds that iChats ring.
+    """
+
+    callee: JID
+    caller: Party
+    control: JID
+    identity: Party
+    link: OutboundLink
+    presence: PresenceView
+    dialer: IDialer
+    clock: IReactorTime
+    ourRecords: Callable[[], tuple[AddressRecord, ...]]
+    choose: Callable[[Sequence[AddressRecord]], AddressRecord | None]
+    proceedingTimeout: float
+    ringingTimeout: float
+    id: str = field(init=False, factory=lambda: f"to-ichat-{next(_numbers)}")
+    party: Party = field(init=False)
+    call: ICall = field(init=False, factory=Nobody)
+    side: IMediaSide = field(init=False)
+    machine: Inputs = field(init=False)
+    _sender: JID = field(init=False)
+    _asked: set[JID] = field(init=False, factory=set)
+    _pending: dict[JID, None] = field(init=False, factory=dict)
+    _inner: ILeg | None = field(init=False, default=None)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.party = Party(f"xmpp:{self.callee.userhost()}")
+        self.machine = _makeMachine(self)
+
+    def start(self, offer: SessionDescription) -> None:
+        self.machine.start(offer)
+
+    def ring(self) -> None:
+        """An outbound leg is not told so."""
+
+    def progress(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def answer(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def hangup(self, ending: Ending) -> None:
+        self.machine.hangup(ending)
+
+    def _begin(self, offer: SessionDescription) -> None:
+        """Look for iChats to ring, or wait for one to come online."""
+        if offer.find(PCMU) is None:
+            self.machine.fail(Ending(EndReason.INCOMPATIBLE, "the caller has no PCMU"))
+            return
+        try:
+            self._sender = self.link.enrol(self, bareJID(self.callee), callerName(self.caller.user))
+        except Congested as error:
+            self.machine.fail(Ending(error.reason, str(error)))
+            return
+        if self._ringWhoeverIsThere():
+            return
+        self._setTimer(self.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
+        _log.info("call={call} leg={leg} waits for {user!s} to come online", **self._names())
+        self.presence.probe(self.callee)
+
+    def _ringWhoeverIsThere(self) -> bool:
+        """Ring those who should ring now and were not asked before; are there any?"""
+        targets: Iterable[JID] = (self.callee,)
+        if not self.callee.resource:
+            lost = self._asked.difference(self._pending)
+            targets = select(known for known in self.presence.resources(self.callee) if known.jid not in lost)
+        fresh = tuple(jid for jid in targets if jid not in self._asked)
+        if fresh:
+            self.machine.ring(fresh)
+        return bool(fresh)
+
+    def _ask(self, targets: Sequence[JID]) -> None:
+        for jid in targets:
+            self._asked.add(jid)
+            self._pending[jid] = None
+            _log.info("call={call} leg={leg} rings {jid!s}", jid=jid.full(), **self._names())
+            self.call.ringing(self)
+            self.presence.show(jid, self.control, withCaps=False)
+            self.link.send(VCRequest(jid, self._sender, self.ourRecords()))
+
+    def _giveUpIfAlone(self, ending: Ending) -> None:
+        """Go on waiting only while an iChat of the user is known: one in a call cannot be called, but may be soon."""
+        if not any(known.isIChat for known in self.presence.resources(self.callee)):
+            self.machine.fail(ending)
+
+    def _lose(self, jid: JID, ending: Ending) -> None:
+        """One of those that ring is out; if it was the last, ring whoever else is there now, or give up."""
+        lost = [asked for asked in self._pending if jid in (asked, bareJID(asked))]
+        for asked in lost:
+            del self._pending[asked]
+        if lost and not self._pending and not self._ringWhoeverIsThere():
+            self.machine.fail(ending)
+
+    def _accept(self, jid: JID, records: Sequence[AddressRecord]) -> None:
+        """The first verdict of an iChat that was asked is the user's."""
+        if jid not in self._pending:
+            return
+        del self._pending[jid]
+        record = self.choose(records)
+        if record is None:
+            self.machine.fail(Ending(EndReason.DECLINED, "the iChat named no usable address"))
+        else:
+            self.machine.invite(record)
+
+    def _decline(self, jid: JID) -> None:
+        if jid in self._pending:
+            del self._pending[jid]
+            self.machine.fail(Ending(EndReason.DECLINED))
+
+    def _invite(self, record: AddressRecord) -> None:
+        """Call the iChat at the address it named; the others stop ringing."""
+        self._stopRinging()
+        where = str(record.address)
+        _log.info("call={call} leg={leg} accepted by {user!s}, calling {where}", where=where, **self._names())
+        try:
+            inner = self.dialer.dial(f"sip:user@{where}", self.identity)
+        except CallError as error:
+            self.machine.failInvite(Ending(error.reason, str(error)))
+            return
+        self._inner = inner
+        inner.call = Inside(self, self.machine)
+        inner.side = self.side
+        inner.start(SessionDescription((PCMU,)))
+
+    def _hangupInner(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.hangup(ending)
+
+    def _stopRinging(self) -> None:
+        self._stopTimer()
+        for jid in self._pending:
+            self.link.send(VCCancel(jid, self._sender))
+        self._pending.clear()
+
+    def _setTimer(self, delay: float, ending: Ending) -> None:
+        self._stopTimer()
+        self._timer = self.clock.callLater(delay, self.machine.fail, ending)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _finish(self, ending: Ending) -> None:
+        """Nothing of the leg remains, and its call knows."""
+        self._stopRinging()
+        self._inner = None
+        self.link.over(self)
+        _log.info(
+            "call={call} leg={leg} to {user!s} ended: {reason} {text!s:.80}",
+            reason=ending.reason.name.lower(),
+            text=ending.text,
+            **self._names(),
+        )
+        self.call.ended(self, ending)
+
+    def _names(self) -> dict[str, str]:
+        return {"call": self.call.id, "leg": self.id, "user": self.callee.userhost()}
+
+
+def _build() -> Callable[[OutboundLeg], Inputs]:
+    """The machine.  What is late but lawful in a state is listed at the end."""
+    builder = TypeMachineBuilder(Inputs, OutboundLeg)
+    fresh = builder.state("fresh")
+    proceeding = builder.state("proceeding")
+    ringing = builder.state("ringing")
+    inviting = builder.state("inviting")
+    talking = builder.state("talking")
+    ending_ = builder.state("ending")
+    over = builder.state("over")
+
+    @fresh.upon(Inputs.start).to(proceeding)
+    def start(machine: Inputs, leg: OutboundLeg, offer: SessionDescription) -> None:
+        leg._begin(offer)
+
+    @proceeding.upon(Inputs.available).loop()
+    @ringing.upon(Inputs.available).loop()
+    def available(machine: Inputs, leg: OutboundLeg) -> None:
+        leg._ringWhoeverIsThere()
+
+    @proceeding.upon(Inputs.ring).to(ringing)
+    def firstRing(machine: Inputs, leg: OutboundLeg, targets: Sequence[JID]) -> None:
+        leg._setTimer(leg.ringingTimeout, Ending(EndReason.TIMEOUT, "no iChat answered"))
+        leg._ask(targets)
+
+    @ringing.upon(Inputs.ring).loop()
+    def ring(machine: Inputs, leg: OutboundLeg, targets: Sequence[JID]) -> None:
+        leg._ask(targets)
+
+    @proceeding.upon(Inputs.gone).loop()
+    def someoneGone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
+        leg._giveUpIfAlone(ending)
+
+    @ringing.upon(Inputs.gone).loop()
+    def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
+        leg._lose(jid, ending)
+
+    @ringing.upon(Inputs.accepted).loop()
+    def accepted(machine: Inputs, leg: OutboundLeg, jid: JID, records: Sequence[AddressRecord]) -> None:
+        leg._accept(jid, records)
+
+    @ringing.upon(Inputs.declined).loop()
+    def declined(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
+        leg._decline(jid)
+
+    @ringing.upon(Inputs.invite).to(inviting)
+    def invite(machine: Inputs, leg: OutboundLeg, record: AddressRecord) -> None:
+        leg._invite(record)
+
+    @inviting.upon(Inputs.innerRang).loop()
+    def innerRang(machine: Inputs, leg: OutboundLeg) -> None:
+        leg.call.ringing(leg)
+
+    @inviting.upon(Inputs.innerProgressed).loop()
+    def innerProgressed(machine: Inputs, leg: OutboundLeg, answer: SessionDescription) -> None:
+        leg.call.progressing(leg, answer)
+
+    @inviting.upon(Inputs.innerAnswered).to(talking)
+    def innerAnswered(machine: Inputs, leg: OutboundLeg, answer: SessionDescription) -> None:
+        leg.call.answered(leg, answer)
+
+    @inviting.upon(Inputs.hangup).to(ending_)
+    @talking.upon(Inputs.hangup).to(ending_)
+    def hangupInner(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
+        leg._hangupInner(ending)
+
+    @fresh.upon(Inputs.hangup).to(over)
+    @proceeding.upon(Inputs.hangup).to(over)
+    @ringing.upon(Inputs.hangup).to(over)
+    @proceeding.upon(Inputs.fail).to(over)
+    @ringing.upon(Inputs.fail).to(over)
+    @proceeding.upon(Inputs.unreachable).to(over)
+    @inviting.upon(Inputs.failInvite).to(over)
+    @inviting.upon(Inputs.innerEnded).to(over)
+    @talking.upon(Inputs.innerEnded).to(over)
+    @ending_.upon(Inputs.innerEnded).to(over)
+    def finish(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
+        leg._finish(ending)
+
+    for state in (proceeding, ringing, inviting, talking, ending_, over):
+        state.upon(Inputs.start).loop().returns(None)
+    for state in (ending_, over):
+        state.upon(Inputs.hangup).loop().returns(None)
+    for state in (fresh, inviting, talking, ending_, over):
+        state.upon(Inputs.available).loop().returns(None)
+        state.upon(Inputs.gone).loop().returns(None)
+        state.upon(Inputs.ring).loop().returns(None)
+        state.upon(Inputs.fail).loop().returns(None)
+    for state in (fresh, ringing, inviting, talking, ending_, over):
+        state.upon(Inputs.unreachable).loop().returns(None)
+    for state in (fresh, proceeding, inviting, talking, ending_, over):
+        state.upon(Inputs.accepted).loop().returns(None)
+        state.upon(Inputs.declined).loop().returns(None)
+        state.upon(Inputs.invite).loop().returns(None)
+    for state in (talking, ending_, over):
+        state.upon(Inputs.innerRang).loop().returns(None)
+        state.upon(Inputs.innerProgressed).loop().returns(None)
+        state.upon(Inputs.innerAnswered).loop().returns(None)
+        state.upon(Inputs.failInvite).loop().returns(None)
+    over.upon(Inputs.innerEnded).loop().returns(None)
+    return builder.build()
+
+
+_makeMachine = _build()

@@ -1,0 +1,380 @@
+# -*- test-case-name: ichatgw.test.test_ichat_protocol -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+iChat calls on the component's stream, and the INVITEs that belong to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
+from zope.interface import implementer
+
+from ichatgw.errors import CallError, Congested, MalformedError, NoRoute
+from ichatgw.ichat.connectdata import AddressRecord, choose
+from ichatgw.ichat.inbound import InboundLeg
+from ichatgw.ichat.leg import Nobody, PresenceView
+from ichatgw.ichat.outbound import OutboundLeg
+from ichatgw.ichat.reasons import TO_RESPONSE, fromError
+from ichatgw.ichat.selection import variants
+from ichatgw.ichat.stanzas import (
+    ANSWER_COUNTER_PROPOSALS,
+    ANSWER_SETS,
+    CounterProposal,
+    VCCancel,
+    VCRequest,
+    VCResponse,
+    VCStanza,
+    errorIn,
+)
+from ichatgw.ichat.waiting import WaitingLegs
+from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
+from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
+from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
+
+_log = Logger()
+_Stanza = TypeVar("_Stanza", VCRequest, VCResponse, VCCancel, CounterProposal)
+
+_USER_AGENT = "viceroy"
+_OFFER = SessionDescription((PCMU,))
+
+#: Ids of our own stanzas begin with what they are, so that an error can be told from another.
+_KINDS: dict[type, str] = {
+    VCRequest: "vcRequest",
+    VCResponse: "vcResponse",
+    VCCancel: "vcCancel",
+    CounterProposal: "vcCounterProposal",
+}
+
+
+def fromParentDomain(component: str) -> Callable[[JID], bool]:
+    """The rule who may call by default: users of the server that C{component} is a part of, and nobody else."""
+    parent = component.lower().partition(".")[2]
+    return lambda jid: bool(parent) and jid.host == parent
+
+
+@implementer(IDialer, IInvitations, IPresenceListener)
+class IChatProtocol(XMPPHandler):
+    """
+    Carries the stanzas of iChat calls, and gives each to the leg it belongs to.
+
+    It knows the legs while they live; what they do is their own business.  A lost link to the server ends no call.
+    It listens to presence (add it to C{presence.listeners}), dials C{xmpp:} addresses, and takes all INVITEs that
+    arrive: those of iChats go to the legs that wait for them or are refused, all others go on to C{arrivals}.
+
+    @ivar arrivals: who takes a call that arrives; set before the first stanza.
+    """
+
+    arrivals: IArrivals
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        component: str,
+        control: JID,
+        presence: PresenceView,
+        dialer: IDialer,
+        identity: Party,
+        ourRecords: Callable[[], tuple[AddressRecord, ...]],
+        *,
+        allows: Callable[[JID], bool] | None = None,
+        chooseRecord: Callable[[Sequence[AddressRecord]], AddressRecord | None] = choose,
+        proceedingTimeout: float = 5.0,
+        ringingTimeout: float = 180.0,
+        inviteTimeout: float = 30.0,
+        waitingLimit: int = 4,
+    ) -> None:
+        """
+        @param clock: for the time-outs.
+        @param component: the component's name.
+        @param control: the gateway's own address.
+        @param presence: who is online.
+        @param dialer: makes the SIP legs towards iChats.
+        @param identity: who calls in these.
+        @param ourRecords: the addresses and the port at which our SIP can be reached.
+        @param allows: who may call; L{fromParentDomain} if not given.
+        @param chooseRecord: where to call an iChat.
+        @param proceedingTimeout: seconds to wait for an iChat to show up.
+        @param ringingTimeout: seconds that iChats ring.
+        @param inviteTimeout: seconds that an accepted iChat has for its INVITE.
+        @param waitingLimit: how many calls of one user may wait at once.
+        """
+        super().__init__()
+        self._clock = clock
+        self._component = component.lower()
+        self._control = control
+        self._presence = presence
+        self._dialer = dialer
+        self._identity = identity
+        self._ourRecords = ourRecords
+        self._allows = allows or fromParentDomain(component)
+        self._choose = chooseRecord
+        self._proceedingTimeout = proceedingTimeout
+        self._ringingTimeout = ringingTimeout
+        self._inviteTimeout = inviteTimeout
+        self._ids = count(1)
+        self._complaints = RateLimit(clock, count=1, period=60.0)
+        self._legs: set[ILeg] = set()
+        self._waiting = WaitingLegs(clock, waitingLimit)
+        self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
+
+    @property
+    def legs(self) -> Sequence[ILeg]:
+        """The legs that live."""
+        return tuple(self._legs)
+
+    def stop(self) -> None:
+        """End every leg."""
+        for leg in self.legs:
+            leg.hangup(Ending(EndReason.SHUTDOWN))
+
+    # What comes from the stream
+
+    def connectionInitialized(self) -> None:
+        self._observe(VCRequest, self._onRequest)
+        self._observe(VCResponse, self._onResponse, self._onMalformedResponse)
+        self._observe(VCCancel, self._onCancel)
+        self._observe(CounterProposal, self._onCounterProposal)
+        self.xmlstream.addObserver("/iq[@type='error']", self._onError)
+
+    def _observe(
+        self,
+        kind: type[_Stanza],
+        take: Callable[[Element, _Stanza], None],
+        onMalformed: Callable[[Element], None] = lambda iq: None,
+    ) -> None:
+        def received(iq: Any) -> None:
+            iq.handled = True
+            try:
+                stanza = kind.fromElement(iq)
+            except MalformedError as error:
+                self._refuse(iq, "bad-request", str(error))
+                onMalformed(iq)
+            else:
+                take(iq, stanza)
+
+        self.xmlstream.addObserver(f"/iq[@type='set']/query[@xmlns='{kind.namespace}']", received)
+
+    def _onRequest(self, iq: Element, request: VCRequest) -> None:
+        if not self._allows(request.from_):
+            self._refuse(iq, "forbidden", "this user may not call")
+            return
+        if not request.to.user:
+            self._refuse(iq, "item-not-found", "nobody is called")
+            return
+        self._succeed(iq)
+        waiting = self._waiting.find(request.from_, bareJID(request.to))
+        if waiting is None:
+            self._arrive(request)
+        else:
+            waiting.records = request.records
+            waiting.machine.repeated()
+
+    def _arrive(self, request: VCRequest) -> None:
+        """A new call."""
+        called = bareJID(request.to)
+        leg = InboundLeg(
+            caller=request.from_,
+            called=called,
+            records=request.records,
+            link=self,
+            clock=self._clock,
+            ourRecords=self._ourRecords,
+            inviteTimeout=self._inviteTimeout,
+        )
+        try:
+            self._waiting.add(leg)
+        except Congested as error:
+            self._complain(request.from_, str(error))
+            self.send(VCResponse(request.from_, called, TO_RESPONSE[error.reason]))
+            return
+        self._legs.add(leg)
+        try:
+            self.arrivals.arrived(leg, f"xmpp:{called.full()}", _OFFER)
+        except Exception:
+            _log.failure("leg={leg} could not be taken", leg=leg.id)
+            leg.hangup(Ending(EndReason.FAILED))
+
+    def _onResponse(self, iq: Element, response: VCResponse) -> None:
+        self._succeed(iq)
+        leg = self._findOutbound(response.from_, response.to)
+        if leg is None:
+            return
+        if response.isAccept:
+            leg.machine.accepted(response.from_, response.records)
+        else:
+            leg.machine.declined(response.from_)
+
+    def _onMalformedResponse(self, iq: Element) -> None:
+        self._outboundGone(iq, Ending(EndReason.FAILED, "the iChat's response is malformed"))
+
+    def _onCancel(self, iq: Element, cancel: VCCancel) -> None:
+        self._succeed(iq)
+        leg = self._waiting.find(cancel.from_, bareJID(cancel.to))
+        if leg is not None:
+            leg.machine.cancelled(Ending(EndReason.CANCELLED))
+
+    def _onCounterProposal(self, iq: Element, proposal: CounterProposal) -> None:
+        us, them = bareJID(proposal.to), proposal.from_
+        if self._waiting.find(them, us) is None and self._findOutbound(them, us) is None:
+            self._refuse(iq, "item-not-found", "a counterProposal outside a call")
+            return
+        self._succeed(iq)
+        if ANSWER_COUNTER_PROPOSALS:
+            self.send(CounterProposal(them, us, self._ourRecords()))
+
+    def _onError(self, iq: Element) -> None:
+        """
+        A server or an iChat refuses a stanza of ours.  What it was, the id says: not every server repeats the stanza.
+        """
+        condition, code = errorIn(iq)
+        ending = Ending(fromError(condition, code), f"error {condition or code}")
+        kind = (iq.getAttribute("id") or "").partition("-")[0]
+        if kind == _KINDS[VCRequest]:
+            self._outboundGone(iq, ending)
+        elif kind == _KINDS[VCResponse]:
+            leg = self._waiting.find(sender(iq), bareJID(recipient(iq)))
+            if leg is not None:
+                leg.machine.cancelled(ending)
+
+    def _outboundGone(self, iq: Element, ending: Ending) -> None:
+        """Whoever sent this will not take the call."""
+        leg = self._findOutbound(sender(iq), recipient(iq))
+        if leg is not None:
+            leg.machine.gone(sender(iq), ending)
+
+    def _findOutbound(self, them: JID, us: JID) -> OutboundLeg | None:
+        return self._outbound.get(bareJID(them), {}).get(bareJID(us))
+
+    def _succeed(self, iq: Element) -> None:
+        if ANSWER_SETS and self.parent is not None:
+            self.parent.send(toResponse(iq, "result"))
+
+    def _refuse(self, iq: Element, condition: str, why: str) -> None:
+        self._complain(sender(iq), why)
+        if self.parent is not None:
+            self.parent.send(errorReply(iq, condition))
+
+    def _complain(self, jid: JID, why: str) -> None:
+        if self._complaints.allows(jid.userhost()):
+            _log.info("A call of {jid!r} was refused: {why:.120}", jid=jid.full()[:120], why=why)
+
+    # What comes from presence
+
+    def available(self, resource: Resource) -> None:
+        """An iChat is online, or has changed."""
+        for leg in self._callsTo(resource.jid):
+            leg.machine.available()
+
+    def unavailable(self, jid: JID) -> None:
+        """A client, or with a bare address every client of a user, went offline."""
+        for leg in self._callsTo(jid):
+            leg.machine.gone(jid, Ending(EndReason.NOT_FOUND, "went offline"))
+
+    def failed(self, jid: JID, condition: str, code: int | None) -> None:
+        """Presence was answered with an error."""
+        ending = Ending(fromError(condition, code), f"presence error {condition or code}")
+        for leg in self._callsTo(jid):
+            if jid.resource:
+                leg.machine.gone(jid, ending)
+            else:
+                leg.machine.unreachable(ending)
+
+    def _callsTo(self, jid: JID) -> Sequence[OutboundLeg]:
+        return tuple(self._outbound.get(bareJID(jid), {}).values())
+
+    # What comes from SIP
+
+    def dial(self, called: str, caller: Party) -> ILeg:
+        """See L{IDialer}."""
+        scheme, _, address = called.partition(":")
+        try:
+            callee = parseJID(address.partition("?")[0])
+        except MalformedError as error:
+            raise NoRoute(str(error)) from error
+        if scheme.lower() != "xmpp" or not callee.user:
+            raise NoRoute(f"not the address of an iChat: {called[:80]!r}")
+        if callee.host == self._component:
+            raise NoRoute("the gateway does not call itself")
+        return OutboundLeg(
+            callee=callee,
+            caller=caller,
+            control=self._control,
+            identity=self._identity,
+            link=self,
+            presence=self._presence,
+            dialer=self._dialer,
+            clock=self._clock,
+            ourRecords=self._ourRecords,
+            choose=self._choose,
+            proceedingTimeout=self._proceedingTimeout,
+            ringingTimeout=self._ringingTimeout,
+        )
+
+    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+        """
+        See L{IInvitations}.  The INVITE of an iChat either belongs to a call that waits for it, or is refused: it
+        never becomes a call of its own.  L{WaitingLegs.match} says how far that can be forged.
+        """
+        if not invitation.userAgent.lower().startswith(_USER_AGENT):
+            self.arrivals.arrived(leg, called, offer)
+            return
+        try:
+            waiting = self._waiting.match(invitation)
+        except CallError as error:
+            _log.info("An INVITE from {source} was refused: {error!s:.120}", source=invitation.source, error=error)
+            leg.call = Nobody()
+            leg.hangup(Ending(error.reason, str(error)))
+            return
+        waiting.machine.invited(leg)
+
+    # What the legs ask for
+
+    def send(self, stanza: VCStanza) -> None:
+        """Send a stanza of a leg."""
+        if self.parent is not None:
+            self.parent.send(stanza.toElement(f"{_KINDS[type(stanza)]}-{next(self._ids)}"))
+
+    def enrol(self, leg: OutboundLeg, callee: JID, name: str) -> JID:
+        """See L{ichatgw.ichat.outbound.OutboundLink}."""
+        taken = self._outbound.setdefault(callee, {})
+        for variant in variants(name):
+            try:
+                ours = parseJID(f"{variant}@{self._component}" if variant else self._component)
+            except MalformedError:
+                continue
+            if ours not in taken:
+                taken[ours] = leg
+                self._legs.add(leg)
+                return ours
+        raise Congested(f"too many calls of {name!r} to the user")
+
+    def claimed(self, leg: InboundLeg) -> None:
+        """See L{ichatgw.ichat.inbound.InboundLink}."""
+        self._waiting.remove(leg)
+
+    def over(self, leg: InboundLeg | OutboundLeg) -> None:
+        """Forget a leg that has ended."""
+        self._legs.discard(leg)
+        if isinstance(leg, InboundLeg):
+            self._waiting.remove(leg)
+            return
+        callee = bareJID(leg.callee)
+        rest = {ours: other for ours, other in self._outbound.get(callee, {}).items() if other is not leg}
+        if rest:
+            self._outbound[callee] = rest
+        else:
+            self._outbound.pop(callee, None)

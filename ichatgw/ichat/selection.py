@@ -1,0 +1,74 @@
+# -*- test-case-name: ichatgw.test.test_ichat_selection -*-
+# mypy: allow-untyped-calls
+"""
+Which of a user's iChats ring, and under which name a caller rings them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
+
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep
+
+from ichatgw.xmpp.presence import Resource
+
+#: iChat refuses a call (603) from an address whose user part is longer.
+LONGEST_NAME = 10
+
+_VARIANTS = "23456789abcdefghijklmnopqrstuvwxyz"
+
+#: XEP-0106: what may not stand in the user part of an address, and a backslash that would look like an escape.
+_ESCAPED = {char: f"\\{ord(char):02x}" for char in " \"&'/:<>@"}
+_LOOKS_ESCAPED = re.compile(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)", re.IGNORECASE)
+
+#: What a cut must not leave at the end: a dot, an escaped space, or a part of an escape.
+_BAD_END = re.compile(r"(?:\.|\\20|[\\%][0-9a-f]?)+\Z")
+
+
+def select(resources: Iterable[Resource]) -> tuple[JID, ...]:
+    """
+    The resources that ring: of those which can take a call, all that share the best C{show} and, among these, the
+    highest priority.
+    """
+    able = [resource for resource in resources if resource.avAvailable]
+    best = min((resource.rank for resource in able), default=None)
+    return tuple(resource.jid for resource in able if resource.rank == best)
+
+
+def callerName(user: str) -> str:
+    """
+    The user part under which a caller is shown to an iChat: at most L{LONGEST_NAME} characters.
+
+    The caller's name is brought to the form it has in an address (XEP-0106 escapes, nodeprep) and only then cut.
+
+    @param user: the user part of the caller's URI.
+    @return: the name; empty if nothing is left, and the address is then the gateway's own domain.
+    """
+    escaped = _LOOKS_ESCAPED.sub(r"\\5c", unquote(user).strip()[: 4 * LONGEST_NAME])
+    prepared = "".join(_prepared(_ESCAPED.get(char, char)) for char in escaped)
+    name = _BAD_END.sub("", prepared[:LONGEST_NAME])
+    # Characters that are right one by one may not stand together (RFC 3454 section 6).
+    return name if _prepared(name) == name else callerName(name.encode("ascii", "ignore").decode("ascii"))
+
+
+def _prepared(text: str) -> str:
+    """C{text} as nodeprep has it; nothing if it is prohibited."""
+    try:
+        return str(nodeprep.prepare(text))
+    except UnicodeError:
+        return ""
+
+
+def variants(name: str) -> Iterator[str]:
+    """
+    The name itself, then others that look like it, for a second caller of that name: iChat's answer tells its calls
+    apart by nothing else.
+    """
+    yield name
+    stem = _BAD_END.sub("", name[: LONGEST_NAME - 1])
+    for char in _VARIANTS:
+        if stem + char != name:
+            yield stem + char
