@@ -20,8 +20,9 @@ from ichatgw.errors import ConfigError, NoRoute
 SCHEMES = ("sip", "sips", "xmpp")
 LONGEST = 1024
 
-# PCRE2 takes its limits at the head of a pattern.  4000 steps are far more than a sane rule needs.  They are counted anew
-# for each place of the address where a match may start: the worst rule found just below them took 0.1 s for 1024 a's.
+# PCRE2 takes its limits at the head of a pattern.  4000 steps are far more than a sane rule needs.  They are counted
+# anew for each place of the address where a match may start: the worst rule found just below them took 0.1 s for 1024
+# letters.
 _LIMITS = "(*LIMIT_MATCH=4000)(*LIMIT_DEPTH=4000)(*LIMIT_HEAP=4096)"
 _REFERENCE = re.compile(r"\$([1-9])")
 _SHOWN = 100

@@ -14,8 +14,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 from attrs import define, field
+from twisted.application.service import MultiService
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, formatTime
 from zope.interface import implementer
 
@@ -38,7 +40,7 @@ _WORDS = {level: word for word, level in LEVELS.items() if word != "STACK"}
 
 def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
     """
-    Make the log's observer; suits C{twistd}'s C{--logger} once its arguments are given.
+    Make the log's observer.  To be called before C{twistd} begins to log, which takes over the standard streams.
 
     @param level: one of L{LEVELS}.
     @param filename: where to write; empty or C{-} for the standard output.
@@ -81,6 +83,23 @@ def formatLines(event: LogEvent) -> list[str]:
             cut("  " + escape(line)) for line in failure.getTraceback().split("\n")[-MOST_TRACEBACK_LINES:] if line
         ]
     return lines
+
+
+class LoggedService(MultiService):
+    """
+    Brings the log's observer along to the application it becomes part of.
+
+    C{twistd} asks the application for it before the first line is written, unless its own options name one.
+    """
+
+    def __init__(self, observer: ILogObserver) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become part of C{parent}, the application as C{twistd} makes it."""
+        parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
 
 @implementer(ILogObserver)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
+from twisted.logger import ILogObserver
 from twisted.python import usage
 
 from ichatgw import __version__, configdoc, logfile
@@ -82,7 +82,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """
-        Read the settings, and point C{twistd}'s log where they say.
+        Read the settings.
 
         @raise usage.UsageError: if the gateway cannot start with them; the text has a line for each problem.
         """
@@ -95,7 +95,6 @@ class Options(usage.Options):
         except ConfigError as e:
             hint = f"There is no {DEFAULT_FILE} here; name a file by --config, or see --sample-config.\n"
             raise usage.UsageError((hint if missing else "") + str(e)) from None
-        self._redirectLog()
 
     def _overrides(self) -> list[tuple[str, str]]:
         """What was given, under the names that administrators know."""
@@ -104,17 +103,15 @@ class Options(usage.Options):
         )
         return [(name, self[name.lower()]) for name in names if self[name.lower()] is not None] + self.rules
 
-    def _redirectLog(self) -> None:
+    def logObserver(self) -> ILogObserver | None:
         """
-        Give C{twistd} an observer that obeys C{LogLevel}, unless its own options ask for another.
+        What the whole process shall log to, so that C{LogLevel} and C{LogFilename} hold for C{twistd}'s lines as well.
 
-        C{twistd} takes it from its option C{--logger}, which is the only way to have one before the first line.
+        @return: C{None} where an option of C{twistd} itself asks for something else, or for something it refuses.
         """
-        twistd = self.parent
-        if twistd is None or twistd.get("logger") or twistd.get("syslog"):
-            return
+        twistd: Mapping[str, Any] = self.parent or {}
         daemon = not twistd.get("nodaemon")
         filename = self.settings.logFilename or twistd.get("logfile") or ("twistd.log" if daemon else "")
-        if daemon and filename == "-":
-            return
-        twistd["logger"] = partial(logfile.observer, self.settings.logLevel, filename, self.settings.logFileMaxLines)
+        if twistd.get("logger") or twistd.get("syslog") or (daemon and filename == "-"):
+            return None
+        return logfile.observer(self.settings.logLevel, filename, self.settings.logFileMaxLines)

@@ -7,12 +7,13 @@ import stat
 import sys
 from io import StringIO
 
+from twisted.application.service import Application, IServiceCollection
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.logfile import LEVELS, LONGEST_LINE, LineObserver, RotatingFile, isWanted, observer
+from ichatgw.logfile import LEVELS, LONGEST_LINE, LineObserver, LoggedService, RotatingFile, isWanted, observer
 
 
 def event(level: LogLevel = LogLevel.info, **fields: object) -> LogEvent:
@@ -278,3 +279,16 @@ class ObserverTests(SynchronousTestCase):
         made(event())
         made(event())
         self.assertEqual(stream.getvalue(), "The log cannot be written to /nowhere/at/all: No such file or directory\n")
+
+
+class LoggedServiceTests(SynchronousTestCase):
+    """L{LoggedService} hands C{twistd} the observer."""
+
+    def test_component(self) -> None:
+        """The application that the service becomes part of has the observer as its component."""
+        made = observer("INFO", "", 0)
+        application = Application("test")
+        service = LoggedService(made)
+        service.setServiceParent(application)
+        self.assertIs(application.getComponent(ILogObserver), made)
+        self.assertEqual(list(IServiceCollection(application)), [service])

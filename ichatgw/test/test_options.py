@@ -157,8 +157,7 @@ class LogTests(OptionsTestCase):
         options.parent = usage.Options()
         options.parent.update(twistd)
         options.parseOptions([])
-        factory = options.parent.get("logger")
-        return factory() if callable(factory) else factory
+        return options.logObserver()
 
     def test_file(self) -> None:
         """C{LogFilename} takes C{twistd}'s whole log."""
@@ -190,6 +189,10 @@ class LogTests(OptionsTestCase):
 
     def test_twistdsOwn(self) -> None:
         """What C{twistd} is told about C{--logger} and C{--syslog} holds."""
-        marker = object()
-        self.assertIs(self.observerFor("LogFilename = gw.log\n", logger=marker), marker)
+        self.assertIsNone(self.observerFor("LogFilename = gw.log\n", logger="some.where"))
         self.assertIsNone(self.observerFor("LogFilename = gw.log\n", syslog=1))
+
+    def test_withoutTwistd(self) -> None:
+        """Without C{twistd} around it the log goes to C{LogFilename} as well."""
+        self.write(DEFAULT_FILE, FILE + "LogFilename = gw.log\n")
+        self.assertTrue(ILogObserver.providedBy(self.parse().logObserver()))
