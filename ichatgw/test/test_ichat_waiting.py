@@ -1,0 +1,180 @@
+# -*- test-case-name: ichatgw.test.test_ichat_waiting -*-
+# mypy: allow-untyped-calls
+"""
+Tests for L{ichatgw.ichat.waiting}: whose INVITE has come.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.ichat.inbound import InboundLeg
+from ichatgw.ichat.waiting import MEMORY, MOST_REMEMBERED
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.test.fakes import FakeLeg
+from ichatgw.test.ichats import ICHAT, ICHAT_DATA, MINI, World, news
+from ichatgw.test.legs import ANSWER
+
+ELSEWHERE = TransportAddress("203.0.113.66", 16402)
+#: The same record, with 8.8.4.4: an address that is public by every table.
+PUBLIC_DATA = ICHAT_DATA.replace("c6336407", "08080404")
+
+
+class InviteTests(SynchronousTestCase):
+    """INVITEs of iChats."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def accept(self, from_: JID = ICHAT, data: str = ICHAT_DATA) -> InboundLeg:
+        """A call that waits for its INVITE."""
+        self.world.request(from_, data=data)
+        self.world.arrived.answer(ANSWER)
+        return self.world.arrived
+
+    def assertRefused(self, inner: FakeLeg, reason: EndReason = EndReason.FORBIDDEN) -> None:
+        """It was hung up, and no call was made of it."""
+        self.assertEqual([ending.reason for ending in inner.hangups], [reason])
+        self.assertEqual(inner.orders, ["hangup"])
+        for _, called, _ in self.world.arrivals.arrivals:
+            self.assertTrue(called.startswith("xmpp:"), called)
+
+    def assertTaken(self, inner: FakeLeg) -> None:
+        self.assertEqual(inner.orders, ["answer"])
+
+    def test_otherCase(self) -> None:
+        """The display names are compared as addresses, whatever their case (X19)."""
+        self.accept()
+        self.assertTaken(self.world.invite("Scott@JABBER.Example", "72@GW.jabber.example"))
+
+    def test_fullNames(self) -> None:
+        """A resource or white space in a display name is no matter."""
+        self.accept()
+        self.assertTaken(self.world.invite(" scott@jabber.example/iChat ", "72@gw.jabber.example"))
+
+    def test_otherUserAgentCase(self) -> None:
+        """An INVITE is an iChat's if its user agent begins with Viceroy, in any case."""
+        self.assertRefused(self.world.invite(userAgent="viceroy 1.3"))
+
+    def test_nobodyWaits(self) -> None:
+        """An INVITE that nobody waits for is refused and never becomes a call of its own (X19, X20)."""
+        self.assertRefused(self.world.invite())
+        self.assertTrue(self.world.isEmpty())
+
+    def test_wrongNames(self) -> None:
+        """Both names must be right."""
+        leg = self.accept()
+        for from_, to in (
+            ("mallory@jabber.example", "72@gw.jabber.example"),
+            ("scott@jabber.example", "900@gw.jabber.example"),
+            ("scott@jabber.example", ""),
+            ("", "72@gw.jabber.example"),
+            ("@", "72@gw.jabber.example"),
+            ("72@gw.jabber.example", "scott@jabber.example"),
+            ("x" * 5000, "72@gw.jabber.example"),
+        ):
+            self.assertRefused(self.world.invite(from_, to))
+        self.assertEqual(news(leg).news, [])
+
+    def test_tooEarly(self) -> None:
+        """An INVITE before our accept is refused: only the real iChat knows when it is due."""
+        self.world.request()
+        self.assertRefused(self.world.invite())
+        self.assertEqual(news(self.world.arrived).news, [])
+
+    def test_forgedSource(self) -> None:
+        """Who knows the names but sends from elsewhere is refused if the iChat named a public address (X20)."""
+        leg = self.accept(data=PUBLIC_DATA)
+        self.assertRefused(self.world.invite(source=ELSEWHERE))
+        self.assertTaken(self.world.invite(source=TransportAddress("8.8.4.4", 16402)))
+        self.assertEqual(news(leg).news, [])
+
+    def test_behindNAT(self) -> None:
+        """An iChat that named only private addresses, or none, may be seen at another one."""
+        self.accept(data=ICHAT_DATA.replace("c6336407", "c0a80102"))
+        self.assertTaken(self.world.invite(source=ELSEWHERE))
+        self.accept(data="")
+        self.assertTaken(self.world.invite(source=ELSEWHERE))
+
+    def test_publicInTheOtherFamily(self) -> None:
+        """A public IPv4 address says nothing of where IPv6 comes from."""
+        self.accept(data=PUBLIC_DATA)
+        self.assertTaken(self.world.invite(source=TransportAddress("fd00::1", 16402)))
+
+    def test_mappedAddress(self) -> None:
+        """An IPv4 address is the same when a socket writes it as IPv4-mapped IPv6."""
+        self.accept(data=PUBLIC_DATA)
+        self.assertTaken(self.world.invite(source=TransportAddress("::ffff:8.8.4.4", 16402)))
+
+    def test_otherPort(self) -> None:
+        """The host counts; the port may have been changed on the way."""
+        self.accept(data=PUBLIC_DATA)
+        self.assertTaken(self.world.invite(source=TransportAddress("8.8.4.4", 40000)))
+
+    def test_twoOfOneUser(self) -> None:
+        """Two iChats of a user call the same number: each INVITE goes to the call of the address it comes from."""
+        first = self.accept()
+        second = self.accept(MINI, ICHAT_DATA.replace("c6336407", "c6336408"))
+        inner = self.world.invite(source=TransportAddress("198.51.100.8", 16402))
+        self.assertIs(inner.side, second.side)
+        self.assertTaken(inner)
+        inner = self.world.invite()
+        self.assertIs(inner.side, first.side)
+        self.assertTaken(inner)
+
+    def test_twoOnOneHost(self) -> None:
+        """On one host they are told apart by the port."""
+        self.accept()
+        second = self.accept(MINI, ICHAT_DATA.replace("4012", "4011"))
+        inner = self.world.invite(source=TransportAddress("198.51.100.7", 0x4011))
+        self.assertIs(inner.side, second.side)
+
+    def test_twoFromNowhere(self) -> None:
+        """If the address does not say whose it is, an INVITE that could be either's is refused."""
+        self.accept()
+        self.accept(MINI)
+        self.assertRefused(self.world.invite(source=ELSEWHERE))
+
+    def test_secondInvite(self) -> None:
+        """A call takes one INVITE; another is too late."""
+        leg = self.accept()
+        self.assertTaken(self.world.invite())
+        self.assertRefused(self.world.invite(), EndReason.UNAVAILABLE)
+        self.assertEqual(news(leg).news, [])
+
+    def test_tooLate(self) -> None:
+        """For some time an INVITE for a call that is over is told so; then it is as unknown as any."""
+        self.accept().hangup(Ending(EndReason.HANGUP))
+        self.world.clock.advance(MEMORY - 1)
+        self.assertRefused(self.world.invite(), EndReason.UNAVAILABLE)
+        self.world.clock.advance(1)
+        self.assertRefused(self.world.invite())
+
+    def test_memoryIsBounded(self) -> None:
+        """Only so many calls are remembered."""
+        for number in range(MOST_REMEMBERED + 5):
+            self.world.request(to=JID(f"{number}@gw.jabber.example"))
+            self.world.cancel(to=JID(f"{number}@gw.jabber.example"))
+        self.assertEqual(len(self.world.protocol._waiting._over), MOST_REMEMBERED)
+        self.assertRefused(self.world.invite(to="0@gw.jabber.example"))
+        self.assertRefused(self.world.invite(to="5@gw.jabber.example"), EndReason.UNAVAILABLE)
+
+    def test_otherPhones(self) -> None:
+        """What is not an iChat's INVITE goes to the switch, whatever names it bears."""
+        self.accept()
+        inner = self.world.invite(userAgent="Linphone (Viceroy)")
+        self.assertEqual(inner.orders, [])
+        self.assertEqual(self.world.arrivals.arrivals[-1][:2], (inner, "sip:user@192.0.2.10"))
+
+    def test_limit(self) -> None:
+        """Only so many calls of a user wait at once; more are refused, those of others are not."""
+        for number in range(6):
+            self.world.request(to=JID(f"{number}@gw.jabber.example"))
+        self.assertEqual(len(self.world.arrivals.arrivals), 4)
+        self.assertEqual(self.world.words[-1], "response 1 to scott@jabber.example/iChat")
+        self.world.request(JID("tim@jabber.example/iChat"))
+        self.assertEqual(len(self.world.arrivals.arrivals), 5)
+        self.world.cancel(to=JID("0@gw.jabber.example"))
+        self.world.request(to=JID("9@gw.jabber.example"))
+        self.assertEqual(len(self.world.arrivals.arrivals), 6)
