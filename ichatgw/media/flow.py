@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_flow -*-
+# -*- test-case-name: ichatgw.test.test_media_silence -*-
 """
 One direction of a relay: what one party sends, on its way to the other.
 """
@@ -18,8 +18,10 @@ from twisted.internet.task import LoopingCall
 from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
 
-# How often flows are looked at, and after how many looks without a packet a party is fed, or may move elsewhere.
+# How often flows are looked at, and after how many looks without a packet a party is fed (one that never got any: at
+# once, though not before what is just starting to flow), or may move elsewhere.
 LOOK_SECONDS = 0.1
+PRIME = 2
 HUNGRY = 10
 STALE = 20
 # More packets than this from one look to the next are no call but a flood, or a loop of relays.  A stall of the host
@@ -172,7 +174,11 @@ class Flow:
         self._feeder.remove(self)
 
     def look(self) -> None:
-        """Notice whether packets came in and went out since the last look."""
+        """
+        Notice whether packets came in and went out since the last look.
+
+        A party that was never sent anything is fed too: an iChat with IPv6 sends nothing before it hears something.
+        """
         received = self.relayed + self.undelivered
         if received != self._receivedBefore:
             if received - self._receivedBefore > FLOOD:
@@ -189,25 +195,15 @@ class Flow:
             self._hungryLooks = 0
         elif self.destination is not None:
             self._hungryLooks += 1
-            if self._hungryLooks >= HUNGRY:
-                self._starve()
+            if self._hungryLooks >= (HUNGRY if self.fed else PRIME) and self.silenceType is not None:
+                self._feeder.add(self)
 
     def aim(self, send: Callable[[Any, Any], Any] | None, destination: Source | None) -> None:
-        """
-        Say where the receiving party is.
-
-        One that was never sent anything is fed at once: an iChat with IPv6 sends nothing before it hears something.
-        """
+        """Say where the receiving party is; C{None} if nothing is to be sent to it."""
         self.send = send
         self.destination = destination
         if destination is None:
             self._feeder.remove(self)
-        elif not self.fed:
-            self._starve()
-
-    def _starve(self) -> None:
-        if self.silenceType is not None:
-            self._feeder.add(self)
 
     def feed(self, frames: int) -> None:
         """
@@ -246,9 +242,12 @@ class Feeder:
         self._timer.clock = clock
 
     def add(self, flow: Flow) -> None:
+        if flow in self._hungry:
+            return
         self._hungry[flow] = None
         if not self._timer.running:
-            self._timer.start(FRAME_SECONDS)
+            self._timer.start(FRAME_SECONDS, now=False)
+        flow.feed(1)
 
     def remove(self, flow: Flow) -> None:
         if self._hungry.pop(flow, self) is None and not self._hungry:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_side -*-
+# -*- test-case-name: ichatgw.test.test_media_relay -*-
 """
 One side of a relay: where its party is, whose packets it takes, and what it is sent.
 """

@@ -1,0 +1,97 @@
+"""
+Tests for L{ichatgw.media.sockets}.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.errors import Congested
+from ichatgw.media.pool import PortPool
+from ichatgw.media.port import Scratch
+from ichatgw.media.sockets import PortPair, SideSockets, Supplies
+from ichatgw.test.media_fakes import OURS, OURS6, FakeAddresses, FakeNetwork
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+class SideSocketsTests(SynchronousTestCase):
+    """L{SideSockets}."""
+
+    def setUp(self) -> None:
+        self.network = FakeNetwork()
+        self.pool = PortPool(Clock(), 8000, 8007)
+        self.sockets = self.make()
+
+    def make(self, configured: str = "") -> SideSockets:
+        supplies = Supplies(FakeAddresses(configured), self.pool, self.network, Scratch(), self.network.makeSocket)
+        return SideSockets(supplies, self.pool.take())
+
+    def open(self, family: int) -> PortPair:
+        def deliver(size: int, source: Any) -> None:
+            raise NotImplementedError
+
+        return self.sockets.open(family, deliver, deliver)
+
+    def test_pair(self) -> None:
+        """Both ports of a pair are open and read from, once."""
+        self.assertFalse(self.sockets.isOpen)
+        pair = self.open(V4)
+        self.assertIs(self.open(V4), pair)
+        self.assertTrue(self.sockets.isOpen)
+        self.assertEqual(self.network.bound(), {(V4, 8000), (V4, 8001)})
+        self.assertEqual(self.network.readers, [pair.rtp, pair.rtcp])
+
+    def test_families(self) -> None:
+        """A second family has a pair of its own."""
+        self.open(V6)
+        self.open(V4)
+        self.assertEqual(self.network.bound(), {(V6, 8000), (V6, 8001), (V4, 8002), (V4, 8003)})
+
+    def test_address(self) -> None:
+        """A party is told the address that it can reach."""
+        pair = self.open(V4)
+        self.assertEqual(str(self.sockets.address("198.51.100.7", pair)), f"{OURS}:8000")
+        self.assertEqual(str(self.sockets.address("2001:db8::7", pair)), f"[{OURS6}]:8000")
+        self.assertRaises(Congested, self.sockets.address, "203.0.113.1", pair)
+
+    def test_busy(self) -> None:
+        """A pair of which another program has one port is skipped."""
+        self.network.busy = {8001, 8002}
+        self.assertEqual(self.open(V4).number, 8004)
+        self.assertEqual(len(self.network.sockets), 2)
+        self.assertEqual(self.pool.lent, 1)
+
+    def test_allBusy(self) -> None:
+        """If other programs have all ports, there is none; nothing is kept."""
+        self.network.busy = set(range(8000, 8008))
+        self.assertRaises(Congested, self.open, V4)
+        self.assertEqual((self.network.sockets, self.network.readers, self.pool.lent), ([], [], 0))
+
+    def test_noSockets(self) -> None:
+        """If the system has no more sockets for us, not all ports are tried."""
+        self.network.bindError = OSError(errno.EMFILE, "too many")
+        self.assertRaises(Congested, self.open, V4)
+        self.assertEqual((self.network.made, self.network.sockets, self.pool.lent), (1, [], 0))
+
+    def test_configured(self) -> None:
+        """A configured address is the only one, and so is its family."""
+        self.sockets = self.make("192.0.2.77")
+        self.open(V4)
+        self.assertEqual(self.network.sockets[0].bound, ("192.0.2.77", 8002))
+        self.assertRaises(Congested, self.open, V6)
+        self.assertEqual(self.network.bound(), {(V4, 8002), (V4, 8003)})
+
+    def test_close(self) -> None:
+        """Sockets are closed and all ports given back, opened or not, once."""
+        self.open(V4)
+        self.open(V6)
+        unopened = self.make()
+        for sockets in (self.sockets, self.sockets, unopened, unopened):
+            sockets.close()
+        self.assertEqual((self.network.sockets, self.network.readers, self.pool.lent), ([], [], 0))
