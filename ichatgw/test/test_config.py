@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from attrs import fields
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ichatgw import configdoc
 from ichatgw.config import TABLE, Proxy, Settings, main
@@ -130,13 +130,19 @@ class TableTests(ConfigTestCase):
         """Unless told otherwise the gateway calls as ichat-gw of its component."""
         self.assertEqual(self.load().sipGatewayIdentity, Party("sip:ichat-gw@gw.example.com", "iChat-gw"))
 
+    def shipped(self, *path: str) -> str:
+        """What a file beside the package holds."""
+        if not (ROOT / "setup.cfg").exists():
+            raise SkipTest("the installed package has no files beside it")
+        return ROOT.joinpath(*path).read_text(encoding="utf-8")
+
     def test_sampleFile(self) -> None:
         """The sample file in etc/ is the one made from the table."""
-        self.assertEqual((ROOT / "etc" / "ichat-gw.config").read_text(encoding="utf-8"), configdoc.sample(TABLE))
+        self.assertEqual(self.shipped("etc", "ichat-gw.config"), configdoc.sample(TABLE))
 
     def test_documentation(self) -> None:
         """The chapter in docs/ is the one made from the table."""
-        self.assertEqual((ROOT / "docs" / "settings.rst").read_text(encoding="utf-8"), configdoc.rst(TABLE))
+        self.assertEqual(self.shipped("docs", "settings.rst"), configdoc.rst(TABLE))
 
     def test_sampleLoads(self) -> None:
         """The sample file loads, and changes no default."""
