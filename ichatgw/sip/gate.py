@@ -123,6 +123,8 @@ class Gate:
         if match is None:
             raise Refusal(400, "Misspelt Status Line")
         headers = self._headers(frame)
+        if ("Contact", "*") in headers:
+            raise Refusal(400, "Misplaced Contact Wildcard")
         method = _one(headers, "CSeq").partition(" ")[2]
         return _admitted(frame, f"SIP/2.0 {match[1]} {match[2] or ''}", headers, method, transport)
 

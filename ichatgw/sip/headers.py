@@ -34,7 +34,7 @@ _WARNING = re.compile(r'([0-9]{3})[ \t]+(\S+)[ \t]+("[^"\\]*")').fullmatch
 _CONTENT_TYPE = re.compile(r"([^\s;,/]+)[ \t]*/[ \t]*([^\s;,/]+)[ \t]*(;.*)?", re.DOTALL).fullmatch
 _PLAIN_TYPE = re.compile(r"[A-Za-z0-9.+\-]+/[A-Za-z0-9.+\-]+").fullmatch
 _SCHEME = re.compile(r"(\S+)[ \t]+(.*)", re.DOTALL).fullmatch
-_CREDENTIAL = re.compile(r'([^\s=",;]+)[ \t]*=[ \t]*("[^"\\]*"|[^\s",;]+)', re.DOTALL).fullmatch
+_CREDENTIAL = re.compile(r'([^\s=",;]+)[ \t]*=[ \t]*("[^"\\]*"|[^\s"=,;][^\s",;]*)', re.DOTALL).fullmatch
 
 
 @frozen
@@ -142,8 +142,9 @@ def _reasons(value: str) -> Sequence[str]:
     kept = []
     for item in listItems(value):
         protocol, *pieces = splitUnquoted(item, mask(item), ";")
-        found = dict(piece.partition("=")[::2] for piece in pieces)
-        cause, text = found.get("cause", "").strip('" \t'), found.get("text", "").strip(BLANKS)
+        pairs = (piece.partition("=") for piece in pieces)
+        found = {name.rstrip(BLANKS).lower(): value.strip('" \t') for name, _, value in pairs}
+        cause, text = found.get("cause", ""), found.get("text", "")
         if not isToken(protocol) or not _NUMBER.fullmatch(cause):
             raise MalformedError("a misspelt Reason")
         words = re.sub(r'["\\;,]', " ", text).strip()

@@ -55,6 +55,8 @@ _VIA = re.compile(
     r"[ \t]*(;.*)?",
     re.IGNORECASE | re.DOTALL,
 ).fullmatch
+_RPORT = re.compile(r";rport=([^;]*)")
+_PORT = re.compile(r"[0-9]{1,5}").fullmatch
 _BRACKETS = str.maketrans({"<": "(", ">": ")", '"': "'", "\\": "/"})
 
 
@@ -266,7 +268,11 @@ def via(text: str) -> str:
     if match is None:
         raise MalformedError("a misspelt Via")
     version, transport, host, port, rest = match.groups()
-    return f"SIP/{version}/{transport} {_host(host)}{_port(port)}{parameters(rest or '')}"
+    extras = parameters(rest or "")
+    answeredTo = _RPORT.search(extras)
+    if answeredTo and not (_PORT(answeredTo[1]) and int(answeredTo[1]) <= 65535):
+        raise MalformedError("a misspelt rport")
+    return f"SIP/{version}/{transport} {_host(host)}{_port(port)}{extras}"
 
 
 def stampedVia(text: str, host: str, port: int) -> str:
