@@ -188,7 +188,7 @@ class DispatchTests(StreamCase):
             "to='100@gw.test'",
             "from='@' to='100@gw.test'",
             "from='a@b' to='@gw.test'",
-            f"from='{'a' * 2000}@b' to='100@gw.test'",
+            f"from='{'a' * 600}@b' to='100@gw.test'",
         ):
             self.server.send(f"<message {attributes}/><iq type='get' id='1' {attributes}/>")
         self.server.send("<presence from='100@gw.test' to='control@gw.test'/>")

@@ -155,8 +155,6 @@ class Link(StreamManager, Service):
                 await stream.ready
                 self._cameUp()
                 why = await stream.lost
-            except CancelledError:
-                return
             except Exception as error:
                 why = str(error) or type(error).__name__
             if self.running:

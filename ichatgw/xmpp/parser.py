@@ -18,7 +18,7 @@ from twisted.words.xish.domish import Element, ExpatElementStream, ParserError
 
 MOST_DEPTH = 50  # of elements in each other
 MOST_ATTRIBUTES = 100  # of one element
-MOST_ELEMENTS = 1000  # of one stanza
+MOST_ELEMENTS = 500  # of one stanza
 MOST_BYTES = 64 * 1024  # of one stanza
 
 
@@ -43,30 +43,30 @@ class StanzaParser(ExpatElementStream):
         self._start = 0
         self._elements = 0
         self._namespaces = 0
-        self._outermost: Element | None = None
+        self._namespaceDepth = 0
+        self._head = Element((None, ""))
         self._fault = ""
 
     def _refuseDoctype(self, *args: object) -> None:
         raise ParserError("a document type is not allowed (RFC 6120 section 11.1)")
 
+    # What expat calls
+
     def _onStartElement(self, name: str, attrs: dict[Any, str]) -> None:
         count, self._namespaces = self._namespaces + len(attrs), 0
         if self.documentStarted:
             self._depth += 1
-            if self._depth == 1:
-                self._beginStanza()
             self._elements += 1
-            self._check(count, sum(map(len, attrs.values())))
-            if self._fault:
-                self._keepOutermost(name, attrs)
+            if self._depth == 1:
+                self._beginStanza(name, attrs)
+            if self._isFaulty(count, sum(map(len, attrs.values()))):
                 return
         super()._onStartElement(name, attrs)
-        if self._depth == 1:
-            self._outermost = self.currElem
 
     def _onCdata(self, data: str) -> None:
-        self._check()
-        if not self._fault:
+        if self._fault:
+            self.stanzaSize = 0
+        elif not self._isFaulty():
             super()._onCdata(data)
 
     def _onStartNamespace(self, prefix: str | None, uri: str) -> None:
@@ -76,40 +76,33 @@ class StanzaParser(ExpatElementStream):
 
     def _onEndElement(self, name: str) -> None:
         if self._depth:
+            if self._isFaulty():
+                self._skipEnd(name)
+                return
             self._depth -= 1
-            self._check()
-        if not self._fault:
-            if self._depth == 0:
-                self._outermost = None
-            super()._onEndElement(name)
-        elif self._depth == 0:
-            self._endSkipped()
+        super()._onEndElement(name)
 
-    def _beginStanza(self) -> None:
+    # Limits
+
+    def _beginStanza(self, name: str, attrs: dict[Any, str]) -> None:
         self._start = self.parser.CurrentByteIndex
-        self._elements = 0
+        self._elements = 1
+        self._namespaceDepth = len(self.defaultNsStack)
+        # Only this much of it is needed if it is skipped.
+        self._head = Element((None, name.rpartition(" ")[2]))
+        for key in ("from", "to", "type", "id"):
+            if key in attrs:
+                self._head[key] = attrs[key]
 
-    def _keepOutermost(self, name: str, attrs: dict[Any, str]) -> None:
-        """The fault may lie in the start tag of the stanza itself; make an element that can be named in the log."""
-        self.localPrefixes = {}
-        if self._depth == 1:
-            self._outermost = Element((None, name.rpartition(" ")[2]))
-            for key in ("from", "to", "type", "id"):
-                if key in attrs:
-                    self._outermost[key] = attrs[key][:3072]
-
-    def _check(self, attributes: int = 0, pending: int = 0) -> None:
+    def _isFaulty(self, attributes: int = 0, pending: int = 0) -> bool:
         """
-        Find the fault of the stanza that is being read, if it has one by now, and let go of what it holds.
+        Is the stanza at hand out of proportion?  Then it is skipped from here on.
 
         @param attributes: how many there are in the start tag at hand, with its namespaces.
         @param pending: the size of the token at hand, which the position does not include yet.
         """
-        if self._fault:
-            self.stanzaSize = 0  # nothing is kept any more but the token at hand
-            return
-        if self._outermost is None and self._depth == 0:
-            return
+        if not self._depth:
+            return False
         if self._depth > MOST_DEPTH:
             self._fault = "too deep"
         elif attributes > MOST_ATTRIBUTES:
@@ -118,13 +111,39 @@ class StanzaParser(ExpatElementStream):
             self._fault = "too many elements"
         elif self.parser.CurrentByteIndex - self._start + pending > MOST_BYTES:
             self._fault = "too large"
-        if self._fault and self._outermost is not None:
-            self._outermost.children = []
+        else:
+            return False
+        self._beginSkipping()
+        return True
 
-    def _endSkipped(self) -> None:
-        outermost, self._outermost = self._outermost, None
-        fault, self._fault = self._fault, ""
+    # Skipping: only the depth is followed, as fast as can be
+
+    def _beginSkipping(self) -> None:
+        # Not so the handler of text: to change that would make expat hand over what it has, here and now.
         self.currElem = None
-        self.elementCount = self.stanzaSize = 0
-        if outermost is not None:
-            self.skipped(outermost, fault)
+        parser = self.parser
+        parser.StartElementHandler = self._skipStart
+        parser.EndElementHandler = self._skipEnd
+        parser.StartNamespaceDeclHandler = parser.EndNamespaceDeclHandler = None
+
+    def _skipStart(self, name: str, attrs: dict[Any, str]) -> None:
+        self._depth += 1
+        self.stanzaSize = 0  # nothing is kept any more but the token at hand
+
+    def _skipEnd(self, name: str) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._endSkipping()
+
+    def _endSkipping(self) -> None:
+        """The stanza is over.  Expat will still take back the namespaces that its own start tag declared."""
+        parser = self.parser
+        parser.StartElementHandler = self._onStartElement
+        parser.EndElementHandler = self._onEndElement
+        parser.StartNamespaceDeclHandler = self._onStartNamespace
+        parser.EndNamespaceDeclHandler = self._onEndNamespace
+        del self.defaultNsStack[self._namespaceDepth :]
+        self.localPrefixes = {}
+        self._namespaces = self.elementCount = self.stanzaSize = 0
+        fault, self._fault = self._fault, ""
+        self.skipped(self._head, fault)
