@@ -125,8 +125,9 @@ class Control:
 
 
 def child(kind: str, profiling: bool) -> None:
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor: Any = installed
     parties = [tuple(party) for party in json.loads(sys.stdin.readline())]
     ports = bareSides(reactor, parties) if kind == "bare" else relaySides(reactor, parties, kind == "relay")
     profile = None
@@ -135,9 +136,9 @@ def child(kind: str, profiling: bool) -> None:
 
         profile = cProfile.Profile()
     os.write(1, json.dumps(ports).encode() + b"\n")
-    reactor.addReader(Control(reactor, profile))  # type: ignore[attr-defined]
+    reactor.addReader(Control(reactor, profile))
     gc.freeze()
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
     if profile is not None:
         profile.disable()
         import pstats
@@ -275,7 +276,7 @@ def measure(kind: str, calls: int, seconds: float, profiling: bool = False) -> R
 
 def report(calls: int, results: dict[str, list[Result]]) -> None:
     def median(kind: str, name: str) -> float:
-        return statistics.median(getattr(result, name) for result in results[kind])
+        return float(statistics.median(getattr(result, name) for result in results[kind]))
 
     for kind in results:
         ratios = [one.micros / bare.micros for one, bare in zip(results[kind], results["bare"], strict=True)]

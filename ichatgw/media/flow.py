@@ -237,21 +237,26 @@ class Feeder:
     """Feeds silence to all flows that need it; its timer runs only while there are any."""
 
     def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
         self._hungry: dict[Flow, None] = {}
-        self._timer = LoopingCall.withCount(self._feed)
-        self._timer.clock = clock
+        self._timer: LoopingCall | None = None
 
     def add(self, flow: Flow) -> None:
         if flow in self._hungry:
             return
         self._hungry[flow] = None
-        if not self._timer.running:
+        if self._timer is None:
+            # A new one each time: one that is started again counts the time between as well.
+            self._timer = LoopingCall.withCount(self._feed)
+            self._timer.clock = self._clock
             self._timer.start(FRAME_SECONDS, now=False)
         flow.feed(1)
 
     def remove(self, flow: Flow) -> None:
-        if self._hungry.pop(flow, self) is None and not self._hungry:
+        self._hungry.pop(flow, None)
+        if not self._hungry and self._timer is not None:
             self._timer.stop()
+            self._timer = None
 
     def _feed(self, frames: int) -> None:
         for flow in list(self._hungry):
