@@ -56,6 +56,7 @@ _VIA = re.compile(
     re.IGNORECASE | re.DOTALL,
 ).fullmatch
 _RPORT = re.compile(r";rport=([^;]*)")
+_BARE_RECEIVED = re.compile(r";received(?:;|$)")
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
 _BRACKETS = str.maketrans({"<": "(", ">": ")", '"': "'", "\\": "/"})
 
@@ -270,8 +271,8 @@ def via(text: str) -> str:
     version, transport, host, port, rest = match.groups()
     extras = parameters(rest or "")
     answeredTo = _RPORT.search(extras)
-    if answeredTo and not (_PORT(answeredTo[1]) and int(answeredTo[1]) <= 65535):
-        raise MalformedError("a misspelt rport")
+    if answeredTo and not (_PORT(answeredTo[1]) and int(answeredTo[1]) <= 65535) or _BARE_RECEIVED.search(extras):
+        raise MalformedError("a misspelt rport or received")
     return f"SIP/{version}/{transport} {_host(host)}{_port(port)}{extras}"
 
 

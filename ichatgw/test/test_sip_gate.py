@@ -627,6 +627,7 @@ class ViaTests(GateTestCase):
             "SIP/2.0/UDP a;branch=b;branch=c",
             "SIP/2.0/UDP a;branch=b c",
             "SIP/2.0/UDP a;rport=x",
+            "SIP/2.0/UDP a;received",
             "SIP/2.0/UDP a;rport=65536",
             "SIP/2.0/UDP a, SIP/2.0/UDP b;rport=c:5060",
             'SIP/2.0/UDP a;x="',
