@@ -44,8 +44,8 @@ class _Output(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        code = getattr(reason.value, "exitCode", None)
-        self.gone.come(-1 if code is None else code)
+        signal = getattr(reason.value, "signal", None)
+        self.gone.come(-signal if signal else getattr(reason.value, "exitCode", None) or 0)
 
 
 @define(eq=False)
@@ -80,7 +80,7 @@ class Gateway:
         )
 
     def whenGone(self) -> Deferred[int]:
-        """Fires with the exit code, -1 if a signal ended it."""
+        """Fires with the exit code, negative if a signal ended it."""
         return self._output.gone.when()
 
     def terminate(self, signal: str = "TERM") -> None:

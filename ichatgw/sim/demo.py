@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
+from signal import SIGTERM
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -39,6 +41,9 @@ HEARD_ENOUGH = 1.0
 PATIENCE = 8.0
 START_LIMIT = 15.0
 STOP_LIMIT = 5.0
+CLEAN_EXITS = (0, -SIGTERM)
+"""After an orderly stop C{twistd} ends itself by the signal that asked for it."""
+
 WHOLE_LIMIT = 55.0
 
 T = TypeVar("T")
@@ -90,7 +95,7 @@ class Demo:
         await self._scene("3. iChat declines", self._ichatDeclines)
         await self._scene("4. The SIP caller gives up", self._phoneGivesUp)
         await self._scene("5. The iChat caller gives up", self._ichatGivesUp)
-        await self._stop()
+        await self._scene("6. The gateway is told to stop (SIGTERM) during a call", self._stopsDuringCall)
 
     def cleanUp(self) -> None:
         """Leave nothing running."""
@@ -155,17 +160,20 @@ class Demo:
         self.report()
         return True
 
-    async def _stop(self) -> None:
-        """SIGTERM, and what comes of it."""
-        self.write("\nThe gateway is told to stop (SIGTERM)\n")
+    async def _stopsDuringCall(self) -> None:
+        """SIGTERM while a call is up: both ends are told, and so are those who see the gateway."""
+        outgoing = self.phone.call(self._address)
+        incoming = await self._soon(self.ichat.whenCalled())
+        await self._soon(outgoing.whenAnswered())
+        await self._pause(0.5)
         began = self.reactor.seconds()
         self.gateway.terminate()
-        try:
-            code = await self.gateway.whenGone().addTimeout(STOP_LIMIT, self.reactor)
-            self.check(code == 0, f"it exits with code {code} after {self.reactor.seconds() - began:.1f} s")
-        except TimeoutError:
-            self.check(False, f"it exits within {STOP_LIMIT:.0f} s")
-        self.report()
+        await self._soon(outgoing.whenEnded())
+        await self._soon(incoming.whenEnded())
+        self.check(outgoing.why == incoming.outcome == "they hung up", "the call is ended on both sides")
+        code = await self._soon(self.gateway.whenGone(), STOP_LIMIT)
+        self.check(code in CLEAN_EXITS, f"it exits with {code} after {self.reactor.seconds() - began:.1f} s")
+        self.check(CONTROL not in self.ichat.account.presences, f"iChat sees {CONTROL} go offline")
 
     async def _scene(self, title: str, play: Callable[[], Awaitable[None]]) -> None:
         """One call: its ladder, and what is to be said about it."""
@@ -306,7 +314,7 @@ def main() -> None:
     """C{python -m ichatgw.sim.demo}"""
 
     async def run(reactor: Any) -> None:
-        code = await demonstrate(reactor, print)
+        code = await demonstrate(reactor, partial(print, flush=True))
         if code:
             raise SystemExit(code)
 
