@@ -127,7 +127,7 @@ class InboundLeg:
             self.machine.cancelled,
             Ending(EndReason.CONNECTIVITY, "the iChat never sent its INVITE"),
         )
-        _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!s}", **self._names())
+        _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!r:.120}", **self._names())
         self._accept()
 
     def _accept(self) -> None:
@@ -143,7 +143,7 @@ class InboundLeg:
         self._inner = inner
         inner.call = Inside(self, self.machine)
         inner.side = self.side
-        _log.info("call={call} leg={leg} is talking to {user!s}", **self._names())
+        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
         inner.answer(self._answer)
 
     def _turnAway(self, inner: ILeg) -> None:
@@ -166,7 +166,7 @@ class InboundLeg:
         self._inner = None
         self.link.over(self)
         _log.info(
-            "call={call} leg={leg} from {user!s} ended: {reason} {text!s:.80}",
+            "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
             reason=ending.reason.name.lower(),
             text=ending.text,
             **self._names(),

@@ -163,7 +163,7 @@ class OutboundLeg:
         if self._ringWhoeverIsThere():
             return
         self._setTimer(self.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
-        _log.info("call={call} leg={leg} waits for {user!s} to come online", **self._names())
+        _log.info("call={call} leg={leg} waits for {user!r:.120} to come online", **self._names())
         self.presence.probe(self.callee)
 
     def _ringWhoeverIsThere(self) -> bool:
@@ -181,7 +181,7 @@ class OutboundLeg:
         for jid in targets:
             self._asked.add(jid)
             self._pending[jid] = None
-            _log.info("call={call} leg={leg} rings {jid!s}", jid=jid.full(), **self._names())
+            _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **self._names())
             self.call.ringing(self)
             self.presence.show(jid, self.control, withCaps=False)
             self.link.send(VCRequest(jid, self._sender, self.ourRecords()))
@@ -219,11 +219,15 @@ class OutboundLeg:
         """Call the iChat at the address it named; the others stop ringing."""
         self._stopRinging()
         where = str(record.address)
-        _log.info("call={call} leg={leg} accepted by {user!s}, calling {where}", where=where, **self._names())
+        _log.info("call={call} leg={leg} accepted by {user!r:.120}, calling {where}", where=where, **self._names())
         try:
             inner = self.dialer.dial(f"sip:user@{where}", self.identity)
         except CallError as error:
             self.machine.failInvite(Ending(error.reason, str(error)))
+            return
+        except Exception:
+            _log.failure("call={call} leg={leg} could not call the iChat", call=self.call.id, leg=self.id)
+            self.machine.failInvite(Ending(EndReason.FAILED, "internal error"))
             return
         self._inner = inner
         inner.call = Inside(self, self.machine)
@@ -255,7 +259,7 @@ class OutboundLeg:
         self._inner = None
         self.link.over(self)
         _log.info(
-            "call={call} leg={leg} to {user!s} ended: {reason} {text!s:.80}",
+            "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
             reason=ending.reason.name.lower(),
             text=ending.text,
             **self._names(),

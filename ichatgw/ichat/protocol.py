@@ -270,7 +270,7 @@ class IChatProtocol(XMPPHandler):
 
     def _complain(self, jid: JID, why: str) -> None:
         if self._complaints.allows(jid.userhost()):
-            _log.info("A call of {jid!r} was refused: {why:.120}", jid=jid.full()[:120], why=why)
+            _log.info("A call of {jid!r:.120} was refused: {why!r:.120}", jid=jid.full(), why=why)
 
     # What comes from presence
 
@@ -335,7 +335,8 @@ class IChatProtocol(XMPPHandler):
         try:
             waiting = self._waiting.match(invitation)
         except CallError as error:
-            _log.info("An INVITE from {source} was refused: {error!s:.120}", source=invitation.source, error=error)
+            if self._complaints.allows(invitation.source.host):
+                _log.info("An INVITE from {source} was refused: {why!r:.120}", source=invitation.source, why=str(error))
             leg.call = Nobody()
             leg.hangup(Ending(error.reason, str(error)))
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from twisted.words.protocols.jabber.jid import JID
@@ -54,6 +55,7 @@ def callerName(user: str) -> str:
     return name if _prepared(name) == name else callerName(name.encode("ascii", "ignore").decode("ascii"))
 
 
+@lru_cache(maxsize=1024)
 def _prepared(text: str) -> str:
     """C{text} as nodeprep has it; nothing if it is prohibited."""
     try:

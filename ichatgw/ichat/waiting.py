@@ -73,7 +73,7 @@ class WaitingLegs:
         (compared as JIDs, whatever their case), the call must be accepted, and the INVITE must come from an address
         that the iChat named in its request.  An iChat behind a NAT may not know the address it is seen at; then, and
         only if it named no public address of that family itself, the names alone will do, provided that they mean one
-        call only.
+        call only.  Who can also forge the source of a datagram gets no further than that: our answer goes elsewhere.
 
         @raise CallError: if it is nobody's.  It must not become a call: any host could call any number.
         """

@@ -10,7 +10,7 @@ from itertools import count
 from attrs import define, field
 from zope.interface import implementer
 
-from ichatgw.errors import CallError, Congested
+from ichatgw.errors import Congested
 from ichatgw.interfaces import (
     IArrivals,
     ICall,
@@ -212,7 +212,7 @@ class FakeDialer:
     @ivar slow: given to the legs, like C{stillborn}.
     """
 
-    error: CallError | None = None
+    error: Exception | None = None
     slow: bool = False
     stillborn: Ending | None = None
     dialled: list[tuple[str, Party]] = field(factory=list)

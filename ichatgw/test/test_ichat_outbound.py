@@ -406,6 +406,14 @@ class OutboundTests(SynchronousTestCase):
         self.world.accept()
         self.assertEnded(leg, EndReason.CONNECTIVITY)
 
+    def test_brokenDialer(self) -> None:
+        """A bug in the making of the inner leg is logged and ends this leg."""
+        self.world.dialer.error = RuntimeError("a bug")
+        leg = self.world.dial(ichat())
+        self.world.accept()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEnded(leg, EndReason.FAILED)
+
     def test_answeredWithinTheRequest(self) -> None:
         """An iChat may respond before all others have been asked."""
 
