@@ -199,6 +199,7 @@ class StanzaTests(LinkCase):
         self.handler.send(Element((None, "message")))
         server = acceptLast(self.reactor)
         self.handler.send(Element((None, "message")))
+        self.assertNotIn("message", server.take())
         server.shakeHands()
         self.assertEqual(server.take(), "")
         self.handler.send(Element((None, "message")))

@@ -79,8 +79,17 @@ class StanzaParserTests(SynchronousTestCase):
 
     def test_endless(self) -> None:
         """Megabytes of a stanza that is being skipped do not end the stream, for none of it is kept."""
-        self.feed("<message from='eve@a'>" + "<b>text</b>" * 300_000 + "</message><message id='after'/>", 65536)
-        self.assertEqual(self.elements[0]["id"], "after")
+        for inside in ("<b/>" * 600_000, "text" * 600_000):
+            self.feed("<message from='eve@a'>" + inside + "</message><message id='after'/>", 65536)
+            self.assertEqual(self.elements.pop()["id"], "after")
+
+    def test_namespaces(self) -> None:
+        """What a skipped stanza declares is of no effect on the next one."""
+        deep = "<a xmlns='x' xmlns:p='y'>" * MOST_DEPTH + "</a>" * MOST_DEPTH
+        self.feed(f"<message xmlns='z' xmlns:q='z'>{deep}</message><message id='after'/>")
+        after = self.elements.pop()
+        ours = "jabber:component:accept"
+        self.assertEqual((after.uri, after.defaultUri, after.localPrefixes), (ours, ours, {}))
 
     def test_endlessToken(self) -> None:
         """A start tag that never ends does end the stream, for it would have to be kept."""

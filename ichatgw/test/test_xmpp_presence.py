@@ -312,7 +312,7 @@ class SendTests(PresenceCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_goodbye(self) -> None:
-        """At the end each known user is told that what it has subscribed to is gone, and greetings stop."""
+        """At the end each known user is told that what it has subscribed to is gone."""
         for ours in (CONTROL, parseJID("72@gw.test")):
             self.store.add(SCOTT, ours)
         self.presence.goodbye()
@@ -325,6 +325,16 @@ class SendTests(PresenceCase):
                 f"<priority>0</priority>{OURS}</presence>",
             ],
         )
+
+    def test_goodbyeWhileGreeting(self) -> None:
+        """Nobody is greeted after the goodbye."""
+        for number in range(module.BATCH):
+            self.store.add(parseJID(f"u{number}@b"), CONTROL)
+        self.link.up()
+        self.presence.goodbye()
+        self.link.take()
+        self.clock.advance(1)
+        self.assertEqual(self.link.take(), [])
 
     def test_lost(self) -> None:
         """When the link is lost the table is emptied, and nobody is told, for that ends no call."""
