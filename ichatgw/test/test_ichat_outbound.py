@@ -304,6 +304,14 @@ class OutboundTests(SynchronousTestCase):
         self.world.error("service-unavailable", MINI)
         self.assertEnded(leg, EndReason.UNAVAILABLE)
 
+    def test_nextBestRingsAfterAnError(self) -> None:
+        """So it is when the one that rang is still online, but could not be asked; it is not asked again."""
+        leg = self.world.dial(ichat(), ichat(MINI, "away"))
+        self.world.error("service-unavailable", ICHAT)
+        self.assertEqual(self.world.words[-1], "request to scott@jabber.example/Mini")
+        self.assertEqual(self.world.words.count("request to scott@jabber.example/iChat"), 1)
+        self.assertEqual(news(leg).reasons, [])
+
     def test_requestError(self) -> None:
         """An IQ error for the request means that this iChat will not take the call (X5); its condition is kept."""
         leg = self.world.dial(ichat(), ichat(MINI))
