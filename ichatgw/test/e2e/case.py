@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import wave
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,9 @@ PHONE_TONE, ICHAT_TONE = 440, 550
 ENOUGH = 0.6
 """Seconds of a tone that make a call with sound."""
 
+CLEAN = (0, -signal.SIGTERM)
+"""How C{twistd} ends in good order: some versions hand the signal on to themselves, after all is done."""
+
 _PEERS = {"prosody": "prosody", "sipp": "sip-tester", "baresip": "baresip-core"}
 
 
@@ -60,6 +65,7 @@ class EndToEnd(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
         requirePeers()
         self.clock: Any = reactor
+        self._subscribed: set[str] = set()
         self.prosody = Prosody(self.clock, self.directory("prosody"), PORTS)
         self.ending(self.prosody)
         await self.prosody.start()
@@ -87,11 +93,12 @@ class EndToEnd(TestCase):
         ichat.start()
         login = Login(ichat)
         self.addCleanup(login.stop)
-        self.addCleanup(self._endIChat, ichat)
+        self.addCleanup(ichat.stop)
         await login.start(self.clock, self.prosody.clientPort, password(account))
-        for contact in (CONTROL, NUMBER):
+        for contact in (CONTROL, NUMBER) if account not in self._subscribed else ():
             granted = await within(self.clock, 5, ichat.account.subscribe(contact))
             self.assertTrue(granted, f"{contact} did not let {account} subscribe")
+        self._subscribed.add(account)
         await within(self.clock, 5, ichat.account.whenCallable(NUMBER))
         return ichat
 
@@ -157,19 +164,16 @@ class EndToEnd(TestCase):
     def _heard(self, phone: Baresip, frequency: int) -> float:
         try:
             return secondsOf(phone.recording(), frequency)
-        except (EOFError, OSError):
+        except (EOFError, OSError, wave.Error):  # not written to its end yet
             return 0.0
 
     def _endGateway(self, gateway: Gateway) -> Deferred[None]:
         async def end() -> None:
             await gateway.stop()
             self.assertEqual(gateway.faults(), [])
-            self.assertEqual(gateway.program.status, 0)
+            self.assertIn(gateway.program.status, CLEAN)
 
         return _run(end())
-
-    def _endIChat(self, ichat: IChat) -> None:
-        ichat.stop()
 
 
 def _run(work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:

@@ -27,7 +27,7 @@ LogLevel = DEBUG
 
 MEDIA_PORTS = 40
 LINKED = r"The link to the XMPP server .{1,80}? is up"
-_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ (DEBUG|INFO|WARNING|ERR|CRIT) \S+: |  ")
+_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ |  ")
 
 
 class Gateway:

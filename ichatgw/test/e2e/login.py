@@ -13,6 +13,7 @@ from twisted.words.protocols.jabber import client, sasl, xmlstream
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
+from ichatgw.sim import xml
 from ichatgw.sim.ichat import IChat
 from ichatgw.test.e2e.moment import within
 
@@ -59,6 +60,7 @@ class Login:
         for name in ("iq", "presence", "message"):
             self._stream.addObserver(f"/{name}", self._ichat.received)
         self._stream.addObserver(xmlstream.STREAM_END_EVENT, self._ended)
+        self._fetchRoster()
         self._ichat.connected(self, self._stream.authenticator.jid.full())
 
     def send(self, stanza: Element) -> None:
@@ -70,6 +72,12 @@ class Login:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.transport.abortConnection()
+
+    def _fetchRoster(self) -> None:
+        """Become interested: only who has asked for the roster is told about subscriptions (RFC 6121 section 2.2)."""
+        iq = xml.element("iq", "jabber:client", type="get", id="roster")
+        xml.add(iq, "query", "jabber:iq:roster")
+        self.send(iq)
 
     def _ended(self, reason: object) -> None:
         self._stream = None
