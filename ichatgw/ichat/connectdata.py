@@ -52,11 +52,6 @@ class AddressRecord:
     address: TransportAddress
 
 
-def named(hosts: Iterable[str], port: int) -> tuple[AddressRecord, ...]:
-    """Our own addresses, called C{eth0}, C{eth1} and so on, all with one port."""
-    return tuple(AddressRecord(f"eth{n}", TransportAddress(host, port)) for n, host in enumerate(hosts))
-
-
 def encode(records: Iterable[AddressRecord]) -> str:
     """The text for these records, in lower case."""
     return b"".join(_encodeOne(record) for record in records).hex()

@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 from twisted.words.xish.utility import EventDispatcher
 from wokkel.generic import parseXml
 
-from ichatgw.ichat.connectdata import named
+from ichatgw.ichat.connectdata import decode
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
@@ -131,7 +131,7 @@ class World:
             self.presence,
             self.dialer,
             IDENTITY,
-            lambda: named(["192.0.2.10"], 5070),
+            lambda: decode(OUR_DATA),
             waitingLimit=self.waitingLimit,
         )
         self.protocol.arrivals = self.arrivals

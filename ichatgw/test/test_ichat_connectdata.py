@@ -9,7 +9,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.ichat.connectdata import MAX_RECORDS, AddressRecord, choose, decode, encode, named
+from ichatgw.ichat.connectdata import MAX_RECORDS, AddressRecord, choose, decode, encode
 from ichatgw.model import TransportAddress
 
 ETH0 = "0000000065746830000000000000000000000000c000020a00000000000000000000000013ce0000"
@@ -44,10 +44,6 @@ class EncodeTests(SynchronousTestCase):
     def test_longName(self) -> None:
         """A name fills its 16 bytes without a terminator, and no more."""
         self.assertEqual(decode(encode([record("n" * 20, "192.0.2.1")])), (record("n" * 16, "192.0.2.1"),))
-
-    def test_named(self) -> None:
-        """Our own addresses are called C{eth0}, C{eth1} in their order."""
-        self.assertEqual(named(["192.0.2.10", "2001:db8::10"], 5070), (RECORD4, RECORD6))
 
 
 class DecodeTests(SynchronousTestCase):
