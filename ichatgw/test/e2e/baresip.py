@@ -19,6 +19,7 @@ from ichatgw.test.e2e.moment import pause, within
 from ichatgw.test.e2e.ports import Ports
 from ichatgw.test.e2e.program import Program, ProgramFailed
 
+# Its snd_path has room for 100 characters: it is relative, to the directory that baresip runs in.
 _CONFIGURATION = """\
 sip_listen {shown}:{port}
 call_local_timeout 120
@@ -44,7 +45,7 @@ module_app account.so
 module_app contact.so
 module_app menu.so
 module_app ctrl_tcp.so
-snd_path {directory}/snd
+snd_path snd
 ctrl_tcp_listen 127.0.0.1:{control}
 """
 
@@ -97,7 +98,6 @@ class Baresip:
                 tone=tone,
                 firstRTP=media,
                 lastRTP=media + 19,
-                directory=self._directory,
                 control=self._control,
                 modules=_modulePath(),
             )

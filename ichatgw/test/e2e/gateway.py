@@ -25,7 +25,7 @@ MediaRelayPortRangeMax = {lastMedia}
 LogLevel = DEBUG
 """
 
-MEDIA_PORTS = 40
+MEDIA_PORTS = 80
 LINKED = r"The link to the XMPP server .{1,80}? is up"
 _LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ |  ")
 
