@@ -54,7 +54,10 @@ class Account:
         return f"iChat_{next(self._ids):08X}"
 
     def login(self) -> None:
-        """Become visible: a presence without features first, then one with them."""
+        """Ask for the contacts, and become visible: a presence without features first, then one with them."""
+        roster = xml.element("iq", type="get")
+        xml.add(roster, "query", xml.ROSTER)
+        self.ask(roster).addCallbacks(self._rosterReceived, lambda reason: None)
         self.send(self._presence(""))
         self.announce()
 
@@ -75,10 +78,9 @@ class Account:
         self.send(xml.element("presence", type="unavailable"))
 
     def subscribe(self, jid: str) -> Deferred[bool]:
-        """Ask to see somebody's presence; fires with whether that was granted."""
+        """Ask to see somebody's presence; fires with whether that was ever granted."""
         self.send(xml.element("presence", type="subscribe", to=jid))
-        moment = self._subscriptions[jid.lower()] = Moment()
-        return moment.when()
+        return self._subscriptions.setdefault(jid.lower(), Moment()).when()
 
     def unsubscribe(self, jid: str) -> None:
         """No longer want to see it."""
@@ -116,8 +118,19 @@ class Account:
             self.messages.append((xml.get(stanza, "from"), xml.text(xml.child(stanza, "body"))))
         elif xml.get(stanza, "type") in ("result", "error"):
             self._answered(stanza)
+        elif xml.child(stanza, "query", xml.ROSTER) is not None:
+            self._rosterReceived(stanza)
+            self.send(xml.resultFor(stanza))
         else:
             self._queried(stanza)
+
+    def _rosterReceived(self, iq: Element) -> None:
+        """Whom we see already, we need not wait to see."""
+        query = xml.child(iq, "query", xml.ROSTER)
+        for item in xml.children(query) if query is not None else ():
+            jid = xml.get(item, "jid").lower()
+            if xml.get(item, "subscription") in ("to", "both"):
+                self._subscriptions.setdefault(jid, Moment()).come(True)
 
     def _presence(self, features: str) -> Element:
         presence = xml.element("presence")

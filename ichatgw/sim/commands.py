@@ -6,16 +6,18 @@ What the commands of C{python -m ichatgw.sim} do.
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.task import deferLater, react
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim.client import Client, Security
-from ichatgw.sim.ichat import IChat
+from ichatgw.sim.ichat import IChat, Link
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.sim.ladder import SIP, XMPP, Trace
 from ichatgw.sim.media import Media
@@ -23,7 +25,7 @@ from ichatgw.sim.options import address, parse
 from ichatgw.sim.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.profile import PROFILES, Action, Taking
 from ichatgw.sim.router import Router
-from ichatgw.sim.xml import domainOf, element
+from ichatgw.sim.xml import domainOf, element, get
 
 say = partial(print, flush=True)
 
@@ -31,6 +33,19 @@ HEARD_ENOUGH = 0.5
 """Which share of the talk the tone has to fill."""
 
 STEP = 10.0
+
+
+@frozen
+class _Watched:
+    """A link whose outgoing stanzas are seen."""
+
+    link: Link
+    trace: Trace
+    domain: str
+
+    def send(self, stanza: Element) -> None:
+        self.trace.stanza(stanza, self.domain, domainOf(get(stanza, "to")))
+        self.link.send(stanza)
 
 
 async def runIChat(reactor: Any, options: Namespace) -> bool:
@@ -52,7 +67,7 @@ async def runIChat(reactor: Any, options: Namespace) -> bool:
     )
 
     def received(stanza: Element) -> None:
-        trace.stanza(stanza, domainOf(str(stanza.attributes.get("from", ""))), domainOf(options.jid))
+        trace.stanza(stanza, domainOf(get(stanza, "from")), domainOf(options.jid))
         ichat.received(stanza)
 
     security = Security(options.tls, options.ca, options.insecure)
@@ -63,7 +78,7 @@ async def runIChat(reactor: Any, options: Namespace) -> bool:
     ichat.host = options.bind or client.localHost
     ichat.start()
     try:
-        ichat.connected(client, jid)
+        ichat.connected(_Watched(client, trace, domainOf(jid)), jid)
         return await _useIChat(reactor, options, ichat)
     finally:
         ichat.account.logout()
@@ -125,9 +140,10 @@ async def runPhone(reactor: Any, options: Namespace) -> bool:
             call = await phone.whenCalled().addTimeout(options.wait, reactor)
             if options.reject:
                 await call.whenEnded().addTimeout(STEP, reactor)
-                return call.status == options.reject
+                return bool(call.status == options.reject)
         await call.whenAnswered().addTimeout(options.wait, reactor)
-        return await _talk(reactor, options, call, call.media) and not phone.faults
+        heard = await _talk(reactor, options, call, call.media)
+        return heard and not phone.faults
     finally:
         say(trace.draw())
         for fault in (*phone.faults, *phone.agent.malformed):
@@ -166,11 +182,15 @@ async def _talk(reactor: Any, options: Namespace, call: IChatCall | PhoneCall, m
     say(f"{media.detector} of {talked:.1f} s; {media.received} packets came, {media.sent} went")
     for fault in media.faults[:5]:
         say(f"not as it should be: {fault}")
-    heard = media.detector.seconds if media.detector is not None else 0.0
+    heard: float = media.detector.seconds if media.detector is not None else 0.0
     return bool(heard >= HEARD_ENOUGH * talked > 0)
 
 
-_COMMANDS = {"ichat": runIChat, "phone": runPhone, "router": runRouter}
+_COMMANDS: dict[str, Callable[[Any, Namespace], Awaitable[bool]]] = {
+    "ichat": runIChat,
+    "phone": runPhone,
+    "router": runRouter,
+}
 
 
 def main(arguments: list[str]) -> None:

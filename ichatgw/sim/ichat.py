@@ -23,7 +23,18 @@ from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.sim.ichatcallee import IncomingCall
 from ichatgw.sim.ichatcaller import OutgoingCall
 from ichatgw.sim.media import Media
-from ichatgw.sim.profile import CANCEL, COUNTER_PROPOSAL, LEOPARD, REQUEST, RESPONSE, Calling, Profile, Quirks, Taking
+from ichatgw.sim.profile import (
+    CANCEL,
+    COUNTER_PROPOSAL,
+    LEOPARD,
+    REQUEST,
+    RESPONSE,
+    Calling,
+    Profile,
+    Quirks,
+    Taking,
+    addressRecords,
+)
 from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenNear
 from ichatgw.sim.tone import ToneDetector, ToneSource
 
@@ -49,6 +60,8 @@ class IChat:
     @ivar taking: what to do when called; C{calling}: how to call.
     @ivar say: the frequency to send, in Hz; C{None} for silence.
     @ivar listenFor: the frequency to listen for.
+    @ivar strict: complain of what a gateway does wrong, and take an INVITE only from an address in the request.
+    @ivar lose: how many of the next INVITEs of ours get lost on the way.
     @ivar calls: all calls, the oldest first.
     @ivar complaints: what the gateway did that it should not have done.
     @ivar greeted: whether presence from the gateway's control address has come.
@@ -66,6 +79,8 @@ class IChat:
     say: int | None = 550
     listenFor: int = 440
     observer: Observer = lambda outgoing, message: None
+    strict: bool = True
+    lose: int = 0
     calls: list[IChatCall] = field(factory=list, init=False)
     complaints: list[str] = field(factory=list, init=False)
     greeted: bool = field(default=False, init=False)
@@ -96,7 +111,7 @@ class IChat:
         self.agent = Agent(
             self.reactor,
             self.address,
-            self._socket.send,
+            self._output,
             self.profile.userAgent,
             f"<{contact}>;isfocus",
             self._invited,
@@ -140,7 +155,17 @@ class IChat:
 
     def complain(self, what: str) -> None:
         """Write down a fault of the gateway's."""
-        self.complaints.append(what)
+        if self.strict:
+            self.complaints.append(what)
+
+    def answerUnasked(self, peer: str) -> None:
+        """Accept a call that nobody placed to this resource."""
+        iq = xml.element("iq", type="set", to=peer, from_=self.jid, id=self.account.newId())
+        query = xml.add(iq, "query", RESPONSE)
+        values = ("response", "0"), ("connectData", addressRecords(self.address, self.quirks)), ("responseData", "1")
+        for name, value in (*values, ("VCProtocolVersion", "1")):
+            xml.add(query, name, text=value)
+        self.send(iq)
 
     def send(self, stanza: Element) -> None:
         """Send a stanza, unless the link is gone."""
@@ -185,9 +210,16 @@ class IChat:
             self.reactor, self._socket.send, self._socket.send, source, ToneDetector(self.listenFor), primed=primed
         )
 
+    def _output(self, datagram: bytes, target: TransportAddress) -> None:
+        """Send SIP, unless it is to get lost."""
+        if self.lose and datagram.startswith(b"INVITE "):
+            self.lose -= 1
+        else:
+            self._socket.send(datagram, target)
+
     def _datagram(self, datagram: bytes, source: TransportAddress) -> None:
         """Tell apart what shares the socket (RFC 7983)."""
-        first = datagram[0] if datagram else 0
+        first = datagram[0] if datagram else 0xFF
         if first >= 0x80:
             media = self._media.get(source)
             if media is not None:
@@ -201,7 +233,7 @@ class IChat:
         """An INVITE: for the call that waits for it, or from a stranger."""
         waiting = [call for call in self.calls if isinstance(call, IncomingCall) and call.waiting]
         for call in waiting:
-            if dialog.source in [record.address for record in call.offered]:
+            if not self.strict or dialog.source in [record.address for record in call.offered]:
                 call.invited(dialog)
                 return
         self.complain(f"an INVITE from {dialog.source} that belongs to no call")

@@ -13,6 +13,7 @@ STREAM_NAMESPACES = (None, "jabber:client", "jabber:server", "jabber:component:a
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 CAPS = "http://jabber.org/protocol/caps"
 DISCO_INFO = "http://jabber.org/protocol/disco#info"
+ROSTER = "jabber:iq:roster"
 VERSION = "jabber:iq:version"
 PING = "urn:xmpp:ping"
 

@@ -1,0 +1,78 @@
+# -*- test-case-name: ichatgw.test.test_sim_options -*-
+"""
+Tests of the simulators' command line.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentTypeError
+from io import StringIO
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import TransportAddress
+from ichatgw.sim.options import PASSWORD_VARIABLE, address, parse, place
+
+
+class OptionsTests(SynchronousTestCase):
+    def complaint(self, *arguments: str) -> str:
+        """What is said of wrong arguments."""
+        said = StringIO()
+        self.patch(sys, "stderr", said)
+        self.assertRaises(SystemExit, parse, list(arguments), {})
+        return said.getvalue()
+
+    def test_call(self) -> None:
+        """Without a command it is the iChat; what is left out follows from the JID."""
+        options = parse(["--jid", "scott@jabber.example", "--call", "100"], {PASSWORD_VARIABLE: "pw"})
+        self.assertEqual((options.command, options.password), ("ichat", "pw"))
+        self.assertEqual(options.call, "100@ichat-gw.jabber.example")
+        self.assertEqual(options.control, "control@ichat-gw.jabber.example")
+        self.assertEqual((options.server, options.tls), (("jabber.example", 5222), "require"))
+
+    def test_component(self) -> None:
+        """The component is that of the control address, if only that is given."""
+        options = parse(
+            ["ichat", "--jid", "a@b", "--password", "x", "--answer", "--control", "c@gw.b", "--server", "h:5"], {}
+        )
+        self.assertEqual((options.component, options.control, options.server), ("gw.b", "c@gw.b", ("h", 5)))
+
+    def test_passwordFile(self) -> None:
+        """The password is the first line of a file."""
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("pass word\nmore\n")
+        options = parse(["--jid", "a@b", "--answer", "--password-file", path], {PASSWORD_VARIABLE: "other"})
+        self.assertEqual(options.password, "pass word")
+        self.assertIn("--password-file", self.complaint("--jid", "a@b", "--answer", "--password-file", path + "no"))
+
+    def test_decline(self) -> None:
+        """An iChat declines in the usual way unless another is named, and only when it answers."""
+        options = parse(["--jid", "a@b", "--password", "x", "--answer", "--decline"], {})
+        self.assertEqual(options.decline, "decline")
+        self.assertIn("--decline", self.complaint("--jid", "a@b", "--password", "x", "--call", "1", "--decline"))
+
+    def test_wrong(self) -> None:
+        """No password, no order, and a JID without user are complained of."""
+        self.assertIn("no password", self.complaint("--jid", "a@b", "--answer"))
+        self.assertIn("--call", self.complaint("--jid", "a@b", "--password", "x"))
+        self.assertIn("user@domain", self.complaint("--jid", "b", "--password", "x", "--answer"))
+
+    def test_phone(self) -> None:
+        """A phone needs no password."""
+        options = parse(["phone", "--call", "sip:a@192.0.2.1", "--proxy", "192.0.2.2"], {})
+        self.assertEqual(address(options.proxy), TransportAddress("192.0.2.2", 5060))
+        self.assertIsNone(address(None))
+
+    def test_router(self) -> None:
+        """The router listens on loopback, and can have several iChats."""
+        options = parse(["router", "--component", "gw.b", "--password", "x", "--ichat", "a", "--ichat", "b"], {})
+        self.assertEqual((options.listen, options.ichat), (("127.0.0.1", 5275), ["a", "b"]))
+
+    def test_place(self) -> None:
+        """Hosts come with or without port, IPv6 in brackets."""
+        for text, found in (("h", ("h", 0)), ("h:1", ("h", 1)), ("[::1]", ("::1", 0)), ("[::1]:2", ("::1", 2))):
+            self.assertEqual(place(text), found)
+        for bad in ("", ":1", "h:x", "h:0", "h:70000", "[]:1"):
+            self.assertRaises(ArgumentTypeError, place, bad)
