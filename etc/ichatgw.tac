@@ -26,4 +26,4 @@ application = Application("ichatgw")
 application.setComponent(ILogObserver, observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines))
 service.setServiceParent(application)
 for warning in warnings:
-    Logger("ichatgw.tap").warn("{warning}", warning=warning)
+    Logger("ichatgw.tap").warn("{text}", text=warning)

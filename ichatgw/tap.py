@@ -27,6 +27,7 @@ from ichatgw.dialplan import DialPlan
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
+from ichatgw.logfile import LoggedService
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
@@ -213,8 +214,14 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     for warning in options.warnings:
-        _log.warn("{warning}", warning=warning)
-    return gateway(reactor, options.settings)
+        _log.warn("{text}", text=warning)
+    service = gateway(reactor, options.settings)
+    observer = options.logObserver()
+    if observer is None:
+        return service
+    logged = LoggedService(observer)
+    MultiService.addService(logged, service)
+    return logged
 
 
 def _logMessage(what: str, message: str) -> None:

@@ -1,0 +1,268 @@
+"""
+The load for C{bench/calls.py}: SIP callers, SIP phones, an XMPP server and its iChats, all in one plain select loop, so
+that the generator costs less than what it measures.
+
+It speaks just enough of each protocol for calls that go well.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+
+from attrs import define, field
+
+from ichatgw.ichat.connectdata import AddressRecord, encode
+from ichatgw.model import TransportAddress
+
+HOST = "127.0.0.1"
+COMPONENT = "gw.bench.example"
+DOMAIN = "bench.example"
+USERS = 400
+GIVE_UP = 8.0
+
+_SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+)
+_HEADER = re.compile(r"^(via|from|to|call-id|cseq|record-route):\s*(.*)$", re.I | re.M)
+_ATTRIBUTE = {name: re.compile(rf"<iq[^>]*\b{name}=['\"]([^'\"]*)['\"]") for name in ("to", "from")}
+
+
+@define(eq=False)
+class Attempt:
+    """One call of the generator."""
+
+    user: str
+    begun: float
+    hold: float
+    answered: float | None = None
+
+
+@define(eq=False)
+class Results:
+    """What a run has seen; times in seconds."""
+
+    setups: list[float] = field(factory=list)
+    failed: int = 0
+    finished: int = 0
+
+
+class Load:
+    """
+    @ivar gateway: where the gateway listens for SIP.
+    """
+
+    def __init__(self, gateway: tuple[str, int]) -> None:
+        self.gateway = gateway
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._serial = 0
+        self._attempts: dict[str, Attempt] = {}
+        self.results = Results()
+        self.online = False
+        self._caller = self._udp(self._onCaller)
+        self._phone = self._udp(self._onPhone)
+        self.phonePort = self._phone.getsockname()[1]
+        blob = encode([AddressRecord("en0", TransportAddress(HOST, self.phonePort))])
+        self._accept = (
+            "<query xmlns='apple:iq:vc:response'><response>0</response>"
+            f"<connectData>\n{blob}</connectData><responseData>1</responseData>"
+            "<VCProtocolVersion>1</VCProtocolVersion></query></iq>"
+        )
+        listener = socket.create_server((HOST, 0))
+        self.xmppPort = listener.getsockname()[1]
+        self._listener = listener
+        self._stream: socket.socket | None = None
+        self._pending = ""
+        self._selector.register(listener, selectors.EVENT_READ, self._onConnect)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Do it C{delay} seconds from now."""
+        self._count += 1
+        heapq.heappush(self._timers, (time.monotonic() + delay, self._count, action))
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Turn the loop."""
+        end = time.monotonic() + seconds
+        while not until() and (now := time.monotonic()) < end:
+            while self._timers and self._timers[0][0] <= now:
+                heapq.heappop(self._timers)[2]()
+            wait = min(end, self._timers[0][0] if self._timers else end) - time.monotonic()
+            for key, _ in self._selector.select(max(0.0, wait)):
+                key.data()
+
+    def calls(self, prefix: str, rate: float, seconds: float, hold: float) -> Results:
+        """
+        Place C{rate} calls a second for C{seconds}, each ended by the caller C{hold} seconds after its answer.
+
+        @param prefix: C{u} calls iChats, C{p} calls phones.
+        """
+        self.results = Results()
+        started = time.monotonic()
+        total = int(rate * seconds)
+        for number in range(total):
+            self.later(
+                started + number / rate - time.monotonic(), partial(self._begin, f"{prefix}{number % USERS}", hold)
+            )
+        self.run(seconds + hold + GIVE_UP, lambda: self.results.finished + self.results.failed >= total)
+        return self.results
+
+    def _udp(self, onReadable: Callable[[socket.socket], None]) -> socket.socket:
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        opened.bind((HOST, 0))
+        opened.setblocking(False)
+        self._selector.register(opened, selectors.EVENT_READ, lambda: onReadable(opened))
+        return opened
+
+    # The callers.
+
+    def _begin(self, user: str, hold: float) -> None:
+        self._serial += 1
+        callId = f"{self._serial}.{id(self)}"
+        self._attempts[callId] = Attempt(user, time.monotonic(), hold)
+        self._send(callId, "INVITE", 1, f"<sip:{user}@{HOST}>", _SDP)
+        self.later(GIVE_UP, partial(self._giveUp, callId))
+
+    def _giveUp(self, callId: str) -> None:
+        attempt = self._attempts.get(callId)
+        if attempt is not None and attempt.answered is None:
+            del self._attempts[callId]
+            self.results.failed += 1
+
+    def _send(self, callId: str, method: str, cseq: int, to: str, body: str = "") -> None:
+        user = self._attempts[callId].user
+        port = self._caller.getsockname()[1]
+        contentType = "Content-Type: application/sdp\r\n" if body else ""
+        serial = callId.partition(".")[0]
+        self._caller.sendto(
+            (
+                f"{method} sip:{user}@{HOST}:{self.gateway[1]} SIP/2.0\r\n"
+                f"Via: SIP/2.0/UDP {HOST}:{port};branch=z9hG4bK{method}{callId};rport\r\nMax-Forwards: 70\r\n"
+                f"From: <sip:c{serial}@{HOST}>;tag={serial}\r\nTo: {to}\r\nCall-ID: {callId}\r\n"
+                f"CSeq: {cseq} {method}\r\nContact: <sip:c@{HOST}:{port}>\r\n{contentType}"
+                f"Content-Length: {len(body)}\r\n\r\n{body}"
+            ).encode(),
+            self.gateway,
+        )
+
+    def _onCaller(self, opened: socket.socket) -> None:
+        for text in _datagrams(opened):
+            headers = {name.lower(): value.strip() for name, value in _HEADER.findall(text)}
+            attempt = self._attempts.get(headers.get("call-id", ""))
+            if attempt is None or not text.startswith("SIP/2.0"):
+                continue
+            code, callId = int(text[8:11]), headers["call-id"]
+            if headers["cseq"].endswith("BYE"):
+                if code >= 200:
+                    del self._attempts[callId]
+                    self.results.finished += 1
+            elif code >= 200:
+                self._send(callId, "ACK", 1, headers["to"])
+                if attempt.answered is None:
+                    self._answered(callId, attempt, code, headers["to"])
+
+    def _answered(self, callId: str, attempt: Attempt, code: int, to: str) -> None:
+        attempt.answered = time.monotonic()
+        if code >= 300:
+            del self._attempts[callId]
+            self.results.failed += 1
+            return
+        self.results.setups.append(attempt.answered - attempt.begun)
+        self.later(attempt.hold, partial(self._send, callId, "BYE", 2, to))
+
+    # The phones, and the iChats, which are phones too once they have been asked over XMPP.
+
+    def _onPhone(self, opened: socket.socket) -> None:
+        for text in _datagrams(opened):
+            method = text.partition(" ")[0]
+            if method in ("INVITE", "BYE"):
+                body = _SDP if method == "INVITE" else ""
+                opened.sendto(self._ok(text, body).encode(), self.gateway)
+
+    def _ok(self, request: str, body: str) -> str:
+        lines = []
+        for name, value in _HEADER.findall(request):
+            value = value.strip()
+            if name.lower() == "to" and "tag=" not in value:
+                value += ";tag=p"
+            lines.append(f"{name}: {value}\r\n")
+        contentType = "Content-Type: application/sdp\r\n" if body else ""
+        return (
+            f"SIP/2.0 200 OK\r\n{''.join(lines)}Contact: <sip:user@{HOST}:{self.phonePort}>\r\n{contentType}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+
+    # The XMPP server.
+
+    def _onConnect(self) -> None:
+        stream, _ = self._listener.accept()
+        stream.setblocking(False)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = stream
+        self._selector.register(stream, selectors.EVENT_READ, self._onStream)
+
+    def _onStream(self) -> None:
+        assert self._stream is not None
+        received = self._stream.recv(1 << 20).decode("utf-8", "replace")
+        if not received:
+            self._selector.unregister(self._stream)
+            self._stream.close()
+            self.online = False
+            return
+        self._pending += received
+        if not self.online:
+            self._handshake()
+            return
+        stanzas = self._pending.split("</iq>")
+        self._pending = stanzas.pop()[-20000:]
+        for stanza in stanzas:
+            if "apple:iq:vc:request" not in stanza:
+                continue
+            iq = stanza[stanza.rindex("<iq") :]
+            to, from_ = (_ATTRIBUTE[name].search(iq)[1] for name in ("to", "from"))  # type: ignore[index]
+            self._stream.sendall(f"<iq type='set' id='r' from='{to}' to='{from_}'>{self._accept}".encode())
+
+    def _handshake(self) -> None:
+        assert self._stream is not None
+        if "<handshake" in self._pending:
+            presences = "".join(
+                f"<presence from='u{n}@{DOMAIN}/iChat' to='control@{COMPONENT}'><priority>0</priority>"
+                "<c xmlns='http://jabber.org/protocol/caps' node='apple:ichat:caps' ver='388'"
+                " ext='avcap avavail audio'/></presence>"
+                for n in range(USERS)
+            )
+            self._stream.setblocking(True)
+            self._stream.sendall(f"<handshake/>{presences}".encode())
+            self._stream.setblocking(False)
+            self._pending = ""
+            self.online = True
+        elif "<stream:stream" in self._pending:
+            self._stream.sendall(
+                b"<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept'"
+                b" xmlns:stream='http://etherx.jabber.org/streams' id='1' from='" + COMPONENT.encode() + b"'>"
+            )
+            self._pending = ""
+
+
+def _datagrams(opened: socket.socket) -> list[str]:
+    found = []
+    for _ in range(64):
+        try:
+            found.append(opened.recv(65535).decode("utf-8", "replace"))
+        except BlockingIOError:
+            break
+    return found

@@ -1,0 +1,188 @@
+# -*- test-case-name: ichatgw.test.test_tap -*-
+"""
+How the parts are put together, started and stopped.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import IServiceMaker, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.config import Settings
+from ichatgw.errors import ConfigError
+from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.media.engine import MediaEngine
+from ichatgw.model import TransportAddress
+from ichatgw.options import Options
+from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.wire import UDPWire
+from ichatgw.switch import Switch
+from ichatgw.tap import Gateway, OurRecords, gateway, makeService
+from ichatgw.test.sipwire import FakeWire
+from ichatgw.xmpp.component import Link
+from ichatgw.xmpp.presence import Presence
+
+SETTINGS = Settings(
+    jabberServer="127.0.0.1",
+    jabberComponentName="gw.example",
+    jabberComponentPassword="s3cret",
+    translationRules=((r"^xmpp:(\d+)@", "sip:$1@192.0.2.77"), (r"^sip:([a-z]+)@", "xmpp:$1@example")),
+)
+
+
+class Part(Service):
+    """A service that says what it does; it stops when C{stopped} fires."""
+
+    def __init__(self, name: str, journal: list[str], problem: Exception | None = None) -> None:
+        self.name = name
+        self._journal = journal
+        self._problem = problem
+        self.stopped: Deferred[None] = Deferred()
+
+    def startService(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+        self._journal.append(f"{self.name} starts")
+        Service.startService(self)
+
+    def stopService(self) -> Deferred[None]:
+        self._journal.append(f"{self.name} stops")
+        Service.stopService(self)
+        return self.stopped
+
+
+class Rest:
+    """Presence and media, as far as they matter here."""
+
+    def __init__(self, journal: list[str]) -> None:
+        self._journal = journal
+
+    def goodbye(self) -> None:
+        self._journal.append("goodbye")
+
+    def stop(self) -> None:
+        self._journal.append("media stops")
+
+
+class GatewayTests(SynchronousTestCase):
+    """The order of things."""
+
+    def make(self, problem: Exception | None = None) -> None:
+        self.journal: list[str] = []
+        self.parts = {
+            name: Part(name, self.journal, problem if name == "sip" else None) for name in ("switch", "sip", "xmpp")
+        }
+        rest = Rest(self.journal)
+        self.gateway = Gateway(
+            cast(Switch, self.parts["switch"]),
+            cast(Endpoint, self.parts["sip"]),
+            cast(Link, self.parts["xmpp"]),
+            cast(Presence, rest),
+            cast(MediaEngine, rest),
+        )
+
+    def test_stop(self) -> None:
+        """First the calls end, then our presence goes, then the links are closed, and at last the media."""
+        self.make()
+        self.gateway.startService()
+        self.assertEqual(self.journal, ["sip starts", "xmpp starts", "switch starts"])
+        del self.journal[:]
+        stopped = self.gateway.stopService()
+        self.assertEqual(self.journal, ["switch stops"])
+        self.parts["switch"].stopped.callback(None)
+        self.assertEqual(self.journal, ["switch stops", "goodbye", "sip stops", "xmpp stops"])
+        self.parts["sip"].stopped.callback(None)
+        self.assertNoResult(stopped)
+        self.parts["xmpp"].stopped.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.journal[-1], "media stops")
+
+    def test_stopInSpiteOfTrouble(self) -> None:
+        """A part that does not stop in good order is logged, and the others stop all the same."""
+        self.make()
+        self.gateway.startService()
+        stopped = self.gateway.stopService()
+        self.parts["switch"].stopped.errback(ValueError("calls"))
+        self.parts["sip"].stopped.errback(ValueError("sip"))
+        self.parts["xmpp"].stopped.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+        self.assertEqual(self.journal[-1], "media stops")
+
+    def test_cannotStart(self) -> None:
+        """Without its port the gateway exits, and says why."""
+        self.make(ConfigError("cannot listen for SIP on 192.0.2.1 port 5070"))
+        problem = self.assertRaises(SystemExit, self.gateway.startService)
+        self.assertIn("192.0.2.1 port 5070", str(problem))
+
+
+class WiringTests(SynchronousTestCase):
+    """The real parts, not started."""
+
+    def test_gateway(self) -> None:
+        """All parts are made and know each other; nothing is opened or timed before the start."""
+        reactor = MemoryReactorClock()
+        made = gateway(reactor, SETTINGS)
+        self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+        self.assertIs(cast(Any, made.endpoint.invitations).arrivals, made.switch)
+        self.assertEqual(reactor.tcpClients, [])
+
+    def test_badRule(self) -> None:
+        """A rule that can never work is an error at once."""
+        settings = Settings(
+            jabberServer="h",
+            jabberComponentName="gw.example",
+            jabberComponentPassword="x",
+            translationRules=(("(", "sip:x"),),
+        )
+        self.assertRaises(ConfigError, gateway, MemoryReactorClock(), settings)
+
+    def test_makeService(self) -> None:
+        """C{twistd} gets one service, with its log observer if it did not ask for another."""
+        options = Options({})
+        options.settings, options.warnings = SETTINGS, ["careful"]
+        self.assertTrue(hasattr(makeService(options), "startService"))
+
+    def test_plugin(self) -> None:
+        """C{twistd} finds the gateway."""
+        self.assertIn("ichatgw", [maker.tapname for maker in getPlugins(IServiceMaker)])
+
+    def test_tac(self) -> None:
+        """The C{.tac} says in one line what is wrong with the settings, and makes an application of good ones."""
+        tac = Path(__file__).parents[2] / "etc" / "ichatgw.tac"
+        if not tac.exists():
+            raise SkipTest("not a source checkout")
+        path = self.mktemp()
+        Path(path).write_text("JabberServer = 127.0.0.1\n")
+        self.patch(__import__("os"), "environ", {"ICHATGW_CONFIG": path})
+        problem = self.assertRaises(SystemExit, runpy.run_path, str(tac))
+        self.assertIn("JabberComponentName", str(problem))
+        Path(path).write_text(
+            "JabberServer = 127.0.0.1\nJabberComponentName = gw.example\nJabberComponentPassword = x\nLogFilename = -\n"
+        )
+        self.assertIn("application", runpy.run_path(str(tac)))
+
+
+class OurRecordsTests(SynchronousTestCase):
+    """What iChats are told of our addresses."""
+
+    def test_records(self) -> None:
+        """Each address is named eth and a number, with the SIP port; the list is asked for anew now and then."""
+        clock = Clock()
+        addresses = LocalAddresses("192.0.2.10")
+        records = OurRecords(clock, addresses, cast(UDPWire, FakeWire()))
+        known = records()
+        self.assertEqual(known, (AddressRecord("eth0", TransportAddress("192.0.2.10", 5070)),))
+        addresses.configured = "192.0.2.11"
+        self.assertIs(records(), known)
+        clock.advance(31)
+        self.assertEqual(records()[0].address.host, "192.0.2.11")
