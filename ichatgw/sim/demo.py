@@ -172,7 +172,8 @@ class Demo:
         await self._soon(incoming.whenEnded())
         self.check(outgoing.why == incoming.outcome == "they hung up", "the call is ended on both sides")
         code = await self._soon(self.gateway.whenGone(), STOP_LIMIT)
-        self.check(code in CLEAN_EXITS, f"it exits with {code} after {self.reactor.seconds() - began:.1f} s")
+        how = "by SIGTERM, as twistd does" if code == -SIGTERM else f"with code {code}"
+        self.check(code in CLEAN_EXITS, f"it ends {how}, after {self.reactor.seconds() - began:.1f} s")
         self.check(CONTROL not in self.ichat.account.presences, f"iChat sees {CONTROL} go offline")
 
     async def _scene(self, title: str, play: Callable[[], Awaitable[None]]) -> None:

@@ -14,10 +14,12 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
+from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sim import xml
 from ichatgw.sim.account import Account
 from ichatgw.sim.agent import Agent, Observer
+from ichatgw.sim.blob import decodeRecords
 from ichatgw.sim.dialog import Dialog
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.sim.ichatcallee import IncomingCall
@@ -262,7 +264,14 @@ class IChat:
                 if isinstance(incoming, IncomingCall) and not incoming.over and incoming.peer == peer:
                     incoming.cancelled(query)
         elif namespace == COUNTER_PROPOSAL:
-            self.complain("a vc:counterProposal from the gateway")
+            self._counterProposed(query, peer)
+
+    def _counterProposed(self, query: Element, peer: str) -> None:
+        """A gateway may answer our proposal with its own addresses, but not with ours."""
+        try:
+            decodeRecords(xml.text(xml.child(query, "connectData")))
+        except MalformedError as error:
+            self.complain(f"vc:counterProposal from {peer}: {error}")
 
     def _requested(self, iq: Element, peer: str) -> None:
         call = IncomingCall(self, peer, self._newMedia(), request=iq, taking=self.taking)

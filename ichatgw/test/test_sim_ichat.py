@@ -14,7 +14,7 @@ from ichatgw.sim.blob import Record, encodeRecords
 from ichatgw.sim.ichat import IChat
 from ichatgw.sim.ichatcaller import OutgoingCall
 from ichatgw.sim.phone import Answering, Phone
-from ichatgw.sim.profile import CANCEL, REQUEST, RESPONSE, SNOW, Action, Calling, Quirks, Taking
+from ichatgw.sim.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, SNOW, Action, Calling, Quirks, Taking
 from ichatgw.test.simnet import SimNet
 
 SCOTT = "scott@chat.example/iChat"
@@ -315,6 +315,14 @@ class IChatTests(SynchronousTestCase):
         """It complains of a request without greeting, with wrong values or with a resource in the caller."""
         self.signal(REQUEST, f"averylongname@{GATEWAY}/x", isAudioOnly="0")
         self.assertEqual(len(self.ichat.complaints), 8)
+
+    def test_counterProposal(self) -> None:
+        """A counter-proposal with the gateway's addresses is as good as none, but not one with its own (an echo)."""
+        self.signal(COUNTER_PROPOSAL, connectData=self.records(), VCProtocolVersion="1")
+        self.assertEqual(self.ichat.complaints, [])
+        self.called(Taking(Action.COUNTER, 0.1))
+        self.signal(COUNTER_PROPOSAL, connectData=self.query()["connectData"], VCProtocolVersion="1")
+        self.assertEqual(len(self.ichat.complaints), 1)
 
     def test_unasked(self) -> None:
         """It can answer a call that was never placed to it."""
