@@ -6,7 +6,9 @@ Our own addresses: which one a far host sees, and which ones there are.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from typing import Any
 
 import ifaddr
 from attrs import define, field
@@ -18,9 +20,11 @@ class LocalAddresses:
     Knows the addresses that this host may name to others.
 
     @ivar configured: the one address to use, or empty for whatever the routing table says.
+    @ivar adapters: lists the interfaces, as C{ifaddr} does.
     """
 
     configured: str = ""
+    adapters: Callable[[], Iterable[Any]] = ifaddr.get_adapters
     _known: dict[str, str] = field(factory=dict, init=False)
 
     def towards(self, host: str) -> str:
@@ -53,7 +57,7 @@ class LocalAddresses:
             return (self.configured,)
         found = [
             address.ip if isinstance(address.ip, str) else address.ip[0]
-            for adapter in ifaddr.get_adapters()
+            for adapter in self.adapters()
             for address in adapter.ips
         ]
         usable = [a for a in found if not (ip_address(a).is_loopback or ip_address(a).is_link_local)]

@@ -78,13 +78,14 @@ class Parties:
     startedAt: float = 0.0
     answeredAt: float | None = None
     timer: IDelayedCall | None = None
+    finished: bool = False
 
     def other(self, leg: ILeg) -> ILeg:
         """The leg at the far side of C{leg}."""
         return self.callee if leg is self.caller else self.caller
 
     def over(self, ending: Ending) -> None:
-        """Remember why, start to wait for the legs."""
+        """Remember why: the first ending counts."""
         if self.ending is None:
             self.ending = ending
 
@@ -94,18 +95,24 @@ class Parties:
             self.timer = self.clock.callLater(CLOSING_TIMEOUT, writeOff)
 
     def finish(self) -> None:
-        """Both legs are gone: give back the ports, say so once."""
+        """Both legs are gone: give back the ports, say so once.  What fails here must not keep the call alive."""
+        if self.finished:
+            return
+        self.finished = True
         if self.timer is not None and self.timer.active():
             self.timer.cancel()
         self.timer = None
-        self.relay.close()
+        try:
+            self.relay.close()
+        except Exception:
+            _log.failure("call={call} its relay could not be closed", call=self.id)
         now = self.clock.seconds()
         ending = self.ending or Ending(EndReason.FAILED)
         _log.info(
             "call={call} ended: {reason}{text}, {talked}",
             call=self.id,
             reason=ending.reason.name.lower(),
-            text=f" ({ending.text})" if ending.text else "",
+            text=f" {ending.text[:200]!r}" if ending.text else "",
             talked=f"talked {now - self.answeredAt:.1f} s" if self.answeredAt is not None else "not answered",
         )
         self.closed()
@@ -124,8 +131,9 @@ def _build() -> Callable[[Parties], CallInputs]:
         talking.upon(late).loop().returns(None)
         closing.upon(late).loop().returns(None)
         closed.upon(late).loop().returns(None)
+    closing.upon(CallInputs.start).loop().returns(None)
     closing.upon(CallInputs.hangup).loop().returns(None)
-    for nothing in (CallInputs.hangup, CallInputs.ended, CallInputs.writeOff):
+    for nothing in (CallInputs.start, CallInputs.hangup, CallInputs.ended, CallInputs.writeOff):
         closed.upon(nothing).loop().returns(None)
 
     @idle.upon(CallInputs.start).to(calling)

@@ -6,6 +6,7 @@ The neutral values that pass between legs, calls and media.  All are frozen; non
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 
 from attrs import evolve, field, frozen
@@ -68,6 +69,11 @@ class Ending:
     retryAfter: int | None = None
 
 
+@lru_cache(maxsize=4096)  # the same few hosts send every packet
+def _checkLiteral(host: str) -> None:
+    ip_address(host)
+
+
 @frozen
 class TransportAddress:
     """
@@ -80,7 +86,7 @@ class TransportAddress:
     port: int = field()
 
     def __attrs_post_init__(self) -> None:
-        ip_address(self.host.partition("%")[0])
+        _checkLiteral(self.host)
 
     @port.validator
     def _inRange(self, attribute: object, value: int) -> None:

@@ -9,7 +9,7 @@ few lines that a relayed audio call needs.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from attrs import frozen
 
@@ -18,6 +18,9 @@ from ichatgw.model import Codec, Direction, SessionDescription, TransportAddress
 
 MAX_LINES = 500
 """More lines than any honest audio description has."""
+
+MAX_FORMATS = 128
+"""As many as there are RTP payload types."""
 
 ORIGIN_USER = "iChat-gw"
 """The user name in our C{o=} lines; it tells a call of ours that came back to us."""
@@ -34,7 +37,9 @@ _STATIC = {
     15: ("G728", 8000),
     18: ("G729", 8000),
 }
-_RTPMAP = re.compile(r"(\d{1,3})\s+([^\s/]{1,64})/(\d{1,6})(?:/(\d{1,2}))?\s*$")
+_RTPMAP = re.compile(r"(\d{1,3})\s+([!-.0-~]{1,64})/([1-9]\d{0,5})(?:/([1-9]\d?))?\s*$", re.ASCII)
+# A reader that takes one of these for the end of a line would let one party write lines of SDP to the other.
+_UNSAFE = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?![\r\n]|\Z)")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
@@ -87,6 +92,8 @@ def parse(text: str) -> ParsedSDP:
     @raise MalformedError: if this is no SDP, or names an address that is no IP literal of a host.
     @raise NoCommonCodec: if it is SDP, and holds no audio stream over plain RTP that is switched on.
     """
+    if _UNSAFE.search(text):
+        raise MalformedError("control characters in SDP")
     lines = text.split("\n", MAX_LINES)
     if len(lines) > MAX_LINES:
         raise MalformedError("SDP of more than 500 lines")
@@ -144,31 +151,33 @@ def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[C
     """
     common = tuple(found for codec in ours if (found := theirs.find(codec)) is not None)
     if not common:
-        raise NoCommonCodec(
-            f"no common codec: {' '.join(c.name for c in ours)} here, {' '.join(c.name for c in theirs.codecs)} there"
-        )
+        raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
     return common
 
 
+def _names(codecs: tuple[Codec, ...]) -> str:
+    return " ".join(codec.name for codec in codecs)[:60] or "none"
+
+
 def _mediaLine(value: str) -> MediaLine:
-    words = value.split()
-    if len(words) < 4:
-        raise MalformedError("short m= line")
+    words = value.split(None, 3 + MAX_FORMATS)
+    if not 4 <= len(words) <= 3 + MAX_FORMATS or not value.isascii():  # an answer repeats them
+        raise MalformedError("bad m= line")
     kind, portText, protocol = words[:3]
     port = _number(portText.partition("/")[0], 65535, "port")
     return MediaLine(kind.lower(), port, protocol, tuple(words[3:]))
 
 
 def _describe(line: MediaLine, session: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> SessionDescription:
-    address = _connection(session)
-    address = _connection(attributes) or address
+    address = _connection(attributes) or _connection(session)
     if address is None:
         raise MalformedError("no c= line for the audio stream")
     direction = _direction(session) or Direction.SENDRECV
     direction = _direction(attributes) or direction
     if ip_address(address).is_unspecified:
         # RFC 3264 section 8.4: the old way to hold.  Nothing may be sent there.
-        held = Direction.INACTIVE if direction is Direction.RECVONLY else Direction.SENDONLY
+        silent = direction in (Direction.RECVONLY, Direction.INACTIVE)
+        held = Direction.INACTIVE if silent else Direction.SENDONLY
         return SessionDescription(_codecs(line, attributes), None, None, held)
     return SessionDescription(
         _codecs(line, attributes), TransportAddress(address, line.port), _rtcp(attributes, address), direction
@@ -177,7 +186,7 @@ def _describe(line: MediaLine, session: list[tuple[str, str]], attributes: list[
 
 def _codecs(line: MediaLine, attributes: list[tuple[str, str]]) -> tuple[Codec, ...]:
     maps: dict[int, tuple[str, int, int]] = {}
-    parameters: dict[str, str] = {}
+    parameters: dict[int, str] = {}
     for kind, value in attributes:
         if kind != "a":
             continue
@@ -186,19 +195,25 @@ def _codecs(line: MediaLine, attributes: list[tuple[str, str]]) -> tuple[Codec, 
             maps[int(found[1])] = (found[2], int(found[3]), int(found[4] or 1))
         elif name == "fmtp":
             payload, _, text = rest.partition(" ")
-            parameters[payload] = text.strip()
+            if _isPayloadType(payload):  # iChat writes "AAC" here
+                if not text.isascii():  # the other party gets it as it is
+                    raise MalformedError("bad a=fmtp")
+                parameters[int(payload)] = text.strip()
     codecs = []
-    for text in dict.fromkeys(line.formats):
-        if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 127):
-            raise MalformedError("payload type out of range")
-        number = int(text)
+    if not all(map(_isPayloadType, line.formats)):
+        raise MalformedError("payload type out of range")
+    for number in dict.fromkeys(map(int, line.formats)):
         if number in maps:
             name, rate, channels = maps[number]
-            codecs.append(Codec(name, rate, number, channels, parameters.get(text, "")))
+            codecs.append(Codec(name, rate, number, channels, parameters.get(number, "")))
         elif number in _STATIC:
             name, rate = _STATIC[number]
-            codecs.append(Codec(name, rate, number, 1, parameters.get(text, "")))
+            codecs.append(Codec(name, rate, number, 1, parameters.get(number, "")))
     return tuple(codecs)
+
+
+def _isPayloadType(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 127
 
 
 def _connection(attributes: list[tuple[str, str]]) -> str | None:
@@ -217,7 +232,9 @@ def _host(text: str) -> str:
         address = ip_address(text)
     except ValueError:
         raise MalformedError("not an IP address in SDP") from None
-    if address.is_multicast or text == "255.255.255.255" or "%" in text:
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # the same host; our sockets of either family keep to their own
+    if address.is_multicast or str(address) == "255.255.255.255" or "%" in text:
         raise MalformedError("not the address of a host in SDP")
     return str(address)
 
@@ -230,7 +247,10 @@ def _rtcp(attributes: list[tuple[str, str]], host: str) -> TransportAddress | No
             if not words:
                 raise MalformedError("empty a=rtcp")
             port = _number(words[0], 65535, "rtcp port")
-            return TransportAddress(_host(words[3]) if len(words) == 4 else host, port)
+            where = _host(words[3]) if len(words) == 4 else host
+            if not port or ip_address(where).is_unspecified:
+                return None  # "not known yet" (RFC 8839 section 4.2.2), or nonsense; nothing may be sent there
+            return TransportAddress(where, port)
     return None
 
 

@@ -84,7 +84,7 @@ class Switch(Service):
         self._calls: dict[str, Call] = {}
         self._made = 0
         self._stopping = False
-        self._drained: Deferred[None] | None = None
+        self._draining: list[Deferred[None]] = []
 
     @property
     def calls(self) -> Iterable[Call]:
@@ -115,7 +115,7 @@ class Switch(Service):
         Service.stopService(self)
         self._stopping = True
         drained: Deferred[None] = Deferred()
-        self._drained = drained
+        self._draining.append(drained)
         if self._calls:
             _log.info("Ending {count} calls", count=len(self._calls))
         for call in self.calls:
@@ -153,7 +153,7 @@ class Switch(Service):
 
     def _refuse(self, callId: str, leg: ILeg, called: str, refusal: CallError) -> None:
         _log.info(
-            "call={call} from {caller!r} to {called!r} leg={leg} refused: {reason} ({text})",
+            "call={call} from {caller!r} to {called!r} leg={leg} refused: {reason} {text!r}",
             call=callId,
             leg=leg.id,
             reason=refusal.reason.name.lower(),
@@ -169,9 +169,10 @@ class Switch(Service):
         self._checkDrained()
 
     def _checkDrained(self) -> None:
-        if self._drained is not None and not self._calls:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
+        if not self._calls:
+            draining, self._draining = self._draining, []
+            for drained in draining:
+                drained.callback(None)
 
 
 class _Stopping(CallError):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from socket import AF_INET6, inet_ntop
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.names import cache, client, dns, hosts
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.names import client, dns, hosts
 from twisted.names.resolve import ResolverChain
 
 from ichatgw.errors import CallError
@@ -23,6 +23,12 @@ DEFAULT_PORT = 5060
 TIMEOUTS = (1, 2, 3)
 """Seconds for each attempt at a name server."""
 
+MOST_KNOWN = 1024
+"""How many names are remembered."""
+
+LONGEST_LIFE = 3600
+"""Seconds for which an answer is remembered, whatever its time to live says."""
+
 
 class Unresolved(CallError):
     """The host of a SIP URI has no address."""
@@ -32,17 +38,20 @@ class Unresolved(CallError):
 
 class Resolver:
     """
-    Looks up A and AAAA records by C{twisted.names}, which caches them for their time to live.
+    Looks up A and AAAA records by C{twisted.names}, and remembers them for their time to live (C{twisted.names} has
+    a cache, and nothing in its client that fills it).
 
     @param servers: name servers to ask instead of the system's.
     @param preferIPv6: ask for AAAA first.
+    @param names: whom to ask, an C{IResolver}; otherwise the hosts file and the name servers.
     """
 
-    def __init__(self, reactor: Any, servers: Sequence[str] = (), preferIPv6: bool = False) -> None:
+    def __init__(self, reactor: Any, servers: Sequence[str] = (), preferIPv6: bool = False, names: Any = None) -> None:
         self._reactor = reactor
         self._servers = [(server, dns.PORT) for server in servers]
         self._types = (dns.AAAA, dns.A) if preferIPv6 else (dns.A, dns.AAAA)
-        self._names: Any = None
+        self._names = names
+        self._known: dict[str, tuple[str, float]] = {}
 
     def resolve(self, host: str, port: int | None) -> Deferred[TransportAddress]:
         """
@@ -58,25 +67,41 @@ class Resolver:
         return Deferred.fromCoroutine(self._lookUp(host, port or DEFAULT_PORT))
 
     async def _lookUp(self, host: str, port: int) -> TransportAddress:
-        if self._names is None:
-            self._names = self._chain()
+        name = host.lower()
+        known, until = self._known.get(name, ("", 0.0))
+        if self._reactor.seconds() >= until:
+            self._known.pop(name, None)
+            known, life = await self._ask(name)
+            if life > 0:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[name] = (known, self._reactor.seconds() + min(life, LONGEST_LIFE))
+        found = literal(known, port)
+        if found is None:
+            raise Unresolved(f"{host[:100]!r} has no address")
+        return found
+
+    async def _ask(self, host: str) -> tuple[str, int]:
+        """The address and for how many seconds it holds."""
         for kind in self._types:
-            lookUp = self._names.lookupAddress if kind == dns.A else self._names.lookupIPV6Address
             try:
+                if self._names is None:
+                    self._names = self._chain()
+                lookUp = self._names.lookupAddress if kind == dns.A else self._names.lookupIPV6Address
                 answers, _, _ = await lookUp(host, timeout=TIMEOUTS)
+            except CancelledError:
+                raise
             except Exception:  # twisted.names fails in a dozen ways; each means: no address of this kind
                 continue
             for answer in answers:
                 if answer.type == kind:
-                    found = literal(answer.payload.dottedQuad() if kind == dns.A else _ipv6(answer.payload), port)
-                    if found is not None:
-                        return found
-        raise Unresolved(f"{host[:100]} has no address")
+                    return answer.payload.dottedQuad() if kind == dns.A else _ipv6(answer.payload), int(answer.ttl)
+        return "", 0
 
     def _chain(self) -> ResolverChain:
-        """The hosts file, what we know already, the name servers."""
+        """The hosts file, the name servers."""
         asked = client.Resolver("/etc/resolv.conf", self._servers or None, reactor=self._reactor)
-        return ResolverChain([hosts.Resolver("/etc/hosts"), cache.CacheResolver(reactor=self._reactor), asked])
+        return ResolverChain([hosts.Resolver("/etc/hosts"), asked])
 
 
 def _ipv6(record: Any) -> str:

@@ -10,6 +10,7 @@ to; caches are bounded; what raises inside is logged and answered, and goes no f
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import md5
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -57,12 +58,20 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+@lru_cache(maxsize=4096)  # asked for each message, of the same few hosts
 def literal(host: str, port: int) -> TransportAddress | None:
     """The address, or C{None} if C{host} is a name (or the port is none)."""
     try:
         return TransportAddress(str(ip_address(host.strip("[]"))), int(port))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
+
+
+@lru_cache(maxsize=4096)
+def isHost(host: str) -> bool:
+    """Does the literal name one host?  Nobody may have us send to a group, or to ourselves by 0.0.0.0."""
+    address = ip_address(host)
+    return not (address.is_multicast or address.is_unspecified or host == "255.255.255.255")
 
 
 class _Options:
@@ -97,7 +106,7 @@ class Door:
     def send_to(self, data: str | bytes, address: tuple[str, int]) -> None:
         """Send to an IP literal.  A name would have to be looked up, and nobody here waits for that."""
         target = literal(*address)
-        if target is None or not target.port:
+        if target is None or not target.port or not isHost(target.host):
             _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
             return
         self._wire.send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), target)
@@ -163,6 +172,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             door = self._doors[local] = Door(self._wire, local)
         return door
 
+    def unregConsumer(self, consumer: Any, call_id: str) -> None:
+        """A dialog is over.  After a shutdown it may be unknown here."""
+        if call_id in self.req_consumers:
+            super().unregConsumer(consumer, call_id)
+
     def rotateCache(self) -> None:
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
         self._doors.clear()
@@ -185,9 +199,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 self._request(text, checksum, remote)
             else:
                 self._response(text, checksum, remote)
+        except OSError as problem:
+            _log.debug("Not taken from {source}: {problem!r}", source=source, problem=problem)
         except Exception:
             _log.failure("A SIP message from {source} could not be handled", source=source)
-            self.l1rcache[checksum] = SipTMRetransmitO()
+            self.l1rcache.setdefault(checksum, SipTMRetransmitO())
 
     def _request(self, text: str, checksum: bytes, remote: Any) -> None:
         request = SipRequest(text)
@@ -198,9 +214,23 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             self.incomingRequest(request, checksum, request.getTIds(), door)
         except Exception:
             _log.failure("A {method} from {source} failed inside", method=request.getMethod(), source=str(remote))
-            if request.getMethod() != "ACK":
-                response = request.genResponse(500, "Server Internal Error")
-                self.transmitMsg(door, response, response.getHFBody("via").getTAddr(), checksum)
+            self._apologize(request, checksum, door)
+
+    def _apologize(self, request: Any, checksum: bytes, door: Door) -> None:
+        """One 500, and the transaction goes the way of any that is answered."""
+        method = request.getMethod()
+        transaction = self.tserver.get(request.getTId(wBRN=True))
+        if transaction is not None and transaction.method == method:
+            transaction.cancel_cb = None
+            response = request.genResponse(500, "Server Internal Error")
+            try:
+                self.sendResponse(response, transaction)
+            except Exception:
+                self._drop(transaction)
+                raise
+        elif method != "ACK" and checksum not in self.l1rcache:  # else it has been answered
+            response = request.genResponse(500, "Server Internal Error")
+            self.transmitMsg(door, response, response.getHFBody("via").getTAddr(), checksum)
 
     def _response(self, text: str, checksum: bytes, remote: Any) -> None:
         response = SipResponse(text)
@@ -228,7 +258,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Provisional responses and those to other requests are sippy's; the end of an INVITE is ours."""
         if msg.getSCode()[0] < 200 or not t.needack or t.state not in (TRYING, RINGING):
             if t.state is not TERMINATED:
-                super().incomingResponse(msg, t, checksum)
+                try:
+                    super().incomingResponse(msg, t, checksum)
+                except Exception:
+                    if msg.getSCode()[0] >= 200:
+                        self._drop(t)
+                    raise
             return
         for name in ("teA", "teB"):
             timer = getattr(t, name)
@@ -240,11 +275,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 t.resp_cb(msg, t) if t.cb_ifver == 2 else t.resp_cb(msg)
         finally:
             dialog = getattr(t, "dialog", None)
-            self._acknowledge(msg, t, dialog, checksum)
-            del self.tclient[t.tid]
-            t.cleanup()
-            if dialog is not None:
-                dialog.flush()
+            try:
+                self._acknowledge(msg, t, dialog, checksum)
+            finally:
+                self._drop(t)
+                if dialog is not None:
+                    dialog.flush()
 
     def _acknowledge(self, msg: Any, t: Any, dialog: Any, checksum: bytes) -> None:
         tag = msg.getHFBody("to").getTag()
@@ -264,13 +300,19 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Stop every timer and forget all."""
         self.cp_timer.cancel()
         for transaction in [*self.tclient.values(), *self.tserver.values()]:
-            for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
-                timer = getattr(transaction, name, None)
-                if timer is not None:
-                    timer.cancel()
-            transaction.cleanup()
-        self.tclient.clear()
-        self.tserver.clear()
+            self._drop(transaction)
         self.l1rcache.clear()
         self.l2rcache.clear()
         self.req_consumers.clear()
+
+    def _drop(self, transaction: Any) -> None:
+        """Forget a transaction and its timers."""
+        for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
+            timer = getattr(transaction, name, None)
+            if timer is not None:
+                timer.cancel()
+        tid = transaction.tid
+        for table in (self.tclient, self.tserver):
+            if table.get(tid) is transaction:
+                del table[tid]
+        transaction.cleanup()

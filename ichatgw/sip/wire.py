@@ -5,6 +5,7 @@ The UDP sockets of the SIP endpoint.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,8 @@ MAX_DATAGRAM = 65535
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 _log = Logger()
 
@@ -68,7 +71,7 @@ class UDPWire:
             try:
                 opened = _open(family, host, self.port)
             except OSError as problem:
-                if host == "::":
+                if host == "::" and problem.errno in _NO_IPV6:
                     _log.info("No IPv6 here: {problem}", problem=problem.strerror)
                     continue
                 self.close()

@@ -1,0 +1,79 @@
+"""Tests for L{ichatgw.addresses}."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.model import TransportAddress
+
+
+def adapters(*addresses: str) -> list[SimpleNamespace]:
+    """As C{ifaddr} lists them: IPv4 a text, IPv6 a triple."""
+    return [SimpleNamespace(ips=[SimpleNamespace(ip=(a, 0, 2) if ":" in a else a) for a in addresses])]
+
+
+class TowardsTests(SynchronousTestCase):
+    """The address that a far host sees."""
+
+    def test_configured(self) -> None:
+        """The configured address is the one for every host of its family."""
+        self.assertEqual(LocalAddresses("192.0.2.10").towards("198.51.100.7"), "192.0.2.10")
+        self.assertEqual(LocalAddresses("2001:db8::10").towards("2001:db8::7"), "2001:db8::10")
+
+    def test_otherFamily(self) -> None:
+        """A host of the other family cannot be reached from the configured address."""
+        for ours, theirs in (("192.0.2.10", "2001:db8::7"), ("2001:db8::10", "192.0.2.7")):
+            error = self.assertRaises(OSError, LocalAddresses(ours).towards, theirs)
+            self.assertIn("IPAddress", str(error))
+
+    def test_routed(self) -> None:
+        """Otherwise the routing table says it: loopback sees loopback."""
+        self.assertEqual(LocalAddresses().towards("127.0.0.1"), "127.0.0.1")
+
+    def test_noRoute(self) -> None:
+        """A host that cannot be is an C{OSError}, each time it is asked for."""
+        addresses = LocalAddresses()
+        for _ in range(2):
+            self.assertRaises(OSError, addresses.towards, "255.255.255.255")
+
+    def test_remembered(self) -> None:
+        """An answer is remembered until somebody says that it shall be forgotten."""
+        addresses = LocalAddresses()
+        addresses.towards("127.0.0.1")
+        addresses._known["127.0.0.1"] = "192.0.2.99"
+        self.assertEqual(addresses.towards("127.0.0.1"), "192.0.2.99")
+        addresses.forget()
+        self.assertEqual(addresses.towards("127.0.0.1"), "127.0.0.1")
+
+    def test_bounded(self) -> None:
+        """However many hosts there are, memory is bounded."""
+        addresses = LocalAddresses()
+        for number in range(1100):
+            addresses.towards(f"127.0.{number // 250}.{number % 250 + 1}")
+        self.assertTrue(0 < len(addresses._known) <= 1024)
+
+
+class AllTests(SynchronousTestCase):
+    """The addresses that others can be told."""
+
+    def test_configured(self) -> None:
+        """A configured address is the only one."""
+        self.assertEqual(LocalAddresses("192.0.2.10", lambda: adapters("198.51.100.1")).all(), ("192.0.2.10",))
+
+    def test_usable(self) -> None:
+        """Loopback and link-local addresses are of no use to others; order is kept."""
+        found = adapters("127.0.0.1", "::1", "fe80::1", "169.254.1.1", "192.0.2.10", "2001:db8::10")
+        self.assertEqual(LocalAddresses("", found.copy).all(), ("192.0.2.10", "2001:db8::10"))
+
+    def test_onlyLoopback(self) -> None:
+        """A host without a network has loopback."""
+        for found in (adapters("127.0.0.1", "::1"), adapters()):
+            self.assertEqual(LocalAddresses("", found.copy).all(), ("127.0.0.1",))
+
+    def test_system(self) -> None:
+        """What this host says of itself are literals."""
+        for host in LocalAddresses().all():
+            TransportAddress(host, 1)

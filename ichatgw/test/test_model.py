@@ -1,0 +1,151 @@
+"""Tests for L{ichatgw.model} and L{ichatgw.errors}."""
+
+from __future__ import annotations
+
+from attrs.exceptions import FrozenInstanceError
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import errors
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
+
+
+class DirectionTests(SynchronousTestCase):
+    """Which way media flows."""
+
+    def test_mirrored(self) -> None:
+        """What one end only sends, the other only receives; the rest looks alike from both ends."""
+        self.assertEqual(
+            [direction.mirrored for direction in Direction],
+            [Direction.SENDRECV, Direction.RECVONLY, Direction.SENDONLY, Direction.INACTIVE],
+        )
+
+    def test_twice(self) -> None:
+        """Mirrored twice it is what it was."""
+        for direction in Direction:
+            self.assertIs(direction.mirrored.mirrored, direction)
+
+
+class TransportAddressTests(SynchronousTestCase):
+    """An IP literal and a port."""
+
+    def test_text(self) -> None:
+        """IPv6 is written in brackets, IPv4 is not."""
+        self.assertEqual(str(TransportAddress("192.0.2.1", 5060)), "192.0.2.1:5060")
+        self.assertEqual(str(TransportAddress("2001:db8::1", 5060)), "[2001:db8::1]:5060")
+
+    def test_family(self) -> None:
+        """A colon in the host means IPv6."""
+        self.assertFalse(TransportAddress("192.0.2.1", 1).isIPv6)
+        self.assertTrue(TransportAddress("::ffff:192.0.2.1", 1).isIPv6)
+        self.assertTrue(TransportAddress("fe80::1%eth0", 1).isIPv6)
+
+    def test_noLiteral(self) -> None:
+        """Whatever is no IP literal is refused: names, brackets, short forms, foreign digits, zones on IPv4."""
+        for host in (
+            "",
+            "localhost",
+            "[::1]",
+            "127.1",
+            "010.0.0.1",
+            "192.0.2.1 ",
+            "192.0.2.1%eth0",
+            "1.2.3.4%x\r\nX: y",
+            "٣.0.0.1",
+            "fe80::1%",
+            "2130706433",
+        ):
+            self.assertRaises(ValueError, TransportAddress, host, 5060)
+
+    def test_port(self) -> None:
+        """Ports are 0 to 65535."""
+        self.assertEqual([TransportAddress("::1", port).port for port in (0, 65535)], [0, 65535])
+        for port in (-1, 65536):
+            self.assertRaises(ValueError, TransportAddress, "::1", port)
+
+    def test_key(self) -> None:
+        """Equal addresses are one key of a table, and none can be changed."""
+        address = TransportAddress("::1", 1)
+        self.assertEqual({address: 1}[TransportAddress("::1", 1)], 1)
+        self.assertRaises(FrozenInstanceError, setattr, address, "port", 2)
+
+
+class CodecTests(SynchronousTestCase):
+    """Audio formats."""
+
+    def test_matches(self) -> None:
+        """The same format has the same name in any case, clock and channels, whatever its number and parameters."""
+        self.assertTrue(PCMU.matches(Codec("pcmu", 8000, 96, parameters="x")))
+        for other in (Codec("PCMA", 8000, 0), Codec("PCMU", 16000, 0), Codec("PCMU", 8000, 0, 2)):
+            self.assertFalse(PCMU.matches(other))
+
+
+class SessionDescriptionTests(SynchronousTestCase):
+    """What a party says of its audio."""
+
+    def test_find(self) -> None:
+        """A codec is found by what it is, and comes with the party's number."""
+        theirs = Codec("pcmu", 8000, 97)
+        description = SessionDescription((Codec("GSM", 8000, 3), theirs))
+        self.assertIs(description.find(PCMU), theirs)
+        self.assertIsNone(description.find(Codec("G722", 8000, 9)))
+
+    def test_withAddress(self) -> None:
+        """At another address the RTCP port is the one above again; all else stays."""
+        there = TransportAddress("192.0.2.1", 4000)
+        description = SessionDescription((PCMU,), there, TransportAddress("192.0.2.1", 4444), Direction.SENDONLY)
+        here = TransportAddress("192.0.2.10", 20000)
+        self.assertEqual(description.withAddress(here), SessionDescription((PCMU,), here, None, Direction.SENDONLY))
+        self.assertEqual(description.address, there)
+
+
+class PartyTests(SynchronousTestCase):
+    """Who is at the far end."""
+
+    def test_parts(self) -> None:
+        """User and domain are what stands around the last @; without one there is only a domain."""
+        for uri, user, domain in (
+            ("sip:bob@example.net", "bob", "example.net"),
+            ("sip:bob@example.net:5070", "bob", "example.net:5070"),
+            ("xmpp:a@b@example.net", "a@b", "example.net"),
+            ("sip:[2001:db8::1]:5060", "", "[2001:db8::1]:5060"),
+            ("sip:bob@[2001:db8::1]", "bob", "[2001:db8::1]"),
+            ("", "", ""),
+        ):
+            party = Party(uri)
+            self.assertEqual((party.user, party.domain, str(party)), (user, domain, uri))
+
+
+class ErrorsTests(SynchronousTestCase):
+    """L{ichatgw.errors}."""
+
+    def test_oneRoot(self) -> None:
+        """Every error is a L{errors.GatewayError}."""
+        classes = [thing for thing in vars(errors).values() if isinstance(thing, type) and issubclass(thing, Exception)]
+        self.assertEqual(len(classes), 8)
+        for error in classes:
+            self.assertTrue(issubclass(error, errors.GatewayError), error)
+
+    def test_reasons(self) -> None:
+        """Each error of a call says what both parties are told."""
+        self.assertEqual(
+            [
+                e.reason
+                for e in (errors.CallError, errors.NoRoute, errors.NoCommonCodec, errors.Congested, errors.Refused)
+            ],
+            [
+                EndReason.FAILED,
+                EndReason.NOT_FOUND,
+                EndReason.INCOMPATIBLE,
+                EndReason.CONGESTED,
+                EndReason.FORBIDDEN,
+            ],
+        )
+
+    def test_malformedIsNoCallError(self) -> None:
+        """What a peer gets wrong is not mistaken for a refusal of ours."""
+        self.assertFalse(issubclass(errors.MalformedError, errors.CallError))
+        self.assertFalse(issubclass(errors.ConfigError, errors.CallError))
+
+    def test_endings(self) -> None:
+        """An ending needs no more than a reason."""
+        self.assertEqual(Ending(EndReason.BUSY), Ending(EndReason.BUSY, "", None))
