@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.task import deferLater, react
+from twisted.internet.task import deferLater
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim.client import Client, Security
@@ -25,6 +25,7 @@ from ichatgw.sim.options import address, parse
 from ichatgw.sim.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.profile import PROFILES, Action, Taking
 from ichatgw.sim.router import Router
+from ichatgw.sim.run import exitWith
 from ichatgw.sim.xml import domainOf, element, get
 
 say = partial(print, flush=True)
@@ -197,14 +198,13 @@ def main(arguments: list[str]) -> None:
     """Do what the command line says, and exit."""
     options = parse(arguments)
 
-    async def run(reactor: Any) -> None:
+    async def run(reactor: Any) -> bool:
         try:
             fine = await _COMMANDS[options.command](reactor, options)
         except (TimeoutError, ConnectionDone, CannotListenError, ValueError, OSError) as error:
             say(f"it failed: {str(error) or type(error).__name__}")
             fine = False
         say("it went through, and the tone was heard" if fine else "it did not go as it should")
-        if not fine:
-            raise SystemExit(1)
+        return fine
 
-    react(lambda reactor: ensureDeferred(run(reactor)))
+    exitWith(run, interrupted=options.command == "router")

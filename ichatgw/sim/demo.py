@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import deferLater, react
+from twisted.internet.task import deferLater
 
 from ichatgw.sim.child import Gateway, NoTwistd, freePort, mediaPorts
 from ichatgw.sim.ichat import IChat
@@ -26,6 +26,7 @@ from ichatgw.sim.media import Media
 from ichatgw.sim.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.profile import Action, Taking
 from ichatgw.sim.router import Router
+from ichatgw.sim.run import exitWith
 
 HOST = "127.0.0.1"
 USERS = "chat.example"
@@ -284,11 +285,11 @@ class Demo:
         await deferLater(self.reactor, seconds)
 
 
-async def demonstrate(reactor: Any, write: Callable[[str], None]) -> int:
+async def demonstrate(reactor: Any, write: Callable[[str], None]) -> bool:
     """
     Run the demo.
 
-    @return: the exit code.
+    @return: whether all of it happened.
     """
     demo = Demo(reactor, write)
     reactor.addSystemEventTrigger("before", "shutdown", demo.gateway.remove)
@@ -308,18 +309,12 @@ async def demonstrate(reactor: Any, write: Callable[[str], None]) -> int:
         write(f"FAILED: {failure}")
     if not demo.failures:
         write(f"All of it happened, in {reactor.seconds() - began:.0f} s.")
-    return 1 if demo.failures else 0
+    return not demo.failures
 
 
 def main() -> None:
     """C{python -m ichatgw.sim.demo}"""
-
-    async def run(reactor: Any) -> None:
-        code = await demonstrate(reactor, partial(print, flush=True))
-        if code:
-            raise SystemExit(code)
-
-    react(lambda reactor: ensureDeferred(run(reactor)))
+    exitWith(lambda reactor: demonstrate(reactor, partial(print, flush=True)))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,45 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Awaitable, Callable
 from io import StringIO
+from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.sim.options import PASSWORD_VARIABLE, address, parse, place
+from ichatgw.sim.run import exitWith
+
+
+class ExitTests(SynchronousTestCase):
+    def exitCode(self, play: Callable[[Any], Awaitable[bool]], interrupted: bool = False) -> object:
+        """How the program ends, on a reactor whose run is over at once."""
+        reactor = MemoryReactor()
+        ending = self.assertRaises(SystemExit, exitWith, play, interrupted=interrupted, reactor=reactor)
+        return ending.code
+
+    def test_exitCodes(self) -> None:
+        """It exits with 0 if the play says that all is well, with 1 if not."""
+
+        async def play(reactor: object) -> bool:
+            return reactor is not None
+
+        async def fail(reactor: object) -> bool:
+            return False
+
+        self.assertEqual((self.exitCode(play), self.exitCode(fail)), (0, 1))
+
+    def test_interrupted(self) -> None:
+        """Who is interrupted has failed, unless that is the usual end."""
+
+        async def play(reactor: object) -> bool:
+            await Deferred()
+            return True
+
+        self.assertEqual((self.exitCode(play), self.exitCode(play, interrupted=True)), (1, 0))
 
 
 class OptionsTests(SynchronousTestCase):
