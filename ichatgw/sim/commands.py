@@ -201,7 +201,10 @@ def main(arguments: list[str]) -> None:
     async def run(reactor: Any) -> bool:
         try:
             fine = await _COMMANDS[options.command](reactor, options)
-        except (TimeoutError, ConnectionDone, CannotListenError, ValueError, OSError) as error:
+        except TimeoutError:
+            say("it failed: nothing came in time")
+            fine = False
+        except (ConnectionDone, CannotListenError, ValueError, OSError) as error:
             say(f"it failed: {str(error) or type(error).__name__}")
             fine = False
         say("it went through, and the tone was heard" if fine else "it did not go as it should")

@@ -184,8 +184,11 @@ class Demo:
         self.write(f"\n{title}\n")
         try:
             await play()
-        except (TimeoutError, ConnectionDone) as error:
-            self.check(False, f"every step comes in time ({error!s:.80})")
+        except TimeoutError:
+            self.check(False, "every step comes in time")
+            self._dropCalls()
+        except ConnectionDone as error:
+            self.check(False, f"the call goes on ({error!s:.80})")
             self._dropCalls()
         await self._pause(0.3)
         self.write(self.trace.draw() + "\n")
