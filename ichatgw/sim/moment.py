@@ -15,6 +15,13 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
+class Missed(ConnectionDone):
+    """What was waited for can no longer happen."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @define(eq=False)
 class Moment(Generic[T]):
     """
@@ -51,7 +58,7 @@ class Moment(Generic[T]):
         """It can no longer happen."""
         if self.happened or self._result is not None:
             return
-        self._result = Failure(ConnectionDone(why))
+        self._result = Failure(Missed(why))
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.errback(self._result)
