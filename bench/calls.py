@@ -150,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", type=float, nargs="+", default=[50, 200], help="calls a second")
     parser.add_argument("--seconds", type=float, default=30, help="how long each rate is kept up")
-    parser.add_argument("--hold", type=float, default=1.0, help="how long a call lasts, in seconds")
+    parser.add_argument("--hold", type=float, default=0.3, help="how long a call lasts, in seconds")
     parser.add_argument("--live", type=int, default=300, help="calls held at once for the measure of memory")
     parser.add_argument(
         "--profile", default="", help="file for the gateway's profile (cProfile); the figures are then slow"
