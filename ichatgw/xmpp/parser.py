@@ -46,6 +46,30 @@ class StanzaParser(ExpatElementStream):
         self._namespaceDepth = 0
         self._head = Element((None, ""))
         self._fault = ""
+        self._held = b""
+        # Newer expats put off a token that came in pieces until much more has come; a stanza must not wait for the next.
+        defer = getattr(self.parser, "SetReparseDeferralEnabled", None)
+        self._holds = defer is None
+        if defer is not None:
+            defer(False)
+
+    def parse(self, buffer: bytes) -> None:
+        """
+        Take what came from the server.
+
+        Where expat cannot be told not to put off a tag that comes in pieces, it gets no pieces: a tag without its end is
+        held back.
+        """
+        if self._holds:
+            begin, end = buffer.rfind(b"<"), buffer.rfind(b">")
+            if self._held and end < 0 and len(self._held) + len(buffer) <= self.maxStanzaSize:
+                self._held += buffer
+                return
+            buffer, self._held = self._held + buffer, b""
+            if begin > end:
+                cut = buffer.rfind(b"<")
+                buffer, self._held = buffer[:cut], buffer[cut:]
+        super().parse(buffer)
 
     def _refuseDoctype(self, *args: object) -> None:
         raise ParserError("a document type is not allowed (RFC 6120 section 11.1)")
