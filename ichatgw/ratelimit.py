@@ -30,13 +30,13 @@ class RateLimit:
     its count.  If there is none, sources that are new are refused, so that somebody who makes up a source for each
     packet gets at most C{mostSources * burst} through in the time it takes a bucket to fill.
 
-    @ivar perSecond: how many times a second, in the long run.
+    @ivar perSecond: how many times a second, in the long run; a fraction for less than one.
     @ivar burst: how many times at once.
     @ivar total: how often C{allow} has said no.
     """
 
     clock: IReactorTime
-    perSecond: int
+    perSecond: float
     burst: int
     mostSources: int = MOST_SOURCES
     total: int = field(default=0, init=False)

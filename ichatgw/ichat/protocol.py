@@ -41,8 +41,8 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
+from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.presence import IPresenceListener, Resource
-from ichatgw.xmpp.ratelimit import RateLimit
 from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
 
 _log = Logger()
@@ -126,7 +126,7 @@ class IChatProtocol(XMPPHandler):
         self._ringingTimeout = ringingTimeout
         self._inviteTimeout = inviteTimeout
         self._ids = count(1)
-        self._complaints = RateLimit(clock, count=1, period=60.0)
+        self._complaints = RateLimit(clock, 1 / 60, 1)
         self._legs: set[ILeg] = set()
         self._waiting = WaitingLegs(clock, waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
@@ -269,7 +269,7 @@ class IChatProtocol(XMPPHandler):
             self.parent.send(errorReply(iq, condition))
 
     def _complain(self, jid: JID, why: str) -> None:
-        if self._complaints.allows(jid.userhost()):
+        if self._complaints.allow(jid.userhost()):
             _log.info("A call of {jid!r:.120} was refused: {why!r:.120}", jid=jid.full(), why=why)
 
     # What comes from presence
@@ -335,7 +335,7 @@ class IChatProtocol(XMPPHandler):
         try:
             waiting = self._waiting.match(invitation)
         except CallError as error:
-            if self._complaints.allows(invitation.source.host):
+            if self._complaints.allow(invitation.source.host):
                 _log.info("An INVITE from {source} was refused: {why!r:.120}", source=invitation.source, why=str(error))
             leg.call = Nobody()
             leg.hangup(Ending(error.reason, str(error)))

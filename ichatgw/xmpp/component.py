@@ -28,7 +28,7 @@ from twisted.words.xish.xmlstream import BootstrapMixin
 from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
-from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.stream import ComponentStream
 
 log = Logger()
@@ -117,7 +117,7 @@ class Link(StreamManager, Service):
         self._where = f"{host}:{port}"
         self._component = name.lower()
         self._backoff = Backoff(random)
-        self._complaints = RateLimit(reactor, count=1, period=60.0, size=32)
+        self._complaints = RateLimit(reactor, 1 / 60, 1, mostSources=32)
         self._troubled = False
         self._attempts: Deferred[None] | None = None
         super().__init__(
@@ -166,14 +166,14 @@ class Link(StreamManager, Service):
 
     def _cameUp(self) -> None:
         self._backoff.reset()
-        if self._troubled or self._complaints.allows(""):
+        if self._troubled or self._complaints.allow(""):
             log.info("The link to the XMPP server {where} is up as {name}", where=self._where, name=self._component)
         self._troubled = False
 
     def _complain(self, why: str) -> None:
         if "not-authorized" in why:
             why += ": it refuses the password (JabberComponentPassword)"
-        if self._complaints.allows(why):
+        if self._complaints.allow(why):
             self._troubled = True
             log.error(
                 "No link to the XMPP server {where} as {name}: {why}; trying again",

@@ -15,7 +15,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.ratelimit import RateLimit
+from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 
 log = Logger()
@@ -33,7 +33,7 @@ class Greeter(XMPPHandler):
 
     def __init__(self, clock: IReactorTime) -> None:
         super().__init__()
-        self._answers = RateLimit(clock, count=5, period=60.0)
+        self._answers = RateLimit(clock, 5 / 60, 5)
 
     def connectionInitialized(self) -> None:
         self.xmlstream.addObserver("/message", self._received)
@@ -46,7 +46,7 @@ class Greeter(XMPPHandler):
         except MalformedError as error:
             log.debug("A message was dropped: {error}", error=error)
             return
-        if not self._answers.allows(bareJID(writer).full()):
+        if not self._answers.allow(bareJID(writer).full()):
             return
         reply = Element((None, "message"))
         reply["type"], reply["to"], reply["from"] = "chat", writer.full(), ours.full()

@@ -47,7 +47,7 @@ class StanzaParser(ExpatElementStream):
         self._head = Element((None, ""))
         self._fault = ""
         self._held = b""
-        # Newer expats put off a token that came in pieces until much more has come; a stanza must not wait for the next.
+        # Newer expats put off a token that came in pieces until much more has come; no stanza shall wait for the next.
         defer = getattr(self.parser, "SetReparseDeferralEnabled", None)
         self._holds = defer is None
         if defer is not None:
@@ -57,8 +57,8 @@ class StanzaParser(ExpatElementStream):
         """
         Take what came from the server.
 
-        Where expat cannot be told not to put off a tag that comes in pieces, it gets no pieces: a tag without its end is
-        held back.
+        Where expat cannot be told not to put off a tag that comes in pieces, it gets no pieces: a tag without its end
+        is held back.
         """
         if self._holds:
             begin, end = buffer.rfind(b"<"), buffer.rfind(b">")

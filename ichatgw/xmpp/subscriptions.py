@@ -18,8 +18,8 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
+from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.presence import Presence
-from ichatgw.xmpp.ratelimit import RateLimit
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
@@ -51,7 +51,7 @@ class Subscriptions(XMPPHandler):
         self._translates = translates
         self._store = store
         self._presence = presence
-        self._requests = RateLimit(clock, count=30, period=60.0)
+        self._requests = RateLimit(clock, 0.5, 30)
 
     def connectionInitialized(self) -> None:
         for kind, observer in (
@@ -79,7 +79,7 @@ class Subscriptions(XMPPHandler):
             return
         self._send("subscribed", user, ours)
         self._presence.show(user, ours, withCaps=ours != self._control)
-        if self._requests.allows(user.full()):
+        if self._requests.allow(user.full()):
             self._send("subscribe", user, self._control)
 
     def _accepts(self, user: JID, ours: JID) -> bool:
