@@ -138,29 +138,12 @@ def _install() -> Dispatcher:
     sippy.Core.Exceptions.dump_exception = _dumpException
 
     import sippy.SipConf
-    import sippy.SipMsg
-    import sippy.SipRequest
     import sippy.SipTransactionManager
-    import sippy.SipURL
-    import sippy.SipVia
     import sippy.UA
-    import sippy.UacStateRinging
-    import sippy.UacStateTrying
-    import sippy.UaStateConnected
 
-    for module in (
-        sippy.SipConf,
-        sippy.SipMsg,
-        sippy.SipRequest,
-        sippy.SipTransactionManager,
-        sippy.SipURL,
-        sippy.SipVia,
-        sippy.UacStateRinging,
-        sippy.UacStateTrying,
-        sippy.UaStateConnected,
-    ):
-        module.print = _print
-        module.dir = _dir
+    for name, module in list(sys.modules.items()):
+        if name.startswith("sippy."):
+            vars(module).update(print=_print, dir=_dir)
     # A tel: URI in a From is somebody's caller id, not an error.
     sippy.SipConf.SipConf.autoconvert_tel_url = True
     return ours

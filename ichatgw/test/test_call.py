@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 from attrs import define, field
@@ -478,7 +478,7 @@ class FailureTests(CallCase):
 class LogTests(CallCase):
     """What an administrator reads."""
 
-    def lines(self, events: list[LogEvent]) -> list[str]:
+    def lines(self, events: Sequence[LogEvent]) -> list[str]:
         return [formatEvent(event) for event in events]
 
     def test_everyLineNamesTheCall(self) -> None:

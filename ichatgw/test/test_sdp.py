@@ -1,0 +1,175 @@
+# -*- test-case-name: ichatgw.test.test_sdp -*-
+"""
+SDP, as real clients and hostile ones write it.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import sdp
+from ichatgw.errors import MalformedError, NoCommonCodec
+from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
+from ichatgw.test.sipwire import PHONE_SDP
+
+ICHAT = (
+    "v=0\no=scott 0 0 IN IP4 198.51.100.7\ns=scott@chat.example\nc=IN IP4 198.51.100.7\nb=AS:250\nt=0 0\n"
+    "a=FLS;VRA:0;RVRA:1;AS:2\na=hwi:17412:2:2800\na=multipoint:1\na=iChatEncryption:YES\na=bandwidthDetection:NO\n"
+    "m=audio 16402 RTP/AVP 105 0\na=rtcp:16402\na=rtpmap:105 X-AAC_ELD/22050\na=rtpmap:0 PCMU/8000\na=rtpID:2163487\n"
+    "a=fmtp:AAC SamplesPerBlock 480\n"
+    "m=video 16402 RTP/AVP 123 126 34\na=rtpmap:123 H264/90000\na=framerate:15\na=RTCP:AUDIO 16402 VIDEO 16402\n"
+)
+OURS = SessionDescription((PCMU,), TransportAddress("192.0.2.10", 8000))
+ORIGIN = sdp.Origin(7)
+
+
+class ParseTests(SynchronousTestCase):
+    """Reading."""
+
+    def test_phone(self) -> None:
+        """A phone's offer: codecs in order with their numbers, address, direction."""
+        parsed = sdp.parse(PHONE_SDP)
+        self.assertEqual(
+            parsed.description,
+            SessionDescription(
+                (PCMU, Codec("PCMA", 8000, 8), Codec("telephone-event", 8000, 101)),
+                TransportAddress("192.0.2.77", 30000),
+            ),
+        )
+
+    def test_iChat(self) -> None:
+        """An iChat's offer, with its odd attributes and bare line feeds, is read; RTCP comes to the one port."""
+        parsed = sdp.parse(ICHAT)
+        self.assertEqual(parsed.description.find(PCMU), PCMU)
+        self.assertEqual(parsed.description.address, TransportAddress("198.51.100.7", 16402))
+        self.assertEqual(parsed.description.rtcp, TransportAddress("198.51.100.7", 16402))
+        self.assertEqual([line.kind for line in parsed.lines], ["audio", "video"])
+        self.assertEqual(parsed.originUser, "scott")
+
+    def test_levels(self) -> None:
+        """What a media line says goes before what the session says."""
+        text = (
+            "v=0\r\nc=IN IP4 192.0.2.1\r\na=inactive\r\n"
+            "m=audio 9000/2 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\na=sendonly\r\n"
+        )
+        description = sdp.parse(text).description
+        self.assertEqual(description.address, TransportAddress("2001:db8::1", 9000))
+        self.assertIs(description.direction, Direction.SENDONLY)
+        session = sdp.parse(text.replace("c=IN IP6 2001:db8::1\r\na=sendonly\r\n", "")).description
+        self.assertEqual(
+            (session.address, session.direction), (TransportAddress("192.0.2.1", 9000), Direction.INACTIVE)
+        )
+
+    def test_oldHold(self) -> None:
+        """0.0.0.0 and :: hold, and nothing is ever sent there (RFC 3264 section 8.4)."""
+        for address in ("IP4 0.0.0.0", "IP6 ::"):
+            description = sdp.parse(PHONE_SDP.replace("c=IN IP4 192.0.2.77", f"c=IN {address}")).description
+            self.assertIsNone(description.address)
+            self.assertIs(description.direction, Direction.SENDONLY)
+
+    def test_firstUsable(self) -> None:
+        """The first audio line that is on and plain RTP is taken."""
+        text = PHONE_SDP.replace(
+            "m=audio", "m=audio 0 RTP/AVP 0\r\nm=audio 5 RTP/SAVP 0\r\nm=video 7 RTP/AVP 31\r\nm=audio"
+        )
+        parsed = sdp.parse(text)
+        self.assertEqual((parsed.chosen, len(parsed.lines)), (3, 4))
+
+    def test_noAudio(self) -> None:
+        """SDP in which there is nothing for us is told from SDP that is broken."""
+        for old, new in (("RTP/AVP", "RTP/SAVP"), ("30000", "0"), ("m=audio", "m=video")):
+            self.assertRaises(NoCommonCodec, sdp.parse, PHONE_SDP.replace(old, new))
+
+    def test_malformed(self) -> None:
+        """What is no SDP, or names no host, is refused."""
+        for old, new in (
+            ("v=0\r\n", ""),
+            ("192.0.2.77\r\ns", "192.0.2.77\r\nrubbish\r\ns"),
+            ("c=IN IP4 192.0.2.77", "c=IN IP4 phone.example"),
+            ("c=IN IP4 192.0.2.77", "c=IN IP4 224.2.1.1"),
+            ("c=IN IP4 192.0.2.77", "c=IN IP4 255.255.255.255"),
+            ("c=IN IP4 192.0.2.77", "c=IN IP4"),
+            ("c=IN IP4 192.0.2.77\r\n", ""),
+            ("m=audio 30000 RTP/AVP 0 8 101", "m=audio 30000"),
+            ("30000", "99999999"),
+            ("30000", "-1"),
+            ("30000", "٣٠"),
+            ("0 8 101", "0 8 300"),
+            ("0 8 101", "0 x"),
+            ("a=sendrecv", "a=rtcp:"),
+            ("a=sendrecv", "a=rtcp:70000"),
+            ("s=-", "s=a\x00b"),
+            ("s=-", "\r\n".join(["a=x"] * 501)),
+        ):
+            text = PHONE_SDP.replace(old, new, 1) if old != "c=IN IP4 192.0.2.77\r\n" else PHONE_SDP.replace(old, new)
+            self.assertRaises(MalformedError, sdp.parse, text)
+
+    def test_nothingElseIsRaised(self) -> None:
+        """Whatever is sent, reading ends, with a value or with one of the two errors."""
+        chance = random.Random(4475)
+        folder = Path(__file__).parent / "data" / "rfc4475"
+        seeds = [PHONE_SDP, ICHAT]
+        seeds += [p.read_bytes().decode("latin-1").partition("\r\n\r\n")[2] for p in sorted(folder.glob("*.dat"))]
+        outcomes = set()
+        for _ in range(3000):
+            text = list(chance.choice(seeds))
+            for _ in range(chance.randrange(1, 8)):
+                if text:
+                    at = chance.randrange(len(text))
+                    text[at : at + chance.randrange(3)] = chance.choice(
+                        ["", "\r\n", "=", "0", " ", "\u0660", "m=", "-", "/", "::"]
+                    )
+            try:
+                sdp.parse("".join(text))
+                outcomes.add("read")
+            except (MalformedError, NoCommonCodec) as problem:
+                outcomes.add(type(problem).__name__)
+        self.assertEqual(outcomes, {"read", "MalformedError", "NoCommonCodec"})
+
+
+class WriteTests(SynchronousTestCase):
+    """Writing."""
+
+    def test_offer(self) -> None:
+        """Our offer, line by line."""
+        self.assertEqual(
+            sdp.writeOffer(OURS, ORIGIN),
+            "v=0\r\no=iChat-gw 7 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
+            "m=audio 8000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n",
+        )
+
+    def test_readBack(self) -> None:
+        """What we write we read as it was, in both families and with parameters."""
+        for host in ("192.0.2.10", "2001:db8::10"):
+            description = SessionDescription(
+                (Codec("opus", 48000, 96, 2, "useinbandfec=1"), PCMU),
+                TransportAddress(host, 8000),
+                TransportAddress(host, 8009),
+                Direction.RECVONLY,
+            )
+            self.assertEqual(sdp.parse(sdp.writeOffer(description, ORIGIN)).description, description)
+
+    def test_answer(self) -> None:
+        """An answer names every line of the offer; those refused have port 0 and their formats (X29)."""
+        answer = sdp.writeAnswer(OURS, ORIGIN, sdp.parse(ICHAT))
+        self.assertIn("m=audio 8000 RTP/AVP 0\r\n", answer)
+        self.assertTrue(answer.endswith("m=video 0 RTP/AVP 123 126 34\r\n"))
+
+    def test_answerNumbers(self) -> None:
+        """An answer uses the offer's numbers."""
+        offer = sdp.parse(PHONE_SDP.replace("0 8 101", "97").replace("rtpmap:0 ", "rtpmap:97 "))
+        self.assertIn("m=audio 8000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000\r\n", sdp.writeAnswer(OURS, ORIGIN, offer))
+
+    def test_noCommonCodec(self) -> None:
+        """Without a common codec there is no answer, and the error names what each side has."""
+        offer = sdp.parse(PHONE_SDP.replace("0 8 101", "8"))
+        problem = self.assertRaises(NoCommonCodec, sdp.writeAnswer, OURS, ORIGIN, offer)
+        self.assertIn("PCMU", str(problem))
+        self.assertIn("PCMA", str(problem))
+
+    def test_needsAnAddress(self) -> None:
+        """A description of ours without an address is our own mistake."""
+        self.assertRaises(ValueError, sdp.writeOffer, SessionDescription((PCMU,)), ORIGIN)

@@ -1,0 +1,122 @@
+# -*- test-case-name: ichatgw.test.test_sip_wire -*-
+"""
+The UDP sockets, for real, on loopback; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import ConfigError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.wire import UDPWire, _Datagrams
+
+
+class FakePort:
+    """A listening port that remembers."""
+
+    def __init__(self, family: int, protocol: Any, size: int) -> None:
+        self.family = family
+        self.protocol = protocol
+        self.size = size
+        self.sent: list[tuple[bytes, tuple[str, int]]] = []
+        self.problem: Exception | None = None
+        self.closed = False
+
+    def write(self, datagram: bytes, address: tuple[str, int]) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.sent.append((datagram, address))
+
+    def stopListening(self) -> None:
+        self.closed = True
+
+
+class FakeReactor:
+    """Takes over sockets, as a reactor does, and keeps none of them."""
+
+    def __init__(self) -> None:
+        self.ports: list[FakePort] = []
+
+    def adoptDatagramPort(self, fd: int, family: int, protocol: Any, maxPacketSize: int) -> FakePort:
+        self.ports.append(FakePort(family, protocol, maxPacketSize))
+        return self.ports[-1]
+
+
+class UDPWireTests(SynchronousTestCase):
+    """L{UDPWire}."""
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.received: list[tuple[bytes, TransportAddress]] = []
+
+    def listen(self, address: str = "127.0.0.1", port: int = 0) -> UDPWire:
+        wire = UDPWire(self.reactor, LocalAddresses(address), port)
+        wire.listen(lambda datagram, source: self.received.append((datagram, source)))
+        return wire
+
+    def test_one(self) -> None:
+        """With an address there is one socket, and the port is known; datagrams are read whole."""
+        wire = self.listen()
+        (port,) = self.reactor.ports
+        self.assertEqual((port.family, port.size), (socket.AF_INET, 65535))
+        self.assertTrue(wire.port)
+        self.assertEqual(wire.towards("127.0.0.1"), TransportAddress("127.0.0.1", wire.port))
+
+    def test_both(self) -> None:
+        """Without one there is a socket for each family that this host has, on the same port."""
+        self.listen("")
+        families = [port.family for port in self.reactor.ports]
+        self.assertIn(families, ([socket.AF_INET], [socket.AF_INET, socket.AF_INET6]))
+
+    def test_busy(self) -> None:
+        """A port in use is an error that names address, port and settings, and leaves no socket."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            problem = self.assertRaises(ConfigError, self.listen, "127.0.0.1", other.getsockname()[1])
+        for word in ("127.0.0.1", str(problem.args[0].split("port ")[1].split(" ")[0]), "IPAddress", "UDPTCPPort"):
+            self.assertIn(word, str(problem))
+        self.assertEqual(self.reactor.ports, [])
+
+    def test_foreignAddress(self) -> None:
+        """An address that is not this host's is such an error too."""
+        self.assertRaises(ConfigError, self.listen, "192.0.2.1", 5070)
+
+    def test_send(self) -> None:
+        """A datagram goes out by the socket of its family; where there is none, or the network fails, it is lost."""
+        wire = self.listen()
+        (port,) = self.reactor.ports
+        wire.send(b"x", TransportAddress("192.0.2.1", 5060))
+        wire.send(b"x", TransportAddress("2001:db8::1", 5060))
+        self.assertEqual(port.sent, [(b"x", ("192.0.2.1", 5060))])
+        port.problem = OSError("Network is unreachable")
+        wire.send(b"x", TransportAddress("192.0.2.1", 5060))
+
+    def test_receive(self) -> None:
+        """A datagram comes with its source; a zone is cut off."""
+        self.listen()
+        protocol = self.reactor.ports[0].protocol
+        protocol.datagramReceived(b"x", ("192.0.2.1", 5060))
+        protocol.datagramReceived(b"y", ("fe80::1%eth0", 5060, 0, 2))
+        self.assertEqual([source.host for _, source in self.received], ["192.0.2.1", "fe80::1"])
+
+    def test_exceptionInside(self) -> None:
+        """What fails for one datagram is logged, and the next is taken."""
+
+        def broken(datagram: bytes, source: TransportAddress) -> None:
+            raise ValueError("ouch")
+
+        _Datagrams(broken).datagramReceived(b"x", ("192.0.2.1", 5060))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_close(self) -> None:
+        """Closing closes all; after it nothing is sent."""
+        wire = self.listen()
+        wire.close()
+        self.assertTrue(self.reactor.ports[0].closed)
+        wire.send(b"x", TransportAddress("192.0.2.1", 5060))
+        self.assertEqual(self.reactor.ports[0].sent, [])
