@@ -243,6 +243,14 @@ class TableTests(PresenceCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
+class UnknownUserTests(PresenceCase):
+    def test_unsubscribed(self) -> None:
+        """That a user does not let the control address see him, or does not exist, is told as an error would be."""
+        self.receive("nobody@jabber.example", kind="unsubscribed")
+        self.receive("nobody@jabber.example", kind="unsubscribed", to="72@gw.test")
+        self.assertEqual(self.listener.news, [("failed", "nobody@jabber.example", "item-not-found", None)])
+
+
 class SendTests(PresenceCase):
     def test_show(self) -> None:
         """Presence has priority 0 and, if wanted, the capabilities of an iChat; no show, no status."""

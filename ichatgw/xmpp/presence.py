@@ -188,6 +188,10 @@ class Presence(XMPPHandler):
                 self._unavailable(user)
             elif kind == "error":
                 self._failed(user, stanza)
+            elif kind == "unsubscribed" and bareJID(recipient(stanza)) == self._control:
+                # So a server answers a probe for a user whom it does not have, or who does not let himself be seen
+                # (RFC 6121 section 4.3.2).
+                self._tell(lambda listener: listener.failed(bareJID(user), "item-not-found", None))
             elif kind == "probe":
                 self._probed(user, bareJID(recipient(stanza)))
         except MalformedError as error:

@@ -27,7 +27,14 @@ class PhoneIsTold(EndToEnd):
         await (await self.startSipp("refused", gateway.address, "999", STATUS=404)).succeeded()
 
     async def test_offline(self) -> None:
-        """A user who does not come online within C{IChatProceedingTimeout} is 408."""
+        """A user of whom the server says that he is offline is 404."""
+        gateway = await self.startGateway()
+        ichat = await self.startIChat()
+        ichat.account.logout()
+        await (await self.startSipp("refused", gateway.address, STATUS=404)).succeeded()
+
+    async def test_silent(self) -> None:
+        """A user of whom nothing is heard within C{IChatProceedingTimeout} is 408."""
         gateway = await self.startGateway(settings={"IChatProceedingTimeout": 1000})
         await (await self.startSipp("refused", gateway.address, "anna", STATUS=408)).succeeded()
 
