@@ -32,6 +32,26 @@ CLOSING_TIMEOUT = 40.0
 _log = Logger()
 
 
+@implementer(ICall)
+@define(eq=False)
+class Nobody:
+    """The call of a leg that no call has taken: nobody listens."""
+
+    id: str = "-"
+
+    def ringing(self, leg: ILeg) -> None:
+        """Unheard."""
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""
+
+
 class CallInputs(Protocol):
     """What can happen to a call."""
 

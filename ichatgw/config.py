@@ -20,15 +20,19 @@ from ichatgw.configvalues import (
     ADDRESS,
     ADDRESSES,
     DOMAIN,
+    DOMAINS,
     FILE,
     HOST,
+    NETWORKS,
     NODE,
     PARTY,
     PAYLOAD_TYPES,
+    PRIVATE,
     PROXY,
     SWITCH,
     TEXT,
     Kind,
+    Network,
     Proxy,
     choice,
     whole,
@@ -218,6 +222,27 @@ class Settings:
         whole(1, 600, "seconds"),
         30,
         "How long an iChat that has been told that its call was answered may take to open its media.",
+    )
+    allowedSIPPeers: tuple[Network, ...] = _setting(
+        _CALLS,
+        "AllowedSIPPeers",
+        NETWORKS,
+        PRIVATE,
+        "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
+        " link-local addresses, any for all the world. Calls from elsewhere are answered 403. An OutboundProxy that is"
+        " given as an address is always allowed, and so are iChats, which answer calls of ours.",
+        default="private",
+        example="private, 203.0.113.7",
+    )
+    allowedXMPPDomains: tuple[str, ...] = _setting(
+        _CALLS,
+        "AllowedXMPPDomains",
+        DOMAINS,
+        (),
+        "The domains whose iChat users may call phones. If left blank, only that of which JabberComponentName is a"
+        " part.",
+        default="",
+        example="jabber.company.com, example.org",
     )
     maxCalls: int = _setting(
         _CALLS,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -15,6 +15,7 @@ from attrs import frozen
 from ichatgw.model import Party
 
 _T = TypeVar("_T")
+Network = IPv4Network | IPv6Network
 _TRUE = ("on", "true", "1", "enable")
 _FALSE = ("off", "false", "0", "disable")
 _SEPARATORS = re.compile(r"[ \t,;]+")
@@ -173,6 +174,42 @@ FILE: Kind[str] = Kind(str, "the name of a file")
 SWITCH: Kind[bool] = Kind(
     _parseSwitch, f"{'|'.join(_TRUE)} or {'|'.join(_FALSE)}", show=lambda value: "on" if value else "off"
 )
+PRIVATE: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
+"""What the word C{private} stands for: loopback, private and link-local addresses."""
+
+_ANY: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+def _parseNetworks(text: str) -> tuple[Network, ...]:
+    found: list[Network] = []
+    for word in _parseList(text):
+        found += {"private": PRIVATE, "any": _ANY}.get(word.lower()) or (ip_network(word, strict=False),)
+    return tuple(dict.fromkeys(found))
+
+
+def _showNetworks(networks: tuple[Network, ...]) -> str:
+    words = {PRIVATE: "private", _ANY: "any"}
+    return words.get(networks) or _join(networks)
+
+
+def _parseDomains(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(DOMAIN.parse(word).lower() for word in _parseList(text)))
+
+
 ADDRESS: Kind[str] = Kind(_parseAddress, "an IPv4 or IPv6 address of this host")
 ADDRESSES: Kind[tuple[str, ...]] = Kind(
     lambda text: tuple(dict.fromkeys(map(_parseAddress, _parseList(text)))),
@@ -183,6 +220,13 @@ ADDRESSES: Kind[tuple[str, ...]] = Kind(
 PAYLOAD_TYPES: Kind[tuple[int, ...]] = Kind(
     _parsePayloadTypes, "RTP payload type numbers from 0 to 127, separated by commas", show=_join, blank=()
 )
+NETWORKS: Kind[tuple[Network, ...]] = Kind(
+    _parseNetworks,
+    "IP addresses or networks such as 192.0.2.0/24, or the words private or any, separated by commas",
+    show=_showNetworks,
+    blank=(),
+)
+DOMAINS: Kind[tuple[str, ...]] = Kind(_parseDomains, "domain names, separated by commas", show=_join, blank=())
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
 DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
 NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")

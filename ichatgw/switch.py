@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.call import Call
+from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoRoute
-from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine
+from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaEngine
 from ichatgw.model import Ending, EndReason, SessionDescription
 
 RETRY_AFTER = 10
@@ -32,26 +32,6 @@ class Router(Protocol):
         """
         @raise NoRoute: if no rule matches.
         """
-
-
-@implementer(ICall)
-class _Refusal:
-    """Takes the news of a leg that never became part of a call."""
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-
-    def ringing(self, leg: ILeg) -> None:
-        """Arriving legs do not say this."""
-
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Arriving legs do not say this."""
-
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Arriving legs do not say this."""
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        """As ordered."""
 
 
 @implementer(IArrivals)
@@ -160,7 +140,7 @@ class Switch(Service):
             text=str(refusal)[:200],
             **_ends(leg, called),
         )
-        leg.call = _Refusal(callId)
+        leg.call = Nobody(callId)
         retryAfter = RETRY_AFTER if refusal.reason in (EndReason.CONGESTED, EndReason.SHUTDOWN) else None
         leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
 

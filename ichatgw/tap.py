@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 import resource
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_network
 from typing import Any
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
@@ -32,6 +34,7 @@ from ichatgw.logfile import LoggedService
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
+from ichatgw.policy import Doorman
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.wire import UDPWire
@@ -181,6 +184,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         endpoint.pinned(),
         settings.sipGatewayIdentity,
         OurRecords(reactor, addresses, wire),
+        allows=_fromDomains(settings.allowedXMPPDomains),
         chooseRecord=partial(
             choose,
             preferIPv6=settings.preferIPv6,
@@ -207,7 +211,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         reactor, plan, media, {"sip": endpoint, "sips": endpoint, "xmpp": iChat}, maxCalls=settings.maxCalls
     )
     endpoint.invitations = iChat
-    iChat.arrivals = switch
+    allowed = settings.allowedSIPPeers
+    with suppress(ValueError):  # a proxy that is named, not given as an address
+        allowed = (*allowed, ip_network(proxy.host if proxy is not None else ""))
+    iChat.arrivals = Doorman(reactor, allowed, switch)
     return Gateway(switch, endpoint, link, presence, media)
 
 
@@ -224,6 +231,11 @@ def makeService(options: Options) -> IService:
     logged = LoggedService(observer)
     MultiService.addService(logged, service)
     return logged
+
+
+def _fromDomains(domains: tuple[str, ...]) -> Callable[[JID], bool] | None:
+    """The rule who may call over XMPP; C{None} for the one by default."""
+    return (lambda jid: jid.host in domains) if domains else None
 
 
 def _logMessage(what: str, message: str) -> None:

@@ -25,8 +25,9 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
+from ichatgw.call import Nobody
 from ichatgw.ichat.connectdata import AddressRecord
-from ichatgw.ichat.leg import InnerNews, Inside, Nobody
+from ichatgw.ichat.leg import InnerNews, Inside
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, ILeg, IMediaSide

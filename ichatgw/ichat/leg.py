@@ -70,23 +70,3 @@ class Inside:
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.machine.innerEnded(ending)
-
-
-@implementer(ICall)
-@define(eq=False)
-class Nobody:
-    """The call of a leg that no call has taken: nobody listens."""
-
-    id: str = "-"
-
-    def ringing(self, leg: ILeg) -> None:
-        """Unheard."""
-
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""

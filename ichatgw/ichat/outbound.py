@@ -25,9 +25,10 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
+from ichatgw.call import Nobody
 from ichatgw.errors import CallError, Congested
 from ichatgw.ichat.connectdata import AddressRecord
-from ichatgw.ichat.leg import InnerNews, Inside, Nobody, PresenceView
+from ichatgw.ichat.leg import InnerNews, Inside, PresenceView
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide

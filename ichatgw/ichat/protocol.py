@@ -21,10 +21,11 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
+from ichatgw.call import Nobody
 from ichatgw.errors import CallError, Congested, MalformedError, NoRoute
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.inbound import InboundLeg
-from ichatgw.ichat.leg import Nobody, PresenceView
+from ichatgw.ichat.leg import PresenceView
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.reasons import TO_RESPONSE, fromError
 from ichatgw.ichat.selection import variants

@@ -163,8 +163,8 @@ class InboundSipLeg(SipLeg):
     """
     Somebody called us over SIP.
 
+    @ivar source: where the INVITE came from.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
-    @param source: where the INVITE came from.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class InboundSipLeg(SipLeg):
         offer: sdp.ParsedSDP | None,
     ) -> None:
         super().__init__(id, party, forget)
-        self._source = source
+        self.source = source
         self._offer = offer
         self._answered = False
 
@@ -251,7 +251,7 @@ class InboundSipLeg(SipLeg):
         return text
 
     def _signallingHost(self) -> str:
-        return self._source.host
+        return self.source.host
 
     def _respond(self, event: Any) -> None:
         """Orders never raise: what fails ends the leg."""

@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
+from ichatgw.call import Nobody
 from ichatgw.errors import NoRoute
-from ichatgw.ichat.leg import Inside, Nobody
+from ichatgw.ichat.leg import Inside
 from ichatgw.ichat.protocol import fromParentDomain
 from ichatgw.interfaces import ICall, IDialer, IInvitations, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription

@@ -20,7 +20,7 @@ RANKS = (
     {"model"},
     {"errors", "interfaces", "addresses", "ratelimit"},
     {"config", "configdoc", "configfile", "configvalues", "logfile", "call", "dialplan", "sdp", "media", "xmpp"},
-    {"switch", "sip", "ichat", "options"},
+    {"switch", "policy", "sip", "ichat", "options"},
     {"tap"},
 )
 ADAPTERS = {"sip", "ichat"}

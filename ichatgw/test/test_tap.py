@@ -9,6 +9,7 @@ import runpy
 from pathlib import Path
 from typing import Any, cast
 
+from attrs import evolve
 from twisted.application.service import IServiceMaker, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -17,7 +18,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ichatgw.addresses import LocalAddresses
-from ichatgw.config import Settings
+from ichatgw.config import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.media.engine import MediaEngine
@@ -30,6 +31,7 @@ from ichatgw.tap import Gateway, OurRecords, gateway, makeService
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(
     jabberServer="127.0.0.1",
@@ -133,7 +135,10 @@ class WiringTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         made = gateway(reactor, SETTINGS)
         self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
-        self.assertIs(cast(Any, made.endpoint.invitations).arrivals, made.switch)
+        doorman = cast(Any, made.endpoint.invitations).arrivals
+        self.assertIs(doorman._arrivals, made.switch)
+        self.assertTrue(doorman.allows("192.168.1.1"))
+        self.assertFalse(doorman.allows("203.0.113.7"))
         self.assertEqual(reactor.tcpClients, [])
 
     def test_badRule(self) -> None:
@@ -145,6 +150,22 @@ class WiringTests(SynchronousTestCase):
             translationRules=(("(", "sip:x"),),
         )
         self.assertRaises(ConfigError, gateway, MemoryReactorClock(), settings)
+
+    def test_proxyMayCall(self) -> None:
+        """The outbound proxy may call if it is given as an address."""
+        for host, allowed in (("203.0.113.7", True), ("proxy.example", False)):
+            made = gateway(MemoryReactorClock(), evolve(SETTINGS, outboundProxy=Proxy(host)))
+            self.assertIs(cast(Any, made.endpoint.invitations).arrivals.allows("203.0.113.7"), allowed)
+
+    def test_domains(self) -> None:
+        """The users of the domains that are allowed may call, and by default those of the server's own."""
+        for domains, allowed in (((), "example"), (("other.example",), "other.example")):
+            made = gateway(MemoryReactorClock(), evolve(SETTINGS, allowedXMPPDomains=domains))
+            may = cast(Any, made.endpoint.invitations)._allows
+            self.assertEqual(
+                [may(parseJID(f"a@{domain}")) for domain in ("example", "other.example")],
+                [allowed == "example", allowed == "other.example"],
+            )
 
     def test_makeService(self) -> None:
         """C{twistd} gets one service, with its log observer if it did not ask for another."""

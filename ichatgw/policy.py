@@ -1,0 +1,63 @@
+# -*- test-case-name: ichatgw.test.test_policy -*-
+"""
+Who may call.  Closed unless a setting opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ichatgw.call import Nobody
+from ichatgw.interfaces import IArrivals, ILeg
+from ichatgw.model import Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.ratelimit import RateLimit
+
+_log = Logger()
+
+
+@implementer(IArrivals)
+class Doorman:
+    """
+    Stands before the switch, and lets in only the INVITEs of hosts that may call.
+
+    It is for the calls of phones.  The INVITE of an iChat, which may come from anywhere, never gets this far: it
+    belongs to a call that waits for it, or is refused.
+
+    @ivar arrivals: who takes the calls that are let in.
+    @param networks: where they may come from.
+    """
+
+    def __init__(self, clock: IReactorTime, networks: Iterable[IPv4Network | IPv6Network], arrivals: IArrivals) -> None:
+        self._networks = tuple(networks)
+        self._arrivals = arrivals
+        self._lines = RateLimit(clock, 1, 10)
+        self.allows = lru_cache(maxsize=1024)(self._allows)
+
+    def _allows(self, host: str) -> bool:
+        """May C{host}, an IP literal, call?  An IPv4 address in IPv6 clothes is judged as what it is."""
+        address = ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._networks)
+
+    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+        """See L{IArrivals}.  A leg without a C{source} did not come over the network."""
+        source: TransportAddress | None = getattr(leg, "source", None)
+        if source is None or self.allows(source.host):
+            self._arrivals.arrived(leg, called, offer)
+            return
+        if self._lines.allow(source.host):
+            _log.info(
+                "leg={leg} from {caller!r} at {source} to {called!r} refused: not among AllowedSIPPeers",
+                leg=leg.id,
+                caller=leg.party.uri[:100],
+                source=source,
+                called=called[:100],
+            )
+        leg.call = Nobody()
+        leg.hangup(Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers"))
