@@ -123,6 +123,14 @@ class Settings:
         "The part before the @ of the control user. People with iChat add JabberControlUsername@JabberComponentName to"
         " their buddies, so that the gateway may see whether they are there and call them.",
     )
+    subscriptionDatabase: str = _setting(
+        _XMPP,
+        "SubscriptionDatabase",
+        FILE,
+        "ichat-gw.sqlite",
+        "File that remembers who has subscribed. It is made if it is not there, and then takes over the file"
+        " ichat-gw.userdb of the older ichat-gw, if that stands beside it. none keeps subscriptions in memory only.",
+    )
     translationRules: tuple[tuple[str, str], ...] = _rules(
         Setting(
             _RULES,

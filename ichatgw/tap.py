@@ -43,6 +43,7 @@ from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.store import MemoryStore
 from ichatgw.xmpp.subscriptions import Subscriptions
 
@@ -93,14 +94,24 @@ class Gateway(MultiService):
     @ivar media: the relays.
     """
 
-    def __init__(self, switch: Switch, endpoint: Endpoint, link: Link, presence: Presence, media: MediaEngine) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        endpoint: Endpoint,
+        link: Link,
+        presence: Presence,
+        media: MediaEngine,
+        store: SQLiteStore | None = None,
+    ) -> None:
         MultiService.__init__(self)
         self.switch = switch
         self.endpoint = endpoint
         self.link = link
         self.media = media
         self._presence = presence
-        for service in (endpoint, link, switch):
+        self._store = store
+        services = (endpoint, link, switch) if store is None else (store, endpoint, link, switch)
+        for service in services:
             MultiService.addService(self, service)
 
     def startService(self) -> None:
@@ -137,6 +148,8 @@ class Gateway(MultiService):
                 if not success:
                     _log.failure("A service did not stop in good order", failure)
             self.media.stop()
+            if self._store is not None:
+                self._store.stopService()
             _log.info("ichatgw has stopped")
 
         return carriers.addCallback(stopped)
@@ -174,7 +187,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.jabberComponentPassword,
         settings.jabberServerPingDuration,
     )
-    store = MemoryStore()
+    path = settings.subscriptionDatabase
+    store = MemoryStore() if path in ("", "none") else SQLiteStore(reactor, path)
     presence = Presence(reactor, control, plan.matches, store)
     iChat = IChatProtocol(
         reactor,
@@ -215,7 +229,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     with suppress(ValueError):  # a proxy that is named, not given as an address
         allowed = (*allowed, ip_network(proxy.host if proxy is not None else ""))
     iChat.arrivals = Doorman(reactor, allowed, switch)
-    return Gateway(switch, endpoint, link, presence, media)
+    return Gateway(switch, endpoint, link, presence, media, store if isinstance(store, SQLiteStore) else None)
 
 
 def makeService(options: Options) -> IService:

@@ -5,6 +5,7 @@ How the parts are put together, started and stopped.
 
 from __future__ import annotations
 
+import os
 import runpy
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,7 @@ from ichatgw.tap import Gateway, OurRecords, gateway, makeService
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(
@@ -130,11 +132,23 @@ class GatewayTests(SynchronousTestCase):
 class WiringTests(SynchronousTestCase):
     """The real parts, not started."""
 
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+        self.settings = evolve(SETTINGS, subscriptionDatabase=os.path.join(self.folder, "x.sqlite"))
+
+    def test_memoryOnly(self) -> None:
+        """Who wants no database gets none."""
+        made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
+        self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+
     def test_gateway(self) -> None:
         """All parts are made and know each other; nothing is opened or timed before the start."""
         reactor = MemoryReactorClock()
-        made = gateway(reactor, SETTINGS)
-        self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+        made = gateway(reactor, self.settings)
+        self.assertEqual(list(made)[1:], [made.endpoint, made.link, made.switch])
+        self.assertIsInstance(next(iter(made)), SQLiteStore)
+        self.assertEqual(os.listdir(self.folder), [])
         doorman = cast(Any, made.endpoint.invitations).arrivals
         self.assertIs(doorman._arrivals, made.switch)
         self.assertTrue(doorman.allows("192.168.1.1"))

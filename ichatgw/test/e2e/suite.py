@@ -9,5 +9,15 @@ from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.running import Reactors, Restarts
+from ichatgw.test.e2e.store import Killed
 
-__all__ = ["Hostile", "IChatCallsPhone", "IChatIsTold", "PhoneCallsIChat", "PhoneIsTold", "Reactors", "Restarts"]
+__all__ = [
+    "Hostile",
+    "IChatCallsPhone",
+    "IChatIsTold",
+    "Killed",
+    "PhoneCallsIChat",
+    "PhoneIsTold",
+    "Reactors",
+    "Restarts",
+]

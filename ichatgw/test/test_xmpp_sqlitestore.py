@@ -1,0 +1,185 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_sqlitestore -*-
+"""
+Subscriptions on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from ichatgw.errors import ConfigError
+from ichatgw.xmpp.sqlitestore import LEGACY, SQLiteStore
+from ichatgw.xmpp.stanzas import parseJID
+from ichatgw.xmpp.store import ISubscriptionStore
+
+SCOTT, ANNA = parseJID("scott@chat.example"), parseJID("anna@chat.example")
+CONTROL, NUMBER = parseJID("control@gw.chat.example"), parseJID("72*1@gw.chat.example")
+
+
+class FullDisk:
+    """A connection whose disk is full."""
+
+    in_transaction = False
+
+    def execute(self, *arguments: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def cursor(self) -> FullDisk:
+        return self
+
+    def close(self) -> None:
+        """As a cursor does."""
+
+
+class SQLiteStoreTests(SynchronousTestCase):
+    """L{SQLiteStore}."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = self.folder / "subscriptions.sqlite"
+        self.clock = Clock()
+
+    def open(self) -> SQLiteStore:
+        store = SQLiteStore(self.clock, str(self.path))
+        store.startService()
+        self.addCleanup(store.stopService)
+        return store
+
+    def again(self) -> dict[str, list[str]]:
+        """What another process would find."""
+        store = self.open()
+        try:
+            return {user.full(): [ours.full() for ours in store.gatewayJIDs(user)] for user in store.users()}
+        finally:
+            store.stopService()
+
+    def test_interface(self) -> None:
+        """It is a store."""
+        verifyObject(ISubscriptionStore, self.open())
+
+    def test_remembered(self) -> None:
+        """What was added and not removed is there after a restart, without an orderly stop too."""
+        store = self.open()
+        for user, ours in ((SCOTT, CONTROL), (SCOTT, NUMBER), (ANNA, CONTROL)):
+            self.assertTrue(store.add(user, ours))
+            self.assertTrue(store.add(user, ours))
+        store.remove(ANNA, CONTROL)
+        store.remove(ANNA, CONTROL)
+        self.assertEqual((store.knows(SCOTT), store.knows(ANNA)), (True, False))
+        self.assertEqual(self.again(), {"scott@chat.example": ["72*1@gw.chat.example", "control@gw.chat.example"]})
+
+    def test_private(self) -> None:
+        """The file is nobody else's business."""
+        self.open()
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode) & 0o077, 0)
+
+    def test_room(self) -> None:
+        """What there is no room for is not written."""
+        store = self.open()
+        store._memory.maxPairs = 1
+        self.assertTrue(store.add(SCOTT, CONTROL))
+        self.assertFalse(store.add(SCOTT, NUMBER))
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_import(self) -> None:
+        """The older program's file is taken over, once; blank lines, CRLF and nonsense do no harm."""
+        legacy = self.folder / LEGACY
+        legacy.write_bytes(
+            b"v1\r\n\tlost@gw.chat.example\r\nscott@chat.example\r\n\tcontrol@gw.chat.example\r\n\r\n"
+            b"\t72*1@gw.chat.example\r\nanna@chat.example\n\tcontrol@gw.chat.example\n\t@@\n"
+        )
+        expected = {
+            "anna@chat.example": ["control@gw.chat.example"],
+            "scott@chat.example": ["72*1@gw.chat.example", "control@gw.chat.example"],
+        }
+        self.open().stopService()
+        self.assertEqual(self.again(), expected)
+        legacy.write_text("v1\ntim@chat.example\n\tcontrol@gw.chat.example\n")
+        self.assertEqual(self.again(), expected)
+
+    def test_importOfAnotherKind(self) -> None:
+        """A file of another version is not taken over, and said so."""
+        (self.folder / LEGACY).write_text("v2\nscott@chat.example\n\tcontrol@gw.chat.example\n")
+        with capturedLogs() as events:
+            self.assertEqual(self.again(), {})
+        self.assertIn("not imported", formatEvent(events[0]))
+
+    def test_damaged(self) -> None:
+        """A damaged file is put aside, loudly, and an empty one takes its place."""
+        self.path.write_bytes(b"this is no database at all" * 100)
+        with capturedLogs() as events:
+            store = self.open()
+        self.assertEqual([e["log_level"] for e in events], [LogLevel.critical])
+        self.assertTrue(Path(f"{self.path}.damaged").exists())
+        store.add(SCOTT, CONTROL)
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_nonsenseInside(self) -> None:
+        """A row that is no pair of addresses is left out."""
+        self.open().stopService()
+        with sqlite3.connect(self.path) as database:
+            database.execute(
+                "INSERT INTO subscription VALUES ('@', 'x'), ('scott@chat.example', 'control@gw.chat.example')"
+            )
+        database.close()
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_nowhere(self) -> None:
+        """A file that cannot be made stops the start, and the setting is named."""
+        self.path = self.folder / "none" / "x.sqlite"
+        problem = self.assertRaises(ConfigError, self.open)
+        self.assertIn("SubscriptionDatabase", str(problem))
+
+    def test_diskFull(self) -> None:
+        """While the disk is full subscriptions live in memory, with one line a minute; then all are written."""
+        store = self.open()
+        store.add(SCOTT, CONTROL)
+        real, store._database = store._database, FullDisk()  # type: ignore[assignment]
+        with capturedLogs() as events:
+            self.assertTrue(store.add(SCOTT, NUMBER))
+            self.assertTrue(store.add(ANNA, CONTROL))
+            store.remove(SCOTT, CONTROL)
+        self.assertEqual([e["log_level"] for e in events], [LogLevel.error])
+        self.assertTrue(store.knows(ANNA))
+        store._database = real
+        store.add(ANNA, NUMBER)
+        self.assertEqual(
+            self.again(),
+            {
+                "anna@chat.example": ["72*1@gw.chat.example", "control@gw.chat.example"],
+                "scott@chat.example": ["72*1@gw.chat.example"],
+            },
+        )
+
+    def test_writtenAtTheEnd(self) -> None:
+        """What could not be written before is written when the service stops, if that is possible then."""
+        store = self.open()
+        real, store._database = store._database, FullDisk()  # type: ignore[assignment]
+        store.add(SCOTT, CONTROL)
+        store._database = real
+        store.stopService()
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+        store.add(SCOTT, NUMBER)
+
+    def test_locked(self) -> None:
+        """A file that somebody else writes to is such a case."""
+        store = self.open()
+        with sqlite3.connect(self.path, isolation_level=None) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.assertTrue(store.add(SCOTT, CONTROL))
+            store._behind = True
+            store._write(None)
+            other.execute("ROLLBACK")
+        other.close()
+        self.assertTrue(store.add(ANNA, CONTROL))
+        self.assertEqual(sorted(self.again()), ["anna@chat.example", "scott@chat.example"])
