@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import ichatgw
-from ichatgw.test.e2e.case import CLEAN, ICHAT_TONE, NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.case import CLEAN, CONTROL, ICHAT_TONE, NUMBER, EndToEnd
+from ichatgw.test.e2e.moment import until, within
 
 TAC = Path(ichatgw.__file__).parent.parent / "etc" / "ichatgw.tac"
 
@@ -80,6 +80,17 @@ class Restarts(EndToEnd):
         await phone.told("CALL_CLOSED", 2)
         await self.settle()
         self.assertNotIn(NUMBER, ichat.account.presences)
+
+    async def test_subscriptionsStay(self) -> None:
+        """A gateway that is started again shows itself to those who had subscribed, without being asked."""
+        database: dict[str, object] = {"SubscriptionDatabase": self.directory("store.sqlite").absolute()}
+        gateway = await self.startGateway(settings=database)
+        ichat = await self.startIChat()
+        await gateway.stop()
+        shown = ichat.account.presences
+        await until(self.clock, lambda: NUMBER not in shown, "that the number went offline", 3.0)
+        await self.startGateway(settings=database)
+        await until(self.clock, lambda: NUMBER in shown and CONTROL in shown, "that both came back", 5.0)
 
     async def test_stopWhileRinging(self) -> None:
         """At SIGTERM a call that still rings ends at both sides."""
