@@ -206,6 +206,7 @@ class Endpoint(Service):
         leg.dialog = self._invited[key] = Dialog(
             self._transactions, _Arrival(self, leg, called, request), self._userAgent
         )
+        leg.dialog.dead_cbs = (lambda dialog: self._invited.pop(key, None),)
         leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
         self._legs.add(leg)
         _log.info(

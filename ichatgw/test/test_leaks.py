@@ -1,0 +1,157 @@
+# -*- test-case-name: ichatgw.test.test_leaks -*-
+"""
+The whole gateway between two phones, in memory: hostile messages do it no harm, and nothing of a call stays.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.dialplan import DialPlan
+from ichatgw.interfaces import ILeg
+from ichatgw.media.engine import MediaEngine
+from ichatgw.model import Invitation, SessionDescription, TransportAddress
+from ichatgw.switch import Switch
+from ichatgw.test.media_fakes import FakeAddresses, FakeNetwork
+from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+
+DATA = Path(__file__).parent / "data"
+CALLEE = TransportAddress("192.0.2.88", 5060)
+
+
+class WholeGatewayTests(SynchronousTestCase):
+    """Endpoint, switch, calls and relays together."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.network = FakeNetwork()
+        self.media = MediaEngine(
+            self.rig.clock,
+            FakeAddresses(""),
+            8000,
+            20000,
+            readers=self.network,
+            makeSocket=self.network.makeSocket,
+            random32=partial(random.Random(1).getrandbits, 32),
+        )
+        plan = DialPlan([(r"^sip:(\w+)@192\.0\.2\.10", "sip:$1@192.0.2.88")])
+        self.switch = Switch(self.rig.clock, plan, self.media, {"sip": self.rig.endpoint})
+        self.switch.startService()
+        self.rig.endpoint.invitations = self  # type: ignore[assignment]
+        self.calls = 0
+        self.rest = self.count()
+
+    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+        """As the doors before the switch do."""
+        self.switch.arrived(leg, called, offer)
+
+    def count(self) -> dict[str, int]:
+        """All that could be left over."""
+        transactions = self.rig.endpoint._transactions
+        return {
+            "calls": len(tuple(self.switch.calls)),
+            "legs": len(self.rig.endpoint.legs),
+            "relays": self.media.live,
+            "ports lent": self.media._pool.lent,
+            "sockets": len(self.network.bound()),
+            "transactions": self.rig.endpoint.transactions,
+            "dialogs": len(transactions.req_consumers) + len(self.rig.endpoint._invited),
+            "timers": len(self.rig.clock.getDelayedCalls()),
+            "responses kept": len(transactions.l1rcache) + len(transactions.l2rcache),
+        }
+
+    def settle(self) -> None:
+        """Let everything that waits run out."""
+        self.rig.clock.pump([0.5] * 100 + [32] * 14)
+        self.rig.wire.take()
+
+    def call(self, ending: str) -> list[int]:
+        """
+        One call.
+
+        @param ending: C{caller} or C{callee} hangs up, it is C{declined} or C{abandoned}.
+        @return: the codes that the caller got.
+        """
+        self.calls += 1
+        callId = f"leak-{self.calls}"
+        sent = self.rig.receive(request("INVITE", callId=callId))
+        codes = self.codes(sent)
+        invite = next(message for message in sent if message.startswith("INVITE"))
+        codes += self.codes(self.rig.receive(respond(invite, 180, "Ringing"), CALLEE))
+        if ending == "declined":
+            sent = self.rig.receive(respond(invite, 603, "Decline"), CALLEE)
+            final = next(message for message in sent if status(message) == 603)
+            self.rig.receive(request("ACK", to=header(final, "To"), callId=callId, branch="INVITE1", body=None))
+            return codes + self.codes(sent)
+        if ending == "abandoned":
+            sent = self.rig.receive(request("CANCEL", callId=callId, branch="INVITE1"))
+            cancel = next(message for message in sent if message.startswith("CANCEL"))
+            self.rig.receive(respond(cancel, 200, "OK"), CALLEE)
+            self.rig.receive(respond(invite, 487, "Request Terminated"), CALLEE)
+            final = next(message for message in sent if status(message) == 487)
+            self.rig.receive(request("ACK", to=header(final, "To"), callId=callId, branch="INVITE1", body=None))
+            return codes + self.codes(sent)
+        sent = self.rig.receive(respond(invite, 200, "OK", body=PHONE_SDP.replace("30000", "30010")), CALLEE)
+        ok = next(message for message in sent if status(message) == 200)
+        codes.append(200)
+        self.rig.receive(request("ACK", to=header(ok, "To"), callId=callId, branch=f"ack{self.calls}", body=None))
+        if ending == "caller":
+            sent = self.rig.receive(request("BYE", to=header(ok, "To"), callId=callId, cseq=2))
+        else:
+            bye = request(
+                "BYE",
+                uri="sip:alice@192.0.2.10:5070",
+                from_=header(invite, "To") + ";tag=b1",
+                to=header(invite, "From"),
+                callId=header(invite, "Call-ID"),
+                cseq=9,
+                branch=f"bye{self.calls}",
+            )
+            sent = self.rig.receive(bye, CALLEE)
+        ours = next(message for message in sent if message.startswith("BYE"))
+        self.rig.receive(respond(ours, 200, "OK"), CALLEE)
+        return codes
+
+    def codes(self, sent: list[str]) -> list[int]:
+        """The codes of the responses to the INVITE."""
+        return [status(m) for m in sent if status(m) and header(m, "CSeq").endswith("INVITE")]
+
+    def test_calls(self) -> None:
+        """After answered, declined and abandoned calls nothing is left: no call, leg, port, timer or transaction."""
+        self.assertEqual(self.call("caller"), [100, 180, 200])
+        self.assertEqual(self.call("callee"), [100, 180, 200])
+        self.assertEqual(self.call("declined"), [100, 180, 603])
+        self.assertEqual(self.call("abandoned"), [100, 180, 487])
+        for _ in range(25):
+            for ending in ("caller", "callee", "declined", "abandoned"):
+                self.call(ending)
+        self.assertEqual(self.count()["calls"], 0)
+        self.settle()
+        self.assertEqual(self.count(), self.rest)
+
+    def test_vanished(self) -> None:
+        """A caller and a callee of whom nothing is heard any more leave nothing either."""
+        for number in range(10):
+            self.rig.receive(request("INVITE", callId=f"gone-{number}"))
+        self.assertEqual(self.count()["calls"], 10)
+        self.settle()
+        self.assertEqual(self.count(), self.rest)
+
+    def test_corpora(self) -> None:
+        """After each of the messages that others wrote to break such as us, a normal call goes through."""
+        messages = sorted(path for folder in ("rfc4475", "rfc5118", "jain") for path in (DATA / folder).iterdir())
+        fed = 0
+        for path in messages:
+            if path.suffix == ".tsv" or path.name.startswith(("README", ".")):
+                continue
+            fed += 1
+            self.rig.endpoint.received(path.read_bytes(), CALLEE)
+            self.rig.wire.take()
+            self.assertEqual(self.call("caller"), [100, 180, 200], path.name)
+        self.assertTrue(fed > 430, fed)
+        self.settle()
+        self.assertEqual(self.count(), self.rest)
