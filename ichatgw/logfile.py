@@ -57,7 +57,10 @@ def isWanted(event: LogEvent, level: str) -> bool:
     least = LEVELS[level]
     if least is None or (event.get("stack") and level != "STACK"):
         return False
-    return bool(event.get("log_level", LogLevel.info) >= least)
+    loudness = event.get("log_level", LogLevel.info)
+    if loudness is LogLevel.info and event.get("log_namespace") == "log_legacy":
+        loudness = LogLevel.debug  # ports that open and close, in Twisted's own old words
+    return bool(loudness >= least)
 
 
 def escape(text: str) -> str:

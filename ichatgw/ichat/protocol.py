@@ -283,7 +283,7 @@ class IChatProtocol(XMPPHandler):
     def unavailable(self, jid: JID) -> None:
         """A client, or with a bare address every client of a user, went offline."""
         for leg in self._callsTo(jid):
-            leg.machine.gone(jid, Ending(EndReason.NOT_FOUND, "went offline"))
+            leg.machine.gone(jid, Ending(EndReason.NOT_FOUND, "is offline"))
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """Presence was answered with an error."""

@@ -53,14 +53,14 @@ class Relay:
         self._told(self)
         toCallee, toCaller = self.caller.arriving, self.callee.arriving
         self._log.info(
-            "{call} media: {fromCaller} packets from the caller, {fromCallee} from the callee; silence of "
-            "{silenceToCaller:.1f} s to the caller, {silenceToCallee:.1f} s to the callee; dropped {dropped}",
+            "call={call} media: {fromCaller} packets from the caller, {fromCallee} from the callee; silence of "
+            "{silenceToCaller:.1f} s to the caller, {silenceToCallee:.1f} s to the callee; dropped: {dropped}",
             call=self.id,
             fromCaller=toCallee.relayed,
             fromCallee=toCaller.relayed,
             silenceToCaller=toCaller.silences * FRAME_SECONDS,
             silenceToCallee=toCallee.silences * FRAME_SECONDS,
-            dropped=dict(toCallee.dropped + toCaller.dropped),
+            dropped=", ".join(f"{n} {why}" for why, n in (toCallee.dropped + toCaller.dropped).items()) or "none",
         )
 
     def _agree(self) -> None:

@@ -65,6 +65,12 @@ class LineObserverTests(SynchronousTestCase):
         self.assertRegex(time, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$")
         self.assertEqual(rest, "WARNING ichatgw.call: call c1 ended")
 
+    def test_legacy(self) -> None:
+        """Twisted's own old chatter is for debugging; what it says of errors is not."""
+        for level, wanted in ((LogLevel.info, False), (LogLevel.warn, True), (LogLevel.critical, True)):
+            self.assertIs(isWanted(event(level, log_namespace="log_legacy"), "INFO"), wanted)
+        self.assertTrue(isWanted(event(LogLevel.info, log_namespace="log_legacy"), "DEBUG"))
+
     def test_filtered(self) -> None:
         """What the level does not want is not written."""
         self.observer(event(LogLevel.debug))

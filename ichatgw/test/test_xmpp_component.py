@@ -170,10 +170,16 @@ class LogTests(LinkCase):
         self.assertEqual(
             self.lines[0],
             "No link to the XMPP server 192.0.2.1:5275 as gw.test: stream error 'not-authorized': "
-            "it refuses the password (JabberComponentPassword); trying again",
+            "it refuses the password (JabberComponentPassword); trying again, which is said once a minute",
         )
         self.assertNotIn(SECRET, self.text)
         self.assertNotIn(SECRET, repr(self.link))
+
+    def test_otherRefusals(self) -> None:
+        """A name that the server does not have, or that is taken, is told with the settings to look at."""
+        for condition, hint in (("host-unknown", "JabberComponentName"), ("conflict", "under this name")):
+            self.link._complain(f"stream error {condition!r}")
+            self.assertIn(hint, self.lines[-1])
 
     def test_flapping(self) -> None:
         """A server that takes the component in and throws it out again and again does not fill the log."""

@@ -5,6 +5,7 @@ Tests for L{ichatgw.xmpp.subscriptions}.
 from __future__ import annotations
 
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test.streams import StubLink
@@ -74,6 +75,17 @@ class SubscriptionsTests(SynchronousTestCase):
                 [f"<presence type='unsubscribed' to='scott@jabber.example' from='{ours}'/>"],
             )
         self.assertEqual(self.store.users(), ())
+
+    def test_refusalIsSaid(self) -> None:
+        """Who is refused for want of a rule is in the log with the address, and a flood of such is not a line each."""
+        with capturedLogs() as events:
+            for number in range(50):
+                self.receive("subscribe", f"bob{number}@gw.test")
+        lines = [formatEvent(event) for event in events if event["log_level"] is LogLevel.info]
+        self.assertEqual(len(lines), 5)
+        self.assertEqual(
+            lines[0], "'scott@jabber.example' may not subscribe to 'bob0@gw.test': no translation rule matches"
+        )
 
     def test_noRoom(self) -> None:
         """When the store is full for the user, it is refused."""

@@ -173,10 +173,16 @@ class Link(StreamManager, Service):
     def _complain(self, why: str) -> None:
         if "not-authorized" in why:
             why += ": it refuses the password (JabberComponentPassword)"
+        elif "host-unknown" in why:
+            why += (
+                ": it has no such component (JabberComponentName), or the port is that of clients (JabberComponentPort)"
+            )
+        elif "conflict" in why:
+            why += ": another program is connected under this name"
         if self._complaints.allow(why):
             self._troubled = True
             log.error(
-                "No link to the XMPP server {where} as {name}: {why}; trying again",
+                "No link to the XMPP server {where} as {name}: {why}; trying again, which is said once a minute",
                 where=self._where,
                 name=self._component,
                 why=why[:300],

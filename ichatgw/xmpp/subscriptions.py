@@ -52,6 +52,7 @@ class Subscriptions(XMPPHandler):
         self._store = store
         self._presence = presence
         self._requests = RateLimit(clock, 0.5, 30)
+        self._refusals = RateLimit(clock, 0.1, 5)
 
     def connectionInitialized(self) -> None:
         for kind, observer in (
@@ -84,6 +85,12 @@ class Subscriptions(XMPPHandler):
 
     def _accepts(self, user: JID, ours: JID) -> bool:
         if ours != self._control and not (ours.user and self._translates("xmpp:" + ours.full())):
+            if self._refusals.allow(user.full()):
+                log.info(
+                    "{user!r} may not subscribe to {ours!r}: no translation rule matches",
+                    user=user.full()[:80],
+                    ours=ours.full()[:80],
+                )
             return False
         if not self._store.add(user, ours):
             log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
