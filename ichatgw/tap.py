@@ -118,7 +118,7 @@ class Gateway(MultiService):
         """
         Start all.
 
-        @raise SystemExit: if a socket cannot be had; its text is for the administrator.
+        @raise SystemExit: if a socket or the database cannot be had; its text is for the administrator.
         """
         _raiseFileLimit()
         try:
@@ -188,7 +188,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.jabberServerPingDuration,
     )
     path = settings.subscriptionDatabase
-    store = MemoryStore() if path in ("", "none") else SQLiteStore(reactor, path)
+    database = None if path in ("", "none") else SQLiteStore(reactor, path)
+    store = MemoryStore() if database is None else database
     presence = Presence(reactor, control, plan.matches, store)
     iChat = IChatProtocol(
         reactor,
@@ -213,7 +214,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     presence.listeners.append(iChat)
     for handler in (
         presence,
-        Subscriptions(reactor, control, plan.matches, store, presence),
+        Subscriptions(reactor, control, store, presence),
         Disco(control, __version__),
         Greeter(reactor),
         iChat,
@@ -226,10 +227,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     endpoint.invitations = iChat
     allowed = settings.allowedSIPPeers
-    with suppress(ValueError):  # a proxy that is named, not given as an address
-        allowed = (*allowed, ip_network(proxy.host if proxy is not None else ""))
+    if proxy is not None:
+        with suppress(ValueError):  # it is named, not given as an address
+            allowed = (*allowed, ip_network(proxy.host))
     iChat.arrivals = Doorman(reactor, allowed, switch)
-    return Gateway(switch, endpoint, link, presence, media, store if isinstance(store, SQLiteStore) else None)
+    return Gateway(switch, endpoint, link, presence, media, database)
 
 
 def makeService(options: Options) -> IService:

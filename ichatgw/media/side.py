@@ -111,7 +111,7 @@ class Side:
             return self._open(familyOf(destination))
         except Congested as problem:
             self._log.warn(
-                "{call} no media for the {side}: {problem}", call=self._call, side=self._name, problem=problem
+                "call={call} no media for the {side}: {problem}", call=self._call, side=self._name, problem=problem
             )
             return None
 
@@ -160,7 +160,7 @@ class Side:
         if source == self._learned:
             return
         self._log.debug(
-            "{call} the {side} sends from {source}", call=self._call, side=self._name, source=_shown(source)
+            "call={call} the {side} sends from {source}", call=self._call, side=self._name, source=_shown(source)
         )
         self._learned = source
         self._control.mediaFrom(source, isAt(source, self._signalled))
@@ -172,7 +172,7 @@ class Side:
         if not self._warned:
             self._warned = True
             self._log.info(
-                "{call} media from {source}, which is not the {side}, is dropped",
+                "call={call} media from {source}, which is not the {side}, is dropped",
                 call=self._call,
                 source=_shown(source),
                 side=self._name,

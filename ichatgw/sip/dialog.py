@@ -21,7 +21,6 @@ from sippy.SipHeader import SipHeader
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
-from sippy.UacStateUpdating import UacStateUpdating
 from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from sippy.UaStateConnected import UaStateConnected
@@ -131,7 +130,6 @@ class Dialog(UA):  # type: ignore[misc]
 
     UasStateTrying = _Trying
     UaStateConnected = _Connected
-    UacStateUpdating = UacStateUpdating
     # A BYE that crosses ours comes within a moment; sippy's 32 s only hold memory.
     godead_timeout = 4.0
 

@@ -6,7 +6,6 @@ The SIP endpoint: what arrives is judged, answered or made a leg; what is dialle
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
@@ -83,7 +82,6 @@ class Endpoint(Service):
         useClock(clock)
         self._transactions = Transactions(wire, self._requested, messageLog)
         self._legs: set[SipLeg] = set()
-        self._invited: WeakValueDictionary[tuple[str, str], Dialog] = WeakValueDictionary()
         self._gate = Gate(supported=SUPPORTED)
         self._made = 0
         self._dropLines = RateLimit(clock, 1, 5)
@@ -148,14 +146,12 @@ class Endpoint(Service):
         method = request.getMethod()
         if method == "ACK":
             return None
-        if request.getHFBody("to").getTag() is not None:
+        if request.getHFBody("to").getTag() is not None or method == "BYE":
             return self._respond(request, 481, "Call/Transaction Does Not Exist")
         if method == "INVITE":
             return self._invitation(request, transaction)
         if method == "OPTIONS":
             return self._options(request)
-        if method == "BYE":
-            return self._respond(request, 481, "Call/Transaction Does Not Exist")
         return refusal(request, self._userAgent), None, None
 
     def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
@@ -177,8 +173,7 @@ class Endpoint(Service):
             return self._respond(request, 483, "Too Many Hops")
         if source == self._wire.towards(source.host):
             return self._respond(request, 482, "Loop Detected")
-        key = (str(request.getHFBody("call-id")), str(request.getHFBody("from").getTag()))
-        if key in self._invited:
+        if self._transactions.knows(str(request.getHFBody("call-id")), request.getHFBody("from").getTag()):
             return self._respond(request, 482, "Merged Request")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
@@ -189,32 +184,22 @@ class Endpoint(Service):
             return self._respond(request, 400, f"Bad SDP: {problem}")
         except NoCommonCodec:
             return self._respond(request, 488, "Not Acceptable Here")
-        return self._arrival(request, transaction, source, offer, key)
+        return self._arrival(request, transaction, source, offer)
 
-    def _arrival(
-        self,
-        request: Any,
-        transaction: Any,
-        source: TransportAddress,
-        offer: sdp.ParsedSDP | None,
-        key: tuple[str, str],
-    ) -> Any:
+    def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
         caller, called = request.getHFBody("from").getUri(), request.getHFBody("to").getUri()
         party = Party(_address(caller.url), _plain(caller.name))
         leg = InboundSipLeg(self._name("in"), party, self._forget, source, offer)
-        leg.callId = key[0]
-        leg.dialog = self._invited[key] = Dialog(
-            self._transactions, _Arrival(self, leg, called, request), self._userAgent
-        )
-        leg.dialog.dead_cbs = (lambda dialog: self._invited.pop(key, None),)
+        arrival = _Arrival(self, leg, called, request)
+        leg.dialog = Dialog(self._transactions, arrival, self._userAgent)
         leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
         self._legs.add(leg)
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
             leg=leg.id,
             source=source,
-            called=_address(called.url)[:200],
-            callId=key[0][:100],
+            called=arrival.called[:200],
+            callId=str(request.getHFBody("call-id"))[:100],
         )
         return leg.dialog.recvRequest(request, transaction)
 
@@ -244,7 +229,7 @@ class Endpoint(Service):
             host, port = self._proxy
             routes = [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
 
-        def converse(leg: SipLeg, address: TransportAddress) -> Dialog:
+        def converse(leg: SipLeg) -> Dialog:
             return Dialog(self._transactions, leg, self._userAgent, pinned)
 
         def prepare(dialog: Any, address: TransportAddress) -> None:
@@ -286,12 +271,10 @@ class _Arrival:
     def __init__(self, endpoint: Endpoint, leg: InboundSipLeg, called: Any, request: Any) -> None:
         self._endpoint = endpoint
         self._leg = leg
-        self._called = _address(called.url)
-        source = literal(*request.getSource())
-        assert source is not None  # _invitation has looked
+        self.called = _address(called.url)
         userAgents = request.getHFBodys("user-agent")
         self._invitation = Invitation(
-            source,
+            leg.source,
             str(userAgents[0])[:200] if userAgents else "",
             _plain(request.getHFBody("from").getUri().name),
             _plain(called.name),
@@ -303,7 +286,7 @@ class _Arrival:
         dialog.event_cb = self._leg.event
         offer = self._leg.offered or SessionDescription((PCMU,))
         try:
-            self._endpoint.invitations.invited(self._leg, self._called, offer, self._invitation)
+            self._endpoint.invitations.invited(self._leg, self.called, offer, self._invitation)
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=self._leg.id)
             self._leg.hangup(Ending(EndReason.FAILED, "internal error"))

@@ -28,9 +28,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ichatgw import sdp
+from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.model import PCMU, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialog import Dialog, Invite, sdpBody, sdpText
 from ichatgw.sip.reasons import TO_STATUS, fromStatus
 
@@ -43,18 +44,16 @@ class SipLeg:
     What inbound and outbound SIP legs have in common.
 
     @ivar id: short, for logs.
-    @ivar callId: the dialog's Call-ID, once it has one.
     @param forget: called once with the leg when it has ended.
     """
 
-    call: ICall
     side: IMediaSide
     dialog: Dialog | None = None
-    callId: str = ""
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
         self.party = party
+        self.call: ICall = Nobody()
         self._forget = forget
         self._ended = False
         self._origin = sdp.Origin(randbits(31))
@@ -84,7 +83,7 @@ class SipLeg:
         try:
             self._event(event)
         except Exception:
-            _log.failure("call={call} leg={leg} failed on {event}", call=self._name, leg=self.id, event=str(event))
+            _log.failure("call={call} leg={leg} failed on {event}", call=self.call.id, leg=self.id, event=str(event))
             self.hangup(Ending(EndReason.FAILED, "internal error"))
 
     def _event(self, event: Any) -> None:
@@ -102,26 +101,32 @@ class SipLeg:
                 self._awaitsAnswer = True
                 return sdp.writeOffer(SessionDescription(self._codecs, self._local(None)), self._origin)
             offer = sdp.parse(body)
-            direction = offer.description.direction.mirrored
-            ours = SessionDescription(self._codecs, self._local(offer.description), None, direction)
-            text = sdp.writeAnswer(ours, self._origin, offer)
+            text = self._answerOffer(offer)
         except (MalformedError, CallError) as problem:
-            _log.info("call={call} leg={leg} new offer refused: {why}", call=self._name, leg=self.id, why=problem)
+            _log.info("call={call} leg={leg} new offer refused: {why}", call=self.call.id, leg=self.id, why=problem)
             return None
-        self._connect(offer.description)
-        self.side.hold(offer.description.direction)
+        direction = offer.description.direction
+        self.side.hold(direction)
         _log.info(
             "call={call} leg={leg} new offer answered: {direction}",
-            call=self._name,
+            call=self.call.id,
             leg=self.id,
-            direction=direction.value,
+            direction=direction.mirrored.value,
         )
         return text
 
-    @property
-    def _name(self) -> str:
-        call = getattr(self, "call", None)
-        return call.id if call is not None else "-"
+    def _answerOffer(self, offer: sdp.ParsedSDP) -> str:
+        """
+        Our answer to the party's offer; our side of the relay is told what was offered.
+
+        @raise NoCommonCodec: if the offer has none of our codecs.
+        @raise Congested: if no port is left.
+        """
+        theirs = offer.description
+        ours = SessionDescription(self._codecs, self._local(theirs), None, theirs.direction.mirrored)
+        text = sdp.writeAnswer(ours, self._origin, offer)
+        self._connect(theirs)
+        return text
 
     def _local(self, remote: SessionDescription | None) -> TransportAddress:
         """Our address for the party that described itself so (or is where its messages come from)."""
@@ -154,9 +159,7 @@ class SipLeg:
             return
         self._ended = True
         self._forget(self)
-        call = getattr(self, "call", None)
-        if call is not None:  # else it ended before anybody took it
-            call.ended(self, ending)
+        self.call.ended(self, ending)
 
 
 class InboundSipLeg(SipLeg):
@@ -242,13 +245,7 @@ class InboundSipLeg(SipLeg):
     def _answerTo(self, answer: SessionDescription) -> str:
         assert self._offer is not None
         self._codecs = sdp.commonCodecs(answer.codecs, self._offer.description)
-        direction = self._offer.description.direction.mirrored
-        ours = SessionDescription(self._codecs, self._local(self._offer.description), None, direction)
-        text = sdp.writeAnswer(ours, self._origin, self._offer)
-        self._connect(self._offer.description)
-        if direction is not Direction.SENDRECV:
-            self.side.hold(self._offer.description.direction)
-        return text
+        return self._answerOffer(self._offer)
 
     def _signallingHost(self) -> str:
         return self.source.host
@@ -260,7 +257,7 @@ class InboundSipLeg(SipLeg):
         try:
             self.dialog.recvEvent(event)
         except Exception:
-            _log.failure("call={call} leg={leg} could not respond", call=self._name, leg=self.id)
+            _log.failure("call={call} leg={leg} could not respond", call=self.call.id, leg=self.id)
             self._finish(Ending(EndReason.FAILED, "internal error"))
 
 
@@ -280,7 +277,7 @@ class OutboundSipLeg(SipLeg):
         party: Party,
         forget: Callable[[SipLeg], None],
         locate: Callable[[], Deferred[TransportAddress]],
-        converse: Callable[[SipLeg, TransportAddress], Dialog],
+        converse: Callable[[SipLeg], Dialog],
         prepare: Callable[[Any, TransportAddress], None],
         filtered: frozenset[int] = frozenset(),
     ) -> None:
@@ -319,7 +316,7 @@ class OutboundSipLeg(SipLeg):
             try:
                 self.dialog.recvEvent(CCEventDisconnect())
             except Exception:
-                _log.failure("call={call} leg={leg} could not hang up", call=self._name, leg=self.id)
+                _log.failure("call={call} leg={leg} could not hang up", call=self.call.id, leg=self.id)
 
     def _invite(self, address: TransportAddress) -> None:
         self._pending = None
@@ -327,10 +324,9 @@ class OutboundSipLeg(SipLeg):
             return
         self._address = address
         text = sdp.writeOffer(SessionDescription(self._codecs, self._local(None)), self._origin)
-        dialog = self.dialog = self._converse(self, address)
-        _log.info("call={call} leg={leg} INVITE to {address}", call=self._name, leg=self.id, address=address)
+        dialog = self.dialog = self._converse(self)
+        _log.info("call={call} leg={leg} INVITE to {address}", call=self.call.id, leg=self.id, address=address)
         dialog.invite(address, Invite(lambda uac: self._prepare(uac, address), text))
-        self.callId = str(dialog.cId)
 
     def _unreachable(self, failure: Failure) -> None:
         self._pending = None
@@ -342,7 +338,7 @@ class OutboundSipLeg(SipLeg):
         elif isinstance(error, OSError):
             self._finish(Ending(EndReason.UNAVAILABLE, f"cannot be reached: {error}"))
         else:
-            _log.failure("call={call} leg={leg} could not call", failure, call=self._name, leg=self.id)
+            _log.failure("call={call} leg={leg} could not call", failure, call=self.call.id, leg=self.id)
             self._finish(Ending(EndReason.FAILED, "internal error"))
 
     def _event(self, event: Any) -> None:

@@ -172,6 +172,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             door = self._doors[local] = Door(self._wire, local)
         return door
 
+    def knows(self, callId: str, fromTag: str | None) -> bool:
+        """Is there a dialog that began with an INVITE of that Call-ID and From tag?"""
+        dialogs = [consumer.cobj for consumer in self.req_consumers.get(callId, ())]
+        return any(dialog.rUri is not None and dialog.rUri.getTag() == fromTag for dialog in dialogs)
+
     def unregConsumer(self, consumer: Any, call_id: str) -> None:
         """A dialog is over.  After a shutdown it may be unknown here."""
         if call_id in self.req_consumers:

@@ -59,7 +59,7 @@ class WholeGatewayTests(SynchronousTestCase):
             "ports lent": self.media._pool.lent,
             "sockets": len(self.network.bound()),
             "transactions": self.rig.endpoint.transactions,
-            "dialogs": len(transactions.req_consumers) + len(self.rig.endpoint._invited),
+            "dialogs": len(transactions.req_consumers),
             "timers": len(self.rig.clock.getDelayedCalls()),
             "responses kept": len(transactions.l1rcache) + len(transactions.l2rcache),
         }

@@ -33,7 +33,7 @@ class SubscriptionsTests(SynchronousTestCase):
         self.clock = Clock()
         self.store = MemoryStore(maxPerUser=3)
         presence = Presence(self.clock, CONTROL, self.translates, self.store)
-        self.subscriptions = Subscriptions(self.clock, CONTROL, self.translates, self.store, presence)
+        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, presence)
         self.link = StubLink(self.subscriptions)
         presence.parent = self.link
         self.link.up()

@@ -126,6 +126,10 @@ class Presence(XMPPHandler):
         self._users: dict[JID, dict[JID, Resource]] = {}
         self._greeting: IDelayedCall | None = None
 
+    def serves(self, ours: JID) -> bool:
+        """Is C{ours}, a bare address of our domain, the control address, or one that a translation rule matches?"""
+        return ours == self._control or bool(ours.user and self._translates("xmpp:" + ours.full()))
+
     def resources(self, bare: JID) -> tuple[Resource, ...]:
         """The clients of a user, the best to call first."""
         return tuple(sorted(self._users.get(bare, {}).values(), key=lambda resource: resource.rank))
@@ -134,18 +138,18 @@ class Presence(XMPPHandler):
 
     def probe(self, user: JID, asJID: JID | None = None) -> None:
         """Ask the user's server how things stand, in the name of the control address or of another one."""
-        self.send(_presence(user, asJID or self._control, "probe"))
+        self.send(presenceStanza(user, asJID or self._control, "probe"))
 
     def show(self, to: JID, from_: JID, withCaps: bool) -> None:
         """Tell C{to} that C{from_} is there; with C{withCaps}, that it is an iChat that can talk."""
-        self.send(_presence(to, from_, caps=withCaps))
+        self.send(presenceStanza(to, from_, caps=withCaps))
 
     def goodbye(self) -> None:
         """Tell each known user that what it has subscribed to is going.  Comes before an orderly stop."""
         self._stopGreeting()
         for user in self._store.users():
             for ours in self._store.gatewayJIDs(user):
-                self.send(_presence(user, ours, "unavailable", caps=ours != self._control))
+                self.send(presenceStanza(user, ours, "unavailable", caps=ours != self._control))
 
     def connectionInitialized(self) -> None:
         self.xmlstream.addObserver("/presence", self._received)
@@ -158,9 +162,9 @@ class Presence(XMPPHandler):
 
     def _greetings(self) -> Iterator[Element]:
         for user in self._store.users():
-            yield _presence(user, self._control, "probe")
+            yield presenceStanza(user, self._control, "probe")
             for ours in self._store.gatewayJIDs(user):
-                yield _presence(user, ours, caps=ours != self._control)
+                yield presenceStanza(user, ours, caps=ours != self._control)
 
     def _greet(self, greetings: Iterator[Element]) -> None:
         """Send some, and the others a little later, so that neither the reactor nor the server is held up."""
@@ -234,17 +238,17 @@ class Presence(XMPPHandler):
                 log.failure("A listener failed at presence")
 
     def _probed(self, user: JID, ours: JID) -> None:
-        if ours == self._control or (ours.user and self._translates("xmpp:" + ours.full())):
+        if self.serves(ours):
             self.show(bareJID(user), ours, withCaps=ours != self._control)
 
 
-def _presence(to: JID, from_: JID, kind: str | None = None, caps: bool = False) -> Element:
-    """Presence as the first gateway sent it: never a show or a status, always priority 0."""
+def presenceStanza(to: JID, from_: JID, kind: str | None = None, caps: bool = False) -> Element:
+    """Presence as the first gateway sent it: never a show or a status, always priority 0 where one belongs."""
     stanza = Element((None, "presence"))
     if kind is not None:
         stanza["type"] = kind
     stanza["to"], stanza["from"] = to.full(), from_.full()
-    if kind != "probe":
+    if kind in (None, "unavailable"):
         stanza.addElement("priority", content="0")
     if caps:
         child = stanza.addElement((NS_CAPS, "c"))

@@ -19,7 +19,7 @@ from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
 from ichatgw.ratelimit import RateLimit
-from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.presence import Presence, presenceStanza
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
@@ -38,17 +38,15 @@ class Subscriptions(XMPPHandler):
         self,
         clock: IReactorTime,
         control: JID,
-        translates: Callable[[str], bool],
         store: ISubscriptionStore,
         presence: Presence,
     ) -> None:
         """
         @param control: the control address, bare.
-        @param translates: does a translation rule match C{xmpp:} and this bare address?
+        @param presence: knows which addresses are served.
         """
         super().__init__()
         self._control = control
-        self._translates = translates
         self._store = store
         self._presence = presence
         self._requests = RateLimit(clock, 0.5, 30)
@@ -84,7 +82,7 @@ class Subscriptions(XMPPHandler):
             self._send("subscribe", user, self._control)
 
     def _accepts(self, user: JID, ours: JID) -> bool:
-        if ours != self._control and not (ours.user and self._translates("xmpp:" + ours.full())):
+        if not self._presence.serves(ours):
             if self._refusals.allow(user.full()):
                 log.info(
                     "{user!r} may not subscribe to {ours!r}: no translation rule matches",
@@ -107,6 +105,4 @@ class Subscriptions(XMPPHandler):
         log.debug("{user!r} answers {kind!r} to {ours!r}", user=user.full()[:80], kind=kind, ours=ours.full()[:80])
 
     def _send(self, kind: str, to: JID, from_: JID) -> None:
-        stanza = Element((None, "presence"))
-        stanza["type"], stanza["to"], stanza["from"] = kind, to.full(), from_.full()
-        self.send(stanza)
+        self.send(presenceStanza(to, from_, kind))
