@@ -5,9 +5,21 @@ The borders between the parts.  Orders go down to a leg, news comes up from it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zope.interface import Attribute, Interface
 
-from ichatgw.model import Direction, Ending, Invitation, Party, SessionDescription, TransportAddress
+from ichatgw.model import (
+    Candidate,
+    Codec,
+    Direction,
+    Ending,
+    Invitation,
+    Party,
+    SessionDescription,
+    TransportAddress,
+    TransportDescription,
+)
 
 
 class ILeg(Interface):
@@ -131,4 +143,75 @@ class IMediaEngine(Interface):
         """
         @param callId: for logs.
         @raise Congested: if there is no room for another call.
+        """
+
+
+class IMediaTransport(Interface):
+    """
+    The way of one party's media, between the party and its side of the relay.
+
+    It knows no stanza.  Its methods never raise: what fails is told to its L{ITransportNews}.  News may come from
+    within the very method that causes it, but none after L{close}.
+    """
+
+    local: TransportDescription = Attribute(
+        "What we say of ourselves now: our ufrag and password, the candidates known so far (host candidates are known"
+        " at once), fingerprint and setup (actpass if we offer, active if we answer), or keys, or plain addresses."
+    )
+
+    def connect(remote: TransportDescription, media: SessionDescription, ours: tuple[Codec, ...]) -> None:
+        """
+        Both have described themselves: find a way, agree on keys, and let media flow.
+
+        @param remote: the party's transport, with the candidates known so far.
+        @param media: what the party speaks, with the payload types it wants to be sent; its C{address} is C{None}.
+        @param ours: the same formats with the payload types that the party was told to send.
+        """
+
+    def addCandidates(candidates: Sequence[Candidate]) -> None:
+        """The party has found more ways to reach it.  Before L{connect} they are kept for it."""
+
+    def restart(remote: TransportDescription) -> TransportDescription:
+        """
+        The party starts ICE anew, with another ufrag and password (RFC 8445 section 9).
+
+        @return: what we say of ourselves now, with another ufrag and password as well.
+        """
+
+    def hold(direction: Direction) -> None:
+        """Which way the party now lets media flow, seen from the party."""
+
+    def close() -> None:
+        """
+        Stop, without a word to the party.  The side remains, and may be used by another transport.  Idempotent.
+        """
+
+
+class ITransportNews(Interface):
+    """Who is told by a transport."""
+
+    def candidatesFound(candidates: Sequence[Candidate]) -> None:
+        """More ways to reach us are known; they are in C{local} as well."""
+
+    def connected() -> None:
+        """Media can flow: there is a pair of candidates that works, and the keys are agreed.  Said once."""
+
+    def failed(ending: Ending) -> None:
+        """
+        There is no way, or no more: no pair works, the keys are wrong, consent was lost (RFC 7675).  Said once; the
+        transport is of no more use.
+        """
+
+
+class IMediaTransports(Interface):
+    """Makes transports."""
+
+    def make(
+        callId: str, side: IMediaSide, news: ITransportNews, remote: TransportDescription | None
+    ) -> IMediaTransport:
+        """
+        @param callId: for logs.
+        @param side: the party's side of the relay.
+        @param remote: what the party has offered, if it called; C{None} if we offer.  Who offers controls ICE.
+        @raise CallError: if there can be none: no port is left, or the party offers nothing that we may use.
         """

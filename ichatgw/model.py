@@ -156,6 +156,84 @@ class SessionDescription:
 
 
 @frozen
+class Candidate:
+    """
+    A transport address at which a party may be reached (RFC 8445 section 5.3).
+
+    @ivar foundation: tells which candidates have a common origin; any text.
+    @ivar component: 1 for RTP, 2 for RTCP.
+    @ivar protocol: C{udp}; others are not used.
+    @ivar kind: C{host}, C{srflx}, C{prflx} or C{relay}.
+    @ivar related: for other kinds than C{host}, the address it derives from, if said.
+    """
+
+    foundation: str
+    component: int
+    priority: int
+    address: TransportAddress
+    protocol: str = "udp"
+    kind: str = "host"
+    related: TransportAddress | None = None
+
+
+@frozen
+class Fingerprint:
+    """
+    The hash of the certificate that a party will present (RFC 8122 section 5).
+
+    @ivar algorithm: lower case, e.g. C{sha-256}.
+    @ivar value: upper-case hexadecimal octets with colons between them.
+    """
+
+    algorithm: str
+    value: str
+
+
+class Setup(Enum):
+    """Who opens the DTLS connection (RFC 4145 section 4), as the party says of itself."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+    ACTPASS = "actpass"
+    HOLDCONN = "holdconn"
+
+
+@frozen
+class CryptoKey:
+    """
+    A key for SRTP that travels with the description (RFC 4568 section 4).
+
+    @ivar parameters: the key parameters, C{inline:...}.
+    """
+
+    tag: str
+    suite: str
+    parameters: str = field(repr=False)
+    session: str = ""
+
+
+@frozen
+class TransportDescription:
+    """
+    How a party can be reached, and how its media is protected; free of any wire format.
+
+    @ivar ufrag: the user name fragment of ICE; empty means no ICE: the candidates are the addresses themselves.
+    @ivar candidates: those known so far; more may follow.
+    @ivar fingerprint: if given, media is protected by DTLS-SRTP.
+    @ivar keys: without a fingerprint, the keys for SRTP, the best first; without either, media is plain RTP.
+    @ivar muxed: RTCP goes where RTP goes (RFC 5761).
+    """
+
+    ufrag: str = ""
+    password: str = field(default="", repr=False)
+    candidates: tuple[Candidate, ...] = ()
+    fingerprint: Fingerprint | None = None
+    setup: Setup | None = None
+    keys: tuple[CryptoKey, ...] = ()
+    muxed: bool = True
+
+
+@frozen
 class Party:
     """
     Who is at the far end of a leg.

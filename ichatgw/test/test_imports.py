@@ -20,10 +20,10 @@ RANKS = (
     {"model"},
     {"errors", "interfaces", "addresses", "ratelimit"},
     {"config", "configdoc", "configfile", "configvalues", "logfile", "call", "dialplan", "sdp", "media", "xmpp"},
-    {"switch", "policy", "sip", "ichat", "options"},
+    {"switch", "policy", "sip", "ichat", "jingle", "options"},
     {"tap"},
 )
-ADAPTERS = {"sip", "ichat"}
+ADAPTERS = {"sip", "ichat", "jingle"}
 SIM_MAY = {"", "sim", "model", "errors", "media.rtp", "ichat.connectdata", "xmpp.compat"}
 
 
@@ -93,7 +93,7 @@ class ImportTests(SynchronousTestCase):
                 if other.split(".")[0] == "sippy":
                     self.assertEqual(part, "sip", f"{name} imports {other}")
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
-                    self.assertIn(part, ("xmpp", "ichat", "sim", "tap"), f"{name} imports {other}")
+                    self.assertIn(part, ("xmpp", "ichat", "jingle", "sim", "tap"), f"{name} imports {other}")
 
     def test_reactor(self) -> None:
         """Only C{tap}, and the simulators' programs, take the global reactor."""
@@ -112,6 +112,13 @@ class ImportTests(SynchronousTestCase):
             for node in ast.walk(tree):
                 if isinstance(node, ast.Attribute):
                     self.assertNotIn(node.attr, ("sleep", "deferToThread", "callInThread"), name)
+
+    def test_nothingPrints(self) -> None:
+        """Only the simulators, which are programs, write to stdout."""
+        for name, tree in modules():
+            if name.partition(".")[0] != "sim":
+                names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+                self.assertNotIn("print", names, name)
 
     def test_simulators(self) -> None:
         """The simulators are no part of what they test."""

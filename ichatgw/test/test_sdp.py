@@ -70,6 +70,67 @@ class ParseTests(SynchronousTestCase):
             self.assertIsNone(description.address)
             self.assertIs(description.direction, Direction.SENDONLY)
 
+    def test_oldHoldSilent(self) -> None:
+        """Who holds the old way and sends nothing either is inactive."""
+        for direction in ("recvonly", "inactive"):
+            text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP4 0.0.0.0").replace("sendrecv", direction)
+            self.assertIs(sdp.parse(text).description.direction, Direction.INACTIVE)
+
+    def test_rtcp(self) -> None:
+        """RTCP may have an address of its own; one that is not known yet is none, and nothing is sent there."""
+        for value, expected in (
+            ("4000", TransportAddress("192.0.2.77", 4000)),
+            ("4000 IN IP4 192.0.2.78", TransportAddress("192.0.2.78", 4000)),
+            ("9 IN IP4 0.0.0.0", None),
+            ("9 IN IP6 ::", None),
+            ("0", None),
+        ):
+            text = PHONE_SDP.replace("a=sendrecv", f"a=rtcp:{value}")
+            self.assertEqual(sdp.parse(text).description.rtcp, expected, value)
+        for value in ("4000 IN IP4 phone.example", "4000 IN IP4 224.0.0.1", "x"):
+            self.assertRaises(MalformedError, sdp.parse, PHONE_SDP.replace("a=sendrecv", f"a=rtcp:{value}"))
+
+    def test_mapped(self) -> None:
+        """An IPv4 address in IPv6 dress is that IPv4 address, and no way to a group or to "any"."""
+        text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP6 ::ffff:192.0.2.78")
+        self.assertEqual(sdp.parse(text).description.address, TransportAddress("192.0.2.78", 30000))
+        self.assertRaises(MalformedError, sdp.parse, text.replace("192.0.2.78", "224.0.0.1"))
+        self.assertIsNone(sdp.parse(text.replace("192.0.2.78", "0.0.0.0")).description.address)
+
+    def test_formats(self) -> None:
+        """A number counts once however it is written; one without a name is passed over; more than all are too many."""
+        text = PHONE_SDP.replace("0 8 101", "0 00 000 0 97")
+        self.assertEqual(sdp.parse(text).description.codecs, (PCMU,))
+        sdp.parse(PHONE_SDP.replace("0 8 101", " ".join(["0"] * 128)))
+        self.assertRaises(MalformedError, sdp.parse, PHONE_SDP.replace("0 8 101", " ".join(["0"] * 129)))
+
+    def test_oddMaps(self) -> None:
+        """A map that says nothing sensible is as none: no clock of 0 Hz, no channel, no foreign digits."""
+        for value in ("96 X/0", "96 X/8000/0", "96 X", "96 X/\u0668000", "96 X/8000/", "96 a/b/8000"):
+            text = PHONE_SDP.replace("0 8 101", "0 96").replace("a=sendrecv", f"a=rtpmap:{value}")
+            self.assertEqual(sdp.parse(text).description.codecs, (PCMU,), value)
+
+    def test_noSmuggling(self) -> None:
+        """What goes on to the other party cannot hold a line of its own, for whatever reader."""
+        for breaker in ("\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\0"):
+            text = PHONE_SDP.replace("a=sendrecv", f"a=fmtp:0 x{breaker}c=IN IP4 203.0.113.9")
+            self.assertRaises(MalformedError, sdp.parse, text)
+        self.assertRaises(MalformedError, sdp.parse, PHONE_SDP + "m=vid\u00e9o 5 RTP/AVP 31\r\n")
+
+    def test_corpora(self) -> None:
+        """The bodies of the torture messages that RFC 4475 and RFC 5118 call valid are read."""
+        data = Path(__file__).parent / "data"
+        for path, host in (
+            ("rfc4475/wsinv.dat", "192.0.2.4"),
+            ("rfc4475/longreq.dat", "192.0.2.1"),
+            ("rfc5118/ipv6-in-sdp", "2001:db8::20"),
+            ("rfc5118/ipv4-mapped-ipv6", "192.0.2.2"),
+        ):
+            body = (data / path).read_bytes().decode("utf-8").replace("\r\n", "\n").partition("\n\n")[2]
+            address = sdp.parse(body).description.address
+            assert address is not None
+            self.assertEqual(address.host, host, path)
+
     def test_firstUsable(self) -> None:
         """The first audio line that is on and plain RTP is taken."""
         text = PHONE_SDP.replace(

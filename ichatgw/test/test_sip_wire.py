@@ -82,6 +82,19 @@ class UDPWireTests(SynchronousTestCase):
             self.assertIn(word, str(problem))
         self.assertEqual(self.reactor.ports, [])
 
+    def test_busyIPv6(self) -> None:
+        """A port in use for IPv6 alone is no lack of IPv6: that is an error, and the IPv4 socket is closed."""
+        try:
+            other = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            other.bind(("::", 0))
+        except OSError:
+            return  # a host without IPv6 cannot have this
+        with other:
+            problem = self.assertRaises(ConfigError, self.listen, "", other.getsockname()[1])
+        self.assertIn(":: port", str(problem))
+        self.assertEqual([port.closed for port in self.reactor.ports], [True])
+
     def test_foreignAddress(self) -> None:
         """An address that is not this host's is such an error too."""
         self.assertRaises(ConfigError, self.listen, "192.0.2.1", 5070)
