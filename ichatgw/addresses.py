@@ -20,11 +20,14 @@ class LocalAddresses:
     Knows the addresses that this host may name to others.
 
     @ivar configured: the one address to use, or empty for whatever the routing table says.
+    @ivar advertised: what hosts beyond our router shall use instead, which it hands on to us port by port (1:1 NAT); at
+        most one of each family.
     @ivar adapters: lists the interfaces, as C{ifaddr} does.
     """
 
     configured: str = ""
     adapters: Callable[[], Iterable[Any]] = ifaddr.get_adapters
+    advertised: tuple[str, ...] = ()
     _known: dict[str, str] = field(factory=dict, init=False)
 
     def towards(self, host: str) -> str:
@@ -33,7 +36,7 @@ class LocalAddresses:
 
         @raise OSError: if there is no route to C{host}, or it is of another family than the configured address.
         """
-        if self.configured:
+        if self.configured and not self.advertised:
             if (":" in self.configured) != (":" in host):
                 raise OSError(f"{host} is not of the family of IPAddress {self.configured}")
             return self.configured
@@ -41,8 +44,17 @@ class LocalAddresses:
         if known is None:
             if len(self._known) >= 1024:
                 self._known.clear()
-            known = self._known[host] = _sourceFor(host)
+            known = self._known[host] = self._seenFrom(host)
         return known
+
+    def _seenFrom(self, host: str) -> str:
+        if self.configured and (":" in self.configured) != (":" in host):
+            raise OSError(f"{host} is not of the family of IPAddress {self.configured}")
+        if ip_address(host).is_global:
+            for advertised in self.advertised:
+                if (":" in advertised) == (":" in host):
+                    return advertised
+        return self.configured or _sourceFor(host)
 
     def forget(self) -> None:
         """Ask the routing table again from now on."""
@@ -51,17 +63,17 @@ class LocalAddresses:
     def all(self) -> tuple[str, ...]:
         """
         Every address others can be told: the configured one, or those of all interfaces but loopback and link-local
-        ones; if only loopback is left, that (a test host without a network).
+        ones; if only loopback is left, that (a test host without a network).  Then those advertised.
         """
         if self.configured:
-            return (self.configured,)
+            return (self.configured, *self.advertised)
         found = [
             address.ip if isinstance(address.ip, str) else address.ip[0]
             for adapter in self.adapters()
             for address in adapter.ips
         ]
         usable = [a for a in found if not (ip_address(a).is_loopback or ip_address(a).is_link_local)]
-        return tuple(usable) or ("127.0.0.1",)
+        return (*(usable or ["127.0.0.1"]), *self.advertised)
 
 
 def _sourceFor(host: str) -> str:

@@ -166,6 +166,15 @@ class Settings:
         "The address of this host to use for SIP and media. If left blank all are used; if given, the gateway serves"
         " only the one of IPv4 and IPv6 that it belongs to.",
     )
+    advertisedAddress: tuple[str, ...] = _setting(
+        _SIP,
+        "AdvertisedAddress",
+        ADDRESSES,
+        (),
+        "The public address of a router that hands everything on to this host, port by port (1:1 NAT): hosts in the"
+        " Internet are told it for SIP and media, those on private networks are not. One of IPv4, of IPv6, or of each.",
+        example="203.0.113.10",
+    )
     udpTcpPort: int = _setting(
         _SIP, "UDPTCPPort", PORT, 5070, "Port for SIP over UDP (this version uses no TCP); 0 takes any free one."
     )
@@ -373,6 +382,9 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if settings.mediaRelayPortRangeMax < least:
         expected = f"a range with room for a call, which takes four ports: MediaRelayPortRangeMax at least {least}"
         yield ("mediaRelayPortRangeMax", "mediaRelayPortRangeMin"), expected
+    families = [":" in address for address in settings.advertisedAddress]
+    if len(set(families)) != len(families):
+        yield ("advertisedAddress",), "at most one address of IPv4 and one of IPv6"
 
 
 def _doubts(settings: Settings) -> Iterator[str]:

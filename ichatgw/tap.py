@@ -162,7 +162,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     @param reactor: provides time, TCP and sockets.
     @raise ConfigError: if a translation rule can never work.
     """
-    addresses = LocalAddresses(settings.ipAddress)
+    addresses = LocalAddresses(settings.ipAddress, advertised=settings.advertisedAddress)
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
     proxy = settings.outboundProxy

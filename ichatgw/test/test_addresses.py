@@ -56,6 +56,30 @@ class TowardsTests(SynchronousTestCase):
         self.assertTrue(0 < len(addresses._known) <= 1024)
 
 
+class AdvertisedTests(SynchronousTestCase):
+    """The address that a router in front of us has for us."""
+
+    def test_outside(self) -> None:
+        """Hosts in the Internet see the advertised address of their family, those on our side of the router ours."""
+        addresses = LocalAddresses("10.0.0.5", advertised=("8.8.4.4", "2001:4860::1"))
+        self.assertEqual(addresses.towards("9.9.9.9"), "8.8.4.4")
+        for inside in ("10.1.2.3", "192.168.0.1", "127.0.0.1", "169.254.1.1", "100.64.0.1"):
+            self.assertEqual(addresses.towards(inside), "10.0.0.5", inside)
+        self.assertRaises(OSError, addresses.towards, "2620:fe::fe")
+
+    def test_routed(self) -> None:
+        """Without a configured address the routing table says what those inside see."""
+        addresses = LocalAddresses(advertised=("8.8.4.4",))
+        self.assertEqual(addresses.towards("127.0.0.1"), "127.0.0.1")
+        self.assertEqual(addresses.towards("9.9.9.9"), "8.8.4.4")
+
+    def test_all(self) -> None:
+        """Others are told both."""
+        self.assertEqual(LocalAddresses("10.0.0.5", advertised=("8.8.4.4",)).all(), ("10.0.0.5", "8.8.4.4"))
+        routed = LocalAddresses("", lambda: adapters("10.0.0.5"), ("8.8.4.4",))
+        self.assertEqual(routed.all(), ("10.0.0.5", "8.8.4.4"))
+
+
 class AllTests(SynchronousTestCase):
     """The addresses that others can be told."""
 

@@ -318,6 +318,13 @@ class ValueTests(ConfigTestCase):
         self.refused("IPAddress", "localhost", "0.0.0.0", "::", "224.0.0.1", "[::1]", "1.2.3", "010.1.1.1")
         self.refused("DNSServers", "192.0.2.1,here")
 
+    def test_advertised(self) -> None:
+        """There is one advertised address of each family at most."""
+        both = self.load("AdvertisedAddress = 203.0.113.10, 2001:db8::10\n").advertisedAddress
+        self.assertEqual(both, ("203.0.113.10", "2001:db8::10"))
+        problems = self.problems("AdvertisedAddress = 203.0.113.10, 203.0.113.11\n")
+        self.assertIn("at most one", "".join(problems))
+
     def test_hosts(self) -> None:
         """The XMPP server is a name or an address, the component a name."""
         self.assertEqual(Settings.load(self.write(REQUIRED + "JabberServer = [::1]"))[0].jabberServer, "::1")
