@@ -189,6 +189,14 @@ class Settings:
         "Who calls, in the From header of calls whose caller is not known. People do not get to see it.",
         default='"iChat-gw" <sip:ichat-gw@JabberComponentName>',
     )
+    assertIdentity: bool = _setting(
+        _SIP,
+        "AssertIdentity",
+        SWITCH,
+        False,
+        "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even if he does not want to be"
+        " shown. For a server that is trusted with that, and takes it away before it lets a call out.",
+    )
     outboundProxy: Proxy | None = _setting(
         _SIP,
         "OutboundProxy",

@@ -240,10 +240,14 @@ class Party:
 
     @ivar uri: the address as a URI, C{sip:user@host} or C{xmpp:node@domain}, without parameters or resource.
     @ivar name: what to show to people; may be empty.
+    @ivar private: the called party must not be told who this is (RFC 3323).
+    @ivar diversions: the addresses that the call was sent on from, the latest first (RFC 5806).
     """
 
     uri: str
     name: str = ""
+    private: bool = False
+    diversions: tuple[str, ...] = ()
 
     @property
     def user(self) -> str:
@@ -258,6 +262,10 @@ class Party:
 
     def __str__(self) -> str:
         return self.uri
+
+
+ANONYMOUS = Party("sip:anonymous@anonymous.invalid", "Anonymous")
+"""Who calls if that is not to be told (RFC 3323 section 4.1)."""
 
 
 @frozen

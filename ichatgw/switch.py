@@ -6,8 +6,10 @@ Where calls are made: an arriving leg, its route, the outbound leg and a relay b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -17,7 +19,7 @@ from zope.interface import implementer
 from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoRoute
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaEngine
-from ichatgw.model import Ending, EndReason, SessionDescription
+from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription
 
 RETRY_AFTER = 10
 """Seconds after which we ask a refused caller to try again."""
@@ -115,7 +117,7 @@ class Switch(Service):
         relay = self._media.allocate(callId)
         call = None
         try:
-            callee = dialer.dial(route, leg.party)
+            callee = dialer.dial(route, self._presented(leg.party, route))
             call = Call(callId, leg, callee, relay, self._clock, self._closed)
         finally:
             if call is None:
@@ -130,6 +132,20 @@ class Switch(Service):
             **_ends(leg, called),
         )
         return call
+
+    def _presented(self, caller: Party, route: str) -> Party:
+        """
+        The caller as the called party can call back: to SIP an XMPP user has the address that the rules give him, if
+        they do.  XMPP has no words for a caller who does not want to be shown, so he has no name there.
+        """
+        if route.startswith("xmpp:"):
+            return ANONYMOUS if caller.private else caller
+        if caller.uri.startswith("xmpp:"):
+            with suppress(NoRoute):
+                translated = self.plan.translate(caller.uri)
+                if translated.startswith("sip"):
+                    return evolve(caller, uri=translated)
+        return caller
 
     def _refuse(self, callId: str, leg: ILeg, called: str, refusal: CallError) -> None:
         _log.info(

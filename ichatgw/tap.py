@@ -177,6 +177,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         outboundProxy=(proxy.host, proxy.port) if proxy is not None else None,
         filtered=frozenset(settings.codecIdFilterList),
         messageLog=_logMessage if settings.logLevel == "STACK" else None,
+        assertsIdentity=settings.assertIdentity,
     )
 
     link = Link(

@@ -110,16 +110,20 @@ class _Connected(UaStateConnected):  # type: ignore[misc]
 
 
 class Invite(CCEventTry):  # type: ignore[misc]
-    """The order to send an INVITE; fills in what sippy would guess."""
+    """
+    The order to send an INVITE; fills in what sippy would guess.
 
-    def __init__(self, prepare: Callable[[Any], None], body: str) -> None:
+    @param prepare: sets what the dialog says of both ends, and returns the headers of this INVITE.
+    """
+
+    def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str) -> None:
         super().__init__((None, None, None, sdpBody(body), None, None))
         self._prepare = prepare
         self.extra_headers = (allow(),)
 
     def onUacSetupComplete(self, uac: Any) -> None:
         """Called by sippy just before the INVITE is made."""
-        self._prepare(uac)
+        self.extra_headers += self._prepare(uac)
 
 
 class Dialog(UA):  # type: ignore[misc]

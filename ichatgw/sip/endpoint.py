@@ -25,6 +25,7 @@ from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDes
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
 from ichatgw.sip.gate import Admitted, Answer, Gate
+from ichatgw.sip.identity import callerOf, identityHeaders, plainName, shownAs, uriOf
 from ichatgw.sip.leg import InboundSipLeg, OutboundSipLeg, SipLeg
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.resolver import Resolver
@@ -57,6 +58,7 @@ class Endpoint(Service):
     @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
     @param messageLog: takes each message whole.
+    @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
     invitations: IInvitations
@@ -71,7 +73,9 @@ class Endpoint(Service):
         outboundProxy: tuple[str, int | None] | None = None,
         filtered: frozenset[int] = frozenset(),
         messageLog: Any = None,
+        assertsIdentity: bool = False,
     ) -> None:
+        self._asserts = assertsIdentity
         self._clock = clock
         self._wire = wire
         self._resolver = resolver
@@ -187,9 +191,8 @@ class Endpoint(Service):
         return self._arrival(request, transaction, source, offer)
 
     def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
-        caller, called = request.getHFBody("from").getUri(), request.getHFBody("to").getUri()
-        party = Party(_address(caller.url), _plain(caller.name))
-        leg = InboundSipLeg(self._name("in"), party, self._forget, source, offer)
+        called = request.getHFBody("to").getUri()
+        leg = InboundSipLeg(self._name("in"), callerOf(request), self._forget, source, offer)
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self._transactions, arrival, self._userAgent)
         leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
@@ -222,7 +225,8 @@ class Endpoint(Service):
     def _dial(self, called: str, caller: Party, pinned: TransportAddress | None) -> OutboundSipLeg:
         target = _parse(called)
         target.username = userPart(target.username) if target.username else None
-        local = caller if caller.user else self._identity
+        shown = shownAs(caller)
+        local = shown if shown.user else self._identity
         routes = []
         host, port = target.host, target.port
         if self._proxy is not None and pinned is None:
@@ -232,7 +236,7 @@ class Endpoint(Service):
         def converse(leg: SipLeg) -> Dialog:
             return Dialog(self._transactions, leg, self._userAgent, pinned)
 
-        def prepare(dialog: Any, address: TransportAddress) -> None:
+        def prepare(dialog: Any, address: TransportAddress) -> tuple[Any, ...]:
             dialog.address(
                 SipAddress(name=displayName(local.name), url=_parse(f"sip:{local.uri.partition(':')[2]}")),
                 SipAddress(url=_parse(called)),
@@ -240,6 +244,7 @@ class Endpoint(Service):
                 routes,
                 self._contact(self._wire.towards(address.host), userPart(local.user)),
             )
+            return () if pinned is not None else identityHeaders(caller, self._asserts)
 
         leg = OutboundSipLeg(
             self._name("out"),
@@ -271,13 +276,13 @@ class _Arrival:
     def __init__(self, endpoint: Endpoint, leg: InboundSipLeg, called: Any, request: Any) -> None:
         self._endpoint = endpoint
         self._leg = leg
-        self.called = _address(called.url)
+        self.called = uriOf(called.url)
         userAgents = request.getHFBodys("user-agent")
         self._invitation = Invitation(
             leg.source,
             str(userAgents[0])[:200] if userAgents else "",
-            _plain(request.getHFBody("from").getUri().name),
-            _plain(called.name),
+            plainName(request.getHFBody("from").getUri().name),
+            plainName(called.name),
         )
 
     def event(self, event: Any, dialog: Any) -> None:
@@ -321,17 +326,3 @@ def _parse(uri: str) -> Any:
     except (ValueError, IndexError, KeyError, AttributeError, TypeError) as problem:
         raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
     return url
-
-
-def _address(url: Any) -> str:
-    """A URI as the translation rules see it: scheme, user, host and port; no parameters, no headers."""
-    user = f"{url.username}@" if url.username else ""
-    port = f":{int(url.port)}" if url.port is not None else ""
-    return f"{url.scheme}:{user}{url.host}{port}"
-
-
-def _plain(name: str | None) -> str:
-    """A display name as a person reads it."""
-    if not name:
-        return ""
-    return name.strip().strip('"').replace('\\"', '"').replace("\\\\", "\\")[:200]

@@ -278,7 +278,7 @@ class OutboundSipLeg(SipLeg):
         forget: Callable[[SipLeg], None],
         locate: Callable[[], Deferred[TransportAddress]],
         converse: Callable[[SipLeg], Dialog],
-        prepare: Callable[[Any, TransportAddress], None],
+        prepare: Callable[[Any, TransportAddress], tuple[Any, ...]],
         filtered: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(id, party, forget)

@@ -189,6 +189,10 @@ def _uriParameter(text: str) -> str:
     return f";{name}{equals}{value}"
 
 
+TELEPHONE_HOST = "tel.invalid"
+"""The host of a number that was said without one."""
+
+
 def borrowed(text: str) -> str:
     """
     A SIP URI in place of one of another scheme, for headers that only name somebody.
@@ -207,7 +211,7 @@ def borrowed(text: str) -> str:
     number = _VISUAL_SEPARATORS.sub("", text[4:].partition(";")[0])
     if not _TELEPHONE_NUMBER(number):
         raise MalformedError("a misspelt telephone number")
-    return f"sip:{number.replace('#', '%23')}@tel.invalid;user=phone"
+    return f"sip:{number.replace('#', '%23')}@{TELEPHONE_HOST};user=phone"
 
 
 def nameAddress(text: str, anyScheme: bool = False, keepHeaders: bool = False) -> str:

@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.call import CLOSING_TIMEOUT
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.interfaces import IArrivals, ICall, ILeg
-from ichatgw.model import Ending, EndReason, Party
+from ichatgw.model import ANONYMOUS, Ending, EndReason, Party
 from ichatgw.switch import RETRY_AFTER, Switch
 from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine
 
@@ -28,6 +28,19 @@ class FakePlan:
         if self.error is not None:
             raise self.error
         return self.output
+
+
+class ByAddress:
+    """Sends each address its own way."""
+
+    def __init__(self, rules: dict[str, str]) -> None:
+        self.rules = rules
+
+    def translate(self, address: str) -> str:
+        try:
+            return self.rules[address]
+        except KeyError:
+            raise NoRoute("no rule") from None
 
 
 class BrokenDialer(FakeDialer):
@@ -122,6 +135,35 @@ class ArrivalTests(SwitchCase):
         for part in (f"call={leg.call.id} ", f"leg={leg.id} ", f"leg={self.dialer.legs[0].id}", CALLER.uri):
             self.assertIn(part, line)
         self.assertTrue(line.isprintable() and len(line) < 600, line)
+
+
+class PresentedTests(SwitchCase):
+    """Whom the called party sees."""
+
+    def presented(self, caller: Party, output: str, called: str) -> Party:
+        """
+        @param output: where the call goes.
+        """
+        plan = ByAddress({called: output, "xmpp:scott@chat.example": "sip:4711@sip.example"})
+        switch = Switch(self.clock, plan, self.media, {"sip": self.dialer, "xmpp": self.dialer})
+        switch.startService()
+        switch.arrived(FakeLeg(caller), called, OFFER)
+        return self.dialer.dialled[-1][1]
+
+    def test_translated(self) -> None:
+        """SIP sees an XMPP caller under the address at which SIP can call him, if the rules give him one."""
+        caller = Party("xmpp:scott@chat.example", "Scott")
+        self.assertEqual(
+            self.presented(caller, "sip:1001@sip.example", "xmpp:1001@gw"), Party("sip:4711@sip.example", "Scott")
+        )
+        unknown = Party("xmpp:other@chat.example", "Other")
+        self.assertEqual(self.presented(unknown, "sip:1001@sip.example", "xmpp:1001@gw"), unknown)
+
+    def test_private(self) -> None:
+        """XMPP is not told who a caller is who wants to stay unknown; SIP has its own words for that."""
+        caller = Party("sip:1001@sip.example", "Bob", private=True)
+        self.assertEqual(self.presented(caller, "xmpp:scott@chat.example", "sip:scott@gw"), ANONYMOUS)
+        self.assertEqual(self.presented(caller, "sip:2@sip.example", "sip:2@gw"), caller)
 
 
 class RefusalTests(SwitchCase):

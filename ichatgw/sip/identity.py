@@ -1,0 +1,84 @@
+# -*- test-case-name: ichatgw.test.test_sip_identity -*-
+"""
+Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Privacy (RFC 3323), Diversion (RFC 5806).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sippy.SipHeader import SipHeader
+
+from ichatgw.model import ANONYMOUS, Party
+from ichatgw.sip.syntax import TELEPHONE_HOST
+from ichatgw.sip.text import displayName
+
+MOST_DIVERSIONS = 5
+"""How many stations of a call that was sent on are passed on."""
+
+_HIDING = frozenset({"id", "user", "header"})
+
+
+def callerOf(request: Any) -> Party:
+    """
+    The caller of an INVITE that came from a peer whom we trust with calls, and so with names: what a server before us
+    asserts comes before what the phone says of itself.
+
+    The party is marked as private if it wants to be: its address is for our rules and logs only.
+    """
+    stated = request.getHFBody("from").getUri()
+    asserted = next((body.getUri() for body in request.getHFBodys("p-asserted-identity")), None)
+    best = stated if asserted is None else asserted
+    uri = uriOf(best.url)
+    if best.url.host == TELEPHONE_HOST:
+        uri = f"sip:{best.url.username}@{stated.url.host}"
+    return Party(
+        uri,
+        plainName(best.name) or plainName(stated.name),
+        private=_isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
+        diversions=tuple(uriOf(body.getUri().url) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
+    )
+
+
+def _isPrivate(request: Any) -> bool:
+    tokens = {
+        token.strip().lower()
+        for body in request.getHFBodys("privacy")
+        for token in str(body).replace(",", ";").split(";")
+    }
+    return bool(tokens & _HIDING) and "none" not in tokens
+
+
+def shownAs(caller: Party) -> Party:
+    """The caller as the called party may see it."""
+    return ANONYMOUS if caller.private else caller
+
+
+def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
+    """
+    What an INVITE of ours says of the caller beside From.
+
+    @param asserts: whether whom we call may know who calls even if the caller does not want to be shown.
+    """
+    headers = []
+    if caller.private:
+        headers.append(("privacy", "id"))
+    if asserts and caller.user and caller.uri.startswith("sip"):
+        name = displayName(caller.name)
+        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + f"<{caller.uri}>"))
+    headers.extend(("diversion", f"<{uri}>") for uri in caller.diversions)
+    return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
+
+
+def uriOf(url: Any) -> str:
+    """A URI as the translation rules see it: scheme, user, host and port; no parameters, no headers."""
+    user = f"{url.username}@" if url.username else ""
+    port = f":{int(url.port)}" if url.port is not None else ""
+    return f"{url.scheme}:{user}{url.host}{port}"
+
+
+def plainName(name: str | None) -> str:
+    """A display name as a person reads it."""
+    if not name:
+        return ""
+    return name.strip().strip('"').replace('\\"', '"').replace("\\\\", "\\")[:200]

@@ -1,0 +1,95 @@
+# -*- test-case-name: ichatgw.test.test_sip_identity -*-
+"""
+Who calls, as headers say it.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import ANONYMOUS, PCMU, Party, SessionDescription
+from ichatgw.test.sipwire import Rig, header
+
+
+class ArrivingTests(SynchronousTestCase):
+    """What an INVITE says of its caller."""
+
+    def caller(self, extra: str = "", **changes: str) -> Party:
+        rig = Rig()
+        rig.invite(extra=extra, **changes)
+        return rig.invitations.legs[0].party
+
+    def test_from(self) -> None:
+        """Without more, From says it."""
+        self.assertEqual(self.caller(), Party("sip:alice@sip.example", "Alice"))
+
+    def test_asserted(self) -> None:
+        """What a server asserts comes first; a name that it does not know is the phone's."""
+        caller = self.caller('P-Asserted-Identity: "Alice Smith" <sip:1001@pbx.example;user=phone>, <tel:+4930>\r\n')
+        self.assertEqual(caller, Party("sip:1001@pbx.example", "Alice Smith"))
+        self.assertEqual(self.caller("P-Asserted-Identity: <sip:1001@pbx.example>\r\n").name, "Alice")
+
+    def test_telephone(self) -> None:
+        """An asserted number without a host is one of the host that From names."""
+        self.assertEqual(self.caller("P-Asserted-Identity: <tel:+4930123>\r\n").uri, "sip:+4930123@sip.example")
+
+    def test_private(self) -> None:
+        """Who does not want to be shown is marked, and known to us all the same."""
+        asserted = "P-Asserted-Identity: <sip:1001@pbx.example>\r\n"
+        hidden = '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=a1'
+        for extra, from_ in (
+            ("Privacy: id\r\n", '"Alice" <sip:alice@sip.example>;tag=a1'),
+            ("Privacy: critical; user\r\n", '"Alice" <sip:alice@sip.example>;tag=a1'),
+            ("", hidden),
+        ):
+            caller = self.caller(asserted + extra, from_=from_)
+            self.assertEqual((caller.uri, caller.private), ("sip:1001@pbx.example", True), extra)
+        for extra in ("", "Privacy: none\r\n", "Privacy: none;id\r\n", "Privacy: session\r\n", "Privacy: \r\n"):
+            self.assertFalse(self.caller(extra).private, extra)
+
+    def test_diverted(self) -> None:
+        """The stations of a call that was sent on are kept, as many as anybody has."""
+        caller = self.caller(
+            "Diversion: <sip:1002@pbx.example>;reason=no-answer\r\nDiversion: <sip:1003@pbx.example>\r\n"
+        )
+        self.assertEqual(caller.diversions, ("sip:1002@pbx.example", "sip:1003@pbx.example"))
+        many = "".join(f"Diversion: <sip:{n}@pbx.example>\r\n" for n in range(40))
+        self.assertEqual(len(self.caller(many).diversions), 5)
+
+
+class DialledTests(SynchronousTestCase):
+    """What an INVITE of ours says of the caller."""
+
+    def invite(self, caller: Party, **arguments: bool) -> str:
+        rig = Rig(**arguments)
+        rig.dial(caller=caller).start(SessionDescription((PCMU,)))
+        (invite,) = rig.wire.take()
+        return invite
+
+    def test_known(self) -> None:
+        """A caller of whom nothing special is known is in From, and nowhere else."""
+        invite = self.invite(Party("sip:1001@pbx.example", "Bob"))
+        self.assertIn("<sip:1001@pbx.example>", header(invite, "From"))
+        for name in ("Privacy", "P-Asserted-Identity", "Diversion"):
+            self.assertEqual(header(invite, name), "")
+
+    def test_private(self) -> None:
+        """A private caller is nowhere, and it is said that this is meant."""
+        invite = self.invite(Party("sip:1001@pbx.example", "Bob", private=True))
+        self.assertIn(f"<{ANONYMOUS.uri}>", header(invite, "From"))
+        self.assertEqual(header(invite, "Privacy"), "id")
+        self.assertNotIn("1001", invite)
+        self.assertNotIn("Bob", invite)
+
+    def test_asserted(self) -> None:
+        """Only if the administrator says so is the caller asserted, private or not."""
+        invite = self.invite(Party("sip:1001@pbx.example", 'B"ob', private=True), assertsIdentity=True)
+        self.assertEqual(header(invite, "P-Asserted-Identity"), '"B\\"ob" <sip:1001@pbx.example>')
+        self.assertEqual(header(invite, "Privacy"), "id")
+        invite = self.invite(Party("xmpp:scott@chat.example", "scott"), assertsIdentity=True)
+        self.assertEqual(header(invite, "P-Asserted-Identity"), "")
+
+    def test_diverted(self) -> None:
+        """From where the call was sent on is passed on."""
+        invite = self.invite(Party("sip:1001@pbx.example", diversions=("sip:1002@pbx.example",)))
+        self.assertEqual(header(invite, "Diversion"), "<sip:1002@pbx.example>")
