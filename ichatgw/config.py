@@ -303,7 +303,11 @@ class Settings:
         " some phones. Several lines add up; a blank one takes out nothing.",
     )
     preferIPv6: bool = _setting(
-        _CALLS, "PreferIPv6", SWITCH, False, "Whether to choose an IPv6 address of an iChat that has both kinds."
+        _CALLS,
+        "PreferIPv6",
+        SWITCH,
+        False,
+        "Whether to choose an IPv6 address of an iChat, or of a host that is looked up, that has both kinds.",
     )
     skipFirstIChatAddress: bool = _setting(
         _CALLS,

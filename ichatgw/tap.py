@@ -36,6 +36,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.options import Options
 from ichatgw.policy import Doorman
 from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.records import Records
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
@@ -171,7 +172,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint = Endpoint(
         reactor,
         wire,
-        Resolver(reactor, settings.dnsServers, settings.preferIPv6),
+        Resolver(reactor, Records(reactor, settings.dnsServers), settings.preferIPv6),
         settings.sipGatewayIdentity,
         USER_AGENT,
         outboundProxy=(proxy.host, proxy.port) if proxy is not None else None,

@@ -250,7 +250,7 @@ class Endpoint(Service):
             self._name("out"),
             Party(called),
             self._forget,
-            lambda: self._resolver.resolve(host, port),
+            lambda: self._resolver.targets(host, port).addCallback(lambda targets: targets[0].address),
             converse,
             prepare,
             self._filtered,

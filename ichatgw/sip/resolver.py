@@ -1,33 +1,42 @@
 # -*- test-case-name: ichatgw.test.test_sip_resolver -*-
 """
-From the host of a SIP URI to an address, without waiting for anybody but those who ask.
+Where a request to a SIP URI goes: RFC 3263, without waiting for anybody but those who ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from socket import AF_INET6, inet_ntop
+from collections.abc import Callable, Iterable, Sequence
+from random import SystemRandom
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.names import client, dns, hosts
-from twisted.names.resolve import ResolverChain
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, fail, succeed
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, TransportAddress
-from ichatgw.sip.transactions import literal
+from ichatgw.sip.records import AAAA, NAPTR, SRV, A, Records, Unanswered, address
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.transactions import isHost, literal
 
-DEFAULT_PORT = 5060
-"""RFC 3261 section 19.1.2."""
+MOST_TARGETS = 12
+"""How many targets one request is given at most."""
 
-TIMEOUTS = (1, 2, 3)
-"""Seconds for each attempt at a name server."""
+MOST_SERVERS = 8
+"""How many hosts of an SRV answer are looked at."""
 
-MOST_KNOWN = 1024
-"""How many names are remembered."""
+MOST_RECORDS = 64
+"""How many records of an SRV answer are put in order."""
 
-LONGEST_LIFE = 3600
-"""Seconds for which an answer is remembered, whatever its time to live says."""
+SECOND_FAMILY_WAIT = 0.05
+"""Seconds that we wait for the addresses of the other family when we have those preferred (compare RFC 8305)."""
+
+DEAD_TIME = 60.0
+"""Seconds for which a target that failed is tried only after the others."""
+
+MOST_DEAD = 256
+
+_draw = SystemRandom().randrange
+_SERVICES = {"sips+d2t": "TLS", "sip+d2u": "UDP", "sip+d2t": "TCP"}
+_SRV_NAMES = {"UDP": "_sip._udp", "TCP": "_sip._tcp", "TLS": "_sips._tcp"}
 
 
 class Unresolved(CallError):
@@ -38,71 +47,183 @@ class Unresolved(CallError):
 
 class Resolver:
     """
-    Looks up A and AAAA records by C{twisted.names}, and remembers them for their time to live (C{twisted.names} has
-    a cache, and nothing in its client that fills it).
+    From a host, and what its URI says of port and transport, to the list of targets that are to be tried in turn.
 
-    @param servers: name servers to ask instead of the system's.
-    @param preferIPv6: ask for AAAA first.
-    @param names: whom to ask, an C{IResolver}; otherwise the hosts file and the name servers.
+    @param records: whom to ask.
+    @param preferIPv6: try IPv6 addresses before IPv4.
+    @param transports: those that we have, the one preferred first where neither the URI nor the DNS says.
+    @param draw: gives a random number below its argument, for the weights of SRV.
     """
 
-    def __init__(self, reactor: Any, servers: Sequence[str] = (), preferIPv6: bool = False, names: Any = None) -> None:
-        self._reactor = reactor
-        self._servers = [(server, dns.PORT) for server in servers]
-        self._types = (dns.AAAA, dns.A) if preferIPv6 else (dns.A, dns.AAAA)
-        self._names = names
-        self._known: dict[str, tuple[str, float]] = {}
+    def __init__(
+        self,
+        clock: Any,
+        records: Records,
+        preferIPv6: bool = False,
+        transports: Sequence[Transport] = (Transport.UDP,),
+        draw: Callable[[int], int] = _draw,
+    ) -> None:
+        self._clock = clock
+        self._records = records
+        self._types = (AAAA, A) if preferIPv6 else (A, AAAA)
+        self._transports = tuple(transports)
+        self._draw = draw
+        self._dead: dict[Target, float] = {}
 
-    def resolve(self, host: str, port: int | None) -> Deferred[TransportAddress]:
+    def targets(
+        self, host: str, port: int | None = None, transport: Transport | None = None, secure: bool = False
+    ) -> Deferred[tuple[Target, ...]]:
         """
-        The address of C{host}; fires at once if it is a literal (brackets or not).
+        The targets, the first to be tried first; at once if C{host} is a literal (brackets or not).
+
+        @param port: as the URI says; then there is nothing to find out but the address (RFC 3263 section 4.2).
+        @param transport: as the URI says.
+        @param secure: the URI is C{sips}: TLS and nothing else.
 
         The Deferred fails with L{Unresolved} if there is none.
         """
-        target = literal(host, port or DEFAULT_PORT)
-        if target is not None:
-            return succeed(target)
+        if secure:
+            transport = Transport.TLS
+        if transport is not None and transport not in self._transports:
+            return fail(Unresolved(f"{host[:100]!r} wants {transport.name}, which is not served here"))
+        given = literal(host, port if port is not None else (transport or Transport.UDP).defaultPort)
+        if given is not None:
+            return succeed((Target(transport or self._transports[0], given, host.strip("[]")),))
         if not host or len(host) > 253:
             return fail(Unresolved(f"no host in the address: {host[:60]!r}"))
-        return Deferred.fromCoroutine(self._lookUp(host, port or DEFAULT_PORT))
+        return Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport))
 
-    async def _lookUp(self, host: str, port: int) -> TransportAddress:
-        name = host.lower()
-        known, until = self._known.get(name, ("", 0.0))
-        if self._reactor.seconds() >= until:
-            self._known.pop(name, None)
-            known, life = await self._ask(name)
-            if life > 0:
-                if len(self._known) >= MOST_KNOWN:
-                    self._known.clear()
-                self._known[name] = (known, self._reactor.seconds() + min(life, LONGEST_LIFE))
-        found = literal(known, port)
-        if found is None:
+    def failed(self, target: Target) -> None:
+        """A target did not answer: others are tried before it for a while."""
+        if len(self._dead) >= MOST_DEAD:
+            self._dead.clear()
+        self._dead[target] = self._clock.seconds() + DEAD_TIME
+
+    async def _find(self, host: str, port: int | None, transport: Transport | None) -> tuple[Target, ...]:
+        try:
+            found = await self._procedure(host, port, transport)
+        except Unanswered as problem:
+            raise Unresolved(f"the name servers do not say where {host[:100]!r} is: {problem}") from problem
+        found = [target for target in dict.fromkeys(found) if isHost(target.address.host) and target.address.port]
+        if not found:
             raise Unresolved(f"{host[:100]!r} has no address")
-        return found
+        now = self._clock.seconds()
+        found.sort(key=lambda target: self._dead.get(target, 0.0) > now)
+        return tuple(found[:MOST_TARGETS])
 
-    async def _ask(self, host: str) -> tuple[str, int]:
-        """The address and for how many seconds it holds."""
-        for kind in self._types:
-            try:
-                if self._names is None:
-                    self._names = self._chain()
-                lookUp = self._names.lookupAddress if kind == dns.A else self._names.lookupIPV6Address
-                answers, _, _ = await lookUp(host, timeout=TIMEOUTS)
-            except CancelledError:
+    async def _procedure(self, host: str, port: int | None, transport: Transport | None) -> list[Target]:
+        plain = transport or self._transports[0]
+        local = [literal for kind in self._types for literal in self._records.local(host, kind)]
+        if local:  # the administrator has decided
+            return self._aimed(plain, local, port, host)
+        if port is None:
+            services = await self._services(host, transport)
+            if services is not None:
+                return await self._served(services, host)
+        return self._aimed(plain, await self._addresses(host), port, host)
+
+    def _aimed(self, transport: Transport, addresses: Iterable[str], port: int | None, name: str) -> list[Target]:
+        number = port if port is not None else transport.defaultPort
+        return [Target(transport, TransportAddress(found, number), name) for found in addresses]
+
+    async def _services(self, host: str, transport: Transport | None) -> list[tuple[Transport, Any]] | None:
+        """
+        The SRV records for C{host}, in the order in which they are to be tried; C{None} if it has none.
+
+        @raise Unresolved: if it says that there is no such service.
+        """
+        questions = [] if transport is not None else await self._naptr(host)
+        if not questions:
+            wanted = self._transports if transport is None else (transport,)
+            questions = [(each, f"{_SRV_NAMES[each.name]}.{host}") for each in wanted]
+        answers = await _all([self._records.lookUp(name, SRV) for _, name in questions])
+        services: list[tuple[Transport, Any]] = []
+        for (each, _), records in zip(questions, answers, strict=True):
+            services.extend((each, record) for record in self._inOrder(records or ()))
+        if services and all(_text(record.target.name) in ("", ".") for _, record in services):
+            raise Unresolved(f"{host[:100]!r} says that it has no such service")
+        return [(each, record) for each, record in services if _text(record.target.name) not in ("", ".")] or None
+
+    async def _naptr(self, host: str) -> list[tuple[Transport, str]]:
+        """What RFC 3263 section 4.1 makes of the NAPTR records: which SRV names to ask for."""
+        try:
+            records = await self._records.lookUp(host, NAPTR)
+        except Unanswered:
+            return []  # there are forwarders that drop what they do not know
+        usable = {each.name: each for each in self._transports}
+        found: list[tuple[int, int, Transport, str]] = []
+        for record in records:
+            name = _SERVICES.get(_text(record.service.string).lower(), "")
+            if name in usable and record.flags.string.lower() == b"s" and _text(record.replacement.name):
+                found.append((record.order, record.preference, usable[name], _text(record.replacement.name)))
+        found.sort(key=lambda each: each[:2])
+        return [(transport, name) for _, _, transport, name in found[:MOST_SERVERS]]
+
+    def _inOrder(self, records: Sequence[Any]) -> list[Any]:
+        """By priority, and drawn by weight among equals (RFC 2782)."""
+        ordered: list[Any] = []
+        first = sorted(records, key=lambda record: int(record.priority))[:MOST_RECORDS]
+        for priority in sorted({record.priority for record in first}):
+            # Those of weight 0 first, so that they have a small chance.
+            left = sorted((r for r in first if r.priority == priority), key=lambda record: bool(record.weight))
+            while left:
+                drawn = self._draw(sum(record.weight for record in left) + 1)
+                for record in left:
+                    drawn -= record.weight
+                    if drawn <= 0:
+                        break
+                ordered.append(record)
+                left.remove(record)
+        return ordered
+
+    async def _served(self, services: list[tuple[Transport, Any]], host: str) -> list[Target]:
+        servers = services[:MOST_SERVERS]
+        names = list(dict.fromkeys(_text(record.target.name) for _, record in servers))
+        answers = await _all([Deferred.fromCoroutine(self._addresses(name)) for name in names])
+        addresses = {name: found or [] for name, found in zip(names, answers, strict=True)}
+        targets: list[Target] = []
+        for transport, record in servers:
+            # What a certificate must name is the domain that was called, not the host (RFC 5922 section 7.1).
+            targets.extend(self._aimed(transport, addresses[_text(record.target.name)], record.port, host))
+        return targets
+
+    async def _addresses(self, name: str) -> list[str]:
+        """
+        Of both families, the preferred one first.
+
+        @raise Unanswered: if neither is known.
+        """
+        local = [literal for kind in self._types for literal in self._records.local(name, kind)]
+        if local:
+            return local
+        first, second = (self._records.lookUp(name, kind) for kind in self._types)
+        found: list[str] | None = None
+        try:
+            found = [address(record) for record in await first]
+        except Unanswered:
+            pass
+        except BaseException:  # cancelled
+            second.cancel()
+            second.addErrback(lambda failure: None)
+            raise
+        if found:
+            second.addTimeout(SECOND_FAMILY_WAIT, self._clock)
+        try:
+            return (found or []) + [address(record) for record in await second]
+        except (Unanswered, TimeoutError):
+            if found is None:
                 raise
-            except Exception:  # twisted.names fails in a dozen ways; each means: no address of this kind
-                continue
-            for answer in answers:
-                if answer.type == kind:
-                    return answer.payload.dottedQuad() if kind == dns.A else _ipv6(answer.payload), int(answer.ttl)
-        return "", 0
-
-    def _chain(self) -> ResolverChain:
-        """The hosts file, the name servers."""
-        asked = client.Resolver("/etc/resolv.conf", self._servers or None, reactor=self._reactor)
-        return ResolverChain([hosts.Resolver("/etc/hosts"), asked])
+            return found
 
 
-def _ipv6(record: Any) -> str:
-    return inet_ntop(AF_INET6, record.address)
+async def _all(asked: list[Deferred[Any]]) -> list[Any]:
+    """The result of each; C{None} for those that failed."""
+    results = await DeferredList(asked, consumeErrors=True)
+    for success, result in results:
+        if not success and result.check(CancelledError):
+            result.raiseException()
+    return [result if success else None for success, result in results]
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("ascii", "replace")

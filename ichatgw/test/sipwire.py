@@ -18,6 +18,7 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.wire import UDPWire
 from ichatgw.test.fakes import FakeCall, FakeSide
+from ichatgw.test.names import FakeNames, fakeRecords
 
 GATEWAY = TransportAddress("192.0.2.10", 5070)
 PHONE = TransportAddress("192.0.2.77", 5060)
@@ -83,16 +84,18 @@ class Rig:
 
     @ivar wire: what it sends.
     @ivar clock: its time.
+    @ivar names: its name server.
     """
 
     def __init__(self, **arguments: Any) -> None:
         self.clock = Clock()
         self.wire = FakeWire()
+        self.names = FakeNames()
         self.invitations = Invitations()
         self.endpoint = Endpoint(
             self.clock,
             cast(UDPWire, self.wire),
-            Resolver(self.clock),
+            Resolver(self.clock, fakeRecords(self.clock, self.names)),
             Party("sip:ichat-gw@gw.example", "iChat-gw"),
             "ichat-gw/test",
             **arguments,

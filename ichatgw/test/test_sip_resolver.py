@@ -1,115 +1,248 @@
 # -*- test-case-name: ichatgw.test.test_sip_resolver -*-
 """
-From names to addresses.
+From URIs to targets, as RFC 3263 has it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
-from twisted.names import dns
-from twisted.names.error import DomainError
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.resolver import MOST_KNOWN, Resolver, Unresolved
+from ichatgw.sip.resolver import DEAD_TIME, MOST_TARGETS, SECOND_FAMILY_WAIT, Resolver, Unresolved
+from ichatgw.sip.target import Target, Transport
+from ichatgw.test.names import FakeNames, a, aaaa, fakeRecords, naptr, srv
+
+UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
 
 
-class FakeNames:
-    """Answers from a table; what is not in it does not exist."""
-
-    def __init__(self, **table: str) -> None:
-        self.table = table
-        self.asked: list[str] = []
-        self.waiting: Deferred[Any] | None = None
-
-    def lookupAddress(self, name: str, timeout: Any = None) -> Deferred[Any]:
-        return self._answer(name, "A", dns.Record_A)
-
-    def lookupIPV6Address(self, name: str, timeout: Any = None) -> Deferred[Any]:
-        return self._answer(name, "AAAA", dns.Record_AAAA)
-
-    def _answer(self, name: str, kind: str, record: Any) -> Deferred[Any]:
-        self.asked.append(f"{kind} {name}")
-        if self.waiting is not None:
-            return self.waiting
-        address = self.table.get(f"{name.partition('.')[0]}_{kind}")
-        if address is None:
-            return fail(DomainError())
-        headers = [
-            dns.RRHeader(name, dns.CNAME, payload=dns.Record_CNAME("x.example"), ttl=60),
-            dns.RRHeader(name, getattr(dns, kind), payload=record(address), ttl=60),
-        ]
-        return succeed((headers, [], []))
+def shown(target: Target) -> str:
+    return f"{target.transport.name} {target.address}"
 
 
 class ResolverTests(SynchronousTestCase):
     """L{Resolver}."""
 
-    def make(self, preferIPv6: bool = False, **table: str) -> None:
-        self.clock = Clock()
-        self.names = FakeNames(**table)
-        self.resolver = Resolver(self.clock, preferIPv6=preferIPv6, names=self.names)
+    def setUp(self) -> None:
+        self.make()
 
-    def resolve(self, host: str, port: int | None = None) -> TransportAddress:
-        return self.successResultOf(self.resolver.resolve(host, port))
+    def make(
+        self,
+        preferIPv6: bool = False,
+        transports: Sequence[Transport] = (UDP, TCP, TLS),
+        hostsFile: str = "/dev/null",
+        draw: int = 0,
+    ) -> None:
+        self.clock = Clock()
+        self.names = FakeNames()
+        records = fakeRecords(self.clock, self.names, hostsFile)
+        self.resolver = Resolver(self.clock, records, preferIPv6, transports, lambda below: min(draw, below - 1))
+        self.names.table = {
+            "pbx.example": [a("192.0.2.1"), aaaa("2001:db8::1")],
+            "one.example": [a("192.0.2.11")],
+            "two.example": [a("192.0.2.12")],
+            "six.example": [aaaa("2001:db8::6")],
+        }
+
+    def targets(
+        self, host: str, port: int | None = None, transport: Transport | None = None, secure: bool = False
+    ) -> list[str]:
+        return [shown(each) for each in self.successResultOf(self.resolver.targets(host, port, transport, secure))]
+
+    def refused(self, host: str, port: int | None = None, transport: Transport | None = None) -> str:
+        return str(self.failureResultOf(self.resolver.targets(host, port, transport), Unresolved).value)
 
     def test_literal(self) -> None:
-        """A literal is itself, at once, with SIP's own port if it has none."""
-        self.make()
-        self.assertEqual(self.resolve("192.0.2.1", 5062), TransportAddress("192.0.2.1", 5062))
-        self.assertEqual(self.resolve("[2001:db8::1]"), TransportAddress("2001:db8::1", 5060))
+        """A literal is itself, at once, with the port of its transport if it has none."""
+        self.assertEqual(self.targets("192.0.2.1", 5062), ["UDP 192.0.2.1:5062"])
+        self.assertEqual(self.targets("[2001:db8::1]"), ["UDP [2001:db8::1]:5060"])
+        self.assertEqual(self.targets("192.0.2.1", None, TCP), ["TCP 192.0.2.1:5060"])
+        self.assertEqual(self.targets("192.0.2.1", secure=True), ["TLS 192.0.2.1:5061"])
         self.assertEqual(self.names.asked, [])
 
-    def test_name(self) -> None:
-        """A name is asked for as A, and as AAAA if there is no A; or the other way."""
-        both = {"pbx_A": "192.0.2.1", "pbx_AAAA": "2001:db8::1", "six_AAAA": "2001:db8::6"}
-        self.make()
-        self.names.table = both
-        self.assertEqual(self.resolve("pbx.example"), TransportAddress("192.0.2.1", 5060))
-        self.assertEqual(self.resolve("six.example"), TransportAddress("2001:db8::6", 5060))
+    def test_port(self) -> None:
+        """With a port there is nothing to find out but the address (section 4.2)."""
+        self.assertEqual(self.targets("one.example", 5062), ["UDP 192.0.2.11:5062"])
+        self.assertEqual(self.targets("one.example", 5062, TCP), ["TCP 192.0.2.11:5062"])
+        self.assertEqual(self.targets("one.example", 5062, secure=True), ["TLS 192.0.2.11:5062"])
+        self.assertEqual(set(self.names.asked), {"A one.example", "AAAA one.example"})
+
+    def test_families(self) -> None:
+        """The addresses of both families are given, the preferred first."""
+        self.assertEqual(self.targets("pbx.example", 5060), ["UDP 192.0.2.1:5060", "UDP [2001:db8::1]:5060"])
+        self.assertEqual(self.targets("six.example", 5060), ["UDP [2001:db8::6]:5060"])
         self.make(preferIPv6=True)
-        self.names.table = both
-        self.assertEqual(self.resolve("pbx.example"), TransportAddress("2001:db8::1", 5060))
+        self.assertEqual(self.targets("pbx.example", 5060), ["UDP [2001:db8::1]:5060", "UDP 192.0.2.1:5060"])
+        self.assertEqual(self.targets("one.example", 5060), ["UDP 192.0.2.11:5060"])
 
-    def test_remembered(self) -> None:
-        """An answer is remembered for its time to live, whatever the letters' case."""
-        self.make(pbx_A="192.0.2.1")
-        self.resolve("pbx.example")
-        self.resolve("PBX.example", 5062)
-        self.assertEqual(self.names.asked, ["A pbx.example"])
-        self.clock.advance(61)
-        self.resolve("pbx.example")
-        self.assertEqual(len(self.names.asked), 2)
+    def test_slowFamily(self) -> None:
+        """With an address of the preferred family the other is hardly waited for; without one it is."""
+        for answered, other in (("A pbx.example", "AAAA"), ("AAAA pbx.example", "A")):
+            self.make()
+            self.names.held = []
+            asked = self.resolver.targets("pbx.example", 5060)
+            index = self.names.asked.index(answered)
+            self.names.held[index].callback(None)
+            self.clock.advance(SECOND_FAMILY_WAIT + 0.01)
+            if other == "AAAA":
+                self.assertEqual([shown(each) for each in self.successResultOf(asked)], ["UDP 192.0.2.1:5060"])
+            else:
+                self.assertNoResult(asked)
 
-    def test_bounded(self) -> None:
-        """Not every name ever asked for is remembered."""
+    def test_oneFamilySilent(self) -> None:
+        """One family's silence does not hide the other."""
+        self.names.silent.add("A pbx.example")
+        self.assertEqual(self.targets("pbx.example", 5060), ["UDP [2001:db8::1]:5060"])
         self.make()
-        self.names.table = {f"h{n}_A": "192.0.2.1" for n in range(MOST_KNOWN + 10)}
-        for n in range(MOST_KNOWN + 10):
-            self.resolve(f"h{n}.example")
-        self.assertTrue(len(self.resolver._known) <= MOST_KNOWN)
+        self.names.silent.add("AAAA pbx.example")
+        self.assertEqual(self.targets("pbx.example", 5060), ["UDP 192.0.2.1:5060"])
+
+    def test_plainHost(self) -> None:
+        """A host without NAPTR and SRV is called at the port of SIP, over UDP if nothing is said."""
+        self.assertEqual(self.targets("one.example"), ["UDP 192.0.2.11:5060"])
+        self.assertEqual(self.targets("one.example", None, TCP), ["TCP 192.0.2.11:5060"])
+        self.assertEqual(self.targets("one.example", secure=True), ["TLS 192.0.2.11:5061"])
+
+    def test_srv(self) -> None:
+        """SRV records give hosts and ports, in the order of their priority."""
+        self.names.table["_sip._udp.example.com"] = [
+            srv("two.example", 5072, priority=20),
+            srv("one.example", 5071, priority=10),
+        ]
+        self.assertEqual(self.targets("example.com"), ["UDP 192.0.2.11:5071", "UDP 192.0.2.12:5072"])
+
+    def test_srvForTransport(self) -> None:
+        """If the URI names a transport, only its SRV records count; a C{sips} URI asks for C{_sips._tcp}."""
+        self.names.table["_sip._udp.example.com"] = [srv("one.example", 5071)]
+        self.names.table["_sip._tcp.example.com"] = [srv("two.example", 5072)]
+        self.names.table["_sips._tcp.example.com"] = [srv("two.example", 5073)]
+        self.assertEqual(self.targets("example.com", None, TCP), ["TCP 192.0.2.12:5072"])
+        self.assertEqual(self.targets("example.com", secure=True), ["TLS 192.0.2.12:5073"])
+        self.assertNotIn("NAPTR example.com", self.names.asked)
+        self.assertEqual(
+            self.targets("example.com"), ["UDP 192.0.2.11:5071", "TCP 192.0.2.12:5072", "TLS 192.0.2.12:5073"]
+        )
+
+    def test_weights(self) -> None:
+        """Among equals the draw decides; a weight of nought is drawn by a nought only."""
+        records = [srv("one.example", 1, weight=0), srv("two.example", 2, weight=60)]
+        for draw, first in ((0, "UDP 192.0.2.11:1"), (1, "UDP 192.0.2.12:2"), (60, "UDP 192.0.2.12:2")):
+            self.make(draw=draw)
+            self.names.table["_sip._udp.example.com"] = records
+            targets = self.targets("example.com")
+            self.assertEqual((targets[0], len(targets)), (first, 2), draw)
+
+    def test_naptr(self) -> None:
+        """NAPTR records say which transports there are, and which is liked best (section 4.1)."""
+        self.names.table["example.com"] = [
+            naptr("SIP+D2U", "_sip._udp.elsewhere.example", order=50),
+            naptr("sips+d2t", "_sips._tcp.elsewhere.example", order=10, preference=20),
+            naptr("SIP+D2T", "_sip._tcp.elsewhere.example", order=10, preference=10),
+            naptr("SIP+D2S", "_sip._sctp.elsewhere.example", order=1),
+            naptr("E2U+sip", "nothing.example", order=2, flags="u"),
+        ]
+        self.names.table["_sip._udp.elsewhere.example"] = [srv("one.example", 5060)]
+        self.names.table["_sips._tcp.elsewhere.example"] = [srv("one.example", 5061)]
+        self.names.table["_sip._tcp.elsewhere.example"] = [srv("two.example", 5060)]
+        targets = self.targets("example.com")
+        self.assertEqual(targets, ["TCP 192.0.2.12:5060", "TLS 192.0.2.11:5061", "UDP 192.0.2.11:5060"])
+        self.assertNotIn("SRV _sip._udp.example.com", self.names.asked)
+        self.make(transports=(UDP,))
+
+    def test_onlyWhatWeHave(self) -> None:
+        """What we do not serve is not called."""
+        self.make(transports=(UDP,))
+        self.names.table["example.com"] = [naptr("SIP+D2T", "_sip._tcp.example.com"), a("192.0.2.7")]
+        self.names.table["_sip._tcp.example.com"] = [srv("two.example", 5060)]
+        self.assertEqual(self.targets("example.com"), ["UDP 192.0.2.7:5060"])
+        self.assertIn("TCP", self.refused("one.example", None, TCP))
+        self.assertIn("TLS", self.refused("192.0.2.1", None, TLS))
+
+    def test_nameToVerify(self) -> None:
+        """A certificate has to name the domain that was called, not the host that SRV led to (RFC 5922)."""
+        self.names.table["_sips._tcp.example.com"] = [srv("two.example", 5061)]
+        targets = self.successResultOf(self.resolver.targets("Example.COM.", secure=True))
+        self.assertEqual([each.name for each in targets], ["example.com"])
+
+    def test_noService(self) -> None:
+        """An SRV record whose target is the root says that there is no such service (RFC 2782)."""
+        self.names.table["_sip._udp.example.com"] = [srv("", 0)]
+        self.names.table["example.com"] = [a("192.0.2.7")]
+        self.assertIn("no such service", self.refused("example.com"))
+
+    def test_deadDNS(self) -> None:
+        """Name servers that say nothing end the call that needs them, with these words."""
+        self.names.silent |= {
+            "example.com",
+            "_sip._udp.example.com",
+            "_sip._tcp.example.com",
+            "_sips._tcp.example.com",
+        }
+        self.assertIn("name servers do not say", self.refused("example.com"))
+        self.assertEqual(self.targets("192.0.2.1"), ["UDP 192.0.2.1:5060"])
+
+    def test_halfDeafDNS(self) -> None:
+        """A forwarder that drops questions it does not know does not hide the address."""
+        self.names.silent |= {"NAPTR one.example", "_sip._udp.one.example"}
+        self.assertEqual(self.targets("one.example"), ["UDP 192.0.2.11:5060"])
+
+    def test_hostsFile(self) -> None:
+        """Who stands in the hosts file is not asked for elsewhere; as the target of an SRV record neither."""
+        path = self.mktemp()
+        with open(path, "w") as hosts:
+            hosts.write("192.0.2.99 pbx one.example\n")
+        self.make(hostsFile=path)
+        self.assertEqual(self.targets("pbx"), ["UDP 192.0.2.99:5060"])
+        self.assertEqual(self.names.asked, [])
+        self.names.table["_sip._udp.example.com"] = [srv("one.example", 5071)]
+        self.assertEqual(self.targets("example.com"), ["UDP 192.0.2.99:5071"])
 
     def test_unresolved(self) -> None:
-        """What has no address, is too long or is nothing, fails."""
-        self.make()
-        for host in ("nobody.example", "", "a" * 254):
-            self.failureResultOf(self.resolver.resolve(host, None), Unresolved)
+        """What has no address, is too long, is nothing, or is no host fails."""
+        self.names.table["group.example"] = [a("224.0.0.1"), a("0.0.0.0")]
+        for host in ("nobody.example", "", "a" * 254, "group.example", "ü.example", "a..b"):
+            self.refused(host)
+
+    def test_many(self) -> None:
+        """No zone makes us try for ever."""
+        self.names.table["many.example"] = [a(f"192.0.2.{number}") for number in range(200)]
+        self.names.table["_sip._udp.example.com"] = [srv("many.example", port) for port in range(1, 200)]
+        self.assertEqual(len(self.targets("many.example", 5060)), MOST_TARGETS)
+        self.assertEqual(len(self.targets("example.com")), MOST_TARGETS)
+
+    def test_dead(self) -> None:
+        """A target that failed comes after the others, for a while."""
+        self.names.table["_sip._udp.example.com"] = [
+            srv("one.example", 1, priority=10),
+            srv("two.example", 2, priority=20),
+        ]
+        first, second = self.successResultOf(self.resolver.targets("example.com"))
+        self.resolver.failed(first)
+        self.assertEqual(self.successResultOf(self.resolver.targets("example.com")), (second, first))
+        self.clock.advance(DEAD_TIME + 1)
+        self.assertEqual(self.successResultOf(self.resolver.targets("example.com")), (first, second))
+
+    def test_deadAreForgotten(self) -> None:
+        """Not every target that ever failed is remembered."""
+        for number in range(1, 2000):
+            self.resolver.failed(Target(UDP, TransportAddress("192.0.2.1", number)))
+        self.assertTrue(len(self.resolver._dead) < 1000)
 
     def test_cancel(self) -> None:
-        """Who no longer wants the answer may say so."""
-        self.make()
-        cancelled: list[object] = []
-        self.names.waiting = Deferred(cancelled.append)
-        asked = self.resolver.resolve("slow.example", None)
-        asked.addErrback(lambda failure: None)
-        asked.cancel()
-        self.assertEqual(len(cancelled), 1)
-        self.assertEqual(self.names.asked, ["A slow.example"])
-
-    def test_system(self) -> None:
-        """Without names of one's own the hosts file is asked first."""
-        resolver = Resolver(Clock(), ["127.0.0.1"])
-        self.assertEqual(self.successResultOf(resolver.resolve("localhost", 5062)).port, 5062)
+        """Who no longer wants the answer may say so, at any step."""
+        for steps in range(4):
+            self.make()
+            self.names.held = []
+            asked = self.resolver.targets("example.com")
+            for _ in range(steps):
+                held, self.names.held = self.names.held, []
+                for each in held:
+                    each.callback(None)
+            asked.cancel()
+            if steps < 3:
+                self.failureResultOf(asked, CancelledError)
+            else:
+                self.failureResultOf(asked, Unresolved)

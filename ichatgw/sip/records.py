@@ -1,0 +1,160 @@
+# -*- test-case-name: ichatgw.test.test_sip_records -*-
+"""
+DNS records by C{twisted.names}, remembered: what there is for its time to live, what there is not for a while too
+(RFC 2308).  (C{twisted.names} has a cache, and nothing in its client that fills it.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from socket import AF_INET6, inet_ntop
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
+from twisted.names import client, dns, error, hosts
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+
+A, AAAA, SRV, NAPTR = dns.A, dns.AAAA, dns.SRV, dns.NAPTR
+
+TIMEOUTS = (1, 2)
+"""Seconds for each attempt at a name server."""
+
+MOST_KNOWN = 2048
+"""How many answers are remembered."""
+
+LONGEST_LIFE = 3600
+"""Seconds for which an answer is remembered, whatever its time to live says."""
+
+NOTHING_LIFE = 60
+"""Seconds for which we remember that there is nothing, if the answer does not say (it has no SOA)."""
+
+SILENCE_LIFE = 5
+"""Seconds for which nobody is asked again what the name servers did not answer."""
+
+
+class Unanswered(Exception):
+    """The name servers said nothing, or that they cannot say."""
+
+
+@frozen
+class _Known:
+    """
+    @ivar records: the payloads; empty if there are none.
+    @ivar problem: why that is not known, or C{None}.
+    @ivar until: holds to that time.
+    """
+
+    records: tuple[Any, ...]
+    until: float
+    problem: str | None = field(default=None)
+
+
+class Records:
+    """
+    Asks for records, each at most once at a time.
+
+    @param servers: addresses of name servers to ask instead of the system's.
+    @param names: whom to ask, an C{IResolver}; otherwise the name servers.
+    @param hostsFile: who is named in it is at the addresses that it gives.
+    """
+
+    def __init__(
+        self, reactor: Any, servers: Sequence[str] = (), names: Any = None, hostsFile: str = "/etc/hosts"
+    ) -> None:
+        self._reactor = reactor
+        self._servers = [(server, dns.PORT) for server in servers]
+        self._names = names
+        self._hosts = FilePath(hostsFile)
+        self._known: dict[tuple[str, int], _Known] = {}
+        self._asked: dict[tuple[str, int], list[Deferred[tuple[Any, ...]]]] = {}
+
+    def local(self, name: str, kind: int) -> tuple[str, ...]:
+        """The addresses that the hosts file gives."""
+        if not isName(name):
+            return ()
+        try:
+            found: list[str] = hosts.searchFileForAll(self._hosts, name.encode())
+        except OSError:
+            return ()
+        return tuple(each for each in found if (":" in each) == (kind == AAAA))
+
+    def lookUp(self, name: str, kind: int) -> Deferred[tuple[Any, ...]]:
+        """
+        The payloads of the records of one kind (C{dns.A}, C{dns.SRV} and so on); none is an answer too.
+
+        The Deferred fails with L{Unanswered} if the name servers do not say.  It may be cancelled; others that wait
+        for the same are not concerned.
+        """
+        key = (name.lower().rstrip("."), kind)
+        if not isName(key[0]):
+            return succeed(())
+        known = self._known.get(key)
+        if known is not None and self._reactor.seconds() < known.until:
+            return _told(known)
+        waiting: Deferred[tuple[Any, ...]] = Deferred(lambda cancelled: self._leave(key, cancelled))
+        if key in self._asked:
+            self._asked[key].append(waiting)
+        else:
+            self._asked[key] = [waiting]
+            self._ask(key)
+        return waiting
+
+    def _leave(self, key: tuple[str, int], cancelled: Deferred[Any]) -> None:
+        waiting = self._asked.get(key)
+        if waiting is not None and cancelled in waiting:
+            waiting.remove(cancelled)
+
+    def _ask(self, key: tuple[str, int]) -> None:
+        if self._names is None:
+            self._names = client.Resolver("/etc/resolv.conf", self._servers or None, reactor=self._reactor)
+        asked = self._names.query(dns.Query(key[0], key[1], dns.IN), timeout=TIMEOUTS)
+        asked.addCallback(self._answered, key[1])
+        asked.addErrback(self._failed)
+        asked.addCallback(lambda known: self._learned(key, known))
+
+    def _answered(self, answer: Any, kind: int) -> _Known:
+        answers, authority, _ = answer
+        records = [header for header in answers if header.type == kind]
+        if not records:
+            return self._nothing(authority)
+        life = min([LONGEST_LIFE, *(int(header.ttl) for header in answers)])
+        return _Known(tuple(header.payload for header in records), self._reactor.seconds() + life)
+
+    def _failed(self, failure: Failure) -> _Known:
+        if failure.check(error.DNSNameError):
+            arguments: tuple[Any, ...] = getattr(failure.value, "args", ())
+            return self._nothing(getattr(arguments[0], "authority", ()) if arguments else ())
+        # twisted.names fails in a dozen other ways; each means that we were not told.
+        why = "no answer" if failure.check(error.DNSQueryTimeoutError, TimeoutError) else type(failure.value).__name__
+        return _Known((), self._reactor.seconds() + SILENCE_LIFE, why)
+
+    def _nothing(self, authority: Sequence[Any]) -> _Known:
+        lives = [min(int(header.ttl), int(header.payload.minimum)) for header in authority if header.type == dns.SOA]
+        return _Known((), self._reactor.seconds() + min([LONGEST_LIFE, *lives] if lives else [NOTHING_LIFE]))
+
+    def _learned(self, key: tuple[str, int], known: _Known) -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = known
+        for waiting in self._asked.pop(key, ()):
+            if known.problem is None:
+                waiting.callback(known.records)
+            else:
+                waiting.errback(Unanswered(known.problem))
+
+
+def _told(known: _Known) -> Deferred[tuple[Any, ...]]:
+    return succeed(known.records) if known.problem is None else fail(Unanswered(known.problem))
+
+
+def isName(name: str) -> bool:
+    """Can it be asked for (RFC 1035 section 2.3.4)?"""
+    labels = name.split(".")
+    return name.isascii() and len(name) <= 253 and all(0 < len(label) <= 63 for label in labels)
+
+
+def address(record: Any) -> str:
+    """The literal in an A or AAAA record."""
+    return inet_ntop(AF_INET6, record.address) if record.TYPE == AAAA else str(record.dottedQuad())

@@ -1,0 +1,49 @@
+# -*- test-case-name: ichatgw.test.test_sip_target -*-
+"""
+Where a message goes, and over what.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from ichatgw.model import TransportAddress
+
+
+class Transport(Enum):
+    """
+    What carries SIP (RFC 3261 section 18); the value is what a URI's C{transport} parameter and sippy call it.
+    """
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+    @property
+    def defaultPort(self) -> int:
+        """Where it is found if nothing is said (RFC 3261 section 19.1.2)."""
+        return 5061 if self is Transport.TLS else 5060
+
+    @property
+    def reliable(self) -> bool:
+        """Nothing has to be sent twice."""
+        return self is not Transport.UDP
+
+
+@frozen
+class Target:
+    """
+    One of the places that a request may be sent to.
+
+    @ivar name: the domain that was to be reached, which the certificate of a TLS peer has to name (RFC 5922 section
+        7.1).  It is no part of where the target is.
+    """
+
+    transport: Transport
+    address: TransportAddress
+    name: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.transport.value}:{self.address}"

@@ -1,0 +1,33 @@
+# -*- test-case-name: ichatgw.test.test_sip_target -*-
+"""
+Tests for L{ichatgw.sip.target}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.target import Target, Transport
+
+
+class TargetTests(SynchronousTestCase):
+    """Values that say where to."""
+
+    def test_transports(self) -> None:
+        """The ports of RFC 3261, and who has to repeat himself."""
+        self.assertEqual(
+            [(each.value, each.defaultPort, each.reliable) for each in Transport],
+            [("udp", 5060, False), ("tcp", 5060, True), ("tls", 5061, True)],
+        )
+
+    def test_sameTarget(self) -> None:
+        """One place is one target, whatever name led there; another transport is another."""
+        address = TransportAddress("192.0.2.1", 5061)
+        self.assertEqual(Target(Transport.TLS, address, "a.example"), Target(Transport.TLS, address, "b.example"))
+        self.assertEqual(len({Target(Transport.TLS, address, "a"), Target(Transport.TLS, address, "b")}), 1)
+        self.assertNotEqual(Target(Transport.TCP, address), Target(Transport.TLS, address))
+
+    def test_shown(self) -> None:
+        """As logs show it."""
+        self.assertEqual(str(Target(Transport.TCP, TransportAddress("2001:db8::1", 5060))), "tcp:[2001:db8::1]:5060")
