@@ -26,6 +26,7 @@ from sippy.UasStateTrying import UasStateTrying
 from sippy.UaStateConnected import UaStateConnected
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions, bracketed, literal
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
@@ -130,6 +131,7 @@ class Dialog(UA):  # type: ignore[misc]
     """
     @ivar owner: the leg.
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    @ivar elsewhere: the bodies of C{Contact} of a redirection.
     """
 
     UasStateTrying = _Trying
@@ -145,6 +147,7 @@ class Dialog(UA):  # type: ignore[misc]
         self._source: tuple[str, int] | None = None
         self._reached: Any = None
         self._held = False
+        self.elsewhere: tuple[Any, ...] = ()
         super().__init__(transactions.global_config, owner.event)
         self.local_ua = userAgent
 
@@ -168,14 +171,14 @@ class Dialog(UA):  # type: ignore[misc]
                 self._reached = (self._source, "udp")
             # else: a name and nobody has spoken yet: stay with the address the INVITE went to.
 
-    def invite(self, address: TransportAddress, order: Invite) -> None:
+    def invite(self, target: Target, order: Invite) -> None:
         """
         Call.
 
-        @param address: where the INVITE goes.
-        @raise OSError: if C{address} cannot be reached.
+        @param target: where the INVITE goes.
+        @raise OSError: if it cannot be reached.
         """
-        self.setNextHop((bracketed(address.host), address.port), "udp")
+        self.setNextHop((bracketed(target.address.host), target.address.port), target.transport.value)
         self.recvEvent(order)
 
     def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
@@ -204,6 +207,8 @@ class Dialog(UA):  # type: ignore[misc]
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
         if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
             self._source = resp.getSource()
+            if 300 <= resp.getSCode()[0] < 400:
+                self.elsewhere = tuple(resp.getHFBodys("contact"))
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
         super().recvResponse(resp, tr)
 

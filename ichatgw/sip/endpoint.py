@@ -25,10 +25,14 @@ from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDes
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
 from ichatgw.sip.gate import Admitted, Answer, Gate
+from ichatgw.sip.hunt import MOST_REDIRECTIONS, Attempt, Hunt
 from ichatgw.sip.identity import callerOf, identityHeaders, plainName, shownAs, uriOf
-from ichatgw.sip.leg import InboundSipLeg, OutboundSipLeg, SipLeg
+from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.target import Target
 from ichatgw.sip.text import displayName, userPart
 from ichatgw.sip.transactions import Transactions, bracketed, literal
 from ichatgw.sip.wire import UDPWire
@@ -228,21 +232,24 @@ class Endpoint(Service):
         shown = shownAs(caller)
         local = shown if shown.user else self._identity
         routes = []
-        host, port = target.host, target.port
         if self._proxy is not None and pinned is None:
             host, port = self._proxy
             routes = [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
 
+        def locate(url: Any) -> Deferred[tuple[Target, ...]]:
+            host, port = (url.host, url.port) if self._proxy is None or pinned is not None else self._proxy
+            return self._resolver.targets(host, port)
+
         def converse(leg: SipLeg) -> Dialog:
             return Dialog(self._transactions, leg, self._userAgent, pinned)
 
-        def prepare(dialog: Any, address: TransportAddress) -> tuple[Any, ...]:
+        def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
             dialog.address(
                 SipAddress(name=displayName(local.name), url=_parse(f"sip:{local.uri.partition(':')[2]}")),
                 SipAddress(url=_parse(called)),
-                target,
-                routes,
-                self._contact(self._wire.towards(address.host), userPart(local.user)),
+                attempt.uri.getCopy(),
+                list(routes),
+                self._contact(self._wire.towards(attempt.target.address.host), userPart(local.user)),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
 
@@ -250,7 +257,7 @@ class Endpoint(Service):
             self._name("out"),
             Party(called),
             self._forget,
-            lambda: self._resolver.targets(host, port).addCallback(lambda targets: targets[0].address),
+            Hunt(self._clock, target, locate, self._resolver.failed, MOST_REDIRECTIONS if pinned is None else 0),
             converse,
             prepare,
             self._filtered,

@@ -74,10 +74,7 @@ class Records:
         """The addresses that the hosts file gives."""
         if not isName(name):
             return ()
-        try:
-            found: list[str] = hosts.searchFileForAll(self._hosts, name.encode())
-        except OSError:
-            return ()
+        found: list[str] = hosts.searchFileForAll(self._hosts, name.encode())
         return tuple(each for each in found if (":" in each) == (kind == AAAA))
 
     def lookUp(self, name: str, kind: int) -> Deferred[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from ichatgw.configvalues import NETWORKS, PRIVATE
 from ichatgw.interfaces import IArrivals, IInvitations
 from ichatgw.model import EndReason, TransportAddress
 from ichatgw.policy import Doorman
-from ichatgw.sip.leg import InboundSipLeg
+from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeLeg
 from ichatgw.test.sipwire import PHONE, Rig, request, status
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.leg import InboundSipLeg, SipLeg
+from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.sip.leg import SipLeg
 from ichatgw.test.fakes import FakeCall, FakeSide
 from ichatgw.test.legs import ANSWER, LegContract
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
@@ -483,7 +484,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """An error response ends the leg; its ACK goes where the INVITE went, not to the error's Contact."""
-        for code, reason in ((404, EndReason.NOT_FOUND), (486, EndReason.BUSY), (302, EndReason.UNAVAILABLE)):
+        for code, reason in ((404, EndReason.NOT_FOUND), (486, EndReason.BUSY), (380, EndReason.UNAVAILABLE)):
             leg = self.call()
             self.rig.endpoint.received(
                 respond(self.invite, code, "No", extra="Contact: <sip:victim@203.0.113.9>\r\n").encode(), PHONE

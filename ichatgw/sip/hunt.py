@@ -1,0 +1,159 @@
+# -*- test-case-name: ichatgw.test.test_sip_hunt -*-
+"""
+The hunt for somebody who takes an INVITE: the targets of its address one after another (RFC 3263 section 4.3), then
+those of the addresses that a redirection names (RFC 3261 section 8.1.3.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from ichatgw.sip.target import Target
+
+PATIENCE = 4.0
+"""
+Seconds in which a target has to say something if there is another one; by then it has been asked four times (RFC 3261
+section 17.1.1.2).
+"""
+
+MOST_REDIRECTIONS = 5
+"""How many other addresses one call is led to."""
+
+
+@frozen
+class Attempt:
+    """
+    @ivar uri: the Request-URI, sippy's C{SipURL}.
+    @ivar target: where the INVITE goes.
+    """
+
+    uri: Any
+    target: Target
+
+
+class Hunt:
+    """
+    One call's attempts.
+
+    @param uri: the address called.
+    @param locate: gives the targets of an address.
+    @param failed: is told of a target that did not answer or cannot take calls.
+    @param mostRedirections: how many other addresses are called if we are led to them.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        uri: Any,
+        locate: Callable[[Any], Deferred[tuple[Target, ...]]],
+        failed: Callable[[Target], None],
+        mostRedirections: int = MOST_REDIRECTIONS,
+    ) -> None:
+        self._clock = clock
+        self._locate = locate
+        self._failed = failed
+        self._mostRedirections = mostRedirections
+        self._uri = uri
+        self._known = {str(uri)}
+        self._uris = [uri]
+        self._targets: list[Target] = []
+        self._current: Target | None = None
+        self._heard = False
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def goesOn(self) -> bool:
+        """Is there something left to try?"""
+        return bool(self._targets or self._uris)
+
+    def next(self) -> Deferred[Attempt]:
+        """
+        What to try now; to be asked only if L{goesOn}.
+
+        The Deferred fails as C{locate}'s does, and may be cancelled.
+        """
+        self.rest()
+        if self._targets:
+            return succeed(self._attempt())
+        self._uri = self._uris.pop(0)
+        return self._locate(self._uri).addCallback(self._located)
+
+    def _located(self, targets: tuple[Target, ...]) -> Attempt:
+        self._targets = list(targets)
+        return self._attempt()
+
+    def _attempt(self) -> Attempt:
+        self._heard = False
+        self._current = self._targets.pop(0)
+        return Attempt(self._uri, self._current)
+
+    def watch(self, expired: Callable[[], None]) -> None:
+        """Call C{expired} if the target stays silent for too long and there is another one."""
+        if self.goesOn:
+            self._timer = self._clock.callLater(PATIENCE, self._expire, expired)
+
+    def _expire(self, expired: Callable[[], None]) -> None:
+        self._timer = None
+        self.avoid()
+        expired()
+
+    def heard(self) -> None:
+        """The target has said something, which is not the last word."""
+        self._heard = True
+        self.rest()
+
+    def refused(self, code: int) -> None:
+        """
+        The target's last word, a status that is no success and leads nowhere.
+
+        It holds for all targets of the address called unless it is 503, or 408 from nobody at all; if it is 600 or more
+        it holds for the other addresses too (RFC 3261 section 21.6).
+        """
+        self.rest()
+        if code == 503 or (code == 408 and not self._heard):
+            self.avoid()
+            return
+        self._targets = []
+        if code >= 600:
+            self._uris = []
+
+    def rest(self) -> None:
+        """Nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def avoid(self) -> None:
+        """The target that was tried last is of no use now."""
+        if self._current is not None:
+            self._failed(self._current)
+
+    def redirect(self, contacts: Iterable[Any]) -> None:
+        """
+        The address called is elsewhere: what is left of its targets is of no interest.
+
+        @param contacts: sippy's bodies of C{Contact}; the one with the highest C{q} is tried first, none twice.
+        """
+        self.rest()
+        self._targets = []
+        for uri in sorted((contact for contact in contacts if not contact.asterisk), key=_rank):
+            url = uri.getUri().url.getCopy()
+            url.headers = ()
+            if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
+                continue
+            if len(self._known) > self._mostRedirections:
+                break
+            self._known.add(str(url))
+            self._uris.append(url)
+
+
+def _rank(contact: Any) -> float:
+    try:
+        return -min(1.0, max(0.0, float(contact.getUri().getParam("q"))))
+    except (KeyError, TypeError, ValueError):
+        return -1.0

@@ -1,0 +1,121 @@
+# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+"""
+The leg of a party that calls us over SIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventPreConnect, CCEventRing
+from sippy.SipHeader import SipHeader
+from twisted.logger import Logger
+
+from ichatgw import sdp
+from ichatgw.errors import CallError
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.sip.dialog import sdpBody
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.reasons import TO_STATUS
+
+_log = Logger()
+
+
+class InboundSipLeg(SipLeg):
+    """
+    Somebody called us over SIP.
+
+    @ivar source: where the INVITE came from.
+    @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        party: Party,
+        forget: Callable[[SipLeg], None],
+        source: TransportAddress,
+        offer: sdp.ParsedSDP | None,
+    ) -> None:
+        super().__init__(id, party, forget)
+        self.source = source
+        self._offer = offer
+        self._answered = False
+
+    @property
+    def offered(self) -> SessionDescription | None:
+        """What the caller offered; C{None} if the INVITE had no body."""
+        return self._offer.description if self._offer is not None else None
+
+    def ring(self) -> None:
+        """180."""
+        self._respond(CCEventRing((180, "Ringing", None)))
+
+    def progress(self, answer: SessionDescription) -> None:
+        """183 with an answer; early media is a favour, so what prevents it is no error."""
+        if self._offer is not None and not self._ended:
+            try:
+                text = self._answerTo(answer)
+            except CallError:
+                return
+            self._respond(CCEventRing((183, "Session Progress", sdpBody(text))))
+
+    def answer(self, answer: SessionDescription) -> None:
+        """200."""
+        if self._ended:
+            return
+        try:
+            if self._offer is None:
+                self._codecs = answer.codecs
+                self._awaitsAnswer = True
+                text = sdp.writeOffer(SessionDescription(answer.codecs, self._local(None)), self._origin)
+                event = CCEventPreConnect((200, "OK", sdpBody(text)))
+            else:
+                event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer))))
+        except CallError as refusal:
+            self.hangup(Ending(refusal.reason, str(refusal)))
+            return
+        self._answered = True
+        self._respond(event)
+
+    def hangup(self, ending: Ending) -> None:
+        """A final response, or BYE."""
+        if self._ended:
+            return
+        if self._answered:
+            self._respond(CCEventDisconnect())
+        else:
+            code, phrase = TO_STATUS[ending.reason]
+            event = CCEventFail((code, phrase))
+            if ending.retryAfter is not None:
+                event.extra_headers = (SipHeader(name="retry-after", bodys=str(ending.retryAfter)),)
+            self._respond(event)
+        self._finish(ending)
+
+    def _event(self, event: Any) -> None:
+        if isinstance(event, CCEventDisconnect):
+            if self._answered:
+                self._finish(Ending(EndReason.HANGUP))
+            else:
+                self._finish(Ending(EndReason.CANCELLED, "the caller gave up"))
+        elif isinstance(event, CCEventConnect):
+            self._lateAnswer(event)
+
+    def _answerTo(self, answer: SessionDescription) -> str:
+        assert self._offer is not None
+        self._codecs = sdp.commonCodecs(answer.codecs, self._offer.description)
+        return self._answerOffer(self._offer)
+
+    def _signallingHost(self) -> str:
+        return self.source.host
+
+    def _respond(self, event: Any) -> None:
+        """Orders never raise: what fails ends the leg."""
+        if self._ended or self.dialog is None:
+            return
+        try:
+            self.dialog.recvEvent(event)
+        except Exception:
+            _log.failure("call={call} leg={leg} could not respond", call=self.call.id, leg=self.id)
+            self._finish(Ending(EndReason.FAILED, "internal error"))

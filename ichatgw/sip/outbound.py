@@ -1,0 +1,203 @@
+# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+"""
+The leg of a party that we call over SIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ichatgw import sdp
+from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.sip.dialog import Dialog, Invite, sdpText
+from ichatgw.sip.hunt import Attempt, Hunt
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.reasons import fromStatus
+from ichatgw.sip.target import Target
+
+_log = Logger()
+
+
+class OutboundSipLeg(SipLeg):
+    """
+    We call somebody over SIP.
+
+    @param hunt: what there is to try.
+    @param converse: makes the dialog.
+    @param prepare: fills in who calls whom, see L{Invite}.
+    @param filtered: payload types that are not offered.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        party: Party,
+        forget: Callable[[SipLeg], None],
+        hunt: Hunt,
+        converse: Callable[[SipLeg], Dialog],
+        prepare: Callable[[Any, Attempt], tuple[Any, ...]],
+        filtered: frozenset[int] = frozenset(),
+    ) -> None:
+        super().__init__(id, party, forget)
+        self._hunt = hunt
+        self._converse = converse
+        self._prepare = prepare
+        self._filtered = filtered
+        self._pending: Deferred[None] | None = None
+        self._target: Target | None = None
+        self._started = False
+        self._answered = False
+        self._early: SessionDescription | None = None
+
+    def start(self, offer: SessionDescription) -> None:
+        """INVITE, as soon as the address is known."""
+        if self._ended or self._started:
+            return
+        self._started = True
+        self._codecs = tuple(codec for codec in offer.codecs if codec.payloadType not in self._filtered)
+        if not self._codecs:
+            self._finish(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
+            return
+        self._next()
+
+    def hangup(self, ending: Ending) -> None:
+        """CANCEL or BYE; nothing if the INVITE is not out."""
+        if self._ended:
+            return
+        if self._pending is not None:
+            self._pending.cancel()
+        self._finish(ending)
+        self._giveUp(self.dialog)
+
+    def _finish(self, ending: Ending) -> None:
+        self._hunt.rest()
+        super()._finish(ending)
+
+    def _next(self) -> None:
+        self._early = None
+        attempt = self._hunt.next()
+        self._pending = attempt.addCallback(self._invite)
+        attempt.addErrback(self._unreachable)
+
+    def _invite(self, attempt: Attempt) -> None:
+        self._pending = None
+        if self._ended:
+            return
+        target = self._target = attempt.target
+        text = sdp.writeOffer(SessionDescription(self._codecs, self._local(None)), self._origin)
+        dialog = self.dialog = self._converse(self)
+        _log.info("call={call} leg={leg} INVITE to {target}", call=self.call.id, leg=self.id, target=target)
+        dialog.invite(target, Invite(lambda uac: self._prepare(uac, attempt), text))
+        self._hunt.watch(self._silent)
+
+    def _silent(self) -> None:
+        """The target said nothing; another one is tried."""
+        _log.info("call={call} leg={leg} no answer from {target}", call=self.call.id, leg=self.id, target=self._target)
+        given, self.dialog = self.dialog, None
+        self._next()
+        self._giveUp(given)
+
+    def _unreachable(self, failure: Failure) -> None:
+        self._pending = None
+        if failure.check(CancelledError):
+            return
+        error = failure.value
+        if isinstance(error, CallError):
+            ending = Ending(error.reason, str(error))
+        elif isinstance(error, OSError):
+            self._hunt.avoid()
+            ending = Ending(EndReason.UNAVAILABLE, f"cannot be reached: {error}")
+        else:
+            _log.failure("call={call} leg={leg} could not call", failure, call=self.call.id, leg=self.id)
+            self._finish(Ending(EndReason.FAILED, "internal error"))
+            return
+        self._failed(ending)
+
+    def _failed(self, ending: Ending) -> None:
+        """An attempt came to nothing: the next one, if there is one."""
+        if self._hunt.goesOn:
+            _log.info("call={call} leg={leg} goes on after {why!r}", call=self.call.id, leg=self.id, why=ending.text)
+            self._next()
+        else:
+            self._finish(ending)
+
+    def _giveUp(self, dialog: Dialog | None) -> None:
+        """CANCEL or BYE."""
+        if dialog is not None:
+            try:
+                dialog.recvEvent(CCEventDisconnect())
+            except Exception:
+                _log.failure("call={call} leg={leg} could not hang up", call=self.call.id, leg=self.id)
+
+    def _event(self, event: Any) -> None:
+        if isinstance(event, CCEventRing):
+            self._hunt.heard()
+            self._provisional(*event.getData()[:3])
+        elif isinstance(event, CCEventConnect):
+            self._hunt.rest()
+            if self._answered:
+                self._lateAnswer(event)
+            else:
+                self._accepted(event.getData()[2])
+        elif isinstance(event, (CCEventFail, CCEventRedirect)):
+            self._refused(*event.getData()[:2])
+        elif isinstance(event, CCEventDisconnect):
+            self._finish(Ending(EndReason.HANGUP))
+
+    def _refused(self, code: int, phrase: str) -> None:
+        ending = fromStatus(code, phrase)
+        if self._answered:
+            self._finish(ending)
+            return
+        if code in (300, 301, 302) and self.dialog is not None:
+            self._hunt.redirect(self.dialog.elsewhere)
+        else:
+            self._hunt.refused(code)
+        self._failed(ending)
+
+    def _provisional(self, code: int, phrase: str, body: Any) -> None:
+        if code <= 100:
+            return
+        text = sdpText(body)
+        if text is not None:
+            try:
+                early = self._take(text)
+            except (MalformedError, NoCommonCodec):
+                early = None  # the final answer may be better
+            if early is not None:
+                self._early = early
+                self.call.progressing(self, early)
+                return
+        if code == 180:
+            self.call.ringing(self)
+
+    def _accepted(self, body: Any) -> None:
+        text = sdpText(body)
+        self._answered = True
+        try:
+            if text is not None:
+                answer = self._take(text)
+            elif self._early is not None:
+                answer = self._early
+            else:
+                raise NoCommonCodec("the 200 brought no answer")
+        except (MalformedError, NoCommonCodec) as problem:
+            self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
+        else:
+            self.call.answered(self, answer)
+
+    def _take(self, text: str) -> SessionDescription:
+        answer = sdp.parse(text).description
+        self._connect(answer)
+        return answer
+
+    def _signallingHost(self) -> str:
+        assert self._target is not None
+        return self._target.address.host
