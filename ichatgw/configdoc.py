@@ -20,7 +20,7 @@ _HEAD = """\
 """
 
 _RST_HEAD = """\
-.. Made by "python -m ichatgw.config rst"; change ichatgw/config.py instead.
+.. Made by "python -m ichatgw.config rst"; change ichatgw/settings instead.
 
 Settings
 ========

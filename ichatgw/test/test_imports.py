@@ -19,7 +19,19 @@ ROOT = Path(ichatgw.__file__).parent
 RANKS = (
     {"model"},
     {"errors", "interfaces", "addresses", "ratelimit"},
-    {"config", "configdoc", "configfile", "configvalues", "logfile", "call", "dialplan", "sdp", "media", "xmpp"},
+    {
+        "config",
+        "configdoc",
+        "configfile",
+        "configvalues",
+        "settings",
+        "logfile",
+        "call",
+        "dialplan",
+        "sdp",
+        "media",
+        "xmpp",
+    },
     {"switch", "policy", "sip", "ichat", "jingle", "options"},
     {"tap"},
 )

@@ -1,0 +1,1 @@
+"""Every setting once, by subject; L{ichatgw.config} puts them together."""

@@ -1,0 +1,104 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+Settings of calls, who may make them, and their media.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, whole
+from ichatgw.settings.declare import setting
+
+_CALLS = "Calls and media"
+
+
+@frozen(kw_only=True, slots=False)
+class CallSettings:
+    """What the administrator has decided about calls, who may make them, and their media."""
+
+    iChatProceedingTimeout: int = setting(
+        _CALLS,
+        "IChatProceedingTimeout",
+        whole(100, 600_000, "milliseconds"),
+        5000,
+        "How long a called iChat user may take to be found. After that the phone hears that he is not there.",
+    )
+    ringingTimeout: int = setting(
+        _CALLS, "RingingTimeout", whole(1, 3600, "seconds"), 180, "How long a call may ring before it is given up."
+    )
+    iChatInviteTimeout: int = setting(
+        _CALLS,
+        "IChatInviteTimeout",
+        whole(1, 600, "seconds"),
+        30,
+        "How long an iChat that has been told that its call was answered may take to open its media.",
+    )
+    allowedSIPPeers: tuple[Network, ...] = setting(
+        _CALLS,
+        "AllowedSIPPeers",
+        NETWORKS,
+        PRIVATE,
+        "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
+        " link-local addresses, any for all the world. Calls from elsewhere are answered 403. An OutboundProxy that is"
+        " given as an address is always allowed, and so are iChats, which answer calls of ours.",
+        default="private",
+        example="private, 203.0.113.7",
+    )
+    allowedXMPPDomains: tuple[str, ...] = setting(
+        _CALLS,
+        "AllowedXMPPDomains",
+        DOMAINS,
+        (),
+        "The domains whose iChat users may call phones. If left blank, only that of which JabberComponentName is a"
+        " part.",
+        default="",
+        example="jabber.company.com, example.org",
+    )
+    maxCalls: int = setting(
+        _CALLS,
+        "MaxCalls",
+        whole(0, 100_000),
+        0,
+        "The most calls at a time; further ones are refused. 0 for as many as there are media ports for.",
+    )
+    mediaRelayPortRangeMin: int = setting(
+        _CALLS,
+        "MediaRelayPortRangeMin",
+        whole(1, 65535),
+        8000,
+        "First port of the media relay. A call takes four: an even one and the next for either party.",
+    )
+    mediaRelayPortRangeMax: int = setting(
+        _CALLS, "MediaRelayPortRangeMax", whole(1, 65535), 9999, "Last port of the media relay."
+    )
+    alwaysRelayIChatMedia: bool = setting(
+        _CALLS,
+        "AlwaysRelayIChatMedia",
+        SWITCH,
+        True,
+        "Whether media of calls with iChat pass through the gateway, as in this version they always do.",
+        served=False,
+    )
+    codecIdFilterList: tuple[int, ...] = setting(
+        _CALLS,
+        "CodecIdFilterList",
+        PAYLOAD_TYPES,
+        (3,),
+        "Payload types of codecs that are taken out of offers. The default, 3 (GSM), does not work between iChat and"
+        " some phones. Several lines add up; a blank one takes out nothing.",
+    )
+    preferIPv6: bool = setting(
+        _CALLS,
+        "PreferIPv6",
+        SWITCH,
+        False,
+        "Whether to choose an IPv6 address of an iChat, or of a host that is looked up, that has both kinds.",
+    )
+    skipFirstIChatAddress: bool = setting(
+        _CALLS,
+        "SkipFirstIChatAddress",
+        SWITCH,
+        False,
+        "Whether to pass over the first address that an iChat gives, for tests of the others.",
+    )

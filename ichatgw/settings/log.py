@@ -1,0 +1,43 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+Settings of the log.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ichatgw.configvalues import FILE, choice, whole
+from ichatgw.logfile import LEVELS
+from ichatgw.settings.declare import setting
+
+_LOG = "Log"
+
+
+@frozen(kw_only=True, slots=False)
+class LogSettings:
+    """What the administrator has decided about the log."""
+
+    logLevel: str = setting(
+        _LOG,
+        "LogLevel",
+        choice(*LEVELS),
+        "INFO",
+        "How much is logged. STACK is DEBUG and every message in full.",
+    )
+    logFilename: str = setting(
+        _LOG,
+        "LogFilename",
+        FILE,
+        "",
+        "File to log to. If left blank the log goes where twistd sends it: to the standard output or to twistd.log, or"
+        " where its option --logfile says.",
+    )
+    logFileMaxLines: int = setting(
+        _LOG,
+        "LogFileMaxLines",
+        whole(0, 100_000_000, "lines"),
+        50000,
+        "After how many lines a new log file is started; 50000 lines are some 5 MB. The old ones are kept as"
+        " LogFilename.1 to LogFilename.5, .1 being the newest. 0 for never.",
+    )

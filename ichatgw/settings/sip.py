@@ -1,0 +1,98 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+Settings of SIP: addresses, names, proxies and registrations.
+"""
+
+from __future__ import annotations
+
+from attrs import Factory, frozen
+
+from ichatgw.configvalues import ADDRESS, ADDRESSES, PARTY, PROXY, SWITCH, Proxy, whole
+from ichatgw.model import Party
+from ichatgw.settings.declare import PORT, setting
+from ichatgw.settings.xmpp import XMPPSettings
+
+_SIP = "SIP"
+
+
+def _gatewayItself(settings: XMPPSettings) -> Party:
+    return Party(f"sip:ichat-gw@{settings.jabberComponentName}", "iChat-gw")
+
+
+@frozen(kw_only=True, slots=False)
+class SIPSettings:
+    """What the administrator has decided about SIP: addresses, names, proxies and registrations."""
+
+    ipAddress: str = setting(
+        _SIP,
+        "IPAddress",
+        ADDRESS,
+        "",
+        "The address of this host to use for SIP and media. If left blank all are used; if given, the gateway serves"
+        " only the one of IPv4 and IPv6 that it belongs to.",
+    )
+    advertisedAddress: tuple[str, ...] = setting(
+        _SIP,
+        "AdvertisedAddress",
+        ADDRESSES,
+        (),
+        "The public address of a router that hands everything on to this host, port by port (1:1 NAT): hosts in the"
+        " Internet are told it for SIP and media, those on private networks are not. One of IPv4, of IPv6, or of each.",
+        example="203.0.113.10",
+    )
+    udpTcpPort: int = setting(
+        _SIP, "UDPTCPPort", PORT, 5070, "Port for SIP over UDP (this version uses no TCP); 0 takes any free one."
+    )
+    dnsServers: tuple[str, ...] = setting(
+        _SIP, "DNSServers", ADDRESSES, (), "DNS servers to ask. If left blank, those of the operating system."
+    )
+    sipGatewayIdentity: Party = setting(
+        _SIP,
+        "SIPGatewayIdentity",
+        PARTY,
+        Factory(_gatewayItself, takes_self=True),
+        "Who calls, in the From header of calls whose caller is not known. People do not get to see it.",
+        default='"iChat-gw" <sip:ichat-gw@JabberComponentName>',
+    )
+    assertIdentity: bool = setting(
+        _SIP,
+        "AssertIdentity",
+        SWITCH,
+        False,
+        "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even if he does not want to be"
+        " shown. For a server that is trusted with that, and takes it away before it lets a call out.",
+    )
+    outboundProxy: Proxy | None = setting(
+        _SIP,
+        "OutboundProxy",
+        PROXY,
+        None,
+        "SIP proxy that all requests are sent to, whatever their address. If left blank they go to the host in the"
+        " address. This version reaches it by UDP only.",
+    )
+    keepAlives: bool = setting(
+        _SIP,
+        "KeepAlives",
+        SWITCH,
+        True,
+        "Whether to send empty packets to phones in calls, to keep routers' doors open.",
+        served=False,
+        harmless=(False,),
+    )
+    registrationTime: int = setting(
+        _SIP,
+        "RegistrationTime",
+        whole(0, 10_000_000, "seconds"),
+        3600,
+        "For how long people with iChat are registered at the SIP server of their translated address; 0 for never.",
+        served=False,
+        harmless=(0,),
+    )
+    registrationRetryTime: int = setting(
+        _SIP,
+        "RegistrationRetryTime",
+        whole(1, 10_000_000, "seconds"),
+        120,
+        "How long to wait after a registration that failed.",
+        served=False,
+    )
