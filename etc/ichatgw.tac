@@ -6,6 +6,7 @@ It reads C{ichat-gw.config} in the current directory, or the file that the envir
 """
 
 import os
+from functools import partial
 
 from twisted.application.service import Application
 from twisted.internet import reactor
@@ -14,16 +15,20 @@ from twisted.logger import ILogObserver, Logger
 from ichatgw.config import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.logfile import observer
-from ichatgw.tap import gateway
+from ichatgw.options import again
+from ichatgw.tap import gateway, reloading
 
+path = os.path.abspath(os.environ.get("ICHATGW_CONFIG", "ichat-gw.config"))
 try:
-    settings, warnings = Settings.load(os.environ.get("ICHATGW_CONFIG", "ichat-gw.config"), [], os.environ)
+    settings, warnings = Settings.load(path, [], os.environ)
     service = gateway(reactor, settings)
 except ConfigError as problem:
     raise SystemExit(f"ichatgw: {problem}") from None
 
+log = observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines)
+reloading(reactor, service, settings, partial(again, path, [], os.environ), log)
 application = Application("ichatgw")
-application.setComponent(ILogObserver, observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines))
+application.setComponent(ILogObserver, log)
 service.setServiceParent(application)
 for warning in warnings:
     Logger("ichatgw.tap").warn("{text}", text=warning)

@@ -16,7 +16,8 @@ _HEAD = """\
 #
 # A line reads Name = value; upper and lower case of names do not matter.  A line that starts with # is a comment.
 # Lines that are commented out below show the default, or an example where there is none.
-# The file is read once, at start.  It holds a password: nobody but the gateway should be able to read it.
+# The file is read at start, and again at SIGHUP, when what can change without a restart does.
+# It holds a password: nobody but the gateway should be able to read it.
 """
 
 _RST_HEAD = """\
@@ -25,7 +26,7 @@ _RST_HEAD = """\
 Settings
 ========
 
-The gateway reads its settings once, at start, from ``ichat-gw.config`` in the current directory or from the file that
+The gateway reads its settings at start, from ``ichat-gw.config`` in the current directory or from the file that
 ``twistd ichatgw --config`` names. A line reads ``Name = value``; upper and lower case of names do not matter, nor do
 blanks around name and value. A line that starts with ``#`` is a comment; a ``#`` within a value is part of it. An empty
 value means the default. A later line replaces an earlier one, but lists add up. The file of the original ichat-gw works
@@ -40,6 +41,10 @@ or in an environment variable: ``ICHATGW_`` and the name in capitals (``ICHATGW_
 
 The gateway does not start on a wrong value, and says file, line, name and what was expected, for all of them at once.
 It warns of names that it does not know and of settings that this version does not use.
+
+At ``SIGHUP`` it reads them again. The translation rules, ``AllowedSIPPeers``, ``AllowedXMPPDomains`` and ``LogLevel``
+change at once, for calls that begin from then on; the log says what has changed, and what waits for a restart. If
+anything is wrong the log says what, and all stays as it was.
 """
 
 _RST_OBSOLETE = """\

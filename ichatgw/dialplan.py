@@ -75,6 +75,10 @@ class DialPlan:
             raise NoRoute(f"translation rule {number} makes no usable address")
         return f"{scheme.lower()}:{rest}"
 
+    def adopt(self, other: DialPlan) -> None:
+        """Use the rules of C{other} from now on."""
+        self.rules, self._patterns, self._runaways = other.rules, other._patterns, set()
+
     def matches(self, address: str) -> bool:
         """Is there a rule for C{address}?"""
         return self._find(address)[1] is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twisted.logger import ILogObserver
@@ -40,6 +40,19 @@ def _rule(setting: Setting) -> Any:
 
 
 _ABOUT = {setting.name: setting for setting in TABLE}
+
+
+def again(
+    path: str | None, overrides: Iterable[tuple[str, str]], environ: Mapping[str, str]
+) -> tuple[Settings, list[str]]:
+    """
+    L{Settings.load}, for a process that must not wait.
+
+    @raise ConfigError: as there; also if C{path} is a pipe or a device.
+    """
+    if path is not None and os.path.exists(path) and not os.path.isfile(path):
+        raise ConfigError(f"{path}: only a plain file can be read again")
+    return Settings.load(path, overrides, environ)
 
 
 class Options(usage.Options):
@@ -88,6 +101,7 @@ class Options(usage.Options):
         """
         path = self["config"]
         missing = path is None and not os.path.exists(DEFAULT_FILE)
+        self._path = None if missing else os.path.abspath(path or DEFAULT_FILE)
         try:
             self.settings, self.warnings = Settings.load(
                 None if missing else path or DEFAULT_FILE, self._overrides(), self._environ
@@ -95,6 +109,14 @@ class Options(usage.Options):
         except ConfigError as e:
             hint = f"There is no {DEFAULT_FILE} here; name a file by --config, or see --sample-config.\n"
             raise usage.UsageError((hint if missing else "") + str(e)) from None
+
+    def reload(self) -> tuple[Settings, list[str]]:
+        """
+        Read the settings once more, from where they came.
+
+        @raise ConfigError: as for L{Settings.load}; also if the file has become one that could keep us waiting.
+        """
+        return again(self._path, self._overrides(), self._environ)
 
     def _overrides(self) -> list[tuple[str, str]]:
         """What was given, under the names that administrators know."""

@@ -34,10 +34,15 @@ class Doorman:
     """
 
     def __init__(self, clock: IReactorTime, networks: Iterable[IPv4Network | IPv6Network], arrivals: IArrivals) -> None:
-        self._networks = tuple(networks)
         self._arrivals = arrivals
         self._lines = RateLimit(clock, 1, 10)
         self.allows = lru_cache(maxsize=1024)(self._allows)
+        self.open(networks)
+
+    def open(self, networks: Iterable[IPv4Network | IPv6Network]) -> None:
+        """From now on let in the calls from these networks, and from no others."""
+        self._networks = tuple(networks)
+        self.allows.cache_clear()
 
     def _allows(self, host: str) -> bool:
         """May C{host}, an IP literal, call?  An IPv4 address in IPv6 clothes is judged as what it is."""

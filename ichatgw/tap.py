@@ -20,21 +20,22 @@ from attrs import define, field
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw import __version__
+from ichatgw import __version__, logfile
 from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
+from ichatgw.configvalues import Network
 from ichatgw.dialplan import DialPlan
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
-from ichatgw.logfile import LoggedService
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
 from ichatgw.policy import Doorman
+from ichatgw.reload import Load, Reloadable, Reloader
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.records import Records
 from ichatgw.sip.resolver import Resolver
@@ -43,6 +44,7 @@ from ichatgw.switch import Switch
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import Disco
+from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.store import MemoryStore
@@ -93,6 +95,8 @@ class Gateway(MultiService):
     @ivar endpoint: SIP.
     @ivar link: the XMPP component.
     @ivar media: the relays.
+    @ivar reloadables: what can take settings anew while it runs.
+    @ivar reloader: gives them what it reads, if there is one.
     """
 
     def __init__(
@@ -109,6 +113,8 @@ class Gateway(MultiService):
         self.endpoint = endpoint
         self.link = link
         self.media = media
+        self.reloadables: list[Reloadable] = []
+        self.reloader: Reloader | None = None
         self._presence = presence
         self._store = store
         services = (endpoint, link, switch) if store is None else (store, endpoint, link, switch)
@@ -133,6 +139,8 @@ class Gateway(MultiService):
     def stopService(self) -> Deferred[None]:
         """First the calls, then our presence, then what carried them."""
         self.running = 0
+        if self.reloader is not None:
+            self.reloader.stopService()
         stopped = maybeDeferred(self.switch.stopService)
         stopped.addErrback(lambda failure: _log.failure("The calls could not be ended in good order", failure))
         stopped.addCallback(lambda _: self._stopCarriers())
@@ -177,7 +185,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         USER_AGENT,
         outboundProxy=(proxy.host, proxy.port) if proxy is not None else None,
         filtered=frozenset(settings.codecIdFilterList),
-        messageLog=_logMessage if settings.logLevel == "STACK" else None,
+        messageLog=_messageLog(settings),
         assertsIdentity=settings.assertIdentity,
     )
 
@@ -193,6 +201,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     database = None if path in ("", "none") else SQLiteStore(reactor, path)
     store = MemoryStore() if database is None else database
     presence = Presence(reactor, control, plan.matches, store)
+    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     iChat = IChatProtocol(
         reactor,
         settings.jabberComponentName,
@@ -201,7 +210,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         endpoint.pinned(),
         settings.sipGatewayIdentity,
         OurRecords(reactor, addresses, wire),
-        allows=_fromDomains(settings.allowedXMPPDomains),
+        allows=guests,
         chooseRecord=partial(
             choose,
             preferIPv6=settings.preferIPv6,
@@ -228,12 +237,33 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         reactor, plan, media, {"sip": endpoint, "sips": endpoint, "xmpp": iChat}, maxCalls=settings.maxCalls
     )
     endpoint.invitations = iChat
-    allowed = settings.allowedSIPPeers
-    if proxy is not None:
-        with suppress(ValueError):  # it is named, not given as an address
-            allowed = (*allowed, ip_network(proxy.host))
-    iChat.arrivals = Doorman(reactor, allowed, switch)
-    return Gateway(switch, endpoint, link, presence, media, database)
+    doorman = Doorman(reactor, _peers(settings), switch)
+    iChat.arrivals = doorman
+    made = Gateway(switch, endpoint, link, presence, media, database)
+    made.reloadables += [
+        Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
+        Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
+        Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
+        Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
+    ]
+    return made
+
+
+def reloading(
+    reactor: Any, gateway: Gateway, settings: Settings, load: Load, observer: ILogObserver | None = None
+) -> None:
+    """
+    Let C{gateway} read its settings again at C{SIGHUP}.
+
+    @param settings: those in force.
+    @param load: reads them as at the start.
+    @param observer: what writes the log.
+    """
+    parts = list(gateway.reloadables)
+    if isinstance(observer, logfile.LineObserver):
+        parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
+    gateway.reloader = Reloader(reactor, settings, load, parts)
+    MultiService.addService(gateway, gateway.reloader)
 
 
 def makeService(options: Options) -> IService:
@@ -244,16 +274,26 @@ def makeService(options: Options) -> IService:
         _log.warn("{text}", text=warning)
     service = gateway(reactor, options.settings)
     observer = options.logObserver()
+    reloading(reactor, service, options.settings, options.reload, observer)
     if observer is None:
         return service
-    logged = LoggedService(observer)
+    logged = logfile.LoggedService(observer)
     MultiService.addService(logged, service)
     return logged
 
 
-def _fromDomains(domains: tuple[str, ...]) -> Callable[[JID], bool] | None:
-    """The rule who may call over XMPP; C{None} for the one by default."""
-    return (lambda jid: jid.host in domains) if domains else None
+def _peers(settings: Settings) -> tuple[Network, ...]:
+    """The hosts that may call by SIP."""
+    allowed = settings.allowedSIPPeers
+    if settings.outboundProxy is not None:
+        with suppress(ValueError):  # it is named, not given as an address
+            allowed = (*allowed, ip_network(settings.outboundProxy.host))
+    return allowed
+
+
+def _messageLog(settings: Settings) -> Callable[[str, str], None] | None:
+    """Who takes whole messages, if anybody does."""
+    return _logMessage if settings.logLevel == "STACK" else None
 
 
 def _logMessage(what: str, message: str) -> None:

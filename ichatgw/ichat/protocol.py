@@ -43,6 +43,7 @@ from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
 from ichatgw.ratelimit import RateLimit
+from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
 
@@ -59,12 +60,6 @@ _KINDS: dict[type, str] = {
     VCCancel: "vcCancel",
     CounterProposal: "vcCounterProposal",
 }
-
-
-def fromParentDomain(component: str) -> Callable[[JID], bool]:
-    """The rule who may call by default: users of the server that C{component} is a part of, and nobody else."""
-    parent = component.lower().partition(".")[2]
-    return lambda jid: bool(parent) and jid.host == parent
 
 
 @implementer(IDialer, IInvitations, IPresenceListener)
@@ -106,7 +101,7 @@ class IChatProtocol(XMPPHandler):
         @param dialer: makes the SIP legs towards iChats.
         @param identity: who calls in these.
         @param ourRecords: the addresses and the port at which our SIP can be reached.
-        @param allows: who may call; L{fromParentDomain} if not given.
+        @param allows: who may call; those of the parent domain if not given.
         @param chooseRecord: where to call an iChat.
         @param proceedingTimeout: seconds to wait for an iChat to show up.
         @param ringingTimeout: seconds that iChats ring.
@@ -121,7 +116,7 @@ class IChatProtocol(XMPPHandler):
         self._dialer = dialer
         self._identity = identity
         self._ourRecords = ourRecords
-        self._allows = allows or fromParentDomain(component)
+        self._allows = allows or Guests(component)
         self._choose = chooseRecord
         self._proceedingTimeout = proceedingTimeout
         self._ringingTimeout = ringingTimeout

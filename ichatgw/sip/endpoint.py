@@ -106,6 +106,10 @@ class Endpoint(Service):
         """How many transactions live now."""
         return len(self._transactions.tclient) + len(self._transactions.tserver)
 
+    def logMessages(self, sink: Any) -> None:
+        """Show each message to C{sink} from now on; C{None} for nobody."""
+        self._transactions.logMessages(sink)
+
     def startService(self) -> None:
         """
         Listen.

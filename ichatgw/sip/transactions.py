@@ -157,6 +157,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.req_consumers: dict[str, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
 
+    def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
+        """Show each message to C{sink} from now on; C{None} for nobody."""
+        self._log.sink = sink
+
     def getServer(self, address: tuple[str, int], is_local: bool = False) -> Door:
         """
         The door that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)

@@ -13,7 +13,6 @@ from zope.interface.verify import verifyObject
 from ichatgw.call import Nobody
 from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
-from ichatgw.ichat.protocol import fromParentDomain
 from ichatgw.interfaces import ICall, IDialer, IInvitations, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeLeg
@@ -107,14 +106,6 @@ class ProtocolTests(SynchronousTestCase):
         self.world.request(JID("scott@sub.gw.jabber.example/x"))
         self.assertEqual(self.world.arrivals.arrivals, [])
         self.assertTrue(self.world.isEmpty())
-
-    def test_parentDomain(self) -> None:
-        """The parent domain is the name without its first label, and a name of one label has none."""
-        allows = fromParentDomain("GW.jabber.example")
-        self.assertTrue(allows(ICHAT))
-        for other in (MALLORY, JID("a@example"), JID("a@xjabber.example"), JID("a@x.jabber.example"), BELL_JID):
-            self.assertFalse(allows(other), other.full())
-        self.assertFalse(fromParentDomain("gw")(ICHAT))
 
     def test_nobodyCalled(self) -> None:
         """A request to the component itself calls nobody."""

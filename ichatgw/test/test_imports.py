@@ -32,7 +32,7 @@ RANKS = (
         "media",
         "xmpp",
     },
-    {"switch", "policy", "sip", "ichat", "jingle", "options"},
+    {"switch", "policy", "reload", "sip", "ichat", "jingle", "options"},
     {"tap"},
 )
 ADAPTERS = {"sip", "ichat", "jingle"}

@@ -1,0 +1,136 @@
+# -*- test-case-name: ichatgw.test.test_reload -*-
+"""
+Settings that change while calls go on: at C{SIGHUP} they are read anew.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+
+from ichatgw.config import TABLE, Settings
+from ichatgw.configfile import Setting
+from ichatgw.errors import ConfigError
+
+Load = Callable[[], tuple[Settings, list[str]]]
+
+_LONGEST = 200
+
+_log = Logger()
+
+
+@frozen
+class Reloadable:
+    """
+    A part that can take settings anew.
+
+    @ivar attributes: the names of what it takes, in L{Settings}.
+    @ivar prepare: reads and checks what the settings need, and files they name, without changing anything; raises
+        L{ConfigError} if that cannot be.  It returns what makes the change, which must not fail; this may return
+        words on what changed although no setting did, e.g. the content of a file.
+    """
+
+    attributes: tuple[str, ...]
+    prepare: Callable[[Settings], Callable[[], str | None]]
+
+
+class Reloader(Service):
+    """
+    Reads the settings again when the process gets C{SIGHUP}.
+
+    Either all that can change does, or, if anything is wrong, nothing; the log says which, and what waits for a
+    restart.
+
+    @ivar settings: those in force.
+    @ivar parts: who takes what; more may be added.
+    """
+
+    def __init__(
+        self, reactor: IReactorFromThreads, settings: Settings, load: Load, parts: Iterable[Reloadable]
+    ) -> None:
+        """
+        @param load: reads them as at the start.
+        """
+        self.settings = settings
+        self.parts = list(parts)
+        self._reactor = reactor
+        self._load = load
+        self._before: Any = None
+
+    def startService(self) -> None:
+        """Listen to the signal.  Its handler only wakes the reactor: nothing is interrupted half way."""
+        Service.startService(self)
+        self._before = signal.signal(signal.SIGHUP, self._signalled)
+
+    def stopService(self) -> None:
+        """Leave the signal to whoever had it before."""
+        Service.stopService(self)
+        signal.signal(signal.SIGHUP, self._before if self._before is not None else signal.SIG_DFL)
+
+    def reload(self) -> None:
+        """Read the settings, and use what can be used now.  Never raises."""
+        try:
+            wanted, warnings = self._load()
+            able = {attribute for part in self.parts for attribute in part.attributes}
+            settings = evolve(self.settings, **{attribute: getattr(wanted, attribute) for attribute in able})
+            changes = [part.prepare(settings) for part in self.parts]
+        except ConfigError as e:
+            for problem in str(e).split("\n"):
+                _log.error("Settings stay as they were: {problem}", problem=problem)
+            return
+        except Exception:
+            _log.failure("Settings stay as they were, for they could not be read")
+            return
+        for warning in warnings:
+            _log.warn("{text}", text=warning)
+        said = list(_differences(self.settings, settings, "{name} is now {new}, it was {old}"))
+        late = list(_differences(settings, wanted, "{name} would be {new}, but stays {old} until a restart"))
+        self.settings = settings
+        for change in changes:
+            try:
+                word = change()
+            except Exception:
+                _log.failure("A change of settings failed")
+            else:
+                said += [word] if word else []
+        for line in (*said, *late):
+            _log.info("Settings read again: {line}", line=line)
+        if not said:
+            _log.info("Settings read again: nothing changed" + ("" if not late else " that can change now"))
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self.reload)
+
+
+def _differences(old: Settings, new: Settings, words: str) -> Iterator[str]:
+    """A line for each attribute that differs."""
+    for attribute, settings in _byAttribute().items():
+        before, after = getattr(old, attribute), getattr(new, attribute)
+        if before != after:
+            name = " and ".join(setting.name for setting in settings)
+            yield words.format(name=name, old=_shown(settings[0], before), new=_shown(settings[0], after))
+
+
+def _byAttribute() -> dict[str, list[Setting]]:
+    found: dict[str, list[Setting]] = {}
+    for setting in TABLE:
+        found.setdefault(setting.attribute, []).append(setting)
+    return found
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    """A value for the log."""
+    if setting.secret:
+        return "(not shown)"
+    if setting.attribute == "translationRules":
+        return f"{len(value)} rules" if len(value) != 1 else "1 rule"
+    if value is None:
+        return "(blank)"
+    return setting.kind.show(value)[:_LONGEST] or "(blank)"

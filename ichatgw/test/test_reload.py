@@ -1,0 +1,260 @@
+# -*- test-case-name: ichatgw.test.test_reload -*-
+"""
+Settings that change while the gateway runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from attrs import evolve
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import options
+from ichatgw.config import Settings
+from ichatgw.configvalues import PRIVATE
+from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.logfile import LineObserver
+from ichatgw.reload import Reloadable, Reloader
+from ichatgw.tap import gateway, reloading
+from ichatgw.xmpp.stanzas import parseJID
+
+SETTINGS = Settings(
+    jabberServer="127.0.0.1",
+    jabberComponentName="gw.example",
+    jabberComponentPassword="s3cret",
+    translationRules=(("^xmpp:72@", "sip:bell@192.0.2.77"),),
+    subscriptionDatabase="none",
+)
+
+
+class Reactor(MemoryReactorClock):
+    """Keeps what a signal asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Callable[..., object]] = []
+
+    def callFromThread(self, f: Callable[..., Any], *args: object, **kw: object) -> None:
+        self.asked.append(f)
+
+
+class ReloaderTests(SynchronousTestCase):
+    """L{Reloader}."""
+
+    def setUp(self) -> None:
+        self.wanted = SETTINGS
+        self.problem: Exception | None = None
+        self.warnings: list[str] = []
+        self.taken: list[Settings] = []
+        self.word: str | None = None
+        self.reactor = Reactor()
+        self.reloader = Reloader(
+            cast(Any, self.reactor), SETTINGS, self.load, [Reloadable(("logLevel", "maxCalls"), self.prepare)]
+        )
+
+    def load(self) -> tuple[Settings, list[str]]:
+        if self.problem is not None:
+            raise self.problem
+        return self.wanted, self.warnings
+
+    def prepare(self, settings: Settings) -> Callable[[], str | None]:
+        def change() -> str | None:
+            self.taken.append(settings)
+            return self.word
+
+        return change
+
+    def lines(self) -> list[str]:
+        with capturedLogs() as events:
+            self.reloader.reload()
+        return [str(formatEvent(event)) for event in events]
+
+    def test_changed(self) -> None:
+        """What changed is said, with the old and the new value, and is in force."""
+        self.wanted = evolve(SETTINGS, logLevel="DEBUG", maxCalls=7)
+        self.assertEqual(
+            self.lines(),
+            [
+                "Settings read again: MaxCalls is now 7, it was 0",
+                "Settings read again: LogLevel is now DEBUG, it was INFO",
+            ],
+        )
+        self.assertEqual([(s.logLevel, s.maxCalls) for s in self.taken], [("DEBUG", 7)])
+        self.assertEqual(self.lines(), ["Settings read again: nothing changed"])
+
+    def test_needsRestart(self) -> None:
+        """What cannot change is said each time, and stays."""
+        self.wanted = evolve(SETTINGS, udpTcpPort=5060, logLevel="ERR")
+        line = "Settings read again: UDPTCPPort would be 5060, but stays 5070 until a restart"
+        self.assertIn(line, self.lines())
+        self.assertEqual(self.reloader.settings.udpTcpPort, 5070)
+        self.assertEqual(self.taken[0].udpTcpPort, 5070)
+        self.assertEqual(self.lines(), [line, "Settings read again: nothing changed that can change now"])
+
+    def test_secret(self) -> None:
+        """A secret is not shown, neither the old one nor the new."""
+        self.wanted = evolve(SETTINGS, jabberComponentPassword="swordfish")
+        lines = self.lines()
+        self.assertIn("JabberComponentPassword would be (not shown)", lines[0])
+        for secret in ("s3cret", "swordfish"):
+            self.assertNotIn(secret, "".join(lines))
+
+    def test_shown(self) -> None:
+        """Rules are counted, lists are joined, nothing is called blank."""
+        self.reloader.parts.append(Reloadable(("translationRules", "allowedSIPPeers", "outboundProxy"), self.prepare))
+        self.wanted = evolve(
+            SETTINGS, translationRules=(), allowedSIPPeers=PRIVATE[:2], advertisedAddress=("192.0.2.1",)
+        )
+        text = "\n".join(self.lines())
+        for words in (
+            "TranslationPattern and TranslationOutput is now 0 rules, it was 1 rule",
+            "AllowedSIPPeers is now 127.0.0.0/8, 10.0.0.0/8, it was private",
+            "AdvertisedAddress would be 192.0.2.1, but stays (blank)",
+        ):
+            self.assertIn(words, text)
+
+    def test_wrong(self) -> None:
+        """If anything is wrong nothing changes, and each problem has its line."""
+        self.problem = ConfigError("file:1: a\nfile:2: b")
+        self.assertEqual(
+            self.lines(), ["Settings stay as they were: file:1: a", "Settings stay as they were: file:2: b"]
+        )
+        self.assertEqual(self.taken, [])
+        self.assertIs(self.reloader.settings, SETTINGS)
+
+    def test_partRefuses(self) -> None:
+        """If one part cannot take the new settings none does."""
+
+        def prepare(settings: Settings) -> Callable[[], str | None]:
+            raise ConfigError("no such certificate")
+
+        self.reloader.parts.append(Reloadable((), prepare))
+        self.wanted = evolve(SETTINGS, logLevel="ERR")
+        self.assertEqual(self.lines(), ["Settings stay as they were: no such certificate"])
+        self.assertEqual(self.taken, [])
+
+    def test_fault(self) -> None:
+        """A fault of ours neither gets out nor changes anything."""
+        self.problem = RuntimeError("ours")
+        self.assertEqual(self.lines(), ["Settings stay as they were, for they could not be read"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_faultyChange(self) -> None:
+        """A change that fails does not keep others from happening."""
+
+        def change() -> str | None:
+            raise RuntimeError("ours")
+
+        self.reloader.parts.insert(0, Reloadable((), lambda settings: change))
+        self.reloader.reload()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(len(self.taken), 1)
+
+    def test_word(self) -> None:
+        """A part may say what changed although no setting did; warnings are passed on."""
+        self.word = "the certificate is another one"
+        self.warnings = ["file:9: Foo: unknown setting"]
+        self.assertEqual(self.lines(), [*self.warnings, "Settings read again: the certificate is another one"])
+
+    def test_signal(self) -> None:
+        """SIGHUP has it done by the reactor; when the service stops the signal is whose it was."""
+        before = signal.getsignal(signal.SIGHUP)
+        self.reloader.startService()
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            self.reloader.stopService()
+        self.assertEqual(self.reactor.asked, [self.reloader.reload])
+        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+
+
+class GatewayTests(SynchronousTestCase):
+    """What a whole gateway takes anew."""
+
+    def setUp(self) -> None:
+        self.wanted = SETTINGS
+        self.reactor = MemoryReactorClock()
+        self.gateway = gateway(self.reactor, SETTINGS)
+        self.log = LineObserver(lambda line: None, "INFO")
+        reloading(self.reactor, self.gateway, SETTINGS, lambda: (self.wanted, []), self.log)
+
+    def reload(self, **changed: Any) -> None:
+        self.wanted = evolve(SETTINGS, **changed)
+        reloader = self.gateway.reloader
+        assert reloader is not None
+        reloader.reload()
+
+    def test_rules(self) -> None:
+        """Calls are routed by the new rules; rules that cannot work leave the old ones."""
+        translate = self.gateway.switch.plan.translate
+        self.reload(translationRules=(("^xmpp:73@", "sip:watson@192.0.2.77"),))
+        self.assertEqual(translate("xmpp:73@gw.example"), "sip:watson@192.0.2.77")
+        self.assertRaises(NoRoute, translate, "xmpp:72@gw.example")
+        self.reload(translationRules=(("(", "sip:x@y"),))
+        self.assertEqual(translate("xmpp:73@gw.example"), "sip:watson@192.0.2.77")
+
+    def test_peers(self) -> None:
+        """Hosts that may call, the proxy always among them."""
+        doorman: Any = self.gateway.endpoint.invitations.arrivals  # type: ignore[attr-defined]
+        self.assertTrue(doorman.allows("127.0.0.1"))
+        self.reload(allowedSIPPeers=PRIVATE[1:2])
+        self.assertFalse(doorman.allows("127.0.0.1"))
+        self.assertTrue(doorman.allows("10.0.0.1"))
+
+    def test_domains(self) -> None:
+        """Domains whose users may call."""
+        guests: Any = self.gateway.endpoint.invitations._allows  # type: ignore[attr-defined]
+        jid = parseJID("a@example.org/x")
+        self.assertFalse(guests(jid))
+        self.reload(allowedXMPPDomains=("example.org",))
+        self.assertTrue(guests(jid))
+
+    def test_logLevel(self) -> None:
+        """The log's level; and messages are seen in full from STACK on, and no more after it."""
+        messages: Any = self.gateway.endpoint._transactions._log
+        self.assertIsNone(messages.sink)
+        self.reload(logLevel="STACK")
+        self.assertEqual(self.log.level, "STACK")
+        self.assertIsNotNone(messages.sink)
+        self.reload(logLevel="CRIT")
+        self.assertEqual(self.log.level, "CRIT")
+        self.assertIsNone(messages.sink)
+
+
+class AgainTests(SynchronousTestCase):
+    """L{options.again}."""
+
+    def test_pipe(self) -> None:
+        """A pipe, which could keep the process waiting, is not read again."""
+        path = self.mktemp()
+        os.mkfifo(path)
+        problem = self.assertRaises(ConfigError, options.again, path, [], {})
+        self.assertIn("only a plain file can be read again", str(problem))
+
+    def test_missing(self) -> None:
+        """A file that is gone is said as at the start."""
+        problem = self.assertRaises(ConfigError, options.again, self.mktemp(), [], {})
+        self.assertIn("cannot be read", str(problem))
+
+    def test_options(self) -> None:
+        """The file is found again after a change of directory, and the command line still wins."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        file = directory / options.DEFAULT_FILE
+        file.write_text("JabberServer = a\nJabberComponentName = b.c\nJabberComponentPassword = d\nLogLevel = ERR\n")
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(directory)
+        given = options.Options({})
+        given.parseOptions(["--loglevel", "DEBUG"])
+        os.chdir(here)
+        file.write_text(file.read_text() + "LogLevel = CRIT\nMaxCalls = 3\n")
+        settings, _ = given.reload()
+        self.assertEqual((settings.logLevel, settings.maxCalls), ("DEBUG", 3))

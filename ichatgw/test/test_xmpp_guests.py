@@ -1,0 +1,41 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_guests -*-
+"""
+Which XMPP users may call.
+"""
+
+from __future__ import annotations
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.xmpp.guests import Guests
+
+
+class GuestsTests(SynchronousTestCase):
+    """L{Guests}."""
+
+    def test_parentDomain(self) -> None:
+        """The parent domain is the name without its first label, and a name of one label has none."""
+        guests = Guests("GW.jabber.example")
+        self.assertTrue(guests(JID("scott@jabber.example/iChat")))
+        for other in (
+            "mallory@evil.example/x",
+            "a@example",
+            "a@xjabber.example",
+            "a@x.jabber.example",
+            "a@gw.jabber.example",
+        ):
+            self.assertFalse(guests(JID(other)), other)
+        self.assertFalse(Guests("gw")(JID("a@gw")))
+
+    def test_domains(self) -> None:
+        """Domains that are named take the place of the parent; they may change."""
+        guests = Guests("gw.jabber.example", ("example.org",))
+        self.assertTrue(guests(JID("a@example.org/x")))
+        self.assertFalse(guests(JID("a@jabber.example")))
+        guests.domains = ("a.example", "b.example")
+        self.assertTrue(guests(JID("a@b.example")))
+        self.assertFalse(guests(JID("a@example.org/x")))

@@ -1,0 +1,28 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_guests -*-
+"""
+Which XMPP users may call.  Closed unless a setting opens it.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+from twisted.words.protocols.jabber.jid import JID
+
+
+@define(eq=False)
+class Guests:
+    """
+    The rule for users of XMPP servers.
+
+    @ivar component: the name of the component; if there are no C{domains}, the users of the server that it is a part
+        of may call, and nobody else.
+    @ivar domains: those whose users may call, in lower case.
+    """
+
+    component: str
+    domains: tuple[str, ...] = ()
+
+    def __call__(self, jid: JID) -> bool:
+        """May this user call?"""
+        parent = self.component.lower().partition(".")[2]
+        return bool(jid.host) and jid.host in (self.domains or (parent,))
