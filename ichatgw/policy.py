@@ -5,9 +5,10 @@ Who may call.  Closed unless a setting opens it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -21,6 +22,14 @@ from ichatgw.ratelimit import RateLimit
 _log = Logger()
 
 
+@runtime_checkable
+class LogsIn(Protocol):
+    """A leg whose party may log in."""
+
+    def demandLogin(self) -> bool:
+        """Refuse the call, and say that it may be tried again with a login; or say that nobody can log in."""
+
+
 @implementer(IArrivals)
 class Doorman:
     """
@@ -31,10 +40,18 @@ class Doorman:
 
     @ivar arrivals: who takes the calls that are let in.
     @param networks: where they may come from.
+    @param trusts: tells of other hosts (IP literals) that may call.
     """
 
-    def __init__(self, clock: IReactorTime, networks: Iterable[IPv4Network | IPv6Network], arrivals: IArrivals) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        networks: Iterable[IPv4Network | IPv6Network],
+        arrivals: IArrivals,
+        trusts: Callable[[str], bool] = lambda host: False,
+    ) -> None:
         self._arrivals = arrivals
+        self._trusts = trusts
         self._lines = RateLimit(clock, 1, 10)
         self.allows = lru_cache(maxsize=1024)(self._allows)
         self.open(networks)
@@ -53,8 +70,11 @@ class Doorman:
     def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
         """See L{IArrivals}.  A leg without a C{source} did not come over the network."""
         source: TransportAddress | None = getattr(leg, "source", None)
-        if source is None or self.allows(source.host):
+        login = getattr(leg, "login", None)
+        if source is None or login is not None or self.allows(source.host) or self._trusts(source.host):
             self._arrivals.arrived(leg, called, offer)
+            return
+        if isinstance(leg, LogsIn) and leg.demandLogin():
             return
         if self._lines.allow(source.host):
             _log.info(

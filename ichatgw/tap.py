@@ -34,10 +34,13 @@ from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
+from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.policy import Doorman
 from ichatgw.reload import Load, Reloadable, Reloader
+from ichatgw.sip.digest import Verifier
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.records import Records
+from ichatgw.sip.registration import Registrations
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
@@ -45,6 +48,7 @@ from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.guests import Guests
+from ichatgw.xmpp.online import Online
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.store import MemoryStore
@@ -106,6 +110,7 @@ class Gateway(MultiService):
         link: Link,
         presence: Presence,
         media: MediaEngine,
+        registrations: Registrations,
         store: SQLiteStore | None = None,
     ) -> None:
         MultiService.__init__(self)
@@ -115,6 +120,7 @@ class Gateway(MultiService):
         self.media = media
         self.reloadables: list[Reloadable] = []
         self.reloader: Reloader | None = None
+        self._registrations = registrations
         self._presence = presence
         self._store = store
         services = (endpoint, link, switch) if store is None else (store, endpoint, link, switch)
@@ -137,31 +143,34 @@ class Gateway(MultiService):
         _log.info("ichatgw {version} is up", version=__version__)
 
     def stopService(self) -> Deferred[None]:
-        """First the calls, then our presence, then what carried them."""
+        """First the calls and registrations, then our presence, then what carried them."""
         self.running = 0
         if self.reloader is not None:
             self.reloader.stopService()
-        stopped = maybeDeferred(self.switch.stopService)
-        stopped.addErrback(lambda failure: _log.failure("The calls could not be ended in good order", failure))
-        stopped.addCallback(lambda _: self._stopCarriers())
-        return stopped
+        stopped = _together(self.switch.stopService, self._registrations.stop)
+        return stopped.addCallback(lambda _: self._stopCarriers())
 
     def _stopCarriers(self) -> Deferred[None]:
         self._presence.goodbye()
-        carriers = DeferredList(
-            [maybeDeferred(self.endpoint.stopService), maybeDeferred(self.link.stopService)], consumeErrors=True
-        )
 
-        def stopped(results: Any) -> None:
-            for success, failure in results:
-                if not success:
-                    _log.failure("A service did not stop in good order", failure)
+        def stopped(_: None) -> None:
             self.media.stop()
             if self._store is not None:
                 self._store.stopService()
             _log.info("ichatgw has stopped")
 
-        return carriers.addCallback(stopped)
+        return _together(self.endpoint.stopService, self.link.stopService).addCallback(stopped)
+
+
+def _together(*stops: Callable[[], Any]) -> Deferred[None]:
+    """Fires when all have stopped; one that fails is logged, and keeps nothing from stopping."""
+
+    def stopped(results: Any) -> None:
+        for success, failure in results:
+            if not success:
+                _log.failure("A service did not stop in good order", failure)
+
+    return DeferredList([maybeDeferred(stop) for stop in stops], consumeErrors=True).addCallback(stopped)
 
 
 def gateway(reactor: Any, settings: Settings) -> Gateway:
@@ -176,6 +185,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
     proxy = settings.outboundProxy
 
+    users = loadUsers(settings.sipUsers) if settings.sipUsers else {}
+    verifier = Verifier(settings.jabberComponentName, users, reactor.seconds) if users else None
     wire = UDPWire(reactor, addresses, settings.udpTcpPort)
     endpoint = Endpoint(
         reactor,
@@ -187,6 +198,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         filtered=frozenset(settings.codecIdFilterList),
         messageLog=_messageLog(settings),
         assertsIdentity=settings.assertIdentity,
+        keyring=Keyring.load(settings.sipCredentials) if settings.sipCredentials else None,
+        verifier=verifier,
     )
 
     link = Link(
@@ -223,9 +236,20 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         inviteTimeout=settings.iChatInviteTimeout,
     )
     presence.listeners.append(iChat)
+    registrar = endpoint.registrar()
+    registrations = Registrations(
+        reactor,
+        registrar,
+        settings.registrationTime,
+        settings.registrationRetryTime,
+        settings.registrationsPerSecond,
+    )
+    online = Online(reactor, presence, store, plan.translate, registrations, lambda client: client.isIChat)
+    presence.listeners.append(online)
     for handler in (
         presence,
-        Subscriptions(reactor, control, store, presence),
+        Subscriptions(reactor, control, store, presence, online.changed),
+        online,
         Disco(control, __version__),
         Greeter(reactor),
         iChat,
@@ -237,9 +261,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         reactor, plan, media, {"sip": endpoint, "sips": endpoint, "xmpp": iChat}, maxCalls=settings.maxCalls
     )
     endpoint.invitations = iChat
-    doorman = Doorman(reactor, _peers(settings), switch)
+    doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
     iChat.arrivals = doorman
-    made = Gateway(switch, endpoint, link, presence, media, database)
+    made = Gateway(switch, endpoint, link, presence, media, registrations, database)
     made.reloadables += [
         Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),

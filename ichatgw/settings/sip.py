@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from ichatgw.configvalues import ADDRESS, ADDRESSES, PARTY, PROXY, SWITCH, Proxy, whole
+from ichatgw.configvalues import ADDRESS, ADDRESSES, FILE, PARTY, PROXY, SWITCH, Proxy, whole
 from ichatgw.model import Party
 from ichatgw.settings.declare import PORT, setting
 from ichatgw.settings.xmpp import XMPPSettings
@@ -84,15 +84,36 @@ class SIPSettings:
         "RegistrationTime",
         whole(0, 10_000_000, "seconds"),
         3600,
-        "For how long people with iChat are registered at the SIP server of their translated address; 0 for never.",
-        served=False,
-        harmless=(0,),
+        "For how long people with iChat who are online are registered at the SIP server of their translated address;"
+        " 0 for never.",
     )
     registrationRetryTime: int = setting(
         _SIP,
         "RegistrationRetryTime",
         whole(1, 10_000_000, "seconds"),
         120,
-        "How long to wait after a registration that failed.",
-        served=False,
+        "How long to wait after a registration that failed, if the registrar does not say.",
+    )
+    registrationsPerSecond: int = setting(
+        _SIP,
+        "RegistrationsPerSecond",
+        whole(1, 10_000),
+        50,
+        "How many registrations are sent in a second at most, so that many people who come at once flood no registrar.",
+    )
+    sipCredentials: str = setting(
+        _SIP,
+        "SIPCredentials",
+        FILE,
+        "",
+        "File with the passwords for SIP servers that ask us to log in, for registrations and calls. Each line is an"
+        " address (user@domain) or a domain, the name to log in with (- for that of the user), and the password.",
+    )
+    sipUsers: str = setting(
+        _SIP,
+        "SIPUsers",
+        FILE,
+        "",
+        "File with the phones that may call from elsewhere than AllowedSIPPeers after they have logged in. Each line is"
+        " a name and a password.",
     )

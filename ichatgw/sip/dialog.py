@@ -21,11 +21,17 @@ from sippy.SipHeader import SipHeader
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
+from sippy.UacStateRinging import UacStateRinging
+from sippy.UacStateTrying import UacStateTrying
 from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from sippy.UaStateConnected import UaStateConnected
+from sippy.UaStateDead import UaStateDead
+from sippy.UaStateDisconnected import UaStateDisconnected
+from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.logins import MOST_LOGINS, Logins
 from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions, bracketed, literal
 
@@ -131,6 +137,7 @@ class Dialog(UA):  # type: ignore[misc]
     """
     @ivar owner: the leg.
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    @param logins: answers challenges.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
     """
 
@@ -140,16 +147,28 @@ class Dialog(UA):  # type: ignore[misc]
     godead_timeout = 4.0
 
     def __init__(
-        self, transactions: Transactions, owner: Owner, userAgent: str, pinned: TransportAddress | None = None
+        self,
+        transactions: Transactions,
+        owner: Owner,
+        userAgent: str,
+        pinned: TransportAddress | None = None,
+        logins: Logins | None = None,
     ) -> None:
         self.owner = owner
         self.pinned = pinned
         self._source: tuple[str, int] | None = None
         self._reached: Any = None
         self._held = False
+        self._logins = logins
+        self._loggedIn = 0
         self.elsewhere: tuple[Any, ...] = ()
         super().__init__(transactions.global_config, owner.event)
         self.local_ua = userAgent
+
+    @property
+    def over(self) -> bool:
+        """Refused or ended."""
+        return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
 
     @property
     def rAddr(self) -> Any:
@@ -178,7 +197,7 @@ class Dialog(UA):  # type: ignore[misc]
         @param target: where the INVITE goes.
         @raise OSError: if it cannot be reached.
         """
-        self.setNextHop((bracketed(target.address.host), target.address.port), target.transport.value)
+        self.setNextHop(*target.sippyAddress)
         self.recvEvent(order)
 
     def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
@@ -221,6 +240,23 @@ class Dialog(UA):  # type: ignore[misc]
         """sippy calls it when it has news."""
         if not self._held:
             super().emitPendingEvents()
+
+    def processChallenge(
+        self, resp: Any, cseq: int, ch_hfname: str, auth_hfname: str, extra_headers: tuple[Any, ...]
+    ) -> bool:
+        """sippy asks whether an INVITE that was challenged is sent again.  Not if the caller has given up by now."""
+        refused = self.reqs[cseq]
+        waiting = isinstance(self.state, (UacStateTrying, UacStateRinging))
+        if self._logins is None or not waiting or self._loggedIn >= MOST_LOGINS:
+            return False
+        headers = self._logins.headers(refused, resp)
+        if headers is None:
+            return False
+        self._loggedIn += 1
+        again = self.genRequest("INVITE", self.lSDP, extra_headers=[*extra_headers, *headers])
+        self.newUacTransaction(again, req_extra_headers=extra_headers)
+        del self.reqs[cseq]
+        return True
 
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
         """So that the transaction layer knows whose ACK it is."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
@@ -22,15 +23,20 @@ from ichatgw import sdp
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import IDialer, IInvitations
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription, TransportAddress
+from ichatgw.passwords import Keyring
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
+from ichatgw.sip.digest import Verifier
+from ichatgw.sip.exchange import Exchange, Make
 from ichatgw.sip.gate import Admitted, Answer, Gate
-from ichatgw.sip.hunt import MOST_REDIRECTIONS, Attempt, Hunt
+from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.identity import callerOf, identityHeaders, plainName, shownAs, uriOf
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.logins import Logins, authorization
 from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.reactor import useClock
+from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.target import Target
 from ichatgw.sip.text import displayName, userPart
@@ -62,6 +68,8 @@ class Endpoint(Service):
     @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
     @param messageLog: takes each message whole.
+    @param keyring: with what we log in at servers.
+    @param verifier: lets phones log in.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -78,6 +86,8 @@ class Endpoint(Service):
         filtered: frozenset[int] = frozenset(),
         messageLog: Any = None,
         assertsIdentity: bool = False,
+        keyring: Keyring | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._asserts = assertsIdentity
         self._clock = clock
@@ -87,6 +97,8 @@ class Endpoint(Service):
         self._userAgent = userAgent
         self._proxy = outboundProxy
         self._filtered = filtered
+        self._verifier = verifier
+        self._logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
         useClock(clock)
         self._transactions = Transactions(wire, self._requested, messageLog)
         self._legs: set[SipLeg] = set()
@@ -201,6 +213,8 @@ class Endpoint(Service):
     def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
         called = request.getHFBody("to").getUri()
         leg = InboundSipLeg(self._name("in"), callerOf(request), self._forget, source, offer)
+        if self._verifier is not None:
+            self._logIn(leg, authorization(request), self._verifier)
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self._transactions, arrival, self._userAgent)
         leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
@@ -213,6 +227,13 @@ class Endpoint(Service):
             callId=str(request.getHFBody("call-id"))[:100],
         )
         return leg.dialog.recvRequest(request, transaction)
+
+    def _logIn(self, leg: InboundSipLeg, text: str, verifier: Verifier) -> None:
+        leg.login, stale = verifier.judge(text, "INVITE") if text else (None, False)
+        if leg.login is not None:
+            # What a phone says of itself holds for its name alone.
+            leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{verifier.realm}", diversions=())
+        leg.challenge = verifier.challenge(stale)
 
     def _forget(self, leg: SipLeg) -> None:
         self._legs.discard(leg)
@@ -235,24 +256,16 @@ class Endpoint(Service):
         target.username = userPart(target.username) if target.username else None
         shown = shownAs(caller)
         local = shown if shown.user else self._identity
-        routes = []
-        if self._proxy is not None and pinned is None:
-            host, port = self._proxy
-            routes = [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
-
-        def locate(url: Any) -> Deferred[tuple[Target, ...]]:
-            host, port = (url.host, url.port) if self._proxy is None or pinned is not None else self._proxy
-            return self._resolver.targets(host, port)
 
         def converse(leg: SipLeg) -> Dialog:
-            return Dialog(self._transactions, leg, self._userAgent, pinned)
+            return Dialog(self._transactions, leg, self._userAgent, pinned, None if pinned else self._logins)
 
         def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
             dialog.address(
                 SipAddress(name=displayName(local.name), url=_parse(f"sip:{local.uri.partition(':')[2]}")),
                 SipAddress(url=_parse(called)),
                 attempt.uri.getCopy(),
-                list(routes),
+                self._routes() if pinned is None else [],
                 self._contact(self._wire.towards(attempt.target.address.host), userPart(local.user)),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
@@ -261,13 +274,40 @@ class Endpoint(Service):
             self._name("out"),
             Party(called),
             self._forget,
-            Hunt(self._clock, target, locate, self._resolver.failed, MOST_REDIRECTIONS if pinned is None else 0),
+            self._hunt(target) if pinned is None else self._pinnedHunt(target),
             converse,
             prepare,
             self._filtered,
         )
         self._legs.add(leg)
         return leg
+
+    def _routes(self) -> list[Any]:
+        if self._proxy is None:
+            return []
+        host, port = self._proxy
+        return [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
+
+    def _hunt(self, url: Any) -> Hunt:
+        def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
+            host, port = (uri.host, uri.port) if self._proxy is None else self._proxy
+            return self._resolver.targets(host, port)
+
+        return Hunt(self._clock, url, locate, self._resolver.failed)
+
+    def _pinnedHunt(self, url: Any) -> Hunt:
+        return Hunt(self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port), _unheard, 0)
+
+    def registrar(self) -> Registrar:
+        """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""
+
+        def exchange(url: Any, make: Make) -> Deferred[Any]:
+            return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
+
+        def contact(attempt: Attempt, user: str | None) -> Any:
+            return self._contact(self._wire.towards(attempt.target.address.host), user)
+
+        return Registrar(exchange, contact, self._routes, self._userAgent)
 
     def _name(self, way: str) -> str:
         self._made += 1
@@ -324,6 +364,10 @@ class _PinnedDialer:
         if pinned is None:
             raise Misaddressed(f"{called[:100]!r} names no IP address")
         return self._endpoint._dial(called, caller, pinned)
+
+
+def _unheard(target: Target) -> None:
+    """An iChat that does not answer is nobody else's business."""
 
 
 def _parse(uri: str) -> Any:

@@ -27,6 +27,8 @@ class InboundSipLeg(SipLeg):
     Somebody called us over SIP.
 
     @ivar source: where the INVITE came from.
+    @ivar login: the user who has logged in with it.
+    @ivar challenge: the values of WWW-Authenticate with which a stranger is asked to log in; empty if none can.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
     """
 
@@ -40,6 +42,8 @@ class InboundSipLeg(SipLeg):
     ) -> None:
         super().__init__(id, party, forget)
         self.source = source
+        self.login: str | None = None
+        self.challenge: tuple[str, ...] = ()
         self._offer = offer
         self._answered = False
 
@@ -92,6 +96,20 @@ class InboundSipLeg(SipLeg):
                 event.extra_headers = (SipHeader(name="retry-after", bodys=str(ending.retryAfter)),)
             self._respond(event)
         self._finish(ending)
+
+    def demandLogin(self) -> bool:
+        """
+        401: the caller may try again, with a name and a password.
+
+        @return: whether anybody can log in; if not, nothing was done.
+        """
+        if not self.challenge:
+            return False
+        event = CCEventFail((401, "Unauthorized"))
+        event.extra_headers = tuple(SipHeader(name="www-authenticate", bodys=value) for value in self.challenge)
+        self._respond(event)
+        self._finish(Ending(EndReason.FORBIDDEN, "asked to log in"))
+        return True
 
     def _event(self, event: Any) -> None:
         if isinstance(event, CCEventDisconnect):

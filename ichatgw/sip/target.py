@@ -45,5 +45,11 @@ class Target:
     address: TransportAddress
     name: str = field(default="", eq=False)
 
+    @property
+    def sippyAddress(self) -> tuple[tuple[str, int], str]:
+        """As sippy has it."""
+        host = f"[{self.address.host}]" if self.address.isIPv6 else self.address.host
+        return (host, self.address.port), self.transport.value
+
     def __str__(self) -> str:
         return f"{self.transport.value}:{self.address}"

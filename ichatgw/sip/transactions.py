@@ -177,8 +177,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         return door
 
     def knows(self, callId: str, fromTag: str | None) -> bool:
-        """Is there a dialog that began with an INVITE of that Call-ID and From tag?"""
-        dialogs = [consumer.cobj for consumer in self.req_consumers.get(callId, ())]
+        """
+        Is there a dialog that began with an INVITE of that Call-ID and From tag?  One that was refused is none: a phone
+        that has been asked to log in comes again with both.
+        """
+        dialogs = [consumer.cobj for consumer in self.req_consumers.get(callId, ()) if not consumer.cobj.over]
         return any(dialog.rUri is not None and dialog.rUri.getTag() == fromTag for dialog in dialogs)
 
     def unregConsumer(self, consumer: Any, call_id: str) -> None:
@@ -235,7 +238,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             try:
                 self.sendResponse(response, transaction)
             except Exception:
-                self._drop(transaction)
+                self.forget(transaction)
                 raise
         elif method != "ACK" and checksum not in self.l1rcache:  # else it has been answered
             response = request.genResponse(500, "Server Internal Error")
@@ -271,7 +274,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                     super().incomingResponse(msg, t, checksum)
                 except Exception:
                     if msg.getSCode()[0] >= 200:
-                        self._drop(t)
+                        self.forget(t)
                     raise
             return
         for name in ("teA", "teB"):
@@ -287,7 +290,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             try:
                 self._acknowledge(msg, t, dialog, checksum)
             finally:
-                self._drop(t)
+                self.forget(t)
                 if dialog is not None:
                     dialog.flush()
 
@@ -309,13 +312,13 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Stop every timer and forget all."""
         self.cp_timer.cancel()
         for transaction in [*self.tclient.values(), *self.tserver.values()]:
-            self._drop(transaction)
+            self.forget(transaction)
         self.l1rcache.clear()
         self.l2rcache.clear()
         self.req_consumers.clear()
 
-    def _drop(self, transaction: Any) -> None:
-        """Forget a transaction and its timers."""
+    def forget(self, transaction: Any) -> None:
+        """Let go of a transaction and its timers."""
         for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
             timer = getattr(transaction, name, None)
             if timer is not None:

@@ -471,19 +471,17 @@ class ServedTests(ConfigTestCase):
     def test_warning(self) -> None:
         """A value that asks for such a feature gives one warning each."""
         self.assertEqual(
-            self.warnings("TLSPort = 5091\nRegistrationTime = 60\nAlwaysRelayIChatMedia = off\nTLSCertificate = x"),
+            self.warnings("TLSPort = 5091\nAlwaysRelayIChatMedia = off\nTLSCertificate = x"),
             [
                 f"FILE:{line}: {name}: not used by this version"
-                for line, name in enumerate(
-                    ("TLSPort", "RegistrationTime", "AlwaysRelayIChatMedia", "TLSCertificate"), 1
-                )
+                for line, name in enumerate(("TLSPort", "AlwaysRelayIChatMedia", "TLSCertificate"), 1)
             ],
         )
 
     def test_harmless(self) -> None:
         """The default gives none, nor does a value that asks for what is so anyway."""
         self.load("TLSPort = 5071\nRegistrationTime = 3600\nAlwaysRelayIChatMedia = enable\nKeepAlives = 1\n")
-        self.load("RegistrationTime = 0\nKeepAlives = off\n")
+        self.load("KeepAlives = off\n")
 
     def test_marked(self) -> None:
         """The sample and the documentation mark them."""

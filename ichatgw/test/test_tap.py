@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from attrs import evolve
 from twisted.application.service import IServiceMaker, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
@@ -26,6 +26,7 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
 from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
 from ichatgw.tap import Gateway, OurRecords, gateway, makeService
@@ -77,6 +78,17 @@ class Rest:
         self._journal.append("media stops")
 
 
+class Registered:
+    """The registrations."""
+
+    def __init__(self, journal: list[str]) -> None:
+        self._journal = journal
+
+    def stop(self) -> Deferred[None]:
+        self._journal.append("registrations stop")
+        return succeed(None)
+
+
 class GatewayTests(SynchronousTestCase):
     """The order of things."""
 
@@ -92,18 +104,20 @@ class GatewayTests(SynchronousTestCase):
             cast(Link, self.parts["xmpp"]),
             cast(Presence, rest),
             cast(MediaEngine, rest),
+            cast(Registrations, Registered(self.journal)),
         )
 
     def test_stop(self) -> None:
-        """First the calls end, then our presence goes, then the links are closed, and at last the media."""
+        """First the calls and registrations end, then our presence goes, then the links, and at last the media."""
         self.make()
         self.gateway.startService()
         self.assertEqual(self.journal, ["sip starts", "xmpp starts", "switch starts"])
         del self.journal[:]
         stopped = self.gateway.stopService()
-        self.assertEqual(self.journal, ["switch stops"])
+        self.assertEqual(self.journal, ["switch stops", "registrations stop"])
+        del self.journal[:]
         self.parts["switch"].stopped.callback(None)
-        self.assertEqual(self.journal, ["switch stops", "goodbye", "sip stops", "xmpp stops"])
+        self.assertEqual(self.journal, ["goodbye", "sip stops", "xmpp stops"])
         self.parts["sip"].stopped.callback(None)
         self.assertNoResult(stopped)
         self.parts["xmpp"].stopped.callback(None)

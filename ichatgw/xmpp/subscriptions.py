@@ -40,15 +40,18 @@ class Subscriptions(XMPPHandler):
         control: JID,
         store: ISubscriptionStore,
         presence: Presence,
+        changed: Callable[[JID], None] = lambda user: None,
     ) -> None:
         """
         @param control: the control address, bare.
         @param presence: knows which addresses are served.
+        @param changed: is told of users who have subscribed to something, or no more.
         """
         super().__init__()
         self._control = control
         self._store = store
         self._presence = presence
+        self._changed = changed
         self._requests = RateLimit(clock, 0.5, 30)
         self._refusals = RateLimit(clock, 0.1, 5)
 
@@ -94,10 +97,12 @@ class Subscriptions(XMPPHandler):
             log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
             return False
         log.info("{user!r} has subscribed to {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
+        self._changed(user)
         return True
 
     def _unsubscribe(self, user: JID, ours: JID, kind: str) -> None:
         self._store.remove(user, ours)
+        self._changed(user)
         self._send("unsubscribed", user, ours)
         log.info("{user!r} has unsubscribed from {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
 

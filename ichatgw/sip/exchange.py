@@ -1,0 +1,119 @@
+# -*- test-case-name: ichatgw.test.test_sip_exchange -*-
+"""
+One request outside dialogs, from target to target until somebody has answered it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from ichatgw.errors import CallError
+from ichatgw.sip.hunt import Attempt, Hunt
+from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.transactions import Transactions
+
+Make = Callable[[Attempt, Sequence[Any]], Any]
+"""Makes a request for an attempt, with these headers added."""
+
+
+class Exchange:
+    """
+    @param make: makes the request; it is asked again, for another CSeq, each time that one is sent.
+    """
+
+    def __init__(self, transactions: Transactions, hunt: Hunt, logins: Logins, make: Make) -> None:
+        self._transactions = transactions
+        self._hunt = hunt
+        self._logins = logins
+        self._make = make
+        self._tries = 0
+        self._looking: Deferred[None] | None = None
+        self._transaction: Any = None
+        self._answered: Deferred[Any] = Deferred(lambda _: self._drop())
+
+    def start(self) -> Deferred[Any]:
+        """
+        The final response, sippy's; a 408 of our own if nobody said anything.
+
+        The Deferred fails with L{CallError} if there is nobody to ask, C{OSError} if there is no way to him.  It may be
+        cancelled.
+        """
+        self._next()
+        return self._answered
+
+    def _next(self) -> None:
+        attempt = self._hunt.next()
+        self._looking = attempt.addCallback(self._send, ())
+        attempt.addErrback(self._unreachable)
+
+    def _send(self, attempt: Attempt, headers: Sequence[Any]) -> None:
+        self._looking = None
+        request = self._make(attempt, headers)
+        transaction = self._transactions.newTransaction(
+            request, lambda response, transaction: self._heard(attempt, request, response, transaction), cb_ifver=2
+        )
+        self._transaction = transaction
+        self._hunt.watch(self._silent)
+
+    def _silent(self) -> None:
+        self._forget()
+        self._next()
+
+    def _heard(self, attempt: Attempt, request: Any, response: Any, transaction: Any) -> None:
+        if transaction is not self._transaction:
+            return
+        code = response.getSCode()[0]
+        if code < 200:
+            self._hunt.heard()
+            return
+        self._transaction = None
+        self._hunt.rest()
+        if code in (401, 407) and self._tries < MOST_LOGINS:
+            headers = self._logins.headers(request, response)
+            if headers is not None:
+                self._tries += 1
+                self._guarded(self._send, attempt, headers)
+                return
+        if code >= 300:
+            self._hunt.refused(code)
+            if self._hunt.goesOn:
+                self._next()
+                return
+        self._finish(response)
+
+    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except Exception:
+            self._unreachable(Failure())
+
+    def _unreachable(self, failure: Failure) -> None:
+        self._looking = None
+        if failure.check(CancelledError):
+            return
+        if failure.check(OSError):
+            self._hunt.avoid()
+        if failure.check(OSError, CallError) and self._hunt.goesOn:
+            self._next()
+        else:
+            self._finish(failure)
+
+    def _finish(self, result: Any) -> None:
+        if not self._answered.called:
+            self._answered.callback(result)  # a Failure makes it fail
+
+    def _drop(self) -> None:
+        """Nobody wants to know any more."""
+        self._hunt.rest()
+        if self._looking is not None:
+            self._looking.cancel()
+        self._forget()
+
+    def _forget(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            self._transactions.forget(transaction)

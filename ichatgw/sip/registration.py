@@ -1,0 +1,260 @@
+# -*- test-case-name: ichatgw.test.test_sip_registration -*-
+"""
+Who is registered, for how long, and when again.
+
+Each address has a L{Registration}, which is told what is wanted and brings about that it is so, one REGISTER at a time:
+a user who returns while he is being taken off the list is put back on it after that.  All share one queue, so that many
+who come at once do not flood a registrar.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ichatgw.errors import CallError
+from ichatgw.sip.registrar import Answer, Binding
+
+STOP_TIMEOUT = 3.0
+"""Seconds that the registrars have for taking our users off their lists when we stop."""
+
+STOPPING_HASTE = 4
+"""How many times faster the queue moves then."""
+
+LEAST_REFRESH = 5.0
+"""Seconds between two REGISTERs of an address at least, however short a time is granted."""
+
+_log = Logger()
+
+
+class Registers(Protocol):
+    """Sends a REGISTER; see L{ichatgw.sip.registrar.Registrar}."""
+
+    def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:
+        """Bind the address, or take it back."""
+
+
+class Registration:
+    """
+    One address at its registrar.
+
+    @ivar users: for whom it is wanted; it is not wanted if there is none.
+    @ivar until: registered to that time.
+    """
+
+    def __init__(self, owner: Registrations, aor: str) -> None:
+        self.aor = aor
+        self.users: set[str] = set()
+        self.until: float | None = None
+        self.queued = False
+        self._owner = owner
+        self._binding = Binding(aor)
+        self._seconds = owner.seconds
+        self._running: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._trouble = ""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is registered, nothing is under way, nobody wants anything."""
+        return not self.users and self.until is None and self._running is None and not self.queued
+
+    def consider(self) -> None:
+        """Something has changed: what is to be done now?"""
+        if self._running is not None or self.queued:
+            return
+        if not self.users:
+            self._stopTimer()
+        if (self.until is None and self._timer is None) if self.users else (self.until is not None):
+            self._owner.enqueue(self)
+
+    def run(self) -> None:
+        """Our turn to send."""
+        self.queued = False
+        if not self.users and self.until is None:
+            return
+        self._stopTimer()
+        wanted = self._seconds if self.users else 0
+        self._running = running = self._owner.registers.register(self._binding, wanted)
+        running.addCallbacks(self._answered, self._failed, callbackArgs=(wanted,))
+        running.addErrback(self._broken)
+        running.addBoth(self._done)
+
+    def abandon(self) -> None:
+        """Let everything go, without a word."""
+        self._stopTimer()
+        if self._running is not None:
+            self._running.cancel()
+
+    def _done(self, _: object) -> None:
+        self._running = None
+        self._owner.settled(self)
+
+    def _answered(self, answer: Answer, wanted: int) -> None:
+        if not wanted:
+            self.until = None
+            _log.info("{aor!r} is registered no more{why}", aor=self.aor, why=f": {answer.text}" if answer.text else "")
+        elif answer.granted:
+            self._registered(answer.granted)
+        elif answer.least is not None and answer.least > self._seconds:
+            self._seconds = answer.least
+            self._later(0.0)
+        else:
+            self._refused(answer.text or "the registrar granted no time", answer.retryAfter)
+
+    def _registered(self, granted: int) -> None:
+        if self.until is None or self._trouble:
+            _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
+        self._trouble = ""
+        self.until = self._owner.clock.seconds() + granted
+        self._later(max(LEAST_REFRESH, min(granted - 5.0, granted * 0.9)))
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            failure.trap(CallError, OSError)
+            if not self.users:
+                self.until = None
+            self._refused(str(failure.value)[:100], None)
+
+    def _broken(self, failure: Failure) -> None:
+        _log.failure("{aor!r} could not be registered", failure, aor=self.aor)
+        self.until = None
+        self._refused("internal error", None)
+
+    def _refused(self, why: str, retryAfter: int | None) -> None:
+        if not self.users:
+            return
+        wait = retryAfter or self._owner.retry
+        if why != self._trouble:
+            _log.warn("{aor!r} is not registered: {why}; again in {wait} s", aor=self.aor, why=why, wait=wait)
+            self._trouble = why
+        if self.until is not None and self.until <= self._owner.clock.seconds():
+            self.until = None
+        self._later(wait)
+
+    def _later(self, seconds: float) -> None:
+        self._stopTimer()
+        self._timer = self._owner.clock.callLater(seconds, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._owner.enqueue(self)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Registrations:
+    """
+    All of them.
+
+    @ivar seconds: for how long to register; 0 for not at all.
+    @ivar retry: seconds to wait after a failure.
+    @param perSecond: how many REGISTERs are sent in a second at most.
+    """
+
+    def __init__(self, clock: IReactorTime, registers: Registers, seconds: int, retry: int, perSecond: float) -> None:
+        self.clock = clock
+        self.registers = registers
+        self.seconds = seconds
+        self.retry = retry
+        self._interval = 1.0 / perSecond
+        self._byAddress: dict[str, Registration] = {}
+        self._byUser: dict[str, Registration] = {}
+        self._queue: deque[Registration] = deque()
+        self._pause: IDelayedCall | None = None
+        self._stopped: Deferred[None] | None = None
+
+    @property
+    def users(self) -> frozenset[str]:
+        """Those who are to be registered."""
+        return frozenset(self._byUser)
+
+    @property
+    def registered(self) -> frozenset[str]:
+        """The addresses that are registered now."""
+        return frozenset(aor for aor, each in self._byAddress.items() if each.until is not None)
+
+    def add(self, user: str, aor: str) -> None:
+        """C{user} is reached at C{aor} from now on.  Two users may share one address; a user has one."""
+        if not self.seconds or self._stopped is not None:
+            return
+        registration = self._byUser.get(user)
+        if registration is not None and registration.aor == aor:
+            return
+        self.remove(user)
+        registration = self._byAddress.get(aor)
+        if registration is None:
+            registration = self._byAddress[aor] = Registration(self, aor)
+        self._byUser[user] = registration
+        registration.users.add(user)
+        registration.consider()
+
+    def remove(self, user: str) -> None:
+        """C{user} is not there any more."""
+        registration = self._byUser.pop(user, None)
+        if registration is not None:
+            registration.users.discard(user)
+            registration.consider()
+            self._clear(registration)
+
+    def stop(self) -> Deferred[None]:
+        """Take all off the lists.  Fires when that is done, or after L{STOP_TIMEOUT}."""
+        stopped: Deferred[None] = Deferred()
+        self._stopped = stopped
+        for user in tuple(self._byUser):
+            self.remove(user)
+        if not self._byAddress:
+            return succeed(None)
+        timer = self.clock.callLater(STOP_TIMEOUT, self._giveUp)
+        stopped.addCallback(lambda _: timer.cancel() if timer.active() else None)
+        return stopped
+
+    def _giveUp(self) -> None:
+        _log.warn("{count} addresses stay registered until their time is over", count=len(self._byAddress))
+        for registration in tuple(self._byAddress.values()):
+            registration.abandon()
+        self._byAddress.clear()
+        self._queue.clear()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._stopped is not None and not self._stopped.called:
+            self._stopped.callback(None)
+
+    def enqueue(self, registration: Registration) -> None:
+        """A registration wants to send."""
+        registration.queued = True
+        self._queue.append(registration)
+        if self._pause is None:
+            self._next()
+
+    def settled(self, registration: Registration) -> None:
+        """A registration has had its answer."""
+        registration.consider()
+        self._clear(registration)
+
+    def _next(self) -> None:
+        self._pause = None
+        if self._queue:
+            haste = 1.0 if self._stopped is None else STOPPING_HASTE
+            self._pause = self.clock.callLater(self._interval / haste, self._next)
+            registration = self._queue.popleft()
+            registration.run()
+            self._clear(registration)
+
+    def _clear(self, registration: Registration) -> None:
+        if registration.idle:
+            self._byAddress.pop(registration.aor, None)
+            if not self._byAddress:
+                self._finish()

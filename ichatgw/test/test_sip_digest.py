@@ -1,0 +1,166 @@
+# -*- test-case-name: ichatgw.test.test_sip_digest -*-
+"""
+Tests for L{ichatgw.sip.digest}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.errors import MalformedError
+from ichatgw.passwords import Credentials
+from ichatgw.sip.digest import MOST_USED, NONCE_LIFE, Challenge, Verifier, answer, challenges, readParameters
+
+MUFASA = Credentials("Mufasa", "Circle Of Life")
+NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
+
+
+class AnswerTests(SynchronousTestCase):
+    """What we say to a challenge."""
+
+    def test_rfc2617(self) -> None:
+        """The example of RFC 2617 section 3.5."""
+        challenge = Challenge("testrealm@host.com", NONCE, opaque="5ccc069c403ebaf9f0171e9517f40e41")
+        text = answer(challenge, Credentials("Mufasa", "Circle Of Life"), "GET", "/dir/index.html", lambda: "0a4f113b")
+        (parameters,) = [each for _, each in readParameters(text)]
+        self.assertEqual(parameters["response"], "6629fae49393a05397450978507c4ef1")
+        self.assertEqual((parameters["qop"], parameters["nc"], parameters["cnonce"]), ("auth", "00000001", "0a4f113b"))
+        self.assertEqual(parameters["opaque"], "5ccc069c403ebaf9f0171e9517f40e41")
+
+    def test_rfc7616(self) -> None:
+        """The example of RFC 7616 section 3.9.1, with SHA-256."""
+        challenge = Challenge("http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "SHA-256")
+        text = answer(
+            challenge,
+            Credentials("Mufasa", "Circle of Life"),
+            "GET",
+            "/dir/index.html",
+            lambda: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+        )
+        self.assertIn("753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1", text)
+
+    def test_old(self) -> None:
+        """Without qop the answer is that of RFC 2069, with no count; MD5-sess needs our nonce all the same."""
+        text = answer(Challenge("r", "n", quality=False), MUFASA, "REGISTER", "sip:a")
+        self.assertNotIn("qop", text)
+        self.assertNotIn("cnonce", text)
+        self.assertIn("cnonce", answer(Challenge("r", "n", session=True, quality=False), MUFASA, "REGISTER", "sip:a"))
+
+    def test_quoted(self) -> None:
+        """No name or realm breaks out of its quotes."""
+        text = answer(Challenge('a"b\\', "n"), Credentials('x", y="z', "p"), "REGISTER", "sip:a")
+        ((_, parameters),) = readParameters(text)
+        self.assertEqual((parameters["realm"], parameters["username"]), ('a"b\\', 'x", y="z'))
+        self.assertNotIn("y", parameters)
+
+    def test_secret(self) -> None:
+        """A password does not show in what is logged."""
+        self.assertNotIn("Circle", repr(MUFASA))
+
+
+class ChallengeTests(SynchronousTestCase):
+    """What others write."""
+
+    def test_best(self) -> None:
+        """The best algorithm that we know comes first, however many headers there are; others are passed over."""
+        found = challenges(
+            [
+                'Digest realm="a", nonce="1", algorithm=MD5, qop="auth,auth-int"',
+                'Basic realm="b"',
+                'Digest realm="a",nonce="2",algorithm=SHA-256,qop="auth"',
+                'Digest realm="a", nonce="3", algorithm=WHIRLPOOL',
+                'Digest realm="a", nonce="4", qop="auth-int"',
+            ]
+        )
+        self.assertEqual([(each.nonce, each.algorithm) for each in found], [("2", "SHA-256"), ("1", "MD5")])
+
+    def test_spellings(self) -> None:
+        """Odd spellings of real servers are understood."""
+        (one,) = challenges(['digest  Realm = "a b" ,nonce=abc,opaque="",stale=TRUE,algorithm=md5-sess,domain="x,y=z"'])
+        self.assertEqual(one, Challenge("a b", "abc", "MD5", True, False, "", True))
+        two = challenges(['Digest realm="a", nonce="1", Digest realm="b", nonce="2"'])
+        self.assertEqual([each.realm for each in two], ["a", "b"])
+
+    def test_hostile(self) -> None:
+        """What is no challenge is none, and nothing is raised."""
+        for text in (
+            "",
+            "Digest",
+            "Digest ",
+            "Digest realm",
+            "Digest =",
+            'Digest realm="a',
+            'Digest nonce="1"',
+            "Basic abc==",
+            '"',
+            "Digest realm=a,nonce=\x00" * 300,
+            "=" * 2000,
+            ("Digest " * 280),
+        ):
+            for challenge in challenges([text]):
+                self.assertTrue(challenge.nonce or challenge.realm, text)
+        self.assertRaises(MalformedError, readParameters, 'Digest realm="a')
+
+
+class VerifierTests(SynchronousTestCase):
+    """Those who call us."""
+
+    def setUp(self) -> None:
+        self.now = 1_000_000.0
+        self.verifier = Verifier("gw.example", {"alice": "wonder", "ü": "x"}, lambda: self.now)
+
+    def log(self, user: str = "alice", password: str = "wonder", method: str = "INVITE", index: int = 0) -> str:
+        challenge = challenges(self.verifier.challenge())[index]
+        return answer(challenge, Credentials(user, password), method, "sip:scott@gw.example")
+
+    def test_right(self) -> None:
+        """The right password logs in, by either algorithm."""
+        for index in range(2):
+            self.assertEqual(self.verifier.judge(self.log(index=index), "INVITE"), ("alice", False))
+        self.assertEqual(self.verifier.judge(self.log("ü", "x"), "INVITE"), ("ü", False))
+
+    def test_wrong(self) -> None:
+        """A wrong password, name, method, realm or nonce does not."""
+        forged = self.log().replace("nonce=", "nonce=").replace(f'nonce="{int(self.now)}-', 'nonce="1000001-')
+        for text in (
+            self.log(password="wander"),
+            self.log("bob"),
+            self.log("bob", ""),
+            self.log(method="BYE"),
+            self.log().replace("gw.example", "other"),
+            forged,
+            self.log().replace("qop=auth, nc=00000001, ", ""),
+            "Digest",
+            "Basic YTpi",
+            "",
+            'Digest username="alice", response="\udc80"',
+        ):
+            self.assertEqual(self.verifier.judge(text, "INVITE"), (None, False), text)
+
+    def test_old(self) -> None:
+        """An answer that would have been right in time is asked for anew."""
+        text = self.log()
+        self.now += NONCE_LIFE + 1
+        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
+        self.assertIn("stale=true", self.verifier.challenge(stale=True)[0])
+        self.now -= 2 * NONCE_LIFE
+        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
+
+    def test_replayed(self) -> None:
+        """An answer holds once, so that one that was listened to is of no use."""
+        text = self.log()
+        self.verifier.judge(text, "INVITE")
+        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
+
+    def test_bounded(self) -> None:
+        """What is remembered is bounded, and a wrong answer leaves nothing."""
+        self.verifier.judge(self.log(password="wander"), "INVITE")
+        self.assertEqual(len(self.verifier._used), 0)
+        for number in range(MOST_USED + 5):
+            self.verifier._first(("nonce", f"{number:08x}", "x"))
+        self.assertEqual(len(self.verifier._used), MOST_USED)
+
+    def test_restart(self) -> None:
+        """Another process's nonces are not ours."""
+        other = Verifier("gw.example", {"alice": "wonder"}, lambda: self.now)
+        self.assertEqual(other.judge(self.log(), "INVITE"), (None, False))

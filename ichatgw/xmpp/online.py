@@ -1,0 +1,117 @@
+# -*- test-case-name: ichatgw.test.test_xmpp_online -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Which users are online, so that SIP can find them: those who are subscribed and have a client that takes calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.jid import JID
+from wokkel.subprotocols import XMPPHandler
+from zope.interface import implementer
+
+from ichatgw.errors import NoRoute
+from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.stanzas import bareJID
+from ichatgw.xmpp.store import ISubscriptionStore
+
+GRACE = 60.0
+"""Seconds that users have for answering our probes when the link is back; till then they count as they did before."""
+
+log = Logger()
+
+
+class Registrations(Protocol):
+    """Who makes users known to SIP; see L{ichatgw.sip.registration.Registrations}."""
+
+    @property
+    def users(self) -> frozenset[str]:
+        """Those who are to be registered."""
+
+    def add(self, user: str, aor: str) -> None:
+        """The user is there."""
+
+    def remove(self, user: str) -> None:
+        """He is not there any more."""
+
+
+@implementer(IPresenceListener)
+class Online(XMPPHandler):
+    """
+    Keeps the registrations in step with presence.
+
+    While the link is down users stay registered, and for L{GRACE} after that.
+
+    @param takesCalls: does this client take calls?
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        presence: Presence,
+        store: ISubscriptionStore,
+        translate: Callable[[str], str],
+        registrations: Registrations,
+        takesCalls: Callable[[Resource], bool],
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._presence = presence
+        self._store = store
+        self._translate = translate
+        self._registrations = registrations
+        self._takesCalls = takesCalls
+        self._settling: IDelayedCall | None = None
+
+    def connectionInitialized(self) -> None:
+        self._settling = self._clock.callLater(GRACE, self._settle)
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+
+    def available(self, resource: Resource) -> None:
+        """See L{IPresenceListener}."""
+        self.changed(bareJID(resource.jid))
+
+    def unavailable(self, jid: JID) -> None:
+        """See L{IPresenceListener}."""
+        self.changed(bareJID(jid))
+
+    def failed(self, jid: JID, condition: str, code: int | None) -> None:
+        """See L{IPresenceListener}.  Who has gone says so otherwise."""
+
+    def changed(self, user: JID) -> None:
+        """Presence or subscription of C{user}, a bare address, is not what it was."""
+        name = user.full()
+        clients = self._presence.resources(user)
+        if any(self._takesCalls(each) for each in clients) and self._store.knows(user):
+            aor = self._address(name)
+            if aor is not None:
+                self._registrations.add(name, aor)
+                return
+        self._registrations.remove(name)
+
+    def _address(self, name: str) -> str | None:
+        try:
+            address = self._translate("xmpp:" + name)
+        except NoRoute:
+            log.debug("{user!r} is not registered: no translation rule matches", user=name[:80])
+            return None
+        return address if address.startswith(("sip:", "sips:")) and "@" in address else None
+
+    def _settle(self) -> None:
+        self._settling = None
+        for name in self._registrations.users:
+            self.changed(JID(name))
