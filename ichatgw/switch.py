@@ -19,6 +19,7 @@ from zope.interface import implementer
 from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoRoute
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaEngine
+from ichatgw.limits import Limits
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription
 
 RETRY_AFTER = 10
@@ -48,6 +49,7 @@ class Switch(Service):
 
     @ivar dialers: URI scheme to the maker of legs of that kind.
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
+    @ivar limits: further limits; none if not given.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Switch(Service):
         media: IMediaEngine,
         dialers: Mapping[str, IDialer],
         maxCalls: int = 0,
+        limits: Limits | None = None,
     ) -> None:
         self._clock = clock
         self.plan = plan
         self._media = media
         self._dialers = dict(dialers)
-        self._maxCalls = maxCalls
+        self.maxCalls = maxCalls
+        self.limits = limits or Limits(clock)
         self._calls: dict[str, Call] = {}
         self._made = 0
         self._stopping = False
@@ -108,8 +112,9 @@ class Switch(Service):
     def _make(self, callId: str, leg: ILeg, called: str) -> Call:
         if self._stopping:
             raise _Stopping("the gateway is stopping")
-        if self._maxCalls and len(self._calls) >= self._maxCalls:
+        if self.maxCalls and len(self._calls) >= self.maxCalls:
             raise Congested(f"{len(self._calls)} calls are up, more are not allowed")
+        self.limits.begin(callId, leg.party)
         route = self.plan.translate(called)
         dialer = self._dialers.get(route.partition(":")[0])
         if dialer is None:
@@ -156,12 +161,14 @@ class Switch(Service):
             text=str(refusal)[:200],
             **_ends(leg, called),
         )
+        self.limits.end(callId)
         leg.call = Nobody(callId)
         retryAfter = RETRY_AFTER if refusal.reason in (EndReason.CONGESTED, EndReason.SHUTDOWN) else None
         leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
 
     def _closed(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+        self.limits.end(call.id)
         self._checkDrained()
 
     def _checkDrained(self) -> None:

@@ -31,6 +31,7 @@ from ichatgw.dialplan import DialPlan
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
+from ichatgw.limits import Limits
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
@@ -257,8 +258,14 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         link.addHandler(handler)
 
     media = MediaEngine(reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax)
+    limits = Limits(reactor, settings.callsPerCaller, settings.callsPerSecond)
     switch = Switch(
-        reactor, plan, media, {"sip": endpoint, "sips": endpoint, "xmpp": iChat}, maxCalls=settings.maxCalls
+        reactor,
+        plan,
+        media,
+        {"sip": endpoint, "sips": endpoint, "xmpp": iChat},
+        maxCalls=settings.maxCalls,
+        limits=limits,
     )
     endpoint.invitations = iChat
     doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
@@ -269,6 +276,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
+        Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
+        Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
+        Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
     ]
     return made
 

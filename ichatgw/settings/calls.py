@@ -58,9 +58,25 @@ class CallSettings:
     maxCalls: int = setting(
         _CALLS,
         "MaxCalls",
-        whole(0, 100_000),
+        whole(0, 100_000, "calls"),
         0,
         "The most calls at a time; further ones are refused. 0 for as many as there are media ports for.",
+    )
+    callsPerCaller: int = setting(
+        _CALLS,
+        "CallsPerCaller",
+        whole(0, 100_000, "calls"),
+        0,
+        "The most calls that one caller may have at a time; further ones are answered 403. 0 for any number. Callers"
+        " are told apart by their addresses; those who hide theirs count as one.",
+    )
+    callsPerSecond: int = setting(
+        _CALLS,
+        "CallsPerSecond",
+        whole(0, 100_000, "calls"),
+        0,
+        "The most calls that may begin in a second, of all callers together; further ones are answered 503. 0 for any"
+        " number.",
     )
     mediaRelayPortRangeMin: int = setting(
         _CALLS,

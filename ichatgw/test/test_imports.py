@@ -25,6 +25,7 @@ RANKS = (
         "configfile",
         "configvalues",
         "settings",
+        "limits",
         "logfile",
         "call",
         "dialplan",

@@ -216,6 +216,12 @@ class GatewayTests(SynchronousTestCase):
         self.reload(allowedXMPPDomains=("example.org",))
         self.assertTrue(guests(jid))
 
+    def test_limits(self) -> None:
+        """Limits on calls."""
+        switch = self.gateway.switch
+        self.reload(maxCalls=1, callsPerCaller=2, callsPerSecond=3)
+        self.assertEqual((switch.maxCalls, switch.limits.perCaller, switch.limits.perSecond), (1, 2, 3))
+
     def test_logLevel(self) -> None:
         """The log's level; and messages are seen in full from STACK on, and no more after it."""
         messages: Any = self.gateway.endpoint._transactions._log

@@ -188,6 +188,37 @@ class RefusalTests(SwitchCase):
         self.assertRefused(self.arrive(), EndReason.CONGESTED, RETRY_AFTER)
         self.assertEqual(self.dialer.dialled, [])
 
+    def test_perCaller(self) -> None:
+        """A caller who has as many calls as he may is refused in one line, 403, until one of them ends."""
+        self.switch.limits.perCaller = 1
+        first = self.arrive()
+        with capturedLogs() as events:
+            refused = self.arrive()
+        self.assertEqual([ending.reason for ending in refused.hangups], [EndReason.FORBIDDEN])
+        self.assertEqual(len(events), 1)
+        self.assertIn("refused: forbidden 'this caller has 1 calls", str(formatEvent(events[0])))
+        first.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(self.arrive().hangups, [])
+
+    def test_perSecond(self) -> None:
+        """Calls beyond those that may begin in a second are refused in one line, 503, and may be tried again."""
+        self.switch.limits.perSecond = 1
+        self.arrive()
+        with capturedLogs() as events:
+            refused = self.arrive()
+        self.assertEqual(
+            [(ending.reason, ending.retryAfter) for ending in refused.hangups], [(EndReason.CONGESTED, RETRY_AFTER)]
+        )
+        self.assertEqual(len(events), 1)
+
+    def test_refusedIsNotCounted(self) -> None:
+        """A call that is refused does not count among those of its caller."""
+        self.switch.limits.perCaller = 1
+        self.plan.error = NoRoute("no rule")
+        self.arrive()
+        self.plan.error = None
+        self.assertEqual(self.arrive().hangups, [])
+
     def test_maxCalls(self) -> None:
         """More calls than allowed are refused the same way; when one is over there is room again."""
         self.switch = self.make(maxCalls=2)

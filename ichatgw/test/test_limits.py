@@ -1,0 +1,93 @@
+# -*- test-case-name: ichatgw.test.test_limits -*-
+"""
+How many calls there may be.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.errors import Congested, Refused
+from ichatgw.limits import Limits, callerKey
+from ichatgw.model import Party
+
+SCOTT = Party("xmpp:scott@jabber.example/iChat")
+BELL = Party("sip:bell@192.0.2.1")
+
+
+class LimitsTests(SynchronousTestCase):
+    """L{Limits}."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+
+    def test_none(self) -> None:
+        """By default there is no limit, and nothing is remembered of calls that are over."""
+        limits = Limits(self.clock)
+        for number in range(1000):
+            limits.begin(str(number), SCOTT)
+        for number in range(1000):
+            limits.end(str(number))
+        self.assertEqual((limits._callers, limits._counts), ({}, {}))
+
+    def test_perCaller(self) -> None:
+        """A caller who has all his calls gets no other until one ends; others are not hindered."""
+        limits = Limits(self.clock, perCaller=2)
+        limits.begin("1", SCOTT)
+        limits.begin("2", Party("xmpp:Scott@jabber.example/other"))
+        refusal = self.assertRaises(Refused, limits.begin, "3", SCOTT)
+        self.assertEqual(str(refusal), "this caller has 2 calls, CallsPerCaller allows no more")
+        limits.begin("4", BELL)
+        limits.end("3")
+        self.assertRaises(Refused, limits.begin, "5", SCOTT)
+        limits.end("1")
+        limits.begin("6", SCOTT)
+
+    def test_endsOnce(self) -> None:
+        """A call is not counted down twice."""
+        limits = Limits(self.clock, perCaller=1)
+        limits.begin("1", SCOTT)
+        limits.end("1")
+        limits.begin("2", SCOTT)
+        limits.end("1")
+        self.assertRaises(Refused, limits.begin, "3", SCOTT)
+
+    def test_perSecond(self) -> None:
+        """So many may begin in a second, whoever calls; after some time there is room again."""
+        limits = Limits(self.clock, perSecond=3)
+        for number in range(3):
+            limits.begin(str(number), Party(f"sip:{number}@192.0.2.1"))
+        refusal = self.assertRaises(Congested, limits.begin, "3", BELL)
+        self.assertEqual(str(refusal), "more than 3 calls in a second, CallsPerSecond allows no more")
+        self.clock.advance(0.4)
+        limits.begin("4", BELL)
+        self.assertRaises(Congested, limits.begin, "5", BELL)
+
+    def test_refusedIsNotCounted(self) -> None:
+        """A call that is refused for its caller takes nothing from the others."""
+        limits = Limits(self.clock, perCaller=1, perSecond=2)
+        limits.begin("1", SCOTT)
+        for number in range(9):
+            self.assertRaises(Refused, limits.begin, f"x{number}", SCOTT)
+        limits.begin("2", BELL)
+
+    def test_change(self) -> None:
+        """Limits may change while calls live."""
+        limits = Limits(self.clock)
+        limits.begin("1", SCOTT)
+        limits.perCaller, limits.perSecond = 1, 1
+        self.assertRaises(Refused, limits.begin, "2", SCOTT)
+        limits.begin("3", BELL)
+        self.assertRaises(Congested, limits.begin, "4", Party("sip:a@b"))
+        limits.perSecond = 0
+        limits.begin("4", Party("sip:a@b"))
+
+    def test_key(self) -> None:
+        """A caller is the same whatever his resource, port, parameters, scheme of SIP and case."""
+        self.assertEqual(callerKey(SCOTT), "xmpp:scott@jabber.example")
+        for uri in ("sip:Bell@Host", "sips:bell@host:5061", "sip:bell@host;transport=tcp"):
+            self.assertEqual(callerKey(Party(uri)), "sip:bell@host", uri)
+        self.assertEqual(callerKey(Party("sip:bell@[::1]:5060")), callerKey(Party("sip:bell@[::1]")))
+        self.assertEqual(callerKey(Party("sip:192.0.2.1:5060")), "sip:192.0.2.1")
+        self.assertNotEqual(callerKey(Party("sip:a@b")), callerKey(Party("sip:b@b")))
