@@ -62,11 +62,13 @@ class Ending:
     @ivar reason: the neutral reason.
     @ivar text: the far end's or our own words for the log and for C{<text/>}; never parsed.
     @ivar retryAfter: seconds after which trying again makes sense, if known.
+    @ivar cause: the cause of Q.850, if known; it may say more than the reason.
     """
 
     reason: EndReason
     text: str = ""
     retryAfter: int | None = None
+    cause: int | None = None
 
 
 @lru_cache(maxsize=4096)  # the same few hosts send every packet

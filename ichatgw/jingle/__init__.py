@@ -1,0 +1,1 @@
+"""Jingle: today's XMPP clients, as legs."""

@@ -1,0 +1,165 @@
+# -*- test-case-name: ichatgw.test.test_jingle_description -*-
+# mypy: allow-untyped-calls
+"""
+C{<description/>} of Jingle RTP sessions (XEP-0167): which formats a party speaks.
+
+What a relay of audio has no use for is passed over and never repeated in an answer, which says that it is not
+supported: rtcp-fb (XEP-0293), rtp-hdrext (XEP-0294), sources (XEP-0339).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+from ichatgw.jingle.namespaces import NS_RTP
+from ichatgw.jingle.xml import child, children, number, word
+from ichatgw.model import Codec, CryptoKey, Direction, SessionDescription
+
+# Who may send in a content, by XEP-0166 section 7.3, is told as a direction seen from a party: from the initiator ...
+_BY_INITIATOR = {
+    "both": Direction.SENDRECV,
+    "initiator": Direction.SENDONLY,
+    "responder": Direction.RECVONLY,
+    "none": Direction.INACTIVE,
+}
+_TO_SENDERS = {direction: senders for senders, direction in _BY_INITIATOR.items()}
+
+_STATIC = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}
+_NAME = re.compile(r"[!-.0-~]{1,64}\Z")
+
+#: They carry other formats by their numbers, which differ from party to party.
+_NOT_CARRIED = frozenset({"red", "ulpfec", "flexfec-03", "rtx"})
+
+#: What Chromium, Firefox and others say of telephone events, and what everybody takes for granted (RFC 4733).
+_ALL_EVENTS = frozenset({"0-15", "0-16", "events=0-15", "events=0-16", ""})
+
+
+def directionOf(senders: str, isInitiator: bool) -> Direction:
+    """
+    What C{senders} says of the initiator, or else of the responder.
+
+    @raise MalformedError: if there is no such word.
+    """
+    direction = _BY_INITIATOR.get(senders or "both")
+    if direction is None:
+        raise MalformedError("bad senders")
+    return direction if isInitiator else direction.mirrored
+
+
+def sendersOf(direction: Direction, isInitiator: bool) -> str:
+    """The word for the direction in which the initiator, or else the responder, lets media flow."""
+    return _TO_SENDERS[direction if isInitiator else direction.mirrored]
+
+
+def readCodecs(description: Element) -> tuple[Codec, ...]:
+    """
+    The formats in their order, the first of those that share a number.
+
+    @raise MalformedError: if a payload type is none.
+    """
+    codecs: dict[int, Codec] = {}
+    for element in children(description, NS_RTP, "payload-type"):
+        codec = _readCodec(element)
+        if codec is not None:
+            codecs.setdefault(codec.payloadType, codec)
+    return tuple(codecs.values())
+
+
+def _readCodec(element: Element) -> Codec | None:
+    payloadType = number(element, "id", 127)
+    name, clockRate = _STATIC.get(payloadType, ("", 0))
+    name = word(element, "name", name)
+    clockRate = number(element, "clockrate", 1_000_000, clockRate)
+    channels = number(element, "channels", 16, 1) or 1
+    if not name or not clockRate:
+        return None  # a static number that nobody uses
+    if _NAME.match(name) is None:
+        raise MalformedError("bad name of a payload type")
+    if name.lower() in _NOT_CARRIED:
+        return None
+    if name.lower() == "opus":
+        channels = 2  # always (RFC 7587 section 7); Gajim does not say so
+    return Codec(name, clockRate, payloadType, channels, _readParameters(element, name))
+
+
+def _readParameters(element: Element, name: str) -> str:
+    """As in C{a=fmtp}.  stanza.js writes C{0-15} as a name without a value, others as a value without a name."""
+    parts = []
+    for parameter in children(element, NS_RTP, "parameter"):
+        key, value = word(parameter, "name", "").strip(), word(parameter, "value", "").strip()
+        if key or value:
+            parts.append(f"{key}={value}" if key and value else key or value)
+    text = ";".join(parts)
+    if name.lower() == "telephone-event":
+        text = text.removeprefix("events=")
+        return "0-15" if text in _ALL_EVENTS else text
+    return text
+
+
+def readKeys(description: Element) -> tuple[CryptoKey, ...]:
+    """The keys of SDES (XEP-0167 section 7)."""
+    encryption = child(description, NS_RTP, "encryption")
+    if encryption is None:
+        return ()
+    return tuple(
+        CryptoKey(
+            word(crypto, "tag"),
+            word(crypto, "crypto-suite"),
+            word(crypto, "key-params"),
+            word(crypto, "session-params", ""),
+        )
+        for crypto in children(encryption, NS_RTP, "crypto")
+    )
+
+
+def isMuxed(description: Element) -> bool:
+    """RTP and RTCP on one port (RFC 5761)?"""
+    return child(description, NS_RTP, "rtcp-mux") is not None
+
+
+def writeDescription(
+    media: SessionDescription, keys: Iterable[CryptoKey] = (), keysRequired: bool = False, muxed: bool = True
+) -> Element:
+    """
+    @param keys: those of SDES; there is none with DTLS.
+    @param keysRequired: nothing but SRTP will do.
+    """
+    description = Element((NS_RTP, "description"))
+    description["media"] = "audio"
+    for codec in media.codecs:
+        _addCodec(description, codec)
+    encryption = None
+    for key in keys:
+        if encryption is None:
+            encryption = description.addElement("encryption")
+            if keysRequired:
+                encryption["required"] = "1"
+        crypto = encryption.addElement("crypto")
+        crypto["tag"], crypto["crypto-suite"], crypto["key-params"] = key.tag, key.suite, key.parameters
+        if key.session:
+            crypto["session-params"] = key.session
+    if muxed:
+        description.addElement("rtcp-mux")
+    return description
+
+
+def _addCodec(description: Element, codec: Codec) -> None:
+    element = description.addElement("payload-type")
+    element["id"], element["name"], element["clockrate"] = str(codec.payloadType), codec.name, str(codec.clockRate)
+    if codec.channels > 1:
+        element["channels"] = str(codec.channels)
+    parameters = codec.parameters.strip()
+    if codec.name.lower() == "telephone-event":
+        if parameters in _ALL_EVENTS:
+            return
+        parameters = f"events={parameters}"  # a name that the specification of the mapping to SDP gives it
+    for part in parameters.split(";"):
+        key, equals, value = part.strip().partition("=")
+        # Conversations throws at white space, and some readers at an absent attribute.
+        if key and not any(map(str.isspace, key + value)):
+            parameter = element.addElement("parameter")
+            parameter["name"], parameter["value"] = (key, value) if equals else ("", key)

@@ -1,0 +1,98 @@
+# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# mypy: allow-untyped-calls
+"""
+The messages that come before a Jingle session, and after it (XEP-0353).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
+from ichatgw.jingle.stanzas import MOST_CONTENTS, Reason, readReason
+from ichatgw.jingle.xml import child, word
+from ichatgw.xmpp.stanzas import recipient, sender
+
+
+class Word(Enum):
+    """What a message before or after a session says (XEP-0353)."""
+
+    PROPOSE = "propose"
+    RINGING = "ringing"
+    PROCEED = "proceed"
+    REJECT = "reject"
+    RETRACT = "retract"
+    FINISH = "finish"
+    ACCEPT = "accept"
+
+
+@frozen
+class CallMessage:
+    """
+    A message of XEP-0353.
+
+    @ivar sid: the session it is about.
+    @ivar media: what is proposed.
+    @ivar known: C{False} if something else than RTP is proposed as well or instead.
+    @ivar tieBreak: it is refused because both have proposed.
+    """
+
+    to: JID
+    from_: JID
+    word: Word
+    sid: str
+    media: tuple[str, ...] = ()
+    known: bool = True
+    reason: Reason | None = None
+    tieBreak: bool = False
+
+    @classmethod
+    def fromElement(cls, message: Element) -> CallMessage:
+        """@raise MalformedError: if it is none."""
+        for element in message.elements():
+            if element.uri == NS_MESSAGE:
+                said = next((known for known in Word if known.value == element.name), None)
+                if said is not None:
+                    return cls._read(message, element, said)
+        raise MalformedError("no word of a call")
+
+    @classmethod
+    def _read(cls, message: Element, element: Element, said: Word) -> CallMessage:
+        sid = word(element, "id")
+        if not sid:
+            raise MalformedError("an empty id")
+        media, known = [], True
+        for one in element.elements():
+            if one.name == "description":
+                if one.uri == NS_RTP:
+                    media.append(word(one, "media", "audio").lower())
+                else:
+                    known = False
+        if len(media) > MOST_CONTENTS:
+            raise MalformedError(f"more than {MOST_CONTENTS} descriptions")
+        return cls(
+            recipient(message), sender(message), said, sid, tuple(media), known, readReason(element),
+            child(element, NS_MESSAGE, "tie-break") is not None
+        )  # fmt: skip
+
+    def toElement(self) -> Element:
+        """The message; its id tells which session a receipt of it is about (older Conversations)."""
+        message = Element((None, "message"))
+        message["type"], message["to"], message["from"] = "chat", self.to.full(), self.from_.full()
+        message["id"] = f"jm-{self.word.value}-{self.sid}"
+        element = message.addElement((NS_MESSAGE, self.word.value))
+        element["id"] = self.sid
+        for media in self.media:
+            description = element.addElement((NS_RTP, "description"))
+            description["media"] = media
+        if self.reason is not None:
+            element.addChild(self.reason.toElement())
+        if self.tieBreak:
+            element.addElement("tie-break")
+        message.addElement((NS_HINTS, "store"))
+        return message

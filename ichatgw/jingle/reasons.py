@@ -1,0 +1,147 @@
+# -*- test-case-name: ichatgw.test.test_jingle_reasons -*-
+"""
+Reasons for an end, the words that Jingle has for them (XEP-0166 section 7.4), and what errors of XMPP mean for a call.
+
+A word of Jingle becomes a L{EndReason} and, as there are more words than those, the cause of Q.850 that stands for it
+beside; both together lead back to the word.
+"""
+
+from __future__ import annotations
+
+from ichatgw.jingle.stanzas import Reason
+from ichatgw.model import Ending, EndReason
+
+_FROM_CONDITION: dict[str, tuple[EndReason, int]] = {
+    "success": (EndReason.HANGUP, 16),
+    "busy": (EndReason.BUSY, 17),
+    "decline": (EndReason.DECLINED, 21),
+    "cancel": (EndReason.CANCELLED, 16),
+    "timeout": (EndReason.UNAVAILABLE, 19),
+    "expired": (EndReason.EXPIRED, 102),
+    "gone": (EndReason.UNAVAILABLE, 20),
+    "alternative-session": (EndReason.BUSY, 17),
+    "connectivity-error": (EndReason.CONNECTIVITY, 41),
+    "failed-transport": (EndReason.CONNECTIVITY, 41),
+    "unsupported-transports": (EndReason.INCOMPATIBLE, 65),
+    "unsupported-applications": (EndReason.INCOMPATIBLE, 79),
+    "incompatible-parameters": (EndReason.INCOMPATIBLE, 88),
+    "media-error": (EndReason.INCOMPATIBLE, 47),
+    "failed-application": (EndReason.FAILED, 41),
+    "general-error": (EndReason.FAILED, 31),
+    "security-error": (EndReason.SECURITY, 57),
+}
+_MISSPELT = {"failed_transport": "failed-transport", "failed_application": "failed-application"}  # Dino's
+
+#: The keys do not fit, which is no attack.
+_KEYS = frozenset({"crypto-required", "invalid-crypto"})
+
+_TO_CONDITION: dict[EndReason, str] = {
+    EndReason.HANGUP: "success",
+    EndReason.CANCELLED: "cancel",
+    EndReason.ANSWERED_ELSEWHERE: "cancel",
+    EndReason.BUSY: "busy",
+    EndReason.DECLINED: "decline",
+    EndReason.NOT_FOUND: "gone",
+    EndReason.UNAVAILABLE: "gone",
+    EndReason.TIMEOUT: "connectivity-error",
+    EndReason.EXPIRED: "expired",
+    EndReason.FORBIDDEN: "decline",
+    EndReason.INCOMPATIBLE: "unsupported-applications",
+    EndReason.CONGESTED: "general-error",
+    EndReason.CONNECTIVITY: "connectivity-error",
+    EndReason.SECURITY: "security-error",
+    EndReason.SHUTDOWN: "gone",
+    EndReason.FAILED: "general-error",
+}
+
+#: What the cause says more exactly than the reason alone.
+_BY_CAUSE: dict[tuple[EndReason, int], str] = {
+    (EndReason.UNAVAILABLE, 18): "timeout",
+    (EndReason.UNAVAILABLE, 19): "timeout",
+    (EndReason.INCOMPATIBLE, 47): "media-error",
+    (EndReason.INCOMPATIBLE, 57): "incompatible-parameters",
+    (EndReason.INCOMPATIBLE, 65): "unsupported-transports",
+    (EndReason.INCOMPATIBLE, 88): "incompatible-parameters",
+    (EndReason.FAILED, 41): "failed-application",
+    (EndReason.FORBIDDEN, 57): "general-error",
+    (EndReason.CONGESTED, 41): "connectivity-error",
+}
+
+#: Reasons that depend on whether the callee was heard to ring: then it is a person who does not come.
+_IF_IT_RANG = {EndReason.TIMEOUT: "timeout", EndReason.UNAVAILABLE: "timeout"}
+
+#: Causes that say that the callee is gone, whether it rang or not: a number that was changed, a client that logs off.
+_GONE = frozenset({20, 22, 23})
+
+
+def fromReason(reason: Reason | None, answered: bool) -> Ending:
+    """
+    How the leg ended.
+
+    @param answered: was the call up?  Then no reason is a normal end.
+    """
+    if reason is None or not reason.condition:
+        if answered:
+            return Ending(EndReason.HANGUP, reason.text if reason else "", cause=16)
+        return Ending(EndReason.FAILED, (reason.text if reason else "") or "no reason was given", cause=31)
+    condition = _MISSPELT.get(reason.condition, reason.condition)
+    ours, cause = _FROM_CONDITION.get(condition, (EndReason.FAILED, 31))
+    if ours is EndReason.SECURITY and reason.detail in _KEYS:
+        ours = EndReason.INCOMPATIBLE
+    words = " ".join(part for part in (reason.condition, reason.detail, reason.text) if part)
+    return Ending(ours, words[:200], cause=cause)
+
+
+def toReason(ending: Ending, rang: bool = False) -> Reason:
+    """
+    What the party is told.
+
+    @param rang: had the other party been heard to ring, before any answer?
+    """
+    condition = _TO_CONDITION[ending.reason]
+    if rang and ending.cause not in _GONE:
+        condition = _IF_IT_RANG.get(ending.reason, condition)
+    if ending.cause is not None:
+        condition = _BY_CAUSE.get((ending.reason, ending.cause), condition)
+    return Reason(condition, ending.text)
+
+
+_FROM_ERROR: dict[str, tuple[EndReason, int]] = {
+    "item-not-found": (EndReason.NOT_FOUND, 1),
+    "jid-malformed": (EndReason.NOT_FOUND, 28),
+    "gone": (EndReason.NOT_FOUND, 22),
+    "redirect": (EndReason.UNAVAILABLE, 23),
+    "remote-server-not-found": (EndReason.NOT_FOUND, 3),
+    "remote-server-timeout": (EndReason.TIMEOUT, 102),
+    "recipient-unavailable": (EndReason.UNAVAILABLE, 20),
+    "service-unavailable": (EndReason.UNAVAILABLE, 20),
+    "forbidden": (EndReason.FORBIDDEN, 21),
+    "not-authorized": (EndReason.FORBIDDEN, 21),
+    "not-allowed": (EndReason.FORBIDDEN, 21),
+    "policy-violation": (EndReason.FORBIDDEN, 21),
+    "registration-required": (EndReason.FORBIDDEN, 21),
+    "subscription-required": (EndReason.FORBIDDEN, 21),
+    "payment-required": (EndReason.FORBIDDEN, 21),
+    "not-acceptable": (EndReason.INCOMPATIBLE, 88),
+    "feature-not-implemented": (EndReason.INCOMPATIBLE, 79),
+}
+
+_TO_ERROR: dict[EndReason, str] = {
+    EndReason.NOT_FOUND: "item-not-found",
+    EndReason.FORBIDDEN: "forbidden",
+    EndReason.CONGESTED: "resource-constraint",
+}
+
+
+def fromError(condition: str) -> Ending:
+    """What an error stanza in answer to one of ours means for the call (RFC 7247 section 4, where it is not silent)."""
+    reason, cause = _FROM_ERROR.get(condition, (EndReason.FAILED, 31))
+    return Ending(reason, f"error {condition or 'without a condition'}"[:100], cause=cause)
+
+
+def toError(ending: Ending) -> str | None:
+    """
+    The condition with which a proposal bounces, so that its sender is shown that the call failed rather than that
+    somebody declined; C{None} if it is better rejected.
+    """
+    return _TO_ERROR.get(ending.reason)

@@ -1,0 +1,254 @@
+# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# mypy: allow-untyped-calls
+"""
+The stanzas of a Jingle session: C{<jingle/>} and what it holds (XEP-0166, XEP-0167).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+from ichatgw.jingle.description import directionOf, isMuxed, readCodecs, readKeys
+from ichatgw.jingle.namespaces import NS_DTMF, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
+from ichatgw.jingle.transport import ReadTransport, readTransport
+from ichatgw.jingle.xml import child, children, number, textOf, word, writable
+from ichatgw.model import Codec, CryptoKey
+from ichatgw.xmpp.stanzas import recipient, sender
+
+MOST_CONTENTS = 8
+
+
+class Action(Enum):
+    """What a C{<jingle/>} asks for (XEP-0166 section 7.2)."""
+
+    INITIATE = "session-initiate"
+    ACCEPT = "session-accept"
+    TERMINATE = "session-terminate"
+    INFO = "session-info"
+    CONTENT_ACCEPT = "content-accept"
+    CONTENT_ADD = "content-add"
+    CONTENT_MODIFY = "content-modify"
+    CONTENT_REJECT = "content-reject"
+    CONTENT_REMOVE = "content-remove"
+    DESCRIPTION_INFO = "description-info"
+    SECURITY_INFO = "security-info"
+    TRANSPORT_ACCEPT = "transport-accept"
+    TRANSPORT_INFO = "transport-info"
+    TRANSPORT_REJECT = "transport-reject"
+    TRANSPORT_REPLACE = "transport-replace"
+
+
+@frozen
+class Reason:
+    """
+    Why (XEP-0166 section 7.4).
+
+    @ivar condition: the defined condition; empty if none was given.
+    @ivar detail: the condition of the application (XEP-0167 section 10); empty if none was given.
+    @ivar sid: of C{alternative-session}.
+    """
+
+    condition: str
+    text: str = ""
+    detail: str = ""
+    sid: str = ""
+
+    def toElement(self) -> Element:
+        element = Element((NS_JINGLE, "reason"))
+        condition = element.addElement(self.condition)
+        if self.sid:
+            condition.addElement("sid", content=self.sid)
+        if self.text:
+            element.addElement("text", content=writable(self.text))
+        if self.detail:
+            element.addElement((NS_RTP_ERRORS, self.detail))
+        return element
+
+
+def readReason(parent: Element) -> Reason | None:
+    """The C{<reason/>} of a stanza; C{None} if it has none."""
+    element = child(parent, NS_JINGLE, "reason")
+    if element is None:
+        return None
+    condition, text, detail, sid = "", "", "", ""
+    for one in element.elements():
+        if one.uri == NS_RTP_ERRORS:
+            detail = one.name
+        elif one.name == "text":
+            text = textOf(one)
+        elif one.uri == NS_JINGLE and not condition:
+            condition = one.name
+            named = child(one, NS_JINGLE, "sid")
+            sid = textOf(named) if named is not None else ""
+    return Reason(condition[:64], text, detail[:64], sid)
+
+
+@frozen
+class Content:
+    """
+    One content of a session.  What is absent is C{None} or empty.
+
+    @ivar creator: C{initiator} or C{responder}.
+    @ivar senders: who may send; empty if not said, which means C{both}.
+    @ivar media: C{audio}, C{video}, or what else the description is about; empty if it has none.
+    @ivar codecs: of RTP.
+    @ivar transport: what it says of the transport, if we know that.
+    @ivar transportKind: the namespace of the transport, known or not.
+    """
+
+    creator: str
+    name: str
+    senders: str = ""
+    media: str = ""
+    codecs: tuple[Codec, ...] = ()
+    keys: tuple[CryptoKey, ...] = ()
+    muxed: bool = False
+    transport: ReadTransport | None = None
+    transportKind: str = ""
+
+
+def _readContent(element: Element) -> Content:
+    creator = word(element, "creator", "initiator")
+    if creator not in ("initiator", "responder"):
+        raise MalformedError("bad creator")
+    senders = word(element, "senders", "")
+    directionOf(senders, True)
+    media, muxed, transport, transportKind = "", False, None, ""
+    codecs: tuple[Codec, ...] = ()
+    keys: tuple[CryptoKey, ...] = ()
+    for one in element.elements():
+        if one.name == "description" and not media:
+            if one.uri == NS_RTP:
+                media = word(one, "media", "audio").lower() or "audio"
+                codecs, keys, muxed = readCodecs(one), readKeys(one), isMuxed(one)
+            else:
+                media = (one.uri or "unknown")[:100]
+        elif one.name == "transport" and not transportKind:
+            transport, transportKind = readTransport(one), (one.uri or "unknown")[:100]
+    return Content(creator, word(element, "name"), senders, media, codecs, keys, muxed, transport, transportKind)
+
+
+@frozen
+class Info:
+    """
+    The payload of a C{session-info}.
+
+    @ivar name: C{ringing}, C{hold}, C{mute} and so on; C{dtmf} for a digit (XEP-0181).
+    @ivar about: the name of the content that it is about, if said.
+    @ivar code: the digit.
+    @ivar duration: how long it is, in milliseconds.
+    """
+
+    name: str
+    about: str = ""
+    code: str = ""
+    duration: int = 0
+
+
+@frozen
+class Jingle:
+    """
+    A C{<jingle/>}.
+
+    @ivar action: C{None} if it is a word that the standard does not have.
+    @ivar infos: what C{session-info} says and we know; C{unknownInfo} tells of others.
+    @ivar initiator: as written; may be absent or bare (Movim).
+    """
+
+    to: JID
+    from_: JID
+    action: Action | None
+    sid: str
+    contents: tuple[Content, ...] = ()
+    reason: Reason | None = None
+    infos: tuple[Info, ...] = ()
+    unknownInfo: bool = False
+    initiator: str = ""
+
+    @classmethod
+    def fromElement(cls, iq: Element) -> Jingle:
+        """@raise MalformedError: if it is none."""
+        element = child(iq, NS_JINGLE, "jingle")
+        if element is None:
+            raise MalformedError("no <jingle/>")
+        sid = word(element, "sid")
+        if not sid:
+            raise MalformedError("an empty sid")
+        name = word(element, "action")
+        action = next((known for known in Action if known.value == name), None)
+        contents = tuple(map(_readContent, children(element, NS_JINGLE, "content")))
+        if len(contents) > MOST_CONTENTS:
+            raise MalformedError(f"more than {MOST_CONTENTS} contents")
+        infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
+        return cls(
+            recipient(iq), sender(iq), action, sid, contents, readReason(element), infos, unknown,
+            word(element, "initiator", "")
+        )  # fmt: skip
+
+
+def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:
+    infos, unknown = [], False
+    for one in element.elements():
+        if one.uri == NS_DTMF and one.name == "dtmf":
+            infos.append(Info("dtmf", "", word(one, "code", ""), number(one, "duration", 60_000, 0)))
+        elif one.uri == NS_RTP_INFO:
+            infos.append(Info(one.name[:32], word(one, "name", "")))
+        else:
+            unknown = True
+    return tuple(infos), unknown
+
+
+def writeJingle(
+    to: JID, from_: JID, action: Action, sid: str, *payload: Element, initiator: JID | None = None
+) -> Element:
+    """
+    The IQ, without an id.
+
+    @param initiator: said in the first stanza each party sends.
+    """
+    iq = Element((None, "iq"))
+    iq["type"], iq["to"], iq["from"] = "set", to.full(), from_.full()
+    jingle = iq.addElement((NS_JINGLE, "jingle"))
+    jingle["action"], jingle["sid"] = action.value, sid
+    if initiator is not None:
+        jingle["initiator"] = initiator.full()
+        if action is Action.ACCEPT:
+            jingle["responder"] = from_.full()
+    for element in payload:
+        jingle.addChild(element)
+    return iq
+
+
+def writeContent(creator: str, name: str, *children: Element, senders: str = "") -> Element:
+    """A C{<content/>} with what it holds."""
+    content = Element((NS_JINGLE, "content"))
+    content["creator"], content["name"] = creator, name
+    if senders:
+        content["senders"] = senders
+    for element in children:
+        content.addChild(element)
+    return content
+
+
+def writeInfo(name: str, about: tuple[str, str] | None = None) -> Element:
+    """
+    C{ringing}, C{hold} and the like.
+
+    @param about: creator and name of the content.
+    """
+    info = Element((NS_RTP_INFO, name))
+    if about is not None:
+        info["creator"], info["name"] = about
+    return info
+
+
+def writeDigit(digit: str, milliseconds: int) -> Element:
+    """XEP-0181."""
+    dtmf = Element((NS_DTMF, "dtmf"))
+    dtmf["action"], dtmf["code"], dtmf["duration"] = "button-down", digit, str(milliseconds)
+    return dtmf

@@ -1,0 +1,168 @@
+# -*- test-case-name: ichatgw.test.test_jingle_description -*-
+# mypy: allow-untyped-calls
+"""
+C{<transport/>} of a content: ICE-UDP (XEP-0176) with the fingerprint of DTLS-SRTP (XEP-0320), and raw UDP (XEP-0177).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+
+from attrs import frozen
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
+from ichatgw.jingle.xml import child, children, number, textOf, word
+from ichatgw.model import Candidate, Fingerprint, Setup, TransportAddress, TransportDescription
+
+TRANSPORTS = (NS_ICE_UDP, NS_RAW_UDP)
+
+MOST_CANDIDATES = 64
+"""As many of one stanza are looked at; the rest is passed over."""
+
+_FINGERPRINT = re.compile(r"[0-9A-F]{2}(?::[0-9A-F]{2}){15,63}\Z")
+_ALGORITHM = re.compile(r"[a-z0-9-]{1,32}\Z")
+_ICE_TEXT = re.compile(r"[!-~]{4,256}\Z")
+_KINDS = ("host", "srflx", "prflx", "relay")
+
+
+@frozen
+class ReadTransport:
+    """
+    What a party says of its transport.
+
+    @ivar namespace: which transport it is.
+    @ivar description: without keys and C{muxed}, which stand elsewhere.  What is not said is empty, as in most
+        C{transport-info}s.
+    """
+
+    namespace: str
+    description: TransportDescription
+
+
+def readTransport(element: Element) -> ReadTransport | None:
+    """
+    @return: C{None} if it is no transport that we know.
+    @raise MalformedError: if it is one, and wrong.
+    """
+    if element.uri not in TRANSPORTS:
+        return None
+    ufrag, password = "", ""
+    if element.uri == NS_ICE_UDP:
+        ufrag, password = _iceText(element, "ufrag"), _iceText(element, "pwd")
+    fingerprint, setup = _readFingerprint(element)
+    return ReadTransport(
+        element.uri, TransportDescription(ufrag, password, _readCandidates(element), fingerprint, setup, (), False)
+    )
+
+
+def _iceText(element: Element, name: str) -> str:
+    text = word(element, name, "")
+    if text and _ICE_TEXT.match(text) is None:
+        raise MalformedError(f"bad {name}")
+    return text
+
+
+def _readFingerprint(transport: Element) -> tuple[Fingerprint | None, Setup | None]:
+    element = child(transport, NS_DTLS, "fingerprint")
+    if element is None:
+        return None, None
+    algorithm, value = word(element, "hash", "").lower(), textOf(element).upper()
+    if not _ALGORITHM.match(algorithm) or not _FINGERPRINT.match(value):
+        raise MalformedError("bad fingerprint")
+    try:
+        setup = Setup(word(element, "setup", "").lower() or "actpass")
+    except ValueError:
+        raise MalformedError("bad setup of a fingerprint") from None
+    return Fingerprint(algorithm, value), setup
+
+
+def _readCandidates(transport: Element) -> tuple[Candidate, ...]:
+    found = []
+    for position, element in enumerate(children(transport, transport.uri, "candidate")):
+        if position >= MOST_CANDIDATES:
+            break
+        candidate = _readCandidate(element, transport.uri)
+        if candidate is not None:
+            found.append(candidate)
+    return tuple(found)
+
+
+def _readCandidate(element: Element, namespace: str) -> Candidate | None:
+    """
+    C{None} if we cannot use it: TCP, the name of a host (mDNS), link-local and other addresses that lead nowhere.
+
+    @raise MalformedError: if it is no candidate at all.
+    """
+    address = _readAddress(element, "ip", "port")
+    component = number(element, "component", 256, 1)
+    if namespace == NS_RAW_UDP:
+        return None if address is None or component not in (1, 2) else Candidate("raw", component, 0, address)
+    protocol = word(element, "protocol", "udp").lower()
+    kind = word(element, "type", "host").lower()
+    priority = number(element, "priority", 2**32 - 1, 0)
+    foundation = word(element, "foundation", "")
+    if address is None or protocol != "udp" or component not in (1, 2) or kind not in _KINDS:
+        return None
+    related = None
+    if kind != "host" and element.getAttribute("rel-addr") is not None:
+        related = _readAddress(element, "rel-addr", "rel-port")
+    return Candidate(foundation[:32], component, min(priority, 2**31 - 1), address, "udp", kind, related)
+
+
+def _readAddress(element: Element, host: str, port: str) -> TransportAddress | None:
+    text, portNumber = word(element, host, "").strip(), number(element, port, 65535, 0)
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        address = address.ipv4_mapped or address
+    useless = address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255"
+    if useless or not portNumber or (address.is_link_local and address.version == 6):
+        return None
+    return TransportAddress(str(address), portNumber)
+
+
+def writeTransport(
+    description: TransportDescription, candidates: Iterable[Candidate] | None = None, generation: int = 0
+) -> Element:
+    """
+    @param description: one of ours; without a C{ufrag} it is raw UDP.
+    @param candidates: those to be told; all that are known if not given.
+    @param generation: how often ICE was started anew.
+    """
+    element = Element((NS_ICE_UDP if description.ufrag else NS_RAW_UDP, "transport"))
+    if description.ufrag:
+        element["ufrag"], element["pwd"] = description.ufrag, description.password
+    if description.fingerprint is not None and description.setup is not None:
+        fingerprint = element.addElement((NS_DTLS, "fingerprint"), content=description.fingerprint.value)
+        fingerprint["hash"], fingerprint["setup"] = description.fingerprint.algorithm, description.setup.value
+    told = description.candidates if candidates is None else candidates
+    for position, candidate in enumerate(told, 1):
+        _addCandidate(element, candidate, position, generation)
+    return element
+
+
+def _addCandidate(transport: Element, candidate: Candidate, position: int, generation: int) -> None:
+    element = transport.addElement("candidate")
+    address = candidate.address
+    element["component"], element["generation"] = str(candidate.component), str(generation)
+    element["id"] = f"c{generation}-{candidate.component}-{address.port}-{position}"
+    element["ip"], element["port"] = address.host, str(address.port)
+    if transport.uri == NS_RAW_UDP:
+        element["type"] = candidate.kind
+        return
+    element["foundation"], element["network"] = candidate.foundation, "0"
+    element["priority"], element["protocol"], element["type"] = (
+        str(candidate.priority),
+        candidate.protocol,
+        candidate.kind,
+    )
+    if candidate.related is not None:
+        element["rel-addr"], element["rel-port"] = candidate.related.host, str(candidate.related.port)

@@ -1,0 +1,84 @@
+# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# mypy: allow-untyped-calls
+"""
+Small things that every reader and writer of Jingle needs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+
+MOST_CHILDREN = 256
+"""More of one kind than any honest stanza has."""
+
+LONGEST_WORD = 256
+"""For what travels in attributes: identifiers, keys, parameters."""
+
+LONGEST_TEXT = 500
+
+_PRINTABLE = re.compile(r"[ -~]*\Z")
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def children(parent: Element, uri: str, name: str) -> Iterator[Element]:
+    """
+    The children of that name.
+
+    @raise MalformedError: if there are more than L{MOST_CHILDREN}.
+    """
+    found = 0
+    for child in parent.elements():
+        if child.name == name and child.uri == uri:
+            found += 1
+            if found > MOST_CHILDREN:
+                raise MalformedError(f"more than {MOST_CHILDREN} of <{name}/>")
+            yield child
+
+
+def child(parent: Element, uri: str, name: str) -> Element | None:
+    """The first child of that name."""
+    return next(children(parent, uri, name), None)
+
+
+def word(element: Element, name: str, default: str | None = None) -> str:
+    """
+    An attribute of printable ASCII, as what may end up in a line of SDP has to be.
+
+    @raise MalformedError: if it is not that, or too long; or absent, and there is no default.
+    """
+    value: str | None = element.getAttribute(name)
+    if value is None:
+        if default is None:
+            raise MalformedError(f"<{element.name}/> without {name}")
+        return default
+    if len(value) > LONGEST_WORD or _PRINTABLE.match(value) is None:
+        raise MalformedError(f"bad {name} in <{element.name}/>")
+    return value
+
+
+def number(element: Element, name: str, maximum: int, default: int | None = None) -> int:
+    """
+    An attribute that is a whole number.
+
+    @raise MalformedError: if it is not that, or too large; or absent, and there is no default.
+    """
+    value = word(element, name, None if default is None else str(default)).strip()
+    if not (value.isdigit() and len(value) <= 10 and int(value) <= maximum):
+        raise MalformedError(f"bad {name} in <{element.name}/>")
+    return int(value)
+
+
+def textOf(element: Element) -> str:
+    """Its text, cut to L{LONGEST_TEXT}."""
+    text = "".join(part for part in element.children if isinstance(part, str))
+    return text[:LONGEST_TEXT].strip()
+
+
+def writable(text: str) -> str:
+    """Text of strangers as XML can hold it: a control character would end the stream."""
+    return _UNWRITABLE.sub(" ", text)[:LONGEST_TEXT]
