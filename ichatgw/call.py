@@ -85,6 +85,7 @@ class Parties:
     @ivar closed: called once, when both legs are gone.
     @ivar open: the legs that have not said C{ended}.
     @ivar ending: the first ending heard: why the call is over.
+    @ivar endedBy: at which end that was, for the log.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Parties:
     closed: Callable[[], None]
     open: set[ILeg] = field(factory=set)
     ending: Ending | None = None
+    endedBy: str = "the gateway"
     startedAt: float = 0.0
     answeredAt: float | None = None
     timer: IDelayedCall | None = None
@@ -104,10 +106,11 @@ class Parties:
         """The leg at the far side of C{leg}."""
         return self.callee if leg is self.caller else self.caller
 
-    def over(self, ending: Ending) -> None:
-        """Remember why: the first ending counts."""
+    def over(self, ending: Ending, by: ILeg | None = None) -> None:
+        """Remember why, and who it was: the first ending counts."""
         if self.ending is None:
             self.ending = ending
+            self.endedBy = "the gateway" if by is None else "the caller" if by is self.caller else "the callee"
 
     def wait(self, writeOff: Callable[[], None]) -> None:
         """Give the legs that are still open their time."""
@@ -129,7 +132,8 @@ class Parties:
         now = self.clock.seconds()
         ending = self.ending or Ending(EndReason.FAILED)
         _log.info(
-            "call={call} ended: {reason}{text}, {talked}",
+            "call={call} ended by {by}: {reason}{text}, {talked}",
+            by=self.endedBy,
             call=self.id,
             reason=ending.reason.name.lower(),
             text=f" {ending.text[:200]!r}" if ending.text else "",
@@ -191,7 +195,7 @@ def _build() -> Callable[[Parties], CallInputs]:
             reason=ending.reason.name.lower(),
             text=ending.text[:200],
         )
-        parties.over(ending)
+        parties.over(ending, leg)
         parties.open.discard(leg)
         parties.wait(call.writeOff)
         parties.other(leg).hangup(ending)

@@ -78,7 +78,8 @@ def rst(table: Iterable[Setting]) -> str:
 
 def summary(setting: Setting) -> str:
     """A setting in a sentence or two, for the help on options."""
-    notes = ["required" if setting.required else f"default: {setting.default}" if setting.default else ""]
+    default = f"default: {setting.default} {setting.kind.unit}".rstrip() if setting.default else ""
+    notes = ["required" if setting.required else default]
     notes.append("" if setting.served else "not used by this version")
     shown = "; ".join(note for note in notes if note)
     return f"{setting.help} [{shown}]" if shown else setting.help

@@ -11,13 +11,16 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
 from ichatgw.configvalues import Kind
-from ichatgw.dialplan import checkOutput, compilePattern
+from ichatgw.dialplan import checkOutput, checkReferences, compilePattern
 from ichatgw.errors import ConfigError
+
+_T = TypeVar("_T")
 
 ENVIRONMENT = "ICHATGW_"
 PATTERN = "TranslationPattern"
@@ -196,19 +199,22 @@ class Reader:
             elif pattern is None:
                 self.wrong(entry, f"a {PATTERN} before it")
             else:
-                self._tryRule(compilePattern, pattern)
+                compiled = self._tryRule(compilePattern, pattern)
                 self._tryRule(checkOutput, entry)
+                if compiled is not None:
+                    self._tryRule(partial(checkReferences, compiled), entry)
                 rules.append((pattern.value, entry.value))
                 pattern = None
         if pattern is not None:
             self.wrong(pattern, f"a {OUTPUT} to follow")
         return tuple(rules)
 
-    def _tryRule(self, check: Callable[[str], object], entry: Entry) -> None:
+    def _tryRule(self, check: Callable[[str], _T], entry: Entry) -> _T | None:
         try:
-            check(entry.value)
+            return check(entry.value)
         except ValueError as e:
             self.wrong(entry, f"a rule that works, but {e}")
+            return None
 
     def _unknown(self, entry: Entry) -> None:
         spelled = {name.lower(): name for s in self.settings for name in s.names}

@@ -5,6 +5,7 @@ The kinds of values that settings take: how each is read from text, and how it i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -35,12 +36,14 @@ class Kind(Generic[_T]):
     @ivar expected: what the text should be, for error messages and the documentation.
     @ivar show: makes the text of a value.
     @ivar blank: what an empty text means; C{None} if it means the default.
+    @ivar unit: what a number counts.
     """
 
     parse: Callable[[str], _T]
     expected: str
     show: Callable[[Any], str] = str
     blank: _T | None = None
+    unit: str = ""
 
 
 @frozen
@@ -69,7 +72,8 @@ def whole(least: int, most: int, unit: str = "") -> Kind[int]:
             raise ValueError(text)
         return int(text)
 
-    return Kind(parse, f"a whole number of {unit}".removesuffix(" of ") + f" from {least} to {most}")
+    expected = f"a whole number of {unit}".removesuffix(" of ") + f" from {least} to {most}"
+    return Kind(parse, expected, unit=unit)
 
 
 def choice(*words: str) -> Kind[str]:
@@ -170,7 +174,19 @@ def _join(values: tuple[object, ...]) -> str:
 
 
 TEXT: Kind[str] = Kind(str, "any text")
+
+
+def _parseWritable(text: str) -> str:
+    """A file that is there and can be written, or that can be made; C{-} is the output.  Nothing is made here."""
+    if text == "-":
+        return text
+    if os.path.isdir(text) or not os.access(text if os.path.exists(text) else os.path.dirname(text) or ".", os.W_OK):
+        raise ValueError(text)
+    return text
+
+
 FILE: Kind[str] = Kind(str, "the name of a file")
+WRITABLE: Kind[str] = Kind(_parseWritable, "the name of a file that can be written")
 SWITCH: Kind[bool] = Kind(
     _parseSwitch, f"{'|'.join(_TRUE)} or {'|'.join(_FALSE)}", show=lambda value: "on" if value else "off"
 )

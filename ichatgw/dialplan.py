@@ -134,19 +134,27 @@ def checkOutput(output: str) -> None:
         raise ValueError("the output does not start with sip:, sips: or xmpp:")
 
 
+def checkReferences(pattern: pcre2.Pattern, output: str) -> None:
+    """@raise ValueError: if C{output} refers to brackets that C{pattern} does not have."""
+    for reference in _REFERENCE.findall(output):
+        if int(reference) > pattern.groups:
+            brackets = {0: "no brackets", 1: "one pair of brackets"}.get(pattern.groups, f"{pattern.groups} brackets")
+            raise ValueError(f"${reference} is nothing, the pattern has {brackets}")
+
+
 def _compile(number: int, pattern: str, output: str) -> pcre2.Pattern:
     try:
         checkOutput(output)
-        return compilePattern(pattern)
+        compiled = compilePattern(pattern)
+        checkReferences(compiled, output)
+        return compiled
     except ValueError as e:
         raise ConfigError(f"translation rule {number}: {e}") from None
 
 
 def _group(match: pcre2.Match, number: int) -> str:
-    """What the brackets of that number matched; nothing if they did not take part or do not exist."""
-    groups = match.groups()
-    text = groups[number - 1] if number <= len(groups) else None
-    return str(text or "")
+    """What the brackets of that number matched; nothing if they did not take part."""
+    return str(match.groups()[number - 1] or "")
 
 
 def _isClean(rest: str) -> bool:

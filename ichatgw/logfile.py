@@ -49,7 +49,8 @@ def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
     if filename in ("", "-"):
         return LineObserver(_streamWriter(sys.stdout.write, sys.stdout.flush), level)
     complain = _streamWriter(sys.stderr.write, sys.stderr.flush)
-    return LineObserver(RotatingFile(os.path.abspath(filename), maxLines, complain=complain).write, level)
+    file = RotatingFile(os.path.abspath(filename), maxLines, complain=complain)
+    return LineObserver(file.write, level, alarm=complain)
 
 
 def isWanted(event: LogEvent, level: str) -> bool:
@@ -113,10 +114,12 @@ class LineObserver:
 
     @ivar write: takes a line without its end.
     @ivar level: one of L{LEVELS}.
+    @ivar alarm: takes the lines of what is critical as well: whoever watches the gateway start should see them.
     """
 
     write: Callable[[str], object]
     level: str
+    alarm: Callable[[str], object] | None = None
 
     def __call__(self, event: LogEvent) -> None:
         if isWanted(event, self.level):
@@ -126,6 +129,8 @@ class LineObserver:
                 lines = [f"An event could not be written: {type(e).__name__}"]
             for line in lines:
                 self.write(line)
+                if self.alarm is not None and event.get("log_level") is LogLevel.critical:
+                    self.alarm(line)
 
 
 @define(eq=False)

@@ -97,7 +97,8 @@ class Options(usage.Options):
         """
         Read the settings.
 
-        @raise usage.UsageError: if the gateway cannot start with them; the text has a line for each problem.
+        @raise SystemExit: if the gateway cannot start with them; the text has a line for each problem.  A
+            C{UsageError} would have C{twistd} print the whole help before it.
         """
         path = self["config"]
         missing = path is None and not os.path.exists(DEFAULT_FILE)
@@ -108,7 +109,7 @@ class Options(usage.Options):
             )
         except ConfigError as e:
             hint = f"There is no {DEFAULT_FILE} here; name a file by --config, or see --sample-config.\n"
-            raise usage.UsageError((hint if missing else "") + str(e)) from None
+            raise SystemExit("ichatgw cannot start:\n" + (hint if missing else "") + str(e)) from None
 
     def reload(self) -> tuple[Settings, list[str]]:
         """

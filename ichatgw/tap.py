@@ -132,14 +132,14 @@ class Gateway(MultiService):
         """
         Start all.
 
-        @raise SystemExit: if a socket or the database cannot be had; its text is for the administrator.
+        @raise SystemExit: if a socket or the database cannot be had.  The log has said why.
         """
         _raiseFileLimit()
         try:
             MultiService.startService(self)
         except ConfigError as problem:
             _log.critical("ichatgw cannot start: {problem}", problem=problem)
-            raise SystemExit(f"ichatgw: {problem}") from problem
+            raise SystemExit(1) from problem
         _calmCollector()
         _log.info("ichatgw {version} is up", version=__version__)
 

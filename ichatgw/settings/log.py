@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import FILE, choice, whole
+from ichatgw.configvalues import WRITABLE, choice, whole
 from ichatgw.logfile import LEVELS
 from ichatgw.settings.declare import setting
 
@@ -28,7 +28,7 @@ class LogSettings:
     logFilename: str = setting(
         _LOG,
         "LogFilename",
-        FILE,
+        WRITABLE,
         "",
         "File to log to. If left blank the log goes where twistd sends it: to the standard output or to twistd.log, or"
         " where its option --logfile says.",

@@ -41,6 +41,9 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
 OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "UPDATE", "PRACK")
 """What we know and do not take: 405; all else is 501."""
 
+UNANSWERED = "Request Timeout, for nobody answered"
+"""What goes with a 408 that nobody sent, so that the log tells it from one that somebody did."""
+
 
 class Owner(Protocol):
     """Who takes a dialog's news: the leg."""
@@ -229,6 +232,8 @@ class Dialog(UA):  # type: ignore[misc]
             if 300 <= resp.getSCode()[0] < 400:
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
+        else:
+            resp.setSCode(resp.getSCode()[0], UNANSWERED)
         super().recvResponse(resp, tr)
 
     def flush(self) -> None:

@@ -496,7 +496,7 @@ class LogTests(CallCase):
                 "call=c1 leg=out-1 is ringing",
                 "call=c1 leg=out-1 answered after 2.0 s",
                 "call=c1 leg=out-1 ended: hangup ''",
-                "call=c1 ended: hangup, talked 61.5 s",
+                "call=c1 ended by the callee: hangup, talked 61.5 s",
             ],
         )
         self.assertEqual({event["log_level"] for event in events}, {LogLevel.info})
@@ -506,7 +506,7 @@ class LogTests(CallCase):
         """A call that was not answered says so, and why."""
         with capturedLogs() as events:
             self.scene.upTo("calling").callee.partyHangsUp(BUSY)
-        self.assertEqual(self.lines(events)[-1], "call=c1 ended: busy '486 Busy Here', not answered")
+        self.assertEqual(self.lines(events)[-1], "call=c1 ended by the callee: busy '486 Busy Here', not answered")
 
     def test_hostileWords(self) -> None:
         """The far end's words stay on their line, and short."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import StringIO
 from pathlib import Path
@@ -427,8 +428,10 @@ class RuleTests(ConfigTestCase):
 
     def test_inOrder(self) -> None:
         """Rules are kept in their order, as they stand."""
-        path = self.write(REQUIRED + "TranslationPattern = a$\nTranslationOutput = sip:$1\n" + RULES)
-        self.assertEqual(Settings.load(path)[0].translationRules, (("a$", "sip:$1"), ("^xmpp:(.*)@gw$", "sip:$1@pbx")))
+        path = self.write(REQUIRED + "TranslationPattern = (a)$\nTranslationOutput = sip:$1\n" + RULES)
+        self.assertEqual(
+            Settings.load(path)[0].translationRules, (("(a)$", "sip:$1"), ("^xmpp:(.*)@gw$", "sip:$1@pbx"))
+        )
 
     def test_pairs(self) -> None:
         """A pattern without output, or an output without pattern, is a problem at its own line."""
@@ -445,6 +448,21 @@ class RuleTests(ConfigTestCase):
             ],
         )
 
+    def test_logFilename(self) -> None:
+        """A log that cannot be written is a problem, and looking does not make it."""
+        directory = self.mktemp()
+        os.mkdir(directory)
+        for path in (directory, "/nowhere/at/all"):
+            self.assertEqual(
+                self.problems(f"LogFilename = {path}"),
+                [f"FILE:1: LogFilename = {path}: expected the name of a file that can be written"],
+            )
+        path = os.path.join(directory, "log")
+        self.assertEqual(self.load(f"LogFilename = {path}\n").logFilename, path)
+        self.assertFalse(os.path.exists(path))
+        for name in ("-", "/dev/null"):
+            self.assertEqual(self.load(f"LogFilename = {name}\n").logFilename, name)
+
     def test_badRules(self) -> None:
         """A rule that can never work is a problem at the line that is at fault."""
         self.assertEqual(
@@ -454,6 +472,16 @@ class RuleTests(ConfigTestCase):
                 " character 3 of the pattern",
                 "FILE:2: TranslationOutput = bob: expected a rule that works, but the output does not start with sip:,"
                 " sips: or xmpp:",
+            ],
+        )
+
+    def test_noSuchGroup(self) -> None:
+        """An output that refers to brackets that the pattern lacks is a problem at its line."""
+        self.assertEqual(
+            self.problems("TranslationPattern = ^xmpp:(.*)@(.*)$\nTranslationOutput = sip:$3@pbx"),
+            [
+                "FILE:2: TranslationOutput = sip:$3@pbx: expected a rule that works, but $3 is nothing, the pattern has"
+                " 2 brackets"
             ],
         )
 

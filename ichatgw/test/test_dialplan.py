@@ -58,8 +58,18 @@ class TranslateTests(SynchronousTestCase):
         self.assertEqual(translate("sip:$2-b@x", ("sip:(.*)-(b)", "sip:$1@x")), "sip:$2@x")
 
     def test_missingGroups(self) -> None:
-        """Groups that took no part in the match, or that the pattern does not have, are empty."""
-        self.assertEqual(translate("sip:b", ("(a)?b", "sip:<$1$2>".replace("<", "x").replace(">", "y"))), "sip:xy")
+        """Groups that took no part in the match are empty."""
+        self.assertEqual(translate("sip:b", ("(a)?b(c)?", "sip:x$1$2y")), "sip:xy")
+
+    def test_noSuchGroup(self) -> None:
+        """A rule that refers to a group that its pattern does not have is refused."""
+        for pattern, output, why in (
+            ("(a)(b)", "sip:$1$3", "$3 is nothing, the pattern has 2 brackets"),
+            ("(?:a)", "sip:$1", "$1 is nothing, the pattern has no brackets"),
+            (r"\(a(b)", "sip:$2", "$2 is nothing, the pattern has one pair of brackets"),
+        ):
+            problem = self.assertRaises(ConfigError, DialPlan, [("x", "sip:y"), (pattern, output)])
+            self.assertEqual(str(problem), f"translation rule 2: {why}")
 
     def test_otherDollars(self) -> None:
         """A dollar that names no group stays."""

@@ -277,6 +277,17 @@ class ObserverTests(SynchronousTestCase):
         stream.close()
         made(event())
 
+    def test_alarm(self) -> None:
+        """What is critical is also said on the standard error output if the log goes to a file, and only then."""
+        stream, output = StringIO(), StringIO()
+        self.patch(sys, "stderr", stream)
+        self.patch(sys, "stdout", output)
+        made = observer("INFO", self.mktemp(), 10)
+        made(event())
+        made(event(LogLevel.critical))
+        observer("INFO", "-", 10)(event(LogLevel.critical))
+        self.assertEqual([line.split(" ", 1)[1] for line in stream.getvalue().splitlines()], ["CRIT here: text"])
+
     def test_complains(self) -> None:
         """That the file cannot be written is said on the standard error output."""
         stream = StringIO()

@@ -497,13 +497,14 @@ class OutboundTests(SynchronousTestCase):
             self.assertIn(str(code), news(leg).endings[0][1].text)
 
     def test_noAnswerAtAll(self) -> None:
-        """Nobody there: the INVITE is sent again for 32 s, then the call hears TIMEOUT."""
+        """Nobody there: the INVITE is sent again for 32 s, then the call hears TIMEOUT, and that nobody answered."""
         leg = self.call()
         self.rig.clock.pump([0.5] * 63)
         self.assertTrue(all(m.startswith("INVITE") for m in self.rig.wire.take()))
         self.assertEqual(news(leg).news, [])
         self.rig.clock.advance(1)
         self.assertEqual(news(leg).reasons, [EndReason.TIMEOUT])
+        self.assertEqual(news(leg).endings[0][1].text, "408 Request Timeout, for nobody answered")
 
     def test_cancel(self) -> None:
         """A hangup while it rings is CANCEL."""

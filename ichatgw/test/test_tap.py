@@ -15,6 +15,7 @@ from twisted.application.service import IServiceMaker, Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -139,8 +140,13 @@ class GatewayTests(SynchronousTestCase):
     def test_cannotStart(self) -> None:
         """Without its port the gateway exits, and says why."""
         self.make(ConfigError("cannot listen for SIP on 192.0.2.1 port 5070"))
-        problem = self.assertRaises(SystemExit, self.gateway.startService)
-        self.assertIn("192.0.2.1 port 5070", str(problem))
+        with capturedLogs() as events:
+            ending = self.assertRaises(SystemExit, self.gateway.startService)
+        self.assertEqual(ending.code, 1)
+        self.assertEqual(
+            [(event["log_level"], formatEvent(event)) for event in events],
+            [(LogLevel.critical, "ichatgw cannot start: cannot listen for SIP on 192.0.2.1 port 5070")],
+        )
 
 
 class WiringTests(SynchronousTestCase):
