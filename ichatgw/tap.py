@@ -33,6 +33,7 @@ from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.limits import Limits
 from ichatgw.media.engine import MediaEngine
+from ichatgw.messagelog import logMessage
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
 from ichatgw.passwords import Keyring, loadUsers
@@ -211,6 +212,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.jabberComponentPassword,
         settings.jabberServerPingDuration,
     )
+    link.logMessages(_messageLog(settings))
     path = settings.subscriptionDatabase
     database = None if path in ("", "none") else SQLiteStore(reactor, path)
     store = MemoryStore() if database is None else database
@@ -276,6 +278,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
+        Reloadable(("logLevel",), lambda new: partial(link.logMessages, _messageLog(new))),
         Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
         Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
@@ -327,11 +330,7 @@ def _peers(settings: Settings) -> tuple[Network, ...]:
 
 def _messageLog(settings: Settings) -> Callable[[str, str], None] | None:
     """Who takes whole messages, if anybody does."""
-    return _logMessage if settings.logLevel == "STACK" else None
-
-
-def _logMessage(what: str, message: str) -> None:
-    _log.debug("{what}{message}", what=what, message=message, stack=True)
+    return logMessage if settings.logLevel == "STACK" else None
 
 
 def _calmCollector() -> None:

@@ -23,7 +23,7 @@ class LogSettings:
         "LogLevel",
         choice(*LEVELS),
         "INFO",
-        "How much is logged. STACK is DEBUG and every message in full.",
+        "How much is logged. STACK is DEBUG and every message of SIP and XMPP in full, but for passwords and keys.",
     )
     logFilename: str = setting(
         _LOG,

@@ -102,9 +102,7 @@ def useClock(clock: IReactorTime) -> None:
 def _dumpException(message: str, f: TextIO | None = None, extra: object = None) -> None:
     """In the place of sippy's, which writes tracebacks and the peer's raw bytes to stdout."""
     kind, value, _ = sys.exc_info()
-    _log.debug(
-        "{message!r}: {kind} {value!r}", message=message[:200], kind=kind and kind.__name__, value=str(value)[:200]
-    )
+    _log.debug("{words!r}: {kind} {value!r}", words=message[:200], kind=kind and kind.__name__, value=str(value)[:200])
 
 
 def _print(*words: object, **kwargs: object) -> None:

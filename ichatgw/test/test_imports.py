@@ -26,6 +26,7 @@ RANKS = (
         "configvalues",
         "settings",
         "limits",
+        "messagelog",
         "logfile",
         "call",
         "dialplan",

@@ -277,3 +277,31 @@ class StopTests(LinkCase):
         self.link.startService()
         self.up()
         self.assertTrue(self.link.connected)
+
+
+class MessageLogTests(LinkCase):
+    """Stanzas in full."""
+
+    def test_stanzas(self) -> None:
+        """What comes and goes is shown to whoever wants it, in the stream that is up and in the next."""
+        shown: list[str] = []
+
+        def show(what: str, text: str) -> None:
+            shown.append(what.partition(" ")[0] + text)
+
+        first = self.up()
+        self.link.logMessages(show)
+        first.send("<message from='a@test' to='72@gw.test'><body>hello</body></message>")
+        self.assertEqual([line[:16] for line in shown], ["RECEIVED<message"])
+        self.assertIn("hello", shown.pop())
+        presence = Element((None, "presence"))
+        self.link.send(presence)
+        self.assertEqual(shown.pop(), "SENDING<presence from='gw.test'/>")
+        first.loseConnection()
+        self.reactor.advance(LONGEST_DELAY)
+        self.up()
+        self.assertTrue(any("handshake" in line for line in shown))
+        self.link.logMessages(None)
+        del shown[:]
+        self.link.send(presence)
+        self.assertEqual(shown, [])

@@ -29,7 +29,7 @@ from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
 from ichatgw.ratelimit import RateLimit
-from ichatgw.xmpp.stream import ComponentStream
+from ichatgw.xmpp.stream import ComponentStream, MessageLog
 
 log = Logger()
 
@@ -120,14 +120,22 @@ class Link(StreamManager, Service):
         self._complaints = RateLimit(reactor, 1 / 60, 1, mostSources=32)
         self._troubled = False
         self._attempts: Deferred[None] | None = None
+        self._messageLog: MessageLog | None = None
         super().__init__(
-            _StreamFactory(lambda: ComponentStream(reactor, self._component, secret, pingInterval)), reactor
+            _StreamFactory(lambda: ComponentStream(reactor, self._component, secret, pingInterval, self._messageLog)),
+            reactor,
         )
         self.addHandler(PingHandler())
 
     @property
     def connected(self) -> bool:
         return bool(self._initialized)
+
+    def logMessages(self, sink: MessageLog | None) -> None:
+        """Show each stanza to C{sink} from now on; C{None} for nobody."""
+        self._messageLog = sink
+        if self.xmlstream is not None:
+            self.xmlstream.messageLog = sink
 
     def startService(self) -> None:
         super().startService()

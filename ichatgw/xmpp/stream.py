@@ -30,6 +30,8 @@ from ichatgw.errors import GatewayError, MalformedError
 from ichatgw.xmpp.parser import StanzaParser
 from ichatgw.xmpp.stanzas import errorReply, isRequest, recipient, sender
 
+MessageLog = Callable[[str, str], None]
+
 log = Logger()
 
 NS_PING = "urn:xmpp:ping"
@@ -79,12 +81,16 @@ class ComponentStream(XmlStream):
     @ivar ready: fires when the handshake is done, fails when the stream is lost before that.
     @ivar lost: fires with the reason, in words, when the stream is over.
     @ivar why: why we gave the stream up, if we did.
+    @ivar messageLog: takes each stanza whole, and whether it is C{RECEIVED} or C{SENDING}.
     """
 
     transport: Any
 
-    def __init__(self, clock: IReactorTime, name: str, secret: str, pingInterval: float) -> None:
+    def __init__(
+        self, clock: IReactorTime, name: str, secret: str, pingInterval: float, messageLog: MessageLog | None = None
+    ) -> None:
         super().__init__(ConnectComponentAuthenticator(name, secret))
+        self.messageLog = messageLog
         self.clock = clock
         self.name = name
         self.pingInterval = min(pingInterval, LONGEST_PING_INTERVAL) if pingInterval > 0 else LONGEST_PING_INTERVAL
@@ -213,6 +219,8 @@ class ComponentStream(XmlStream):
         super().removeObserver(event, _Guarded(observerfn))
 
     def onElement(self, element: Element) -> None:
+        if self.messageLog is not None:
+            self.messageLog("RECEIVED from the XMPP server:\n", element.toXml())
         if not self._established or element.uri == NS_STREAMS:
             self.dispatch(element)
             return
@@ -279,4 +287,7 @@ class ComponentStream(XmlStream):
             defaultUri=self.namespace,
             prefixesInScope=list(self.prefixes.values()),
         )
-        super().send(_NOT_XML.sub("", text))
+        text = _NOT_XML.sub("", text)
+        if self.messageLog is not None:
+            self.messageLog("SENDING to the XMPP server:\n", text)
+        super().send(text)

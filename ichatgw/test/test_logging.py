@@ -1,0 +1,193 @@
+# -*- test-case-name: ichatgw.test.test_logging -*-
+"""
+What all that is logged has in common: lines about a call name it, and no line holds a secret.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+import ichatgw
+from ichatgw.config import TABLE, Settings
+from ichatgw.errors import ConfigError
+from ichatgw.logfile import LEVELS, LineObserver
+from ichatgw.tap import Gateway, gateway, reloading
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, request
+from ichatgw.test.streams import ServerSide, acceptLast
+
+ROOT = Path(ichatgw.__file__).parent
+METHODS = ("debug", "info", "warn", "error", "failure", "critical")
+
+# Where every line is about a call.
+OF_CALLS = ("call", "inbound", "outbound", "leg", "side", "relay")
+
+PASSWORD = "Pa55-of-the-component"
+PHRASE = "Phrase-of-the-key"
+KEY = "S2V5T2ZUaGVNZWRpYTAxMjM0NTY3ODkwMTIzNDU2"
+DIGEST = "d1935700000000000000000000abcdef"
+
+
+class LogCall:
+    """A place in the sources that logs."""
+
+    def __init__(self, module: str, node: ast.Call) -> None:
+        self.place = f"{module}:{node.lineno}"
+        self.module = module
+        first = node.args[0]
+        self.text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+        self.fields = [keyword.arg or "" for keyword in node.keywords]
+        self.names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        self.names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+
+
+def logCalls() -> Iterator[LogCall]:
+    """All of them."""
+    for path in sorted(ROOT.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if module.partition(".")[0] in ("test", "sim"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+                target = node.func.value
+                name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
+                if name in ("log", "_log"):
+                    yield LogCall(module, node)
+
+
+class SourceTests(SynchronousTestCase):
+    """The places that log."""
+
+    def test_all(self) -> None:
+        """They are found, in every part."""
+        parts = {call.module.partition(".")[0] for call in logCalls()}
+        self.assertTrue({"call", "switch", "policy", "sip", "ichat", "xmpp", "media", "tap"} <= parts, parts)
+
+    def test_namesTheCall(self) -> None:
+        """Where legs and calls are at work, every line names the call; a leg's line names the leg as well."""
+        for call in logCalls():
+            parts = call.module.split(".")
+            if parts[-1] in OF_CALLS:
+                self.assertIn("call={call}", call.text, call.place)
+                if parts[-1] in ("inbound", "outbound", "leg"):
+                    self.assertIn("leg={leg}", call.text, call.place)
+
+    def test_fields(self) -> None:
+        """What a line speaks of it is given; names that Twisted's older log takes for itself are not used."""
+        for call in logCalls():
+            for name in ("call", "leg"):
+                if f"{{{name}}}" in call.text and "" not in call.fields:  # "" is **
+                    self.assertIn(name, call.fields, call.place)
+            self.assertEqual({"warning", "message", "time", "isError"} & set(call.fields), set(), call.place)
+
+    def test_noSecretIsNamed(self) -> None:
+        """No line is given what is called a password, a key, or all settings at once."""
+        for call in logCalls():
+            for name in call.names:
+                for word in ("password", "secret", "passphrase", "credential", "settings"):
+                    self.assertNotIn(word, name.lower(), call.place)
+
+
+class SecretTests(SynchronousTestCase):
+    """A whole gateway at work, with every line of its log in view."""
+
+    def setUp(self) -> None:
+        self.lines: dict[str, list[str]] = {level: [] for level in LEVELS}
+        for level, lines in self.lines.items():
+            observer = LineObserver(lines.append, level)
+            globalLogPublisher.addObserver(observer)
+            self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.settings = Settings(
+            jabberServer="127.0.0.1",
+            jabberComponentName="gw.test",
+            jabberComponentPassword=PASSWORD,
+            tlsPrivateKeyPassPhrase=PHRASE,
+            ipAddress="127.0.0.1",
+            udpTcpPort=0,
+            translationRules=((r"^sip:([a-z]+)@", "xmpp:$1@test"),),
+            subscriptionDatabase="none",
+            logLevel="STACK",
+        )
+        self.reactor: Any = MemoryReactorClock()
+        self.wanted: Settings | None = self.settings
+        self.gateway: Gateway = gateway(self.reactor, self.settings)
+        reloading(self.reactor, self.gateway, self.settings, self.load)
+
+    def load(self) -> tuple[Settings, list[str]]:
+        path = self.mktemp()
+        if self.wanted is None:
+            Path(path).write_text(
+                f"JabberComponentPassword {PASSWORD}\nJabberComponentPassword = {PASSWORD}\x01\n"
+                f"TLSPrivateKeyPassPhrase = {PHRASE}\x01\nJabberComponentPasword = {PASSWORD}\n"
+            )
+            return Settings.load(path)
+        return self.wanted, []
+
+    def up(self) -> ServerSide:
+        self.gateway.link.startService()
+        self.addCleanup(self.gateway.link.stopService)
+        server = acceptLast(self.reactor)
+        server.shakeHands()
+        return server
+
+    def text(self, level: str = "STACK") -> str:
+        return "\n".join(self.lines[level])
+
+    def assertHidden(self) -> None:
+        """No secret, nor what proves one, stands in the log, whatever its level."""
+        proof = hashlib.sha1(b"3BF96D32" + PASSWORD.encode()).hexdigest()
+        for level in LEVELS:
+            for secret in (PASSWORD, PHRASE, KEY, DIGEST, proof):
+                self.assertNotIn(secret, self.text(level))
+
+    def test_link(self) -> None:
+        """The handshake is seen, but not what it proves; a refusal does not show the password."""
+        server = self.up()
+        self.assertIn("<handshake", self.text())
+        server.send("<message from='a@test/x' to='72@gw.test'><body>hello</body></message>")
+        self.assertIn("hello", self.text())
+        self.assertNotIn("hello", self.text("DEBUG"))
+        server.send("<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
+        self.assertHidden()
+
+    def test_sip(self) -> None:
+        """Messages are seen, but neither what proves a password nor the keys of media."""
+        extra = f'Authorization: Digest username="a", realm="r", nonce="n", uri="sip:b", response="{DIGEST}"\r\n'
+        body = PHONE_SDP + f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20\r\n"
+        message = request("INVITE", uri="sip:scott@192.0.2.10", extra=extra, body=body)
+        self.gateway.endpoint.received(message.encode(), PHONE)
+        self.assertIn("INVITE sip:scott@192.0.2.10", self.text())
+        self.assertIn("a=crypto:1", self.text())
+        self.assertHidden()
+
+    def test_settings(self) -> None:
+        """Neither wrong settings nor changed ones show a secret."""
+        reloader = self.gateway.reloader
+        assert reloader is not None
+        self.wanted = evolve(
+            self.settings, jabberComponentPassword=PASSWORD + "2", tlsPrivateKeyPassPhrase=PHRASE + "2"
+        )
+        reloader.reload()
+        self.assertIn("JabberComponentPassword would be (not shown)", self.text())
+        self.wanted = None
+        reloader.reload()
+        self.assertIn("JabberComponentPassword", self.text("ERR"))
+        self.assertRaises(ConfigError, self.load)
+        self.assertHidden()
+        self.assertNotIn(PASSWORD, repr(self.settings))
+        self.assertNotIn(PHRASE, repr(self.settings))
+
+    def test_everySecret(self) -> None:
+        """These tests know every setting that is secret."""
+        self.assertEqual(
+            {setting.attribute for setting in TABLE if setting.secret},
+            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase"},
+        )
