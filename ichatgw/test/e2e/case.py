@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-What every end-to-end test begins with: Prosody, the gateway, and ways to add phones and iChats.
+What every end-to-end test begins with: an XMPP server, the gateway, and ways to add phones and iChats.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import wave
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ ENOUGH = 0.6
 CLEAN = (0, -signal.SIGTERM)
 """How C{twistd} ends in good order: some versions hand the signal on to themselves, after all is done."""
 
-_PEERS = {"prosody": "prosody", "sipp": "sip-tester", "baresip": "baresip-core"}
+_PEERS = {"prosody": "prosody", "ejabberdctl": "ejabberd", "sipp": "sip-tester", "baresip": "baresip-core"}
 
 
 def requirePeers() -> None:
@@ -56,19 +56,21 @@ def requirePeers() -> None:
 
 class EndToEnd(TestCase):
     """
-    @ivar loginPort: where the iChats log in.
+    @cvar makeServer: makes the XMPP server.
+    @ivar server: the XMPP server.
     """
 
     timeout = 60
+    makeServer: Callable[..., Any] = Prosody
     _started = 0
 
     async def setUp(self) -> None:  # type: ignore[override]
         requirePeers()
         self.clock: Any = reactor
         self._subscribed: set[str] = set()
-        self.prosody = Prosody(self.clock, self.directory("prosody"), PORTS)
-        self.ending(self.prosody)
-        await self.prosody.start()
+        self.server = self.makeServer(self.clock, self.directory("server"), PORTS)
+        self.ending(self.server)
+        await self.server.start()
 
     async def startGateway(self, phonePort: int = 0, *, host: str = "127.0.0.1", **how: Any) -> Gateway:
         """
@@ -78,7 +80,7 @@ class EndToEnd(TestCase):
         @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration.
         """
         settings: dict[str, object] = how.pop("settings", {})
-        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.prosody.componentPort, host=host)
+        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort, host=host)
         gateway.rules(phonePort)
         for name, value in settings.items():
             gateway.set(name, value)
@@ -94,7 +96,7 @@ class EndToEnd(TestCase):
         login = Login(ichat)
         self.addCleanup(login.stop)
         self.addCleanup(ichat.stop)
-        await login.start(self.clock, self.prosody.clientPort, password(account))
+        await login.start(self.clock, self.server.clientPort, password(account))
         for contact in (CONTROL, NUMBER) if account not in self._subscribed else ():
             granted = await within(self.clock, 5, ichat.account.subscribe(contact))
             self.assertTrue(granted, f"{contact} did not let {account} subscribe")

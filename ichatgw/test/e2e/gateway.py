@@ -81,16 +81,25 @@ class Gateway:
         @param arguments: options of C{twistd} itself, e.g. C{--reactor}.
         @param tac: serve by this application file instead of the plugin.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / "ichat-gw.config").write_text(self._lines)
+        self._write()
         what = ["-y", str(tac)] if tac is not None else ["ichatgw", "--config", "ichat-gw.config"]
         self.program.arguments = ["twistd", *arguments, "--pidfile", "", *what]
         self.program.start()
         await self.linked()
 
+    async def reload(self, last: str) -> None:
+        """Let it read its settings again.  Fires when it has said C{last}."""
+        self._write()
+        self.program.signal("HUP")
+        await self.program.said(last)
+
     async def linked(self, patience: float = 10.0, times: int = 1) -> None:
         """Fires when the XMPP server has taken it as its component, for the first time or the next ones."""
         await self.program.said(rf"(?s)({LINKED}.*?){{{times}}}", patience)
+
+    def _write(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / "ichat-gw.config").write_text(self._lines)
 
     async def stop(self) -> float:
         """

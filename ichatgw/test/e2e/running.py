@@ -52,9 +52,9 @@ class Restarts(EndToEnd):
         gateway = await self.startGateway()
         ichat, phone = await self.startIChat(), await self.startBaresip()
         call = await self.callIChat(gateway, ichat, phone)
-        await self.prosody.stop()
+        await self.server.stop()
         await self.sound(call.media, 0.5)
-        await self.prosody.start()
+        await self.server.start()
         await gateway.linked(6.0, times=2)
         await self.sound(call.media, 0.5)
         self.assertFalse(call.over)
@@ -65,6 +65,22 @@ class Restarts(EndToEnd):
         (await self.callIChat(gateway, again, other)).hangup()
         await other.told("CALL_CLOSED")
         self.assertContent(again)
+
+    async def test_reload(self) -> None:
+        """At SIGHUP a call stays, and the next one goes by the new rules."""
+        gateway = await self.startGateway()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        gateway.rule("^sip:999@", "xmpp:scott@gone.test")
+        gateway.set("AllowedSIPPeers", "192.0.2.1")
+        gateway.set("UDPTCPPort", 1)
+        await gateway.reload(f"UDPTCPPort would be 1, but stays {gateway.port} until a restart")
+        self.assertEqual(gateway.said("AllowedSIPPeers is now 192.0.2.1/32, it was private"), 1)
+        self.assertEqual(gateway.said("TranslationPattern and TranslationOutput is now 3 rules, it was 2 rules"), 1)
+        await self.sound(call.media, 0.5)
+        await (await self.startSipp("refused", gateway.address, STATUS=403)).succeeded()
+        call.hangup()
+        await phone.told("CALL_CLOSED")
 
     async def test_stop(self) -> None:
         """At SIGTERM both sides of a call are hung up, presence is taken back, and the exit is clean within 5 s."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.hostile import Hostile
+from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
 
@@ -16,6 +17,7 @@ __all__ = [
     "IChatCallsPhone",
     "IChatIsTold",
     "Killed",
+    "OnEjabberd",
     "PhoneCallsIChat",
     "PhoneIsTold",
     "Reactors",
