@@ -78,8 +78,6 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _doubts(settings: Settings) -> Iterator[str]:
     """What is possible, but hardly meant."""
-    if settings.outboundProxy is not None and settings.outboundProxy.transport != "udp":
-        yield f"OutboundProxy: {settings.outboundProxy.transport} is not used by this version, UDP is"
     if 0 in settings.codecIdFilterList:
         yield "CodecIdFilterList: without 0 (PCMU) no call with iChat can have sound"
     if not settings.translationRules:

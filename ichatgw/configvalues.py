@@ -52,16 +52,18 @@ class Proxy:
     The SIP proxy that takes all our requests.
 
     @ivar host: a name, or an IP literal without brackets.
-    @ivar transport: C{udp}, C{tcp} or C{tls}.
+    @ivar port: C{None} if it is not given: then the DNS says (RFC 3263).
+    @ivar transport: C{udp}, C{tcp} or C{tls}; empty if it is not given.
     """
 
     host: str
-    port: int = 5060
-    transport: str = "udp"
+    port: int | None = None
+    transport: str = ""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"sip:{host}:{self.port};transport={self.transport}"
+        port = f":{self.port}" if self.port is not None else ""
+        return f"sip:{host}{port}" + (f";transport={self.transport}" if self.transport else "")
 
 
 def whole(least: int, most: int, unit: str = "") -> Kind[int]:
@@ -80,9 +82,10 @@ def choice(*words: str) -> Kind[str]:
     """One of some words, whatever their case."""
 
     def parse(text: str) -> str:
-        if text.upper() not in words:
-            raise ValueError(text)
-        return text.upper()
+        for word in words:
+            if text.upper() == word.upper():
+                return word
+        raise ValueError(text)
 
     return Kind(parse, "one of " + ", ".join(words))
 
@@ -152,11 +155,11 @@ def _parseProxy(text: str) -> Proxy:
     scheme, address, parameters = _splitSipUri(text)
     match = _HOST_PORT.fullmatch(address)
     transport = re.search(";transport=([a-z]+)", parameters.lower())
-    kind = transport[1] if transport else "tls" if scheme == "sips" else "udp"
-    if match is None or kind not in ("udp", "tcp", "tls"):
+    kind = transport[1] if transport else "tls" if scheme == "sips" else ""
+    if match is None or kind not in ("udp", "tcp", "tls", ""):
         raise ValueError(text)
-    port = int(match["port"] or (5061 if kind == "tls" else 5060))
-    if not 0 < port <= 65535:
+    port = int(match["port"]) if match["port"] else None
+    if port is not None and not 0 < port <= 65535:
         raise ValueError(text)
     return Proxy(_parseHost(match["host"]), port, kind)
 

@@ -36,15 +36,12 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.messagelog import logMessage
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
-from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.policy import Doorman
 from ichatgw.reload import Load, Reloadable, Reloader
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.records import Records
 from ichatgw.sip.registration import Registrations
-from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.wire import UDPWire
+from ichatgw.siptap import endpointOf
 from ichatgw.switch import Switch
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
@@ -185,24 +182,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     addresses = LocalAddresses(settings.ipAddress, advertised=settings.advertisedAddress)
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
-    proxy = settings.outboundProxy
-
-    users = loadUsers(settings.sipUsers) if settings.sipUsers else {}
-    verifier = Verifier(settings.jabberComponentName, users, reactor.seconds) if users else None
     wire = UDPWire(reactor, addresses, settings.udpTcpPort)
-    endpoint = Endpoint(
-        reactor,
-        wire,
-        Resolver(reactor, Records(reactor, settings.dnsServers), settings.preferIPv6),
-        settings.sipGatewayIdentity,
-        USER_AGENT,
-        outboundProxy=(proxy.host, proxy.port) if proxy is not None else None,
-        filtered=frozenset(settings.codecIdFilterList),
-        messageLog=_messageLog(settings),
-        assertsIdentity=settings.assertIdentity,
-        keyring=Keyring.load(settings.sipCredentials) if settings.sipCredentials else None,
-        verifier=verifier,
-    )
+    endpoint, sipParts = endpointOf(reactor, settings, addresses, wire, USER_AGENT, _messageLog(settings))
 
     link = Link(
         reactor,
@@ -274,6 +255,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     iChat.arrivals = doorman
     made = Gateway(switch, endpoint, link, presence, media, registrations, database)
     made.reloadables += [
+        *sipParts,
         Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),

@@ -40,9 +40,7 @@ class SIPSettings:
         " Internet are told it for SIP and media, those on private networks are not. One of IPv4, of IPv6, or of each.",
         example="203.0.113.10",
     )
-    udpTcpPort: int = setting(
-        _SIP, "UDPTCPPort", PORT, 5070, "Port for SIP over UDP (this version uses no TCP); 0 takes any free one."
-    )
+    udpTcpPort: int = setting(_SIP, "UDPTCPPort", PORT, 5070, "Port for SIP over UDP and TCP; 0 takes any free one.")
     dnsServers: tuple[str, ...] = setting(
         _SIP, "DNSServers", ADDRESSES, (), "DNS servers to ask. If left blank, those of the operating system."
     )
@@ -68,7 +66,7 @@ class SIPSettings:
         PROXY,
         None,
         "SIP proxy that all requests are sent to, whatever their address. If left blank they go to the host in the"
-        " address. This version reaches it by UDP only.",
+        " address. A sips: address, or ;transport=tcp or tls, says how it is reached.",
     )
     keepAlives: bool = setting(
         _SIP,

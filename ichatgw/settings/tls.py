@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DOMAIN, FILE, TEXT
+from ichatgw.configvalues import DOMAIN, FILE, SWITCH, TEXT, choice
 from ichatgw.settings.declare import PORT, setting
 
 _TLS = "TLS"
@@ -17,21 +17,66 @@ _TLS = "TLS"
 class TLSSettings:
     """What the administrator has decided about SIP over TLS."""
 
-    tlsPort: int = setting(_TLS, "TLSPort", PORT, 5071, "Port for SIP over TLS.", served=False)
+    tlsPort: int = setting(
+        _TLS, "TLSPort", PORT, 5071, "Port for SIP over TLS. It is opened if there is a certificate."
+    )
     tlsDomain: str = setting(
         _TLS,
         "TLSDomain",
         DOMAIN,
         "",
-        "Domain of this server in its certificate.",
-        served=False,
+        "Domain of this server. If TLSCertificate is not set, its certificate and key are domain_cert_DOMAIN.pem and"
+        " domain_key_DOMAIN.pem in the directory that the gateway runs in, if they are there.",
         aliases=("TLSDomainName",),
     )
-    tlsCertificate: str = setting(_TLS, "TLSCertificate", FILE, "", "Certificate of this server, PEM.", served=False)
-    tlsPrivateKey: str = setting(_TLS, "TLSPrivateKey", FILE, "", "Private key of the certificate, PEM.", served=False)
+    tlsCertificate: str = setting(
+        _TLS,
+        "TLSCertificate",
+        FILE,
+        "",
+        "Certificate of this server, PEM, followed by those of the authorities between it and the root.",
+    )
+    tlsPrivateKey: str = setting(
+        _TLS,
+        "TLSPrivateKey",
+        FILE,
+        "",
+        "Private key of the certificate, PEM. If left blank, it stands in the same file.",
+    )
     tlsPrivateKeyPassPhrase: str = setting(
-        _TLS, "TLSPrivateKeyPassPhrase", TEXT, "", "Pass phrase of the private key.", served=False, secret=True
+        _TLS, "TLSPrivateKeyPassPhrase", TEXT, "", "Pass phrase of the private key.", secret=True
     )
     tlsDHParamsFilename: str = setting(
-        _TLS, "TLSDHParamsFilename", FILE, "", "Diffie-Hellman parameters, PEM.", served=False
+        _TLS, "TLSDHParamsFilename", FILE, "", "Diffie-Hellman parameters, PEM, for phones without elliptic curves."
+    )
+    tlsCAFile: str = setting(
+        _TLS,
+        "TLSCAFile",
+        FILE,
+        "",
+        "Certificates of the authorities that we trust, PEM. If this and TLSCADirectory are left blank, those of the"
+        " system.",
+    )
+    tlsCADirectory: str = setting(
+        _TLS,
+        "TLSCADirectory",
+        FILE,
+        "",
+        "Directory with such certificates, named as OpenSSL's rehash does.",
+    )
+    tlsVerify: str = setting(
+        _TLS,
+        "TLSVerify",
+        choice("require", "optional", "none"),
+        "none",
+        "Whether those who connect to us must show a certificate of such an authority: require, optional (one that is"
+        " shown must be right) or none. A server that we connect to always must.",
+    )
+    tlsAcceptAddresses: bool = setting(
+        _TLS,
+        "TLSAcceptAddresses",
+        SWITCH,
+        False,
+        "Whether a certificate may prove that a server has the IP address under which we call it (RFC 5922 knows only"
+        " domains).",
     )

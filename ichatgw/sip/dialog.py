@@ -2,8 +2,9 @@
 """
 sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
 
-- In-dialog requests go to an IP literal from the route set or the remote target, else back to where the far end's last
-  message came from; a pinned dialog (iChat) goes to one address, whatever its Contact says.
+- In-dialog requests go where L{ichatgw.sip.hop} says: to an address from the route set or the remote target, over the
+  far end's own connection if that is open, or back to where its last message came from; a pinned dialog (iChat) goes to
+  one address, whatever its Contact says.
 - A re-INVITE is answered by the leg at once: media is anchored, so the far party need not know.
 - Every request gets a response (X25); an early BYE too.
 - News is held back until our ACK is out, so that a BYE never overtakes it.
@@ -31,9 +32,10 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.hop import nextHop
 from ichatgw.sip.logins import MOST_LOGINS, Logins
-from ichatgw.sip.target import Target
-from ichatgw.sip.transactions import Transactions, bracketed, literal
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.transactions import Transactions, literal
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
 """What we take, in the order of our C{Allow} header."""
@@ -159,8 +161,11 @@ class Dialog(UA):  # type: ignore[misc]
     ) -> None:
         self.owner = owner
         self.pinned = pinned
-        self._source: tuple[str, int] | None = None
+        self._flow: Target | None = None
+        self._first: Target | None = None
         self._reached: Any = None
+        self._isOpen = transactions.isOpen
+        self._expect = transactions.expect
         self._held = False
         self._logins = logins
         self._loggedIn = 0
@@ -176,22 +181,37 @@ class Dialog(UA):  # type: ignore[misc]
     @property
     def rAddr(self) -> Any:
         """Where the next request goes: C{((host, port), transport)}."""
-        return self._reached
+        return self._hop.sippyAddress if self._hop is not None else None
 
     @rAddr.setter
     def rAddr(self, value: Any) -> None:
-        (host, port), _ = value if value is not None and value[0] is not None else ((None, 0), None)
+        """sippy takes it from the route set, or else the remote target; L{setNextHop} from us."""
+        self._reached = value
+
+    @property
+    def _hop(self) -> Target | None:
         if self.pinned is not None:
-            self._reached = ((bracketed(self.pinned.host), self.pinned.port), "udp")
-        elif host is None:
-            self._reached = value
-        else:
-            target = literal(str(host), int(port))
-            if target is not None:
-                self._reached = ((bracketed(target.host), target.port), "udp")
-            elif self._source is not None:
-                self._reached = (self._source, "udp")
-            # else: a name and nobody has spoken yet: stay with the address the INVITE went to.
+            return Target(Transport.UDP, self.pinned)
+        if self._reached is None or self._reached[0] is None:
+            return None
+        (host, port), named = self._reached
+        url = self.routes[0].getUrl() if self.routes else self.rTarget
+        return nextHop(
+            literal(str(host), int(port)),
+            Transport.of(str(named), url is not None and url.scheme == "sips"),
+            url is None or (url.transport is None and url.scheme == "sip"),
+            bool(self.routes),
+            self._flow,
+            self._first,
+            self._isOpen,
+        )
+
+    def _heard(self, message: Any) -> None:
+        """Remember where the far end's messages come from."""
+        (host, port), transport = message.source
+        source = literal(host, port)
+        if source is not None:
+            self._flow = Target(Transport(str(transport)), source)
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -200,6 +220,8 @@ class Dialog(UA):  # type: ignore[misc]
         @param target: where the INVITE goes.
         @raise OSError: if it cannot be reached.
         """
+        self._first = target
+        self._expect(target)
         self.setNextHop(*target.sippyAddress)
         self.recvEvent(order)
 
@@ -214,7 +236,7 @@ class Dialog(UA):  # type: ignore[misc]
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
-        self._source = req.getSource()
+        self._heard(req)
         if req.getMethod() not in METHODS:
             return refusal(req, self.local_ua), None, None
         if self.state is None and sip_t.r487 is not None:
@@ -228,7 +250,7 @@ class Dialog(UA):  # type: ignore[misc]
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
         if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
-            self._source = resp.getSource()
+            self._heard(resp)
             if 300 <= resp.getSCode()[0] < 400:
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"

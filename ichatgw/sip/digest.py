@@ -180,7 +180,7 @@ class Verifier:
     """
 
     realm: str
-    users: Mapping[str, str] = field(repr=False)
+    users: dict[str, str] = field(repr=False)
     seconds: Callable[[], float]
     _key: bytes = field(factory=lambda: token_hex(32).encode(), repr=False)
     _used: OrderedDict[tuple[str, str, str], None] = field(factory=OrderedDict, init=False, repr=False)

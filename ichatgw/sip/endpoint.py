@@ -38,7 +38,8 @@ from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
-from ichatgw.sip.target import Target
+from ichatgw.sip.streamwire import StreamWire
+from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import displayName, userPart
 from ichatgw.sip.transactions import Transactions, bracketed, literal
 from ichatgw.sip.wire import UDPWire
@@ -50,6 +51,10 @@ SUPPORTED: frozenset[str] = frozenset()
 """The option tags of RFC 3261 section 19.2 that we can be required to understand."""
 
 _log = Logger()
+
+
+Place = tuple[str, int | None, Transport | None, bool]
+"""What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
 
 
 class Misaddressed(CallError):
@@ -68,6 +73,7 @@ class Endpoint(Service):
     @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
     @param messageLog: takes each message whole.
+    @param streams: carries SIP over TCP and TLS.
     @param keyring: with what we log in at servers.
     @param verifier: lets phones log in.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
@@ -82,16 +88,18 @@ class Endpoint(Service):
         resolver: Resolver,
         identity: Party,
         userAgent: str,
-        outboundProxy: tuple[str, int | None] | None = None,
+        outboundProxy: Place | None = None,
         filtered: frozenset[int] = frozenset(),
         messageLog: Any = None,
         assertsIdentity: bool = False,
+        streams: StreamWire | None = None,
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
     ) -> None:
         self._asserts = assertsIdentity
         self._clock = clock
         self._wire = wire
+        self._streams = streams
         self._resolver = resolver
         self._identity = identity
         self._userAgent = userAgent
@@ -100,7 +108,7 @@ class Endpoint(Service):
         self._verifier = verifier
         self._logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
         useClock(clock)
-        self._transactions = Transactions(wire, self._requested, messageLog)
+        self._transactions = Transactions(wire, self._requested, messageLog, streams)
         self._legs: set[SipLeg] = set()
         self._gate = Gate(supported=SUPPORTED)
         self._made = 0
@@ -129,6 +137,8 @@ class Endpoint(Service):
         @raise ConfigError: if that cannot be.
         """
         self._wire.listen(self.received)
+        if self._streams is not None:
+            self._streams.listen(self.received, self._transactions.unreachable)
         Service.startService(self)
 
     def stopService(self) -> Deferred[None]:
@@ -144,20 +154,22 @@ class Endpoint(Service):
             return
         self._transactions.shutdown()
         self._wire.close()
+        if self._streams is not None:
+            self._streams.close()
         if self._drained is not None:
             self._drained.callback(None)
 
     # What arrives.
 
-    def received(self, datagram: bytes, source: TransportAddress) -> None:
-        """A datagram from the wire."""
-        verdict = self._gate.admit(datagram, source)
+    def received(self, message: bytes, source: TransportAddress, transport: Transport = Transport.UDP) -> None:
+        """A datagram from the wire, or a message from a stream."""
+        verdict = self._gate.admit(message, source, transport.name)
         if isinstance(verdict, Admitted):
-            self._transactions.incoming(verdict.text, verdict.isRequest, source)
+            self._transactions.incoming(verdict.text, verdict.isRequest, source, transport)
         elif isinstance(verdict, Answer):
             self._dropped(source, verdict.reason)
             if self._answers.allow(source.host):
-                self._wire.send(verdict.response, source)
+                self._transactions.send(verdict.response, Target(transport, source))
         elif not verdict.quiet:
             self._dropped(source, verdict.reason)
 
@@ -213,11 +225,12 @@ class Endpoint(Service):
     def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
         called = request.getHFBody("to").getUri()
         leg = InboundSipLeg(self._name("in"), callerOf(request), self._forget, source, offer)
-        if self._verifier is not None:
+        if self._verifier is not None and self._verifier.users:
             self._logIn(leg, authorization(request), self._verifier)
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self._transactions, arrival, self._userAgent)
-        leg.dialog.lContact = self._contact(self._wire.towards(source.host), called.url.username)
+        transport = Transport(str(request.source[1]))
+        leg.dialog.lContact = self._contact(Target(transport, source), called.url.username)
         self._legs.add(leg)
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
@@ -266,7 +279,7 @@ class Endpoint(Service):
                 SipAddress(url=_parse(called)),
                 attempt.uri.getCopy(),
                 self._routes() if pinned is None else [],
-                self._contact(self._wire.towards(attempt.target.address.host), userPart(local.user)),
+                self._contact(attempt.target, userPart(local.user)),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
 
@@ -285,18 +298,22 @@ class Endpoint(Service):
     def _routes(self) -> list[Any]:
         if self._proxy is None:
             return []
-        host, port = self._proxy
-        return [SipRoute(address=SipAddress(url=SipURL(host=bracketed(host), port=port, lr=True)))]
+        host, port, transport, _ = self._proxy
+        url = SipURL(host=bracketed(host), port=port, lr=True)
+        if transport is not None and transport.reliable:
+            url.transport = transport.value
+        return [SipRoute(address=SipAddress(url=url))]
 
     def _hunt(self, url: Any) -> Hunt:
         def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
-            host, port = (uri.host, uri.port) if self._proxy is None else self._proxy
-            return self._resolver.targets(host, port)
+            return self._resolver.targets(*(where(uri) if self._proxy is None else self._proxy))
 
         return Hunt(self._clock, url, locate, self._resolver.failed)
 
     def _pinnedHunt(self, url: Any) -> Hunt:
-        return Hunt(self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port), _unheard, 0)
+        return Hunt(
+            self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
+        )
 
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""
@@ -305,7 +322,7 @@ class Endpoint(Service):
             return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
 
         def contact(attempt: Attempt, user: str | None) -> Any:
-            return self._contact(self._wire.towards(attempt.target.address.host), user)
+            return self._contact(attempt.target, user)
 
         return Registrar(exchange, contact, self._routes, self._userAgent)
 
@@ -313,8 +330,12 @@ class Endpoint(Service):
         self._made += 1
         return f"sip-{way}-{self._made:x}"
 
-    def _contact(self, local: TransportAddress, user: str | None) -> Any:
+    def _contact(self, target: Target, user: str | None) -> Any:
+        """Where the far end at C{target} reaches us."""
+        local = self._transactions.local(target.address.host, target.transport)
         url = SipURL(username=user, host=bracketed(local.host), port=local.port)
+        if target.transport.reliable:
+            url.transport = target.transport.value
         return SipContact(address=SipAddress(url=url))
 
 
@@ -364,6 +385,12 @@ class _PinnedDialer:
         if pinned is None:
             raise Misaddressed(f"{called[:100]!r} names no IP address")
         return self._endpoint._dial(called, caller, pinned)
+
+
+def where(url: Any) -> Place:
+    """What a SIP URI says of where it is, for L{Resolver.targets}."""
+    secure = url.scheme == "sips"
+    return url.host, url.port, Transport.of(url.transport) if url.transport else None, secure
 
 
 def _unheard(target: Target) -> None:

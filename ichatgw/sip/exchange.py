@@ -53,6 +53,7 @@ class Exchange:
     def _send(self, attempt: Attempt, headers: Sequence[Any]) -> None:
         self._looking = None
         request = self._make(attempt, headers)
+        self._transactions.expect(attempt.target)
         transaction = self._transactions.newTransaction(
             request, lambda response, transaction: self._heard(attempt, request, response, transaction), cb_ifver=2
         )

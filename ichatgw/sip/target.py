@@ -21,6 +21,18 @@ class Transport(Enum):
     TCP = "tcp"
     TLS = "tls"
 
+    @classmethod
+    def of(cls, name: str, secure: bool = False) -> Transport:
+        """
+        The one that a URI asks for.
+
+        @param name: its C{transport} parameter; one that we do not know counts as none.
+        @param secure: its scheme is C{sips}.
+        """
+        if secure:
+            return cls.TLS
+        return _NAMED.get(name.lower(), cls.UDP)
+
     @property
     def defaultPort(self) -> int:
         """Where it is found if nothing is said (RFC 3261 section 19.1.2)."""
@@ -30,6 +42,9 @@ class Transport(Enum):
     def reliable(self) -> bool:
         """Nothing has to be sent twice."""
         return self is not Transport.UDP
+
+
+_NAMED = {each.value: each for each in Transport}
 
 
 @frozen

@@ -15,6 +15,9 @@ from hashlib import md5
 from ipaddress import ip_address
 from typing import Any, Protocol
 
+import ichatgw.sip.compat  # noqa: F401
+
+# isort: split
 from attrs import define
 from sippy.Network_server import Remote_address
 from sippy.SipHeader import SipHeader
@@ -32,6 +35,7 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.target import Target, Transport
 
 CACHE_LIMIT = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
@@ -85,14 +89,34 @@ class _Options:
         return False
 
 
+class Streams(Protocol):
+    """Carries messages over connections."""
+
+    def send(self, data: bytes, target: Target) -> None:
+        """Send; a target that cannot be reached is told of later, see L{Transactions.unreachable}."""
+
+    def towards(self, host: str, transport: Transport) -> TransportAddress:
+        """
+        The address of ours that C{host} can connect to.
+
+        @raise OSError: if there is none.
+        """
+
+    def isOpen(self, target: Target) -> bool:
+        """Is there a connection to it?"""
+
+    def expect(self, target: Target) -> None:
+        """Who is there has to prove that it is the domain that the target is for."""
+
+
 class Door:
     """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""
 
-    transport = "udp"
-
-    def __init__(self, wire: Wire, local: TransportAddress) -> None:
-        self._wire = wire
+    def __init__(self, send: Callable[[bytes, Target], None], local: TransportAddress, kind: Transport) -> None:
+        self._send = send
         self.local = local
+        self.kind = kind
+        self.transport = kind.value
         self.uopts = _Options((bracketed(local.host), local.port))
 
     def getSIPaddr(self) -> tuple[tuple[str, int], str]:
@@ -101,7 +125,7 @@ class Door:
 
     def addr2str(self, address: tuple[str, int]) -> str:
         """For sippy's message log."""
-        return f"udp:{address[0]}:{address[1]}"
+        return f"{self.transport}:{address[0]}:{address[1]}"
 
     def send_to(self, data: str | bytes, address: tuple[str, int]) -> None:
         """Send to an IP literal.  A name would have to be looked up, and nobody here waits for that."""
@@ -109,7 +133,7 @@ class Door:
         if target is None or not target.port or not isHost(target.host):
             _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
             return
-        self._wire.send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), target)
+        self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))
 
 
 class _Forgiving(dict[Any, Any]):
@@ -142,10 +166,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         wire: Wire,
         requested: Callable[[Any, Any], Any],
         messageLog: Callable[[str, str], None] | None = None,
+        streams: Streams | None = None,
     ) -> None:
         # sippy's own constructor opens sockets and starts threads.
         self._wire = wire
-        self._doors: dict[TransportAddress, Door] = {}
+        self.streams = streams
+        self._doors: dict[tuple[TransportAddress, Transport], Door] = {}
         self._log = _MessageLog(messageLog)
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
@@ -161,7 +187,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Show each message to C{sink} from now on; C{None} for nobody."""
         self._log.sink = sink
 
-    def getServer(self, address: tuple[str, int], is_local: bool = False) -> Door:
+    def getServer(self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP) -> Door:
         """
         The door that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)
 
@@ -170,11 +196,67 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         target = literal(*address)
         if target is None:
             raise OSError(f"{address[0]!r} is no address")
-        local = self._wire.towards(target.host)
-        door = self._doors.get(local)
+        local = self.local(target.host, transport)
+        door = self._doors.get((local, transport))
         if door is None:
-            door = self._doors[local] = Door(self._wire, local)
+            door = self._doors[local, transport] = Door(self.send, local, transport)
         return door
+
+    def local(self, host: str, transport: Transport) -> TransportAddress:
+        """
+        The address of ours that C{host} sees, for Via and Contact.
+
+        @raise OSError: if there is none.
+        """
+        if transport is Transport.UDP:
+            return self._wire.towards(host)
+        if self.streams is None:
+            raise OSError(f"there is no {transport.name} here")
+        return self.streams.towards(host, transport)
+
+    def isOpen(self, target: Target) -> bool:
+        """Is there a connection to C{target}?"""
+        return self.streams is not None and self.streams.isOpen(target)
+
+    def expect(self, target: Target) -> None:
+        """What is sent to C{target} from now on is for the domain that it names."""
+        if self.streams is not None:
+            self.streams.expect(target)
+
+    def send(self, data: bytes, target: Target) -> None:
+        """Send what needs no transaction."""
+        if target.transport is Transport.UDP:
+            self._wire.send(data, target.address)
+        elif self.streams is not None:
+            self.streams.send(data, target)
+
+    def unreachable(self, target: Target) -> None:
+        """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
+        for transaction in list(self.tclient.values()):
+            door = transaction.userv
+            if door.kind is target.transport and literal(*transaction.address) == target.address:
+                self._giveUp(transaction)
+
+    def _giveUp(self, transaction: Any) -> None:
+        if transaction.state not in (TRYING, RINGING):
+            return
+        answer = getattr(transaction, "r408", None)
+        for name in ("teA", "teB"):
+            timer = getattr(transaction, name, None)
+            if timer is not None:
+                timer.cancel()
+                setattr(transaction, name, None)
+        transaction.state = TERMINATED
+        self.tclient.pop(transaction.tid, None)
+        if answer is None or transaction.resp_cb is None:
+            return
+        answer.setSCode(503, "Service Unavailable")
+        answer.rtime = MonoTime()
+        try:
+            transaction.resp_cb(answer, transaction) if transaction.cb_ifver == 2 else transaction.resp_cb(answer)
+        except Exception:
+            _log.failure("A request that could not be sent was not given up in good order")
+        transaction.cleanup()
 
     def knows(self, callId: str, fromTag: str | None) -> bool:
         """
@@ -193,10 +275,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
         self._doors.clear()
 
-    def incoming(self, text: str, isRequest: bool, source: TransportAddress) -> None:
+    def incoming(
+        self, text: str, isRequest: bool, source: TransportAddress, transport: Transport = Transport.UDP
+    ) -> None:
         """Take a message that the gate has admitted.  Never raises."""
         if self._log.sink is not None:
-            self._log.write(f"RECEIVED message from udp:{source}:\n", text)
+            self._log.write(f"RECEIVED message from {transport.value}:{source}:\n", text)
         checksum = md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()
         seen = self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
         if seen is not None:
@@ -205,7 +289,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             return
         if len(self.l1rcache) > CACHE_LIMIT:
             self.l1rcache, self.l2rcache = {}, self.l1rcache
-        remote = Remote_address((bracketed(source.host), source.port), "udp")
+        remote = Remote_address((bracketed(source.host), source.port), transport.value)
         try:
             if isRequest:
                 self._request(text, checksum, remote)
@@ -221,7 +305,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         request = SipRequest(text)
         request.rtime = MonoTime()
         request.setSource(remote)
-        door = self.getServer(remote.address)
+        door = self.getServer(remote.address, transport=Transport(remote.transport))
         try:
             self.incomingRequest(request, checksum, request.getTIds(), door)
         except Exception:
@@ -260,7 +344,14 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
 
         @raise OSError: if its target cannot be reached.
         """
+        address, transport = msg.getTarget()
+        kind = Transport(str(transport))
+        if kind.reliable and kwargs.get("userv") is None:
+            kwargs["userv"] = self.getServer(address, transport=kind)
         transaction = super().newTransaction(msg, *args, **kwargs)
+        if transaction.userv.kind.reliable and transaction.teA is not None:
+            transaction.teA.cancel()  # nothing is sent twice (RFC 3261 section 17.1.1.2)
+            transaction.teA = None
         if transaction.ack is not None:
             # RFC 3261 section 17.1.1.3: the ACK of a failure takes the route of its INVITE.
             transaction.ack.appendHeaders([SipHeader(name="route", body=b) for b in msg.getHFBCopys("route")])
@@ -305,7 +396,9 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 t.ack.delHFs("route")
                 t.ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])
                 t.ack.setRURI(dialog.rTarget)
-                address = dialog.rAddr[0]
+                address, transport = dialog.rAddr
+                if transport != t.userv.transport:
+                    t.userv = self.getServer(address, transport=Transport(transport))
         self.transmitReq(t, t.ack, address, checksum)
 
     def shutdown(self) -> None:

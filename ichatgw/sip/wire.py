@@ -25,7 +25,7 @@ MAX_DATAGRAM = 65535
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
 
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
+NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 _log = Logger()
 
@@ -69,9 +69,9 @@ class UDPWire:
         for host in hosts:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             try:
-                opened = _open(family, host, self.port)
+                opened = openSocket(family, socket.SOCK_DGRAM, host, self.port)
             except OSError as problem:
-                if host == "::" and problem.errno in _NO_IPV6:
+                if host == "::" and problem.errno in NO_IPV6:
                     _log.info("No IPv6 here: {problem}", problem=problem.strerror)
                     continue
                 self.close()
@@ -112,13 +112,21 @@ class UDPWire:
         self._ports.clear()
 
 
-def _open(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    opened = socket.socket(family, socket.SOCK_DGRAM)
+def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    """
+    A socket bound to an address, of its own family only.
+
+    @raise OSError: if it cannot be had.
+    """
+    opened = socket.socket(family, kind)
     try:
         opened.setblocking(False)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if kind == socket.SOCK_DGRAM:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))
     except OSError:
         opened.close()

@@ -16,6 +16,8 @@ from ichatgw.model import Invitation, Party, SessionDescription, TransportAddres
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.streamwire import StreamWire
+from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.wire import UDPWire
 from ichatgw.test.fakes import FakeCall, FakeSide
 from ichatgw.test.names import FakeNames, fakeRecords
@@ -59,6 +61,44 @@ class FakeWire:
         return [text for text, _ in taken]
 
 
+class FakeStreams:
+    """
+    Connections, as far as an endpoint sees them.
+
+    @ivar sent: what was sent, with its target.
+    @ivar opened: the targets to which there is a connection.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Target]] = []
+        self.opened: set[Target] = set()
+        self.expected: list[Target] = []
+        self.unreachable: Callable[[Target], None] = lambda target: None
+
+    def listen(self, received: Any, unreachable: Callable[[Target], None]) -> None:
+        self.unreachable = unreachable
+
+    def send(self, data: bytes, target: Target) -> None:
+        self.sent.append((data.decode("utf-8"), target))
+
+    def towards(self, host: str, transport: Transport) -> TransportAddress:
+        return TransportAddress(GATEWAY.host, 5071 if transport is Transport.TLS else GATEWAY.port)
+
+    def isOpen(self, target: Target) -> bool:
+        return target in self.opened
+
+    def expect(self, target: Target) -> None:
+        self.expected.append(target)
+
+    def close(self) -> None:
+        self.opened.clear()
+
+    def take(self) -> list[str]:
+        """What was sent since the last time."""
+        taken, self.sent = self.sent, []
+        return [text for text, _ in taken]
+
+
 @implementer(IInvitations)
 class Invitations:
     """Takes INVITEs and lets each leg report to a L{FakeCall}."""
@@ -90,14 +130,16 @@ class Rig:
     def __init__(self, **arguments: Any) -> None:
         self.clock = Clock()
         self.wire = FakeWire()
+        self.streams = FakeStreams()
         self.names = FakeNames()
         self.invitations = Invitations()
         self.endpoint = Endpoint(
             self.clock,
             cast(UDPWire, self.wire),
-            Resolver(self.clock, fakeRecords(self.clock, self.names)),
+            Resolver(self.clock, fakeRecords(self.clock, self.names), transports=tuple(Transport)),
             Party("sip:ichat-gw@gw.example", "iChat-gw"),
             "ichat-gw/test",
+            streams=cast(StreamWire, self.streams),
             **arguments,
         )
         self.endpoint.invitations = self.invitations
@@ -107,6 +149,12 @@ class Rig:
         """A datagram comes; what went out because of it?"""
         self.endpoint.received(text.encode("utf-8"), source)
         return self.wire.take()
+
+    def stream(self, text: str, source: Target) -> list[str]:
+        """A message comes over a connection; what went out over connections because of it?"""
+        self.streams.opened.add(source)
+        self.endpoint.received(text.encode("utf-8"), source.address, source.transport)
+        return self.streams.take()
 
     def invite(self, **changes: Any) -> list[str]:
         """An INVITE comes."""

@@ -85,7 +85,6 @@ class OriginalFileTests(ConfigTestCase):
         self.assertEqual(
             [warning.replace(path, "FILE") for warning in warnings],
             [
-                "FILE:20: TLSDomain: not used by this version",
                 "FILE:39: GatewayIPCPort: no longer needed, the gateway is one process",
                 "FILE:40: JabberConnectorIPCPort: no longer needed, the gateway is one process",
             ],
@@ -218,7 +217,7 @@ class SyntaxTests(ConfigTestCase):
 
     def test_alias(self) -> None:
         """C{TLSDomainName}, as the manual calls it, is C{TLSDomain}."""
-        self.assertEqual(self.warnings("TLSDomainName = x.org"), ["FILE:1: TLSDomain: not used by this version"])
+        self.assertEqual(self.load("TLSDomainName = x.org\n").tlsDomain, "x.org")
 
     def test_unknownName(self) -> None:
         """An unknown name is reported with the nearest known one; its value is not shown."""
@@ -371,11 +370,11 @@ class ValueTests(ConfigTestCase):
     def test_proxy(self) -> None:
         """The outbound proxy is a SIP URI; scheme and port may be missing."""
         for text, proxy in (
-            ("sip:proxy.example.com", Proxy("proxy.example.com", 5060)),
+            ("sip:proxy.example.com", Proxy("proxy.example.com")),
             ("proxy.example.com:5080", Proxy("proxy.example.com", 5080)),
             ("<sip:192.0.2.1:5070;lr>", Proxy("192.0.2.1", 5070)),
-            ("sip:[2001:db8::1]", Proxy("2001:db8::1", 5060)),
-            ("sip:p;transport=UDP", Proxy("p", 5060, "udp")),
+            ("sip:[2001:db8::1]", Proxy("2001:db8::1")),
+            ("sip:p;transport=UDP", Proxy("p", None, "udp")),
         ):
             self.assertEqual(self.load(f"OutboundProxy = {text}\n").outboundProxy, proxy)
             self.assertEqual(self.load(f"OutboundProxy = {proxy}\n").outboundProxy, proxy)
@@ -384,12 +383,9 @@ class ValueTests(ConfigTestCase):
         )
 
     def test_proxyTransport(self) -> None:
-        """A proxy that is to be reached by another transport than UDP is accepted with a warning."""
+        """The proxy may be one for TCP or TLS."""
         for text, transport in (("sips:p", "tls"), ("sip:p;transport=tcp", "tcp")):
-            self.assertEqual(
-                self.warnings(f"OutboundProxy = {text}"),
-                [f"OutboundProxy: {transport} is not used by this version, UDP is"],
-            )
+            self.assertEqual(self.load(f"OutboundProxy = {text}\n").outboundProxy, Proxy("p", None, transport))
 
     def test_portRange(self) -> None:
         """The range of ports must hold a call: two even ports and the ones above them."""
@@ -499,16 +495,16 @@ class ServedTests(ConfigTestCase):
     def test_warning(self) -> None:
         """A value that asks for such a feature gives one warning each."""
         self.assertEqual(
-            self.warnings("TLSPort = 5091\nAlwaysRelayIChatMedia = off\nTLSCertificate = x"),
+            self.warnings("AlwaysRelayIChatMedia = off\n"),
             [
                 f"FILE:{line}: {name}: not used by this version"
-                for line, name in enumerate(("TLSPort", "AlwaysRelayIChatMedia", "TLSCertificate"), 1)
+                for line, name in enumerate(("AlwaysRelayIChatMedia",), 1)
             ],
         )
 
     def test_harmless(self) -> None:
         """The default gives none, nor does a value that asks for what is so anyway."""
-        self.load("TLSPort = 5071\nRegistrationTime = 3600\nAlwaysRelayIChatMedia = enable\nKeepAlives = 1\n")
+        self.load("AlwaysRelayIChatMedia = enable\nKeepAlives = 1\n")
         self.load("KeepAlives = off\n")
 
     def test_marked(self) -> None:

@@ -35,7 +35,7 @@ RANKS = (
         "xmpp",
     },
     {"switch", "policy", "reload", "sip", "ichat", "jingle", "options"},
-    {"tap"},
+    {"tap", "siptap"},
 )
 ADAPTERS = {"sip", "ichat", "jingle"}
 SIM_MAY = {"", "sim", "model", "errors", "media.rtp", "ichat.connectdata", "xmpp.compat"}

@@ -423,7 +423,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_outboundProxy(self) -> None:
         """With an outbound proxy the INVITE goes there, by a loose route."""
-        self.rig = Rig(outboundProxy=("192.0.2.99", 5062))
+        self.rig = Rig(outboundProxy=("192.0.2.99", 5062, None, False))
         self.call("sip:100@far.example")
         self.assertTrue(self.invite.startswith("INVITE sip:100@far.example SIP/2.0"))
         self.assertEqual(header(self.invite, "Route"), "<sip:192.0.2.99:5062;lr>")

@@ -155,7 +155,9 @@ class RegisterTests(SynchronousTestCase):
 
     def test_proxy(self) -> None:
         """An outbound proxy sees REGISTERs too, and may ask for a login of its own."""
-        self.make(outboundProxy=("192.0.2.5", None), keyring=Keyring({"192.0.2.5": Credentials("gw", "x")}))
+        self.make(
+            outboundProxy=("192.0.2.5", None, None, False), keyring=Keyring({"192.0.2.5": Credentials("gw", "x")})
+        )
         self.registrar.register(Binding("sip:scott@sip.example"), 3600)
         ((register, address),) = self.rig.wire.sent
         self.rig.wire.take()

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip import transactions
 from ichatgw.sip.reactor import useClock
+from ichatgw.sip.target import Transport
 from ichatgw.sip.transactions import Door, Transactions, bracketed, isHost, literal
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, Rig, ackFor, header, request, respond, status
@@ -47,7 +48,7 @@ class AddressTests(SynchronousTestCase):
     def test_door(self) -> None:
         """Nothing is sent to a name, to a group, or to port 0."""
         wire = FakeWire()
-        door = Door(wire, GATEWAY)
+        door = Door(lambda data, target: wire.send(data, target.address), GATEWAY, Transport.UDP)
         for host, port in (("name.example", 5060), ("224.0.0.1", 5060), ("192.0.2.1", 0)):
             door.send_to("x", (host, port))
         self.assertEqual(wire.sent, [])

@@ -1,0 +1,23 @@
+# -*- test-case-name: ichatgw.test.test_sip_transports -*-
+"""
+What has to be mended in sippy itself, as it copies URIs wherever it goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sippy.SipURL import SipURL
+
+_copy = SipURL.getCopy
+
+
+def _copyWithScheme(url: Any) -> Any:
+    """sippy 2.5 makes C{sip} of C{sips}: the call that was to be secure would go on in the clear."""
+    made = _copy(url)
+    made.scheme = url.scheme
+    return made
+
+
+if SipURL("sips:a@b").getCopy().scheme != "sips":
+    SipURL.getCopy = _copyWithScheme

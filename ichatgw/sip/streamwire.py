@@ -1,0 +1,111 @@
+# -*- test-case-name: ichatgw.test.test_sip_streamwire -*-
+"""
+The listening sockets for SIP over TCP and TLS, and the connections.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import ConfigError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.connections import Connections, Received
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.tls import Security
+from ichatgw.sip.wire import NO_IPV6, openSocket
+
+BACKLOG = 512
+
+_log = Logger()
+
+
+class StreamWire:
+    """
+    @param tcpPort: gives the port for TCP, the same as that for UDP, when that is known; 0 for not listening.
+    @param tlsPort: the port for TLS; not used without a certificate.
+    @param security: certificates and what is verified.
+    """
+
+    def __init__(
+        self, reactor: Any, addresses: LocalAddresses, tcpPort: Callable[[], int], tlsPort: int, security: Security
+    ) -> None:
+        self._reactor = reactor
+        self._addresses = addresses
+        self._tcpPort = tcpPort
+        self._security = security
+        self._numbers = {Transport.TCP: 0, Transport.TLS: tlsPort}
+        self._ports: list[IListeningPort] = []
+        self.connections = Connections(reactor, security, addresses.configured)
+
+    def listen(self, received: Received, unreachable: Callable[[Target], None]) -> None:
+        """
+        Open the sockets.
+
+        @param received: takes each message.
+        @param unreachable: is told of targets to which there is no connection.
+        @raise ConfigError: if one cannot be had.
+        """
+        self.connections.received = received
+        self.connections.unreachable = unreachable
+        self._numbers[Transport.TCP] = self._tcpPort()
+        kinds = [Transport.TCP, *([Transport.TLS] if self._security.canServe else [])]
+        for kind in kinds:
+            self._listen(kind)
+
+    def _listen(self, kind: Transport) -> None:
+        configured = self._addresses.configured
+        for host in [configured] if configured else ["0.0.0.0", "::"]:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                opened = openSocket(family, socket.SOCK_STREAM, host, self._numbers[kind])
+            except OSError as problem:
+                if host == "::" and problem.errno in NO_IPV6:
+                    continue
+                self.close()
+                setting = "TLSPort" if kind is Transport.TLS else "UDPTCPPort"
+                raise ConfigError(
+                    f"cannot listen for SIP over {kind.name} on {host} port {self._numbers[kind]} (IPAddress,"
+                    f" {setting}): {problem.strerror}"
+                ) from problem
+            with opened:
+                opened.listen(BACKLOG)
+                if not self._numbers[kind]:
+                    self._numbers[kind] = opened.getsockname()[1]
+                self._ports.append(
+                    self._reactor.adoptStreamPort(opened.fileno(), family, self.connections.server(kind))
+                )
+            _log.info(
+                "Listening for SIP on {host} port {port} over {kind}",
+                host=host,
+                port=self._numbers[kind],
+                kind=kind.name,
+            )
+
+    def send(self, data: bytes, target: Target) -> None:
+        """See L{ichatgw.sip.transactions.Streams}."""
+        self.connections.send(data, target)
+
+    def towards(self, host: str, transport: Transport) -> TransportAddress:
+        """See L{ichatgw.sip.transactions.Streams}."""
+        return TransportAddress(self._addresses.towards(host), self._numbers[transport])
+
+    def isOpen(self, target: Target) -> bool:
+        """See L{ichatgw.sip.transactions.Streams}."""
+        return self.connections.isOpen(target)
+
+    def expect(self, target: Target) -> None:
+        """See L{ichatgw.sip.transactions.Streams}."""
+        self.connections.expect(target)
+
+    def close(self) -> None:
+        """Listen no more, and close all connections."""
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+        self.connections.close()

@@ -1,0 +1,308 @@
+# -*- test-case-name: ichatgw.test.test_sip_tls -*-
+"""
+TLS for SIP (RFC 3261 section 26.2, RFC 5922): contexts by pyOpenSSL, identities by service_identity.
+
+A server that we call must prove by a certificate that it is the domain called; one who calls us, only if the
+administrator wants that.  Files are read at the start and at a reload; connections that there are stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, cast
+
+from attrs import define, field, frozen
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+from service_identity.cryptography import extract_patterns
+from service_identity.exceptions import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID, URI_ID, DNSPattern, IPAddress_ID, URIPattern, verify_service_identity
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from ichatgw.errors import ConfigError
+
+_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:AES128-SHA:AES256-SHA:!aNULL:!eNULL:!MD5:!PSK"
+"""The last two are for desk phones that have nothing better."""
+
+_VERIFY = {
+    "none": SSL.VERIFY_NONE,
+    "optional": SSL.VERIFY_PEER,
+    "require": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+}
+
+_FAULTS = {
+    7: "its signature is wrong",
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it comes from an unknown authority",
+    20: "it comes from an unknown authority",
+    21: "it comes from an unknown authority",
+    23: "it has been revoked",
+    24: "an authority in its chain is none",
+    26: "it is not meant for this",
+}
+"""What OpenSSL's verification (its X509_V_ERR_ numbers) finds most often."""
+
+_log = Logger()
+
+
+@frozen
+class Files:
+    """
+    Where everything is; empty for nothing.
+
+    @ivar certificate: ours, with those of the authorities between it and the root.
+    @ivar key: its key; if empty it stands in the same file.
+    @ivar authorities: file with the certificates of the authorities that we trust; with C{directory} empty too, those
+        of the system.
+    @ivar clients: C{require}, C{optional} or C{none}: must those who connect to us show a certificate?
+    @ivar addresses: does a certificate prove an IP address?
+    """
+
+    certificate: str = ""
+    key: str = ""
+    passPhrase: str = field(default="", repr=False)
+    parameters: str = ""
+    authorities: str = ""
+    directory: str = ""
+    clients: str = "none"
+    addresses: bool = False
+
+
+@define(eq=False)
+class Security:
+    """
+    @ivar files: where the certificates are.
+    @raise ConfigError: if one cannot be used; the text names it.
+    """
+
+    files: Files
+    _content: bytes = field(init=False, repr=False)
+    _client: SSL.Context = field(init=False, repr=False)
+    _server: SSL.Context | None = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._client, self._server = _contexts(self.files)
+        self._content = _contentOf(self.files)
+
+    @property
+    def canServe(self) -> bool:
+        """Do we have a certificate?"""
+        return self._server is not None
+
+    def prepare(self, files: Files) -> Callable[[], str | None]:
+        """
+        Read the files anew.
+
+        @return: something that puts them in force when it is called, and says what is not as it was.
+        @raise ConfigError: if one cannot be used; then all stays as it was.
+        """
+        client, server = _contexts(files)
+        content = _contentOf(files)
+        if server is not None and self._server is None:
+            raise ConfigError(f"TLSCertificate {files.certificate}: the first one needs a restart")
+
+        def use() -> str | None:
+            changed = content != self._content
+            self.files, self._client, self._server, self._content = files, client, server, content
+            return "the certificates in its files" if changed else None
+
+        return use
+
+    def wrap(self, factory: Factory, name: str | None, clock: IReactorTime) -> Factory:
+        """
+        Put TLS below a factory's connections.
+
+        @param name: the domain that is called; C{None} for a server.
+        """
+        creator = _Creator(self, name)
+        wrapped: Any = TLSMemoryBIOFactory(creator, name is not None, factory, clock)
+        return cast(Factory, wrapped)
+
+    def connection(self, name: str | None, protocol: Any) -> SSL.Connection:
+        """A connection as it has to be now."""
+        context = self._client if name is not None else self._server
+        if context is None:
+            raise ConfigError("there is no certificate")
+        made = SSL.Connection(context, None)
+        made.set_app_data(protocol)
+        if name is not None and not _isAddress(name):
+            made.set_tlsext_host_name(name.encode("idna"))
+        return made
+
+    def judge(self, certificate: Any, name: str) -> str:
+        """
+        Does the certificate, whose chain is right, prove that its owner is C{name}?
+
+        @return: empty, or what is wrong.
+        """
+        return mismatch(certificate.to_cryptography(), name, self.files.addresses)
+
+
+@implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
+class _Creator:
+    def __init__(self, security: Security, name: str | None) -> None:
+        self._security = security
+        self._name = name
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return self._security.connection(self._name, protocol)
+
+    serverConnectionForTLS = clientConnectionForTLS
+
+
+def mismatch(certificate: x509.Certificate, name: str, addresses: bool) -> str:
+    """
+    RFC 5922 section 7: SIP URIs of the subjectAltName decide, if there are any; else its DNS names, and only in a
+    certificate without that extension the common name.  No wildcards.
+
+    @return: empty if the certificate is one for C{name}; else what is wrong.
+    """
+    if _isAddress(name):
+        if not addresses:
+            return f"an address ({name}) proves nothing: call the server by its domain, or set TLSAcceptAddresses"
+        wanted: Any = IPAddress_ID(name)
+    else:
+        wanted = DNS_ID(name)
+    try:
+        patterns: list[Any] = list(extract_patterns(certificate))
+    except Exception as problem:  # what others write into certificates knows no bounds
+        return f"its names cannot be read: {problem!r}"[:200]
+    if not patterns:
+        patterns = [DNSPattern.from_bytes(each.encode("idna")) for each in _commonNames(certificate) if _isPlain(each)]
+    uris: list[Any] = [each for each in patterns if isinstance(each, URIPattern) and each.protocol_pattern == b"sip"]
+    if uris and not _isAddress(name):
+        patterns, wanted = uris, URI_ID(f"sip:{name}")
+    usable = [each for each in patterns if not (isinstance(each, DNSPattern) and b"*" in each.pattern)]
+    try:
+        verify_service_identity(usable, obligatory_ids=[wanted], optional_ids=[])
+    except (VerificationError, CertificateError):
+        return f"it is not for {name}"
+    return ""
+
+
+def faultOf(number: int) -> str:
+    """One of OpenSSL's faults, in words."""
+    return _FAULTS.get(number, f"OpenSSL's verification says {number}")
+
+
+def _isAddress(name: str) -> bool:
+    return isIPAddress(name) or isIPv6Address(name)
+
+
+def _commonNames(certificate: x509.Certificate) -> list[str]:
+    return [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+
+
+def _isPlain(name: str) -> bool:
+    return (
+        name.isascii()
+        and "*" not in name
+        and 0 < len(name) < 254
+        and all(0 < len(label) < 64 for label in name.split("."))
+    )
+
+
+def _contexts(files: Files) -> tuple[SSL.Context, SSL.Context | None]:
+    """
+    For those whom we call, and for those who call us.
+
+    @raise ConfigError: if a file cannot be used.
+    """
+    client = _context(files)
+    client.set_verify(SSL.VERIFY_PEER, _noteFault)
+    if files.certificate:
+        _present(client, files)  # to servers that ask for it
+    if not files.certificate:
+        return client, None
+    server = _context(files)
+    server.set_verify(_VERIFY[files.clients], _noteFault)
+    server.set_session_id(b"ichatgw")
+    _present(server, files)
+    if files.parameters:
+        _use("Diffie-Hellman parameters", files.parameters, lambda: server.load_tmp_dh(files.parameters.encode()))
+    return client, server
+
+
+def _contentOf(files: Files) -> bytes:
+    """Changes when the content of a file does."""
+    seal = sha256()
+    for path in (files.certificate, files.key, files.authorities, files.parameters):
+        if path:
+            with open(path, "rb") as file:
+                seal.update(file.read() + b"\0")
+    return seal.digest()
+
+
+def _context(files: Files) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_cipher_list(_CIPHERS)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    if not files.authorities and not files.directory:
+        context.set_default_verify_paths()
+    if files.authorities:
+        _use("TLSCAFile", files.authorities, lambda: context.load_verify_locations(files.authorities))
+    if files.directory:
+        if not os.path.isdir(files.directory):
+            raise ConfigError(f"TLSCADirectory {files.directory}: no such directory")
+        context.load_verify_locations(None, files.directory)
+    return context
+
+
+def _present(context: SSL.Context, files: Files) -> None:
+    _use("TLSCertificate", files.certificate, lambda: context.use_certificate_chain_file(files.certificate))
+    key = files.key or files.certificate
+    context.set_passwd_cb(lambda *_: files.passPhrase.encode())
+
+    def load() -> None:
+        context.use_privatekey_file(key)
+        context.check_privatekey()
+
+    _use("TLSPrivateKey", key, load, f" that belongs to {files.certificate} (or TLSPrivateKeyPassPhrase is wrong)")
+    with open(files.certificate, "rb") as file:
+        ours = x509.load_pem_x509_certificate(file.read())
+    if ours.not_valid_after_utc < datetime.now(UTC):
+        _log.warn("{file}: this certificate has expired", file=files.certificate)
+
+
+def _use(setting: str, path: str, load: Any, more: str = "") -> None:
+    """
+    Load a file.
+
+    @raise ConfigError: if it is not what it should be.
+    """
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as problem:
+        raise ConfigError(f"{setting} {path}: {problem.strerror}") from problem
+    try:
+        load()
+    except (SSL.Error, ValueError) as problem:
+        raise ConfigError(f"{setting} {path}: it holds nothing of that kind in PEM{more}") from problem
+
+
+def _noteFault(connection: SSL.Connection, certificate: Any, number: int, depth: int, right: int) -> bool:
+    """OpenSSL's verification of one certificate of a chain; what it finds wrong is said to the connection."""
+    if not right:
+        protocol = getattr(connection.get_app_data(), "wrappedProtocol", None)
+        if protocol is not None:
+            whose = "its certificate" if depth == 0 else "a certificate in its chain"
+            protocol.refused(f"{whose} is refused: {faultOf(number)}")
+    return bool(right)

@@ -1,0 +1,124 @@
+# -*- test-case-name: ichatgw.test.test_siptap -*-
+"""
+The SIP side, as the settings want it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.config import Settings
+from ichatgw.passwords import Keyring, loadUsers
+from ichatgw.reload import Reloadable
+from ichatgw.sip.digest import Verifier
+from ichatgw.sip.endpoint import Endpoint, Place
+from ichatgw.sip.records import Records
+from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.streamwire import StreamWire
+from ichatgw.sip.target import Transport
+from ichatgw.sip.tls import Files, Security
+from ichatgw.sip.wire import UDPWire
+
+
+def endpointOf(
+    reactor: Any,
+    settings: Settings,
+    addresses: LocalAddresses,
+    wire: UDPWire,
+    userAgent: str,
+    messageLog: Callable[[str, str], None] | None,
+) -> tuple[Endpoint, list[Reloadable]]:
+    """
+    The endpoint, and what of it can change while it runs.
+
+    @raise ConfigError: if a file cannot be used.
+    """
+    security = Security(filesOf(settings))
+    keyring = _keyring(settings)
+    verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds)
+    streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security)
+    endpoint = Endpoint(
+        reactor,
+        wire,
+        Resolver(
+            reactor,
+            Records(reactor, settings.dnsServers),
+            settings.preferIPv6,
+            (Transport.UDP, Transport.TCP, Transport.TLS),
+        ),
+        settings.sipGatewayIdentity,
+        userAgent,
+        outboundProxy=_place(settings),
+        filtered=frozenset(settings.codecIdFilterList),
+        messageLog=messageLog,
+        assertsIdentity=settings.assertIdentity,
+        streams=streams,
+        keyring=keyring,
+        verifier=verifier,
+    )
+    return endpoint, [
+        Reloadable(
+            (
+                "tlsCertificate",
+                "tlsPrivateKey",
+                "tlsPrivateKeyPassPhrase",
+                "tlsDHParamsFilename",
+                "tlsCAFile",
+                "tlsCADirectory",
+                "tlsVerify",
+                "tlsAcceptAddresses",
+            ),
+            lambda new: security.prepare(filesOf(new)),
+        ),
+        Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
+        Reloadable(("sipUsers",), lambda new: partial(_adopt, verifier.users, _users(new))),
+    ]
+
+
+def filesOf(settings: Settings) -> Files:
+    """Where the certificates are: as the settings say, or in the files of those names that ichat-gw looked for."""
+    certificate, key = settings.tlsCertificate, settings.tlsPrivateKey
+    if not certificate and settings.tlsDomain:
+        named = f"domain_cert_{settings.tlsDomain}.pem"
+        if os.path.exists(named):
+            certificate = named
+            own = f"domain_key_{settings.tlsDomain}.pem"
+            key = key or (own if os.path.exists(own) else "")
+    return Files(
+        certificate,
+        key,
+        settings.tlsPrivateKeyPassPhrase,
+        settings.tlsDHParamsFilename,
+        settings.tlsCAFile,
+        settings.tlsCADirectory,
+        settings.tlsVerify,
+        settings.tlsAcceptAddresses,
+    )
+
+
+def _place(settings: Settings) -> Place | None:
+    proxy = settings.outboundProxy
+    if proxy is None:
+        return None
+    return proxy.host, proxy.port, Transport(proxy.transport) if proxy.transport else None, False
+
+
+def _keyring(settings: Settings) -> Keyring:
+    return Keyring.load(settings.sipCredentials) if settings.sipCredentials else Keyring()
+
+
+def _users(settings: Settings) -> dict[str, str]:
+    return loadUsers(settings.sipUsers) if settings.sipUsers else {}
+
+
+def _adopt(old: dict[Any, Any], new: dict[Any, Any]) -> str | None:
+    """Take over what a file holds now."""
+    if old == new:
+        return None
+    old.clear()
+    old.update(new)
+    return "the passwords in its file"

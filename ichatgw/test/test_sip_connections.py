@@ -1,0 +1,244 @@
+# -*- test-case-name: ichatgw.test.test_sip_connections -*-
+"""
+Tests for L{ichatgw.sip.connections}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip import connections
+from ichatgw.sip.connections import (
+    FIRST_WORD_TIMEOUT,
+    IDLE_TIMEOUT,
+    MOST_FROM_HOST,
+    MOST_UNSENT,
+    Connection,
+    Connections,
+)
+from ichatgw.sip.target import Target, Transport
+
+MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
+
+
+def at(port: int, host: str = "192.0.2.1") -> Target:
+    return Target(Transport.TCP, TransportAddress(host, port))
+
+
+class Socket(StringTransport):
+    """A socket that tells its protocol when it is closed."""
+
+    protocol: Connection
+
+    def abortConnection(self) -> None:
+        if not self.disconnecting:
+            self.disconnecting = True
+            self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+class ConnectionsCase(SynchronousTestCase):
+    """Connections over sockets of memory."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.received: list[tuple[bytes, TransportAddress, Transport]] = []
+        self.lost: list[Target] = []
+        self.connections = Connections(self.reactor)
+        self.connections.received = lambda *message: self.received.append(message)
+        self.connections.unreachable = self.lost.append
+
+    def accept(self, port: int = 40000, host: str = "192.0.2.1") -> Connection | None:
+        """Somebody connects."""
+        address = IPv4Address("TCP", host, port)
+        made: Any = self.connections.server(Transport.TCP).buildProtocol(address)
+        return None if made is None else self.join(made, address)
+
+    def join(self, connection: Any, address: IPv4Address) -> Connection:
+        socket = Socket(peerAddress=address)
+        socket.protocol = connection
+        connection.makeConnection(socket)
+        assert isinstance(connection, Connection)
+        return connection
+
+    def dialled(self) -> tuple[str, int, Any]:
+        host, port, factory, _, _ = self.reactor.tcpClients.pop()
+        return host, port, factory
+
+    def written(self, connection: Connection) -> bytes:
+        socket: Any = connection.transport
+        data: bytes = socket.value()
+        socket.clear()
+        return data
+
+
+class IncomingTests(ConnectionsCase):
+    """Those who connect to us."""
+
+    def test_messages(self) -> None:
+        """What comes is handed on with where it came from; an answer goes back the same way."""
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE + MESSAGE[:5])
+        self.assertEqual(self.received, [(MESSAGE, TransportAddress("192.0.2.1", 40000), Transport.TCP)])
+        self.assertTrue(self.connections.isOpen(at(40000)))
+        self.connections.send(b"answer", at(40000))
+        self.assertEqual(self.written(connection), b"answer")
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_ping(self) -> None:
+        """A keepalive is answered here."""
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(b"\r\n\r\n")
+        self.assertEqual((self.written(connection), self.received), (b"\r\n", []))
+
+    def test_garbage(self) -> None:
+        """What is no SIP ends the connection, and says why."""
+        connection = self.accept()
+        assert connection is not None
+        with capturedLogs() as events:
+            connection.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertEqual(self.connections.open, 0)
+        self.assertIn("Content-Length", formatEvent(events[-1]) or "")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_silence(self) -> None:
+        """Who connects and says nothing, or begins and does not end, is sent away; who has spoken has longer."""
+        self.accept()
+        self.reactor.advance(FIRST_WORD_TIMEOUT + 1)
+        self.assertEqual(self.connections.open, 0)
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE)
+        self.reactor.advance(IDLE_TIMEOUT - 1)
+        connection.dataReceived(MESSAGE[:5])
+        for octet in MESSAGE[5:9]:
+            self.reactor.advance(FIRST_WORD_TIMEOUT / 4 - 0.1)
+            connection.dataReceived(bytes([octet]))
+        self.assertEqual(self.connections.open, 1)
+        self.reactor.advance(1)
+        self.assertEqual(self.connections.open, 0)
+
+    def test_pingKeepsOpen(self) -> None:
+        """Keepalives keep a connection open."""
+        connection = self.accept()
+        assert connection is not None
+        for _ in range(5):
+            self.reactor.advance(IDLE_TIMEOUT - 1 if connection._heard else 1)
+            connection.dataReceived(b"\r\n\r\n")
+        self.assertEqual(self.connections.open, 1)
+
+    def test_limits(self) -> None:
+        """One host has so many connections and no more; others are not concerned."""
+        for port in range(MOST_FROM_HOST):
+            self.assertIsNotNone(self.accept(40000 + port))
+        self.assertIsNone(self.accept(50000))
+        self.assertIsNotNone(self.accept(50000, "192.0.2.2"))
+        self.patch(connections, "MOST_CONNECTIONS", self.connections.open)
+        self.assertIsNone(self.accept(50000, "192.0.2.3"))
+
+    def test_readsNothing(self) -> None:
+        """One who does not read what we send is sent away before it costs us much."""
+        connection = self.accept()
+        assert connection is not None
+        connection.pauseProducing()
+        self.connections.send(b"x" * 100, at(40000))
+        self.assertEqual(self.written(connection), b"")
+        connection.resumeProducing()
+        self.assertEqual(self.written(connection), b"x" * 100)
+        connection.pauseProducing()
+        for _ in range(MOST_UNSENT // 1000 + 1):
+            self.connections.send(b"x" * 1000, at(40000))
+        self.assertEqual(self.connections.open, 0)
+
+    def test_gone(self) -> None:
+        """Nobody is called back at the port that he once came from."""
+        connection = self.accept()
+        assert connection is not None
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.connections.send(b"answer", at(40000))
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_failingReceiver(self) -> None:
+        """What fails over one message does not end the connection."""
+
+        def fail(*message: object) -> None:
+            raise ZeroDivisionError
+
+        self.connections.received = fail
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE + MESSAGE)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual(self.connections.open, 1)
+
+    def test_close(self) -> None:
+        """A stop closes all, and admits nobody."""
+        self.accept()
+        self.connections.send(b"x", at(5060))
+        _, _, factory = self.dialled()
+        self.connections.close()
+        self.assertIsNone(self.accept(40001))
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.assertEqual((self.connections.open, self.lost), (0, []))
+        self.connections.send(b"x", at(5062))
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class OutgoingTests(ConnectionsCase):
+    """Those whom we connect to."""
+
+    def connect(self, port: int = 5060) -> Connection:
+        host, dialled, factory = self.dialled()
+        self.assertEqual((host, dialled), ("192.0.2.1", port))
+        address = IPv4Address("TCP", host, dialled)
+        return self.join(factory.buildProtocol(address), address)
+
+    def test_waits(self) -> None:
+        """What is sent while a connection is made waits for it, in order; one connection is made."""
+        self.connections.send(b"one", at(5060))
+        self.connections.send(b"two", at(5060))
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        connection = self.connect()
+        self.assertEqual(self.written(connection), b"onetwo")
+        self.connections.send(b"three", at(5060))
+        self.assertEqual(self.written(connection), b"three")
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_refused(self) -> None:
+        """A target that refuses is told of, and logged; the next message tries anew."""
+        self.connections.send(b"one", at(5060))
+        _, _, factory = self.dialled()
+        with capturedLogs() as events:
+            factory.clientConnectionFailed(None, Failure(ConnectionRefusedError("no")))
+        self.assertEqual(self.lost, [at(5060)])
+        self.assertIn("tcp:192.0.2.1:5060", formatEvent(events[-1]) or "")
+        self.connections.send(b"two", at(5060))
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertEqual(self.connections.open, 1)
+
+    def test_cut(self) -> None:
+        """A connection that was cut is made anew when there is something to say."""
+        self.connections.send(b"one", at(5060))
+        self.connect().connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.connections.open, self.lost), (0, []))
+        self.connections.send(b"two", at(5060))
+        self.assertEqual(self.written(self.connect()), b"two")
+
+    def test_noTLS(self) -> None:
+        """Without TLS there is none."""
+        self.assertRaises(
+            ValueError,
+            self.connections.send,
+            b"x",
+            Target(Transport.TLS, TransportAddress("192.0.2.1", 5061)),
+        )

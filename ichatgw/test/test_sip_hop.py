@@ -1,0 +1,76 @@
+# -*- test-case-name: ichatgw.test.test_sip_hop -*-
+"""
+Tests for L{ichatgw.sip.hop}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.hop import nextHop
+from ichatgw.sip.target import Target, Transport
+
+UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
+PUBLIC, PRIVATE = "8.8.8.8", "10.0.0.5"
+
+
+def at(transport: Transport, host: str = PUBLIC, port: int = 5060) -> Target:
+    return Target(transport, TransportAddress(host, port))
+
+
+class HopTests(SynchronousTestCase):
+    """L{nextHop}."""
+
+    def hop(
+        self,
+        stated: str | None,
+        transport: Transport = UDP,
+        *,
+        port: int = 5060,
+        plain: bool = False,
+        routed: bool = False,
+        flow: Target | None = None,
+        first: Target | None = None,
+        open: bool = True,
+    ) -> Target | None:
+        address = TransportAddress(stated, port) if stated is not None else None
+        return nextHop(address, transport, plain, routed, flow, first, lambda target: open)
+
+    def test_stated(self) -> None:
+        """Over UDP a request goes where the far end says, whatever its messages come from."""
+        self.assertEqual(self.hop("8.8.4.4", flow=at(UDP)), at(UDP, "8.8.4.4"))
+        self.assertEqual(self.hop("8.8.4.4"), at(UDP, "8.8.4.4"))
+
+    def test_name(self) -> None:
+        """A name is not waited for: back to where the far end speaks from, or to where the INVITE went."""
+        self.assertEqual(self.hop(None, flow=at(UDP, port=4711)), at(UDP, port=4711))
+        self.assertEqual(self.hop(None, first=at(UDP)), at(UDP))
+        self.assertIsNone(self.hop(None))
+
+    def test_behindNAT(self) -> None:
+        """A private Contact of a far end that speaks from a public address leads nowhere; a Route is believed."""
+        self.assertEqual(self.hop(PRIVATE, flow=at(UDP, port=4711)), at(UDP, port=4711))
+        self.assertEqual(self.hop(PRIVATE, routed=True, flow=at(UDP, port=4711)), at(UDP, PRIVATE))
+        self.assertEqual(self.hop(PRIVATE, flow=at(UDP, "10.0.0.1", 4711)), at(UDP, PRIVATE))
+
+    def test_connection(self) -> None:
+        """Over a connection the far end is answered over it, whichever port its Contact names."""
+        flow = at(TLS, port=40000)
+        self.assertEqual(self.hop(PUBLIC, TLS, port=5061, flow=flow), flow)
+        self.assertEqual(self.hop(PRIVATE, TLS, port=5061, flow=flow), flow)
+        self.assertEqual(self.hop(None, TLS, flow=flow), flow)
+        self.assertEqual(self.hop(PUBLIC, UDP, plain=True, flow=flow), flow)
+
+    def test_closed(self) -> None:
+        """If it is closed the Contact counts again, with the transport of the dialog if it names none."""
+        flow = at(TLS, port=40000)
+        self.assertEqual(self.hop(PUBLIC, TLS, port=5061, flow=flow, open=False), at(TLS, port=5061))
+        self.assertEqual(self.hop(PUBLIC, UDP, plain=True, flow=flow, open=False), at(TLS))
+        self.assertEqual(self.hop(None, TLS, flow=flow, first=at(TLS, port=5061), open=False), at(TLS, port=5061))
+
+    def test_elsewhere(self) -> None:
+        """A Contact elsewhere, or over another transport, is believed."""
+        flow = at(TCP, port=40000)
+        self.assertEqual(self.hop("8.8.4.4", TCP, flow=flow), at(TCP, "8.8.4.4"))
+        self.assertEqual(self.hop(PUBLIC, UDP, flow=flow), at(UDP))

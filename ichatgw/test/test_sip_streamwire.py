@@ -1,0 +1,95 @@
+# -*- test-case-name: ichatgw.test.test_sip_streamwire -*-
+"""
+Tests for L{ichatgw.sip.streamwire}.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.errors import ConfigError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.streamwire import StreamWire
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.tls import Files, Security
+from ichatgw.test.certificates import Authority
+
+
+class Port:
+    """A listening port."""
+
+    def __init__(self) -> None:
+        self.listening = True
+
+    def stopListening(self) -> None:
+        self.listening = False
+
+
+class Reactor(MemoryReactorClock):
+    """Takes sockets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adopted: list[tuple[Any, Port]] = []
+
+    def adoptStreamPort(self, fileno: int, family: Any, factory: Any) -> Any:
+        self.adopted.append((family, Port()))
+        return self.adopted[-1][1]
+
+
+class StreamWireTests(SynchronousTestCase):
+    """L{StreamWire}."""
+
+    def make(self, files: Files | None = None, port: int = 0) -> StreamWire:
+        self.reactor = Reactor()
+        self.wire = StreamWire(self.reactor, LocalAddresses("127.0.0.1"), lambda: port, 0, Security(files or Files()))
+        return self.wire
+
+    def listen(self) -> None:
+        self.wire.listen(lambda message, source, transport: None, lambda target: None)
+        self.addCleanup(self.wire.close)
+
+    def test_plain(self) -> None:
+        """Without a certificate only TCP is listened for; the port that was free is known."""
+        self.make()
+        self.listen()
+        self.assertEqual([family for family, _ in self.reactor.adopted], [socket.AF_INET])
+        self.assertNotEqual(self.wire.towards("127.0.0.1", Transport.TCP).port, 0)
+
+    def test_secure(self) -> None:
+        """With one, TLS has a port of its own."""
+        certificate, key = Authority(Path(self.mktemp())).issue("gw.example")
+        self.make(Files(certificate, key))
+        self.listen()
+        self.assertEqual(len(self.reactor.adopted), 2)
+        self.assertNotEqual(
+            self.wire.towards("127.0.0.1", Transport.TCP), self.wire.towards("127.0.0.1", Transport.TLS)
+        )
+
+    def test_taken(self) -> None:
+        """A port that somebody else has stops the start, and the setting is named."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            self.make(port=other.getsockname()[1])
+            problem = str(self.assertRaises(ConfigError, self.listen))
+        self.assertIn("UDPTCPPort", problem)
+        self.assertIn("TCP", problem)
+
+    def test_close(self) -> None:
+        """A stop closes ports and connections."""
+        self.make()
+        self.listen()
+        target = Target(Transport.TCP, TransportAddress("127.0.0.1", 5060))
+        self.wire.send(b"x", target)
+        self.assertFalse(self.wire.isOpen(target))
+        self.wire.close()
+        self.assertFalse(self.reactor.adopted[0][1].listening)
+        self.wire.send(b"x", Target(Transport.TCP, TransportAddress("127.0.0.1", 5061)))
+        self.assertEqual(len(self.reactor.tcpClients), 1)

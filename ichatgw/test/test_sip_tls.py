@@ -1,0 +1,271 @@
+# -*- test-case-name: ichatgw.test.test_sip_tls -*-
+"""
+Tests for L{ichatgw.sip.tls}, and of TLS below L{ichatgw.sip.connections}.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.test.iosim import FakeTransport, IOPump
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.errors import ConfigError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.connections import CONNECT_TIMEOUT, Connections
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.tls import Files, Security, faultOf, mismatch
+from ichatgw.test.certificates import Authority
+
+MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
+SERVER = Target(Transport.TLS, TransportAddress("192.0.2.1", 5061), "sip.example")
+
+
+class MismatchTests(SynchronousTestCase):
+    """Whose certificate it is (RFC 5922 section 7)."""
+
+    def setUp(self) -> None:
+        self.authority = Authority(Path(self.mktemp()))
+
+    def judge(self, name: str, *names: str, addresses: bool = False) -> str:
+        return mismatch(self.authority.make(*names), name, addresses)
+
+    def test_names(self) -> None:
+        """A SIP URI decides if there is one; else a DNS name; else the common name."""
+        for name, names, right in (
+            ("sip.example", ("x", "sip:sip.example"), True),
+            ("SIP.example", ("x", "sip:sip.example"), True),
+            ("sip.example", ("x", "sip.example"), True),
+            ("sip.example", ("x", "other.example", "sip.example"), True),
+            ("sip.example", ("sip.example",), True),
+            ("sip.example", ("sip.example", "other.example"), False),
+            ("sip.example", ("x", "sip:other.example", "sip.example"), False),
+            ("sip.example", ("x", "sip:alice@sip.example"), False),
+            ("sip.example", ("other.example",), False),
+            ("sip.example", ("a..b",), False),
+            ("sip.example", ("x", "*.example"), False),
+            ("sip.example", ("*.example",), False),
+        ):
+            self.assertEqual(not self.judge(name, *names), right, names)
+
+    def test_addresses(self) -> None:
+        """An address proves nothing unless the administrator says so."""
+        self.assertIn("TLSAcceptAddresses", self.judge("192.0.2.1", "x", "192.0.2.1"))
+        self.assertEqual(self.judge("192.0.2.1", "x", "192.0.2.1", addresses=True), "")
+        self.assertEqual(self.judge("2001:db8::1", "x", "2001:db8::1", addresses=True), "")
+        self.assertIn("not for", self.judge("192.0.2.1", "x", "192.0.2.2", "sip:a.example", addresses=True))
+
+    def test_unknownFault(self) -> None:
+        """What OpenSSL finds is in words, or at least in its number."""
+        self.assertIn("expired", faultOf(10))
+        self.assertIn("99", faultOf(99))
+
+
+class FilesTests(SynchronousTestCase):
+    """What an administrator can get wrong."""
+
+    def setUp(self) -> None:
+        self.authority = Authority(Path(self.mktemp()))
+        self.certificate, self.key = self.authority.issue("gw.example", "gw.example")
+        self.files = Files(self.certificate, self.key, authorities=self.authority.path)
+
+    def refused(self, **changes: Any) -> str:
+        return str(self.assertRaises(ConfigError, Security, evolve(self.files, **changes)))
+
+    def test_right(self) -> None:
+        """With a certificate we can serve; without one we can call."""
+        self.assertTrue(Security(self.files).canServe)
+        self.assertFalse(Security(Files()).canServe)
+        certificate, key = self.authority.issue("gw.example", passPhrase="tiger")
+        self.assertTrue(Security(Files(certificate, key, "tiger")).canServe)
+
+    def test_wrong(self) -> None:
+        """What is wrong is said with the setting and the file, and without the pass phrase."""
+        self.assertIn("TLSCertificate /nowhere: No such file", self.refused(certificate="/nowhere"))
+        self.assertIn(f"TLSCertificate {self.key}", self.refused(certificate=self.key))
+        self.assertIn("TLSPrivateKey", self.refused(key=self.certificate))
+        self.assertIn("belongs to", self.refused(key=self.authority.issue("other")[1]))
+        self.assertIn("TLSCAFile", self.refused(authorities=self.key))
+        self.assertIn("TLSCADirectory", self.refused(directory="/nowhere"))
+        self.assertIn("Diffie-Hellman", self.refused(parameters=self.key))
+        certificate, key = self.authority.issue("gw.example", passPhrase="tiger")
+        problem = self.refused(certificate=certificate, key=key, passPhrase="panther")
+        self.assertIn("TLSPrivateKeyPassPhrase", problem)
+        self.assertNotIn("panther", problem)
+
+    def test_expired(self) -> None:
+        """A certificate of ours that has expired is warned of."""
+        certificate, key = self.authority.issue("gw.example", days=-1)
+        with capturedLogs() as events:
+            Security(Files(certificate, key))
+        self.assertIn("has expired", formatEvent(events[0]) or "")
+
+    def test_reload(self) -> None:
+        """New files are used from the next connection on; wrong ones change nothing."""
+        security = Security(self.files)
+        self.assertIsNone(security.prepare(self.files)())
+        certificate, key = self.authority.issue("gw.example", "new.example")
+        self.assertRaises(ConfigError, security.prepare, evolve(self.files, certificate=certificate))
+        before = security._server
+        self.assertEqual(security.files, self.files)
+        changed = security.prepare(evolve(self.files, certificate=certificate, key=key))
+        self.assertIs(security._server, before)
+        self.assertIn("certificate", changed() or "")
+        self.assertIsNot(security._server, before)
+
+    def test_firstCertificate(self) -> None:
+        """Nobody listens for TLS yet, so the first certificate needs a restart, and that is said."""
+        security = Security(Files())
+        self.assertIn("restart", str(self.assertRaises(ConfigError, security.prepare, self.files)))
+
+
+class Side:
+    """One end: its connections, and what they received."""
+
+    def __init__(self, files: Files) -> None:
+        self.reactor = MemoryReactorClock()
+        self.security = Security(files)
+        self.connections = Connections(self.reactor, self.security)
+        self.received: list[bytes] = []
+        self.lost: list[Target] = []
+        self.connections.received = lambda message, source, transport: self.received.append(message)
+        self.connections.unreachable = self.lost.append
+
+
+class HandshakeTests(SynchronousTestCase):
+    """Two of us, with certificates."""
+
+    def setUp(self) -> None:
+        self.authority = Authority(Path(self.mktemp()))
+        self.pump: IOPump | None = None
+
+    def sides(self, *names: str, server: Any = None, client: Any = None, **issued: Any) -> None:
+        certificate, key = self.authority.issue("x", *(names or ("sip.example",)), **issued)
+        self.server = Side(evolve(Files(certificate, key, authorities=self.authority.path), **(server or {})))
+        self.client = Side(evolve(Files(authorities=self.authority.path), **(client or {})))
+
+    def call(self, target: Target = SERVER) -> list[str]:
+        """
+        The client sends a message.
+
+        @return: what was logged.
+        """
+        self.client.connections.expect(target)
+        with capturedLogs() as events:
+            self.client.connections.send(MESSAGE, target)
+            if self.client.reactor.tcpClients:
+                self._connect()
+            self.flush()
+        return [formatEvent(event) or "" for event in events]
+
+    def flush(self) -> None:
+        assert self.pump is not None
+        for _ in range(3):
+            for side in (self.client, self.server):
+                side.reactor.advance(0)
+            self.pump.flush()
+
+    def _connect(self) -> None:
+        host, port, factory, _, _ = self.client.reactor.tcpClients.pop()
+        near, far = IPv4Address("TCP", "192.0.2.9", 40000), IPv4Address("TCP", host, port)
+        client: Any = factory.buildProtocol(far)
+        server: Any = self.server.connections.server(Transport.TLS).buildProtocol(near)
+        clientSocket = FakeTransport(client, False, peerAddress=far)
+        serverSocket = FakeTransport(server, True, peerAddress=near)
+        server.makeConnection(serverSocket)
+        client.makeConnection(clientSocket)
+        self.pump = IOPump(client, server, clientSocket, serverSocket, False)
+
+    def test_rightName(self) -> None:
+        """The message arrives, and an answer comes back over the same connection."""
+        self.sides("sip:sip.example")
+        self.call()
+        self.assertEqual(self.server.received, [MESSAGE])
+        self.server.connections.send(MESSAGE, Target(Transport.TLS, TransportAddress("192.0.2.9", 40000)))
+        self.flush()
+        self.assertEqual(self.client.received, [MESSAGE])
+        self.assertEqual((self.client.connections.open, self.server.connections.open), (1, 1))
+
+    def assertRefused(self, why: str) -> None:
+        """The connection came to nothing, nothing was sent over it, and the log says why."""
+        lines = self.call()
+        self.assertEqual(self.server.received, [])
+        self.assertEqual(self.client.lost, [SERVER])
+        self.assertEqual(self.client.connections.open, 0)
+        self.assertTrue(any(why in line and "tls:192.0.2.1:5061" in line for line in lines), lines)
+
+    def test_wrongName(self) -> None:
+        """A certificate for somebody else is refused."""
+        self.sides("other.example")
+        self.assertRefused("it is not for sip.example")
+
+    def test_expired(self) -> None:
+        """One that has expired is refused."""
+        self.sides(days=-1)
+        self.assertRefused("it has expired")
+
+    def test_selfSigned(self) -> None:
+        """One that is signed by nobody else is refused."""
+        self.sides(selfSigned=True)
+        self.assertRefused("it is self-signed")
+
+    def test_unknownAuthority(self) -> None:
+        """One of an authority that we do not know is refused."""
+        other = Authority(Path(self.mktemp()), "Other Authority")
+        self.sides(client={"authorities": other.path})
+        self.assertRefused("unknown authority")
+
+    def test_client(self) -> None:
+        """Those who call us must show a certificate only if that is required; one that is shown must be right."""
+        shown = dict(zip(("certificate", "key"), self.authority.issue("phone"), strict=True))
+        expired = dict(zip(("certificate", "key"), self.authority.issue("phone", days=-1), strict=True))
+        for verify, certificate, taken in (
+            ("none", {}, True),
+            ("none", expired, True),
+            ("optional", {}, True),
+            ("optional", shown, True),
+            ("optional", expired, False),
+            ("require", {}, False),
+            ("require", shown, True),
+            ("require", expired, False),
+        ):
+            self.sides(server={"clients": verify}, client=certificate)
+            self.call()
+            self.assertEqual(self.server.received == [MESSAGE], taken, (verify, certificate))
+            self.assertEqual(self.server.connections.open, int(taken))
+
+    def test_otherDomain(self) -> None:
+        """A connection that was made to one domain is not used for another one that the certificate does not name."""
+        self.sides("sip.example", "also.example")
+        self.call()
+        self.call(Target(Transport.TLS, SERVER.address, "also.example"))
+        self.assertEqual(self.server.received, [MESSAGE, MESSAGE])
+        self.call(Target(Transport.TLS, SERVER.address, "evil.example"))
+        self.assertEqual(self.server.received, [MESSAGE, MESSAGE])
+
+    def test_neverShakesHands(self) -> None:
+        """A server that accepts and says nothing is given up; so is a client."""
+        self.sides()
+        self.client.connections.expect(SERVER)
+        self.client.connections.send(MESSAGE, SERVER)
+        self._connect()
+        self.client.reactor.advance(CONNECT_TIMEOUT + 1)
+        self.server.reactor.advance(CONNECT_TIMEOUT + 1)
+        self.flush()
+        self.assertEqual(self.client.lost, [SERVER])
+        self.assertEqual((self.client.connections.open, self.server.connections.open), (0, 0))
+
+    def test_plain(self) -> None:
+        """Who speaks without TLS to the port for TLS is sent away."""
+        self.sides()
+        server: Any = self.server.connections.server(Transport.TLS).buildProtocol(IPv4Address("TCP", "192.0.2.9", 1))
+        socket = FakeTransport(server, True, peerAddress=IPv4Address("TCP", "192.0.2.9", 1))
+        server.makeConnection(socket)
+        server.dataReceived(MESSAGE)
+        self.assertEqual((self.server.received, self.server.connections.open), ([], 0))
+        self.assertTrue(socket.disconnecting or socket.disconnected)

@@ -1,0 +1,173 @@
+# -*- test-case-name: ichatgw.test.test_sip_transports -*-
+"""
+Calls over TCP and TLS.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.target import Target, Transport
+from ichatgw.test.fakes import FakeCall
+from ichatgw.test.names import a, srv
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+
+OFFER = SessionDescription((PCMU,))
+
+
+def over(transport: Transport, text: str) -> str:
+    """A message as it is sent over another transport than UDP."""
+    return text.replace("SIP/2.0/UDP", f"SIP/2.0/{transport.name}")
+
+
+class ArrivingTests(SynchronousTestCase):
+    """Phones that call over a connection."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.source = Target(Transport.TLS, TransportAddress("192.0.2.77", 40000))
+
+    def receive(self, text: str) -> list[str]:
+        return self.rig.stream(over(Transport.TLS, text), self.source)
+
+    def answer(self) -> tuple[SipLeg, str]:
+        self.receive(request("INVITE", contact="<sip:alice@192.0.2.77:5061;transport=tls>"))
+        (leg,) = self.rig.invitations.legs
+        assert isinstance(leg, SipLeg)
+        leg.answer(OFFER)
+        (ok,) = self.rig.streams.take()
+        self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
+        return leg, ok
+
+    def test_answered(self) -> None:
+        """Responses go back over the connection, whatever port the Via names; our Contact is one for TLS."""
+        leg, ok = self.answer()
+        self.assertEqual(status(ok), 200)
+        self.assertEqual(header(ok, "Contact"), "<sip:scott@192.0.2.10:5071;transport=tls>")
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((bye, target),) = self.rig.streams.sent
+        self.assertEqual(target, self.source)
+        self.assertIn("SIP/2.0/TLS 192.0.2.10:5071;", header(bye, "Via"))
+        self.assertEqual(self.rig.wire.sent, [])
+
+    def test_cut(self) -> None:
+        """A call outlives its connection; what is to be said then goes to the Contact, over a new one."""
+        leg, _ = self.answer()
+        self.rig.streams.opened.clear()
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((bye, target),) = self.rig.streams.sent
+        self.assertTrue(bye.startswith("BYE sip:alice@192.0.2.77:5061;transport=tls SIP/2.0"))
+        self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5061)))
+
+    def test_reconnected(self) -> None:
+        """A far end that has connected anew is spoken to over the connection that it uses now."""
+        leg, ok = self.answer()
+        self.rig.streams.opened.clear()
+        self.source = Target(Transport.TLS, TransportAddress("192.0.2.77", 41000))
+        self.receive(request("OPTIONS", to=header(ok, "To"), cseq=2))
+        self.rig.streams.take()
+        leg.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(self.rig.streams.sent[0][1], self.source)
+
+    def test_refused(self) -> None:
+        """What the gate refuses is answered over the connection as well."""
+        (answer,) = self.receive(request("OPTIONS", extra="Require: foo\r\n"))
+        self.assertEqual(status(answer), 420)
+        self.assertEqual(self.rig.wire.sent, [])
+
+
+class DialledTests(SynchronousTestCase):
+    """Calls of ours."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+
+    def start(self, called: str, offer: SessionDescription = OFFER) -> SipLeg:
+        leg = self.rig.dial(called)
+        leg.start(offer)
+        return leg
+
+    def call(self, leg: SipLeg) -> FakeCall:
+        assert isinstance(leg.call, FakeCall)
+        return leg.call
+
+    def test_transport(self) -> None:
+        """C{transport=tcp} is honoured, and nothing is sent twice."""
+        leg = self.start("sip:100@192.0.2.77;transport=tcp")
+        ((invite, target),) = self.rig.streams.sent
+        self.assertEqual(target, Target(Transport.TCP, PHONE))
+        self.assertIn("SIP/2.0/TCP 192.0.2.10:5070;", header(invite, "Via"))
+        self.assertEqual(header(invite, "Contact"), "<sip:scott@192.0.2.10:5070;transport=tcp>")
+        self.rig.clock.pump([0.5] * 60)
+        self.assertEqual(len(self.rig.streams.sent), 1)
+        self.rig.clock.pump([0.5] * 6)
+        self.assertEqual(self.call(leg).reasons, [EndReason.TIMEOUT])
+
+    def test_secure(self) -> None:
+        """C{sips} is TLS to who can prove that it is the domain."""
+        self.rig.names.table = {"sip.example": [a("192.0.2.77")]}
+        self.start("sips:100@sip.example")
+        ((invite, target),) = self.rig.streams.sent
+        self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5061)))
+        self.assertEqual([each.name for each in self.rig.streams.expected], ["sip.example"])
+        self.assertTrue(invite.startswith("INVITE sips:100@sip.example SIP/2.0"))
+
+    def test_whole(self) -> None:
+        """ACK and BYE go over the connection of the call."""
+        leg = self.start("sip:100@192.0.2.77;transport=tcp")
+        source = Target(Transport.TCP, PHONE)
+        (invite,) = self.rig.streams.take()
+        extra = "Contact: <sip:100@192.0.2.77:5099;transport=tcp>\r\n"
+        (ack,) = self.rig.stream(respond(invite, 200, "OK", body=PHONE_SDP, extra=extra), source)
+        self.assertTrue(ack.startswith("ACK sip:100@192.0.2.77:5099;transport=tcp"))
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((bye, target),) = self.rig.streams.sent
+        self.assertEqual((bye.split()[0], target), ("BYE", source))
+
+    def test_otherContact(self) -> None:
+        """A Contact with another transport is believed: ACK and BYE go there."""
+        leg = self.start("sip:100@192.0.2.77")
+        (invite,) = self.rig.wire.take()
+        self.rig.receive(
+            respond(invite, 200, "OK", body=PHONE_SDP, extra="Contact: <sip:100@192.0.2.88;transport=tcp>\r\n")
+        )
+        leg.hangup(Ending(EndReason.HANGUP))
+        far = Target(Transport.TCP, TransportAddress("192.0.2.88", 5060))
+        self.assertEqual([(m.split()[0], t) for m, t in self.rig.streams.sent], [("ACK", far), ("BYE", far)])
+        self.assertIn("SIP/2.0/TCP", header(self.rig.streams.sent[0][0], "Via"))
+
+    def test_unreachable(self) -> None:
+        """A target that there is no connection to is as good as one that answers 503: the next, or the end."""
+        self.rig.names.table = {
+            "_sip._tcp.sip.example": [srv("one.example", 5060, 1), srv("two.example", 5060, 2)],
+            "one.example": [a("192.0.2.1")],
+            "two.example": [a("192.0.2.2")],
+        }
+        leg = self.start("sip:100@sip.example;transport=tcp")
+        for host in ("192.0.2.1", "192.0.2.2"):
+            ((_, target),) = self.rig.streams.sent
+            self.rig.streams.take()
+            self.assertEqual(target.address.host, host)
+            self.assertEqual(self.call(leg).news, [])
+            self.rig.streams.unreachable(target)
+        self.assertEqual(self.call(leg).reasons, [EndReason.CONGESTED])
+        self.assertEqual(self.rig.endpoint.transactions, 0)
+
+    def test_othersGoOn(self) -> None:
+        """One target that cannot be reached ends nobody else's call."""
+        leg = self.start("sip:100@192.0.2.77;transport=tcp")
+        self.rig.streams.unreachable(Target(Transport.TCP, TransportAddress("192.0.2.78", 5060)))
+        self.rig.streams.unreachable(Target(Transport.TLS, PHONE))
+        self.assertEqual(self.call(leg).news, [])
+
+    def test_cancel(self) -> None:
+        """CANCEL goes over the connection too."""
+        leg = self.start("sip:100@192.0.2.77;transport=tcp")
+        (invite,) = self.rig.streams.take()
+        self.rig.stream(respond(invite, 180, "Ringing"), Target(Transport.TCP, PHONE))
+        leg.hangup(Ending(EndReason.CANCELLED))
+        (cancel,) = self.rig.streams.take()
+        self.assertTrue(cancel.startswith("CANCEL"))
+        self.assertEqual(header(cancel, "Via"), header(invite, "Via"))

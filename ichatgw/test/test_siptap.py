@@ -1,0 +1,90 @@
+# -*- test-case-name: ichatgw.test.test_siptap -*-
+"""
+Tests for L{ichatgw.siptap}.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.addresses import LocalAddresses
+from ichatgw.config import Settings
+from ichatgw.errors import ConfigError
+from ichatgw.reload import Reloadable
+from ichatgw.sip.wire import UDPWire
+from ichatgw.siptap import endpointOf, filesOf
+from ichatgw.test.certificates import Authority
+
+SETTINGS = Settings(jabberServer="127.0.0.1", jabberComponentName="gw.example", jabberComponentPassword="x")
+
+
+class FilesTests(SynchronousTestCase):
+    """Where certificates are."""
+
+    def setUp(self) -> None:
+        self.addCleanup(os.chdir, os.getcwd())
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        os.chdir(directory)
+
+    def test_named(self) -> None:
+        """The settings say it."""
+        files = filesOf(evolve(SETTINGS, tlsCertificate="a.pem", tlsPrivateKey="a.key", tlsDomain="x.example"))
+        self.assertEqual((files.certificate, files.key), ("a.pem", "a.key"))
+
+    def test_asBefore(self) -> None:
+        """Without, the files that ichat-gw looked for are taken if they are there."""
+        settings = evolve(SETTINGS, tlsDomain="x.example")
+        self.assertEqual(filesOf(settings).certificate, "")
+        Path("domain_cert_x.example.pem").touch()
+        self.assertEqual((filesOf(settings).certificate, filesOf(settings).key), ("domain_cert_x.example.pem", ""))
+        Path("domain_key_x.example.pem").touch()
+        self.assertEqual(filesOf(settings).key, "domain_key_x.example.pem")
+
+
+class EndpointTests(SynchronousTestCase):
+    """The endpoint, and what can change."""
+
+    def make(self, settings: Settings) -> list[Reloadable]:
+        reactor = MemoryReactorClock()
+        addresses = LocalAddresses("127.0.0.1")
+        return endpointOf(reactor, settings, addresses, UDPWire(reactor, addresses, 0), "x", None)[1]
+
+    def passwords(self, text: str) -> str:
+        path: str = self.mktemp()
+        Path(path).write_text(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def test_refused(self) -> None:
+        """What cannot be used stops the start."""
+        for settings in (
+            evolve(SETTINGS, tlsCertificate="/nowhere"),
+            evolve(SETTINGS, sipCredentials="/nowhere"),
+            evolve(SETTINGS, sipUsers="/nowhere"),
+        ):
+            self.assertRaises(ConfigError, self.make, settings)
+
+    def test_changes(self) -> None:
+        """Certificates and passwords are read anew, and what has changed in their files is said."""
+        certificate, key = Authority(Path(self.mktemp())).issue("gw.example")
+        settings = evolve(
+            SETTINGS,
+            tlsCertificate=certificate,
+            tlsPrivateKey=key,
+            sipCredentials=self.passwords("sip.example - x\n"),
+            sipUsers=self.passwords("alice x\n"),
+        )
+        parts = {part.attributes[0]: part for part in self.make(settings)}
+        self.assertEqual([part.prepare(settings)() for part in parts.values()], [None, None, None])
+        for name, new in (
+            ("sipCredentials", evolve(settings, sipCredentials=self.passwords("sip.example - y\n"))),
+            ("sipUsers", evolve(settings, sipUsers=self.passwords("bob y\n"))),
+        ):
+            self.assertIn("passwords", parts[name].prepare(new)() or "")
+        self.assertRaises(ConfigError, parts["sipUsers"].prepare, evolve(settings, sipUsers="/nowhere"))
