@@ -14,16 +14,13 @@ from urllib.parse import unquote
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep
 
+from ichatgw.xmpp.escaping import escape
 from ichatgw.xmpp.presence import Resource
 
 #: iChat refuses a call (603) from an address whose user part is longer.
 LONGEST_NAME = 10
 
 _VARIANTS = "23456789abcdefghijklmnopqrstuvwxyz"
-
-#: XEP-0106: what may not stand in the user part of an address, and a backslash that would look like an escape.
-_ESCAPED = {char: f"\\{ord(char):02x}" for char in " \"&'/:<>@"}
-_LOOKS_ESCAPED = re.compile(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)", re.IGNORECASE)
 
 #: What a cut must not leave at the end: a dot, an escaped space, or a part of an escape.
 _BAD_END = re.compile(r"(?:\.|\\20|[\\%][0-9a-f]?)+\Z")
@@ -48,8 +45,7 @@ def callerName(user: str) -> str:
     @param user: the user part of the caller's URI.
     @return: the name; empty if nothing is left, and the address is then the gateway's own domain.
     """
-    escaped = _LOOKS_ESCAPED.sub(r"\\5c", unquote(user).strip()[: 4 * LONGEST_NAME])
-    prepared = "".join(_prepared(_ESCAPED.get(char, char)) for char in escaped)
+    prepared = "".join(map(_prepared, escape(unquote(user).strip()[: 4 * LONGEST_NAME])))
     name = _BAD_END.sub("", prepared[:LONGEST_NAME])
     # Characters that are right one by one may not stand together (RFC 3454 section 6).
     return name if _prepared(name) == name else callerName(name.encode("ascii", "ignore").decode("ascii"))

@@ -13,7 +13,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
+from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
 from ichatgw.jingle.stanzas import MOST_CONTENTS, Reason, readReason
 from ichatgw.jingle.xml import child, word
 from ichatgw.xmpp.stanzas import recipient, sender
@@ -40,6 +40,8 @@ class CallMessage:
     @ivar media: what is proposed.
     @ivar known: C{False} if something else than RTP is proposed as well or instead.
     @ivar tieBreak: it is refused because both have proposed.
+    @ivar id: of the stanza.
+    @ivar wantsReceipt: it asks for a receipt (XEP-0184).
     """
 
     to: JID
@@ -50,6 +52,8 @@ class CallMessage:
     known: bool = True
     reason: Reason | None = None
     tieBreak: bool = False
+    id: str = ""
+    wantsReceipt: bool = False
 
     @classmethod
     def fromElement(cls, message: Element) -> CallMessage:
@@ -77,14 +81,15 @@ class CallMessage:
             raise MalformedError(f"more than {MOST_CONTENTS} descriptions")
         return cls(
             recipient(message), sender(message), said, sid, tuple(media), known, readReason(element),
-            child(element, NS_MESSAGE, "tie-break") is not None
+            child(element, NS_MESSAGE, "tie-break") is not None, word(message, "id", ""),
+            child(message, NS_RECEIPTS, "request") is not None
         )  # fmt: skip
 
     def toElement(self) -> Element:
         """The message; its id tells which session a receipt of it is about (older Conversations)."""
         message = Element((None, "message"))
         message["type"], message["to"], message["from"] = "chat", self.to.full(), self.from_.full()
-        message["id"] = f"jm-{self.word.value}-{self.sid}"
+        message["id"] = self.id or f"jm-{self.word.value}-{self.sid}"
         element = message.addElement((NS_MESSAGE, self.word.value))
         element["id"] = self.sid
         for media in self.media:
@@ -95,4 +100,11 @@ class CallMessage:
         if self.tieBreak:
             element.addElement("tie-break")
         message.addElement((NS_HINTS, "store"))
+        return message
+
+    def receipt(self) -> Element:
+        """The receipt that it asks for, which its sender takes to mean that it rings."""
+        message = Element((None, "message"))
+        message["to"], message["from"] = self.from_.full(), self.to.full()
+        message.addElement((NS_RECEIPTS, "received"))["id"] = self.id
         return message

@@ -14,7 +14,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.description import directionOf, isMuxed, readCodecs, readKeys
-from ichatgw.jingle.namespaces import NS_DTMF, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
+from ichatgw.jingle.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
 from ichatgw.jingle.transport import ReadTransport, readTransport
 from ichatgw.jingle.xml import child, children, number, textOf, word, writable
 from ichatgw.model import Codec, CryptoKey
@@ -158,6 +158,7 @@ class Jingle:
     @ivar action: C{None} if it is a word that the standard does not have.
     @ivar infos: what C{session-info} says and we know; C{unknownInfo} tells of others.
     @ivar initiator: as written; may be absent or bare (Movim).
+    @ivar bundled: all contents want to share one transport (XEP-0338).
     """
 
     to: JID
@@ -169,6 +170,7 @@ class Jingle:
     infos: tuple[Info, ...] = ()
     unknownInfo: bool = False
     initiator: str = ""
+    bundled: bool = False
 
     @classmethod
     def fromElement(cls, iq: Element) -> Jingle:
@@ -185,9 +187,10 @@ class Jingle:
         if len(contents) > MOST_CONTENTS:
             raise MalformedError(f"more than {MOST_CONTENTS} contents")
         infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
+        bundled = any(group.getAttribute("semantics") == "BUNDLE" for group in children(element, NS_GROUPING, "group"))
         return cls(
             recipient(iq), sender(iq), action, sid, contents, readReason(element), infos, unknown,
-            word(element, "initiator", "")
+            word(element, "initiator", ""), bundled
         )  # fmt: skip
 
 
@@ -235,6 +238,14 @@ def writeContent(creator: str, name: str, *children: Element, senders: str = "")
     return content
 
 
+def writeBundle(name: str) -> Element:
+    """The answer to who bundles: our one content (XEP-0338)."""
+    group = Element((NS_GROUPING, "group"))
+    group["semantics"] = "BUNDLE"
+    group.addElement("content")["name"] = name
+    return group
+
+
 def writeInfo(name: str, about: tuple[str, str] | None = None) -> Element:
     """
     C{ringing}, C{hold} and the like.
@@ -250,5 +261,5 @@ def writeInfo(name: str, about: tuple[str, str] | None = None) -> Element:
 def writeDigit(digit: str, milliseconds: int) -> Element:
     """XEP-0181."""
     dtmf = Element((NS_DTMF, "dtmf"))
-    dtmf["action"], dtmf["code"], dtmf["duration"] = "button-down", digit, str(milliseconds)
+    dtmf["code"], dtmf["duration"] = digit, str(milliseconds)
     return dtmf

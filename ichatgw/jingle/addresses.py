@@ -1,0 +1,54 @@
+# -*- test-case-name: ichatgw.test.test_jingle_selection -*-
+# mypy: allow-untyped-calls
+"""
+Under which address a caller of SIP is seen by XMPP clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.errors import CallError, MalformedError
+from ichatgw.model import Party
+from ichatgw.xmpp.escaping import fromSIP
+from ichatgw.xmpp.stanzas import parseJID
+
+RESOURCE = "gw"
+"""The resource of each of our addresses: clients talk to a full address, and read of exactly that one what it can."""
+
+ANONYMOUS = "anonymous"
+
+
+def callerJID(caller: Party, component: str, translate: Callable[[str], str]) -> JID:
+    """
+    The address, with our resource, under which C{caller} calls.
+
+    It is C{user@component} if the rules translate that back to the caller's address, so that who calls back reaches
+    him; else C{user\\40domain@component} (XEP-0106), which says all of it.  An XMPP user who is called through us has
+    his own address, folded in the same way.
+    """
+    user, domain = caller.user, caller.domain
+    if user and domain and domain != "anonymous.invalid":
+        short = _address(fromSIP(user), component)
+        if short is not None and _leadsBack(translate, short, caller):
+            return short
+        folded = _address(fromSIP(f"{user}@{domain}"), component)
+        if folded is not None:
+            return folded
+    return parseJID(f"{ANONYMOUS}@{component}/{RESOURCE}")
+
+
+def _address(user: str, component: str) -> JID | None:
+    try:
+        return parseJID(f"{user}@{component}/{RESOURCE}")
+    except MalformedError:
+        return None
+
+
+def _leadsBack(translate: Callable[[str], str], address: JID, caller: Party) -> bool:
+    try:
+        return translate(f"xmpp:{address.userhost()}").lower() == caller.uri.lower()
+    except CallError:
+        return False

@@ -1,0 +1,312 @@
+# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+"""
+A leg from a client that calls.
+
+::
+
+    proposed --answer--> proceeding --initiated--> talking
+        |                    |                        |
+        `--------------------+----> over <------------+
+                                     ^                |
+    offered --answer-----------------+----------------'
+
+In C{proposed} the client has announced its call (XEP-0353) and is told whether it rings; in C{proceeding} the call is
+answered, and its C{session-initiate} is due.  In C{offered} a client has initiated a session at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+
+from attrs import define, field
+from automat import TypeMachineBuilder
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.call import Nobody
+from ichatgw.errors import CallError
+from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
+from ichatgw.jingle.messages import CallMessage, Word
+from ichatgw.jingle.reasons import toError, toReason
+from ichatgw.jingle.session import Session, SessionOwner, endingOf
+from ichatgw.jingle.stanzas import Jingle
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription
+from ichatgw.xmpp.stanzas import bareJID
+
+_log = Logger()
+_numbers = count(1)
+
+
+class Inputs(Protocol):
+    """What can happen to the leg."""
+
+    def offer(self) -> None:
+        """The client has not proposed, but initiated a session."""
+
+    def ring(self) -> None: ...
+
+    def progress(self, answer: SessionDescription) -> None: ...
+
+    def answer(self, answer: SessionDescription) -> None: ...
+
+    def hangup(self, ending: Ending) -> None: ...
+
+    def retracted(self, ending: Ending) -> None:
+        """The client gave up, or is gone, before there was a session."""
+
+    def initiated(self, jingle: Jingle) -> None:
+        """The client's C{session-initiate} after our C{proceed}."""
+
+    def sessionOver(self, ending: Ending) -> None:
+        """The session has ended."""
+
+
+@implementer(ILeg)
+@define(eq=False, kw_only=True)
+class InboundLeg(SessionOwner):
+    """
+    The side of a client that calls.
+
+    @ivar caller: its full address.
+    @ivar us: the full address under which we speak to it.
+    @ivar proposal: its proposal, if it made one.
+    @ivar early: whether the call is accepted as soon as there is early media, so that the caller hears it.
+    """
+
+    caller: JID
+    us: JID
+    sid: str
+    link: LegLink
+    clock: IReactorTime
+    proposal: CallMessage | None = None
+    early: bool = False
+    id: str = field(init=False, factory=lambda: f"from-jingle-{next(_numbers)}")
+    party: Party = field(init=False)
+    call: ICall = field(init=False, factory=Nobody)
+    side: IMediaSide = field(init=False)
+    machine: Inputs = field(init=False)
+    session: Session = field(init=False)
+    _answer: SessionDescription = field(init=False)
+    _told: bool = field(init=False, default=False)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.party = Party(f"xmpp:{self.caller.userhost()}", self.caller.user or "")
+        self.session = Session(
+            us=self.us, them=self.caller, sid=self.sid, isInitiator=False, link=self.link, owner=self
+        )
+        self.machine = _makeMachine(self)
+
+    @property
+    def awaitsSession(self) -> bool:
+        """Is the client's C{session-initiate} due?"""
+        return self._timer is not None
+
+    # Orders
+
+    def start(self, offer: SessionDescription) -> None:
+        """An inbound leg has started."""
+
+    def ring(self) -> None:
+        self.machine.ring()
+
+    def progress(self, answer: SessionDescription) -> None:
+        self.machine.progress(answer)
+
+    def answer(self, answer: SessionDescription) -> None:
+        self.machine.answer(answer)
+
+    def hangup(self, ending: Ending) -> None:
+        self.machine.hangup(ending)
+
+    # News of the session
+
+    def sessionRang(self, session: Session) -> None:
+        """Who calls does not ring."""
+
+    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
+        """Who calls does not accept."""
+
+    def sessionConnected(self, session: Session) -> None:
+        _log.info("call={call} leg={leg} has media of {user!r:.120}", **self._names())
+
+    def sessionEnded(self, session: Session, ending: Ending) -> None:
+        self.machine.sessionOver(ending)
+
+    def sessionHeld(self, session: Session, direction: Direction) -> None:
+        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
+
+    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
+        """Keys pressed here."""
+
+    # What the machine does
+
+    def _say(self, word: Word, ending: Ending | None = None) -> None:
+        reason = None if ending is None else toReason(ending, self._told)
+        self.link.say(CallMessage(self.caller, self.us, word, self.sid, reason=reason))
+
+    def _ringing(self) -> None:
+        if self._told:
+            return
+        self._told = self.session.rang = True
+        self.link.show(self.caller, self.us)
+        if self.proposal is None:
+            self.session.inform("ringing")
+        else:
+            self._say(Word.RINGING)
+            self.link.receipt(self.proposal)  # older Conversations wait for that
+
+    def _proceed(self, answer: SessionDescription) -> None:
+        self._answer = answer
+        self._timer = self.clock.callLater(
+            ACCEPT_TIMEOUT,
+            self.machine.hangup,
+            Ending(EndReason.CONNECTIVITY, "the client never initiated its session"),
+        )
+        _log.info("call={call} leg={leg} accepted, awaits the session of {user!r:.120}", **self._names())
+        self.link.show(self.caller, self.us)
+        self._say(Word.PROCEED)
+
+    def _initiated(self, jingle: Jingle) -> None:
+        self._stopTimer()
+        try:
+            self.session.receive(jingle)
+            self.session.accept(self._answer)
+        except CallError as error:
+            self.session.terminate(endingOf(error))
+            self.machine.sessionOver(endingOf(error))
+        else:
+            _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
+
+    def _accept(self, answer: SessionDescription) -> None:
+        try:
+            self.session.accept(answer)
+        except CallError as error:
+            self.session.terminate(endingOf(error))
+            self.machine.sessionOver(endingOf(error))
+
+    def _refuse(self, ending: Ending) -> None:
+        """Tell a client that has proposed; one whose number is wrong shall see an error, not that somebody declined."""
+        condition = toError(ending)
+        if condition is not None and self.proposal is not None and not self._told:
+            self.link.bounce(self.proposal, condition, ending.text)
+        else:
+            self._say(Word.REJECT, ending)
+
+    def _terminate(self, ending: Ending) -> None:
+        self.session.terminate(ending)
+        if self.proposal is not None:
+            self._say(Word.FINISH, ending)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _finish(self, ending: Ending) -> None:
+        """Nothing of the leg remains, and its call knows."""
+        self._stopTimer()
+        self.link.over(self)
+        _log.info(
+            "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
+            reason=ending.reason.name.lower(),
+            text=ending.text,
+            **self._names(),
+        )
+        self.call.ended(self, ending)
+
+    def _names(self) -> dict[str, str]:
+        return {"call": self.call.id, "leg": self.id, "user": bareJID(self.caller).full()}
+
+
+def _build() -> Callable[[InboundLeg], Inputs]:
+    """The machine.  What is late but lawful in a state is listed at the end."""
+    builder = TypeMachineBuilder(Inputs, InboundLeg)
+    proposed = builder.state("proposed")
+    proceeding = builder.state("proceeding")
+    offered = builder.state("offered")
+    talking = builder.state("talking")
+    over = builder.state("over")
+
+    @proposed.upon(Inputs.offer).to(offered)
+    def offer(machine: Inputs, leg: InboundLeg) -> None:
+        """It has a session already."""
+
+    @proposed.upon(Inputs.ring).loop()
+    @offered.upon(Inputs.ring).loop()
+    def ring(machine: Inputs, leg: InboundLeg) -> None:
+        leg._ringing()
+
+    @proposed.upon(Inputs.progress).loop()
+    @offered.upon(Inputs.progress).loop()
+    def progress(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
+        if leg.early:
+            machine.answer(answer)
+        else:
+            leg._ringing()
+
+    @proposed.upon(Inputs.answer).to(proceeding)
+    def proceed(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
+        leg._proceed(answer)
+
+    @proceeding.upon(Inputs.answer).loop()
+    def answerAgain(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
+        leg._answer = answer
+
+    @offered.upon(Inputs.answer).to(talking)
+    def accept(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
+        leg._accept(answer)
+
+    @proceeding.upon(Inputs.initiated).to(talking)
+    def initiated(machine: Inputs, leg: InboundLeg, jingle: Jingle) -> None:
+        leg._initiated(jingle)
+
+    @proposed.upon(Inputs.hangup).to(over)
+    def refuse(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._refuse(ending)
+        leg._finish(ending)
+
+    @proceeding.upon(Inputs.hangup).to(over)
+    def giveUp(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._say(Word.FINISH, ending)
+        leg._finish(ending)
+
+    @offered.upon(Inputs.hangup).to(over)
+    @talking.upon(Inputs.hangup).to(over)
+    def terminate(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._terminate(ending)
+        leg._finish(ending)
+
+    @proposed.upon(Inputs.retracted).to(over)
+    @proceeding.upon(Inputs.retracted).to(over)
+    @offered.upon(Inputs.sessionOver).to(over)
+    def finish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg._finish(ending)
+
+    @talking.upon(Inputs.sessionOver).to(over)
+    def sessionOver(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        if leg.proposal is not None:
+            leg._say(Word.FINISH, ending)
+        leg._finish(ending)
+
+    for state in (proceeding, talking, over):
+        state.upon(Inputs.ring).loop().returns(None)
+        state.upon(Inputs.progress).loop().returns(None)
+    for state in (talking, over):
+        state.upon(Inputs.answer).loop().returns(None)
+    for state in (proposed, offered, talking, over):
+        state.upon(Inputs.initiated).loop().returns(None)
+    for state in (offered, talking, over):
+        state.upon(Inputs.retracted).loop().returns(None)
+    for state in (proposed, proceeding, over):
+        state.upon(Inputs.sessionOver).loop().returns(None)
+    over.upon(Inputs.hangup).loop().returns(None)
+    return builder.build()
+
+
+_makeMachine = _build()

@@ -1,0 +1,53 @@
+# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+"""
+What the two kinds of Jingle legs have in common.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.interfaces import ILeg
+from ichatgw.jingle.messages import CallMessage
+from ichatgw.jingle.session import SessionLink
+from ichatgw.model import PCMU, Codec, SessionDescription
+
+ACCEPT_TIMEOUT = 30.0
+"""Seconds that a client has to initiate its session after C{proceed}, or to accept ours: some make a certificate."""
+
+PROPOSED = SessionDescription(
+    (
+        Codec("opus", 48000, 111, 2, "minptime=10;useinbandfec=1"),
+        Codec("PCMA", 8000, 8),
+        PCMU,
+        Codec("telephone-event", 48000, 110, 1, "0-15"),
+        Codec("telephone-event", 8000, 101, 1, "0-15"),
+    )
+)
+"""
+What a client that proposes a call can be taken to speak: it says so itself only after the call was answered.  All
+that are known have the first three; G722 is not among them, as Dino of 2023 has none.
+"""
+
+
+class LegLink(SessionLink, Protocol):
+    """What carries the stanzas of a leg, besides those of its sessions."""
+
+    def say(self, message: CallMessage) -> None:
+        """Send it, if the link is up."""
+
+    def bounce(self, message: CallMessage, condition: str, text: str) -> None:
+        """Answer a message that came with an error."""
+
+    def receipt(self, message: CallMessage) -> None:
+        """Confirm a message that came, if it asks for it."""
+
+    def show(self, to: JID, us: JID) -> None:
+        """
+        Show C{us} to a client: it reads from presence what we can, and of exactly the address that it talks to.
+        """
+
+    def over(self, leg: ILeg) -> None:
+        """C{leg} has ended: forget it."""

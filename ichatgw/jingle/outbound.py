@@ -1,0 +1,436 @@
+# -*- test-case-name: ichatgw.test.test_jingle_outbound -*-
+"""
+A leg towards the clients of a user.
+
+::
+
+    fresh --start--> seeking --proceeded--> joining --accepted--> talking
+                        |  `---------------------------accepted-----^ |
+                        `------------------> over <-------------------'
+
+In C{seeking} the user has been sent a proposal (XEP-0353), and clients that know none a session each, all at once; the
+first that accepts has the call.  In C{joining} a client has said that it takes the call, and was sent a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+from uuid import uuid4
+
+from attrs import define, field
+from automat import TypeMachineBuilder
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.call import Nobody
+from ichatgw.errors import CallError
+from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
+from ichatgw.jingle.messages import CallMessage, Word
+from ichatgw.jingle.reasons import toReason
+from ichatgw.jingle.selection import Clients, select
+from ichatgw.jingle.session import Session, SessionOwner, endingOf
+from ichatgw.jingle.stanzas import Reason
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription
+from ichatgw.xmpp.stanzas import bareJID
+
+RINGING_ASSUMED = 3.0
+"""Seconds after which a client that takes calls is taken to ring, if it has said nothing: Dino never says so."""
+
+MOST_SESSIONS = 8
+"""As many clients of a user are sent a session at once."""
+
+_log = Logger()
+_numbers = count(1)
+
+#: After one of these the user has spoken; after another, what failed is one client, and the others ring on.
+_THE_USER = frozenset({EndReason.HANGUP, EndReason.CANCELLED, EndReason.BUSY, EndReason.DECLINED})
+
+
+class OutboundLink(LegLink, Protocol):
+    """What carries the leg's stanzas."""
+
+    def enrol(self, leg: OutboundLeg) -> None:
+        """C{leg} has what comes from its callee about its proposal from now on."""
+
+
+class Inputs(Protocol):
+    """What can happen to the leg."""
+
+    def start(self, offer: SessionDescription) -> None: ...
+
+    def hangup(self, ending: Ending) -> None: ...
+
+    def available(self) -> None:
+        """A client of the user has come online, or more is known of one."""
+
+    def gone(self, jid: JID, ending: Ending) -> None:
+        """A client, or with a bare address all of them, cannot be reached any more."""
+
+    def rang(self) -> None:
+        """A client rings."""
+
+    def proceeded(self, jid: JID) -> None:
+        """A client takes the call that was proposed."""
+
+    def rejected(self, ending: Ending) -> None:
+        """A client has rejected what was proposed, for all."""
+
+    def bounced(self, jid: JID, ending: Ending) -> None:
+        """The proposal came back."""
+
+    def accepted(self, session: Session, answer: SessionDescription) -> None:
+        """A client has accepted its session."""
+
+    def connected(self) -> None:
+        """Media can flow."""
+
+    def sessionOver(self, session: Session, ending: Ending) -> None:
+        """A session has ended."""
+
+    def fail(self, ending: Ending) -> None:
+        """The call came to nothing."""
+
+
+@implementer(ILeg)
+@define(eq=False, kw_only=True)
+class OutboundLeg(SessionOwner):
+    """
+    Rings the clients of a user, and talks to the one that accepts.
+
+    @ivar callee: whom to call: a bare address, or a full one to call that client only.
+    @ivar us: the full address under which the caller calls.
+    @ivar lateAnswer: whether the call counts as answered only when media can flow.
+    @ivar proceedingTimeout: seconds to wait for a sign of life, if no client of the user is known.
+    @ivar ringingTimeout: seconds that clients ring.
+    """
+
+    callee: JID
+    us: JID
+    link: OutboundLink
+    clients: Clients
+    clock: IReactorTime
+    proceedingTimeout: float
+    ringingTimeout: float
+    lateAnswer: bool = False
+    newId: Callable[[], str] = lambda: str(uuid4())
+    id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
+    sid: str = field(init=False)
+    party: Party = field(init=False)
+    call: ICall = field(init=False, factory=Nobody)
+    side: IMediaSide = field(init=False)
+    machine: Inputs = field(init=False)
+    session: Session | None = field(init=False, default=None)
+    _offer: SessionDescription = field(init=False)
+    _answer: SessionDescription = field(init=False)
+    _proposed: bool = field(init=False, default=False)
+    _bounced: bool = field(init=False, default=False)
+    _joined: JID | None = field(init=False, default=None)
+    _rung: bool = field(init=False, default=False)
+    _direct: dict[JID, Session] = field(init=False, factory=dict)
+    _lost: set[JID] = field(init=False, factory=set)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+    _assumption: IDelayedCall | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.sid = self.newId()
+        self.party = Party(f"xmpp:{self.callee.userhost()}")
+        self.machine = _makeMachine(self)
+
+    @property
+    def isProposed(self) -> bool:
+        """Does a proposal of it wait for a word of the user?"""
+        return self._proposed and self._joined is None and self.session is None
+
+    # Orders
+
+    def start(self, offer: SessionDescription) -> None:
+        self.machine.start(offer)
+
+    def ring(self) -> None:
+        """An outbound leg is not told so."""
+
+    def progress(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def answer(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def hangup(self, ending: Ending) -> None:
+        self.machine.hangup(ending)
+
+    # News of sessions
+
+    def sessionRang(self, session: Session) -> None:
+        self.machine.rang()
+
+    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
+        self.machine.accepted(session, answer)
+
+    def sessionConnected(self, session: Session) -> None:
+        _log.info("call={call} leg={leg} has media of {user!r:.120}", **self._names())
+        self.machine.connected()
+
+    def sessionEnded(self, session: Session, ending: Ending) -> None:
+        self.machine.sessionOver(session, ending)
+
+    def sessionHeld(self, session: Session, direction: Direction) -> None:
+        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
+
+    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
+        """Keys pressed here."""
+
+    # What the machine does
+
+    def _begin(self, offer: SessionDescription) -> None:
+        self._offer = offer
+        self.link.enrol(self)
+        targets = select(self.clients, self.callee)
+        if targets.known and not targets.propose and not targets.initiate:
+            self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
+            return
+        if targets.certain:
+            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+        else:
+            self._setTimer(self.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
+            if not targets.known:
+                self.clients.probe(self.callee)
+        self._seek()
+
+    def _seek(self) -> None:
+        """Call those who should be called now and were not before."""
+        targets = select(self.clients, self.callee)
+        if targets.certain and self._assumption is None and not self._rung:
+            self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
+            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+        if targets.propose and not self._proposed and not self._bounced:
+            self._proposed = True
+            _log.info("call={call} leg={leg} proposes to {user!r:.120}", **self._names())
+            self.link.show(self.callee, self.us)
+            self.link.say(CallMessage(self.callee, self.us, Word.PROPOSE, self.sid, ("audio",)))
+        for jid in targets.initiate:
+            if jid not in self._direct and jid not in self._lost and len(self._direct) < MOST_SESSIONS:
+                self._initiate(jid, self.newId())
+
+    def _initiate(self, jid: JID, sid: str) -> None:
+        session = Session(us=self.us, them=jid, sid=sid, isInitiator=True, link=self.link, owner=self)
+        self._direct[jid] = session
+        _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **self._names())
+        self.link.show(jid, self.us)
+        try:
+            session.initiate(self._offer.codecs)
+        except CallError as error:
+            session.drop()
+            self.machine.sessionOver(session, endingOf(error))
+
+    def _join(self, jid: JID) -> None:
+        """C{jid} takes the call that was proposed: the others stop ringing."""
+        self._joined = jid
+        self._dropOthers(None)
+        self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
+        self._initiate(jid, self.sid)
+
+    def _dropOthers(self, chosen: Session | None) -> None:
+        for session in tuple(self._direct.values()):
+            if session is not chosen:
+                session.terminate(Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere"))
+        self._direct = {} if chosen is None else {chosen.them: chosen}
+
+    def _talk(self, session: Session, answer: SessionDescription) -> None:
+        self._stopTimers()
+        if self.isProposed:
+            self._retract(Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere"))
+        self.session = session
+        self._dropOthers(session)
+        self._answer = answer
+        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
+        if not self.lateAnswer or session.isConnected:
+            self.call.answered(self, answer)
+        else:
+            self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "there is no way for media"))
+
+    def _connect(self) -> None:
+        if self.lateAnswer:
+            self._stopTimers()
+            self.call.answered(self, self._answer)
+
+    def _rang(self) -> None:
+        if not self._rung:
+            self._rung = True
+            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+            self.call.ringing(self)
+
+    def _lose(self, jid: JID, ending: Ending) -> None:
+        """One of those that ring is out; if it was the last, the call came to nothing."""
+        for asked in [asked for asked in self._direct if jid in (asked, bareJID(asked))]:
+            self._lost.add(asked)
+            self._direct.pop(asked).drop()
+        targets = select(self.clients, self.callee)
+        if not self._direct and not (self._proposed and (targets.propose or not targets.known)):
+            self.machine.fail(ending)
+
+    def _bounce(self, jid: JID, ending: Ending) -> None:
+        """
+        The user's server, or with a full address one of his clients, takes no proposal.  One client that does not
+        know what it is (and sends an error, as it should not) speaks for nobody else.
+        """
+        if jid.resource and not self.callee.resource:
+            return
+        self._proposed, self._bounced = False, True
+        if not self._direct:
+            self.machine.fail(ending)
+
+    def _outOfSession(self, session: Session, ending: Ending) -> None:
+        self._lost.add(session.them)
+        if self._direct.get(session.them) is session:
+            del self._direct[session.them]
+        if ending.reason in _THE_USER or not (self._direct or self._proposed):
+            self.machine.fail(ending)
+
+    def _lastOver(self, session: Session, ending: Ending) -> None:
+        """The session that the call hangs on has ended."""
+        if self._direct.get(session.them) is session:
+            del self._direct[session.them]
+            self.machine.fail(ending)
+
+    def _retract(self, ending: Ending) -> None:
+        if ending.reason is EndReason.ANSWERED_ELSEWHERE:
+            finish = CallMessage(self.callee, self.us, Word.FINISH, self.sid, reason=Reason("success", ending.text))
+            self.link.say(finish)
+        self.link.say(CallMessage(self.callee, self.us, Word.RETRACT, self.sid, reason=toReason(ending)))
+
+    def _giveUp(self, ending: Ending) -> None:
+        """Whoever rings, or is about to talk, stops."""
+        if self.isProposed:
+            told = ending if ending.reason is EndReason.ANSWERED_ELSEWHERE else Ending(EndReason.CANCELLED, ending.text)
+            self._retract(told)
+        for session in tuple(self._direct.values()):
+            session.terminate(ending)
+        self._direct = {}
+        if self._joined is not None:
+            self._finishSession(self._joined, ending)
+
+    def _finishSession(self, jid: JID, ending: Ending) -> None:
+        self.link.say(CallMessage(jid, self.us, Word.FINISH, self.sid, reason=toReason(ending)))
+
+    def _setTimer(self, delay: float, ending: Ending) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self.clock.callLater(delay, self.machine.fail, ending)
+
+    def _stopTimers(self) -> None:
+        for timer in (self._timer, self._assumption):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._timer = None
+
+    def _finish(self, ending: Ending) -> None:
+        """Nothing of the leg remains, and its call knows."""
+        self._stopTimers()
+        self._giveUp(ending)
+        self.session = None
+        self.link.over(self)
+        _log.info(
+            "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
+            reason=ending.reason.name.lower(),
+            text=ending.text,
+            **self._names(),
+        )
+        self.call.ended(self, ending)
+
+    def _names(self) -> dict[str, str]:
+        return {"call": self.call.id, "leg": self.id, "user": bareJID(self.callee).full()}
+
+
+def _build() -> Callable[[OutboundLeg], Inputs]:
+    """The machine.  What is late but lawful in a state is listed at the end."""
+    builder = TypeMachineBuilder(Inputs, OutboundLeg)
+    fresh = builder.state("fresh")
+    seeking = builder.state("seeking")
+    joining = builder.state("joining")
+    talking = builder.state("talking")
+    over = builder.state("over")
+
+    @fresh.upon(Inputs.start).to(seeking)
+    def start(machine: Inputs, leg: OutboundLeg, offer: SessionDescription) -> None:
+        leg._begin(offer)
+
+    @seeking.upon(Inputs.available).loop()
+    def available(machine: Inputs, leg: OutboundLeg) -> None:
+        leg._seek()
+
+    @seeking.upon(Inputs.rang).loop()
+    def rang(machine: Inputs, leg: OutboundLeg) -> None:
+        leg._rang()
+
+    @seeking.upon(Inputs.gone).loop()
+    def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
+        leg._lose(jid, ending)
+
+    @seeking.upon(Inputs.bounced).loop()
+    def bounced(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
+        leg._bounce(jid, ending)
+
+    @seeking.upon(Inputs.proceeded).to(joining)
+    def proceeded(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
+        leg._join(jid)
+
+    @seeking.upon(Inputs.accepted).to(talking)
+    @joining.upon(Inputs.accepted).to(talking)
+    def accepted(machine: Inputs, leg: OutboundLeg, session: Session, answer: SessionDescription) -> None:
+        leg._talk(session, answer)
+
+    @seeking.upon(Inputs.sessionOver).loop()
+    def targetOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
+        leg._outOfSession(session, ending)
+
+    @talking.upon(Inputs.connected).loop()
+    def connected(machine: Inputs, leg: OutboundLeg) -> None:
+        leg._connect()
+
+    @seeking.upon(Inputs.rejected).to(over)
+    def rejected(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
+        leg._proposed = False  # nothing to retract
+        leg._finish(ending)
+
+    @joining.upon(Inputs.sessionOver).loop()
+    @talking.upon(Inputs.sessionOver).loop()
+    def sessionOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
+        leg._lastOver(session, ending)
+
+    @fresh.upon(Inputs.hangup).to(over)
+    @seeking.upon(Inputs.hangup).to(over)
+    @joining.upon(Inputs.hangup).to(over)
+    @talking.upon(Inputs.hangup).to(over)
+    @seeking.upon(Inputs.fail).to(over)
+    @joining.upon(Inputs.fail).to(over)
+    @talking.upon(Inputs.fail).to(over)
+    @joining.upon(Inputs.rejected).to(over)
+    def finish(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
+        leg._finish(ending)
+
+    for state in (seeking, joining, talking, over):
+        state.upon(Inputs.start).loop().returns(None)
+    for state in (fresh, joining, talking, over):
+        state.upon(Inputs.available).loop().returns(None)
+        state.upon(Inputs.gone).loop().returns(None)
+        state.upon(Inputs.rang).loop().returns(None)
+        state.upon(Inputs.proceeded).loop().returns(None)
+        state.upon(Inputs.bounced).loop().returns(None)
+    for state in (fresh, talking, over):
+        state.upon(Inputs.rejected).loop().returns(None)
+        state.upon(Inputs.accepted).loop().returns(None)
+    for state in (fresh, over):
+        state.upon(Inputs.fail).loop().returns(None)
+        state.upon(Inputs.sessionOver).loop().returns(None)
+    for state in (fresh, seeking, joining, over):
+        state.upon(Inputs.connected).loop().returns(None)
+    over.upon(Inputs.hangup).loop().returns(None)
+    return builder.build()
+
+
+_makeMachine = _build()

@@ -1,0 +1,84 @@
+# -*- test-case-name: ichatgw.test.test_jingle_selection -*-
+# mypy: allow-untyped-calls
+"""
+How each client of a user is called, and under which address a caller calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Protocol
+
+from attrs import frozen
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_MESSAGE, NS_RAW_UDP, NS_RTP, NS_RTP_AUDIO
+from ichatgw.xmpp.presence import Resource
+
+
+class Clients(Protocol):
+    """What a leg wants to know of a user's clients."""
+
+    def resources(self, bare: JID) -> Sequence[Resource]:
+        """Those that are known to be online, the best to call first."""
+
+    def features(self, resource: Resource) -> frozenset[str] | None:
+        """What it can (XEP-0115); C{None} if that is not known, or not yet."""
+
+    def probe(self, user: JID) -> None:
+        """Ask the user's server for its presence."""
+
+
+class Manner(Enum):
+    """How a client is called."""
+
+    PROPOSE = "by a message"
+    INITIATE = "by a session"
+    MAYBE = "by a message, if it understands that"
+    NONE = "not"
+
+
+def manner(resource: Resource, features: frozenset[str] | None) -> Manner:
+    """How to call a client with these features."""
+    if resource.isIChat:
+        return Manner.NONE
+    if features is None:
+        return Manner.MAYBE
+    if NS_MESSAGE in features:
+        return Manner.PROPOSE
+    if {NS_JINGLE, NS_RTP, NS_RTP_AUDIO} <= features and features & {NS_ICE_UDP, NS_RAW_UDP}:
+        return Manner.INITIATE
+    return Manner.NONE
+
+
+@frozen
+class Targets:
+    """
+    Who is called.
+
+    @ivar propose: whether the user is sent a proposal, which every client that understands it takes.
+    @ivar initiate: the clients that are sent a session each.
+    @ivar certain: is a client among them that is known to take calls?
+    @ivar known: is any client of the user known to be online, be it one that takes no calls?
+    """
+
+    propose: bool
+    initiate: tuple[JID, ...]
+    certain: bool
+    known: bool
+
+
+def select(clients: Clients, callee: JID) -> Targets:
+    """All clients of the user, or the one that C{callee} names; a user of whom none is known is sent a proposal."""
+    resources: Iterable[Resource] = clients.resources(callee.userhostJID())
+    if callee.resource:
+        resources = [resource for resource in resources if resource.jid == callee]
+    manners = [(resource.jid, manner(resource, clients.features(resource))) for resource in resources]
+    found = {way for _, way in manners}
+    return Targets(
+        propose=not manners or Manner.PROPOSE in found or Manner.MAYBE in found,
+        initiate=tuple(jid for jid, way in manners if way is Manner.INITIATE),
+        certain=Manner.PROPOSE in found or Manner.INITIATE in found,
+        known=bool(manners),
+    )

@@ -1,0 +1,454 @@
+# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+"""
+One Jingle session with one client (XEP-0166): what it says is checked against the state of the session, its audio is
+negotiated, and its media is handed to a transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from attrs import define, evolve, field, frozen
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+from zope.interface import implementer
+
+from ichatgw.errors import CallError, NoCommonCodec
+from ichatgw.interfaces import ICall, IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
+from ichatgw.jingle.reasons import fromReason, toReason
+from ichatgw.jingle.stanzas import (
+    Action,
+    Content,
+    Info,
+    Jingle,
+    Reason,
+    writeBundle,
+    writeContent,
+    writeInfo,
+)
+from ichatgw.jingle.transport import writeTransport
+from ichatgw.model import (
+    Candidate,
+    Codec,
+    Direction,
+    Ending,
+    EndReason,
+    SessionDescription,
+    TransportDescription,
+)
+from ichatgw.sdp import commonCodecs
+
+CONTENT_NAME = "audio"
+
+MOST_REMOTE_CANDIDATES = 100
+"""As many of one session are taken; libwebrtc on a host with many interfaces finds some thirty."""
+
+MOST_RESTARTS = 100
+"""ICE is started anew that often in a session; a client that moves a lot does so now and then."""
+
+DIGITS = frozenset("0123456789*#ABCD")
+
+_log = Logger()
+
+
+class Phase(Enum):
+    """Where a session is."""
+
+    PENDING = "offered, not accepted"
+    ACTIVE = "accepted"
+    OVER = "over"
+
+
+@frozen
+class Refusal:
+    """
+    Why a request is answered with an error (XEP-0166 section 10).
+
+    @ivar condition: the defined condition of the stanza error.
+    @ivar detail: that of Jingle; empty if there is none.
+    """
+
+    condition: str
+    detail: str = ""
+
+
+OUT_OF_ORDER = Refusal("unexpected-request", "out-of-order")
+UNKNOWN_SESSION = Refusal("item-not-found", "unknown-session")
+TIE_BREAK = Refusal("conflict", "tie-break")
+UNSUPPORTED_INFO = Refusal("feature-not-implemented", "unsupported-info")
+
+# They answer what we never ask.
+_NEVER = frozenset({Action.CONTENT_ACCEPT, Action.CONTENT_REJECT, Action.TRANSPORT_ACCEPT, Action.TRANSPORT_REJECT})
+
+
+class SessionLink(Protocol):
+    """What carries the stanzas of a session."""
+
+    transports: IMediaTransports
+
+    def ask(self, session: Session, action: Action, *payload: Element) -> None:
+        """Send a request of the session, if the link is up."""
+
+    def enter(self, session: Session) -> None:
+        """From now on, what comes for it goes to C{session}."""
+
+    def leave(self, session: Session) -> None:
+        """C{session} is over: forget it."""
+
+
+class SessionOwner(Protocol):
+    """The leg that a session belongs to."""
+
+    id: str
+    call: ICall
+    side: IMediaSide
+
+    def sessionRang(self, session: Session) -> None:
+        """The party is alerted."""
+
+    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
+        """The party has accepted."""
+
+    def sessionConnected(self, session: Session) -> None:
+        """Media can flow."""
+
+    def sessionEnded(self, session: Session, ending: Ending) -> None:
+        """It is over, and not by an order of the leg."""
+
+    def sessionHeld(self, session: Session, direction: Direction) -> None:
+        """The party now lets media flow that way, seen from it."""
+
+    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
+        """The party has pressed a key (XEP-0181)."""
+
+
+def audioOf(jingle: Jingle) -> Content:
+    """
+    The content that a call is about.
+
+    @raise CallError: if there is none that we can carry.
+    """
+    audio = [content for content in jingle.contents if content.media == "audio" and content.codecs]
+    if not audio:
+        raise NoAudio(
+            "no audio in " + (" ".join(content.media or "nothing" for content in jingle.contents) or "nothing")
+        )
+    usable = next((content for content in audio if content.transport is not None), None)
+    if usable is None:
+        raise NoTransport(f"no transport but {audio[0].transportKind or 'none'}")
+    return usable
+
+
+class NoAudio(CallError):
+    """A session without audio."""
+
+    reason = EndReason.INCOMPATIBLE
+
+
+class NoTransport(CallError):
+    """A session whose transport we do not speak."""
+
+    reason = EndReason.INCOMPATIBLE
+
+
+def endingOf(error: CallError) -> Ending:
+    """How a session ends that cannot be, with the cause that tells Jingle why."""
+    return Ending(error.reason, str(error), cause=65 if isinstance(error, NoTransport) else None)
+
+
+@implementer(ITransportNews)
+@define(eq=False, kw_only=True)
+class Session:
+    """
+    It owns the transport of its media from the moment it sends its own description, and closes it when it is over.
+
+    What comes is first looked at by L{refusal}, and if that has nothing to say, acknowledged and then L{take}n.
+
+    @ivar us: our full address in the session, C{them} the client's.
+    @ivar isInitiator: have we offered?
+    @ivar rang: had the other party of the call been heard to ring, as far as the client was told?
+    """
+
+    us: JID
+    them: JID
+    sid: str
+    isInitiator: bool
+    link: SessionLink
+    owner: SessionOwner
+    phase: Phase = field(init=False, default=Phase.PENDING)
+    rang: bool = field(init=False, default=False)
+    offer: SessionDescription = field(init=False, default=SessionDescription(()))
+    _name: str = field(init=False, default=CONTENT_NAME)
+    _creator: str = field(init=False, default="initiator")
+    _bundled: bool = field(init=False, default=False)
+    _remote: TransportDescription = field(init=False, factory=TransportDescription)
+    _transport: IMediaTransport | None = field(init=False, default=None)
+    _described: bool = field(init=False, default=False)
+    _connected: bool = field(init=False, default=False)
+    _taken: int = field(init=False, default=0)
+    _generation: int = field(init=False, default=0)
+
+    @property
+    def isConnected(self) -> bool:
+        """Can media flow?"""
+        return self._connected
+
+    # Orders of the leg
+
+    def receive(self, jingle: Jingle) -> None:
+        """
+        The client's C{session-initiate}.
+
+        @raise CallError: if there is nothing in it that we can carry.
+        """
+        self.link.enter(self)
+        content = audioOf(jingle)
+        self._name, self._creator, self._bundled = content.name, content.creator, jingle.bundled
+        self.offer = SessionDescription(content.codecs, direction=directionOf(content.senders, True))
+        self._remember(content)
+        for other in jingle.contents:
+            if other is not content:
+                self._ask(
+                    Action.CONTENT_REMOVE,
+                    writeContent(other.creator, other.name),
+                    Reason("unsupported-applications").toElement(),
+                )
+
+    def initiate(self, codecs: Sequence[Codec]) -> None:
+        """
+        Offer a session.
+
+        @raise CallError: if no transport can be had.
+        """
+        self.offer = SessionDescription(tuple(codecs))
+        self.link.enter(self)
+        self._transport = self.link.transports.make(self.owner.call.id, self.owner.side, self, None)
+        if self.phase is Phase.PENDING:
+            self._describe(Action.INITIATE, self.offer.codecs, "both")
+
+    def accept(self, answer: SessionDescription) -> None:
+        """
+        Take the client's offer.
+
+        @raise CallError: if there is no common format, or no transport can be had.
+        """
+        codecs = commonCodecs(answer.codecs, self.offer)
+        transport = self.link.transports.make(self.owner.call.id, self.owner.side, self, self._remote)
+        if self.phase is not Phase.PENDING:
+            transport.close()
+            return
+        self._transport = transport
+        self.phase = Phase.ACTIVE
+        self._describe(Action.ACCEPT, codecs, sendersOf(self.offer.direction.mirrored, False))
+        transport.connect(self._remote, SessionDescription(codecs, direction=self.offer.direction), codecs)
+
+    def inform(self, name: str) -> None:
+        """C{ringing}, C{hold} and the like."""
+        if self.phase is not Phase.OVER:
+            self._ask(Action.INFO, writeInfo(name))
+
+    def terminate(self, ending: Ending) -> None:
+        """End it; the leg need not be told."""
+        if self.phase is not Phase.OVER:
+            self._ask(Action.TERMINATE, toReason(ending, self.rang).toElement())
+            self.drop()
+
+    def drop(self) -> None:
+        """End it without a word."""
+        self.phase = Phase.OVER
+        if self._transport is not None:
+            self._transport.close()
+        self.link.leave(self)
+
+    def _describe(self, action: Action, codecs: tuple[Codec, ...], senders: str) -> None:
+        assert self._transport is not None
+        local = self._transport.local
+        self._described = True
+        content = writeContent(
+            self._creator,
+            self._name,
+            writeDescription(SessionDescription(codecs), local.keys, bool(local.keys), local.muxed),
+            writeTransport(local),
+            senders=senders,
+        )
+        self._ask(action, content, *([writeBundle(self._name)] if self._bundled else []))
+
+    def _ask(self, action: Action, *payload: Element) -> None:
+        self.link.ask(self, action, *payload)
+
+    # What comes from the client
+
+    def refusal(self, jingle: Jingle) -> Refusal | None:
+        """Why this cannot be taken now."""
+        action = jingle.action
+        if action is None:
+            return Refusal("bad-request")
+        if action is Action.INITIATE or action in _NEVER:
+            return OUT_OF_ORDER
+        if action is Action.ACCEPT and not (self.isInitiator and self.phase is Phase.PENDING):
+            return OUT_OF_ORDER
+        if action is Action.INFO:
+            return _infoRefusal(jingle)
+        return None
+
+    def take(self, jingle: Jingle) -> None:
+        """What L{refusal} had nothing against, and was acknowledged."""
+        action = jingle.action
+        if action is Action.ACCEPT:
+            self._accepted(jingle)
+        elif action is Action.TERMINATE:
+            self._over(fromReason(jingle.reason, self.phase is Phase.ACTIVE))
+        elif action is Action.INFO:
+            for info in jingle.infos:
+                self._informed(info)
+        elif action is Action.TRANSPORT_INFO:
+            for content in self._ours(jingle):
+                self._transportInfo(content)
+        elif action is Action.TRANSPORT_REPLACE:
+            for content in jingle.contents:
+                self._ask(Action.TRANSPORT_REJECT, writeContent(content.creator, content.name))
+        elif action is Action.CONTENT_ADD:
+            for content in jingle.contents:
+                self._ask(
+                    Action.CONTENT_REJECT,
+                    writeContent(content.creator, content.name),
+                    Reason("unsupported-applications").toElement(),
+                )
+        elif action is Action.CONTENT_MODIFY:
+            for content in self._ours(jingle):
+                self._hold(directionOf(content.senders, not self.isInitiator))
+        elif action is Action.CONTENT_REMOVE and self._ours(jingle):
+            ending = fromReason(jingle.reason, self.phase is Phase.ACTIVE)
+            self.terminate(ending)  # nothing is left of it (XEP-0166 section 7.2.5)
+            self.owner.sessionEnded(self, ending)
+
+    def failedRequest(self, action: Action, condition: str, ending: Ending) -> None:
+        """The client, or its server, refused a request of ours."""
+        if action in (Action.INITIATE, Action.ACCEPT) or (
+            action is not Action.TERMINATE and condition in ("item-not-found", "gone", "recipient-unavailable")
+        ):
+            self._over(ending)
+
+    def _ours(self, jingle: Jingle) -> list[Content]:
+        """
+        What is about our content.  Whose it is (C{creator}) is not looked at: there is only one, and some take the
+        wrong one for its creator (Siskin).
+        """
+        return [content for content in jingle.contents if content.name == self._name]
+
+    def _over(self, ending: Ending) -> None:
+        if self.phase is not Phase.OVER:
+            self.drop()
+            self.owner.sessionEnded(self, ending)
+
+    def _fail(self, ending: Ending) -> None:
+        """It cannot go on: the client and the leg are told."""
+        if self.phase is not Phase.OVER:
+            self.terminate(ending)
+            self.owner.sessionEnded(self, ending)
+
+    def _accepted(self, jingle: Jingle) -> None:
+        try:
+            content = audioOf(jingle)
+            theirs = SessionDescription(content.codecs, direction=directionOf(content.senders, False))
+            codecs = tuple(codec for codec in theirs.codecs if self.offer.find(codec) is not None)
+            ours = commonCodecs(codecs, self.offer) if codecs else ()
+            if not ours:
+                raise NoCommonCodec("the client accepted with formats that it was not offered")
+        except CallError as error:
+            self._fail(endingOf(error))
+            return
+        self._remember(content)
+        self.phase = Phase.ACTIVE
+        answer = evolve(theirs, codecs=codecs)
+        assert self._transport is not None
+        self._transport.connect(self._remote, answer, ours)
+        if self.phase is Phase.ACTIVE:
+            self.owner.sessionAccepted(self, answer)
+
+    def _informed(self, info: Info) -> None:
+        if info.name == "ringing":
+            self.owner.sessionRang(self)
+        elif info.name == "hold":
+            self._hold(Direction.SENDONLY)
+        elif info.name in ("unhold", "active"):
+            self._hold(Direction.SENDRECV)
+        elif info.name == "dtmf" and info.code:
+            self.owner.sessionPressed(self, info.code.upper(), info.duration)
+
+    def _hold(self, direction: Direction) -> None:
+        if self._transport is not None and self.phase is Phase.ACTIVE:
+            self._transport.hold(direction)
+            self.owner.sessionHeld(self, direction)
+
+    # The transport
+
+    def _remember(self, content: Content) -> None:
+        """What the client has said of its transport, with the candidates that came before."""
+        assert content.transport is not None
+        said = content.transport.description
+        early = self._remote.candidates
+        self._taken += len(said.candidates)
+        self._remote = evolve(said, keys=content.keys, muxed=content.muxed, candidates=(*said.candidates, *early))
+
+    def _transportInfo(self, content: Content) -> None:
+        if content.transport is None:
+            return
+        said = content.transport.description
+        known = self._remote
+        if said.ufrag and known.ufrag and said.ufrag != known.ufrag:
+            if said.password and self._transport is not None and self.phase is Phase.ACTIVE:
+                self._restart(said)
+            return  # candidates of an earlier round of ICE, or of one that has not begun
+        fresh = said.candidates[: max(0, MOST_REMOTE_CANDIDATES - self._taken)]
+        self._taken += len(fresh)
+        if self.phase is Phase.PENDING:
+            self._remote = evolve(known, candidates=(*known.candidates, *fresh))
+        elif fresh and self._transport is not None:
+            self._transport.addCandidates(fresh)
+
+    def _restart(self, said: TransportDescription) -> None:
+        """The client has started ICE anew (XEP-0176 section 5.12)."""
+        assert self._transport is not None
+        if self._generation >= MOST_RESTARTS:
+            return
+        self._generation += 1
+        self._taken = len(said.candidates)
+        self._remote = evolve(
+            self._remote, ufrag=said.ufrag, password=said.password, candidates=said.candidates[:MOST_REMOTE_CANDIDATES]
+        )
+        local = self._transport.restart(self._remote)
+        _log.info("call={call} leg={leg} starts ICE anew", call=self.owner.call.id, leg=self.owner.id)
+        self._tellTransport(local, None)
+
+    def _tellTransport(self, local: TransportDescription, candidates: Sequence[Candidate] | None) -> None:
+        told = evolve(local, fingerprint=None)
+        transport = writeTransport(told, candidates, self._generation)
+        self._ask(Action.TRANSPORT_INFO, writeContent(self._creator, self._name, transport))
+
+    def candidatesFound(self, candidates: Sequence[Candidate]) -> None:
+        """See L{ITransportNews}."""
+        if self._described and self._transport is not None and self.phase is not Phase.OVER:
+            self._tellTransport(self._transport.local, candidates)
+
+    def connected(self) -> None:
+        """See L{ITransportNews}."""
+        if self.phase is not Phase.OVER and not self._connected:
+            self._connected = True
+            self.owner.sessionConnected(self)
+
+    def failed(self, ending: Ending) -> None:
+        """See L{ITransportNews}."""
+        self._fail(ending)
+
+
+def _infoRefusal(jingle: Jingle) -> Refusal | None:
+    if jingle.unknownInfo and not jingle.infos:
+        return UNSUPPORTED_INFO
+    if any(info.name == "dtmf" and info.code.upper() not in DIGITS for info in jingle.infos):
+        return Refusal("feature-not-implemented")
+    return None

@@ -1,0 +1,323 @@
+# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+# mypy: allow-untyped-calls
+"""
+Tests for L{ichatgw.jingle.inbound}: clients call.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from ichatgw.errors import Congested
+from ichatgw.interfaces import ILeg, ITransportNews
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
+from ichatgw.jingle.protocol import JingleOptions
+from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription
+from ichatgw.test.jingles import (
+    LAPTOP,
+    NUMBER,
+    OPUS,
+    PCMA,
+    PHONE,
+    US,
+    World,
+    content,
+    news,
+    transport,
+)
+
+ANSWER = SessionDescription((PCMU,))
+SHOWN = f"presence {US.full()} to {PHONE.full()}"
+
+
+class ProposedTests(SynchronousTestCase):
+    """A client announces its call (XEP-0353)."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.leg = self.world.propose()
+
+    def talk(self) -> None:
+        self.leg.answer(ANSWER)
+        self.assertEqual(self.world.initiate(), "result")
+        self.world.said()
+
+    def test_interface(self) -> None:
+        """It is a leg, and its session hears of media."""
+        verifyObject(ILeg, self.leg)
+        verifyObject(ITransportNews, self.leg.session)
+
+    def test_arrives(self) -> None:
+        """A proposal is a call in which the caller speaks what all clients do; nothing is said before it rings."""
+        leg, called, offer = self.world.arrivals.arrivals[0]
+        self.assertEqual((leg.party.uri, leg.party.name), ("xmpp:alice@jabber.example", "alice"))
+        self.assertEqual((called, offer), (f"xmpp:{NUMBER.full()}", PROPOSED))
+        self.assertEqual(self.world.said(), [])
+
+    def test_rings(self) -> None:
+        """The client hears once that it rings, from the address that it will talk to and has seen."""
+        self.leg.start(ANSWER)
+        self.leg.ring()
+        self.leg.ring()
+        self.assertEqual(self.world.said(), [SHOWN, f"ringing to {PHONE.full()}", f"received to {PHONE.full()}"])
+        self.assertEqual(self.world.stanzas[0]["from"], US.full())
+
+    def test_answered(self) -> None:
+        """An answer is a C{proceed}; the session that follows is accepted with the formats of both."""
+        self.leg.answer(ANSWER)
+        self.assertEqual(self.world.said(), [SHOWN, f"proceed to {PHONE.full()}"])
+        self.assertEqual(self.world.initiate(), "result")
+        self.assertEqual(self.world.said(), [f"result to {PHONE.full()}", f"session-accept to {PHONE.full()}"])
+        accepted = self.world.last("session-accept")
+        self.assertEqual((accepted["initiator"], accepted["responder"]), (PHONE.full(), US.full()))
+        self.assertEqual(accepted.content["name"], "0")
+        self.assertEqual([c["id"] for c in accepted.content.description.elements() if c.name == "payload-type"], ["0"])
+        self.assertEqual(accepted.content.transport.fingerprint["setup"], "active")
+        remote, media, ours = self.world.media.connections[0]
+        self.assertEqual((remote.ufrag, remote.muxed, media.codecs, ours), ("abcd", True, (PCMU,), (PCMU,)))
+
+    def test_firstFormat(self) -> None:
+        """The accept begins with the format that the answer prefers, as the caller numbers it (for Dino)."""
+        self.leg.answer(SessionDescription((PCMU, OPUS)))
+        self.world.initiate()
+        description = self.world.last("session-accept").content.description
+        self.assertEqual([c["id"] for c in description.elements() if c.name == "payload-type"], ["0", "111"])
+
+    def test_hangsUp(self) -> None:
+        """A client that ends its session has ended the call, normally unless it says otherwise."""
+        self.talk()
+        self.world.jingle("session-terminate")
+        self.assertEqual(news(self.leg).reasons, [EndReason.HANGUP])
+        self.assertIn(f"finish success to {PHONE.full()}", self.world.said())
+        self.assertTrue(self.world.isEmpty())
+
+    def test_hungUp(self) -> None:
+        """The session is terminated, and the call finished for the call lists of all clients."""
+        self.talk()
+        self.leg.hangup(Ending(EndReason.HANGUP))
+        self.leg.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(
+            self.world.said(), [f"session-terminate success to {PHONE.full()}", f"finish success to {PHONE.full()}"]
+        )
+        self.assertEqual(news(self.leg).reasons, [EndReason.HANGUP])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_retracted(self) -> None:
+        """A client that gives up has cancelled the call."""
+        self.world.message("retract", "<reason xmlns='urn:xmpp:jingle:1'><cancel/></reason>")
+        self.assertEqual(news(self.leg).reasons, [EndReason.CANCELLED])
+        self.assertEqual(self.world.said(), [])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_rejected(self) -> None:
+        """Who does not answer is told of: busy, declined and so on."""
+        self.leg.hangup(Ending(EndReason.BUSY, "486 Busy Here"))
+        self.assertEqual(self.world.said(), [f"reject busy to {PHONE.full()}"])
+        self.assertEqual(str(self.world.stanzas[0].reject.reason.text), "486 Busy Here")
+        self.assertTrue(self.world.isEmpty())
+
+    def test_nobodyComes(self) -> None:
+        """If it rang, nobody came; if not, nobody was reached."""
+        self.leg.ring()
+        self.world.said()
+        self.leg.hangup(Ending(EndReason.TIMEOUT))
+        self.assertEqual(self.world.said(), [f"reject timeout to {PHONE.full()}"])
+
+    def test_wrongNumber(self) -> None:
+        """A wrong number comes back as an error, so that no client shows that somebody declined."""
+        self.leg.hangup(Ending(EndReason.NOT_FOUND, "404 \0Not Found"))
+        self.assertEqual(self.world.said(), [f"error item-not-found to {PHONE.full()}"])
+        self.assertEqual((self.world.stanzas[0]["id"], self.world.stanzas[0]["from"]), ("m1", NUMBER.full()))
+        self.assertTrue(self.world.isEmpty())
+
+    def test_neverInitiates(self) -> None:
+        """A client that is let in and does not come has lost its call."""
+        self.leg.answer(ANSWER)
+        self.world.said()
+        self.world.clock.advance(ACCEPT_TIMEOUT)
+        self.assertEqual(news(self.leg).reasons, [EndReason.CONNECTIVITY])
+        self.assertEqual(self.world.said(), [f"finish connectivity-error to {PHONE.full()}"])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_late(self) -> None:
+        """A session for a call that is over is terminated at once, and is no new call."""
+        self.leg.answer(ANSWER)
+        self.leg.hangup(Ending(EndReason.HANGUP))
+        self.world.said()
+        self.assertEqual(self.world.initiate(), "result")
+        self.assertEqual(self.world.said()[1:], [f"session-terminate cancel to {PHONE.full()}"])
+        self.assertEqual(len(self.world.arrivals.arrivals), 1)
+
+    def test_tooEarly(self) -> None:
+        """A session before C{proceed}, or of another client, is out of order."""
+        self.assertEqual(self.world.initiate(), "error unexpected-request out-of-order")
+        self.leg.answer(ANSWER)
+        self.assertEqual(self.world.initiate(from_=LAPTOP), "error unexpected-request out-of-order")
+        self.assertEqual(self.world.initiate(), "result")
+
+    def test_noCommonFormat(self) -> None:
+        """A session with other formats than the far end took is terminated, and so is the call."""
+        self.leg.answer(SessionDescription((PCMA,)))
+        self.world.said()
+        self.world.initiate()
+        self.assertEqual(self.world.said()[1], f"session-terminate unsupported-applications to {PHONE.full()}")
+        self.assertEqual(news(self.leg).reasons, [EndReason.INCOMPATIBLE])
+        self.assertIn("PCMA", news(self.leg).endings[0][1].text)
+        self.assertTrue(self.world.isEmpty())
+
+    def test_otherTransport(self) -> None:
+        """A session over something that we do not speak is terminated with that reason."""
+        self.leg.answer(ANSWER)
+        self.world.said()
+        description = (
+            "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'><payload-type id='0'/></description>"
+        )
+        self.world.initiate(inside=content(description + "<transport xmlns='urn:other'/>"))
+        self.assertEqual(self.world.said()[1], f"session-terminate unsupported-transports to {PHONE.full()}")
+        self.assertTrue(self.world.isEmpty())
+
+    def test_congested(self) -> None:
+        """No port for the media: the call has failed, and says so."""
+        self.world.transports.error = Congested("no port left")
+        self.leg.answer(ANSWER)
+        self.world.said()
+        self.world.initiate()
+        self.assertEqual(self.world.said()[1], f"session-terminate general-error to {PHONE.full()}")
+        self.assertEqual(news(self.leg).reasons, [EndReason.CONGESTED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_mediaFails(self) -> None:
+        """A client whose media vanishes is hung up."""
+        self.talk()
+        self.world.media.connects()
+        self.world.media.fails(Ending(EndReason.CONNECTIVITY, "consent lost"))
+        self.assertEqual(news(self.leg).reasons, [EndReason.CONNECTIVITY])
+        self.assertIn(f"session-terminate connectivity-error to {PHONE.full()}", self.world.said())
+        self.assertTrue(self.world.isEmpty())
+
+    def test_offline(self) -> None:
+        """A client that goes offline while it calls has given up."""
+        self.world.protocol.unavailable(PHONE)
+        self.assertEqual(news(self.leg).reasons, [EndReason.CANCELLED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_offlineWhileTalking(self) -> None:
+        """Once there is media, that tells whether the client is there."""
+        self.talk()
+        self.world.protocol.unavailable(PHONE)
+        self.assertEqual(news(self.leg).news, [])
+
+    def test_lateOrders(self) -> None:
+        """Orders that come late change nothing."""
+        self.talk()
+        self.leg.ring()
+        self.leg.progress(ANSWER)
+        self.leg.answer(ANSWER)
+        self.leg.machine.retracted(Ending(EndReason.CANCELLED))
+        self.assertEqual((self.world.said(), news(self.leg).news), ([], []))
+
+    def test_earlyMedia(self) -> None:
+        """By default early media is only ringing: nobody pays for announcements."""
+        self.leg.progress(ANSWER)
+        self.assertEqual(self.world.said()[1], f"ringing to {PHONE.full()}")
+
+    def test_held(self) -> None:
+        """A client that holds keeps its media from flowing."""
+        self.talk()
+        self.world.jingle("session-info", "<hold xmlns='urn:xmpp:jingle:apps:rtp:info:1'/>")
+        self.world.jingle("session-info", "<unhold xmlns='urn:xmpp:jingle:apps:rtp:info:1'/>")
+        self.assertEqual(self.world.media.holds, [Direction.SENDONLY, Direction.SENDRECV])
+
+
+class EarlyTests(SynchronousTestCase):
+    """With the setting for early media."""
+
+    def test_proceeds(self) -> None:
+        """Early media lets the client in, so that it hears announcements; the answer changes nothing more."""
+        world = World(JingleOptions(early=True))
+        leg = world.propose()
+        leg.progress(ANSWER)
+        self.assertEqual(world.said(), [SHOWN, f"proceed to {PHONE.full()}"])
+        leg.answer(SessionDescription((OPUS, PCMU)))
+        world.initiate()
+        self.assertEqual(world.media.connections[0][1].codecs[0].name, "opus")
+        leg.hangup(Ending(EndReason.BUSY))
+        self.assertTrue(world.isEmpty())
+
+
+class DirectTests(SynchronousTestCase):
+    """A client that knows no messages initiates a session at once."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.assertEqual(self.world.initiate(to=NUMBER), "result")
+        self.leg = self.world.arrived
+
+    def test_arrives(self) -> None:
+        """The session is a call in which the caller speaks what it has offered."""
+        _, called, offer = self.world.arrivals.arrivals[0]
+        self.assertEqual(called, f"xmpp:{NUMBER.full()}")
+        self.assertEqual([codec.name for codec in offer.codecs], ["opus", "PCMU"])
+
+    def test_answered(self) -> None:
+        """It rings and is accepted within the session, from the address that was called."""
+        self.leg.ring()
+        self.leg.answer(ANSWER)
+        self.assertEqual(
+            self.world.said()[1:],
+            [
+                f"presence {NUMBER.full()} to {PHONE.full()}",
+                f"session-info ringing to {PHONE.full()}",
+                f"session-accept to {PHONE.full()}",
+            ],
+        )
+        self.assertEqual(self.world.stanzas[-1]["from"], NUMBER.full())
+        self.leg.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(self.world.said(), [f"session-terminate success to {PHONE.full()}"])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_refused(self) -> None:
+        """The session is terminated with the reason."""
+        self.world.said()
+        self.leg.hangup(Ending(EndReason.DECLINED))
+        self.assertEqual(self.world.said(), [f"session-terminate decline to {PHONE.full()}"])
+        self.assertEqual(news(self.leg).reasons, [EndReason.DECLINED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_cancelled(self) -> None:
+        """A client that terminates before the answer has given up."""
+        self.world.jingle("session-terminate", "<reason><cancel/></reason>", to=NUMBER)
+        self.assertEqual(news(self.leg).reasons, [EndReason.CANCELLED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_trickled(self) -> None:
+        """Candidates that come before the answer are kept for it."""
+        candidate = "<candidate ip='198.51.100.7' port='{}' component='1'/>"
+        for port in (1, 2):
+            self.world.jingle("transport-info", content(transport(candidate.format(port), setup="")), to=NUMBER)
+        self.leg.answer(ANSWER)
+        self.assertEqual([c.address.port for c in self.world.media.remotes], [1, 2])
+
+    def test_noCommonFormat(self) -> None:
+        """An answer without a format of the client's ends the call."""
+        self.leg.answer(SessionDescription((PCMA,)))
+        self.assertEqual(news(self.leg).reasons, [EndReason.INCOMPATIBLE])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_noAudio(self) -> None:
+        """A session without audio never becomes a call."""
+        world = World()
+        world.initiate(inside=content("<description xmlns='urn:file'/>" + transport()))
+        self.assertEqual(world.said()[1:], [f"session-terminate unsupported-applications to {PHONE.full()}"])
+        self.assertEqual(world.arrivals.arrivals, [])
+        self.assertTrue(world.isEmpty())
+
+    def test_video(self) -> None:
+        """Of a session with video as well, only audio stays."""
+        world = World()
+        video = "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'/>" + transport()
+        world.initiate(inside=content() + content(video, "1"))
+        self.assertEqual(world.said()[1:], [f"content-remove unsupported-applications to {PHONE.full()}"])
+        self.assertEqual(world.last("content-remove").content["name"], "1")
+        self.assertEqual(len(world.arrivals.arrivals), 1)

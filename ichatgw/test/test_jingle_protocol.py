@@ -1,0 +1,227 @@
+# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# mypy: allow-untyped-calls
+"""
+Tests for L{ichatgw.jingle.protocol}: who gets what, and who gets nothing.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface.verify import verifyObject
+
+from ichatgw.errors import NoRoute
+from ichatgw.interfaces import IArrivals, IDialer
+from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER, MOST_REMEMBERED
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.test.jingles import (
+    BELL,
+    BELL_JID,
+    COMPONENT,
+    MESSAGES,
+    NUMBER,
+    PHONE,
+    SESSIONS,
+    US,
+    World,
+    content,
+    news,
+)
+from ichatgw.test.test_jingle_stanzas import CAPTURES, captured
+from ichatgw.xmpp.presence import IPresenceListener
+
+MALLORY = JID("mallory@evil.example/x")
+
+
+class BorderTests(SynchronousTestCase):
+    """Who may do what."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def test_interfaces(self) -> None:
+        """It dials, and listens to presence."""
+        verifyObject(IDialer, self.world.protocol)
+        verifyObject(IPresenceListener, self.world.protocol)
+
+    def test_strangers(self) -> None:
+        """Users of other servers may not call, in either way."""
+        self.world.propose(from_=MALLORY)
+        self.assertEqual(self.world.initiate("s2", from_=MALLORY), "error forbidden")
+        self.assertEqual(self.world.said()[0], f"error forbidden to {MALLORY.full()}")
+        self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_nobody(self) -> None:
+        """The gateway itself cannot be called."""
+        self.world.propose(to=JID(COMPONENT))
+        self.assertEqual(self.world.said(), [f"error item-not-found to {PHONE.full()}"])
+        self.assertEqual(self.world.initiate(to=JID(COMPONENT)), "error item-not-found")
+
+    def test_video(self) -> None:
+        """A proposal of video is rejected: a client would take a session without it for an attack."""
+        self.world.propose(media=("audio", "video"))
+        self.world.propose("s2", media=())
+        self.assertEqual(self.world.said(), [f"reject unsupported-applications to {PHONE.full()}"] * 2)
+        self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_repeated(self) -> None:
+        """A proposal that comes again is one call, and so is one that comes after its end."""
+        leg = self.world.propose()
+        self.world.propose()
+        leg.hangup(Ending(EndReason.BUSY))
+        self.world.propose()
+        self.assertEqual(len(self.world.arrivals.arrivals), 1)
+
+    def test_bare(self) -> None:
+        """Nobody can be talked to who does not say which client he is."""
+        self.world.propose(from_=PHONE.userhostJID())
+        self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_calls(self) -> None:
+        """A user has only so many calls at once."""
+        for number in range(MOST_CALLS_OF_A_USER + 1):
+            self.world.propose(f"s{number}")
+        self.assertEqual(len(self.world.arrivals.arrivals), MOST_CALLS_OF_A_USER)
+        self.assertEqual(self.world.said(), [f"error resource-constraint to {PHONE.full()}"])
+
+    def test_flood(self) -> None:
+        """A user can try only so often, whatever becomes of it."""
+        for number in range(100):
+            self.world.propose(f"s{number}")
+            self.world.message("retract", sid=f"s{number}")
+        self.assertTrue(len(self.world.arrivals.arrivals) <= 10)
+        self.assertTrue(self.world.isEmpty())
+
+    def test_malformed(self) -> None:
+        """What is no request is refused, what is no message dropped."""
+        self.assertEqual(self.world.jingle("session-info", "", ""), "error bad-request")
+        self.world.message("propose", sid="")
+        self.world.receive(f"<iq type='set' id='1' to='{US.full()}'><jingle xmlns='urn:xmpp:jingle:1'/></iq>")
+        self.world.receive(f"<message type='error' id='jm-propose-1' to='{US.full()}'/>")
+        self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_unknownSession(self) -> None:
+        """A session that is not known is not known, whatever is asked of it, also under another address of ours."""
+        self.assertEqual(self.world.jingle("transport-info", content()), "error item-not-found unknown-session")
+        self.world.initiate(to=NUMBER)
+        self.assertEqual(
+            self.world.jingle("session-terminate", to=JID(f"73@{COMPONENT}/gw")), "error item-not-found unknown-session"
+        )
+
+    def test_switchFails(self) -> None:
+        """An error of ours ends the call."""
+        self.world.protocol.arrivals = cast(IArrivals, None)
+        self.world.message("propose", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>")
+        self.assertEqual(self.world.said(), [f"reject general-error to {PHONE.full()}"])
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertTrue(self.world.isEmpty())
+
+    def test_noLink(self) -> None:
+        """While there is no link, nothing is sent, and nothing breaks."""
+        leg = self.world.propose()
+        self.world.protocol.parent = None
+        leg.ring()
+        leg.hangup(Ending(EndReason.BUSY))
+        self.assertTrue(self.world.isEmpty())
+
+    def test_stop(self) -> None:
+        """Stopping ends every call."""
+        self.world.propose()
+        self.world.dial(phone=MESSAGES)
+        self.world.protocol.stop()
+        self.assertTrue(self.world.isEmpty())
+
+    def test_memory(self) -> None:
+        """Only so many calls that are over are remembered."""
+        for number in range(MOST_REMEMBERED + 10):
+            self.world.protocol._remember(PHONE, f"s{number}")
+        self.assertEqual(len(self.world.protocol._past), MOST_REMEMBERED)
+
+
+class DialTests(SynchronousTestCase):
+    """Who can be called, and under which name."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def test_refused(self) -> None:
+        """What is no address of a user cannot be called."""
+        for called in (
+            "xmpp:",
+            "xmpp:jabber.example",
+            "sip:alice@jabber.example",
+            f"xmpp:72@{COMPONENT}",
+            "xmpp:a@b@c",
+        ):
+            self.assertRaises(NoRoute, self.world.protocol.dial, called, BELL)
+
+    def test_caller(self) -> None:
+        """The caller is shown under an address that says who it is."""
+        self.assertEqual(self.world.dial(phone=MESSAGES).us, BELL_JID)
+
+    def test_presence(self) -> None:
+        """Presence that fails tells nothing of whether a proposal gets through."""
+        leg = self.world.dial()
+        self.world.protocol.failed(PHONE, "item-not-found", None)
+        self.assertEqual(news(leg).news, [])
+
+
+class TieTests(SynchronousTestCase):
+    """Both call each other at once."""
+
+    def setUp(self) -> None:
+        self.world = World(routes={f"xmpp:72@{COMPONENT}": "sip:72@sip.example"})
+
+    def dial(self, features: frozenset[str]) -> None:
+        self.leg = self.world.dial(caller=Party("sip:72@sip.example"), phone=features)
+        self.assertEqual(self.leg.us, US)
+        self.world.said()
+
+    def test_oursWins(self) -> None:
+        """The lower name goes on: the other proposal is rejected for that."""
+        self.dial(MESSAGES)
+        self.world.propose("zzz")
+        self.assertEqual(self.world.said(), [f"reject expired to {PHONE.full()}"])
+        self.assertIsNotNone(self.world.stanzas[-1].reject.firstChildElement())
+        self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_theirsWins(self) -> None:
+        """If theirs is lower, it is a call."""
+        self.dial(MESSAGES)
+        self.world.propose("!!!")
+        self.assertEqual(len(self.world.arrivals.arrivals), 1)
+
+    def test_sessions(self) -> None:
+        """Sessions are compared likewise."""
+        self.dial(SESSIONS)
+        self.assertEqual(self.world.initiate("zzz"), "error conflict tie-break")
+        self.assertEqual(self.world.initiate("!!!"), "result")
+        self.assertEqual(len(self.world.arrivals.arrivals), 1)
+
+
+class CaptureTests(SynchronousTestCase):
+    """Everything that clients were seen to send."""
+
+    def test_replayed(self) -> None:
+        """Whatever comes, and in whatever order, each request is answered once, nothing breaks, and nothing is left."""
+        for name in sorted(path.stem for path in CAPTURES.glob("*.xml")):
+            world = World()
+            world.protocol._allows = lambda jid: True
+            for stanza in captured(name):
+                stanza["to"] = US.full()
+                stanza["from"] = PHONE.full()
+                if stanza.name == "message" and stanza.propose is None and stanza.retract is None:
+                    continue
+                world.stream.dispatch(stanza)
+                if stanza.name == "iq" and stanza["type"] == "set":
+                    answers = [one for one in world.stanzas if one.getAttribute("id") == stanza["id"]]
+                    self.assertTrue(len(answers) >= 1, f"{name}: {stanza.toXml()[:200]}")
+                for leg, _, offer in world.arrivals.arrivals:
+                    leg.ring()
+                    leg.answer(SessionDescription(offer.codecs[:1]))
+            world.protocol.stop()
+            self.assertTrue(world.isEmpty(), name)
+            if "initiate" in "".join(stanza.toXml() for stanza in captured(name)):
+                self.assertTrue(any("session-accept" in said for said in world.words), name)

@@ -1,0 +1,73 @@
+# -*- test-case-name: ichatgw.test.test_jingle_selection -*-
+# mypy: allow-untyped-calls
+"""
+Tests for L{ichatgw.jingle.selection} and L{ichatgw.jingle.addresses}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.errors import NoRoute
+from ichatgw.jingle.addresses import callerJID
+from ichatgw.jingle.selection import Targets, select
+from ichatgw.model import ANONYMOUS, Party
+from ichatgw.test.jingles import ALICE, COMPONENT, LAPTOP, MESSAGES, PHONE, SESSIONS, FakeClients
+
+
+class SelectTests(SynchronousTestCase):
+    """How the clients of a user are called."""
+
+    def test_kinds(self) -> None:
+        """Messages for those who know them or may, sessions for those who know only these, nothing for the others."""
+        for known, expected in (
+            ({PHONE: MESSAGES, LAPTOP: MESSAGES}, Targets(True, (), True, True)),
+            ({PHONE: MESSAGES, LAPTOP: SESSIONS}, Targets(True, (LAPTOP,), True, True)),
+            ({PHONE: SESSIONS}, Targets(False, (PHONE,), True, True)),
+            ({PHONE: None}, Targets(True, (), False, True)),
+            ({PHONE: frozenset({"urn:xmpp:jingle:1"})}, Targets(False, (), False, True)),
+            ({}, Targets(True, (), False, False)),
+        ):
+            self.assertEqual(select(FakeClients(dict(known)), ALICE), expected)
+
+    def test_iChat(self) -> None:
+        """An iChat is called otherwise, whatever it says of itself."""
+        self.assertEqual(select(FakeClients({PHONE: MESSAGES}, {PHONE}), ALICE), Targets(False, (), False, True))
+
+    def test_one(self) -> None:
+        """A full address names one client."""
+        clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
+        self.assertEqual(select(clients, LAPTOP), Targets(False, (LAPTOP,), True, True))
+        self.assertEqual(select(clients, JID(f"{ALICE.full()}/other")), Targets(True, (), False, False))
+
+
+class CallerTests(SynchronousTestCase):
+    """Under which address a caller calls."""
+
+    def caller(self, uri: str, **routes: str) -> str:
+        def translate(address: str) -> str:
+            found = routes.get(address.partition(":")[2].partition("@")[0].replace("+", "p"))
+            if found is None:
+                raise NoRoute(address)
+            return found
+
+        return str(callerJID(Party(uri), COMPONENT, translate).full())
+
+    def test_short(self) -> None:
+        """Who is called back under his user part alone has that; others are named with their domain."""
+        self.assertEqual(self.caller("sip:72@sip.example", **{"72": "sip:72@sip.example"}), f"72@{COMPONENT}/gw")
+        self.assertEqual(
+            self.caller("sip:72@other.example", **{"72": "sip:72@sip.example"}), f"72\\40other.example@{COMPONENT}/gw"
+        )
+        self.assertEqual(self.caller("sip:%2B49@sip.example"), f"+49\\40sip.example@{COMPONENT}/gw")
+
+    def test_odd(self) -> None:
+        """What an XMPP address cannot hold is escaped; who has no address, or an impossible one, is anonymous."""
+        self.assertEqual(self.caller("sip:a%20b&c@sip.example"), f"a\\20b\\26c\\40sip.example@{COMPONENT}/gw")
+        for uri in ("sip:sip.example", f"sip:{'x' * 2000}@sip.example", ANONYMOUS.uri):
+            self.assertEqual(self.caller(uri), f"anonymous@{COMPONENT}/gw")
+
+    def test_user(self) -> None:
+        """A user of XMPP who calls through the gateway has his address folded."""
+        self.assertEqual(self.caller("xmpp:bob@jabber.example"), f"bob\\40jabber.example@{COMPONENT}/gw")
