@@ -13,6 +13,7 @@ from typing import cast
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
@@ -265,10 +266,11 @@ class MessageTests(SynchronousTestCase):
                 media=("audio",) if said is Word.PROPOSE else (),
                 reason=Reason("busy", "486 Busy Here") if said is Word.REJECT else None,
                 tieBreak=said is Word.REJECT,
+                id="" if said is Word.FINISH else "m1",
             )
             element = message.toElement()
-            self.assertEqual(CallMessage.fromElement(element), message)
-            self.assertEqual((element["type"], element["id"]), ("chat", f"jm-{said.value}-s1"))
+            self.assertEqual(CallMessage.fromElement(element), evolve(message, id=element["id"]))
+            self.assertEqual((element["type"], element["id"]), ("chat", message.id or f"jm-{said.value}-s1"))
             self.assertTrue(any(child.uri == "urn:xmpp:hints" for child in element.elements()))
 
     def test_otherMedia(self) -> None:
