@@ -11,6 +11,7 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
+from ichatgw.test.e2e.variants import Variants
 
 __all__ = [
     "Hostile",
@@ -22,4 +23,5 @@ __all__ = [
     "PhoneIsTold",
     "Reactors",
     "Restarts",
+    "Variants",
 ]
