@@ -74,15 +74,17 @@ class _Control(NetstringReceiver):
 class Baresip:
     """
     @ivar port: where it listens for SIP.
+    @ivar securePort: where it listens for SIP over TLS, if C{more}, lines of its configuration, gives it a certificate.
     @ivar events: what it told so far, with what it told about it.
     """
 
     def __init__(
-        self, reactor: Any, directory: Path, ports: Ports, user: str, tone: int, host: str = "127.0.0.1"
+        self, reactor: Any, directory: Path, ports: Ports, user: str, tone: int, host: str = "127.0.0.1", more: str = ""
     ) -> None:
         self._reactor = reactor
         self._directory = directory.absolute()
         self.port = ports.take(2)
+        self.securePort = self.port + 1
         self._control = ports.take()
         self._connection: _Control | None = None
         self.events: list[tuple[str, str]] = []
@@ -101,6 +103,7 @@ class Baresip:
                 control=self._control,
                 modules=_modulePath(),
             )
+            + more
         )
         account = f"<sip:{user}@{shown}:{self.port}>;regint=0;audio_codecs=PCMU/8000/1;ptime=20;answermode=manual\n"
         (self._directory / "accounts").write_text(account)

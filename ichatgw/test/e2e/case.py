@@ -76,12 +76,13 @@ class EndToEnd(TestCase):
         """
         Start the gateway under test.
 
-        @param phonePort: where numbers lead to.
+        @param phonePort: where numbers lead to, at C{phoneHost}, by C{transport} (the parameter of a SIP URI).
         @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration.
         """
         settings: dict[str, object] = how.pop("settings", {})
+        phoneHost, transport = how.pop("phoneHost", "127.0.0.1"), how.pop("transport", "")
         gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort, host=host)
-        gateway.rules(phonePort)
+        gateway.rules(phonePort, phoneHost, transport)
         for name, value in settings.items():
             gateway.set(name, value)
         self.addCleanup(self._endGateway, gateway)
@@ -104,9 +105,9 @@ class EndToEnd(TestCase):
         await within(self.clock, 5, ichat.account.whenCallable(NUMBER))
         return ichat
 
-    async def startBaresip(self, user: str = "phone", host: str = "127.0.0.1") -> Baresip:
-        """Start a phone with a tone."""
-        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host)
+    async def startBaresip(self, user: str = "phone", host: str = "127.0.0.1", more: str = "") -> Baresip:
+        """Start a phone with a tone, and more lines in its configuration."""
+        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host, more)
         self.ending(phone)
         await phone.start()
         return phone
@@ -125,13 +126,22 @@ class EndToEnd(TestCase):
         self.ending(probe)
         return probe
 
-    async def callIChat(self, gateway: Gateway, ichat: IChat, phone: Baresip) -> IChatCall:
+    async def callIChat(self, gateway: Gateway, ichat: IChat, phone: Baresip, address: str = "") -> IChatCall:
         """Let a phone call an iChat that answers; both have heard the other when this fires."""
         arrival = ichat.whenCalled()
-        phone.command("dial", f"sip:scott@{gateway.address}")
+        phone.command("dial", address or f"sip:scott@{gateway.address}")
         call = await within(self.clock, 10, arrival)
         await within(self.clock, 10, call.whenAnswered())
         await phone.told("CALL_ESTABLISHED")
+        await self.sound(call.media)
+        return call
+
+    async def callPhone(self, ichat: IChat, phone: Baresip) -> IChatCall:
+        """Let an iChat call a phone that answers; the iChat has heard it when this fires."""
+        call = ichat.call(NUMBER)
+        await phone.told("CALL_INCOMING")
+        phone.command("accept")
+        await within(self.clock, 10, call.whenAnswered())
         await self.sound(call.media)
         return call
 

@@ -19,6 +19,7 @@ JabberComponentPort = {componentPort}
 JabberComponentName = {COMPONENT}
 JabberComponentPassword = {SECRET}
 UDPTCPPort = {port}
+TLSPort = {securePort}
 IPAddress = {host}
 MediaRelayPortRangeMin = {firstMedia}
 MediaRelayPortRangeMax = {lastMedia}
@@ -32,7 +33,7 @@ _LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ |  ")
 
 class Gateway:
     """
-    @ivar port: where it listens for SIP.
+    @ivar port: where it listens for SIP, and C{securePort} over TLS, if it has a certificate.
     @ivar program: its process; what it logs is its output.
     """
 
@@ -43,12 +44,14 @@ class Gateway:
         self._directory = directory.absolute()
         self.host = host
         self.port = ports.take(2)
+        self.securePort = self.port + 1
         media = ports.take(MEDIA_PORTS)
         self._lines = _CONFIGURATION.format(
             componentPort=componentPort,
             COMPONENT=COMPONENT,
             SECRET=SECRET,
             port=self.port,
+            securePort=self.securePort,
             host=host,
             firstMedia=media,
             lastMedia=media + MEDIA_PORTS - 1,
@@ -69,9 +72,9 @@ class Gateway:
         self.set("TranslationPattern", pattern)
         self.set("TranslationOutput", output)
 
-    def rules(self, phonePort: int, phoneHost: str = "127.0.0.1") -> None:
+    def rules(self, phonePort: int, phoneHost: str = "127.0.0.1", transport: str = "") -> None:
         """Numbers lead to a phone at C{phonePort}; users of SIP are those of the XMPP server."""
-        self.rule(rf"^xmpp:(\d+)@{COMPONENT}$", f"sip:$1@{phoneHost}:{phonePort}")
+        self.rule(rf"^xmpp:(\d+)@{COMPONENT}$", f"sip:$1@{phoneHost}:{phonePort}{transport}")
         self.rule(r"^sips?:([a-z]+)@", f"xmpp:$1@{DOMAIN}")
 
     async def start(self, arguments: tuple[str, ...] = ("-n",), *, tac: Path | None = None) -> None:

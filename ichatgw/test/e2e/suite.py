@@ -11,6 +11,7 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
+from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.variants import Variants
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "IChatIsTold",
     "Killed",
     "OnEjabberd",
+    "OverTCP",
+    "OverTLS",
     "PhoneCallsIChat",
     "PhoneIsTold",
     "Reactors",

@@ -1,0 +1,101 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Calls whose SIP goes over TCP and TLS.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ichatgw.test.certificates import Authority
+from ichatgw.test.e2e.case import NUMBER, EndToEnd
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import within
+
+
+class OverTCP(EndToEnd):
+    """Phones that speak SIP over TCP."""
+
+    async def test_fromPhone(self) -> None:
+        """A phone calls over TCP, each hears the other, and the iChat hangs up."""
+        gateway = await self.startGateway()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        address = f"sip:scott@{gateway.address};transport=tcp"
+        (await self.callIChat(gateway, ichat, phone, address)).hangup()
+        await phone.told("CALL_CLOSED")
+        await self.assertHeardBy(phone)
+
+    async def test_toPhone(self) -> None:
+        """A phone is called over TCP, each hears the other, and the phone hangs up."""
+        phone = await self.startBaresip("72")
+        gateway = await self.startGateway(phone.port, transport=";transport=tcp")
+        ichat = await self.startIChat()
+        call = await self.callPhone(ichat, phone)
+        phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        await self.assertHeardBy(phone)
+        self.assertTrue(gateway.said("INVITE to tcp:"))
+
+    async def test_nobodyThere(self) -> None:
+        """A phone that is not there is one to which the call does not get through, at once."""
+        gateway = await self.startGateway(9, transport=";transport=tcp")
+        ichat = await self.startIChat()
+        call = ichat.call(NUMBER)
+        await within(self.clock, 5, call.whenEnded())
+        self.assertTrue(gateway.said("No connection to tcp:127.0.0.1:9"))
+
+
+class OverTLS(EndToEnd):
+    """Phones that speak SIP over TLS, with the certificates of a private authority."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        await super().setUp()
+        self.authority = Authority(Path(self.mktemp()).absolute())
+
+    def certificates(self, *names: str, days: int = 30) -> dict[str, object]:
+        """Settings of the gateway."""
+        certificate, key = self.authority.issue("gateway", *names, days=days)
+        return {"TLSCertificate": certificate, "TLSPrivateKey": key, "TLSCAFile": self.authority.path}
+
+    def phoneCertificates(self, name: str, days: int = 30) -> str:
+        """Lines of a phone's configuration."""
+        certificate, key = self.authority.issue("phone", name, days=days)
+        both = Path(certificate).with_suffix(".both")
+        both.write_text(Path(certificate).read_text() + Path(key).read_text())
+        return f"sip_certificate {both}\nsip_cafile {self.authority.path}\nsip_verify_server yes\n"
+
+    async def startCalled(self, days: int = 30) -> Gateway:
+        """A phone that numbers lead to over TLS, and the gateway."""
+        self.phone = await self.startBaresip("72", more=self.phoneCertificates("localhost", days))
+        return await self.startGateway(
+            self.phone.securePort,
+            phoneHost="localhost",
+            transport=";transport=tls",
+            settings=self.certificates("localhost"),
+        )
+
+    async def test_fromPhone(self) -> None:
+        """A phone that verifies our certificate calls over TLS; each hears the other, and the iChat hangs up."""
+        gateway = await self.startGateway(settings=self.certificates("127.0.0.1"))
+        ichat = await self.startIChat()
+        phone = await self.startBaresip(more=self.phoneCertificates("localhost"))
+        address = f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls"
+        (await self.callIChat(gateway, ichat, phone, address)).hangup()
+        await phone.told("CALL_CLOSED")
+        await self.assertHeardBy(phone)
+
+    async def test_toPhone(self) -> None:
+        """A phone whose certificate we verify is called over TLS; each hears the other, and the phone hangs up."""
+        gateway = await self.startCalled()
+        call = await self.callPhone(await self.startIChat(), self.phone)
+        self.phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        await self.assertHeardBy(self.phone)
+        self.assertTrue(gateway.said("INVITE to tls:"))
+
+    async def test_expired(self) -> None:
+        """A phone whose certificate has expired is not called, and the log says why."""
+        gateway = await self.startCalled(days=-1)
+        call = (await self.startIChat()).call(NUMBER)
+        await within(self.clock, 8, call.whenEnded())
+        self.assertTrue(gateway.said("its certificate is refused: it has expired"))
