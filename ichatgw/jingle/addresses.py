@@ -13,6 +13,7 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.errors import CallError, MalformedError
 from ichatgw.model import Party
 from ichatgw.xmpp.escaping import fromSIP
+from ichatgw.xmpp.presence import PHONE_RESOURCE
 from ichatgw.xmpp.stanzas import parseJID
 
 RESOURCE = "gw"
@@ -37,12 +38,12 @@ def callerJID(caller: Party, component: str, translate: Callable[[str], str]) ->
         folded = _address(fromSIP(f"{user}@{domain}"), component)
         if folded is not None:
             return folded
-    return parseJID(f"{ANONYMOUS}@{component}/{RESOURCE}")
+    return parseJID(f"{ANONYMOUS}@{component}/{PHONE_RESOURCE}")
 
 
 def _address(user: str, component: str) -> JID | None:
     try:
-        return parseJID(f"{user}@{component}/{RESOURCE}")
+        return parseJID(f"{user}@{component}/{PHONE_RESOURCE}")
     except MalformedError:
         return None
 

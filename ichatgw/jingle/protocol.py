@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError, NoRoute
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports
-from ichatgw.jingle.addresses import RESOURCE, callerJID
+from ichatgw.jingle.addresses import callerJID
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.leg import PROPOSED
 from ichatgw.jingle.messages import CallMessage, Word
@@ -39,7 +39,7 @@ from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
 from ichatgw.jingle.xml import writable
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.ratelimit import RateLimit
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.presence import PHONE_RESOURCE, IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
 
 MOST_CALLS_OF_A_USER = 8
@@ -274,7 +274,7 @@ class JingleProtocol(XMPPHandler):
             self._complain(message.from_, f"may not call: {refusal.condition}")
             self.bounce(message, refusal.condition, "")
             return
-        us = parseJID(f"{called.full()}/{RESOURCE}")
+        us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")
         if not message.known or message.media != ("audio",):
             self._complain(message.from_, f"proposes {' '.join(message.media)[:60]}")
             reason = Reason("unsupported-applications", "only audio is carried")

@@ -34,7 +34,7 @@ RANKS = (
         "media",
         "xmpp",
     },
-    {"switch", "policy", "reload", "sip", "ichat", "jingle", "options"},
+    {"switch", "policy", "choice", "reload", "sip", "ichat", "jingle", "options"},
     {"tap", "siptap"},
 )
 ADAPTERS = {"sip", "ichat", "jingle"}
@@ -107,7 +107,7 @@ class ImportTests(SynchronousTestCase):
                 if other.split(".")[0] == "sippy":
                     self.assertEqual(part, "sip", f"{name} imports {other}")
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
-                    self.assertIn(part, ("xmpp", "ichat", "jingle", "sim", "tap"), f"{name} imports {other}")
+                    self.assertIn(part, ("xmpp", "ichat", "jingle", "choice", "sim", "tap"), f"{name} imports {other}")
 
     def test_reactor(self) -> None:
         """Only C{tap}, and the simulators' programs, take the global reactor."""

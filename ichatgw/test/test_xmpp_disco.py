@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.streams import StubLink
+from ichatgw.test.streams import StubLink, parse
+from ichatgw.xmpp.caps import NODES, VERSION, verification
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -89,3 +90,43 @@ class DiscoTests(SynchronousTestCase):
     def test_malformed(self) -> None:
         """A nonsensical address is not found."""
         self.assertIn("<item-not-found", self.ask(INFO, "@"))
+
+
+class PhoneTests(SynchronousTestCase):
+    """With Jingle, each address is a phone as well."""
+
+    def setUp(self) -> None:
+        self.link = StubLink(Disco(parseJID("control@gw.test"), "1.2.3", withPhones=True))
+        self.link.up()
+
+    def ask(self, to: str, node: str = "") -> str:
+        more = f" node='{node}'" if node else ""
+        self.link.receive(
+            f"<iq type='get' id='1' from='scott@jabber.example/x' to='{to}'><query xmlns='{INFO}'{more}/></iq>"
+        )
+        return "".join(self.link.take())
+
+    def test_hashed(self) -> None:
+        """What is answered for the node of our presence, and for the full address, is what was hashed."""
+        for to, node in (("72@gw.test/gw", ""), *(("72@gw.test", node) for node in NODES)):
+            query = parse(self.ask(to, node)).query
+            identities = [(c["category"], c["type"], "", c["name"]) for c in query.elements() if c.name == "identity"]
+            features = [c["var"] for c in query.elements() if c.name == "feature"]
+            self.assertEqual(verification(identities, features), VERSION)
+            self.assertEqual(query.getAttribute("node"), node or None)
+
+    def test_bare(self) -> None:
+        """A bare address is both, and an iChat's questions are answered as ever."""
+        answer = self.ask("72@gw.test")
+        self.assertIn("apple:iq:vc:audio", answer)
+        self.assertIn("urn:xmpp:jingle-message:0", answer)
+        self.assertIn("apple:iq:vc:capable", self.ask("72@gw.test/gw", "apple:ichat:caps#avcap"))
+
+    def test_component(self) -> None:
+        """The component is a gateway to SIP and telephones; the control address takes no calls."""
+        answer = self.ask("gw.test")
+        for kind in ("sip", "pstn"):
+            self.assertIn(f"<identity category='gateway' type='{kind}'", answer)
+        self.assertIn("jabber:iq:gateway", answer)
+        for to in ("gw.test", "control@gw.test", "control@gw.test/x"):
+            self.assertNotIn("jingle", self.ask(to))

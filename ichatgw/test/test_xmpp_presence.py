@@ -8,6 +8,7 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -350,3 +351,92 @@ class SendTests(PresenceCase):
         self.link.lose()
         self.assertEqual(self.presence.resources(SCOTT), ())
         self.assertEqual(len(self.listener.news), 1)
+
+
+class PhoneTests(PresenceCase):
+    """With Jingle: one address is an iChat to iChats, and a phone to others."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.presence = Presence(self.clock, CONTROL, self.translates, self.store, addPhone)
+        self.link = StubLink(self.presence)
+        self.link.up()
+        for ours in (CONTROL, parseJID("72@gw.test")):
+            self.store.add(SCOTT, ours)
+
+    def phone(self, to: str = "", kind: str = "") -> str:
+        attribute, caps = (" type='unavailable'", "") if kind else ("", "<phone/>")
+        return (
+            f"<presence{attribute} to='scott@jabber.example{to}' from='72@gw.test/gw'><priority>0</priority>{caps}"
+            "</presence>"
+        )
+
+    def iChat(self, to: str, kind: str = "") -> str:
+        attribute = " type='unavailable'" if kind else ""
+        addresses = f"to='scott@jabber.example{to}' from='72@gw.test'"
+        return f"<presence{attribute} {addresses}><priority>0</priority>{OURS}</presence>"
+
+    def test_unknown(self) -> None:
+        """As long as no iChat is known, all are shown a phone; the control address is none."""
+        self.presence.show(SCOTT, parseJID("72@gw.test"), withCaps=True)
+        self.receive("scott@jabber.example/x", kind="probe", to="72@gw.test")
+        self.presence.show(SCOTT, CONTROL, withCaps=False)
+        self.assertEqual(
+            self.link.take(),
+            [
+                self.phone(),
+                self.phone(),
+                "<presence to='scott@jabber.example' from='control@gw.test'><priority>0</priority></presence>",
+            ],
+        )
+
+    def test_iChatComes(self) -> None:
+        """An iChat is shown an iChat as soon as it is known, once."""
+        self.receive("scott@jabber.example/iChat", ICHAT)
+        self.receive("scott@jabber.example/iChat", f"<show>away</show>{ICHAT}")
+        self.assertEqual(self.link.take(), [self.iChat("/iChat")])
+
+    def test_both(self) -> None:
+        """Each client is shown what it understands, however they come."""
+        self.receive("scott@jabber.example/phone")
+        self.assertEqual(self.link.take(), [])
+        self.receive("scott@jabber.example/iChat", ICHAT)
+        self.assertEqual(self.link.take(), [self.iChat("/iChat")])
+        self.receive("scott@jabber.example/laptop")
+        self.assertEqual(self.link.take(), [self.phone("/laptop")])
+        self.presence.show(SCOTT, parseJID("72@gw.test"), withCaps=True)
+        self.assertEqual(self.link.take(), [self.phone("/phone"), self.iChat("/iChat"), self.phone("/laptop")])
+        self.presence.goodbye()
+        self.assertEqual(
+            self.link.take()[1:], [self.phone("/phone", "x"), self.iChat("/iChat", "x"), self.phone("/laptop", "x")]
+        )
+
+    def test_changes(self) -> None:
+        """A client that turns out to be an iChat is shown one."""
+        self.receive("scott@jabber.example/x")
+        self.receive("scott@jabber.example/x", ICHAT)
+        self.assertEqual(self.link.take(), [self.iChat("/x")])
+
+    def test_directed(self) -> None:
+        """A call shows its own address."""
+        self.presence.showPhone(parseJID("scott@jabber.example/x"), parseJID("bell@gw.test/gw"))
+        self.assertEqual(
+            self.link.take(),
+            ["<presence to='scott@jabber.example/x' from='bell@gw.test/gw'><priority>0</priority><phone/></presence>"],
+        )
+
+    def test_greetings(self) -> None:
+        """When the link is up, everybody is shown phones."""
+        self.link.up()
+        self.assertEqual(self.link.take()[2:], [self.phone()])
+
+    def test_hash(self) -> None:
+        """How the capabilities were hashed is read."""
+        self.receive(
+            "scott@jabber.example/x", "<c xmlns='http://jabber.org/protocol/caps' node='n' ver='v' hash='sha-1'/>"
+        )
+        self.assertEqual([one.hash for one in self.presence.resources(SCOTT)], ["sha-1"])
+
+
+def addPhone(presence: Element) -> None:
+    presence.addElement("phone")

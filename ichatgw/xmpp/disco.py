@@ -22,11 +22,15 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
+from ichatgw.xmpp.caps import NODES as NODES_OF_PHONE
+from ichatgw.xmpp.caps import PHONE, PHONE_FEATURES
 from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
+from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
 from ichatgw.xmpp.stream import NS_PING
 
 NAME = "ichat-gw"
+NS_ESCAPING = r"jid\20escaping"
 
 VC_FEATURES = {
     "avavail": "apple:iq:vc:available",
@@ -43,12 +47,14 @@ class Disco(XMPPHandler):
     Twisted and wokkel keep each address they read for ever, so these requests are read here.
     """
 
-    def __init__(self, control: JID, version: str) -> None:
+    def __init__(self, control: JID, version: str, withPhones: bool = False) -> None:
         """
         @param control: the control address, bare; it takes no calls.
         @param version: of this program.
+        @param withPhones: whether our addresses are phones for Jingle clients, too.
         """
         super().__init__()
+        self._withPhones = withPhones
         self._control = control
         self._version = version
 
@@ -67,15 +73,30 @@ class Disco(XMPPHandler):
         except MalformedError:
             self._answer(iq, None)
             return
-        self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
+        if self._withPhones and (node in NODES_OF_PHONE or (not node and asked.resource and self._takesCalls(asked))):
+            self._answer(iq, _phoneInfo(node))
+        else:
+            self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
+
+    def _takesCalls(self, asked: JID) -> bool:
+        return bool(asked.user and asked.user != self._control.user)
 
     def _addressInfo(self, asked: JID) -> DiscoInfo:
+        """Of a bare address: what it is to iChats and, beside that, to others."""
         info = DiscoInfo()
-        takesCalls = asked.user and asked.user != self._control.user
-        info.append(DiscoIdentity("client", "pc", NAME) if takesCalls else DiscoIdentity("server", NAME, NAME))
-        for feature in (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING):
-            info.append(DiscoFeature(feature))
-        for feature in VC_FEATURES.values() if takesCalls else ():
+        features = [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING]
+        if self._takesCalls(asked):
+            info.append(DiscoIdentity("client", "pc", NAME))
+            features.extend(VC_FEATURES.values())
+            if self._withPhones:
+                features.extend(PHONE_FEATURES)
+        else:
+            info.append(DiscoIdentity("server", NAME, NAME))
+            if self._withPhones and not asked.user:
+                info.append(DiscoIdentity("gateway", "sip", NAME))
+                info.append(DiscoIdentity("gateway", "pstn", NAME))
+                features.extend((NS_GATEWAY, NS_ESCAPING))
+        for feature in dict.fromkeys(features):
             info.append(DiscoFeature(feature))
         return info
 
@@ -103,6 +124,17 @@ class Disco(XMPPHandler):
         reply = toResponse(iq, "result")
         reply.addChild(query)
         self.send(reply)
+
+
+def _phoneInfo(node: str) -> DiscoInfo:
+    """Exactly what the hash in our presence was computed of."""
+    info = DiscoInfo()
+    info.nodeIdentifier = node
+    category, kind, _, name = PHONE
+    info.append(DiscoIdentity(category, kind, name))
+    for feature in PHONE_FEATURES:
+        info.append(DiscoFeature(feature))
+    return info
 
 
 def _nodeInfo(node: str) -> DiscoInfo | None:

@@ -24,7 +24,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.stanzas import bareJID, recipient, sender
+from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
 log = Logger()
@@ -34,6 +34,9 @@ ICHAT_NODE = "apple:ichat:caps"
 ICHAT_NODES = frozenset({ICHAT_NODE, "http://www.apple.com/ichat/caps"})
 CAPS_VERSION = "448"  # no iChat ever had it
 CAPS_EXTENSIONS = ("avavail", "avcap", "audio")
+
+PHONE_RESOURCE = "gw"
+"""The resource of our addresses for Jingle clients, which talk to a full address and read of it what it can."""
 
 SHOW_ORDER = ("", "chat", "away", "dnd", "xa")
 MOST_RESOURCES = 16
@@ -51,6 +54,7 @@ class Resource:
     @ivar jid: its full address.
     @ivar show: how available it says to be: empty, C{chat}, C{away}, C{xa} or C{dnd}.
     @ivar node: which program it is, C{ver}: which version, C{ext}: which extensions it has now (XEP-0115, first form).
+    @ivar hash: how C{ver} was computed (XEP-0115, second form); empty in the first.
     """
 
     jid: JID
@@ -59,6 +63,7 @@ class Resource:
     node: str
     ver: str
     ext: frozenset[str]
+    hash: str = ""
 
     @property
     def isIChat(self) -> bool:
@@ -100,6 +105,10 @@ class Presence(XMPPHandler):
     """
     Keeps the table of resources, and sends the presence of the control address and of the gateway addresses.
 
+    One gateway address serves iChats and Jingle clients.  To an iChat it is shown bare and with the capabilities of an
+    iChat, to other clients with a resource and the capabilities of a phone.  As long as no iChat of a user is known,
+    the latter goes to all his clients at once; each iChat is shown its own as soon as it is known.
+
     The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Users
     who have subscribed to nothing are kept up to a number, resources of one user likewise.
 
@@ -112,10 +121,13 @@ class Presence(XMPPHandler):
         control: JID,
         translates: Callable[[str], bool],
         store: ISubscriptionStore,
+        addCaps: Callable[[Element], None] | None = None,
     ) -> None:
         """
         @param control: the control address, bare.
         @param translates: does a translation rule match C{xmpp:} and this bare address?
+        @param addCaps: adds to a presence what our addresses can for Jingle clients; if not given, there are none: all
+            are shown an iChat.
         """
         super().__init__()
         self.listeners: list[IPresenceListener] = []
@@ -123,6 +135,7 @@ class Presence(XMPPHandler):
         self._control = control
         self._translates = translates
         self._store = store
+        self._addCaps = addCaps
         self._users: dict[JID, dict[JID, Resource]] = {}
         self._greeting: IDelayedCall | None = None
 
@@ -141,15 +154,46 @@ class Presence(XMPPHandler):
         self.send(presenceStanza(user, asJID or self._control, "probe"))
 
     def show(self, to: JID, from_: JID, withCaps: bool) -> None:
-        """Tell C{to} that C{from_} is there; with C{withCaps}, that it is an iChat that can talk."""
-        self.send(presenceStanza(to, from_, caps=withCaps))
+        """
+        Tell C{to} that C{from_} is there.
+
+        @param withCaps: also what it can, to iChats what an iChat can; else nothing of that.
+        """
+        for stanza in self._stanzas(to, from_, withCaps):
+            self.send(stanza)
+
+    def showPhone(self, to: JID, from_: JID) -> None:
+        """Tell C{to} that the full address C{from_} is a phone."""
+        self.send(self._phoneStanza(to, from_))
 
     def goodbye(self) -> None:
         """Tell each known user that what it has subscribed to is going.  Comes before an orderly stop."""
         self._stopGreeting()
         for user in self._store.users():
             for ours in self._store.gatewayJIDs(user):
-                self.send(presenceStanza(user, ours, "unavailable", caps=ours != self._control))
+                for stanza in self._stanzas(user, ours, ours != self._control, "unavailable"):
+                    self.send(stanza)
+
+    def _stanzas(self, to: JID, from_: JID, withCaps: bool, kind: str | None = None) -> Iterator[Element]:
+        """Presence of one of our addresses, to each kind of client its own."""
+        if not withCaps or self._addCaps is None:
+            yield presenceStanza(to, from_, kind, withCaps)
+            return
+        known = [one for one in self._users.get(bareJID(to), {}).values() if to in (one.jid, bareJID(one.jid))]
+        if not any(one.isIChat for one in known):
+            yield self._phoneStanza(to, _phone(from_), kind)
+            return
+        for one in known:
+            if one.isIChat:
+                yield presenceStanza(one.jid, from_, kind, True)
+            else:
+                yield self._phoneStanza(one.jid, _phone(from_), kind)
+
+    def _phoneStanza(self, to: JID, from_: JID, kind: str | None = None) -> Element:
+        stanza = presenceStanza(to, from_, kind)
+        if kind is None and self._addCaps is not None:
+            self._addCaps(stanza)
+        return stanza
 
     def connectionInitialized(self) -> None:
         self.xmlstream.addObserver("/presence", self._received)
@@ -164,7 +208,7 @@ class Presence(XMPPHandler):
         for user in self._store.users():
             yield presenceStanza(user, self._control, "probe")
             for ours in self._store.gatewayJIDs(user):
-                yield presenceStanza(user, ours, caps=ours != self._control)
+                yield from self._stanzas(user, ours, ours != self._control)
 
     def _greet(self, greetings: Iterator[Element]) -> None:
         """Send some, and the others a little later, so that neither the reactor nor the server is held up."""
@@ -212,8 +256,19 @@ class Presence(XMPPHandler):
                 log.debug("There is no room for the presence of {jid!r}", jid=jid.full()[:80])
                 return
             self._users[bare] = own
+        before = own.get(jid)
         own[jid] = resource
+        if before is None or before.isIChat != resource.isIChat:
+            self._introduce(resource)
         self._tell(lambda listener: listener.available(resource))
+
+    def _introduce(self, resource: Resource) -> None:
+        """A client of another kind than the user's others has come: what all were shown may not be for it."""
+        bare = bareJID(resource.jid)
+        if self._addCaps is not None and any(one.isIChat for one in self._users[bare].values()):
+            for ours in self._store.gatewayJIDs(bare):
+                if ours != self._control:
+                    self.show(resource.jid, ours, withCaps=True)
 
     def _hasRoom(self, bare: JID) -> bool:
         return len(self._users) < MOST_STRANGERS or self._store.knows(bare)
@@ -240,6 +295,11 @@ class Presence(XMPPHandler):
     def _probed(self, user: JID, ours: JID) -> None:
         if self.serves(ours):
             self.show(bareJID(user), ours, withCaps=ours != self._control)
+
+
+def _phone(ours: JID) -> JID:
+    """The full address under which phones are shown."""
+    return parseJID(f"{ours.full()}/{PHONE_RESOURCE}")
 
 
 def presenceStanza(to: JID, from_: JID, kind: str | None = None, caps: bool = False) -> Element:
@@ -269,6 +329,7 @@ def _readResource(jid: JID, stanza: Element) -> Resource:
         node=caps.get("node", "")[:LONGEST_TEXT],
         ver=caps.get("ver", "")[:LONGEST_TEXT],
         ext=frozenset(caps.get("ext", "")[:LONGEST_TEXT].split()),
+        hash=caps.get("hash", "")[:LONGEST_TEXT],
     )
 
 

@@ -1,0 +1,222 @@
+# -*- test-case-name: ichatgw.test.test_choice -*-
+# mypy: allow-untyped-calls
+"""
+Which protocol a call to an XMPP user takes: what his clients say of themselves decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Protocol
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+from zope.interface import implementer
+
+from ichatgw.call import Nobody
+from ichatgw.errors import CallError, MalformedError, NoRoute
+from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.stanzas import bareJID, parseJID
+
+_log = Logger()
+_numbers = count(1)
+
+
+class Users(Protocol):
+    """What a choice is made by."""
+
+    def resources(self, bare: JID) -> Sequence[Resource]:
+        """The clients that are known to be online."""
+
+    def probe(self, user: JID) -> None:
+        """Ask the user's server for its presence."""
+
+
+@implementer(IDialer, IPresenceListener)
+@define(eq=False)
+class Chooser:
+    """
+    Dials users of XMPP by one of two protocols: whoever has no client but iChats by the one for these, all others by
+    the other one.  If no client is known, presence is waited for.
+
+    @ivar patience: seconds to wait for presence.
+    """
+
+    clock: IReactorTime
+    users: Users
+    iChat: IDialer
+    jingle: IDialer
+    patience: float = 5.0
+    _waiting: dict[JID, list[Undecided]] = field(factory=dict, init=False)
+
+    def dial(self, called: str, caller: Party) -> ILeg:
+        """See L{IDialer}."""
+        try:
+            callee = parseJID(called.partition(":")[2].partition("?")[0])
+        except MalformedError as error:
+            raise NoRoute(str(error)) from error
+        dialer = self._decide(callee)
+        if dialer is not None:
+            return dialer.dial(called, caller)
+        self.jingle.dial(called, caller)  # raises now, if there can be no call
+        return Undecided(
+            Party(f"xmpp:{callee.userhost()}"),
+            callee,
+            self,
+            lambda: (self._decide(callee) or self.jingle).dial(called, caller),
+        )
+
+    def _decide(self, callee: JID) -> IDialer | None:
+        known = self.users.resources(bareJID(callee))
+        if callee.resource:
+            known = [one for one in known if one.jid == callee]
+        if not known:
+            return None
+        return self.iChat if all(one.isIChat for one in known) else self.jingle
+
+    def wait(self, leg: Undecided) -> None:
+        """C{leg} waits for presence."""
+        self._waiting.setdefault(bareJID(leg.callee), []).append(leg)
+        self.users.probe(leg.callee)
+
+    def forget(self, leg: Undecided) -> None:
+        """C{leg} waits no more."""
+        user = bareJID(leg.callee)
+        rest = [other for other in self._waiting.get(user, ()) if other is not leg]
+        if rest:
+            self._waiting[user] = rest
+        else:
+            self._waiting.pop(user, None)
+
+    def available(self, resource: Resource) -> None:
+        """See L{IPresenceListener}."""
+        for leg in self._waiting.get(bareJID(resource.jid), [])[:]:
+            if not leg.callee.resource or leg.callee == resource.jid:
+                leg.decide()
+
+    def unavailable(self, jid: JID) -> None:
+        """See L{IPresenceListener}: nobody is there who could tell more."""
+        for leg in self._waiting.get(bareJID(jid), [])[:]:
+            leg.decide()
+
+    def failed(self, jid: JID, condition: str, code: int | None) -> None:
+        """See L{IPresenceListener}: presence does not get through, a call might."""
+        self.unavailable(jid)
+
+
+@implementer(ILeg)
+@define(eq=False)
+class Undecided:
+    """
+    A leg that waits for presence, and then has another leg do its work.
+
+    It reports what that I{inner} leg says as its own, and lends it its side of the relay.
+
+    @ivar make: makes the inner leg.
+    """
+
+    party: Party
+    callee: JID
+    chooser: Chooser
+    make: Callable[[], ILeg]
+    id: str = field(init=False, factory=lambda: f"to-xmpp-{next(_numbers)}")
+    call: ICall = field(init=False, factory=Nobody)
+    side: IMediaSide = field(init=False)
+    _offer: SessionDescription | None = field(init=False, default=None)
+    _inner: ILeg | None = field(init=False, default=None)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+    _over: bool = field(init=False, default=False)
+
+    # Orders
+
+    def start(self, offer: SessionDescription) -> None:
+        """Wait."""
+        if self._offer is None and not self._over:
+            self._offer = offer
+            self._timer = self.chooser.clock.callLater(self.chooser.patience, self.decide)
+            _log.info(
+                "call={call} leg={leg} waits for presence of {user!r:.120}",
+                call=self.call.id,
+                leg=self.id,
+                user=self.party.uri,
+            )
+            self.chooser.wait(self)
+
+    def ring(self) -> None:
+        """An outbound leg is not told so."""
+
+    def progress(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def answer(self, answer: SessionDescription) -> None:
+        """An outbound leg is not told so."""
+
+    def hangup(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.hangup(ending)
+        else:
+            self._finish(ending)
+
+    def decide(self) -> None:
+        """The waiting is over."""
+        if self._inner is not None or self._over or self._offer is None:
+            return
+        self._stop()
+        try:
+            inner = self.make()
+        except CallError as error:
+            self._finish(Ending(error.reason, str(error)))
+            return
+        except Exception:
+            _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
+            self._finish(Ending(EndReason.FAILED, "internal error"))
+            return
+        self._inner = inner
+        inner.call = _Inside(self)
+        inner.side = self.side
+        inner.start(self._offer)
+
+    def _stop(self) -> None:
+        self.chooser.forget(self)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _finish(self, ending: Ending) -> None:
+        if not self._over:
+            self._over = True
+            self._stop()
+            self._inner = None
+            self.call.ended(self, ending)
+
+
+@implementer(ICall)
+@define(eq=False)
+class _Inside:
+    """The call that the inner leg sees."""
+
+    outer: Undecided
+
+    @property
+    def id(self) -> str:
+        return self.outer.call.id
+
+    def ringing(self, leg: ILeg) -> None:
+        self.outer.call.ringing(self.outer)
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.outer.call.progressing(self.outer, answer)
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.outer.call.answered(self.outer, answer)
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        self.outer._finish(ending)
