@@ -194,7 +194,7 @@ class OutboundLeg(SessionOwner):
             self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
             return
         if targets.certain:
-            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
         else:
             self._setTimer(self.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
             if not targets.known:
@@ -206,7 +206,7 @@ class OutboundLeg(SessionOwner):
         targets = select(self.clients, self.callee)
         if targets.certain and self._assumption is None and not self._rung:
             self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
-            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
         if targets.propose and not self._proposed and not self._bounced:
             self._proposed = True
             _log.info("call={call} leg={leg} proposes to {user!r:.120}", **self._names())
@@ -261,7 +261,7 @@ class OutboundLeg(SessionOwner):
     def _rang(self) -> None:
         if not self._rung:
             self._rung = True
-            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered", cause=19))
+            self._setTimer(self.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
             self.call.ringing(self)
 
     def _lose(self, jid: JID, ending: Ending) -> None:

@@ -144,6 +144,7 @@ class Dialog(UA):  # type: ignore[misc]
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @param logins: answers challenges.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
+    @ivar warning: the body of the latest C{Warning}; empty if none came.
     """
 
     UasStateTrying = _Trying
@@ -170,6 +171,7 @@ class Dialog(UA):  # type: ignore[misc]
         self._logins = logins
         self._loggedIn = 0
         self.elsewhere: tuple[Any, ...] = ()
+        self.warning = ""
         super().__init__(transactions.global_config, owner.event)
         self.local_ua = userAgent
 
@@ -253,6 +255,8 @@ class Dialog(UA):  # type: ignore[misc]
             self._heard(resp)
             if 300 <= resp.getSCode()[0] < 400:
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
+            if resp.countHFs("warning"):
+                self.warning = str(resp.getHFBody("warning"))
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
         else:
             resp.setSCode(resp.getSCode()[0], UNANSWERED)

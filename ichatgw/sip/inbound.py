@@ -16,8 +16,8 @@ from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialog import sdpBody
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.reasons import TO_STATUS
+from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.reasons import TO_STATUS, fromHeader, warningFor
 
 _log = Logger()
 
@@ -88,12 +88,12 @@ class InboundSipLeg(SipLeg):
         if self._ended:
             return
         if self._answered:
-            self._respond(CCEventDisconnect())
+            self._respond(disconnection(ending))
         else:
-            code, phrase = TO_STATUS[ending.reason]
-            event = CCEventFail((code, phrase))
-            if ending.retryAfter is not None:
-                event.extra_headers = (SipHeader(name="retry-after", bodys=str(ending.retryAfter)),)
+            event = CCEventFail(TO_STATUS[ending.reason])
+            headers = {"retry-after": "" if ending.retryAfter is None else str(ending.retryAfter)}
+            headers["warning"] = warningFor(ending)
+            event.extra_headers = tuple(SipHeader(name=name, bodys=body) for name, body in headers.items() if body)
             self._respond(event)
         self._finish(ending)
 
@@ -113,10 +113,7 @@ class InboundSipLeg(SipLeg):
 
     def _event(self, event: Any) -> None:
         if isinstance(event, CCEventDisconnect):
-            if self._answered:
-                self._finish(Ending(EndReason.HANGUP))
-            else:
-                self._finish(Ending(EndReason.CANCELLED, "the caller gave up"))
+            self._finish(fromHeader(reasonIn(event), self._answered))
         elif isinstance(event, CCEventConnect):
             self._lateAnswer(event)
 

@@ -13,6 +13,8 @@ from secrets import randbits
 from typing import Any
 
 from attrs import evolve
+from sippy.CCEvents import CCEventDisconnect
+from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -22,6 +24,7 @@ from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialog import Dialog, sdpText
+from ichatgw.sip.reasons import toHeader
 
 _log = Logger()
 
@@ -148,3 +151,17 @@ class SipLeg:
         self._ended = True
         self._forget(self)
         self.call.ended(self, ending)
+
+
+def disconnection(ending: Ending | None) -> Any:
+    """The order to send BYE or CANCEL; it says why, if that is given."""
+    event = CCEventDisconnect()
+    if ending is not None:
+        event.extra_headers = (SipHeader(name="reason", bodys=toHeader(ending)),)
+    return event
+
+
+def reasonIn(event: Any) -> str:
+    """The C{Reason} of the message that caused C{event}; empty if it has none."""
+    header = event.reason_rfc3326
+    return "" if header is None else str(header.body or header)

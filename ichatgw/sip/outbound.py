@@ -18,8 +18,8 @@ from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.sip.dialog import Dialog, Invite, sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.reasons import fromStatus
+from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.reasons import fromHeader, fromStatus
 from ichatgw.sip.target import Target
 
 _log = Logger()
@@ -74,7 +74,7 @@ class OutboundSipLeg(SipLeg):
         if self._pending is not None:
             self._pending.cancel()
         self._finish(ending)
-        self._giveUp(self.dialog)
+        self._giveUp(self.dialog, ending)
 
     def _finish(self, ending: Ending) -> None:
         self._hunt.rest()
@@ -128,11 +128,11 @@ class OutboundSipLeg(SipLeg):
         else:
             self._finish(ending)
 
-    def _giveUp(self, dialog: Dialog | None) -> None:
-        """CANCEL or BYE."""
+    def _giveUp(self, dialog: Dialog | None, ending: Ending | None = None) -> None:
+        """CANCEL or BYE; an iChat, whose dialog is pinned, is not told why: it never saw the header."""
         if dialog is not None:
             try:
-                dialog.recvEvent(CCEventDisconnect())
+                dialog.recvEvent(disconnection(ending if dialog.pinned is None else None))
             except Exception:
                 _log.failure("call={call} leg={leg} could not hang up", call=self.call.id, leg=self.id)
 
@@ -149,10 +149,10 @@ class OutboundSipLeg(SipLeg):
         elif isinstance(event, (CCEventFail, CCEventRedirect)):
             self._refused(*event.getData()[:2])
         elif isinstance(event, CCEventDisconnect):
-            self._finish(Ending(EndReason.HANGUP))
+            self._finish(fromHeader(reasonIn(event), True))
 
     def _refused(self, code: int, phrase: str) -> None:
-        ending = fromStatus(code, phrase)
+        ending = fromStatus(code, phrase, self.dialog.warning if self.dialog is not None else "")
         if self._answered:
             self._finish(ending)
             return

@@ -1,9 +1,12 @@
 # -*- test-case-name: ichatgw.test.test_sip_reasons -*-
 """
-L{EndReason} to SIP status and back (RFC 3261 section 21, RFC 3398 where a cause has to be chosen).
+L{EndReason} to SIP status and back (RFC 3261 section 21, RFC 3398 where a cause has to be chosen), and the C{Reason}
+header (RFC 3326), which tells with the cause of Q.850 why a BYE or a CANCEL comes.
 """
 
 from __future__ import annotations
+
+import re
 
 from ichatgw.model import Ending, EndReason
 
@@ -27,39 +30,123 @@ TO_STATUS: dict[EndReason, tuple[int, str]] = {
 }
 """The final response that an unanswered caller gets."""
 
-_FROM_STATUS = {
-    401: EndReason.FORBIDDEN,
-    403: EndReason.FORBIDDEN,
-    404: EndReason.NOT_FOUND,
-    406: EndReason.INCOMPATIBLE,
-    407: EndReason.FORBIDDEN,
-    408: EndReason.TIMEOUT,
-    410: EndReason.NOT_FOUND,
-    415: EndReason.INCOMPATIBLE,
-    480: EndReason.UNAVAILABLE,
-    484: EndReason.NOT_FOUND,
-    485: EndReason.NOT_FOUND,
-    486: EndReason.BUSY,
-    487: EndReason.CANCELLED,
-    488: EndReason.INCOMPATIBLE,
-    503: EndReason.CONGESTED,
-    504: EndReason.TIMEOUT,
-    600: EndReason.BUSY,
-    603: EndReason.DECLINED,
-    604: EndReason.NOT_FOUND,
-    606: EndReason.INCOMPATIBLE,
-    607: EndReason.DECLINED,
-    608: EndReason.DECLINED,
+TO_CAUSE: dict[EndReason, int] = {
+    EndReason.HANGUP: 16,
+    EndReason.CANCELLED: 16,
+    EndReason.ANSWERED_ELSEWHERE: 26,
+    EndReason.BUSY: 17,
+    EndReason.DECLINED: 21,
+    EndReason.NOT_FOUND: 1,
+    EndReason.UNAVAILABLE: 20,
+    EndReason.TIMEOUT: 18,
+    EndReason.EXPIRED: 102,
+    EndReason.FORBIDDEN: 21,
+    EndReason.INCOMPATIBLE: 79,
+    EndReason.CONGESTED: 34,
+    EndReason.CONNECTIVITY: 41,
+    EndReason.SECURITY: 57,
+    EndReason.SHUTDOWN: 41,
+    EndReason.FAILED: 31,
+}
+"""The cause of Q.850 for an ending that names none."""
+
+#: Why a call is over, by the cause in the other party's BYE; any other is a failure.
+_FROM_CAUSE = {
+    16: EndReason.HANGUP,
+    17: EndReason.BUSY,
+    18: EndReason.TIMEOUT,
+    19: EndReason.TIMEOUT,
+    21: EndReason.DECLINED,
+    26: EndReason.ANSWERED_ELSEWHERE,
+    27: EndReason.CONNECTIVITY,
+    31: EndReason.HANGUP,
+    38: EndReason.CONNECTIVITY,
+    41: EndReason.CONNECTIVITY,
+    102: EndReason.EXPIRED,
+}
+
+#: What a 488 is about, by the cause: the code of a C{Warning} (RFC 3261 section 20.43).
+_WARNINGS = {65: 302, 79: 304, 88: 305}
+_CAUSES_OF_WARNINGS = {300: 65, 301: 65, 302: 65, 304: 79, 305: 88}
+_OTHER_WARNING = 399
+
+_ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+
+_PART = re.compile(r"\s*(SIP|Q\.850)\s*;[^,]*?\bcause\s*=\s*(\d{1,3})\b", re.IGNORECASE | re.ASCII)
+_WARNING = re.compile(r"\s*(\d{3})\s", re.ASCII)
+_UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
+
+# The cause is given where it says more than the reason.
+_FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
+    401: (EndReason.FORBIDDEN, 57),
+    403: (EndReason.FORBIDDEN, None),
+    404: (EndReason.NOT_FOUND, None),
+    405: (EndReason.INCOMPATIBLE, 79),
+    406: (EndReason.INCOMPATIBLE, 79),
+    407: (EndReason.FORBIDDEN, 57),
+    408: (EndReason.TIMEOUT, None),
+    410: (EndReason.NOT_FOUND, 22),
+    415: (EndReason.INCOMPATIBLE, 88),
+    430: (EndReason.UNAVAILABLE, None),
+    480: (EndReason.UNAVAILABLE, None),
+    484: (EndReason.NOT_FOUND, 28),
+    485: (EndReason.NOT_FOUND, None),
+    486: (EndReason.BUSY, None),
+    487: (EndReason.CANCELLED, None),
+    488: (EndReason.INCOMPATIBLE, 88),
+    502: (EndReason.CONNECTIVITY, 38),
+    503: (EndReason.CONGESTED, 41),
+    504: (EndReason.TIMEOUT, None),
+    600: (EndReason.BUSY, None),
+    603: (EndReason.DECLINED, None),
+    604: (EndReason.NOT_FOUND, None),
+    606: (EndReason.INCOMPATIBLE, 88),
+    607: (EndReason.DECLINED, None),
+    608: (EndReason.DECLINED, None),
 }
 
 
-def fromStatus(code: int, phrase: str) -> Ending:
+def fromStatus(code: int, phrase: str, warning: str = "") -> Ending:
     """
     Why a leg ended that was answered with C{code} (300 or more).
 
-    A redirect is not followed, so the callee is unavailable where we asked.
+    A redirect that is not followed leaves the callee unavailable where we asked.
+
+    @param warning: the C{Warning} that came with it.
     """
-    reason = _FROM_STATUS.get(code)
-    if reason is None:
-        reason = EndReason.UNAVAILABLE if code < 400 else EndReason.FAILED
-    return Ending(reason, f"{code} {phrase}"[:100])
+    reason, cause = _FROM_STATUS.get(code, (EndReason.UNAVAILABLE, 23) if code < 400 else (EndReason.FAILED, None))
+    if reason is EndReason.INCOMPATIBLE and (found := _WARNING.match(f"{warning} ")):
+        cause = _CAUSES_OF_WARNINGS.get(int(found[1]), cause)
+    return Ending(reason, f"{code} {phrase}"[:100], cause=cause)
+
+
+def fromHeader(header: str, answered: bool) -> Ending:
+    """
+    Why a party sent BYE, or CANCEL if the call was not answered.
+
+    @param header: its C{Reason}; empty if it has none.
+    """
+    causes = {protocol.upper(): int(cause) for protocol, cause in _PART.findall(header[:1000])}
+    if not answered:
+        if causes.get("SIP") == 200 or causes.get("Q.850") == 26:
+            return Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere")
+        return Ending(EndReason.CANCELLED, "the caller gave up")
+    cause = causes.get("Q.850")
+    if cause is None:
+        return Ending(EndReason.HANGUP)
+    return Ending(_FROM_CAUSE.get(cause, EndReason.FAILED), f"cause {cause}", cause=cause)
+
+
+def toHeader(ending: Ending) -> str:
+    """The body of the C{Reason} that tells it."""
+    if ending.reason is EndReason.ANSWERED_ELSEWHERE:
+        return _ANSWERED_ELSEWHERE
+    return f"Q.850;cause={TO_CAUSE[ending.reason] if ending.cause is None else ending.cause}"
+
+
+def warningFor(ending: Ending) -> str:
+    """The body of the C{Warning} that says what a 488 is about; empty for other endings."""
+    if ending.reason is not EndReason.INCOMPATIBLE:
+        return ""
+    code = _WARNINGS.get(TO_CAUSE[ending.reason] if ending.cause is None else ending.cause, _OTHER_WARNING)
+    return f'{code} ichat-gw "{_UNQUOTABLE.sub(" ", ending.text)[:100] or "Incompatible"}"'

@@ -172,7 +172,7 @@ class MessageTests(SynchronousTestCase):
         """Ringing ends at some time."""
         self.message("ringing")
         self.world.clock.advance(180)
-        self.assertEqual(news(self.leg).reasons, [EndReason.TIMEOUT])
+        self.assertEqual((news(self.leg).reasons, news(self.leg).endings[0][1].cause), ([EndReason.UNAVAILABLE], 19))
         self.assertTrue(self.world.isEmpty())
 
     def test_neverAccepts(self) -> None:

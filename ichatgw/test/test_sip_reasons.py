@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.model import EndReason
-from ichatgw.sip.reasons import TO_STATUS, fromStatus
+from ichatgw.model import Ending, EndReason
+from ichatgw.sip.reasons import TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, warningFor
 
 SAME_WORD = {
     EndReason.HANGUP: EndReason.UNAVAILABLE,
@@ -59,3 +59,59 @@ class ReasonsTests(SynchronousTestCase):
         self.assertTrue(ending.text.startswith("486 Busy "))
         self.assertEqual(len(ending.text), 100)
         self.assertIsNone(ending.retryAfter)
+
+
+class CauseTests(SynchronousTestCase):
+    """The causes of Q.850."""
+
+    def test_total(self) -> None:
+        """Every reason has a cause, which a BYE says and another gateway understands."""
+        self.assertEqual(set(TO_CAUSE), set(EndReason))
+        for reason, cause in TO_CAUSE.items():
+            self.assertTrue(1 <= cause <= 127)
+            header = toHeader(Ending(reason))
+            if reason is EndReason.ANSWERED_ELSEWHERE:
+                self.assertEqual(fromHeader(header, False).reason, reason)
+            else:
+                self.assertEqual(header, f"Q.850;cause={cause}")
+        self.assertEqual(toHeader(Ending(EndReason.UNAVAILABLE, cause=19)), "Q.850;cause=19")
+
+    def test_bye(self) -> None:
+        """Why a BYE comes: any order and spelling, and none for a normal end."""
+        for header, reason, cause in (
+            ("", EndReason.HANGUP, None),
+            ("SIP;cause=200", EndReason.HANGUP, None),
+            ("Q.850;cause=16", EndReason.HANGUP, 16),
+            ('q.850 ;text="no, really";cause=17', EndReason.HANGUP, None),
+            ('Q.850;cause=17;text="busy"', EndReason.BUSY, 17),
+            ("SIP;cause=480, Q.850 ; cause = 19", EndReason.TIMEOUT, 19),
+            ("Q.850;cause=18", EndReason.TIMEOUT, 18),
+            ("Q.850;cause=21", EndReason.DECLINED, 21),
+            ("Q.850;cause=102", EndReason.EXPIRED, 102),
+            *((f"Q.850;cause={cause}", EndReason.CONNECTIVITY, cause) for cause in (27, 38, 41)),
+            *((f"Q.850;cause={cause}", EndReason.FAILED, cause) for cause in (34, 42, 44, 47, 999)),
+            ("Q.850;cause=99999", EndReason.HANGUP, None),
+            ("Q.850;" * 10_000, EndReason.HANGUP, None),
+        ):
+            ending = fromHeader(header, True)
+            self.assertEqual((ending.reason, ending.cause), (reason, cause), header[:50])
+
+    def test_cancel(self) -> None:
+        """A caller who gives up is told from one who was answered elsewhere (RFC 3326)."""
+        self.assertIs(fromHeader("", False).reason, EndReason.CANCELLED)
+        self.assertIs(fromHeader("Q.850;cause=17", False).reason, EndReason.CANCELLED)
+        self.assertIs(
+            fromHeader('SIP ;cause=200 ;text="Call completed elsewhere"', False).reason, EndReason.ANSWERED_ELSEWHERE
+        )
+
+    def test_warnings(self) -> None:
+        """What a 488 is about is told by a warning, and read from one."""
+        for cause, code in ((65, 302), (79, 304), (88, 305), (None, 304), (47, 399)):
+            warning = warningFor(Ending(EndReason.INCOMPATIBLE, 'no "common"\r\ncodec', cause=cause))
+            self.assertEqual(warning, f'{code} ichat-gw "no  common   codec"')
+            if code != 399:
+                self.assertEqual(fromStatus(488, "", warning).cause, cause or 79)
+        self.assertEqual(warningFor(Ending(EndReason.INCOMPATIBLE)), '304 ichat-gw "Incompatible"')
+        self.assertEqual(warningFor(Ending(EndReason.BUSY, "x")), "")
+        self.assertEqual((fromStatus(488, "").cause, fromStatus(488, "", "what").cause), (88, 88))
+        self.assertIsNone(fromStatus(486, "", "304 x").cause)

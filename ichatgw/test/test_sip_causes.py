@@ -1,0 +1,117 @@
+# -*- test-case-name: ichatgw.test.test_sip_causes -*-
+"""
+Why SIP calls end, as their messages say it (RFC 3326, RFC 3261 section 20.43).
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.interfaces import ILeg
+from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
+from ichatgw.sip.leg import SipLeg
+from ichatgw.test.fakes import FakeCall
+from ichatgw.test.legs import ANSWER
+from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
+
+ENDINGS = (
+    ("", EndReason.HANGUP, None),
+    ('Reason: Q.850;cause=17;text="busy"\r\n', EndReason.BUSY, 17),
+    ('Reason: SIP;cause=480;text="a, b"\r\nReason: Q.850;cause=41\r\n', None, None),
+    ("Reason: Q.850;cause=102\r\n", EndReason.EXPIRED, 102),
+    ("Reason: nonsense\r\n", EndReason.HANGUP, None),
+    ("Reason: ;;;=\r\n", EndReason.HANGUP, None),
+)
+
+
+class CauseTests(SynchronousTestCase):
+    """Both kinds of legs."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+
+    def ending(self, leg: ILeg) -> Ending:
+        ((_, ending),) = cast(FakeCall, leg.call).endings
+        return ending
+
+    def arrive(self, callId: str = "in-1") -> ILeg:
+        self.rig.invite(callId=callId)
+        return self.rig.invitations.legs[-1]
+
+    def answered(self, callId: str = "in-1") -> tuple[ILeg, str]:
+        """A leg that arrived and was answered, and the C{To} of its dialog."""
+        leg = self.arrive(callId)
+        leg.answer(ANSWER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.receive(ackFor(ok))
+        return leg, header(ok, "To")
+
+    def call(self) -> SipLeg:
+        leg = self.rig.dial()
+        leg.start(SessionDescription((PCMU,)))
+        self.invite = self.rig.wire.take()[-1]
+        self.rig.receive(respond(self.invite, 180, "Ringing"))
+        return leg
+
+    def test_callerHangsUp(self) -> None:
+        """The cause in a BYE is heard; nonsense counts as none."""
+        for number, (extra, reason, cause) in enumerate(ENDINGS):
+            leg, to = self.answered(f"bye-{number}")
+            self.rig.receive(request("BYE", callId=f"bye-{number}", to=to, cseq=2, extra=extra))
+            ending = self.ending(leg)
+            if reason is not None:
+                self.assertEqual((ending.reason, ending.cause), (reason, cause), extra)
+
+    def test_cancelled(self) -> None:
+        """A caller who was answered elsewhere has not given up."""
+        leg = self.arrive()
+        extra = 'Reason: SIP ;cause=200 ;text="Call completed elsewhere"\r\n'
+        self.rig.receive(request("CANCEL", branch="INVITE1", callId="in-1", extra=extra))
+        self.assertIs(self.ending(leg).reason, EndReason.ANSWERED_ELSEWHERE)
+
+    def test_callerHungUp(self) -> None:
+        """Our BYE says why."""
+        leg, _ = self.answered()
+        leg.hangup(Ending(EndReason.CONNECTIVITY))
+        (bye,) = self.rig.wire.take()
+        self.assertEqual(header(bye, "Reason"), "Q.850;cause=41")
+
+    def test_calleeHungUp(self) -> None:
+        """Our BYE and CANCEL to the callee say why, too."""
+        leg = self.call()
+        leg.hangup(Ending(EndReason.ANSWERED_ELSEWHERE))
+        (cancel,) = self.rig.wire.take()
+        self.assertEqual(header(cancel, "Reason"), 'SIP;cause=200;text="Call completed elsewhere"')
+        leg = self.call()
+        self.rig.receive(respond(self.invite, 200, "OK", body=PHONE_SDP))
+        leg.hangup(Ending(EndReason.HANGUP, cause=16))
+        (bye,) = self.rig.wire.take()
+        self.assertEqual(header(bye, "Reason"), "Q.850;cause=16")
+
+    def test_calleeHangsUp(self) -> None:
+        """The callee's cause is heard as well."""
+        leg = self.call()
+        self.rig.receive(respond(self.invite, 200, "OK", body=PHONE_SDP))
+        self.rig.receive(
+            request(
+                "BYE",
+                callId=header(self.invite, "Call-ID"),
+                from_=header(respond(self.invite, 200, "OK"), "To"),
+                to=header(self.invite, "From"),
+                cseq=2,
+                extra="Reason: Q.850;cause=21\r\n",
+            )
+        )
+        self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (EndReason.DECLINED, 21))
+
+    def test_warning(self) -> None:
+        """A 488 says what it is about, and one of the callee's is understood."""
+        leg = self.arrive()
+        leg.answer(SessionDescription((Codec("opus", 48000, 96, 2),)))
+        (refusal,) = self.rig.wire.take()
+        self.assertTrue(header(refusal, "Warning").startswith('304 ichat-gw "no common codec'), refusal)
+        leg = self.call()
+        self.rig.receive(respond(self.invite, 488, "No", extra='Warning: 304 pbx "Media type not available"\r\n'))
+        self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (EndReason.INCOMPATIBLE, 79))
