@@ -6,7 +6,10 @@ BIN    := $(VENV)/bin
 TWISTD_PLUGINS := twisted/plugins
 SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
 
-.PHONY: help venv test unit lint types e2e peers demo bench clean
+SOAK_SECONDS ?= 600
+SOAK_RATE ?= 20
+
+.PHONY: help venv test unit lint types e2e peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -55,6 +58,9 @@ demo: venv ## calls through a gateway on this machine, drawn as ladders
 bench: venv ## the benchmarks, as tables
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/relay.py
+
+soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS, SOAK_RATE)
+	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
 
 clean: ## forget everything that was made
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache

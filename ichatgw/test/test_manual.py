@@ -1,0 +1,65 @@
+# -*- test-case-name: ichatgw.test.test_manual -*-
+"""
+The table of what proves the manual: whole, and true.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import ichatgw
+from ichatgw.config import TABLE
+from ichatgw.configfile import OBSOLETE
+
+ROOT = Path(ichatgw.__file__).parent
+MANUAL = ROOT.parent / "docs" / "manual.rst"
+
+_ROW = re.compile(r"^   (?P<what>[^|\n]+?) \| (?P<tests>[^|\n]+)$", re.MULTILINE)
+
+
+@lru_cache
+def tests(module: str) -> frozenset[str]:
+    """The tests of a module below C{ichatgw.test}, as C{Class.method}; inherited ones too if the base is there."""
+    path = ROOT.joinpath("test", *module.split(".")).with_suffix(".py")
+    if not path.exists():
+        return frozenset()
+    classes = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)]
+    return frozenset(
+        f"{each.name}.{function.name}"
+        for each in classes
+        for function in each.body
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name.startswith("test")
+    )
+
+
+class ManualTests(SynchronousTestCase):
+    """C{docs/manual.rst}."""
+
+    def setUp(self) -> None:
+        if not MANUAL.exists():
+            raise SkipTest("the manual is not installed with the package")
+        text = MANUAL.read_text("utf-8").partition("\nWhat proves it\n")[2]
+        self.rows = [(match["what"], match["tests"].split()) for match in _ROW.finditer(text)]
+
+    def test_everySetting(self) -> None:
+        """Each setting, also those of the past, has a row with tests; whoever adds one adds its row."""
+        named = [what.strip("`") for what, _ in self.rows if what.startswith("``")]
+        self.assertEqual(len(named), len(set(named)))
+        known = {setting.name for setting in TABLE} | set(OBSOLETE)
+        self.assertEqual(known - set(named), set(), "to be added to the table at the end of docs/manual.rst")
+        self.assertEqual(set(named) - known, set(), "in docs/manual.rst, but no setting")
+
+    def test_everyTest(self) -> None:
+        """Each test that is named exists."""
+        self.assertGreater(len(self.rows), 80)
+        for what, names in self.rows:
+            self.assertTrue(names, what)
+            for name in names:
+                module, _, test = name.rpartition(".")
+                module, _, case = module.rpartition(".")
+                self.assertIn(f"{case}.{test}", tests(module), f"{what}: {name}")
