@@ -115,11 +115,13 @@ class IMediaSide(Interface):
         @raise Congested: if no port is left.
         """
 
-    def connect(remote: SessionDescription) -> None:
+    def connect(remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         """
         The party has said where it is and what it speaks; may be said anew.
 
-        Its C{address} may be C{None} (not known yet): then the side learns it from the first valid packet.
+        @param remote: its C{address} may be C{None} (not known yet): then the side learns it from the first valid
+            packet.
+        @param ours: the same formats with the payload types that the party was told to send, if these are others.
         """
 
     def hold(direction: Direction) -> None:

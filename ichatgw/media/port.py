@@ -61,16 +61,16 @@ class Port:
     Each wake-up reads one datagram: more is rarely there, and to find that out costs as much as a read.
     """
 
-    __slots__ = ("__weakref__", "_deliver", "_receive", "_room", "_socket", "sendto")
+    __slots__ = ("__weakref__", "_receive", "_room", "_socket", "deliver", "sendto")
 
     def __init__(self, bound: socket.socket, scratch: Scratch, deliver: Callable[[int, Source], None]) -> None:
         """
-        @param deliver: told the length of what now is in C{scratch}, and who sent it.
+        @param deliver: (may be changed) told the length of what now is in C{scratch}, and who sent it.
         """
         self._socket = bound
         self._room = scratch.buffer
         self._receive = bound.recvfrom_into
-        self._deliver = deliver
+        self.deliver = deliver
         self.sendto = bound.sendto
 
     def doRead(self) -> None:
@@ -78,7 +78,7 @@ class Port:
             size, source = self._receive(self._room)
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
-        self._deliver(size, source)
+        self.deliver(size, source)
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -11,7 +11,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IRelay
-from ichatgw.media.flow import Flow
 from ichatgw.media.rtp import FRAME_SECONDS
 from ichatgw.media.side import Side
 from ichatgw.model import Codec, SessionDescription
@@ -67,12 +66,8 @@ class Relay:
         """Both parties may have said how they number codecs."""
         caller, callee = self.caller.remote, self.callee.remote
         if caller is not None and callee is not None:
-            _translate(self.caller.arriving, caller, callee)
-            _translate(self.callee.arriving, callee, caller)
-
-
-def _translate(flow: Flow, sender: SessionDescription, receiver: SessionDescription) -> None:
-    flow.payloadTypes = payloadTypeTable(sender.codecs, receiver)
+            self.caller.arriving.payloadTypes = payloadTypeTable(self.caller.sent, callee)
+            self.callee.arriving.payloadTypes = payloadTypeTable(self.callee.sent, caller)
 
 
 def payloadTypeTable(codecs: tuple[Codec, ...], receiver: SessionDescription) -> bytes | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -19,7 +20,22 @@ from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.rtcp import Renumbering, rewrite
 from ichatgw.media.rtp import Kind, RTPPacket, classify
 from ichatgw.media.sockets import PortPair, SideSockets
-from ichatgw.model import PCMU, Direction, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
+
+
+class Guard(Protocol):
+    """What stands between a party and its side: it opens what comes, and protects what goes."""
+
+    @property
+    def way(self) -> tuple[SendTo | None, Source | None]:
+        """How and where media goes now; twice C{None} if it must not."""
+
+    def arrived(self, size: int, source: Source) -> None:
+        """A datagram of so many octets lies in the buffer."""
+
+    def sendControl(self, datagram: bytes) -> None:
+        """RTCP for the party."""
+
 
 _LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
 
@@ -37,6 +53,7 @@ class Side:
     @ivar far: the other side.
     @ivar described: called when the party has said what it speaks.
     @ivar remote: what it has said.
+    @ivar sent: the formats in which it sends, by the payload types that it was told.
     """
 
     _log = Logger()
@@ -50,6 +67,7 @@ class Side:
         self.arriving = arriving
         arriving.stranger = self._stranger
         self.remote: SessionDescription | None = None
+        self.sent: tuple[Codec, ...] = ()
         self._direction = Direction.SENDRECV
         self._signalled: TransportAddress | None = None
         # Where RTP came from last; stays known when the source has fallen silent.
@@ -57,6 +75,7 @@ class Side:
         self._control = ControlLatch()
         self._warned = False
         self._closed = False
+        self._guard: Guard | None = None
 
     @property
     def quiet(self) -> float:
@@ -71,9 +90,10 @@ class Side:
         self._aim()
         return address
 
-    def connect(self, remote: SessionDescription) -> None:
+    def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         if self._closed:
             return
+        self.sent = remote.codecs if ours is None else ours
         before, self.remote = self.remote, remote
         self._direction = remote.direction
         if remote.address is not None and (
@@ -92,6 +112,39 @@ class Side:
         self._direction = direction
         self._aim()
 
+    def guard(self, guard: Guard | None) -> None:
+        """
+        From now on everything of our party goes through C{guard}; C{None}: as if there had never been one.
+        """
+        self._guard = guard
+        self._learned = self.arriving.source = None
+        for pair in self._sockets.pairs:
+            pair.rtp.deliver = self.arriving.rtp if guard is None else guard.arrived
+        self._aim()
+
+    def sockets(self, family: int) -> PortPair:
+        """
+        Our ports of one family, for a guard.
+
+        @raise Congested: if there are none.
+        """
+        if self._closed:
+            raise Congested("the relay is closed")
+        return self._open(family)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every address at which others may reach our ports."""
+        return self._sockets.hosts
+
+    def aim(self) -> None:
+        """The guard knows another way."""
+        self._aim()
+
+    def controlArrived(self, datagram: bytes, source: Source) -> None:
+        """RTCP of our party, from a guard that has opened it."""
+        self._controlArrived(datagram, source, None)
+
     def close(self) -> None:
         """Idempotent."""
         self._closed = True
@@ -101,7 +154,8 @@ class Side:
     # Where the party is
 
     def _open(self, family: int) -> PortPair:
-        return self._sockets.open(family, self.arriving.rtp, self._rtcpArrived)
+        rtp = self.arriving.rtp if self._guard is None else self._guard.arrived
+        return self._sockets.open(family, rtp, self._rtcpArrived)
 
     def _pairFor(self, destination: Source | None) -> PortPair | None:
         """Our ports of the family of the destination; none before the party was shown any of ours."""
@@ -118,6 +172,10 @@ class Side:
     def _aim(self) -> None:
         """Let the other party's media go where this party is now."""
         if self._closed:
+            return
+        if self._guard is not None:
+            send, destination = self._guard.way if self._direction in _LISTENING else (None, None)
+            self.far.arriving.aim(send, destination)
             return
         destination = self._learned or sendable(self._signalled)
         pair = self._pairFor(destination) if self._direction in _LISTENING else None
@@ -223,6 +281,9 @@ class Side:
 
     def sendControl(self, datagram: bytes) -> None:
         """RTCP for our party."""
+        if self._guard is not None:
+            self._guard.sendControl(datagram)
+            return
         destination, send = self._control.source, self._control.send
         if destination is None:
             destination = self._control.guess()

@@ -64,6 +64,16 @@ class SideSockets:
     def isOpen(self) -> bool:
         return bool(self._pairs)
 
+    @property
+    def pairs(self) -> tuple[PortPair, ...]:
+        """Those that are open."""
+        return tuple(self._pairs.values())
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every address of ours that others can be told."""
+        return self._supplies.addresses.all()
+
     def open(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
         """
         The pair of C{family}.

@@ -23,6 +23,7 @@ from ichatgw.interfaces import (
 )
 from ichatgw.model import (
     PCMU,
+    Codec,
     Direction,
     Ending,
     EndReason,
@@ -96,7 +97,7 @@ class FakeSide:
             raise Congested("no port left")
         return self.address6 if ":" in towards else self.address4
 
-    def connect(self, remote: SessionDescription) -> None:
+    def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         self.remotes.append(remote)
 
     def hold(self, direction: Direction) -> None:

@@ -1,0 +1,311 @@
+# -*- test-case-name: ichatgw.test.test_media_ice -*-
+"""
+ICE (RFC 8445, RFC 8838): finds a way between our sockets and a peer, and sees to it that the peer still wants it
+(RFC 7675).
+
+One component: RTCP goes where RTP goes.  No socket; time and random numbers come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from ichatgw.errors import MalformedError
+from ichatgw.media import stun
+from ichatgw.media.checklist import Base, Checklist, Pair, State
+from ichatgw.media.stunrequests import Random, Requests
+from ichatgw.model import Candidate, TransportAddress
+from ichatgw.ratelimit import RateLimit
+
+TA = 0.05
+"""Seconds between two checks (RFC 8445 section 14.2)."""
+
+PATIENCE = 30.0
+"""Seconds for finding a way, from the moment that the peer has described itself."""
+
+NOMINATION_WAIT = 0.2
+"""Seconds that better pairs have for working too, before we nominate the best."""
+
+CONSENT_INTERVAL = 5.0
+CONSENT_LIFE = 25.0
+"""Seconds after which a peer that answered none of our checks has left (RFC 7675 allows 30)."""
+
+STEADY = 5.0
+"""Seconds after which a peer that nominates another pair means it, although it is a worse one."""
+
+MOST_REQUESTS = 100
+"""Checks of a peer that are answered in a second; a flood of them is cut."""
+
+_CHECK_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0)
+_CONSENT_WAITS = (0.5, 1.0, 2.0)
+
+
+class News(Protocol):
+    """Who is told by an agent."""
+
+    def selected(self, base: Base, address: TransportAddress) -> None:
+        """Media goes this way from now on; may be said again for another way."""
+
+    def lost(self, why: str) -> None:
+        """There is no way, or no more.  Said once."""
+
+
+class Agent:
+    """
+    @param ufrag: our user name fragment, and C{password} that goes with it.
+    @param controlling: we decide which pair is used.
+    @param transmit: sends a datagram from one of our sockets.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        random: Random,
+        checklist: Checklist,
+        ufrag: str,
+        password: str,
+        controlling: bool,
+        transmit: Callable[[Base, TransportAddress, bytes], None],
+        news: News,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._list = checklist
+        self._ufrag = ufrag
+        self._password = password
+        self.controlling = controlling
+        self._tiebreaker = int.from_bytes(random(8), "big")
+        self._transmit = transmit
+        self._news = news
+        self._requests = Requests(clock, random)
+        self._peer: tuple[str, str] | None = None
+        self._timer: IDelayedCall | None = None
+        self._deadline: IDelayedCall | None = None
+        self._nomination: IDelayedCall | None = None
+        self._consent: IDelayedCall | None = None
+        self._heardAt = 0.0
+        self._chosenAt = 0.0
+        self._over = False
+        self._checks = RateLimit(clock, MOST_REQUESTS, MOST_REQUESTS)
+        self.selected: Pair | None = None
+
+    # Orders.
+
+    def start(self, ufrag: str, password: str) -> None:
+        """The peer has described itself."""
+        self._peer = (ufrag, password)
+        self._deadline = self._clock.callLater(PATIENCE, self._late)
+        self._run()
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        """The peer can be reached at these too."""
+        for candidate in candidates:
+            self._list.add(candidate)
+        self._run()
+
+    def allows(self, base: Base, source: TransportAddress) -> bool:
+        """Has a pair with C{source} been proven, so that more than answers may be sent there?"""
+        pair = self._list.find(base, source)
+        return pair is not None and pair.state is State.SUCCEEDED
+
+    def close(self) -> None:
+        """Idempotent; says nothing."""
+        self._over = True
+        self._requests.close()
+        for timer in (self._timer, self._deadline, self._nomination, self._consent):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._timer = self._deadline = self._nomination = self._consent = None
+
+    def received(self, base: Base, source: TransportAddress, datagram: bytes) -> None:
+        """A datagram that looks like STUN.  Never raises."""
+        if self._over:
+            return
+        try:
+            message = stun.parse(datagram)
+        except MalformedError:
+            return
+        if message.message_class is stun.Class.REQUEST:
+            if self._checks.allow("checks"):
+                self._asked(base, source, message)
+        else:
+            self._requests.received(message, source)
+
+    # The peer's checks.
+
+    def _asked(self, base: Base, source: TransportAddress, request: stun.Message) -> None:
+        """RFC 8445 section 7.3.  Nobody else's check gets an answer."""
+        name = str(request.attributes.get("USERNAME", ""))
+        if name.partition(":")[0] != self._ufrag or not stun.isAuthentic(request, self._password):
+            return
+        if self._peer is not None and name.partition(":")[2] != self._peer[0]:
+            return
+        if not self._agreeOnRoles(base, source, request):
+            return
+        self._transmit(base, source, stun.success(request, source, self._password))
+        pair = self._list.find(base, source)
+        if pair is None:
+            pair = self._list.learn(base, source, int(request.attributes.get("PRIORITY", 1)))
+            if pair is None:
+                return
+        nominates = "USE-CANDIDATE" in request.attributes and not self.controlling
+        if nominates:
+            pair.nominatedAt = self._clock.seconds()
+        if pair.state is State.SUCCEEDED:
+            if nominates:
+                self._choose(pair)
+        elif pair.state is not State.IN_PROGRESS:
+            pair.state = State.WAITING
+            self._list.trigger(pair)
+            self._run()
+
+    def _agreeOnRoles(self, base: Base, source: TransportAddress, request: stun.Message) -> bool:
+        """Section 7.3.1.1: both think that they control, or neither does."""
+        theirs = request.attributes.get("ICE-CONTROLLING" if self.controlling else "ICE-CONTROLLED")
+        if theirs is None:
+            return True
+        weWin = self._tiebreaker >= int(theirs)
+        if weWin == self.controlling:
+            self._transmit(base, source, stun.roleConflict(request, self._password))
+            return False
+        self.controlling = not self.controlling
+        return True
+
+    # Our checks.
+
+    def _run(self) -> None:
+        """Let the checks go on, if there is something to check."""
+        if self._timer is None and self._peer is not None and not self._over:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._timer = None
+        pair = self._list.next(self.controlling)
+        if pair is None:
+            return
+        self._check(pair)
+        self._timer = self._clock.callLater(TA, self._tick)
+
+    def _check(self, pair: Pair, nominates: bool = False) -> None:
+        assert self._peer is not None
+        ufrag, password = self._peer
+        role = (self.controlling, self._tiebreaker)
+        if pair.request is not None:
+            self._requests.cancel(pair.request)
+        if pair.state is not State.SUCCEEDED:
+            pair.state = State.IN_PROGRESS
+        pair.request = self._requests.send(
+            lambda transaction: stun.check(
+                transaction, f"{ufrag}:{self._ufrag}", password, pair.base.learnedPriority, role, nominates
+            ),
+            lambda datagram: self._transmit(pair.base, pair.remote.address, datagram),
+            pair.remote.address,
+            lambda message: stun.isAuthentic(message, password),
+            lambda message: self._answered(pair, message, role, nominates),
+            lambda: self._unanswered(pair),
+            _CHECK_WAITS,
+        )
+
+    def _answered(self, pair: Pair, message: stun.Message, role: tuple[bool, int], nominates: bool) -> None:
+        pair.request = None
+        if message.message_class is not stun.Class.RESPONSE:
+            code, _ = message.attributes.get("ERROR-CODE", (0, ""))
+            if code == stun.ROLE_CONFLICT:
+                if self.controlling == role[0]:
+                    self.controlling = not role[0]
+                pair.state = State.WAITING
+                self._list.trigger(pair)
+                self._run()
+            else:
+                self._unanswered(pair)
+            return
+        self._list.succeeded(pair)
+        if nominates or (not self.controlling and pair.nominatedAt is not None):
+            self._choose(pair)
+        elif self.controlling and self.selected is None and self._nomination is None:
+            rank = pair.priority(True)
+            isBest = all(other.priority(True) <= rank for other in self._list.open(1))
+            self._nomination = self._clock.callLater(0.0 if isBest else NOMINATION_WAIT, self._nominate)
+        self._run()
+
+    def _unanswered(self, pair: Pair) -> None:
+        pair.request = None
+        if pair is not self.selected:
+            pair.state = State.FAILED
+        if self.controlling and self.selected is None and self._list.valid(1) and self._nomination is None:
+            self._nominate()
+
+    def _nominate(self) -> None:
+        """Section 8.1.1: say which of those that work is used."""
+        self._nomination = None
+        best = max(self._list.valid(1), key=lambda pair: pair.priority(True), default=None)
+        if best is not None and self.controlling:
+            self._check(best, nominates=True)
+
+    # The way.
+
+    def _choose(self, pair: Pair) -> None:
+        now, before = self._clock.seconds(), self.selected
+        if before is pair:
+            self._chosenAt = now
+            return
+        if before is not None:
+            better = pair.priority(self.controlling) > before.priority(self.controlling)
+            if not better and now - self._chosenAt < STEADY:
+                return
+        self.selected, self._chosenAt, self._heardAt = pair, now, now
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        for other in self._list.settle(self.controlling, {1: pair}):
+            if other.request is not None:
+                self._requests.cancel(other.request)
+                other.request = None
+            other.state = State.FAILED
+        if self._consent is None:
+            self._consent = self._clock.callLater(self._interval(), self._ask)
+        self._news.selected(pair.base, pair.remote.address)
+
+    def _interval(self) -> float:
+        """RFC 7675 section 5.1: 0.8 to 1.2 times 5 s."""
+        return CONSENT_INTERVAL * (0.8 + 0.4 * self._random(1)[0] / 255)
+
+    def _ask(self) -> None:
+        """Does the peer still want this?"""
+        self._consent = None
+        pair = self.selected
+        if pair is None or self._peer is None:
+            return
+        if self._clock.seconds() - self._heardAt > CONSENT_LIFE:
+            self._end("the peer does not answer any more (consent, RFC 7675)")
+            return
+        ufrag, password = self._peer
+        role = (self.controlling, self._tiebreaker)
+        self._requests.send(
+            lambda transaction: stun.check(
+                transaction, f"{ufrag}:{self._ufrag}", password, pair.base.learnedPriority, role
+            ),
+            lambda datagram: self._transmit(pair.base, pair.remote.address, datagram),
+            pair.remote.address,
+            lambda message: stun.isAuthentic(message, password),
+            self._consented,
+            lambda: None,
+            _CONSENT_WAITS,
+        )
+        self._consent = self._clock.callLater(self._interval(), self._ask)
+
+    def _consented(self, message: stun.Message) -> None:
+        if message.message_class is stun.Class.RESPONSE:
+            self._heardAt = self._clock.seconds()
+
+    def _late(self) -> None:
+        self._deadline = None
+        self._end("no pair of candidates works")
+
+    def _end(self, why: str) -> None:
+        if not self._over:
+            self.close()
+            self._news.lost(why)

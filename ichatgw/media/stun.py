@@ -1,0 +1,104 @@
+# -*- test-case-name: ichatgw.test.test_media_stun -*-
+"""
+STUN messages as ICE uses them (RFC 8489, RFC 8445 section 7): Binding only, with short-term credentials.
+
+The codec is aioice's.  Here it is made strict, and what it says of wrong bytes becomes one kind of error.
+"""
+
+from __future__ import annotations
+
+from struct import error as StructError
+
+from aioice.stun import COOKIE, Class, Message, Method, parse_message
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+
+__all__ = ["Class", "Message", "parse"]
+
+# Longer than any that is of use to ICE.
+MAX_MESSAGE = 576
+ROLE_CONFLICT = 487
+TRANSACTION_OCTETS = 12
+
+_COOKIE = COOKIE.to_bytes(4, "big")
+_UNSIGNED_32 = 0xFFFFFFFF
+
+
+def parse(datagram: bytes) -> Message:
+    """
+    A Binding message; a FINGERPRINT that is there has been checked.
+
+    @raise MalformedError: if it is none, or not whole.
+    """
+    if not 20 <= len(datagram) <= MAX_MESSAGE or datagram[0] > 3 or datagram[4:8] != _COOKIE:
+        raise MalformedError("not a STUN message")
+    at = 20
+    while at + 4 <= len(datagram):
+        at += 4 + (int.from_bytes(datagram[at + 2 : at + 4], "big") + 3 & ~3)
+    if at != len(datagram):
+        raise MalformedError("STUN: an attribute longer than the message")
+    try:
+        message = parse_message(datagram)
+    except (ValueError, StructError) as problem:
+        raise MalformedError(f"STUN: {problem}") from problem
+    if message.message_method is not Method.BINDING:
+        raise MalformedError("STUN: not Binding")
+    return message
+
+
+def isAuthentic(message: Message, password: str) -> bool:
+    """Is it whole, and by one who knows C{password}?  ICE demands both attributes (RFC 8445 section 7.1)."""
+    return "FINGERPRINT" in message.attributes and message.check_message_integrity(password.encode())
+
+
+def mapped(message: Message) -> TransportAddress | None:
+    """Where the request came from, as the one who answered saw it."""
+    place = message.attributes.get("XOR-MAPPED-ADDRESS") or message.attributes.get("MAPPED-ADDRESS")
+    return None if place is None else TransportAddress(*place)
+
+
+def check(
+    transaction: bytes, username: str, password: str, priority: int, role: tuple[bool, int], nominates: bool = False
+) -> bytes:
+    """
+    A connectivity check.
+
+    @param priority: that of the candidate which the peer may learn from this.
+    @param role: whether we control, and our tiebreaker.
+    @param nominates: with USE-CANDIDATE.
+    """
+    controlling, tiebreaker = role
+    message = Message(Method.BINDING, Class.REQUEST, transaction)
+    message.attributes["USERNAME"] = username
+    message.attributes["PRIORITY"] = priority & _UNSIGNED_32
+    message.attributes["ICE-CONTROLLING" if controlling else "ICE-CONTROLLED"] = tiebreaker
+    if nominates:
+        message.attributes["USE-CANDIDATE"] = None
+    return _signed(message, password)
+
+
+def success(request: Message, source: TransportAddress, password: str) -> bytes:
+    """The answer to a check; always shorter than that."""
+    message = Message(Method.BINDING, Class.RESPONSE, request.transaction_id)
+    message.attributes["XOR-MAPPED-ADDRESS"] = (source.host, source.port)
+    return _signed(message, password)
+
+
+def roleConflict(request: Message, password: str) -> bytes:
+    """The answer to a check whose sender must change its role."""
+    message = Message(Method.BINDING, Class.ERROR, request.transaction_id)
+    message.attributes["ERROR-CODE"] = (ROLE_CONFLICT, "")
+    return _signed(message, password)
+
+
+def query(transaction: bytes) -> bytes:
+    """Ask a STUN server where we are seen."""
+    message = Message(Method.BINDING, Class.REQUEST, transaction)
+    message.add_fingerprint()
+    return bytes(message)
+
+
+def _signed(message: Message, password: str) -> bytes:
+    message.add_message_integrity(password.encode())
+    return bytes(message)
