@@ -104,6 +104,7 @@ class OutboundLeg(SessionOwner):
 
     @ivar callee: whom to call: a bare address, or a full one to call that client only.
     @ivar us: the full address under which the caller calls.
+    @ivar served: the namespaces of the transports that we have.
     @ivar lateAnswer: whether the call counts as answered only when media can flow.
     @ivar proceedingTimeout: seconds to wait for a sign of life, if no client of the user is known.
     @ivar ringingTimeout: seconds that clients ring.
@@ -116,6 +117,7 @@ class OutboundLeg(SessionOwner):
     clock: IReactorTime
     proceedingTimeout: float
     ringingTimeout: float
+    served: frozenset[str]
     lateAnswer: bool = False
     newId: Callable[[], str] = lambda: str(uuid4())
     id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
@@ -189,7 +191,7 @@ class OutboundLeg(SessionOwner):
     def _begin(self, offer: SessionDescription) -> None:
         self._offer = offer
         self.link.enrol(self)
-        targets = select(self.clients, self.callee)
+        targets = select(self.clients, self.callee, self.served)
         if targets.known and not targets.propose and not targets.initiate:
             self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
             return
@@ -203,7 +205,7 @@ class OutboundLeg(SessionOwner):
 
     def _seek(self) -> None:
         """Call those who should be called now and were not before."""
-        targets = select(self.clients, self.callee)
+        targets = select(self.clients, self.callee, self.served)
         if targets.certain and self._assumption is None and not self._rung:
             self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
             self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
@@ -269,7 +271,7 @@ class OutboundLeg(SessionOwner):
         for asked in [asked for asked in self._direct if jid in (asked, bareJID(asked))]:
             self._lost.add(asked)
             self._direct.pop(asked).drop()
-        targets = select(self.clients, self.callee)
+        targets = select(self.clients, self.callee, self.served)
         if not self._direct and not (self._proposed and (targets.propose or not targets.known)):
             self.machine.fail(ending)
 

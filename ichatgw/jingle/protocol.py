@@ -30,7 +30,7 @@ from ichatgw.jingle.addresses import callerJID
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.leg import PROPOSED
 from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
+from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RAW_UDP, NS_RECEIPTS
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.reasons import fromError, fromReason
 from ichatgw.jingle.selection import Clients
@@ -58,12 +58,14 @@ class JingleOptions:
     """
     How calls are made.
 
+    @ivar served: the namespaces of the transports that there are.
     @ivar early: a call is accepted as soon as there is early media, so that announcements are heard.
     @ivar lateAnswer: a call counts as answered only when media can flow.
     @ivar proceedingTimeout: seconds to wait for a sign of life of a user of whom nothing is known.
     @ivar ringingTimeout: seconds that clients ring.
     """
 
+    served: frozenset[str] = frozenset({NS_ICE_UDP, NS_RAW_UDP})
     early: bool = False
     lateAnswer: bool = False
     proceedingTimeout: float = 10.0
@@ -370,6 +372,7 @@ class JingleProtocol(XMPPHandler):
             clock=self._clock,
             proceedingTimeout=self._options.proceedingTimeout,
             ringingTimeout=self._options.ringingTimeout,
+            served=self._options.served,
             lateAnswer=self._options.lateAnswer,
         )
 

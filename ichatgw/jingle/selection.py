@@ -13,7 +13,7 @@ from typing import Protocol
 from attrs import frozen
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_MESSAGE, NS_RAW_UDP, NS_RTP, NS_RTP_AUDIO
+from ichatgw.jingle.namespaces import NS_JINGLE, NS_MESSAGE, NS_RTP, NS_RTP_AUDIO
 from ichatgw.xmpp.presence import Resource
 
 
@@ -39,17 +39,19 @@ class Manner(Enum):
     NONE = "not"
 
 
-def manner(resource: Resource, features: frozenset[str] | None) -> Manner:
-    """How to call a client with these features."""
+def manner(resource: Resource, features: frozenset[str] | None, served: frozenset[str]) -> Manner:
+    """
+    How to call a client with these features.
+
+    @param served: the namespaces of the transports that we have; a client that shares none cannot be called.
+    """
     if resource.isIChat:
         return Manner.NONE
     if features is None:
         return Manner.MAYBE
-    if NS_MESSAGE in features:
-        return Manner.PROPOSE
-    if {NS_JINGLE, NS_RTP, NS_RTP_AUDIO} <= features and features & {NS_ICE_UDP, NS_RAW_UDP}:
-        return Manner.INITIATE
-    return Manner.NONE
+    if not {NS_JINGLE, NS_RTP, NS_RTP_AUDIO} <= features or not features & served:
+        return Manner.NONE
+    return Manner.PROPOSE if NS_MESSAGE in features else Manner.INITIATE
 
 
 @frozen
@@ -69,12 +71,12 @@ class Targets:
     known: bool
 
 
-def select(clients: Clients, callee: JID) -> Targets:
+def select(clients: Clients, callee: JID, served: frozenset[str]) -> Targets:
     """All clients of the user, or the one that C{callee} names; a user of whom none is known is sent a proposal."""
     resources: Iterable[Resource] = clients.resources(callee.userhostJID())
     if callee.resource:
         resources = [resource for resource in resources if resource.jid == callee]
-    manners = [(resource.jid, manner(resource, clients.features(resource))) for resource in resources]
+    manners = [(resource.jid, manner(resource, clients.features(resource), served)) for resource in resources]
     found = {way for _, way in manners}
     return Targets(
         propose=not manners or Manner.PROPOSE in found or Manner.MAYBE in found,

@@ -226,7 +226,7 @@ class Session:
         """
         self.offer = SessionDescription(tuple(codecs))
         self.link.enter(self)
-        self._transport = self.link.transports.make(self.owner.call.id, self.owner.side, self, None)
+        self._transport = self._makeTransport(None)
         if self.phase is Phase.PENDING:
             self._describe(Action.INITIATE, self.offer.codecs, "both")
 
@@ -237,7 +237,7 @@ class Session:
         @raise CallError: if there is no common format, or no transport can be had.
         """
         codecs = commonCodecs(answer.codecs, self.offer)
-        transport = self.link.transports.make(self.owner.call.id, self.owner.side, self, self._remote)
+        transport = self._makeTransport(self._remote)
         if self.phase is not Phase.PENDING:
             transport.close()
             return
@@ -263,6 +263,14 @@ class Session:
         if self._transport is not None:
             self._transport.close()
         self.link.leave(self)
+
+    def _makeTransport(self, remote: TransportDescription | None) -> IMediaTransport:
+        try:
+            return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote)
+        except CallError as error:
+            if error.reason is EndReason.INCOMPATIBLE:
+                raise NoTransport(str(error)) from error
+            raise
 
     def _describe(self, action: Action, codecs: tuple[Codec, ...], senders: str) -> None:
         assert self._transport is not None

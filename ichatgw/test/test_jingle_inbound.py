@@ -9,7 +9,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, NoCommonCodec
 from ichatgw.interfaces import ILeg, ITransportNews
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
 from ichatgw.jingle.protocol import JingleOptions
@@ -185,6 +185,16 @@ class ProposedTests(SynchronousTestCase):
         self.world.initiate()
         self.assertEqual(self.world.said()[1], f"session-terminate general-error to {PHONE.full()}")
         self.assertEqual(news(self.leg).reasons, [EndReason.CONGESTED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_noWayForMedia(self) -> None:
+        """A transport that offers nothing that we may use is refused as such."""
+        self.world.transports.error = NoCommonCodec("plain media is not allowed")
+        self.leg.answer(ANSWER)
+        self.world.said()
+        self.world.initiate()
+        self.assertEqual(self.world.said()[1], f"session-terminate unsupported-transports to {PHONE.full()}")
+        self.assertEqual((news(self.leg).reasons, news(self.leg).endings[0][1].cause), ([EndReason.INCOMPATIBLE], 65))
         self.assertTrue(self.world.isEmpty())
 
     def test_mediaFails(self) -> None:

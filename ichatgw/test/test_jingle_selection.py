@@ -11,9 +11,12 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import NoRoute
 from ichatgw.jingle.addresses import callerJID
+from ichatgw.jingle.namespaces import NS_ICE_UDP
 from ichatgw.jingle.selection import Targets, select
 from ichatgw.model import ANONYMOUS, Party
 from ichatgw.test.jingles import ALICE, COMPONENT, LAPTOP, MESSAGES, PHONE, SESSIONS, FakeClients
+
+SERVED = frozenset({NS_ICE_UDP})
 
 
 class SelectTests(SynchronousTestCase):
@@ -29,17 +32,24 @@ class SelectTests(SynchronousTestCase):
             ({PHONE: frozenset({"urn:xmpp:jingle:1"})}, Targets(False, (), False, True)),
             ({}, Targets(True, (), False, False)),
         ):
-            self.assertEqual(select(FakeClients(dict(known)), ALICE), expected)
+            self.assertEqual(select(FakeClients(dict(known)), ALICE, SERVED), expected)
 
     def test_iChat(self) -> None:
         """An iChat is called otherwise, whatever it says of itself."""
-        self.assertEqual(select(FakeClients({PHONE: MESSAGES}, {PHONE}), ALICE), Targets(False, (), False, True))
+        self.assertEqual(
+            select(FakeClients({PHONE: MESSAGES}, {PHONE}), ALICE, SERVED), Targets(False, (), False, True)
+        )
+
+    def test_otherTransports(self) -> None:
+        """Who shares no transport with us cannot be called, whatever else he can."""
+        clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
+        self.assertEqual(select(clients, ALICE, frozenset({"urn:other"})), Targets(False, (), False, True))
 
     def test_one(self) -> None:
         """A full address names one client."""
         clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
-        self.assertEqual(select(clients, LAPTOP), Targets(False, (LAPTOP,), True, True))
-        self.assertEqual(select(clients, JID(f"{ALICE.full()}/other")), Targets(True, (), False, False))
+        self.assertEqual(select(clients, LAPTOP, SERVED), Targets(False, (LAPTOP,), True, True))
+        self.assertEqual(select(clients, JID(f"{ALICE.full()}/other"), SERVED), Targets(True, (), False, False))
 
 
 class CallerTests(SynchronousTestCase):

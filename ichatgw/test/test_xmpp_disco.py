@@ -7,12 +7,14 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test.streams import StubLink, parse
-from ichatgw.xmpp.caps import NODES, VERSION, verification
+from ichatgw.xmpp.caps import PHONE_FEATURES, Phone, verification
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.stanzas import parseJID
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
+
+GATEWAY = Phone(PHONE_FEATURES | {"urn:xmpp:jingle:transports:ice-udp:1"})
 
 
 class DiscoTests(SynchronousTestCase):
@@ -96,7 +98,7 @@ class PhoneTests(SynchronousTestCase):
     """With Jingle, each address is a phone as well."""
 
     def setUp(self) -> None:
-        self.link = StubLink(Disco(parseJID("control@gw.test"), "1.2.3", withPhones=True))
+        self.link = StubLink(Disco(parseJID("control@gw.test"), "1.2.3", GATEWAY))
         self.link.up()
 
     def ask(self, to: str, node: str = "") -> str:
@@ -108,11 +110,11 @@ class PhoneTests(SynchronousTestCase):
 
     def test_hashed(self) -> None:
         """What is answered for the node of our presence, and for the full address, is what was hashed."""
-        for to, node in (("72@gw.test/gw", ""), *(("72@gw.test", node) for node in NODES)):
+        for to, node in (("72@gw.test/gw", ""), *(("72@gw.test", node) for node in GATEWAY.nodes)):
             query = parse(self.ask(to, node)).query
             identities = [(c["category"], c["type"], "", c["name"]) for c in query.elements() if c.name == "identity"]
             features = [c["var"] for c in query.elements() if c.name == "feature"]
-            self.assertEqual(verification(identities, features), VERSION)
+            self.assertEqual(verification(identities, features), GATEWAY.version)
             self.assertEqual(query.getAttribute("node"), node or None)
 
     def test_bare(self) -> None:

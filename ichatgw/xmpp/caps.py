@@ -16,7 +16,7 @@ from typing import Any
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define
+from attrs import define, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
@@ -39,18 +39,21 @@ NODE = "https://ichat-gw.org"
 PHONE = ("client", "phone", "", "ichat-gw")
 """What each of our addresses is: category, type, language and name."""
 
-PHONE_FEATURES = (
-    "http://jabber.org/protocol/caps",
-    NS_DISCO_INFO,
-    "urn:xmpp:jingle-message:0",
-    "urn:xmpp:jingle:1",
-    "urn:xmpp:jingle:apps:dtls:0",
-    "urn:xmpp:jingle:apps:rtp:1",
-    "urn:xmpp:jingle:apps:rtp:audio",
-    "urn:xmpp:jingle:transports:ice-udp:1",
-    "urn:xmpp:ping",
+PHONE_FEATURES = frozenset(
+    {
+        "http://jabber.org/protocol/caps",
+        NS_DISCO_INFO,
+        "urn:xmpp:jingle-message:0",
+        "urn:xmpp:jingle:1",
+        "urn:xmpp:jingle:apps:rtp:1",
+        "urn:xmpp:jingle:apps:rtp:audio",
+        "urn:xmpp:ping",
+    }
 )
-"""What each of our addresses can do with Jingle: clients decide by it whether they show a button to call."""
+"""
+What each of our addresses can do with Jingle, whatever its transports: clients decide by it whether they show a button
+to call.
+"""
 
 MOST_FEATURES = 512
 MOST_KNOWN = 1000
@@ -87,18 +90,31 @@ def _verification2(identities: Iterable[_Identity], features: Iterable[str]) -> 
     return b64encode(hashlib.sha256(ofFeatures + ofIdentities + b"\x1c" + b"\x1c").digest()).decode()
 
 
-VERSION = verification([PHONE], PHONE_FEATURES)
-_VERSION2 = _verification2([PHONE], PHONE_FEATURES)
+@frozen
+class Phone:
+    """
+    What our addresses are to Jingle clients.
 
-NODES = frozenset({f"{NODE}#{VERSION}", f"{NS_CAPS2}#sha-256.{_VERSION2}"})
-"""The nodes under which clients ask for what we can."""
+    @ivar features: all they can.
+    """
 
+    features: frozenset[str]
 
-def addCaps(presence: Element) -> None:
-    """Say what an address of ours can."""
-    caps = presence.addElement((NS_CAPS, "c"))
-    caps["hash"], caps["node"], caps["ver"] = "sha-1", NODE, VERSION
-    presence.addElement((NS_CAPS2, "c")).addElement((NS_HASHES, "hash"), content=_VERSION2)["algo"] = "sha-256"
+    @property
+    def version(self) -> str:
+        return verification([PHONE], self.features)
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes under which clients ask for what we can."""
+        return frozenset({f"{NODE}#{self.version}", f"{NS_CAPS2}#sha-256.{_verification2([PHONE], self.features)}"})
+
+    def addCaps(self, presence: Element) -> None:
+        """Say it in a presence."""
+        caps = presence.addElement((NS_CAPS, "c"))
+        caps["hash"], caps["node"], caps["ver"] = "sha-1", NODE, self.version
+        hash = _verification2([PHONE], self.features)
+        presence.addElement((NS_CAPS2, "c")).addElement((NS_HASHES, "hash"), content=hash)["algo"] = "sha-256"
 
 
 _Key = tuple[str, str, str]

@@ -22,8 +22,7 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.caps import NODES as NODES_OF_PHONE
-from ichatgw.xmpp.caps import PHONE, PHONE_FEATURES
+from ichatgw.xmpp.caps import PHONE, Phone
 from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
 from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
@@ -47,14 +46,14 @@ class Disco(XMPPHandler):
     Twisted and wokkel keep each address they read for ever, so these requests are read here.
     """
 
-    def __init__(self, control: JID, version: str, withPhones: bool = False) -> None:
+    def __init__(self, control: JID, version: str, phone: Phone | None = None) -> None:
         """
         @param control: the control address, bare; it takes no calls.
         @param version: of this program.
-        @param withPhones: whether our addresses are phones for Jingle clients, too.
+        @param phone: what our addresses are to Jingle clients, if anything.
         """
         super().__init__()
-        self._withPhones = withPhones
+        self._phone = phone
         self._control = control
         self._version = version
 
@@ -73,8 +72,9 @@ class Disco(XMPPHandler):
         except MalformedError:
             self._answer(iq, None)
             return
-        if self._withPhones and (node in NODES_OF_PHONE or (not node and asked.resource and self._takesCalls(asked))):
-            self._answer(iq, _phoneInfo(node))
+        phone = self._phone
+        if phone and (node in phone.nodes or (not node and asked.resource and self._takesCalls(asked))):
+            self._answer(iq, _phoneInfo(phone, node))
         else:
             self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
 
@@ -88,11 +88,11 @@ class Disco(XMPPHandler):
         if self._takesCalls(asked):
             info.append(DiscoIdentity("client", "pc", NAME))
             features.extend(VC_FEATURES.values())
-            if self._withPhones:
-                features.extend(PHONE_FEATURES)
+            if self._phone is not None:
+                features.extend(sorted(self._phone.features))
         else:
             info.append(DiscoIdentity("server", NAME, NAME))
-            if self._withPhones and not asked.user:
+            if self._phone is not None and not asked.user:
                 info.append(DiscoIdentity("gateway", "sip", NAME))
                 info.append(DiscoIdentity("gateway", "pstn", NAME))
                 features.extend((NS_GATEWAY, NS_ESCAPING))
@@ -126,13 +126,13 @@ class Disco(XMPPHandler):
         self.send(reply)
 
 
-def _phoneInfo(node: str) -> DiscoInfo:
+def _phoneInfo(phone: Phone, node: str) -> DiscoInfo:
     """Exactly what the hash in our presence was computed of."""
     info = DiscoInfo()
     info.nodeIdentifier = node
     category, kind, _, name = PHONE
     info.append(DiscoIdentity(category, kind, name))
-    for feature in PHONE_FEATURES:
+    for feature in sorted(phone.features):
         info.append(DiscoFeature(feature))
     return info
 

@@ -1,0 +1,139 @@
+# -*- test-case-name: ichatgw.test.test_media_plain -*-
+"""
+Tests for L{ichatgw.media.plain}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import define, evolve, field
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from ichatgw.errors import Congested
+from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.media.plain import MOST_ADDRESSES, NotPlain, PlainTransports
+from ichatgw.model import (
+    PCMU,
+    Candidate,
+    Direction,
+    Ending,
+    EndReason,
+    Fingerprint,
+    SessionDescription,
+    TransportAddress,
+    TransportDescription,
+)
+from ichatgw.test.fakes import FakeSide
+
+THEIRS = TransportAddress("198.51.100.7", 4000)
+CONTROL = TransportAddress("198.51.100.7", 4005)
+REMOTE = TransportDescription(candidates=(Candidate("", 1, 0, THEIRS), Candidate("", 2, 0, CONTROL)), muxed=False)
+MEDIA = SessionDescription((PCMU,))
+
+
+@implementer(ITransportNews)
+@define(eq=False)
+class News:
+    """Notes it."""
+
+    said: list[str] = field(factory=list)
+    endings: list[Ending] = field(factory=list)
+
+    def candidatesFound(self, candidates: Sequence[Candidate]) -> None:
+        self.said.append("found")
+
+    def connected(self) -> None:
+        self.said.append("connected")
+
+    def failed(self, ending: Ending) -> None:
+        self.said.append("failed")
+        self.endings.append(ending)
+
+
+class PlainTests(SynchronousTestCase):
+    """Plain RTP."""
+
+    def setUp(self) -> None:
+        self.transports = PlainTransports(lambda: ["192.0.2.10", "2001:db8::10"])
+        self.side, self.news = FakeSide(), News()
+
+    def make(self, remote: TransportDescription | None = None) -> IMediaTransport:
+        return self.transports.make("c1", self.side, self.news, remote)
+
+    def test_interfaces(self) -> None:
+        """They are what a Jingle leg needs."""
+        verifyObject(ITransportNews, self.news)
+        verifyObject(IMediaTransports, self.transports)
+        verifyObject(IMediaTransport, self.make())
+
+    def test_offer(self) -> None:
+        """Who is called is told all our addresses, with RTCP at the port above."""
+        local = self.make().local
+        self.assertEqual(
+            [(one.component, str(one.address)) for one in local.candidates],
+            [
+                (1, "192.0.2.10:20000"),
+                (1, "[2001:db8::10]:20000"),
+                (2, "192.0.2.10:20001"),
+                (2, "[2001:db8::10]:20001"),
+            ],
+        )
+        self.assertEqual((local.ufrag, local.fingerprint, local.keys, local.muxed), ("", None, (), False))
+
+    def test_many(self) -> None:
+        """A host of many addresses names some."""
+        self.transports = PlainTransports(lambda: ["192.0.2.10"] * 20)
+        self.assertEqual(len(self.make().local.candidates), 2 * MOST_ADDRESSES)
+
+    def test_answer(self) -> None:
+        """Who calls is told the address towards him."""
+        candidates = self.make(REMOTE).local.candidates
+        self.assertEqual([str(one.address) for one in candidates], ["192.0.2.10:20000", "192.0.2.10:20001"])
+
+    def test_connect(self) -> None:
+        """Media goes to the addresses named, as soon as they are."""
+        self.make(REMOTE).connect(REMOTE, MEDIA, (PCMU,))
+        self.assertEqual(self.side.remotes, [evolve(MEDIA, address=THEIRS, rtcp=CONTROL)])
+        self.assertEqual(self.news.said, ["connected"])
+
+    def test_hold(self) -> None:
+        """Holding is the side's business; trickled candidates and restarts change nothing."""
+        transport = self.make()
+        transport.hold(Direction.SENDONLY)
+        transport.addCandidates(REMOTE.candidates)
+        self.assertIs(transport.restart(REMOTE), transport.local)
+        self.assertEqual((self.side.holds, self.side.remotes), ([Direction.SENDONLY], []))
+
+    def test_refused(self) -> None:
+        """ICE, DTLS, and nothing at all are refused."""
+        for remote in (
+            evolve(REMOTE, ufrag="abcd"),
+            evolve(REMOTE, fingerprint=Fingerprint("sha-256", "AB")),
+            evolve(REMOTE, candidates=()),
+        ):
+            self.assertRaises(NotPlain, self.make, remote)
+            self.make().connect(remote, MEDIA, (PCMU,))
+            self.assertEqual(self.news.endings.pop().reason, EndReason.INCOMPATIBLE)
+        self.assertEqual(self.side.remotes, [])
+
+    def test_otherNumbers(self) -> None:
+        """A party that numbers formats otherwise cannot be understood."""
+        self.make().connect(REMOTE, MEDIA, (evolve(PCMU, payloadType=96),))
+        self.assertEqual(self.news.said, ["failed"])
+
+    def test_full(self) -> None:
+        """No port is no transport."""
+        self.side.full = True
+        self.assertRaises(Congested, self.make)
+
+    def test_closed(self) -> None:
+        """After its end nothing happens."""
+        transport = self.make()
+        transport.close()
+        transport.close()
+        transport.connect(REMOTE, MEDIA, (PCMU,))
+        transport.hold(Direction.INACTIVE)
+        self.assertEqual((self.news.said, self.side.remotes, self.side.holds), ([], [], []))
