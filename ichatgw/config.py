@@ -19,6 +19,7 @@ from ichatgw.configfile import Entry, Reader, Setting, environmentEntries, readF
 from ichatgw.configvalues import Proxy
 from ichatgw.errors import ConfigError
 from ichatgw.settings.calls import CallSettings
+from ichatgw.settings.jingle import JingleSettings
 from ichatgw.settings.log import LogSettings
 from ichatgw.settings.sip import SIPSettings
 from ichatgw.settings.tls import TLSSettings
@@ -28,7 +29,7 @@ __all__ = ["TABLE", "Proxy", "Settings"]
 
 
 @frozen(kw_only=True, slots=False)
-class Settings(TLSSettings, LogSettings, CallSettings, SIPSettings, XMPPSettings):
+class Settings(TLSSettings, LogSettings, JingleSettings, CallSettings, SIPSettings, XMPPSettings):
     """
     What the administrator has decided.  L{Settings.load} reads it; the constructor checks nothing.
 

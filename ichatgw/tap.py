@@ -31,6 +31,7 @@ from ichatgw.dialplan import DialPlan
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
+from ichatgw.jingletap import jingleSideOf, phoneOf
 from ichatgw.limits import Limits
 from ichatgw.media.engine import MediaEngine
 from ichatgw.messagelog import logMessage
@@ -197,7 +198,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     path = settings.subscriptionDatabase
     database = None if path in ("", "none") else SQLiteStore(reactor, path)
     store = MemoryStore() if database is None else database
-    presence = Presence(reactor, control, plan.matches, store)
+    phone = phoneOf(settings)
+    presence = Presence(reactor, control, plan.matches, store, None if phone is None else phone.addCaps)
     guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     iChat = IChatProtocol(
         reactor,
@@ -220,6 +222,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         inviteTimeout=settings.iChatInviteTimeout,
     )
     presence.listeners.append(iChat)
+    jingle = None
+    if phone is not None:
+        jingle = jingleSideOf(reactor, settings, addresses, link, presence, control, plan.translate, guests, iChat)
     registrar = endpoint.registrar()
     registrations = Registrations(
         reactor,
@@ -228,13 +233,14 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.registrationRetryTime,
         settings.registrationsPerSecond,
     )
-    online = Online(reactor, presence, store, plan.translate, registrations, lambda client: client.isIChat)
+    takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
+    online = Online(reactor, presence, store, plan.translate, registrations, takesCalls)
     presence.listeners.append(online)
     for handler in (
         presence,
         Subscriptions(reactor, control, store, presence, online.changed),
         online,
-        Disco(control, __version__),
+        Disco(control, __version__, phone),
         Greeter(reactor),
         iChat,
     ):
@@ -246,13 +252,16 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         reactor,
         plan,
         media,
-        {"sip": endpoint, "sips": endpoint, "xmpp": iChat},
+        {"sip": endpoint, "sips": endpoint, "xmpp": iChat if jingle is None else jingle.dialer},
         maxCalls=settings.maxCalls,
         limits=limits,
     )
     endpoint.invitations = iChat
     doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
     iChat.arrivals = doorman
+    if jingle is not None:
+        jingle.protocol.arrivals = switch
+        jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, database)
     made.reloadables += [
         *sipParts,

@@ -35,7 +35,7 @@ RANKS = (
         "xmpp",
     },
     {"switch", "policy", "choice", "reload", "sip", "ichat", "jingle", "options"},
-    {"tap", "siptap"},
+    {"tap", "siptap", "jingletap"},
 )
 ADAPTERS = {"sip", "ichat", "jingle"}
 SIM_MAY = {"", "sim", "model", "errors", "media.rtp", "ichat.connectdata", "xmpp.compat"}
@@ -107,7 +107,11 @@ class ImportTests(SynchronousTestCase):
                 if other.split(".")[0] == "sippy":
                     self.assertEqual(part, "sip", f"{name} imports {other}")
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
-                    self.assertIn(part, ("xmpp", "ichat", "jingle", "choice", "sim", "tap"), f"{name} imports {other}")
+                    self.assertIn(
+                        part,
+                        ("xmpp", "ichat", "jingle", "choice", "sim", "tap", "jingletap"),
+                        f"{name} imports {other}",
+                    )
 
     def test_reactor(self) -> None:
         """Only C{tap}, and the simulators' programs, take the global reactor."""

@@ -1,0 +1,43 @@
+# -*- test-case-name: ichatgw.test.test_config -*-
+"""
+Settings of calls to and from Jingle clients.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ichatgw.configvalues import SWITCH
+from ichatgw.settings.declare import setting
+
+_JINGLE = "Jingle clients"
+
+
+@frozen(kw_only=True, slots=False)
+class JingleSettings:
+    """What the administrator has decided about clients that speak Jingle."""
+
+    jinglePlainMedia: bool = setting(
+        _JINGLE,
+        "JinglePlainMedia",
+        SWITCH,
+        False,
+        "Whether clients that speak Jingle over raw UDP (XEP-0177) may call and be called. Their media is not"
+        " protected, so this is for networks that are trusted. If not, all XMPP users are taken to have iChats.",
+    )
+    jingleEarlyMedia: bool = setting(
+        _JINGLE,
+        "JingleEarlyMedia",
+        SWITCH,
+        False,
+        "Whether a Jingle client's call is accepted as soon as the phone's end sends early media, so that announcements"
+        " are heard. The client then shows an answered call, even if nobody answers.",
+    )
+    jingleAnswerWithMedia: bool = setting(
+        _JINGLE,
+        "JingleAnswerWithMedia",
+        SWITCH,
+        False,
+        "Whether a phone's call to a Jingle client counts as answered only when media can flow, rather than when the"
+        " client accepts it.",
+    )

@@ -1,0 +1,92 @@
+# -*- test-case-name: ichatgw.test.test_jingletap -*-
+# mypy: allow-untyped-calls
+"""
+How the Jingle side is put together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from attrs import evolve
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.choice import Chooser
+from ichatgw.config import Settings
+from ichatgw.jingle.protocol import JingleProtocol
+from ichatgw.jingletap import SERVED, phoneOf
+from ichatgw.tap import Gateway, gateway
+from ichatgw.test.streams import HEADER, acceptLast, parse
+from ichatgw.xmpp.caps import PHONE_FEATURES
+from ichatgw.xmpp.presence import Resource
+from ichatgw.xmpp.stanzas import parseJID
+
+SETTINGS = Settings(
+    jabberServer="127.0.0.1",
+    jabberComponentName="gw.example",
+    jabberComponentPassword="s3cret",
+    subscriptionDatabase="none",
+    ipAddress="127.0.0.1",
+    translationRules=((r"^xmpp:(\d+)@gw", "sip:$1@192.0.2.77"), (r"^sip:([a-z]+)@", "xmpp:$1@example")),
+)
+ON = evolve(SETTINGS, jinglePlainMedia=True)
+
+
+def part(made: Gateway, kind: type) -> Any:
+    """The handler of that kind."""
+    return next((one for one in made.link if isinstance(one, kind)), None)
+
+
+class JingleTests(SynchronousTestCase):
+    """The real parts, not started."""
+
+    def test_off(self) -> None:
+        """Without the setting there is no trace of Jingle."""
+        made = gateway(MemoryReactorClock(), SETTINGS)
+        self.assertIsNone(phoneOf(SETTINGS))
+        self.assertIsNone(part(made, JingleProtocol))
+        self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], Chooser)
+
+    def test_on(self) -> None:
+        """With it, users of XMPP are dialled by what they have, and their calls go to the switch."""
+        made = gateway(MemoryReactorClock(), ON)
+        chooser = cast(Any, made.switch)._dialers["xmpp"]
+        protocol = part(made, JingleProtocol)
+        self.assertIs(chooser.jingle, protocol)
+        self.assertIs(protocol.arrivals, made.switch)
+        phone = phoneOf(ON)
+        assert phone is not None
+        self.assertEqual(phone.features, PHONE_FEATURES | SERVED)
+
+    def test_call(self) -> None:
+        """A client that calls a number is told of it through the whole gateway."""
+        reactor = MemoryReactorClock()
+        made = gateway(reactor, evolve(ON, maxCalls=0))
+        cast(Any, made.link).startService()
+        server = acceptLast(reactor)
+        server.send(HEADER)
+        server.send("<handshake/>")
+        server.take()
+        server.send(
+            "<message from='alice@example/x' to='none@gw.example' id='1'><propose xmlns='urn:xmpp:jingle-message:0'"
+            " id='s1'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose></message>"
+        )
+        answer = parse(server.take())
+        self.assertEqual((answer["type"], answer["to"]), ("error", "alice@example/x"))
+        self.assertIn("item-not-found", answer.toXml())
+        cast(Any, made.link).stopService()
+
+    def test_takesCalls(self) -> None:
+        """Users with iChats, or clients that share a transport with us, are registered; others are not."""
+        made = gateway(MemoryReactorClock(), ON)
+        online = next(one for one in made.link if type(one).__name__ == "Online")
+        takes = cast(Any, online)._takesCalls
+        jid = parseJID("alice@example/x")
+        self.assertTrue(takes(Resource(jid, "", 0, "apple:ichat:caps", "1", frozenset())))
+        client = Resource(jid, "", 0, "n", "v", frozenset())
+        self.assertFalse(takes(client))
+        capabilities = takes.__self__.capabilities
+        for features, expected in ((PHONE_FEATURES, False), (PHONE_FEATURES | SERVED, True)):
+            capabilities._known["", jid.full(), "v"] = features
+            self.assertIs(takes(client), expected)
