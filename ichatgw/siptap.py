@@ -14,8 +14,9 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
 from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.reload import Reloadable
+from ichatgw.sip.dialer import Place
 from ichatgw.sip.digest import Verifier
-from ichatgw.sip.endpoint import Endpoint, Place
+from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.records import Records
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.streamwire import StreamWire

@@ -32,10 +32,11 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.door import literal
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.logins import MOST_LOGINS, Logins
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import Transactions, literal
+from ichatgw.sip.transactions import Transactions
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
 """What we take, in the order of our C{Allow} header."""

@@ -13,9 +13,9 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, Timeo
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, TransportAddress
+from ichatgw.sip.door import isHost, literal
 from ichatgw.sip.records import AAAA, NAPTR, SRV, A, Records, Unanswered, address
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import isHost, literal
 
 MOST_TARGETS = 12
 """How many targets one request is given at most."""

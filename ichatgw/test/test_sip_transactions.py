@@ -17,9 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip import transactions
+from ichatgw.sip.door import Door, bracketed, isHost, literal
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.target import Transport
-from ichatgw.sip.transactions import Door, Transactions, bracketed, isHost, literal
+from ichatgw.sip.transactions import Transactions
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, Rig, ackFor, header, request, respond, status
 

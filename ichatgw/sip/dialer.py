@@ -1,0 +1,185 @@
+# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+"""
+Who is called over SIP becomes a leg; who is registered has a registrar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sippy.SipAddress import SipAddress
+from sippy.SipRoute import SipRoute
+from sippy.SipURL import SipURL
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from ichatgw.errors import CallError
+from ichatgw.interfaces import IDialer
+from ichatgw.model import Party, TransportAddress
+from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.door import bracketed, literal
+from ichatgw.sip.exchange import Exchange, Make
+from ichatgw.sip.hunt import Attempt, Hunt
+from ichatgw.sip.identity import identityHeaders, shownAs
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.legs import Legs
+from ichatgw.sip.logins import Logins
+from ichatgw.sip.outbound import OutboundSipLeg
+from ichatgw.sip.registrar import Registrar
+from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.text import displayName, userPart
+from ichatgw.sip.transactions import Transactions
+
+Place = tuple[str, int | None, Transport | None, bool]
+"""What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
+
+
+class Misaddressed(CallError):
+    """A translated address is no SIP URI."""
+
+
+@implementer(IDialer)
+class Dialer:
+    """
+    @param identity: who calls if the caller has no address of its own.
+    @param logins: what we log in with at servers.
+    @param proxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
+    @param filtered: payload types that are not offered to SIP parties.
+    @param asserts: whether those whom we call are told who calls even if the caller is private to them.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        transactions: Transactions,
+        resolver: Resolver,
+        legs: Legs,
+        userAgent: str,
+        identity: Party,
+        logins: Logins,
+        proxy: Place | None,
+        filtered: frozenset[int],
+        asserts: bool,
+    ) -> None:
+        self._clock = clock
+        self._transactions = transactions
+        self._resolver = resolver
+        self._legs = legs
+        self._userAgent = userAgent
+        self._identity = identity
+        self._logins = logins
+        self._proxy = proxy
+        self._filtered = filtered
+        self._asserts = asserts
+
+    def dial(self, called: str, caller: Party) -> OutboundSipLeg:
+        """See L{IDialer}.  The address is looked up when the leg starts."""
+        return self.dialAt(called, caller, None)
+
+    def pinned(self) -> IDialer:
+        """
+        A dialer for far ends that are reached at one literal address and nowhere else, as an iChat is: every request
+        of the dialog goes there.
+        """
+        return _Pinned(self)
+
+    def dialAt(self, called: str, caller: Party, pinned: TransportAddress | None) -> OutboundSipLeg:
+        target = parse(called)
+        target.username = userPart(target.username) if target.username else None
+        shown = shownAs(caller)
+        local = shown if shown.user else self._identity
+
+        def converse(leg: SipLeg) -> Dialog:
+            return Dialog(self._transactions, leg, self._userAgent, pinned, None if pinned else self._logins)
+
+        def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
+            dialog.address(
+                SipAddress(name=displayName(local.name), url=parse(f"sip:{local.uri.partition(':')[2]}")),
+                SipAddress(url=parse(called)),
+                attempt.uri.getCopy(),
+                self._routes() if pinned is None else [],
+                self._transactions.contact(attempt.target, userPart(local.user)),
+            )
+            return () if pinned is not None else identityHeaders(caller, self._asserts)
+
+        leg = OutboundSipLeg(
+            self._legs.name("out"),
+            Party(called),
+            self._legs.discard,
+            self._hunt(target) if pinned is None else self._pinnedHunt(target),
+            converse,
+            prepare,
+            self._filtered,
+        )
+        self._legs.add(leg)
+        return leg
+
+    def _routes(self) -> list[Any]:
+        if self._proxy is None:
+            return []
+        host, port, transport, _ = self._proxy
+        url = SipURL(host=bracketed(host), port=port, lr=True)
+        if transport is not None and transport.reliable:
+            url.transport = transport.value
+        return [SipRoute(address=SipAddress(url=url))]
+
+    def _hunt(self, url: Any) -> Hunt:
+        def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
+            return self._resolver.targets(*(where(uri) if self._proxy is None else self._proxy))
+
+        return Hunt(self._clock, url, locate, self._resolver.failed)
+
+    def _pinnedHunt(self, url: Any) -> Hunt:
+        return Hunt(
+            self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
+        )
+
+    def registrar(self) -> Registrar:
+        """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""
+
+        def exchange(url: Any, make: Make) -> Deferred[Any]:
+            return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
+
+        def contact(attempt: Attempt, user: str | None) -> Any:
+            return self._transactions.contact(attempt.target, user)
+
+        return Registrar(exchange, contact, self._routes, self._userAgent)
+
+
+@implementer(IDialer)
+class _Pinned:
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+
+    def dial(self, called: str, caller: Party) -> OutboundSipLeg:
+        """See L{IDialer}."""
+        target = parse(called)
+        pinned = literal(target.host, target.port or 5060)
+        if pinned is None:
+            raise Misaddressed(f"{called[:100]!r} names no IP address")
+        return self._dialer.dialAt(called, caller, pinned)
+
+
+def where(url: Any) -> Place:
+    """What a SIP URI says of where it is, for L{Resolver.targets}."""
+    secure = url.scheme == "sips"
+    return url.host, url.port, Transport.of(url.transport) if url.transport else None, secure
+
+
+def _unheard(target: Target) -> None:
+    """An iChat that does not answer is nobody else's business."""
+
+
+def parse(uri: str) -> Any:
+    """
+    @raise Misaddressed: if it is none.
+    """
+    try:
+        url = SipURL(uri)
+        if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
+            raise ValueError("no host, or a port out of range")
+    except (ValueError, IndexError, KeyError, AttributeError, TypeError) as problem:
+        raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
+    return url

@@ -1,0 +1,111 @@
+# -*- test-case-name: ichatgw.test.test_sip_transactions -*-
+"""
+Our addresses as sippy sees them, and what carries messages from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.target import Target, Transport
+
+_log = Logger()
+
+
+class Wire(Protocol):
+    """Carries datagrams."""
+
+    def send(self, datagram: bytes, address: TransportAddress) -> None:
+        """Send; failure is the network's business and shows as a timeout."""
+
+    def towards(self, host: str) -> TransportAddress:
+        """
+        The address of ours that C{host} sees.
+
+        @raise OSError: if there is none.
+        """
+
+
+def bracketed(host: str) -> str:
+    """As sippy and SIP write an IPv6 literal."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+@lru_cache(maxsize=4096)  # asked for each message, of the same few hosts
+def literal(host: str, port: int) -> TransportAddress | None:
+    """The address, or C{None} if C{host} is a name (or the port is none)."""
+    try:
+        return TransportAddress(str(ip_address(host.strip("[]"))), int(port))
+    except (ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def isHost(host: str) -> bool:
+    """Does the literal name one host?  Nobody may have us send to a group, or to ourselves by 0.0.0.0."""
+    address = ip_address(host)
+    return not (address.is_multicast or address.is_unspecified or host == "255.255.255.255")
+
+
+class _Options:
+    """The little that sippy asks of a server's options."""
+
+    def __init__(self, laddress: tuple[str, int]) -> None:
+        self.laddress = laddress
+
+    def isWildCard(self) -> bool:
+        """Each door is one address."""
+        return False
+
+
+class Streams(Protocol):
+    """Carries messages over connections."""
+
+    def send(self, data: bytes, target: Target) -> None:
+        """Send; a target that cannot be reached is told of later, see L{Transactions.unreachable}."""
+
+    def towards(self, host: str, transport: Transport) -> TransportAddress:
+        """
+        The address of ours that C{host} can connect to.
+
+        @raise OSError: if there is none.
+        """
+
+    def isOpen(self, target: Target) -> bool:
+        """Is there a connection to it?"""
+
+    def expect(self, target: Target) -> None:
+        """Who is there has to prove that it is the domain that the target is for."""
+
+
+class Door:
+    """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""
+
+    def __init__(self, send: Callable[[bytes, Target], None], local: TransportAddress, kind: Transport) -> None:
+        self._send = send
+        self.local = local
+        self.kind = kind
+        self.transport = kind.value
+        self.uopts = _Options((bracketed(local.host), local.port))
+
+    def getSIPaddr(self) -> tuple[tuple[str, int], str]:
+        """As sippy substitutes it for "my address"."""
+        return self.uopts.laddress, self.transport
+
+    def addr2str(self, address: tuple[str, int]) -> str:
+        """For sippy's message log."""
+        return f"{self.transport}:{address[0]}:{address[1]}"
+
+    def send_to(self, data: str | bytes, address: tuple[str, int]) -> None:
+        """Send to an IP literal.  A name would have to be looked up, and nobody here waits for that."""
+        target = literal(*address)
+        if target is None or not target.port or not isHost(target.host):
+            _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
+            return
+        self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))

@@ -1,0 +1,150 @@
+# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+"""
+Requests that begin something: an INVITE becomes a leg, the others are answered here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from sippy.SipHeader import SipHeader
+from twisted.logger import Logger
+
+from ichatgw import sdp
+from ichatgw.errors import MalformedError, NoCommonCodec
+from ichatgw.interfaces import IInvitations
+from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
+from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
+from ichatgw.sip.digest import Verifier
+from ichatgw.sip.door import literal
+from ichatgw.sip.identity import callerOf, plainName, uriOf
+from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.sip.legs import Legs
+from ichatgw.sip.logins import authorization
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.text import userPart
+from ichatgw.sip.transactions import Transactions
+
+_log = Logger()
+
+
+class Requests:
+    """
+    @ivar invitations: who takes arriving calls.
+    @ivar transactions: set before the first request comes.
+    @param verifier: lets phones log in.
+    """
+
+    invitations: IInvitations
+    transactions: Transactions
+
+    def __init__(self, legs: Legs, userAgent: str, verifier: Verifier | None) -> None:
+        self._legs = legs
+        self._userAgent = userAgent
+        self._verifier = verifier
+
+    def requested(self, request: Any, transaction: Any) -> Any:
+        """sippy's callback for a request of no known dialog: a response and two callbacks, or C{None} if answered."""
+        method = request.getMethod()
+        if method == "ACK":
+            return None
+        if request.getHFBody("to").getTag() is not None or method == "BYE":
+            return self._respond(request, 481, "Call/Transaction Does Not Exist")
+        if method == "INVITE":
+            return self._invitation(request, transaction)
+        if method == "OPTIONS":
+            return self._options(request)
+        return refusal(request, self._userAgent), None, None
+
+    def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
+        response = request.genResponse(code, phrase, server=self._userAgent)
+        for name, value in headers:
+            response.appendHeader(SipHeader(name=name, bodys=value))
+        return response, None, None
+
+    def _options(self, request: Any) -> Any:
+        response, _, _ = self._respond(request, 200, "OK", ("accept", "application/sdp"), ("accept-language", "en"))
+        response.appendHeader(allow())
+        return response, None, None
+
+    def _invitation(self, request: Any, transaction: Any) -> Any:
+        source = literal(*request.getSource())
+        if source is None:
+            return self._respond(request, 400, "Bad Request")
+        if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
+            return self._respond(request, 483, "Too Many Hops")
+        if source == self.transactions.local(source.host, Transport.UDP):
+            return self._respond(request, 482, "Loop Detected")
+        if self.transactions.knows(str(request.getHFBody("call-id")), request.getHFBody("from").getTag()):
+            return self._respond(request, 482, "Merged Request")
+        body = request.getBody()
+        if body is not None and sdpText(body) is None:
+            return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
+        try:
+            offer = None if body is None else sdp.parse(str(body.content))
+        except MalformedError as problem:
+            return self._respond(request, 400, f"Bad SDP: {problem}")
+        except NoCommonCodec:
+            return self._respond(request, 488, "Not Acceptable Here")
+        return self._arrival(request, transaction, source, offer)
+
+    def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
+        called = request.getHFBody("to").getUri()
+        leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer)
+        if self._verifier is not None and self._verifier.users:
+            self._logIn(leg, authorization(request), self._verifier)
+        arrival = _Arrival(self, leg, called, request)
+        leg.dialog = Dialog(self.transactions, arrival, self._userAgent)
+        transport = Transport(str(request.source[1]))
+        leg.dialog.lContact = self.transactions.contact(Target(transport, source), called.url.username)
+        self._legs.add(leg)
+        _log.info(
+            "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
+            leg=leg.id,
+            source=source,
+            called=arrival.called[:200],
+            callId=str(request.getHFBody("call-id"))[:100],
+        )
+        return leg.dialog.recvRequest(request, transaction)
+
+    def _logIn(self, leg: InboundSipLeg, text: str, verifier: Verifier) -> None:
+        leg.login, stale = verifier.judge(text, "INVITE") if text else (None, False)
+        if leg.login is not None:
+            # What a phone says of itself holds for its name alone.
+            leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{verifier.realm}", diversions=())
+        leg.challenge = verifier.challenge(stale)
+
+
+class _Arrival:
+    """
+    The owner of a dialog until its first event: that one is the call itself, which goes to the invitations; all later
+    ones are the leg's.
+    """
+
+    def __init__(self, requests: Requests, leg: InboundSipLeg, called: Any, request: Any) -> None:
+        self._requests = requests
+        self._leg = leg
+        self.called = uriOf(called.url)
+        userAgents = request.getHFBodys("user-agent")
+        self._invitation = Invitation(
+            leg.source,
+            str(userAgents[0])[:200] if userAgents else "",
+            plainName(request.getHFBody("from").getUri().name),
+            plainName(called.name),
+        )
+
+    def event(self, event: Any, dialog: Any) -> None:
+        """The arrival."""
+        dialog.owner = self._leg
+        dialog.event_cb = self._leg.event
+        offer = self._leg.offered or SessionDescription((PCMU,))
+        try:
+            self._requests.invitations.invited(self._leg, self.called, offer, self._invitation)
+        except Exception:
+            _log.failure("leg={leg} could not be taken", leg=self._leg.id)
+            self._leg.hangup(Ending(EndReason.FAILED, "internal error"))
+
+    def reoffered(self, body: str | None) -> str | None:
+        """No call yet, nothing to re-offer."""
+        return None
