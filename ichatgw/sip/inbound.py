@@ -71,9 +71,7 @@ class InboundSipLeg(SipLeg):
             return
         try:
             if self._offer is None:
-                self._codecs = answer.codecs
-                self._awaitsAnswer = True
-                text = sdp.writeOffer(SessionDescription(answer.codecs, self._local(None)), self._origin)
+                text = self._negotiation.offer(self.source.host, answer.codecs)
                 event = CCEventPreConnect((200, "OK", sdpBody(text)))
             else:
                 event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer))))
@@ -119,8 +117,7 @@ class InboundSipLeg(SipLeg):
 
     def _answerTo(self, answer: SessionDescription) -> str:
         assert self._offer is not None
-        self._codecs = sdp.commonCodecs(answer.codecs, self._offer.description)
-        return self._answerOffer(self._offer)
+        return self._negotiation.answer(self._offer, self.source.host, answer.codecs)
 
     def _signallingHost(self) -> str:
         return self.source.host

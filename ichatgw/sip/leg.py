@@ -9,10 +9,8 @@ puts its side of the relay into each description, and sees to it that C{ended} i
 from __future__ import annotations
 
 from collections.abc import Callable
-from secrets import randbits
 from typing import Any
 
-from attrs import evolve
 from sippy.CCEvents import CCEventDisconnect
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
@@ -22,8 +20,9 @@ from ichatgw import sdp
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.sip.dialog import Dialog, sdpText
+from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.reasons import toHeader
 
 _log = Logger()
@@ -38,7 +37,6 @@ class SipLeg:
     @param forget: called once with the leg when it has ended.
     """
 
-    side: IMediaSide
     dialog: Dialog | None = None
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
@@ -47,9 +45,16 @@ class SipLeg:
         self.call: ICall = Nobody()
         self._forget = forget
         self._ended = False
-        self._origin = sdp.Origin(randbits(31))
-        self._codecs: tuple[Any, ...] = (PCMU,)
-        self._awaitsAnswer = False
+        self._negotiation = Negotiation()
+
+    @property
+    def side(self) -> IMediaSide:
+        """See L{ILeg}."""
+        return self._negotiation.side
+
+    @side.setter
+    def side(self, side: IMediaSide) -> None:
+        self._negotiation.side = side
 
     def start(self, offer: SessionDescription) -> None:
         """Inbound legs have nothing to start."""
@@ -86,13 +91,11 @@ class SipLeg:
 
         See L{ichatgw.sip.dialog.Owner}.
         """
-        self._origin = evolve(self._origin, version=self._origin.version + 1)
         try:
             if body is None:
-                self._awaitsAnswer = True
-                return sdp.writeOffer(SessionDescription(self._codecs, self._local(None)), self._origin)
+                return self._negotiation.offer(self._signallingHost())
             offer = sdp.parse(body)
-            text = self._answerOffer(offer)
+            text = self._negotiation.answer(offer, self._signallingHost())
         except (MalformedError, CallError) as problem:
             _log.info("call={call} leg={leg} new offer refused: {why}", call=self.call.id, leg=self.id, why=problem)
             return None
@@ -106,42 +109,19 @@ class SipLeg:
         )
         return text
 
-    def _answerOffer(self, offer: sdp.ParsedSDP) -> str:
-        """
-        Our answer to the party's offer; our side of the relay is told what was offered.
-
-        @raise NoCommonCodec: if the offer has none of our codecs.
-        @raise Congested: if no port is left.
-        """
-        theirs = offer.description
-        ours = SessionDescription(self._codecs, self._local(theirs), None, theirs.direction.mirrored)
-        text = sdp.writeAnswer(ours, self._origin, offer)
-        self._connect(theirs)
-        return text
-
-    def _local(self, remote: SessionDescription | None) -> TransportAddress:
-        """Our address for the party that described itself so (or is where its messages come from)."""
-        if remote is not None and remote.address is not None:
-            return self.side.local(remote.address.host)
-        return self.side.local(self._signallingHost())
-
     def _signallingHost(self) -> str:
+        """Where the party's messages come from."""
         raise NotImplementedError
-
-    def _connect(self, remote: SessionDescription) -> None:
-        """Tell our side of the relay where the party is, and what of ours it speaks."""
-        self.side.connect(evolve(remote, codecs=sdp.commonCodecs(self._codecs, remote)))
 
     def _lateAnswer(self, event: Any) -> None:
         """The ACK to a 200 that carried our offer brings the answer."""
-        if not self._awaitsAnswer:
+        if not self._negotiation.awaitsAnswer:
             return
-        self._awaitsAnswer = False
         text = sdpText(event.getData()[2])
         try:
             if text is None:
                 raise NoCommonCodec("the ACK brought no answer")
-            self._connect(sdp.parse(text).description)
+            self._negotiation.accept(text)
         except (MalformedError, NoCommonCodec) as problem:
             self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
 

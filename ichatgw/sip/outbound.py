@@ -13,9 +13,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ichatgw import sdp
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.sip.dialog import Dialog, Invite, sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
@@ -54,6 +53,7 @@ class OutboundSipLeg(SipLeg):
         self._target: Target | None = None
         self._started = False
         self._answered = False
+        self._offer: tuple[Codec, ...] = ()
         self._early: SessionDescription | None = None
 
     def start(self, offer: SessionDescription) -> None:
@@ -61,8 +61,8 @@ class OutboundSipLeg(SipLeg):
         if self._ended or self._started:
             return
         self._started = True
-        self._codecs = tuple(codec for codec in offer.codecs if codec.payloadType not in self._filtered)
-        if not self._codecs:
+        self._offer = tuple(codec for codec in offer.codecs if codec.payloadType not in self._filtered)
+        if not self._offer:
             self._finish(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
         self._next()
@@ -82,6 +82,7 @@ class OutboundSipLeg(SipLeg):
 
     def _next(self) -> None:
         self._early = None
+        self._negotiation.forget()
         attempt = self._hunt.next()
         self._pending = attempt.addCallback(self._invite)
         attempt.addErrback(self._unreachable)
@@ -91,7 +92,7 @@ class OutboundSipLeg(SipLeg):
         if self._ended:
             return
         target = self._target = attempt.target
-        text = sdp.writeOffer(SessionDescription(self._codecs, self._local(None)), self._origin)
+        text = self._negotiation.offer(target.address.host, self._offer)
         dialog = self.dialog = self._converse(self)
         _log.info("call={call} leg={leg} INVITE to {target}", call=self.call.id, leg=self.id, target=target)
         dialog.invite(target, Invite(lambda uac: self._prepare(uac, attempt), text))
@@ -168,7 +169,7 @@ class OutboundSipLeg(SipLeg):
         text = sdpText(body)
         if text is not None:
             try:
-                early = self._take(text)
+                early = self._negotiation.accept(text, final=False)
             except (MalformedError, NoCommonCodec):
                 early = None  # the final answer may be better
             if early is not None:
@@ -183,20 +184,16 @@ class OutboundSipLeg(SipLeg):
         self._answered = True
         try:
             if text is not None:
-                answer = self._take(text)
+                answer = self._negotiation.accept(text)
             elif self._early is not None:
                 answer = self._early
+                self._negotiation.settle()
             else:
                 raise NoCommonCodec("the 200 brought no answer")
         except (MalformedError, NoCommonCodec) as problem:
             self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
         else:
             self.call.answered(self, answer)
-
-    def _take(self, text: str) -> SessionDescription:
-        answer = sdp.parse(text).description
-        self._connect(answer)
-        return answer
 
     def _signallingHost(self) -> str:
         assert self._target is not None

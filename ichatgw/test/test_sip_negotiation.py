@@ -1,0 +1,130 @@
+# -*- test-case-name: ichatgw.test.test_sip_negotiation -*-
+"""
+Offers and answers of a dialog.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import sdp
+from ichatgw.errors import Congested, MalformedError, NoCommonCodec
+from ichatgw.model import PCMU, Codec, Direction, TransportAddress
+from ichatgw.sip.negotiation import Negotiation
+from ichatgw.test.fakes import FakeSide
+from ichatgw.test.sipwire import PHONE_SDP
+
+PHONE = "192.0.2.77"
+PCMA = Codec("PCMA", 8000, 8)
+OPUS = Codec("opus", 48000, 96, 2)
+
+
+def line(text: str, start: str) -> str:
+    """The first line of SDP that begins so."""
+    return next(one for one in text.split("\r\n") if one.startswith(start))
+
+
+def version(text: str) -> int:
+    return int(line(text, "o=").split()[2])
+
+
+class NegotiationTests(SynchronousTestCase):
+    """One dialog, from our end."""
+
+    def setUp(self) -> None:
+        self.side = FakeSide()
+        self.negotiation = Negotiation()
+        self.negotiation.side = self.side
+
+    def answered(self) -> str:
+        """The phone has offered and we have answered."""
+        return self.negotiation.answer(sdp.parse(PHONE_SDP), PHONE, (PCMA, PCMU))
+
+    def test_answer(self) -> None:
+        """Our answer has what both can, in our order, at our address, and our side learns where the party is."""
+        text = self.answered()
+        self.assertEqual(line(text, "m="), "m=audio 20000 RTP/AVP 8 0")
+        self.assertEqual(self.side.remotes[0].address, TransportAddress(PHONE, 30000))
+        self.assertEqual(self.side.remotes[0].codecs, (PCMA, PCMU))
+        self.assertEqual(self.negotiation.codecs, (PCMA, PCMU))
+        self.assertFalse(self.negotiation.awaitsAnswer)
+
+    def test_noCommonCodec(self) -> None:
+        """An offer of which we can nothing is refused, and what was agreed on still holds."""
+        self.answered()
+        with self.assertRaises(NoCommonCodec):
+            self.negotiation.answer(sdp.parse(PHONE_SDP), PHONE, (OPUS,))
+        self.assertEqual(self.negotiation.codecs, (PCMA, PCMU))
+        self.assertEqual(len(self.side.remotes), 1)
+
+    def test_congested(self) -> None:
+        """Without a port there is no answer, and no offer."""
+        self.side.full = True
+        with self.assertRaises(Congested):
+            self.answered()
+        with self.assertRaises(Congested):
+            self.negotiation.offer(PHONE)
+        self.assertFalse(self.negotiation.awaitsAnswer)
+
+    def test_version(self) -> None:
+        """The version of our description goes up by one when it changes, and stays when it does not."""
+        first = self.answered()
+        self.assertEqual(self.answered(), first)
+        held = self.negotiation.answer(sdp.parse(PHONE_SDP.replace("sendrecv", "sendonly")), PHONE)
+        self.assertEqual(line(held, "a=recvonly"), "a=recvonly")
+        self.assertEqual(version(held), version(first) + 1)
+        self.assertEqual(version(self.answered()), version(first) + 2)
+        self.assertEqual(line(held, "o=").split()[1], line(first, "o=").split()[1])
+
+    def test_offer(self) -> None:
+        """Our offer awaits an answer; the answer says what both speak."""
+        text = self.negotiation.offer(PHONE, (OPUS, PCMU))
+        self.assertEqual(line(text, "m="), "m=audio 20000 RTP/AVP 96 0")
+        self.assertTrue(self.negotiation.awaitsAnswer)
+        answer = self.negotiation.accept(PHONE_SDP)
+        self.assertEqual(answer.address, TransportAddress(PHONE, 30000))
+        self.assertEqual(self.side.remotes[0].codecs, (PCMU,))
+        self.assertFalse(self.negotiation.awaitsAnswer)
+
+    def test_earlyAnswer(self) -> None:
+        """After an answer that came early another one may come; in the end none is awaited."""
+        self.negotiation.offer(PHONE, (PCMU,))
+        self.negotiation.accept(PHONE_SDP, final=False)
+        self.assertTrue(self.negotiation.awaitsAnswer)
+        self.negotiation.accept(PHONE_SDP.replace("30000", "30002"), final=False)
+        self.assertEqual(self.side.remotes[-1].address, TransportAddress(PHONE, 30002))
+        self.negotiation.settle()
+        self.assertFalse(self.negotiation.awaitsAnswer)
+
+    def test_badAnswer(self) -> None:
+        """An answer that is none, or has nothing of our offer, is not taken."""
+        self.negotiation.offer(PHONE, (OPUS,))
+        with self.assertRaises(MalformedError):
+            self.negotiation.accept("nonsense")
+        with self.assertRaises(NoCommonCodec):
+            self.negotiation.accept(PHONE_SDP)
+        self.assertEqual(self.side.remotes, [])
+
+    def test_refusedOffer(self) -> None:
+        """If a later offer of ours is refused, what was agreed on before holds, and is what is offered next."""
+        self.answered()
+        text = self.negotiation.offer(PHONE, (PCMU,), Direction.SENDONLY)
+        self.assertEqual(line(text, "a=sendonly"), "a=sendonly")
+        self.negotiation.settle()
+        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.assertEqual(line(self.negotiation.offer(PHONE), "m="), "m=audio 20000 RTP/AVP 8 0")
+
+    def test_whereTheMediaIs(self) -> None:
+        """Our address is one for where the party has its media, and as long as that is unknown, its messages."""
+        self.assertEqual(line(self.negotiation.offer("2001:db8::77"), "c="), "c=IN IP6 2001:db8::10")
+        self.negotiation.accept(PHONE_SDP)
+        self.assertEqual(line(self.negotiation.offer("2001:db8::77"), "c="), "c=IN IP4 192.0.2.10")
+        self.negotiation.forget()
+        self.assertEqual(line(self.negotiation.offer("2001:db8::77"), "c="), "c=IN IP6 2001:db8::10")
+
+    def test_remote(self) -> None:
+        """The party's last description is known."""
+        self.assertIsNone(self.negotiation.remote)
+        self.answered()
+        self.assertEqual(self.negotiation.remote, evolve(sdp.parse(PHONE_SDP).description, codecs=(PCMA, PCMU)))
