@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, ILeg, IRelay
-from ichatgw.model import Ending, EndReason, SessionDescription
+from ichatgw.model import Ending, EndReason, SessionDescription, Tone
 
 CLOSING_TIMEOUT = 40.0
 """Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""
@@ -48,6 +48,18 @@ class Nobody:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """Unheard."""
 
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        """Unheard."""
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        """Unheard."""
+
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """Unheard."""
 
@@ -65,6 +77,18 @@ class CallInputs(Protocol):
         """A leg's news, see L{ICall}."""
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        """A leg's news, see L{ICall}."""
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        """A leg's news, see L{ICall}."""
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        """A leg's news, see L{ICall}."""
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        """A leg's news, see L{ICall}."""
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
         """A leg's news, see L{ICall}."""
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
@@ -150,6 +174,9 @@ def _build() -> Callable[[Parties], CallInputs]:
     closing = builder.state("closing")
     closed = builder.state("closed")
 
+    for within in (CallInputs.updated, CallInputs.agreed, CallInputs.refused, CallInputs.info):
+        for state in (idle, calling, closing, closed):
+            state.upon(within).loop().returns(None)
     # Late news, lawful and of no consequence.
     for late in (CallInputs.ringing, CallInputs.progressing, CallInputs.answered):
         talking.upon(late).loop().returns(None)
@@ -183,6 +210,31 @@ def _build() -> Callable[[Parties], CallInputs]:
             seconds=parties.answeredAt - parties.startedAt,
         )
         parties.other(leg).answer(answer)
+
+    @talking.upon(CallInputs.updated).loop()
+    def updated(call: CallInputs, parties: Parties, leg: ILeg, offer: SessionDescription) -> None:
+        _log.info(
+            "call={call} leg={leg} is {direction} with {codecs}",
+            call=parties.id,
+            leg=leg.id,
+            direction=offer.direction.value,
+            codecs=" ".join(codec.name for codec in offer.codecs)[:80],
+        )
+        parties.other(leg).update(offer)
+
+    @talking.upon(CallInputs.agreed).loop()
+    def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
+        parties.other(leg).agree(answer)
+
+    @talking.upon(CallInputs.refused).loop()
+    def refused(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
+        why = ending.text[:200]
+        _log.info("call={call} leg={leg} goes on as before: {why!r}", call=parties.id, leg=leg.id, why=why)
+        parties.other(leg).refuse(ending)
+
+    @talking.upon(CallInputs.info).loop()
+    def info(call: CallInputs, parties: Parties, leg: ILeg, tone: Tone) -> None:
+        parties.other(leg).info(tone)
 
     @idle.upon(CallInputs.ended).to(closing)
     @calling.upon(CallInputs.ended).to(closing)
@@ -274,6 +326,22 @@ class Call:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.answered, leg, answer)
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        """See L{ICall}."""
+        self._guarded(self._machine.updated, leg, offer)
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        """See L{ICall}."""
+        self._guarded(self._machine.agreed, leg, answer)
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        """See L{ICall}."""
+        self._guarded(self._machine.refused, leg, ending)
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        """See L{ICall}."""
+        self._guarded(self._machine.info, leg, tone)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """See L{ICall}."""

@@ -22,7 +22,7 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 
@@ -159,6 +159,22 @@ class Undecided:
     def answer(self, answer: SessionDescription) -> None:
         """An outbound leg is not told so."""
 
+    def update(self, offer: SessionDescription) -> None:
+        if self._inner is not None:
+            self._inner.update(offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        if self._inner is not None:
+            self._inner.agree(answer)
+
+    def refuse(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.refuse(ending)
+
+    def info(self, tone: Tone) -> None:
+        if self._inner is not None:
+            self._inner.info(tone)
+
     def hangup(self, ending: Ending) -> None:
         if self._inner is not None:
             self._inner.hangup(ending)
@@ -217,6 +233,18 @@ class _Inside:
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         self.outer.call.answered(self.outer, answer)
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        self.outer.call.updated(self.outer, offer)
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.outer.call.agreed(self.outer, answer)
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        self.outer.call.refused(self.outer, ending)
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        self.outer.call.info(self.outer, tone)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.outer._finish(ending)

@@ -17,6 +17,7 @@ from ichatgw.model import (
     Invitation,
     Party,
     SessionDescription,
+    Tone,
     TransportAddress,
     TransportDescription,
 )
@@ -50,6 +51,26 @@ class ILeg(Interface):
     def answer(answer: SessionDescription) -> None:
         """Accept the party's offer (inbound legs only)."""
 
+    def update(offer: SessionDescription) -> None:
+        """
+        The other party's media has changed within the answered call: it puts the call on hold, resumes it, or changes
+        its formats.
+
+        The leg tells its party, and says C{agreed} or C{refused} when the last of its updates is settled; a leg that
+        cannot tell its party, or need not, says at once whether it can go on with that.
+
+        @param offer: what the other party speaks now; its C{direction} is seen from that other party.
+        """
+
+    def agree(answer: SessionDescription) -> None:
+        """The other party has agreed to the last C{updated} of this leg; ignored by a leg that does not wait."""
+
+    def refuse(ending: Ending) -> None:
+        """It has not: things stay as they were; ignored by a leg that does not wait."""
+
+    def info(tone: Tone) -> None:
+        """The other party has pressed a key, and said so in its signalling; ignored by a leg that cannot tell it."""
+
     def hangup(ending: Ending) -> None:
         """End the leg, in whatever state it is.  C{ended} follows, now or later."""
 
@@ -67,6 +88,18 @@ class ICall(Interface):
 
     def answered(leg: ILeg, answer: SessionDescription) -> None:
         """The party accepted (outbound legs only)."""
+
+    def updated(leg: ILeg, offer: SessionDescription) -> None:
+        """The party's media has changed within the answered call, see L{ILeg.update}."""
+
+    def agreed(leg: ILeg, answer: SessionDescription) -> None:
+        """The party goes on with what it was last told by L{ILeg.update}."""
+
+    def refused(leg: ILeg, ending: Ending) -> None:
+        """The party does not, and goes on as before."""
+
+    def info(leg: ILeg, tone: Tone) -> None:
+        """The party has pressed a key, and said so in its signalling (not in its media)."""
 
     def ended(leg: ILeg, ending: Ending) -> None:
         """The leg is over.  It says nothing after this."""

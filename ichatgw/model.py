@@ -46,11 +46,26 @@ class Direction(Enum):
     INACTIVE = "inactive"
 
     @property
+    def sends(self) -> bool:
+        """Does the party send?"""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def listens(self) -> bool:
+        """Does the party want to be sent anything?"""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+    def within(self, other: Direction) -> Direction:
+        """What both this and C{other} allow."""
+        return _BY_FLOW[self.sends and other.sends, self.listens and other.listens]
+
+    @property
     def mirrored(self) -> Direction:
         """The same flow seen from the other end."""
         return _MIRROR.get(self, self)
 
 
+_BY_FLOW = {(direction.sends, direction.listens): direction for direction in Direction}
 _MIRROR = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
 
 
@@ -155,6 +170,23 @@ class SessionDescription:
     def withAddress(self, address: TransportAddress) -> SessionDescription:
         """The same, seen at another address (RTCP on the port above)."""
         return evolve(self, address=address, rtcp=None)
+
+
+KEYS = frozenset("0123456789*#ABCD")
+"""The events of RFC 4733 section 3.2 that a telephone has keys for; the sixteenth event, flash, is none of these."""
+
+
+@frozen
+class Tone:
+    """
+    A key that a party has pressed, told in the signalling and not in its media.
+
+    @ivar key: one of L{KEYS}.
+    @ivar milliseconds: for how long.
+    """
+
+    key: str
+    milliseconds: int = 160
 
 
 @frozen

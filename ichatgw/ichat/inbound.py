@@ -27,11 +27,11 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.ichat.connectdata import AddressRecord
-from ichatgw.ichat.leg import InnerNews, Inside
+from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 
 _log = Logger()
 _numbers = count(1)
@@ -117,6 +117,21 @@ class InboundLeg:
 
     def answer(self, answer: SessionDescription) -> None:
         self.machine.answer(answer)
+
+    def update(self, offer: SessionDescription) -> None:
+        if self._inner is not None:
+            judge(self, offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        if self._inner is not None:
+            self._inner.agree(answer)
+
+    def refuse(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.refuse(ending)
+
+    def info(self, tone: Tone) -> None:
+        """An iChat has no ear for it."""
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -17,7 +17,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, ILeg
-from ichatgw.model import Ending, SessionDescription
+from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, Tone
 from ichatgw.xmpp.presence import Resource
 
 
@@ -46,6 +46,17 @@ class InnerNews(Protocol):
     def innerEnded(self, ending: Ending) -> None: ...
 
 
+def judge(leg: ILeg, offer: SessionDescription) -> None:
+    """
+    What there is to say of an update: no iChat can be put on hold, the relay feeds it silence meanwhile, and it has one
+    format.
+    """
+    if offer.find(PCMU) is None:
+        leg.call.refused(leg, Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
+    else:
+        leg.call.agreed(leg, SessionDescription((PCMU,)))
+
+
 @implementer(ICall)
 @define(eq=False)
 class Inside:
@@ -67,6 +78,18 @@ class Inside:
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         self.machine.innerAnswered(answer)
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        self.outer.call.updated(self.outer, offer)
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        """It is not told of updates."""
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        """It is not told of updates."""
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        self.outer.call.info(self.outer, tone)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.machine.innerEnded(ending)

@@ -28,11 +28,11 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, Congested
 from ichatgw.ichat.connectdata import AddressRecord
-from ichatgw.ichat.leg import InnerNews, Inside, PresenceView
+from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
-from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -147,6 +147,21 @@ class OutboundLeg:
 
     def answer(self, answer: SessionDescription) -> None:
         """An outbound leg is not told so."""
+
+    def update(self, offer: SessionDescription) -> None:
+        if self._inner is not None:
+            judge(self, offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        if self._inner is not None:
+            self._inner.agree(answer)
+
+    def refuse(self, ending: Ending) -> None:
+        if self._inner is not None:
+            self._inner.refuse(ending)
+
+    def info(self, tone: Tone) -> None:
+        """An iChat has no ear for it."""
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -33,9 +33,9 @@ from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toError, toReason
-from ichatgw.jingle.session import Session, SessionOwner, endingOf
+from ichatgw.jingle.session import Phase, Session, SessionOwner, endingOf
 from ichatgw.jingle.stanzas import Jingle
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -120,6 +120,19 @@ class InboundLeg(SessionOwner):
 
     def answer(self, answer: SessionDescription) -> None:
         self.machine.answer(answer)
+
+    def update(self, offer: SessionDescription) -> None:
+        if self.session.phase is Phase.ACTIVE:
+            self.call.agreed(self, offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        """A client does not ask for other formats."""
+
+    def refuse(self, ending: Ending) -> None:
+        """A client does not ask for other formats."""
+
+    def info(self, tone: Tone) -> None:
+        """Keys pressed at the other end."""
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -33,9 +33,9 @@ from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toReason
 from ichatgw.jingle.selection import Clients, select
-from ichatgw.jingle.session import Session, SessionOwner, endingOf
+from ichatgw.jingle.session import Phase, Session, SessionOwner, endingOf
 from ichatgw.jingle.stanzas import Reason
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
@@ -161,6 +161,19 @@ class OutboundLeg(SessionOwner):
 
     def answer(self, answer: SessionDescription) -> None:
         """An outbound leg is not told so."""
+
+    def update(self, offer: SessionDescription) -> None:
+        if self.session is not None and self.session.phase is Phase.ACTIVE:
+            self.call.agreed(self, offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        """A client does not ask for other formats."""
+
+    def refuse(self, ending: Ending) -> None:
+        """A client does not ask for other formats."""
+
+    def info(self, tone: Tone) -> None:
+        """Keys pressed at the other end."""
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

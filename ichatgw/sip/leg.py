@@ -20,7 +20,7 @@ from ichatgw import sdp
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.sip.dialog import Dialog, sdpText
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.reasons import toHeader
@@ -67,6 +67,20 @@ class SipLeg:
 
     def answer(self, answer: SessionDescription) -> None:
         """Outbound legs have nothing to answer."""
+
+    def update(self, offer: SessionDescription) -> None:
+        """See L{ILeg}."""
+        if not self._ended:
+            self.call.agreed(self, offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        """See L{ILeg}."""
+
+    def refuse(self, ending: Ending) -> None:
+        """See L{ILeg}."""
+
+    def info(self, tone: Tone) -> None:
+        """See L{ILeg}."""
 
     def hangup(self, ending: Ending) -> None:
         """See L{ILeg}."""

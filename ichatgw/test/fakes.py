@@ -30,6 +30,7 @@ from ichatgw.model import (
     Invitation,
     Party,
     SessionDescription,
+    Tone,
     TransportAddress,
 )
 
@@ -44,14 +45,22 @@ class FakeCall:
     """
     Remembers the news.
 
-    @ivar news: the names of what legs said, in order: C{"ringing"}, C{"progressing"}, C{"answered"}, C{"ended"}.
+    @ivar news: the names of what legs said, in order: C{"ringing"}, C{"progressing"}, C{"answered"} and so on.
     @ivar answers: the descriptions that came with C{progressing} and C{answered}.
+    @ivar updates: what came with C{updated}.
+    @ivar agreements: what came with C{agreed}.
+    @ivar refusals: what came with C{refused}.
+    @ivar tones: the keys pressed.
     @ivar endings: who ended, and how.
     """
 
     id: str = "call-1"
     news: list[str] = field(factory=list)
     answers: list[SessionDescription] = field(factory=list)
+    updates: list[SessionDescription] = field(factory=list)
+    agreements: list[SessionDescription] = field(factory=list)
+    refusals: list[Ending] = field(factory=list)
+    tones: list[Tone] = field(factory=list)
     endings: list[tuple[ILeg, Ending]] = field(factory=list)
 
     def ringing(self, leg: ILeg) -> None:
@@ -64,6 +73,22 @@ class FakeCall:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         self.news.append("answered")
         self.answers.append(answer)
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        self.news.append("updated")
+        self.updates.append(offer)
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.news.append("agreed")
+        self.agreements.append(answer)
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        self.news.append("refused")
+        self.refusals.append(ending)
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        self.news.append("info")
+        self.tones.append(tone)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.news.append("ended")
@@ -145,6 +170,9 @@ class FakeLeg:
     A leg that remembers its orders; the test plays its party through C{partyRings} and the like.
 
     @ivar orders: the names of the orders it got, in order.
+    @ivar updates: the other party's media that it was told of.
+    @ivar refusals: what it was told with C{refuse}.
+    @ivar tones: the keys that it was told of.
     @ivar hangups: the endings it was told.
     @ivar slow: whether C{ended} waits for C{partyHangsUp} after a hangup.
     @ivar stillborn: if given, the leg ends so within its C{start}.
@@ -159,6 +187,9 @@ class FakeLeg:
     orders: list[str] = field(factory=list)
     offers: list[SessionDescription] = field(factory=list)
     answers: list[SessionDescription] = field(factory=list)
+    updates: list[SessionDescription] = field(factory=list)
+    refusals: list[Ending] = field(factory=list)
+    tones: list[Tone] = field(factory=list)
     hangups: list[Ending] = field(factory=list)
     over: bool = False
 
@@ -179,6 +210,22 @@ class FakeLeg:
         self.orders.append("answer")
         self.answers.append(answer)
 
+    def update(self, offer: SessionDescription) -> None:
+        self.orders.append("update")
+        self.updates.append(offer)
+
+    def agree(self, answer: SessionDescription) -> None:
+        self.orders.append("agree")
+        self.answers.append(answer)
+
+    def refuse(self, ending: Ending) -> None:
+        self.orders.append("refuse")
+        self.refusals.append(ending)
+
+    def info(self, tone: Tone) -> None:
+        self.orders.append("info")
+        self.tones.append(tone)
+
     def hangup(self, ending: Ending) -> None:
         self.orders.append("hangup")
         self.hangups.append(ending)
@@ -193,6 +240,18 @@ class FakeLeg:
 
     def partyAnswers(self, answer: SessionDescription = OFFER) -> None:
         self.call.answered(self, answer)
+
+    def partyUpdates(self, offer: SessionDescription = OFFER) -> None:
+        self.call.updated(self, offer)
+
+    def partyAgrees(self, answer: SessionDescription = OFFER) -> None:
+        self.call.agreed(self, answer)
+
+    def partyRefuses(self, ending: Ending) -> None:
+        self.call.refused(self, ending)
+
+    def partyPresses(self, tone: Tone) -> None:
+        self.call.info(self, tone)
 
     def partyHangsUp(self, ending: Ending | None = None) -> None:
         """The leg is over, once."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import ILeg
-from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
 from ichatgw.test.fakes import FakeCall
 
 if TYPE_CHECKING:
@@ -22,11 +23,17 @@ else:
 
 ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
 
+HELD = evolve(ANSWER, direction=Direction.SENDONLY)
+
 ORDERS: Mapping[str, Callable[[ILeg], None]] = {
     "start": lambda leg: leg.start(ANSWER),
     "ring": lambda leg: leg.ring(),
     "progress": lambda leg: leg.progress(ANSWER),
     "answer": lambda leg: leg.answer(ANSWER),
+    "update": lambda leg: leg.update(HELD),
+    "agree": lambda leg: leg.agree(ANSWER),
+    "refuse": lambda leg: leg.refuse(Ending(EndReason.INCOMPATIBLE)),
+    "info": lambda leg: leg.info(Tone("5")),
     "hangup": lambda leg: leg.hangup(Ending(EndReason.HANGUP)),
 }
 

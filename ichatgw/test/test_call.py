@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.call import CLOSING_TIMEOUT, Call
 from ichatgw.interfaces import ICall
-from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
 from ichatgw.test.fakes import OFFER, FakeLeg, FakeRelay
 
 ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
@@ -63,6 +63,10 @@ INPUTS: dict[str, Callable[[Scene], None]] = {
     "ringing": lambda scene: scene.call.ringing(scene.callee),
     "progressing": lambda scene: scene.call.progressing(scene.callee, ANSWER),
     "answered": lambda scene: scene.call.answered(scene.callee, ANSWER),
+    "updated": lambda scene: scene.call.updated(scene.callee, ANSWER),
+    "agreed": lambda scene: scene.call.agreed(scene.callee, ANSWER),
+    "refused": lambda scene: scene.call.refused(scene.callee, BUSY),
+    "info": lambda scene: scene.call.info(scene.callee, Tone("5")),
     "caller ended": lambda scene: scene.call.ended(scene.caller, BYE),
     "callee ended": lambda scene: scene.call.ended(scene.callee, BYE),
     "hangup": lambda scene: scene.call.hangup(STOP),
@@ -129,6 +133,32 @@ class CourseTests(CallCase):
         self.assertEqual(scene.callee.orders, ["start"])
         self.assertOpen(scene)
         self.assertEqual(scene.clock.getDelayedCalls(), [])
+
+    def test_withinTheCall(self) -> None:
+        """While they talk, what changes at either end is told to the other, and so is what that has to say to it."""
+        for name in ("caller", "callee"):
+            scene = Scene().upTo("talking")
+            first, second = (scene.caller, scene.callee) if name == "caller" else (scene.callee, scene.caller)
+            before = list(second.orders)
+            held = evolve(ANSWER, direction=Direction.SENDONLY)
+            first.partyUpdates(held)
+            first.partyPresses(Tone("#", 250))
+            first.partyAgrees(ANSWER)
+            first.partyRefuses(BUSY)
+            self.assertEqual(second.orders, [*before, "update", "info", "agree", "refuse"], name)
+            self.assertEqual((second.updates, second.tones, second.refusals), ([held], [Tone("#", 250)], [BUSY]), name)
+            self.assertEqual(second.answers[-1], ANSWER)
+            self.assertEqual((first.updates, first.tones, first.refusals), ([], [], []), name)
+            self.assertOpen(scene)
+
+    def test_withinTheCallOnly(self) -> None:
+        """Before the answer and after the end nobody is told of changes."""
+        for stage in ("idle", "calling", "closing", "closed"):
+            scene = Scene().upTo(stage)
+            before = scene.caller.orders[:]
+            scene.callee.partyUpdates(ANSWER)
+            scene.callee.partyPresses(Tone("1"))
+            self.assertEqual(scene.caller.orders, before, stage)
 
     def test_eitherHangsUp(self) -> None:
         """Whoever hangs up, and when, the other is told the same ending, once."""

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.choice import Chooser, Undecided
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
-from ichatgw.model import Ending, EndReason, Party
+from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeSide
 from ichatgw.test.jingles import ALICE, LAPTOP, PHONE, FakeClients
 from ichatgw.xmpp.presence import IPresenceListener
@@ -130,13 +130,22 @@ class ChoiceTests(SynchronousTestCase):
         inner.partyRings()
         inner.partyProgresses()
         inner.partyAnswers()
+        leg.update(OFFER)
+        leg.agree(OFFER)
+        leg.refuse(Ending(EndReason.BUSY))
+        leg.info(Tone("3"))
+        inner.partyUpdates()
+        inner.partyAgrees()
+        inner.partyRefuses(Ending(EndReason.BUSY))
+        inner.partyPresses(Tone("4"))
         leg.ring()
         leg.progress(OFFER)
         leg.answer(OFFER)
         leg.hangup(Ending(EndReason.HANGUP))
-        self.assertEqual(self.news(leg).news, ["ringing", "progressing", "answered", "ended"])
+        within = ["updated", "agreed", "refused", "info"]
+        self.assertEqual(self.news(leg).news, ["ringing", "progressing", "answered", *within, "ended"])
         self.assertIs(self.news(leg).endings[0][0], leg)
-        self.assertEqual(inner.orders, ["start", "hangup"])
+        self.assertEqual(inner.orders, ["start", "update", "agree", "refuse", "info", "hangup"])
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(len(self.news(leg).endings), 1)
 

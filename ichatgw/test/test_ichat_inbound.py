@@ -13,10 +13,10 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.interfaces import ILeg
-from ichatgw.model import Ending, EndReason, Party
+from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.ichats import MINI, OUR_DATA, World, news
-from ichatgw.test.legs import ANSWER, LegContract
+from ichatgw.test.legs import ANSWER, HELD, LegContract
 
 
 class InboundContractTests(LegContract, SynchronousTestCase):
@@ -105,6 +105,31 @@ class InboundTests(SynchronousTestCase):
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(inner.orders, ["answer", "hangup"])
         self.assertEnded(leg, EndReason.HANGUP)
+
+    def test_withinTheCall(self) -> None:
+        """
+        An iChat is never put on hold, but it has no other format than its own; what it does is news of the leg, and
+        what the other party says to that is for its inner leg.
+        """
+        leg = self.arrive()
+        leg.answer(ANSWER)
+        inner = self.world.invite()
+        before = inner.orders[:]
+        leg.update(HELD)
+        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
+        leg.info(Tone("1"))
+        self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
+        self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
+        self.assertEqual(inner.orders, before)
+        inner.partyUpdates(HELD)
+        inner.partyPresses(Tone("2"))
+        inner.partyAgrees()
+        inner.partyRefuses(Ending(EndReason.FAILED))
+        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
+        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
+        leg.agree(ANSWER)
+        leg.refuse(Ending(EndReason.INCOMPATIBLE))
+        self.assertEqual(inner.orders, [*before, "agree", "refuse"])
 
     def test_notAnswered(self) -> None:
         """Ladder 2: whatever the failure, the iChat is told by a refusal without addresses."""

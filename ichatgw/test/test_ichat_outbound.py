@@ -14,10 +14,10 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.errors import Congested
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.interfaces import ILeg
-from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.ichats import BELL, ICHAT, ICHAT_DATA, IDENTITY, MINI, SCOTT, World, ichat, news
-from ichatgw.test.legs import ANSWER, LegContract
+from ichatgw.test.legs import ANSWER, HELD, LegContract
 
 CANCEL = Ending(EndReason.CANCELLED)
 
@@ -131,6 +131,32 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(self.world.clock.getDelayedCalls(), [])
         inner.partyHangsUp()
         self.assertEnded(leg, EndReason.HANGUP)
+
+    def test_withinTheCall(self) -> None:
+        """
+        An iChat is never put on hold, but it has no other format than its own; what it does is news of the leg, and
+        what the other party says to that is for its inner leg.
+        """
+        leg = self.world.dial(ichat())
+        self.world.accept()
+        inner = self.world.dialer.legs[0]
+        inner.partyAnswers(ANSWER)
+        before = inner.orders[:]
+        leg.update(HELD)
+        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
+        leg.info(Tone("1"))
+        self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
+        self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
+        self.assertEqual(inner.orders, before)
+        inner.partyUpdates(HELD)
+        inner.partyPresses(Tone("2"))
+        inner.partyAgrees()
+        inner.partyRefuses(Ending(EndReason.FAILED))
+        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
+        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
+        leg.agree(ANSWER)
+        leg.refuse(Ending(EndReason.INCOMPATIBLE))
+        self.assertEqual(inner.orders, [*before, "agree", "refuse"])
 
     def test_noUser(self) -> None:
         """Ladder 5: a user who is not there is C{NOT_FOUND}, be it known by presence (X1) or by an error."""

@@ -14,7 +14,7 @@ from ichatgw.call import Nobody
 from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
 from ichatgw.interfaces import ICall, IDialer, IInvitations, ILeg
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeLeg
 from ichatgw.test.ichats import BELL, ICHAT, ICHAT_DATA, MINI, NUMBER, OUR_DATA, SCOTT, World, ichat, news
 from ichatgw.test.legs import ANSWER
@@ -52,6 +52,10 @@ class ProtocolTests(SynchronousTestCase):
         leg.partyRings()
         leg.partyProgresses()
         leg.partyAnswers()
+        leg.partyUpdates()
+        leg.partyAgrees()
+        leg.partyRefuses(Ending(EndReason.INCOMPATIBLE))
+        leg.partyPresses(Tone("0"))
         leg.partyHangsUp()
 
     def test_setsAreAnswered(self) -> None:

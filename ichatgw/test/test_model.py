@@ -24,6 +24,18 @@ class DirectionTests(SynchronousTestCase):
         for direction in Direction:
             self.assertIs(direction.mirrored.mirrored, direction)
 
+    def test_within(self) -> None:
+        """What flows is what both allow."""
+        for one in Direction:
+            self.assertIs(one.within(Direction.SENDRECV), one)
+            self.assertIs(one.within(Direction.INACTIVE), Direction.INACTIVE)
+            for other in Direction:
+                both = one.within(other)
+                self.assertIs(both, other.within(one))
+                self.assertEqual(both.sends, one.sends and other.sends)
+                self.assertEqual(both.listens, one.listens and other.listens)
+        self.assertIs(Direction.SENDONLY.within(Direction.RECVONLY), Direction.INACTIVE)
+
 
 class TransportAddressTests(SynchronousTestCase):
     """An IP literal and a port."""
