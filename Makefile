@@ -9,7 +9,7 @@ SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit lint types e2e peers demo bench soak clean
+.PHONY: help venv test unit lint types e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,10 @@ e2e: venv ## the end-to-end tests against Prosody, ejabberd, sipp and baresip
 	@.ci/need peers
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m twisted.trial --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite
 
+interop: venv ## the matrix of calls with real phones, proxies and clients, about half an hour (CELLS=pattern)
+	@.ci/need interop
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m ichatgw.test.interop $(if $(CELLS),--cells '$(CELLS)')
+
 test: venv ## everything: lint, types, unit tests, coverage, end to end
 	@VENV=$(VENV) MAKE=$(MAKE) .ci/test
 
@@ -63,6 +67,6 @@ soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS
 	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
 
 clean: ## forget everything that was made
-	rm -rf $(VENV) build dist *.egg-info _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
 	find ichatgw twisted bench -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(TWISTD_PLUGINS)/dropin.cache
