@@ -167,8 +167,27 @@ class IRelay(Interface):
     caller: IMediaSide = Attribute("The side of the leg that arrived.")
     callee: IMediaSide = Attribute("The side of the leg that was dialled.")
 
+    def another() -> IMediaSide:
+        """
+        One more side, for a party that may take the place of one of the two.  Until then what comes in at it goes
+        nowhere.
+
+        @raise Congested: if no port is left.
+        """
+
+    def exchange(old: IMediaSide, new: IMediaSide) -> None:
+        """
+        Let C{new} take the place of C{old}.  The party that stays goes on sending where it sends, and hears one stream.
+
+        @param old: one of the two; from now on it is none of them, and has no part in the call.
+        @param new: what L{another} has made, or a side of another relay, which is without it from now on.
+        """
+
+    def drop(side: IMediaSide) -> None:
+        """Give back the ports of a side that is none of the two."""
+
     def close() -> None:
-        """Give the ports back.  Idempotent."""
+        """Give the ports back, those of all sides.  Idempotent."""
 
 
 class IMediaEngine(Interface):

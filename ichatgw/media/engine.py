@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -80,7 +81,13 @@ class MediaEngine:
 
     def allocate(self, callId: str) -> IRelay:
         caller, callee = self._takeTwo()
-        relay = Relay(callId, self._side("caller", callId, caller), self._side("callee", callId, callee), self._closed)
+        relay = Relay(
+            callId,
+            self._side("caller", callId, caller),
+            self._side("callee", callId, callee),
+            self._closed,
+            partial(self._another, callId),
+        )
         self._relays[relay] = None
         if not self._looks.running:
             self._looks.start(LOOK_SECONDS, now=False)
@@ -99,7 +106,10 @@ class MediaEngine:
             self._pool.restore(first)
             raise
 
-    def _side(self, name: str, callId: str, port: int) -> Side:
+    def _another(self, callId: str, name: str, withPorts: bool) -> Side:
+        return self._side(name, callId, self._pool.take() if withPorts else None)
+
+    def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
         return Side(name, callId, SideSockets(self._supplies, port), flow)
 

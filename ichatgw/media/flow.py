@@ -173,6 +173,20 @@ class Flow:
                 buffer[1] |= 0x80
         self._feeder.remove(self)
 
+    def follow(self, before: Flow) -> None:
+        """
+        Go on with the stream that the receiving party has heard from C{before}, which sends no more.
+        """
+        before.aim(None, None)
+        self.ssrc, self._head, self._stamp = before.ssrc, before._head, before._stamp
+        self.relayed, self.octets, self.silences = before.relayed, before.octets, before.silences
+        self.silenceType = before.silenceType
+        # The source of this one has its own numbers, whether or not it has been heard before.
+        self._current = None
+        self._hungryLooks = 0
+        self._relayedBefore = self.relayed
+        self._receivedBefore = self.relayed + self.undelivered
+
     def look(self) -> None:
         """
         Notice whether packets came in and went out since the last look.

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.interfaces import IRelay
+from ichatgw.errors import Congested
+from ichatgw.interfaces import IMediaSide, IRelay
 from ichatgw.media.rtp import FRAME_SECONDS
 from ichatgw.media.side import Side
 from ichatgw.model import Codec, SessionDescription
@@ -26,16 +27,29 @@ class Relay:
 
     _log = Logger()
 
-    def __init__(self, callId: str, caller: Side, callee: Side, closed: Callable[[Relay], None]) -> None:
+    def __init__(
+        self,
+        callId: str,
+        caller: Side,
+        callee: Side,
+        closed: Callable[[Relay], None],
+        make: Callable[[str, bool], Side],
+    ) -> None:
         """
         @param closed: told once, when the relay is closed.
+        @param make: makes one more side of that name, with or without ports.
+        @raise Congested: (by C{make}) if no port is left.
         """
         self.id = callId
         self.caller = caller
         self.callee = callee
         self._told = closed
+        self._make = make
         self._closed = False
+        self._others: list[Side] = []
+        self._mute: Side | None = None
         caller.far, callee.far = callee, caller
+        caller.relay = callee.relay = self
         caller.described = callee.described = self._agree
 
     def look(self) -> None:
@@ -43,12 +57,79 @@ class Relay:
         self.caller.arriving.look()
         self.callee.arriving.look()
 
+    def another(self) -> Side:
+        if self._closed:
+            raise Congested("the relay is closed")
+        side = self._make("other party", True)
+        self._isolate(side)
+        self._others.append(side)
+        return side
+
+    def exchange(self, old: IMediaSide, new: IMediaSide) -> None:
+        assert isinstance(old, Side) and isinstance(new, Side) and old in (self.caller, self.callee)
+        if self._closed:
+            return
+        if new in self._others:
+            self._others.remove(new)
+        else:
+            new.relay._lose(new)
+        stays = old.far
+        new.name, new.call, new.relay, new.described = old.name, self.id, self, self._agree
+        if old is self.caller:
+            self.caller = new
+        else:
+            self.callee = new
+        self._isolate(old)
+        self._others.append(old)
+        new.arriving.follow(old.arriving)
+        new.face(stays)
+        stays.face(new)
+        self._agree()
+
+    def drop(self, side: IMediaSide) -> None:
+        if side in self._others:
+            assert isinstance(side, Side)
+            self._others.remove(side)
+            side.close()
+
+    def _lose(self, side: Side) -> None:
+        """Another relay has it from now on."""
+        if side in self._others:
+            self._others.remove(side)
+            return
+        stays = side.far
+        substitute = self._make(side.name, False)
+        if side is self.caller:
+            self.caller = substitute
+        else:
+            self.callee = substitute
+        substitute.relay = self
+        substitute.described = self._agree
+        substitute.close()
+        substitute.face(stays)
+        side.arriving.aim(None, None)
+        stays.arriving.aim(None, None)
+        stays.face(substitute)
+
+    def _isolate(self, side: Side) -> None:
+        """Let what comes in at C{side} go nowhere, and feed it from nowhere."""
+        if self._mute is None:
+            self._mute = self._make("nobody", False)
+            self._mute.relay = self
+            self._mute.close()
+        self._mute.far = side
+        side.relay = self
+        side.arriving.aim(None, None)
+        side.face(self._mute)
+        side.described = _nothing
+
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        self.caller.close()
-        self.callee.close()
+        for side in (self.caller, self.callee, *self._others):
+            side.close()
+        self._others.clear()
         self._told(self)
         toCallee, toCaller = self.caller.arriving, self.callee.arriving
         self._log.info(
@@ -68,6 +149,10 @@ class Relay:
         if caller is not None and callee is not None:
             self.caller.arriving.payloadTypes = payloadTypeTable(self.caller.sent, callee)
             self.callee.arriving.payloadTypes = payloadTypeTable(self.callee.sent, caller)
+
+
+def _nothing() -> None:
+    """A party without another one has nothing to agree on."""
 
 
 def payloadTypeTable(codecs: tuple[Codec, ...], receiver: SessionDescription) -> bytes | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -49,8 +49,11 @@ class Side:
     first valid RTP packet if no source is known, and kept until it falls silent.  Nothing is taken before the party
     was connected, and nothing is sent before it was shown an address of ours.
 
+    @ivar name: whose side it is, for the log.
+    @ivar call: the call's name there.
     @ivar arriving: what the party sends.
     @ivar far: the other side.
+    @ivar relay: whose side it is now.
     @ivar described: called when the party has said what it speaks.
     @ivar remote: what it has said.
     @ivar sent: the formats in which it sends, by the payload types that it was told.
@@ -58,11 +61,12 @@ class Side:
 
     _log = Logger()
     far: Side
+    relay: Any
     described: Callable[[], None]
 
     def __init__(self, name: str, callId: str, sockets: SideSockets, arriving: Flow) -> None:
-        self._name = name
-        self._call = callId
+        self.name = name
+        self.call = callId
         self._sockets = sockets
         self.arriving = arriving
         arriving.stranger = self._stranger
@@ -103,10 +107,21 @@ class Side:
             self._signalled = remote.address
             self._learned = self.arriving.source = None
             self._control.signal(remote)
-        codec = remote.find(PCMU) if remote.codecs else PCMU
-        self.far.arriving.silenceType = None if codec is None else codec.payloadType
+        self._tellFar()
         self.described()
         self._aim()
+
+    def face(self, far: Side) -> None:
+        """From now on C{far} is the other side."""
+        self.far = far
+        self._tellFar()
+        self._aim()
+
+    def _tellFar(self) -> None:
+        """With what our party can be fed."""
+        if self.remote is not None:
+            codec = self.remote.find(PCMU) if self.remote.codecs else PCMU
+            self.far.arriving.silenceType = None if codec is None else codec.payloadType
 
     def hold(self, direction: Direction) -> None:
         self._direction = direction
@@ -165,7 +180,7 @@ class Side:
             return self._open(familyOf(destination))
         except Congested as problem:
             self._log.warn(
-                "call={call} no media for the {side}: {problem}", call=self._call, side=self._name, problem=problem
+                "call={call} no media for the {side}: {problem}", call=self.call, side=self.name, problem=problem
             )
             return None
 
@@ -218,7 +233,7 @@ class Side:
         if source == self._learned:
             return
         self._log.debug(
-            "call={call} the {side} sends from {source}", call=self._call, side=self._name, source=_shown(source)
+            "call={call} the {side} sends from {source}", call=self.call, side=self.name, source=_shown(source)
         )
         self._learned = source
         self._control.mediaFrom(source, isAt(source, self._signalled))
@@ -231,9 +246,9 @@ class Side:
             self._warned = True
             self._log.info(
                 "call={call} media from {source}, which is not the {side}, is dropped",
-                call=self._call,
+                call=self.call,
                 source=_shown(source),
-                side=self._name,
+                side=self.name,
             )
 
     # RTCP

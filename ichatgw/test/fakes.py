@@ -132,11 +132,38 @@ class FakeSide:
 @implementer(IRelay)
 @define(eq=False)
 class FakeRelay:
-    """Two sides; C{closed} counts."""
+    """
+    Two sides; C{closed} counts.
+
+    @ivar others: sides that are none of the two.
+    @ivar full: whether there is no port left for one more.
+    """
 
     caller: IMediaSide = field(factory=FakeSide)
     callee: IMediaSide = field(factory=FakeSide)
     closed: int = 0
+    others: list[IMediaSide] = field(factory=list)
+    full: bool = False
+
+    def another(self) -> IMediaSide:
+        if self.full:
+            raise Congested("no port left")
+        side = FakeSide()
+        self.others.append(side)
+        return side
+
+    def exchange(self, old: IMediaSide, new: IMediaSide) -> None:
+        if new in self.others:
+            self.others.remove(new)
+        if old is self.caller:
+            self.caller = new
+        else:
+            assert old is self.callee
+            self.callee = new
+        self.others.append(old)
+
+    def drop(self, side: IMediaSide) -> None:
+        self.others.remove(side)
 
     def close(self) -> None:
         self.closed += 1
