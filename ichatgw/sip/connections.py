@@ -13,33 +13,20 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionClosed, ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.internet.protocol import ClientFactory, Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.stream import PING, PONG, Framer
+from ichatgw.sip.connection import CONNECT_TIMEOUT, Connection
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
 
-CONNECT_TIMEOUT = 6.0
-"""Seconds for making a connection, TLS included."""
-
-FIRST_WORD_TIMEOUT = 20.0
-"""Seconds that one who connects has for his first message, and everybody for the rest of one that has begun."""
-
-IDLE_TIMEOUT = 900.0
-"""Seconds without a message or a keepalive after which a connection is closed."""
-
 MOST_CONNECTIONS = 4000
 MOST_FROM_HOST = 200
-MOST_UNSENT = 256 * 1024
-"""Octets that wait for a far end which does not read, or to which there is no connection yet."""
+MOST_ALIASES = 4
+"""For one connection."""
 
 MOST_NAMES = 4096
 MOST_GONE = 4096
@@ -47,156 +34,6 @@ MOST_GONE = 4096
 _log = Logger()
 
 Received = Callable[[bytes, TransportAddress, Transport], None]
-
-
-@implementer(IPushProducer, IHandshakeListener)
-class Connection(Protocol):
-    """
-    One connection.
-
-    @ivar target: the far end.
-    @ivar name: who it has to prove to be, over TLS.
-    @ivar problem: why it was closed, in words for the log, if something knew better than the socket.
-    """
-
-    def __init__(self, owner: Connections, transport: Transport, target: Target | None, name: str = "") -> None:
-        self._owner = owner
-        self.kind = transport
-        self.outgoing = target is not None
-        self.target = target
-        self.name = name
-        self.problem = ""
-        self.ready = False
-        self._framer = Framer()
-        self._waiting: list[bytes] = []
-        self._unsent = 0
-        self._full = False
-        self._timer: IDelayedCall | None = None
-        self._heard = False
-        self._begun = False
-
-    # The transport's news.
-
-    def connectionMade(self) -> None:
-        """Connected; with TLS the handshake is still to come."""
-        assert self.transport is not None
-        if self.target is None:
-            peer: Any = self.transport.getPeer()
-            self.target = Target(self.kind, TransportAddress(peer.host.partition("%")[0], peer.port))
-        transport: Any = self.transport
-        transport.registerProducer(self, True)
-        self._expect(CONNECT_TIMEOUT if self.kind is Transport.TLS else FIRST_WORD_TIMEOUT)
-        if self.kind is not Transport.TLS:
-            self.usable()
-
-    def handshakeCompleted(self) -> None:
-        """The TLS handshake is over; what was to be verified has been, see L{ichatgw.sip.tls}."""
-        if not self.problem and self.outgoing:
-            self.problem = self._owner.judge(self, self.name)
-        if self.problem:
-            self.abort(self.problem)
-        else:
-            self.usable()
-
-    def refused(self, problem: str) -> None:
-        """The far end's certificate is no good."""
-        self.problem = self.problem or problem
-
-    def usable(self) -> None:
-        """What waits may go out."""
-        assert self.target is not None
-        self.ready = True
-        if not self._owner.opened(self):
-            self.abort("too many connections")
-            return
-        self._expect(IDLE_TIMEOUT if self.outgoing else FIRST_WORD_TIMEOUT)
-        waiting, self._waiting, self._unsent = self._waiting, [], 0
-        for data in waiting:
-            self.send(data)
-
-    def dataReceived(self, data: bytes) -> None:
-        """Octets from the far end."""
-        assert self.target is not None
-        try:
-            for message in self._framer.feed(data):
-                self._heard = True
-                self._begun = False
-                if message == PING:
-                    self.send(PONG)
-                else:
-                    self._owner.take(message, self.target)
-                if self.problem:
-                    return
-        except MalformedError as problem:
-            self.abort(str(problem))
-            return
-        if not self._framer.partial:
-            self._begun = False
-            if self._heard:
-                self._expect(IDLE_TIMEOUT)
-        elif not self._begun:
-            self._begun = True
-            self._expect(FIRST_WORD_TIMEOUT)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The end of it, whoever wanted that."""
-        self._stopTimer()
-        self._waiting.clear()
-        self._owner.closed(self, self.problem or _words(reason))
-
-    # Orders.
-
-    def send(self, data: bytes) -> None:
-        """Send, now or when that is possible."""
-        if self.ready and not self._full:
-            assert self.transport is not None
-            self.transport.write(data)
-            return
-        self._unsent += len(data)
-        if self._unsent > MOST_UNSENT:
-            self.abort("it does not read what we send")
-        else:
-            self._waiting.append(data)
-
-    def abort(self, problem: str) -> None:
-        """Close at once."""
-        self.problem = self.problem or problem
-        self._stopTimer()
-        transport: Any = self.transport
-        if transport is not None:
-            transport.abortConnection()
-
-    # Back-pressure.
-
-    def pauseProducing(self) -> None:
-        """The socket takes no more for now."""
-        self._full = True
-
-    def resumeProducing(self) -> None:
-        """It takes more."""
-        self._full = False
-        if self.ready:
-            waiting, self._waiting, self._unsent = self._waiting, [], 0
-            for data in waiting:
-                self.send(data)
-
-    def stopProducing(self) -> None:
-        """The connection is over."""
-
-    def _expect(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = self._owner.clock.callLater(seconds, self._expired)
-        else:
-            self._timer.reset(seconds)
-
-    def _expired(self) -> None:
-        self._timer = None
-        self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
-
-    def _stopTimer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class _Incoming(Factory):
@@ -248,6 +85,7 @@ class Connections:
         self._hosts: Counter[str] = Counter()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._lines = RateLimit(reactor, 1, 5)
+        self._aliases: dict[Target, Connection] = {}
         self._gone: OrderedDict[Target, None] = OrderedDict()
         self._bind = (host, 0) if host else None
         self._closing = False
@@ -285,13 +123,33 @@ class Connections:
 
     def send(self, data: bytes, target: Target) -> None:
         """Send to C{target}, over a new connection if there is none."""
-        connection = self._open.get(target) or self._making.get(target)
+        connection = self._open.get(target) or self._making.get(target) or self._aliased(target)
         if connection is None:
             if self._closing or target in self._gone:
                 _log.debug("Not sent to {target}: the connection is gone", target=target)
                 return
             connection = self._connect(target)
         connection.send(data)
+
+    def alias(self, source: Target, port: int) -> None:
+        """
+        Requests to C{port} of the one who is connected to us at C{source} may go over that connection, if he has shown
+        a certificate: it decides for which domains (RFC 5923 section 8.2).
+        """
+        connection = self._open.get(source)
+        if connection is None or connection.outgoing or len(connection.aliases) >= MOST_ALIASES:
+            return
+        alias = Target(source.transport, TransportAddress(source.address.host, port))
+        transport: Any = connection.transport
+        if alias != source and transport.getPeerCertificate() is not None:
+            self._aliases[alias] = connection
+            connection.aliases.add(alias)
+
+    def _aliased(self, target: Target) -> Connection | None:
+        connection = self._aliases.get(target)
+        if connection is None or self.judge(connection, self._names.get(target.address.host, target.address.host)):
+            return None
+        return connection
 
     def _connect(self, target: Target) -> Connection:
         name = self._names.get(target.address.host, target.address.host)
@@ -358,6 +216,9 @@ class Connections:
         target = connection.target
         if target is None:
             return
+        for alias in connection.aliases:
+            if self._aliases.get(alias) is connection:
+                del self._aliases[alias]
         if self._open.get(target) is connection:
             del self._open[target]
             self._hosts[target.address.host] -= 1
@@ -384,9 +245,3 @@ class Connections:
             )
         if made:
             self.unreachable(target)
-
-
-def _words(reason: Failure) -> str:
-    if reason.check(ConnectionDone):
-        return ""
-    return str(reason.value)[:200] if reason.check(ConnectionClosed, OSError) else f"{reason.value!r}"[:200]

@@ -100,7 +100,7 @@ class Dialer:
                 SipAddress(url=parse(called)),
                 attempt.uri.getCopy(),
                 self._routes() if pinned is None else [],
-                self._transactions.contact(attempt.target, userPart(local.user)),
+                self._transactions.contact(attempt.target, userPart(local.user), attempt.uri.scheme == "sips"),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
 
@@ -143,7 +143,7 @@ class Dialer:
             return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
 
         def contact(attempt: Attempt, user: str | None) -> Any:
-            return self._transactions.contact(attempt.target, user)
+            return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
         return Registrar(exchange, contact, self._routes, self._userAgent)
 

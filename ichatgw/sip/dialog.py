@@ -291,7 +291,8 @@ class Dialog(UA):  # type: ignore[misc]
         return True
 
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
-        """So that the transaction layer knows whose ACK it is."""
+        """So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only."""
+        req.pinned = self.pinned is not None
         transaction = super().newTransaction(req, **kwargs)
         transaction.dialog = self
         return transaction

@@ -5,6 +5,7 @@ Our addresses as sippy sees them, and what carries messages from there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
@@ -80,6 +81,16 @@ class Streams(Protocol):
     def isOpen(self, target: Target) -> bool:
         """Is there a connection to it?"""
 
+    @property
+    def presents(self) -> bool:
+        """Do we have a certificate to show to those whom we call?"""
+
+    def alias(self, source: Target, port: int) -> None:
+        """
+        The far end that is connected to us at C{source} wants requests to its C{port} to come over that connection
+        (RFC 5923); granted to those who have proved who they are.
+        """
+
     def expect(self, target: Target) -> None:
         """Who is there has to prove that it is the domain that the target is for."""
 
@@ -109,3 +120,16 @@ class Door:
             _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
             return
         self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))
+
+
+_TOP_VIA = re.compile(rb"\r\nVia: *SIP/2\.0/[A-Z]+ +(?:\[[^]]*\]|[^;:\r ]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+
+
+def returnPath(response: bytes, target: Target) -> Target:
+    """
+    Where a response goes whose connection has been closed: to the port that its sender listens at (RFC 3261 section
+    18.2.2).
+    """
+    via = _TOP_VIA.search(response)
+    port = target.transport.defaultPort if via is None or via[1] is None else int(via[1])
+    return Target(target.transport, TransportAddress(target.address.host, port)) if 0 < port < 65536 else target

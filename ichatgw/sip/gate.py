@@ -134,7 +134,7 @@ class Gate:
         if _one(headers, "CSeq").partition(" ")[2] != method:
             raise Refusal(400, "CSeq Method Mismatch")
         top = next(index for index, (title, _) in enumerate(headers) if title == "Via")
-        headers[top] = ("Via", stampedVia(headers[top][1], source.host, source.port))
+        headers[top] = ("Via", stampedVia(headers[top][1], source.host, source.port, transport != "UDP"))
         contacts = [value for title, value in headers if title == "Contact"]
         if method != "REGISTER" and "*" in contacts:
             raise Refusal(400, "Misplaced Contact Wildcard")

@@ -97,7 +97,9 @@ class Requests:
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self.transactions, arrival, self._userAgent)
         transport = Transport(str(request.source[1]))
-        leg.dialog.lContact = self.transactions.contact(Target(transport, source), called.url.username)
+        leg.dialog.lContact = self.transactions.contact(
+            Target(transport, source), called.url.username, request.getRURI().scheme == "sips"
+        )
         self._legs.add(leg)
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",

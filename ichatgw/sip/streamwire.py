@@ -88,19 +88,28 @@ class StreamWire:
             )
 
     def send(self, data: bytes, target: Target) -> None:
-        """See L{ichatgw.sip.transactions.Streams}."""
+        """See L{ichatgw.sip.door.Streams}."""
         self.connections.send(data, target)
 
     def towards(self, host: str, transport: Transport) -> TransportAddress:
-        """See L{ichatgw.sip.transactions.Streams}."""
+        """See L{ichatgw.sip.door.Streams}."""
         return TransportAddress(self._addresses.towards(host), self._numbers[transport])
 
     def isOpen(self, target: Target) -> bool:
-        """See L{ichatgw.sip.transactions.Streams}."""
+        """See L{ichatgw.sip.door.Streams}."""
         return self.connections.isOpen(target)
 
+    @property
+    def presents(self) -> bool:
+        """See L{ichatgw.sip.door.Streams}."""
+        return self._security.canServe
+
+    def alias(self, source: Target, port: int) -> None:
+        """See L{ichatgw.sip.door.Streams}."""
+        self.connections.alias(source, port)
+
     def expect(self, target: Target) -> None:
-        """See L{ichatgw.sip.transactions.Streams}."""
+        """See L{ichatgw.sip.door.Streams}."""
         self.connections.expect(target)
 
     def close(self) -> None:

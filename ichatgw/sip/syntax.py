@@ -280,15 +280,18 @@ def via(text: str) -> str:
     return f"SIP/{version}/{transport} {_host(host)}{_port(port)}{extras}"
 
 
-def stampedVia(text: str, host: str, port: int) -> str:
+def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
     """
     A plain Via, saying where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
 
     C{received} is always written, as a bare IP literal, and C{rport} where the sender asked for it; whatever a peer
     wrote there goes, lest an answer be sent to somebody else.
+
+    @param always: write C{rport} unasked: on a stream the answer goes back over the connection (RFC 3261 section
+        18.2.2), whatever port the sender listens at.
     """
     kept = []
-    wanted = False
+    wanted = always
     for part in text.split(";"):
         name = part.partition("=")[0]
         if name == "rport":

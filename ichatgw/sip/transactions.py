@@ -36,8 +36,12 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.door import Door, Streams, Wire, bracketed, literal
+from ichatgw.sip.door import Door, Streams, Wire, bracketed, literal, returnPath
+from ichatgw.sip.large import MOST_DATAGRAM, SMALL, Large
 from ichatgw.sip.target import Target, Transport
+
+FIRST_REPETITION = 0.5
+"""Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
 
 CACHE_LIMIT = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
@@ -87,6 +91,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.tclient = _Forgiving()
         self.tserver = _Forgiving()
         self.req_cb = requested
+        self._large = Large()
         self.l1rcache: dict[bytes, Any] = {}
         self.l2rcache: dict[bytes, Any] = {}
         self.req_consumers: dict[str, Any] = {}
@@ -123,11 +128,16 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             raise OSError(f"there is no {transport.name} here")
         return self.streams.towards(host, transport)
 
-    def contact(self, target: Target, user: str | None) -> Any:
-        """Our Contact: where the far end at C{target} reaches us."""
+    def contact(self, target: Target, user: str | None, secure: bool = False) -> Any:
+        """
+        Our Contact: where the far end at C{target} reaches us.
+
+        @param secure: the dialog began with a C{sips} URI, so it is one too (RFC 3261 sections 8.1.1.8 and 12.1.1).
+        """
         local = self.local(target.address.host, target.transport)
-        url = SipURL(username=user, host=bracketed(local.host), port=local.port)
-        if target.transport.reliable:
+        secure = secure and target.transport is Transport.TLS
+        url = SipURL(username=user, host=bracketed(local.host), port=local.port, scheme="sips" if secure else "sip")
+        if target.transport.reliable and not secure:
             url.transport = target.transport.value
         return SipContact(address=SipAddress(url=url))
 
@@ -145,6 +155,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         if target.transport is Transport.UDP:
             self._wire.send(data, target.address)
         elif self.streams is not None:
+            if data.startswith(b"SIP/2.0 ") and not self.streams.isOpen(target):
+                target = returnPath(data, target)
             self.streams.send(data, target)
 
     def unreachable(self, target: Target) -> None:
@@ -152,7 +164,20 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         for transaction in list(self.tclient.values()):
             door = transaction.userv
             if door.kind is target.transport and literal(*transaction.address) == target.address:
-                self._giveUp(transaction)
+                if transaction.large is None or transaction.state is not TRYING:
+                    self._giveUp(transaction)
+                else:
+                    self._large.refused(target.address)
+                    self._asDatagram(transaction)
+
+    def _asDatagram(self, transaction: Any) -> None:
+        """A request that is too large for UDP goes over UDP all the same: there is nothing else."""
+        large, transaction.large = transaction.large, None
+        transaction.userv = self.getServer(transaction.address)
+        transaction.data = large.localStr(transaction.userv.getSIPaddr(), compact=transaction.compact)
+        transaction.tout = FIRST_REPETITION
+        transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
+        self.transmitData(transaction.userv, transaction.data, transaction.address)
 
     def _giveUp(self, transaction: Any) -> None:
         if transaction.state not in (TRYING, RINGING):
@@ -222,6 +247,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         request = SipRequest(text)
         request.rtime = MonoTime()
         request.setSource(remote)
+        if remote.transport == "tls" and ";alias" in text and self.streams is not None:
+            source = literal(*remote.address)
+            if source is not None and "alias" in request.getHFBody("via").params:
+                self.streams.alias(Target(Transport.TLS, source), int(request.getHFBody("via").port or 5061))
         door = self.getServer(remote.address, transport=Transport(remote.transport))
         try:
             self.incomingRequest(request, checksum, request.getTIds(), door)
@@ -263,9 +292,16 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """
         address, transport = msg.getTarget()
         kind = Transport(str(transport))
-        if kind.reliable and kwargs.get("userv") is None:
-            kwargs["userv"] = self.getServer(address, transport=kind)
+        large = None
+        if kwargs.get("userv") is None:
+            if kind is Transport.UDP and self._isLarge(msg, address):
+                kind, large = Transport.TCP, msg
+            if kind.reliable:
+                kwargs["userv"] = self.getServer(address, transport=kind)
+        if kind is Transport.TLS and self.streams is not None and self.streams.presents:
+            msg.getHFBody("via").setParam("alias")  # RFC 5923 section 5
         transaction = super().newTransaction(msg, *args, **kwargs)
+        transaction.large = large
         if transaction.userv.kind.reliable and transaction.teA is not None:
             transaction.teA.cancel()  # nothing is sent twice (RFC 3261 section 17.1.1.2)
             transaction.teA = None
@@ -273,6 +309,23 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             # RFC 3261 section 17.1.1.3: the ACK of a failure takes the route of its INVITE.
             transaction.ack.appendHeaders([SipHeader(name="route", body=b) for b in msg.getHFBCopys("route")])
         return transaction
+
+    def _isLarge(self, message: Any, address: tuple[str, int]) -> bool:
+        """Is it a request that had better not go over UDP (RFC 3261 section 18.1.1)?"""
+        target = literal(*address)
+        if self.streams is None or target is None or getattr(message, "pinned", False):
+            return False
+        if message.getMethod() in SMALL or not self._large.mayMove(target):
+            return False
+        return len(message.localStr(self.getServer(address).getSIPaddr()).encode()) > MOST_DATAGRAM
+
+    def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Over a stream nothing is sent twice but a 2xx to INVITE, whose ACK comes from the far end's far end."""
+        t = t if t is not None else self.tserver[resp.getTId(wBRN=True)]
+        super().sendResponse(resp, t, *args, **kwargs)
+        if t.userv is not None and t.userv.kind.reliable and resp.getSCode()[0] >= 300 and t.teA is not None:
+            t.teA.cancel()
+            t.teA = None
 
     def incomingResponse(self, msg: Any, t: Any, checksum: bytes) -> None:
         """Provisional responses and those to other requests are sippy's; the end of an INVITE is ours."""

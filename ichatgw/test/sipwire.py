@@ -72,6 +72,7 @@ class FakeStreams:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Target]] = []
         self.opened: set[Target] = set()
+        self.aliases: list[tuple[Target, int]] = []
         self.expected: list[Target] = []
         self.unreachable: Callable[[Target], None] = lambda target: None
 
@@ -86,6 +87,11 @@ class FakeStreams:
 
     def isOpen(self, target: Target) -> bool:
         return target in self.opened
+
+    presents = False
+
+    def alias(self, source: Target, port: int) -> None:
+        self.aliases.append((source, port))
 
     def expect(self, target: Target) -> None:
         self.expected.append(target)

@@ -16,14 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip import connections
-from ichatgw.sip.connections import (
-    FIRST_WORD_TIMEOUT,
-    IDLE_TIMEOUT,
-    MOST_FROM_HOST,
-    MOST_UNSENT,
-    Connection,
-    Connections,
-)
+from ichatgw.sip.connection import FIRST_WORD_TIMEOUT, IDLE_TIMEOUT, MOST_UNSENT, Connection
+from ichatgw.sip.connections import MOST_FROM_HOST, Connections
 from ichatgw.sip.target import Target, Transport
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"

@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
-from ichatgw.sip.connections import CONNECT_TIMEOUT, Connections
+from ichatgw.sip.connection import CONNECT_TIMEOUT
+from ichatgw.sip.connections import Connections
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Files, Security, faultOf, mismatch
 from ichatgw.test.certificates import Authority
@@ -247,6 +248,32 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(self.server.received, [MESSAGE, MESSAGE])
         self.call(Target(Transport.TLS, SERVER.address, "evil.example"))
         self.assertEqual(self.server.received, [MESSAGE, MESSAGE])
+
+    def test_alias(self) -> None:
+        """One who has proved who he is is called over the connection that he made; for no other domain (RFC 5923)."""
+        shown = dict(zip(("certificate", "key"), self.authority.issue("x", "pbx.example"), strict=True))
+        self.sides(server={"clients": "optional"}, client=shown)
+        self.call()
+        source = Target(Transport.TLS, TransportAddress("192.0.2.9", 40000))
+        self.server.connections.alias(source, 5061)
+        there = Target(Transport.TLS, TransportAddress("192.0.2.9", 5061), "pbx.example")
+        self.server.connections.expect(there)
+        self.server.connections.send(MESSAGE, there)
+        self.flush()
+        self.assertEqual((self.client.received, self.server.reactor.tcpClients), ([MESSAGE], []))
+        self.server.connections.expect(evolve(there, name="other.example"))
+        self.server.connections.send(MESSAGE, there)
+        self.assertEqual(len(self.server.reactor.tcpClients), 1)
+        self.client.connections.close()
+        self.flush()
+        self.assertEqual(self.server.connections._aliases, {})
+
+    def test_noAlias(self) -> None:
+        """One who has shown nothing is not."""
+        self.sides()
+        self.call()
+        self.server.connections.alias(Target(Transport.TLS, TransportAddress("192.0.2.9", 40000)), 5061)
+        self.assertEqual(self.server.connections._aliases, {})
 
     def test_neverShakesHands(self) -> None:
         """A server that accepts and says nothing is given up; so is a client."""

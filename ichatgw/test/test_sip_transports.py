@@ -12,7 +12,7 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.target import Target, Transport
 from ichatgw.test.fakes import FakeCall
 from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, FakeStreams, Rig, header, request, respond, status
 
 OFFER = SessionDescription((PCMU,))
 
@@ -71,6 +71,49 @@ class ArrivingTests(SynchronousTestCase):
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(self.rig.streams.sent[0][1], self.source)
 
+    def test_unasked(self) -> None:
+        """Answers take the connection of the request even if its Via does not ask for the port (section 18.2.2)."""
+        (ok,) = self.receive(request("OPTIONS").replace(";rport", ""))
+        self.assertEqual(status(ok), 200)
+        self.receive(request("INVITE").replace(";rport", ""))
+        self.rig.invitations.legs[0].answer(OFFER)
+        self.assertEqual({target for _, target in self.rig.streams.sent}, {self.source})
+
+    def test_cutBeforeTheAnswer(self) -> None:
+        """An answer whose connection is gone goes to the port that the Via names (section 18.2.2)."""
+        text = request("INVITE").replace("192.0.2.77:5060;", "192.0.2.77:5999;").replace(";rport", "")
+        for via, port in ((text, 5999), (text.replace("192.0.2.77:5999;", "192.0.2.77;"), 5061)):
+            self.rig = Rig()
+            self.receive(via)
+            self.rig.streams.opened.clear()
+            self.rig.invitations.legs[0].answer(OFFER)
+            ((ok, target),) = self.rig.streams.sent
+            self.assertEqual((status(ok), target.address), (200, TransportAddress("192.0.2.77", port)))
+
+    def test_once(self) -> None:
+        """A refusal is sent once; a 200 until its ACK, which comes from beyond the connection (section 13.3.1.4)."""
+        self.receive(request("INVITE"))
+        self.rig.invitations.legs[0].hangup(Ending(EndReason.BUSY))
+        self.rig.clock.pump([0.5] * 20)
+        self.assertEqual([status(message) for message in self.rig.streams.take()], [486])
+        self.receive(request("INVITE", callId="second"))
+        self.rig.invitations.legs[1].answer(OFFER)
+        self.rig.clock.pump([0.5] * 4)
+        self.assertEqual([status(message) for message in self.rig.streams.take()], [200, 200, 200])
+
+    def test_secureContact(self) -> None:
+        """Who calls a C{sips} URI finds one in our Contact (section 12.1.1)."""
+        self.receive(request("INVITE", "sips:scott@192.0.2.10:5071", contact="<sips:alice@192.0.2.77:5061>"))
+        self.rig.invitations.legs[0].answer(OFFER)
+        self.assertEqual(header(self.rig.streams.take()[0], "Contact"), "<sips:scott@192.0.2.10:5071>")
+
+    def test_alias(self) -> None:
+        """Who wants to be called over his connection says so with the port that he listens at (RFC 5923)."""
+        self.receive(request("OPTIONS").replace(":5060;", ":5081;alias;"))
+        self.receive(request("OPTIONS", cseq=2).replace(":5060;", ";alias;"))
+        self.receive(request("OPTIONS", cseq=3))
+        self.assertEqual(self.rig.streams.aliases, [(self.source, 5081), (self.source, 5061)])
+
     def test_refused(self) -> None:
         """What the gate refuses is answered over the connection as well."""
         (answer,) = self.receive(request("OPTIONS", extra="Require: foo\r\n"))
@@ -113,6 +156,15 @@ class DialledTests(SynchronousTestCase):
         self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5061)))
         self.assertEqual([each.name for each in self.rig.streams.expected], ["sip.example"])
         self.assertTrue(invite.startswith("INVITE sips:100@sip.example SIP/2.0"))
+        self.assertEqual(header(invite, "Contact"), "<sips:scott@192.0.2.10:5071>")
+        self.assertNotIn("alias", header(invite, "Via"))
+
+    def test_alias(self) -> None:
+        """If we have a certificate the far end may call us over our connection (RFC 5923)."""
+        self.patch(FakeStreams, "presents", True)
+        self.start("sips:100@192.0.2.77")
+        self.start("sip:100@192.0.2.77;transport=tcp")
+        self.assertEqual(["alias" in header(text, "Via").split(";") for text in self.rig.streams.take()], [True, False])
 
     def test_whole(self) -> None:
         """ACK and BYE go over the connection of the call."""

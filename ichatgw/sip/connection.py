@@ -1,0 +1,215 @@
+# -*- test-case-name: ichatgw.test.test_sip_connections -*-
+"""
+One connection that carries SIP over TCP or TLS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Protocol as Structure
+
+from twisted.internet.error import ConnectionClosed, ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.stream import PING, PONG, Framer
+from ichatgw.sip.target import Target, Transport
+
+CONNECT_TIMEOUT = 6.0
+"""Seconds for making a connection, TLS included."""
+
+FIRST_WORD_TIMEOUT = 20.0
+"""Seconds that one who connects has for his first message, and everybody for the rest of one that has begun."""
+
+IDLE_TIMEOUT = 900.0
+"""Seconds without a message or a keepalive after which a connection is closed."""
+
+MOST_UNSENT = 256 * 1024
+"""Octets that wait for a far end which does not read, or to which there is no connection yet."""
+
+_log = Logger()
+
+
+class Owner(Structure):
+    """
+    Who keeps the connections.
+
+    @ivar clock: for timers.
+    """
+
+    clock: IReactorTime
+
+    def opened(self, connection: Connection) -> bool:
+        """A connection can be used; may it stay?"""
+
+    def closed(self, connection: Connection, why: str) -> None:
+        """A connection is over."""
+
+    def judge(self, connection: Connection, name: str) -> str:
+        """What is wrong with the certificate of the far end as one for C{name}; empty if nothing."""
+
+    def take(self, message: bytes, source: Target) -> None:
+        """A message has come."""
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class Connection(Protocol):
+    """
+    One connection.
+
+    @ivar target: the far end.
+    @ivar name: who it has to prove to be, over TLS.
+    @ivar aliases: where else he may be found, so that requests to there go over this connection.
+    @ivar problem: why it was closed, in words for the log, if something knew better than the socket.
+    """
+
+    def __init__(self, owner: Owner, transport: Transport, target: Target | None, name: str = "") -> None:
+        self._owner = owner
+        self.kind = transport
+        self.outgoing = target is not None
+        self.target = target
+        self.name = name
+        self.problem = ""
+        self.aliases: set[Target] = set()
+        self.ready = False
+        self._framer = Framer()
+        self._waiting: list[bytes] = []
+        self._unsent = 0
+        self._full = False
+        self._timer: IDelayedCall | None = None
+        self._heard = False
+        self._begun = False
+
+    # The transport's news.
+
+    def connectionMade(self) -> None:
+        """Connected; with TLS the handshake is still to come."""
+        assert self.transport is not None
+        if self.target is None:
+            peer: Any = self.transport.getPeer()
+            self.target = Target(self.kind, TransportAddress(peer.host.partition("%")[0], peer.port))
+        transport: Any = self.transport
+        transport.registerProducer(self, True)
+        self._expect(CONNECT_TIMEOUT if self.kind is Transport.TLS else FIRST_WORD_TIMEOUT)
+        if self.kind is not Transport.TLS:
+            self.usable()
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is over; what was to be verified has been, see L{ichatgw.sip.tls}."""
+        if not self.problem and self.outgoing:
+            self.problem = self._owner.judge(self, self.name)
+        if self.problem:
+            self.abort(self.problem)
+        else:
+            self.usable()
+
+    def refused(self, problem: str) -> None:
+        """The far end's certificate is no good."""
+        self.problem = self.problem or problem
+
+    def usable(self) -> None:
+        """What waits may go out."""
+        assert self.target is not None
+        self.ready = True
+        if not self._owner.opened(self):
+            self.abort("too many connections")
+            return
+        self._expect(IDLE_TIMEOUT if self.outgoing else FIRST_WORD_TIMEOUT)
+        waiting, self._waiting, self._unsent = self._waiting, [], 0
+        for data in waiting:
+            self.send(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets from the far end."""
+        assert self.target is not None
+        try:
+            for message in self._framer.feed(data):
+                self._heard = True
+                self._begun = False
+                if message == PING:
+                    self.send(PONG)
+                else:
+                    self._owner.take(message, self.target)
+                if self.problem:
+                    return
+        except MalformedError as problem:
+            self.abort(str(problem))
+            return
+        if not self._framer.partial:
+            self._begun = False
+            if self._heard:
+                self._expect(IDLE_TIMEOUT)
+        elif not self._begun:
+            self._begun = True
+            self._expect(FIRST_WORD_TIMEOUT)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end of it, whoever wanted that."""
+        self._stopTimer()
+        self._waiting.clear()
+        self._owner.closed(self, self.problem or words(reason))
+
+    # Orders.
+
+    def send(self, data: bytes) -> None:
+        """Send, now or when that is possible."""
+        if self.ready and not self._full:
+            assert self.transport is not None
+            self.transport.write(data)
+            return
+        self._unsent += len(data)
+        if self._unsent > MOST_UNSENT:
+            self.abort("it does not read what we send")
+        else:
+            self._waiting.append(data)
+
+    def abort(self, problem: str) -> None:
+        """Close at once."""
+        self.problem = self.problem or problem
+        self._stopTimer()
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abortConnection()
+
+    # Back-pressure.
+
+    def pauseProducing(self) -> None:
+        """The socket takes no more for now."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """It takes more."""
+        self._full = False
+        if self.ready:
+            waiting, self._waiting, self._unsent = self._waiting, [], 0
+            for data in waiting:
+                self.send(data)
+
+    def stopProducing(self) -> None:
+        """The connection is over."""
+
+    def _expect(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self._owner.clock.callLater(seconds, self._expired)
+        else:
+            self._timer.reset(seconds)
+
+    def _expired(self) -> None:
+        self._timer = None
+        self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def words(reason: Failure) -> str:
+    if reason.check(ConnectionDone):
+        return ""
+    return str(reason.value)[:200] if reason.check(ConnectionClosed, OSError) else f"{reason.value!r}"[:200]

@@ -1,0 +1,39 @@
+# -*- test-case-name: ichatgw.test.test_sip_large -*-
+"""
+Requests that are too large for a datagram (RFC 3261 section 18.1.1).
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.reactor import dispatcher
+
+MOST_DATAGRAM = 1300
+"""Octets of a request over UDP, as nobody knows the MTU of the whole path."""
+
+SMALL = frozenset({"ACK", "BYE", "CANCEL", "OPTIONS"})
+"""Requests that carry nothing."""
+
+WITHOUT_TCP = 300.0
+"""Seconds for which one to whom there was no TCP connection is sent large requests over UDP at once."""
+
+MOST_WITHOUT = 256
+
+
+@define(eq=False)
+class Large:
+    """Knows to whom large requests cannot be sent over TCP."""
+
+    _without: dict[TransportAddress, float] = field(factory=dict, init=False)
+
+    def refused(self, address: TransportAddress) -> None:
+        """There is no TCP at C{address}."""
+        if len(self._without) >= MOST_WITHOUT:
+            self._without.clear()
+        self._without[address] = dispatcher.clock.seconds() + WITHOUT_TCP
+
+    def mayMove(self, address: TransportAddress) -> bool:
+        """May a large request to C{address} go over TCP?"""
+        return self._without.get(address, 0.0) <= dispatcher.clock.seconds()
