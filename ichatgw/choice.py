@@ -44,9 +44,11 @@ class Users(Protocol):
 @define(eq=False)
 class Chooser:
     """
-    Dials users of XMPP by one of two protocols: whoever has no client but iChats by the one for these, all others by
-    the other one.  If no client is known, presence is waited for.
+    Dials users of XMPP by one of two protocols: whoever has a client that is known to speak Jingle by that, else
+    whoever has an iChat by the one for iChats, and all others by Jingle.  If no client is known, presence is waited
+    for; and if still nothing is known then, a call by Jingle may find a client that sleeps.
 
+    @ivar takesJingle: is this client known to be one that can be called by Jingle?
     @ivar patience: seconds to wait for presence.
     """
 
@@ -54,6 +56,7 @@ class Chooser:
     users: Users
     iChat: IDialer
     jingle: IDialer
+    takesJingle: Callable[[Resource], bool]
     patience: float = 5.0
     _waiting: dict[JID, list[Undecided]] = field(factory=dict, init=False)
 
@@ -80,7 +83,8 @@ class Chooser:
             known = [one for one in known if one.jid == callee]
         if not known:
             return None
-        return self.iChat if all(one.isIChat for one in known) else self.jingle
+        byIChat = any(one.isIChat for one in known) and not any(map(self.takesJingle, known))
+        return self.iChat if byIChat else self.jingle
 
     def wait(self, leg: Undecided) -> None:
         """C{leg} waits for presence."""
@@ -105,7 +109,7 @@ class Chooser:
     def unavailable(self, jid: JID) -> None:
         """See L{IPresenceListener}: nobody is there who could tell more."""
         for leg in self._waiting.get(bareJID(jid), [])[:]:
-            leg.decide()
+            leg.decide(Ending(EndReason.NOT_FOUND, "is offline"))
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """See L{IPresenceListener}: presence does not get through, a call might."""
@@ -133,6 +137,7 @@ class Undecided:
     _offer: SessionDescription | None = field(init=False, default=None)
     _inner: ILeg | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
+    _nobody: Ending | None = field(init=False, default=None)
     _over: bool = field(init=False, default=False)
 
     # Orders
@@ -141,7 +146,8 @@ class Undecided:
         """Wait."""
         if self._offer is None and not self._over:
             self._offer = offer
-            self._timer = self.chooser.clock.callLater(self.chooser.patience, self.decide)
+            silence = Ending(EndReason.TIMEOUT, "no client of the user showed up")
+            self._timer = self.chooser.clock.callLater(self.chooser.patience, self.decide, silence)
             _log.info(
                 "call={call} leg={leg} waits for presence of {user!r:.120}",
                 call=self.call.id,
@@ -181,11 +187,17 @@ class Undecided:
         else:
             self._finish(ending)
 
-    def decide(self) -> None:
-        """The waiting is over."""
+    def decide(self, nobody: Ending | None = None) -> None:
+        """
+        The waiting is over.
+
+        @param nobody: how it ends if no client gives a sign of life when it is called all the same; C{None} if there
+            is one.
+        """
         if self._inner is not None or self._over or self._offer is None:
             return
         self._stop()
+        self._nobody = nobody
         try:
             inner = self.make()
         except CallError as error:
@@ -199,6 +211,16 @@ class Undecided:
         inner.call = _Inside(self)
         inner.side = self.side
         inner.start(self._offer)
+
+    def foundSomebody(self) -> None:
+        """There is a client after all."""
+        self._nobody = None
+
+    def innerEnded(self, ending: Ending) -> None:
+        """If nobody was found, what presence said of the user says most."""
+        if self._nobody is not None and ending.reason is EndReason.UNAVAILABLE:
+            ending = self._nobody
+        self._finish(ending)
 
     def _stop(self) -> None:
         self.chooser.forget(self)
@@ -226,12 +248,14 @@ class _Inside:
         return self.outer.call.id
 
     def ringing(self, leg: ILeg) -> None:
+        self.outer.foundSomebody()
         self.outer.call.ringing(self.outer)
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
         self.outer.call.progressing(self.outer, answer)
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        self.outer.foundSomebody()
         self.outer.call.answered(self.outer, answer)
 
     def updated(self, leg: ILeg, offer: SessionDescription) -> None:
@@ -247,4 +271,4 @@ class _Inside:
         self.outer.call.info(self.outer, tone)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
-        self.outer._finish(ending)
+        self.outer.innerEnded(ending)

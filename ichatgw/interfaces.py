@@ -20,6 +20,7 @@ from ichatgw.model import (
     Tone,
     TransportAddress,
     TransportDescription,
+    TransportKind,
 )
 
 
@@ -261,11 +262,17 @@ class IMediaTransports(Interface):
     """Makes transports."""
 
     def make(
-        callId: str, side: IMediaSide, news: ITransportNews, remote: TransportDescription | None
+        callId: str,
+        side: IMediaSide,
+        news: ITransportNews,
+        remote: TransportDescription | None,
+        kind: TransportKind = TransportKind.DTLS,
     ) -> IMediaTransport:
         """
         @param callId: for logs.
-        @param side: the party's side of the relay.
+        @param side: the party's side of the relay.  It may have several transports, of which the one that is
+            connected has it.
         @param remote: what the party has offered, if it called; C{None} if we offer.  Who offers controls ICE.
+        @param kind: what is offered.
         @raise CallError: if there can be none: no port is left, or the party offers nothing that we may use.
         """

@@ -6,35 +6,38 @@ The Jingle side, as the settings want it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define, frozen
+from attrs import define, field, frozen
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.addresses import LocalAddresses
 from ichatgw.choice import Chooser
 from ichatgw.config import Settings
 from ichatgw.interfaces import IDialer
-from ichatgw.jingle.namespaces import NS_RAW_UDP
+from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
 from ichatgw.jingle.protocol import JingleOptions, JingleProtocol
 from ichatgw.jingle.selection import Manner, manner
-from ichatgw.media.plain import PlainTransports
+from ichatgw.media.transports import MediaTransports
 from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Phone
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
 
-SERVED = frozenset({NS_RAW_UDP})
-"""The transports that there are."""
+
+def servedBy(settings: Settings) -> frozenset[str]:
+    """The namespaces of the transports that there are."""
+    return frozenset({NS_ICE_UDP, NS_RAW_UDP} if settings.jinglePlainMedia else {NS_ICE_UDP})
 
 
 def phoneOf(settings: Settings) -> Phone | None:
     """What our addresses are to Jingle clients; C{None} if these are not served."""
-    return Phone(PHONE_FEATURES | SERVED) if settings.jinglePlainMedia else None
+    return Phone(PHONE_FEATURES | servedBy(settings) | {NS_DTLS}) if settings.jingle else None
 
 
 @frozen
@@ -59,17 +62,23 @@ class JingleSide:
     """
     What serves Jingle clients.
 
+    @ivar served: the namespaces of the transports that there are.
     @ivar dialer: dials XMPP users, by Jingle or as iChats.
     """
 
     protocol: JingleProtocol
     capabilities: Capabilities
-    dialer: Chooser
+    served: frozenset[str]
+    dialer: Chooser = field(init=False)
+
+    def takesJingle(self, client: Resource) -> bool:
+        """Is this a client that is known to take calls by Jingle?"""
+        way = manner(client, self.capabilities.features(client), self.served)
+        return way in (Manner.PROPOSE, Manner.INITIATE)
 
     def takesCalls(self, client: Resource) -> bool:
         """Is this a client that can be called, an iChat or another one?"""
-        features = self.capabilities.features(client)
-        return client.isIChat or manner(client, features, SERVED) in (Manner.PROPOSE, Manner.INITIATE)
+        return client.isIChat or self.takesJingle(client)
 
 
 def jingleSideOf(
@@ -90,25 +99,28 @@ def jingleSideOf(
     @param guests: who may call.
     @param iChat: dials iChats.
     """
+    served = servedBy(settings)
     capabilities = Capabilities(reactor, control)
     protocol = JingleProtocol(
         reactor,
         settings.jabberComponentName,
         _Clients(presence, capabilities),
-        PlainTransports(addresses.all),
+        MediaTransports(reactor, os.urandom, addresses.all, settings.jinglePlainMedia),
         presence.showPhone,
         translate,
         guests,
         JingleOptions(
-            served=SERVED,
+            served=served,
             early=settings.jingleEarlyMedia,
             lateAnswer=settings.jingleAnswerWithMedia,
             ringingTimeout=settings.ringingTimeout,
         ),
     )
-    chooser = Chooser(reactor, presence, iChat, protocol, settings.iChatProceedingTimeout / 1000)
-    presence.listeners += [capabilities, protocol, chooser]
+    made = JingleSide(protocol, capabilities, served)
+    patience = settings.iChatProceedingTimeout / 1000
+    made.dialer = Chooser(reactor, presence, iChat, protocol, made.takesJingle, patience)
+    presence.listeners += [capabilities, protocol, made.dialer]
     capabilities.listeners.append(protocol.available)
     for handler in (capabilities, protocol, Prompt(settings.jabberComponentName)):
         link.addHandler(handler)
-    return JingleSide(protocol, capabilities, chooser)
+    return made

@@ -232,6 +232,16 @@ class Setup(Enum):
     HOLDCONN = "holdconn"
 
 
+class TransportKind(Enum):
+    """
+    What a transport can be made of; who offers one has to choose.
+    """
+
+    DTLS = "ICE, and keys for SRTP that DTLS agrees on"
+    KEYS = "ICE, and keys for SRTP in the signalling"
+    RAW = "plain RTP between two addresses"
+
+
 @frozen
 class CryptoKey:
     """

@@ -32,10 +32,10 @@ from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toReason
-from ichatgw.jingle.selection import Clients, select
+from ichatgw.jingle.selection import Clients, select, transportFor
 from ichatgw.jingle.session import Phase, Session, SessionOwner, endingOf
 from ichatgw.jingle.stanzas import Reason
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
@@ -237,10 +237,15 @@ class OutboundLeg(SessionOwner):
         _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **self._names())
         self.link.show(jid, self.us)
         try:
-            session.initiate(self._offer.codecs)
+            session.initiate(self._offer.codecs, self._transportFor(jid))
         except CallError as error:
             session.drop()
             self.machine.sessionOver(session, endingOf(error))
+
+    def _transportFor(self, jid: JID) -> TransportKind:
+        """What a client can be offered, by what is known of it."""
+        known = (one for one in self.clients.resources(bareJID(jid)) if one.jid == jid)
+        return next((transportFor(self.clients.features(one), self.served) for one in known), TransportKind.DTLS)
 
     def _join(self, jid: JID) -> None:
         """C{jid} takes the call that was proposed: the others stop ringing."""

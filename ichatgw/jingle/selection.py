@@ -13,7 +13,16 @@ from typing import Protocol
 from attrs import frozen
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.jingle.namespaces import NS_JINGLE, NS_MESSAGE, NS_RTP, NS_RTP_AUDIO
+from ichatgw.jingle.namespaces import (
+    NS_DTLS,
+    NS_ICE_UDP,
+    NS_JINGLE,
+    NS_MESSAGE,
+    NS_RAW_UDP,
+    NS_RTP,
+    NS_RTP_AUDIO,
+)
+from ichatgw.model import TransportKind
 from ichatgw.xmpp.presence import Resource
 
 
@@ -52,6 +61,19 @@ def manner(resource: Resource, features: frozenset[str] | None, served: frozense
     if not {NS_JINGLE, NS_RTP, NS_RTP_AUDIO} <= features or not features & served:
         return Manner.NONE
     return Manner.PROPOSE if NS_MESSAGE in features else Manner.INITIATE
+
+
+def transportFor(features: frozenset[str] | None, served: frozenset[str]) -> TransportKind:
+    """
+    What a client with these features is offered.
+
+    Who says nothing of itself is taken for one of today, with ICE and DTLS.
+    """
+    if features is None or NS_DTLS in features:
+        return TransportKind.DTLS
+    if NS_ICE_UDP in features or NS_RAW_UDP not in features & served:
+        return TransportKind.KEYS
+    return TransportKind.RAW
 
 
 @frozen

@@ -39,6 +39,7 @@ from ichatgw.model import (
     EndReason,
     SessionDescription,
     TransportDescription,
+    TransportKind,
 )
 from ichatgw.sdp import commonCodecs
 
@@ -218,15 +219,16 @@ class Session:
                     Reason("unsupported-applications").toElement(),
                 )
 
-    def initiate(self, codecs: Sequence[Codec]) -> None:
+    def initiate(self, codecs: Sequence[Codec], kind: TransportKind = TransportKind.DTLS) -> None:
         """
         Offer a session.
 
+        @param kind: the transport that is offered.
         @raise CallError: if no transport can be had.
         """
         self.offer = SessionDescription(tuple(codecs))
         self.link.enter(self)
-        self._transport = self._makeTransport(None)
+        self._transport = self._makeTransport(None, kind)
         if self.phase is Phase.PENDING:
             self._describe(Action.INITIATE, self.offer.codecs, "both")
 
@@ -264,9 +266,11 @@ class Session:
             self._transport.close()
         self.link.leave(self)
 
-    def _makeTransport(self, remote: TransportDescription | None) -> IMediaTransport:
+    def _makeTransport(
+        self, remote: TransportDescription | None, kind: TransportKind = TransportKind.DTLS
+    ) -> IMediaTransport:
         try:
-            return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote)
+            return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
         except CallError as error:
             if error.reason is EndReason.INCOMPATIBLE:
                 raise NoTransport(str(error)) from error

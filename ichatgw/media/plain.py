@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.test_media_plain -*-
 """
-Transports without ICE and without keys: plain RTP between two addresses, as raw UDP of Jingle has it (XEP-0177).
+A transport without ICE and without keys: plain RTP between two addresses, as raw UDP of Jingle has it (XEP-0177).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from zope.interface import implementer
 
 from ichatgw.errors import CallError
-from ichatgw.interfaces import IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.interfaces import IMediaSide, IMediaTransport, ITransportNews
 from ichatgw.model import (
     Candidate,
     Codec,
@@ -28,32 +28,32 @@ MOST_ADDRESSES = 4
 
 
 class NotPlain(CallError):
-    """The party offers nothing but media that is negotiated or protected in ways that are not served."""
+    """The party offers no address for plain media, or plain media is not allowed."""
 
     reason = EndReason.INCOMPATIBLE
 
 
-@implementer(IMediaTransports)
-@define(eq=False)
-class PlainTransports:
+def plainTransport(
+    side: IMediaSide,
+    news: ITransportNews,
+    remote: TransportDescription | None,
+    ours: Sequence[str],
+    unguard: Callable[[], None],
+) -> PlainTransport:
     """
-    @ivar ours: the addresses of this host, the best first.
+    @param remote: what the party has offered; C{None} if we offer.
+    @param ours: the addresses of this host, the best first.
+    @param unguard: lets plain media pass at C{side}, whatever another transport has told it.
+    @raise NotPlain: if the party says of no address that it is there.
+    @raise Congested: if no port is left.
     """
-
-    ours: Callable[[], Sequence[str]]
-
-    def make(
-        self, callId: str, side: IMediaSide, news: ITransportNews, remote: TransportDescription | None
-    ) -> IMediaTransport:
-        """See L{IMediaTransports}."""
-        if remote is not None:
-            if remote.ufrag or remote.fingerprint is not None:
-                raise NotPlain("ICE and DTLS are not served")
-            address = _addressOf(remote)
-            if address is None:
-                raise NotPlain("no address for media")
-            return PlainTransport(side, news, _description([side.local(address.host)]))
-        return PlainTransport(side, news, _description([side.local(host) for host in self.ours()[:MOST_ADDRESSES]]))
+    if remote is None:
+        local = _description([side.local(host) for host in ours[:MOST_ADDRESSES]])
+        return PlainTransport(side, news, local, unguard)
+    address = _addressOf(remote)
+    if address is None:
+        raise NotPlain("no address for media")
+    return PlainTransport(side, news, _description([side.local(address.host)]), unguard)
 
 
 @implementer(IMediaTransport)
@@ -64,6 +64,7 @@ class PlainTransport:
     side: IMediaSide
     news: ITransportNews
     local: TransportDescription
+    unguard: Callable[[], None]
     _closed: bool = field(default=False, init=False)
 
     def connect(self, remote: TransportDescription, media: SessionDescription, ours: tuple[Codec, ...]) -> None:
@@ -72,11 +73,11 @@ class PlainTransport:
             return
         address = _addressOf(remote)
         if address is None or remote.ufrag or remote.fingerprint is not None:
-            self._fail(Ending(EndReason.INCOMPATIBLE, "no address for plain media", cause=65))
-        elif [codec.payloadType for codec in media.codecs] != [codec.payloadType for codec in ours]:
-            self._fail(Ending(EndReason.INCOMPATIBLE, "the party numbers formats otherwise than they were offered"))
+            self._closed = True
+            self.news.failed(Ending(EndReason.INCOMPATIBLE, "no address for plain media", cause=65))
         else:
-            self.side.connect(evolve(media, address=address, rtcp=_addressOf(remote, 2)))
+            self.unguard()
+            self.side.connect(evolve(media, address=address, rtcp=_addressOf(remote, 2)), ours)
             self.news.connected()
 
     def addCandidates(self, candidates: Sequence[Candidate]) -> None:
@@ -94,10 +95,6 @@ class PlainTransport:
     def close(self) -> None:
         """See L{IMediaTransport}."""
         self._closed = True
-
-    def _fail(self, ending: Ending) -> None:
-        self._closed = True
-        self.news.failed(ending)
 
 
 def _addressOf(remote: TransportDescription, component: int = 1) -> TransportAddress | None:

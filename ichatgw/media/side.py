@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -35,6 +36,20 @@ class Guard(Protocol):
 
     def sendControl(self, datagram: bytes) -> None:
         """RTCP for the party."""
+
+
+@frozen
+class _Wall:
+    """A guard that lets nothing pass."""
+
+    flow: Flow
+    way: tuple[SendTo | None, Source | None] = (None, None)
+
+    def arrived(self, size: int, source: Source) -> None:
+        self.flow.dropped["unwanted"] += 1
+
+    def sendControl(self, datagram: bytes) -> None:
+        """Nobody is there."""
 
 
 _LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
@@ -136,6 +151,15 @@ class Side:
         for pair in self._sockets.pairs:
             pair.rtp.deliver = self.arriving.rtp if guard is None else guard.arrived
         self._aim()
+
+    def unguard(self, guard: Guard) -> None:
+        """
+        C{guard} is gone; if another one has taken its place, that stays.
+
+        Else the side is deaf and dumb until the next one comes: media that was protected must not go on without.
+        """
+        if self._guard is guard:
+            self.guard(_Wall(self.arriving))
 
     def sockets(self, family: int) -> PortPair:
         """

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.errors import CallError, Congested, MalformedError
-from ichatgw.interfaces import IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.media import sdes
 from ichatgw.media.checklist import Base, Checklist, preferenceOf, priorityOf
 from ichatgw.media.dtls import DTLS, Identity, isKnownHash
@@ -23,7 +23,7 @@ from ichatgw.media.ice import Agent
 from ichatgw.media.latch import SendTo, sendable
 from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey, Shield
+from ichatgw.media.srtp import MasterKey, Shield, Suite
 from ichatgw.media.stunrequests import Random
 from ichatgw.model import (
     Candidate,
@@ -39,6 +39,9 @@ from ichatgw.model import (
 
 MAX_WAITING = 64
 """How many candidates are kept for a peer that has not described itself."""
+
+OFFERED_SUITES = (Suite.AES_CM_128_HMAC_SHA1_80, Suite.AEAD_AES_128_GCM)
+"""Keys for these are offered: the first is what all that know the matter have."""
 
 MOST_HOSTS = 8
 """How many of our addresses become candidates."""
@@ -72,7 +75,13 @@ class Transport:
         side: Side,
         news: ITransportNews,
         remote: TransportDescription | None,
+        withKeys: bool = False,
     ) -> None:
+        """
+        @param withKeys: whether we offer keys in the signalling, to a party that has no DTLS.
+        @raise Congested: if no port is left.
+        @raise Insecure: if the party offers no protection that we know.
+        """
         self._clock = clock
         self._random = random
         self._identity = identity
@@ -83,6 +92,7 @@ class Transport:
         self._offers = remote is None
         self._dtls: DTLS | None = None
         self._shield: Shield | None = None
+        self._offered: dict[str, MasterKey] = {}
         self._receiving: tuple[MasterKey, MasterKey] | None = None
         self._plain: SendTo | None = None
         self._way: tuple[SendTo | None, Source | None] = (None, None)
@@ -94,7 +104,7 @@ class Transport:
         self._over = False
         self._scratch = side.arriving.scratch
         self._sends: dict[Base, SendTo] = {}
-        protection = self._protection()
+        protection = self._keyOffer() if withKeys and remote is None else self._protection()
         ufrag, password = self._credentials()
         self.local = evolve(protection, ufrag=ufrag, password=password, candidates=self._gather())
         self._agent = self._newAgent()
@@ -152,6 +162,22 @@ class Transport:
         self._receiving = (sending, receiving)
         return TransportDescription(keys=(ours,))
 
+    def _keyOffer(self) -> TransportDescription:
+        """A key for each suite; the party takes one of them."""
+        keys = []
+        for tag, suite in enumerate(OFFERED_SUITES, 1):
+            key, self._offered[f"{tag}"] = sdes.newKey(suite, f"{tag}", self._random)
+            keys.append(key)
+        return TransportDescription(keys=tuple(keys))
+
+    def _takeKey(self, remote: TransportDescription) -> bool:
+        """The party has answered with a key of its own for one of ours; is it so?"""
+        chosen = sdes.choose(key for key in remote.keys if key.tag in self._offered)
+        if chosen is None or chosen[1].suite is not self._offered[chosen[0].tag].suite:
+            return False
+        self._receiving = (self._offered[chosen[0].tag], chosen[1])
+        return True
+
     def _newAgent(self) -> Agent:
         hosts = [candidate.address.host for candidate in self.local.candidates]
         loopback = any(host in ("127.0.0.1", "::1") for host in hosts)
@@ -174,7 +200,11 @@ class Transport:
         if self._over:
             return
         self._described = True
+        self._side.guard(self)
         self._side.connect(media, ours)
+        if self._offered and not self._takeKey(remote):
+            self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
+            return
         if self._receiving is None:
             if remote.fingerprint is None or not isKnownHash(remote.fingerprint.algorithm):
                 self._fail(Ending(EndReason.SECURITY, "no fingerprint that we can compare"))
@@ -220,7 +250,7 @@ class Transport:
             self._dtls.close()
         self._shield = None
         self._way = (None, None)
-        self._side.guard(None)
+        self._side.unguard(self)
 
     # What ICE says.
 
@@ -370,78 +400,3 @@ class Transport:
 
 def _addressOf(source: Source) -> TransportAddress:
     return TransportAddress(str(source[0]).partition("%")[0], source[1])
-
-
-@implementer(IMediaTransport)
-class PlainTransport:
-    """
-    Raw UDP (XEP-0177): the party is where it says, and media is not protected.
-
-    @ivar local: see L{IMediaTransport}.
-    """
-
-    def __init__(self, side: IMediaSide, news: ITransportNews, remote: TransportDescription) -> None:
-        """
-        @raise Congested: if no port is left.
-        @raise Insecure: if the party says of no address that it is there.
-        """
-        address = _placeOf(remote)
-        if address is None:
-            raise Insecure("no address is offered")
-        self._side = side
-        self._news = news
-        self._over = False
-        local = side.local(address.host)
-        self.local = TransportDescription(candidates=(Candidate("1", 1, 1, local),), muxed=False)
-
-    def connect(self, remote: TransportDescription, media: SessionDescription, ours: tuple[Codec, ...]) -> None:
-        """See L{IMediaTransport}."""
-        address = _placeOf(remote)
-        if self._over or address is None:
-            return
-        rtcp = next((each.address for each in remote.candidates if each.component == 2), None)
-        self._side.connect(evolve(media, address=address, rtcp=rtcp), ours)
-        self._news.connected()
-
-    def addCandidates(self, candidates: Sequence[Candidate]) -> None:
-        """There is nothing to choose."""
-
-    def restart(self, remote: TransportDescription) -> TransportDescription:
-        """There is no ICE."""
-        return self.local
-
-    def hold(self, direction: Direction) -> None:
-        """See L{IMediaTransport}."""
-        self._side.hold(direction)
-
-    def close(self) -> None:
-        """See L{IMediaTransport}."""
-        self._over = True
-
-
-def _placeOf(remote: TransportDescription) -> TransportAddress | None:
-    return next((each.address for each in remote.candidates if each.component == 1 and each.protocol == "udp"), None)
-
-
-@implementer(IMediaTransports)
-class MediaTransports:
-    """
-    @param allowPlain: whether a party may have its media unprotected.
-    """
-
-    def __init__(self, clock: IReactorTime, random: Random, allowPlain: bool = False) -> None:
-        self._clock = clock
-        self._random = random
-        self._allowPlain = allowPlain
-        self._identity = Identity()
-
-    def make(
-        self, callId: str, side: IMediaSide, news: ITransportNews, remote: TransportDescription | None
-    ) -> IMediaTransport:
-        """See L{IMediaTransports}."""
-        assert isinstance(side, Side)
-        if remote is None or remote.ufrag:
-            return Transport(self._clock, self._random, self._identity, callId, side, news, remote)
-        if not self._allowPlain:
-            raise Insecure("media would not be protected")
-        return PlainTransport(side, news, remote)

@@ -17,13 +17,21 @@ _JINGLE = "Jingle clients"
 class JingleSettings:
     """What the administrator has decided about clients that speak Jingle."""
 
+    jingle: bool = setting(
+        _JINGLE,
+        "Jingle",
+        SWITCH,
+        True,
+        "Whether clients that speak Jingle, as those of today do, may call and be called. Their media is protected, and"
+        " found by ICE. If not, all XMPP users are taken to have iChats.",
+    )
     jinglePlainMedia: bool = setting(
         _JINGLE,
         "JinglePlainMedia",
         SWITCH,
         False,
-        "Whether clients that speak Jingle over raw UDP (XEP-0177) may call and be called. Their media is not"
-        " protected, so this is for networks that are trusted. If not, all XMPP users are taken to have iChats.",
+        "Whether clients that know no protection of media may call and be called too, over raw UDP (XEP-0177). This is"
+        " for networks that are trusted.",
     )
     jingleEarlyMedia: bool = setting(
         _JINGLE,

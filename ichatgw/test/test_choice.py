@@ -10,6 +10,7 @@ from typing import cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.choice import Chooser, Undecided
@@ -17,8 +18,8 @@ from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeSide
-from ichatgw.test.jingles import ALICE, LAPTOP, PHONE, FakeClients
-from ichatgw.xmpp.presence import IPresenceListener
+from ichatgw.test.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
+from ichatgw.xmpp.presence import IPresenceListener, Resource
 
 BELL = Party("sip:bell@sip.example")
 CALLED = f"xmpp:{ALICE.full()}"
@@ -31,10 +32,13 @@ class ChoiceTests(SynchronousTestCase):
         self.clock = Clock()
         self.users = FakeClients()
         self.iChat, self.jingle = FakeDialer(), FakeDialer()
-        self.chooser = Chooser(self.clock, self.users, self.iChat, self.jingle)
+        self.chooser = Chooser(self.clock, self.users, self.iChat, self.jingle, self.takesJingle)
 
-    def chosen(self, *known: object, iChats: object = (), called: str = CALLED) -> str:
-        self.users.known = dict.fromkeys(known, None)  # type: ignore[arg-type]
+    def takesJingle(self, client: Resource) -> bool:
+        return self.users.known[client.jid] is not None
+
+    def chosen(self, *unknown: JID, takes: object = (), iChats: object = (), called: str = CALLED) -> str:
+        self.users.known = {jid: MESSAGES if jid in takes else None for jid in unknown}  # type: ignore[operator]
         self.users.iChats = set(iChats)  # type: ignore[call-overload]
         self.iChat.dialled.clear()
         self.jingle.dialled.clear()
@@ -71,11 +75,14 @@ class ChoiceTests(SynchronousTestCase):
         verifyObject(ICall, self.jingle.legs[0].call)
 
     def test_known(self) -> None:
-        """Whoever has nothing but iChats is called by them; Jingle comes first."""
+        """Who has a client that is known to speak Jingle is called by that, else who has an iChat by that."""
         self.assertEqual(self.chosen(PHONE, iChats=[PHONE]), "iChat")
         self.assertEqual(self.chosen(PHONE), "jingle")
-        self.assertEqual(self.chosen(PHONE, LAPTOP, iChats=[PHONE]), "jingle")
-        self.assertEqual(self.chosen(PHONE, LAPTOP, iChats=[PHONE], called=f"xmpp:{PHONE.full()}"), "iChat")
+        self.assertEqual(self.chosen(PHONE, LAPTOP, iChats=[PHONE]), "iChat")
+        self.assertEqual(self.chosen(PHONE, LAPTOP, iChats=[PHONE], takes=[LAPTOP]), "jingle")
+        self.assertEqual(
+            self.chosen(PHONE, LAPTOP, iChats=[PHONE], takes=[LAPTOP], called=f"xmpp:{PHONE.full()}"), "iChat"
+        )
 
     def test_waits(self) -> None:
         """Of whom nothing is known, presence is asked for; who comes decides."""
@@ -110,6 +117,30 @@ class ChoiceTests(SynchronousTestCase):
         self.chooser.failed(PHONE, "item-not-found", None)
         self.assertEqual(len(self.jingle.legs), 1)
         self.assertNothingLeft()
+
+    def test_howItEnds(self) -> None:
+        """If no client gave a sign of life the caller is told what presence said, else how the call ended."""
+        nobody = Ending(EndReason.UNAVAILABLE, "no client of the user is there")
+        for said, expected in ((self.offline, EndReason.NOT_FOUND), (self.silence, EndReason.TIMEOUT)):
+            leg = self.dial()
+            said()
+            self.jingle.legs[-1].partyHangsUp(nobody)
+            self.assertEqual(self.news(leg).reasons, [expected])
+            leg = self.dial()
+            said()
+            self.jingle.legs[-1].partyRings()
+            self.jingle.legs[-1].partyHangsUp(nobody)
+            self.assertEqual(self.news(leg).reasons, [EndReason.UNAVAILABLE])
+            leg = self.dial()
+            said()
+            self.jingle.legs[-1].partyHangsUp(Ending(EndReason.BUSY))
+            self.assertEqual(self.news(leg).reasons, [EndReason.BUSY])
+
+    def offline(self) -> None:
+        self.chooser.unavailable(ALICE)
+
+    def silence(self) -> None:
+        self.clock.advance(5)
 
     def test_oneClient(self) -> None:
         """Who calls one client does not care for the others."""

@@ -11,9 +11,9 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import NoRoute
 from ichatgw.jingle.addresses import callerJID
-from ichatgw.jingle.namespaces import NS_ICE_UDP
-from ichatgw.jingle.selection import Targets, select
-from ichatgw.model import ANONYMOUS, Party
+from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
+from ichatgw.jingle.selection import Targets, select, transportFor
+from ichatgw.model import ANONYMOUS, Party, TransportKind
 from ichatgw.test.jingles import ALICE, COMPONENT, LAPTOP, MESSAGES, PHONE, SESSIONS, FakeClients
 
 SERVED = frozenset({NS_ICE_UDP})
@@ -44,6 +44,18 @@ class SelectTests(SynchronousTestCase):
         """Who shares no transport with us cannot be called, whatever else he can."""
         clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
         self.assertEqual(select(clients, ALICE, frozenset({"urn:other"})), Targets(False, (), False, True))
+
+    def test_transports(self) -> None:
+        """Each is offered the best that it has; who says nothing of itself is taken for a client of today."""
+        both = SERVED | {NS_RAW_UDP}
+        for features, served, expected in (
+            (None, both, TransportKind.DTLS),
+            (SESSIONS | {NS_DTLS, NS_RAW_UDP}, both, TransportKind.DTLS),
+            (SESSIONS | {NS_RAW_UDP}, both, TransportKind.KEYS),
+            (frozenset({NS_RAW_UDP}), both, TransportKind.RAW),
+            (frozenset({NS_RAW_UDP}), SERVED, TransportKind.KEYS),
+        ):
+            self.assertIs(transportFor(features, served), expected)
 
     def test_one(self) -> None:
         """A full address names one client."""

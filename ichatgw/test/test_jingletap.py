@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.choice import Chooser
 from ichatgw.config import Settings
 from ichatgw.jingle.protocol import JingleProtocol
-from ichatgw.jingletap import SERVED, phoneOf
+from ichatgw.jingletap import phoneOf, servedBy
 from ichatgw.tap import Gateway, gateway
 from ichatgw.test.streams import HEADER, acceptLast, parse
 from ichatgw.xmpp.caps import PHONE_FEATURES
@@ -30,7 +30,9 @@ SETTINGS = Settings(
     ipAddress="127.0.0.1",
     translationRules=((r"^xmpp:(\d+)@gw", "sip:$1@192.0.2.77"), (r"^sip:([a-z]+)@", "xmpp:$1@example")),
 )
-ON = evolve(SETTINGS, jinglePlainMedia=True)
+OFF = evolve(SETTINGS, jingle=False, jinglePlainMedia=True)
+PLAIN = evolve(SETTINGS, jinglePlainMedia=True)
+ICE, RAW = "urn:xmpp:jingle:transports:ice-udp:1", "urn:xmpp:jingle:transports:raw-udp:1"
 
 
 def part(made: Gateway, kind: type) -> Any:
@@ -42,27 +44,39 @@ class JingleTests(SynchronousTestCase):
     """The real parts, not started."""
 
     def test_off(self) -> None:
-        """Without the setting there is no trace of Jingle."""
-        made = gateway(MemoryReactorClock(), SETTINGS)
-        self.assertIsNone(phoneOf(SETTINGS))
+        """If it is not wanted there is no trace of Jingle."""
+        made = gateway(MemoryReactorClock(), OFF)
+        self.assertIsNone(phoneOf(OFF))
         self.assertIsNone(part(made, JingleProtocol))
         self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], Chooser)
 
     def test_on(self) -> None:
-        """With it, users of XMPP are dialled by what they have, and their calls go to the switch."""
-        made = gateway(MemoryReactorClock(), ON)
+        """By default users of XMPP are dialled by what they have, and their calls go to the switch."""
+        made = gateway(MemoryReactorClock(), SETTINGS)
         chooser = cast(Any, made.switch)._dialers["xmpp"]
         protocol = part(made, JingleProtocol)
         self.assertIs(chooser.jingle, protocol)
         self.assertIs(protocol.arrivals, made.switch)
-        phone = phoneOf(ON)
-        assert phone is not None
-        self.assertEqual(phone.features, PHONE_FEATURES | SERVED)
+
+    def test_features(self) -> None:
+        """What our addresses say of themselves: ICE and DTLS, and raw UDP only if plain media is allowed."""
+        phone, plain = phoneOf(SETTINGS), phoneOf(PLAIN)
+        assert phone is not None and plain is not None
+        self.assertEqual(phone.features, PHONE_FEATURES | {ICE, "urn:xmpp:jingle:apps:dtls:0"})
+        self.assertEqual(plain.features, phone.features | {RAW})
+        self.assertEqual((servedBy(SETTINGS), servedBy(PLAIN)), ({ICE}, {ICE, RAW}))
+
+    def test_plainMedia(self) -> None:
+        """Transports without protection are made only if the setting allows it."""
+        for settings, allowed in ((SETTINGS, False), (PLAIN, True)):
+            protocol = part(gateway(MemoryReactorClock(), settings), JingleProtocol)
+            self.assertIs(protocol.transports._allowPlain, allowed)
+            self.assertEqual(protocol._options.served, servedBy(settings))
 
     def test_call(self) -> None:
         """A client that calls a number is told of it through the whole gateway."""
         reactor = MemoryReactorClock()
-        made = gateway(reactor, evolve(ON, maxCalls=0))
+        made = gateway(reactor, evolve(SETTINGS, maxCalls=0))
         cast(Any, made.link).startService()
         server = acceptLast(reactor)
         server.send(HEADER)
@@ -79,7 +93,7 @@ class JingleTests(SynchronousTestCase):
 
     def test_takesCalls(self) -> None:
         """Users with iChats, or clients that share a transport with us, are registered; others are not."""
-        made = gateway(MemoryReactorClock(), ON)
+        made = gateway(MemoryReactorClock(), SETTINGS)
         online = next(one for one in made.link if type(one).__name__ == "Online")
         takes = cast(Any, online)._takesCalls
         jid = parseJID("alice@example/x")
@@ -87,6 +101,10 @@ class JingleTests(SynchronousTestCase):
         client = Resource(jid, "", 0, "n", "v", frozenset())
         self.assertFalse(takes(client))
         capabilities = takes.__self__.capabilities
-        for features, expected in ((PHONE_FEATURES, False), (PHONE_FEATURES | SERVED, True)):
+        for features, expected in (
+            (PHONE_FEATURES, False),
+            (PHONE_FEATURES | {RAW}, False),
+            (PHONE_FEATURES | {ICE}, True),
+        ):
             capabilities._known["", jid.full(), "v"] = features
             self.assertIs(takes(client), expected)

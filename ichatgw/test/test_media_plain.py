@@ -13,8 +13,8 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested
-from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
-from ichatgw.media.plain import MOST_ADDRESSES, NotPlain, PlainTransports
+from ichatgw.interfaces import IMediaTransport, ITransportNews
+from ichatgw.media.plain import MOST_ADDRESSES, NotPlain, PlainTransport, plainTransport
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -57,16 +57,20 @@ class PlainTests(SynchronousTestCase):
     """Plain RTP."""
 
     def setUp(self) -> None:
-        self.transports = PlainTransports(lambda: ["192.0.2.10", "2001:db8::10"])
+        self.ours = ["192.0.2.10", "2001:db8::10"]
         self.side, self.news = FakeSide(), News()
+        self.opened = 0
 
-    def make(self, remote: TransportDescription | None = None) -> IMediaTransport:
-        return self.transports.make("c1", self.side, self.news, remote)
+    def make(self, remote: TransportDescription | None = None) -> PlainTransport:
+        return plainTransport(self.side, self.news, remote, self.ours, self.opens)
+
+    def opens(self) -> None:
+        self.assertEqual(self.side.remotes, [])
+        self.opened += 1
 
     def test_interfaces(self) -> None:
         """They are what a Jingle leg needs."""
         verifyObject(ITransportNews, self.news)
-        verifyObject(IMediaTransports, self.transports)
         verifyObject(IMediaTransport, self.make())
 
     def test_offer(self) -> None:
@@ -85,7 +89,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """A host of many addresses names some."""
-        self.transports = PlainTransports(lambda: ["192.0.2.10"] * 20)
+        self.ours = ["192.0.2.10"] * 20
         self.assertEqual(len(self.make().local.candidates), 2 * MOST_ADDRESSES)
 
     def test_answer(self) -> None:
@@ -97,7 +101,7 @@ class PlainTests(SynchronousTestCase):
         """Media goes to the addresses named, as soon as they are."""
         self.make(REMOTE).connect(REMOTE, MEDIA, (PCMU,))
         self.assertEqual(self.side.remotes, [evolve(MEDIA, address=THEIRS, rtcp=CONTROL)])
-        self.assertEqual(self.news.said, ["connected"])
+        self.assertEqual((self.news.said, self.opened), (["connected"], 1))
 
     def test_hold(self) -> None:
         """Holding is the side's business; trickled candidates and restarts change nothing."""
@@ -108,21 +112,16 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual((self.side.holds, self.side.remotes), ([Direction.SENDONLY], []))
 
     def test_refused(self) -> None:
-        """ICE, DTLS, and nothing at all are refused."""
+        """ICE, DTLS, and nothing at all are no answer."""
+        self.assertRaises(NotPlain, self.make, evolve(REMOTE, candidates=()))
         for remote in (
             evolve(REMOTE, ufrag="abcd"),
             evolve(REMOTE, fingerprint=Fingerprint("sha-256", "AB")),
             evolve(REMOTE, candidates=()),
         ):
-            self.assertRaises(NotPlain, self.make, remote)
             self.make().connect(remote, MEDIA, (PCMU,))
             self.assertEqual(self.news.endings.pop().reason, EndReason.INCOMPATIBLE)
         self.assertEqual(self.side.remotes, [])
-
-    def test_otherNumbers(self) -> None:
-        """A party that numbers formats otherwise cannot be understood."""
-        self.make().connect(REMOTE, MEDIA, (evolve(PCMU, payloadType=96),))
-        self.assertEqual(self.news.said, ["failed"])
 
     def test_full(self) -> None:
         """No port is no transport."""

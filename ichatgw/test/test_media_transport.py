@@ -21,14 +21,17 @@ from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
 from ichatgw.media import sdes
 from ichatgw.media.engine import MediaEngine
 from ichatgw.media.ice import CONSENT_LIFE, PATIENCE
+from ichatgw.media.plain import NotPlain, PlainTransport
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import Suite
-from ichatgw.media.transport import Insecure, MediaTransports, Transport
+from ichatgw.media.transport import Insecure, Transport
+from ichatgw.media.transports import MediaTransports
 from ichatgw.model import (
     PCMU,
     Candidate,
     Codec,
+    CryptoKey,
     Direction,
     Ending,
     EndReason,
@@ -37,10 +40,12 @@ from ichatgw.model import (
     Setup,
     TransportAddress,
     TransportDescription,
+    TransportKind,
 )
 from ichatgw.test.media_fakes import FakeNetwork, Numbers
 
 MEDIA = SessionDescription((PCMU,))
+KEY = "inline:" + "A" * 40
 PHONE = ("198.51.100.7", 30000)
 
 
@@ -95,7 +100,7 @@ class Host:
         )
         self.relay = self.engine.allocate("c")
         self.news = News()
-        self.transports = MediaTransports(clock, os.urandom, allowPlain=True)
+        self.transports = MediaTransports(clock, os.urandom, lambda: hosts, allowPlain=True)
         self.transport: Transport
 
     @property
@@ -103,8 +108,8 @@ class Host:
         assert isinstance(self.relay.callee, Side)
         return self.relay.callee
 
-    def make(self, remote: TransportDescription | None = None) -> Transport:
-        made = self.transports.make("c", self.relay.callee, self.news, remote)
+    def make(self, remote: TransportDescription | None = None, kind: TransportKind = TransportKind.DTLS) -> Transport:
+        made = self.transports.make("c", self.relay.callee, self.news, remote, kind)
         assert isinstance(made, Transport)
         self.transport = made
         return made
@@ -352,6 +357,35 @@ class ConnectTests(World):
         self.run_(0.02)
         self.assertEqual([each.payloadType for each in self.two.heard()], [0])
 
+    def test_keysOffered(self) -> None:
+        """A client that has no DTLS is offered keys, and takes one of them."""
+        for number in range(2):
+            self.build(("192.0.2.1",), ("192.0.2.2",))
+            self.one.start()
+            self.two.start()
+            offer = self.one.make(kind=TransportKind.KEYS).local
+            self.assertIsNone(offer.fingerprint)
+            self.assertEqual([key.tag for key in offer.keys], ["1", "2"])
+            taken = evolve(offer, keys=offer.keys[number:])
+            answer = self.two.make(taken).local
+            self.assertEqual([key.tag for key in answer.keys], [str(number + 1)])
+            self.two.transport.connect(taken, MEDIA, (PCMU,))
+            self.one.transport.connect(answer, MEDIA, (PCMU,))
+            self.run_(0.3)
+            self.assertTalking()
+
+    def test_keysAnswered(self) -> None:
+        """An answer without a key, or with one for nothing that was offered, ends it."""
+        for keys in (
+            (),
+            (CryptoKey("3", "AES_CM_128_HMAC_SHA1_80", KEY),),
+            (CryptoKey("2", "AES_CM_128_HMAC_SHA1_80", KEY),),
+        ):
+            self.build(("192.0.2.1",), ("192.0.2.2",))
+            offer = self.one.make(kind=TransportKind.KEYS)
+            offer.connect(evolve(offer.local, keys=keys), MEDIA, (PCMU,))
+            self.assertEqual([each.reason for each in self.one.news.endings], [EndReason.SECURITY])
+
     def test_hold(self) -> None:
         """A party that does not want to hear is sent nothing."""
         self.join()
@@ -387,6 +421,51 @@ class ConnectTests(World):
         self.run_(0.05)
         self.assertTrue([each for each in self.carried if each[0] == 0x80 and each[1] == 0xC9])
         self.assertEqual(len(self.two.network.sentTo((PHONE[0], PHONE[1] + 1))), 1)
+
+
+class RivalTests(World):
+    """Several clients of a user are called at once: each has a transport at the same side, one wins."""
+
+    def test_first(self) -> None:
+        """The one that is connected has the side, whichever was made last, and the others' ends do not harm it."""
+        self.one.start()
+        self.two.start()
+        first = self.one.make()
+        second = self.one.make()
+        answer = self.two.make(first.local).local
+        self.two.transport.connect(first.local, MEDIA, (PCMU,))
+        first.connect(answer, MEDIA, (PCMU,))
+        second.close()
+        self.run_(0.3)
+        self.assertTalking()
+
+    def test_plain(self) -> None:
+        """One without protection may win as well."""
+        self.one.start()
+        ice = self.one.make()
+        raw = self.one.transports.make("c", self.one.relay.callee, self.one.news, None, TransportKind.RAW)
+        assert isinstance(raw, PlainTransport)
+        there = TransportDescription(candidates=(Candidate("1", 1, 1, TransportAddress("192.0.2.2", 5555)),))
+        raw.connect(there, MEDIA, (PCMU,))
+        ice.close()
+        self.one.speak(1)
+        self.assertTrue(self.one.network.sentTo(("192.0.2.2", 5555)))
+
+    def test_afterwards(self) -> None:
+        """When a protected transport is over nothing comes in or goes out, were it only for a moment."""
+        self.join()
+        self.run_(0.3)
+        self.two.transport.close()
+        self.two.heard()
+        port = self.two.transport.local.candidates[0].address.port
+        packet = RTPPacket(0, 1, 160, 99, b"speech" * 20).pack()
+        stranger = ("203.0.113.66", 6666)
+        self.two.network.deliver(packet, stranger, port)
+        self.two.network.deliver(bytes.fromhex("80c90001") + bytes(4), stranger, port)
+        for sequence in range(5):
+            self.two.speak(sequence)
+            self.clock.advance(0.1)
+        self.assertEqual((self.two.heard(), self.two.network.sentTo(stranger)), ([], []))
 
 
 class FailureTests(World):
@@ -550,11 +629,11 @@ class PlainTests(World):
 
     def test_notAllowed(self) -> None:
         """By default nobody is."""
-        transports = MediaTransports(self.clock, os.urandom)
-        self.assertRaises(Insecure, transports.make, "c", self.two.relay.callee, self.two.news, TransportDescription())
+        transports = MediaTransports(self.clock, os.urandom, lambda: ["192.0.2.2"])
+        self.assertRaises(NotPlain, transports.make, "c", self.two.relay.callee, self.two.news, TransportDescription())
 
     def test_nowhere(self) -> None:
         """One that names no address cannot be served."""
         self.assertRaises(
-            Insecure, self.two.transports.make, "c", self.two.relay.callee, self.two.news, TransportDescription()
+            NotPlain, self.two.transports.make, "c", self.two.relay.callee, self.two.news, TransportDescription()
         )

@@ -23,6 +23,7 @@ from ichatgw.model import (
     Setup,
     TransportAddress,
     TransportDescription,
+    TransportKind,
 )
 
 OUR_CANDIDATE = Candidate("1", 1, 2130706431, TransportAddress("192.0.2.10", 20000))
@@ -95,10 +96,17 @@ class FakeTransports:
     error: CallError | None = None
     made: list[FakeTransport] = field(factory=list)
     sides: list[IMediaSide] = field(factory=list)
+    kinds: list[TransportKind] = field(factory=list)
 
     def make(
-        self, callId: str, side: IMediaSide, news: ITransportNews, remote: TransportDescription | None
+        self,
+        callId: str,
+        side: IMediaSide,
+        news: ITransportNews,
+        remote: TransportDescription | None,
+        kind: TransportKind = TransportKind.DTLS,
     ) -> IMediaTransport:
+        self.kinds.append(kind)
         if self.error is not None:
             raise self.error
         transport = FakeTransport(news, remote)

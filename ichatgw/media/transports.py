@@ -1,0 +1,62 @@
+# -*- test-case-name: ichatgw.test.test_media_transport -*-
+"""
+Makes the transports of media: with ICE and keys for all, without either where that is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from ichatgw.interfaces import IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.media.dtls import Identity
+from ichatgw.media.plain import NotPlain, plainTransport
+from ichatgw.media.side import Side
+from ichatgw.media.stunrequests import Random
+from ichatgw.media.transport import Transport
+from ichatgw.model import TransportDescription, TransportKind
+
+
+@implementer(IMediaTransports)
+class MediaTransports:
+    """
+    All of them show the same certificate, which is made here.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, random: Random, ours: Callable[[], Sequence[str]], allowPlain: bool = False
+    ) -> None:
+        """
+        @param ours: the addresses of this host, the best first.
+        @param allowPlain: whether a party may have its media unprotected.
+        """
+        self._clock = clock
+        self._random = random
+        self._ours = ours
+        self._allowPlain = allowPlain
+        self._identity = Identity()
+
+    def make(
+        self,
+        callId: str,
+        side: IMediaSide,
+        news: ITransportNews,
+        remote: TransportDescription | None,
+        kind: TransportKind = TransportKind.DTLS,
+    ) -> IMediaTransport:
+        """
+        See L{IMediaTransports}.
+
+        @raise NotPlain: if the media would be plain, and that is not allowed.
+        """
+        isPlain = kind is TransportKind.RAW if remote is None else not remote.ufrag
+        assert isinstance(side, Side)
+        if isPlain:
+            if not self._allowPlain:
+                raise NotPlain("plain media is not allowed")
+            return plainTransport(side, news, remote, self._ours(), partial(side.guard, None))
+        withKeys = kind is TransportKind.KEYS
+        return Transport(self._clock, self._random, self._identity, callId, side, news, remote, withKeys)
