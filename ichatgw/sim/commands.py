@@ -7,46 +7,26 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.task import deferLater
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim.client import Client, Security
-from ichatgw.sim.ichat import IChat, Link
+from ichatgw.sim.guise import CONVERSATIONS
+from ichatgw.sim.ichat import IChat
 from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.jingle import JinglePhone
+from ichatgw.sim.jinglecommand import runJingle
 from ichatgw.sim.ladder import SIP, XMPP, Trace
-from ichatgw.sim.media import Media
 from ichatgw.sim.options import address, parse
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
+from ichatgw.sim.phone import Answering, Phone
 from ichatgw.sim.profile import PROFILES, Action, Taking
 from ichatgw.sim.router import Router
 from ichatgw.sim.run import exitWith
+from ichatgw.sim.talk import STEP, Watched, say, talk
 from ichatgw.sim.xml import domainOf, element, get
-
-say = partial(print, flush=True)
-
-HEARD_ENOUGH = 0.5
-"""Which share of the talk the tone has to fill."""
-
-STEP = 10.0
-
-
-@frozen
-class _Watched:
-    """A link whose outgoing stanzas are seen."""
-
-    link: Link
-    trace: Trace
-    domain: str
-
-    def send(self, stanza: Element) -> None:
-        self.trace.stanza(stanza, self.domain, domainOf(get(stanza, "to")))
-        self.link.send(stanza)
 
 
 async def runIChat(reactor: Any, options: Namespace) -> bool:
@@ -79,7 +59,7 @@ async def runIChat(reactor: Any, options: Namespace) -> bool:
     ichat.host = options.bind or client.localHost
     ichat.start()
     try:
-        ichat.connected(_Watched(client, trace, domainOf(jid)), jid)
+        ichat.connected(Watched(client, trace, domainOf(jid)), jid)
         return await _useIChat(reactor, options, ichat)
     finally:
         ichat.account.logout()
@@ -110,7 +90,7 @@ async def _useIChat(reactor: Any, options: Namespace, ichat: IChat) -> bool:
             await call.whenEnded().addTimeout(STEP, reactor)
             return True
     await call.whenAnswered().addTimeout(options.wait, reactor)
-    heard = await _talk(reactor, options, call, call.media)
+    heard = await talk(reactor, options, call, call.media)
     return heard and not ichat.complaints
 
 
@@ -143,7 +123,7 @@ async def runPhone(reactor: Any, options: Namespace) -> bool:
                 await call.whenEnded().addTimeout(STEP, reactor)
                 return bool(call.status == options.reject)
         await call.whenAnswered().addTimeout(options.wait, reactor)
-        heard = await _talk(reactor, options, call, call.media)
+        heard = await talk(reactor, options, call, call.media)
         return heard and not phone.faults
     finally:
         say(trace.draw())
@@ -162,6 +142,10 @@ async def runRouter(reactor: Any, options: Namespace) -> bool:
         ichat.start()
         ichat.connected(router.attach(ichat.jid, ichat.received))
         say(f"{ichat.jid} at {ichat.address}")
+    for user in options.jingle:
+        phone = JinglePhone(reactor, f"{user}@{options.users}/phone", options.listen[0], CONVERSATIONS)
+        phone.connected(router.attach(phone.jid, phone.received))
+        say(f"{phone.jid}, by Jingle")
     await router.whenConnected(options.component)
     for login in list(router.users.logins.values()):
         login.send(element("presence", type="subscribe", to=f"control@{options.component}"))
@@ -170,25 +154,9 @@ async def runRouter(reactor: Any, options: Namespace) -> bool:
     return True
 
 
-async def _talk(reactor: Any, options: Namespace, call: IChatCall | PhoneCall, media: Media) -> bool:
-    """Talk until the time is over or the other side hangs up."""
-    say("the call is up")
-    began = reactor.seconds()
-    ended: Deferred[Any] = call.whenEnded()
-    await ended.addTimeout(options.duration, reactor, onTimeoutCancel=lambda result, limit: None)
-    if not call.over:
-        call.hangup()
-        await deferLater(reactor, 0.5)
-    talked = min(reactor.seconds() - began, options.duration)
-    say(f"{media.detector} of {talked:.1f} s; {media.received} packets came, {media.sent} went")
-    for fault in media.faults[:5]:
-        say(f"not as it should be: {fault}")
-    heard: float = media.detector.seconds if media.detector is not None else 0.0
-    return bool(heard >= HEARD_ENOUGH * talked > 0)
-
-
 _COMMANDS: dict[str, Callable[[Any, Namespace], Awaitable[bool]]] = {
     "ichat": runIChat,
+    "jingle": runJingle,
     "phone": runPhone,
     "router": runRouter,
 }

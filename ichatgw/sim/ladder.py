@@ -11,10 +11,11 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.sim import xml
 from ichatgw.sim.agent import Observer
+from ichatgw.sim.jinglexml import JINGLE, MESSAGE, reasonOf
 from ichatgw.sim.sipmessage import SIPMessage
 
 XMPP, GATEWAY, SIP = range(3)
-TITLES = ("XMPP (iChat)", "gateway", "SIP (phone)")
+ICHAT_TITLE, JINGLE_TITLE = "XMPP (iChat)", "XMPP (Jingle)"
 
 _MARGIN = 9
 _SPAN = 43
@@ -40,11 +41,13 @@ class Trace:
     """
     Collects what the simulators see.
 
-    @ivar userDomain: where iChat's stanzas come from.
+    @ivar userDomain: where the stanzas of users come from.
+    @ivar title: of their column.
     """
 
     clock: IReactorTime
     userDomain: str
+    title: str = ICHAT_TITLE
     events: list[Event] = field(factory=list, init=False)
 
     def note(self, sender: int, receiver: int, label: str, line: str = "-") -> None:
@@ -70,12 +73,12 @@ class Trace:
     def draw(self) -> str:
         """The ladder, and a new beginning."""
         events, self.events = self.events, []
-        return draw(events)
+        return draw(events, self.title)
 
 
-def draw(events: list[Event]) -> str:
+def draw(events: list[Event], title: str = ICHAT_TITLE) -> str:
     """A ladder of at most a hundred columns."""
-    heading = " " * (_MARGIN - 2) + f"{TITLES[0]:<{_SPAN - 2}}{TITLES[1]:<{_SPAN - 4}}{TITLES[2]:>13}"
+    heading = " " * (_MARGIN - 2) + f"{title:<{_SPAN - 2}}{'gateway':<{_SPAN - 4}}{'SIP (phone)':>13}"
     start = events[0].time if events else 0.0
     return "\n".join([heading.rstrip(), *(_rung(event, start) for event in events)])
 
@@ -100,6 +103,10 @@ def stanzaLabel(stanza: Element) -> str:
     kind = xml.get(stanza, "type")
     if stanza.name == "presence":
         return f"presence {kind}" if kind else "presence" + _capsLabel(stanza)
+    if stanza.name in ("message", "iq"):
+        word = _jingleLabel(stanza, kind)
+        if word:
+            return word
     query = xml.child(stanza, "query")
     namespace = str(query.uri) if query is not None else ""
     if stanza.name != "iq" or query is None or not namespace.startswith("apple:iq:vc:"):
@@ -115,10 +122,28 @@ def stanzaLabel(stanza: Element) -> str:
     return word
 
 
+def _jingleLabel(stanza: Element, kind: str) -> str:
+    """What it says of a Jingle call; empty if that is nothing."""
+    for each in xml.children(stanza):
+        if each.uri == MESSAGE:
+            word = f"{each.name} (message)"
+        elif each.uri == JINGLE:
+            word = xml.get(each, "action")
+            if word == "session-info":
+                word += "".join(f" {info.name}" for info in xml.children(each))
+        else:
+            continue
+        condition, _ = reasonOf(each)
+        return word + (f", {condition}" if condition else "") + (", bounced" if kind == "error" else "")
+    return ""
+
+
 def _capsLabel(presence: Element) -> str:
     caps = xml.child(presence, "c", xml.CAPS)
     if caps is None:
         return ""
+    if xml.get(caps, "hash"):
+        return ", a phone"
     return ", can be called" if "avavail" in xml.get(caps, "ext").split() else ", busy"
 
 

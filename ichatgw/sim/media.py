@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.rtp import Packet, checkControl, isControl, senderReport
+from ichatgw.sim.rtp import KEYS, Packet, checkControl, isControl, keyEvent, keyOf, senderReport
 from ichatgw.sim.tone import FRAME, ToneDetector, ToneSource
 
 PCMU = 0
@@ -43,6 +43,10 @@ class Media:
     @ivar primed: wait with sending until something came (an iChat does so over IPv6).
     @ivar senders: the SSRCs heard, in order.
     @ivar empty: how many packets without payload came.
+    @ivar eventType: the payload type of pressed keys that are sent (RFC 4733), C{heardEventType} of those that come;
+        C{None} if there are none.
+    @ivar keys: the keys heard.
+    @ivar began: when the first packet came; C{None} before.
     """
 
     clock: IReactorTime
@@ -52,12 +56,16 @@ class Media:
     detector: ToneDetector | None = None
     silent: Callable[[], None] | None = None
     primed: bool = False
+    eventType: int | None = None
+    heardEventType: int | None = None
     ssrc: int = field(factory=_random(32), init=False)
     muted: bool = field(default=False, init=False)
     sent: int = field(default=0, init=False)
     received: int = field(default=0, init=False)
     empty: int = field(default=0, init=False)
     reports: int = field(default=0, init=False)
+    keys: str = field(default="", init=False)
+    began: float | None = field(default=None, init=False)
     longestGap: float = field(default=0.0, init=False)
     senders: list[int] = field(factory=list, init=False)
     faults: list[str] = field(factory=list, init=False)
@@ -69,6 +77,9 @@ class Media:
     _heard: float = field(default=0.0, init=False)
     _voice: LoopingCall | None = field(default=None, init=False)
     _reporter: LoopingCall | None = field(default=None, init=False)
+    _pressed: list[tuple[str, int, bool]] = field(factory=list, init=False)
+    _pressedAt: int = field(default=0, init=False)
+    _keyAt: int | None = field(default=None, init=False)
 
     @property
     def running(self) -> bool:
@@ -93,6 +104,20 @@ class Media:
                 loop.stop()
         self._voice = self._reporter = None
 
+    def press(self, keys: str, frames: int = 5) -> None:
+        """
+        Press keys, one after the other, instead of talking.
+
+        @param frames: how long each, in units of 20 ms.
+        @raise ValueError: if there is no such key, or keys are not sent at all.
+        """
+        if self.eventType is None or any(key not in KEYS for key in keys):
+            raise ValueError(f"cannot press {keys!r}")
+        for key in keys:
+            self._pressed.extend((key, frame * FRAME, False) for frame in range(1, frames + 1))
+            # The end is said three times (RFC 4733 section 2.5.1.4), and then nothing for a while.
+            self._pressed.extend([(key, frames * FRAME, True)] * 3 + [("", 0, False)] * 2)
+
     def datagramReceived(self, datagram: bytes) -> None:
         """Take in an RTP or RTCP packet."""
         try:
@@ -108,16 +133,26 @@ class Media:
         now = self.clock.seconds()
         if self.received:
             self.longestGap = max(self.longestGap, now - self._heard)
+        else:
+            self.began = now
         self._heard = now
         self.received += 1
         if packet.ssrc not in self.senders:
             self.senders.append(packet.ssrc)
-        if packet.payloadType != PCMU:
+        if packet.payloadType == self.heardEventType:
+            self._hearKey(packet)
+        elif packet.payloadType != PCMU:
             self.faults.append(f"payload type {packet.payloadType}")
         elif not packet.payload:
             self.empty += 1
         elif self.detector is not None:
             self.detector.hear(packet.payload)
+
+    def _hearKey(self, packet: Packet) -> None:
+        """One of the packets of a pressed key; all have the same timestamp."""
+        if packet.timestamp != self._keyAt:
+            self._keyAt = packet.timestamp
+            self.keys += keyOf(packet.payload)
 
     def _speak(self, count: int) -> None:
         """As many packets as the clock says are due, but no burst after a long pause of the whole process."""
@@ -131,13 +166,27 @@ class Media:
         waiting = self.primed and not self.received
         if self._remote is None or self.source is None or self.muted or waiting:
             return
-        payload = self.source.frame(self._frame)
-        packet = Packet(PCMU, self._sequence, self._timestamp, self.ssrc, payload, marker=not self.sent)
+        packet = self._next(self.source)
+        if packet is not None:
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            self.sent += 1
+            self.send(packet.pack(), self._remote)
         self._frame += 1
-        self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
-        self.sent += 1
-        self.send(packet.pack(), self._remote)
+
+    def _next(self, source: ToneSource) -> Packet | None:
+        """The packet that is due: a piece of the tone, or of a pressed key; between two keys none."""
+        if not self._pressed:
+            payload = source.frame(self._frame)
+            return Packet(PCMU, self._sequence, self._timestamp, self.ssrc, payload, marker=not self.sent)
+        key, duration, isEnd = self._pressed.pop(0)
+        if not key or self.eventType is None:
+            return None
+        isFirst = duration == FRAME and not isEnd
+        if isFirst:
+            self._pressedAt = self._timestamp
+        payload = keyEvent(key, duration, isEnd)
+        return Packet(self.eventType, self._sequence, self._pressedAt, self.ssrc, payload, marker=isFirst)
 
     def _report(self) -> None:
         if self._control is not None and self.sent:

@@ -10,15 +10,19 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Mapping
 
 from ichatgw.model import TransportAddress
+from ichatgw.sim.guise import GUISES
+from ichatgw.sim.jinglecallee import Pickup
 from ichatgw.sim.profile import PROFILES, Action
+from ichatgw.sim.rtp import KEYS
 
-COMMANDS = ("ichat", "phone", "router")
+COMMANDS = ("ichat", "jingle", "phone", "router")
 PASSWORD_VARIABLE = "ICHATGW_SIM_PASSWORD"
 
 _EXAMPLES = f"""
 examples:
   {PASSWORD_VARIABLE}=... python -m ichatgw.sim --jid scott@jabber.example --call 100
   python -m ichatgw.sim --jid scott@jabber.example --password-file pw --answer --duration 5
+  python -m ichatgw.sim jingle --jid juliet@jabber.example --password-file pw --call 100 --guise conversations
   python -m ichatgw.sim phone --call sip:scott@192.0.2.10:5070
   python -m ichatgw.sim phone --answer --bind 192.0.2.20 --port 5060
 
@@ -34,22 +38,42 @@ def parse(arguments: list[str], environment: Mapping[str, str] = os.environ) -> 
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help")):
         arguments = ["ichat", *arguments]
     parser = ArgumentParser("python -m ichatgw.sim", epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", metavar="ichat | phone | router", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="ichat | jingle | phone | router", required=True)
     ichat = commands.add_parser("ichat", help="log in to an XMPP server as an iChat (this is the default)")
+    jingle = commands.add_parser("jingle", help="log in to an XMPP server as a client of today, which speaks Jingle")
     phone = commands.add_parser("phone", help="be a SIP phone")
     router = commands.add_parser("router", help="be an XMPP server for one component, with iChats inside")
     _addIChat(ichat)
+    _addJingle(jingle)
     _addPhone(phone)
     _addRouter(router)
     options = parser.parse_args(arguments)
-    if options.command == "ichat":
-        _complete(ichat, options)
+    if options.command in ("ichat", "jingle"):
+        _complete(ichat if options.command == "ichat" else jingle, options)
     if options.command != "phone":
         options.password = _password(parser, options, environment)
     return options
 
 
 def _addIChat(parser: ArgumentParser) -> None:
+    _addClient(parser)
+    how = [each.value for each in Action if each not in (Action.ACCEPT, Action.COUNTER)]
+    parser.add_argument("--decline", choices=how, nargs="?", const="decline", help="with --answer: turn it away, so")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="leopard", help="(default: leopard)")
+    parser.add_argument("--port", type=int, help="UDP port (default: 16402, or the next free one below)")
+    _addCommon(parser)
+
+
+def _addJingle(parser: ArgumentParser) -> None:
+    _addClient(parser)
+    how = [each.value for each in Pickup if each is not Pickup.ACCEPT]
+    parser.add_argument("--decline", choices=how, nargs="?", const="decline", help="with --answer: turn it away, so")
+    parser.add_argument("--guise", choices=sorted(GUISES), default="conversations", help="(default: conversations)")
+    parser.add_argument("--keys", type=keys, help="press these keys after a second: 0-9, *, #, A-D")
+    _addCommon(parser)
+
+
+def _addClient(parser: ArgumentParser) -> None:
     parser.add_argument("--jid", required=True, help="who to be: user@domain, perhaps with /resource")
     _addPassword(parser, "of the account")
     parser.add_argument("--server", type=place, help="HOST[:PORT] of the server (default: the JID's domain, 5222)")
@@ -61,12 +85,7 @@ def _addIChat(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--call", metavar="NUMBER", help="call NUMBER, or NUMBER@COMPONENT")
     what.add_argument("--answer", action="store_true", help="wait for a call and answer it")
-    how = [each.value for each in Action if each not in (Action.ACCEPT, Action.COUNTER)]
-    parser.add_argument("--decline", choices=how, nargs="?", const="decline", help="with --answer: turn it away, so")
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="leopard", help="(default: leopard)")
     parser.add_argument("--bind", default="", metavar="ADDRESS", help="our address (default: that towards the server)")
-    parser.add_argument("--port", type=int, help="UDP port (default: 16402, or the next free one below)")
-    _addCommon(parser)
 
 
 def _addPhone(parser: ArgumentParser) -> None:
@@ -88,6 +107,9 @@ def _addRouter(parser: ArgumentParser) -> None:
     parser.add_argument("--listen", type=place, default=("127.0.0.1", 5275), help="(default: 127.0.0.1:5275)")
     parser.add_argument(
         "--ichat", action="append", default=[], metavar="USER", help="an iChat that answers; may repeat"
+    )
+    parser.add_argument(
+        "--jingle", action="append", default=[], metavar="USER", help="a Jingle client that answers; may repeat"
     )
 
 
@@ -130,6 +152,13 @@ def _password(parser: ArgumentParser, options: Namespace, environment: Mapping[s
     if not password:
         parser.error(f"no password: use --password-file, {PASSWORD_VARIABLE} or --password")
     return password
+
+
+def keys(text: str) -> str:
+    """Keys of a telephone."""
+    if not text or any(key not in KEYS for key in text.upper()):
+        raise ArgumentTypeError(f"{text!r} are not keys of a telephone")
+    return text.upper()
 
 
 def place(text: str) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from ichatgw.sim.agent import Agent, Observer
 from ichatgw.sim.dialog import Dialog, State
 from ichatgw.sim.media import Media
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.sdp import Description, phoneDescription
+from ichatgw.sim.sdp import KEY_TYPE, Description, phoneDescription
 from ichatgw.sim.sipmessage import SIPMessage, addressOf
 from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenPair
 from ichatgw.sim.tone import ToneDetector, ToneSource
@@ -170,6 +170,8 @@ class PhoneCall:
         try:
             description = Description.parse(body)
             self.media.start(description.address, description.control)
+            self.media.heardEventType = KEY_TYPE
+            self.media.eventType = description.eventType
         except (MalformedError, ValueError) as error:
             self.phone.faults.append(f"session description: {error}")
 

@@ -15,9 +15,13 @@ from ichatgw.errors import MalformedError
 
 _HEADER = Struct("!BBHII")
 _SENDER_REPORT = Struct("!BBHIQIII")
+_EVENT = Struct("!BBH")
 _CNAME = 1
 _SENDER_REPORT_TYPE = 200
 _DESCRIPTION_TYPE = 202
+
+KEYS = "0123456789*#ABCD"
+"""The keys of a telephone, each at the place of its number (RFC 4733 section 3.2)."""
 
 
 @frozen
@@ -53,6 +57,22 @@ class Packet:
         if end < start:
             raise MalformedError("RTP packet shorter than its header says")
         return cls(second & 0x7F, sequence, timestamp, ssrc, datagram[start:end], bool(second & 0x80))
+
+
+def keyEvent(key: str, duration: int, isEnd: bool) -> bytes:
+    """The payload that tells of a pressed key (RFC 4733 section 2.3)."""
+    return _EVENT.pack(KEYS.index(key), (0x80 if isEnd else 0) | 10, duration)
+
+
+def keyOf(payload: bytes) -> str:
+    """
+    The key that a payload tells of.
+
+    @raise MalformedError: if it is too short, or of another event.
+    """
+    if len(payload) < _EVENT.size or payload[0] >= len(KEYS):
+        raise MalformedError("no event of a key")
+    return KEYS[payload[0]]
 
 
 def isControl(datagram: bytes) -> bool:

@@ -10,6 +10,9 @@ from attrs import field, frozen
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 
+KEY_TYPE = 101
+"""The payload type of an ordinary phone for pressed keys."""
+
 
 @frozen
 class Medium:
@@ -63,6 +66,15 @@ class Description:
                 return attribute
         return "sendrecv"
 
+    @property
+    def eventType(self) -> int | None:
+        """The payload type that the writer wants to see of pressed keys (RFC 4733); C{None} if it wants none."""
+        for attribute in self.audio.attributes:
+            number, _, name = attribute.removeprefix("rtpmap:").partition(" ")
+            if name.strip().lower() == "telephone-event/8000" and number.isdecimal():
+                return int(number)
+        return None
+
     @classmethod
     def parse(cls, text: str) -> Description:
         """
@@ -107,7 +119,7 @@ def phoneDescription(
     *,
     version: int = 1,
     direction: str = "sendrecv",
-    formats: tuple[str, ...] = ("0 PCMU/8000", "8 PCMA/8000", "101 telephone-event/8000"),
+    formats: tuple[str, ...] = ("0 PCMU/8000", "8 PCMA/8000", f"{KEY_TYPE} telephone-event/8000"),
 ) -> str:
     """What an ordinary phone says; each format is its number and its C{rtpmap}."""
     family = "IP6" if address.isIPv6 else "IP4"

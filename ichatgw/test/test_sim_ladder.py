@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim import xml
-from ichatgw.sim.ladder import GATEWAY, SIP, XMPP, Trace, sipLabel, stanzaLabel
+from ichatgw.sim.ladder import GATEWAY, JINGLE_TITLE, SIP, XMPP, Trace, sipLabel, stanzaLabel
 from ichatgw.sim.sipmessage import SIPMessage
 
 
@@ -50,6 +50,24 @@ class LadderTests(SynchronousTestCase):
         trace.stanza(xml.element("presence"), "chat.example", "chat.example")
         trace.stanza(xml.element("presence"), "a.example", "b.example")
         self.assertEqual(trace.events, [])
+
+    def test_jingle(self) -> None:
+        """So are those of Jingle, with the reason."""
+        message = xml.element("message", type="chat")
+        said = xml.add(message, "reject", "urn:xmpp:jingle-message:0", id="s1")
+        self.assertEqual(stanzaLabel(message), "reject (message)")
+        xml.add(xml.add(said, "reason", "urn:xmpp:jingle:1"), "busy")
+        self.assertEqual(stanzaLabel(message), "reject (message), busy")
+        message["type"] = "error"
+        self.assertEqual(stanzaLabel(message), "reject (message), busy, bounced")
+        iq = xml.element("iq", type="set")
+        jingle = xml.add(iq, "jingle", "urn:xmpp:jingle:1", action="session-info", sid="s1")
+        xml.add(jingle, "hold", "urn:xmpp:jingle:apps:rtp:info:1")
+        self.assertEqual(stanzaLabel(iq), "session-info hold")
+        presence = xml.element("presence")
+        xml.add(presence, "c", xml.CAPS, hash="sha-1", ver="x")
+        self.assertEqual(stanzaLabel(presence), "presence, a phone")
+        self.assertEqual(Trace(Clock(), "chat.example", JINGLE_TITLE).draw().split()[:2], ["XMPP", "(Jingle)"])
 
     def test_stanzas(self) -> None:
         """Stanzas are named by what they mean in a call."""

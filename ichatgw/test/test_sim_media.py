@@ -56,6 +56,39 @@ class MediaTests(SynchronousTestCase):
         self.run_(10.1)
         self.assertEqual([checkControl(data) for data, target in self.control if target == CONTROL], [[200, 202]] * 2)
 
+    def test_keys(self) -> None:
+        """
+        A key is a series of packets with one timestamp, of growing duration, whose end is told three times; the tone
+        goes on behind it where it would have been without.
+        """
+        self.media.eventType = 101
+        self.media.start(REMOTE, CONTROL)
+        self.media.press("#1")
+        self.run_(1.005)
+        packets = [Packet.parse(data) for data, _ in self.sent]
+        events = [each for each in packets if each.payloadType == 101]
+        self.assertEqual(len(events), 16)
+        first = events[:8]
+        self.assertEqual({each.timestamp for each in first}, {packets[0].timestamp})
+        self.assertEqual([each.payload for each in first[:2]], [b"\x0b\x0a\x00\xa0", b"\x0b\x0a\x01\x40"])
+        self.assertEqual([each.payload for each in first[5:]], [b"\x0b\x8a\x03\x20"] * 3)
+        self.assertEqual([each.marker for each in first], [True] + [False] * 7)
+        self.assertEqual(events[8].timestamp, first[0].timestamp + 10 * 160)
+        self.assertEqual(packets[16].timestamp, first[0].timestamp + 20 * 160)
+        ear = Media(self.clock, self.media.send, self.media.send, heardEventType=101)
+        for data, _ in self.sent:
+            ear.datagramReceived(data)
+        self.assertEqual((ear.keys, ear.faults), ("#1", []))
+
+    def test_noSuchKey(self) -> None:
+        """What is no key cannot be pressed or heard, nor anything by who sends no keys."""
+        self.assertRaises(ValueError, self.media.press, "1")
+        self.media.eventType = self.media.heardEventType = 101
+        self.assertRaises(ValueError, self.media.press, "x")
+        for number, payload in enumerate((b"\x10\x0a\x00\xa0", b"\x01")):
+            self.media.datagramReceived(Packet(101, number, number, 1, payload).pack())
+        self.assertEqual((self.media.keys, self.media.faults), ("", ["no event of a key"] * 2))
+
     def test_primed(self) -> None:
         """When told to, it waits until something came."""
         self.media.primed = True

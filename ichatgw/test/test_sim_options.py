@@ -56,6 +56,17 @@ class OptionsTests(SynchronousTestCase):
         self.assertRaises(SystemExit, parse, list(arguments), {})
         return said.getvalue()
 
+    def test_jingle(self) -> None:
+        """A Jingle client is told in which guise to be, and which keys to press; what it cannot be is refused."""
+        words = ["jingle", "--jid", "juliet@chat.example", "--password", "x", "--call", "100"]
+        options = parse([*words, "--guise", "dino", "--keys", "12a"], {})
+        self.assertEqual((options.command, options.guise, options.keys), ("jingle", "dino", "12A"))
+        self.assertEqual((options.call, options.server), ("100@ichat-gw.chat.example", ("chat.example", 5222)))
+        self.assertEqual(parse(words, {}).guise, "conversations")
+        self.assertIn("invalid choice: 'icq'", self.complaint(*words, "--guise", "icq"))
+        self.assertIn("'1x' are not keys", self.complaint(*words, "--keys", "1x"))
+        self.assertIn("--decline goes with --answer", self.complaint(*words, "--decline"))
+
     def test_call(self) -> None:
         """Without a command it is the iChat; what is left out follows from the JID."""
         options = parse(["--jid", "scott@jabber.example", "--call", "100"], {PASSWORD_VARIABLE: "pw"})
