@@ -12,11 +12,10 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sippy.CCEvents import CCEventTry
-from sippy.MsgBody import MsgBody
 from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
 from sippy.SipTo import SipTo
@@ -24,16 +23,15 @@ from sippy.SipURL import SipURL
 from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
-from sippy.UasStateRinging import UasStateRinging
-from sippy.UasStateTrying import UasStateTrying
-from sippy.UaStateConnected import UaStateConnected
 from sippy.UaStateDead import UaStateDead
 from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
-from ichatgw.model import TransportAddress
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.dialogstates import Connected, Trying, sdpBody
 from ichatgw.sip.door import literal
 from ichatgw.sip.hop import nextHop
+from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
@@ -43,6 +41,12 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
 
 OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "UPDATE", "PRACK")
 """What we know and do not take: 405; all else is 501."""
+
+OPTIONS = Reply(200, "OK", (("allow", ", ".join(METHODS)), ("accept", "application/sdp"), ("accept-language", "en")))
+"""What OPTIONS is answered with, in a dialog or out of one."""
+
+MOST_FORKS = 20
+"""As many early dialogs of one INVITE are known."""
 
 UNANSWERED = "Request Timeout, for nobody answered"
 """What goes with a 408 that nobody sent, so that the log tells it from one that somebody did."""
@@ -54,12 +58,26 @@ class Owner(Protocol):
     def event(self, event: Any, dialog: Any) -> None:
         """One of sippy's C{CCEvent}s."""
 
+    def requested(self, request: Any) -> Reply | None:
+        """
+        The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
+
+        @return: what to answer; C{None} if we do not take that.
+        """
+
+    def lost(self, ending: Ending) -> None:
+        """The far end does not know the call any more, or is not there."""
+
     def reoffered(self, body: str | None) -> str | None:
         """
         The party sends a new offer (or asks for one: C{None}) inside the call.
 
         @return: our SDP, or C{None} if the offer is not acceptable and the call goes on as it was.
         """
+
+
+def _unheard(response: Any) -> None:
+    """Nobody wants to know."""
 
 
 def allow() -> Any:
@@ -75,51 +93,6 @@ def refusal(request: Any, server: str) -> Any:
         response = request.genResponse(501, "Not Implemented", server=server)
     response.appendHeader(allow())
     return response
-
-
-def sdpBody(text: str) -> Any:
-    """SDP text as sippy carries it."""
-    return MsgBody(text)
-
-
-def sdpText(body: Any) -> str | None:
-    """The SDP in a message body, C{None} if there is no body or it is something else."""
-    if body is None or body.getType() != "application/sdp":
-        return None
-    return str(body.content)
-
-
-class _Trying(UasStateTrying):  # type: ignore[misc]
-    recv_request_handlers = UasStateRinging.recv_request_handlers  # sippy lacks the early BYE here
-
-
-class _Connected(UaStateConnected):  # type: ignore[misc]
-    def _recvRequestInvite(self, req: Any) -> None:
-        """See the module docstring; a body-less re-INVITE gets our offer and its answer comes in the ACK."""
-        ua = self.ua
-        ua.uasResp = req.genResponse(100, "Trying", server=ua.local_ua)
-        ua.global_config["_sip_tm"].sendResponse(ua.uasResp)
-        body = req.getBody()
-        ours = None
-        if body is None or body.getType() == "application/sdp":
-            ours = ua.owner.reoffered(sdpText(body))
-        if ours is None:
-            ua.sendUasResponse(488, "Not Acceptable Here")
-        else:
-            ua.lSDP = sdpBody(ours)
-            ua.sendUasResponse(200, "OK", ua.lSDP, (ua.lContact,), ack_wait=body is None)
-
-    def _recvRequestMessage(self, req: Any) -> None:
-        """An iChat sends C{PING} every few seconds and wants to hear 200; nothing is passed on."""
-        req.sendResponse(200, "OK")
-
-    recv_request_handlers = {
-        "INVITE": _recvRequestInvite,
-        "BYE": UaStateConnected._recvRequestBye,
-        "INFO": UaStateConnected._recvRequestInfo,
-        "OPTIONS": UaStateConnected._recvRequestOptions,
-        "MESSAGE": _recvRequestMessage,
-    }
 
 
 class Invite(CCEventTry):  # type: ignore[misc]
@@ -148,8 +121,8 @@ class Dialog(UA):  # type: ignore[misc]
     @ivar warning: the body of the latest C{Warning}; empty if none came.
     """
 
-    UasStateTrying = _Trying
-    UaStateConnected = _Connected
+    UasStateTrying = Trying
+    UaStateConnected = Connected
     # A BYE that crosses ours comes within a moment; sippy's 32 s only hold memory.
     godead_timeout = 4.0
 
@@ -169,7 +142,10 @@ class Dialog(UA):  # type: ignore[misc]
         self._isOpen = transactions.isOpen
         self._expect = transactions.expect
         self._held = False
-        self._logins = logins
+        self.rCSeq: int | None = None
+        self._early: set[str] = set()
+        self._allowed: frozenset[str] | None = None
+        self.logins = logins
         self._loggedIn = 0
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
@@ -209,12 +185,23 @@ class Dialog(UA):  # type: ignore[misc]
             self._isOpen,
         )
 
-    def _heard(self, message: Any) -> None:
+    def heardFrom(self, message: Any) -> None:
         """Remember where the far end's messages come from."""
         (host, port), transport = message.source
         source = literal(host, port)
         if source is not None:
             self._flow = Target(Transport(str(transport)), source)
+        methods = message.getHFBodys("allow")
+        if methods:
+            self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
+
+    def allows(self, method: str, unless: bool = True) -> bool:
+        """
+        Does the far end take that method?
+
+        @param unless: what is taken for the answer as long as it has not said.
+        """
+        return unless if self._allowed is None else method in self._allowed
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -239,9 +226,12 @@ class Dialog(UA):  # type: ignore[misc]
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
-        self._heard(req)
-        if req.getMethod() not in METHODS:
+        self.heardFrom(req)
+        method = req.getMethod()
+        if method not in METHODS:
             return refusal(req, self.local_ua), None, None
+        if method not in ("INVITE", "ACK", "BYE"):
+            return self._requested(req).to(req, self.local_ua), None, None
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
@@ -250,14 +240,68 @@ class Dialog(UA):  # type: ignore[misc]
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
 
+    def isYours(
+        self, req: Any = None, call_id: str | None = None, from_tag: str | None = None, to_tag: str | None = None
+    ) -> Any:
+        """
+        sippy asks whether a request belongs to this dialog.  It would not let any but the BYE in before the answer.
+        """
+        if req is not None:
+            call_id = str(req.getHFBody("call-id"))
+            from_tag, to_tag = req.getHFBody("from").getTag(), req.getHFBody("to").getTag()
+        if call_id != str(self.cId) or self.lUri is None or to_tag != self.lUri.getTag() or self.rUri is None:
+            return None
+        known = self.rUri.getTag()
+        return self if from_tag == known or (known is None and from_tag in self._early) else None
+
+    def _requested(self, request: Any) -> Reply:
+        number = request.getHFBody("cseq").getCSeqNum()
+        if self.state is None or self.over:
+            return Reply(481, "Call/Transaction Does Not Exist")
+        if self.rCSeq is not None and number <= self.rCSeq:
+            return Reply(500, "Out of Order")  # RFC 3261 section 12.2.2
+        self.rCSeq = number
+        if request.getMethod() == "OPTIONS":
+            return OPTIONS
+        reply = self.owner.requested(request)
+        return Reply(405, "Method Not Allowed", (("allow", ", ".join(METHODS)),)) if reply is None else reply
+
+    def ask(
+        self,
+        method: str,
+        heard: Callable[[Any], None] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+    ) -> None:
+        """
+        Send a request within the dialog, any but INVITE, ACK and BYE.  It logs in if that is asked for; if the answer
+        means that the call is over, it is.
+
+        @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
+            the dialog is over.
+        @param body: see L{ichatgw.sip.indialog.bodyOf}.
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is None or self.over:
+            return
+        lines = [SipHeader(name=name, bodys=value) for name, value in headers]
+        Asking(self, method, heard or _unheard, lines, body).send()
+
+    def lost(self, code: int, phrase: str) -> None:
+        """A response to a request of ours means that the call is over."""
+        self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
+
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
         if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
-            self._heard(resp)
+            self.heardFrom(resp)
             if 300 <= resp.getSCode()[0] < 400:
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
                 self.warning = str(resp.getHFBody("warning"))
+            tag = resp.getHFBody("to").getTag()
+            if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
+                self._early.add(tag)
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
         else:
             resp.setSCode(resp.getSCode()[0], UNANSWERED)
@@ -279,9 +323,9 @@ class Dialog(UA):  # type: ignore[misc]
         """sippy asks whether an INVITE that was challenged is sent again.  Not if the caller has given up by now."""
         refused = self.reqs[cseq]
         waiting = isinstance(self.state, (UacStateTrying, UacStateRinging))
-        if self._logins is None or not waiting or self._loggedIn >= MOST_LOGINS:
+        if self.logins is None or not waiting or self._loggedIn >= MOST_LOGINS:
             return False
-        headers = self._logins.headers(refused, resp)
+        headers = self.logins.headers(refused, resp)
         if headers is None:
             return False
         self._loggedIn += 1

@@ -241,6 +241,7 @@ RULES: dict[str, Rule] = {
         Rule("Subject", _asIs, firstOnly=True),
         Rule("Event", _asIs, firstOnly=True),
         Rule("Subscription-State", _asIs, firstOnly=True),
+        Rule("Info-Package", _asIs, firstOnly=True),
         Rule("Content-Encoding", _asIs, firstOnly=True),
         Rule("Content-Disposition", _asIs, firstOnly=True),
         Rule("Refer-Sub", _asIs, firstOnly=True),

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.dialog import sdpBody
+from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
 from ichatgw.sip.reasons import TO_STATUS, fromHeader, warningFor
 

@@ -21,7 +21,10 @@ from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.sip.dialog import Dialog, sdpText
+from ichatgw.sip import dtmf
+from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.dialogstates import sdpText
+from ichatgw.sip.indialog import OK, Reply, bodyOf
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.reasons import toHeader
 
@@ -80,7 +83,13 @@ class SipLeg:
         """See L{ILeg}."""
 
     def info(self, tone: Tone) -> None:
-        """See L{ILeg}."""
+        """INFO, if the party takes that."""
+        if self._ended or self.dialog is None or self.dialog.pinned is not None or not self.dialog.allows("INFO"):
+            return
+        try:
+            self.dialog.ask("INFO", body=bodyOf(dtmf.write(tone), dtmf.RELAY))
+        except OSError as problem:
+            _log.info("call={call} leg={leg} not told of a key: {why}", call=self.call.id, leg=self.id, why=problem)
 
     def hangup(self, ending: Ending) -> None:
         """See L{ILeg}."""
@@ -98,6 +107,34 @@ class SipLeg:
 
     def _event(self, event: Any) -> None:
         raise NotImplementedError
+
+    def requested(self, request: Any) -> Reply | None:
+        """See L{ichatgw.sip.dialog.Owner}."""
+        if request.getMethod() == "INFO":
+            return self._informed(request)
+        if request.getMethod() == "MESSAGE":
+            return _sentMessage(request, self.dialog is not None and self.dialog.pinned is not None)
+        return None
+
+    def _informed(self, request: Any) -> Reply:
+        body = request.getBody()
+        if body is None and not request.countHFs("info-package"):
+            return OK  # a sign of life of older phones
+        kind = "" if body is None else body.getType()
+        if kind in (dtmf.RELAY, dtmf.PLAIN):
+            try:
+                tone = dtmf.parse(str(body.content), kind)
+            except MalformedError as problem:
+                return Reply(400, f"Bad Key, {problem}")
+            self.call.info(self, tone)
+            return OK
+        if request.countHFs("info-package"):
+            return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
+        return Reply(415, "Unsupported Media Type", (("accept", f"{dtmf.RELAY}, {dtmf.PLAIN}"),))
+
+    def lost(self, ending: Ending) -> None:
+        """See L{ichatgw.sip.dialog.Owner}."""
+        self.hangup(ending)
 
     def reoffered(self, body: str | None) -> str | None:
         """
@@ -145,6 +182,18 @@ class SipLeg:
         self._ended = True
         self._forget(self)
         self.call.ended(self, ending)
+
+
+def _sentMessage(request: Any, toIChat: bool) -> Reply:
+    """
+    An iChat sends C{PING} every few seconds and wants to hear 200; nothing is passed on.  Nobody is told that a text
+    was taken which nobody will read (RFC 3428 section 7).
+    """
+    body = request.getBody()
+    viceroy = any(str(agent).startswith("Viceroy") for agent in request.getHFBodys("user-agent"))
+    if toIChat or viceroy or body is None or str(body.content).strip() == "PING":
+        return OK
+    return Reply(415, "Unsupported Media Type", (("accept", "application/sdp"),))
 
 
 def disconnection(ending: Ending | None) -> Any:

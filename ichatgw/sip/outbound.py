@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
-from ichatgw.sip.dialog import Dialog, Invite, sdpText
+from ichatgw.sip.dialog import Dialog, Invite
+from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
 from ichatgw.sip.reasons import fromHeader, fromStatus

@@ -15,11 +15,13 @@ from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
-from ichatgw.sip.dialog import Dialog, allow, refusal, sdpText
+from ichatgw.sip.dialog import OPTIONS, Dialog, refusal
+from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import literal
 from ichatgw.sip.identity import callerOf, plainName, uriOf
 from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import authorization
 from ichatgw.sip.target import Target, Transport
@@ -54,18 +56,13 @@ class Requests:
         if method == "INVITE":
             return self._invitation(request, transaction)
         if method == "OPTIONS":
-            return self._options(request)
+            return OPTIONS.to(request, self._userAgent), None, None
         return refusal(request, self._userAgent), None, None
 
     def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
         response = request.genResponse(code, phrase, server=self._userAgent)
         for name, value in headers:
             response.appendHeader(SipHeader(name=name, bodys=value))
-        return response, None, None
-
-    def _options(self, request: Any) -> Any:
-        response, _, _ = self._respond(request, 200, "OK", ("accept", "application/sdp"), ("accept-language", "en"))
-        response.appendHeader(allow())
         return response, None, None
 
     def _invitation(self, request: Any, transaction: Any) -> Any:
@@ -146,6 +143,13 @@ class _Arrival:
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=self._leg.id)
             self._leg.hangup(Ending(EndReason.FAILED, "internal error"))
+
+    def requested(self, request: Any) -> Reply | None:
+        """Only after the call has arrived."""
+        return None
+
+    def lost(self, ending: Ending) -> None:
+        """Nothing was asked yet."""
 
     def reoffered(self, body: str | None) -> str | None:
         """No call yet, nothing to re-offer."""

@@ -203,7 +203,8 @@ def request(
     contact: str = "<sip:alice@192.0.2.77:5060>",
 ) -> str:
     """A request as a phone sends it."""
-    text = "" if body is None or method not in ("INVITE", "ACK", "UPDATE") else body
+    bare = method not in ("INVITE", "ACK", "UPDATE") and contentType == "application/sdp"
+    text = "" if body is None or bare else body
     return (
         f"{method} {uri} SIP/2.0\r\n"
         f"Via: SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bK{branch or f'{method}{cseq}'};rport\r\n"

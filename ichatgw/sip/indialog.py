@@ -1,0 +1,136 @@
+# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+"""
+Requests within a dialog, both ways (RFC 3261 section 12.2): INFO, MESSAGE, NOTIFY and others that neither begin nor end
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from sippy.MsgBody import MsgBody
+from sippy.SipContentType import SipContentType
+from sippy.SipHeader import SipHeader
+from twisted.logger import Logger
+
+from ichatgw.sip.logins import MOST_LOGINS, Logins
+
+_log = Logger()
+
+# RFC 5057 section 5: the far end, or the way to it, is not what it was.
+_DIALOG_IS_OVER = frozenset({404, 410, 416, 482, 483, 484, 485, 502, 604})
+# RFC 3261 section 12.2.1.2.  To the methods of a subscription they say that the subscription is over, not the call.
+_CALL_IS_OVER = frozenset({408, 481})
+_OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "REFER", "SUBSCRIBE"})
+# RFC 3428 section 4 and RFC 6086 section 4.2 leave it out, RFC 3262 has no use for it.
+_WITHOUT_CONTACT = frozenset({"MESSAGE", "INFO", "PRACK"})
+
+
+@frozen
+class Reply:
+    """
+    What a request is answered with.
+
+    @ivar headers: names and bodies.
+    @ivar body: text of the type C{contentType}; empty for none.
+    """
+
+    code: int
+    phrase: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    contentType: str = ""
+
+    def to(self, request: Any, server: str) -> Any:
+        """The response, sippy's."""
+        response = request.genResponse(self.code, self.phrase, server=server)
+        response.appendHeaders([SipHeader(name=name, bodys=value) for name, value in self.headers])
+        if self.body:
+            response.setBody(bodyOf(self.body, self.contentType))
+        return response
+
+
+OK = Reply(200, "OK")
+
+
+def bodyOf(text: str, contentType: str) -> Any:
+    """A message body, as sippy carries it; plain ASCII, as it counts characters."""
+    return MsgBody(text, SipContentType(contentType))
+
+
+def endsCall(method: str, code: int) -> bool:
+    """Does a response to a request of that method mean that the call is over?"""
+    return code in _DIALOG_IS_OVER or (code in _CALL_IS_OVER and method not in _OF_SUBSCRIPTIONS)
+
+
+class Conversation(Protocol):
+    """What a request of ours wants of its dialog."""
+
+    logins: Logins | None
+    over: bool
+
+    def genRequest(self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None) -> Any: ...
+
+    def newTransaction(self, req: Any, **kwargs: Any) -> Any: ...
+
+    def heardFrom(self, message: Any) -> None:
+        """A message of the far end has come."""
+
+    def lost(self, code: int, phrase: str) -> None:
+        """The far end does not know the call, or is not there."""
+
+
+@define(eq=False)
+class Asking:
+    """
+    A request of ours, until it is answered.
+
+    @ivar heard: called with the final response, sippy's, which may be a 408 or 503 of our own; not called once the
+        dialog is over.
+    """
+
+    dialog: Conversation
+    method: str
+    heard: Callable[[Any], None]
+    headers: Sequence[Any] = ()
+    body: Any = None
+    _logins: int = field(default=0, init=False)
+
+    def send(self, logins: Sequence[Any] = ()) -> None:
+        """
+        @raise OSError: if the far end cannot be reached.
+        """
+        request = self.dialog.genRequest(self.method, self.body, extra_headers=[*self.headers, *logins])
+        if self.method in _WITHOUT_CONTACT:
+            request.delHFs("contact")
+        if request.getTarget() is None:
+            raise OSError("nobody knows where the far end is")
+        self.dialog.newTransaction(request, resp_cb=lambda response, _: self._answered(request, response), cb_ifver=2)
+
+    def _answered(self, request: Any, response: Any) -> None:
+        code, phrase = response.getSCode()
+        if code < 200 or self.dialog.over:
+            return
+        if response.source is not None:  # else it is our own
+            self.dialog.heardFrom(response)
+        if code in (401, 407) and self._mayLogIn(request, response):
+            return
+        self.heard(response)
+        if endsCall(self.method, code) and not self.dialog.over:
+            self.dialog.lost(code, phrase)
+
+    def _mayLogIn(self, request: Any, response: Any) -> bool:
+        if self.dialog.logins is None or self._logins >= MOST_LOGINS:
+            return False
+        headers = self.dialog.logins.headers(request, response)
+        if headers is None:
+            return False
+        self._logins += 1
+        try:
+            self.send(headers)
+        except OSError as problem:
+            _log.debug("{method} cannot be sent again: {problem!r}", method=self.method, problem=problem)
+            return False
+        return True
