@@ -145,7 +145,7 @@ class SipLeg:
         try:
             if body is None:
                 return self._negotiation.offer(self._signallingHost())
-            offer = sdp.parse(body)
+            offer = sdp.parse(body).plain()
             text = self._negotiation.answer(offer, self._signallingHost())
         except (MalformedError, CallError) as problem:
             _log.info("call={call} leg={leg} new offer refused: {why}", call=self.call.id, leg=self.id, why=problem)

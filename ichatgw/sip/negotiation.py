@@ -71,7 +71,7 @@ class Negotiation:
         @raise MalformedError: if it is no SDP.
         @raise NoCommonCodec: if it holds nothing of what we offered.
         """
-        answer = sdp.parse(text).description
+        answer = sdp.parse(text).plain().description
         codecs = self.codecs if self._offered is None else self._offered
         self._connect(answer, codecs)
         self.codecs = codecs

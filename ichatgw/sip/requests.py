@@ -79,7 +79,7 @@ class Requests:
         if body is not None and sdpText(body) is None:
             return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
         try:
-            offer = None if body is None else sdp.parse(str(body.content))
+            offer = None if body is None else sdp.parse(str(body.content)).plain()
         except MalformedError as problem:
             return self._respond(request, 400, f"Bad SDP: {problem}")
         except NoCommonCodec:

@@ -14,6 +14,7 @@ from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
 from ichatgw.test.sipwire import PHONE_SDP
+from ichatgw.test.test_sdp_security import SECURE
 
 ICHAT = (
     "v=0\no=scott 0 0 IN IP4 198.51.100.7\ns=scott@chat.example\nc=IN IP4 198.51.100.7\nb=AS:250\nt=0 0\n"
@@ -132,17 +133,20 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual(address.host, host, path)
 
     def test_firstUsable(self) -> None:
-        """The first audio line that is on and plain RTP is taken."""
+        """The first audio line that is on is taken; the first plain one, if that is wanted."""
         text = PHONE_SDP.replace(
             "m=audio", "m=audio 0 RTP/AVP 0\r\nm=audio 5 RTP/SAVP 0\r\nm=video 7 RTP/AVP 31\r\nm=audio"
         )
         parsed = sdp.parse(text)
-        self.assertEqual((parsed.chosen, len(parsed.lines)), (3, 4))
+        self.assertEqual((parsed.chosen, len(parsed.lines)), (1, 4))
+        self.assertEqual(parsed.plain().chosen, 3)
+        self.assertEqual(parsed.plain().description.address, TransportAddress("192.0.2.77", 30000))
 
     def test_noAudio(self) -> None:
         """SDP in which there is nothing for us is told from SDP that is broken."""
-        for old, new in (("RTP/AVP", "RTP/SAVP"), ("30000", "0"), ("m=audio", "m=video")):
+        for old, new in (("RTP/AVP", "RTP/NAVP"), ("30000", "0"), ("m=audio", "m=video")):
             self.assertRaises(NoCommonCodec, sdp.parse, PHONE_SDP.replace(old, new))
+        self.assertRaises(NoCommonCodec, sdp.parse(PHONE_SDP.replace("RTP/AVP", "RTP/SAVP")).plain)
 
     def test_malformed(self) -> None:
         """What is no SDP, or names no host, is refused."""
@@ -172,7 +176,7 @@ class ParseTests(SynchronousTestCase):
         """Whatever is sent, reading ends, with a value or with one of the two errors."""
         chance = random.Random(4475)
         folder = Path(__file__).parent / "data" / "rfc4475"
-        seeds = [PHONE_SDP, ICHAT]
+        seeds = [PHONE_SDP, ICHAT, SECURE]
         seeds += [p.read_bytes().decode("latin-1").partition("\r\n\r\n")[2] for p in sorted(folder.glob("*.dat"))]
         outcomes = set()
         for _ in range(3000):
@@ -195,7 +199,7 @@ class WriteTests(SynchronousTestCase):
     """Writing."""
 
     def test_offer(self) -> None:
-        """Our offer, line by line."""
+        """Our offer, line by line: nothing in it but what it needs."""
         self.assertEqual(
             sdp.writeOffer(OURS, ORIGIN),
             "v=0\r\no=iChat-gw 7 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"

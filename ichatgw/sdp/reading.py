@@ -1,9 +1,6 @@
 # -*- test-case-name: ichatgw.test.test_sdp -*-
 """
-SDP text to values and back (RFC 8866, offer/answer RFC 3264).  Pure.
-
-Reads what real clients send, iChat's odd lines among it (C{a=fmtp:AAC ...}, C{a=RTCP:}, bare line feeds); writes the
-few lines that a relayed audio call needs.
+SDP text to values.
 """
 
 from __future__ import annotations
@@ -11,10 +8,10 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address, ip_address
 
-from attrs import frozen
-
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.model import Codec, Direction, SessionDescription, TransportAddress
+from ichatgw.sdp.security import readTransport
+from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
 
 MAX_LINES = 500
 """More lines than any honest audio description has."""
@@ -22,8 +19,8 @@ MAX_LINES = 500
 MAX_FORMATS = 128
 """As many as there are RTP payload types."""
 
-ORIGIN_USER = "iChat-gw"
-"""The user name in our C{o=} lines; it tells a call of ours that came back to us."""
+PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+"""The profiles of RTP that we know (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764)."""
 
 # RFC 3551 section 6, the formats that may come without an rtpmap.
 _STATIC = {
@@ -43,54 +40,10 @@ _UNSAFE = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?![\r\n]|\Z)")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@frozen
-class MediaLine:
-    """
-    An C{m=} line as it stands, kept because an answer has to name every one of them (X29: with its formats).
-
-    @ivar port: 0 means the offerer has switched it off.
-    """
-
-    kind: str
-    port: int
-    protocol: str
-    formats: tuple[str, ...]
-
-
-@frozen
-class ParsedSDP:
-    """
-    What a party sent.
-
-    @ivar description: its first usable audio stream.
-    @ivar lines: every media line, in order.
-    @ivar chosen: the index of the audio line in C{lines}.
-    @ivar originUser: the user name of C{o=}.
-    """
-
-    description: SessionDescription
-    lines: tuple[MediaLine, ...]
-    chosen: int
-    originUser: str = ""
-
-
-@frozen
-class Origin:
-    """
-    The identity of our description within one dialog (RFC 8866 section 5.2).
-
-    @ivar sessionId: stays the same for the life of the dialog (X30).
-    @ivar version: one more at each change.
-    """
-
-    sessionId: int
-    version: int = 1
-
-
 def parse(text: str) -> ParsedSDP:
     """
     @raise MalformedError: if this is no SDP, or names an address that is no IP literal of a host.
-    @raise NoCommonCodec: if it is SDP, and holds no audio stream over plain RTP that is switched on.
+    @raise NoCommonCodec: if it is SDP, and holds no audio stream over RTP that is switched on.
     """
     if _UNSAFE.search(text):
         raise MalformedError("control characters in SDP")
@@ -113,50 +66,19 @@ def parse(text: str) -> ParsedSDP:
     if not session or session[0][0] != "v":
         raise MalformedError("SDP without v=")
     mediaLines = tuple(line for line, _ in media)
+    streams = []
     for index, (stream, attributes) in enumerate(media):
-        if stream.kind == "audio" and stream.port and stream.protocol.upper() == "RTP/AVP":
-            return ParsedSDP(_describe(stream, session, attributes), mediaLines, index, _originUser(session))
-    raise NoCommonCodec("no audio over RTP/AVP in the description")
+        protocol = stream.protocol.upper()
+        if stream.kind == "audio" and stream.port and protocol in PROTOCOLS:
+            transport = readTransport(_values(session), _values(attributes))
+            streams.append(Stream(index, protocol, _describe(stream, session, attributes), transport))
+    if not streams:
+        raise NoCommonCodec("no audio over RTP in the description")
+    return ParsedSDP(mediaLines, tuple(streams), 0, _originUser(session))
 
 
-def writeOffer(description: SessionDescription, origin: Origin) -> str:
-    """
-    @param description: what we offer, at our own C{address}, which must be set.
-    @return: SDP with C{CRLF} line ends.
-    """
-    return _head(description, origin) + _audio(description, description.codecs)
-
-
-def writeAnswer(description: SessionDescription, origin: Origin, offer: ParsedSDP) -> str:
-    """
-    @param description: what we answer, at our own C{address}; its codecs are renumbered as the offer has them.
-    @return: SDP that names every media line of the offer, all but the chosen one refused.
-    @raise NoCommonCodec: if the offer has none of the codecs.
-    """
-    codecs = commonCodecs(description.codecs, offer.description)
-    parts = [_head(description, origin)]
-    for index, line in enumerate(offer.lines):
-        if index == offer.chosen:
-            parts.append(_audio(description, codecs))
-        else:
-            parts.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n")
-    return "".join(parts)
-
-
-def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
-    """
-    The codecs that both have, in our order, with their numbers.
-
-    @raise NoCommonCodec: if there is none.
-    """
-    common = tuple(found for codec in ours if (found := theirs.find(codec)) is not None)
-    if not common:
-        raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
-    return common
-
-
-def _names(codecs: tuple[Codec, ...]) -> str:
-    return " ".join(codec.name for codec in codecs)[:60] or "none"
+def _values(attributes: list[tuple[str, str]]) -> list[str]:
+    return [value for kind, value in attributes if kind == "a"]
 
 
 def _mediaLine(value: str) -> MediaLine:
@@ -266,25 +188,3 @@ def _number(text: str, maximum: int, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= maximum):
         raise MalformedError(f"bad {what} in SDP")
     return int(text)
-
-
-def _head(description: SessionDescription, origin: Origin) -> str:
-    address = description.address
-    if address is None:
-        raise ValueError("a description of ours without an address")
-    where = f"IN {'IP6' if address.isIPv6 else 'IP4'} {address.host}"
-    return f"v=0\r\no={ORIGIN_USER} {origin.sessionId} {origin.version} {where}\r\ns=-\r\nc={where}\r\nt=0 0\r\n"
-
-
-def _audio(description: SessionDescription, codecs: tuple[Codec, ...]) -> str:
-    assert description.address is not None  # _head has looked
-    parts = [f"m=audio {description.address.port} RTP/AVP {' '.join(str(c.payloadType) for c in codecs)}\r\n"]
-    for codec in codecs:
-        channels = f"/{codec.channels}" if codec.channels > 1 else ""
-        parts.append(f"a=rtpmap:{codec.payloadType} {codec.name}/{codec.clockRate}{channels}\r\n")
-        if codec.parameters:
-            parts.append(f"a=fmtp:{codec.payloadType} {codec.parameters}\r\n")
-    if description.rtcp is not None:
-        parts.append(f"a=rtcp:{description.rtcp.port}\r\n")
-    parts.append(f"a={description.direction.value}\r\n")
-    return "".join(parts)

@@ -1,0 +1,28 @@
+# -*- test-case-name: ichatgw.test.test_sdp -*-
+"""
+SDP text to values and back (RFC 8866, offer/answer RFC 3264).  Pure.
+
+Reads what real clients send, iChat's odd lines among it (C{a=fmtp:AAC ...}, C{a=RTCP:}, bare line feeds); writes the
+few lines that a relayed audio call needs.
+"""
+
+from __future__ import annotations
+
+from ichatgw.sdp.reading import MAX_FORMATS, MAX_LINES, parse
+from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP, Stream
+from ichatgw.sdp.writing import ORIGIN_USER, commonCodecs, writeAnswer, writeOffer
+
+__all__ = [
+    "MAX_FORMATS",
+    "MAX_LINES",
+    "ORIGIN_USER",
+    "PLAIN",
+    "MediaLine",
+    "Origin",
+    "ParsedSDP",
+    "Stream",
+    "commonCodecs",
+    "parse",
+    "writeAnswer",
+    "writeOffer",
+]

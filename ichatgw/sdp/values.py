@@ -1,0 +1,114 @@
+# -*- test-case-name: ichatgw.test.test_sdp -*-
+"""
+What a description holds.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ichatgw.errors import NoCommonCodec
+from ichatgw.model import SessionDescription, TransportDescription
+
+PLAIN = TransportDescription(muxed=False)
+"""Media that is not protected, with RTCP at a port of its own."""
+
+
+@frozen
+class MediaLine:
+    """
+    An C{m=} line as it stands, kept because an answer has to name every one of them (X29: with its formats).
+
+    @ivar port: 0 means the offerer has switched it off.
+    """
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+
+
+@frozen
+class Stream:
+    """
+    An audio line that is on, over RTP in a profile that we know.
+
+    @ivar index: which of the media lines it is.
+    @ivar protocol: its profile, in capitals.
+    @ivar transport: its keys, its fingerprint, and whether RTCP may go where RTP goes; neither ICE nor addresses.
+    """
+
+    index: int
+    protocol: str
+    description: SessionDescription
+    transport: TransportDescription = PLAIN
+
+    @property
+    def mayBePlain(self) -> bool:
+        """Is media allowed to go unprotected, whatever else is offered with it (RFC 8643)?"""
+        return self.protocol in ("RTP/AVP", "RTP/AVPF")
+
+    @property
+    def isDTLS(self) -> bool:
+        """Is it a profile in which DTLS agrees on the keys (RFC 5764 section 8)?"""
+        return self.protocol.startswith("UDP/TLS/")
+
+
+@frozen
+class ParsedSDP:
+    """
+    What a party sent.
+
+    @ivar lines: every media line, in order.
+    @ivar streams: those that we could take part in; at least one.
+    @ivar taken: the index in C{streams} of the one that we do take part in: the first, unless somebody chooses another.
+    @ivar originUser: the user name of C{o=}.
+    """
+
+    lines: tuple[MediaLine, ...]
+    streams: tuple[Stream, ...]
+    taken: int = 0
+    originUser: str = ""
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that we take part in."""
+        return self.streams[self.taken]
+
+    @property
+    def description(self) -> SessionDescription:
+        """What it says of its audio."""
+        return self.stream.description
+
+    @property
+    def chosen(self) -> int:
+        """The index of its media line."""
+        return self.stream.index
+
+    def plain(self) -> ParsedSDP:
+        """
+        The same, with the first stream whose media may be plain.
+
+        @raise NoCommonCodec: if there is none.
+        """
+        for stream in self.streams:
+            if stream.mayBePlain:
+                return self.taking(stream)
+        raise NoCommonCodec(f"nothing but {self.streams[0].protocol} in the description")
+
+    def taking(self, stream: Stream) -> ParsedSDP:
+        """The same, with another of its streams."""
+        return evolve(self, taken=self.streams.index(stream))
+
+
+@frozen
+class Origin:
+    """
+    The identity of our description within one dialog (RFC 8866 section 5.2).
+
+    @ivar sessionId: stays the same for the life of the dialog (X30).
+    @ivar version: one more at each change.
+    """
+
+    sessionId: int
+    version: int = 1

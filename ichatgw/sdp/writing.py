@@ -1,0 +1,89 @@
+# -*- test-case-name: ichatgw.test.test_sdp -*-
+"""
+Values to SDP text: offers and answers.
+"""
+
+from __future__ import annotations
+
+from ichatgw.errors import NoCommonCodec
+from ichatgw.model import Codec, SessionDescription, TransportDescription
+from ichatgw.sdp.security import writeTransport
+from ichatgw.sdp.values import PLAIN, Origin, ParsedSDP
+
+ORIGIN_USER = "iChat-gw"
+"""The user name in our C{o=} lines; it tells a call of ours that came back to us."""
+
+
+def writeOffer(
+    description: SessionDescription,
+    origin: Origin,
+    protocol: str = "RTP/AVP",
+    transport: TransportDescription = PLAIN,
+) -> str:
+    """
+    @param description: what we offer, at our own C{address}, which must be set.
+    @param transport: how it is protected, or may be.
+    @return: SDP with C{CRLF} line ends.
+    """
+    return _head(description, origin) + _audio(description, description.codecs, protocol, transport)
+
+
+def writeAnswer(
+    description: SessionDescription, origin: Origin, offer: ParsedSDP, transport: TransportDescription = PLAIN
+) -> str:
+    """
+    @param description: what we answer, at our own C{address}; its codecs are renumbered as the offer has them.
+    @param offer: with the stream chosen that is answered.
+    @param transport: how it is protected.
+    @return: SDP that names every media line of the offer, all but the chosen one refused.
+    @raise NoCommonCodec: if the offer has none of the codecs.
+    """
+    codecs = commonCodecs(description.codecs, offer.description)
+    parts = [_head(description, origin)]
+    for index, line in enumerate(offer.lines):
+        if index == offer.chosen:
+            parts.append(_audio(description, codecs, line.protocol, transport))
+        else:
+            parts.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n")
+    return "".join(parts)
+
+
+def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
+    """
+    The codecs that both have, in our order, with their numbers.
+
+    @raise NoCommonCodec: if there is none.
+    """
+    common = tuple(found for codec in ours if (found := theirs.find(codec)) is not None)
+    if not common:
+        raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
+    return common
+
+
+def _names(codecs: tuple[Codec, ...]) -> str:
+    return " ".join(codec.name for codec in codecs)[:60] or "none"
+
+
+def _head(description: SessionDescription, origin: Origin) -> str:
+    address = description.address
+    if address is None:
+        raise ValueError("a description of ours without an address")
+    where = f"IN {'IP6' if address.isIPv6 else 'IP4'} {address.host}"
+    return f"v=0\r\no={ORIGIN_USER} {origin.sessionId} {origin.version} {where}\r\ns=-\r\nc={where}\r\nt=0 0\r\n"
+
+
+def _audio(
+    description: SessionDescription, codecs: tuple[Codec, ...], protocol: str, transport: TransportDescription
+) -> str:
+    assert description.address is not None  # _head has looked
+    parts = [f"m=audio {description.address.port} {protocol} {' '.join(str(c.payloadType) for c in codecs)}\r\n"]
+    for codec in codecs:
+        channels = f"/{codec.channels}" if codec.channels > 1 else ""
+        parts.append(f"a=rtpmap:{codec.payloadType} {codec.name}/{codec.clockRate}{channels}\r\n")
+        if codec.parameters:
+            parts.append(f"a=fmtp:{codec.payloadType} {codec.parameters}\r\n")
+    if description.rtcp is not None:
+        parts.append(f"a=rtcp:{description.rtcp.port}\r\n")
+    parts.append(f"a={description.direction.value}\r\n")
+    parts.append(writeTransport(transport))
+    return "".join(parts)
