@@ -60,6 +60,7 @@ def endpointOf(
         streams=streams,
         keyring=keyring,
         verifier=verifier,
+        keepAlives=settings.keepAlives,
     )
     return endpoint, [
         Reloadable(
@@ -75,6 +76,7 @@ def endpointOf(
             ),
             lambda new: security.prepare(filesOf(new)),
         ),
+        Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adopt, verifier.users, _users(new))),
     ]

@@ -233,6 +233,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.registrationRetryTime,
         settings.registrationsPerSecond,
     )
+    registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
     online = Online(reactor, presence, store, plan.translate, registrations, takesCalls)
     presence.listeners.append(online)

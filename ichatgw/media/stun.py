@@ -102,3 +102,17 @@ def query(transaction: bytes) -> bytes:
 def _signed(message: Message, password: str) -> bytes:
     message.add_message_integrity(password.encode())
     return bytes(message)
+
+
+def binding(request: bytes, source: TransportAddress) -> bytes:
+    """
+    The answer to a Binding request without credentials: where it came from (RFC 8489 section 6.3.1).
+
+    @raise MalformedError: if it is no such request.
+    """
+    message = parse(request)
+    if message.message_class is not Class.REQUEST:
+        raise MalformedError("STUN: no request")
+    response = Message(Method.BINDING, Class.RESPONSE, message.transaction_id)
+    response.attributes["XOR-MAPPED-ADDRESS"] = (source.host, source.port)
+    return bytes(response)

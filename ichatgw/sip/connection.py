@@ -5,6 +5,8 @@ One connection that carries SIP over TCP or TLS.
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import Any
 from typing import Protocol as Structure
 
@@ -28,6 +30,12 @@ FIRST_WORD_TIMEOUT = 20.0
 
 IDLE_TIMEOUT = 900.0
 """Seconds without a message or a keepalive after which a connection is closed."""
+
+PONG_TIMEOUT = 10.0
+"""Seconds that the answer to a ping may take (RFC 5626 section 4.4.1)."""
+
+GIVE_UP = 30.0
+"""Seconds after which a connection is closed whose far end has not even acknowledged what we sent."""
 
 MOST_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
@@ -83,6 +91,8 @@ class Connection(Protocol):
         self._full = False
         self._timer: IDelayedCall | None = None
         self._heard = False
+        self._answers = False
+        self._unanswered: IDelayedCall | None = None
         self._begun = False
 
     # The transport's news.
@@ -116,6 +126,7 @@ class Connection(Protocol):
         """What waits may go out."""
         assert self.target is not None
         self.ready = True
+        self._guard()
         if not self._owner.opened(self):
             self.abort("too many connections")
             return
@@ -127,12 +138,17 @@ class Connection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Octets from the far end."""
         assert self.target is not None
+        if self._unanswered is not None:  # whatever it says, it is alive
+            self._unanswered.cancel()
+            self._unanswered = None
         try:
             for message in self._framer.feed(data):
                 self._heard = True
                 self._begun = False
                 if message == PING:
                     self.send(PONG)
+                elif message == PONG:
+                    self._answers = True
                 else:
                     self._owner.take(message, self.target)
                 if self.problem:
@@ -167,6 +183,24 @@ class Connection(Protocol):
             self.abort("it does not read what we send")
         else:
             self._waiting.append(data)
+
+    def ping(self) -> None:
+        """
+        See whether the far end is there.
+
+        One that has ever answered a ping has to answer each (there are those that never do); for the others the
+        system notices when nobody acknowledges what we sent, see L{GIVE_UP}.
+        """
+        if not self.ready or self._full:
+            return
+        self._framer.awaitsPong = True
+        self.send(PING)
+        if self._answers and self._unanswered is None:
+            self._unanswered = self._owner.clock.callLater(PONG_TIMEOUT, self._noPong)
+
+    def _noPong(self) -> None:
+        self._unanswered = None
+        self.abort("it answers keepalives no more")
 
     def abort(self, problem: str) -> None:
         """Close at once."""
@@ -204,9 +238,19 @@ class Connection(Protocol):
         self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
 
     def _stopTimer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._unanswered):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._unanswered = None
+
+    def _guard(self) -> None:
+        """Let the system close the connection if nobody acknowledges what we send."""
+        transport: Any = self.transport
+        while transport is not None and not hasattr(transport, "socket"):
+            transport = getattr(transport, "transport", None)  # below TLS
+        if transport is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            with suppress(OSError):
+                transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(GIVE_UP * 1000))
 
 
 def words(reason: Failure) -> str:

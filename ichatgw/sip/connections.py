@@ -70,12 +70,14 @@ class Connections:
     @ivar clock: for timers, and to connect with (a reactor).
     @ivar received: takes each message.
     @ivar unreachable: is told of a target that cannot be reached; what was sent to it is lost.
+    @ivar gone: is told of a target to which there is a connection no more.
     @param host: the address that connections are made from; C{None} for any.
     @param security: puts TLS below; C{None} if there is none.
     """
 
     received: Received
     unreachable: Callable[[Target], None]
+    gone: Callable[[Target], None]
 
     def __init__(self, reactor: Any, security: Security | None = None, host: str | None = None) -> None:
         self.clock = reactor
@@ -120,6 +122,12 @@ class Connections:
     def isOpen(self, target: Target) -> bool:
         """Is there a connection to it now?"""
         return target in self._open
+
+    def ping(self, target: Target) -> None:
+        """Keep the connection to C{target} open, if there is one."""
+        connection = self._open.get(target)
+        if connection is not None:
+            connection.ping()
 
     def send(self, data: bytes, target: Target) -> None:
         """Send to C{target}, over a new connection if there is none."""
@@ -229,7 +237,11 @@ class Connections:
                 self._gone[target] = None
                 if len(self._gone) > MOST_GONE:
                     self._gone.popitem(last=False)
-            _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
+            if connection.problem and not self._closing and self._lines.allow(target.address.host):
+                _log.warn("The connection with {target} is closed: {why}", target=target, why=why)
+            else:
+                _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
+            self.gone(target)
             return
         made = self._making.get(target) is connection
         if made:

@@ -160,7 +160,7 @@ class Dialog(UA):  # type: ignore[misc]
     @property
     def rAddr(self) -> Any:
         """Where the next request goes: C{((host, port), transport)}."""
-        return self._hop.sippyAddress if self._hop is not None else None
+        return None if (hop := self.hop) is None else hop.sippyAddress
 
     @rAddr.setter
     def rAddr(self, value: Any) -> None:
@@ -168,7 +168,8 @@ class Dialog(UA):  # type: ignore[misc]
         self._reached = value
 
     @property
-    def _hop(self) -> Target | None:
+    def hop(self) -> Target | None:
+        """Where the next request goes; C{None} if that is not known."""
         if self.pinned is not None:
             return Target(Transport.UDP, self.pinned)
         if self._reached is None or self._reached[0] is None:
@@ -184,6 +185,11 @@ class Dialog(UA):  # type: ignore[misc]
             self._first,
             self._isOpen,
         )
+
+    @property
+    def heardHop(self) -> Target | None:
+        """L{hop}, once the far end has said something."""
+        return None if self._flow is None else self.hop
 
     def heardFrom(self, message: Any) -> None:
         """Remember where the far end's messages come from."""

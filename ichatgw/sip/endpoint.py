@@ -5,6 +5,7 @@ The SIP endpoint: what arrives is judged, answered or made a leg; what is dialle
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.service import Service
@@ -13,13 +14,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IDialer, IInvitations
+from ichatgw.media.stun import binding
 from ichatgw.model import Party, TransportAddress
 from ichatgw.passwords import Keyring
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialer import Dialer, Place
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.gate import Admitted, Answer, Gate
+from ichatgw.sip.keepalive import KeepAlives
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
@@ -28,6 +32,7 @@ from ichatgw.sip.reactor import useClock
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.stream import PING
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
@@ -57,6 +62,7 @@ class Endpoint(Service):
     @param streams: carries SIP over TCP and TLS.
     @param keyring: with what we log in at servers.
     @param verifier: lets phones log in.
+    @param keepAlives: whether empty packets keep the way to phones and registrars open.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -74,6 +80,7 @@ class Endpoint(Service):
         streams: StreamWire | None = None,
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
+        keepAlives: bool = True,
     ) -> None:
         self._clock = clock
         self._wire = wire
@@ -100,6 +107,8 @@ class Endpoint(Service):
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
         self._drained: Deferred[None] | None = None
+        self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
+        self._registrars: list[Registrar] = []
 
     @property
     def invitations(self) -> IInvitations:
@@ -132,12 +141,14 @@ class Endpoint(Service):
         """
         self._wire.listen(self.received)
         if self._streams is not None:
-            self._streams.listen(self.received, self._transactions.unreachable)
+            self._streams.listen(self.received, self._transactions.unreachable, self._gone)
+        self.keepAlives.start()
         Service.startService(self)
 
     def stopService(self) -> Deferred[None]:
         """Let the last requests be answered (at most L{DRAIN_TIMEOUT}), then close.  The legs are gone by now."""
         Service.stopService(self)
+        self.keepAlives.stop()
         drained = self._drained = Deferred()
         self._drain(self._clock.seconds() + DRAIN_TIMEOUT)
         return drained
@@ -157,6 +168,9 @@ class Endpoint(Service):
 
     def received(self, message: bytes, source: TransportAddress, transport: Transport = Transport.UDP) -> None:
         """A datagram from the wire, or a message from a stream."""
+        if transport is Transport.UDP and len(message) >= 20 and not message[0]:
+            self._binding(message, source)
+            return
         verdict = self._gate.admit(message, source, transport.name)
         if isinstance(verdict, Admitted):
             self._transactions.incoming(verdict.text, verdict.isRequest, source, transport)
@@ -166,6 +180,16 @@ class Endpoint(Service):
                 self._transactions.send(verdict.response, Target(transport, source))
         elif not verdict.quiet:
             self._dropped(source, verdict.reason)
+
+    def _binding(self, message: bytes, source: TransportAddress) -> None:
+        """STUN, with which phones keep their router's door open and find out what it is (RFC 5626 section 4.4.2)."""
+        try:
+            response = binding(message, source)
+        except MalformedError as problem:
+            self._dropped(source, str(problem))
+        else:
+            if self._answers.allow(source.host):
+                self._wire.send(response, source)
 
     def _dropped(self, source: TransportAddress, reason: str) -> None:
         if self._dropLines.allow(source.host):
@@ -181,4 +205,27 @@ class Endpoint(Service):
 
     def registrar(self) -> Registrar:
         """See L{Dialer.registrar}."""
-        return self._dialer.registrar()
+        made = self._dialer.registrar()
+        self._registrars.append(made)
+        return made
+
+    # What is kept open.
+
+    def _flows(self) -> Iterator[Target]:
+        """Where messages go now: the far ends of calls, and registrars."""
+        for leg in self._legs.live:
+            hop = leg.dialog.heardHop if leg.dialog is not None else None
+            if hop is not None:
+                yield hop
+        for registrar in self._registrars:
+            yield from registrar.flows
+
+    def _ping(self, target: Target) -> None:
+        if target.transport is Transport.UDP:
+            self._wire.send(PING, target.address)
+        elif self._streams is not None:
+            self._streams.ping(target)
+
+    def _gone(self, target: Target) -> None:
+        for registrar in self._registrars:
+            registrar.gone(target)

@@ -53,9 +53,10 @@ def nextHop(
 
 
 def _isBehindNAT(stated: TransportAddress, flow: Target) -> bool:
-    return _isPrivate(stated.host) and not _isPrivate(flow.address.host)
+    return _isLocal(stated.host, flow.address.host)
 
 
 @lru_cache(maxsize=1024)
-def _isPrivate(host: str) -> bool:
-    return ip_address(host).is_private
+def _isLocal(stated: str, source: str) -> bool:
+    """Does C{stated} lead nowhere from here, where C{source} does?  Shared addresses (RFC 6598) too."""
+    return not ip_address(stated).is_global and not ip_address(source).is_private

@@ -6,6 +6,7 @@ REGISTER (RFC 3261 section 10), on the wire.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from secrets import token_hex
 from typing import Any
@@ -19,9 +20,12 @@ from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ichatgw.sip.dialog import allow
+from ichatgw.sip.door import literal
 from ichatgw.sip.hunt import Attempt
+from ichatgw.sip.target import Target, Transport
 
 MOST_PROVEN = 256
 """How many registrars are remembered."""
@@ -64,10 +68,13 @@ class Answer:
 
 class Registrar:
     """
+    @ivar cut: is told of addresses that are not reached any more where they were registered.
     @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
     @param contact: makes our Contact, as the far end of an attempt sees us, for a user.
     @param routes: makes the Route headers of an attempt.
     """
+
+    cut: Callable[[list[str]], None] = staticmethod(lambda aors: None)
 
     def __init__(
         self,
@@ -81,6 +88,28 @@ class Registrar:
         self._routes = routes
         self._userAgent = userAgent
         self._proven: dict[str, None] = {}
+        self._flows: dict[Binding, Target] = {}
+        self._uses: Counter[Target] = Counter()
+
+    @property
+    def flows(self) -> tuple[Target, ...]:
+        """Where our users are registered."""
+        return tuple(self._uses)
+
+    def gone(self, target: Target) -> None:
+        """There is no connection to C{target} any more: calls to those who are registered over it get lost."""
+        if target in self._uses:
+            self.cut([binding.aor for binding, flow in self._flows.items() if flow == target])
+
+    def _keep(self, binding: Binding, flow: Target | None) -> None:
+        before = self._flows.pop(binding, None)
+        if before is not None:
+            self._uses[before] -= 1
+            if not self._uses[before]:
+                del self._uses[before]
+        if flow is not None:
+            self._flows[binding] = flow
+            self._uses[flow] += 1
 
     def trusts(self, host: str) -> bool:
         """Is there, at C{host} (an IP literal), a registrar at which we have logged in?"""
@@ -122,6 +151,7 @@ class Registrar:
 
         def read(response: Any) -> Answer:
             answer = _read(response, binding, seconds)
+            self._keep(binding, _source(response) if answer.granted else None)
             if answer.granted and proven:
                 self._proven.pop(proven, None)
                 self._proven[proven] = None
@@ -129,7 +159,11 @@ class Registrar:
                     del self._proven[next(iter(self._proven))]
             return answer
 
-        return self._exchange(domain, make).addCallback(read)
+        def failed(failure: Failure) -> Failure:
+            self._keep(binding, None)
+            return failure
+
+        return self._exchange(domain, make).addCallbacks(read, failed)
 
 
 def _read(response: Any, binding: Binding, seconds: int) -> Answer:
@@ -142,6 +176,15 @@ def _read(response: Any, binding: Binding, seconds: int) -> Answer:
         least=_number(response, "min-expires") if code == 423 else None,
         retryAfter=min(retryAfter, LONGEST_WAIT) if retryAfter is not None else None,
     )
+
+
+def _source(response: Any) -> Target | None:
+    """Where a response came from; C{None} if it is our own."""
+    if response.source is None:
+        return None
+    (host, port), transport = response.source
+    source = literal(host, port)
+    return None if source is None else Target(Transport(str(transport)), source)
 
 
 def _granted(response: Any, binding: Binding, seconds: int) -> int:

@@ -10,6 +10,7 @@ who come at once do not flood a registrar.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -71,6 +72,11 @@ class Registration:
         if not self.users:
             self._stopTimer()
         if (self.until is None and self._timer is None) if self.users else (self.until is not None):
+            self._owner.enqueue(self)
+
+    def again(self) -> None:
+        """The way on which calls come is cut: register anew, over another one."""
+        if self.users and self.until is not None and self._running is None and not self.queued:
             self._owner.enqueue(self)
 
     def run(self) -> None:
@@ -204,6 +210,13 @@ class Registrations:
             registration.users.discard(user)
             registration.consider()
             self._clear(registration)
+
+    def cut(self, aors: Iterable[str]) -> None:
+        """The connections are gone over which these addresses were registered (RFC 5626 section 4.4)."""
+        for aor in aors:
+            registration = self._byAddress.get(aor)
+            if registration is not None:
+                registration.again()
 
     def stop(self) -> Deferred[None]:
         """Take all off the lists.  Fires when that is done, or after L{STOP_TIMEOUT}."""

@@ -32,9 +32,11 @@ class Framer:
     Cuts a stream into messages.
 
     @ivar partial: a message has begun and is not complete.
+    @ivar awaitsPong: a ping of ours is not answered yet, so that an empty line is L{PONG} and not half a L{PING}.
     """
 
     limit: int = MAX_MESSAGE
+    awaitsPong: bool = False
     _buffer: bytearray = field(factory=bytearray, init=False)
     _searched: int = field(default=0, init=False)
     _awaited: int = field(default=0, init=False)
@@ -45,7 +47,7 @@ class Framer:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        The messages that are complete now, whole, and L{PING} for each keepalive.
+        The messages that are complete now, whole, L{PING} for each keepalive and L{PONG} for one that answers ours.
 
         @raise MalformedError: if it cannot be known where a message ends, or one is too long: the stream is of no more
             use.
@@ -75,8 +77,11 @@ class Framer:
     def _blank(self) -> bytes | None:
         if self._buffer[:4] == PING:
             return self._take(len(PING))
+        if self.awaitsPong:
+            self.awaitsPong = False
+            return self._take(len(PONG))
         if len(self._buffer) < 4 and bytes(self._buffer) in (b"\r\n", b"\r\n\r"):
-            return None  # half a ping, or a pong
+            return None  # half a ping, or a pong that nobody waits for
         self._take(2)
         return self._next()
 

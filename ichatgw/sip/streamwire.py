@@ -43,14 +43,16 @@ class StreamWire:
         self._ports: list[IListeningPort] = []
         self.connections = Connections(reactor, security, addresses.configured)
 
-    def listen(self, received: Received, unreachable: Callable[[Target], None]) -> None:
+    def listen(self, received: Received, unreachable: Callable[[Target], None], gone: Callable[[Target], None]) -> None:
         """
         Open the sockets.
 
         @param received: takes each message.
         @param unreachable: is told of targets to which there is no connection.
+        @param gone: is told of targets to which there is a connection no more.
         @raise ConfigError: if one cannot be had.
         """
+        self.connections.gone = gone
         self.connections.received = received
         self.connections.unreachable = unreachable
         self._numbers[Transport.TCP] = self._tcpPort()
@@ -94,6 +96,10 @@ class StreamWire:
     def towards(self, host: str, transport: Transport) -> TransportAddress:
         """See L{ichatgw.sip.door.Streams}."""
         return TransportAddress(self._addresses.towards(host), self._numbers[transport])
+
+    def ping(self, target: Target) -> None:
+        """Keep the connection to C{target} open, if there is one."""
+        self.connections.ping(target)
 
     def isOpen(self, target: Target) -> bool:
         """See L{ichatgw.sip.door.Streams}."""

@@ -73,11 +73,17 @@ class FakeStreams:
         self.sent: list[tuple[str, Target]] = []
         self.opened: set[Target] = set()
         self.aliases: list[tuple[Target, int]] = []
+        self.pings: list[Target] = []
+        self.gone: Callable[[Target], None] = lambda target: None
         self.expected: list[Target] = []
         self.unreachable: Callable[[Target], None] = lambda target: None
 
-    def listen(self, received: Any, unreachable: Callable[[Target], None]) -> None:
+    def listen(self, received: Any, unreachable: Callable[[Target], None], gone: Callable[[Target], None]) -> None:
         self.unreachable = unreachable
+        self.gone = gone
+
+    def ping(self, target: Target) -> None:
+        self.pings.append(target)
 
     def send(self, data: bytes, target: Target) -> None:
         self.sent.append((data.decode("utf-8"), target))

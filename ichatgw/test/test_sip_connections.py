@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip import connections
-from ichatgw.sip.connection import FIRST_WORD_TIMEOUT, IDLE_TIMEOUT, MOST_UNSENT, Connection
+from ichatgw.sip.connection import FIRST_WORD_TIMEOUT, IDLE_TIMEOUT, MOST_UNSENT, PONG_TIMEOUT, Connection
 from ichatgw.sip.connections import MOST_FROM_HOST, Connections
 from ichatgw.sip.target import Target, Transport
 
@@ -48,6 +48,8 @@ class ConnectionsCase(SynchronousTestCase):
         self.connections = Connections(self.reactor)
         self.connections.received = lambda *message: self.received.append(message)
         self.connections.unreachable = self.lost.append
+        self.cut: list[Target] = []
+        self.connections.gone = self.cut.append
 
     def accept(self, port: int = 40000, host: str = "192.0.2.1") -> Connection | None:
         """Somebody connects."""
@@ -227,6 +229,61 @@ class OutgoingTests(ConnectionsCase):
         self.assertEqual((self.connections.open, self.lost), (0, []))
         self.connections.send(b"two", at(5060))
         self.assertEqual(self.written(self.connect()), b"two")
+
+    def test_pingAnswered(self) -> None:
+        """One who answers pings stays, and hears the next one too."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        self.written(connection)
+        for _ in range(3):
+            self.connections.ping(at(5060))
+            self.assertEqual(self.written(connection), b"\r\n\r\n")
+            connection.dataReceived(b"\r\n")
+            self.reactor.advance(PONG_TIMEOUT + 1)
+            self.assertEqual((self.connections.open, self.written(connection)), (1, b""))
+
+    def test_pingAnsweredNoMore(self) -> None:
+        """One who has answered and does not any more is gone: that is said, and the next message connects anew."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        self.connections.ping(at(5060))
+        connection.dataReceived(b"\r\n")
+        self.connections.ping(at(5060))
+        with capturedLogs() as events:
+            self.reactor.advance(PONG_TIMEOUT + 1)
+        self.assertEqual((self.connections.open, self.lost, self.cut), (0, [], [at(5060)]))
+        self.assertIn("tcp:192.0.2.1:5060 is closed: it answers keepalives no more", formatEvent(events[-1]) or "")
+        self.connections.send(b"two", at(5060))
+        self.assertEqual(self.written(self.connect()), b"two")
+
+    def test_aliveAnyway(self) -> None:
+        """One who says something else instead of answering is there."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        self.connections.ping(at(5060))
+        connection.dataReceived(b"\r\n")
+        self.connections.ping(at(5060))
+        connection.dataReceived(MESSAGE)
+        self.reactor.advance(PONG_TIMEOUT + 1)
+        self.assertEqual(self.connections.open, 1)
+
+    def test_pingNeverAnswered(self) -> None:
+        """One who has never answered a ping need not."""
+        self.connections.send(b"one", at(5060))
+        self.connect()
+        self.connections.ping(at(5060))
+        self.reactor.advance(PONG_TIMEOUT + 1)
+        self.assertEqual(self.connections.open, 1)
+
+    def test_pingNobody(self) -> None:
+        """Nobody is connected to for a ping, and one who reads nothing gets none."""
+        self.connections.ping(at(5060))
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        connection.pauseProducing()
+        self.connections.ping(at(5060))
+        self.assertEqual(connection._waiting, [])
 
     def test_noTLS(self) -> None:
         """Without TLS there is none."""

@@ -53,6 +53,7 @@ class HopTests(SynchronousTestCase):
         self.assertEqual(self.hop(PRIVATE, flow=at(UDP, port=4711)), at(UDP, port=4711))
         self.assertEqual(self.hop(PRIVATE, routed=True, flow=at(UDP, port=4711)), at(UDP, PRIVATE))
         self.assertEqual(self.hop(PRIVATE, flow=at(UDP, "10.0.0.1", 4711)), at(UDP, PRIVATE))
+        self.assertEqual(self.hop("100.64.0.9", flow=at(UDP, port=4711)), at(UDP, port=4711))
 
     def test_connection(self) -> None:
         """Over a connection the far end is answered over it, whichever port its Contact names."""

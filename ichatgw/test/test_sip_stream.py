@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.stream import MAX_MESSAGE, PING, Framer
+from ichatgw.sip.stream import MAX_MESSAGE, PING, PONG, Framer
 
 ONE = b"OPTIONS sip:a SIP/2.0\r\nVia: x\r\nContent-Length: 3\r\n\r\nabc"
 TWO = b"BYE sip:a SIP/2.0\r\nl:0\r\n\r\n"
@@ -34,6 +34,21 @@ class FramerTests(SynchronousTestCase):
         self.assertEqual(self.feed(b"\r\n", ONE), [ONE])
         self.assertEqual(self.feed(b"\r", b"\n\r", b"\n"), [PING])
         self.assertEqual(self.feed(b"\r\n", b"\r\n\r\n", TWO), [PING, TWO])
+
+    def test_pong(self) -> None:
+        """An empty line is a pong if one is awaited, before a message, after a ping or alone; later it is not."""
+        for data, found in (
+            (PONG, [PONG]),
+            (PONG + ONE, [PONG, ONE]),
+            (ONE + PING + PONG, [ONE, PING, PONG]),
+            (PONG + PONG + ONE, [PING, ONE]),
+        ):
+            framer = Framer(awaitsPong=True)
+            self.assertEqual(list(framer.feed(data)), found, data)
+            self.assertEqual(framer.awaitsPong, PONG not in found)
+        framer = Framer(awaitsPong=True)
+        list(framer.feed(PONG))
+        self.assertEqual(list(framer.feed(PING)), [PING])
 
     def test_partial(self) -> None:
         """It is known whether the rest of a message is awaited."""

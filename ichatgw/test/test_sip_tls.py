@@ -136,6 +136,7 @@ class Side:
         self.lost: list[Target] = []
         self.connections.received = lambda message, source, transport: self.received.append(message)
         self.connections.unreachable = self.lost.append
+        self.connections.gone = lambda target: None
 
 
 class HandshakeTests(SynchronousTestCase):

@@ -53,7 +53,8 @@ class EndpointTests(SynchronousTestCase):
     def make(self, settings: Settings) -> list[Reloadable]:
         reactor = MemoryReactorClock()
         addresses = LocalAddresses("127.0.0.1")
-        return endpointOf(reactor, settings, addresses, UDPWire(reactor, addresses, 0), "x", None)[1]
+        self.endpoint, parts = endpointOf(reactor, settings, addresses, UDPWire(reactor, addresses, 0), "x", None)
+        return parts
 
     def passwords(self, text: str) -> str:
         path: str = self.mktemp()
@@ -70,6 +71,14 @@ class EndpointTests(SynchronousTestCase):
         ):
             self.assertRaises(ConfigError, self.make, settings)
 
+    def test_keepAlives(self) -> None:
+        """Keepalives are turned off and on while it runs."""
+        (part,) = [part for part in self.make(SETTINGS) if part.attributes == ("keepAlives",)]
+        for enabled in (False, True):
+            self.assertEqual(self.endpoint.keepAlives.enabled, not enabled)
+            part.prepare(evolve(SETTINGS, keepAlives=enabled))()
+            self.assertEqual(self.endpoint.keepAlives.enabled, enabled)
+
     def test_changes(self) -> None:
         """Certificates and passwords are read anew, and what has changed in their files is said."""
         certificate, key = Authority(Path(self.mktemp())).issue("gw.example")
@@ -81,7 +90,7 @@ class EndpointTests(SynchronousTestCase):
             sipUsers=self.passwords("alice x\n"),
         )
         parts = {part.attributes[0]: part for part in self.make(settings)}
-        self.assertEqual([part.prepare(settings)() for part in parts.values()], [None, None, None])
+        self.assertEqual({part.prepare(settings)() for part in parts.values()}, {None})
         for name, new in (
             ("sipCredentials", evolve(settings, sipCredentials=self.passwords("sip.example - y\n"))),
             ("sipUsers", evolve(settings, sipUsers=self.passwords("bob y\n"))),
