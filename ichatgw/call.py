@@ -2,32 +2,27 @@
 """
 The call: one small machine, two legs, no protocol.
 
-::
+A leg says C{ended} once; a call that has heard it of all its legs is closed.  A leg that stays silent is written off
+after L{CLOSING_TIMEOUT}.
 
-    idle --start--> calling --answered--> talking --ended--> closing --ended--> closed
-                       |                                        ^
-                       `------------- ended / hangup -----------'
-
-A leg says C{ended} once; a call that has heard it twice is closed.  A leg that stays silent is written off after
-L{CLOSING_TIMEOUT}.
+While it talks, one of its legs can be replaced by another (L{ichatgw.transfer}); the other party stays where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from attrs import define, field
-from automat import TypeMachineBuilder
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from attrs import define
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, ILeg, IRelay
+from ichatgw.callmachine import makeMachine
+from ichatgw.interfaces import ICall, ILeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, SessionDescription, Tone
+from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Parties, Partner, Switchboard
 
-CLOSING_TIMEOUT = 40.0
-"""Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""
+__all__ = ["CLOSING_TIMEOUT", "Call", "Nobody"]
 
 _log = Logger()
 
@@ -60,227 +55,15 @@ class Nobody:
     def info(self, leg: ILeg, tone: Tone) -> None:
         """Unheard."""
 
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        """There is nobody to be connected."""
+        referral.declined()
+
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """Unheard."""
 
 
-class CallInputs(Protocol):
-    """What can happen to a call."""
-
-    def start(self, offer: SessionDescription) -> None:
-        """Let the callee's leg call."""
-
-    def ringing(self, leg: ILeg) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def hangup(self, ending: Ending) -> None:
-        """End both legs."""
-
-    def writeOff(self) -> None:
-        """A leg did not say C{ended} in time."""
-
-
-@define(eq=False)
-class Parties:
-    """
-    What the machine works on.
-
-    @ivar closed: called once, when both legs are gone.
-    @ivar open: the legs that have not said C{ended}.
-    @ivar ending: the first ending heard: why the call is over.
-    @ivar endedBy: at which end that was, for the log.
-    """
-
-    id: str
-    caller: ILeg
-    callee: ILeg
-    relay: IRelay
-    clock: IReactorTime
-    closed: Callable[[], None]
-    open: set[ILeg] = field(factory=set)
-    ending: Ending | None = None
-    endedBy: str = "the gateway"
-    startedAt: float = 0.0
-    answeredAt: float | None = None
-    timer: IDelayedCall | None = None
-    finished: bool = False
-
-    def other(self, leg: ILeg) -> ILeg:
-        """The leg at the far side of C{leg}."""
-        return self.callee if leg is self.caller else self.caller
-
-    def over(self, ending: Ending, by: ILeg | None = None) -> None:
-        """Remember why, and who it was: the first ending counts."""
-        if self.ending is None:
-            self.ending = ending
-            self.endedBy = "the gateway" if by is None else "the caller" if by is self.caller else "the callee"
-
-    def wait(self, writeOff: Callable[[], None]) -> None:
-        """Give the legs that are still open their time."""
-        if self.timer is None:
-            self.timer = self.clock.callLater(CLOSING_TIMEOUT, writeOff)
-
-    def finish(self) -> None:
-        """Both legs are gone: give back the ports, say so once.  What fails here must not keep the call alive."""
-        if self.finished:
-            return
-        self.finished = True
-        if self.timer is not None and self.timer.active():
-            self.timer.cancel()
-        self.timer = None
-        try:
-            self.relay.close()
-        except Exception:
-            _log.failure("call={call} its relay could not be closed", call=self.id)
-        now = self.clock.seconds()
-        ending = self.ending or Ending(EndReason.FAILED)
-        _log.info(
-            "call={call} ended by {by}: {reason}{text}, {talked}",
-            by=self.endedBy,
-            call=self.id,
-            reason=ending.reason.name.lower(),
-            text=f" {ending.text[:200]!r}" if ending.text else "",
-            talked=f"talked {now - self.answeredAt:.1f} s" if self.answeredAt is not None else "not answered",
-        )
-        self.closed()
-
-
-def _build() -> Callable[[Parties], CallInputs]:
-    builder = TypeMachineBuilder(CallInputs, Parties)
-    idle = builder.state("idle")
-    calling = builder.state("calling")
-    talking = builder.state("talking")
-    closing = builder.state("closing")
-    closed = builder.state("closed")
-
-    for within in (CallInputs.updated, CallInputs.agreed, CallInputs.refused, CallInputs.info):
-        for state in (idle, calling, closing, closed):
-            state.upon(within).loop().returns(None)
-    # Late news, lawful and of no consequence.
-    for late in (CallInputs.ringing, CallInputs.progressing, CallInputs.answered):
-        talking.upon(late).loop().returns(None)
-        closing.upon(late).loop().returns(None)
-        closed.upon(late).loop().returns(None)
-    closing.upon(CallInputs.start).loop().returns(None)
-    closing.upon(CallInputs.hangup).loop().returns(None)
-    for nothing in (CallInputs.start, CallInputs.hangup, CallInputs.ended, CallInputs.writeOff):
-        closed.upon(nothing).loop().returns(None)
-
-    @idle.upon(CallInputs.start).to(calling)
-    def start(call: CallInputs, parties: Parties, offer: SessionDescription) -> None:
-        parties.callee.start(offer)
-
-    @calling.upon(CallInputs.ringing).loop()
-    def ringing(call: CallInputs, parties: Parties, leg: ILeg) -> None:
-        _log.info("call={call} leg={leg} is ringing", call=parties.id, leg=leg.id)
-        parties.other(leg).ring()
-
-    @calling.upon(CallInputs.progressing).loop()
-    def progressing(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
-        parties.other(leg).progress(answer)
-
-    @calling.upon(CallInputs.answered).to(talking)
-    def answered(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
-        parties.answeredAt = parties.clock.seconds()
-        _log.info(
-            "call={call} leg={leg} answered after {seconds:.1f} s",
-            call=parties.id,
-            leg=leg.id,
-            seconds=parties.answeredAt - parties.startedAt,
-        )
-        parties.other(leg).answer(answer)
-
-    @talking.upon(CallInputs.updated).loop()
-    def updated(call: CallInputs, parties: Parties, leg: ILeg, offer: SessionDescription) -> None:
-        _log.info(
-            "call={call} leg={leg} is {direction} with {codecs}",
-            call=parties.id,
-            leg=leg.id,
-            direction=offer.direction.value,
-            codecs=" ".join(codec.name for codec in offer.codecs)[:80],
-        )
-        parties.other(leg).update(offer)
-
-    @talking.upon(CallInputs.agreed).loop()
-    def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
-        parties.other(leg).agree(answer)
-
-    @talking.upon(CallInputs.refused).loop()
-    def refused(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
-        why = ending.text[:200]
-        _log.info("call={call} leg={leg} goes on as before: {why!r}", call=parties.id, leg=leg.id, why=why)
-        parties.other(leg).refuse(ending)
-
-    @talking.upon(CallInputs.info).loop()
-    def info(call: CallInputs, parties: Parties, leg: ILeg, tone: Tone) -> None:
-        parties.other(leg).info(tone)
-
-    @idle.upon(CallInputs.ended).to(closing)
-    @calling.upon(CallInputs.ended).to(closing)
-    @talking.upon(CallInputs.ended).to(closing)
-    def endOther(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
-        _log.info(
-            "call={call} leg={leg} ended: {reason} {text!r}",
-            call=parties.id,
-            leg=leg.id,
-            reason=ending.reason.name.lower(),
-            text=ending.text[:200],
-        )
-        parties.over(ending, leg)
-        parties.open.discard(leg)
-        parties.wait(call.writeOff)
-        parties.other(leg).hangup(ending)
-
-    @idle.upon(CallInputs.hangup).to(closing)
-    @calling.upon(CallInputs.hangup).to(closing)
-    @talking.upon(CallInputs.hangup).to(closing)
-    def endBoth(call: CallInputs, parties: Parties, ending: Ending) -> None:
-        parties.over(ending)
-        parties.wait(call.writeOff)
-        parties.caller.hangup(ending)
-        parties.callee.hangup(ending)
-
-    @closing.upon(CallInputs.ended).loop()
-    def oneMore(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
-        parties.open.discard(leg)
-        if not parties.open:
-            call.writeOff()
-
-    @closing.upon(CallInputs.writeOff).to(closed)
-    def done(call: CallInputs, parties: Parties) -> None:
-        for leg in parties.open:
-            _log.error("call={call} leg={leg} never said that it ended; written off", call=parties.id, leg=leg.id)
-        parties.open.clear()
-        parties.finish()
-
-    return builder.build()
-
-
-_machine = _build()
-
-
-@implementer(ICall)
+@implementer(ITransferable)
 class Call:
     """
     A call between two legs.
@@ -289,6 +72,7 @@ class Call:
     (an exception of ours) is logged and ends that call only.
 
     @ivar id: its name in logs.
+    @param switchboard: knows where a party that is referred to can be found.
     """
 
     def __init__(
@@ -299,17 +83,27 @@ class Call:
         relay: IRelay,
         clock: IReactorTime,
         closed: Callable[[Call], None],
+        switchboard: Switchboard | None = None,
     ) -> None:
         self.id = id
-        self.caller = caller
-        self.callee = callee
-        self._parties = Parties(id, caller, callee, relay, clock, lambda: closed(self), {caller, callee})
-        self._parties.startedAt = clock.seconds()
-        self._machine = _machine(self._parties)
+        self._parties = Parties(
+            self, caller, callee, relay, clock, lambda: closed(self), switchboard, {caller, callee}, clock.seconds()
+        )
+        self._machine = makeMachine(self._parties)
         self._dead = False
         for leg, side in ((caller, relay.caller), (callee, relay.callee)):
             leg.call = self
             leg.side = side
+
+    @property
+    def caller(self) -> ILeg:
+        """The leg that arrived, or has taken its place."""
+        return self._parties.caller
+
+    @property
+    def callee(self) -> ILeg:
+        """The leg that was dialled, or has taken its place."""
+        return self._parties.callee
 
     def start(self, offer: SessionDescription) -> None:
         """Let the callee's leg call, with the caller's offer."""
@@ -343,9 +137,52 @@ class Call:
         """See L{ICall}."""
         self._guarded(self._machine.info, leg, tone)
 
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        """See L{ICall}."""
+        self._guarded(self._machine.referred, leg, referral)
+
+    def targetAnswered(self, answer: SessionDescription) -> None:
+        """See L{ITransferable}."""
+        self._guarded(self._machine.targetAnswered, answer)
+
+    def targetEnded(self, ending: Ending) -> None:
+        """See L{ITransferable}."""
+        self._guarded(self._machine.targetEnded, ending)
+
+    def replace(self, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+        """
+        Let a leg that has arrived take the place of one of the two, which is hung up.
+
+        @param old: one that has been answered, or the callee's.
+        @param new: it has a format in common with the party that stays.  It is answered, or hung up.
+        @raise Congested: if no port is left for it.
+        """
+        new.side = self._parties.relay.another()
+        new.call = self
+        self._parties.open.add(new)
+        self._guarded(self._machine.replace, old, new, offer)
+
+    def suits(self, offer: SessionDescription) -> bool:
+        """Has who makes that offer a format in common with the party that would stay?"""
+        return self._parties.suits(offer)
+
+    def partner(self, leg: ILeg) -> Partner | None:
+        """See L{ITransferable}."""
+        return self._parties.partner(leg)
+
+    def surrender(self, leg: ILeg, ending: Ending) -> None:
+        """See L{ITransferable}."""
+        self._guarded(self._machine.surrender, leg, ending)
+
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.ended, leg, ending)
+        transfer = self._parties.transfer
+        if not self._parties.has(leg):
+            self._guarded(self._machine.left, leg)
+        elif transfer is not None and leg is transfer.referrer:
+            self._guarded(self._machine.referrerLeft, leg, ending)
+        else:
+            self._guarded(self._machine.ended, leg, ending)
 
     def hangup(self, ending: Ending) -> None:
         """End both legs."""

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoRoute
-from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide, IReferral
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
@@ -269,6 +269,9 @@ class _Inside:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         self.outer.call.info(self.outer, tone)
+
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        self.outer.call.referred(self.outer, referral)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.outer.innerEnded(ending)

@@ -102,8 +102,42 @@ class ICall(Interface):
     def info(leg: ILeg, tone: Tone) -> None:
         """The party has pressed a key, and said so in its signalling (not in its media)."""
 
+    def referred(leg: ILeg, referral: IReferral) -> None:
+        """The party wants its peer to be connected to somebody else."""
+
     def ended(leg: ILeg, ending: Ending) -> None:
         """The leg is over.  It says nothing after this."""
+
+
+class IReferral(Interface):
+    """
+    The wish of a party that its peer be connected to somebody else (RFC 3515), and who is told what becomes of it:
+    C{declined}, or else C{accepted}, and then once C{succeeded} or C{failed}.
+    """
+
+    called: str = Attribute("The address, to be looked up in the translation rules.")
+    by: str = Attribute("Who wishes it (RFC 3892), as a URI; empty if that is not said.")
+    joins: ILeg | None = Attribute("If given, whoever talks to that leg of ours is meant, and not the address.")
+    replaces: str = Attribute("The SIP dialog elsewhere that is to be replaced (RFC 3891); empty if there is none.")
+
+    def accepted() -> None:
+        """It is tried."""
+
+    def declined(busy: bool = False) -> None:
+        """
+        It is not.
+
+        @param busy: it may be tried later: another one is tried now.
+        """
+
+    def rang() -> None:
+        """The party that is called is alerting."""
+
+    def succeeded() -> None:
+        """The two are connected."""
+
+    def failed(ending: Ending) -> None:
+        """They are not: things are as they were."""
 
 
 class IArrivals(Interface):

@@ -56,6 +56,27 @@ class Limits:
         self._callers[callId] = key
         self._counts[key] = self._counts.get(key, 0) + 1
 
+    def admit(self, callId: str, caller: Party) -> None:
+        """
+        A call that is up wants to lead its C{caller} elsewhere: as C{begin}, but this call is not one more.
+
+        @raise Refused: if the caller has as many others as he may.
+        @raise Congested: if too many calls have begun.
+        """
+        key = callerKey(caller)
+        others = self._counts.get(key, 0) - (self._callers.get(callId) == key)
+        if self.perCaller and others >= self.perCaller:
+            raise Refused(f"this caller has {others} other calls, CallsPerCaller allows no more")
+        if self.perSecond and not self._rate.allow(None):
+            raise Congested(f"more than {self.perSecond} calls in a second, CallsPerSecond allows no more")
+
+    def move(self, callId: str, caller: Party) -> None:
+        """A call has another caller now; it counts as his, even if he has as many as he may."""
+        if callId in self._callers:
+            self.end(callId)
+            key = self._callers[callId] = callerKey(caller)
+            self._counts[key] = self._counts.get(key, 0) + 1
+
     def end(self, callId: str) -> None:
         """A call is over; one that never began does not matter."""
         key = self._callers.pop(callId, None)

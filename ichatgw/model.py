@@ -286,12 +286,14 @@ class Party:
     @ivar name: what to show to people; may be empty.
     @ivar private: the called party must not be told who this is (RFC 3323).
     @ivar diversions: the addresses that the call was sent on from, the latest first (RFC 5806).
+    @ivar referredBy: who has brought the caller to call (RFC 3892), as a URI; empty if nobody has.
     """
 
     uri: str
     name: str = ""
     private: bool = False
     diversions: tuple[str, ...] = ()
+    referredBy: str = ""
 
     @property
     def user(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import evolve
 from twisted.application.service import Service
@@ -17,8 +17,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.call import Call, Nobody
-from ichatgw.errors import CallError, Congested, NoRoute
-from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaEngine
+from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
+from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral
 from ichatgw.limits import Limits
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription
 
@@ -35,6 +35,26 @@ class Router(Protocol):
         """
         @raise NoRoute: if no rule matches.
         """
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """A leg that may want to take another's place (RFC 3891)."""
+
+    @property
+    def wantsPlace(self) -> bool:
+        """Does it?"""
+
+    def place(self) -> ILeg | None:
+        """The leg whose place it wants; C{None} if there is none: then it has ended itself."""
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A leg that can be told to replace a dialog of whom it calls (RFC 3891)."""
+
+    def replace(self, dialog: str) -> None:
+        """Do so at C{start}."""
 
 
 @implementer(IArrivals)
@@ -86,6 +106,9 @@ class Switch(Service):
         """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
         self._made += 1
         callId = f"{self._made:x}"
+        if isinstance(leg, Replacing) and leg.wantsPlace:
+            self._replace(callId, leg, leg, called, offer)
+            return
         try:
             call = self._make(callId, leg, called)
         except CallError as refusal:
@@ -95,6 +118,63 @@ class Switch(Service):
             self._refuse(callId, leg, called, CallError("internal error"))
         else:
             call.start(offer)
+
+    def _replace(self, callId: str, leg: ILeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
+        leg.call = Nobody(callId)
+        old = wish.place()
+        if old is None:
+            return
+        try:
+            call = self._calls.get(old.call.id)
+            if call is None or call is not old.call or self._stopping:
+                raise NoRoute("what shall be replaced is no party of a call")
+            if not call.suits(offer):
+                raise NoCommonCodec("the party that stays has no such format")
+            self.limits.admit(call.id, leg.party)
+            _log.info(
+                "call={call} leg={leg} of {caller!r} replaces leg={old}",
+                call=call.id,
+                leg=leg.id,
+                caller=leg.party.uri[:200],
+                old=old.id,
+            )
+            call.replace(old, leg, offer)
+        except CallError as refusal:
+            self._refuse(callId, leg, called, refusal)
+
+    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
+        """See L{ichatgw.parties.Switchboard}: where a transfer leads is decided as for any other call."""
+        if self._stopping:
+            raise _Stopping("the gateway is stopping")
+        self.limits.admit(call.id, peer.party)
+        route, dialer = self._route(referral.called)
+        caller = evolve(peer.party, referredBy=referral.by)
+        leg = dialer.dial(route, self._presented(caller, route))
+        if referral.replaces:
+            if not isinstance(leg, Replaceable):
+                raise NoRoute("there is no such dialog")
+            leg.replace(referral.replaces)
+        _log.info(
+            "call={call} leads on to {called!r} as {route!r} leg={leg}",
+            call=call.id,
+            called=referral.called[:200],
+            route=route[:200],
+            leg=leg.id,
+        )
+        return leg
+
+    def exchanged(self, call: ICall) -> None:
+        """See L{ichatgw.parties.Switchboard}."""
+        made = self._calls.get(call.id)
+        if made is not None:
+            self.limits.move(call.id, made.caller.party)
+
+    def _route(self, called: str) -> tuple[str, IDialer]:
+        route = self.plan.translate(called)
+        dialer = self._dialers.get(route.partition(":")[0])
+        if dialer is None:
+            raise NoRoute(f"nothing here dials {route[:100]!r}")
+        return route, dialer
 
     def stopService(self) -> Deferred[None]:
         """Refuse new calls, hang up the live ones.  Fires when no call is left."""
@@ -115,15 +195,12 @@ class Switch(Service):
         if self.maxCalls and len(self._calls) >= self.maxCalls:
             raise Congested(f"{len(self._calls)} calls are up, more are not allowed")
         self.limits.begin(callId, leg.party)
-        route = self.plan.translate(called)
-        dialer = self._dialers.get(route.partition(":")[0])
-        if dialer is None:
-            raise NoRoute(f"nothing here dials {route[:100]!r}")
+        route, dialer = self._route(called)
         relay = self._media.allocate(callId)
         call = None
         try:
             callee = dialer.dial(route, self._presented(leg.party, route))
-            call = Call(callId, leg, callee, relay, self._clock, self._closed)
+            call = Call(callId, leg, callee, relay, self._clock, self._closed, self)
         finally:
             if call is None:
                 relay.close()

@@ -16,7 +16,7 @@ from attrs import define
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, ILeg
+from ichatgw.interfaces import ICall, ILeg, IReferral
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, Tone
 from ichatgw.xmpp.presence import Resource
 
@@ -90,6 +90,10 @@ class Inside:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         self.outer.call.info(self.outer, tone)
+
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        """No iChat refers."""
+        referral.declined()
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.machine.innerEnded(ending)

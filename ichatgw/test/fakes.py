@@ -19,6 +19,7 @@ from ichatgw.interfaces import (
     ILeg,
     IMediaEngine,
     IMediaSide,
+    IReferral,
     IRelay,
 )
 from ichatgw.model import (
@@ -52,6 +53,7 @@ class FakeCall:
     @ivar refusals: what came with C{refused}.
     @ivar tones: the keys pressed.
     @ivar endings: who ended, and how.
+    @ivar referrals: what came with C{referred}.
     """
 
     id: str = "call-1"
@@ -62,6 +64,7 @@ class FakeCall:
     refusals: list[Ending] = field(factory=list)
     tones: list[Tone] = field(factory=list)
     endings: list[tuple[ILeg, Ending]] = field(factory=list)
+    referrals: list[IReferral] = field(factory=list)
 
     def ringing(self, leg: ILeg) -> None:
         self.news.append("ringing")
@@ -90,6 +93,10 @@ class FakeCall:
         self.news.append("info")
         self.tones.append(tone)
 
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        self.news.append("referred")
+        self.referrals.append(referral)
+
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.news.append("ended")
         self.endings.append((leg, ending))
@@ -98,6 +105,40 @@ class FakeCall:
     def reasons(self) -> list[EndReason]:
         """Why legs ended, in order."""
         return [ending.reason for _, ending in self.endings]
+
+
+@implementer(IReferral)
+@define(eq=False)
+class FakeReferral:
+    """
+    Remembers what becomes of it.
+
+    @ivar news: the names of what it was told, in order.
+    @ivar endings: why it failed.
+    """
+
+    called: str = "sip:carol@gw.example"
+    by: str = "sip:bob@example.net"
+    joins: ILeg | None = None
+    replaces: str = ""
+    news: list[str] = field(factory=list)
+    endings: list[Ending] = field(factory=list)
+
+    def accepted(self) -> None:
+        self.news.append("accepted")
+
+    def declined(self, busy: bool = False) -> None:
+        self.news.append("declined, busy" if busy else "declined")
+
+    def rang(self) -> None:
+        self.news.append("rang")
+
+    def succeeded(self) -> None:
+        self.news.append("succeeded")
+
+    def failed(self, ending: Ending) -> None:
+        self.news.append("failed")
+        self.endings.append(ending)
 
 
 @implementer(IMediaSide)

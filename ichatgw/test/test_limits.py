@@ -31,6 +31,28 @@ class LimitsTests(SynchronousTestCase):
             limits.end(str(number))
         self.assertEqual((limits._callers, limits._counts), ({}, {}))
 
+    def test_admit(self) -> None:
+        """A call that goes elsewhere needs room among the caller's other calls, and in the second."""
+        limits = Limits(self.clock, perCaller=2, perSecond=3)
+        limits.begin("1", SCOTT)
+        limits.begin("2", SCOTT)
+        limits.admit("1", SCOTT)
+        refusal = self.assertRaises(Refused, limits.admit, "3", SCOTT)
+        self.assertEqual(str(refusal), "this caller has 2 other calls, CallsPerCaller allows no more")
+        self.assertRaises(Congested, limits.admit, "1", BELL)
+
+    def test_move(self) -> None:
+        """A call whose caller is another one now counts as his; one that never began as nobody's."""
+        limits = Limits(self.clock, perCaller=1)
+        limits.begin("1", SCOTT)
+        limits.move("1", BELL)
+        limits.move("2", BELL)
+        self.assertRaises(Refused, limits.begin, "2", BELL)
+        limits.begin("3", SCOTT)
+        limits.end("1")
+        limits.end("3")
+        self.assertEqual((limits._callers, limits._counts), ({}, {}))
+
     def test_perCaller(self) -> None:
         """A caller who has all his calls gets no other until one ends; others are not hindered."""
         limits = Limits(self.clock, perCaller=2)

@@ -1,0 +1,227 @@
+# -*- test-case-name: ichatgw.test.test_call -*-
+"""
+What a call's machine works on: the two parties, and the legs that once were theirs or may become so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from ichatgw.interfaces import ICall, ILeg, IReferral, IRelay
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+
+if TYPE_CHECKING:
+    from ichatgw.transfer import Transfer
+
+CLOSING_TIMEOUT = 40.0
+"""Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""
+
+FAREWELL = 2.0
+"""Seconds in which who has referred its peer, and was told that it is done, may hang up by itself."""
+
+_log = Logger()
+
+
+class Switchboard(Protocol):
+    """What a call wants of the switch."""
+
+    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
+        """
+        The leg that leads to where C{peer} shall be connected; it has not started.
+
+        @raise CallError: if there can be none.
+        """
+
+    def exchanged(self, call: ICall) -> None:
+        """One of the two parties of C{call} is another one now."""
+
+
+@frozen
+class Partner:
+    """
+    A party that can go over to another call.
+
+    @ivar agreed: the formats that it uses now.
+    @ivar heard: what it was told last of the media of who talks to it.
+    """
+
+    leg: ILeg
+    agreed: tuple[Codec, ...]
+    heard: Direction | None
+
+
+class ITransferable(ICall):
+    """A call whose parties can change."""
+
+    def targetAnswered(answer: SessionDescription) -> None:
+        """The leg that was dialled for a referral is answered."""
+
+    def targetEnded(ending: Ending) -> None:
+        """It has ended."""
+
+    def partner(leg: ILeg) -> Partner | None:
+        """The party that talks to C{leg}, if both do so."""
+
+    def surrender(leg: ILeg, ending: Ending) -> None:
+        """C{leg} has gone over to another call, with its side; what is left of this one is hung up."""
+
+
+@define(eq=False)
+class Parties:
+    """
+    @ivar closed: called once, when all legs are gone.
+    @ivar open: the legs that have not said C{ended}.
+    @ivar offer: what the caller offered.
+    @ivar agreed: the formats that the two agreed on last.
+    @ivar directions: what the parties said last of their media.
+    @ivar transfer: the referral that is tried now.
+    @ivar ending: the first ending heard: why the call is over.
+    @ivar endedBy: at which end that was, for the log.
+    """
+
+    call: ITransferable
+    caller: ILeg
+    callee: ILeg
+    relay: IRelay
+    clock: IReactorTime
+    closed: Callable[[], None]
+    switchboard: Switchboard | None
+    open: set[ILeg]
+    startedAt: float
+    offer: SessionDescription = SessionDescription((PCMU,))
+    agreed: tuple[Codec, ...] = (PCMU,)
+    directions: dict[ILeg, Direction] = field(factory=dict)
+    transfer: Transfer | None = None
+    ending: Ending | None = None
+    endedBy: str = "the gateway"
+    answeredAt: float | None = None
+    timer: IDelayedCall | None = None
+    finished: bool = False
+    _former: dict[ILeg, IDelayedCall] = field(factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The call's name in logs."""
+        return self.call.id
+
+    def has(self, leg: ILeg) -> bool:
+        """Is it one of the two?"""
+        return leg is self.caller or leg is self.callee
+
+    def other(self, leg: ILeg) -> ILeg:
+        """The leg at the far side of C{leg}."""
+        return self.callee if leg is self.caller else self.caller
+
+    def partner(self, leg: ILeg) -> Partner | None:
+        """See L{ITransferable}."""
+        talking = self.answeredAt is not None and self.ending is None and not self.finished
+        other = self.other(leg)
+        if not talking or not self.has(leg) or self.isUnanswered(other) or self.isUnanswered(leg):
+            return None
+        return Partner(other, self.agreed, self.directions.get(leg))
+
+    def isUnanswered(self, leg: ILeg) -> bool:
+        """Has it taken a place before its party has answered?"""
+        return self.transfer is not None and leg is self.transfer.target
+
+    def suits(self, offer: SessionDescription) -> bool:
+        """Can who stays talk to who makes that offer?"""
+        codecs = self.offer.codecs if self.answeredAt is None else self.agreed
+        return any(offer.find(codec) is not None for codec in codecs)
+
+    def exchange(self, old: ILeg, new: ILeg) -> None:
+        """Let C{new} take the place of C{old}; nobody is told."""
+        self.relay.exchange(old.side, new.side)
+        if old is self.caller:
+            self.caller = new
+        else:
+            self.callee = new
+        new.call = self.call
+        self.open.add(new)
+        _log.info("call={call} leg={leg} takes the place of {old}", call=self.id, leg=new.id, old=old.id)
+        if self.switchboard is not None:
+            self.switchboard.exchanged(self.call)
+
+    def suit(self, stays: ILeg, codecs: tuple[Codec, ...], heard: Direction | None) -> None:
+        """
+        The party that stays is told what the new one speaks, if it would do something wrong otherwise.
+
+        @param heard: what it was told last of the media of the one that has gone.
+        """
+        before, self.agreed = self.agreed, common(self.agreed, codecs)
+        if self.agreed != before or heard not in (None, Direction.SENDRECV):
+            stays.update(SessionDescription(self.agreed))
+
+    def leave(self, leg: ILeg) -> None:
+        """A leg is gone; if it is none of the two, its ports are given back."""
+        self.open.discard(leg)
+        self.directions.pop(leg, None)
+        timer = self._former.pop(leg, None)
+        if timer is not None and timer.active():
+            timer.cancel()
+        if not self.has(leg):
+            self.relay.drop(leg.side)
+
+    def dismiss(self, leg: ILeg, ending: Ending) -> None:
+        """Whose place another has taken hangs up now, or is hung up soon."""
+        self._former[leg] = self.clock.callLater(FAREWELL, leg.hangup, ending)
+
+    def dismissFormer(self, ending: Ending) -> None:
+        """The call is over for all."""
+        former, self._former = self._former, {}
+        for leg, timer in former.items():
+            if timer.active():
+                timer.cancel()
+                leg.hangup(ending)
+
+    def cancelTransfer(self, ending: Ending) -> None:
+        """The call is over, and so is what is tried to go on with it."""
+        if self.transfer is not None:
+            self.transfer.cancel(ending)
+
+    def over(self, ending: Ending, by: ILeg | None = None) -> None:
+        """Remember why, and who it was: the first ending counts."""
+        if self.ending is None:
+            self.ending = ending
+            self.endedBy = "the gateway" if by is None else "the caller" if by is self.caller else "the callee"
+
+    def wait(self, writeOff: Callable[[], None]) -> None:
+        """Give the legs that are still open their time."""
+        if self.timer is None:
+            self.timer = self.clock.callLater(CLOSING_TIMEOUT, writeOff)
+
+    def finish(self) -> None:
+        """All legs are gone: give back the ports, say so once.  What fails here must not keep the call alive."""
+        if self.finished:
+            return
+        self.finished = True
+        for timer in (self.timer, *self._former.values()):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self.timer = None
+        self._former.clear()
+        try:
+            self.relay.close()
+        except Exception:
+            _log.failure("call={call} its relay could not be closed", call=self.id)
+        now = self.clock.seconds()
+        ending = self.ending or Ending(EndReason.FAILED)
+        _log.info(
+            "call={call} ended by {by}: {reason}{text}, {talked}",
+            by=self.endedBy,
+            call=self.id,
+            reason=ending.reason.name.lower(),
+            text=f" {ending.text[:200]!r}" if ending.text else "",
+            talked=f"talked {now - self.answeredAt:.1f} s" if self.answeredAt is not None else "not answered",
+        )
+        self.closed()
+
+
+def common(codecs: tuple[Codec, ...], others: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """Those that are among the others as well, whatever their numbers."""
+    return tuple(codec for codec in codecs if any(codec.matches(other) for other in others))

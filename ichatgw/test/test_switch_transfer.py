@@ -1,0 +1,224 @@
+"""Tests for the part of L{ichatgw.switch} that leads calls elsewhere."""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from ichatgw.interfaces import ILeg
+from ichatgw.limits import Limits
+from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
+from ichatgw.parties import FAREWELL
+from ichatgw.switch import Replaceable, Replacing, Switch
+from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine, FakeReferral
+from ichatgw.test.test_switch import ByAddress
+
+ALICE = Party("sip:alice@example.net", "Alice")
+BOB, CAROL = "sip:bob@gw.example", "sip:carol@gw.example"
+
+
+@implementer(ILeg)
+@define(eq=False)
+class Taker(FakeLeg):
+    """
+    A leg that arrives for another's place.
+
+    @ivar old: whose.
+    """
+
+    old: ILeg | None = None
+    wantsPlace: bool = True
+
+    def place(self) -> ILeg | None:
+        if self.old is None:
+            self.hangup(Ending(EndReason.NOT_FOUND, "no such dialog"))
+        return self.old
+
+
+@implementer(ILeg)
+@define(eq=False)
+class Carrier(FakeLeg):
+    """A leg that can carry the name of a dialog."""
+
+    carried: list[str] = field(factory=list)
+
+    def replace(self, dialog: str) -> None:
+        self.carried.append(dialog)
+
+
+class CarrierDialer(FakeDialer):
+    """Makes L{Carrier}s."""
+
+    def dial(self, called: str, caller: Party) -> ILeg:
+        super().dial(called, caller)
+        self.legs[-1] = leg = Carrier(Party(called))
+        return leg
+
+
+class SwitchTransferCase(SynchronousTestCase):
+    """Alice has called Bob over SIP; XMPP can be reached as well."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.sip, self.xmpp = CarrierDialer(), FakeDialer()
+        self.media = FakeMediaEngine()
+        self.limits = Limits(self.clock, perCaller=1)
+        self.switch = Switch(
+            self.clock,
+            ByAddress(
+                {
+                    BOB: "sip:bob@192.0.2.1",
+                    CAROL: "sip:carol@192.0.2.1",
+                    "sip:scott@gw.example": "xmpp:scott@chat.example",
+                    "sip:odd@gw.example": "h323:odd",
+                    "xmpp:scott@chat.example": "sip:7@gw.example",
+                }
+            ),
+            self.media,
+            {"sip": self.sip, "xmpp": self.xmpp},
+            maxCalls=1,
+            limits=self.limits,
+        )
+        self.switch.startService()
+        self.alice = FakeLeg(ALICE, id="alice")
+        self.switch.arrived(self.alice, BOB, OFFER)
+        self.bob = self.sip.legs[0]
+        self.bob.partyAnswers(OFFER)
+        (self.call,) = self.switch.calls
+
+    def refer(self, leg: FakeLeg, called: str, replaces: str = "") -> FakeReferral:
+        referral = FakeReferral(called=called, by="sip:bob@192.0.2.1", replaces=replaces)
+        self.call.referred(leg, referral)
+        return referral
+
+
+class ConnectTests(SwitchTransferCase):
+    """A transfer leads where a call would."""
+
+    def test_translated(self) -> None:
+        """The address goes through the rules; who is connected calls, and it is known who has brought that about."""
+        with capturedLogs() as events:
+            self.refer(self.bob, CAROL)
+        called, caller = self.sip.dialled[-1]
+        self.assertEqual(called, "sip:carol@192.0.2.1")
+        self.assertEqual((caller.uri, caller.name, caller.referredBy), (ALICE.uri, "Alice", "sip:bob@192.0.2.1"))
+        self.assertIn(
+            "call=1 leads on to 'sip:carol@gw.example' as 'sip:carol@192.0.2.1' leg=" + self.sip.legs[-1].id,
+            [formatEvent(event) for event in events],
+        )
+
+    def test_otherProtocol(self) -> None:
+        """It may be an XMPP user; MaxCalls counts calls, and this is the same one."""
+        referral = self.refer(self.bob, "sip:scott@gw.example")
+        self.xmpp.legs[0].partyAnswers(OFFER)
+        self.assertEqual(referral.news, ["accepted", "succeeded"])
+        self.assertEqual(list(self.switch.calls), [self.call])
+        self.clock.advance(FAREWELL)
+        self.alice.partyHangsUp()
+        self.assertEqual((list(self.switch.calls), self.media.open), ([], 0))
+        self.assertEqual((self.limits._callers, self.limits._counts), ({}, {}))
+
+    def test_userOfXMPP(self) -> None:
+        """A user of XMPP who is connected over SIP has the address that the rules give him."""
+        self.alice.partyHangsUp()
+        scott = FakeLeg(Party("xmpp:scott@chat.example", "scott"))
+        self.switch.arrived(scott, BOB, OFFER)
+        self.sip.legs[-1].partyAnswers(OFFER)
+        (self.call,) = self.switch.calls
+        self.refer(self.sip.legs[-1], CAROL)
+        self.assertEqual(self.sip.dialled[-1][1].uri, "sip:7@gw.example")
+
+    def test_noRule(self) -> None:
+        """What no rule matches, or nobody dials, is not dialled."""
+        for called in ("sip:stranger@elsewhere.example", "sip:carol@192.0.2.1", "sip:odd@gw.example", ""):
+            referral = self.refer(self.bob, called)
+            self.assertEqual(referral.endings[0].reason, EndReason.NOT_FOUND, called)
+        self.assertEqual(len(self.sip.dialled), 1)
+
+    def test_carried(self) -> None:
+        """The dialog to be replaced goes along, if it can."""
+        self.refer(self.bob, CAROL, "id;to-tag=1;from-tag=2")
+        carol = self.sip.legs[-1]
+        assert isinstance(carol, Carrier)
+        self.assertIsInstance(carol, Replaceable)
+        self.assertEqual(carol.carried, ["id;to-tag=1;from-tag=2"])
+        carol.partyHangsUp()
+        referral = self.refer(self.bob, "sip:scott@gw.example", "id;to-tag=1;from-tag=2")
+        self.assertEqual(referral.endings[0].reason, EndReason.NOT_FOUND)
+        self.assertEqual(self.xmpp.legs[0].orders, [])
+
+    def test_limits(self) -> None:
+        """Who is connected must be free to call; the call counts as that of whoever is the caller now."""
+        self.switch.maxCalls = 0
+        self.switch.arrived(FakeLeg(Party("sip:bob@192.0.2.1")), CAROL, OFFER)
+        referral = self.refer(self.alice, CAROL)
+        self.assertEqual(referral.endings[0].reason, EndReason.FORBIDDEN)
+        self.limits.perCaller = 2
+        self.refer(self.alice, CAROL)
+        self.sip.legs[-1].partyAnswers(OFFER)
+        self.assertEqual(self.limits._callers["1"], "sip:carol@192.0.2.1")
+
+    def test_stopping(self) -> None:
+        """When the gateway stops nobody is connected any more."""
+        self.switch._stopping = True
+        self.assertEqual(self.refer(self.bob, CAROL).endings[0].reason, EndReason.SHUTDOWN)
+
+
+class ReplaceTests(SwitchTransferCase):
+    """A leg arrives for the place of another."""
+
+    def take(self, old: ILeg | None, offer: SessionDescription = OFFER) -> Taker:
+        leg = Taker(Party("sip:dave@example.net"), id="dave", old=old)
+        self.switch.arrived(leg, "sip:whatever@gw.example", offer)
+        return leg
+
+    def test_taken(self) -> None:
+        """It gets the place; no rule is asked, as nobody is dialled; a full gateway does not mind."""
+        with capturedLogs() as events:
+            leg = self.take(self.bob)
+        self.assertIsInstance(leg, Replacing)
+        self.assertEqual((leg.orders, self.call.callee), (["answer"], leg))
+        self.assertEqual(list(self.switch.calls), [self.call])
+        self.assertIn(
+            f"call=1 leg=dave of 'sip:dave@example.net' replaces leg={self.bob.id}",
+            [formatEvent(event) for event in events],
+        )
+
+    def test_callersPlace(self) -> None:
+        """The call is the newcomer's from then on."""
+        self.take(self.alice)
+        self.assertEqual(self.limits._counts, {"sip:dave@example.net": 1})
+        self.bob.partyHangsUp()
+        self.assertEqual(self.limits._counts, {})
+
+    def test_none(self) -> None:
+        """If there is no such leg it has ended itself, and is no call."""
+        leg = self.take(None)
+        self.assertEqual([ending.text for ending in leg.hangups], ["no such dialog"])
+        self.assertEqual(list(self.switch.calls), [self.call])
+
+    def test_noParty(self) -> None:
+        """A leg that is no party of a call cannot be replaced."""
+        self.assertEqual(self.take(FakeLeg()).hangups[0].reason, EndReason.NOT_FOUND)
+
+    def test_formats(self) -> None:
+        """Without a common format the call stays as it was."""
+        leg = self.take(self.bob, SessionDescription((Codec("opus", 48000, 96, 2),)))
+        self.assertEqual(leg.hangups[0].reason, EndReason.INCOMPATIBLE)
+        self.assertEqual((self.call.callee, self.bob.hangups), (self.bob, []))
+
+    def test_limits(self) -> None:
+        """Who has as many calls as he may gets no place."""
+        self.switch.maxCalls = 0
+        self.switch.arrived(FakeLeg(Party("sip:dave@example.net")), CAROL, OFFER)
+        self.assertEqual(self.take(self.bob).hangups[0].reason, EndReason.FORBIDDEN)
+
+    def test_ordinary(self) -> None:
+        """A leg that could and does not want to is a call like others."""
+        self.switch.maxCalls = 0
+        leg = Taker(Party("sip:dave@example.net"), wantsPlace=False)
+        self.switch.arrived(leg, CAROL, OFFER)
+        self.assertEqual(len(tuple(self.switch.calls)), 2)
