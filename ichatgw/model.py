@@ -143,6 +143,11 @@ class Codec:
             other.channels,
         )
 
+    @property
+    def isEvent(self) -> bool:
+        """Does it carry keys that are pressed (RFC 4733), and no audio?"""
+        return self.name.lower() == "telephone-event"
+
 
 PCMU = Codec("PCMU", 8000, 0)
 

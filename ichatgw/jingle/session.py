@@ -41,7 +41,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.sdp import commonCodecs
+from ichatgw.sdp import commonCodecs, withEvents
 
 CONTENT_NAME = "audio"
 
@@ -226,7 +226,7 @@ class Session:
         @param kind: the transport that is offered.
         @raise CallError: if no transport can be had.
         """
-        self.offer = SessionDescription(tuple(codecs))
+        self.offer = SessionDescription(withEvents(tuple(codecs)))
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
         if self.phase is Phase.PENDING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
 
@@ -15,8 +15,10 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from ichatgw.media.mapping import EVENT, Events, Mapping
 from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
+from ichatgw.media.silence import Format, preferred
 
 # How often flows are looked at, and after how many looks without a packet a party is fed (one that never got any: at
 # once, though not before what is just starting to flow), or may move elsewhere.
@@ -27,7 +29,7 @@ STALE = 20
 # More packets than this from one look to the next are no call but a flood, or a loop of relays.  A stall of the host
 # for some seconds stays below.
 FLOOD = 500
-_SAMPLES_A_LOOK = FRAME_SAMPLES * int(LOOK_SECONDS / FRAME_SECONDS)
+_FRAMES_A_LOOK = int(LOOK_SECONDS / FRAME_SECONDS)
 _SEQUENCE_AND_TIMESTAMP = Struct("!HI")
 _NATIVE = Struct("=II")
 
@@ -48,8 +50,10 @@ class Flow:
     @ivar source: whom packets are taken from; C{None} if not known.
     @ivar send: the C{sendto} of the socket towards the receiving party.
     @ivar destination: where that is; C{None} if it is not known, or wants nothing.
-    @ivar payloadTypes: for each second byte another one, or C{None} if both parties number alike.
-    @ivar silenceType: the receiving party's number for PCMU; C{None} if it has none.
+    @ivar payloadTypes: for each second byte another one, see L{Mapping}; C{None} if all pass as they are.
+    @ivar events: how events are rewritten, by payload type.
+    @ivar formats: what the receiving party speaks, by its numbers.
+    @ivar preferred: the format of silence to begin with; C{None} if we know none.
     @ivar original: the source's own SSRC; C{None} as long as it has sent nothing.
     @ivar relayed: how many packets were sent on.
     @ivar octets: how many octets of RTP these had.
@@ -69,7 +73,9 @@ class Flow:
     send: Callable[[Any, Any], Any] | None = None
     destination: Source | None = None
     payloadTypes: bytes | None = None
-    silenceType: int | None = None
+    events: dict[int, Events] = field(factory=dict)
+    formats: dict[int, Format] = field(factory=dict)
+    preferred: Format | None = None
 
     original: int | None = None
     sequenceShift: int = 0
@@ -77,6 +83,7 @@ class Flow:
     relayed: int = 0
     octets: int = 0
     silences: int = 0
+    silentOctets: int = 0
     undelivered: int = 0
     dropped: Counter[str] = field(factory=Counter)
     quietLooks: int = 0
@@ -112,6 +119,14 @@ class Flow:
         if self.destination is None:
             self._lose("unwanted")
             return
+        types = self.payloadTypes
+        if types is not None:
+            second = types[buffer[1]]
+            if not 192 <= second <= 223:
+                buffer[1] = second
+            elif second != EVENT or not self.events[buffer[1] & 0x7F].rewrite(buffer, size):
+                self._lose("of unknown formats")
+                return
         words = self._words
         if words[2] != self._current:
             self._splice()
@@ -120,8 +135,6 @@ class Flow:
             _SEQUENCE_AND_TIMESTAMP.pack_into(
                 buffer, 2, (sequence + self.sequenceShift) & 0xFFFF, (timestamp + self.timestampShift) & 0xFFFFFFFF
             )
-        if self.payloadTypes is not None:
-            buffer[1] = self.payloadTypes[buffer[1]]
         words[2] = self.ssrc
         self._head = words[0]
         self._stamp = words[1]
@@ -150,12 +163,22 @@ class Flow:
     @property
     def payloadOctets(self) -> int:
         """How many octets of payload the receiving party was sent (RFC 3550 section 6.4.1)."""
-        return self.octets - HEADER.size * self.relayed + FRAME_SAMPLES * self.silences
+        return self.octets - HEADER.size * self.relayed + self.silentOctets
 
-    def _last(self) -> tuple[int, int]:
-        """Sequence number and timestamp of the last packet that went out."""
-        _, _, sequence, timestamp, _ = HEADER.unpack(_NATIVE.pack(self._head, self._stamp) + b"\0\0\0\0")
-        return sequence, timestamp
+    def _last(self) -> tuple[int, int, Format | None]:
+        """Sequence number, timestamp and format of the last packet that went out."""
+        _, second, sequence, timestamp, _ = HEADER.unpack(_NATIVE.pack(self._head, self._stamp) + b"\0\0\0\0")
+        return sequence, timestamp, self.formats.get(second & 0x7F) if self.fed else None
+
+    def map(self, mapping: Mapping | None) -> None:
+        """How the payload types of the source become those of the receiving party; C{None}: as they are."""
+        self.payloadTypes = None if mapping is None else mapping.table
+        self.events = {} if mapping is None else mapping.events
+
+    def speak(self, formats: Sequence[Format]) -> None:
+        """What the receiving party speaks, the best first."""
+        self.formats = {format.payloadType: format for format in formats}
+        self.preferred = preferred(formats)
 
     def _splice(self) -> None:
         """The packet in the buffer begins a stream: let it go on from where the last one ended."""
@@ -164,9 +187,10 @@ class Flow:
         self.original = swapped(self._current)
         if self.fed:
             sequence, timestamp = _SEQUENCE_AND_TIMESTAMP.unpack_from(buffer, 2)
-            lastSequence, lastTimestamp = self._last()
+            lastSequence, lastTimestamp, format = self._last()
+            frame = FRAME_SAMPLES if format is None else format.frame
             self.sequenceShift = (lastSequence + 1 - sequence) & 0xFFFF
-            self.timestampShift = (lastTimestamp + FRAME_SAMPLES - timestamp) & 0xFFFFFFFF
+            self.timestampShift = (lastTimestamp + frame - timestamp) & 0xFFFFFFFF
             self._shifted = bool(self.sequenceShift or self.timestampShift)
             if not 64 <= buffer[1] <= 95:
                 # The marker tells a jitter buffer to start afresh; with these types it would make RTCP of it.
@@ -179,8 +203,9 @@ class Flow:
         """
         before.aim(None, None)
         self.ssrc, self._head, self._stamp = before.ssrc, before._head, before._stamp
-        self.relayed, self.octets, self.silences = before.relayed, before.octets, before.silences
-        self.silenceType = before.silenceType
+        self.relayed, self.octets = before.relayed, before.octets
+        self.silences, self.silentOctets = before.silences, before.silentOctets
+        self.formats, self.preferred = before.formats, before.preferred
         # The source of this one has its own numbers, whether or not it has been heard before.
         self._current = None
         self._hungryLooks = 0
@@ -209,7 +234,7 @@ class Flow:
             self._hungryLooks = 0
         elif self.destination is not None:
             self._hungryLooks += 1
-            if self._hungryLooks >= (HUNGRY if self.fed else PRIME) and self.silenceType is not None:
+            if self._hungryLooks >= (HUNGRY if self.fed else PRIME) and self.preferred is not None:
                 self._feeder.add(self)
 
     def aim(self, send: Callable[[Any, Any], Any] | None, destination: Source | None) -> None:
@@ -225,18 +250,24 @@ class Flow:
 
         @param frames: how many frames of 20 ms have passed since the last one.
         """
-        if self.silenceType is None or self.send is None:
+        if self.preferred is None or self.send is None:
             self._feeder.remove(self)
             return
-        sequence, timestamp = self._last()
-        timestamp += FRAME_SAMPLES * frames
+        sequence, timestamp, format = self._last()
+        if format is None or format.silence is None:
+            format = self.preferred  # else as before: a stream has one clock
+        assert format.silence is not None
+        timestamp += format.frame * frames
         if self._current is not None:
             # The first after the party's own: its clock went on meanwhile.
-            timestamp += _SAMPLES_A_LOOK * self._hungryLooks
+            timestamp += format.frame * _FRAMES_A_LOOK * self._hungryLooks
             self._current = None
-        packet = silence(self.silenceType, (sequence + 1) & 0xFFFF, timestamp & 0xFFFFFFFF, self.shown)
+        packet = silence(
+            format.payloadType, (sequence + 1) & 0xFFFF, timestamp & 0xFFFFFFFF, self.shown, format.silence
+        )
         self._head, self._stamp = _NATIVE.unpack_from(packet)
         self.silences += 1
+        self.silentOctets += len(format.silence)
         try:
             self.send(packet, self.destination)
         except OSError:

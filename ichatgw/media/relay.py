@@ -12,9 +12,9 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
+from ichatgw.media.mapping import mappingOf
 from ichatgw.media.rtp import FRAME_SECONDS
 from ichatgw.media.side import Side
-from ichatgw.model import Codec, SessionDescription
 
 
 @implementer(IRelay)
@@ -147,24 +147,9 @@ class Relay:
         """Both parties may have said how they number codecs."""
         caller, callee = self.caller.remote, self.callee.remote
         if caller is not None and callee is not None:
-            self.caller.arriving.payloadTypes = payloadTypeTable(self.caller.sent, callee)
-            self.callee.arriving.payloadTypes = payloadTypeTable(self.callee.sent, caller)
+            self.caller.arriving.map(mappingOf(self.caller.sent, callee))
+            self.callee.arriving.map(mappingOf(self.callee.sent, caller))
 
 
 def _nothing() -> None:
     """A party without another one has nothing to agree on."""
-
-
-def payloadTypeTable(codecs: tuple[Codec, ...], receiver: SessionDescription) -> bytes | None:
-    """
-    For each second byte of an RTP packet (marker and payload type) what the receiver expects instead.
-
-    @return: C{None} if that is the same for all C{codecs}.
-    """
-    table = bytearray(range(256))
-    for codec in codecs:
-        wanted = receiver.find(codec)
-        if wanted is not None:
-            table[codec.payloadType] = wanted.payloadType
-            table[codec.payloadType | 0x80] = wanted.payloadType | 0x80
-    return None if table == bytes(range(256)) else bytes(table)

@@ -100,6 +100,6 @@ class RTPPacket:
         return HEADER.pack(_VERSION, second, self.sequence, self.timestamp, self.ssrc) + self.payload
 
 
-def silence(payloadType: int, sequence: int, timestamp: int, ssrc: int) -> bytes:
-    """A packet with 20 ms of mu-law silence."""
-    return HEADER.pack(_VERSION, payloadType, sequence, timestamp, ssrc) + ULAW_SILENCE
+def silence(payloadType: int, sequence: int, timestamp: int, ssrc: int, payload: bytes = ULAW_SILENCE) -> bytes:
+    """A packet with 20 ms of silence, mu-law if not given otherwise."""
+    return HEADER.pack(_VERSION, payloadType, sequence, timestamp, ssrc) + payload

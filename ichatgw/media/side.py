@@ -20,6 +20,7 @@ from ichatgw.media.latch import ControlLatch, SendTo, familyOf, isAt, sendable
 from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.rtcp import Renumbering, rewrite
 from ichatgw.media.rtp import Kind, RTPPacket, classify
+from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
 
@@ -112,7 +113,7 @@ class Side:
     def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         if self._closed:
             return
-        self.sent = remote.codecs if ours is None else ours
+        self.sent = remote.codecs if ours is None else _sentBy(remote.codecs, ours)
         before, self.remote = self.remote, remote
         self._direction = remote.direction
         if remote.address is not None and (
@@ -135,8 +136,7 @@ class Side:
     def _tellFar(self) -> None:
         """With what our party can be fed."""
         if self.remote is not None:
-            codec = self.remote.find(PCMU) if self.remote.codecs else PCMU
-            self.far.arriving.silenceType = None if codec is None else codec.payloadType
+            self.far.arriving.speak([formatOf(codec) for codec in self.remote.codecs or (PCMU,)])
 
     def hold(self, direction: Direction) -> None:
         self._direction = direction
@@ -334,6 +334,12 @@ class Side:
             send(datagram, destination)
         except OSError:
             self.far.arriving.dropped["unsendable"] += 1
+
+
+def _sentBy(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """By our numbers, as they should (RFC 3264 section 6.1), or by their own, as some do."""
+    taken = {codec.payloadType for codec in ours}
+    return ours + tuple(codec for codec in theirs if codec.payloadType not in taken)
 
 
 def _isWellFormed(datagram: bytes) -> bool:

@@ -8,9 +8,10 @@ few lines that a relayed audio call needs.
 
 from __future__ import annotations
 
+from ichatgw.sdp.formats import commonCodecs, withEvents
 from ichatgw.sdp.reading import MAX_FORMATS, MAX_LINES, parse
 from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP, Stream
-from ichatgw.sdp.writing import ORIGIN_USER, commonCodecs, writeAnswer, writeOffer
+from ichatgw.sdp.writing import ORIGIN_USER, writeAnswer, writeOffer
 
 __all__ = [
     "MAX_FORMATS",
@@ -23,6 +24,7 @@ __all__ = [
     "Stream",
     "commonCodecs",
     "parse",
+    "withEvents",
     "writeAnswer",
     "writeOffer",
 ]

@@ -5,8 +5,8 @@ Values to SDP text: offers and answers.
 
 from __future__ import annotations
 
-from ichatgw.errors import NoCommonCodec
 from ichatgw.model import Codec, SessionDescription, TransportDescription
+from ichatgw.sdp.formats import commonCodecs
 from ichatgw.sdp.security import writeTransport
 from ichatgw.sdp.values import PLAIN, Origin, ParsedSDP
 
@@ -46,22 +46,6 @@ def writeAnswer(
         else:
             parts.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n")
     return "".join(parts)
-
-
-def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
-    """
-    The codecs that both have, in our order, with their numbers.
-
-    @raise NoCommonCodec: if there is none.
-    """
-    common = tuple(found for codec in ours if (found := theirs.find(codec)) is not None)
-    if not common:
-        raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
-    return common
-
-
-def _names(codecs: tuple[Codec, ...]) -> str:
-    return " ".join(codec.name for codec in codecs)[:60] or "none"
 
 
 def _head(description: SessionDescription, origin: Origin) -> str:

@@ -56,7 +56,7 @@ class Negotiation:
         @return: SDP.
         @raise Congested: if no port is left.
         """
-        offered = self.codecs if codecs is None else codecs
+        offered = sdp.withEvents(self.codecs if codecs is None else codecs)
         ours = SessionDescription(offered, self._local(host), None, direction)
         text = self._versioned(lambda origin: sdp.writeOffer(ours, origin))
         self._offered = offered
@@ -116,9 +116,9 @@ class Negotiation:
         return self.side.local(host)
 
     def _connect(self, remote: SessionDescription, codecs: tuple[Codec, ...]) -> None:
-        """Tell our side where the party is, and what of ours it speaks."""
+        """Tell our side where the party is, and what of ours it speaks, by its numbers and by ours."""
         self.remote = evolve(remote, codecs=sdp.commonCodecs(codecs, remote))
-        self.side.connect(self.remote)
+        self.side.connect(self.remote, tuple(codec for codec in codecs if remote.find(codec) is not None))
 
     def _versioned(self, write: Callable[[sdp.Origin], str]) -> str:
         text = write(self._origin)

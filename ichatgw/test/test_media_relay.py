@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.media.relay import Relay, payloadTypeTable
+from ichatgw.media.relay import Relay
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
 from ichatgw.test.media_fakes import OURS, OURS6, FakeNetwork, makeEngine
@@ -239,12 +239,56 @@ class PayloadTypeTests(RelayTestCase):
         self.assertEqual([(p.payloadType, p.marker) for p in self.heard(BOB)], [(96, True), (96, False), (0, False)])
         self.assertEqual([p.payloadType for p in self.heard(ALICE)], [101])
 
-    def test_table(self) -> None:
-        """There is a table only where the numbers differ."""
-        self.assertIsNone(payloadTypeTable((PCMU, self.EVENTS), at(BOB, PCMU)))
-        table = payloadTypeTable((self.EVENTS,), at(BOB, evolve(self.EVENTS, payloadType=96)))
-        assert table is not None
-        self.assertEqual((table[101], table[229], table[0]), (96, 224, 0))
+    def test_unknown(self) -> None:
+        """What the receiver does not have, or nobody has named, is not passed on."""
+        self.connectBoth()
+        self.relay.caller.connect(at(ALICE, PCMU, Codec("PCMA", 8000, 8)))
+        for payloadType in (8, 13, 97, 0):
+            self.fromAlice(rtp(1, payloadType=payloadType))
+        self.assertEqual([p.payloadType for p in self.heard(BOB)], [0])
+        self.assertEqual(self.relay.caller.arriving.dropped["of unknown formats"], 3)
+
+    def test_ownNumbers(self) -> None:
+        """A party sends by the numbers that it was told; one that sends by its own is understood as well."""
+        self.connectBoth()
+        self.relay.caller.connect(at(ALICE, PCMU, self.EVENTS), (PCMU, evolve(self.EVENTS, payloadType=97)))
+        self.relay.callee.connect(at(BOB, PCMU, evolve(self.EVENTS, payloadType=96)))
+        self.fromAlice(rtp(1, payloadType=97))
+        self.fromAlice(rtp(2, payloadType=101))
+        self.assertEqual([p.payloadType for p in self.heard(BOB)], [96, 96])
+
+    def test_unknownIsSilence(self) -> None:
+        """A party that is sent only what it does not know is fed all the same, without a break."""
+        self.connectBoth()
+        for sequence in range(100):
+            self.fromAlice(rtp(sequence, payloadType=13))
+            self.pump(0.02)
+        packets = self.heard(BOB)
+        self.assertGreater(len(packets), 80)
+        numbers = [packet.sequence for packet in packets]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+
+    def test_clocks(self) -> None:
+        """Events between a phone and a browser: each has its numbers, its clock, and one stream with its audio."""
+        opus, theirs = Codec("opus", 48000, 96, 2), Codec("telephone-event", 8000, 101)
+        self.connectBoth()
+        self.relay.caller.connect(at(ALICE, evolve(opus, payloadType=111), Codec("telephone-event", 48000, 110)))
+        self.relay.callee.connect(at(BOB, opus, theirs))
+        self.fromAlice(RTPPacket(111, 1, 960, 7, b"opus").pack())
+        self.fromAlice(RTPPacket(110, 2, 1920, 7, b"\x05\x0a\x03\xc0", True).pack())
+        self.fromAlice(RTPPacket(110, 3, 1920, 7, b"\x05\x8a\x07\x80").pack())
+        self.fromAlice(RTPPacket(111, 4, 2880, 7, b"opus").pack())
+        self.assertEqual(
+            [(p.payloadType, p.sequence, p.timestamp, p.payload.hex(), p.marker) for p in self.heard(BOB)],
+            [
+                (96, 1, 960, b"opus".hex(), False),
+                (101, 2, 1920, "050a00a0", True),
+                (101, 3, 1920, "058a0140", False),
+                (96, 4, 2880, b"opus".hex(), False),
+            ],
+        )
+        self.fromBob(RTPPacket(101, 2, 5000, 7, b"\x05\x0a\x00\xa0", True).pack())
+        self.assertEqual([(p.payloadType, p.payload.hex()) for p in self.heard(ALICE)], [(110, "050a03c0")])
 
 
 class LatchingTests(RelayTestCase):

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ichatgw.media.flow import swapped
 from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.silence import formatOf, preferred
 from ichatgw.model import PCMU, Codec, Direction
 from ichatgw.test.test_media_relay import ALICE, BOB, SEEN_BY_ALICE, SEEN_BY_BOB, TO_BOB, RelayTestCase, at, rtp
 
@@ -107,6 +108,9 @@ class SilenceTests(RelayTestCase):
 
     def test_noMarkerThatMakesRTCP(self) -> None:
         """A payload type that RTCP would be made of is not marked."""
+        odd = Codec("odd", 8000, 72)
+        self.relay.caller.connect(at(ALICE, PCMU, odd))
+        self.relay.callee.connect(at(BOB, PCMU, odd))
         self.talk(5)
         self.pump(2)
         self.heard(BOB)
@@ -160,6 +164,48 @@ class SilenceTests(RelayTestCase):
         self.relay.callee.connect(at(BOB, Codec("speex", 8000, 97)))
         self.pump(1)
         self.assertEqual(self.heard(BOB), [])
+
+    def test_formats(self) -> None:
+        """Silence in each format has the number, the clock and the frame of it."""
+        for codec, frame, payload in (
+            (Codec("opus", 48000, 111, 2), 960, b"\xf8\xff\xfe"),
+            (Codec("PCMA", 8000, 8), 160, b"\xd5" * 160),
+            (Codec("G722", 8000, 9), 160, b"\xff" * 160),
+            (Codec("PCMU", 16000, 96), 320, b"\xff" * 320),
+            (Codec("GSM", 8000, 3), 160, formatOf(Codec("GSM", 8000, 3)).silence),
+            (Codec("CN", 8000, 13), 160, b"\x7f"),
+        ):
+            self.relay.callee.connect(at(BOB, Codec("speex", 8000, 97), codec))
+            self.heard(BOB)
+            self.pump(0.5)
+            packets = self.heard(BOB)[-5:]
+            self.assertEqual({(p.payloadType, p.payload) for p in packets}, {(codec.payloadType, payload)})
+            self.assertEqual(packets[1].timestamp - packets[0].timestamp, frame)
+
+    def test_first(self) -> None:
+        """The first format of which silence can be made is taken; comfort noise only if there is no other."""
+        opus, noise = Codec("opus", 48000, 111, 2), Codec("CN", 8000, 13)
+        for codecs, expected in (((opus, PCMU), 111), ((noise, PCMU), 0), ((PCMU, opus), 0)):
+            found = preferred([formatOf(codec) for codec in codecs])
+            assert found is not None
+            self.assertEqual(found.payloadType, expected)
+        self.assertIsNone(preferred([formatOf(Codec("PCMU", 48000, 96, 2))]))
+
+    def test_asBefore(self) -> None:
+        """A stream goes on in the format that was heard, with its clock, whatever comes first."""
+        opus = Codec("opus", 48000, 111, 2)
+        self.relay.caller.connect(at(ALICE, PCMU, opus))
+        self.relay.callee.connect(at(BOB, PCMU, opus))
+        for sequence in range(5):
+            self.fromAlice(RTPPacket(111, sequence, sequence * 960, 7, b"opus").pack())
+            self.clock.advance(0.02)
+        self.heard(BOB)
+        self.pump(2)
+        packets = self.heard(BOB)
+        self.assertEqual({packet.payloadType for packet in packets}, {111})
+        self.assertApproximates(packets[0].timestamp - 4 * 960, 48000, 5000)
+        self.fromAlice(RTPPacket(111, 9, 77777, 7, b"opus").pack())
+        self.assertEqual(self.heard(BOB)[0].timestamp - packets[-1].timestamp, 960)
 
     def test_held(self) -> None:
         """A party that does not listen is not fed; the other one, which hears nothing then, is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sdp
@@ -25,6 +26,8 @@ ICHAT = (
 )
 OURS = SessionDescription((PCMU,), TransportAddress("192.0.2.10", 8000))
 ORIGIN = sdp.Origin(7)
+OPUS = Codec("opus", 48000, 96, 2)
+SLOW, FAST = Codec("telephone-event", 8000, 101, 1, "0-15"), Codec("telephone-event", 48000, 110, 1, "0-15")
 
 
 class ParseTests(SynchronousTestCase):
@@ -234,6 +237,31 @@ class WriteTests(SynchronousTestCase):
         problem = self.assertRaises(NoCommonCodec, sdp.writeAnswer, OURS, ORIGIN, offer)
         self.assertIn("PCMU", str(problem))
         self.assertIn("PCMA", str(problem))
+
+    def test_onlyEvents(self) -> None:
+        """Keys alone make no call."""
+        self.assertRaises(NoCommonCodec, sdp.commonCodecs, (PCMU, SLOW), SessionDescription((OPUS, SLOW)))
+
+    def test_events(self) -> None:
+        """Each party has events by a clock of its own: that of its audio, if it has one."""
+        for theirs, expected in (
+            ((OPUS, PCMU, SLOW, FAST), (OPUS, PCMU, SLOW, FAST)),
+            ((PCMU, FAST, SLOW), (PCMU, SLOW)),
+            ((OPUS, SLOW), (OPUS, SLOW)),
+            ((FAST, PCMU), (PCMU, FAST)),
+            ((PCMU,), (PCMU,)),
+        ):
+            self.assertEqual(sdp.commonCodecs((OPUS, SLOW, PCMU), SessionDescription(theirs)), expected)
+        self.assertEqual(sdp.commonCodecs((PCMU,), SessionDescription((PCMU, SLOW))), (PCMU,))
+
+    def test_offeredEvents(self) -> None:
+        """Who is offered events is offered them by the clock of each format, by numbers that are free."""
+        self.assertEqual(sdp.withEvents((OPUS, PCMU)), (OPUS, PCMU))
+        self.assertEqual(sdp.withEvents((OPUS, PCMU, SLOW)), (OPUS, PCMU, SLOW, FAST))
+        taken = evolve(OPUS, payloadType=110)
+        self.assertEqual(sdp.withEvents((taken, SLOW))[2], evolve(FAST, payloadType=96))
+        full = tuple(Codec("x", 8000, number) for number in range(96, 128))
+        self.assertEqual(sdp.withEvents((*full, OPUS, FAST)), (*full, OPUS, FAST))
 
     def test_needsAnAddress(self) -> None:
         """A description of ours without an address is our own mistake."""
