@@ -11,22 +11,28 @@ from binascii import Error as NotBase64
 from collections.abc import Iterable
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.srtp import MasterKey, Suite
+from ichatgw.media.srtp import SUITES, MasterKey, Suite
 from ichatgw.media.stunrequests import Random
 from ichatgw.model import CryptoKey
 
-_SUITES = {suite.value.lower(): suite for suite in Suite}
-_INLINE = re.compile(r"inline:([A-Za-z0-9+/]+={0,2})(?:\|(?:2\^)?[0-9]{1,10})?(\|[0-9]+:[0-9]+)?", re.IGNORECASE)
+_SUITES = {suite.value.lower(): suite for suite in SUITES}
+_INLINE = re.compile(
+    r"inline:([A-Za-z0-9+/]+={0,2})(?:\|(2\^)?([0-9]{1,15}))?(\|[0-9]+:[0-9]+)?", re.IGNORECASE | re.ASCII
+)
+# RFC 4568 section 6.1: a key may protect as many packets at most (SRTCP, 2^31, counts for itself).
+_LONGEST_LIFE = 2**48
 
 
 def masterKey(key: CryptoKey) -> MasterKey:
     """
+    How long the key lives is its owner's business, who has to send another one in time.
+
     @raise MalformedError: if it is none, or one with what we do not know: a master key identifier, more than one key,
         session parameters other than those that change nothing for us.
     """
     suite = _SUITES.get(key.suite.lower())
     found = _INLINE.fullmatch(key.parameters.strip())
-    if suite is None or found is None or found[2]:
+    if suite is None or found is None or found[4] or not _lives(found[2], found[3]):
         raise MalformedError(f"no key that we can use, of {key.suite[:40]!r}")
     for parameter in key.session.split():
         if not re.fullmatch(r"(?:KDR=0|WSH=[0-9]+|-.*)", parameter, re.IGNORECASE):
@@ -35,6 +41,13 @@ def masterKey(key: CryptoKey) -> MasterKey:
         return MasterKey(suite, b64decode(found[1], validate=True))
     except (NotBase64, ValueError) as problem:
         raise MalformedError("a key for SRTP of the wrong length") from problem
+
+
+def _lives(power: str | None, number: str | None) -> bool:
+    if number is None:
+        return True
+    life = int(number) if power is None else 2 ** min(int(number), 64)
+    return 1 <= life <= _LONGEST_LIFE
 
 
 def choose(keys: Iterable[CryptoKey]) -> tuple[CryptoKey, MasterKey] | None:

@@ -5,10 +5,13 @@ SRTP (RFC 3711, RFC 7714) by libsrtp: packets in, packets out.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
+from typing import Any
 
 from attrs import field, frozen
 from pylibsrtp import Error, Policy, Session
+from pylibsrtp._binding import ffi  # type: ignore[import-not-found]
 
 from ichatgw.errors import MalformedError
 
@@ -18,18 +21,20 @@ LONGEST = 1400
 
 class Suite(Enum):
     """
-    What protects media; the value is its name for SDES (RFC 4568, RFC 7714).
+    What protects media; the value is its name for SDES (RFC 4568, RFC 6188, RFC 7714).
     """
 
     AEAD_AES_128_GCM = "AEAD_AES_128_GCM"
     AEAD_AES_256_GCM = "AEAD_AES_256_GCM"
+    AES_256_CM_HMAC_SHA1_80 = "AES_256_CM_HMAC_SHA1_80"
+    AES_256_CM_HMAC_SHA1_32 = "AES_256_CM_HMAC_SHA1_32"
     AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
     AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
 
     @property
     def keyOctets(self) -> int:
         """Octets of its master key."""
-        return 32 if self is Suite.AEAD_AES_256_GCM else 16
+        return 32 if "_256_" in self.value else 16
 
     @property
     def saltOctets(self) -> int:
@@ -40,9 +45,15 @@ class Suite(Enum):
 _PROFILES = {
     Suite.AEAD_AES_128_GCM: Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     Suite.AEAD_AES_256_GCM: Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+    Suite.AES_256_CM_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    Suite.AES_256_CM_HMAC_SHA1_32: Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
     Suite.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     Suite.AES_CM_128_HMAC_SHA1_32: Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
 }
+_LONG = frozenset({Suite.AES_256_CM_HMAC_SHA1_80, Suite.AES_256_CM_HMAC_SHA1_32})
+# libsrtp knows AES-256 in counter mode, but pylibsrtp has no name for it.  It is asked for by the first two members of
+# libsrtp's srtp_crypto_policy_t, the cipher and the octets of its key and salt: those of AES-128 are written over.
+_AES_128, _AES_256 = (1, 30), (5, 46)
 
 
 @frozen
@@ -66,19 +77,33 @@ class Shield:
 
     @param sending: our key.
     @param receiving: the party's.
+    @param former: what was in use before with the same party.  A direction whose key is the same goes on, with its
+        rollover counter (RFC 3711 section 3.3.1); packets that are still under way with the party's old key are
+        opened until the first one with the new key comes.
     """
 
-    def __init__(self, sending: MasterKey, receiving: MasterKey) -> None:
-        out, into = _session(sending, Policy.SSRC_ANY_OUTBOUND), _session(receiving, Policy.SSRC_ANY_INBOUND)
-        self._protect, self._protectControl = out.protect, out.protect_rtcp
-        self._open, self._openControl = into.unprotect, into.unprotect_rtcp
+    def __init__(self, sending: MasterKey, receiving: MasterKey, former: Shield | None = None) -> None:
+        self.sending = sending
+        self.receiving = receiving
+        self._out: Session
+        self._into: Session
+        self._former: Session | None = None
+        if former is not None and former.sending == sending:
+            self._out = former._out
+        else:
+            self._out = _session(sending, Policy.SSRC_ANY_OUTBOUND)
+        if former is not None and former.receiving == receiving:
+            self._into, self._former = former._into, former._former
+        else:
+            self._into = _session(receiving, Policy.SSRC_ANY_INBOUND)
+            self._former = None if former is None else former._into
 
     def protect(self, packet: bytes) -> bytes:
         """
         @raise MalformedError: if libsrtp does not take it.
         """
         try:
-            return self._protect(packet)
+            return self._out.protect(packet)
         except (Error, ValueError) as problem:
             raise MalformedError(f"SRTP: {problem}") from problem
 
@@ -89,7 +114,7 @@ class Shield:
         @raise MalformedError: if libsrtp does not take it.
         """
         try:
-            return self._protectControl(packet)
+            return self._out.protect_rtcp(packet)
         except (Error, ValueError) as problem:
             raise MalformedError(f"SRTCP: {problem}") from problem
 
@@ -98,9 +123,14 @@ class Shield:
         @raise MalformedError: if it is not the party's, or came before.
         """
         try:
-            return self._open(packet)
+            opened = self._into.unprotect(packet)
         except (Error, ValueError) as problem:
+            if self._former is not None:
+                with suppress(Error, ValueError):
+                    return self._former.unprotect(packet)
             raise MalformedError(f"SRTP: {problem}") from problem
+        self._former = None
+        return opened
 
     def openControl(self, packet: bytes) -> bytes:
         """
@@ -109,10 +139,34 @@ class Shield:
         @raise MalformedError: if it is not the party's, or came before.
         """
         try:
-            return self._openControl(packet)
+            return self._into.unprotect_rtcp(packet)
         except (Error, ValueError) as problem:
             raise MalformedError(f"SRTCP: {problem}") from problem
 
 
 def _session(key: MasterKey, direction: int) -> Session:
-    return Session(Policy(key=key.octets, ssrc_type=direction, srtp_profile=_PROFILES[key.suite]))
+    policy = Policy(key=key.octets, ssrc_type=direction, srtp_profile=_PROFILES[key.suite])
+    if key.suite in _LONG:
+        for part in ("rtp", "rtcp"):
+            _lengthen(ffi.buffer(ffi.addressof(policy._policy, part)))
+    return Session(policy)
+
+
+def _lengthen(policy: Any) -> None:
+    words = memoryview(policy).cast("i")
+    if (words[0], words[1]) != _AES_128:
+        raise ValueError("an unknown libsrtp, without AES-256 in counter mode")
+    words[0], words[1] = _AES_256
+
+
+def _works(suite: Suite) -> bool:
+    try:
+        key = MasterKey(suite, bytes(suite.keyOctets + suite.saltOctets))
+        _session(key, Policy.SSRC_ANY_OUTBOUND)
+    except (Error, ValueError):
+        return False
+    return True
+
+
+SUITES = tuple(suite for suite in Suite if _works(suite))
+"""Those that libsrtp has here, the best first."""

@@ -27,6 +27,7 @@ class KeyTests(SynchronousTestCase):
             (f"inline:{KEY}", ""),
             (f"inline:{KEY}|2^20", ""),
             (f"inline:{KEY}|1048576", "WSH=64"),
+            (f"inline:{KEY}|2^48", "wsh=64"),
             (f" INLINE:{KEY} ", "KDR=0 -x"),
         ):
             key = masterKey(CryptoKey("1", "aes_cm_128_hmac_sha1_80", parameters, session))
@@ -38,7 +39,15 @@ class KeyTests(SynchronousTestCase):
             ("F8_128_HMAC_SHA1_80", f"inline:{KEY}", ""),
             ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}|2^20|1:4", ""),
             ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY};inline:{KEY}", ""),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}|1:4", ""),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}|0", ""),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}|2^49", ""),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}|999999999999999", ""),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "KDR=1"),
             ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "UNENCRYPTED_SRTP"),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "UNENCRYPTED_SRTCP"),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "UNAUTHENTICATED_SRTP"),
+            ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "WHATEVER=1"),
             ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY}", "FEC_ORDER=FEC_SRTP"),
             ("AES_CM_128_HMAC_SHA1_80", f"inline:{KEY[:-4]}", ""),
             ("AES_CM_128_HMAC_SHA1_80", "inline:====", ""),

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.srtp import MasterKey, Shield, Suite
+from ichatgw.media.srtp import SUITES, MasterKey, Shield, Suite
+from ichatgw.test import srtpvectors
 
 REPORT = bytes.fromhex("80c90001") + bytes(4)
 
@@ -84,3 +85,96 @@ class ShieldTests(SynchronousTestCase):
         """A key of the wrong length is none, and none shows in logs."""
         self.assertRaises(ValueError, MasterKey, Suite.AEAD_AES_256_GCM, bytes(30))
         self.assertNotIn("secret", repr(MasterKey(Suite.AES_CM_128_HMAC_SHA1_80, b"secret" * 5)))
+
+
+class KeyChangeTests(SynchronousTestCase):
+    """Other keys for the same party."""
+
+    def setUp(self) -> None:
+        self.ours, self.theirs, self.next = (keyFor(Suite.AES_CM_128_HMAC_SHA1_80) for _ in range(3))
+        self.near = Shield(self.ours, self.theirs)
+        self.far = Shield(self.theirs, self.ours)
+
+    def roll(self) -> None:
+        """Let the sequence numbers of both directions go round once."""
+        for sequence in (65533, 65534, 65535, 0, 1):
+            self.assertEqual(self.far.open(self.near.protect(packet(sequence))), packet(sequence))
+            self.assertEqual(self.near.open(self.far.protect(packet(sequence))), packet(sequence))
+
+    def test_sameKeys(self) -> None:
+        """With the same keys nothing begins anew: the rollover counters stay, and what came before comes not again."""
+        self.roll()
+        old = self.far.protect(packet(2))
+        self.near.open(old)
+        self.near = Shield(self.ours, self.theirs, self.near)
+        self.assertRaises(MalformedError, self.near.open, old)
+        self.assertEqual(self.near.open(self.far.protect(packet(3))), packet(3))
+        self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
+        afresh = Shield(self.ours, self.theirs)
+        self.assertRaises(MalformedError, self.far.open, afresh.protect(packet(3)))
+
+    def test_theirKeyChanges(self) -> None:
+        """A new key of the party is taken; our direction goes on, and its old key holds until the new one is used."""
+        self.roll()
+        late = [self.far.protect(packet(sequence)) for sequence in (2, 3, 4)]
+        self.near = Shield(self.ours, self.next, self.near)
+        self.assertEqual(self.near.open(late[0]), packet(2))
+        self.far = Shield(self.next, self.ours, self.far)
+        self.assertEqual(self.near.open(self.far.protect(packet(5))), packet(5))
+        self.assertRaises(MalformedError, self.near.open, late[1])
+        self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
+
+    def test_ourKeyChanges(self) -> None:
+        """A new key of ours is used at once, with a rollover counter of its own (RFC 3711 section 3.3.1)."""
+        self.roll()
+        self.near = Shield(self.next, self.theirs, self.near)
+        self.far = Shield(self.theirs, self.next, self.far)
+        self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
+        self.assertEqual(self.near.open(self.far.protect(packet(2))), packet(2))
+
+
+class VectorTests(SynchronousTestCase):
+    """By the RFCs."""
+
+    def test_suites(self) -> None:
+        """libsrtp has all of them here."""
+        self.assertEqual(SUITES, tuple(Suite))
+
+    def test_judge(self) -> None:
+        """The second opinion is right about RFC 3711 appendix B.3, RFC 6188 section 7.2 and RFC 7714 section 16.1.1."""
+        key, salt = bytes.fromhex("E1F97A0D3E018BE0D64FA32C06DE4139"), bytes.fromhex("0EC675AD498AFEEBB6960B3AABE6")
+        for label, expected in (
+            (0, "C61E7A93744F39EE10734AFE3FF7A087"),
+            (2, "30CBBC08863D8C85D49DB34A9AE1"),
+            (1, "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"),
+        ):
+            self.assertEqual(srtpvectors.derived(key, salt, label, len(expected) // 2).hex(), expected.lower())
+        key = bytes.fromhex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6")
+        salt = bytes.fromhex("3b04803de51ee7c96423ab5b78d2")
+        for label, expected in (
+            (0, "5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4"),
+            (2, "fa31791685ca444a9e07c6c64e93"),
+            (1, "fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"),
+        ):
+            self.assertEqual(srtpvectors.derived(key, salt, label, len(expected) // 2).hex(), expected)
+        clear = bytes.fromhex("8040f17b8041f8d35501a0b2") + b"Gallia est omnis divisa in partes tres"
+        self.assertEqual(
+            srtpvectors.sealed(bytes(range(16)), b"Quid pro quo", clear).hex(),
+            "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833"
+            "899d7f27beb16a9152cf765ee4390cce",
+        )
+
+    def test_packets(self) -> None:
+        """Each suite makes of a packet what the RFCs make of it."""
+        tags = {Suite.AES_256_CM_HMAC_SHA1_32: 4, Suite.AES_CM_128_HMAC_SHA1_32: 4}
+        for suite in Suite:
+            ours, theirs = keyFor(suite), keyFor(suite)
+            expected = srtpvectors.protected(ours, packet(4711), tags.get(suite, 10))
+            self.assertEqual(Shield(ours, theirs).protect(packet(4711)), expected, suite)
+
+    def test_shortTagIsForMediaOnly(self) -> None:
+        """With a tag of 32 bits for RTP, RTCP still has one of 80 (RFC 4568 section 6.2.2, RFC 6188 section 3.1)."""
+        for suite in (Suite.AES_256_CM_HMAC_SHA1_32, Suite.AES_CM_128_HMAC_SHA1_32):
+            shield = Shield(keyFor(suite), keyFor(suite))
+            self.assertEqual(len(shield.protect(packet(1))), len(packet(1)) + 4)
+            self.assertEqual(len(shield.protectControl(REPORT)), len(REPORT) + 4 + 10)
