@@ -10,6 +10,8 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable
 
+from attrs import evolve, frozen
+
 from ichatgw.errors import MalformedError
 from ichatgw.media.srtp import SUITES, MasterKey, Suite
 from ichatgw.media.stunrequests import Random
@@ -65,3 +67,56 @@ def newKey(suite: Suite, tag: str, random: Random) -> tuple[CryptoKey, MasterKey
     octets = random(suite.keyOctets + suite.saltOctets)
     text = f"inline:{b64encode(octets).decode()}"
     return CryptoKey(tag, suite.value, text), MasterKey(suite, octets)
+
+
+@frozen
+class OfferedKeys:
+    """
+    Keys of ours that are offered, of which the party takes one, and gives one of its own for it.
+
+    @ivar keys: the best first; their tags are numbers from 1.
+    """
+
+    keys: tuple[CryptoKey, ...]
+
+    @classmethod
+    def make(cls, suites: Iterable[Suite], random: Random, current: CryptoKey | None = None) -> OfferedKeys:
+        """
+        @param current: the key that we have been sending with: it is offered first, and again, so that all goes on
+            with it if the party takes it.
+        """
+        keys = [] if current is None else [evolve(current, tag="1")]
+        taken = {key.suite for key in keys}
+        for suite in suites:
+            if suite.value not in taken:
+                keys.append(newKey(suite, f"{len(keys) + 1}", random)[0])
+        return cls(tuple(keys))
+
+    def taken(self, answer: Iterable[CryptoKey]) -> tuple[CryptoKey, CryptoKey] | None:
+        """
+        Ours and the party's, by the keys in its answer; C{None} if none of these belongs to one of ours (RFC 4568
+        section 5.1.3).
+        """
+        ours = {key.tag: key for key in self.keys}
+        chosen = choose(key for key in answer if key.tag in ours)
+        if chosen is None or chosen[1].suite is not masterKey(ours[chosen[0].tag]).suite:
+            return None
+        return ours[chosen[0].tag], chosen[0]
+
+
+def answerTo(
+    offer: Iterable[CryptoKey], random: Random, current: CryptoKey | None = None
+) -> tuple[CryptoKey, CryptoKey] | None:
+    """
+    Our answer, and the key of the offer that it is for: the first that we can use (RFC 4568 section 5.1.2).
+
+    @param current: the key that we have been sending with; it stays if it is of the same suite.
+    @return: C{None} if there is none.
+    """
+    chosen = choose(offer)
+    if chosen is None:
+        return None
+    theirs, master = chosen
+    if current is not None and masterKey(current).suite is master.suite:
+        return evolve(current, tag=theirs.tag), theirs
+    return newKey(master.suite, theirs.tag, random)[0], theirs

@@ -14,16 +14,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.errors import CallError, Congested, MalformedError
+from ichatgw.errors import CallError, Congested
 from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.media import sdes
 from ichatgw.media.checklist import Base, Checklist, preferenceOf, priorityOf
 from ichatgw.media.dtls import DTLS, Identity, isKnownHash
 from ichatgw.media.ice import Agent
 from ichatgw.media.latch import SendTo, sendable
+from ichatgw.media.lock import Lock
 from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey, Shield, Suite
+from ichatgw.media.srtp import MasterKey, Suite
 from ichatgw.media.stunrequests import Random
 from ichatgw.model import (
     Candidate,
@@ -91,8 +92,8 @@ class Transport:
         self._remote = remote
         self._offers = remote is None
         self._dtls: DTLS | None = None
-        self._shield: Shield | None = None
-        self._offered: dict[str, MasterKey] = {}
+        self._lock = Lock(side)
+        self._offered: sdes.OfferedKeys | None = None
         self._receiving: tuple[MasterKey, MasterKey] | None = None
         self._plain: SendTo | None = None
         self._way: tuple[SendTo | None, Source | None] = (None, None)
@@ -154,29 +155,16 @@ class Transport:
             self._active = remote.setup is not Setup.ACTIVE
             setup = Setup.ACTIVE if self._active else Setup.PASSIVE
             return TransportDescription(fingerprint=self._identity.fingerprint, setup=setup)
-        chosen = sdes.choose(remote.keys)
-        if chosen is None:
+        answer = sdes.answerTo(remote.keys, self._random)
+        if answer is None:
             raise Insecure("neither DTLS nor keys that we can use are offered")
-        theirs, receiving = chosen
-        ours, sending = sdes.newKey(receiving.suite, theirs.tag, self._random)
-        self._receiving = (sending, receiving)
-        return TransportDescription(keys=(ours,))
+        self._receiving = (sdes.masterKey(answer[0]), sdes.masterKey(answer[1]))
+        return TransportDescription(keys=(answer[0],))
 
     def _keyOffer(self) -> TransportDescription:
         """A key for each suite; the party takes one of them."""
-        keys = []
-        for tag, suite in enumerate(OFFERED_SUITES, 1):
-            key, self._offered[f"{tag}"] = sdes.newKey(suite, f"{tag}", self._random)
-            keys.append(key)
-        return TransportDescription(keys=tuple(keys))
-
-    def _takeKey(self, remote: TransportDescription) -> bool:
-        """The party has answered with a key of its own for one of ours; is it so?"""
-        chosen = sdes.choose(key for key in remote.keys if key.tag in self._offered)
-        if chosen is None or chosen[1].suite is not self._offered[chosen[0].tag].suite:
-            return False
-        self._receiving = (self._offered[chosen[0].tag], chosen[1])
-        return True
+        self._offered = sdes.OfferedKeys.make(OFFERED_SUITES, self._random)
+        return TransportDescription(keys=self._offered.keys)
 
     def _newAgent(self) -> Agent:
         hosts = [candidate.address.host for candidate in self.local.candidates]
@@ -202,9 +190,12 @@ class Transport:
         self._described = True
         self._side.guard(self)
         self._side.connect(media, ours)
-        if self._offered and not self._takeKey(remote):
-            self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
-            return
+        if self._offered is not None:
+            taken = self._offered.taken(remote.keys)
+            if taken is None:
+                self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
+                return
+            self._receiving = (sdes.masterKey(taken[0]), sdes.masterKey(taken[1]))
         if self._receiving is None:
             if remote.fingerprint is None or not isKnownHash(remote.fingerprint.algorithm):
                 self._fail(Ending(EndReason.SECURITY, "no fingerprint that we can compare"))
@@ -248,7 +239,7 @@ class Transport:
         self._agent.close()
         if self._dtls is not None:
             self._dtls.close()
-        self._shield = None
+        self._lock.shield = None
         self._way = (None, None)
         self._side.unguard(self)
 
@@ -261,8 +252,8 @@ class Transport:
         _log.info("call={call} media goes to {address} by ICE", call=self._call, address=address)
         send, destination = self._sends[base], sendable(address)
         self._plain = send
-        self._way = (self._protected(send), destination)
-        if self._receiving is not None and self._shield is None:
+        self._way = (self._lock.protecting(send), destination)
+        if self._receiving is not None and self._lock.shield is None:
             self._secured(*self._receiving)
         elif self._dtls is not None and not self._begun:
             self._begun = True
@@ -307,7 +298,7 @@ class Transport:
             self._side.arriving.dropped["unsendable"] += 1
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:
-        self._shield = Shield(sending, receiving)
+        self._lock.turn(sending, receiving)
         _log.info("call={call} media is protected by {suite}", call=self._call, suite=sending.suite.value)
         self._side.aim()
         if not self._isConnected:
@@ -319,21 +310,7 @@ class Transport:
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
         """See L{ichatgw.media.side.Guard}."""
-        return self._way if self._shield is not None else (None, None)
-
-    def _protected(self, send: SendTo) -> SendTo:
-        def protectAndSend(packet: bytes | memoryview, destination: Source) -> None:
-            shield = self._shield
-            if shield is None:
-                return
-            try:
-                protected = shield.protect(bytes(packet))
-            except MalformedError:
-                self._side.far.arriving.dropped["unprotectable"] += 1
-                return
-            send(protected, destination)
-
-        return protectAndSend
+        return self._way if self._lock.shield is not None else (None, None)
 
     def arrived(self, size: int, source: Source) -> None:
         """See L{ichatgw.media.side.Guard}; this runs for each packet."""
@@ -343,12 +320,10 @@ class Transport:
         buffer = self._scratch.buffer
         first = buffer[0]
         if 128 <= first <= 191:
-            if self._shield is None:
-                self._drop("before its keys")
-            elif 192 <= buffer[1] <= 223:
-                self._control(bytes(self._scratch.views[size]), source)
+            if 192 <= buffer[1] <= 223:
+                self._control(size, source)
             else:
-                self._media(size, source, self._shield)
+                self._media(size, source)
         elif first <= 3:
             self._agent.received(Base(1, len(source) == 4), _addressOf(source), bytes(self._scratch.views[size]))
         elif 20 <= first <= 63 and self._dtls is not None:
@@ -359,35 +334,23 @@ class Transport:
         else:
             self._drop("junk")
 
-    def _media(self, size: int, source: Source, shield: Shield) -> None:
-        try:
-            opened = shield.open(bytes(self._scratch.views[size]))
-        except MalformedError:
-            self._drop("not the party's SRTP")
-            return
-        length = len(opened)
-        self._scratch.buffer[:length] = opened
-        flow = self._side.arriving
-        flow.source = source  # it has proved who it is
-        flow.rtp(length, source)
+    def _media(self, size: int, source: Source) -> None:
+        length = self._lock.openMedia(size)
+        if length:
+            flow = self._side.arriving
+            flow.source = source  # it has proved who it is
+            flow.rtp(length, source)
 
-    def _control(self, datagram: bytes, source: Source) -> None:
-        assert self._shield is not None
-        try:
-            opened = self._shield.openControl(datagram)
-        except MalformedError:
-            self._drop("not the party's SRTCP")
-            return
-        self._side.controlArrived(opened, source)
+    def _control(self, size: int, source: Source) -> None:
+        opened = self._lock.openControl(size)
+        if opened is not None:
+            self._side.controlArrived(opened, source)
 
     def sendControl(self, datagram: bytes) -> None:
         """See L{ichatgw.media.side.Guard}."""
-        if self._shield is None:
-            return
-        try:
-            self._toPeer(self._shield.protectControl(datagram))
-        except MalformedError:
-            self._drop("unprotectable")
+        protected = self._lock.protectControl(datagram)
+        if protected is not None:
+            self._toPeer(protected)
 
     def _drop(self, reason: str) -> None:
         self._side.arriving.dropped[reason] += 1

@@ -11,7 +11,7 @@ from base64 import b64encode
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.sdes import choose, masterKey, newKey
+from ichatgw.media.sdes import OfferedKeys, answerTo, choose, masterKey, newKey
 from ichatgw.media.srtp import Suite
 from ichatgw.model import CryptoKey
 
@@ -74,3 +74,40 @@ class KeyTests(SynchronousTestCase):
             key, master = newKey(suite, "7", os.urandom)
             self.assertEqual((key.tag, masterKey(key)), ("7", master))
             self.assertNotEqual(newKey(suite, "7", os.urandom)[1], master)
+
+
+class AgreementTests(SynchronousTestCase):
+    """Keys that are offered, and keys that answer them."""
+
+    def test_taken(self) -> None:
+        """The key of ours that has the tag of the answer, and the party's."""
+        offered = OfferedKeys.make(Suite, os.urandom)
+        self.assertEqual([key.tag for key in offered.keys], ["1", "2", "3", "4", "5", "6"])
+        for ours in offered.keys:
+            answer, theirs = answerTo([ours], os.urandom) or self.fail()
+            self.assertIs(theirs, ours)
+            self.assertEqual(offered.taken([answer]), (ours, answer))
+            self.assertNotEqual(masterKey(ours), masterKey(answer))
+
+    def test_notTaken(self) -> None:
+        """A key under no tag of ours, of another suite than was offered under it, or none, is no answer."""
+        offered = OfferedKeys.make([Suite.AES_CM_128_HMAC_SHA1_80], os.urandom)
+        for tag, suite in (("2", Suite.AES_CM_128_HMAC_SHA1_80), ("1", Suite.AES_CM_128_HMAC_SHA1_32)):
+            self.assertIsNone(offered.taken([newKey(suite, tag, os.urandom)[0]]))
+        self.assertIsNone(offered.taken([]))
+
+    def test_current(self) -> None:
+        """The key in use is offered again, first, and stays if it is answered or its suite is offered again."""
+        current, _ = newKey(Suite.AES_CM_128_HMAC_SHA1_32, "4", os.urandom)
+        offered = OfferedKeys.make(Suite, os.urandom, current)
+        self.assertEqual((offered.keys[0].tag, offered.keys[0].parameters), ("1", current.parameters))
+        self.assertEqual(len({key.suite for key in offered.keys}), 6)
+        for suite, stays in ((Suite.AES_CM_128_HMAC_SHA1_32, True), (Suite.AES_CM_128_HMAC_SHA1_80, False)):
+            theirs, _ = newKey(suite, "9", os.urandom)
+            answer, _ = answerTo([theirs], os.urandom, current) or self.fail()
+            self.assertEqual(answer.tag, "9")
+            self.assertEqual(masterKey(answer) == masterKey(current), stays)
+
+    def test_noAnswer(self) -> None:
+        """To nothing that we can use there is no answer."""
+        self.assertIsNone(answerTo([CryptoKey("1", "F8_128_HMAC_SHA1_80", f"inline:{KEY}")], os.urandom))

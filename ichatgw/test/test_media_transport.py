@@ -513,7 +513,7 @@ class FailureTests(World):
         self.run_(0.5)
         self.assertFailed(self.two, EndReason.SECURITY, "certificate")
         self.assertEqual(self.two.news.connections, 0)
-        self.assertIsNone(self.two.transport._shield)
+        self.assertIsNone(self.two.transport._lock.shield)
 
     def test_noFingerprint(self) -> None:
         """No protection, or none that we know, is refused."""
