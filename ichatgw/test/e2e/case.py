@@ -77,11 +77,14 @@ class EndToEnd(TestCase):
         Start the gateway under test.
 
         @param phonePort: where numbers lead to, at C{phoneHost}, by C{transport} (the parameter of a SIP URI).
-        @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration.
+        @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration, and C{rules} translation
+            rules before those for numbers and users.
         """
         settings: dict[str, object] = how.pop("settings", {})
         phoneHost, transport = how.pop("phoneHost", "127.0.0.1"), how.pop("transport", "")
         gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort, host=host)
+        for pattern, output in how.pop("rules", ()):
+            gateway.rule(pattern, output)
         gateway.rules(phonePort, phoneHost, transport)
         for name, value in settings.items():
             gateway.set(name, value)

@@ -1,11 +1,11 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-Logs a simulated iChat in at an XMPP server, without TLS.
+Logs a simulated client in at an XMPP server, without TLS.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -14,7 +14,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim import xml
-from ichatgw.sim.ichat import IChat
+from ichatgw.sim.ichat import Link
 from ichatgw.test.e2e.moment import within
 
 
@@ -41,16 +41,28 @@ class _Authenticator(xmlstream.ConnectAuthenticator):
             xs.initializers.append(made)
 
 
-class Login:
-    """The link between one iChat and its server."""
+class Simulated(Protocol):
+    """An iChat, or a Jingle client."""
 
-    def __init__(self, ichat: IChat) -> None:
-        self._ichat = ichat
+    jid: str
+
+    def received(self, stanza: Element) -> None:
+        """A stanza has come."""
+
+    def connected(self, link: Link, jid: str = "") -> None:
+        """It is logged in."""
+
+
+class Login:
+    """The link between one client and its server."""
+
+    def __init__(self, client: Simulated) -> None:
+        self._client = client
         self._stream: Any = None
 
     async def start(self, reactor: Any, port: int, password: str) -> None:
-        """Fires when the iChat is online."""
-        jid = JID(self._ichat.jid)
+        """Fires when the client is online."""
+        jid = JID(self._client.jid)
         factory = xmlstream.XmlStreamFactory(_Authenticator(jid, password))
         online: Deferred[None] = Deferred()
         factory.addBootstrap(xmlstream.STREAM_AUTHD_EVENT, lambda stream: online.callback(None))
@@ -58,10 +70,10 @@ class Login:
         self._stream = await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
         await within(reactor, 10, online)
         for name in ("iq", "presence", "message"):
-            self._stream.addObserver(f"/{name}", self._ichat.received)
+            self._stream.addObserver(f"/{name}", self._client.received)
         self._stream.addObserver(xmlstream.STREAM_END_EVENT, self._ended)
         self._fetchRoster()
-        self._ichat.connected(self, self._stream.authenticator.jid.full())
+        self._client.connected(self, self._stream.authenticator.jid.full())
 
     def send(self, stanza: Element) -> None:
         if self._stream is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.hostile import Hostile
+from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
+from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
@@ -18,11 +20,16 @@ __all__ = [
     "Hostile",
     "IChatCallsPhone",
     "IChatIsTold",
+    "JingleAndIChat",
+    "JingleCallsPhone",
+    "JingleEndings",
+    "JingleMidCall",
     "Killed",
     "OnEjabberd",
     "OverTCP",
     "OverTLS",
     "PhoneCallsIChat",
+    "PhoneCallsJingle",
     "PhoneIsTold",
     "Reactors",
     "Restarts",

@@ -1,0 +1,77 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+What the end-to-end tests of Jingle begin with: clients, and SIP phones inside the test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ichatgw.sim.guise import CONVERSATIONS, Guise
+from ichatgw.sim.jingle import JinglePhone
+from ichatgw.sim.jinglecall import JingleCall
+from ichatgw.sim.jinglecallee import IncomingJingleCall
+from ichatgw.sim.phone import Phone, PhoneCall
+from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, EndToEnd
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.login import Login
+from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.prosody import DOMAIN, password
+
+JINGLE_TONE = 650
+USER = "anna"
+
+
+class JingleEndToEnd(EndToEnd):
+    """With clients in the guises of real ones."""
+
+    async def startJingle(
+        self, guise: Guise = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
+    ) -> JinglePhone:
+        """Log a client in, with the control address and a number among its contacts."""
+        options = {"say": JINGLE_TONE, "listenFor": PHONE_TONE, **options}
+        client = JinglePhone(self.clock, f"{account}@{DOMAIN}/{resource}", guise=guise, **options)
+        self.addCleanup(client.stop)
+        login = Login(client)
+        self.addCleanup(login.stop)
+        await login.start(self.clock, self.server.clientPort, password(account))
+        for contact in (CONTROL, NUMBER) if account not in self._subscribed else ():
+            granted = await within(self.clock, 10, client.account.subscribe(contact))
+            self.assertTrue(granted, f"{contact} did not let {account} subscribe")
+        self._subscribed.add(account)
+        await within(self.clock, 10, client.account.whenCallable(NUMBER))
+        return client
+
+    def startPhone(self, host: str = "127.0.0.1", **options: Any) -> Phone:
+        """A SIP phone inside the test."""
+        options = {"say": PHONE_TONE, "listenFor": JINGLE_TONE, "user": "72", **options}
+        phone = Phone(self.clock, host, **options)
+        phone.start()
+        self.addCleanup(phone.stop)
+        return phone
+
+    async def phoneCalls(
+        self, gateway: Gateway, client: JinglePhone, phone: Phone
+    ) -> tuple[PhoneCall, IncomingJingleCall]:
+        """Let a phone call a client that answers; both have heard the other when this fires."""
+        arrival = client.whenCalled()
+        outgoing = phone.call(f"sip:{client.jid.partition('@')[0]}@{gateway.address}")
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, outgoing.whenAnswered())
+        await self.bothHear(outgoing, incoming)
+        return outgoing, incoming
+
+    async def jingleCalls(self, client: JinglePhone, phone: Phone) -> tuple[JingleCall, PhoneCall]:
+        """Let a client call a phone that answers; both have heard the other when this fires."""
+        arrival = phone.whenCalled()
+        outgoing = client.call(NUMBER)
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, outgoing.whenConnected())
+        await self.bothHear(incoming, outgoing)
+        return outgoing, incoming
+
+    async def bothHear(self, one: PhoneCall, other: JingleCall, seconds: float = 0.6) -> None:
+        """Wait until each has heard so much more of the other's tone."""
+        await within(self.clock, 10, other.whenConnected())
+        await self.sound(one.media, seconds)
+        await self.sound(other.media, seconds)
