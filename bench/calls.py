@@ -2,7 +2,8 @@
 How many calls the gateway sets up, how fast, and what one costs.
 
 C{python bench/calls.py [--rates 50 200] [--seconds 30]}: SIP→iChat calls with an iChat that answers at once, media
-anchored; and beside them, in the same run, the same gateway as a plain SIP↔SIP B2BUA.  The gateway runs on one core in
+anchored; and beside them, in the same run, the same gateway as a plain SIP↔SIP B2BUA, over UDP and over TLS with one
+connection each way for all calls.  The gateway runs on one core in
 its own C{twistd}, the load on another.
 """
 
@@ -34,9 +35,15 @@ TranslationPattern = ^sip:(u\\d+)@
 TranslationOutput = xmpp:$1@{domain}
 TranslationPattern = ^sip:(p\\d+)@
 TranslationOutput = sip:$1@127.0.0.1:{phone}
+TranslationPattern = ^sip:(s\\d+)@
+TranslationOutput = sip:$1@127.0.0.1:{securePhone};transport=tls
+{secure}
 LogLevel = WARNING
 LogFilename = {log}
 """
+
+PREFIXES = {"SIP>iChat": "u", "SIP>SIP": "p", "TLS>TLS": "s"}
+"""The kinds of calls, and with what the names of the called begin."""
 
 
 @frozen
@@ -67,6 +74,8 @@ class GatewayProcess:
                 component=COMPONENT,
                 domain=DOMAIN,
                 phone=load.phonePort,
+                securePhone=load.secure.phonePort,
+                secure=load.secure.settings,
                 log=self.log,
             )
         )
@@ -112,7 +121,7 @@ def percentile(values: list[float], share: float) -> float:
 
 def measure(load: Load, process: GatewayProcess, kind: str, rate: float, seconds: float, hold: float) -> Row:
     """Place the calls of one row."""
-    prefix = "u" if kind == "SIP>iChat" else "p"
+    prefix = PREFIXES[kind]
     before, began = process.cpu(), time.monotonic()
     results = load.calls(prefix, rate, seconds, hold)
     used, took = process.cpu() - before, time.monotonic() - began
@@ -133,7 +142,7 @@ def measure(load: Load, process: GatewayProcess, kind: str, rate: float, seconds
 
 def memory(load: Load, process: GatewayProcess, kind: str, live: int) -> float:
     """KiB of resident memory for each live call, from C{live} calls held at once."""
-    prefix = "u" if kind == "SIP>iChat" else "p"
+    prefix = PREFIXES[kind]
     before = process.rss()
     grown = [0.0]
 
@@ -158,21 +167,20 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, {cores[-1]})
-    load = Load((HOST, freePort()))
     rows: list[Row] = []
     kib: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
+        load = Load((HOST, freePort()), Path(folder))
         process = GatewayProcess(Path(folder), load, cores[0], options.profile)
         try:
             load.run(15, lambda: load.online)
             load.run(1)
-            kinds = ("SIP>iChat", "SIP>SIP")
-            for kind in kinds:
-                load.calls("u" if kind == kinds[0] else "p", 20, 2, 0.1)
-            for kind in kinds:
+            for prefix in PREFIXES.values():
+                load.calls(prefix, 20, 2, 0.1)
+            for kind in PREFIXES:
                 kib[kind] = memory(load, process, kind, options.live)
             for rate in options.rates:
-                for kind in kinds:
+                for kind in PREFIXES:
                     rows.append(measure(load, process, kind, rate, options.seconds, options.hold))
                     load.run(2)
         finally:
@@ -193,7 +201,8 @@ def report(rows: list[Row], kib: dict[str, float], complaints: str) -> None:
             f" {row.cpu:12.2f} {row.busy:7.1f}"
         )
     print()
-    for ours, plain in zip(rows[::2], rows[1::2], strict=True):
+    for ours, plain, secure in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+        print(f"at {ours.rate:.0f}/s a call over TLS, both ways, costs {secure.cpu / plain.cpu:.2f} times one over UDP")
         print(
             f"at {ours.rate:.0f}/s a call to an iChat costs {ours.cpu / plain.cpu:.2f} times the CPU of a plain"
             f" B2BUA's, and takes {ours.p50 / plain.p50:.2f} times as long to set up (p50)"

@@ -14,8 +14,10 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from attrs import define, field
+from secure import Secure
 
 from ichatgw.ichat.connectdata import AddressRecord, encode
 from ichatgw.model import TransportAddress
@@ -58,7 +60,7 @@ class Load:
     @ivar gateway: where the gateway listens for SIP.
     """
 
-    def __init__(self, gateway: tuple[str, int]) -> None:
+    def __init__(self, gateway: tuple[str, int], folder: Path) -> None:
         self.gateway = gateway
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -70,6 +72,8 @@ class Load:
         self._caller = self._udp(self._onCaller)
         self._phone = self._udp(self._onPhone)
         self.phonePort = self._phone.getsockname()[1]
+        self.secure = Secure(folder, self._selector)
+        self.secure.listen(self._reply)
         blob = encode([AddressRecord("en0", TransportAddress(HOST, self.phonePort))])
         self._accept = (
             "<query xmlns='apple:iq:vc:response'><response>0</response>"
@@ -108,7 +112,7 @@ class Load:
         """
         Place C{rate} calls a second for C{seconds}, each ended by the caller C{hold} seconds after its answer.
 
-        @param prefix: C{u} calls iChats, C{p} calls phones.
+        @param prefix: C{u} calls iChats, C{p} calls phones, C{s} calls phones over TLS from a phone that speaks TLS.
         """
         self.results = Results()
         started = time.monotonic()
@@ -145,35 +149,40 @@ class Load:
 
     def _send(self, callId: str, method: str, cseq: int, to: str, body: str = "") -> None:
         user = self._attempts[callId].user
-        port = self._caller.getsockname()[1]
+        link = self.secure.connect(self._heard) if user[0] == "s" else None
+        via, port = ("UDP", self._caller.getsockname()[1]) if link is None else ("TLS", link.port)
         contentType = "Content-Type: application/sdp\r\n" if body else ""
         serial = callId.partition(".")[0]
-        self._caller.sendto(
-            (
-                f"{method} sip:{user}@{HOST}:{self.gateway[1]} SIP/2.0\r\n"
-                f"Via: SIP/2.0/UDP {HOST}:{port};branch=z9hG4bK{method}{callId};rport\r\nMax-Forwards: 70\r\n"
-                f"From: <sip:c{serial}@{HOST}>;tag={serial}\r\nTo: {to}\r\nCall-ID: {callId}\r\n"
-                f"CSeq: {cseq} {method}\r\nContact: <sip:c@{HOST}:{port}>\r\n{contentType}"
-                f"Content-Length: {len(body)}\r\n\r\n{body}"
-            ).encode(),
-            self.gateway,
-        )
+        request = (
+            f"{method} sip:{user}@{HOST}:{self.gateway[1]} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{via} {HOST}:{port};branch=z9hG4bK{method}{callId};rport\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:c{serial}@{HOST}>;tag={serial}\r\nTo: {to}\r\nCall-ID: {callId}\r\n"
+            f"CSeq: {cseq} {method}\r\nContact: <sip:c@{HOST}:{port}>\r\n{contentType}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+        if link is None:
+            self._caller.sendto(request, self.gateway)
+        else:
+            link.send(request)
 
     def _onCaller(self, opened: socket.socket) -> None:
         for text in _datagrams(opened):
-            headers = {name.lower(): value.strip() for name, value in _HEADER.findall(text)}
-            attempt = self._attempts.get(headers.get("call-id", ""))
-            if attempt is None or not text.startswith("SIP/2.0"):
-                continue
-            code, callId = int(text[8:11]), headers["call-id"]
-            if headers["cseq"].endswith("BYE"):
-                if code >= 200:
-                    del self._attempts[callId]
-                    self.results.finished += 1
-            elif code >= 200:
-                self._send(callId, "ACK", 1, headers["to"])
-                if attempt.answered is None:
-                    self._answered(callId, attempt, code, headers["to"])
+            self._heard(text)
+
+    def _heard(self, text: str) -> None:
+        headers = {name.lower(): value.strip() for name, value in _HEADER.findall(text)}
+        attempt = self._attempts.get(headers.get("call-id", ""))
+        if attempt is None or not text.startswith("SIP/2.0"):
+            return
+        code, callId = int(text[8:11]), headers["call-id"]
+        if headers["cseq"].endswith("BYE"):
+            if code >= 200:
+                del self._attempts[callId]
+                self.results.finished += 1
+        elif code >= 200:
+            self._send(callId, "ACK", 1, headers["to"])
+            if attempt.answered is None:
+                self._answered(callId, attempt, code, headers["to"])
 
     def _answered(self, callId: str, attempt: Attempt, code: int, to: str) -> None:
         attempt.answered = time.monotonic()
@@ -188,12 +197,16 @@ class Load:
 
     def _onPhone(self, opened: socket.socket) -> None:
         for text in _datagrams(opened):
-            method = text.partition(" ")[0]
-            if method in ("INVITE", "BYE"):
-                body = _SDP if method == "INVITE" else ""
-                opened.sendto(self._ok(text, body).encode(), self.gateway)
+            reply = self._reply(text)
+            if reply is not None:
+                opened.sendto(reply, self.gateway)
+
+    def _reply(self, text: str) -> bytes | None:
+        method = text.partition(" ")[0]
+        return self._ok(text, _SDP if method == "INVITE" else "").encode() if method in ("INVITE", "BYE") else None
 
     def _ok(self, request: str, body: str) -> str:
+        place = str(self.phonePort) if "SIP/2.0/TLS" not in request else f"{self.secure.phonePort};transport=tls"
         lines = []
         for name, value in _HEADER.findall(request):
             value = value.strip()
@@ -202,7 +215,7 @@ class Load:
             lines.append(f"{name}: {value}\r\n")
         contentType = "Content-Type: application/sdp\r\n" if body else ""
         return (
-            f"SIP/2.0 200 OK\r\n{''.join(lines)}Contact: <sip:user@{HOST}:{self.phonePort}>\r\n{contentType}"
+            f"SIP/2.0 200 OK\r\n{''.join(lines)}Contact: <sip:user@{HOST}:{place}>\r\n{contentType}"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
 

@@ -126,7 +126,7 @@ class Connection(Protocol):
         """What waits may go out."""
         assert self.target is not None
         self.ready = True
-        self._guard()
+        self._tune()
         if not self._owner.opened(self):
             self.abort("too many connections")
             return
@@ -243,13 +243,19 @@ class Connection(Protocol):
                 timer.cancel()
         self._timer = self._unanswered = None
 
-    def _guard(self) -> None:
-        """Let the system close the connection if nobody acknowledges what we send."""
+    def _tune(self) -> None:
+        """
+        Let the system send each message at once, and close the connection if nobody acknowledges what we send.
+        (Without the first a second message waits 40 ms for the acknowledgement of the one before.)
+        """
         transport: Any = self.transport
         while transport is not None and not hasattr(transport, "socket"):
             transport = getattr(transport, "transport", None)  # below TLS
-        if transport is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            with suppress(OSError):
+        if transport is None:
+            return
+        with suppress(OSError):
+            transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
                 transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(GIVE_UP * 1000))
 
 

@@ -5,6 +5,8 @@ Tests for L{ichatgw.sip.connections}.
 
 from __future__ import annotations
 
+from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -229,6 +231,19 @@ class OutgoingTests(ConnectionsCase):
         self.assertEqual((self.connections.open, self.lost), (0, []))
         self.connections.send(b"two", at(5060))
         self.assertEqual(self.written(self.connect()), b"two")
+
+    def test_tuned(self) -> None:
+        """Each message is sent at once, and who acknowledges nothing is given up by the system; so below TLS."""
+        options: list[tuple[int, int, int]] = []
+
+        class Tuned(Socket):
+            socket: Any = SimpleNamespace(setsockopt=lambda *option: options.append(option))
+
+        for transport in (Tuned(), SimpleNamespace(transport=Tuned(), registerProducer=lambda *_: None)):
+            connection = Connection(self.connections, Transport.TCP, at(5060))
+            connection.makeConnection(transport)
+        expected = [(IPPROTO_TCP, TCP_NODELAY, 1), (IPPROTO_TCP, TCP_USER_TIMEOUT, 30_000)]
+        self.assertEqual(options, expected * 2)
 
     def test_pingAnswered(self) -> None:
         """One who answers pings stays, and hears the next one too."""
