@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+INTEROP := $(VENV)-interop
+PAGE   := ichatgw/test/interop/page
 TWISTD_PLUGINS := twisted/plugins
 SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
 
@@ -49,9 +51,21 @@ e2e: venv ## the end-to-end tests against Prosody, ejabberd, sipp and baresip
 	@.ci/need peers
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m twisted.trial --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite
 
-interop: venv ## the matrix of calls with real phones, proxies and clients, about half an hour (CELLS=pattern)
+# What Jingle clients are made of: aiortc, and a page with stanza.js for Chromium.
+$(INTEROP)/ready: setup.cfg $(wildcard $(PAGE)/*)
 	@.ci/need interop
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m ichatgw.test.interop $(if $(CELLS),--cells '$(CELLS)')
+	rm -rf $(INTEROP)
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check '.[interop]'
+	@rm -rf build
+	mkdir $(INTEROP)/page && cp $(PAGE)/* $(INTEROP)/page
+	cd $(INTEROP)/page && npm ci --silent --no-audit --no-fund && node_modules/.bin/esbuild page.js --bundle \
+		--define:global=window --log-level=warning --outfile=bundle.js
+	@touch $@
+
+interop: venv $(INTEROP)/ready ## the matrix of calls with real phones, proxies and clients, about half an hour (CELLS=pattern)
+	@.ci/need interop
+	ICHATGW_INTEROP="$(abspath $(INTEROP))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m ichatgw.test.interop $(if $(CELLS),--cells '$(CELLS)')
 
 test: venv ## everything: lint, types, unit tests, coverage, end to end
 	@VENV=$(VENV) MAKE=$(MAKE) .ci/test
@@ -67,6 +81,6 @@ soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS
 	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
 
 clean: ## forget everything that was made
-	rm -rf $(VENV) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(INTEROP) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
 	find ichatgw twisted bench -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(TWISTD_PLUGINS)/dropin.cache

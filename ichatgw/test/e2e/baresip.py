@@ -75,11 +75,20 @@ class Baresip:
     """
     @ivar port: where it listens for SIP.
     @ivar securePort: where it listens for SIP over TLS, if C{more}, lines of its configuration, gives it a certificate.
+    @ivar mediaPorts: where it may be sent RTP.
     @ivar events: what it told so far, with what it told about it.
     """
 
     def __init__(
-        self, reactor: Any, directory: Path, ports: Ports, user: str, tone: int, host: str = "127.0.0.1", more: str = ""
+        self,
+        reactor: Any,
+        directory: Path,
+        ports: Ports,
+        user: str,
+        tone: int,
+        host: str = "127.0.0.1",
+        more: str = "",
+        codecs: str = "PCMU/8000/1",
     ) -> None:
         self._reactor = reactor
         self._directory = directory.absolute()
@@ -90,6 +99,7 @@ class Baresip:
         self.events: list[tuple[str, str]] = []
         self._waiting: list[tuple[str, Deferred[str]]] = []
         media = ports.take(20)
+        self.mediaPorts = range(media, media + 20)
         shown = f"[{host}]" if ":" in host else host
         (self._directory / "snd").mkdir(parents=True)
         (self._directory / "config").write_text(
@@ -105,7 +115,7 @@ class Baresip:
             )
             + more
         )
-        account = f"<sip:{user}@{shown}:{self.port}>;regint=0;audio_codecs=PCMU/8000/1;ptime=20;answermode=manual\n"
+        account = f"<sip:{user}@{shown}:{self.port}>;regint=0;audio_codecs={codecs};ptime=20;answermode=manual\n"
         (self._directory / "accounts").write_text(account)
         (self._directory / "contacts").write_text("")
         self.program = Program(

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, TimeoutError
@@ -30,8 +30,11 @@ class Program(ProcessProtocol):
     """
     @ivar name: for messages and for the file that keeps the output.
     @ivar directory: where it runs and leaves its files.
+    @cvar childFDs: which of its file descriptors are pipes, as for C{spawnProcess}.
     @ivar status: the exit status, or minus the signal that ended it; C{None} while it runs.
     """
+
+    childFDs: ClassVar[dict[int, str]] = {0: "w", 1: "r", 2: "r"}
 
     reactor: Any
     name: str
@@ -57,6 +60,7 @@ class Program(ProcessProtocol):
             self.arguments,
             env={**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8", **self.environment},
             path=str(self.directory),
+            childFDs=self.childFDs,
         )
 
     def said(self, pattern: str, patience: float = 10.0) -> Deferred[re.Match[str]]:

@@ -30,7 +30,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
 log = {{ info = "*console" }}
-VirtualHost "{DOMAIN}"
+{more}VirtualHost "{DOMAIN}"
 Component "{COMPONENT}"
   component_secret = "{SECRET}"
 """
@@ -45,9 +45,12 @@ class Prosody:
     """
     The server, as a child of the test.
 
+    @cvar MORE: lines for its configuration, written with the names of its attributes in braces.
     @ivar clientPort: where clients log in, without TLS.
     @ivar componentPort: where the gateway connects.
     """
+
+    MORE = ""
 
     def __init__(self, reactor: Any, directory: Path, ports: Ports) -> None:
         self.clientPort = ports.take()
@@ -65,6 +68,7 @@ class Prosody:
             (accounts / f"{account}.dat").write_text(f'return {{ ["password"] = "{password(account)}"; }};\n')
         (self._directory / "prosody.cfg.lua").write_text(
             _CONFIGURATION.format(
+                more=self.MORE.format(**vars(self)),
                 directory=self._directory,
                 clientPort=self.clientPort,
                 componentPort=self.componentPort,

@@ -5,6 +5,7 @@ C{python -m ichatgw.test.interop [--cells PATTERN] [--list] [--logs DIRECTORY]}
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from fnmatch import fnmatchcase
@@ -15,11 +16,14 @@ from twisted.internet.defer import Deferred
 
 from ichatgw.sim.run import exitWith
 from ichatgw.test.interop.cell import Cell, Colour, Matrix, Record
+from ichatgw.test.interop.endings import ENDINGS
+from ichatgw.test.interop.jingle import JINGLE
 from ichatgw.test.interop.phones import PHONES
+from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table
 
-MATRICES: tuple[Matrix, ...] = (PHONES,)
+MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS)
 
 
 def options() -> argparse.ArgumentParser:
@@ -71,7 +75,9 @@ def say(record: Record) -> None:
     colours = {outcome.colour for outcome in record.outcomes.values()}
     word = next(c for c in (Colour.RED, Colour.GREEN, Colour.LACKING, Colour.MISSED) if c in colours).value
     reasons = [f"{name}: {o.why}" for name, o in record.outcomes.items() if o.colour is Colour.RED]
-    print(f"{word:<4} {record.cell.name} ({record.seconds:.1f} s)  {'; '.join(reasons)}".rstrip(), flush=True)
+    measures = [f"{what} {seconds:.2f} s" for what, seconds in record.measures.items()]
+    told = "; ".join([*measures, *reasons])
+    print(f"{word:<4} {record.cell.name} ({record.seconds:.1f} s)  {told}".rstrip(), flush=True)
 
 
 def _closing(runner: Runner) -> Any:
@@ -84,6 +90,9 @@ def main() -> None:
     if asked.list:
         print("\n".join(cell.name for matrix in MATRICES for cell in selected(matrix, asked.cells)))
         return
+    if INSIDE not in os.environ:
+        enter(sys.argv[1:])
+    furnish()
     exitWith(lambda reactor: play(reactor, asked.cells, asked.logs))
 
 

@@ -83,6 +83,7 @@ class Record:
 
     @ivar directory: its own; the programs leave their logs there.
     @ivar outcomes: by check.
+    @ivar measures: seconds, by what took them.
     """
 
     cell: Cell
@@ -90,6 +91,7 @@ class Record:
     directory: Path
     runner: Runner
     outcomes: dict[str, Outcome] = field(factory=dict, init=False)
+    measures: dict[str, float] = field(factory=dict, init=False)
     seconds: float = field(default=0.0, init=False)
 
     @property
@@ -122,6 +124,10 @@ class Record:
             return await waiting.addTimeout(patience, self.reactor)
         except TimeoutError:
             raise TimeoutError(patience, f"{what} did not happen within {patience:g} s") from None
+
+    def measured(self, what: str, seconds: float) -> None:
+        """C{what} took so long."""
+        self.measures[what] = seconds
 
     def lacking(self, name: str, why: str) -> None:
         """The peer cannot do C{name}."""
