@@ -19,14 +19,18 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
 from ichatgw.sim.child import Gateway, NoTwistd, freePort, mediaPorts
+from ichatgw.sim.guise import CONVERSATIONS
 from ichatgw.sim.ichat import IChat
 from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.ladder import GATEWAY, SIP, XMPP, Trace
+from ichatgw.sim.jingle import JinglePhone
+from ichatgw.sim.jinglecall import JingleCall
+from ichatgw.sim.ladder import GATEWAY, ICHAT_TITLE, JINGLE_TITLE, SIP, XMPP, Trace
 from ichatgw.sim.media import Media
 from ichatgw.sim.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.profile import Action, Taking
 from ichatgw.sim.router import Router
 from ichatgw.sim.run import exitWith
+from ichatgw.sim.talk import Call
 
 HOST = "127.0.0.1"
 USERS = "chat.example"
@@ -34,8 +38,12 @@ COMPONENT = "ichat-gw.chat.example"
 CONTROL = f"control@{COMPONENT}"
 NUMBER = f"100@{COMPONENT}"
 USER = "scott"
+JINGLE_USER = "juliet"
 TONE_OF_PHONE = 440
 TONE_OF_ICHAT = 600
+TONE_OF_JINGLE = 650
+SOON = 0.2
+"""Seconds in which a Jingle client's call has sound after it was accepted."""
 
 TALK = 2.0
 HEARD_ENOUGH = 1.0
@@ -64,6 +72,7 @@ class Demo:
     router: Router = field(init=False)
     phone: Phone = field(init=False)
     ichat: IChat = field(init=False)
+    jingle: JinglePhone = field(init=False)
     gateway: Gateway = field(init=False)
     _checks: list[tuple[bool, str]] = field(factory=list, init=False)
     sipPort: int = field(factory=lambda: freePort(HOST), init=False)
@@ -83,6 +92,14 @@ class Demo:
             listenFor=TONE_OF_PHONE,
             observer=self.trace.sip(XMPP),
         )
+        self.jingle = JinglePhone(
+            self.reactor,
+            f"{JINGLE_USER}@{USERS}/phone",
+            HOST,
+            CONVERSATIONS,
+            say=TONE_OF_JINGLE,
+            listenFor=TONE_OF_PHONE,
+        )
         self.phone.start()
         self.ichat.start()
         self.gateway = Gateway(self.reactor, self._settings(self.router.listen(HOST), secret))
@@ -96,13 +113,18 @@ class Demo:
         await self._scene("3. iChat declines", self._ichatDeclines)
         await self._scene("4. The SIP caller gives up", self._phoneGivesUp)
         await self._scene("5. The iChat caller gives up", self._ichatGivesUp)
-        await self._scene("6. The gateway is told to stop (SIGTERM) during a call", self._stopsDuringCall)
+        self.trace.title, self.phone.listenFor = JINGLE_TITLE, TONE_OF_JINGLE
+        await self._scene("6. A Jingle client calls a SIP phone, with ICE and DTLS-SRTP", self._jingleCalls)
+        await self._scene("7. A SIP phone calls the Jingle client", self._phoneCallsJingle)
+        self.trace.title, self.phone.listenFor = ICHAT_TITLE, TONE_OF_ICHAT
+        await self._scene("8. The gateway is told to stop (SIGTERM) during a call", self._stopsDuringCall)
 
     def cleanUp(self) -> None:
         """Leave nothing running."""
         self.gateway.remove()
         self.phone.stop()
         self.ichat.stop()
+        self.jingle.stop()
         self.router.close()
 
     def check(self, fine: bool, what: str) -> None:
@@ -111,7 +133,8 @@ class Demo:
 
     def report(self) -> None:
         """Say what was checked since the last one."""
-        faults = [self.ichat.complaints, self.phone.faults, self.phone.agent.malformed, self.ichat.agent.malformed]
+        faults = [self.ichat.complaints, self.jingle.complaints, self.phone.faults]
+        faults += [self.phone.agent.malformed, self.ichat.agent.malformed]
         for fault in faults:
             self._checks.extend((False, each) for each in fault)
             fault.clear()
@@ -158,6 +181,11 @@ class Demo:
         self.check(await self._happens(account.subscribe(CONTROL)), f"iChat may see {CONTROL}")
         self.check(await self._happens(account.subscribe(NUMBER)), f"iChat may see {NUMBER}")
         self.check(await self._happens(account.whenCallable(NUMBER)), "it shows a green telephone")
+        account = self.jingle.account
+        self.jingle.connected(self.router.attach(self.jingle.jid, self.jingle.received))
+        self.check(await self._happens(account.subscribe(CONTROL)), f"the Jingle client may see {CONTROL}")
+        self.check(await self._happens(account.subscribe(NUMBER)), f"the Jingle client may see {NUMBER}")
+        self.check(await self._happens(account.whenCallable(NUMBER)), "it shows a phone there")
         self.report()
         return True
 
@@ -245,11 +273,45 @@ class Demo:
         await self._soon(incoming.whenEnded())
         self.check(incoming.status == 487, "the phone gets CANCEL")
 
-    async def _talk(self, ichat: IChatCall, phone: PhoneCall) -> None:
+    async def _jingleCalls(self) -> None:
+        called = self.phone.whenCalled()
+        outgoing = self.jingle.call(NUMBER)
+        incoming = await self._soon(called)
+        await self._soon(outgoing.whenRinging())
+        await self._soon(outgoing.whenConnected())
+        await self._talk(outgoing, incoming, "the client")
+        outgoing.press("72#")
+        await self._pause(0.8)
+        self.check(incoming.media.keys == "72#", f"the phone hears the keys {incoming.media.keys}")
+        self._checkDelay(outgoing)
+        outgoing.hangup()
+        await self._soon(incoming.whenEnded())
+        self.check(not incoming.status and incoming.why == "they hung up", "the client hangs up, and the phone is told")
+
+    async def _phoneCallsJingle(self) -> None:
+        called = self.jingle.whenCalled()
+        outgoing = self.phone.call(self._address.replace(USER, JINGLE_USER))
+        incoming = await self._soon(called)
+        ringing = await self._soon(outgoing.whenRinging())
+        self.check(ringing == 180, f"the phone hears {ringing} while the client rings")
+        await self._soon(incoming.whenConnected())
+        await self._talk(incoming, outgoing, "the client")
+        self._checkDelay(incoming)
+        outgoing.hangup()
+        await self._soon(incoming.whenEnded())
+        told = f"{incoming.outcome}, {incoming.condition}"
+        self.check(told == "they hung up, success", "the phone hangs up, and the client is told")
+
+    def _checkDelay(self, call: JingleCall) -> None:
+        """How long did it take from the answer to the first sound?"""
+        delay = (call.media.began or call.answeredAt + 60) - call.answeredAt
+        self.check(delay <= SOON, f"the client hears the first sound {1000 * delay:.0f} ms after the answer")
+
+    async def _talk(self, xmpp: IChatCall | JingleCall, phone: PhoneCall, who: str = "iChat") -> None:
         """A while of tones, both ways."""
         await self._pause(TALK)
-        self._heard(ichat.media, "iChat", phone.media, (GATEWAY, XMPP))
-        self._heard(phone.media, "the phone", ichat.media, (GATEWAY, SIP))
+        self._heard(xmpp.media, who, phone.media, (GATEWAY, XMPP))
+        self._heard(phone.media, "the phone", xmpp.media, (GATEWAY, SIP))
 
     def _heard(self, media: Media, who: str, talker: Media, columns: tuple[int, int]) -> None:
         """Did the tone of one side arrive at the other, and is the stream sound?"""
@@ -267,10 +329,8 @@ class Demo:
 
     def _dropCalls(self) -> None:
         """After a failure: what is still up goes down, so that the next scene has a clear stage."""
-        for call in self.phone.calls:
-            if not call.over:
-                call.hangup()
-        for each in self.ichat.calls:
+        calls: list[Call] = [*self.phone.calls, *self.ichat.calls, *self.jingle.calls]
+        for each in calls:
             if not each.over:
                 each.hangup()
 

@@ -11,7 +11,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.sim import xml
 from ichatgw.sim.agent import Observer
-from ichatgw.sim.jinglexml import JINGLE, MESSAGE, reasonOf
+from ichatgw.sim.jinglexml import JINGLE, MESSAGE, RECEIPTS, reasonOf
 from ichatgw.sim.sipmessage import SIPMessage
 
 XMPP, GATEWAY, SIP = range(3)
@@ -131,6 +131,8 @@ def _jingleLabel(stanza: Element, kind: str) -> str:
             word = xml.get(each, "action")
             if word == "session-info":
                 word += "".join(f" {info.name}" for info in xml.children(each))
+        elif each.uri == RECEIPTS and each.name == "received":
+            word = "receipt (message)"
         else:
             continue
         condition, _ = reasonOf(each)

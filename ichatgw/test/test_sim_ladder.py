@@ -60,6 +60,9 @@ class LadderTests(SynchronousTestCase):
         self.assertEqual(stanzaLabel(message), "reject (message), busy")
         message["type"] = "error"
         self.assertEqual(stanzaLabel(message), "reject (message), busy, bounced")
+        receipt = xml.element("message")
+        xml.add(receipt, "received", "urn:xmpp:receipts", id="m1")
+        self.assertEqual(stanzaLabel(receipt), "receipt (message)")
         iq = xml.element("iq", type="set")
         jingle = xml.add(iq, "jingle", "urn:xmpp:jingle:1", action="session-info", sid="s1")
         xml.add(jingle, "hold", "urn:xmpp:jingle:apps:rtp:info:1")
