@@ -13,15 +13,17 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from ichatgw.model import Party
+from ichatgw.model import Party, TransportAddress
 
 _T = TypeVar("_T")
 Network = IPv4Network | IPv6Network
 _TRUE = ("on", "true", "1", "enable")
 _FALSE = ("off", "false", "0", "disable")
+DNS_PORT = 53
 _SEPARATORS = re.compile(r"[ \t,;]+")
 _NAME_ADDR = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^<>"]*))\s*<(?P<uri>[^<>]+)>')
 _SIP_URI = re.compile(r"(?P<scheme>sips?):(?P<address>[^;?]+)(?P<parameters>[^?]*)(?:\?.*)?", re.IGNORECASE)
+_ADDRESS_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]@]+)(?::(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(r"""[^\s@/:<>"'&,;\\]{1,255}""")
 _NODE = re.compile(r"""[^\s@/:<>"'&]{1,255}""")
@@ -112,6 +114,22 @@ def _parseAddress(text: str) -> str:
     if address.is_unspecified or address.is_multicast:
         raise ValueError(text)
     return text
+
+
+def _parseServers(text: str) -> tuple[TransportAddress, ...]:
+    """Addresses, each with a port if it is not that of DNS: C{192.0.2.1:5353}, C{[2001:db8::1]:5353}."""
+    found = []
+    for word in _parseList(text):
+        match = _ADDRESS_PORT.fullmatch(word)
+        host, port = (match[1] or match[2], int(match[3])) if match is not None else (word, DNS_PORT)
+        if not 0 < port < 65536:
+            raise ValueError(word)
+        found.append(TransportAddress(_parseAddress(host), port))
+    return tuple(dict.fromkeys(found))
+
+
+def _showServers(servers: tuple[TransportAddress, ...]) -> str:
+    return ", ".join(server.host if server.port == DNS_PORT else str(server) for server in servers)
 
 
 def _parseHost(text: str) -> str:
@@ -235,6 +253,9 @@ ADDRESSES: Kind[tuple[str, ...]] = Kind(
     "IP addresses, separated by commas",
     show=_join,
     blank=(),
+)
+NAME_SERVERS: Kind[tuple[TransportAddress, ...]] = Kind(
+    _parseServers, "IP addresses, with a port or without, separated by commas", show=_showServers, blank=()
 )
 PAYLOAD_TYPES: Kind[tuple[int, ...]] = Kind(
     _parsePayloadTypes, "RTP payload type numbers from 0 to 127, separated by commas", show=_join, blank=()

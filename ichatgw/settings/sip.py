@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from ichatgw.configvalues import ADDRESS, ADDRESSES, FILE, PARTY, PROXY, SWITCH, Proxy, whole
-from ichatgw.model import Party
+from ichatgw.configvalues import ADDRESS, ADDRESSES, FILE, NAME_SERVERS, PARTY, PROXY, SWITCH, Proxy, whole
+from ichatgw.model import Party, TransportAddress
 from ichatgw.settings.declare import PORT, setting
 from ichatgw.settings.xmpp import XMPPSettings
 
@@ -41,8 +41,13 @@ class SIPSettings:
         example="203.0.113.10",
     )
     udpTcpPort: int = setting(_SIP, "UDPTCPPort", PORT, 5070, "Port for SIP over UDP and TCP; 0 takes any free one.")
-    dnsServers: tuple[str, ...] = setting(
-        _SIP, "DNSServers", ADDRESSES, (), "DNS servers to ask. If left blank, those of the operating system."
+    dnsServers: tuple[TransportAddress, ...] = setting(
+        _SIP,
+        "DNSServers",
+        NAME_SERVERS,
+        (),
+        "DNS servers to ask instead of those of the operating system, in this order; 192.0.2.53:5353 stands for a port"
+        " of its own.",
     )
     sipGatewayIdentity: Party = setting(
         _SIP,

@@ -16,6 +16,8 @@ from twisted.names import client, dns, error, hosts
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
+from ichatgw.model import TransportAddress
+
 A, AAAA, SRV, NAPTR = dns.A, dns.AAAA, dns.SRV, dns.NAPTR
 
 TIMEOUTS = (1, 2)
@@ -61,10 +63,10 @@ class Records:
     """
 
     def __init__(
-        self, reactor: Any, servers: Sequence[str] = (), names: Any = None, hostsFile: str = "/etc/hosts"
+        self, reactor: Any, servers: Sequence[TransportAddress] = (), names: Any = None, hostsFile: str = "/etc/hosts"
     ) -> None:
         self._reactor = reactor
-        self._servers = [(server, dns.PORT) for server in servers]
+        self._servers = [(server.host, server.port) for server in servers]
         self._names = names
         self._hosts = FilePath(hostsFile)
         self._known: dict[tuple[str, int], _Known] = {}
@@ -105,7 +107,8 @@ class Records:
 
     def _ask(self, key: tuple[str, int]) -> None:
         if self._names is None:
-            self._names = client.Resolver("/etc/resolv.conf", self._servers or None, reactor=self._reactor)
+            system = None if self._servers else "/etc/resolv.conf"
+            self._names = client.Resolver(system, self._servers or None, reactor=self._reactor)
         asked = self._names.query(dns.Query(key[0], key[1], dns.IN), timeout=TIMEOUTS)
         asked.addCallback(self._answered, key[1])
         asked.addErrback(self._failed)

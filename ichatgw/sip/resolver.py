@@ -6,6 +6,7 @@ Where a request to a SIP URI goes: RFC 3263, without waiting for anybody but tho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from random import SystemRandom
 from typing import Any
 
@@ -28,6 +29,9 @@ MOST_RECORDS = 64
 
 SECOND_FAMILY_WAIT = 0.05
 """Seconds that we wait for the addresses of the other family when we have those preferred (compare RFC 8305)."""
+
+LONGEST_SEARCH = 10.0
+"""Seconds after which a host is not looked for any longer, however many name servers and records there are."""
 
 DEAD_TIME = 60.0
 """Seconds for which a target that failed is tried only after the others."""
@@ -91,7 +95,8 @@ class Resolver:
             return succeed((Target(transport or self._transports[0], given, host.strip("[]")),))
         if not host or len(host) > 253:
             return fail(Unresolved(f"no host in the address: {host[:60]!r}"))
-        return Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport))
+        found = Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport))
+        return found.addTimeout(LONGEST_SEARCH, self._clock, partial(_late, host))
 
     def failed(self, target: Target) -> None:
         """A target did not answer: others are tried before it for a while."""
@@ -223,6 +228,12 @@ async def _all(asked: list[Deferred[Any]]) -> list[Any]:
         if not success and result.check(CancelledError):
             result.raiseException()
     return [result if success else None for success, result in results]
+
+
+def _late(host: str, result: Any, seconds: float) -> Any:
+    if result.check(CancelledError):
+        raise Unresolved(f"the name servers did not say in {seconds:.0f} s where {host[:100]!r} is")
+    return result
 
 
 def _text(octets: bytes) -> str:

@@ -13,8 +13,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from ichatgw import configdoc
 from ichatgw.config import TABLE, Proxy, Settings, main
 from ichatgw.configfile import OBSOLETE
+from ichatgw.configvalues import NAME_SERVERS
 from ichatgw.errors import ConfigError
-from ichatgw.model import Party
+from ichatgw.model import Party, TransportAddress
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -68,7 +69,7 @@ class OriginalFileTests(ConfigTestCase):
                     ("^xmpp:(.*)@ichat-gw.jabber.company.com$", "sip:$1@sipdomain.com"),
                     ("^sip:(.*)@sipdomain.com$", "xmpp:$1@jabber.company.com"),
                 ),
-                dnsServers=("192.0.2.53", "192.0.2.54"),
+                dnsServers=(TransportAddress("192.0.2.53", 53), TransportAddress("192.0.2.54", 53)),
                 sipGatewayIdentity=Party("sip:ichat-gw@sipdomain.com", "iChat gateway"),
                 outboundProxy=Proxy("192.0.2.10", 5080),
                 registrationTime=0,
@@ -211,8 +212,8 @@ class SyntaxTests(ConfigTestCase):
     def test_listSeparators(self) -> None:
         """Blanks, commas and semicolons separate, in any number."""
         self.assertEqual(
-            self.load("DNSServers = 192.0.2.1 , 192.0.2.2;;2001:db8::1,\n").dnsServers,
-            ("192.0.2.1", "192.0.2.2", "2001:db8::1"),
+            NAME_SERVERS.show(self.load("DNSServers = 192.0.2.1 , 192.0.2.2;;2001:db8::1,\n").dnsServers),
+            "192.0.2.1, 192.0.2.2, 2001:db8::1",
         )
 
     def test_alias(self) -> None:
@@ -316,7 +317,11 @@ class ValueTests(ConfigTestCase):
         """An address is an IP literal that others can send to."""
         self.assertEqual(self.load("IPAddress = 2001:db8::5\n").ipAddress, "2001:db8::5")
         self.refused("IPAddress", "localhost", "0.0.0.0", "::", "224.0.0.1", "[::1]", "1.2.3", "010.1.1.1")
-        self.refused("DNSServers", "192.0.2.1,here")
+        self.refused("DNSServers", "192.0.2.1,here", "192.0.2.1:0", "192.0.2.1:99999", "[192.0.2.1", "2001:db8::x")
+        servers = self.load("DNSServers = 192.0.2.1:5353, [2001:db8::1]:54, 2001:db8::2\n").dnsServers
+        expected = [("192.0.2.1", 5353), ("2001:db8::1", 54), ("2001:db8::2", 53)]
+        self.assertEqual([(server.host, server.port) for server in servers], expected)
+        self.assertEqual(NAME_SERVERS.show(servers), "192.0.2.1:5353, [2001:db8::1]:54, 2001:db8::2")
 
     def test_advertised(self) -> None:
         """There is one advertised address of each family at most."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.names import dns
+from twisted.internet.testing import MemoryReactorClock
+from twisted.names import client, dns
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.model import TransportAddress
 from ichatgw.sip import records
 from ichatgw.sip.records import (
     AAAA,
@@ -111,7 +113,7 @@ class RecordsTests(SynchronousTestCase):
 
     def test_noNames(self) -> None:
         """What can be no name does not exist."""
-        resolver = Records(Clock(), ["127.0.0.1"], hostsFile="/dev/null")
+        resolver = Records(Clock(), [TransportAddress("127.0.0.1", 53)], hostsFile="/dev/null")
         for name in ("a" * 64 + ".example", "..", "ü" * 60):
             self.assertEqual(resolver.local(name, A), ())
             self.assertEqual(self.successResultOf(resolver.lookUp(name, A)), (), name)
@@ -137,6 +139,26 @@ class RecordsTests(SynchronousTestCase):
         self.assertEqual(local.local("phone", A), ("192.0.2.9",))
         self.assertEqual(local.local("phone", AAAA), ("2001:db8::9",))
         self.assertEqual(Records(Clock(), hostsFile=self.mktemp()).local("phone", A), ())
+
+    def test_servers(self) -> None:
+        """Those whom we are given are asked in their order, and nobody else (C{DNSServers} overrides the system)."""
+        asked: list[Any] = []
+
+        class Asked(client.Resolver):
+            def __init__(self, resolv: Any = None, servers: Any = None, **more: Any) -> None:
+                asked.append((resolv, servers))
+                super().__init__(resolv, servers, **more)
+
+            def query(self, query: Any, timeout: Any = None) -> Deferred[Any]:
+                return succeed(([], [], []))
+
+        self.patch(client, "Resolver", Asked)
+        reactor = MemoryReactorClock()
+        for servers in ((TransportAddress("192.0.2.1", 53), TransportAddress("2001:db8::1", 5353)), ()):
+            Records(reactor, servers, hostsFile="/dev/null").lookUp("x.example", A)
+        (none, given), (system, nobody) = asked
+        self.assertEqual((none, given), (None, [("192.0.2.1", 53), ("2001:db8::1", 5353)]))
+        self.assertEqual((system, nobody), ("/etc/resolv.conf", None))
 
     def test_patience(self) -> None:
         """A dead name server costs a lookup a few seconds, no more."""

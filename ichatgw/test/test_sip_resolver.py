@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.resolver import DEAD_TIME, MOST_TARGETS, SECOND_FAMILY_WAIT, Resolver, Unresolved
+from ichatgw.sip.resolver import DEAD_TIME, LONGEST_SEARCH, MOST_TARGETS, SECOND_FAMILY_WAIT, Resolver, Unresolved
 from ichatgw.sip.target import Target, Transport
 from ichatgw.test.names import FakeNames, a, aaaa, fakeRecords, naptr, srv
 
@@ -183,6 +183,20 @@ class ResolverTests(SynchronousTestCase):
         }
         self.assertIn("name servers do not say", self.refused("example.com"))
         self.assertEqual(self.targets("192.0.2.1"), ["UDP 192.0.2.1:5060"])
+
+    def test_endless(self) -> None:
+        """However long the name servers take, the search is over some time; others are not concerned."""
+        self.names.held = []
+        waiting = self.resolver.targets("example.com")
+        other = self.resolver.targets("192.0.2.1")
+        self.assertEqual(len(self.successResultOf(other)), 1)
+        self.clock.advance(LONGEST_SEARCH - 1)
+        self.assertNoResult(waiting)
+        self.clock.advance(1)
+        self.assertIn(
+            "did not say in 10 s where 'example.com' is", str(self.failureResultOf(waiting, Unresolved).value)
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_halfDeafDNS(self) -> None:
         """A forwarder that drops questions it does not know does not hide the address."""
