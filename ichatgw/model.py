@@ -45,6 +45,11 @@ class Direction(Enum):
     RECVONLY = "recvonly"
     INACTIVE = "inactive"
 
+    @classmethod
+    def of(cls, sends: bool, listens: bool) -> Direction:
+        """The direction of a party that does so."""
+        return _BY_FLOW[sends, listens]
+
     @property
     def sends(self) -> bool:
         """Does the party send?"""

@@ -5,10 +5,12 @@ Values to SDP text: offers and answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ichatgw.model import Codec, SessionDescription, TransportDescription
 from ichatgw.sdp.formats import commonCodecs
 from ichatgw.sdp.security import writeTransport
-from ichatgw.sdp.values import PLAIN, Origin, ParsedSDP
+from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP
 
 ORIGIN_USER = "iChat-gw"
 """The user name in our C{o=} lines; it tells a call of ours that came back to us."""
@@ -19,13 +21,20 @@ def writeOffer(
     origin: Origin,
     protocol: str = "RTP/AVP",
     transport: TransportDescription = PLAIN,
+    lines: Sequence[MediaLine] = (),
+    place: int = 0,
 ) -> str:
     """
     @param description: what we offer, at our own C{address}, which must be set.
     @param transport: how it is protected, or may be.
+    @param lines: all media lines of the session, if it has any yet: none may go away (RFC 3264 section 8).
+    @param place: which of them is the audio.
     @return: SDP with C{CRLF} line ends.
     """
-    return _head(description, origin) + _audio(description, description.codecs, protocol, transport)
+    head = _head(description, origin)
+    audio = _audio(description, description.codecs, protocol, transport)
+    media = [audio if index == place else _off(line) for index, line in enumerate(lines)] or [audio]
+    return head + "".join(media)
 
 
 def writeAnswer(
@@ -44,8 +53,12 @@ def writeAnswer(
         if index == offer.chosen:
             parts.append(_audio(description, codecs, line.protocol, transport))
         else:
-            parts.append(f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n")
+            parts.append(_off(line))
     return "".join(parts)
+
+
+def _off(line: MediaLine) -> str:
+    return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n"
 
 
 def _head(description: SessionDescription, origin: Origin) -> str:

@@ -5,7 +5,7 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 - In-dialog requests go where L{ichatgw.sip.hop} says: to an address from the route set or the remote target, over the
   far end's own connection if that is open, or back to where its last message came from; a pinned dialog (iChat) goes to
   one address, whatever its Contact says.
-- A re-INVITE is answered by the leg at once: media is anchored, so the far party need not know.
+- Offers within the call go by way of L{ichatgw.sip.reoffers}, other requests by L{ichatgw.sip.indialog}.
 - Every request gets a response (X25); an early BYE too.
 - News is held back until our ACK is out, so that a BYE never overtakes it.
 """
@@ -28,22 +28,18 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal
 from ichatgw.sip.dialogstates import Connected, Trying, sdpBody
 from ichatgw.sip.door import literal
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.reoffers import PENDING, Changes, Reoffers
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
-"""What we take, in the order of our C{Allow} header."""
-
-OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "UPDATE", "PRACK")
-"""What we know and do not take: 405; all else is 501."""
-
-OPTIONS = Reply(200, "OK", (("allow", ", ".join(METHODS)), ("accept", "application/sdp"), ("accept-language", "en")))
-"""What OPTIONS is answered with, in a dialog or out of one."""
+TOO_EARLY = Reply(500, "Server Internal Error", (("retry-after", "5"),))
+"""For what comes before the answer and can be done only after it (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
 
 MOST_FORKS = 20
 """As many early dialogs of one INVITE are known."""
@@ -68,31 +64,13 @@ class Owner(Protocol):
     def lost(self, ending: Ending) -> None:
         """The far end does not know the call any more, or is not there."""
 
-    def reoffered(self, body: str | None) -> str | None:
-        """
-        The party sends a new offer (or asks for one: C{None}) inside the call.
-
-        @return: our SDP, or C{None} if the offer is not acceptable and the call goes on as it was.
-        """
+    @property
+    def changes(self) -> Changes:
+        """Who makes and understands offers."""
 
 
 def _unheard(response: Any) -> None:
     """Nobody wants to know."""
-
-
-def allow() -> Any:
-    """Our C{Allow} header."""
-    return SipHeader(name="allow", bodys=", ".join(METHODS))
-
-
-def refusal(request: Any, server: str) -> Any:
-    """The response to a request whose method we do not take."""
-    if request.getMethod() in (*METHODS, *OTHER_METHODS):
-        response = request.genResponse(405, "Method Not Allowed", server=server)
-    else:
-        response = request.genResponse(501, "Not Implemented", server=server)
-    response.appendHeader(allow())
-    return response
 
 
 class Invite(CCEventTry):  # type: ignore[misc]
@@ -147,6 +125,9 @@ class Dialog(UA):  # type: ignore[misc]
         self._allowed: frozenset[str] | None = None
         self.logins = logins
         self._loggedIn = 0
+        self.isCaller = False
+        self.reoffers = Reoffers(self)
+        self._afterAck: list[Callable[[], None]] = []
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
         super().__init__(transactions.global_config, owner.event)
@@ -216,6 +197,7 @@ class Dialog(UA):  # type: ignore[misc]
         @param target: where the INVITE goes.
         @raise OSError: if it cannot be reached.
         """
+        self.isCaller = True
         self._first = target
         self._expect(target)
         self.setNextHop(*target.sippyAddress)
@@ -236,12 +218,17 @@ class Dialog(UA):  # type: ignore[misc]
         method = req.getMethod()
         if method not in METHODS:
             return refusal(req, self.local_ua), None, None
+        if method == "INVITE" and self.state is not None:
+            return self._reinvited(req)
         if method not in ("INVITE", "ACK", "BYE"):
-            return self._requested(req).to(req, self.local_ua), None, None
+            reply = self._requested(req)
+            return None if reply is None else (reply.to(req, self.local_ua), None, None)
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
         result = super().recvRequest(req, sip_t)
+        if result is not None and result[0] is None:
+            result = (None, result[1], self._unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
@@ -260,13 +247,43 @@ class Dialog(UA):  # type: ignore[misc]
         known = self.rUri.getTag()
         return self if from_tag == known or (known is None and from_tag in self._early) else None
 
-    def _requested(self, request: Any) -> Reply:
+    def _outOfPlace(self, request: Any) -> Reply | None:
+        """Why a request cannot be one of this dialog now (RFC 3261 section 12.2.2)."""
         number = request.getHFBody("cseq").getCSeqNum()
         if self.state is None or self.over:
             return Reply(481, "Call/Transaction Does Not Exist")
         if self.rCSeq is not None and number <= self.rCSeq:
-            return Reply(500, "Out of Order")  # RFC 3261 section 12.2.2
+            return Reply(500, "Out of Order")
         self.rCSeq = number
+        return None
+
+    def _reinvited(self, request: Any) -> Any:
+        refusal = self._outOfPlace(request)
+        if refusal is None and not self.isConnected():
+            refusal = PENDING if self.isCaller else TOO_EARLY
+        if refusal is not None:
+            return refusal.to(request, self.local_ua), None, None
+        self.reoffers.invited(request)
+        return None, self._withdrawn, self._unacknowledged
+
+    def _withdrawn(self, rtime: Any, request: Any) -> None:
+        """CANCEL has ended a re-INVITE with 487."""
+        self.reoffers.cancelled()
+
+    def _unacknowledged(self) -> None:
+        """A 200 of ours was never acknowledged (RFC 3261 section 13.3.1.4)."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.CONNECTIVITY, "our answer was never acknowledged"))
+
+    def _requested(self, request: Any) -> Reply | None:
+        refusal = self._outOfPlace(request)
+        if refusal is not None:
+            return refusal
+        if request.getMethod() == "UPDATE":
+            if not self.isConnected():
+                return PENDING if self.isCaller else TOO_EARLY
+            self.reoffers.updated(request)
+            return None
         if request.getMethod() == "OPTIONS":
             return OPTIONS
         reply = self.owner.requested(request)
@@ -317,6 +334,63 @@ class Dialog(UA):  # type: ignore[misc]
         """The ACK is out: let the news go."""
         self._held = False
         self.emitPendingEvents()
+        steps, self._afterAck = self._afterAck, []
+        for step in steps:
+            step()
+
+    def afterAck(self, step: Callable[[], None]) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        self._afterAck.append(step)
+
+    def leaves(self) -> None:
+        """The dialog is over."""
+        last = self.reoffers.over()
+        if last is not None:
+            self.respond(last)
+
+    @property
+    def changes(self) -> Changes:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        return self.owner.changes
+
+    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        manager = self.global_config["_sip_tm"]
+        transaction = manager.tserver.get(response.getTId(wBRN=True))
+        if transaction is not None:
+            manager.sendResponse(response, transaction, ack_cb=acknowledged)
+
+    def ownHeaders(self) -> list[Any]:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        return [allow()]
+
+    def refreshTarget(self, message: Any) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        contacts = message.getHFBodys("contact")
+        if contacts and not contacts[0].asterisk:
+            self.rTarget = contacts[0].getUrl().getCopy()
+            if not self.routes:
+                self.rAddr = self.rTarget.getTAddr()
+
+    def sendUasResponse(
+        self,
+        scode: int,
+        reason: str,
+        body: Any = None,
+        contacts: Any = None,
+        extra_headers: Any = None,
+        ack_wait: bool = False,
+    ) -> None:
+        """sippy answers the INVITE that began the dialog."""
+        response = self.uasResp.getCopy()
+        response.setSCode(scode, reason)
+        response.setBody(body)
+        response.appendHeaders([SipHeader(name="contact", body=contact) for contact in contacts or ()])
+        response.appendHeaders(extra_headers or ())
+        if 200 <= scode < 300:
+            response.appendHeaders(self.ownHeaders())
+            self.reoffers.expectAck(ack_wait)
+        self.global_config["_sip_tm"].sendResponse(response, ack_cb=self.reoffers.acknowledged)
 
     def emitPendingEvents(self) -> None:
         """sippy calls it when it has news."""

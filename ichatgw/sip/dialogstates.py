@@ -34,22 +34,9 @@ class Trying(UasStateTrying):  # type: ignore[misc]
 class Connected(UaStateConnected):  # type: ignore[misc]
     """The call is answered."""
 
-    def _recvRequestInvite(self, req: Any) -> None:
-        """The leg answers; a body-less re-INVITE gets our offer and its answer comes in the ACK."""
-        ua = self.ua
-        ua.uasResp = req.genResponse(100, "Trying", server=ua.local_ua)
-        ua.global_config["_sip_tm"].sendResponse(ua.uasResp)
-        body = req.getBody()
-        ours = None
-        if body is None or body.getType() == "application/sdp":
-            ours = ua.owner.reoffered(sdpText(body))
-        if ours is None:
-            ua.sendUasResponse(488, "Not Acceptable Here")
-        else:
-            ua.lSDP = sdpBody(ours)
-            ua.sendUasResponse(200, "OK", ua.lSDP, (ua.lContact,), ack_wait=body is None)
+    def onStateChange(self, newstate: Any) -> None:
+        """It is over."""
+        self.ua.leaves()
+        super().onStateChange(newstate)
 
-    recv_request_handlers = {
-        "INVITE": _recvRequestInvite,
-        "BYE": UaStateConnected._recvRequestBye,
-    }
+    recv_request_handlers = {"BYE": UaStateConnected._recvRequestBye}

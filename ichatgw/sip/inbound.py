@@ -59,6 +59,7 @@ class InboundSipLeg(SipLeg):
     def progress(self, answer: SessionDescription) -> None:
         """183 with an answer; early media is a favour, so what prevents it is no error."""
         if self._offer is not None and not self._ended:
+            self.changes.meet(answer)
             try:
                 text = self._answerTo(answer)
             except CallError:
@@ -69,6 +70,7 @@ class InboundSipLeg(SipLeg):
         """200."""
         if self._ended:
             return
+        self.changes.meet(answer)
         try:
             if self._offer is None:
                 text = self._negotiation.offer(self.source.host, answer.codecs)
@@ -112,14 +114,14 @@ class InboundSipLeg(SipLeg):
     def _event(self, event: Any) -> None:
         if isinstance(event, CCEventDisconnect):
             self._finish(fromHeader(reasonIn(event), self._answered))
-        elif isinstance(event, CCEventConnect):
-            self._lateAnswer(event)
 
     def _answerTo(self, answer: SessionDescription) -> str:
         assert self._offer is not None
         return self._negotiation.answer(self._offer, self.source.host, answer.codecs)
 
-    def _signallingHost(self) -> str:
+    @property
+    def signallingHost(self) -> str:
+        """See L{ichatgw.sip.renegotiation.Leg}."""
         return self.source.host
 
     def _respond(self, event: Any) -> None:

@@ -27,6 +27,8 @@ _OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "REFER", "SUBSCRIBE"})
 # RFC 3428 section 4 and RFC 6086 section 4.2 leave it out, RFC 3262 has no use for it.
 _WITHOUT_CONTACT = frozenset({"MESSAGE", "INFO", "PRACK"})
 
+_REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+
 
 @frozen
 class Reply:
@@ -51,6 +53,8 @@ class Reply:
             response.setBody(bodyOf(self.body, self.contentType))
         return response
 
+
+SDP = "application/sdp"
 
 OK = Reply(200, "OK")
 
@@ -77,6 +81,12 @@ class Conversation(Protocol):
 
     def heardFrom(self, message: Any) -> None:
         """A message of the far end has come."""
+
+    def refreshTarget(self, message: Any) -> None:
+        """The far end may have another C{Contact} (RFC 3261 section 12.2.1.2)."""
+
+    def afterAck(self, step: Callable[[], None]) -> None:
+        """Do it as soon as the ACK for what is being heard now is out."""
 
     def lost(self, code: int, phrase: str) -> None:
         """The far end does not know the call, or is not there."""
@@ -110,12 +120,23 @@ class Asking:
         self.dialog.newTransaction(request, resp_cb=lambda response, _: self._answered(request, response), cb_ifver=2)
 
     def _answered(self, request: Any, response: Any) -> None:
-        code, phrase = response.getSCode()
+        code, _ = response.getSCode()
         if code < 200 or self.dialog.over:
             return
-        if response.source is not None:  # else it is our own
-            self.dialog.heardFrom(response)
-        if code in (401, 407) and self._mayLogIn(request, response):
+        if response.source is None:  # it is our own
+            self._digest(request, response)
+            return
+        self.dialog.heardFrom(response)
+        if code < 300 and self.method in _REFRESHING:
+            self.dialog.refreshTarget(response)
+        if self.method == "INVITE":
+            self.dialog.afterAck(lambda: self._digest(request, response))
+        else:
+            self._digest(request, response)
+
+    def _digest(self, request: Any, response: Any) -> None:
+        code, phrase = response.getSCode()
+        if self.dialog.over or (code in (401, 407) and self._mayLogIn(request, response)):
             return
         self.heard(response)
         if endsCall(self.method, code) and not self.dialog.over:

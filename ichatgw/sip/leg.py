@@ -16,17 +16,17 @@ from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw import sdp
 from ichatgw.call import Nobody
-from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.sip import dtmf
 from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.indialog import OK, Reply, bodyOf
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.reasons import toHeader
+from ichatgw.sip.renegotiation import Renegotiation
+from ichatgw.sip.reoffers import Reoffers
 
 _log = Logger()
 
@@ -49,6 +49,7 @@ class SipLeg:
         self._forget = forget
         self._ended = False
         self._negotiation = Negotiation()
+        self.changes = Renegotiation(self, self._negotiation)
 
     @property
     def side(self) -> IMediaSide:
@@ -74,13 +75,25 @@ class SipLeg:
     def update(self, offer: SessionDescription) -> None:
         """See L{ILeg}."""
         if not self._ended:
-            self.call.agreed(self, offer)
+            self._guarded(self.changes.update, offer)
 
     def agree(self, answer: SessionDescription) -> None:
         """See L{ILeg}."""
+        if not self._ended:
+            self._guarded(self.changes.agree, answer)
 
     def refuse(self, ending: Ending) -> None:
         """See L{ILeg}."""
+        if not self._ended:
+            self._guarded(self.changes.refuse, ending)
+
+    def _guarded(self, order: Callable[[Any], None], argument: Any) -> None:
+        """Orders never raise: what fails ends the leg."""
+        try:
+            order(argument)
+        except Exception:
+            _log.failure("call={call} leg={leg} failed within the call", call=self.call.id, leg=self.id)
+            self.hangup(Ending(EndReason.FAILED, "internal error"))
 
     def info(self, tone: Tone) -> None:
         """INFO, if the party takes that."""
@@ -136,45 +149,15 @@ class SipLeg:
         """See L{ichatgw.sip.dialog.Owner}."""
         self.hangup(ending)
 
-    def reoffered(self, body: str | None) -> str | None:
-        """
-        Answer a re-INVITE here: media is anchored, the far leg need not know (RFC 3264 section 8).
+    @property
+    def reoffers(self) -> Reoffers | None:
+        """See L{ichatgw.sip.renegotiation.Leg}."""
+        return None if self.dialog is None else self.dialog.reoffers
 
-        See L{ichatgw.sip.dialog.Owner}.
-        """
-        try:
-            if body is None:
-                return self._negotiation.offer(self._signallingHost())
-            offer = sdp.parse(body).plain()
-            text = self._negotiation.answer(offer, self._signallingHost())
-        except (MalformedError, CallError) as problem:
-            _log.info("call={call} leg={leg} new offer refused: {why}", call=self.call.id, leg=self.id, why=problem)
-            return None
-        direction = offer.description.direction
-        self.side.hold(direction)
-        _log.info(
-            "call={call} leg={leg} new offer answered: {direction}",
-            call=self.call.id,
-            leg=self.id,
-            direction=direction.mirrored.value,
-        )
-        return text
-
-    def _signallingHost(self) -> str:
-        """Where the party's messages come from."""
+    @property
+    def signallingHost(self) -> str:
+        """See L{ichatgw.sip.renegotiation.Leg}."""
         raise NotImplementedError
-
-    def _lateAnswer(self, event: Any) -> None:
-        """The ACK to a 200 that carried our offer brings the answer."""
-        if not self._negotiation.awaitsAnswer:
-            return
-        text = sdpText(event.getData()[2])
-        try:
-            if text is None:
-                raise NoCommonCodec("the ACK brought no answer")
-            self._negotiation.accept(text)
-        except (MalformedError, NoCommonCodec) as problem:
-            self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
 
     def _finish(self, ending: Ending) -> None:
         if self._ended:

@@ -14,6 +14,21 @@ from ichatgw import sdp
 from ichatgw.interfaces import IMediaSide
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
 
+Said = tuple[frozenset[tuple[str, int, int]], Direction]
+"""What a description of ours says that the party may care for: formats, and which way media flows."""
+
+_DYNAMIC = range(96, 128)
+"""The numbers of RFC 3551 section 3 that anybody may give away."""
+
+
+def speech(codecs: tuple[Codec, ...]) -> frozenset[tuple[str, int, int]]:
+    """The formats that one can talk in, whatever their numbers and order."""
+    return frozenset((each.name.lower(), each.clockRate, each.channels) for each in codecs if not each.isEvent)
+
+
+def _saying(codecs: tuple[Codec, ...], direction: Direction) -> Said:
+    return speech(codecs), direction
+
 
 def _newOrigin() -> sdp.Origin:
     return sdp.Origin(randbits(31))
@@ -30,37 +45,68 @@ class Negotiation:
     @ivar side: our side of the relay; set before the first offer or answer.
     @ivar codecs: what was agreed on, or is offered as long as nothing is.
     @ivar remote: the party's last description, with those codecs that both have, in our order; C{None} before that.
+    @ivar far: which way the other party of the call lets media flow, seen from it: what we say of ourselves does not go
+        beyond that.
+    @ivar wish: which way the party would let media flow if the other one did not limit it.
     @ivar awaitsAnswer: we have made an offer, and it has neither been answered for good nor refused.
     """
 
     side: IMediaSide = field(init=False)
     codecs: tuple[Codec, ...] = (PCMU,)
     remote: SessionDescription | None = field(default=None, init=False)
+    far: Direction = Direction.SENDRECV
+    wish: Direction = field(default=Direction.SENDRECV, init=False)
     _origin: sdp.Origin = field(factory=_newOrigin)
     _written: str = field(default="", init=False)
     _offered: tuple[Codec, ...] | None = field(default=None, init=False)
+    _said: Said | None = field(default=None, init=False)
+    _saidBefore: Said | None = field(default=None, init=False)
+    _numbers: dict[int, Codec] = field(factory=dict, init=False)
+    _lines: tuple[sdp.MediaLine, ...] = field(default=(), init=False)
+    _place: int = field(default=0, init=False)
+    _host: str = field(default="", init=False)
 
     @property
     def awaitsAnswer(self) -> bool:
         return self._offered is not None
 
-    def offer(
-        self, host: str, codecs: tuple[Codec, ...] | None = None, direction: Direction = Direction.SENDRECV
-    ) -> str:
+    @property
+    def agreed(self) -> tuple[Codec, ...]:
+        """What both can, with the numbers that the party was told to send."""
+        if self.remote is None:
+            return self.codecs
+        return tuple(codec for codec in self.codecs if self.remote.find(codec) is not None)
+
+    def offer(self, host: str, codecs: tuple[Codec, ...] | None = None, direction: Direction | None = None) -> str:
         """
         Our offer, the first or a later one; it awaits its answer.
 
         @param host: where the party's messages come from, which counts as long as it has not said where its media is.
         @param codecs: what is offered; by default those that were agreed on.
-        @param direction: seen from us.
+        @param direction: seen from us; by default that of the other party.
         @return: SDP.
         @raise Congested: if no port is left.
         """
-        offered = sdp.withEvents(self.codecs if codecs is None else codecs)
-        ours = SessionDescription(offered, self._local(host), None, direction)
-        text = self._versioned(lambda origin: sdp.writeOffer(ours, origin))
+        offered = self._numbered(sdp.withEvents(self.codecs if codecs is None else codecs))
+        ours = SessionDescription(offered, self._local(host), None, self.far if direction is None else direction)
+        text = self._versioned(lambda origin: sdp.writeOffer(ours, origin, lines=self._lines, place=self._place))
         self._offered = offered
+        self._saidBefore = self._said
+        self._say(ours)
         return text
+
+    def reoffer(self, host: str, codecs: tuple[Codec, ...] | None = None) -> str | None:
+        """
+        Our offer within the call, after something has changed at the other end.  It asks the party for no more than it
+        allows by itself: nobody is taken off hold by another than himself.
+
+        @param codecs: what is offered; by default what both can.
+        @return: SDP; C{None} if it would say nothing new.
+        @raise Congested: if no port is left.
+        """
+        codecs = self.agreed if codecs is None else codecs
+        direction = self.far.within(self.wish.mirrored)
+        return None if self._said == _saying(codecs, direction) else self.offer(host, codecs, direction)
 
     def accept(self, text: str, final: bool = True) -> SessionDescription:
         """
@@ -75,20 +121,38 @@ class Negotiation:
         codecs = self.codecs if self._offered is None else self._offered
         self._connect(answer, codecs)
         self.codecs = codecs
+        if self._said is not None:
+            # The party could not allow more than it was offered: of what was not, it has said nothing.
+            allowed = self._said[1].mirrored
+            sends = answer.direction.sends if allowed.sends else self.wish.sends
+            listens = answer.direction.listens if allowed.listens else self.wish.listens
+            self.wish = Direction.of(sends, listens)
+            self._said = _saying(self.agreed, answer.direction.mirrored.within(self._said[1]))
         if final:
             self._offered = None
-        return answer
+        return evolve(answer, direction=self.wish)
 
     def settle(self) -> None:
-        """
-        No answer to our offer is awaited any more: it has come before, or was refused, and then what was agreed on
-        before still holds (RFC 3261 section 14.1).
-        """
+        """No answer to our offer is awaited any more: it has come before."""
         self._offered = None
+
+    def refused(self) -> tuple[Codec, ...] | None:
+        """
+        Our offer was refused: what was agreed on before still holds (RFC 3261 section 14.1).
+
+        @return: what was offered.
+        """
+        offered, self._offered = self._offered, None
+        if offered is not None:
+            self._said = self._saidBefore
+        return offered
 
     def forget(self) -> None:
         """Somebody else is called now, in another dialog: what the last one said does not hold."""
-        self.remote = self._offered = None
+        self.remote = self._offered = self._said = None
+        self.wish = Direction.SENDRECV
+        self._numbers.clear()
+        self._lines, self._place, self._host = (), 0, ""
 
     def answer(self, offer: sdp.ParsedSDP, host: str, codecs: tuple[Codec, ...] | None = None) -> str:
         """
@@ -101,24 +165,53 @@ class Negotiation:
         @raise Congested: if no port is left.
         """
         theirs = offer.description
-        agreed = self.codecs if codecs is None else sdp.commonCodecs(codecs, theirs)
-        ours = SessionDescription(agreed, self._local(host, theirs), None, theirs.direction.mirrored)
+        agreed = sdp.commonCodecs(self.codecs if codecs is None else codecs, theirs)
+        direction = theirs.direction.mirrored.within(self.far)
+        ours = SessionDescription(agreed, self._local(host, theirs), None, direction)
         text = self._versioned(lambda origin: sdp.writeAnswer(ours, origin, offer))
+        self._lines, self._place = offer.lines, offer.chosen
         self._connect(theirs, agreed)
         self.codecs = agreed
+        self.wish = theirs.direction
+        self._say(ours)
         return text
 
     def _local(self, host: str, offered: SessionDescription | None = None) -> TransportAddress:
-        """Our address for the party."""
-        for described in (offered, self.remote):
-            if described is not None and described.address is not None:
-                return self.side.local(described.address.host)
-        return self.side.local(host)
+        """Our address for the party; one that holds by an address of zeros is still where it was."""
+        if offered is not None and offered.address is not None:
+            return self.side.local(offered.address.host)
+        return self.side.local(self._host or host)
 
     def _connect(self, remote: SessionDescription, codecs: tuple[Codec, ...]) -> None:
         """Tell our side where the party is, and what of ours it speaks, by its numbers and by ours."""
-        self.remote = evolve(remote, codecs=sdp.commonCodecs(codecs, remote))
+        common = sdp.commonCodecs(codecs, remote)
+        self.remote = evolve(remote, codecs=common)
+        if remote.address is not None:
+            self._host = remote.address.host
+        for codec in common:
+            self._numbers.setdefault(codec.payloadType, codec)
         self.side.connect(self.remote, tuple(codec for codec in codecs if remote.find(codec) is not None))
+
+    def _say(self, ours: SessionDescription) -> None:
+        self._said = _saying(ours.codecs, ours.direction)
+        for codec in ours.codecs:
+            self._numbers.setdefault(codec.payloadType, codec)
+
+    def _numbered(self, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+        """
+        The formats with numbers that mean nothing else in this dialog (RFC 3264 section 8.3.2).  Those who call and
+        those who are called number differently.
+        """
+        taken = dict(self._numbers)
+        numbered = []
+        for codec in codecs:
+            known = next((number for number, other in taken.items() if other.matches(codec)), None)
+            number = codec.payloadType if known is None else known
+            if known is None and number in taken:
+                number = next((free for free in _DYNAMIC if free not in taken), number)
+            taken[number] = codec
+            numbered.append(evolve(codec, payloadType=number))
+        return tuple(numbered)
 
     def _versioned(self, write: Callable[[sdp.Origin], str]) -> str:
         text = write(self._origin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -20,6 +21,7 @@ from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
 from ichatgw.sip.reasons import fromHeader, fromStatus
+from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.target import Target
 
 _log = Logger()
@@ -46,6 +48,7 @@ class OutboundSipLeg(SipLeg):
         filtered: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(id, party, forget)
+        self.changes = Renegotiation(self, self._negotiation, lambda codec: codec.payloadType not in filtered)
         self._hunt = hunt
         self._converse = converse
         self._prepare = prepare
@@ -63,6 +66,7 @@ class OutboundSipLeg(SipLeg):
             return
         self._started = True
         self._offer = tuple(codec for codec in offer.codecs if codec.payloadType not in self._filtered)
+        self.changes.meet(evolve(offer, codecs=self._offer))
         if not self._offer:
             self._finish(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
@@ -144,9 +148,7 @@ class OutboundSipLeg(SipLeg):
             self._provisional(*event.getData()[:3])
         elif isinstance(event, CCEventConnect):
             self._hunt.rest()
-            if self._answered:
-                self._lateAnswer(event)
-            else:
+            if not self._answered:
                 self._accepted(event.getData()[2])
         elif isinstance(event, (CCEventFail, CCEventRedirect)):
             self._refused(*event.getData()[:2])
@@ -196,6 +198,8 @@ class OutboundSipLeg(SipLeg):
         else:
             self.call.answered(self, answer)
 
-    def _signallingHost(self) -> str:
+    @property
+    def signallingHost(self) -> str:
+        """See L{ichatgw.sip.renegotiation.Leg}."""
         assert self._target is not None
         return self._target.address.host

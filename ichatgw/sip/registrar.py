@@ -22,7 +22,7 @@ from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ichatgw.sip.dialog import allow
+from ichatgw.sip.capabilities import allow
 from ichatgw.sip.door import literal
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.target import Target, Transport

@@ -15,7 +15,8 @@ from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
-from ichatgw.sip.dialog import OPTIONS, Dialog, refusal
+from ichatgw.sip.capabilities import OPTIONS, refusal
+from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import literal
@@ -24,6 +25,7 @@ from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import authorization
+from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
@@ -151,6 +153,7 @@ class _Arrival:
     def lost(self, ending: Ending) -> None:
         """Nothing was asked yet."""
 
-    def reoffered(self, body: str | None) -> str | None:
-        """No call yet, nothing to re-offer."""
-        return None
+    @property
+    def changes(self) -> Renegotiation:
+        """Those of the leg."""
+        return self._leg.changes

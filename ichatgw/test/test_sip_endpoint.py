@@ -26,7 +26,7 @@ class RequestTests(SynchronousTestCase):
         """OPTIONS is 200 and says what we take (RFC 3261 section 11.2)."""
         (response,) = self.rig.receive(request("OPTIONS"))
         self.assertEqual(status(response), 200)
-        self.assertEqual(header(response, "Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE")
+        self.assertEqual(header(response, "Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE")
         self.assertEqual(header(response, "Accept"), "application/sdp")
 
     def test_notTaken(self) -> None:

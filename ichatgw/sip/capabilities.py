@@ -1,0 +1,36 @@
+# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+"""
+What we can, as we say it of ourselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sippy.SipHeader import SipHeader
+
+from ichatgw.sip.indialog import Reply
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE")
+"""What we take, in the order of our C{Allow} header."""
+
+OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "PRACK")
+"""What we know and do not take: 405; all else is 501."""
+
+OPTIONS = Reply(200, "OK", (("allow", ", ".join(METHODS)), ("accept", "application/sdp"), ("accept-language", "en")))
+"""What OPTIONS is answered with, in a dialog or out of one."""
+
+
+def allow() -> Any:
+    """Our C{Allow} header."""
+    return SipHeader(name="allow", bodys=", ".join(METHODS))
+
+
+def refusal(request: Any, server: str) -> Any:
+    """The response to a request whose method we do not take."""
+    if request.getMethod() in (*METHODS, *OTHER_METHODS):
+        response = request.genResponse(405, "Method Not Allowed", server=server)
+    else:
+        response = request.genResponse(501, "Not Implemented", server=server)
+    response.appendHeader(allow())
+    return response

@@ -1,0 +1,230 @@
+# -*- test-case-name: ichatgw.test.test_sip_renegotiation -*-
+"""
+What changes in the middle of a call, between a SIP leg's call and its dialog.
+
+Media is anchored, so a party that holds, resumes or narrows its formats is answered at once, and the other one is told
+afterwards.  Nothing is transcoded: if a party wants to go on with formats that the other one does not speak now, that
+one is asked first, and the party is answered as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+from twisted.logger import Logger
+
+from ichatgw import sdp
+from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.sip.indialog import Reply
+from ichatgw.sip.negotiation import Negotiation, speech
+from ichatgw.sip.reasons import warningFor
+from ichatgw.sip.reoffers import Verdict
+
+if TYPE_CHECKING:
+    from ichatgw.sip.leg import SipLeg
+
+if TYPE_CHECKING:
+    pass
+
+CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
+
+_log = Logger()
+
+_State = tuple[frozenset[tuple[str, int, int]], Direction]
+
+
+class Renegotiation:
+    """
+    @param allowed: is the party offered that format?
+    """
+
+    def __init__(
+        self, leg: SipLeg, negotiation: Negotiation, allowed: Callable[[Codec], bool] = lambda codec: True
+    ) -> None:
+        self._leg = leg
+        self._negotiation = negotiation
+        self._allowed = allowed
+        self._far = SessionDescription((PCMU,))
+        self._wanted: tuple[Codec, ...] | None = None
+        self._owed = False
+        self._asked: sdp.ParsedSDP | None = None
+        self._asking = False
+        self._verdict: Verdict | None = None
+        self._told: _State | None = None
+
+    # Orders of the call, given to the leg
+
+    def meet(self, far: SessionDescription) -> None:
+        """What the other party speaks, and which way it lets media flow, as far as is known before the answer."""
+        self._far = far
+        self._negotiation.far = far.direction
+
+    def update(self, offer: SessionDescription) -> None:
+        """See L{ILeg}."""
+        reoffers = self._leg.reoffers
+        if reoffers is None or self._asked is not None:
+            self._leg.call.refused(self._leg, CROSSING)
+            return
+        codecs = tuple(codec for codec in offer.codecs if self._allowed(codec))
+        if not speech(codecs):
+            self._leg.call.refused(self._leg, Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
+            return
+        self._remember()
+        self.meet(evolve(offer, codecs=codecs))
+        if speech(codecs) != speech(self._negotiation.agreed):
+            self._wanted = codecs
+        self._owed = True
+        reoffers.offer()
+
+    def agree(self, answer: SessionDescription) -> None:
+        """See L{ILeg}."""
+        turned = answer.direction is not self._far.direction
+        self.meet(answer)
+        offer = self._asked
+        if offer is not None:
+            self._decide(self._answer(offer))
+        elif turned and self._leg.reoffers is not None:
+            self._remember()
+            self._leg.reoffers.offer()
+
+    def refuse(self, ending: Ending) -> None:
+        """See L{ILeg}."""
+        if self._asked is not None:
+            self._decide(_refusal(ending))
+
+    # News of the dialog, see L{ichatgw.sip.reoffers.Changes}
+
+    def offered(self, text: str | None, mayWait: bool) -> Verdict | None:
+        self._remember()
+        host = self._leg.signallingHost
+        try:
+            if text is None:
+                return self._negotiation.offer(host, self._far.codecs)
+            offer = sdp.parse(text).plain()
+        except (MalformedError, CallError) as problem:
+            return self._refusedHere(str(problem))
+        try:
+            sdp.commonCodecs(self._far.codecs, offer.description)
+        except NoCommonCodec as problem:
+            return self._ask(offer) if mayWait and offer.description.codecs else self._refusedHere(str(problem))
+        return self._answer(offer)
+
+    def withdrawn(self) -> None:
+        """The other party has been asked in vain, and may have gone along by now."""
+        self._asked = None
+        self._told = None
+        self._tell()
+
+    def answerSent(self) -> None:
+        self._tell()
+
+    def nextOffer(self) -> str | None:
+        wanted, self._wanted = self._wanted, None
+        try:
+            text = self._negotiation.reoffer(self._leg.signallingHost, wanted)
+        except CallError as problem:
+            self.offerRefused(Ending(problem.reason, str(problem)))
+            return None
+        if text is None:
+            self._agreed()
+        return text
+
+    def offerAnswered(self, text: str | None) -> None:
+        if text is None and self._negotiation.remote is not None:
+            self.offerRefused(Ending(EndReason.INCOMPATIBLE, "no answer came to our offer"))
+            return
+        try:
+            if text is None:
+                raise NoCommonCodec("the ACK brought no answer")
+            self._negotiation.accept(text)
+        except (MalformedError, NoCommonCodec) as problem:
+            self._leg.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
+            return
+        if self._owed and self._leg.reoffers is not None:
+            self._leg.reoffers.offer()  # until there is nothing new to say
+        else:
+            self._tell()
+
+    def offerCrossed(self) -> None:
+        """Our offer crossed one of the party's, and is made again soon."""
+        self._wanted = self._negotiation.refused()
+
+    def offerRefused(self, ending: Ending) -> None:
+        self._negotiation.refused()
+        self._far = evolve(self._far, codecs=self._negotiation.agreed)
+        if self._owed and not (self._leg.reoffers is not None and self._leg.reoffers.isDue):
+            self._owed = False
+            self._leg.call.refused(self._leg, ending)
+
+    # Inside
+
+    def _ask(self, offer: sdp.ParsedSDP) -> Verdict | None:
+        """The other party has to say first whether it can go along; it may do so at once."""
+        self._asked, self._asking = offer, True
+        theirs = offer.description
+        _log.info(
+            "call={call} leg={leg} asks for other formats: {formats}",
+            call=self._leg.call.id,
+            leg=self._leg.id,
+            formats=" ".join(codec.name for codec in theirs.codecs)[:80],
+        )
+        self._leg.call.updated(self._leg, SessionDescription(theirs.codecs, direction=theirs.direction))
+        self._asking = False
+        return self._verdict if self._asked is None else None
+
+    def _decide(self, verdict: Verdict) -> None:
+        self._asked, self._verdict = None, verdict
+        self._told = self._state()
+        if not self._asking and self._leg.reoffers is not None:
+            self._leg.reoffers.answer(verdict)
+
+    def _answer(self, offer: sdp.ParsedSDP) -> Verdict:
+        try:
+            text = self._negotiation.answer(offer, self._leg.signallingHost, self._far.codecs)
+        except CallError as problem:
+            return self._refusedHere(str(problem))
+        direction = offer.description.direction
+        self._negotiation.side.hold(direction)
+        _log.info(
+            "call={call} leg={leg} new offer answered: it is {direction}",
+            call=self._leg.call.id,
+            leg=self._leg.id,
+            direction=direction.value,
+        )
+        return text
+
+    def _refusedHere(self, why: str) -> Reply:
+        _log.info("call={call} leg={leg} new offer refused: {why}", call=self._leg.call.id, leg=self._leg.id, why=why)
+        return _refusal(Ending(EndReason.INCOMPATIBLE, why))
+
+    def _agreed(self) -> None:
+        if self._owed:
+            self._owed = False
+            self._told = self._state()
+            self._leg.call.agreed(self._leg, self._description())
+
+    def _tell(self) -> None:
+        """The other party is told what it does not know."""
+        state = self._state()
+        if self._told != state:
+            self._told = state
+            self._leg.call.updated(self._leg, self._description())
+
+    def _remember(self) -> None:
+        """What was agreed on when the call was answered, the other party knows."""
+        if self._told is None:
+            self._told = self._state()
+
+    def _state(self) -> _State:
+        return speech(self._negotiation.agreed), self._negotiation.wish
+
+    def _description(self) -> SessionDescription:
+        return SessionDescription(self._negotiation.agreed, direction=self._negotiation.wish)
+
+
+def _refusal(ending: Ending) -> Reply:
+    warning = warningFor(Ending(EndReason.INCOMPATIBLE, ending.text, cause=ending.cause))
+    return Reply(488, "Not Acceptable Here", (("warning", warning),))

@@ -1,0 +1,535 @@
+# -*- test-case-name: ichatgw.test.test_sip_reoffers -*-
+"""
+Offers within a call at one SIP party, as they look on the wire.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.interfaces import ILeg
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.sip.reoffers import MOST_CROSSINGS, PATIENCE
+from ichatgw.test.fakes import OFFER, FakeCall
+from ichatgw.test.siptalks import Talk, both
+from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+
+PCMA = Codec("PCMA", 8000, 8)
+TWO = SessionDescription((PCMU, PCMA))
+HELD = PHONE_SDP.replace("a=sendrecv", "a=sendonly")
+ALAW = PHONE_SDP.replace(" 0 8 101", " 8")
+ULAW = PHONE_SDP.replace(" 0 8 101", " 0")
+
+
+def directionOf(message: str) -> str:
+    """Which way media flows, as a description says."""
+    return next(line[2:] for line in message.split("\r\n") if line[:6] in ("a=send", "a=recv", "a=inac"))
+
+
+def formats(message: str) -> str:
+    """The formats of the first media line."""
+    return next(line for line in message.split("\r\n") if line.startswith("m=")).split(" ", 3)[3]
+
+
+def versionOf(message: str) -> tuple[str, int]:
+    words = next(line for line in message.split("\r\n") if line.startswith("o=")).split()
+    return words[1], int(words[2])
+
+
+class TheirsTests(SynchronousTestCase):
+    """The phone makes an offer."""
+
+    def test_holdAndResume(self) -> None:
+        """Each is answered at once, mirrored, and then told to the call."""
+        for method in ("INVITE", "UPDATE"):
+            for talk in both():
+                for text, mirrored, direction in (
+                    (HELD, "recvonly", Direction.SENDONLY),
+                    (PHONE_SDP, "sendrecv", Direction.SENDRECV),
+                    (PHONE_SDP.replace("a=sendrecv", "a=inactive"), "inactive", Direction.INACTIVE),
+                    (PHONE_SDP.replace("a=sendrecv", "a=recvonly"), "sendonly", Direction.RECVONLY),
+                ):
+                    (ok,) = talk.send(method, body=text)
+                    self.assertEqual((status(ok), directionOf(ok)), (200, mirrored))
+                    self.assertIn("UPDATE", header(ok, "Allow"))
+                    self.assertIn("192.0.2.10:5070", header(ok, "Contact"))
+                    if method == "INVITE":
+                        talk.acknowledge(ok)
+                    self.assertEqual(talk.news.updates[-1].direction, direction)
+                    self.assertEqual(talk.side.holds[-1], direction)
+                self.assertEqual(len(talk.news.updates), 4)
+                self.assertEqual(talk.rig.wire.take(), [])
+
+    def test_holdByZeros(self) -> None:
+        """The old way to hold, by an address of zeros, in both families (RFC 3264 section 8.4)."""
+        for zeros in ("IN IP4 0.0.0.0", "IN IP6 ::"):
+            for talk in both():
+                (ok,) = talk.send("INVITE", body=PHONE_SDP.replace("IN IP4 192.0.2.77\r\nt=", f"{zeros}\r\nt="))
+                self.assertEqual((status(ok), directionOf(ok)), (200, "recvonly"))
+                self.assertIn("c=IN IP4 192.0.2.10\r\n", ok)
+                self.assertEqual(talk.news.updates[-1].direction, Direction.SENDONLY)
+                self.assertFalse(talk.side.holds[-1].listens)
+
+    def test_nothingNew(self) -> None:
+        """An offer that says the same again is answered with the same, and nobody is told."""
+        for talk in both():
+            (first,) = talk.send("INVITE")
+            talk.acknowledge(first)
+            (again,) = talk.send("INVITE")
+            self.assertEqual(versionOf(first), versionOf(again))
+            self.assertEqual(talk.news.updates, [])
+
+    def test_elsewhere(self) -> None:
+        """A phone whose media has moved is followed by the relay; the other party need not know."""
+        for talk in both():
+            talk.send("INVITE", body=PHONE_SDP.replace("30000", "30002"))
+            self.assertEqual(talk.side.remotes[-1].address, TransportAddress("192.0.2.77", 30002))
+            self.assertEqual(talk.news.updates, [])
+
+    def test_withoutOffer(self) -> None:
+        """A re-INVITE without a body gets our offer, and the answer in its ACK is taken and told."""
+        for talk in both():
+            (ok,) = talk.send("INVITE", body=None)
+            self.assertEqual(directionOf(ok), "sendrecv")
+            talk.acknowledge(ok, HELD)
+            self.assertEqual([each.direction for each in talk.news.updates], [Direction.SENDONLY])
+            self.assertEqual(talk.side.remotes[-1].direction, Direction.SENDONLY)
+            (ok,) = talk.send("INVITE", body=None)
+            self.assertEqual(directionOf(ok), "sendrecv", "who asks for an offer is not held by what he said before")
+            talk.acknowledge(ok, PHONE_SDP)
+            self.assertEqual(talk.news.updates[-1].direction, Direction.SENDRECV)
+
+    def test_withoutAnswer(self) -> None:
+        """If the ACK brings no answer, all is as before; if it brings one that cannot be, the call is over."""
+        for talk in both():
+            (ok,) = talk.send("INVITE", body=None)
+            talk.acknowledge(ok)
+            self.assertNotIn("ended", talk.news.news)
+            (ok,) = talk.send("INVITE", body=None)
+            sent = talk.acknowledge(ok, PHONE_SDP.replace(" 0 8 101", " 18"))
+            self.assertEqual([m.split()[0] for m in sent], ["BYE"])
+            self.assertEqual(talk.news.reasons, [EndReason.INCOMPATIBLE])
+
+    def test_secondWithoutOffer(self) -> None:
+        """While our offer waits for its answer, any other offer is 491."""
+        for talk in both():
+            (ok,) = talk.send("INVITE", body=None)
+            for method, body in (("INVITE", None), ("INVITE", HELD), ("UPDATE", HELD)):
+                self.assertEqual([status(m) for m in talk.send(method, body=body)], [491])
+            self.assertEqual([status(m) for m in talk.send("UPDATE", body=None)], [200])
+            talk.acknowledge(ok, PHONE_SDP)
+            self.assertEqual([status(m) for m in talk.send("INVITE", body=HELD)], [200])
+
+    def test_lateOfferOfTheFirst(self) -> None:
+        """The same holds for an INVITE without a body that began the call."""
+        rig = Rig()
+        rig.invite(body=None)
+        leg = rig.invitations.legs[-1]
+        leg.answer(OFFER)
+        (ok,) = rig.wire.take()
+        again = request("INVITE", to=header(ok, "To"), cseq=2, branch="again")
+        self.assertEqual([status(m) for m in rig.receive(again)], [491])
+
+    def test_notAcknowledged(self) -> None:
+        """A 200 that is never acknowledged is repeated, and in the end so is the call (RFC 3261 section 13.3.1.4)."""
+        for talk in both():
+            talk.send("INVITE", body=HELD)
+            talk.rig.clock.pump([0.5] * 6)
+            self.assertTrue(all(status(m) == 200 for m in talk.rig.wire.take()))
+            self.assertNotIn("ended", talk.news.news)
+            talk.rig.clock.pump([1] * 32)
+            self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
+            self.assertTrue(any(m.startswith("BYE") for m in talk.rig.wire.take()))
+
+    def test_strangeBody(self) -> None:
+        """What is no SDP is 415; SDP that cannot be read is 488, with a warning; the call goes on."""
+        for talk in both():
+            for method in ("INVITE", "UPDATE"):
+                (reply,) = talk.send(method, contentType="text/plain", body="hi")
+                self.assertEqual((status(reply), header(reply, "Accept")), (415, "application/sdp"))
+                (reply,) = talk.send(method, body="v=0\r\nnonsense")
+                self.assertEqual(status(reply), 488)
+                self.assertIn("not an SDP line", header(reply, "Warning"))
+            self.assertNotIn("ended", talk.news.news)
+
+    def test_newContact(self) -> None:
+        """Requests go to the latest Contact (target refresh)."""
+        for method in ("INVITE", "UPDATE"):
+            for talk in both():
+                (ok,) = talk.send(method, contact="<sip:moved@192.0.2.79:5062>")
+                if method == "INVITE":
+                    talk.acknowledge(ok)
+                talk.leg.hangup(Ending(EndReason.HANGUP))
+                ((bye, address),) = talk.rig.wire.sent
+                self.assertTrue(bye.startswith("BYE sip:moved@192.0.2.79:5062 SIP/2.0"))
+                self.assertEqual(address, TransportAddress("192.0.2.79", 5062))
+
+    def test_beforeTheAnswer(self) -> None:
+        """An offer before the answer of the call is too early; the phone may come again."""
+        rig = Rig()
+        rig.invite()
+        rig.invitations.legs[-1].ring()
+        (ringing,) = rig.wire.take()
+        for number, method in ((2, "UPDATE"), (3, "INVITE")):
+            text = request(method, to=header(ringing, "To"), cseq=number, branch=f"early{number}")
+            (reply,) = rig.receive(text)
+            self.assertEqual(status(reply), 500)
+            self.assertTrue(header(reply, "Retry-After"))
+
+
+class AskingTests(SynchronousTestCase):
+    """The phone wants other formats than those that the other party speaks."""
+
+    def test_agreed(self) -> None:
+        """The other party is asked while the phone hears 100, and answered as it was."""
+        for talk in both():
+            (trying,) = talk.send("INVITE", body=ALAW)
+            self.assertEqual(status(trying), 100)
+            self.assertEqual(talk.news.updates[-1].codecs, (PCMA,))
+            talk.leg.agree(SessionDescription((PCMA,), direction=Direction.SENDONLY))
+            (ok,) = talk.rig.wire.take()
+            self.assertEqual((status(ok), formats(ok), directionOf(ok)), (200, "8", "sendonly"))
+            self.assertEqual(talk.side.remotes[-1].codecs, (PCMA,))
+            talk.acknowledge(ok)
+            self.assertEqual(len(talk.news.updates), 1)
+
+    def test_refused(self) -> None:
+        """If it does not go along, that is 488 with a warning, and the call goes on as it was."""
+        for talk in both():
+            before = talk.side.remotes[:]
+            talk.send("INVITE", body=ALAW)
+            talk.leg.refuse(Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
+            (reply,) = talk.rig.wire.take()
+            self.assertEqual(status(reply), 488)
+            self.assertIn("an iChat has no other format", header(reply, "Warning"))
+            self.assertEqual(talk.side.remotes, before)
+            (ok,) = talk.send("INVITE", body=HELD)
+            self.assertEqual(formats(ok), "0")
+            self.assertNotIn("ended", talk.news.news)
+
+    def test_answerOfOthers(self) -> None:
+        """An agreement to something else is none."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            talk.leg.agree(OFFER)
+            self.assertEqual([status(m) for m in talk.rig.wire.take()], [488])
+
+    def test_atOnce(self) -> None:
+        """A party that answers within the question is no reason for a 100."""
+        for talk in both():
+            talk.leg.call = Willing()
+            (ok,) = talk.send("INVITE", body=ALAW)
+            self.assertEqual((status(ok), formats(ok)), (200, "8"))
+
+    def test_update(self) -> None:
+        """An UPDATE cannot wait; a re-INVITE can."""
+        for talk in both():
+            (reply,) = talk.send("UPDATE", body=ALAW)
+            self.assertEqual(status(reply), 488)
+            self.assertEqual(talk.news.updates, [])
+
+    def test_anotherMeanwhile(self) -> None:
+        """While the question waits, another offer of the phone is too early, and one of the other party crosses it."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            for method in ("INVITE", "UPDATE"):
+                (reply,) = talk.send(method, body=HELD)
+                self.assertEqual(status(reply), 500)
+                self.assertTrue(0 <= int(header(reply, "Retry-After")) <= 10)
+            talk.leg.update(OFFER)
+            self.assertEqual(talk.news.news[-1], "refused")
+
+    def test_cancelled(self) -> None:
+        """A phone that gives up its re-INVITE hears 487; the other party, who may have gone along, is told."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            branch = f"INVITE{talk.cseq}{header(talk.accepted, 'Call-ID').partition('@')[0]}"
+            replies = talk.rig.receive(talk.text("CANCEL", cseq=talk.cseq, branch=branch))
+            self.assertEqual(sorted(status(m) for m in replies), [200, 487])
+            self.assertEqual(talk.news.updates[-1].codecs, (PCMU,))
+            talk.leg.agree(SessionDescription((PCMA,)))
+            self.assertEqual(talk.rig.wire.take(), [])
+
+    def test_tooLong(self) -> None:
+        """A question that is never answered is 504, and the call goes on as it was."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            talk.rig.clock.advance(PATIENCE)
+            self.assertEqual([status(m) for m in talk.rig.wire.take()], [504])
+            talk.leg.agree(SessionDescription((PCMA,)))
+            self.assertEqual([m for m in talk.rig.wire.take() if not status(m)], [])
+
+    def test_endMeanwhile(self) -> None:
+        """When the call ends meanwhile, whoever ends it, the re-INVITE is 487."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            talk.leg.hangup(Ending(EndReason.HANGUP))
+            self.assertEqual(sorted(m.split()[0] for m in talk.rig.wire.take()), ["BYE", "SIP/2.0"])
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            self.assertEqual(sorted(status(m) for m in talk.send("BYE")), [200, 487])
+
+
+class OursTests(SynchronousTestCase):
+    """The other party has changed: the phone is told."""
+
+    def test_holdAndResume(self) -> None:
+        """It gets a re-INVITE each time, and its answer is taken."""
+        for talk in both():
+            for order, theirs in (("sendonly", "recvonly"), ("sendrecv", "sendrecv"), ("inactive", "inactive")):
+                talk.leg.update(evolve(OFFER, direction=Direction(order)))
+                (invite,) = talk.rig.wire.take()
+                self.assertTrue(invite.startswith("INVITE sip:"))
+                self.assertEqual(directionOf(invite), order)
+                self.assertIn("UPDATE", header(invite, "Allow"))
+                (ack,) = talk.rig.receive(
+                    respond(invite, 200, "OK", body=ULAW.replace("sendrecv", theirs), extra=CONTACT)
+                )
+                self.assertTrue(ack.startswith("ACK"))
+                self.assertEqual(header(ack, "CSeq").split()[0], header(invite, "CSeq").split()[0])
+                self.assertEqual(talk.news.news[-1], "agreed")
+                self.assertEqual(talk.side.remotes[-1].direction.value, theirs)
+            self.assertEqual([each.direction for each in talk.news.agreements], [Direction.SENDRECV] * 3)
+            self.assertEqual(talk.news.updates, [])
+
+    def test_version(self) -> None:
+        """The description keeps its id, and its version goes up by one."""
+        for talk in both():
+            versions = []
+            for order in ("sendonly", "sendrecv"):
+                talk.leg.update(evolve(OFFER, direction=Direction(order)))
+                (invite,) = talk.rig.wire.take()
+                versions.append(versionOf(invite))
+                talk.rig.receive(respond(invite, 200, "OK", body=ULAW))
+            self.assertEqual(versions[1], (versions[0][0], versions[0][1] + 1))
+
+    def test_nothingNew(self) -> None:
+        """What it knows it is not told."""
+        for talk in both():
+            talk.leg.update(OFFER)
+            self.assertEqual(talk.rig.wire.take(), [])
+            self.assertEqual(talk.news.news[-1], "agreed")
+
+    def test_bothHold(self) -> None:
+        """Who holds is offered no more than he allows, and is not taken off hold by the other's resuming."""
+        for talk in both():
+            (ok,) = talk.send("INVITE", body=HELD)
+            talk.acknowledge(ok)
+            for order, offered in ((Direction.SENDONLY, "inactive"), (Direction.SENDRECV, "recvonly")):
+                talk.leg.update(evolve(OFFER, direction=order))
+                (invite,) = talk.rig.wire.take()
+                self.assertEqual(directionOf(invite), offered)
+                theirs = {"inactive": "inactive", "recvonly": "sendonly"}[offered]
+                talk.rig.receive(respond(invite, 200, "OK", body=ULAW.replace("sendrecv", theirs)))
+                self.assertEqual(talk.news.agreements[-1].direction, Direction.SENDONLY)
+            (ok,) = talk.send("INVITE", body=PHONE_SDP)
+            self.assertEqual(directionOf(ok), "sendrecv")
+
+    def test_answerWithinHold(self) -> None:
+        """While the other party holds, an offer of the phone is not answered with more than that party allows."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            talk.rig.receive(respond(talk.rig.wire.take()[0], 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
+            (ok,) = talk.send("INVITE", body=PHONE_SDP)
+            self.assertEqual(directionOf(ok), "sendonly")
+            self.assertEqual(talk.news.updates, [])
+
+    def test_allLines(self) -> None:
+        """An offer of ours names every media line that the session has had (RFC 3264 section 8)."""
+        talk = Talk.inbound(Rig(), body=PHONE_SDP.replace("m=audio", "m=video 30100 RTP/AVP 31\r\nm=audio"))
+        talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+        (invite,) = talk.rig.wire.take()
+        lines = [line for line in invite.split("\r\n") if line.startswith("m=")]
+        self.assertEqual(lines, ["m=video 0 RTP/AVP 31", "m=audio 20000 RTP/AVP 0"])
+
+    def test_otherFormats(self) -> None:
+        """Other formats are offered, with numbers that mean nothing else in this dialog; the answer is the answer."""
+        for talk in both():
+            opus = Codec("opus", 48000, 101, 2)
+            talk.leg.update(SessionDescription((opus, PCMA)))
+            (invite,) = talk.rig.wire.take()
+            numbers = formats(invite).split()
+            self.assertEqual(numbers[1], "8")
+            self.assertIn(f"a=rtpmap:{numbers[0]} opus/48000/2\r\n", invite)
+            talk.rig.receive(respond(invite, 200, "OK", body=ALAW))
+            self.assertEqual(talk.news.agreements, [SessionDescription((PCMA,))])
+            self.assertEqual(talk.rig.wire.take(), [])
+
+    def test_refused(self) -> None:
+        """What the phone refuses it is not told again, and the call goes on as it was; the next change is told."""
+        for talk in both():
+            talk.leg.update(SessionDescription((PCMA,)))
+            (invite,) = talk.rig.wire.take()
+            talk.rig.receive(respond(invite, 488, "Not Acceptable Here", extra='Warning: 304 x "no"\r\n'))
+            self.assertEqual([each.reason for each in talk.news.refusals], [EndReason.INCOMPATIBLE])
+            self.assertNotIn("ended", talk.news.news)
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (invite,) = talk.rig.wire.take()
+            self.assertEqual((formats(invite), directionOf(invite)), ("0", "sendonly"))
+
+    def test_nothingToOffer(self) -> None:
+        """Formats that are filtered, or carry no speech, are not offered."""
+        talk = Talk.outbound(Rig(filtered=frozenset({8})))
+        talk.leg.update(SessionDescription((PCMA, Codec("telephone-event", 8000, 101))))
+        self.assertEqual((talk.news.news[-1], talk.rig.wire.take()), ("refused", []))
+
+    def test_lost(self) -> None:
+        """A phone that does not know the call, or does not answer, has lost it."""
+        for code in (408, 481):
+            for talk in both():
+                talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+                (invite,) = talk.rig.wire.take()
+                sent = talk.rig.receive(respond(invite, code, "No"))
+                self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
+                self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            talk.rig.clock.pump([0.5] * 65)
+            self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
+
+    def test_badAnswer(self) -> None:
+        """A 200 that does not answer what was offered ends the call; one without a body leaves it as it was."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            talk.rig.receive(respond(talk.rig.wire.take()[0], 200, "OK"))
+            self.assertNotIn("ended", talk.news.news)
+            talk.leg.update(evolve(OFFER, direction=Direction.INACTIVE))
+            (invite,) = talk.rig.wire.take()[-1:]
+            sent = talk.rig.receive(respond(invite, 200, "OK", body="v=0\r\nrubbish"))
+            self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
+            self.assertEqual(talk.news.reasons, [EndReason.INCOMPATIBLE])
+
+    def test_changesMeanwhile(self) -> None:
+        """What changes while a re-INVITE is under way is told after it, and the leg speaks when all is settled."""
+        for talk in both():
+            for order in (Direction.SENDONLY, Direction.INACTIVE, Direction.SENDRECV, Direction.SENDONLY):
+                talk.leg.update(evolve(OFFER, direction=order))
+            (invite,) = talk.rig.wire.take()
+            self.assertEqual(directionOf(invite), "sendonly")
+            talk.leg.update(evolve(OFFER, direction=Direction.INACTIVE))
+            sent = talk.rig.receive(respond(invite, 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
+            self.assertEqual([m.split()[0] for m in sent], ["ACK", "INVITE"])
+            self.assertEqual(directionOf(sent[1]), "inactive")
+            self.assertNotIn("agreed", talk.news.news)
+            talk.rig.receive(respond(sent[1], 200, "OK", body=ULAW.replace("sendrecv", "inactive")))
+            self.assertEqual(talk.news.news.count("agreed"), 1)
+
+    def test_beforeTheAck(self) -> None:
+        """No re-INVITE goes out before the call's own INVITE is acknowledged (RFC 3261 section 14.1)."""
+        rig = Rig()
+        rig.invite()
+        leg = rig.invitations.legs[-1]
+        leg.answer(OFFER)
+        (ok,) = rig.wire.take()
+        leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+        self.assertEqual(rig.wire.take(), [])
+        (invite,) = rig.receive(request("ACK", to=header(ok, "To"), branch="ack", body=None))
+        self.assertEqual(directionOf(invite), "sendonly")
+
+    def test_theyHoldInTheAnswer(self) -> None:
+        """A phone that allows less in its answer than before has changed: the call hears of it."""
+        for talk in both():
+            talk.leg.update(SessionDescription((PCMA,)))
+            (invite,) = talk.rig.wire.take()
+            talk.rig.receive(respond(invite, 200, "OK", body=ALAW.replace("sendrecv", "sendonly")))
+            self.assertEqual(talk.news.agreements[-1].direction, Direction.SENDONLY)
+            self.assertEqual(talk.rig.wire.take(), [])
+
+    def test_hangupMeanwhile(self) -> None:
+        """A call that ends meanwhile ends; a late 200 to the re-INVITE is acknowledged."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (invite,) = talk.rig.wire.take()
+            talk.leg.hangup(Ending(EndReason.HANGUP))
+            self.assertEqual([m.split()[0] for m in talk.rig.wire.take()], ["BYE"])
+            self.assertEqual([m.split()[0] for m in talk.rig.receive(respond(invite, 200, "OK", body=ULAW))], ["ACK"])
+            self.assertEqual(talk.news.news.count("ended"), 1)
+
+
+class Willing(FakeCall):
+    """Its other party goes along with anything, at once."""
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        leg.agree(offer)
+
+
+CONTACT = "Contact: <sip:100@192.0.2.77:5060>\r\n"
+
+
+class GlareTests(SynchronousTestCase):
+    """Both make an offer at once."""
+
+    def test_theirsCrossesOurs(self) -> None:
+        """While ours is under way, theirs is 491; an UPDATE that offers too."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (invite,) = talk.rig.wire.take()
+            for method in ("INVITE", "UPDATE"):
+                self.assertEqual([status(m) for m in talk.send(method, body=HELD)], [491])
+            talk.rig.receive(respond(invite, 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
+            self.assertEqual(talk.news.news[-1], "agreed")
+
+    def test_oursCrossesTheirs(self) -> None:
+        """
+        Ours that is refused by 491 is made again: by who made the Call-ID after 2.1 to 4 s, by the other one after up
+        to 2 s (RFC 3261 section 14.1).  Meanwhile theirs is taken.
+        """
+        for talk, (earliest, latest) in zip(both(), ((0.0, 2.0), (2.1, 4.0)), strict=True):
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (invite,) = talk.rig.wire.take()
+            (ack,) = talk.rig.receive(respond(invite, 491, "Request Pending"))
+            self.assertTrue(ack.startswith("ACK"))
+            self.assertNotIn("refused", talk.news.news)
+            if earliest:
+                talk.rig.clock.advance(earliest - 0.01)
+                self.assertEqual(talk.rig.wire.take(), [])
+                talk.rig.clock.advance(0.005)
+                (ok,) = talk.send("INVITE", body=PHONE_SDP)
+                self.assertEqual(status(ok), 200)
+                talk.acknowledge(ok)
+            talk.rig.clock.pump([0.1] * int((latest - earliest) * 10 + 1))
+            sent = [m for m in talk.rig.wire.take() if m.startswith("INVITE")]
+            if earliest:
+                # the answer to theirs has said it already
+                self.assertEqual(sent, [])
+                self.assertEqual(directionOf(ok), "sendonly")
+            else:
+                self.assertEqual(directionOf(sent[0]), "sendonly")
+                talk.rig.receive(respond(sent[0], 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
+            self.assertEqual(talk.news.news[-1], "agreed")
+
+    def test_tooEarlyForThem(self) -> None:
+        """A 500 that says when to come again is heeded."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (invite,) = talk.rig.wire.take()
+            talk.rig.receive(respond(invite, 500, "Server Internal Error", extra="Retry-After: 3\r\n"))
+            talk.rig.clock.advance(2.9)
+            self.assertEqual(talk.rig.wire.take(), [])
+            talk.rig.clock.advance(0.2)
+            self.assertEqual([m.split()[0] for m in talk.rig.wire.take()], ["INVITE"])
+
+    def test_notForEver(self) -> None:
+        """It is tried some times, and then given up; the call goes on."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            invites = talk.rig.wire.take()
+            for _ in range(MOST_CROSSINGS):
+                talk.rig.receive(respond(invites[-1], 491, "Request Pending"))
+                talk.rig.clock.advance(4)
+                invites += [m for m in talk.rig.wire.take() if m.startswith("INVITE")]
+            self.assertEqual(len(invites), MOST_CROSSINGS + 1)
+            talk.rig.receive(respond(invites[-1], 491, "Request Pending"))
+            self.assertEqual(talk.news.news[-1], "refused")
+            self.assertNotIn("ended", talk.news.news)
+
+    def test_endMeanwhile(self) -> None:
+        """Nothing is left of it when the call ends while it waits."""
+        for talk in both():
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            talk.rig.receive(respond(talk.rig.wire.take()[0], 491, "Request Pending"))
+            talk.leg.hangup(Ending(EndReason.HANGUP))
+            talk.rig.wire.take()
+            talk.rig.clock.advance(4)
+            self.assertEqual([m for m in talk.rig.wire.take() if m.startswith("INVITE")], [])
