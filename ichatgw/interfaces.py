@@ -5,7 +5,7 @@ The borders between the parts.  Orders go down to a leg, news comes up from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zope.interface import Attribute, Interface
 
@@ -16,6 +16,7 @@ from ichatgw.model import (
     Ending,
     Invitation,
     Party,
+    Protection,
     SessionDescription,
     Tone,
     TransportAddress,
@@ -190,6 +191,16 @@ class IMediaSide(Interface):
         @param remote: its C{address} may be C{None} (not known yet): then the side learns it from the first valid
             packet.
         @param ours: the same formats with the payload types that the party was told to send, if these are others.
+        """
+
+    def protect(protection: Protection | None, failed: Callable[[Ending], None]) -> None:
+        """
+        Media of the party is SRTP from now on; C{None}: it is plain.  To be said right after each L{connect} to a party
+        whose media may be protected.  Keys that are the same as before go on (with their rollover counters), and so
+        does DTLS if neither certificate, role nor address are others.
+
+        @param protection: with keys that can be used.
+        @param failed: told if there will be no keys, because DTLS came to nothing.
         """
 
     def hold(direction: Direction) -> None:

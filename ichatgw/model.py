@@ -267,6 +267,24 @@ class CryptoKey:
 
 
 @frozen
+class Protection:
+    """
+    How the media of a party is protected, as both ends have agreed in the signalling: by keys that went with it (RFC
+    4568), or by those of DTLS (RFC 5763).
+
+    @ivar ours: the key with which we send.
+    @ivar theirs: the key with which the party does.
+    @ivar fingerprint: without these, that of the certificate by which the party proves in DTLS who it is.
+    @ivar active: we begin DTLS.
+    """
+
+    ours: CryptoKey | None = None
+    theirs: CryptoKey | None = None
+    fingerprint: Fingerprint | None = None
+    active: bool = False
+
+
+@frozen
 class TransportDescription:
     """
     How a party can be reached, and how its media is protected; free of any wire format.

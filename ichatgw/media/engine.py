@@ -18,10 +18,12 @@ from zope.interface import implementer
 from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine, IRelay
+from ichatgw.media.dtls import Identity
 from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
 from ichatgw.media.pool import QUARANTINE, PortPool
 from ichatgw.media.port import Readers, Scratch, SocketFactory, readersFor
 from ichatgw.media.relay import Relay
+from ichatgw.media.secured import Secured
 from ichatgw.media.side import Side
 from ichatgw.media.sockets import SideSockets, Supplies
 
@@ -40,6 +42,8 @@ class MediaEngine:
     Owns the ports, the sockets and the timers of all relays.
 
     Nothing runs while there is no call.  L{stop} closes whatever is left.
+
+    @ivar identity: our certificate for DTLS.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class MediaEngine:
         readers: Readers | None = None,
         makeSocket: SocketFactory = _makeSocket,
         random32: Callable[[], int] = _random32,
+        identity: Identity | None = None,
     ) -> None:
         """
         @param reactor: watches the sockets; also the clock unless C{clock} is given.
@@ -61,6 +66,7 @@ class MediaEngine:
         @param quarantine: for how many seconds a port rests before another call gets it.
         @param readers: what the sockets register with instead of the reactor.
         @param random32: makes SSRCs and first sequence numbers.
+        @param identity: our certificate for DTLS; one of its own if not given.
         """
         timer: IReactorTime = reactor if clock is None else clock
         self._pool = PortPool(timer, portMin, portMax, quarantine)
@@ -70,6 +76,8 @@ class MediaEngine:
         )
         self._random32 = random32
         self._feeder = Feeder(timer)
+        self.identity = identity or Identity()
+        self._makeSecuring = partial(Secured, timer, self.identity)
         self._relays: dict[Relay, None] = {}
         self._looks = LoopingCall(self._look)
         self._looks.clock = timer
@@ -111,7 +119,7 @@ class MediaEngine:
 
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
-        return Side(name, callId, SideSockets(self._supplies, port), flow)
+        return Side(name, callId, SideSockets(self._supplies, port), flow, self._makeSecuring)
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

@@ -9,49 +9,34 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.errors import Congested, MalformedError
 from ichatgw.interfaces import IMediaSide
+from ichatgw.media.control import Control
 from ichatgw.media.flow import LOOK_SECONDS, Flow
-from ichatgw.media.latch import ControlLatch, SendTo, familyOf, isAt, sendable
+from ichatgw.media.guard import Guard, Wall
+from ichatgw.media.latch import SendTo, familyOf, isAt, sendable
 from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.rtcp import Renumbering, rewrite
 from ichatgw.media.rtp import Kind, RTPPacket, classify
 from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
-from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
 
 
-class Guard(Protocol):
-    """What stands between a party and its side: it opens what comes, and protects what goes."""
+class Securing(Guard, Protocol):
+    """A guard for a party at a plain address, which has its keys from the signalling or from DTLS."""
 
-    @property
-    def way(self) -> tuple[SendTo | None, Source | None]:
-        """How and where media goes now; twice C{None} if it must not."""
+    def agree(self, protection: Protection, failed: Callable[[Ending], None]) -> None:
+        """See L{IMediaSide.protect}; may be said anew."""
 
-    def arrived(self, size: int, source: Source) -> None:
-        """A datagram of so many octets lies in the buffer."""
-
-    def sendControl(self, datagram: bytes) -> None:
-        """RTCP for the party."""
+    def close(self) -> None:
+        """Idempotent."""
 
 
-@frozen
-class _Wall:
-    """A guard that lets nothing pass."""
-
-    flow: Flow
-    way: tuple[SendTo | None, Source | None] = (None, None)
-
-    def arrived(self, size: int, source: Source) -> None:
-        self.flow.dropped["unwanted"] += 1
-
-    def sendControl(self, datagram: bytes) -> None:
-        """Nobody is there."""
-
+MOST_EARLY = 4
+"""So many datagrams of DTLS are kept for what is to be agreed on."""
 
 _LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
 
@@ -68,10 +53,12 @@ class Side:
     @ivar name: whose side it is, for the log.
     @ivar call: the call's name there.
     @ivar arriving: what the party sends.
+    @ivar control: its RTCP.
     @ivar far: the other side.
     @ivar relay: whose side it is now.
     @ivar described: called when the party has said what it speaks.
     @ivar remote: what it has said.
+    @ivar early: DTLS that came before it was agreed on, which is a matter of milliseconds.
     @ivar sent: the formats in which it sends, by the payload types that it was told.
     """
 
@@ -80,7 +67,17 @@ class Side:
     relay: Any
     described: Callable[[], None]
 
-    def __init__(self, name: str, callId: str, sockets: SideSockets, arriving: Flow) -> None:
+    def __init__(
+        self,
+        name: str,
+        callId: str,
+        sockets: SideSockets,
+        arriving: Flow,
+        makeSecuring: Callable[[Side], Securing],
+    ) -> None:
+        """
+        @param makeSecuring: what protects media if that is agreed on.
+        """
         self.name = name
         self.call = callId
         self._sockets = sockets
@@ -92,10 +89,13 @@ class Side:
         self._signalled: TransportAddress | None = None
         # Where RTP came from last; stays known when the source has fallen silent.
         self._learned: Source | None = None
-        self._control = ControlLatch()
+        self.control = Control(self)
         self._warned = False
         self._closed = False
         self._guard: Guard | None = None
+        self._makeSecuring = makeSecuring
+        self._securing: Securing | None = None
+        self.early: list[tuple[bytes, Source]] = []
 
     @property
     def quiet(self) -> float:
@@ -122,7 +122,7 @@ class Side:
             # A party that only says the same again keeps what was learned about its NAT.
             self._signalled = remote.address
             self._learned = self.arriving.source = None
-            self._control.signal(remote)
+            self.control.latch.signal(remote)
         self._tellFar()
         self.described()
         self._aim()
@@ -142,6 +142,20 @@ class Side:
         self._direction = direction
         self._aim()
 
+    def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
+        if self._closed:
+            return
+        if protection is None:
+            if self._securing is not None:
+                self._securing.close()
+                self._securing = None
+                self.guard(None)
+            return
+        if self._securing is None:
+            self._securing = self._makeSecuring(self)
+            self.guard(self._securing)
+        self._securing.agree(protection, failed)
+
     def guard(self, guard: Guard | None) -> None:
         """
         From now on everything of our party goes through C{guard}; C{None}: as if there had never been one.
@@ -150,6 +164,7 @@ class Side:
         self._learned = self.arriving.source = None
         for pair in self._sockets.pairs:
             pair.rtp.deliver = self.arriving.rtp if guard is None else guard.arrived
+            pair.rtcp.deliver = self.control.arrived if guard is None else guard.arrivedAtControl
         self._aim()
 
     def unguard(self, guard: Guard) -> None:
@@ -159,7 +174,7 @@ class Side:
         Else the side is deaf and dumb until the next one comes: media that was protected must not go on without.
         """
         if self._guard is guard:
-            self.guard(_Wall(self.arriving))
+            self.guard(Wall(self.arriving))
 
     def sockets(self, family: int) -> PortPair:
         """
@@ -180,23 +195,29 @@ class Side:
         """The guard knows another way."""
         self._aim()
 
-    def controlArrived(self, datagram: bytes, source: Source) -> None:
-        """RTCP of our party, from a guard that has opened it."""
-        self._controlArrived(datagram, source, None)
+    def mediaOpened(self, size: int, source: Source) -> None:
+        """RTP of our party lies in the buffer; a guard has opened it, so C{source} is where the party is."""
+        if source != self.arriving.source:
+            self._adopt(source)
+        self.arriving.rtp(size, source)
 
     def close(self) -> None:
         """Idempotent."""
         self._closed = True
+        if self._securing is not None:
+            self._securing.close()
         self.arriving.close()
         self._sockets.close()
 
     # Where the party is
 
     def _open(self, family: int) -> PortPair:
-        rtp = self.arriving.rtp if self._guard is None else self._guard.arrived
-        return self._sockets.open(family, rtp, self._rtcpArrived)
+        guard = self._guard
+        if guard is None:
+            return self._sockets.open(family, self.arriving.rtp, self.control.arrived)
+        return self._sockets.open(family, guard.arrived, guard.arrivedAtControl)
 
-    def _pairFor(self, destination: Source | None) -> PortPair | None:
+    def pairFor(self, destination: Source | None) -> PortPair | None:
         """Our ports of the family of the destination; none before the party was shown any of ours."""
         if destination is None or not self._sockets.isOpen:
             return None
@@ -216,12 +237,39 @@ class Side:
             send, destination = self._guard.way if self._direction in _LISTENING else (None, None)
             self.far.arriving.aim(send, destination)
             return
+        self.far.arriving.aim(*(self.mediaWay if self._direction in _LISTENING else (None, None)))
+
+    @property
+    def mediaWay(self) -> tuple[SendTo | None, Source | None]:
+        """How and where RTP reaches our party, as the signalling or its own packets say; for a guard too."""
         destination = self._learned or sendable(self._signalled)
-        pair = self._pairFor(destination) if self._direction in _LISTENING else None
+        pair = self.pairFor(destination)
+        return (None, None) if pair is None else (pair.rtp.sendto, destination)
+
+    def transmit(self, datagram: bytes, destination: Source, atControl: bool) -> None:
+        """Send something that is neither RTP nor RTCP, for a guard."""
+        pair = self.pairFor(destination)
         if pair is None:
-            self.far.arriving.aim(None, None)
-        else:
-            self.far.arriving.aim(pair.rtp.sendto, destination)
+            return
+        try:
+            (pair.rtcp if atControl else pair.rtp).sendto(datagram, destination)
+        except OSError:
+            self.far.arriving.dropped["unsendable"] += 1
+
+    def found(self, source: Source) -> None:
+        """A guard knows for sure where the party is."""
+        self._adopt(source)
+        self._aim()
+
+    @property
+    def muxed(self) -> bool:
+        """Does our party have RTP and RTCP at one port (RFC 5761)?"""
+        return self.remote is not None and self.remote.rtcp is not None and self.remote.rtcp == self.remote.address
+
+    @property
+    def signalled(self) -> TransportAddress | None:
+        """Where our party said that it is."""
+        return self._signalled
 
     # Whose packets are taken
 
@@ -238,8 +286,10 @@ class Side:
         datagram = bytes(flow.scratch.views[size])
         kind = classify(datagram)
         if kind is Kind.RTCP:
-            self._muxedControl(datagram, source)
+            self.control.arrivedAtMedia(datagram, source)
         elif kind is not Kind.RTP:
+            if kind is Kind.DTLS and len(self.early) < MOST_EARLY:
+                self.early.append((datagram, source))
             flow.dropped[kind.name] += 1
         elif not _isWellFormed(datagram):
             flow.dropped["malformed"] += 1
@@ -247,7 +297,7 @@ class Side:
             self._adopt(source)
             flow.rtp(size, source)
         else:
-            self._refuse(source)
+            self.refuse(source)
 
     def _mayAdopt(self, source: Source) -> bool:
         return isAt(source, self._signalled) or (self.remote is not None and self.arriving.source is None)
@@ -260,10 +310,10 @@ class Side:
             "call={call} the {side} sends from {source}", call=self.call, side=self.name, source=_shown(source)
         )
         self._learned = source
-        self._control.mediaFrom(source, isAt(source, self._signalled))
+        self.control.latch.mediaFrom(source, isAt(source, self._signalled))
         self._aim()
 
-    def _refuse(self, source: Source) -> None:
+    def refuse(self, source: Source) -> None:
         """One line for a call, however many packets."""
         self.arriving.dropped["stranger"] += 1
         if not self._warned:
@@ -275,65 +325,9 @@ class Side:
                 side=self.name,
             )
 
-    # RTCP
-
-    def _muxedControl(self, datagram: bytes, source: Source) -> None:
-        """RTCP on the RTP port: an iChat has one port for everything (compare RFC 5761)."""
-        if source == self.arriving.source or isAt(source, self._signalled) or self._control.admits(source):
-            pair = self._pairFor(source)
-            self._controlArrived(datagram, source, None if pair is None else pair.rtp.sendto)
-        else:
-            self._refuse(source)
-
-    def _rtcpArrived(self, size: int, source: Source) -> None:
-        """A datagram of C{size} bytes came to the RTCP port."""
-        flow = self.arriving
-        datagram = bytes(flow.scratch.views[size])
-        if size > MAX_DATAGRAM or classify(datagram) is not Kind.RTCP:
-            flow.dropped["not RTCP"] += 1
-        elif self._control.admits(source):
-            pair = self._pairFor(source)
-            self._controlArrived(datagram, source, None if pair is None else pair.rtcp.sendto)
-        else:
-            self._refuse(source)
-
-    def _controlArrived(self, datagram: bytes, source: Source, send: SendTo | None) -> None:
-        """RTCP of our party: pass it on if it is valid, and remember where it came from."""
-        flow, back = self.arriving, self.far.arriving
-        numbers = Renumbering(
-            outgoing=flow.shown,
-            received=back.shown,
-            source=flow.original,
-            original=back.original,
-            timestampShift=flow.timestampShift,
-            sequenceShift=back.sequenceShift,
-            packets=flow.fed,
-            octets=flow.payloadOctets,
-        )
-        try:
-            rewritten = rewrite(datagram, numbers)
-        except MalformedError:
-            flow.dropped["malformed RTCP"] += 1
-            return
-        self._control.adopt(source, send)
-        self.far.sendControl(rewritten)
-
     def sendControl(self, datagram: bytes) -> None:
         """RTCP for our party."""
-        if self._guard is not None:
-            self._guard.sendControl(datagram)
-            return
-        destination, send = self._control.source, self._control.send
-        if destination is None:
-            destination = self._control.guess()
-            pair = self._pairFor(destination)
-            send = None if pair is None else pair.rtcp.sendto
-        if send is None:
-            return
-        try:
-            send(datagram, destination)
-        except OSError:
-            self.far.arriving.dropped["unsendable"] += 1
+        (self.control.send if self._guard is None else self._guard.sendControl)(datagram)
 
 
 def _sentBy(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:

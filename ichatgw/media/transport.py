@@ -61,7 +61,7 @@ class Transport:
     """
     With ICE.
 
-    It stands as a L{ichatgw.media.side.Guard} between the side and the party: nothing but STUN goes in or out before a
+    It stands as a L{ichatgw.media.guard.Guard} between the side and the party: nothing but STUN goes in or out before a
     pair of candidates works, and nothing but DTLS before there are keys.
 
     @ivar local: see L{IMediaTransport}.
@@ -309,11 +309,11 @@ class Transport:
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.side.Guard}."""
+        """See L{ichatgw.media.guard.Guard}."""
         return self._way if self._lock.shield is not None else (None, None)
 
     def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.side.Guard}; this runs for each packet."""
+        """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
             return
@@ -334,6 +334,10 @@ class Transport:
         else:
             self._drop("junk")
 
+    def arrivedAtControl(self, size: int, source: Source) -> None:
+        """See L{ichatgw.media.guard.Guard}: RTCP goes where RTP goes."""
+        self._drop("not muxed")
+
     def _media(self, size: int, source: Source) -> None:
         length = self._lock.openMedia(size)
         if length:
@@ -344,10 +348,10 @@ class Transport:
     def _control(self, size: int, source: Source) -> None:
         opened = self._lock.openControl(size)
         if opened is not None:
-            self._side.controlArrived(opened, source)
+            self._side.control.taken(opened, source, atControl=False)
 
     def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.side.Guard}."""
+        """See L{ichatgw.media.guard.Guard}."""
         protected = self._lock.protectControl(datagram)
         if protected is not None:
             self._toPeer(protected)

@@ -5,6 +5,7 @@ Stand-ins for the parts around the one under test.  Each provides its interface 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 
 from attrs import define, field
@@ -30,6 +31,7 @@ from ichatgw.model import (
     EndReason,
     Invitation,
     Party,
+    Protection,
     SessionDescription,
     Tone,
     TransportAddress,
@@ -149,6 +151,7 @@ class FakeSide:
 
     @ivar remotes: what C{connect} was told.
     @ivar holds: what C{hold} was told.
+    @ivar protections: what C{protect} was told.
     @ivar full: whether there is no port left.
     """
 
@@ -157,6 +160,8 @@ class FakeSide:
     full: bool = False
     remotes: list[SessionDescription] = field(factory=list)
     holds: list[Direction] = field(factory=list)
+    protections: list[Protection | None] = field(factory=list)
+    failed: Callable[[Ending], None] = field(init=False)
 
     def local(self, towards: str) -> TransportAddress:
         if self.full:
@@ -165,6 +170,10 @@ class FakeSide:
 
     def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         self.remotes.append(remote)
+
+    def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
+        self.protections.append(protection)
+        self.failed = failed
 
     def hold(self, direction: Direction) -> None:
         self.holds.append(direction)

@@ -453,7 +453,7 @@ class ControlTests(RelayTestCase):
         place = TransportAddress(*BOB)
         self.relay.callee.connect(at(BOB, rtcp=place))
         self.fromAlice(receiverReport(0xAAAA, 0), self.CONTROL_ALICE, TO_ALICE + 1)
-        self.assertEqual(self.network.at(TO_BOB + 1).sent, [(receiverReport(SEEN_BY_BOB, 0), BOB)])
+        self.assertEqual(self.network.at(TO_BOB).sent, [(receiverReport(SEEN_BY_BOB, 0), BOB)])
         self.fromBob(rtp(ssrc=0xBBBB))
         self.fromBob(receiverReport(0xBBBB, SEEN_BY_BOB))
         self.assertEqual(

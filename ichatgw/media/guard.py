@@ -1,0 +1,48 @@
+# -*- test-case-name: ichatgw.test.test_media_relay -*-
+"""
+What stands between a party and its side of a relay.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+from ichatgw.media.flow import Flow
+from ichatgw.media.latch import SendTo
+from ichatgw.media.port import Source
+
+
+class Guard(Protocol):
+    """It opens what comes from the party, and protects what goes there."""
+
+    @property
+    def way(self) -> tuple[SendTo | None, Source | None]:
+        """How and where media goes now; twice C{None} if it must not."""
+
+    def arrived(self, size: int, source: Source) -> None:
+        """A datagram of so many octets lies in the buffer."""
+
+    def arrivedAtControl(self, size: int, source: Source) -> None:
+        """The same, and it came to the port for RTCP."""
+
+    def sendControl(self, datagram: bytes) -> None:
+        """RTCP for the party."""
+
+
+@frozen
+class Wall:
+    """A guard that lets nothing pass."""
+
+    flow: Flow
+    way: tuple[SendTo | None, Source | None] = (None, None)
+
+    def arrived(self, size: int, source: Source) -> None:
+        self.flow.dropped["unwanted"] += 1
+
+    def arrivedAtControl(self, size: int, source: Source) -> None:
+        self.flow.dropped["unwanted"] += 1
+
+    def sendControl(self, datagram: bytes) -> None:
+        """Nobody is there."""

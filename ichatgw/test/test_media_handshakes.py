@@ -1,0 +1,121 @@
+# -*- test-case-name: ichatgw.test.test_media_handshakes -*-
+"""
+Tests for L{ichatgw.media.handshakes}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, Identity
+from ichatgw.media.handshakes import MOST_SOURCES, Handshakes
+from ichatgw.media.port import Source
+from ichatgw.media.srtp import MasterKey
+from ichatgw.model import Fingerprint
+
+PARTY = ("192.0.2.9", 4000)
+ELSEWHERE = ("198.51.100.66", 6000)
+
+
+class End:
+    """One end, with what it sent and said."""
+
+    def __init__(self, clock: Clock, active: bool, identity: Identity, expected: Fingerprint) -> None:
+        self.sent: list[tuple[bytes, Source]] = []
+        self.keys: list[tuple[MasterKey, MasterKey, Source]] = []
+        self.failures: list[str] = []
+        self.handshakes = Handshakes(
+            clock,
+            identity,
+            expected,
+            active,
+            lambda source: source == PARTY,
+            lambda datagram, source: self.sent.append((datagram, source)),
+            lambda ours, theirs, source: self.keys.append((ours, theirs, source)),
+            self.failures.append,
+        )
+
+    def take(self) -> list[bytes]:
+        taken = [datagram for datagram, _ in self.sent]
+        self.sent.clear()
+        return taken
+
+
+class HandshakesTests(SynchronousTestCase):
+    """Who is the party."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.ours, self.theirs = Identity(), Identity()
+        self.waiting = End(self.clock, False, self.ours, self.theirs.fingerprint)
+        self.party = self.beginner(self.theirs)
+
+    def beginner(self, identity: Identity) -> End:
+        return End(self.clock, True, identity, self.ours.fingerprint)
+
+    def talk(self, far: End, place: Source) -> None:
+        """C{far} begins with the one that waits, from C{place}."""
+        far.handshakes.begin(PARTY)
+        for _ in range(10):
+            for datagram in far.take():
+                self.waiting.handshakes.received(datagram, place)
+            for datagram in self.waiting.take():
+                far.handshakes.received(datagram, PARTY)
+
+    def test_agreed(self) -> None:
+        """Both have the keys, and know where the other is; nothing is left to wait for."""
+        self.talk(self.party, ELSEWHERE)
+        ((ours, theirs, place),) = self.waiting.keys
+        self.assertEqual(place, ELSEWHERE)
+        self.assertEqual(self.party.keys, [(theirs, ours, PARTY)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_impostor(self) -> None:
+        """Whoever shows another certificate from elsewhere gets nothing, and harms nobody."""
+        self.talk(self.beginner(Identity()), ELSEWHERE)
+        self.assertEqual((self.waiting.keys, self.waiting.failures), ([], []))
+        self.talk(self.party, PARTY)
+        self.assertEqual(len(self.waiting.keys), 1)
+
+    def test_wrongParty(self) -> None:
+        """Whoever does so from where the party said that it is, is the party, and wrong."""
+        self.talk(self.beginner(Identity()), PARTY)
+        self.assertEqual(len(self.waiting.failures), 1)
+        self.talk(self.party, PARTY)
+        self.assertEqual(self.waiting.keys, [])
+
+    def test_many(self) -> None:
+        """There is an end to the number of handshakes, but never for the party."""
+        self.party.handshakes.begin(PARTY)
+        (hello,) = self.party.take()
+        for number in range(100):
+            self.waiting.handshakes.received(hello, (ELSEWHERE[0], number + 1))
+        self.assertEqual(len({place for _, place in self.waiting.sent}), MOST_SOURCES)
+        self.waiting.handshakes.received(hello, PARTY)
+        self.assertIn(PARTY, {place for _, place in self.waiting.sent})
+
+    def test_late(self) -> None:
+        """Nobody came: said once, and nothing is left."""
+        self.clock.advance(HANDSHAKE_TIMEOUT + 1)
+        self.assertEqual((len(self.waiting.failures), len(self.party.failures)), (1, 1))
+        self.assertIn("too long", self.waiting.failures[0])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_close(self) -> None:
+        """Closed ones are deaf and dumb."""
+        for end in (self.waiting, self.party):
+            end.handshakes.close()
+            end.handshakes.close()
+        self.talk(self.party, PARTY)
+        self.waiting.handshakes.received(b"\x16\xfe\xfd", PARTY)
+        self.assertEqual((self.waiting.sent, self.party.sent), ([], []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_strangerToTheActive(self) -> None:
+        """If we begin, nobody else may."""
+        other = self.beginner(self.theirs)
+        other.handshakes.begin(PARTY)
+        (hello,) = other.take()
+        self.party.handshakes.received(hello, ELSEWHERE)
+        self.assertEqual(self.party.sent, [])

@@ -1,0 +1,80 @@
+# -*- test-case-name: ichatgw.test.test_media_lock -*-
+"""
+Tests for L{ichatgw.media.lock}, without a network.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.media.lock import Lock
+from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.side import Side
+from ichatgw.media.srtp import MasterKey, Shield, Suite
+from ichatgw.test.media_fakes import FakeNetwork, makeEngine
+from ichatgw.test.test_media_relay import receiverReport
+
+PACKET = RTPPacket(0, 1, 160, 9, b"speech").pack()
+PLACE = ("192.0.2.9", 4000)
+
+
+class LockTests(SynchronousTestCase):
+    """What a lock opens and protects."""
+
+    def setUp(self) -> None:
+        relay = makeEngine(Clock(), FakeNetwork()).allocate("c")
+        assert isinstance(relay.caller, Side)
+        self.side = relay.caller
+        self.lock = Lock(self.side)
+        suite = Suite.AES_CM_128_HMAC_SHA1_80
+        self.ours, self.theirs = (MasterKey(suite, os.urandom(30)) for _ in range(2))
+        self.party = Shield(self.theirs, self.ours)
+        self.sent: list[bytes] = []
+
+    def lay(self, datagram: bytes) -> int:
+        """Into the buffer, as a port does."""
+        self.side.arriving.scratch.buffer[: len(datagram)] = datagram
+        return len(datagram)
+
+    def send(self, datagram: bytes, destination: object) -> None:
+        self.sent.append(bytes(datagram))
+
+    def test_beforeKeys(self) -> None:
+        """Without keys nothing passes."""
+        self.assertEqual(self.lock.openMedia(self.lay(PACKET)), 0)
+        self.assertIsNone(self.lock.openControl(self.lay(receiverReport(9, 0))))
+        self.lock.protecting(self.send)(PACKET, PLACE)
+        self.assertEqual(self.sent, [])
+        self.assertIsNone(self.lock.protectControl(receiverReport(9, 0)))
+        self.assertEqual(self.side.arriving.dropped["before its keys"], 2)
+
+    def test_opened(self) -> None:
+        """What the party has protected lies open in the buffer."""
+        self.lock.turn(self.ours, self.theirs)
+        self.assertEqual(self.lock.openMedia(self.lay(self.party.protect(PACKET))), len(PACKET))
+        self.assertEqual(bytes(self.side.arriving.scratch.views[len(PACKET)]), PACKET)
+        report = receiverReport(9, 0)
+        self.assertEqual(self.lock.openControl(self.lay(self.party.protectControl(report))), report)
+
+    def test_protected(self) -> None:
+        """What goes to the party it can open."""
+        self.lock.turn(self.ours, self.theirs)
+        self.lock.protecting(self.send)(memoryview(PACKET), PLACE)
+        self.assertEqual(self.party.open(self.sent[0]), PACKET)
+        protected = self.lock.protectControl(receiverReport(9, 0))
+        assert protected is not None
+        self.assertEqual(self.party.openControl(protected), receiverReport(9, 0))
+
+    def test_wrong(self) -> None:
+        """What cannot be opened, or protected, is counted and goes nowhere."""
+        self.lock.turn(self.ours, self.theirs)
+        self.assertEqual(self.lock.openMedia(self.lay(PACKET)), 0)
+        self.assertIsNone(self.lock.openControl(self.lay(receiverReport(9, 0))))
+        self.lock.protecting(self.send)(bytes(1800), PLACE)
+        self.assertIsNone(self.lock.protectControl(b""))
+        self.assertEqual(self.sent, [])
+        self.assertEqual(dict(self.side.arriving.dropped), {"not the party's SRTP": 1, "not the party's SRTCP": 1})
+        self.assertEqual(self.side.far.arriving.dropped["unprotectable"], 2)
