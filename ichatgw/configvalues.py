@@ -247,6 +247,14 @@ def _parseDomains(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(DOMAIN.parse(word).lower() for word in _parseList(text)))
 
 
+def _parseAlgorithms(text: str) -> tuple[str, ...]:
+    known = {name.lower(): name for name in ("SHA-256", "SHA-512-256", "MD5")}
+    found = tuple(dict.fromkeys(known.get(word.lower(), "") for word in _parseList(text)))
+    if "" in found:
+        raise ValueError(text)
+    return found
+
+
 ADDRESS: Kind[str] = Kind(_parseAddress, "an IPv4 or IPv6 address of this host")
 ADDRESSES: Kind[tuple[str, ...]] = Kind(
     lambda text: tuple(dict.fromkeys(map(_parseAddress, _parseList(text)))),
@@ -265,6 +273,9 @@ NETWORKS: Kind[tuple[Network, ...]] = Kind(
     "IP addresses or networks such as 192.0.2.0/24, or the words private or any, separated by commas",
     show=_showNetworks,
     blank=(),
+)
+ALGORITHMS: Kind[tuple[str, ...]] = Kind(
+    _parseAlgorithms, "SHA-256, SHA-512-256 or MD5, separated by commas", show=_join
 )
 DOMAINS: Kind[tuple[str, ...]] = Kind(_parseDomains, "domain names, separated by commas", show=_join, blank=())
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")

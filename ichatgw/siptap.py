@@ -40,7 +40,7 @@ def endpointOf(
     """
     security = Security(filesOf(settings))
     keyring = _keyring(settings)
-    verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds)
+    verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds, settings.digestAlgorithms)
     streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security)
     endpoint = Endpoint(
         reactor,
@@ -79,6 +79,7 @@ def endpointOf(
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adopt, verifier.users, _users(new))),
+        Reloadable(("digestAlgorithms",), lambda new: partial(setattr, verifier, "algorithms", new.digestAlgorithms)),
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from ichatgw.configvalues import ADDRESS, ADDRESSES, FILE, NAME_SERVERS, PARTY, PROXY, SWITCH, Proxy, whole
+from ichatgw.configvalues import ADDRESS, ADDRESSES, ALGORITHMS, FILE, NAME_SERVERS, PARTY, PROXY, SWITCH, Proxy, whole
 from ichatgw.model import Party, TransportAddress
 from ichatgw.settings.declare import PORT, setting
 from ichatgw.settings.xmpp import XMPPSettings
@@ -118,4 +118,12 @@ class SIPSettings:
         "",
         "File with the phones that may call from elsewhere than AllowedSIPPeers after they have logged in. Each line is"
         " a name and a password.",
+    )
+    digestAlgorithms: tuple[str, ...] = setting(
+        _SIP,
+        "DigestAlgorithms",
+        ALGORITHMS,
+        ("SHA-256", "MD5"),
+        "By what the phones of SIPUsers may prove that they know the password, the best first. There are phones that"
+        " know MD5 only and give up when it is not the first; if you have such, MD5 has to stand alone here, or first.",
     )

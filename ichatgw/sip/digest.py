@@ -177,21 +177,23 @@ class Verifier:
     @ivar realm: whom people log in to.
     @ivar users: passwords by name.
     @ivar seconds: the time now.
+    @ivar algorithms: those that are offered, the best first (RFC 8760 section 2.3), and taken.
     """
 
     realm: str
     users: dict[str, str] = field(repr=False)
     seconds: Callable[[], float]
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     _key: bytes = field(factory=lambda: token_hex(32).encode(), repr=False)
     _used: OrderedDict[tuple[str, str, str], None] = field(factory=OrderedDict, init=False, repr=False)
 
     def challenge(self, stale: bool = False) -> tuple[str, ...]:
-        """The values of WWW-Authenticate, the better algorithm first (RFC 8760 section 2.3)."""
+        """The values of WWW-Authenticate, the better algorithm first."""
         nonce = self._nonce(int(self.seconds()))
         end = ", stale=true" if stale else ""
         return tuple(
             f'Digest realm={_quoted(self.realm)}, nonce="{nonce}", qop="auth", algorithm={algorithm}{end}'
-            for algorithm in ("SHA-256", "MD5")
+            for algorithm in self.algorithms
         )
 
     def judge(self, text: str, method: str) -> tuple[str | None, bool]:
@@ -210,7 +212,7 @@ class Verifier:
         made = self._made(nonce)
         # One who does not exist takes as long as one who does.
         password = self.users.get(user)
-        if algorithm not in ("MD5", "SHA-256") or parameters.get("realm") != self.realm or made is None:
+        if algorithm not in self.algorithms or parameters.get("realm") != self.realm or made is None:
             return None, False
         if parameters.get("qop") != "auth" or not re.fullmatch("[0-9a-fA-F]{8}", count):
             return None, False

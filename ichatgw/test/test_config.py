@@ -342,6 +342,12 @@ class ValueTests(ConfigTestCase):
         """The codec filter holds payload types."""
         self.refused("CodecIdFilterList", "128", "GSM", "3,x")
 
+    def test_algorithms(self) -> None:
+        """Algorithms of digest authentication are spelt in any case, and keep their order."""
+        self.refused("DigestAlgorithms", "SHA1", "MD5, none", "MD5-sess")
+        self.assertEqual(self.load("DigestAlgorithms = md5, sha-256\n").digestAlgorithms, ("MD5", "SHA-256"))
+        self.assertEqual(self.load("DigestAlgorithms =\n").digestAlgorithms, ("SHA-256", "MD5"))
+
     def test_codecFilterWithoutPcmu(self) -> None:
         """Filtering PCMU is possible, but hardly meant."""
         self.assertEqual(

@@ -119,6 +119,18 @@ class VerifierTests(SynchronousTestCase):
             self.assertEqual(self.verifier.judge(self.log(index=index), "INVITE"), ("alice", False))
         self.assertEqual(self.verifier.judge(self.log("ü", "x"), "INVITE"), ("ü", False))
 
+    def test_algorithms(self) -> None:
+        """What is offered is what the setting names, in its order, and nothing else is taken."""
+        strong = self.log(index=0)
+        self.verifier.algorithms = ("MD5",)
+        self.assertEqual([each.algorithm for each in challenges(self.verifier.challenge())], ["MD5"])
+        self.assertEqual(self.verifier.judge(self.log(), "INVITE"), ("alice", False))
+        self.assertEqual(self.verifier.judge(strong, "INVITE"), (None, False))
+        self.verifier.algorithms = ("MD5", "SHA-512-256")
+        first = self.verifier.challenge()[0]
+        self.assertIn("algorithm=MD5", first)
+        self.assertEqual(self.verifier.judge(self.log(), "INVITE"), ("alice", False))
+
     def test_wrong(self) -> None:
         """A wrong password, name, method, realm or nonce does not."""
         forged = self.log().replace("nonce=", "nonce=").replace(f'nonce="{int(self.now)}-', 'nonce="1000001-')

@@ -45,6 +45,7 @@ module_app account.so
 module_app contact.so
 module_app menu.so
 module_app ctrl_tcp.so
+module_app debug_cmd.so
 snd_path snd
 ctrl_tcp_listen 127.0.0.1:{control}
 """
@@ -65,9 +66,12 @@ class _Control(NetstringReceiver):
             return
         if message.get("event"):
             self._phone.happened(message["type"], message.get("param") or "")
+        elif message.get("token"):
+            self._phone.replied(message["token"], message.get("data") or "")
 
-    def command(self, name: str, parameters: str = "") -> None:
-        message = {"command": name, "params": parameters} if parameters else {"command": name}
+    def command(self, name: str, parameters: str = "", token: str = "") -> None:
+        message = {"command": name}
+        message.update({key: value for key, value in (("params", parameters), ("token", token)) if value})
         self.sendString(json.dumps(message).encode())
 
 
@@ -89,7 +93,12 @@ class Baresip:
         host: str = "127.0.0.1",
         more: str = "",
         codecs: str = "PCMU/8000/1",
+        account: str = "",
     ) -> None:
+        """
+        @param more: lines of its configuration.
+        @param account: its account, if it is not that of a phone without a server.
+        """
         self._reactor = reactor
         self._directory = directory.absolute()
         self.port = ports.take(2)
@@ -98,6 +107,7 @@ class Baresip:
         self._connection: _Control | None = None
         self.events: list[tuple[str, str]] = []
         self._waiting: list[tuple[str, Deferred[str]]] = []
+        self._asked: dict[str, Deferred[str]] = {}
         media = ports.take(20)
         self.mediaPorts = range(media, media + 20)
         shown = f"[{host}]" if ":" in host else host
@@ -115,8 +125,8 @@ class Baresip:
             )
             + more
         )
-        account = f"<sip:{user}@{shown}:{self.port}>;regint=0;audio_codecs={codecs};ptime=20;answermode=manual\n"
-        (self._directory / "accounts").write_text(account)
+        account = account or f"<sip:{user}@{shown}:{self.port}>;regint=0"
+        (self._directory / "accounts").write_text(f"{account};audio_codecs={codecs};ptime=20;answermode=manual\n")
         (self._directory / "contacts").write_text("")
         self.program = Program(
             reactor,
@@ -146,6 +156,15 @@ class Baresip:
             raise ProgramFailed("baresip was never started")
         self._connection.command(name, parameters)
 
+    async def asked(self, name: str) -> str:
+        """What it replies to a command, such as C{audio_debug}."""
+        if self._connection is None:
+            raise ProgramFailed("baresip was never started")
+        token = str(len(self._asked))
+        reply = self._asked[token] = Deferred()
+        self._connection.command(name, token=token)
+        return await within(self._reactor, 5, reply)
+
     async def told(self, event: str, patience: float = 10.0) -> str:
         """
         Wait for an event, past ones included.
@@ -169,6 +188,12 @@ class Baresip:
         self._waiting = [w for w in self._waiting if w[0] != event]
         for _, waiting in due:
             waiting.callback(about)
+
+    def replied(self, token: str, data: str) -> None:
+        """Called for each reply."""
+        waiting = self._asked.get(token)
+        if waiting is not None and not waiting.called:
+            waiting.callback(data)
 
     def recording(self) -> Path:
         """What it heard in its last call."""

@@ -46,7 +46,7 @@ def _isFree(port: int) -> bool:
     return True
 
 
-def isOpen(port: int) -> bool:
-    """Does a program on this machine have the UDP port?"""
+def isOpen(port: int, kind: str = "udp") -> bool:
+    """Does a program on this machine have the port of that kind?"""
     wanted = f":{port:04X} "
-    return any(wanted in Path(table).read_text() for table in ("/proc/net/udp", "/proc/net/udp6"))
+    return any(wanted in Path(table).read_text() for table in (f"/proc/net/{kind}", f"/proc/net/{kind}6"))

@@ -19,14 +19,26 @@ class Sipp:
     """
     One phone for one call.  It echoes the RTP it gets.
 
-    @ivar port: where it listens for SIP.
+    @ivar port: where it listens for SIP, over UDP or TCP.
+    @ivar login: the name and the password for those who challenge it.
     """
 
-    def __init__(self, reactor: Any, directory: Path, ports: Ports, script: str, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        directory: Path,
+        ports: Ports,
+        script: str,
+        host: str = "127.0.0.1",
+        transport: str = "udp",
+        login: tuple[str, str] | None = None,
+    ) -> None:
         self._reactor = reactor
         self._directory = directory.absolute()
         self._script = _SCRIPTS / f"{script}.xml"
         self._host = host
+        self._stream = transport == "tcp"
+        self._login = login
         self.port = ports.take(2)
         self._mediaPort = ports.take(4)
         self.program: Program | None = None
@@ -48,14 +60,21 @@ class Sipp:
         arguments = ["sipp", "-sf", str(script), "-i", self._host, "-p", str(self.port), "-mi", self._host]
         arguments += ["-mp", str(self._mediaPort), "-rtp_echo", "-m", "1", "-nostdin", "-timeout", "30s"]
         arguments += ["-timeout_error", "-trace_err", "-trace_msg", "-recv_timeout", "20000"]
+        if self._stream:
+            arguments += ["-t", "t1"]
+        if self._login is not None:
+            arguments += ["-au", self._login[0], "-ap", self._login[1]]
         if target:
             arguments += ["-s", user, target]
         self.program = Program(self._reactor, f"sipp-{script.stem}", arguments, self._directory)
         self.program.start()
-        await until(self._reactor, self._isUp, f"sipp listening on {self.port}")
+        if not (self._stream and target):
+            await until(self._reactor, self._isUp, f"sipp listening on {self.port}")
 
     def _isUp(self) -> bool:
-        return isOpen(self.port) or (self.program is not None and self.program.status is not None)
+        return isOpen(self.port, "tcp" if self._stream else "udp") or (
+            self.program is not None and self.program.status is not None
+        )
 
     async def succeeded(self, patience: float = 25.0) -> None:
         """
