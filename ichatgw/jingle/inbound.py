@@ -30,10 +30,12 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
+from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toError, toReason
-from ichatgw.jingle.session import Phase, Session, SessionOwner, endingOf
+from ichatgw.jingle.rules import endingOf
+from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Jingle
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.stanzas import bareJID
@@ -122,8 +124,7 @@ class InboundLeg(SessionOwner):
         self.machine.answer(answer)
 
     def update(self, offer: SessionDescription) -> None:
-        if self.session.phase is Phase.ACTIVE:
-            self.call.agreed(self, offer)
+        update(self, self.call, self.session, offer)
 
     def agree(self, answer: SessionDescription) -> None:
         """A client does not ask for other formats."""
@@ -132,7 +133,7 @@ class InboundLeg(SessionOwner):
         """A client does not ask for other formats."""
 
     def info(self, tone: Tone) -> None:
-        """Keys pressed at the other end."""
+        self.session.tellKey(tone.key, tone.milliseconds)
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
@@ -153,9 +154,10 @@ class InboundLeg(SessionOwner):
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
         _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
+        self.call.updated(self, session.theirs)
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        """Keys pressed here."""
+        pressed(self, self.call, digit, milliseconds)
 
     # What the machine does
 

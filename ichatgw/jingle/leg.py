@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from attrs import evolve
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.interfaces import ILeg
+from ichatgw.errors import NoCommonCodec
+from ichatgw.interfaces import ICall, ILeg
+from ichatgw.jingle.borders import SessionLink
 from ichatgw.jingle.messages import CallMessage
-from ichatgw.jingle.session import SessionLink
-from ichatgw.model import PCMU, Codec, SessionDescription
+from ichatgw.jingle.rules import Phase
+from ichatgw.jingle.session import Session
+from ichatgw.model import KEYS, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
+from ichatgw.sdp import commonCodecs
 
 ACCEPT_TIMEOUT = 30.0
 """Seconds that a client has to initiate its session after C{proceed}, or to accept ours: some make a certificate."""
@@ -51,3 +56,26 @@ class LegLink(SessionLink, Protocol):
 
     def over(self, leg: ILeg) -> None:
         """C{leg} has ended: forget it."""
+
+
+def update(leg: ILeg, call: ICall, session: Session | None, offer: SessionDescription) -> None:
+    """
+    L{ILeg.update} of a leg that talks by this session: a client is told of hold, and goes on with the formats that it
+    has as long as there is one among those of the other party.
+    """
+    if session is None or session.phase is not Phase.ACTIVE:
+        return
+    try:
+        commonCodecs(offer.codecs, session.theirs)
+    except NoCommonCodec as error:
+        call.refused(leg, Ending(EndReason.INCOMPATIBLE, str(error)))
+        return
+    session.tellHold(not offer.direction.listens)
+    direction = offer.direction.mirrored.within(session.theirs.direction)
+    call.agreed(leg, evolve(session.theirs, direction=direction))
+
+
+def pressed(leg: ILeg, call: ICall, digit: str, milliseconds: int) -> None:
+    """A client has pressed a key, and said so in the session."""
+    if digit in KEYS:
+        call.info(leg, Tone(digit, milliseconds) if milliseconds else Tone(digit))

@@ -29,11 +29,13 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink
+from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toReason
+from ichatgw.jingle.rules import endingOf
 from ichatgw.jingle.selection import Clients, select, transportFor
-from ichatgw.jingle.session import Phase, Session, SessionOwner, endingOf
+from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Reason
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
@@ -163,8 +165,7 @@ class OutboundLeg(SessionOwner):
         """An outbound leg is not told so."""
 
     def update(self, offer: SessionDescription) -> None:
-        if self.session is not None and self.session.phase is Phase.ACTIVE:
-            self.call.agreed(self, offer)
+        update(self, self.call, self.session, offer)
 
     def agree(self, answer: SessionDescription) -> None:
         """A client does not ask for other formats."""
@@ -173,7 +174,8 @@ class OutboundLeg(SessionOwner):
         """A client does not ask for other formats."""
 
     def info(self, tone: Tone) -> None:
-        """Keys pressed at the other end."""
+        if self.session is not None:
+            self.session.tellKey(tone.key, tone.milliseconds)
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
@@ -195,9 +197,10 @@ class OutboundLeg(SessionOwner):
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
         _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
+        self.call.updated(self, session.theirs)
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        """Keys pressed here."""
+        pressed(self, self.call, digit, milliseconds)
 
     # What the machine does
 

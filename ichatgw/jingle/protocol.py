@@ -17,7 +17,7 @@ import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS, StanzaError
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
@@ -33,8 +33,9 @@ from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RAW_UDP, NS_RECEIPTS
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.reasons import fromError, fromReason
+from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Phase, Refusal, endingOf
 from ichatgw.jingle.selection import Clients
-from ichatgw.jingle.session import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Phase, Refusal, Session, endingOf
+from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
 from ichatgw.jingle.xml import writable
 from ichatgw.model import Ending, EndReason, Party
@@ -324,7 +325,7 @@ class JingleProtocol(XMPPHandler):
         del self._asked[iq["id"]]
         if iq["type"] == "error":
             condition = _conditionOf(iq)
-            session.failedRequest(action, condition, fromError(condition))
+            session.failedRequest(action, condition, fromError(condition, _conditionOf(iq, NS_JINGLE_ERRORS)))
 
     # What comes from presence
 
@@ -379,7 +380,7 @@ class JingleProtocol(XMPPHandler):
     # What the legs and sessions ask for
 
     def ask(self, session: Session, action: Action, *payload: Element) -> None:
-        """See L{ichatgw.jingle.session.SessionLink}."""
+        """See L{ichatgw.jingle.borders.SessionLink}."""
         initiator = None
         if action in (Action.INITIATE, Action.ACCEPT):
             initiator = session.us if session.isInitiator else session.them
@@ -389,11 +390,11 @@ class JingleProtocol(XMPPHandler):
         self._send(iq)
 
     def enter(self, session: Session) -> None:
-        """See L{ichatgw.jingle.session.SessionLink}."""
+        """See L{ichatgw.jingle.borders.SessionLink}."""
         self._sessions[session.them, session.sid] = session
 
     def leave(self, session: Session) -> None:
-        """See L{ichatgw.jingle.session.SessionLink}."""
+        """See L{ichatgw.jingle.borders.SessionLink}."""
         if self._sessions.get((session.them, session.sid)) is session:
             del self._sessions[session.them, session.sid]
             self._remember(bareJID(session.them), session.sid)
@@ -463,9 +464,10 @@ class JingleProtocol(XMPPHandler):
             self.parent.send(stanza)
 
 
-def _conditionOf(stanza: Element) -> str:
-    """The condition of an error stanza (RFC 6120 section 8.3); empty if there is none."""
+def _conditionOf(stanza: Element, uri: str = NS_XMPP_STANZAS) -> str:
+    """The condition of an error stanza (RFC 6120 section 8.3), or another one of C{uri}; empty if there is none."""
     error = next((child for child in stanza.elements() if child.name == "error"), None)
     if error is None:
         return ""
-    return next((child.name for child in error.elements() if child.name != "text"), "")[:64]
+    conditions = (child.name for child in error.elements() if child.name != "text" and child.uri == uri)
+    return str(next(conditions, ""))[:64]

@@ -133,8 +133,14 @@ _TO_ERROR: dict[EndReason, str] = {
 }
 
 
-def fromError(condition: str) -> Ending:
-    """What an error stanza in answer to one of ours means for the call (RFC 7247 section 4, where it is not silent)."""
+def fromError(condition: str, detail: str = "") -> Ending:
+    """
+    What an error stanza in answer to one of ours means for the call (RFC 7247 section 4, where it is not silent).
+
+    @param detail: Jingle's own condition in it; C{tie-break} says that the callee calls us at this moment.
+    """
+    if detail == "tie-break":
+        return Ending(EndReason.BUSY, "both call each other at once", cause=17)
     reason, cause = _FROM_ERROR.get(condition, (EndReason.FAILED, 31))
     return Ending(reason, f"error {condition or 'without a condition'}"[:100], cause=cause)
 

@@ -7,19 +7,19 @@ negotiated, and its media is handed to a transport.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
-from typing import Protocol
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.interfaces import ICall, IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
+from ichatgw.interfaces import IMediaTransport, ITransportNews
+from ichatgw.jingle.borders import SessionLink, SessionOwner
 from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
 from ichatgw.jingle.reasons import fromReason, toReason
+from ichatgw.jingle.rules import NoTransport, Phase, Refusal, audioOf, endingOf, refusalOf
 from ichatgw.jingle.stanzas import (
     Action,
     Content,
@@ -28,6 +28,7 @@ from ichatgw.jingle.stanzas import (
     Reason,
     writeBundle,
     writeContent,
+    writeDigit,
     writeInfo,
 )
 from ichatgw.jingle.transport import writeTransport
@@ -51,114 +52,7 @@ MOST_REMOTE_CANDIDATES = 100
 MOST_RESTARTS = 100
 """ICE is started anew that often in a session; a client that moves a lot does so now and then."""
 
-DIGITS = frozenset("0123456789*#ABCD")
-
 _log = Logger()
-
-
-class Phase(Enum):
-    """Where a session is."""
-
-    PENDING = "offered, not accepted"
-    ACTIVE = "accepted"
-    OVER = "over"
-
-
-@frozen
-class Refusal:
-    """
-    Why a request is answered with an error (XEP-0166 section 10).
-
-    @ivar condition: the defined condition of the stanza error.
-    @ivar detail: that of Jingle; empty if there is none.
-    """
-
-    condition: str
-    detail: str = ""
-
-
-OUT_OF_ORDER = Refusal("unexpected-request", "out-of-order")
-UNKNOWN_SESSION = Refusal("item-not-found", "unknown-session")
-TIE_BREAK = Refusal("conflict", "tie-break")
-UNSUPPORTED_INFO = Refusal("feature-not-implemented", "unsupported-info")
-
-# They answer what we never ask.
-_NEVER = frozenset({Action.CONTENT_ACCEPT, Action.CONTENT_REJECT, Action.TRANSPORT_ACCEPT, Action.TRANSPORT_REJECT})
-
-
-class SessionLink(Protocol):
-    """What carries the stanzas of a session."""
-
-    transports: IMediaTransports
-
-    def ask(self, session: Session, action: Action, *payload: Element) -> None:
-        """Send a request of the session, if the link is up."""
-
-    def enter(self, session: Session) -> None:
-        """From now on, what comes for it goes to C{session}."""
-
-    def leave(self, session: Session) -> None:
-        """C{session} is over: forget it."""
-
-
-class SessionOwner(Protocol):
-    """The leg that a session belongs to."""
-
-    id: str
-    call: ICall
-    side: IMediaSide
-
-    def sessionRang(self, session: Session) -> None:
-        """The party is alerted."""
-
-    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
-        """The party has accepted."""
-
-    def sessionConnected(self, session: Session) -> None:
-        """Media can flow."""
-
-    def sessionEnded(self, session: Session, ending: Ending) -> None:
-        """It is over, and not by an order of the leg."""
-
-    def sessionHeld(self, session: Session, direction: Direction) -> None:
-        """The party now lets media flow that way, seen from it."""
-
-    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        """The party has pressed a key (XEP-0181)."""
-
-
-def audioOf(jingle: Jingle) -> Content:
-    """
-    The content that a call is about.
-
-    @raise CallError: if there is none that we can carry.
-    """
-    audio = [content for content in jingle.contents if content.media == "audio" and content.codecs]
-    if not audio:
-        raise NoAudio(
-            "no audio in " + (" ".join(content.media or "nothing" for content in jingle.contents) or "nothing")
-        )
-    usable = next((content for content in audio if content.transport is not None), None)
-    if usable is None:
-        raise NoTransport(f"no transport but {audio[0].transportKind or 'none'}")
-    return usable
-
-
-class NoAudio(CallError):
-    """A session without audio."""
-
-    reason = EndReason.INCOMPATIBLE
-
-
-class NoTransport(CallError):
-    """A session whose transport we do not speak."""
-
-    reason = EndReason.INCOMPATIBLE
-
-
-def endingOf(error: CallError) -> Ending:
-    """How a session ends that cannot be, with the cause that tells Jingle why."""
-    return Ending(error.reason, str(error), cause=65 if isinstance(error, NoTransport) else None)
 
 
 @implementer(ITransportNews)
@@ -172,6 +66,7 @@ class Session:
     @ivar us: our full address in the session, C{them} the client's.
     @ivar isInitiator: have we offered?
     @ivar rang: had the other party of the call been heard to ring, as far as the client was told?
+    @ivar theirs: what the client speaks, as was agreed; its direction changes with what the client says.
     """
 
     us: JID
@@ -183,6 +78,7 @@ class Session:
     phase: Phase = field(init=False, default=Phase.PENDING)
     rang: bool = field(init=False, default=False)
     offer: SessionDescription = field(init=False, default=SessionDescription(()))
+    theirs: SessionDescription = field(init=False, default=SessionDescription(()))
     _name: str = field(init=False, default=CONTENT_NAME)
     _creator: str = field(init=False, default="initiator")
     _bundled: bool = field(init=False, default=False)
@@ -192,6 +88,9 @@ class Session:
     _connected: bool = field(init=False, default=False)
     _taken: int = field(init=False, default=0)
     _generation: int = field(init=False, default=0)
+    _senders: Direction = field(init=False, default=Direction.SENDRECV)
+    _holds: bool = field(init=False, default=False)
+    _isHeld: bool = field(init=False, default=False)
 
     @property
     def isConnected(self) -> bool:
@@ -213,11 +112,7 @@ class Session:
         self._remember(content)
         for other in jingle.contents:
             if other is not content:
-                self._ask(
-                    Action.CONTENT_REMOVE,
-                    writeContent(other.creator, other.name),
-                    Reason("unsupported-applications").toElement(),
-                )
+                self._turnDown(Action.CONTENT_REMOVE, other)
 
     def initiate(self, codecs: Sequence[Codec], kind: TransportKind = TransportKind.DTLS) -> None:
         """
@@ -245,13 +140,26 @@ class Session:
             return
         self._transport = transport
         self.phase = Phase.ACTIVE
-        self._describe(Action.ACCEPT, codecs, sendersOf(self.offer.direction.mirrored, False))
-        transport.connect(self._remote, SessionDescription(codecs, direction=self.offer.direction), codecs)
+        self._senders = self.offer.direction
+        self.theirs = SessionDescription(codecs, direction=self._senders)
+        self._describe(Action.ACCEPT, codecs, sendersOf(self._senders.mirrored, False))
+        transport.connect(self._remote, self.theirs, codecs)
 
     def inform(self, name: str) -> None:
         """C{ringing}, C{hold} and the like."""
         if self.phase is not Phase.OVER:
             self._ask(Action.INFO, writeInfo(name))
+
+    def tellHold(self, held: bool) -> None:
+        """Tell the client that the other party of the call has put it on hold, or taken it off."""
+        if self.phase is Phase.ACTIVE and held is not self._isHeld:
+            self._isHeld = held
+            self.inform("hold" if held else "unhold")
+
+    def tellKey(self, key: str, milliseconds: int) -> None:
+        """Tell the client that the other party has pressed a key (XEP-0181)."""
+        if self.phase is Phase.ACTIVE:
+            self._ask(Action.INFO, writeDigit(key, milliseconds))
 
     def terminate(self, ending: Ending) -> None:
         """End it; the leg need not be told."""
@@ -289,6 +197,10 @@ class Session:
         )
         self._ask(action, content, *([writeBundle(self._name)] if self._bundled else []))
 
+    def _turnDown(self, action: Action, content: Content) -> None:
+        reason = Reason("unsupported-applications").toElement()
+        self._ask(action, writeContent(content.creator, content.name), reason)
+
     def _ask(self, action: Action, *payload: Element) -> None:
         self.link.ask(self, action, *payload)
 
@@ -296,16 +208,7 @@ class Session:
 
     def refusal(self, jingle: Jingle) -> Refusal | None:
         """Why this cannot be taken now."""
-        action = jingle.action
-        if action is None:
-            return Refusal("bad-request")
-        if action is Action.INITIATE or action in _NEVER:
-            return OUT_OF_ORDER
-        if action is Action.ACCEPT and not (self.isInitiator and self.phase is Phase.PENDING):
-            return OUT_OF_ORDER
-        if action is Action.INFO:
-            return _infoRefusal(jingle)
-        return None
+        return refusalOf(jingle, self.phase, self.isInitiator)
 
     def take(self, jingle: Jingle) -> None:
         """What L{refusal} had nothing against, and was acknowledged."""
@@ -325,14 +228,11 @@ class Session:
                 self._ask(Action.TRANSPORT_REJECT, writeContent(content.creator, content.name))
         elif action is Action.CONTENT_ADD:
             for content in jingle.contents:
-                self._ask(
-                    Action.CONTENT_REJECT,
-                    writeContent(content.creator, content.name),
-                    Reason("unsupported-applications").toElement(),
-                )
+                self._turnDown(Action.CONTENT_REJECT, content)
         elif action is Action.CONTENT_MODIFY:
             for content in self._ours(jingle):
-                self._hold(directionOf(content.senders, not self.isInitiator))
+                self._senders = directionOf(content.senders, not self.isInitiator)
+                self._hold()
         elif action is Action.CONTENT_REMOVE and self._ours(jingle):
             ending = fromReason(jingle.reason, self.phase is Phase.ACTIVE)
             self.terminate(ending)  # nothing is left of it (XEP-0166 section 7.2.5)
@@ -376,7 +276,8 @@ class Session:
             return
         self._remember(content)
         self.phase = Phase.ACTIVE
-        answer = evolve(theirs, codecs=codecs)
+        answer = self.theirs = evolve(theirs, codecs=codecs)
+        self._senders = theirs.direction
         assert self._transport is not None
         self._transport.connect(self._remote, answer, ours)
         if self.phase is Phase.ACTIVE:
@@ -385,17 +286,23 @@ class Session:
     def _informed(self, info: Info) -> None:
         if info.name == "ringing":
             self.owner.sessionRang(self)
-        elif info.name == "hold":
-            self._hold(Direction.SENDONLY)
-        elif info.name in ("unhold", "active"):
-            self._hold(Direction.SENDRECV)
+        elif info.name in ("hold", "unhold", "active"):
+            self._holds = info.name == "hold"
+            self._hold()
         elif info.name == "dtmf" and info.code:
             self.owner.sessionPressed(self, info.code.upper(), info.duration)
 
-    def _hold(self, direction: Direction) -> None:
-        if self._transport is not None and self.phase is Phase.ACTIVE:
-            self._transport.hold(direction)
-            self.owner.sessionHeld(self, direction)
+    def _hold(self) -> None:
+        """
+        The client has said which way media flows: by who sends, and by who is on hold.  Who holds may send music
+        (XEP-0167 section 8.2); what is said again is no news.
+        """
+        direction = self._senders.within(Direction.SENDONLY) if self._holds else self._senders
+        if self._transport is None or self.phase is not Phase.ACTIVE or direction is self.theirs.direction:
+            return
+        self.theirs = evolve(self.theirs, direction=direction)
+        self._transport.hold(direction)
+        self.owner.sessionHeld(self, direction)
 
     # The transport
 
@@ -456,11 +363,3 @@ class Session:
     def failed(self, ending: Ending) -> None:
         """See L{ITransportNews}."""
         self._fail(ending)
-
-
-def _infoRefusal(jingle: Jingle) -> Refusal | None:
-    if jingle.unknownInfo and not jingle.infos:
-        return UNSUPPORTED_INFO
-    if any(info.name == "dtmf" and info.code.upper() not in DIGITS for info in jingle.infos):
-        return Refusal("feature-not-implemented")
-    return None

@@ -198,6 +198,13 @@ class TieTests(SynchronousTestCase):
         self.dial(SESSIONS)
         self.assertEqual(self.world.initiate("zzz"), "error conflict tie-break")
         self.assertEqual(self.world.initiate("!!!"), "result")
+        asked = next(stanza for stanza in self.world.stanzas if stanza.getAttribute("type") == "set")
+        self.world.receive(
+            f"<iq type='error' id='{asked['id']}' from='{asked['to']}' to='{asked['from']}'><error type='cancel'>"
+            "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+            "<tie-break xmlns='urn:xmpp:jingle:errors:1'/></error></iq>"
+        )
+        self.assertEqual(news(self.leg).reasons, [EndReason.BUSY])
         self.assertEqual(len(self.world.arrivals.arrivals), 1)
 
 

@@ -47,6 +47,7 @@ PHONE_FEATURES = frozenset(
         "urn:xmpp:jingle:1",
         "urn:xmpp:jingle:apps:rtp:1",
         "urn:xmpp:jingle:apps:rtp:audio",
+        "urn:xmpp:jingle:dtmf:0",
         "urn:xmpp:ping",
     }
 )

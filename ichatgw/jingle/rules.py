@@ -1,0 +1,104 @@
+# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+"""
+What may be asked of a Jingle session, and when; and what there has to be in it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+from ichatgw.errors import CallError
+from ichatgw.jingle.stanzas import Action, Content, Jingle
+from ichatgw.model import KEYS, Ending, EndReason
+
+
+class Phase(Enum):
+    """Where a session is."""
+
+    PENDING = "offered, not accepted"
+    ACTIVE = "accepted"
+    OVER = "over"
+
+
+@frozen
+class Refusal:
+    """
+    Why a request is answered with an error (XEP-0166 section 10).
+
+    @ivar condition: the defined condition of the stanza error.
+    @ivar detail: that of Jingle; empty if there is none.
+    """
+
+    condition: str
+    detail: str = ""
+
+
+OUT_OF_ORDER = Refusal("unexpected-request", "out-of-order")
+UNKNOWN_SESSION = Refusal("item-not-found", "unknown-session")
+TIE_BREAK = Refusal("conflict", "tie-break")
+UNSUPPORTED_INFO = Refusal("feature-not-implemented", "unsupported-info")
+
+# They answer what we never ask.
+_NEVER = frozenset({Action.CONTENT_ACCEPT, Action.CONTENT_REJECT, Action.TRANSPORT_ACCEPT, Action.TRANSPORT_REJECT})
+
+
+def refusalOf(jingle: Jingle, phase: Phase, isInitiator: bool) -> Refusal | None:
+    """
+    Why a request is refused by a session.
+
+    @param isInitiator: have we offered it?
+    """
+    action = jingle.action
+    if action is None:
+        return Refusal("bad-request")
+    if action is Action.INITIATE or action in _NEVER:
+        return OUT_OF_ORDER
+    if action is Action.ACCEPT and not (isInitiator and phase is Phase.PENDING):
+        return OUT_OF_ORDER
+    if action is Action.INFO:
+        return _infoRefusal(jingle)
+    return None
+
+
+def _infoRefusal(jingle: Jingle) -> Refusal | None:
+    if jingle.unknownInfo and not jingle.infos:
+        return UNSUPPORTED_INFO
+    if any(info.name == "dtmf" and info.code.upper() not in KEYS for info in jingle.infos):
+        return Refusal("feature-not-implemented")
+    return None
+
+
+def audioOf(jingle: Jingle) -> Content:
+    """
+    The content that a call is about.
+
+    @raise CallError: if there is none that we can carry.
+    """
+    audio = [content for content in jingle.contents if content.media == "audio" and content.codecs]
+    if not audio:
+        raise NoAudio(
+            "no audio in " + (" ".join(content.media or "nothing" for content in jingle.contents) or "nothing")
+        )
+    usable = next((content for content in audio if content.transport is not None), None)
+    if usable is None:
+        raise NoTransport(f"no transport but {audio[0].transportKind or 'none'}")
+    return usable
+
+
+class NoAudio(CallError):
+    """A session without audio."""
+
+    reason = EndReason.INCOMPATIBLE
+
+
+class NoTransport(CallError):
+    """A session whose transport we do not speak."""
+
+    reason = EndReason.INCOMPATIBLE
+
+
+def endingOf(error: CallError) -> Ending:
+    """How a session ends that cannot be, with the cause that tells Jingle why."""
+    return Ending(error.reason, str(error), cause=65 if isinstance(error, NoTransport) else None)
