@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
+from ichatgw.test.e2e.families import BothFamilies
+from ichatgw.test.e2e.faults import Callers, CutConnections, NameServers, NextTarget
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
@@ -17,6 +19,9 @@ from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.variants import Variants
 
 __all__ = [
+    "BothFamilies",
+    "Callers",
+    "CutConnections",
     "Hostile",
     "IChatCallsPhone",
     "IChatIsTold",
@@ -25,6 +30,8 @@ __all__ = [
     "JingleEndings",
     "JingleMidCall",
     "Killed",
+    "NameServers",
+    "NextTarget",
     "OnEjabberd",
     "OverTCP",
     "OverTLS",
