@@ -95,7 +95,11 @@ class ICall(Interface):
         """The party's media has changed within the answered call, see L{ILeg.update}."""
 
     def agreed(leg: ILeg, answer: SessionDescription) -> None:
-        """The party goes on with what it was last told by L{ILeg.update}."""
+        """
+        The party goes on with what it was last told by L{ILeg.update}.
+
+        @param answer: what it speaks; its C{direction} is what the party itself allows, whatever the other one does.
+        """
 
     def refused(leg: ILeg, ending: Ending) -> None:
         """The party does not, and goes on as before."""

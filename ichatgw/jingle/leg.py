@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from attrs import evolve
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import NoCommonCodec
@@ -71,8 +70,7 @@ def update(leg: ILeg, call: ICall, session: Session | None, offer: SessionDescri
         call.refused(leg, Ending(EndReason.INCOMPATIBLE, str(error)))
         return
     session.tellHold(not offer.direction.listens)
-    direction = offer.direction.mirrored.within(session.theirs.direction)
-    call.agreed(leg, evolve(session.theirs, direction=direction))
+    call.agreed(leg, session.theirs)
 
 
 def pressed(leg: ILeg, call: ICall, digit: str, milliseconds: int) -> None:

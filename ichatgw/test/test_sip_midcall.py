@@ -1,0 +1,222 @@
+# -*- test-case-name: ichatgw.test.test_sip_midcall -*-
+"""
+Changes in the middle of a call between two SIP phones, from end to end of the gateway.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.call import Call
+from ichatgw.model import Direction, EndReason
+from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.test.fakes import FakeRelay, FakeSide
+from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
+from ichatgw.test.test_sip_reoffers import directionOf, formats
+
+PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
+ULAW = PLAIN.replace(" 0 8", " 0")
+ALAW = PLAIN.replace(" 0 8", " 8")
+
+
+def way(text: str, direction: str) -> str:
+    """The same description with another direction."""
+    return text.replace("sendrecv", direction)
+
+
+class Joined:
+    """
+    Alice has called Bob, and he has answered.
+
+    @ivar ok: our 200 to Alice's INVITE.
+    @ivar bobs: Bob's 200 to ours.
+    """
+
+    def __init__(self, offered: str = PLAIN, answered: str = ULAW) -> None:
+        self.rig = Rig()
+        self.rig.invite(body=offered)
+        alice = cast(InboundSipLeg, self.rig.invitations.legs[-1])
+        bob = self.rig.dial()
+        self.relay = FakeRelay()
+        self.closed: list[Call] = []
+        self.call = Call("c1", alice, bob, self.relay, self.rig.clock, self.closed.append)
+        assert alice.offered is not None
+        self.call.start(alice.offered)
+        (invite,) = self.rig.wire.take()
+        self.bobs = respond(invite, 200, "OK", body=answered)
+        sent = self.rig.receive(self.bobs)
+        self.ok = next(m for m in sent if status(m) == 200)
+        self.rig.receive(ackFor(self.ok))
+        self.cseq = {"alice": 1, "bob": 0}
+
+    def send(self, who: str, method: str, body: str | None = None, **changes: object) -> list[str]:
+        """One of them sends a request; what went out because of it, answers first?"""
+        self.cseq[who] += 1
+        number = self.cseq[who]
+        ends = {
+            "alice": (header(self.ok, "To"), header(self.ok, "From"), header(self.ok, "Call-ID")),
+            "bob": (header(self.bobs, "From"), header(self.bobs, "To"), header(self.bobs, "Call-ID")),
+        }
+        to, from_, callId = ends[who]
+        fields: dict[str, object] = {
+            "to": to,
+            "from_": from_,
+            "callId": callId,
+            "cseq": number,
+            "branch": f"{who}{method}{number}",
+            "body": body,
+            **changes,
+        }
+        sent = self.rig.receive(request(method, **fields))  # type: ignore[arg-type]
+        return sorted(sent, key=lambda message: not status(message))
+
+    def reinvite(self, who: str, body: str | None) -> tuple[str, list[str]]:
+        """One makes an offer, and acknowledges what it is answered; what went to the other one?"""
+        sent = self.send(who, "INVITE", body)
+        answer = next(m for m in sent if status(m) >= 200)
+        if status(answer) == 200:
+            sent += self.acknowledge(who, answer)
+        return answer, [m for m in sent if not status(m)]
+
+    def acknowledge(self, who: str, ok: str, body: str | None = None) -> list[str]:
+        number = int(header(ok, "CSeq").split()[0])
+        return self.rig.receive(
+            request(
+                "ACK",
+                to=header(ok, "To"),
+                from_=header(ok, "From"),
+                callId=header(ok, "Call-ID"),
+                cseq=number,
+                branch=f"{who}ack{number}",
+                body=body,
+            )
+        )
+
+    @property
+    def sides(self) -> tuple[Direction, Direction]:
+        """Which way each party lets media flow, as the relay was told last."""
+        sides = (cast(FakeSide, self.relay.caller), cast(FakeSide, self.relay.callee))
+        return sides[0].remotes[-1].direction, sides[1].remotes[-1].direction
+
+
+class HoldTests(SynchronousTestCase):
+    """One puts the other on hold."""
+
+    def test_bothWays(self) -> None:
+        """Whoever holds and resumes, and however often: the other one is told, and in the end they talk."""
+        for who in ("alice", "bob"):
+            joined = Joined()
+            for _ in range(3):
+                answer, (told,) = joined.reinvite(who, way(PLAIN, "sendonly"))
+                self.assertEqual((directionOf(answer), directionOf(told)), ("recvonly", "sendonly"))
+                joined.rig.receive(respond(told, 200, "OK", body=way(ULAW, "recvonly")))
+                answer, (told,) = joined.reinvite(who, PLAIN)
+                self.assertEqual((directionOf(answer), directionOf(told)), ("sendrecv", "sendrecv"))
+                joined.rig.receive(respond(told, 200, "OK", body=ULAW))
+                self.assertEqual(joined.sides, (Direction.SENDRECV, Direction.SENDRECV))
+            self.assertEqual(joined.rig.wire.take(), [])
+
+    def test_each(self) -> None:
+        """When both hold, each takes off only his own; afterwards they talk."""
+        joined = Joined()
+        _, (told,) = joined.reinvite("alice", way(PLAIN, "sendonly"))
+        joined.rig.receive(respond(told, 200, "OK", body=way(ULAW, "recvonly")))
+        answer, (told,) = joined.reinvite("bob", way(ULAW, "sendonly"))
+        self.assertEqual((directionOf(answer), directionOf(told)), ("inactive", "inactive"))
+        joined.rig.receive(respond(told, 200, "OK", body=way(ULAW, "inactive")))
+        answer, (told,) = joined.reinvite("alice", PLAIN)
+        self.assertEqual((directionOf(answer), directionOf(told)), ("sendonly", "recvonly"))
+        joined.rig.receive(respond(told, 200, "OK", body=way(ULAW, "sendonly")))
+        answer, (told,) = joined.reinvite("bob", ULAW)
+        self.assertEqual((directionOf(answer), directionOf(told)), ("sendrecv", "sendrecv"))
+        joined.rig.receive(respond(told, 200, "OK", body=ULAW))
+        self.assertEqual(joined.sides, (Direction.SENDRECV, Direction.SENDRECV))
+
+    def test_refused(self) -> None:
+        """A phone that refuses to be held stays in the call, and so does the other."""
+        joined = Joined()
+        _, (told,) = joined.reinvite("alice", way(PLAIN, "sendonly"))
+        joined.rig.receive(respond(told, 488, "Not Acceptable Here"))
+        self.assertEqual(joined.closed, [])
+        answer, told_ = joined.reinvite("alice", PLAIN)
+        self.assertEqual((directionOf(answer), told_), ("sendrecv", []), "it has never heard of the hold")
+
+    def test_lost(self) -> None:
+        """If the other phone does not know the call any more, the call is over at both ends."""
+        joined = Joined()
+        _, (told,) = joined.reinvite("alice", way(PLAIN, "sendonly"))
+        sent = joined.rig.receive(respond(told, 481, "Call/Transaction Does Not Exist"))
+        self.assertEqual(sorted(m.split()[0] for m in sent), ["ACK", "BYE", "BYE"])
+        self.assertEqual(joined.call._parties.ending.reason, EndReason.CONNECTIVITY)  # type: ignore[union-attr]
+
+
+class FormatTests(SynchronousTestCase):
+    """One changes formats."""
+
+    def test_other(self) -> None:
+        """Who wants a format that the other one does not speak is answered when that one has been asked."""
+        joined = Joined()
+        trying, asked = joined.send("alice", "INVITE", ALAW)
+        self.assertEqual((status(trying), formats(asked)), (100, "8"))
+        sent = joined.rig.receive(respond(asked, 200, "OK", body=ALAW))
+        ok = next(m for m in sent if status(m) == 200)
+        self.assertEqual(formats(ok), "8")
+        self.assertEqual(joined.acknowledge("alice", ok), [])
+
+    def test_otherRefused(self) -> None:
+        """If that one refuses, so do we, and they talk as before."""
+        joined = Joined()
+        _, asked = joined.send("alice", "INVITE", ALAW)
+        sent = joined.rig.receive(respond(asked, 488, "No", extra='Warning: 305 bob "no A-law here"\r\n'))
+        refusal = next(m for m in sent if status(m))
+        self.assertEqual(status(refusal), 488)
+        self.assertTrue(header(refusal, "Warning").startswith("305 "))
+        answer, told = joined.reinvite("alice", ULAW)
+        self.assertEqual((formats(answer), told), ("0", []))
+
+    def test_fewer(self) -> None:
+        """Who gives up one of two formats is answered at once; the other one is told to use what is left."""
+        joined = Joined(answered=PLAIN)
+        answer, (told,) = joined.reinvite("alice", ALAW)
+        self.assertEqual((formats(answer), formats(told)), ("8", "8"))
+
+    def test_crossing(self) -> None:
+        """When both ask at once both are refused, and nothing hangs."""
+        joined = Joined()
+        joined.send("alice", "INVITE", ALAW)
+        sent = joined.send("bob", "INVITE", ALAW)
+        self.assertEqual([status(m) for m in sent], [491])
+        self.assertEqual(joined.closed, [])
+
+
+class KeyTests(SynchronousTestCase):
+    """One presses keys."""
+
+    def test_info(self) -> None:
+        """A key told by INFO is told to the other one."""
+        joined = Joined()
+        reply, told = joined.send("alice", "INFO", "Signal=7\r\nDuration=90", contentType="application/dtmf-relay")
+        self.assertEqual(status(reply), 200)
+        self.assertTrue(told.startswith("INFO ") and "Signal=7\r\nDuration=90\r\n" in told)
+
+
+class EndTests(SynchronousTestCase):
+    """One hangs up in the middle of it."""
+
+    def test_whileAsking(self) -> None:
+        """Whoever hangs up while a re-INVITE is under way, both are told, and nothing remains."""
+        for who in ("alice", "bob"):
+            joined = Joined()
+            joined.send("alice", "INVITE", ALAW)
+            sent = joined.send(who, "BYE")
+            self.assertIn("BYE", [m.split()[0] for m in sent])
+            self.assertEqual(sorted(status(m) for m in sent if status(m))[-1], 487)
+            for bye in (m for m in sent if m.startswith("BYE")):
+                joined.rig.receive(respond(bye, 200, "OK"))
+            self.assertEqual(len(joined.closed), 1)
+            joined.rig.clock.pump([1] * 40 + [64] * 6)
+            self.assertEqual(joined.rig.endpoint.legs, frozenset())
+            self.assertEqual(joined.rig.endpoint._transactions.req_consumers, {})
+            self.assertEqual(joined.rig.endpoint.transactions, 0)
