@@ -22,6 +22,9 @@ from ichatgw.sim.tone import ToneDetector, ToneSource
 
 USER_AGENT = "ichatgw-sim-phone"
 
+_ANSWERS = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+"""The direction of an answer to an offer with that direction (RFC 3264 section 6.1)."""
+
 
 @frozen
 class Answering:
@@ -48,6 +51,8 @@ class PhoneCall:
     @ivar status: the final SIP status of a call that was not answered, 0 before and for others.
     @ivar why: how it ended, in words.
     @ivar requests: the methods of what arrived within the call.
+    @ivar directions: what the offers among them said.
+    @ivar bodies: what came in each INFO.
     """
 
     phone: Phone
@@ -56,6 +61,8 @@ class PhoneCall:
     status: int = field(default=0, init=False)
     why: str = field(default="", init=False)
     requests: list[str] = field(factory=list, init=False)
+    directions: list[str] = field(factory=list, init=False)
+    bodies: list[str] = field(factory=list, init=False)
     dialog: Dialog = field(init=False)
     _sockets: tuple[Socket, ...] = field(default=(), init=False)
     _version: int = field(default=1, init=False)
@@ -95,6 +102,11 @@ class PhoneCall:
         self.media.muted = direction in ("inactive", "recvonly")
         self.dialog.request("INVITE", self._describe(direction), "application/sdp")
 
+    def pressBySignal(self, key: str, milliseconds: int = 160) -> None:
+        """Press a key, and say so by INFO."""
+        body = f"Signal={key}\r\nDuration={milliseconds}\r\n"
+        self.dialog.request("INFO", body, "application/dtmf-relay")
+
     def open(self) -> str:
         """Bind the media ports and describe them."""
         pair = listenPair(self.phone.reactor, self.phone.host, self._packet, self._packet)
@@ -132,12 +144,16 @@ class PhoneCall:
 
     def requested(self, dialog: Dialog, request: SIPMessage) -> tuple[int, str]:
         self.requests.append(request.method)
+        if request.method == "INFO":
+            self.bodies.append(request.body)
         if request.method not in ("INVITE", "UPDATE"):
             return 200, ""
         self._version += 1
-        if request.body:
-            self._connect(request.body)
-        return 200, self._describe()
+        if not request.body:
+            return 200, self._describe()
+        self._connect(request.body)
+        self.directions.append(Description.parse(request.body).direction)
+        return 200, self._describe(_ANSWERS[self.directions[-1]])
 
     def close(self) -> None:
         """Give everything back."""

@@ -171,6 +171,34 @@ class JingleMidCall(JingleEndToEnd):
         """A client puts the phone on hold and takes it off, by C{session-info} and by C{content-modify}."""
         await self._holds("hold", "modify")
 
+    async def test_phoneHolds(self) -> None:
+        """A phone puts a client on hold and takes it off: the client is told, and both are heard on after it."""
+        gateway = await self.startGateway()
+        client, phone = await self.startJingle(), self.startPhone()
+        outgoing, call = await self.phoneCalls(gateway, client, phone)
+        for direction in ("sendonly", "inactive"):
+            outgoing.hold(direction)
+            await until(self.clock, lambda: call.held, "a word of hold")
+            outgoing.hold("sendrecv")
+            await until(self.clock, lambda: not call.held, "a word of its end")
+            await self.bothHear(outgoing, call)
+        infos = [request for request in call.requests if request.startswith("session-info")]
+        self.assertEqual(infos, ["session-info hold", "session-info unhold"] * 2)
+        outgoing.hangup()
+        self.assertEqual((client.complaints, phone.faults), ([], []))
+
+    async def test_keysInSignalling(self) -> None:
+        """Keys told in the signalling (XEP-0181, INFO) reach the other side in its own."""
+        gateway = await self.startGateway()
+        client, phone = await self.startJingle(), self.startPhone()
+        outgoing, call = await self.phoneCalls(gateway, client, phone)
+        await within(self.clock, 5, call.pressBySignal("5", 240))
+        await until(self.clock, lambda: outgoing.bodies, "an INFO at the phone")
+        self.assertEqual(outgoing.bodies[0].split(), ["Signal=5", "Duration=240"])
+        outgoing.pressBySignal("#")
+        await until(self.clock, lambda: call.keys == "#", "a key at the client")
+        outgoing.hangup()
+
     async def test_keys(self) -> None:
         """Keys pressed at either side arrive at the other as events in the stream."""
         gateway = await self.startGateway()
@@ -228,11 +256,13 @@ class JingleMidCall(JingleEndToEnd):
             heard = ear.seconds
             await pause(self.clock, 0.7)
             self.assertLess(ear.seconds - heard, 0.1, way)
+            self.assertEqual(outgoing.directions[-1], "sendonly", way)
             if way == "hold":
                 call.unhold()
             else:
                 await within(self.clock, 5, call.modify("both"))
             await self.bothHear(outgoing, call)
+            self.assertEqual(outgoing.directions[-1], "sendrecv", way)
         outgoing.hangup()
         self.assertEqual(client.complaints, [])
 
