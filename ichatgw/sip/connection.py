@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 from typing import Protocol as Structure
 
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -260,6 +261,12 @@ class Connection(Protocol):
 
 
 def words(reason: Failure) -> str:
+    """Why a connection ended; empty if it was just closed."""
     if reason.check(ConnectionDone):
         return ""
+    if reason.check(SSL.Error):
+        arguments: Any = getattr(reason.value, "args", ())
+        faults = arguments[0] if arguments else ()
+        said = ", ".join(str(fault[-1]) for fault in faults if isinstance(fault, tuple) and fault)
+        return f"TLS: {said or 'the connection was broken off'}"[:200]
     return str(reason.value)[:200] if reason.check(ConnectionClosed, OSError) else f"{reason.value!r}"[:200]

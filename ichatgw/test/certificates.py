@@ -65,7 +65,7 @@ class Authority:
         """
         A certificate for some names; the first is its common name, and no identity if there are others.
 
-        @param days: how long it holds; negative for one that has expired.
+        @param days: how long it holds; negative for one that has expired, 60 and more for one that does not hold yet.
         @return: the files of the certificate and of its key.
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -79,6 +79,13 @@ class Authority:
             ),
         )
 
+    def subordinate(self, name: str) -> Authority:
+        """An authority whose certificate we have signed."""
+        made = Authority(self.directory / name, name)
+        made.certificate = self._sign(named(name), made.key, (), 30, authority=True, alone=False)
+        made.path = str(made._write("authority.pem", made.certificate.public_bytes(Encoding.PEM)))
+        return made
+
     def make(self, name: str, *names: str) -> x509.Certificate:
         """A certificate that is in no file."""
         return self._sign(named(name), ec.generate_private_key(ec.SECP256R1()), names, 30)
@@ -91,16 +98,17 @@ class Authority:
         days: int,
         authority: bool = False,
         selfSigned: bool = False,
+        alone: bool | None = None,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        alone = authority or selfSigned
+        alone = authority or selfSigned if alone is None else alone
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(subject if alone else self.certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=60))
+            .not_valid_before(now - timedelta(days=60) if days < 60 else now + timedelta(days=days - 60))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )

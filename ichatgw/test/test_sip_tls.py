@@ -196,6 +196,7 @@ class HandshakeTests(SynchronousTestCase):
     def assertRefused(self, why: str) -> None:
         """The connection came to nothing, nothing was sent over it, and the log says why."""
         lines = self.call()
+        self.lines = "\n".join(lines)
         self.assertEqual(self.server.received, [])
         self.assertEqual(self.client.lost, [SERVER])
         self.assertEqual(self.client.connections.open, 0)
@@ -207,9 +208,11 @@ class HandshakeTests(SynchronousTestCase):
         self.assertRefused("it is not for sip.example")
 
     def test_expired(self) -> None:
-        """One that has expired is refused."""
+        """One that has expired is refused; whose it is can read so in his log."""
         self.sides(days=-1)
         self.assertRefused("it has expired")
+        self.assertIn("No connection from tls:192.0.2.9:40000: TLS: ", self.lines)
+        self.assertIn("alert certificate expired", self.lines)
 
     def test_selfSigned(self) -> None:
         """One that is signed by nobody else is refused."""
@@ -240,6 +243,74 @@ class HandshakeTests(SynchronousTestCase):
             self.call()
             self.assertEqual(self.server.received == [MESSAGE], taken, (verify, certificate))
             self.assertEqual(self.server.connections.open, int(taken))
+
+    def test_clientRefused(self) -> None:
+        """A certificate that a client shows is refused with a line that says what is wrong."""
+        other = Authority(Path(self.mktemp()), "Other Authority")
+        for shown, why in (
+            (self.authority.issue("phone", days=-1), "its certificate is refused: it has expired"),
+            (self.authority.issue("phone", days=90), "its certificate is refused: it is not valid yet"),
+            (self.authority.issue("phone", selfSigned=True), "its certificate is refused: it is self-signed"),
+            (other.issue("phone"), "its certificate is refused: it comes from an unknown authority"),
+            (None, "TLS: peer did not return a certificate"),
+        ):
+            certificate = {} if shown is None else dict(zip(("certificate", "key"), shown, strict=True))
+            self.sides(server={"clients": "require"}, client=certificate)
+            lines = self.call()
+            self.assertEqual((self.server.received, self.server.connections.open), ([], 0), why)
+            self.assertTrue(any("from tls:192.0.2.9:40000" in line and why in line for line in lines), lines)
+
+    def test_notYet(self) -> None:
+        """One that is not valid yet is refused."""
+        self.sides(days=90)
+        self.assertRefused("it is not valid yet")
+
+    def chained(self, *, whole: bool) -> None:
+        """A server whose certificate is from an authority below the one that is trusted."""
+        below = self.authority.subordinate("Below")
+        certificate, key = below.issue("x", "sip.example")
+        if whole:
+            path = Path(certificate)
+            path.write_text(path.read_text() + Path(below.path).read_text())
+        self.server = Side(Files(certificate, key))
+        self.client = Side(Files(authorities=self.authority.path))
+
+    def test_chain(self) -> None:
+        """Authorities between the root and the certificate stand below that in its file."""
+        self.chained(whole=True)
+        self.call()
+        self.assertEqual(self.server.received, [MESSAGE])
+
+    def test_chainBroken(self) -> None:
+        """If they do not, nobody knows where the certificate comes from."""
+        self.chained(whole=False)
+        self.assertRefused("unknown authority")
+
+    def test_servername(self) -> None:
+        """The server is told which domain is called, so that it can show the right certificate; an address is none."""
+        for name, told in (("sip.example", b"sip.example"), ("192.0.2.1", None)):
+            self.sides("sip.example", "192.0.2.1", client={"addresses": True})
+            named: list[Any] = []
+            context: Any = self.server.security._server
+            context.set_tlsext_servername_callback(lambda link, named=named: named.append(link.get_servername()))
+            self.call(evolve(SERVER, name=name))
+            self.assertEqual(self.server.received, [MESSAGE])
+            self.assertEqual(named, [told])
+
+    def test_reloadKeepsConnections(self) -> None:
+        """New certificates are for new connections; those that there are go on."""
+        self.sides()
+        self.call()
+        certificate, key = self.authority.issue("x", "new.example")
+        use = self.server.security.prepare(evolve(self.server.security.files, certificate=certificate, key=key))
+        self.assertIn("certificates", use() or "")
+        self.call()
+        self.assertEqual((self.server.received, self.client.connections.open), ([MESSAGE, MESSAGE], 1))
+        self.client.connections.close()
+        self.flush()
+        self.client.connections._closing = False
+        self.call(evolve(SERVER, name="new.example"))
+        self.assertEqual(len(self.server.received), 3)
 
     def test_otherDomain(self) -> None:
         """A connection that was made to one domain is not used for another one that the certificate does not name."""
