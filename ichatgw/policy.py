@@ -67,11 +67,15 @@ class Doorman:
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)
 
+    def admits(self, host: str) -> bool:
+        """May C{host}, an IP literal, call without a login?"""
+        return bool(self.allows(host)) or self._trusts(host)
+
     def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
         """See L{IArrivals}.  A leg without a C{source} did not come over the network."""
         source: TransportAddress | None = getattr(leg, "source", None)
         login = getattr(leg, "login", None)
-        if source is None or login is not None or self.allows(source.host) or self._trusts(source.host):
+        if source is None or login is not None or self.admits(source.host):
             self._arrivals.arrived(leg, called, offer)
             return
         if isinstance(leg, LogsIn) and leg.demandLogin():

@@ -260,6 +260,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint.invitations = iChat
     doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
     iChat.arrivals = doorman
+    endpoint.admit(doorman.admits)
     if jingle is not None:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)

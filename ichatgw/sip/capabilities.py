@@ -11,19 +11,37 @@ from sippy.SipHeader import SipHeader
 
 from ichatgw.sip.indialog import Reply
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE")
 """What we take, in the order of our C{Allow} header."""
 
-OTHER_METHODS = ("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "PRACK")
+OTHER_METHODS = ("REGISTER", "NOTIFY", "PUBLISH", "PRACK")
 """What we know and do not take: 405; all else is 501."""
 
-OPTIONS = Reply(200, "OK", (("allow", ", ".join(METHODS)), ("accept", "application/sdp"), ("accept-language", "en")))
+SUPPORTED = ("replaces", "norefersub", "tdialog")
+"""The option tags of what we can be required to understand (RFC 3261 section 19.2): RFC 3891, RFC 4488, RFC 4538."""
+
+OPTIONS = Reply(
+    200,
+    "OK",
+    (
+        ("allow", ", ".join(METHODS)),
+        ("supported", ", ".join(SUPPORTED)),
+        ("allow-events", "refer"),
+        ("accept", "application/sdp"),
+        ("accept-language", "en"),
+    ),
+)
 """What OPTIONS is answered with, in a dialog or out of one."""
 
 
 def allow() -> Any:
     """Our C{Allow} header."""
     return SipHeader(name="allow", bodys=", ".join(METHODS))
+
+
+def supported() -> Any:
+    """Our C{Supported} header."""
+    return SipHeader(name="supported", bodys=", ".join(SUPPORTED))
 
 
 def refusal(request: Any, server: str) -> Any:

@@ -18,6 +18,7 @@ from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
 from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
 from ichatgw.sip.exchange import Exchange, Make
 from ichatgw.sip.hunt import Attempt, Hunt
@@ -26,6 +27,8 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
 from ichatgw.sip.outbound import OutboundSipLeg
+from ichatgw.sip.outside import Outside
+from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.target import Target, Transport
@@ -135,6 +138,17 @@ class Dialer:
         return Hunt(
             self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
         )
+
+    def outside(self, referrals: Referrals, verifier: Verifier | None) -> Outside:
+        """Takes REFERs that come outside of dialogs."""
+
+        def exchange(url: Any, make: Make) -> Deferred[Any]:
+            return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
+
+        def contact(target: Target) -> Any:
+            return self._transactions.contact(target, None)
+
+        return Outside(self._legs, referrals, self._userAgent, verifier, exchange, contact)
 
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""

@@ -28,13 +28,14 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal
+from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal, supported
 from ichatgw.sip.dialogstates import Connected, Trying, sdpBody
 from ichatgw.sip.door import literal
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
 from ichatgw.sip.reoffers import PENDING, Changes, Reoffers
+from ichatgw.sip.replaces import DialogId
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 
@@ -83,7 +84,7 @@ class Invite(CCEventTry):  # type: ignore[misc]
     def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str) -> None:
         super().__init__((None, None, None, sdpBody(body), None, None))
         self._prepare = prepare
-        self.extra_headers = (allow(),)
+        self.extra_headers = (allow(), supported())
 
     def onUacSetupComplete(self, uac: Any) -> None:
         """Called by sippy just before the INVITE is made."""
@@ -309,6 +310,23 @@ class Dialog(UA):  # type: ignore[misc]
             return
         lines = [SipHeader(name=name, bodys=value) for name, value in headers]
         Asking(self, method, heard or _unheard, lines, body).send()
+
+    def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
+        """
+        Tell a subscriber, even if the call is over: a subscription outlives that (RFC 5057 section 4.1).
+
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is not None:
+            Asking(self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body).send()
+
+    @property
+    def name(self) -> DialogId | None:
+        """As Replaces and Target-Dialog name it; C{None} if it has no name yet."""
+        if self.lUri is None or self.rUri is None:
+            return None
+        tags = self.lUri.getTag(), self.rUri.getTag()
+        return DialogId(str(self.cId), *tags) if all(tags) else None
 
     def lost(self, code: int, phrase: str) -> None:
         """A response to a request of ours means that the call is over."""

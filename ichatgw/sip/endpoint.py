@@ -5,7 +5,7 @@ The SIP endpoint: what arrives is judged, answered or made a leg; what is dialle
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.application.service import Service
@@ -20,6 +20,7 @@ from ichatgw.media.stun import binding
 from ichatgw.model import Party, TransportAddress
 from ichatgw.passwords import Keyring
 from ichatgw.ratelimit import RateLimit
+from ichatgw.sip.capabilities import SUPPORTED
 from ichatgw.sip.dialer import Dialer, Place
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.gate import Admitted, Answer, Gate
@@ -29,6 +30,7 @@ from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
 from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.reactor import useClock
+from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.resolver import Resolver
@@ -40,9 +42,6 @@ from ichatgw.sip.wire import UDPWire
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
-
-SUPPORTED: frozenset[str] = frozenset()
-"""The option tags of RFC 3261 section 19.2 that we can be required to understand."""
 
 _log = Logger()
 
@@ -87,6 +86,7 @@ class Endpoint(Service):
         self._streams = streams
         useClock(clock)
         self._legs = Legs()
+        self._referrals = self._legs.referrals = Referrals(clock, self._legs)
         self._requests = Requests(self._legs, userAgent, verifier)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
@@ -103,7 +103,8 @@ class Endpoint(Service):
             filtered,
             assertsIdentity,
         )
-        self._gate = Gate(supported=SUPPORTED)
+        self._requests.outside = self._dialer.outside(self._referrals, verifier)
+        self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
         self._drained: Deferred[None] | None = None
@@ -118,6 +119,10 @@ class Endpoint(Service):
     @invitations.setter
     def invitations(self, taker: IInvitations) -> None:
         self._requests.invitations = taker
+
+    def admit(self, admits: Callable[[str], bool]) -> None:
+        """Let those hosts (IP literals) transfer calls that they name from outside."""
+        self._requests.outside.admits = admits
 
     @property
     def legs(self) -> frozenset[SipLeg]:
@@ -149,6 +154,7 @@ class Endpoint(Service):
         """Let the last requests be answered (at most L{DRAIN_TIMEOUT}), then close.  The legs are gone by now."""
         Service.stopService(self)
         self.keepAlives.stop()
+        self._referrals.close()
         drained = self._drained = Deferred()
         self._drain(self._clock.seconds() + DRAIN_TIMEOUT)
         return drained

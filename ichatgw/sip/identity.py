@@ -66,6 +66,8 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
     if asserts and caller.user and caller.uri.startswith("sip"):
         name = displayName(caller.name)
         headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + f"<{caller.uri}>"))
+    if caller.referredBy:
+        headers.append(("referred-by", f"<{caller.referredBy}>"))
     headers.extend(("diversion", f"<{uri}>") for uri in caller.diversions)
     return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
 

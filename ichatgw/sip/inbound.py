@@ -15,9 +15,11 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.sip.capabilities import allow, supported
 from ichatgw.sip.dialogstates import sdpBody
+from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
-from ichatgw.sip.reasons import TO_STATUS, fromHeader, warningFor
+from ichatgw.sip.reasons import TO_STATUS, fromHeader, fromStatus, warningFor
 
 _log = Logger()
 
@@ -28,6 +30,7 @@ class InboundSipLeg(SipLeg):
 
     @ivar source: where the INVITE came from.
     @ivar login: the user who has logged in with it.
+    @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @ivar challenge: the values of WWW-Authenticate with which a stranger is asked to log in; empty if none can.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
     """
@@ -44,8 +47,8 @@ class InboundSipLeg(SipLeg):
         self.source = source
         self.login: str | None = None
         self.challenge: tuple[str, ...] = ()
+        self.seek: Callable[[], SipLeg | Reply] | None = None
         self._offer = offer
-        self._answered = False
 
     @property
     def offered(self) -> SessionDescription | None:
@@ -81,6 +84,7 @@ class InboundSipLeg(SipLeg):
             self.hangup(Ending(refusal.reason, str(refusal)))
             return
         self._answered = True
+        event.extra_headers = (allow(), supported())
         self._respond(event)
 
     def hangup(self, ending: Ending) -> None:
@@ -110,6 +114,33 @@ class InboundSipLeg(SipLeg):
         self._respond(event)
         self._finish(Ending(EndReason.FORBIDDEN, "asked to log in"))
         return True
+
+    @property
+    def wantsPlace(self) -> bool:
+        """Does it want the place of another leg (RFC 3891)?"""
+        return self.seek is not None
+
+    def place(self) -> SipLeg | None:
+        """
+        Whose place it wants.
+
+        @return: C{None} if it cannot have it; then it has been refused.
+        """
+        assert self.seek is not None
+        found = self.seek()
+        if not isinstance(found, Reply):
+            return found
+        _log.info(
+            "call={call} leg={leg} of {caller!r} replaces nobody: {code} {phrase}",
+            call=self.call.id,
+            leg=self.id,
+            caller=self.party.uri[:200],
+            code=found.code,
+            phrase=found.phrase,
+        )
+        self._respond(CCEventFail((found.code, found.phrase)))
+        self._finish(fromStatus(found.code, found.phrase))
+        return None
 
     def _event(self, event: Any) -> None:
         if isinstance(event, CCEventDisconnect):

@@ -9,7 +9,7 @@ puts its side of the relay into each description, and sees to it that C{ended} i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sippy.CCEvents import CCEventDisconnect
 from sippy.SipHeader import SipHeader
@@ -27,6 +27,10 @@ from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.reasons import toHeader
 from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.reoffers import Reoffers
+from ichatgw.sip.replaces import DialogId
+
+if TYPE_CHECKING:
+    from ichatgw.sip.refer import Referrals
 
 _log = Logger()
 
@@ -37,10 +41,16 @@ class SipLeg:
     What inbound and outbound SIP legs have in common.
 
     @ivar id: short, for logs.
+    @ivar referrals: takes what its party refers.
+    @ivar refers: how many times it has done so.
+    @ivar isOutbound: we called the party.
     @param forget: called once with the leg when it has ended.
     """
 
+    isOutbound = False
+
     dialog: Dialog | None = None
+    referrals: Referrals
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
@@ -48,6 +58,8 @@ class SipLeg:
         self.call: ICall = Nobody()
         self._forget = forget
         self._ended = False
+        self._answered = False
+        self.refers = 0
         self._negotiation = Negotiation()
         self.changes = Renegotiation(self, self._negotiation)
 
@@ -59,6 +71,18 @@ class SipLeg:
     @side.setter
     def side(self, side: IMediaSide) -> None:
         self._negotiation.side = side
+
+    @property
+    def isAnswered(self) -> bool:
+        """Has whoever was called accepted?"""
+        return self._answered
+
+    def isOf(self, name: DialogId) -> bool:
+        """Is it the leg of that dialog, early or not?"""
+        dialog = self.dialog
+        if dialog is None or dialog.over or dialog.pinned is not None:
+            return False
+        return dialog.isYours(None, name.callId, name.remote, name.local) is not None
 
     def start(self, offer: SessionDescription) -> None:
         """Inbound legs have nothing to start."""
@@ -125,6 +149,10 @@ class SipLeg:
         """See L{ichatgw.sip.dialog.Owner}."""
         if request.getMethod() == "INFO":
             return self._informed(request)
+        if request.getMethod() == "REFER":
+            return self.referrals.referred(self, request)
+        if request.getMethod() == "SUBSCRIBE":
+            return self.referrals.subscribed(self, request)
         if request.getMethod() == "MESSAGE":
             return _sentMessage(request, self.dialog is not None and self.dialog.pinned is not None)
         return None

@@ -5,16 +5,32 @@ The SIP legs that live.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import define, field
 
+from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.replaces import DialogId, Replacement, verdict
+
+if TYPE_CHECKING:
+    from ichatgw.sip.refer import Referrals
+
+MOST_ENDED = 1000
+"""How many dialogs that are over are remembered."""
 
 
 @define(eq=False)
 class Legs:
-    """Knows each leg from its making to its end, and names it."""
+    """
+    Knows each leg from its making to its end, and names it.
 
+    @ivar referrals: takes the REFERs of their parties.
+    """
+
+    referrals: Referrals = field(init=False)
     _live: set[SipLeg] = field(factory=set, init=False)
+    _ended: dict[DialogId, None] = field(factory=dict, init=False)
     _made: int = field(default=0, init=False)
 
     @property
@@ -29,8 +45,32 @@ class Legs:
 
     def add(self, leg: SipLeg) -> None:
         """One begins."""
+        leg.referrals = self.referrals
         self._live.add(leg)
 
     def discard(self, leg: SipLeg) -> None:
         """One has ended."""
         self._live.discard(leg)
+        self.referrals.left(leg)
+        name = leg.dialog.name if leg.dialog is not None else None
+        if name is not None:
+            self._ended[name] = None
+            if len(self._ended) > MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
+
+    def find(self, name: DialogId) -> SipLeg | None:
+        """
+        The one live leg of that dialog.  Those of iChats are not found: they are part of another leg, and nobody but
+        the iChat knows their names.
+        """
+        found = [leg for leg in self._live if leg.isOf(name)]
+        return found[0] if len(found) == 1 else None
+
+    def judge(self, wish: Replacement) -> SipLeg | Reply:
+        """The leg whose place a new one wants, or why it cannot have it."""
+        found = self.find(wish.dialog)
+        refusal = verdict(wish, found, wish.dialog in self._ended)
+        if refusal is not None:
+            return refusal
+        assert found is not None
+        return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import evolve
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
+from sippy.SipHeader import SipHeader
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -37,6 +38,8 @@ class OutboundSipLeg(SipLeg):
     @param filtered: payload types that are not offered.
     """
 
+    isOutbound = True
+
     def __init__(
         self,
         id: str,
@@ -56,9 +59,13 @@ class OutboundSipLeg(SipLeg):
         self._pending: Deferred[None] | None = None
         self._target: Target | None = None
         self._started = False
-        self._answered = False
+        self._replaces: tuple[Any, ...] = ()
         self._offer: tuple[Codec, ...] = ()
         self._early: SessionDescription | None = None
+
+    def replace(self, dialog: str) -> None:
+        """Let whom we call put us in the place of another dialog of his (RFC 3891)."""
+        self._replaces = (SipHeader(name="replaces", bodys=dialog),)
 
     def start(self, offer: SessionDescription) -> None:
         """INVITE, as soon as the address is known."""
@@ -100,7 +107,7 @@ class OutboundSipLeg(SipLeg):
         text = self._negotiation.offer(target.address.host, self._offer)
         dialog = self.dialog = self._converse(self)
         _log.info("call={call} leg={leg} INVITE to {target}", call=self.call.id, leg=self.id, target=target)
-        dialog.invite(target, Invite(lambda uac: self._prepare(uac, attempt), text))
+        dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text))
         self._hunt.watch(self._silent)
 
     def _silent(self) -> None:

@@ -5,6 +5,7 @@ Requests that begin something: an INVITE becomes a leg, the others are answered 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -25,7 +26,9 @@ from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import authorization
+from ichatgw.sip.outside import Outside
 from ichatgw.sip.renegotiation import Renegotiation
+from ichatgw.sip.replaces import Replacement, readReplaces
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
@@ -37,11 +40,13 @@ class Requests:
     """
     @ivar invitations: who takes arriving calls.
     @ivar transactions: set before the first request comes.
+    @ivar outside: takes REFERs; set before the first one comes.
     @param verifier: lets phones log in.
     """
 
     invitations: IInvitations
     transactions: Transactions
+    outside: Outside
 
     def __init__(self, legs: Legs, userAgent: str, verifier: Verifier | None) -> None:
         self._legs = legs
@@ -59,6 +64,10 @@ class Requests:
             return self._invitation(request, transaction)
         if method == "OPTIONS":
             return OPTIONS.to(request, self._userAgent), None, None
+        if method == "SUBSCRIBE":
+            return self._respond(request, 489, "Bad Event", ("allow-events", "refer"))
+        if method == "REFER" and (source := literal(*request.getSource())) is not None:
+            return self.outside.referred(request, source), None, None
         return refusal(request, self._userAgent), None, None
 
     def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
@@ -86,11 +95,27 @@ class Requests:
             return self._respond(request, 400, f"Bad SDP: {problem}")
         except NoCommonCodec:
             return self._respond(request, 488, "Not Acceptable Here")
-        return self._arrival(request, transaction, source, offer)
+        wishes = request.getHFBodys("replaces")
+        if wishes and request.getHFBodys("join"):
+            return self._respond(request, 400, "Replaces and Join")  # RFC 3891 section 3
+        try:
+            wish = readReplaces(str(wishes[0].body)) if wishes else None
+        except MalformedError as problem:
+            return self._respond(request, 400, f"Bad Replaces: {problem}")
+        return self._arrival(request, transaction, source, offer, wish)
 
-    def _arrival(self, request: Any, transaction: Any, source: TransportAddress, offer: sdp.ParsedSDP | None) -> Any:
+    def _arrival(
+        self,
+        request: Any,
+        transaction: Any,
+        source: TransportAddress,
+        offer: sdp.ParsedSDP | None,
+        wish: Replacement | None,
+    ) -> Any:
         called = request.getHFBody("to").getUri()
         leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer)
+        if wish is not None:
+            leg.seek = partial(self._legs.judge, wish)
         if self._verifier is not None and self._verifier.users:
             self._logIn(leg, authorization(request), self._verifier)
         arrival = _Arrival(self, leg, called, request)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
+from ichatgw.sip.capabilities import METHODS, SUPPORTED
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, Rig, header, request, respond, status
 
@@ -26,17 +27,22 @@ class RequestTests(SynchronousTestCase):
         """OPTIONS is 200 and says what we take (RFC 3261 section 11.2)."""
         (response,) = self.rig.receive(request("OPTIONS"))
         self.assertEqual(status(response), 200)
-        self.assertEqual(header(response, "Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE")
+        self.assertEqual(header(response, "Allow"), ", ".join(METHODS))
+        self.assertEqual(header(response, "Supported"), ", ".join(SUPPORTED))
+        self.assertEqual(header(response, "Allow-Events"), "refer")
         self.assertEqual(header(response, "Accept"), "application/sdp")
 
     def test_notTaken(self) -> None:
         """Methods that we know and do not take are 405 with Allow, unknown ones 501 (X17)."""
-        for cseq, (method, code) in enumerate(
-            [("REGISTER", 405), ("SUBSCRIBE", 405), ("NOTIFY", 405), ("MESSAGE", 405), ("REFER", 405), ("FROB", 501)]
-        ):
+        for cseq, (method, code) in enumerate([("REGISTER", 405), ("NOTIFY", 405), ("MESSAGE", 405), ("FROB", 501)]):
             (response,) = self.rig.receive(request(method, cseq=cseq + 1))
             self.assertEqual(status(response), code, method)
             self.assertTrue(header(response, "Allow"))
+
+    def test_subscribe(self) -> None:
+        """There is nothing to subscribe to but what a REFER brings about."""
+        (response,) = self.rig.receive(request("SUBSCRIBE"))
+        self.assertEqual((status(response), header(response, "Allow-Events")), (489, "refer"))
 
     def test_noDialog(self) -> None:
         """Requests of a dialog that is not there are 481; an ACK gets nothing."""

@@ -333,7 +333,7 @@ class InboundTests(SynchronousTestCase):
         """Requests inside the dialog are answered, taken or not (X25)."""
         _, to = self.connected()
         for cseq, (method, code) in enumerate(
-            [("OPTIONS", 200), ("MESSAGE", 200), ("INFO", 200), ("REFER", 405), ("FROBNICATE", 501)], 2
+            [("OPTIONS", 200), ("MESSAGE", 200), ("INFO", 200), ("REFER", 400), ("FROBNICATE", 501)], 2
         ):
             replies = self.rig.receive(request(method, to=to, cseq=cseq))
             self.assertEqual([status(m) for m in replies], [code], method)

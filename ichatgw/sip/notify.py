@@ -1,0 +1,154 @@
+# -*- test-case-name: ichatgw.test.test_sip_notify -*-
+"""
+What becomes of a referral, told to whoever has sent it: the subscription that each REFER brings about (RFC 3515 section
+2.4, RFC 6665).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from ichatgw.sip.indialog import bodyOf
+
+LIFETIME = 180
+"""Seconds that a subscription lasts by itself; nothing rings longer by default."""
+
+SIPFRAG = "message/sipfrag;version=2.0"
+TRYING = "100 Trying"
+
+_log = Logger()
+
+Ask = Callable[[Callable[[Any], None], list[tuple[str, str]], Any], None]
+"""
+Sends a NOTIFY: who gets the final response, the headers, the body.
+
+@raise OSError: if there is no way.
+"""
+
+
+class Subscription:
+    """
+    Tells one after another, the latest news only; over with the last word, when its time is up, or when the far end
+    does not want to hear any more.
+
+    @ivar identity: C{id} in C{Event}; empty for the first REFER of a dialog.
+    @ivar isOver: nothing will be told any more.
+    """
+
+    def __init__(self, clock: IReactorTime, ask: Ask, identity: str = "", lifetime: int = LIFETIME) -> None:
+        self.identity = identity
+        self.isOver = False
+        self._clock = clock
+        self._ask = ask
+        self._status = TRYING
+        self._awaits = False
+        self._waiting = False
+        self._deaf = False
+        self._reason = ""
+        self._until = clock.seconds() + lifetime
+        self._timer: IDelayedCall | None = clock.callLater(lifetime, self.end, "timeout")
+        self._soon: IDelayedCall | None = None
+
+    def begin(self) -> None:
+        """The REFER is accepted; what is told comes after the response."""
+        self._waiting = True
+        self._soon = self._clock.callLater(0, self._begun)
+
+    def tell(self, status: str) -> None:
+        """The news: a status line without its version."""
+        if not self.isOver and not self._reason:
+            self._status = status
+            self._next()
+
+    def finish(self, status: str) -> None:
+        """The last word."""
+        if not self.isOver and not self._reason:
+            self._status = status
+            self.end("noresource")
+
+    def end(self, reason: str) -> None:
+        """Say that no more will be said."""
+        if not self.isOver and not self._reason:
+            self._stopTimer()
+            self._reason = reason
+            self._next()
+
+    def renew(self, seconds: int) -> int:
+        """
+        The far end wants to hear for so many seconds from now, or with 0 no more (RFC 6665 section 4.2.1).
+
+        @return: the seconds granted.
+        """
+        if self.isOver or self._reason:
+            return 0
+        granted = min(seconds, LIFETIME)
+        self._stopTimer()
+        self._until = self._clock.seconds() + granted
+        if granted:
+            self._timer = self._clock.callLater(granted, self.end, "timeout")
+            self._waiting = True
+        else:
+            self._reason = "timeout"
+            self._waiting = True
+        if self._soon is None:
+            self._soon = self._clock.callLater(0, self._begun)
+        return granted
+
+    def deafen(self) -> None:
+        """The call of whoever referred is over: what is told from now on, nobody need answer (RFC 5057 section 4.1)."""
+        self._deaf = True
+        self._awaits = False
+        if self._waiting:
+            self._next()
+
+    def drop(self) -> None:
+        """Without a word."""
+        self.isOver = True
+        self._stopTimer()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _begun(self) -> None:
+        self._soon = None
+        self._next()
+
+    def _next(self) -> None:
+        """NOTIFYs never overtake each other: the next goes out when the last is answered."""
+        self._waiting = True
+        if self._awaits or self._soon is not None or self.isOver:
+            return
+        self._waiting = False
+        left = max(0, ceil(self._until - self._clock.seconds()))
+        state = f"terminated;reason={self._reason}" if self._reason else f"active;expires={left}"
+        if self._reason:
+            self.isOver = True
+        headers = [
+            ("event", f"refer;id={self.identity}" if self.identity else "refer"),
+            ("subscription-state", state),
+        ]
+        self._awaits = not self._deaf
+        try:
+            self._ask(self._answered, headers, bodyOf(f"SIP/2.0 {self._status}\r\n", SIPFRAG))
+        except OSError as problem:
+            _log.debug("NOTIFY cannot be sent: {problem!r}", problem=problem)
+            self.drop()
+
+    def _answered(self, response: Any) -> None:
+        self._awaits = False
+        if self.isOver:
+            return
+        if response.getSCode()[0] >= 300:
+            self.drop()
+        elif self._waiting:
+            self._next()

@@ -1,0 +1,151 @@
+# -*- test-case-name: ichatgw.test.test_sip_outside -*-
+"""
+REFERs that come outside of the dialog that they are about (RFC 4538): from a console that transfers the calls of its
+phone, say.  Only who may call may do so, and only if he knows the full name of the dialog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from secrets import token_hex
+from typing import Any
+
+from attrs import define, field
+from sippy.SipAddress import SipAddress
+from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipRoute import SipRoute
+from sippy.SipTo import SipTo
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ichatgw.errors import MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.sip.digest import Verifier
+from ichatgw.sip.exchange import Make
+from ichatgw.sip.hunt import Attempt
+from ichatgw.sip.indialog import Reply
+from ichatgw.sip.legs import Legs
+from ichatgw.sip.logins import authorization
+from ichatgw.sip.refer import FORBIDDEN, Referrals
+from ichatgw.sip.replaces import readTargetDialog
+from ichatgw.sip.target import Target, Transport
+
+_log = Logger()
+
+
+class _Unheard:
+    """In the place of a response that never came."""
+
+    def getSCode(self) -> tuple[int, str]:
+        """As sippy's."""
+        return 408, "Request Timeout"
+
+
+@define(eq=False)
+class Outside:
+    """
+    @ivar admits: tells of hosts, IP literals, that may call.
+    @param verifier: lets others log in.
+    @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
+    @param contact: makes our Contact, as somebody sees us.
+    """
+
+    _legs: Legs
+    _referrals: Referrals
+    _userAgent: str
+    _verifier: Verifier | None
+    _exchange: Callable[[Any, Make], Deferred[Any]]
+    _contact: Callable[[Target], Any]
+    admits: Callable[[str], bool] = field(default=lambda host: False)
+
+    def referred(self, request: Any, source: TransportAddress) -> Any:
+        """
+        @return: the response.
+        """
+        refusal = self._judge(request, source)
+        if refusal is not None:
+            return refusal.to(request, self._userAgent)
+        try:
+            named = [readTargetDialog(str(body)) for body in request.getHFBodys("target-dialog")]
+        except MalformedError:
+            return Reply(400, "Bad Target-Dialog").to(request, self._userAgent)
+        leg = self._legs.find(named[0]) if named else None
+        if leg is None:
+            _log.info("REFER from {source} refused: it names no call of ours", source=source)
+            return FORBIDDEN.to(request, self._userAgent)
+        contacts = request.getHFBodys("contact")
+        if len(contacts) != 1 or contacts[0].asterisk:
+            return Reply(400, "Exactly One Contact Is Needed").to(request, self._userAgent)
+        subscriber = _Subscriber(self, request, token_hex(8))
+        reply = self._referrals.take(leg, request, subscriber.ask)
+        response = reply.to(request, self._userAgent)
+        if reply.code < 300:
+            response.getHFBody("to").setTag(subscriber.tag)
+            response.appendHeader(
+                SipHeader(name="contact", body=self._contact(Target(Transport(str(request.source[1])), source)))
+            )
+        return response
+
+    def _judge(self, request: Any, source: TransportAddress) -> Reply | None:
+        if self.admits(source.host):
+            return None
+        if self._verifier is None or not self._verifier.users:
+            _log.info("REFER from {source} refused: not among AllowedSIPPeers", source=source)
+            return FORBIDDEN
+        text = authorization(request)
+        user, stale = self._verifier.judge(text, "REFER") if text else (None, False)
+        if user is not None:
+            return None
+        challenges = tuple(("www-authenticate", value) for value in self._verifier.challenge(stale))
+        return Reply(401, "Unauthorized", challenges)
+
+
+@define(eq=False)
+class _Subscriber:
+    """
+    The far end of the dialog that a REFER began.
+
+    @ivar tag: ours.
+    """
+
+    outside: Outside
+    request: Any
+    tag: str
+    _sequence: int = field(default=0, init=False)
+
+    def ask(self, heard: Callable[[Any], None], headers: list[tuple[str, str]], body: Any) -> None:
+        """See L{ichatgw.sip.notify.Ask}."""
+        contact = self.request.getHFBody("contact").getUri().url
+        routes = [SipRoute(address=each.getUri().getCopy()) for each in self.request.getHFBodys("record-route")]
+
+        def make(attempt: Attempt, logins: Sequence[Any]) -> Any:
+            self._sequence += 1
+            local = SipFrom(address=SipAddress(url=self.request.getHFBody("to").getUri().url.getCopy()))
+            local.setTag(self.tag)
+            remote = SipTo(address=SipAddress(url=self.request.getHFBody("from").getUri().url.getCopy()))
+            remote.setTag(self.request.getHFBody("from").getTag())
+            notify = SipRequest(
+                method="NOTIFY",
+                ruri=contact.getCopy(),
+                fr0m=local,
+                to=remote,
+                cseq=self._sequence,
+                callid=self.request.getHFBCopy("call-id"),
+                contact=self.outside._contact(attempt.target),
+                routes=routes,
+                target=attempt.target.sippyAddress,
+                user_agent=self.outside._userAgent,
+            )
+            notify.appendHeaders([*(SipHeader(name=name, bodys=value) for name, value in headers), *logins])
+            notify.setBody(body)
+            return notify
+
+        def failed(failure: Failure) -> None:
+            _log.debug("NOTIFY is not heard: {problem!r}", problem=failure.value)
+            heard(_Unheard())
+
+        hop = routes[0].getUrl() if routes else contact
+        self.outside._exchange(hop, make).addCallbacks(heard, failed)

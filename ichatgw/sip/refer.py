@@ -1,0 +1,245 @@
+# -*- test-case-name: ichatgw.test.test_sip_refer -*-
+"""
+REFER (RFC 3515): a phone wants whoever it talks to to be connected to somebody else.
+
+It is never passed on: the call does what is wanted.  The phone is told what becomes of it by NOTIFY, unless it does not
+want that (RFC 4488).  A REFER outside of the dialog that it is about names that dialog (RFC 4538).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from attrs import define, field, frozen
+from sippy.SipReferTo import SipReferTo
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ichatgw.errors import MalformedError
+from ichatgw.interfaces import ILeg, IReferral
+from ichatgw.model import Ending
+from ichatgw.sip.identity import uriOf
+from ichatgw.sip.indialog import Reply
+from ichatgw.sip.legs import Legs
+from ichatgw.sip.notify import Ask, Subscription
+from ichatgw.sip.reasons import TO_STATUS
+from ichatgw.sip.replaces import Replacement, readReplaces
+from ichatgw.sip.syntax import TELEPHONE_HOST
+
+ACCEPTED = Reply(202, "Accepted")
+UNNOTIFIED = Reply(202, "Accepted", (("refer-sub", "false"),))
+FORBIDDEN = Reply(403, "Forbidden")
+PENDING = Reply(491, "Request Pending")
+
+_XMPP_HOST = "xmpp.invalid"
+
+_log = Logger()
+
+
+@frozen
+class Wish:
+    """
+    What a REFER says.
+
+    @ivar called: the address, as the translation rules see it.
+    @ivar replacement: the dialog to be replaced there.
+    @ivar by: who wishes it, if that is said.
+    @ivar quiet: no NOTIFY is wanted.
+    """
+
+    called: str
+    replacement: Replacement | None
+    by: str
+    quiet: bool
+
+
+class Refused(MalformedError):
+    """
+    @ivar reply: what the REFER is answered with.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.phrase)
+        self.reply = reply
+
+
+def read(request: Any) -> Wish:
+    """
+    @raise Refused: if that is nothing that we could do.
+    """
+    targets = request.getHFBodys("refer-to")
+    if len(targets) != 1:
+        raise Refused(Reply(400, "Exactly One Refer-To Is Needed"))
+    url = _url(targets[0])
+    if (url.method or "INVITE").upper() != "INVITE":
+        raise Refused(Reply(403, "Only Calls Are Transferred"))
+    called = uriOf(url)
+    if url.host == _XMPP_HOST:
+        called = unquote(url.username or "").partition("?")[0]
+    elif url.host.endswith(".invalid") and url.host != TELEPHONE_HOST:
+        raise Refused(Reply(416, "Unsupported URI Scheme"))
+    headers = {name.lower(): value for name, value in (url.headers or {}).items()}
+    try:
+        replacement = readReplaces(headers["replaces"]) if "replaces" in headers else None
+    except MalformedError:
+        raise Refused(Reply(400, "Bad Replaces in Refer-To")) from None
+    referredBy = request.getHFBodys("referred-by")
+    return Wish(
+        called,
+        replacement,
+        uriOf(referredBy[0].getUri().url) if referredBy else "",
+        any(str(body).partition(";")[0].strip().lower() == "false" for body in request.getHFBodys("refer-sub")),
+    )
+
+
+def _url(body: Any) -> Any:
+    try:
+        referTo = SipReferTo(str(body))
+        referTo.parse()
+        url = referTo.getUri().url
+        if not url.host:
+            raise ValueError("no host")
+    except Exception:  # sippy raises whatever comes to hand
+        raise Refused(Reply(400, "Bad Refer-To")) from None
+    return url
+
+
+@implementer(IReferral)
+@define(eq=False)
+class Referral:
+    """
+    @ivar reply: what the REFER is answered with.
+    """
+
+    wish: Wish
+    joins: ILeg | None
+    subscription: Subscription | None
+    reply: Reply = field(default=FORBIDDEN, init=False)
+
+    @property
+    def called(self) -> str:
+        """See L{IReferral}."""
+        return self.wish.called
+
+    @property
+    def by(self) -> str:
+        """See L{IReferral}."""
+        return self.wish.by
+
+    @property
+    def replaces(self) -> str:
+        """See L{IReferral}."""
+        return "" if self.wish.replacement is None or self.joins is not None else self.wish.replacement.text
+
+    def accepted(self) -> None:
+        """202."""
+        self.reply = UNNOTIFIED if self.wish.quiet else ACCEPTED
+        if self.subscription is not None:
+            self.subscription.begin()
+
+    def declined(self, busy: bool = False) -> None:
+        """403, or 491 if it may be tried again."""
+        self.reply = PENDING if busy else FORBIDDEN
+        if self.subscription is not None:
+            self.subscription.drop()
+
+    def rang(self) -> None:
+        """See L{IReferral}."""
+        if self.subscription is not None:
+            self.subscription.tell("180 Ringing")
+
+    def succeeded(self) -> None:
+        """See L{IReferral}."""
+        if self.subscription is not None:
+            self.subscription.finish("200 OK")
+
+    def failed(self, ending: Ending) -> None:
+        """See L{IReferral}."""
+        if self.subscription is not None:
+            code, phrase = TO_STATUS[ending.reason]
+            self.subscription.finish(f"{code} {phrase}")
+
+
+class Referrals:
+    """
+    Takes the REFERs of phones, and remembers whom to tell what becomes of them.
+    """
+
+    def __init__(self, clock: IReactorTime, legs: Legs) -> None:
+        self._clock = clock
+        self._legs = legs
+        self._subscriptions: dict[Any, Subscription] = {}
+
+    def referred(self, leg: Any, request: Any) -> Reply:
+        """
+        The party of C{leg} refers its peer.
+
+        @return: what to answer.
+        """
+        number = request.getHFBody("cseq").getCSeqNum()
+        # RFC 3515 section 2.4.6: only the first of a dialog may do without.
+        identity = str(number) if leg.refers else ""
+        leg.refers += 1
+
+        def ask(heard: Any, headers: list[tuple[str, str]], body: Any) -> None:
+            leg.dialog.notify(heard, headers, body)
+
+        return self.take(leg, request, ask, identity)
+
+    def take(self, leg: Any, request: Any, ask: Ask, identity: str = "") -> Reply:
+        """
+        The same, wherever the REFER came from.
+
+        @param ask: sends NOTIFYs.
+        """
+        try:
+            wish = read(request)
+        except Refused as refused:
+            _log.info(
+                "call={call} leg={leg} cannot refer: {why}", call=leg.call.id, leg=leg.id, why=refused.reply.phrase
+            )
+            return refused.reply
+        self._forget()
+        subscription = None if wish.quiet else Subscription(self._clock, ask, identity)
+        joins = None if wish.replacement is None else self._legs.find(wish.replacement.dialog)
+        referral = Referral(wish, None if joins is leg else joins, subscription)
+        leg.call.referred(leg, referral)
+        if subscription is not None and referral.reply.code >= 300:
+            subscription.drop()
+        elif subscription is not None:
+            self._subscriptions[leg] = subscription
+        return referral.reply
+
+    def subscribed(self, leg: Any, request: Any) -> Reply:
+        """The party of C{leg} wants to hear longer of its REFER, or no more (RFC 3515 section 2.4.4)."""
+        event = next((str(body) for body in request.getHFBodys("event")), "")
+        name, *parameters = (piece.strip() for piece in event.split(";"))
+        if name.lower() != "refer":
+            return Reply(489, "Bad Event", (("allow-events", "refer"),))
+        self._forget()
+        subscription = self._subscriptions.get(leg)
+        identity = next((each[3:] for each in parameters if each.lower().startswith("id=")), "")
+        if subscription is None or subscription.identity != identity:
+            return Reply(481, "Subscription Does Not Exist")
+        expires = request.getHFBodys("expires")
+        granted = subscription.renew(expires[0].getNum() if expires else 60)
+        return Reply(200, "OK", (("expires", str(granted)),))
+
+    def left(self, leg: Any) -> None:
+        """The call of C{leg} is over."""
+        subscription = self._subscriptions.get(leg)
+        if subscription is not None:
+            subscription.deafen()
+        self._forget()
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        for subscription in self._subscriptions.values():
+            subscription.drop()
+        self._subscriptions.clear()
+
+    def _forget(self) -> None:
+        for leg in [leg for leg, subscription in self._subscriptions.items() if subscription.isOver]:
+            del self._subscriptions[leg]
