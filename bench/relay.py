@@ -7,6 +7,10 @@ Each call is two-way: 172-byte RTP packets every 20 ms in each direction.  The r
 default reactor; this process is all parties at once.  The bare loop is one C{recvfrom} and one C{sendto} on a plain
 Twisted reader, with the same number of sockets.  The two take turns; the table shows the medians.
 
+With C{dtls} the callee's side is protected: ICE and DTLS-SRTP are set up for each call, and then every packet is either
+opened or protected by the relay.  To have the load spaced alike the callees' packets are protected for the other kinds
+too, and then sent as they were before.
+
 The load generator reports how late it was itself: latencies mean something only while that is small.
 """
 
@@ -26,11 +30,18 @@ import time
 from struct import Struct
 from typing import Any
 
+from securepeers import Parties, Pretender
+from zope.interface import implementer
+
+from ichatgw.interfaces import ITransportNews
+
 PACKET = 172
 INTERVAL = 0.02
 GENERATOR_SOCKETS = 8
-HEADER = Struct("!BBHIIQ")  # RTP, then the time it was sent in ns
-STAMP = Struct("!Q")
+HEADER = Struct("!BBHIIHHQ")  # RTP with a header extension, which SRTP leaves readable: the time it was sent in ns
+STAMPED = 0x90
+EXTENSION = (0xBEDE, 2)
+STAMP = Struct("!16xQ")
 HOST = "127.0.0.1"
 
 
@@ -77,21 +88,76 @@ def bareSides(reactor: Any, parties: list[Any]) -> list[int]:
     return ports
 
 
-def relaySides(reactor: Any, parties: list[Any], shared: bool) -> list[int]:
+def relaySides(reactor: Any, parties: list[Any], shared: bool, described: dict[int, Any] | None = None) -> list[int]:
+    """
+    @param described: if given, the callees' sides are protected, and put in here with what they say of themselves.
+    """
     from ichatgw.addresses import LocalAddresses
     from ichatgw.media.engine import MediaEngine
+    from ichatgw.media.transports import MediaTransports
     from ichatgw.model import PCMU, SessionDescription, TransportAddress
 
     first = 20000
     readers = None if shared else reactor
     engine = MediaEngine(reactor, LocalAddresses(HOST), first, first + 2 * len(parties) + 200, readers=readers)
+    transports = MediaTransports(reactor, os.urandom, lambda: [HOST])
     ports = []
     for index in range(0, len(parties), 2):
         relay = engine.allocate(str(index))
-        for side, party in ((relay.caller, parties[index]), (relay.callee, parties[index + 1])):
+        sides = [(relay.caller, parties[index]), (relay.callee, parties[index + 1])]
+        if described is not None:
+            transport = transports.make(str(index), sides.pop()[0], Connected(), None)
+        for side, party in sides:
             ports.append(side.local(HOST).port)
             side.connect(SessionDescription((PCMU,), TransportAddress(*party)))
+        if described is not None:
+            ports.append(transport.local.candidates[0].address.port)
+            described[ports[-1]] = transport
     return ports
+
+
+@implementer(ITransportNews)
+class Connected:
+    """Counts the protected sides that are ready."""
+
+    count = 0
+
+    def candidatesFound(self, candidates: Any) -> None:
+        """There are none."""
+
+    def connected(self) -> None:
+        Connected.count += 1
+
+    def failed(self, ending: Any) -> None:
+        raise SystemExit(ending.text)
+
+
+def describe(described: dict[int, Any], ports: list[int]) -> dict[int, dict[str, str]]:
+    """What the parties have to know of protected sides."""
+    return {
+        port: {"index": str(ports.index(port)), "fingerprint": transport.local.fingerprint.value}
+        for port, transport in described.items()
+    }
+
+
+def answer(described: dict[int, Any], parties: list[Any], ports: list[int], said: Any) -> None:
+    """What the parties have said of themselves."""
+    from ichatgw.model import (
+        PCMU,
+        Candidate,
+        Fingerprint,
+        SessionDescription,
+        Setup,
+        TransportAddress,
+        TransportDescription,
+    )
+
+    fingerprint = Fingerprint("sha-256", said["fingerprint"])
+    for port, (ufrag, password) in said["parties"].items():
+        place = TransportAddress(*parties[ports.index(int(port))])
+        candidates = (Candidate("1", 1, 2130706431, place),)
+        remote = TransportDescription(ufrag, password, candidates, fingerprint, Setup.PASSIVE)
+        described[int(port)].connect(remote, SessionDescription((PCMU,)), (PCMU,))
 
 
 class Control:
@@ -129,13 +195,18 @@ def child(kind: str, profiling: bool) -> None:
 
     reactor: Any = installed
     parties = [tuple(party) for party in json.loads(sys.stdin.readline())]
-    ports = bareSides(reactor, parties) if kind == "bare" else relaySides(reactor, parties, kind == "relay")
+    secure: dict[int, Any] | None = {} if kind == "dtls" else None
+    ports = bareSides(reactor, parties) if kind == "bare" else relaySides(reactor, parties, kind != "plain", secure)
     profile = None
     if profiling:
         import cProfile
 
         profile = cProfile.Profile()
     os.write(1, json.dumps(ports).encode() + b"\n")
+    if secure is not None:
+        os.write(1, json.dumps(describe(secure, ports)).encode() + b"\n")
+        said = json.loads(sys.stdin.readline())
+        reactor.callWhenRunning(answer, secure, parties, ports, said)
     reactor.addReader(Control(reactor, profile))
     gc.freeze()
     reactor.run()
@@ -183,10 +254,15 @@ def openSockets() -> list[socket.socket]:
 class Load:
     """All parties; those on one socket differ by the port of the relay that they talk to."""
 
-    def __init__(self, sockets: list[socket.socket], ports: list[int]) -> None:
+    def __init__(self, sockets: list[socket.socket], ports: list[int], secure: Any = None) -> None:
+        """
+        @param secure: L{securepeers.Parties}, if some have their media protected.
+        """
         self._sockets = sockets
-        self._targets = [
-            (sockets[index % len(sockets)].sendto, (HOST, port), index + 1) for index, port in enumerate(ports)
+        self._isPlain = secure is None
+        self._targets: list[Any] = [
+            (sockets[index % len(sockets)].sendto, (HOST, port), index + 1, self._party(index, port, secure))
+            for index, port in enumerate(ports)
         ]
         self._poll = select.epoll()
         for made in sockets:
@@ -197,14 +273,24 @@ class Load:
         self.lags: list[int] = []
         self.sent = 0
 
-    def run(self, seconds: float) -> None:
-        """Send evenly over time, and take what comes back."""
+    def _party(self, index: int, port: int, secure: Any) -> Any:
+        """What protects the packets to a port of a callee's side, or pretends to; the others send as they are."""
+        if index % 2 == 0:
+            return None
+        return Pretender() if secure is None else secure.byPort[port]
+
+    def run(self, seconds: float, first: int = 0) -> None:
+        """
+        Send evenly over time, and take what comes back.
+
+        @param first: the first sequence number.
+        """
         now = time.perf_counter_ns
         targets, count = self._targets, len(self._targets)
         step = int(INTERVAL * 1e9 / count)
         start = now()
         total = int(seconds / INTERVAL) * count
-        packet = bytearray(PACKET)
+        packet, plain = bytearray(PACKET), self._isPlain
         pack = HEADER.pack_into
         due = 0
         while due < total:
@@ -215,10 +301,20 @@ class Load:
                 moment = now()
                 if due >= total or moment - start < due * step:
                     break
-                sendto, target, ssrc = targets[due % count]
-                turn = due // count
-                pack(packet, 0, 0x80, 0, turn & 0xFFFF, turn * 160, ssrc, moment)
-                sendto(packet, target)
+                sendto, target, ssrc, party = targets[due % count]
+                turn = first + due // count
+                if party is None:
+                    pack(packet, 0, STAMPED, 0, turn & 0xFFFF, turn * 160, ssrc, *EXTENSION, moment)
+                    sendto(packet, target)
+                else:
+                    ours = party.buffer
+                    pack(ours, 0, STAMPED, 0, turn & 0xFFFF, turn * 160, ssrc, *EXTENSION, moment)
+                    size = party.place.protect(PACKET)
+                    if plain:
+                        pack(packet, 0, STAMPED, 0, turn & 0xFFFF, turn * 160, ssrc, *EXTENSION, moment)
+                        sendto(packet, target)
+                    else:
+                        sendto(memoryview(ours)[:size], target)
                 due += 1
             self.sent = due
             self._receive(0.0002)
@@ -236,10 +332,9 @@ class Load:
                     receive(buffer)
                 except BlockingIOError:
                     break
-                sentAt = unpack(buffer, 12)[0]
-                if sentAt < 0xFF << 56:
-                    # Not silence.
-                    append(now() - sentAt)
+                if buffer[0] == STAMPED:
+                    # Neither silence nor a check of ICE.
+                    append(now() - unpack(buffer)[0])
 
 
 def measure(kind: str, calls: int, seconds: float, profiling: bool = False) -> Result:
@@ -259,11 +354,19 @@ def measure(kind: str, calls: int, seconds: float, profiling: bool = False) -> R
         stdin.write(json.dumps(parties).encode() + b"\n")
         stdin.flush()
         ports = json.loads(stdout.readline())
-        Load(sockets, ports).run(1)
-        load = Load(sockets, ports)
+        secure = None
+        if kind == "dtls":
+            described = json.loads(stdout.readline())
+            secure = Parties(sockets, {int(port): theirs for port, theirs in described.items()})
+            said = {"fingerprint": secure.fingerprint, "parties": secure.answers()}
+            stdin.write(json.dumps(said).encode() + b"\n")
+            stdin.flush()
+            secure.agree()
+        Load(sockets, ports, secure).run(1)
+        load = Load(sockets, ports, secure)
         gc.disable()
         before = ask()
-        load.run(seconds)
+        load.run(seconds, 100)
         after = ask()
     finally:
         gc.enable()
@@ -278,11 +381,16 @@ def report(calls: int, results: dict[str, list[Result]]) -> None:
     def median(kind: str, name: str) -> float:
         return float(statistics.median(getattr(result, name) for result in results[kind]))
 
+    def ratio(kind: str, other: str) -> str:
+        if other not in results:
+            return "-"
+        pairs = zip(results[kind], results[other], strict=True)
+        return f"{statistics.median(one.micros / beside.micros for one, beside in pairs):.2f}"
+
     for kind in results:
-        ratios = [one.micros / bare.micros for one, bare in zip(results[kind], results["bare"], strict=True)]
         print(
             f"{calls:5} {kind:8} {median(kind, 'micros'):8.2f} {median(kind, 'userMicros'):8.2f} "
-            f"{statistics.median(ratios):7.2f} {100 * median(kind, 'loss'):8.3f} "
+            f"{ratio(kind, 'bare'):>7} {ratio(kind, 'relay'):>8} {100 * median(kind, 'loss'):8.3f} "
             f"{median(kind, 'p50'):8.2f} {median(kind, 'p99'):8.2f} {median(kind, 'lag'):8.2f}"
         )
 
@@ -295,9 +403,9 @@ def main() -> None:
     parser.add_argument(
         "--kinds",
         nargs="+",
-        default=["bare", "relay"],
-        choices=["bare", "relay", "plain"],
-        help="plain is the relay with each socket registered with the reactor itself",
+        default=["bare", "relay", "dtls"],
+        choices=["bare", "relay", "plain", "dtls"],
+        help="dtls: one side of each call is protected; plain: the relay, each socket is a reader of the reactor",
     )
     parser.add_argument("--profile", action="store_true", help="print where the process under test spends its time")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -305,8 +413,8 @@ def main() -> None:
     if options.child:
         child(options.child, options.profile)
         return
-    print("calls loop      us/packet  of it     ratio   loss %  latency  latency  sender's")
-    print("                 CPU time   user   to bare            p50 ms   p99 ms  lag p99 ms")
+    print("calls loop      us/packet  of it   ratio    ratio   loss %  latency  latency  sender's")
+    print("                 CPU time   user to bare to relay            p50 ms   p99 ms  lag p99 ms")
     for calls in options.calls:
         results: dict[str, list[Result]] = {kind: [] for kind in options.kinds}
         for _ in range(options.rounds):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
+from ichatgw.media.inplace import InPlace
 from ichatgw.media.latch import SendTo
 from ichatgw.media.port import Source
 from ichatgw.media.side import Side
@@ -29,11 +30,13 @@ class Lock:
     def __init__(self, side: Side) -> None:
         self._side = side
         self.shield: Shield | None = None
+        self._place: InPlace | None = None
         self._refused = 0
 
     def turn(self, sending: MasterKey, receiving: MasterKey) -> None:
         """These are the keys now; what is unchanged of them goes on."""
         self.shield = Shield(sending, receiving, self.shield)
+        self._place = InPlace(self.shield, self._side.arriving.scratch.buffer)
         self._refused = 0
 
     def openMedia(self, size: int) -> int:
@@ -42,19 +45,17 @@ class Lock:
 
         @return: its length; 0 if it is not the party's.
         """
-        flow = self._side.arriving
-        if self.shield is None:
-            flow.dropped["before its keys"] += 1
+        place = self._place
+        if place is None:
+            self._side.arriving.dropped["before its keys"] += 1
             return 0
         try:
-            opened = self.shield.open(bytes(flow.scratch.views[size]))
+            length = place.open(size)
         except MalformedError:
-            flow.dropped["not the party's SRTP"] += 1
+            self._side.arriving.dropped["not the party's SRTP"] += 1
             self._refuse()
             return 0
         self._refused = 0
-        length = len(opened)
-        flow.scratch.buffer[:length] = opened
         return length
 
     def openControl(self, size: int) -> bytes | None:
@@ -70,13 +71,22 @@ class Lock:
             return None
 
     def protecting(self, send: SendTo) -> SendTo:
-        """The same as C{send}, for RTP that is to be protected first."""
+        """
+        The same as C{send}, for RTP that is to be protected first.
+
+        A packet that is a C{memoryview} lies at the beginning of the buffer that all ports read into.
+        """
+        views = self._side.arriving.scratch.views
 
         def protectAndSend(packet: bytes | memoryview, destination: Source) -> None:
-            if self.shield is None:
+            place = self._place
+            if place is None:
                 return
             try:
-                protected = self.shield.protect(bytes(packet))
+                if isinstance(packet, memoryview):
+                    protected: bytes | memoryview = views[place.protect(len(packet))]
+                else:
+                    protected = place.copied(packet)
             except MalformedError:
                 self._side.far.arriving.dropped["unprotectable"] += 1
                 return

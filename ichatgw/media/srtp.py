@@ -98,6 +98,19 @@ class Shield:
             self._into = _session(receiving, Policy.SSRC_ANY_INBOUND)
             self._former = None if former is None else former._into
 
+    @property
+    def isChanging(self) -> bool:
+        """Is the party's old key still in use beside its new one?"""
+        return self._former is not None
+
+    def handles(self) -> tuple[Any, Any]:
+        """
+        What libsrtp has for what is sent, and for what is received.
+
+        @raise AttributeError: if this is a pylibsrtp that does not show it.
+        """
+        return self._out._srtp[0], self._into._srtp[0]
+
     def protect(self, packet: bytes) -> bytes:
         """
         @raise MalformedError: if libsrtp does not take it.

@@ -62,8 +62,12 @@ class LockTests(SynchronousTestCase):
     def test_protected(self) -> None:
         """What goes to the party it can open."""
         self.lock.turn(self.ours, self.theirs)
-        self.lock.protecting(self.send)(memoryview(PACKET), PLACE)
+        send = self.lock.protecting(self.send)
+        send(self.side.arriving.scratch.views[self.lay(PACKET)], PLACE)
         self.assertEqual(self.party.open(self.sent[0]), PACKET)
+        silence = RTPPacket(0, 9, 1600, 7, b"silence").pack()  # it lies elsewhere
+        send(silence, PLACE)
+        self.assertEqual(self.party.open(self.sent[1]), silence)
         protected = self.lock.protectControl(receiverReport(9, 0))
         assert protected is not None
         self.assertEqual(self.party.openControl(protected), receiverReport(9, 0))

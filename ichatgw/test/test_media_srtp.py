@@ -10,6 +10,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
+from ichatgw.media.inplace import TRAILER, InPlace
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.srtp import SUITES, MasterKey, Shield, Suite
 from ichatgw.test import srtpvectors
@@ -80,6 +81,60 @@ class ShieldTests(SynchronousTestCase):
         for sequence in range(65500, 65600):
             plain = packet(sequence & 0xFFFF)
             self.assertEqual(two.open(one.protect(plain)), plain)
+
+    def test_inPlace(self) -> None:
+        """The same in the buffer where a packet lies: it is longer then, or shorter, and nothing else changes."""
+        for suite in SUITES:
+            for isDirect in (True, False):
+                one, two = self.pair(suite)
+                buffer = bytearray(2052)
+                near, far = InPlace(one, buffer), InPlace(two, buffer)
+                self.assertTrue(near._isDirect)
+                near._isDirect = far._isDirect = isDirect
+                for sequence in range(5):
+                    plain = packet(sequence, os.urandom(160))
+                    buffer[: len(plain)] = plain
+                    size = near.protect(len(plain))
+                    self.assertGreater(size, len(plain))
+                    self.assertNotIn(plain[12:], buffer)
+                    protected = bytes(buffer[:size])
+                    self.assertEqual(far.open(size), len(plain))
+                    self.assertEqual(buffer[: len(plain)], plain)
+                    buffer[:size] = protected
+                    self.assertRaises(MalformedError, far.open, size)  # it came before
+                self.assertEqual(two.open(near.copied(packet(9))), packet(9))
+
+    def test_inPlaceRefused(self) -> None:
+        """What is no packet, or leaves no room, is refused, and nothing is written beyond the buffer."""
+        one, two = self.pair()
+        buffer = bytearray(2052)
+        buffer[0] = 0x80
+        near, far = InPlace(one, buffer), InPlace(two, buffer)
+        for size in (0, 1, 11, len(buffer) - TRAILER + 1, len(buffer), 3000, -1):
+            self.assertRaises(MalformedError, near.protect, size)
+            self.assertRaises(MalformedError, far.open, size)
+        self.assertEqual(near.protect(len(buffer) - TRAILER), len(buffer) - TRAILER + 10)
+
+    def test_inPlaceNewKey(self) -> None:
+        """While a party changes its key, packets under both are opened."""
+        one, two = keyFor(SUITES[0]), keyFor(SUITES[0])
+        new = keyFor(SUITES[0])
+        before = Shield(one, two)
+        far = Shield(two, one)
+        farther = Shield(new, one, far)
+        buffer = bytearray(2052)
+        place = InPlace(Shield(one, new, before), buffer)
+        for shield, sequence in ((far, 1), (farther, 2), (farther, 3)):
+            protected = shield.protect(packet(sequence))
+            buffer[: len(protected)] = protected
+            self.assertEqual(bytes(buffer[: place.open(len(protected))]), packet(sequence))
+        self.assertFalse(place._shield.isChanging)
+
+    def test_otherBinding(self) -> None:
+        """A pylibsrtp without the handles is used by its public methods."""
+        one, _ = self.pair()
+        del one._out._srtp
+        self.assertFalse(InPlace(one, bytearray(2052))._isDirect)
 
     def test_key(self) -> None:
         """A key of the wrong length is none, and none shows in logs."""
