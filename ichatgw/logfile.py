@@ -49,7 +49,7 @@ def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
     if filename in ("", "-"):
         return LineObserver(_streamWriter(sys.stdout.write, sys.stdout.flush), level)
     complain = _streamWriter(sys.stderr.write, sys.stderr.flush)
-    file = RotatingFile(os.path.abspath(filename), maxLines, complain=complain)
+    file = RotatingFile(os.path.abspath(filename), maxLines, complain=complain, instead=complain)
     return LineObserver(file.write, level, alarm=complain)
 
 
@@ -142,12 +142,14 @@ class RotatingFile:
     @ivar path: absolute, so that it stays the same when the process changes its directory.
     @ivar maxLines: 0 for no limit.  A device or pipe has none either.
     @ivar complain: takes a line saying that the log cannot be written, once each time this begins.
+    @ivar instead: takes the lines that cannot be written meanwhile.
     """
 
     path: str
     maxLines: int
     generations: int = GENERATIONS
     complain: Callable[[str], object] = field(default=lambda line: None)
+    instead: Callable[[str], object] = field(default=lambda line: None)
     lost: int = field(default=0, init=False)
     _fd: int | None = field(default=None, init=False)
     _lines: int = field(default=0, init=False)
@@ -160,14 +162,15 @@ class RotatingFile:
             if self._rotates and self._lines >= self.maxLines:
                 fd = self._rotate(fd)
             if self.lost:
-                self._append(fd, f"{self.lost} lines of the log were lost")
+                self._append(fd, f"{self.lost} lines could not be written here")
                 self.lost = 0
             self._append(fd, line)
         except OSError as e:
             self.lost += 1
             self.close()
             if self.lost == 1:
-                self.complain(f"The log cannot be written to {self.path}: {e.strerror}")
+                self.complain(f"The log cannot be written to {self.path}: {e.strerror}; until it can it goes here:")
+            self.instead(line)
 
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""

@@ -6,8 +6,10 @@ The command line of C{twistd ichatgw}: one option for each setting, made from th
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from twisted.logger import ILogObserver
@@ -93,12 +95,40 @@ class Options(usage.Options):
         sys.stdout.write(f"ichatgw {__version__}\n")
         raise SystemExit(0)
 
+    def parseOptions(self, options: Any = None) -> None:
+        """
+        Take the command line.
+
+        @raise SystemExit: if it is wrong.  A C{UsageError} would have C{twistd} print the whole help before it.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as e:
+            raise SystemExit(
+                f"ichatgw cannot start:\ncommand line: {e}{self._nearest(str(e))}; twistd ichatgw --help names them all"
+            ) from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """
+        Whatever is no option.
+
+        @raise UsageError: always, if there is something.
+        """
+        if arguments:
+            raise usage.UsageError(f"{arguments[0]!r} is no option")
+
+    def _nearest(self, problem: str) -> str:
+        """What was meant by an option that there is not."""
+        wrong = re.search(r"option --([^ =]+) not recognized", problem)
+        known = [name.rstrip("=") for name in self.longOpt]
+        near = get_close_matches(wrong[1], known, 1) if wrong is not None else []
+        return f", did you mean --{near[0]}?" if near else ""
+
     def postOptions(self) -> None:
         """
         Read the settings.
 
-        @raise SystemExit: if the gateway cannot start with them; the text has a line for each problem.  A
-            C{UsageError} would have C{twistd} print the whole help before it.
+        @raise SystemExit: if the gateway cannot start with them; the text has a line for each problem.
         """
         path = self["config"]
         missing = path is None and not os.path.exists(DEFAULT_FILE)

@@ -189,10 +189,13 @@ class RotatingFileTests(SynchronousTestCase):
         log = self.file()
         self.write(log, 1, 2)
         self.assertEqual(log.lost, 2)
-        self.assertEqual(self.complaints, [f"The log cannot be written to {self.path}: No such file or directory"])
+        self.assertEqual(
+            self.complaints,
+            [f"The log cannot be written to {self.path}: No such file or directory; until it can it goes here:"],
+        )
         os.mkdir(os.path.dirname(self.path))
         self.write(log, 3)
-        self.assertEqual(self.read(), ["2 lines of the log were lost", "3"])
+        self.assertEqual(self.read(), ["2 lines could not be written here", "3"])
         self.assertEqual(log.lost, 0)
 
     def test_diskFull(self) -> None:
@@ -201,7 +204,10 @@ class RotatingFileTests(SynchronousTestCase):
         log = self.file()
         self.write(log, 1, 2, 3)
         self.assertEqual(log.lost, 3)
-        self.assertEqual(self.complaints, ["The log cannot be written to /dev/full: No space left on device"])
+        self.assertEqual(
+            self.complaints,
+            ["The log cannot be written to /dev/full: No space left on device; until it can it goes here:"],
+        )
 
     def test_device(self) -> None:
         """A device is written to, and never renamed."""
@@ -229,7 +235,7 @@ class RotatingFileTests(SynchronousTestCase):
         while len(os.read(reader, 1 << 16)) == 1 << 16:
             pass
         self.write(log, 1)
-        self.assertTrue(os.read(reader, 1 << 16).endswith(b"1 lines of the log were lost\n1\n"))
+        self.assertTrue(os.read(reader, 1 << 16).endswith(b"1 lines could not be written here\n1\n"))
 
     def test_rotationImpossible(self) -> None:
         """Where old files cannot be renamed the log goes on in the one it has."""
@@ -289,13 +295,15 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual([line.split(" ", 1)[1] for line in stream.getvalue().splitlines()], ["CRIT here: text"])
 
     def test_complains(self) -> None:
-        """That the file cannot be written is said on the standard error output."""
+        """That the file cannot be written is said on the standard error output, and what should be in it goes there."""
         stream = StringIO()
         self.patch(sys, "stderr", stream)
         made = observer("INFO", "/nowhere/at/all", 10)
         made(event())
         made(event())
-        self.assertEqual(stream.getvalue(), "The log cannot be written to /nowhere/at/all: No such file or directory\n")
+        complaint, *lines = stream.getvalue().splitlines()
+        self.assertIn("The log cannot be written to /nowhere/at/all: No such file or directory;", complaint)
+        self.assertEqual([line.split(" ", 1)[1] for line in lines], ["INFO here: text"] * 2)
 
 
 class LoggedServiceTests(SynchronousTestCase):

@@ -121,9 +121,16 @@ class OptionsTests(OptionsTestCase):
         self.assertEqual(second, "command line: UDPTCPPort = x: expected a whole number from 0 to 65535")
 
     def test_superfluous(self) -> None:
-        """Words that are no options are refused."""
+        """What is no option is refused in two lines, without the whole help."""
         self.write(DEFAULT_FILE)
-        self.assertRaises(usage.UsageError, self.parse, "word")
+        tail = "; twistd ichatgw --help names them all"
+        for arguments, problem in (
+            (["word"], "'word' is no option"),
+            (["--udptcport=1"], "option --udptcport not recognized, did you mean --udptcpport?"),
+            (["--frobnicate"], "option --frobnicate not recognized"),
+            (["--loglevel"], "option --loglevel requires argument"),
+        ):
+            self.assertEqual(self.error(*arguments), f"ichatgw cannot start:\ncommand line: {problem}{tail}")
 
     def test_sample(self) -> None:
         """C{--sample-config} prints the sample file and ends."""
