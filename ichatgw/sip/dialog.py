@@ -29,8 +29,9 @@ from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal, supported
-from ichatgw.sip.dialogstates import Connected, Trying, sdpBody
+from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody
 from ichatgw.sip.door import literal
+from ichatgw.sip.forks import takeRoutes
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
@@ -97,11 +98,14 @@ class Dialog(UA):  # type: ignore[misc]
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @param logins: answers challenges.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
+    @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
+        his own.
     @ivar warning: the body of the latest C{Warning}; empty if none came.
     """
 
     UasStateTrying = Trying
     UaStateConnected = Connected
+    UacStateCancelling = Cancelling
     # A BYE that crosses ours comes within a moment; sippy's 32 s only hold memory.
     godead_timeout = 4.0
 
@@ -122,6 +126,7 @@ class Dialog(UA):  # type: ignore[misc]
         self._expect = transactions.expect
         self._held = False
         self.rCSeq: int | None = None
+        self.heardTag: str | None = None
         self._early: set[str] = set()
         self._allowed: frozenset[str] | None = None
         self.logins = logins
@@ -340,7 +345,7 @@ class Dialog(UA):  # type: ignore[misc]
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
                 self.warning = str(resp.getHFBody("warning"))
-            tag = resp.getHFBody("to").getTag()
+            tag = self.heardTag = resp.getHFBody("to").getTag()
             if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
                 self._early.add(tag)
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
@@ -359,6 +364,19 @@ class Dialog(UA):  # type: ignore[misc]
     def afterAck(self, step: Callable[[], None]) -> None:
         """See L{ichatgw.sip.indialog.Conversation}."""
         self._afterAck.append(step)
+
+    def fork(self, response: Any) -> Dialog:
+        """See L{ichatgw.sip.forks.Forked}."""
+        fork = Dialog(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.logins)
+        fork.cId, fork.lUri, fork.lContact = self.cId, self.lUri, self.lContact
+        fork.rUri = self.rUri.getCopy()
+        fork.rUri.setTag(response.getHFBody("to").getTag())
+        fork.lCSeq = response.getHFBody("cseq").getCSeqNum()
+        fork.rTarget, fork.routes = self.rTarget, []
+        fork._first = self._first
+        fork.heardFrom(response)
+        takeRoutes(fork, response)
+        return fork
 
     def leaves(self) -> None:
         """The dialog is over."""

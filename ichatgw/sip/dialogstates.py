@@ -8,9 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from sippy.MsgBody import MsgBody
+from sippy.Time.Timeout import Timeout
+from sippy.UacStateCancelling import UacStateCancelling
 from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from sippy.UaStateConnected import UaStateConnected
+
+CANCELLED = 32.0
+"""Seconds that an INVITE lives on after it was cancelled: 64*T1."""
 
 
 def sdpBody(text: str) -> Any:
@@ -29,6 +34,23 @@ class Trying(UasStateTrying):  # type: ignore[misc]
     """We have been called."""
 
     recv_request_handlers = UasStateRinging.recv_request_handlers  # sippy lacks the early BYE here
+
+
+class Cancelling(UacStateCancelling):  # type: ignore[misc]
+    """We have sent CANCEL, or shall do so, and wait for the end of the INVITE."""
+
+    te: Any
+
+    def __init__(self, ua: Any) -> None:
+        super().__init__(ua)
+        self.te.cancel()
+        self.te = Timeout(self.goIdle, CANCELLED)  # sippy's five minutes hold memory for nothing
+
+    def goIdle(self) -> None:
+        """No end has come: it is taken for one (RFC 3261 section 9.1)."""
+        manager, transaction = self.ua.global_config["_sip_tm"], self.ua.tr
+        super().goIdle()
+        manager.forget(transaction)
 
 
 class Connected(UaStateConnected):  # type: ignore[misc]

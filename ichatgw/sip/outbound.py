@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
-from ichatgw.sip.dialog import Dialog, Invite
+from ichatgw.sip.dialog import MOST_FORKS, Dialog, Invite
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
@@ -61,7 +61,7 @@ class OutboundSipLeg(SipLeg):
         self._started = False
         self._replaces: tuple[Any, ...] = ()
         self._offer: tuple[Codec, ...] = ()
-        self._early: SessionDescription | None = None
+        self._early: dict[str | None, str] = {}
 
     def replace(self, dialog: str) -> None:
         """Let whom we call put us in the place of another dialog of his (RFC 3891)."""
@@ -93,7 +93,7 @@ class OutboundSipLeg(SipLeg):
         super()._finish(ending)
 
     def _next(self) -> None:
-        self._early = None
+        self._early.clear()
         self._negotiation.forget()
         attempt = self._hunt.next()
         self._pending = attempt.addCallback(self._invite)
@@ -183,27 +183,30 @@ class OutboundSipLeg(SipLeg):
             except (MalformedError, NoCommonCodec):
                 early = None  # the final answer may be better
             if early is not None:
-                self._early = early
+                if len(self._early) < MOST_FORKS:
+                    self._early[self._fork] = text
                 self.call.progressing(self, early)
                 return
         if code == 180:
             self.call.ringing(self)
 
     def _accepted(self, body: Any) -> None:
-        text = sdpText(body)
+        text = sdpText(body) or self._early.get(self._fork) or next(reversed(self._early.values()), None)
         self._answered = True
         try:
             if text is not None:
                 answer = self._negotiation.accept(text)
-            elif self._early is not None:
-                answer = self._early
-                self._negotiation.settle()
             else:
                 raise NoCommonCodec("the 200 brought no answer")
         except (MalformedError, NoCommonCodec) as problem:
             self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
         else:
             self.call.answered(self, answer)
+
+    @property
+    def _fork(self) -> str | None:
+        """Which of those whom the INVITE has reached speaks now."""
+        return None if self.dialog is None else self.dialog.heardTag
 
     @property
     def signallingHost(self) -> str:

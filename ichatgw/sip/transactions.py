@@ -37,6 +37,7 @@ from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip.door import Door, Streams, Wire, bracketed, literal, returnPath
+from ichatgw.sip.forks import Forks
 from ichatgw.sip.large import MOST_DATAGRAM, SMALL, Large
 from ichatgw.sip.target import Target, Transport
 
@@ -92,6 +93,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.tserver = _Forgiving()
         self.req_cb = requested
         self._large = Large()
+        self._forks = Forks()
         self.l1rcache: dict[bytes, Any] = {}
         self.l2rcache: dict[bytes, Any] = {}
         self.req_consumers: dict[str, Any] = {}
@@ -216,6 +218,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def rotateCache(self) -> None:
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
         self._doors.clear()
+        self._forks.rotate()
 
     def incoming(
         self, text: str, isRequest: bool, source: TransportAddress, transport: Transport = Transport.UDP
@@ -278,11 +281,22 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         response = SipResponse(text)
         response.rtime = MonoTime()
         transaction = self.tclient.get(response.getTId(True, True))
+        response.setSource(remote)
         if transaction is None:
             self.l1rcache[checksum] = SipTMRetransmitO()
+            fork = self._forks.another(response.getTId(True, True), response)
+            if fork is not None:
+                self._disown(fork, checksum)
             return
-        response.setSource(remote)
         self.incomingResponse(response, transaction, checksum)
+
+    def _disown(self, fork: Any, checksum: bytes) -> None:
+        """Somebody has answered who comes too late: ACK, and BYE; the ACK again, if his 200 comes again."""
+        _log.info("{uri!r:.120} has answered too, and is told to hang up", uri=str(fork.rUri.getUrl()))
+        ack = fork.genRequest("ACK")
+        address, transport = ack.getTarget()
+        self.transmitMsg(self.getServer(address, transport=Transport(str(transport))), ack, address, checksum)
+        fork.newTransaction(fork.genRequest("BYE"))
 
     def newTransaction(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
         """
@@ -327,6 +341,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             t.teA.cancel()
             t.teA = None
 
+    def cancelTransaction(self, t: Any, extra_headers: Any = None) -> None:
+        """CANCEL, as soon as that may be sent (RFC 3261 section 9.1); it says why even if it has to wait."""
+        if t.state is not RINGING and extra_headers is not None and t.cancel is not None:
+            t.cancel.appendHeaders(extra_headers)
+        super().cancelTransaction(t, extra_headers)
+
     def incomingResponse(self, msg: Any, t: Any, checksum: bytes) -> None:
         """Provisional responses and those to other requests are sippy's; the end of an INVITE is ours."""
         if msg.getSCode()[0] < 200 or not t.needack or t.state not in (TRYING, RINGING):
@@ -361,6 +381,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             t.ack.getHFBody("to").setTag(tag)
         address = t.address
         if msg.getSCode()[0] < 300:
+            if dialog is not None:
+                self._forks.accepted(t.tid, dialog, tag)
             t.ack.getHFBody("via").genBranch()
             if dialog is not None:
                 t.ack.delHFs("route")
@@ -378,6 +400,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             self.forget(transaction)
         self.l1rcache.clear()
         self.l2rcache.clear()
+        self._forks.clear()
         self.req_consumers.clear()
 
     def forget(self, transaction: Any) -> None:
