@@ -19,6 +19,7 @@ from ichatgw.configfile import Entry, Reader, Setting, environmentEntries, readF
 from ichatgw.configvalues import Proxy
 from ichatgw.errors import ConfigError
 from ichatgw.settings.calls import CallSettings
+from ichatgw.settings.encryption import EncryptionSettings
 from ichatgw.settings.jingle import JingleSettings
 from ichatgw.settings.log import LogSettings
 from ichatgw.settings.sip import SIPSettings
@@ -29,7 +30,7 @@ __all__ = ["TABLE", "Proxy", "Settings"]
 
 
 @frozen(kw_only=True, slots=False)
-class Settings(TLSSettings, LogSettings, JingleSettings, CallSettings, SIPSettings, XMPPSettings):
+class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, CallSettings, SIPSettings, XMPPSettings):
     """
     What the administrator has decided.  L{Settings.load} reads it; the constructor checks nothing.
 

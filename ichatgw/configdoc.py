@@ -43,8 +43,9 @@ The gateway does not start on a wrong value, and says file, line, name and what 
 It warns of names that it does not know and of settings that this version does not use.
 
 At ``SIGHUP`` it reads them again. The translation rules, ``AllowedSIPPeers``, ``AllowedXMPPDomains``, ``MaxCalls``,
-``CallsPerCaller``, ``CallsPerSecond`` and ``LogLevel`` change at once, for calls that begin from then on; the log says
-what has changed, and what waits for a restart. If anything is wrong the log says what, and all stays as it was.
+``CallsPerCaller``, ``CallsPerSecond``, ``LogLevel`` and the encryption of media change at once, for calls that begin
+from then on; the log says what has changed, and what waits for a restart. If anything is wrong the log says what, and
+all stays as it was.
 """
 
 _RST_OBSOLETE = """\

@@ -25,9 +25,11 @@ class CallError(GatewayError):
     A call cannot go on.
 
     @cvar reason: what both parties are told.
+    @cvar cause: the cause of Q.850, if it says more than the reason.
     """
 
     reason = EndReason.FAILED
+    cause: int | None = None
 
 
 class NoRoute(CallError):

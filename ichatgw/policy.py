@@ -30,6 +30,14 @@ class LogsIn(Protocol):
         """Refuse the call, and say that it may be tried again with a login; or say that nobody can log in."""
 
 
+@runtime_checkable
+class Objects(Protocol):
+    """A leg that may have to be refused for its media."""
+
+    def objection(self) -> Ending | None:
+        """Why; C{None} if it need not be."""
+
+
 @implementer(IArrivals)
 class Doorman:
     """
@@ -76,17 +84,26 @@ class Doorman:
         source: TransportAddress | None = getattr(leg, "source", None)
         login = getattr(leg, "login", None)
         if source is None or login is not None or self.admits(source.host):
-            self._arrivals.arrived(leg, called, offer)
+            objection = leg.objection() if isinstance(leg, Objects) else None
+            if objection is None:
+                self._arrivals.arrived(leg, called, offer)
+            else:
+                self._refuse(leg, called, objection)
             return
         if isinstance(leg, LogsIn) and leg.demandLogin():
             return
-        if self._lines.allow(source.host):
+        self._refuse(leg, called, Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers"))
+
+    def _refuse(self, leg: ILeg, called: str, ending: Ending) -> None:
+        source: TransportAddress | None = getattr(leg, "source", None)
+        if self._lines.allow("" if source is None else source.host):
             _log.info(
-                "leg={leg} from {caller!r} at {source} to {called!r} refused: not among AllowedSIPPeers",
+                "leg={leg} from {caller!r} at {source} to {called!r} refused: {why}",
                 leg=leg.id,
                 caller=leg.party.uri[:100],
                 source=source,
                 called=called[:100],
+                why=ending.text,
             )
         leg.call = Nobody()
-        leg.hangup(Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers"))
+        leg.hangup(ending)

@@ -12,11 +12,13 @@ from typing import Any
 
 from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
+from ichatgw.model import Fingerprint
 from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.reload import Reloadable
 from ichatgw.sip.dialer import Place
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy
 from ichatgw.sip.records import Records
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.streamwire import StreamWire
@@ -32,15 +34,19 @@ def endpointOf(
     wire: UDPWire,
     userAgent: str,
     messageLog: Callable[[str, str], None] | None,
+    fingerprint: Fingerprint | None = None,
 ) -> tuple[Endpoint, list[Reloadable]]:
     """
     The endpoint, and what of it can change while it runs.
 
+    @param fingerprint: that of our certificate for DTLS with phones.
     @raise ConfigError: if a file cannot be used.
     """
     security = Security(filesOf(settings))
     keyring = _keyring(settings)
     verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds, settings.digestAlgorithms)
+    policy = MediaPolicy(fingerprint=fingerprint)
+    _demand(policy, settings)
     streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security)
     endpoint = Endpoint(
         reactor,
@@ -60,6 +66,7 @@ def endpointOf(
         streams=streams,
         keyring=keyring,
         verifier=verifier,
+        policy=policy,
         keepAlives=settings.keepAlives,
     )
     return endpoint, [
@@ -77,6 +84,9 @@ def endpointOf(
             lambda new: security.prepare(filesOf(new)),
         ),
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
+        Reloadable(
+            ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear"), lambda new: partial(_demand, policy, new)
+        ),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adopt, verifier.users, _users(new))),
         Reloadable(("digestAlgorithms",), lambda new: partial(setattr, verifier, "algorithms", new.digestAlgorithms)),
@@ -117,6 +127,13 @@ def _keyring(settings: Settings) -> Keyring:
 
 def _users(settings: Settings) -> dict[str, str]:
     return loadUsers(settings.sipUsers) if settings.sipUsers else {}
+
+
+def _demand(policy: MediaPolicy, settings: Settings) -> None:
+    """Calls to come are judged so."""
+    policy.encryption = Encryption(settings.sipMediaEncryption)
+    policy.keys = Keys(settings.sipMediaKeys)
+    policy.inClear = settings.sipMediaKeysInClear
 
 
 def _adopt(old: dict[Any, Any], new: dict[Any, Any]) -> str | None:

@@ -33,6 +33,7 @@ from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.jingletap import jingleSideOf, phoneOf
 from ichatgw.limits import Limits
+from ichatgw.media.dtls import Identity
 from ichatgw.media.engine import MediaEngine
 from ichatgw.messagelog import logMessage
 from ichatgw.model import TransportAddress
@@ -184,7 +185,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
     wire = UDPWire(reactor, addresses, settings.udpTcpPort)
-    endpoint, sipParts = endpointOf(reactor, settings, addresses, wire, USER_AGENT, _messageLog(settings))
+    identity = Identity()
+    endpoint, sipParts = endpointOf(
+        reactor, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
+    )
 
     link = Link(
         reactor,
@@ -247,7 +251,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     ):
         link.addHandler(handler)
 
-    media = MediaEngine(reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax)
+    media = MediaEngine(
+        reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax, identity=identity
+    )
     limits = Limits(reactor, settings.callsPerCaller, settings.callsPerSecond)
     switch = Switch(
         reactor,

@@ -28,6 +28,7 @@ from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
 from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.outside import Outside
+from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
@@ -50,6 +51,7 @@ class Dialer:
     @param logins: what we log in with at servers.
     @param proxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
+    @param policy: how media is protected with all whose dialog is not pinned.
     @param asserts: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -65,6 +67,7 @@ class Dialer:
         proxy: Place | None,
         filtered: frozenset[int],
         asserts: bool,
+        policy: MediaPolicy = PLAIN_ONLY,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
@@ -76,6 +79,7 @@ class Dialer:
         self._proxy = proxy
         self._filtered = filtered
         self._asserts = asserts
+        self._policy = policy
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
@@ -115,6 +119,7 @@ class Dialer:
             converse,
             prepare,
             self._filtered,
+            self._policy if pinned is None else PLAIN_ONLY,
         )
         self._legs.add(leg)
         return leg

@@ -29,6 +29,7 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
 from ichatgw.sip.outbound import OutboundSipLeg
+from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
@@ -62,6 +63,7 @@ class Endpoint(Service):
     @param keyring: with what we log in at servers.
     @param verifier: lets phones log in.
     @param keepAlives: whether empty packets keep the way to phones and registrars open.
+    @param policy: how media is protected.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -80,6 +82,7 @@ class Endpoint(Service):
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
         keepAlives: bool = True,
+        policy: MediaPolicy = PLAIN_ONLY,
     ) -> None:
         self._clock = clock
         self._wire = wire
@@ -87,7 +90,7 @@ class Endpoint(Service):
         useClock(clock)
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
-        self._requests = Requests(self._legs, userAgent, verifier)
+        self._requests = Requests(self._legs, userAgent, verifier, policy)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
         logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
@@ -102,6 +105,7 @@ class Endpoint(Service):
             outboundProxy,
             filtered,
             assertsIdentity,
+            policy,
         )
         self._requests.outside = self._dialer.outside(self._referrals, verifier)
         self._gate = Gate(supported=frozenset(SUPPORTED))

@@ -19,6 +19,7 @@ from ichatgw.sip.capabilities import allow, supported
 from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.protecting import Protecting
 from ichatgw.sip.reasons import TO_STATUS, fromHeader, fromStatus, warningFor
 
 _log = Logger()
@@ -33,6 +34,8 @@ class InboundSipLeg(SipLeg):
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @ivar challenge: the values of WWW-Authenticate with which a stranger is asked to log in; empty if none can.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
+    @param protecting: how media would be protected, once L{objection} was asked; it is plain before that, as with an
+        iChat.
     """
 
     def __init__(
@@ -42,18 +45,34 @@ class InboundSipLeg(SipLeg):
         forget: Callable[[SipLeg], None],
         source: TransportAddress,
         offer: sdp.ParsedSDP | None,
+        protecting: Protecting | None = None,
     ) -> None:
         super().__init__(id, party, forget)
+        self._protecting = protecting or Protecting()
+        self._objection: Ending | None = None
         self.source = source
         self.login: str | None = None
         self.challenge: tuple[str, ...] = ()
         self.seek: Callable[[], SipLeg | Reply] | None = None
         self._offer = offer
+        if offer is not None:
+            try:
+                self._offer = self._protecting.choose(offer)
+            except CallError as problem:
+                self._objection = Ending(problem.reason, str(problem), cause=problem.cause)
 
     @property
     def offered(self) -> SessionDescription | None:
         """What the caller offered; C{None} if the INVITE had no body."""
         return self._offer.description if self._offer is not None else None
+
+    def objection(self) -> Ending | None:
+        """
+        What its media makes impossible, if this is the call of a phone: it is not protected, or in ways that we do not
+        know.  From now on it is treated as one.
+        """
+        self._negotiation.protecting = self._protecting
+        return self._objection
 
     def ring(self) -> None:
         """180."""
@@ -81,7 +100,7 @@ class InboundSipLeg(SipLeg):
             else:
                 event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer))))
         except CallError as refusal:
-            self.hangup(Ending(refusal.reason, str(refusal)))
+            self.hangup(Ending(refusal.reason, str(refusal), cause=refusal.cause))
             return
         self._answered = True
         event.extra_headers = (allow(), supported())

@@ -60,7 +60,7 @@ class SipLeg:
         self._ended = False
         self._answered = False
         self.refers = 0
-        self._negotiation = Negotiation()
+        self._negotiation = Negotiation(failed=self._insecure)
         self.changes = Renegotiation(self, self._negotiation)
 
     @property
@@ -127,6 +127,13 @@ class SipLeg:
             self.dialog.ask("INFO", body=bodyOf(dtmf.write(tone), dtmf.RELAY))
         except OSError as problem:
             _log.info("call={call} leg={leg} not told of a key: {why}", call=self.call.id, leg=self.id, why=problem)
+
+    def _insecure(self, ending: Ending) -> None:
+        """The keys for media cannot be agreed on."""
+        _log.warn(
+            "call={call} leg={leg} has no keys for its media: {why}", call=self.call.id, leg=self.id, why=ending.text
+        )
+        self.hangup(ending)
 
     def hangup(self, ending: Ending) -> None:
         """See L{ILeg}."""

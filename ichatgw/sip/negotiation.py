@@ -12,7 +12,8 @@ from attrs import define, evolve, field
 
 from ichatgw import sdp
 from ichatgw.interfaces import IMediaSide
-from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
+from ichatgw.sip.protecting import Protecting
 
 Said = tuple[frozenset[tuple[str, int, int]], Direction]
 """What a description of ours says that the party may care for: formats, and which way media flows."""
@@ -28,6 +29,10 @@ def speech(codecs: tuple[Codec, ...]) -> frozenset[tuple[str, int, int]]:
 
 def _saying(codecs: tuple[Codec, ...], direction: Direction) -> Said:
     return speech(codecs), direction
+
+
+def _unheard(ending: Ending) -> None:
+    """Nobody wants to know."""
 
 
 def _newOrigin() -> sdp.Origin:
@@ -48,6 +53,8 @@ class Negotiation:
     @ivar far: which way the other party of the call lets media flow, seen from it: what we say of ourselves does not go
         beyond that.
     @ivar wish: which way the party would let media flow if the other one did not limit it.
+    @ivar protecting: how its media is protected.
+    @ivar failed: told if the keys for it cannot be agreed on.
     @ivar awaitsAnswer: we have made an offer, and it has neither been answered for good nor refused.
     """
 
@@ -56,6 +63,8 @@ class Negotiation:
     remote: SessionDescription | None = field(default=None, init=False)
     far: Direction = Direction.SENDRECV
     wish: Direction = field(default=Direction.SENDRECV, init=False)
+    protecting: Protecting = field(factory=Protecting)
+    failed: Callable[[Ending], None] = field(default=_unheard)
     _origin: sdp.Origin = field(factory=_newOrigin)
     _written: str = field(default="", init=False)
     _offered: tuple[Codec, ...] | None = field(default=None, init=False)
@@ -65,6 +74,7 @@ class Negotiation:
     _lines: tuple[sdp.MediaLine, ...] = field(default=(), init=False)
     _place: int = field(default=0, init=False)
     _host: str = field(default="", init=False)
+    _offersMux: bool = field(default=False, init=False)
 
     @property
     def awaitsAnswer(self) -> bool:
@@ -89,7 +99,11 @@ class Negotiation:
         """
         offered = self._numbered(sdp.withEvents(self.codecs if codecs is None else codecs))
         ours = SessionDescription(offered, self._local(host), None, self.far if direction is None else direction)
-        text = self._versioned(lambda origin: sdp.writeOffer(ours, origin, lines=self._lines, place=self._place))
+        profile, transport = self.protecting.offer()
+        text = self._versioned(
+            lambda origin: sdp.writeOffer(ours, origin, profile, transport, self._lines, self._place)
+        )
+        self._offersMux = transport.muxed
         self._offered = offered
         self._saidBefore = self._said
         self._say(ours)
@@ -115,11 +129,15 @@ class Negotiation:
         @param final: no other answer to the same offer may follow, as it may after one in a provisional response.
         @return: the party's description as it stands.
         @raise MalformedError: if it is no SDP.
-        @raise NoCommonCodec: if it holds nothing of what we offered.
+        @raise CallError: if it holds nothing of what we offered.
         """
-        answer = sdp.parse(text).plain().description
+        parsed = sdp.parse(text)
+        stream = next((each for each in parsed.streams if each.index == self._place), parsed.stream)
+        protection = self.protecting.accept(stream)
+        answer = stream.description
         codecs = self.codecs if self._offered is None else self._offered
-        self._connect(answer, codecs)
+        self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed)
+        self.protecting.agreed(protection)
         self.codecs = codecs
         if self._said is not None:
             # The party could not allow more than it was offered: of what was not, it has said nothing.
@@ -150,9 +168,20 @@ class Negotiation:
     def forget(self) -> None:
         """Somebody else is called now, in another dialog: what the last one said does not hold."""
         self.remote = self._offered = self._said = None
+        self.protecting.forget()
         self.wish = Direction.SENDRECV
         self._numbers.clear()
         self._lines, self._place, self._host = (), 0, ""
+
+    def read(self, text: str, codecs: tuple[Codec, ...] = ()) -> sdp.ParsedSDP:
+        """
+        An offer of the party, with the stream chosen that we take part in.
+
+        @param codecs: what may be agreed on.
+        @raise MalformedError: if it is no SDP.
+        @raise CallError: if nothing of it can be used.
+        """
+        return self.protecting.choose(sdp.parse(text), codecs)
 
     def answer(self, offer: sdp.ParsedSDP, host: str, codecs: tuple[Codec, ...] | None = None) -> str:
         """
@@ -161,19 +190,23 @@ class Negotiation:
         @param host: where the party's messages come from.
         @param codecs: what may be agreed on, in the order of preference; by default what was agreed on before.
         @return: SDP.
-        @raise NoCommonCodec: if the offer has none of the codecs.
-        @raise Congested: if no port is left.
+        @raise CallError: if the offer has none of the codecs, or no protection that is demanded; if no port is left.
         """
+        ours = self.codecs if codecs is None else codecs
+        offer = self.protecting.choose(offer, ours)
         theirs = offer.description
-        agreed = sdp.commonCodecs(self.codecs if codecs is None else codecs, theirs)
+        agreed = sdp.commonCodecs(ours, theirs)
         direction = theirs.direction.mirrored.within(self.far)
-        ours = SessionDescription(agreed, self._local(host, theirs), None, direction)
-        text = self._versioned(lambda origin: sdp.writeAnswer(ours, origin, offer))
+        described = SessionDescription(agreed, self._local(host, theirs), None, direction)
+        isNear = theirs.address is not None and theirs.address.host == host
+        transport, protection = self.protecting.answer(offer.stream, isNear)
+        text = self._versioned(lambda origin: sdp.writeAnswer(described, origin, offer, transport))
         self._lines, self._place = offer.lines, offer.chosen
-        self._connect(theirs, agreed)
+        self._connect(theirs, agreed, protection, transport.muxed)
+        self.protecting.agreed(protection, offer.stream.protocol)
         self.codecs = agreed
         self.wish = theirs.direction
-        self._say(ours)
+        self._say(described)
         return text
 
     def _local(self, host: str, offered: SessionDescription | None = None) -> TransportAddress:
@@ -182,8 +215,16 @@ class Negotiation:
             return self.side.local(offered.address.host)
         return self.side.local(self._host or host)
 
-    def _connect(self, remote: SessionDescription, codecs: tuple[Codec, ...]) -> None:
-        """Tell our side where the party is, and what of ours it speaks, by its numbers and by ours."""
+    def _connect(
+        self, remote: SessionDescription, codecs: tuple[Codec, ...], protection: Protection | None, muxed: bool
+    ) -> None:
+        """
+        Tell our side where the party is, what of ours it speaks, by its numbers and by ours, and what protects it.
+
+        @param muxed: RTCP goes where RTP goes.
+        """
+        if muxed:
+            remote = evolve(remote, rtcp=remote.address)
         common = sdp.commonCodecs(codecs, remote)
         self.remote = evolve(remote, codecs=common)
         if remote.address is not None:
@@ -191,6 +232,7 @@ class Negotiation:
         for codec in common:
             self._numbers.setdefault(codec.payloadType, codec)
         self.side.connect(self.remote, tuple(codec for codec in codecs if remote.find(codec) is not None))
+        self.side.protect(protection, self.failed)
 
     def _say(self, ours: SessionDescription) -> None:
         self._said = _saying(ours.codecs, ours.direction)

@@ -21,9 +21,10 @@ from ichatgw.sip.dialog import MOST_FORKS, Dialog, Invite
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.reasons import fromHeader, fromStatus
 from ichatgw.sip.renegotiation import Renegotiation
-from ichatgw.sip.target import Target
+from ichatgw.sip.target import Target, Transport
 
 _log = Logger()
 
@@ -36,6 +37,7 @@ class OutboundSipLeg(SipLeg):
     @param converse: makes the dialog.
     @param prepare: fills in who calls whom, see L{Invite}.
     @param filtered: payload types that are not offered.
+    @param policy: how media is protected.
     """
 
     isOutbound = True
@@ -49,8 +51,10 @@ class OutboundSipLeg(SipLeg):
         converse: Callable[[SipLeg], Dialog],
         prepare: Callable[[Any, Attempt], tuple[Any, ...]],
         filtered: frozenset[int] = frozenset(),
+        policy: MediaPolicy = PLAIN_ONLY,
     ) -> None:
         super().__init__(id, party, forget)
+        self._negotiation.protecting.policy = policy
         self.changes = Renegotiation(self, self._negotiation, lambda codec: codec.payloadType not in filtered)
         self._hunt = hunt
         self._converse = converse
@@ -104,6 +108,7 @@ class OutboundSipLeg(SipLeg):
         if self._ended:
             return
         target = self._target = attempt.target
+        self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
         text = self._negotiation.offer(target.address.host, self._offer)
         dialog = self.dialog = self._converse(self)
         _log.info("call={call} leg={leg} INVITE to {target}", call=self.call.id, leg=self.id, target=target)
@@ -180,7 +185,7 @@ class OutboundSipLeg(SipLeg):
         if text is not None:
             try:
                 early = self._negotiation.accept(text, final=False)
-            except (MalformedError, NoCommonCodec):
+            except (MalformedError, CallError):
                 early = None  # the final answer may be better
             if early is not None:
                 if len(self._early) < MOST_FORKS:
@@ -198,8 +203,8 @@ class OutboundSipLeg(SipLeg):
                 answer = self._negotiation.accept(text)
             else:
                 raise NoCommonCodec("the 200 brought no answer")
-        except (MalformedError, NoCommonCodec) as problem:
-            self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
+        except (MalformedError, CallError) as problem:
+            self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
         else:
             self.call.answered(self, answer)
 

@@ -103,9 +103,9 @@ class Renegotiation:
         try:
             if text is None:
                 return self._negotiation.offer(host, self._far.codecs)
-            offer = sdp.parse(text).plain()
+            offer = self._negotiation.read(text, self._far.codecs)
         except (MalformedError, CallError) as problem:
-            return self._refusedHere(str(problem))
+            return self._refusedHere(str(problem), getattr(problem, "cause", None))
         try:
             sdp.commonCodecs(self._far.codecs, offer.description)
         except NoCommonCodec as problem:
@@ -140,8 +140,8 @@ class Renegotiation:
             if text is None:
                 raise NoCommonCodec("the ACK brought no answer")
             self._negotiation.accept(text)
-        except (MalformedError, NoCommonCodec) as problem:
-            self._leg.hangup(Ending(EndReason.INCOMPATIBLE, str(problem)))
+        except (MalformedError, CallError) as problem:
+            self._leg.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
             return
         if self._owed and self._leg.reoffers is not None:
             self._leg.reoffers.offer()  # until there is nothing new to say
@@ -185,7 +185,7 @@ class Renegotiation:
         try:
             text = self._negotiation.answer(offer, self._leg.signallingHost, self._far.codecs)
         except CallError as problem:
-            return self._refusedHere(str(problem))
+            return self._refusedHere(str(problem), problem.cause)
         direction = offer.description.direction
         self._negotiation.side.hold(direction)
         _log.info(
@@ -196,9 +196,9 @@ class Renegotiation:
         )
         return text
 
-    def _refusedHere(self, why: str) -> Reply:
+    def _refusedHere(self, why: str, cause: int | None = None) -> Reply:
         _log.info("call={call} leg={leg} new offer refused: {why}", call=self._leg.call.id, leg=self._leg.id, why=why)
-        return _refusal(Ending(EndReason.INCOMPATIBLE, why))
+        return _refusal(Ending(EndReason.INCOMPATIBLE, why, cause=cause))
 
     def _agreed(self) -> None:
         if self._owed:

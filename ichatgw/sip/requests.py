@@ -27,6 +27,7 @@ from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import authorization
 from ichatgw.sip.outside import Outside
+from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
 from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.replaces import Replacement, readReplaces
 from ichatgw.sip.target import Target, Transport
@@ -42,13 +43,15 @@ class Requests:
     @ivar transactions: set before the first request comes.
     @ivar outside: takes REFERs; set before the first one comes.
     @param verifier: lets phones log in.
+    @param policy: how media is protected.
     """
 
     invitations: IInvitations
     transactions: Transactions
     outside: Outside
 
-    def __init__(self, legs: Legs, userAgent: str, verifier: Verifier | None) -> None:
+    def __init__(self, legs: Legs, userAgent: str, verifier: Verifier | None, policy: MediaPolicy = PLAIN_ONLY) -> None:
+        self._policy = policy
         self._legs = legs
         self._userAgent = userAgent
         self._verifier = verifier
@@ -90,7 +93,7 @@ class Requests:
         if body is not None and sdpText(body) is None:
             return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
         try:
-            offer = None if body is None else sdp.parse(str(body.content)).plain()
+            offer = None if body is None else sdp.parse(str(body.content))
         except MalformedError as problem:
             return self._respond(request, 400, f"Bad SDP: {problem}")
         except NoCommonCodec:
@@ -113,14 +116,15 @@ class Requests:
         wish: Replacement | None,
     ) -> Any:
         called = request.getHFBody("to").getUri()
-        leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer)
+        transport = Transport(str(request.source[1]))
+        protecting = Protecting(self._policy, transport is Transport.TLS)
+        leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
         if self._verifier is not None and self._verifier.users:
             self._logIn(leg, authorization(request), self._verifier)
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self.transactions, arrival, self._userAgent)
-        transport = Transport(str(request.source[1]))
         leg.dialog.lContact = self.transactions.contact(
             Target(transport, source), called.url.username, request.getRURI().scheme == "sips"
         )

@@ -53,11 +53,11 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(self.codes(request("ACK", to="<sip:x@192.0.2.10>;tag=gone")), [])
 
     def test_body(self) -> None:
-        """A body that is no SDP is 415, bad SDP 400, SDP without plain audio 488."""
+        """A body that is no SDP is 415, bad SDP 400, SDP without audio 488."""
         for code, contentType, body in (
             (415, "text/plain", "hello"),
             (400, "application/sdp", "v=0\r\nrubbish"),
-            (488, "application/sdp", PHONE_SDP.replace("RTP/AVP", "RTP/SAVP")),
+            (488, "application/sdp", PHONE_SDP.replace("RTP/AVP", "RTP/NAVP")),
         ):
             text = request("INVITE", callId=f"body-{code}", contentType=contentType, body=body)
             self.assertEqual(self.codes(text), [code])

@@ -16,6 +16,7 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.reload import Reloadable
+from ichatgw.sip.protecting import Encryption, Keys
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf, filesOf
 from ichatgw.test.certificates import Authority
@@ -78,6 +79,16 @@ class EndpointTests(SynchronousTestCase):
             self.assertEqual(self.endpoint.keepAlives.enabled, not enabled)
             part.prepare(evolve(SETTINGS, keepAlives=enabled))()
             self.assertEqual(self.endpoint.keepAlives.enabled, enabled)
+
+    def test_encryption(self) -> None:
+        """What is demanded of media changes for the calls to come."""
+        (part,) = [part for part in self.make(SETTINGS) if "sipMediaEncryption" in part.attributes]
+        policy = self.endpoint._requests._policy
+        self.assertIs(policy, self.endpoint._dialer._policy)
+        self.assertEqual((policy.encryption, policy.keys, policy.inClear), (Encryption.OPTIONAL, Keys.SDES, False))
+        new = evolve(SETTINGS, sipMediaEncryption="required", sipMediaKeys="dtls", sipMediaKeysInClear=True)
+        part.prepare(new)()
+        self.assertEqual((policy.encryption, policy.keys, policy.inClear), (Encryption.REQUIRED, Keys.DTLS, True))
 
     def test_changes(self) -> None:
         """Certificates and passwords are read anew, and what has changed in their files is said."""

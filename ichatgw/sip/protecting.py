@@ -1,0 +1,257 @@
+# -*- test-case-name: ichatgw.test.test_sip_protecting -*-
+"""
+How media with SIP parties is protected: what is wanted, what is offered, and what is agreed on (RFC 4568, RFC 5763, RFC
+8643).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from secrets import token_bytes
+
+from attrs import define, evolve, field
+
+from ichatgw import sdp
+from ichatgw.errors import CallError, NoCommonCodec
+from ichatgw.media import sdes
+from ichatgw.media.dtls import isKnownHash
+from ichatgw.media.srtp import SUITES
+from ichatgw.model import (
+    Codec,
+    CryptoKey,
+    EndReason,
+    Fingerprint,
+    Protection,
+    Setup,
+    TransportDescription,
+)
+
+
+class Unprotected(CallError):
+    """The party does not protect its media, or not in a way that we know, and that is demanded."""
+
+    reason = EndReason.INCOMPATIBLE
+    cause = 57
+
+
+class Encryption(Enum):
+    """Whether media is encrypted; the value is the setting."""
+
+    NEVER = "never"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Keys(Enum):
+    """How keys are agreed on in what we offer; the value is the setting."""
+
+    SDES = "sdes"
+    DTLS = "dtls"
+
+
+@define(eq=False)
+class MediaPolicy:
+    """
+    What the administrator wants.  It may change, for the calls to come.
+
+    @ivar inClear: may keys travel in signalling without TLS?
+    @ivar fingerprint: that of our certificate for DTLS; C{None} if there is no DTLS.
+    """
+
+    encryption: Encryption = Encryption.NEVER
+    keys: Keys = Keys.SDES
+    inClear: bool = False
+    fingerprint: Fingerprint | None = None
+    random: Callable[[int], bytes] = token_bytes
+
+
+PLAIN_ONLY = MediaPolicy()
+"""For iChats, and for all whom nobody has judged."""
+
+
+@define(eq=False)
+class Protecting:
+    """
+    The protection of one dialog's media.
+
+    @ivar isPrivate: nobody but the far end of the connection reads what we signal: it is TLS.
+    @ivar current: what was agreed on last; C{None} for plain media.
+    """
+
+    policy: MediaPolicy = PLAIN_ONLY
+    isPrivate: bool = False
+    current: Protection | None = field(default=None, init=False)
+    _profile: str = field(default="", init=False)
+    _keys: dict[str, CryptoKey] = field(factory=dict, init=False, repr=False)
+    _offered: sdes.OfferedKeys | None = field(default=None, init=False)
+    _offeredDTLS: bool = field(default=False, init=False)
+
+    def forget(self) -> None:
+        """Somebody else is called now, who gets other keys."""
+        self.current = self._offered = None
+        self._profile, self._offeredDTLS = "", False
+        self._keys.clear()
+
+    # Offers of ours
+
+    def offer(self) -> tuple[str, TransportDescription]:
+        """The profile of RTP that we offer, and what goes with it; keys in use are offered again."""
+        self._offered, self._offeredDTLS = None, False
+        manner = self._manner()
+        required = self.policy.encryption is Encryption.REQUIRED
+        if manner is Keys.SDES:
+            return self._profile or ("RTP/SAVP" if required else "RTP/AVP"), self._keyOffer()
+        if manner is Keys.DTLS:
+            self._offeredDTLS = True
+            setup = Setup.ACTPASS
+            if self.current is not None:  # to stay what we are keeps the association (RFC 8842 section 5.5)
+                setup = Setup.ACTIVE if self.current.active else Setup.PASSIVE
+            transport = TransportDescription(fingerprint=self.policy.fingerprint, setup=setup)
+            return self._profile or ("UDP/TLS/RTP/SAVP" if required else "RTP/AVP"), transport
+        return self._profile or "RTP/AVP", sdp.PLAIN
+
+    def _manner(self) -> Keys | None:
+        policy = self.policy
+        if policy.encryption is Encryption.NEVER:
+            return None
+        if self.current is not None:
+            return Keys.SDES if self.current.ours is not None else Keys.DTLS
+        if policy.keys is Keys.SDES:
+            if self.isPrivate or policy.inClear:
+                return Keys.SDES
+            if policy.encryption is Encryption.OPTIONAL:
+                return None  # keys that everybody reads protect nothing
+        return Keys.DTLS if policy.fingerprint is not None else None
+
+    def _keyOffer(self) -> TransportDescription:
+        ours = self.current.ours if self.current is not None else None
+        suites = [suite.value for suite in SUITES]
+        if ours is not None:
+            self._keys[ours.suite] = ours
+            suites.remove(ours.suite)
+            suites.insert(0, ours.suite)
+        for suite in SUITES:
+            if suite.value not in self._keys:
+                self._keys[suite.value] = sdes.newKey(suite, "1", self.policy.random)[0]
+        keys = tuple(evolve(self._keys[suite], tag=f"{tag}") for tag, suite in enumerate(suites, 1))
+        self._offered = sdes.OfferedKeys(keys)
+        return TransportDescription(keys=keys, muxed=False)
+
+    def accept(self, stream: sdp.Stream) -> Protection | None:
+        """
+        What the answer to our offer makes of it.
+
+        @raise Unprotected: if it protects nothing, and has to.
+        @raise NoCommonCodec: if it answers with what was not offered.
+        """
+        transport = stream.transport
+        protection: Protection | None = None
+        if self._offered is not None and transport.keys:
+            taken = self._offered.taken(transport.keys)
+            if taken is None:
+                raise Unprotected("the key in the answer belongs to none that was offered")
+            protection = Protection(*taken)
+        elif self._offeredDTLS and transport.fingerprint is not None:
+            if not isKnownHash(transport.fingerprint.algorithm) or transport.setup is Setup.HOLDCONN:
+                raise Unprotected("DTLS in the answer of a kind that we do not know")
+            protection = Protection(fingerprint=transport.fingerprint, active=transport.setup is Setup.PASSIVE)
+        elif self.policy.encryption is Encryption.REQUIRED:
+            raise Unprotected("media must be encrypted, and the answer has no keys")
+        elif not stream.mayBePlain:
+            raise NoCommonCodec(f"{stream.protocol} without keys that we could use in the answer")
+        return protection
+
+    # Offers of the party
+
+    def choose(self, offer: sdp.ParsedSDP, codecs: tuple[Codec, ...] = ()) -> sdp.ParsedSDP:
+        """
+        The offer, with the stream that we take part in: one that can be protected, if that is not ruled out; and rather
+        one with a common format.
+
+        @param codecs: our formats; none if they are not known.
+        @raise Unprotected: if none is protected in a way that we know, and that is demanded.
+        @raise NoCommonCodec: if none can be used.
+        """
+        required = self.policy.encryption is Encryption.REQUIRED
+        usable = [stream for stream in offer.streams if self._means(stream) is not None]
+        if not required:
+            usable += [stream for stream in offer.streams if stream.mayBePlain and stream not in usable]
+        if not usable:
+            if required:
+                raise Unprotected("media must be encrypted, and no keys that can be used are offered")
+            raise NoCommonCodec(f"{offer.streams[0].protocol} without keys that can be used")
+        for stream in usable:
+            if any(stream.description.find(codec) is not None for codec in codecs):
+                return offer.taking(stream)
+        return offer.taking(usable[0])
+
+    def _means(self, stream: sdp.Stream) -> Keys | None:
+        """How the keys for it can be agreed on."""
+        if self.policy.encryption is Encryption.NEVER:
+            return None
+        means = []
+        if self._canDTLS(stream.transport):
+            means.append(Keys.DTLS)
+        if self._canSDES(stream):
+            # RTP/SAVP is the profile of such keys; where anything goes, RFC 8643 section 3.1 prefers DTLS.
+            means.insert(0 if not stream.mayBePlain else len(means), Keys.SDES)
+        return means[0] if means else None
+
+    def _canDTLS(self, transport: TransportDescription) -> bool:
+        if self.policy.fingerprint is None or transport.fingerprint is None:
+            return False
+        return transport.setup is not Setup.HOLDCONN and isKnownHash(transport.fingerprint.algorithm)
+
+    def _canSDES(self, stream: sdp.Stream) -> bool:
+        if stream.isDTLS:
+            return False
+        if self.policy.encryption is Encryption.REQUIRED and not (self.isPrivate or self.policy.inClear):
+            return False  # keys that everybody reads protect nothing
+        return sdes.choose(stream.transport.keys) is not None
+
+    def answer(self, stream: sdp.Stream, isNear: bool) -> tuple[TransportDescription, Protection | None]:
+        """
+        What goes with our answer, and what it agrees on.
+
+        @param isNear: media goes where the messages of the party come from: nothing between us hides it.
+        """
+        transport = stream.transport
+        means = self._means(stream)
+        current = self.current
+        if means is Keys.SDES:
+            keys = sdes.answerTo(transport.keys, self.policy.random, current.ours if current is not None else None)
+            if keys is not None:
+                return TransportDescription(keys=keys[:1], muxed=transport.muxed), Protection(*keys)
+        if means is Keys.DTLS:
+            active = self._isActive(transport, isNear)
+            ours = TransportDescription(
+                fingerprint=self.policy.fingerprint,
+                setup=Setup.ACTIVE if active else Setup.PASSIVE,
+                muxed=transport.muxed,
+            )
+            return ours, Protection(fingerprint=transport.fingerprint, active=active)
+        return evolve(sdp.PLAIN, muxed=transport.muxed), None
+
+    def _isActive(self, transport: TransportDescription, isNear: bool) -> bool:
+        """
+        Do we begin DTLS?  If the party leaves it to us: yes, as RFC 5763 section 5 would have it, but not with a party
+        that may be behind a NAT.
+        """
+        if transport.setup is Setup.ACTPASS:
+            if self.current is not None and self.current.fingerprint == transport.fingerprint:
+                return self.current.active
+            return isNear
+        return transport.setup is Setup.PASSIVE
+
+    # Both
+
+    def agreed(self, protection: Protection | None, profile: str = "") -> None:
+        """
+        That is what holds now.
+
+        @param profile: as the party has offered it; it is ours from now on.
+        """
+        self.current = protection
+        if profile:
+            self._profile = profile
