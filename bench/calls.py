@@ -3,8 +3,10 @@ How many calls the gateway sets up, how fast, and what one costs.
 
 C{python bench/calls.py [--rates 50 200] [--seconds 30]}: SIP→iChat calls with an iChat that answers at once, media
 anchored; and beside them, in the same run, the same gateway as a plain SIP↔SIP B2BUA, over UDP and over TLS with one
-connection each way for all calls.  The gateway runs on one core in
-its own C{twistd}, the load on another.
+connection each way for all calls.  The gateway runs on one core in its own C{twistd}, the load on another.
+
+At the end come calls of Jingle clients, and how long it takes from session-accept to the first sound;
+C{bench/jingle.py} has them alone.
 """
 
 from __future__ import annotations
@@ -163,6 +165,7 @@ def main() -> int:
     parser.add_argument(
         "--profile", default="", help="file for the gateway's profile (cProfile); the figures are then slow"
     )
+    parser.add_argument("--no-jingle", action="store_true", help="leave out the calls of Jingle clients")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
@@ -188,7 +191,11 @@ def main() -> int:
             load.close()
         complaints = process.log.read_text() if process.log.exists() else ""
     report(rows, kib, complaints)
-    return 0
+    if options.no_jingle:
+        return 0
+    print(flush=True)
+    os.sched_setaffinity(0, cores)
+    return subprocess.run([sys.executable, Path(__file__).with_name("jingle.py")], check=False).returncode
 
 
 def report(rows: list[Row], kib: dict[str, float], complaints: str) -> None:

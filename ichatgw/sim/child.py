@@ -79,6 +79,12 @@ class Gateway:
             self._output, twistd, command, env=_environment(), path=self._directory
         )
 
+    @property
+    def pid(self) -> int:
+        """Of its process, which runs."""
+        assert self._process is not None
+        return int(self._process.pid)
+
     def whenGone(self) -> Deferred[int]:
         """Fires with the exit code, negative if a signal ended it."""
         return self._output.gone.when()

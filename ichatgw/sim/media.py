@@ -46,7 +46,7 @@ class Media:
     @ivar eventType: the payload type of pressed keys that are sent (RFC 4733), C{heardEventType} of those that come;
         C{None} if there are none.
     @ivar keys: the keys heard.
-    @ivar began: when the first packet came; C{None} before.
+    @ivar began: when the tone was heard first; C{None} before.
     """
 
     clock: IReactorTime
@@ -133,8 +133,6 @@ class Media:
         now = self.clock.seconds()
         if self.received:
             self.longestGap = max(self.longestGap, now - self._heard)
-        else:
-            self.began = now
         self._heard = now
         self.received += 1
         if packet.ssrc not in self.senders:
@@ -147,6 +145,8 @@ class Media:
             self.empty += 1
         elif self.detector is not None:
             self.detector.hear(packet.payload)
+            if self.began is None and self.detector.seconds:
+                self.began = now
 
     def _hearKey(self, packet: Packet) -> None:
         """One of the packets of a pressed key; all have the same timestamp."""
