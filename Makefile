@@ -47,7 +47,7 @@ unit: $(VENV)/dependencies ## the unit tests, under coverage, and the report
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-e2e: venv ## the end-to-end tests against Prosody, ejabberd, sipp and baresip
+e2e: venv ## the end-to-end tests against Prosody, ejabberd, Kamailio, sipp and baresip
 	@.ci/need peers
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m twisted.trial --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite
 

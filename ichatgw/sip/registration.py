@@ -4,12 +4,13 @@ Who is registered, for how long, and when again.
 
 Each address has a L{Registration}, which is told what is wanted and brings about that it is so, one REGISTER at a time:
 a user who returns while he is being taken off the list is put back on it after that.  All share one queue, so that many
-who come at once do not flood a registrar.
+who come at once do not flood a registrar; and one that is slow, or dead, is not asked ever more, and keeps no other
+waiting.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -26,6 +27,9 @@ STOP_TIMEOUT = 3.0
 
 STOPPING_HASTE = 4
 """How many times faster the queue moves then."""
+
+MOST_UNANSWERED = 100
+"""How many REGISTERs to one domain may be without an answer."""
 
 LEAST_REFRESH = 5.0
 """Seconds between two REGISTERs of an address at least, however short a time is granted."""
@@ -50,6 +54,7 @@ class Registration:
 
     def __init__(self, owner: Registrations, aor: str) -> None:
         self.aor = aor
+        self.domain = aor.rpartition("@")[2].lower()
         self.users: set[str] = set()
         self.until: float | None = None
         self.queued = False
@@ -86,6 +91,7 @@ class Registration:
             return
         self._stopTimer()
         wanted = self._seconds if self.users else 0
+        self._owner.asking(self)
         self._running = running = self._owner.registers.register(self._binding, wanted)
         running.addCallbacks(self._answered, self._failed, callbackArgs=(wanted,))
         running.addErrback(self._broken)
@@ -175,6 +181,8 @@ class Registrations:
         self._byAddress: dict[str, Registration] = {}
         self._byUser: dict[str, Registration] = {}
         self._queue: deque[Registration] = deque()
+        self._unanswered: Counter[str] = Counter()
+        self._held: dict[str, deque[Registration]] = {}
         self._pause: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
 
@@ -236,6 +244,7 @@ class Registrations:
             registration.abandon()
         self._byAddress.clear()
         self._queue.clear()
+        self._held.clear()
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -252,19 +261,38 @@ class Registrations:
         if self._pause is None:
             self._next()
 
+    def asking(self, registration: Registration) -> None:
+        """A registration sends."""
+        self._unanswered[registration.domain] += 1
+
     def settled(self, registration: Registration) -> None:
         """A registration has had its answer."""
+        domain = registration.domain
+        self._unanswered[domain] -= 1
+        if not self._unanswered[domain]:
+            del self._unanswered[domain]
+        held = self._held.get(domain)
+        if held:
+            self._queue.append(held.popleft())
+            if not held:
+                del self._held[domain]
+            if self._pause is None:
+                self._next()
         registration.consider()
         self._clear(registration)
 
     def _next(self) -> None:
         self._pause = None
-        if self._queue:
+        while self._queue:
+            registration = self._queue.popleft()
+            if self._unanswered[registration.domain] >= MOST_UNANSWERED:
+                self._held.setdefault(registration.domain, deque()).append(registration)
+                continue
             haste = 1.0 if self._stopped is None else STOPPING_HASTE
             self._pause = self.clock.callLater(self._interval / haste, self._next)
-            registration = self._queue.popleft()
             registration.run()
             self._clear(registration)
+            return
 
     def _clear(self, registration: Registration) -> None:
         if registration.idle:

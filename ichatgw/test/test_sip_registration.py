@@ -13,7 +13,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.registrar import Answer, Binding
-from ichatgw.sip.registration import STOP_TIMEOUT, Registrations
+from ichatgw.sip.registration import MOST_UNANSWERED, STOP_TIMEOUT, Registrations
 from ichatgw.sip.resolver import Unresolved
 
 SCOTT, ANNA = "sip:scott@sip.example", "sip:anna@sip.example"
@@ -196,14 +196,72 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(self.registrations._byAddress, {})
 
     def test_paced(self) -> None:
-        """However many come at once, so many a second are registered and no more."""
-        self.make(perSecond=50)
+        """
+        5000 who come at once are registered, so many a second and no more; their refreshes are as far apart.
+        """
+        self.make(perSecond=250)
+        self.crowd(5000)
+        registered = self.sentPerSecond(20)
+        self.assertTrue(all(240 <= sent <= 251 for sent in registered), registered)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.registrations.registered), 5000)
+        self.clock.advance(3218.9)
+        refreshed = self.sentPerSecond(3)[1:]
+        self.assertTrue(all(240 <= sent <= 251 for sent in refreshed), refreshed)
+
+    def test_pacedGoing(self) -> None:
+        """Many who go at once are taken off the list so many a second, too, and nothing is left."""
+        self.make(perSecond=250)
+        self.crowd(500)
+        self.sentPerSecond(3)
         for number in range(500):
-            self.registrations.add(f"u{number}", f"sip:u{number}@sip.example")
-        self.clock.pump([0.005] * 200)
-        self.assertTrue(45 <= len(self.registrar.take()) <= 55)
-        self.clock.pump([0.005] * 2200)
-        self.assertEqual(len(self.registrations.registered), 500)
+            self.registrations.remove(f"u{number}")
+        gone = self.sentPerSecond(3)
+        self.assertEqual(sum(gone), 499)  # the first of them was taken off at once
+        self.assertTrue(all(sent <= 251 for sent in gone), gone)
+        self.assertEqual(self.registrations.registered, frozenset())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def crowd(self, count: int, domain: str = "sip.example") -> None:
+        """Many come at once."""
+        for number in range(count):
+            self.registrations.add(f"u{number}", f"sip:u{number}@{domain}")
+
+    def sentPerSecond(self, seconds: int) -> list[int]:
+        """How many REGISTERs are sent in each of the next seconds."""
+        sent = []
+        for _ in range(seconds):
+            self.registrar.asked.clear()
+            self.clock.pump([0.004] * 250)
+            sent.append(len(self.registrar.asked))
+        return sent
+
+    def test_slow(self) -> None:
+        """One that does not answer is not asked ever more, others are asked meanwhile; it goes on when it answers."""
+        self.registrar.waiting = []
+        self.crowd(3 * MOST_UNANSWERED)
+        self.clock.pump([0.01] * 500)
+        self.assertEqual(len(self.registrar.take()), MOST_UNANSWERED)
+        self.registrations.add("anna", "sip:anna@other.example")
+        self.clock.pump([0.01] * 10)
+        self.assertEqual(self.registrar.take(), [("sip:anna@other.example", 3600)])
+        waiting = self.registrar.waiting
+        for _ in range(3 * MOST_UNANSWERED + 1):
+            waiting.pop(0).callback(Answer(granted=3600))
+            self.clock.pump([0.01] * 3)
+        self.assertEqual(len(self.registrations.registered), 3 * MOST_UNANSWERED + 1)
+        self.assertEqual(waiting, [])
+
+    def test_slowStop(self) -> None:
+        """Those who wait their turn leave nothing at a stop."""
+        self.registrar.waiting = []
+        self.crowd(2 * MOST_UNANSWERED)
+        self.clock.pump([0.01] * 500)
+        stopped = self.registrations.stop()
+        self.clock.advance(STOP_TIMEOUT + 0.1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.registrations._byAddress, {})
 
     def test_stop(self) -> None:
         """A stop takes all off the list, and then nobody is put on it."""

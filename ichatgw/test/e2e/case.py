@@ -40,7 +40,13 @@ ENOUGH = 0.6
 CLEAN = (0, -signal.SIGTERM)
 """How C{twistd} ends in good order: some versions hand the signal on to themselves, after all is done."""
 
-_PEERS = {"prosody": "prosody", "ejabberdctl": "ejabberd", "sipp": "sip-tester", "baresip": "baresip-core"}
+_PEERS = {
+    "prosody": "prosody",
+    "ejabberdctl": "ejabberd",
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio",
+}
 
 
 def requirePeers() -> None:

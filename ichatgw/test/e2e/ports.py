@@ -46,7 +46,7 @@ def _isFree(port: int) -> bool:
     return True
 
 
-def isOpen(port: int, kind: str = "udp") -> bool:
-    """Does a program on this machine have the port of that kind?"""
-    wanted = f":{port:04X} "
+def isOpen(port: int, kind: str = "udp", listening: bool = False) -> bool:
+    """Does a program on this machine have the port of that kind; with C{listening}, for others to connect to it?"""
+    wanted = f":{port:04X} 00000000" if listening else f":{port:04X} "
     return any(wanted in Path(table).read_text() for table in (f"/proc/net/{kind}", f"/proc/net/{kind}6"))

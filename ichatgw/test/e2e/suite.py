@@ -13,12 +13,14 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.otherserver import OnEjabberd
+from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.variants import Variants
 
 __all__ = [
+    "AtRegistrar",
     "BothFamilies",
     "Callers",
     "CutConnections",
