@@ -22,8 +22,9 @@ from ichatgw.test.interop.phones import PHONES
 from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table
+from ichatgw.test.interop.ways import WAYS
 
-MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS)
+MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, WAYS)
 
 
 def options() -> argparse.ArgumentParser:

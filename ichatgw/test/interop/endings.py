@@ -43,33 +43,31 @@ async def otherEnds(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def busy(record: Record, kind: type[Client], calls: bool) -> None:
     """The phone says 486, or the client rejects with busy."""
-    await _refused(record, kind, calls, "486 Busy Here", "busy", "busy", "486")
+    await _refused(record, kind, calls, 486, "busy")
 
 
 async def declined(record: Record, kind: type[Client], calls: bool) -> None:
     """The phone says 603, or the client rejects."""
-    await _refused(record, kind, calls, "603 Decline", "decline", "decline", "603")
+    await _refused(record, kind, calls, 603, "decline")
 
 
-async def _refused(
-    record: Record, kind: type[Client], calls: bool, says: str, told: str, rejects: str, code: str
-) -> None:
+async def _refused(record: Record, kind: type[Client], calls: bool, status: int, reason: str) -> None:
     house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    client = await house.client(record, kind)
     with record.check("as it should"):
         if calls:
-            client.order("call", phone.number)
-            await phone.told("CALL_INCOMING")
-            await client.told("ringing")
-            phone.command("hangup", f"scode={says.split()[0]} reason={says.partition(' ')[2]}")
-            await client.told("reject", reason=told)
+            scripted = await house.sipp(record, "refuse", STATUS=status)
+            client.order("call", house.number(scripted.port))
+            await client.told("reject", reason=reason)
+            await scripted.succeeded()
         else:
+            phone = await house.phone(record)
             phone.command("dial", f"sip:{USER}@{house.gateway.address}")
             await client.told("propose")
             await phone.told("CALL_RINGING")
-            client.order("reject", rejects)
+            client.order("reject", reason)
             _, about = await phone.told("CALL_CLOSED")
-            if not about.startswith(code):
+            if not about.startswith(str(status)):
                 raise AssertionError(f"the phone was told {about!r}")
         await nothingLeft(record, client)
 

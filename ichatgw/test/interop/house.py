@@ -15,6 +15,7 @@ from ichatgw.test.e2e.moment import until
 from ichatgw.test.e2e.ports import Ports
 from ichatgw.test.e2e.program import ProgramFailed
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.sipp import Sipp
 from ichatgw.test.interop.cell import Record
 from ichatgw.test.interop.clients import TONE, Client
 from ichatgw.test.interop.ear import Ear
@@ -101,8 +102,9 @@ class House:
         """
         Log a client in; it is ended with the cell.
 
-        @param wanted: more about how it is: see L{Client}.
+        @param wanted: more about how it is: see L{Client}; and C{listens}, the frequency to listen for.
         """
+        listens = wanted.pop("listens", PHONE_TONE)
         directory = record.directory / f"{kind.kind}-{resource}"
         directory.mkdir(parents=True)
         wanted = {
@@ -116,17 +118,28 @@ class House:
             "tone": TONE,
             **wanted,
         }
-        client = kind(self.reactor, directory, wanted, Ear(self.reactor.seconds, PHONE_TONE))
+        client = kind(self.reactor, directory, wanted, Ear(self.reactor.seconds, listens))
         record.ending(client)
         await client.start()
         return client
 
-    async def phone(self, record: Record, name: str = "phone") -> Phone:
+    async def phone(self, record: Record, codecs: str = "PCMU/8000/1") -> Phone:
         """Start a phone; it is ended with the cell."""
-        phone = Phone(self.reactor, record.directory / name, PHONE[self.family])
+        phone = Phone(self.reactor, record.directory / "phone", PHONE[self.family], codecs)
         record.ending(phone)
         await phone.start()
         return phone
+
+    async def sipp(self, record: Record, script: str, target: str = "", **words: object) -> Sipp:
+        """Start a phone that follows a script; it is ended with the cell."""
+        phone = Sipp(self.reactor, record.directory / script, PORTS, script, PHONE[self.family])
+        record.ending(phone)
+        await phone.start(target, USER, **words)
+        return phone
+
+    def number(self, port: int) -> str:
+        """What clients call a phone by."""
+        return f"1{port}@{COMPONENT}"
 
 
 @define(eq=False)
@@ -140,13 +153,17 @@ class Phone:
     reactor: Any
     directory: Path
     host: str
+    codecs: str = "PCMU/8000/1"
     baresip: Baresip = field(init=False)
     wire: PhoneWire = field(init=False)
     _sniffer: Sniffer = field(init=False)
 
     async def start(self) -> None:
         """Fires when it takes commands."""
-        self.baresip = Baresip(self.reactor, self.directory, PORTS, "phone", PHONE_TONE, self.host)
+        modules = "module opus.so\nmodule g722.so\n"
+        self.baresip = Baresip(
+            self.reactor, self.directory, PORTS, "phone", PHONE_TONE, self.host, modules, codecs=self.codecs
+        )
         self.wire = PhoneWire(self.reactor.seconds, self.baresip.port, self.baresip.mediaPorts, TONE)
         self._sniffer = Sniffer(self.reactor)
         self._sniffer.wires.append(self.wire)

@@ -1,0 +1,158 @@
+"""
+Jingle clients and phones: ways of media and codecs other than the first ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ichatgw.test.e2e.moment import pause, until
+from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.interop.cell import Cell, Matrix, Record
+from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
+from ichatgw.test.interop.house import USER, House, Phone
+from ichatgw.test.interop.jingle import (
+    CALLED,
+    CALLS,
+    ENOUGH,
+    KINDS,
+    beConnected,
+    clientEnds,
+    connect,
+    home,
+    nothingLeft,
+    sound,
+)
+
+
+async def trickled(record: Record, kind: type[Client], calls: bool) -> None:
+    """The client's candidates come one by one, after its description."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind, trickles=True), await house.phone(record)
+    await _soundAndEnd(record, house, client, phone, calls)
+
+
+async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
+    """The client restarts ICE in mid-call, and the sound goes on."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind), await house.phone(record)
+    with record.check("call"):
+        await connect(record, client, phone)
+    with record.check("sound"):
+        before = len(house.gateway.program.output)
+        client.order("restart")
+        await until(
+            record.reactor,
+            lambda: "media goes to" in house.gateway.program.output[before:],
+            "a new way of media",
+        )
+        await sound(record, client, phone)
+        # Whoever still looks for the old way gives it up by now.
+        await pause(record.reactor, 7.0)
+        await sound(record, client, phone)
+    with record.check("end"):
+        await clientEnds(record, client, phone)
+
+
+async def opus(record: Record, kind: type[Client], calls: bool) -> None:
+    """Opus from end to end."""
+    await _codec(record, kind, calls, "opus/48000/2")
+
+
+async def alaw(record: Record, kind: type[Client], calls: bool) -> None:
+    """PCMA from end to end."""
+    await _codec(record, kind, calls, "PCMA/8000/1")
+
+
+async def wideband(record: Record, kind: type[Client], calls: bool) -> None:
+    """G722 from end to end."""
+    await _codec(record, kind, calls, "G722/16000/1")
+
+
+async def _codec(record: Record, kind: type[Client], calls: bool, codec: str) -> None:
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind), await house.phone(record, codecs=codec)
+    with record.check("call"):
+        if calls:
+            client.order("call", phone.number)
+            await phone.told("CALL_INCOMING")
+            phone.command("accept")
+        else:
+            phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+            await client.told("propose")
+            client.order("accept")
+        await client.told("media")
+        await phone.told("CALL_ESTABLISHED")
+    with record.check("sound"):
+        await until(record.reactor, lambda: client.ear.heard >= ENOUGH, f"{ENOUGH} s of sound ({client.ear})")
+        await pause(record.reactor, 1.0)
+    with record.check("end"):
+        await clientEnds(record, client, phone)
+    with record.check("sound"):
+        await until(
+            record.reactor, lambda: secondsOf(phone.baresip.recording(), TONE) >= ENOUGH, "sound at the phone", 3.0
+        )
+
+
+async def echoed(record: Record, kind: type[Client], calls: bool) -> None:
+    """sipp, which sends back what it gets; it hangs up if it has called."""
+    house = await home(record, "IPv4")
+    client = await house.client(record, kind, listens=TONE)
+    with record.check("call"):
+        if calls:
+            phone = await house.sipp(record, "answer", RINGING=200)
+            client.order("call", house.number(phone.port))
+        else:
+            phone = await house.sipp(record, "call", house.gateway.address, TALKING=6000)
+            await client.told("propose")
+            client.order("accept")
+        await client.told("media")
+    with record.check("sound"):
+        await until(
+            record.reactor, lambda: client.ear.heard >= ENOUGH, f"{ENOUGH} s of the client's own ({client.ear})"
+        )
+    with record.check("end"):
+        if calls:
+            client.order("hangup", "success")
+        else:
+            await client.told("terminated", reason="success")
+        await phone.succeeded()
+        await nothingLeft(record, client)
+
+
+async def _soundAndEnd(record: Record, house: House, client: Client, phone: Phone, calls: bool) -> None:
+    with record.check("call"):
+        if calls:
+            await connect(record, client, phone)
+        else:
+            await beConnected(record, house, client, phone)
+    with record.check("sound"):
+        await sound(record, client, phone)
+    with record.check("end"):
+        await clientEnds(record, client, phone)
+
+
+Play = Callable[..., Awaitable[None]]
+
+_BOTH = (CALLS, CALLED)
+_ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] = (
+    ("sipp echoes PCMU", echoed, _BOTH, KINDS),
+    ("baresip, Opus", opus, _BOTH, KINDS),
+    ("baresip, PCMA", alaw, _BOTH, KINDS),
+    ("baresip, G722", wideband, _BOTH, KINDS),
+    ("candidates one by one", trickled, _BOTH, (Aiortc,)),
+    ("ICE restart", restarted, (CALLS,), (Chromium,)),
+)
+
+WAYS = Matrix(
+    "Jingle clients: codecs and ways of media",
+    ("client", "what"),
+    ("call", "sound", "end"),
+    tuple(
+        Cell((kind.kind, name), column, partial(play, kind=kind, calls=column == CALLS))
+        for name, play, columns, kinds in _ROWS
+        for kind in kinds
+        for column in columns
+    ),
+)
