@@ -138,7 +138,8 @@ class Info:
     """
     The payload of a C{session-info}.
 
-    @ivar name: C{ringing}, C{hold}, C{mute} and so on; C{dtmf} for a digit (XEP-0181).
+    @ivar name: C{ringing}, C{hold}, C{mute} and so on; C{dtmf} for a digit (XEP-0181),
+        C{dtmf-end} for the end of one.
     @ivar about: the name of the content that it is about, if said.
     @ivar code: the digit.
     @ivar duration: how long it is, in milliseconds.
@@ -197,7 +198,10 @@ class Jingle:
 def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:
     infos, unknown = [], False
     for one in element.elements():
-        if one.uri == NS_DTMF and one.name == "dtmf":
+        if one.uri == NS_DTMF and one.name == "dtmf" and one.getAttribute("action") == "button-up":
+            # Version 0.9 said where a key begins and where it ends, instead of how long it is.
+            infos.append(Info("dtmf-end", "", word(one, "code", "")))
+        elif one.uri == NS_DTMF and one.name == "dtmf":
             infos.append(Info("dtmf", "", word(one, "code", ""), number(one, "duration", 60_000, 0)))
         elif one.uri == NS_RTP_INFO:
             infos.append(Info(one.name[:32], word(one, "name", "")))

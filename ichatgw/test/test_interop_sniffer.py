@@ -85,6 +85,8 @@ class PhoneWireTests(SynchronousTestCase):
             self._send(4000, rtp(101, struct.pack("!BBH", 11, end, duration), 77))
         self._send(4000, rtp(101, struct.pack("!BBH", 5, 0x80, 1600), 99))
         self.assertEqual(self.wire.keys, [("#", 0.12), ("5", 0.2)])
+        self._send(5060, b"INFO sip:a@b SIP/2.0\r\n\r\nSignal=7\r\nDuration=160\r\n")
+        self.assertEqual(self.wire.pressed, "#57")
 
     def test_requests(self) -> None:
         """Requests of SIP are kept, with the direction that they offer; responses are not."""

@@ -119,6 +119,13 @@ class _MidCallTests(_MidCall):
             )
         self.assertEqual(news(self.leg).tones, [Tone("A", 300), Tone("5")])  # type: ignore[arg-type]
 
+    def test_keyDownAndUp(self) -> None:
+        """A client of version 0.9, which says where a key begins and where it ends, has pressed it once."""
+        for action in ("button-down", "button-up"):
+            dtmf = f"<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='1' action='{action}'/>"
+            self.assertEqual(self.say("session-info", dtmf), "result")
+        self.assertEqual(news(self.leg).tones, [Tone("1")])  # type: ignore[arg-type]
+
     def test_refusedInfo(self) -> None:
         """A client that does not understand hold or keys stays in the call."""
         self.offer(HOLDS)

@@ -111,11 +111,7 @@ async def call(record: Record, kind: type[Client], family: str, calls: bool) -> 
     with record.check("keys"):
         client.order("press", KEYS)
         await client.told("pressing")
-        await until(
-            record.reactor,
-            lambda: "".join(key for key, _ in phone.wire.keys) == KEYS,
-            f"{KEYS} at the phone (there: {phone.wire.keys})",
-        )
+        await until(record.reactor, lambda: phone.wire.pressed == KEYS, f"{KEYS} at the phone")
         await sound(record, client, phone, 0.5)
     with record.check("hold by client"):
         since = len(phone.wire.requests)

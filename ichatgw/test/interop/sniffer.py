@@ -7,6 +7,7 @@ Both ends of every datagram are on this machine, so each passes the loopback int
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from array import array
@@ -24,6 +25,8 @@ PURE = 0.7
 LOUD = 300
 DIRECTIONS = ("sendonly", "recvonly", "inactive", "sendrecv")
 KEYS = "0123456789*#ABCD"
+
+_SIGNAL = re.compile(r"^Signal=([0-9A-D*#])\s*$", re.MULTILINE)
 
 _ALL_PROTOCOLS = 0x0003
 _IPV4, _IPV6 = 0x0800, 0x86DD
@@ -104,6 +107,12 @@ class PhoneWire:
     requests: list[Request] = field(factory=list, init=False)
     _samples: array[int] = field(factory=lambda: array("h"), init=False)
     _ended: set[int] = field(factory=set, init=False)
+
+    @property
+    def pressed(self) -> str:
+        """All keys, those of INFO (application/dtmf-relay) too."""
+        signals = [_SIGNAL.search(request.text) for request in self.requests if request.method == "INFO"]
+        return "".join([key for key, _ in self.keys] + [signal[1] for signal in signals if signal is not None])
 
     def took(self, seen: Datagram) -> None:
         """Called for each datagram."""

@@ -145,12 +145,18 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("ICE restart", restarted, (CALLS,), (Chromium,)),
 )
 
+_LACKING: dict[tuple[Play, str], str] = {
+    (wideband, CALLS): "who proposes a call says its codecs after the answer; that it has G722 is not assumed"
+}
+
 WAYS = Matrix(
     "Jingle clients: codecs and ways of media",
     ("client", "what"),
     ("call", "sound", "end"),
     tuple(
-        Cell((kind.kind, name), column, partial(play, kind=kind, calls=column == CALLS))
+        Cell(
+            (kind.kind, name), column, partial(play, kind=kind, calls=column == CALLS), _LACKING.get((play, column), "")
+        )
         for name, play, columns, kinds in _ROWS
         for kind in kinds
         for column in columns

@@ -40,8 +40,8 @@ NS_INFO = "urn:xmpp:jingle:apps:rtp:info:1"
 NS_DTMF = "urn:xmpp:jingle:dtmf:0"
 NS_ERRORS = "urn:xmpp:jingle:errors:1"
 
-#: Seconds that a key is down, and that it is up before the next one.
-DOWN, UP = 0.16, 0.09
+PRESSED = 160
+"""Milliseconds that a key is pressed."""
 
 
 class Client:
@@ -314,9 +314,8 @@ class Client:
 
     async def _press(self, keys: str) -> None:
         for key in keys:
-            for action, seconds in (("button-down", DOWN), ("button-up", UP)):
-                await self._inform(Element(tag(NS_DTMF, "dtmf"), code=key, action=action))
-                await asyncio.sleep(seconds)
+            await self._inform(Element(tag(NS_DTMF, "dtmf"), code=key, duration=str(PRESSED)))
+            await asyncio.sleep(PRESSED / 1000 + 0.09)
         self._tell("pressing", keys=keys)
 
     async def _inform(self, element: Element) -> None:
