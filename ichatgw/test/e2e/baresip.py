@@ -94,8 +94,10 @@ class Baresip:
         more: str = "",
         codecs: str = "PCMU/8000/1",
         account: str = "",
+        encryption: str = "",
     ) -> None:
         """
+        @param encryption: what baresip calls C{mediaenc}: C{srtp}, C{srtp-mand}, C{dtls_srtp}; its modules go with it.
         @param more: lines of its configuration.
         @param account: its account, if it is not that of a phone without a server.
         """
@@ -123,10 +125,12 @@ class Baresip:
                 control=self._control,
                 modules=_modulePath(),
             )
+            + "".join(f"module {module}.so\n" for module in ("srtp", "dtls_srtp") if encryption)
             + more
         )
+        manner = "answermode=manual" + (f";mediaenc={encryption}" if encryption else "")
         account = account or f"<sip:{user}@{shown}:{self.port}>;regint=0"
-        (self._directory / "accounts").write_text(f"{account};audio_codecs={codecs};ptime=20;answermode=manual\n")
+        (self._directory / "accounts").write_text(f"{account};audio_codecs={codecs};ptime=20;{manner}\n")
         (self._directory / "contacts").write_text("")
         self.program = Program(
             reactor,

@@ -114,9 +114,11 @@ class EndToEnd(TestCase):
         await within(self.clock, 5, ichat.account.whenCallable(NUMBER))
         return ichat
 
-    async def startBaresip(self, user: str = "phone", host: str = "127.0.0.1", more: str = "") -> Baresip:
+    async def startBaresip(
+        self, user: str = "phone", host: str = "127.0.0.1", more: str = "", encryption: str = ""
+    ) -> Baresip:
         """Start a phone with a tone, and more lines in its configuration."""
-        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host, more)
+        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host, more, encryption=encryption)
         self.ending(phone)
         await phone.start()
         return phone

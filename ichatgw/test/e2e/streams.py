@@ -5,12 +5,9 @@ Calls whose SIP goes over TCP and TLS.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ichatgw.test.certificates import Authority
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.secure import SecureEndToEnd
 
 
 class OverTCP(EndToEnd):
@@ -45,34 +42,8 @@ class OverTCP(EndToEnd):
         self.assertTrue(gateway.said("No connection to tcp:127.0.0.1:9"))
 
 
-class OverTLS(EndToEnd):
+class OverTLS(SecureEndToEnd):
     """Phones that speak SIP over TLS, with the certificates of a private authority."""
-
-    async def setUp(self) -> None:  # type: ignore[override]
-        await super().setUp()
-        self.authority = Authority(Path(self.mktemp()).absolute())
-
-    def certificates(self, *names: str, days: int = 30) -> dict[str, object]:
-        """Settings of the gateway."""
-        certificate, key = self.authority.issue("gateway", *names, days=days)
-        return {"TLSCertificate": certificate, "TLSPrivateKey": key, "TLSCAFile": self.authority.path}
-
-    def phoneCertificates(self, name: str, days: int = 30) -> str:
-        """Lines of a phone's configuration."""
-        certificate, key = self.authority.issue("phone", name, days=days)
-        both = Path(certificate).with_suffix(".both")
-        both.write_text(Path(certificate).read_text() + Path(key).read_text())
-        return f"sip_certificate {both}\nsip_cafile {self.authority.path}\nsip_verify_server yes\n"
-
-    async def startCalled(self, days: int = 30) -> Gateway:
-        """A phone that numbers lead to over TLS, and the gateway."""
-        self.phone = await self.startBaresip("72", more=self.phoneCertificates("localhost", days))
-        return await self.startGateway(
-            self.phone.securePort,
-            phoneHost="localhost",
-            transport=";transport=tls",
-            settings=self.certificates("localhost"),
-        )
 
     async def test_fromPhone(self) -> None:
         """A phone that verifies our certificate calls over TLS; each hears the other, and the iChat hangs up."""

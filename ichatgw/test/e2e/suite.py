@@ -6,6 +6,7 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.encryption import EncryptedMedia
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
 from ichatgw.test.e2e.faults import Callers, CutConnections, NameServers, NextTarget
@@ -24,6 +25,7 @@ __all__ = [
     "BothFamilies",
     "Callers",
     "CutConnections",
+    "EncryptedMedia",
     "Hostile",
     "IChatCallsPhone",
     "IChatIsTold",

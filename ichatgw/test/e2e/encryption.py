@@ -1,0 +1,105 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Phones whose media is SRTP.
+"""
+
+from __future__ import annotations
+
+from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.test.e2e.baresip import Baresip
+from ichatgw.test.e2e.case import NUMBER
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import pause, within
+from ichatgw.test.e2e.secure import SecureEndToEnd
+
+BY_KEYS, BY_DTLS = "agreed on in the signalling", "agreed on by DTLS"
+
+
+class EncryptedMedia(SecureEndToEnd):
+    """Tones are heard through SRTP, and not otherwise."""
+
+    async def phoneCalls(self, encryption: str, **settings: object) -> tuple[Gateway, Baresip, IChatCall]:
+        """A phone with that encryption calls an iChat over TLS."""
+        gateway = await self.startGateway(settings={**self.certificates("127.0.0.1"), **settings})
+        ichat = await self.startIChat()
+        phone = await self.startBaresip(more=self.phoneCertificates("localhost"), encryption=encryption)
+        address = f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls"
+        return gateway, phone, await self.callIChat(gateway, ichat, phone, address)
+
+    async def phoneIsCalled(self, encryption: str, **settings: object) -> tuple[Gateway, Baresip, IChatCall]:
+        """An iChat calls a phone with that encryption over TLS."""
+        gateway = await self.startCalled(encryption=encryption, settings=settings)
+        return gateway, self.phone, await self.callPhone(await self.startIChat(), self.phone)
+
+    async def ends(self, phone: Baresip, call: IChatCall) -> None:
+        """The phone hangs up, and has heard the iChat."""
+        phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        await self.assertHeardBy(phone)
+
+    async def holds(self, phone: Baresip, call: IChatCall) -> None:
+        """The phone holds and resumes; the iChat hears it again."""
+        for order in ("hold", "resume"):
+            phone.command(order)
+            await pause(self.clock, 1.5)
+        await self.sound(call.media)
+
+    def assertEncrypted(self, gateway: Gateway, phone: Baresip, how: str) -> None:
+        """Both ends say so."""
+        self.assertEqual(gateway.said(how), 1)
+        said = phone.program.output
+        self.assertTrue("SRTP is Enabled" in said or "DTLS-SRTP complete" in said, said[-2000:])
+
+    async def test_fromPhone(self) -> None:
+        """A phone calls with keys that it insists on; through hold and resume each hears the other."""
+        gateway, phone, call = await self.phoneCalls("srtp-mand")
+        await self.holds(phone, call)
+        await self.ends(phone, call)
+        self.assertEncrypted(gateway, phone, BY_KEYS)
+
+    async def test_toPhone(self) -> None:
+        """A phone that insists on keys is called where they are required; both hear, through hold and resume too."""
+        gateway, phone, call = await self.phoneIsCalled("srtp-mand", SIPMediaEncryption="required")
+        await self.holds(phone, call)
+        await self.ends(phone, call)
+        self.assertEncrypted(gateway, phone, BY_KEYS)
+
+    async def test_byDefault(self) -> None:
+        """A phone that takes keys, and is called over TLS with the settings as they are, encrypts."""
+        gateway, phone, call = await self.phoneIsCalled("srtp")
+        await self.ends(phone, call)
+        self.assertEncrypted(gateway, phone, BY_KEYS)
+
+    async def test_plainPhone(self) -> None:
+        """A phone that knows no SRTP is called over TLS with the settings as they are, and talks as ever."""
+        gateway, phone, call = await self.phoneIsCalled("")
+        await self.ends(phone, call)
+        self.assertFalse(gateway.said("is protected by"))
+
+    async def test_fromPhoneByDTLS(self) -> None:
+        """A phone calls with DTLS; through hold and resume each hears the other."""
+        gateway, phone, call = await self.phoneCalls("dtls_srtp")
+        await self.holds(phone, call)
+        await self.ends(phone, call)
+        self.assertEncrypted(gateway, phone, BY_DTLS)
+
+    async def test_toPhoneByDTLS(self) -> None:
+        """A phone is called with DTLS; through hold and resume each hears the other."""
+        gateway, phone, call = await self.phoneIsCalled("dtls_srtp", SIPMediaEncryption="required", SIPMediaKeys="dtls")
+        await self.holds(phone, call)
+        await self.ends(phone, call)
+        self.assertEncrypted(gateway, phone, BY_DTLS)
+
+    async def test_refused(self) -> None:
+        """A phone without SRTP is refused where that is required, and none is called without."""
+        gateway = await self.startCalled(settings={"SIPMediaEncryption": "required"})
+        ichat = await self.startIChat()
+        arrived = ichat.whenCalled()
+        self.phone.command("dial", f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls")
+        self.assertIn("488", await self.phone.told("CALL_CLOSED"))
+        self.assertFalse(arrived.called)
+        self.assertTrue(gateway.said("media must be encrypted"))
+        self.phone.events.clear()
+        call = ichat.call(NUMBER)
+        await within(self.clock, 10, call.whenEnded())
+        self.assertTrue(gateway.said("incompatible"))
