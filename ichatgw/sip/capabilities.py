@@ -11,14 +11,15 @@ from sippy.SipHeader import SipHeader
 
 from ichatgw.sip.indialog import Reply
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE", "PRACK")
 """What we take, in the order of our C{Allow} header."""
 
-OTHER_METHODS = ("REGISTER", "NOTIFY", "PUBLISH", "PRACK")
+OTHER_METHODS = ("REGISTER", "NOTIFY", "PUBLISH")
 """What we know and do not take: 405; all else is 501."""
 
-SUPPORTED = ("replaces", "norefersub", "tdialog")
-"""The option tags of what we can be required to understand (RFC 3261 section 19.2): RFC 3891, RFC 4488, RFC 4538."""
+SUPPORTED = ("replaces", "norefersub", "tdialog", "100rel")
+"""The option tags of what we can be required to understand (RFC 3261 section 19.2): RFC 3891, RFC 4488, RFC 4538,
+RFC 3262."""
 
 OPTIONS = Reply(
     200,
@@ -39,9 +40,9 @@ def allow() -> Any:
     return SipHeader(name="allow", bodys=", ".join(METHODS))
 
 
-def supported() -> Any:
+def supported(*without: str) -> Any:
     """Our C{Supported} header."""
-    return SipHeader(name="supported", bodys=", ".join(SUPPORTED))
+    return SipHeader(name="supported", bodys=", ".join(tag for tag in SUPPORTED if tag not in without))
 
 
 def refusal(request: Any, server: str) -> Any:

@@ -16,29 +16,28 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sippy.CCEvents import CCEventTry
-from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
-from sippy.SipTo import SipTo
-from sippy.SipURL import SipURL
-from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from sippy.UaStateDead import UaStateDead
 from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
+from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal, supported
-from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody
-from ichatgw.sip.door import literal
+from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody, sdpText
+from ichatgw.sip.farend import FarEnd
 from ichatgw.sip.forks import takeRoutes
-from ichatgw.sip.hop import nextHop
 from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.reliable import Receiver, Sender, demands
 from ichatgw.sip.reoffers import PENDING, Changes, Reoffers
 from ichatgw.sip.replaces import DialogId
-from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions
+
+_log = Logger()
 
 TOO_EARLY = Reply(500, "Server Internal Error", (("retry-after", "5"),))
 """For what comes before the answer and can be done only after it (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
@@ -85,21 +84,21 @@ class Invite(CCEventTry):  # type: ignore[misc]
     def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str) -> None:
         super().__init__((None, None, None, sdpBody(body), None, None))
         self._prepare = prepare
-        self.extra_headers = (allow(), supported())
 
     def onUacSetupComplete(self, uac: Any) -> None:
         """Called by sippy just before the INVITE is made."""
-        self.extra_headers += self._prepare(uac)
+        self.extra_headers = (*uac.ownHeaders(), *self._prepare(uac))
 
 
-class Dialog(UA):  # type: ignore[misc]
+class Dialog(FarEnd):
     """
     @ivar owner: the leg.
-    @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @param logins: answers challenges.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
         his own.
+    @ivar heardReliably: was the latest provisional response one of RFC 3262?
+    @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it?
     @ivar warning: the body of the latest C{Warning}; empty if none came.
     """
 
@@ -118,83 +117,29 @@ class Dialog(UA):  # type: ignore[misc]
         logins: Logins | None = None,
     ) -> None:
         self.owner = owner
-        self.pinned = pinned
-        self._flow: Target | None = None
-        self._first: Target | None = None
-        self._reached: Any = None
-        self._isOpen = transactions.isOpen
-        self._expect = transactions.expect
         self._held = False
         self.rCSeq: int | None = None
         self.heardTag: str | None = None
         self._early: set[str] = set()
-        self._allowed: frozenset[str] | None = None
         self.logins = logins
         self._loggedIn = 0
         self.isCaller = False
+        self._withOffer = True
+        self._sender: Sender | None = None
+        self._receiver = Receiver()
+        self.heardReliably = False
+        self.answeredEarly = False
         self.reoffers = Reoffers(self)
         self._afterAck: list[Callable[[], None]] = []
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
-        super().__init__(transactions.global_config, owner.event)
+        super().__init__(transactions, owner.event, pinned)
         self.local_ua = userAgent
 
     @property
     def over(self) -> bool:
         """Refused or ended."""
         return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
-
-    @property
-    def rAddr(self) -> Any:
-        """Where the next request goes: C{((host, port), transport)}."""
-        return None if (hop := self.hop) is None else hop.sippyAddress
-
-    @rAddr.setter
-    def rAddr(self, value: Any) -> None:
-        """sippy takes it from the route set, or else the remote target; L{setNextHop} from us."""
-        self._reached = value
-
-    @property
-    def hop(self) -> Target | None:
-        """Where the next request goes; C{None} if that is not known."""
-        if self.pinned is not None:
-            return Target(Transport.UDP, self.pinned)
-        if self._reached is None or self._reached[0] is None:
-            return None
-        (host, port), named = self._reached
-        url = self.routes[0].getUrl() if self.routes else self.rTarget
-        return nextHop(
-            literal(str(host), int(port)),
-            Transport.of(str(named), url is not None and url.scheme == "sips"),
-            url is None or (url.transport is None and url.scheme == "sip"),
-            bool(self.routes),
-            self._flow,
-            self._first,
-            self._isOpen,
-        )
-
-    @property
-    def heardHop(self) -> Target | None:
-        """L{hop}, once the far end has said something."""
-        return None if self._flow is None else self.hop
-
-    def heardFrom(self, message: Any) -> None:
-        """Remember where the far end's messages come from."""
-        (host, port), transport = message.source
-        source = literal(host, port)
-        if source is not None:
-            self._flow = Target(Transport(str(transport)), source)
-        methods = message.getHFBodys("allow")
-        if methods:
-            self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
-
-    def allows(self, method: str, unless: bool = True) -> bool:
-        """
-        Does the far end take that method?
-
-        @param unless: what is taken for the answer as long as it has not said.
-        """
-        return unless if self._allowed is None else method in self._allowed
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -204,19 +149,8 @@ class Dialog(UA):  # type: ignore[misc]
         @raise OSError: if it cannot be reached.
         """
         self.isCaller = True
-        self._first = target
-        self._expect(target)
-        self.setNextHop(*target.sippyAddress)
+        self.aim(target)
         self.recvEvent(order)
-
-    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
-        """Set what an INVITE says of both ends (for L{Invite}'s C{prepare})."""
-        self.lUri = SipFrom(address=local)
-        self.lUri.setTag(self.lTag)
-        self.rUri = SipTo(address=remote)
-        self.rTarget = target
-        self.routes = routes
-        self.lContact = contact
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
@@ -232,6 +166,9 @@ class Dialog(UA):  # type: ignore[misc]
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
+            self._withOffer = req.getBody() is not None
+            if demands(req):
+                self._sender = Sender(self.respond, self._unacknowledged)
         result = super().recvRequest(req, sip_t)
         if result is not None and result[0] is None:
             result = (None, result[1], self._unacknowledged)
@@ -286,14 +223,48 @@ class Dialog(UA):  # type: ignore[misc]
         if refusal is not None:
             return refusal
         if request.getMethod() == "UPDATE":
-            if not self.isConnected():
+            if not (self.isConnected() or (self.changes.isSettled if self.isCaller else self.answeredEarly)):
                 return PENDING if self.isCaller else TOO_EARLY
             self.reoffers.updated(request)
             return None
+        if request.getMethod() == "PRACK":
+            return self._acknowledgedEarly(request)
         if request.getMethod() == "OPTIONS":
             return OPTIONS
         reply = self.owner.requested(request)
         return Reply(405, "Method Not Allowed", (("allow", ", ".join(METHODS)),)) if reply is None else reply
+
+    def _acknowledgedEarly(self, request: Any) -> Reply | None:
+        """PRACK (RFC 3262 section 3); it may bring a new offer."""
+        racks = request.getHFBodys("rack")
+        response = None
+        if self._sender is not None and racks:
+            response = self._sender.acknowledged(str(racks[0]))
+        if response is None or self._sender is None:
+            return Reply(481, "Call/Transaction Does Not Exist")
+        self.answeredEarly = self.answeredEarly or sdpText(response.getBody()) is not None
+        if self.answeredEarly and sdpText(request.getBody()) is not None:
+            self.reoffers.updated(request)
+        else:
+            self.respond(Reply(200, "OK").to(request, self.local_ua))
+        self._sender.goOn()
+        return None
+
+    def _acknowledgeEarly(self, response: Any, rack: str) -> None:
+        """Send a PRACK, within the dialog that C{response} has begun: it may be one of several."""
+        kept = self.rUri, self.rTarget, self.routes, self._reached
+        self.rUri = self.rUri.getCopy()
+        self.rUri.setTag(response.getHFBody("to").getTag())
+        takeRoutes(self, response)
+        try:
+            request = self.genRequest("PRACK", extra_headers=[SipHeader(name="rack", bodys=rack)])
+            request.delHFs("contact")
+            if request.getTarget() is not None:
+                self.newTransaction(request)
+        except OSError as problem:
+            _log.debug("A response cannot be acknowledged: {problem!r}", problem=problem)
+        finally:
+            self.rUri, self.rTarget, self.routes, self._reached = kept
 
     def ask(
         self,
@@ -345,6 +316,13 @@ class Dialog(UA):  # type: ignore[misc]
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
                 self.warning = str(resp.getHFBody("warning"))
+            if 100 < resp.getSCode()[0] < 200:
+                rack = self._receiver.heard(resp, MOST_FORKS)
+                if rack is None:
+                    return
+                self.heardReliably = bool(rack)
+                if rack:
+                    self._acknowledgeEarly(resp, rack)
             tag = self.heardTag = resp.getHFBody("to").getTag()
             if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
                 self._early.add(tag)
@@ -373,13 +351,18 @@ class Dialog(UA):  # type: ignore[misc]
         fork.rUri.setTag(response.getHFBody("to").getTag())
         fork.lCSeq = response.getHFBody("cseq").getCSeqNum()
         fork.rTarget, fork.routes = self.rTarget, []
-        fork._first = self._first
+        fork.first = self.first
         fork.heardFrom(response)
         takeRoutes(fork, response)
         return fork
 
     def leaves(self) -> None:
         """The dialog is over."""
+        if self._sender is not None:
+            held = self._sender.holdsEnd
+            self._sender.over()
+            if held:
+                self.sendUasResponse(480, "Temporarily Unavailable")
         last = self.reoffers.over()
         if last is not None:
             self.respond(last)
@@ -396,17 +379,9 @@ class Dialog(UA):  # type: ignore[misc]
         if transaction is not None:
             manager.sendResponse(response, transaction, ack_cb=acknowledged)
 
-    def ownHeaders(self) -> list[Any]:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
-        return [allow()]
-
-    def refreshTarget(self, message: Any) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
-        contacts = message.getHFBodys("contact")
-        if contacts and not contacts[0].asterisk:
-            self.rTarget = contacts[0].getUrl().getCopy()
-            if not self.routes:
-                self.rAddr = self.rTarget.getTAddr()
+    def ownHeaders(self, *without: str) -> list[Any]:
+        """See L{ichatgw.sip.reoffers.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions."""
+        return [allow()] if self.pinned is not None else [allow(), supported(*without)]
 
     def sendUasResponse(
         self,
@@ -426,7 +401,16 @@ class Dialog(UA):  # type: ignore[misc]
         if 200 <= scode < 300:
             response.appendHeaders(self.ownHeaders())
             self.reoffers.expectAck(ack_wait)
-        self.global_config["_sip_tm"].sendResponse(response, ack_cb=self.reoffers.acknowledged)
+        sender = self._sender
+        if sender is not None and 100 < scode < 200:
+            if self._withOffer:  # else it would have to bring ours, and the other party has not answered yet
+                sender.provisional(response)
+        elif sender is not None and 200 <= scode < 300:
+            sender.final(lambda: self.respond(response, self.reoffers.acknowledged))
+        else:
+            if sender is not None:
+                sender.over()
+            self.respond(response, self.reoffers.acknowledged)
 
     def emitPendingEvents(self) -> None:
         """sippy calls it when it has news."""

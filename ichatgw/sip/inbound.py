@@ -15,7 +15,6 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.capabilities import allow, supported
 from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
@@ -81,6 +80,8 @@ class InboundSipLeg(SipLeg):
     def progress(self, answer: SessionDescription) -> None:
         """183 with an answer; early media is a favour, so what prevents it is no error."""
         if self._offer is not None and not self._ended:
+            if self.dialog is not None and self.dialog.answeredEarly:
+                return  # it stands
             self.changes.meet(answer)
             try:
                 text = self._answerTo(answer)
@@ -92,9 +93,13 @@ class InboundSipLeg(SipLeg):
         """200."""
         if self._ended:
             return
-        self.changes.meet(answer)
+        early = self.dialog is not None and self.dialog.answeredEarly
+        if not early:
+            self.changes.meet(answer)
         try:
-            if self._offer is None:
+            if early:
+                event = CCEventConnect((200, "OK", None))
+            elif self._offer is None:
                 text = self._negotiation.offer(self.source.host, answer.codecs)
                 event = CCEventPreConnect((200, "OK", sdpBody(text)))
             else:
@@ -103,8 +108,9 @@ class InboundSipLeg(SipLeg):
             self.hangup(Ending(refusal.reason, str(refusal), cause=refusal.cause))
             return
         self._answered = True
-        event.extra_headers = (allow(), supported())
         self._respond(event)
+        if early and not self._ended:
+            self.changes.follow(answer)
 
     def hangup(self, ending: Ending) -> None:
         """A final response, or BYE."""

@@ -66,6 +66,7 @@ class OutboundSipLeg(SipLeg):
         self._replaces: tuple[Any, ...] = ()
         self._offer: tuple[Codec, ...] = ()
         self._early: dict[str | None, str] = {}
+        self._settledBy: str | None = None
 
     def replace(self, dialog: str) -> None:
         """Let whom we call put us in the place of another dialog of his (RFC 3891)."""
@@ -98,6 +99,7 @@ class OutboundSipLeg(SipLeg):
 
     def _next(self) -> None:
         self._early.clear()
+        self._settledBy = None
         self._negotiation.forget()
         attempt = self._hunt.next()
         self._pending = attempt.addCallback(self._invite)
@@ -184,7 +186,10 @@ class OutboundSipLeg(SipLeg):
         text = sdpText(body)
         if text is not None:
             try:
-                early = self._negotiation.accept(text, final=False)
+                forGood = self.dialog is not None and self.dialog.heardReliably
+                early = self._negotiation.accept(text, final=forGood)
+                if forGood:
+                    self._settledBy = self._fork
             except (MalformedError, CallError):
                 early = None  # the final answer may be better
             if early is not None:
@@ -198,6 +203,9 @@ class OutboundSipLeg(SipLeg):
     def _accepted(self, body: Any) -> None:
         text = sdpText(body) or self._early.get(self._fork) or next(reversed(self._early.values()), None)
         self._answered = True
+        if self._settledBy is not None and self._settledBy == self._fork:
+            self.call.answered(self, self.changes.description)  # what was answered for good may have changed since
+            return
         try:
             if text is not None:
                 answer = self._negotiation.accept(text)

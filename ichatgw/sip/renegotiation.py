@@ -79,6 +79,15 @@ class Renegotiation:
         self._owed = True
         reoffers.offer()
 
+    def follow(self, far: SessionDescription) -> None:
+        """The other party has answered, after the party was given an early answer that is for good."""
+        self._remember()
+        self.meet(far)
+        if speech(far.codecs) != speech(self._negotiation.agreed):
+            self._wanted = far.codecs
+        if self._leg.reoffers is not None:
+            self._leg.reoffers.offer()
+
     def agree(self, answer: SessionDescription) -> None:
         """See L{ILeg}."""
         turned = answer.direction is not self._far.direction
@@ -96,6 +105,10 @@ class Renegotiation:
             self._decide(_refusal(ending))
 
     # News of the dialog, see L{ichatgw.sip.reoffers.Changes}
+
+    @property
+    def isSettled(self) -> bool:
+        return self._negotiation.remote is not None and not self._negotiation.awaitsAnswer
 
     def offered(self, text: str | None, mayWait: bool) -> Verdict | None:
         self._remember()
@@ -204,14 +217,14 @@ class Renegotiation:
         if self._owed:
             self._owed = False
             self._told = self._state()
-            self._leg.call.agreed(self._leg, self._description())
+            self._leg.call.agreed(self._leg, self.description)
 
     def _tell(self) -> None:
         """The other party is told what it does not know."""
         state = self._state()
         if self._told != state:
             self._told = state
-            self._leg.call.updated(self._leg, self._description())
+            self._leg.call.updated(self._leg, self.description)
 
     def _remember(self) -> None:
         """What was agreed on when the call was answered, the other party knows."""
@@ -221,7 +234,9 @@ class Renegotiation:
     def _state(self) -> _State:
         return speech(self._negotiation.agreed), self._negotiation.wish
 
-    def _description(self) -> SessionDescription:
+    @property
+    def description(self) -> SessionDescription:
+        """What the party speaks, and which way it lets media flow."""
         return SessionDescription(self._negotiation.agreed, direction=self._negotiation.wish)
 
 

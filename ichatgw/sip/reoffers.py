@@ -15,6 +15,7 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason
+from ichatgw.sip import reliable
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.indialog import SDP, Asking, Conversation, Reply, bodyOf
 from ichatgw.sip.reasons import fromStatus
@@ -38,6 +39,10 @@ Verdict = str | Reply
 
 class Changes(Protocol):
     """Who makes descriptions and understands them: the leg."""
+
+    @property
+    def isSettled(self) -> bool:
+        """Has every offer, the first one included, been answered?"""
 
     def offered(self, text: str | None, mayWait: bool) -> Verdict | None:
         """
@@ -83,8 +88,12 @@ class Dialogue(Conversation, Protocol):
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
         """Send a response; C{acknowledged} gets the ACK of one to an INVITE."""
 
-    def ownHeaders(self) -> Sequence[Any]:
-        """What each INVITE and UPDATE of ours, and each 2xx to one, says of what we can."""
+    def ownHeaders(self, *without: str) -> Sequence[Any]:
+        """
+        What each INVITE and UPDATE of ours, and each 2xx to one, says of what we can.
+
+        @param without: option tags that it does not mention.
+        """
 
 
 class Reoffers:
@@ -232,7 +241,8 @@ class Reoffers:
             self._send("INVITE", text)
 
     def _send(self, method: str, text: str) -> None:
-        asking = Asking(self._dialog, method, self._answered, self._dialog.ownHeaders(), bodyOf(text, SDP))
+        headers = self._dialog.ownHeaders(reliable.TAG)  # nobody needs to ring
+        asking = Asking(self._dialog, method, self._answered, headers, bodyOf(text, SDP))
         self._ours, self._offering = asking, True
         try:
             asking.send()

@@ -1,0 +1,114 @@
+# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+"""
+Where the far end of a dialog is, and what it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.SipFrom import SipFrom
+from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
+from sippy.UA import UA
+
+from ichatgw.model import TransportAddress
+from ichatgw.sip.door import literal
+from ichatgw.sip.hop import nextHop
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.transactions import Transactions
+
+
+class FarEnd(UA):  # type: ignore[misc]
+    """
+    @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    @ivar first: where our INVITE went, for dialogs that we began.
+    """
+
+    def __init__(
+        self, transactions: Transactions, heard: Callable[[Any, Any], None], pinned: TransportAddress | None
+    ) -> None:
+        self.pinned = pinned
+        self.first: Target | None = None
+        self._flow: Target | None = None
+        self._reached: Any = None
+        self._isOpen = transactions.isOpen
+        self._expect = transactions.expect
+        self._allowed: frozenset[str] | None = None
+        super().__init__(transactions.global_config, heard)
+
+    @property
+    def rAddr(self) -> Any:
+        """Where the next request goes: C{((host, port), transport)}."""
+        return None if (hop := self.hop) is None else hop.sippyAddress
+
+    @rAddr.setter
+    def rAddr(self, value: Any) -> None:
+        """sippy takes it from the route set, or else the remote target; L{setNextHop} from us."""
+        self._reached = value
+
+    @property
+    def hop(self) -> Target | None:
+        """Where the next request goes; C{None} if that is not known."""
+        if self.pinned is not None:
+            return Target(Transport.UDP, self.pinned)
+        if self._reached is None or self._reached[0] is None:
+            return None
+        (host, port), named = self._reached
+        url = self.routes[0].getUrl() if self.routes else self.rTarget
+        return nextHop(
+            literal(str(host), int(port)),
+            Transport.of(str(named), url is not None and url.scheme == "sips"),
+            url is None or (url.transport is None and url.scheme == "sip"),
+            bool(self.routes),
+            self._flow,
+            self.first,
+            self._isOpen,
+        )
+
+    @property
+    def heardHop(self) -> Target | None:
+        """L{hop}, once the far end has said something."""
+        return None if self._flow is None else self.hop
+
+    def heardFrom(self, message: Any) -> None:
+        """Remember where the far end's messages come from."""
+        (host, port), transport = message.source
+        source = literal(host, port)
+        if source is not None:
+            self._flow = Target(Transport(str(transport)), source)
+        methods = message.getHFBodys("allow")
+        if methods:
+            self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
+
+    def allows(self, method: str, unless: bool = True) -> bool:
+        """
+        Does the far end take that method?
+
+        @param unless: what is taken for the answer as long as it has not said.
+        """
+        return unless if self._allowed is None else method in self._allowed
+
+    def aim(self, target: Target) -> None:
+        """Our INVITE goes to C{target}."""
+        self.first = target
+        self._expect(target)
+        self.setNextHop(*target.sippyAddress)
+
+    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
+        """Set what an INVITE says of both ends (for L{Invite}'s C{prepare})."""
+        self.lUri = SipFrom(address=local)
+        self.lUri.setTag(self.lTag)
+        self.rUri = SipTo(address=remote)
+        self.rTarget = target
+        self.routes = routes
+        self.lContact = contact
+
+    def refreshTarget(self, message: Any) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        contacts = message.getHFBodys("contact")
+        if contacts and not contacts[0].asterisk:
+            self.rTarget = contacts[0].getUrl().getCopy()
+            if not self.routes:
+                self.rAddr = self.rTarget.getTAddr()
