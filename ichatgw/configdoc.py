@@ -81,17 +81,15 @@ def summary(setting: Setting) -> str:
     """A setting in a sentence or two, for the help on options."""
     default = f"default: {setting.default} {setting.kind.unit}".rstrip() if setting.default else ""
     notes = ["required" if setting.required else default]
-    notes.append("" if setting.served else "not used by this version")
     shown = "; ".join(note for note in notes if note)
     return f"{setting.help} [{shown}]" if shown else setting.help
 
 
 def _sampleEntry(setting: Setting) -> str:
-    comment = setting.help if setting.served else setting.help + " Not used by this version."
     value = f"Value: {setting.kind.expected}."
     if setting.secret:
         value += f" May also stand in the file that {setting.fileName} names, or in {setting.variable}."
-    lines = [f"# {line}" for text in (comment, value) for line in wrap(text, 76)]
+    lines = [f"# {line}" for text in (setting.help, value) for line in wrap(text, 76)]
     mark = "" if setting.required else "#"
     lines.append(f"{mark}{setting.name} = {setting.example or setting.default}".rstrip())
     if setting.sampleTail:
@@ -101,8 +99,6 @@ def _sampleEntry(setting: Setting) -> str:
 
 def _rstEntry(setting: Setting) -> str:
     text = _literal(setting.help)
-    if not setting.served:
-        text += " **Not used by this version.**"
     facts = [f"Value: {_literal(setting.kind.expected)}."]
     if setting.required:
         facts.append("Required.")

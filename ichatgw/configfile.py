@@ -48,8 +48,6 @@ class Setting:
     @ivar name: as administrators write it, apart from case.
     @ivar attribute: the name of its value in L{ichatgw.config.Settings}.
     @ivar help: for administrators.
-    @ivar served: whether this version does what it says.
-    @ivar harmless: values besides the default that ask for nothing this version lacks.
     @ivar secret: if so its value is never shown, and may stand in a file of its own or in the environment.
     @ivar required: if so there is no default.
     @ivar default: as text.
@@ -63,8 +61,6 @@ class Setting:
     attribute: str
     kind: Kind[Any]
     help: str
-    served: bool = True
-    harmless: tuple[object, ...] = ()
     secret: bool = False
     required: bool = False
     default: str = ""
@@ -166,9 +162,6 @@ class Reader:
         if isinstance(value, tuple):
             value = tuple(dict.fromkeys((*taken.get(setting.attribute, ()), *value)))
         taken[setting.attribute] = value
-        served = setting.served or value in setting.harmless or setting.kind.show(value) == setting.default
-        if not served:
-            self.warnings.append(f"{entry.place}: {setting.name}: not used by this version")
 
     def _takeSecretFile(self, setting: Setting, entry: Entry, taken: dict[str, Any]) -> None:
         if not entry.value:

@@ -180,6 +180,16 @@ class IDialer(Interface):
 class IMediaSide(Interface):
     """One side of a relay: the sockets that one party sends to."""
 
+    isDirect: bool = Attribute("Media does not pass here: the party is shown where the other one is.")
+
+    def anchor() -> IMediaSide:
+        """
+        Let media of both parties pass here from now on.
+
+        @return: this side, or the one that takes its place; its party has to be told where that is.
+        @raise Congested: if no port is left.
+        """
+
     def local(towards: str) -> TransportAddress:
         """
         Where the party at C{towards} (an IP literal) shall send RTP; RTCP goes to the port above.

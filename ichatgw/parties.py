@@ -80,6 +80,7 @@ class Parties:
     @ivar agreed: the formats that the two agreed on last.
     @ivar directions: what the parties said last of their media.
     @ivar transfer: the referral that is tried now.
+    @ivar uprooted: media went from party to party until the latest exchange, so that both have to be told of us.
     @ivar ending: the first ending heard: why the call is over.
     @ivar endedBy: at which end that was, for the log.
     """
@@ -102,6 +103,7 @@ class Parties:
     answeredAt: float | None = None
     timer: IDelayedCall | None = None
     finished: bool = False
+    uprooted: bool = False
     _former: dict[ILeg, IDelayedCall] = field(factory=dict)
 
     @property
@@ -136,6 +138,10 @@ class Parties:
 
     def exchange(self, old: ILeg, new: ILeg) -> None:
         """Let C{new} take the place of C{old}; nobody is told."""
+        stays = self.other(old)
+        self.uprooted = stays.side.isDirect or new.side.isDirect
+        for leg in (old, stays, new):
+            leg.side = leg.side.anchor()
         self.relay.exchange(old.side, new.side)
         if old is self.caller:
             self.caller = new
@@ -154,7 +160,7 @@ class Parties:
         @param heard: what it was told last of the media of the one that has gone.
         """
         before, self.agreed = self.agreed, common(self.agreed, codecs)
-        if self.agreed != before or heard not in (None, Direction.SENDRECV):
+        if self.agreed != before or heard not in (None, Direction.SENDRECV) or self.uprooted:
             stays.update(SessionDescription(self.agreed))
 
     def leave(self, leg: ILeg) -> None:

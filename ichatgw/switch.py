@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from attrs import evolve
@@ -18,9 +19,10 @@ from zope.interface import implementer
 
 from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
-from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral
+from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
 from ichatgw.limits import Limits
-from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription
+from ichatgw.media.direct import DirectRelay
+from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
 
 RETRY_AFTER = 10
 """Seconds after which we ask a refused caller to try again."""
@@ -57,6 +59,15 @@ class Replaceable(Protocol):
         """Do so at C{start}."""
 
 
+@runtime_checkable
+class Reachable(Protocol):
+    """A leg whose party may be reached by others without us."""
+
+    @property
+    def reachable(self) -> TransportAddress | None:
+        """Where its media can go; C{None} if it has to come to us."""
+
+
 @implementer(IArrivals)
 class Switch(Service):
     """
@@ -69,6 +80,7 @@ class Switch(Service):
 
     @ivar dialers: URI scheme to the maker of legs of that kind.
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
+    @ivar alwaysRelay: whether media passes here even if it could go from party to party.
     @ivar limits: further limits; none if not given.
     """
 
@@ -86,6 +98,7 @@ class Switch(Service):
         self._media = media
         self._dialers = dict(dialers)
         self.maxCalls = maxCalls
+        self.alwaysRelay = True
         self.limits = limits or Limits(clock)
         self._calls: dict[str, Call] = {}
         self._made = 0
@@ -196,7 +209,7 @@ class Switch(Service):
             raise Congested(f"{len(self._calls)} calls are up, more are not allowed")
         self.limits.begin(callId, leg.party)
         route, dialer = self._route(called)
-        relay = self._media.allocate(callId)
+        relay = self._relayFor(callId, leg, route)
         call = None
         try:
             callee = dialer.dial(route, self._presented(leg.party, route))
@@ -214,6 +227,16 @@ class Switch(Service):
             **_ends(leg, called),
         )
         return call
+
+    def _relayFor(self, callId: str, leg: ILeg, route: str) -> IRelay:
+        """
+        @raise Congested: if there is no room for another call.
+        """
+        if not self.alwaysRelay and route.startswith("sip") and isinstance(leg, Reachable):
+            there = leg.reachable
+            if there is not None:
+                return DirectRelay(callId, there, partial(self._media.allocate, callId))
+        return self._media.allocate(callId)
 
     def _presented(self, caller: Party, route: str) -> Party:
         """

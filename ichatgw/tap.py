@@ -263,6 +263,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         maxCalls=settings.maxCalls,
         limits=limits,
     )
+    switch.alwaysRelay = settings.alwaysRelayIChatMedia
     endpoint.invitations = iChat
     doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
     iChat.arrivals = doorman
@@ -278,6 +279,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
         Reloadable(("logLevel",), lambda new: partial(link.logMessages, _messageLog(new))),
+        Reloadable(
+            ("alwaysRelayIChatMedia",), lambda new: partial(setattr, switch, "alwaysRelay", new.alwaysRelayIChatMedia)
+        ),
         Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
         Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),

@@ -87,7 +87,7 @@ def _join(parties: Parties, referrer: ILeg, referral: IReferral, joins: ILeg) ->
     referral.succeeded()
     parties.dismiss(referrer, TRANSFERRED)
     parties.suit(stays, partner.agreed, heard)
-    if parties.agreed != partner.agreed or partner.heard not in (None, Direction.SENDRECV):
+    if parties.agreed != partner.agreed or partner.heard not in (None, Direction.SENDRECV) or parties.uprooted:
         partner.leg.update(SessionDescription(parties.agreed))
 
 

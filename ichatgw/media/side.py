@@ -102,6 +102,11 @@ class Side:
         """For how many seconds the party has sent nothing."""
         return self.arriving.quietLooks * LOOK_SECONDS
 
+    isDirect = False
+
+    def anchor(self) -> Side:
+        return self
+
     def local(self, towards: str) -> TransportAddress:
         if self._closed:
             raise Congested("the relay is closed")

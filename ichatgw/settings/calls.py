@@ -93,8 +93,9 @@ class CallSettings:
         "AlwaysRelayIChatMedia",
         SWITCH,
         True,
-        "Whether media of calls with iChat pass through the gateway, as in this version they always do.",
-        served=False,
+        "Whether media of all calls passes through the gateway. If not, media of calls from SIP to SIP goes from party"
+        " to party where it can: it is plain RTP, and the two have addresses of the same family that are both public or"
+        " both private. That of calls with iChats and Jingle clients always passes here.",
     )
     codecIdFilterList: tuple[int, ...] = setting(
         _CALLS,

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from ichatgw import sdp
 from ichatgw.errors import CallError
+from ichatgw.media.direct import areNear
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
@@ -72,6 +73,14 @@ class InboundSipLeg(SipLeg):
         """
         self._negotiation.protecting = self._protecting
         return self._objection
+
+    @property
+    def reachable(self) -> TransportAddress | None:
+        """Where its media may be sent to without us, if it is plain and comes from where its messages come from."""
+        if self._offer is None or self._protecting.protects(self._offer.stream):
+            return None
+        address = self._offer.description.address
+        return address if address is not None and areNear(address.host, self.source.host) else None
 
     def ring(self) -> None:
         """180."""

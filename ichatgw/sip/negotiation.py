@@ -15,8 +15,8 @@ from ichatgw.interfaces import IMediaSide
 from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.protecting import Protecting
 
-Said = tuple[frozenset[tuple[str, int, int]], Direction]
-"""What a description of ours says that the party may care for: formats, and which way media flows."""
+Said = tuple[frozenset[tuple[str, int, int]], Direction, TransportAddress]
+"""What a description of ours says that the party may care for: formats, which way media flows, and where it goes."""
 
 _DYNAMIC = range(96, 128)
 """The numbers of RFC 3551 section 3 that anybody may give away."""
@@ -27,8 +27,8 @@ def speech(codecs: tuple[Codec, ...]) -> frozenset[tuple[str, int, int]]:
     return frozenset((each.name.lower(), each.clockRate, each.channels) for each in codecs if not each.isEvent)
 
 
-def _saying(codecs: tuple[Codec, ...], direction: Direction) -> Said:
-    return speech(codecs), direction
+def _saying(codecs: tuple[Codec, ...], direction: Direction, place: TransportAddress) -> Said:
+    return speech(codecs), direction, place
 
 
 def _unheard(ending: Ending) -> None:
@@ -87,6 +87,11 @@ class Negotiation:
             return self.codecs
         return tuple(codec for codec in self.codecs if self.remote.find(codec) is not None)
 
+    @property
+    def place(self) -> TransportAddress | None:
+        """Where the other party of the call sends its media, if not to us."""
+        return self.remote.address if self.side.isDirect and self.remote is not None else None
+
     def offer(self, host: str, codecs: tuple[Codec, ...] | None = None, direction: Direction | None = None) -> str:
         """
         Our offer, the first or a later one; it awaits its answer.
@@ -97,6 +102,8 @@ class Negotiation:
         @return: SDP.
         @raise Congested: if no port is left.
         """
+        if self.side.isDirect and self.protecting.wantsKeys:
+            self.side = self.side.anchor()
         offered = self._numbered(sdp.withEvents(self.codecs if codecs is None else codecs))
         ours = SessionDescription(offered, self._local(host), None, self.far if direction is None else direction)
         profile, transport = self.protecting.offer()
@@ -120,7 +127,9 @@ class Negotiation:
         """
         codecs = self.agreed if codecs is None else codecs
         direction = self.far.within(self.wish.mirrored)
-        return None if self._said == _saying(codecs, direction) else self.offer(host, codecs, direction)
+        return (
+            None if self._said == _saying(codecs, direction, self._local(host)) else self.offer(host, codecs, direction)
+        )
 
     def accept(self, text: str, final: bool = True) -> SessionDescription:
         """
@@ -145,7 +154,7 @@ class Negotiation:
             sends = answer.direction.sends if allowed.sends else self.wish.sends
             listens = answer.direction.listens if allowed.listens else self.wish.listens
             self.wish = Direction.of(sends, listens)
-            self._said = _saying(self.agreed, answer.direction.mirrored.within(self._said[1]))
+            self._said = _saying(self.agreed, answer.direction.mirrored.within(self._said[1]), self._said[2])
         if final:
             self._offered = None
         return evolve(answer, direction=self.wish)
@@ -194,6 +203,8 @@ class Negotiation:
         """
         ours = self.codecs if codecs is None else codecs
         offer = self.protecting.choose(offer, ours)
+        if self.side.isDirect and self.protecting.protects(offer.stream):
+            self.side = self.side.anchor()
         theirs = offer.description
         agreed = sdp.commonCodecs(ours, theirs)
         direction = theirs.direction.mirrored.within(self.far)
@@ -235,7 +246,8 @@ class Negotiation:
         self.side.protect(protection, self.failed)
 
     def _say(self, ours: SessionDescription) -> None:
-        self._said = _saying(ours.codecs, ours.direction)
+        assert ours.address is not None
+        self._said = _saying(ours.codecs, ours.direction, ours.address)
         for codec in ours.codecs:
             self._numbers.setdefault(codec.payloadType, codec)
 

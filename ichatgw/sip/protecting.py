@@ -111,6 +111,15 @@ class Protecting:
             return self._profile or ("UDP/TLS/RTP/SAVP" if required else "RTP/AVP"), transport
         return self._profile or "RTP/AVP", sdp.PLAIN
 
+    @property
+    def wantsKeys(self) -> bool:
+        """Would our next offer have keys?"""
+        return self._manner() is not None
+
+    def protects(self, stream: sdp.Stream) -> bool:
+        """Would our answer to it have keys?"""
+        return self._means(stream) is not None
+
     def _manner(self) -> Keys | None:
         policy = self.policy
         if policy.encryption is Encryption.NEVER:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from ichatgw import sdp
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.negotiation import Negotiation, speech
 from ichatgw.sip.reasons import warningFor
@@ -33,7 +33,7 @@ CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
 _log = Logger()
 
-_State = tuple[frozenset[tuple[str, int, int]], Direction]
+_State = tuple[frozenset[tuple[str, int, int]], Direction, TransportAddress | None]
 
 
 class Renegotiation:
@@ -232,7 +232,7 @@ class Renegotiation:
             self._told = self._state()
 
     def _state(self) -> _State:
-        return speech(self._negotiation.agreed), self._negotiation.wish
+        return speech(self._negotiation.agreed), self._negotiation.wish, self._negotiation.place
 
     @property
     def description(self) -> SessionDescription:

@@ -162,6 +162,10 @@ class FakeSide:
     holds: list[Direction] = field(factory=list)
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
+    isDirect: bool = False
+
+    def anchor(self) -> IMediaSide:
+        return self
 
     def local(self, towards: str) -> TransportAddress:
         if self.full:

@@ -501,29 +501,12 @@ class RuleTests(ConfigTestCase):
 
 
 class ServedTests(ConfigTestCase):
-    """Settings whose feature this version lacks."""
+    """Settings that ichat-gw had and that take some doing."""
 
-    def test_warning(self) -> None:
-        """A value that asks for such a feature gives one warning each."""
-        self.assertEqual(
-            self.warnings("AlwaysRelayIChatMedia = off\n"),
-            [
-                f"FILE:{line}: {name}: not used by this version"
-                for line, name in enumerate(("AlwaysRelayIChatMedia",), 1)
-            ],
-        )
-
-    def test_harmless(self) -> None:
-        """The default gives none, nor does a value that asks for what is so anyway."""
+    def test_noWarning(self) -> None:
+        """Each is served, whatever its value."""
         self.load("AlwaysRelayIChatMedia = enable\nKeepAlives = 1\n")
-        self.load("KeepAlives = off\n")
-
-    def test_marked(self) -> None:
-        """The sample and the documentation mark them."""
-        text = configdoc.rst(TABLE)
-        self.assertEqual(
-            " ".join(text.split()).count("**Not used by this version.**"), sum(not s.served for s in TABLE)
-        )
+        self.load("AlwaysRelayIChatMedia = disable\nKeepAlives = 0\n")
 
 
 class SourceTests(ConfigTestCase):

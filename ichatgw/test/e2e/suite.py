@@ -6,6 +6,7 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.direct import DirectMedia
 from ichatgw.test.e2e.encryption import EncryptedMedia
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
@@ -24,6 +25,7 @@ __all__ = [
     "AtRegistrar",
     "BothFamilies",
     "Callers",
+    "DirectMedia",
     "CutConnections",
     "EncryptedMedia",
     "Hostile",
