@@ -62,18 +62,24 @@ class LocalAddresses:
 
     def all(self) -> tuple[str, ...]:
         """
-        Every address others can be told: the configured one, or those of all interfaces but loopback and link-local
-        ones; if only loopback is left, that (a test host without a network).  Then those advertised.
+        Every address others can be told: those of this host, then those advertised.
+        """
+        return (*self.own(), *self.advertised)
+
+    def own(self) -> tuple[str, ...]:
+        """
+        The configured one, or those of all interfaces but loopback and link-local ones; if only loopback is left, that
+        (a test host without a network).
         """
         if self.configured:
-            return (self.configured, *self.advertised)
+            return (self.configured,)
         found = [
             address.ip if isinstance(address.ip, str) else address.ip[0]
             for adapter in self.adapters()
             for address in adapter.ips
         ]
         usable = [a for a in found if not (ip_address(a).is_loopback or ip_address(a).is_link_local)]
-        return (*(usable or ["127.0.0.1"]), *self.advertised)
+        return tuple(usable or ["127.0.0.1"])
 
 
 def _sourceFor(host: str) -> str:

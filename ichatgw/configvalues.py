@@ -142,6 +142,14 @@ def _parseHost(text: str) -> str:
     return text
 
 
+def _parseHostAndPort(text: str) -> tuple[str, int]:
+    """The port is 0 if it is not given."""
+    found = _HOST_PORT.fullmatch(text)
+    if found is None or int(found["port"] or 0) > 65535:
+        raise ValueError
+    return _parseHost(found["host"].strip("[]")), int(found["port"] or 0)
+
+
 def _parseList(text: str) -> list[str]:
     return [item for item in _SEPARATORS.split(text) if item]
 
@@ -279,6 +287,9 @@ ALGORITHMS: Kind[tuple[str, ...]] = Kind(
 )
 DOMAINS: Kind[tuple[str, ...]] = Kind(_parseDomains, "domain names, separated by commas", show=_join, blank=())
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
+HOST_AND_PORT: Kind[tuple[str, int] | None] = Kind(
+    _parseHostAndPort, "a host name or an IP address, and a port if need be, such as stun.example.com:3478"
+)
 DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
 NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")
 PARTY: Kind[Party] = Kind(_parseParty, 'a SIP address such as "Name" <sip:user@host>')

@@ -24,6 +24,8 @@ from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
 from ichatgw.jingle.protocol import JingleOptions, JingleProtocol
 from ichatgw.jingle.selection import Manner, manner
 from ichatgw.media.transports import MediaTransports
+from ichatgw.sip.records import Records
+from ichatgw.stunservers import STUNServers
 from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Phone
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence, Resource
@@ -38,6 +40,13 @@ def servedBy(settings: Settings) -> frozenset[str]:
 def phoneOf(settings: Settings) -> Phone | None:
     """What our addresses are to Jingle clients; C{None} if these are not served."""
     return Phone(PHONE_FEATURES | servedBy(settings) | {NS_DTLS}) if settings.jingle else None
+
+
+def stunServersOf(reactor: Any, settings: Settings) -> STUNServers | None:
+    """Who is asked where the Internet sees us; C{None} if nobody is."""
+    if settings.stunServer is None:
+        return None
+    return STUNServers(Records(reactor, settings.dnsServers), *settings.stunServer)
 
 
 @frozen
@@ -105,7 +114,9 @@ def jingleSideOf(
         reactor,
         settings.jabberComponentName,
         _Clients(presence, capabilities),
-        MediaTransports(reactor, os.urandom, addresses.all, settings.jinglePlainMedia),
+        MediaTransports(
+            reactor, os.urandom, addresses.all, settings.jinglePlainMedia, stunServersOf(reactor, settings)
+        ),
         presence.showPhone,
         translate,
         guests,

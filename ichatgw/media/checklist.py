@@ -91,14 +91,14 @@ class Pair:
         return self.base.isIPv6, self.remote.foundation, self.remote.kind, self.remote.address.host
 
 
-def isUsable(candidate: Candidate, components: int, loopback: bool) -> bool:
+def isUsable(candidate: Candidate, component: int, loopback: bool) -> bool:
     """
     Can it be tried?  Link-local addresses and those that are not of one host cannot.
 
     @param loopback: whether a loopback address can be that of a peer.
     """
     address = candidate.address
-    if candidate.protocol != "udp" or address.port == 0 or not 1 <= candidate.component <= components:
+    if candidate.protocol != "udp" or address.port == 0 or candidate.component != component:
         return False
     if not 0 < candidate.priority < 1 << 32 or "%" in address.host:
         return False
@@ -117,13 +117,13 @@ def isUsable(candidate: Candidate, components: int, loopback: bool) -> bool:
 @define(eq=False)
 class Checklist:
     """
-    The pairs of one component each, for all components.
+    The pairs of one component.
 
     @ivar dropped: how many candidates there was no room for, or no use.
     """
 
     bases: tuple[Base, ...]
-    components: int
+    component: int
     loopback: bool
     dropped: int = 0
     _candidates: int = 0
@@ -141,7 +141,7 @@ class Checklist:
 
     def add(self, candidate: Candidate) -> None:
         """The peer has named a candidate."""
-        if not isUsable(candidate, self.components, self.loopback) or self._candidates >= MAX_CANDIDATES:
+        if not isUsable(candidate, self.component, self.loopback) or self._candidates >= MAX_CANDIDATES:
             self.dropped += 1
             return
         self._candidates += 1
@@ -186,12 +186,12 @@ class Checklist:
         return max(ready, key=lambda pair: pair.priority(controlling), default=None)
 
     def _thawed(self) -> list[Pair]:
-        """The frozen ones whose group is not being tried; of each group the first component."""
+        """Of each group that is not being tried the first of the frozen ones."""
         busy = {pair.group for pair in self if pair.state is State.IN_PROGRESS}
-        frozen = [pair for pair in self if pair.state is State.FROZEN and pair.group not in busy]
         first: dict[tuple[bool, str, str, str], Pair] = {}
-        for pair in sorted(frozen, key=lambda pair: pair.base.component):
-            first.setdefault(pair.group, pair)
+        for pair in self:
+            if pair.state is State.FROZEN and pair.group not in busy:
+                first.setdefault(pair.group, pair)
         return list(first.values())
 
     def succeeded(self, pair: Pair) -> None:
@@ -201,17 +201,17 @@ class Checklist:
             if other.state is State.FROZEN and other.group == pair.group:
                 other.state = State.WAITING
 
-    def valid(self, component: int) -> list[Pair]:
+    def valid(self) -> list[Pair]:
         """The pairs that work."""
-        return [pair for pair in self if pair.state is State.SUCCEEDED and pair.base.component == component]
+        return [pair for pair in self if pair.state is State.SUCCEEDED]
 
-    def open(self, component: int) -> list[Pair]:
+    def open(self) -> list[Pair]:
         """The pairs of which nothing is known yet."""
-        return [pair for pair in self if pair.state not in _DONE and pair.base.component == component]
+        return [pair for pair in self if pair.state not in _DONE]
 
-    def settle(self, controlling: bool, selected: dict[int, Pair]) -> list[Pair]:
+    def settle(self, controlling: bool, best: Pair) -> list[Pair]:
         """
-        Every component has its pair: give up what cannot be better.
+        There is a pair to use: give up what cannot be better.
 
         @return: the pairs whose checks are to be cancelled.
         """
@@ -219,7 +219,6 @@ class Checklist:
         for pair in list(self):
             if pair.state in _DONE or pair in self._triggered:
                 continue
-            best = selected[pair.base.component]
             if pair.state is not State.IN_PROGRESS:
                 del self._pairs[pair.base, pair.remote.address]
             elif pair.priority(controlling) < best.priority(controlling) and pair.nominatedAt is None:

@@ -8,6 +8,7 @@ One component: RTCP goes where RTP goes.  No socket; time and random numbers com
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from ichatgw.errors import MalformedError
 from ichatgw.media import stun
 from ichatgw.media.checklist import Base, Checklist, Pair, State
+from ichatgw.media.consent import Consent
 from ichatgw.media.stunrequests import Random, Requests
 from ichatgw.model import Candidate, TransportAddress
 from ichatgw.ratelimit import RateLimit
@@ -29,18 +31,20 @@ PATIENCE = 30.0
 NOMINATION_WAIT = 0.2
 """Seconds that better pairs have for working too, before we nominate the best."""
 
-CONSENT_INTERVAL = 5.0
-CONSENT_LIFE = 25.0
-"""Seconds after which a peer that answered none of our checks has left (RFC 7675 allows 30)."""
-
 STEADY = 5.0
 """Seconds after which a peer that nominates another pair means it, although it is a worse one."""
 
+MUTE = 5.0
+"""Seconds after which a peer that answers our checks and sends none is taken to have ICE lite."""
+
 MOST_REQUESTS = 100
-"""Checks of a peer that are answered in a second; a flood of them is cut."""
+"""Checks that are answered in a second, of one source that is known, and of all others together."""
+
+MOST_REMEMBERED = 256
+"""Checks that are remembered with their sources."""
 
 _CHECK_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0)
-_CONSENT_WAITS = (0.5, 1.0, 2.0)
+_CONSENT_WAITS = (4.0,)
 
 
 class News(Protocol):
@@ -70,14 +74,19 @@ class Agent:
         controlling: bool,
         transmit: Callable[[Base, TransportAddress, bytes], None],
         news: News,
+        tiebreaker: int | None = None,
     ) -> None:
+        """
+        @param tiebreaker: that of another agent of ours that talks to the same peer.
+        """
         self._clock = clock
         self._random = random
         self._list = checklist
         self._ufrag = ufrag
+        self._nameStart = f"{ufrag}:".encode()
         self._password = password
         self.controlling = controlling
-        self._tiebreaker = int.from_bytes(random(8), "big")
+        self.tiebreaker = int.from_bytes(random(8), "big") if tiebreaker is None else tiebreaker
         self._transmit = transmit
         self._news = news
         self._requests = Requests(clock, random)
@@ -85,8 +94,10 @@ class Agent:
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
         self._nomination: IDelayedCall | None = None
-        self._consent: IDelayedCall | None = None
-        self._heardAt = 0.0
+        self._consent: Consent | None = None
+        self._mute: IDelayedCall | None = None
+        self._wasAsked = False
+        self._sources: OrderedDict[bytes, tuple[Base, TransportAddress]] = OrderedDict()
         self._chosenAt = 0.0
         self._over = False
         self._checks = RateLimit(clock, MOST_REQUESTS, MOST_REQUESTS)
@@ -111,28 +122,47 @@ class Agent:
         pair = self._list.find(base, source)
         return pair is not None and pair.state is State.SUCCEEDED
 
+    def knows(self, base: Base, source: TransportAddress) -> bool:
+        """Is C{source} one of the peer's candidates, named or learned?"""
+        return self._list.find(base, source) is not None
+
     def close(self) -> None:
         """Idempotent; says nothing."""
         self._over = True
         self._requests.close()
-        for timer in (self._timer, self._deadline, self._nomination, self._consent):
+        if self._consent is not None:
+            self._consent.close()
+        for timer in (self._timer, self._deadline, self._nomination, self._mute):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._timer = self._deadline = self._nomination = self._consent = None
+        self._timer = self._deadline = self._nomination = self._mute = None
 
     def received(self, base: Base, source: TransportAddress, datagram: bytes) -> None:
         """A datagram that looks like STUN.  Never raises."""
-        if self._over:
+        if self._over or not self._isForUs(base, source, datagram):
             return
         try:
             message = stun.parse(datagram)
         except MalformedError:
             return
         if message.message_class is stun.Class.REQUEST:
-            if self._checks.allow("checks"):
-                self._asked(base, source, message)
+            self._asked(base, source, message)
         else:
             self._requests.received(message, source)
+
+    def _isForUs(self, base: Base, source: TransportAddress, datagram: bytes) -> bool:
+        """
+        Is it worth reading?  That takes longer than to see that the name or the transaction is none of ours, and most
+        of a flood ends here.
+        """
+        transaction = datagram[8:20]
+        if datagram[:2] != b"\0\1":
+            return self._requests.knows(transaction)
+        if self._nameStart not in datagram:
+            return False
+        if self._sources.get(transaction, (base, source)) != (base, source):
+            return False  # somebody sends again, from elsewhere, what the peer has sent
+        return self._checks.allow(source if self._list.find(base, source) is not None else None)
 
     # The peer's checks.
 
@@ -143,6 +173,10 @@ class Agent:
             return
         if self._peer is not None and name.partition(":")[2] != self._peer[0]:
             return
+        self._sources[request.transaction_id] = base, source
+        if len(self._sources) > MOST_REMEMBERED:
+            self._sources.popitem(last=False)
+        self._wasAsked = True
         if not self._agreeOnRoles(base, source, request):
             return
         self._transmit(base, source, stun.success(request, source, self._password))
@@ -167,7 +201,7 @@ class Agent:
         theirs = request.attributes.get("ICE-CONTROLLING" if self.controlling else "ICE-CONTROLLED")
         if theirs is None:
             return True
-        weWin = self._tiebreaker >= int(theirs)
+        weWin = self.tiebreaker >= int(theirs)
         if weWin == self.controlling:
             self._transmit(base, source, stun.roleConflict(request, self._password))
             return False
@@ -192,7 +226,7 @@ class Agent:
     def _check(self, pair: Pair, nominates: bool = False) -> None:
         assert self._peer is not None
         ufrag, password = self._peer
-        role = (self.controlling, self._tiebreaker)
+        role = (self.controlling, self.tiebreaker)
         if pair.request is not None:
             self._requests.cancel(pair.request)
         if pair.state is not State.SUCCEEDED:
@@ -225,23 +259,34 @@ class Agent:
         self._list.succeeded(pair)
         if nominates or (not self.controlling and pair.nominatedAt is not None):
             self._choose(pair)
+        elif not self.controlling and self._mute is None and not self._wasAsked:
+            self._mute = self._clock.callLater(MUTE, self._takeControl)
         elif self.controlling and self.selected is None and self._nomination is None:
             rank = pair.priority(True)
-            isBest = all(other.priority(True) <= rank for other in self._list.open(1))
+            isBest = all(other.priority(True) <= rank for other in self._list.open())
             self._nomination = self._clock.callLater(0.0 if isBest else NOMINATION_WAIT, self._nominate)
         self._run()
+
+    def _takeControl(self) -> None:
+        """
+        The peer has said nothing but answers: it has ICE lite, as we should have been told, and never controls (RFC
+        8445 section 6.1.1).
+        """
+        if not self._wasAsked and not self.controlling and self.selected is None:
+            self.controlling = True
+            self._nominate()
 
     def _unanswered(self, pair: Pair) -> None:
         pair.request = None
         if pair is not self.selected:
             pair.state = State.FAILED
-        if self.controlling and self.selected is None and self._list.valid(1) and self._nomination is None:
+        if self.controlling and self.selected is None and self._list.valid() and self._nomination is None:
             self._nominate()
 
     def _nominate(self) -> None:
         """Section 8.1.1: say which of those that work is used."""
         self._nomination = None
-        best = max(self._list.valid(1), key=lambda pair: pair.priority(True), default=None)
+        best = max(self._list.valid(), key=lambda pair: pair.priority(True), default=None)
         if best is not None and self.controlling:
             self._check(best, nominates=True)
 
@@ -256,34 +301,31 @@ class Agent:
             better = pair.priority(self.controlling) > before.priority(self.controlling)
             if not better and now - self._chosenAt < STEADY:
                 return
-        self.selected, self._chosenAt, self._heardAt = pair, now, now
+        self.selected, self._chosenAt = pair, now
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        for other in self._list.settle(self.controlling, {1: pair}):
+        for other in self._list.settle(self.controlling, pair):
             if other.request is not None:
                 self._requests.cancel(other.request)
                 other.request = None
             other.state = State.FAILED
         if self._consent is None:
-            self._consent = self._clock.callLater(self._interval(), self._ask)
+            self._consent = Consent(
+                self._clock,
+                self._random,
+                self._ask,
+                lambda: self._end("the peer does not answer any more (consent, RFC 7675)"),
+            )
+        self._consent.given()
         self._news.selected(pair.base, pair.remote.address)
-
-    def _interval(self) -> float:
-        """RFC 7675 section 5.1: 0.8 to 1.2 times 5 s."""
-        return CONSENT_INTERVAL * (0.8 + 0.4 * self._random(1)[0] / 255)
 
     def _ask(self) -> None:
         """Does the peer still want this?"""
-        self._consent = None
         pair = self.selected
-        if pair is None or self._peer is None:
-            return
-        if self._clock.seconds() - self._heardAt > CONSENT_LIFE:
-            self._end("the peer does not answer any more (consent, RFC 7675)")
-            return
+        assert pair is not None and self._peer is not None
         ufrag, password = self._peer
-        role = (self.controlling, self._tiebreaker)
+        role = (self.controlling, self.tiebreaker)
         self._requests.send(
             lambda transaction: stun.check(
                 transaction, f"{ufrag}:{self._ufrag}", password, pair.base.learnedPriority, role
@@ -295,11 +337,10 @@ class Agent:
             lambda: None,
             _CONSENT_WAITS,
         )
-        self._consent = self._clock.callLater(self._interval(), self._ask)
 
     def _consented(self, message: stun.Message) -> None:
-        if message.message_class is stun.Class.RESPONSE:
-            self._heardAt = self._clock.seconds()
+        if message.message_class is stun.Class.RESPONSE and self._consent is not None:
+            self._consent.given()
 
     def _late(self) -> None:
         self._deadline = None

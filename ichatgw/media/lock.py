@@ -46,7 +46,7 @@ class Lock:
         @return: its length; 0 if it is not the party's.
         """
         place = self._place
-        if place is None:
+        if place is None or self.shield is None:
             self._side.arriving.dropped["before its keys"] += 1
             return 0
         try:
@@ -80,7 +80,7 @@ class Lock:
 
         def protectAndSend(packet: bytes | memoryview, destination: Source) -> None:
             place = self._place
-            if place is None:
+            if place is None or self.shield is None:
                 return
             try:
                 if isinstance(packet, memoryview):

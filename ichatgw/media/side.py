@@ -193,8 +193,13 @@ class Side:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Every address at which others may reach our ports."""
+        """The addresses of this host at which others may reach our ports."""
         return self._sockets.hosts
+
+    @property
+    def advertised(self) -> tuple[str, ...]:
+        """Those of a router that hands on to our ports whatever comes to the same ports there."""
+        return self._sockets.advertised
 
     def aim(self) -> None:
         """The guard knows another way."""

@@ -71,8 +71,13 @@ class SideSockets:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Every address of ours that others can be told."""
-        return self._supplies.addresses.all()
+        """The addresses of this host that others can be told."""
+        return self._supplies.addresses.own()
+
+    @property
+    def advertised(self) -> tuple[str, ...]:
+        """Those of a router that hands on to our ports whatever comes to the same ports there."""
+        return self._supplies.addresses.advertised
 
     def open(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
         """

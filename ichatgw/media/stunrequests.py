@@ -51,6 +51,10 @@ class Requests:
     def open(self) -> int:
         return len(self._open)
 
+    def knows(self, transaction: bytes) -> bool:
+        """Does a request with this id wait for its answer?"""
+        return transaction in self._open
+
     def send(
         self,
         make: Callable[[bytes], bytes],

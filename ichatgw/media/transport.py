@@ -5,24 +5,23 @@ The way of one party's media: ICE finds it, DTLS or the signalling gives keys, a
 
 from __future__ import annotations
 
-import socket
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.errors import CallError, Congested
+from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.media import sdes
-from ichatgw.media.checklist import Base, Checklist, preferenceOf, priorityOf
+from ichatgw.media.checklist import Base, Checklist
 from ichatgw.media.dtls import DTLS, Identity, isKnownHash
-from ichatgw.media.ice import Agent
-from ichatgw.media.latch import SendTo, sendable
-from ichatgw.media.lock import Lock
-from ichatgw.media.port import MAX_DATAGRAM, Source
+from ichatgw.media.gathering import Gathering
+from ichatgw.media.ice import Agent, News
+from ichatgw.media.iceguard import ICEGuard
+from ichatgw.media.latch import sendable
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import MasterKey, Suite
 from ichatgw.media.stunrequests import Random
@@ -44,9 +43,6 @@ MAX_WAITING = 64
 OFFERED_SUITES = (Suite.AES_CM_128_HMAC_SHA1_80, Suite.AEAD_AES_128_GCM)
 """Keys for these are offered: the first is what all that know the matter have."""
 
-MOST_HOSTS = 8
-"""How many of our addresses become candidates."""
-
 _log = Logger()
 
 
@@ -56,13 +52,22 @@ class Insecure(CallError):
     reason = EndReason.SECURITY
 
 
+@frozen
+class _ControlNews:
+    """What ICE says of the way of RTCP: a call does without it."""
+
+    selected: Callable[[Base, TransportAddress], None]
+
+    def lost(self, why: str) -> None:
+        """RTCP has no way, or no more."""
+
+
 @implementer(IMediaTransport)
 class Transport:
     """
     With ICE.
 
-    It stands as a L{ichatgw.media.guard.Guard} between the side and the party: nothing but STUN goes in or out before a
-    pair of candidates works, and nothing but DTLS before there are keys.
+    Its L{ICEGuard} stands between the side and the party.
 
     @ivar local: see L{IMediaTransport}.
     """
@@ -77,9 +82,11 @@ class Transport:
         news: ITransportNews,
         remote: TransportDescription | None,
         withKeys: bool = False,
+        allowPlain: bool = False,
     ) -> None:
         """
         @param withKeys: whether we offer keys in the signalling, to a party that has no DTLS.
+        @param allowPlain: whether the party may have ICE and nothing that protects media.
         @raise Congested: if no port is left.
         @raise Insecure: if the party offers no protection that we know.
         """
@@ -91,56 +98,40 @@ class Transport:
         self._news = news
         self._remote = remote
         self._offers = remote is None
-        self._dtls: DTLS | None = None
-        self._lock = Lock(side)
+        self._allowPlain = allowPlain
+        self._guard = ICEGuard(side)
+        self._lock = self._guard.lock
         self._offered: sdes.OfferedKeys | None = None
         self._receiving: tuple[MasterKey, MasterKey] | None = None
-        self._plain: SendTo | None = None
-        self._way: tuple[SendTo | None, Source | None] = (None, None)
-        self._begun = False
         self._described = False
         self._active = False
         self._waiting: list[Candidate] = []
         self._isConnected = False
         self._over = False
-        self._scratch = side.arriving.scratch
-        self._sends: dict[Base, SendTo] = {}
         protection = self._keyOffer() if withKeys and remote is None else self._protection()
+        # Who has DTLS has RTCP where RTP is (RFC 5761); others may want it apart, and then it needs a component.
+        muxed = remote.muxed if remote is not None else True
+        self._gathering = Gathering(side, 2 if withKeys or not (muxed or protection.fingerprint) else 1)
+        self._guard.gathering = self._gathering
         ufrag, password = self._credentials()
-        self.local = evolve(protection, ufrag=ufrag, password=password, candidates=self._gather())
-        self._agent = self._newAgent()
-        side.guard(self)
+        self.local = evolve(
+            protection, ufrag=ufrag, password=password, candidates=self._gathering.candidates, muxed=muxed
+        )
+        self._startAgents()
+        side.guard(self._guard)
 
     def _credentials(self) -> tuple[str, str]:
         """RFC 8445 section 5.3: 24 and 128 bits of chance are the least."""
         return b64encode(self._random(6)).decode(), b64encode(self._random(18)).decode()
 
-    def _gather(self) -> tuple[Candidate, ...]:
-        """
-        A socket for each family of which we have an address, and a candidate for each address.
+    def seenBy(self, servers: Sequence[TransportAddress]) -> None:
+        """Ask STUN servers where they see us, and tell the party."""
+        if not self._over:
+            self._gathering.ask(self._clock, self._random, servers, self._found)
 
-        @raise Congested: if there is no socket at all.
-        """
-        found: list[Candidate] = []
-        problem: Congested | None = None
-        for isIPv6 in (True, False):
-            hosts = [host for host in self._side.hosts[:MOST_HOSTS] if (":" in host) == isIPv6]
-            if not hosts:
-                continue
-            try:
-                pair = self._side.sockets(socket.AF_INET6 if isIPv6 else socket.AF_INET)
-            except Congested as refusal:
-                problem = refusal
-                continue
-            self._sends[Base(1, isIPv6)] = pair.rtp.sendto
-            for number, host in enumerate(hosts):
-                priority = priorityOf("host", 1, preferenceOf(isIPv6, number))
-                found.append(
-                    Candidate(f"{len(found) + 1}", 1, priority, TransportAddress(host.partition("%")[0], pair.number))
-                )
-        if not found:
-            raise problem or Congested("no address for media")
-        return tuple(found)
+    def _found(self, candidate: Candidate) -> None:
+        self.local = evolve(self.local, candidates=self._gathering.candidates)
+        self._news.candidatesFound((candidate,))
 
     def _protection(self) -> TransportDescription:
         """
@@ -156,6 +147,9 @@ class Transport:
             setup = Setup.ACTIVE if self._active else Setup.PASSIVE
             return TransportDescription(fingerprint=self._identity.fingerprint, setup=setup)
         answer = sdes.answerTo(remote.keys, self._random)
+        if answer is None and not remote.keys and self._allowPlain:
+            self._guard.isPlain = True
+            return TransportDescription()
         if answer is None:
             raise Insecure("neither DTLS nor keys that we can use are offered")
         self._receiving = (sdes.masterKey(answer[0]), sdes.masterKey(answer[1]))
@@ -166,19 +160,26 @@ class Transport:
         self._offered = sdes.OfferedKeys.make(OFFERED_SUITES, self._random)
         return TransportDescription(keys=self._offered.keys)
 
-    def _newAgent(self) -> Agent:
-        hosts = [candidate.address.host for candidate in self.local.candidates]
-        loopback = any(host in ("127.0.0.1", "::1") for host in hosts)
-        checklist = Checklist(tuple(self._sends), 1, loopback)
+    def _startAgents(self) -> None:
+        """One for RTP; one for RTCP if that may have a place of its own, which is of no weight if it finds none."""
+        agent = self._guard.agent = self._newAgent(1, self, None)
+        self._guard.controlAgent = None
+        if any(base.component == 2 for base in self._gathering.sends):
+            self._guard.controlAgent = self._newAgent(2, _ControlNews(self._controlFound), agent.tiebreaker)
+
+    def _newAgent(self, component: int, news: News, tiebreaker: int | None) -> Agent:
+        loopback = any(each.address.host in ("127.0.0.1", "::1") for each in self.local.candidates)
+        bases = tuple(base for base in self._gathering.sends if base.component == component)
         return Agent(
             self._clock,
             self._random,
-            checklist,
+            Checklist(bases, component, loopback),
             self.local.ufrag,
             self.local.password,
             self._offers,
             self._transmit,
-            self,
+            news,
+            tiebreaker,
         )
 
     # Orders.
@@ -188,29 +189,40 @@ class Transport:
         if self._over:
             return
         self._described = True
-        self._side.guard(self)
+        self._side.guard(self._guard)
         self._side.connect(media, ours)
-        if self._offered is not None:
-            taken = self._offered.taken(remote.keys)
-            if taken is None:
-                self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
-                return
-            self._receiving = (sdes.masterKey(taken[0]), sdes.masterKey(taken[1]))
-        if self._receiving is None:
+        if self._offered is not None and not self._takeKeys(self._offered, remote):
+            self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
+            return
+        if self._receiving is None and not self._guard.isPlain:
             if remote.fingerprint is None or not isKnownHash(remote.fingerprint.algorithm):
                 self._fail(Ending(EndReason.SECURITY, "no fingerprint that we can compare"))
                 return
             if self._offers:
                 self._active = remote.setup is Setup.PASSIVE
             self._beginDTLS(remote)
-        self._agent.start(remote.ufrag, remote.password)
+        if remote.muxed:
+            self._guard.mux()
         waiting, self._waiting = self._waiting, []
-        self._agent.add([*remote.candidates, *waiting])
+        for agent in self._guard.agents:
+            agent.start(remote.ufrag, remote.password)
+            agent.add([*remote.candidates, *waiting])
+
+    def _takeKeys(self, offered: sdes.OfferedKeys, remote: TransportDescription) -> bool:
+        """May the party's answer to our keys be accepted?"""
+        if not remote.keys and self._allowPlain:
+            self._guard.isPlain = True
+            return True
+        taken = offered.taken(remote.keys)
+        if taken is not None:
+            self._receiving = (sdes.masterKey(taken[0]), sdes.masterKey(taken[1]))
+        return taken is not None
 
     def addCandidates(self, candidates: Sequence[Candidate]) -> None:
         """See L{IMediaTransport}."""
         if self._described:
-            self._agent.add(candidates)
+            for agent in self._guard.agents:
+                agent.add(candidates)
         else:
             room = MAX_WAITING - len(self._waiting)
             self._waiting.extend(candidates[:room])
@@ -219,12 +231,17 @@ class Transport:
         """See L{IMediaTransport}.  Media goes on by the old way until there is a new one; the keys stay."""
         ufrag, password = self._credentials()
         self.local = evolve(self.local, ufrag=ufrag, password=password)
-        controlling = self._agent.controlling
-        self._agent.close()
-        self._agent = self._newAgent()
-        self._agent.controlling = controlling
-        self._agent.start(remote.ufrag, remote.password)
-        self._agent.add(remote.candidates)
+        if not self._over:
+            controlling, isMuxed = self._guard.agent.controlling, self._guard.isMuxed
+            for agent in self._guard.agents:
+                agent.close()
+            self._startAgents()
+            if isMuxed:
+                self._guard.mux()
+            for agent in self._guard.agents:
+                agent.controlling = controlling
+                agent.start(remote.ufrag, remote.password)
+                agent.add(remote.candidates)
         return self.local
 
     def hold(self, direction: Direction) -> None:
@@ -236,12 +253,9 @@ class Transport:
         if self._over:
             return
         self._over = True
-        self._agent.close()
-        if self._dtls is not None:
-            self._dtls.close()
-        self._lock.shield = None
-        self._way = (None, None)
-        self._side.unguard(self)
+        self._gathering.close()
+        self._guard.close()
+        self._side.unguard(self._guard)
 
     # What ICE says.
 
@@ -250,15 +264,16 @@ class Transport:
         if self._over:
             return
         _log.info("call={call} media goes to {address} by ICE", call=self._call, address=address)
-        send, destination = self._sends[base], sendable(address)
-        self._plain = send
-        self._way = (self._lock.protecting(send), destination)
-        if self._receiving is not None and self._lock.shield is None:
+        send, destination = self._gathering.sends[base], sendable(address)
+        self._guard.take(send, destination)
+        if self._guard.isPlain:
+            self._connected()
+        elif self._receiving is not None and self._lock.shield is None:
             self._secured(*self._receiving)
-        elif self._dtls is not None and not self._begun:
-            self._begun = True
-            self._dtls.start()
         self._side.aim()
+
+    def _controlFound(self, base: Base, address: TransportAddress) -> None:
+        self._guard.controlWay = (self._gathering.sends[base], sendable(address))
 
     def lost(self, why: str) -> None:
         """See L{ichatgw.media.ice.News}."""
@@ -266,104 +281,36 @@ class Transport:
 
     def _transmit(self, base: Base, address: TransportAddress, datagram: bytes) -> None:
         destination = sendable(address)
-        send = self._sends.get(base)
-        if send is None or destination is None:
-            return
-        try:
-            send(datagram, destination)
-        except OSError:
-            self._side.arriving.dropped["unsendable"] += 1
+        send = self._gathering.sends.get(base)
+        if send is not None and destination is not None:
+            self._guard.sendTo(send, datagram, destination)
 
     # DTLS.
 
     def _beginDTLS(self, remote: TransportDescription) -> None:
         assert remote.fingerprint is not None
-        self._dtls = DTLS(
+        self._guard.dtls = DTLS(
             self._clock,
             self._identity,
             self._active,
             remote.fingerprint,
-            self._toPeer,
+            self._guard.toPeer,
             self._secured,
             lambda why: self._fail(Ending(EndReason.SECURITY, why)),
         )
-
-    def _toPeer(self, datagram: bytes) -> None:
-        send, destination = self._plain, self._way[1]
-        if send is None or destination is None:
-            return
-        try:
-            send(datagram, destination)
-        except OSError:
-            self._side.arriving.dropped["unsendable"] += 1
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:
         self._lock.turn(sending, receiving)
         _log.info("call={call} media is protected by {suite}", call=self._call, suite=sending.suite.value)
         self._side.aim()
+        self._connected()
+
+    def _connected(self) -> None:
         if not self._isConnected:
             self._isConnected = True
             self._news.connected()
-
-    # The guard.
-
-    @property
-    def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.guard.Guard}."""
-        return self._way if self._lock.shield is not None else (None, None)
-
-    def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
-        if not 2 <= size <= MAX_DATAGRAM:
-            self._drop("too long" if size > 2 else "too short")
-            return
-        buffer = self._scratch.buffer
-        first = buffer[0]
-        if 128 <= first <= 191:
-            if 192 <= buffer[1] <= 223:
-                self._control(size, source)
-            else:
-                self._media(size, source)
-        elif first <= 3:
-            self._agent.received(Base(1, len(source) == 4), _addressOf(source), bytes(self._scratch.views[size]))
-        elif 20 <= first <= 63 and self._dtls is not None:
-            if self._agent.allows(Base(1, len(source) == 4), _addressOf(source)):
-                self._dtls.received(bytes(self._scratch.views[size]))
-            else:
-                self._drop("DTLS from a stranger")
-        else:
-            self._drop("junk")
-
-    def arrivedAtControl(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}: RTCP goes where RTP goes."""
-        self._drop("not muxed")
-
-    def _media(self, size: int, source: Source) -> None:
-        length = self._lock.openMedia(size)
-        if length:
-            flow = self._side.arriving
-            flow.source = source  # it has proved who it is
-            flow.rtp(length, source)
-
-    def _control(self, size: int, source: Source) -> None:
-        opened = self._lock.openControl(size)
-        if opened is not None:
-            self._side.control.taken(opened, source, atControl=False)
-
-    def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.guard.Guard}."""
-        protected = self._lock.protectControl(datagram)
-        if protected is not None:
-            self._toPeer(protected)
-
-    def _drop(self, reason: str) -> None:
-        self._side.arriving.dropped[reason] += 1
 
     def _fail(self, ending: Ending) -> None:
         if not self._over:
             self.close()
             self._news.failed(ending)
-
-
-def _addressOf(source: Source) -> TransportAddress:
-    return TransportAddress(str(source[0]).partition("%")[0], source[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -17,7 +18,7 @@ from ichatgw.media.plain import NotPlain, plainTransport
 from ichatgw.media.side import Side
 from ichatgw.media.stunrequests import Random
 from ichatgw.media.transport import Transport
-from ichatgw.model import TransportDescription, TransportKind
+from ichatgw.model import TransportAddress, TransportDescription, TransportKind
 
 
 @implementer(IMediaTransports)
@@ -27,16 +28,23 @@ class MediaTransports:
     """
 
     def __init__(
-        self, clock: IReactorTime, random: Random, ours: Callable[[], Sequence[str]], allowPlain: bool = False
+        self,
+        clock: IReactorTime,
+        random: Random,
+        ours: Callable[[], Sequence[str]],
+        allowPlain: bool = False,
+        stunServers: Callable[[], Deferred[Sequence[TransportAddress]]] | None = None,
     ) -> None:
         """
         @param ours: the addresses of this host, the best first.
         @param allowPlain: whether a party may have its media unprotected.
+        @param stunServers: where the STUN servers are that tell us how we are seen, if any are asked; never fails.
         """
         self._clock = clock
         self._random = random
         self._ours = ours
         self._allowPlain = allowPlain
+        self._stunServers = stunServers
         self._identity = Identity()
 
     def make(
@@ -58,5 +66,17 @@ class MediaTransports:
             if not self._allowPlain:
                 raise NotPlain("plain media is not allowed")
             return plainTransport(side, news, remote, self._ours(), partial(side.guard, None))
-        withKeys = kind is TransportKind.KEYS
-        return Transport(self._clock, self._random, self._identity, callId, side, news, remote, withKeys)
+        made = Transport(
+            self._clock,
+            self._random,
+            self._identity,
+            callId,
+            side,
+            news,
+            remote,
+            withKeys=kind is TransportKind.KEYS,
+            allowPlain=self._allowPlain,
+        )
+        if self._stunServers is not None:
+            self._stunServers().addCallback(made.seenBy)
+        return made

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import SWITCH
+from ichatgw.configvalues import HOST_AND_PORT, SWITCH
 from ichatgw.settings.declare import setting
 
 _JINGLE = "Jingle clients"
@@ -30,8 +30,17 @@ class JingleSettings:
         "JinglePlainMedia",
         SWITCH,
         False,
-        "Whether clients that know no protection of media may call and be called too, over raw UDP (XEP-0177). This is"
-        " for networks that are trusted.",
+        "Whether clients that know no protection of media may call and be called too, over raw UDP (XEP-0177) or by"
+        " ICE. This is for networks that are trusted.",
+    )
+    stunServer: tuple[str, int] | None = setting(
+        _JINGLE,
+        "STUNServer",
+        HOST_AND_PORT,
+        None,
+        "STUN server that is asked for each call where the Internet sees us, for a gateway behind NAT. If the router"
+        " hands all ports on, AdvertisedAddress is better. If left blank, none is asked.",
+        example="stun.example.com:3478",
     )
     jingleEarlyMedia: bool = setting(
         _JINGLE,

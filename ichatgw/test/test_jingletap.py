@@ -66,6 +66,12 @@ class JingleTests(SynchronousTestCase):
         self.assertEqual(plain.features, phone.features | {RAW})
         self.assertEqual((servedBy(SETTINGS), servedBy(PLAIN)), ({ICE}, {ICE, RAW}))
 
+    def test_stunServer(self) -> None:
+        """A STUN server is asked if one is set."""
+        for server, isAsked in ((None, False), (("stun.example", 0), True)):
+            protocol = part(gateway(MemoryReactorClock(), evolve(SETTINGS, stunServer=server)), JingleProtocol)
+            self.assertIs(protocol.transports._stunServers is not None, isAsked)
+
     def test_plainMedia(self) -> None:
         """Transports without protection are made only if the setting allows it."""
         for settings, allowed in ((SETTINGS, False), (PLAIN, True)):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media import stun
 from ichatgw.media.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
-from ichatgw.media.ice import STEADY, Agent
+from ichatgw.media.ice import MUTE, STEADY, Agent
 from ichatgw.model import Candidate, TransportAddress
 
 FOUR, SIX = Base(1, False), Base(1, True)
@@ -230,6 +230,48 @@ class AgentTests(SynchronousTestCase):
         self.assertIs(answer.message_class, stun.Class.RESPONSE)
         self.agent.start(*PEER)
         self.assertEqual([port for port, _ in self.take()], [5])
+
+    def test_lite(self) -> None:
+        """A peer that only answers has ICE lite: then it is us who choose."""
+        self.agent.start(*PEER)
+        self.agent.add([candidate(1)])
+        self.answer()
+        self.assertEqual(self.ways, [])
+        self.clock.advance(MUTE)
+        self.answer()
+        self.assertEqual((self.ways, self.agent.controlling), ([1], True))
+
+    def test_notLite(self) -> None:
+        """One that has checked is waited for."""
+        self.agent.start(*PEER)
+        self.agent.add([candidate(1)])
+        self.answer()
+        self.ask(1)
+        self.clock.advance(MUTE + 1)
+        self.answer()
+        self.assertEqual((self.ways, self.agent.controlling), ([], False))
+
+    def test_consent(self) -> None:
+        """A peer that answers no more is given up within 30 s; each question is asked once (RFC 7675)."""
+        self.agent.start(*PEER)
+        self.ask(5, nominates=True)
+        self.answer()
+        self.take()
+        asked = []
+        for _ in range(300):
+            self.clock.advance(0.1)
+            asked += [message.transaction_id for _, message in self.take()]
+            if self.losses:
+                break
+        self.assertEqual(len(self.losses), 1)
+        self.assertLess(self.clock.seconds(), 30)
+        self.assertEqual(len(asked), len(set(asked)))
+        self.assertIn(len(asked), (4, 5, 6, 7))
+
+    def test_sharedTiebreaker(self) -> None:
+        """The agents of one transport decide alike."""
+        other = Agent(Clock(), os.urandom, self.list, "u", "p", True, lambda *_: None, self, self.agent.tiebreaker)
+        self.assertEqual(other.tiebreaker, self.agent.tiebreaker)
 
     def test_forgedAnswer(self) -> None:
         """An answer that is not signed by the peer, or comes from elsewhere, is none."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import evolve
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -18,9 +20,11 @@ from zope.interface.verify import verifyObject
 from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
-from ichatgw.media import sdes
+from ichatgw.media import sdes, stun
+from ichatgw.media.checklist import Base
+from ichatgw.media.consent import LIFE
 from ichatgw.media.engine import MediaEngine
-from ichatgw.media.ice import CONSENT_LIFE, PATIENCE
+from ichatgw.media.ice import PATIENCE
 from ichatgw.media.plain import NotPlain, PlainTransport
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.side import Side
@@ -56,7 +60,7 @@ class Hosts(LocalAddresses):
         super().__init__()
         self.hosts = hosts
 
-    def all(self) -> tuple[str, ...]:
+    def own(self) -> tuple[str, ...]:
         return self.hosts
 
     def towards(self, host: str) -> str:
@@ -100,7 +104,7 @@ class Host:
         )
         self.relay = self.engine.allocate("c")
         self.news = News()
-        self.transports = MediaTransports(clock, os.urandom, lambda: hosts, allowPlain=True)
+        self.transports = MediaTransports(clock, os.urandom, lambda: hosts)
         self.transport: Transport
 
     @property
@@ -142,6 +146,11 @@ class World(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.build(("192.0.2.1",), ("192.0.2.2",))
+
+    def allowPlain(self) -> None:
+        """Plain media is allowed at both."""
+        for host in (self.one, self.two):
+            host.transports = MediaTransports(self.clock, os.urandom, partial(tuple, host.hosts), allowPlain=True)
 
     def build(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> None:
         self.clock = Clock()
@@ -258,6 +267,68 @@ class ConnectTests(World):
         self.two.network.deliver(packet, ("192.0.2.1", 8002), self.two.transport.local.candidates[0].address.port)
         self.assertEqual(self.two.heard(), [])
 
+    def test_earlyDTLS(self) -> None:
+        """A peer that opens DTLS before we have chosen the pair need not do so again."""
+        self.one.start()
+        self.two.start()
+        offer = self.one.make().local
+        answer = self.two.make(offer).local
+        self.two.transport.connect(offer, MEDIA, (PCMU,))
+        guard = self.one.transport._guard
+        self.one.transport.connect(answer, MEDIA, (PCMU,))
+        hello: list[bytes] = []
+
+        def keep(datagram: bytes) -> bool:
+            isDTLS = 20 <= datagram[0] <= 63 and not guard._begun
+            if isDTLS:
+                hello.append(datagram)
+            return isDTLS
+
+        self.lose = keep
+        take, guard.take = guard.take, lambda *way: None  # type: ignore[method-assign]
+        self.run_(0.3)
+        (first,) = hello
+        port = offer.candidates[0].address.port
+        place = ("192.0.2.2", answer.candidates[0].address.port)
+        self.one.network.deliver(first, ("203.0.113.66", 6666), port)
+        self.assertIsNone(guard._early)
+        self.one.network.deliver(first, place, port)
+        self.assertEqual((guard._early, self.one.network.sentTo(place)), (first, []))
+        take(self.one.transport._gathering.sends[Base(1, False)], place)
+        self.run_(0.1)
+        self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))
+
+    def test_advertised(self) -> None:
+        """The address of a router that hands all on to us is a candidate, derived from our own."""
+        self.one.engine._supplies.addresses.advertised = ("203.0.113.10",)
+        own, public = self.one.make().local.candidates
+        self.assertEqual((str(public.address), public.kind), (f"203.0.113.10:{own.address.port}", "srflx"))
+        self.assertEqual(public.related, own.address)
+        self.assertLess(public.priority, own.priority)
+
+    def test_seenBy(self) -> None:
+        """Where a STUN server sees us is told to the party as soon as it is known, and no later than we close."""
+        server = TransportAddress("198.51.100.99", 3478)
+        self.one.transports._stunServers = lambda: succeed([server])
+        made = self.one.make()
+        own = made.local.candidates[0].address
+        ((_, query),) = [(0, each) for each in self.one.network.sentTo((server.host, server.port))]
+        answer = stun.success(stun.parse(query), TransportAddress("203.0.113.7", 40000), "x" * 22)
+        self.one.network.deliver(answer, ("203.0.113.66", 3478), own.port)
+        self.assertEqual(self.one.news.candidates, [])
+        self.one.network.deliver(answer, (server.host, server.port), own.port)
+        (found,) = self.one.news.candidates
+        self.assertEqual((str(found.address), found.kind, found.related), ("203.0.113.7:40000", "srflx", own))
+        self.assertEqual(made.local.candidates[-1], found)
+        self.one.network.deliver(answer, (server.host, server.port), own.port)
+        self.assertEqual(len(self.one.news.candidates), 1)
+        made.seenBy([server])
+        made.close()
+        made.seenBy([server])
+        for host in (self.one, self.two):
+            host.relay.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_loss(self) -> None:
         """Lost checks are sent again."""
         count = [0]
@@ -279,7 +350,7 @@ class ConnectTests(World):
             self.join()
             self.run_(0.5)
             self.assertTalking()
-            way = self.one.transport.way[1]
+            way = self.one.transport._guard.way[1]
             assert way is not None
             self.assertEqual(":" in str(way[0]), isIPv6)
 
@@ -423,6 +494,88 @@ class ConnectTests(World):
         self.assertEqual(len(self.two.network.sentTo((PHONE[0], PHONE[1] + 1))), 1)
 
 
+class WithoutDTLSTests(World):
+    """Parties with ICE that have no DTLS, and may want RTCP apart."""
+
+    REPORT = bytes.fromhex("80c90001") + (77).to_bytes(4, "big")
+
+    def joinOlder(self, muxed: bool, *, isPlain: bool) -> None:
+        """One offers keys, Two takes one of them or, having none itself, is plain."""
+        self.one.start()
+        self.two.start()
+        offer = evolve(self.one.make(kind=TransportKind.KEYS).local, muxed=muxed)
+        offer = evolve(offer, keys=()) if isPlain else offer
+        answer = self.two.make(offer).local
+        self.assertEqual((answer.muxed, bool(answer.keys)), (muxed, not isPlain))
+        self.two.transport.connect(offer, MEDIA, (PCMU,))
+        self.one.transport.connect(answer, MEDIA, (PCMU,))
+        self.run_(0.5)
+
+    def assertReported(self) -> None:
+        """RTCP of One's phone reaches Two's."""
+        self.two.network.sentTo((PHONE[0], PHONE[1] + 1))
+        self.one.network.deliver(self.REPORT, (PHONE[0], PHONE[1] + 1), self.one.phonePort + 1)
+        self.run_(0.05)
+        self.assertEqual(len(self.two.network.sentTo((PHONE[0], PHONE[1] + 1))), 1)
+
+    def test_apart(self) -> None:
+        """Without rtcp-mux RTCP has a component, and a way, of its own; with it, that is closed."""
+        for muxed in (False, True):
+            self.build(("192.0.2.1",), ("192.0.2.2",))
+            self.joinOlder(muxed, isPlain=False)
+            self.assertEqual(sorted({each.component for each in self.one.transport.local.candidates}), [1, 2])
+            self.assertTalking()
+            self.assertReported()
+            self.assertEqual(self.two.transport._guard.controlAgent is None, muxed)
+            for host in (self.one, self.two):
+                host.transport.close()
+                host.relay.close()
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_noWayForControl(self) -> None:
+        """If there is no way for RTCP the call goes on without."""
+        self.lose = lambda datagram: False
+        real = self.two.network.deliver
+        ports = range(8001, 8100, 2)
+        self.two.network.deliver = lambda datagram, source, port: (  # type: ignore[method-assign]
+            None if port in ports and source[0] == "192.0.2.1" else real(datagram, source, port)
+        )
+        self.joinOlder(False, isPlain=False)
+        self.run_(PATIENCE + 1, 0.25)
+        self.assertTalking()
+        self.assertEqual(self.one.news.endings + self.two.news.endings, [])
+
+    def test_plain(self) -> None:
+        """A party without any protection has its media plain, from where ICE has found it only, if that is allowed."""
+        for muxed in (True, False):
+            self.build(("192.0.2.1",), ("192.0.2.2",))
+            self.allowPlain()
+            self.joinOlder(muxed, isPlain=True)
+            self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))
+            self.assertTalking()
+            self.assertReported()
+            port = self.two.transport.local.candidates[0].address.port
+            packet = RTPPacket(0, 1, 160, 99, b"speech" * 20).pack()
+            self.two.heard()
+            self.two.network.deliver(packet, ("203.0.113.66", 6666), port)
+            self.two.network.deliver(self.REPORT, ("203.0.113.66", 6666), port)
+            self.assertEqual(self.two.heard(), [])
+
+    def test_plainNotAllowed(self) -> None:
+        """By default it is refused."""
+        offer = self.one.make(kind=TransportKind.KEYS).local
+        self.assertRaises(Insecure, self.two.make, evolve(offer, keys=()))
+
+    def test_restart(self) -> None:
+        """ICE starts anew for both components."""
+        self.joinOlder(False, isPlain=False)
+        anew = self.one.transport.restart(self.two.transport.local)
+        self.one.transport.restart(self.two.transport.restart(anew))
+        self.run_(0.5)
+        self.assertTalking()
+        self.assertReported()
+
+
 class RivalTests(World):
     """Several clients of a user are called at once: each has a transport at the same side, one wins."""
 
@@ -441,6 +594,7 @@ class RivalTests(World):
 
     def test_plain(self) -> None:
         """One without protection may win as well."""
+        self.allowPlain()
         self.one.start()
         ice = self.one.make()
         raw = self.one.transports.make("c", self.one.relay.callee, self.one.news, None, TransportKind.RAW)
@@ -491,7 +645,7 @@ class FailureTests(World):
         self.join()
         self.run_(1)
         self.lose = lambda datagram: True
-        self.run_(CONSENT_LIFE + 4.9, 0.1)
+        self.run_(LIFE + 0.2, 0.1)
         self.assertFailed(self.one, EndReason.CONNECTIVITY, "consent")
 
     def test_stays(self) -> None:
@@ -569,6 +723,54 @@ class FailureTests(World):
             answered += len(self.two.network.sentTo(("203.0.113.66", number + 1000)))
         self.assertTrue(answered <= 200, answered)
 
+    def test_replay(self) -> None:
+        """A check that is sent again from elsewhere, as a spy could do, has no answer and no effect."""
+        self.join()
+        self.run_(0.3)
+        check = next(each for each in self.carried if each[:2] == b"\x00\x01" and b":" in each)
+        pairs = len(self.two.transport._guard.agent._list)
+        port = self.two.transport.local.candidates[0].address.port
+        for number in range(200):
+            self.two.network.deliver(check, ("203.0.113.66", number + 1000), port)
+        self.run_(5)
+        self.assertFalse([to for one in self.two.network.sockets for _, to in one.sent if to[0] == "203.0.113.66"])
+        self.assertEqual(len(self.two.transport._guard.agent._list), pairs)
+
+    def test_floodOfStrangers(self) -> None:
+        """However many checks come from elsewhere, those of the peer are answered, and the call goes on."""
+        self.join()
+        self.run_(0.3)
+        ufrag, password = self.two.transport.local.ufrag, self.two.transport.local.password
+        port = self.two.transport.local.candidates[0].address.port
+        answered = 0
+        for number in range(1000):
+            right = stun.check(os.urandom(12), f"{ufrag}:{self.one.transport.local.ufrag}", password, 7, (True, 1))
+            wrong = stun.check(os.urandom(12), f"{ufrag}:x", "wrong", 7, (True, 1))
+            for check in (wrong, right):
+                self.two.network.deliver(check, ("203.0.113.66", number + 1000), port)
+                answered += len(self.two.network.sentTo(("203.0.113.66", number + 1000)))
+        self.assertLess(answered, 250)
+        self.assertLess(len(self.two.transport._guard.agent._list), 101)
+        self.run_(LIFE + 10, 0.1)
+        self.assertEqual(self.one.news.endings + self.two.news.endings, [])
+        self.assertTalking()
+
+    def test_neverLarger(self) -> None:
+        """No answer is larger than what it answers."""
+        self.join()
+        self.run_(0.3)
+        ufrag, password = self.two.transport.local.ufrag, self.two.transport.local.password
+        port = self.two.transport.local.candidates[0].address.port
+        self.two.network.sentTo(("203.0.113.66", 6666))
+        for role in ((True, 1), (False, 0), (False, (1 << 64) - 1)):
+            check = stun.check(os.urandom(12), f"{ufrag}:{self.one.transport.local.ufrag}", password, 7, role)
+            self.two.network.deliver(check, ("203.0.113.66", 6666), port)
+            answers = [
+                each for each in self.two.network.sentTo(("203.0.113.66", 6666)) if each[:2] in (b"\1\1", b"\1\x11")
+            ]
+            self.assertEqual(len(answers), 1)
+            self.assertLessEqual(len(answers[0]), len(check))
+
     def test_manyCandidates(self) -> None:
         """Thousands of candidates are no more work than some dozen."""
         self.one.start()
@@ -613,6 +815,7 @@ class PlainTests(World):
 
     def test_plain(self) -> None:
         """A party that is just somewhere is sent plain RTP there, if the administrator allows that."""
+        self.allowPlain()
         self.two.start()
         place = TransportAddress("192.0.2.1", 5555)
         remote = TransportDescription(candidates=(Candidate("1", 1, 1, place),), muxed=False)
@@ -634,6 +837,7 @@ class PlainTests(World):
 
     def test_nowhere(self) -> None:
         """One that names no address cannot be served."""
+        self.allowPlain()
         self.assertRaises(
             NotPlain, self.two.transports.make, "c", self.two.relay.callee, self.two.news, TransportDescription()
         )

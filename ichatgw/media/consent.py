@@ -1,0 +1,59 @@
+# -*- test-case-name: ichatgw.test.test_media_ice -*-
+"""
+Whether a peer still wants to be sent media (RFC 7675).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from ichatgw.media.stunrequests import Random
+
+INTERVAL = 5.0
+"""Seconds between two questions; RFC 7675 section 5.1 wants 0.8 to 1.2 times as much."""
+
+LIFE = 25.0
+"""Seconds after which a peer that answered none has left; 30 are allowed."""
+
+
+class Consent:
+    """
+    Asks now and then.
+
+    @param ask: sends one question, once; who gets the answer calls L{given}.
+    @param lost: told, once, that there was no answer for too long.
+    """
+
+    def __init__(self, clock: IReactorTime, random: Random, ask: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._clock = clock
+        self._random = random
+        self._ask = ask
+        self._lost = lost
+        self._timer: IDelayedCall | None = None
+        self._givenAt = clock.seconds()
+        self._next()
+
+    def given(self) -> None:
+        """The peer has said yes."""
+        self._givenAt = self._clock.seconds()
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _next(self) -> None:
+        wait = INTERVAL * (0.8 + 0.4 * self._random(1)[0] / 255)
+        left = self._givenAt + LIFE - self._clock.seconds()
+        self._timer = self._clock.callLater(max(0.0, min(wait, left)), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._clock.seconds() - self._givenAt >= LIFE:
+            self._lost()
+            return
+        self._ask()
+        self._next()

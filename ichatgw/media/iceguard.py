@@ -1,0 +1,185 @@
+# -*- test-case-name: ichatgw.test.test_media_transport -*-
+"""
+What stands between a side and a party that ICE has found: tells apart what comes, and lets pass what is the party's.
+"""
+
+from __future__ import annotations
+
+from ichatgw.media.checklist import Base
+from ichatgw.media.dtls import DTLS
+from ichatgw.media.gathering import Gathering
+from ichatgw.media.ice import Agent
+from ichatgw.media.latch import SendTo
+from ichatgw.media.lock import Lock
+from ichatgw.media.port import MAX_DATAGRAM, Source
+from ichatgw.media.side import Side
+from ichatgw.model import TransportAddress
+
+
+class ICEGuard:
+    """
+    Nothing but STUN goes in or out before a pair of candidates works, and nothing but DTLS before there are keys.
+
+    @ivar lock: opens and protects media.
+    @ivar isPlain: media is not protected: then what comes from proven places passes.
+    @ivar isMuxed: RTCP goes where RTP goes.
+    @ivar agent: ICE for RTP, C{controlAgent} for RTCP if that goes elsewhere.
+    @ivar dtls: if that agrees on the keys.
+    @ivar controlWay: how and where RTCP goes if it goes elsewhere.
+    """
+
+    gathering: Gathering
+    agent: Agent
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._scratch = side.arriving.scratch
+        self.lock = Lock(side)
+        self.isPlain = False
+        self.isMuxed = False
+        self.controlAgent: Agent | None = None
+        self.dtls: DTLS | None = None
+        self.controlWay: tuple[SendTo | None, Source | None] = (None, None)
+        self._plain: SendTo | None = None
+        self._way: tuple[SendTo | None, Source | None] = (None, None)
+        self._begun = False
+        self._early: bytes | None = None
+
+    @property
+    def agents(self) -> list[Agent]:
+        return [self.agent] if self.controlAgent is None else [self.agent, self.controlAgent]
+
+    def mux(self) -> None:
+        """RTCP goes where RTP goes (RFC 5761)."""
+        self.isMuxed = True
+        if self.controlAgent is not None:
+            self.controlAgent.close()
+            self.controlAgent = None
+
+    def take(self, send: SendTo, destination: Source | None) -> None:
+        """This is how and where the party is reached."""
+        self._plain = send
+        self._way = (send if self.isPlain else self.lock.protecting(send), destination)
+        if self.isPlain:
+            self._side.arriving.source = None
+        elif self.dtls is not None and not self._begun:
+            self._begun = True
+            self.dtls.start()
+            early, self._early = self._early, None
+            if early is not None:
+                self.dtls.received(early)
+
+    def close(self) -> None:
+        """Deaf and dumb from now on.  Idempotent."""
+        for agent in self.agents:
+            agent.close()
+        if self.dtls is not None:
+            self.dtls.close()
+        self.lock.shield = None
+        self._way = self.controlWay = (None, None)
+        self._plain = self._early = None
+
+    @property
+    def way(self) -> tuple[SendTo | None, Source | None]:
+        """See L{ichatgw.media.guard.Guard}."""
+        return self._way if self.isPlain or self.lock.shield is not None else (None, None)
+
+    def arrived(self, size: int, source: Source) -> None:
+        """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
+        if not 2 <= size <= MAX_DATAGRAM:
+            self._drop("too long" if size > 2 else "too short")
+            return
+        buffer = self._scratch.buffer
+        first = buffer[0]
+        if 128 <= first <= 191:
+            if 192 <= buffer[1] <= 223:
+                self._control(self.agent, 1, size, source)
+            else:
+                self._media(size, source)
+        elif first <= 3:
+            self._checked(self.agent, Base(1, len(source) == 4), size, source)
+        elif 20 <= first <= 63 and self.dtls is not None:
+            self._handshake(self.dtls, size, source)
+        else:
+            self._drop("junk")
+
+    def arrivedAtControl(self, size: int, source: Source) -> None:
+        """See L{ichatgw.media.guard.Guard}."""
+        buffer = self._scratch.buffer
+        if self.controlAgent is None or not 2 <= size <= MAX_DATAGRAM:
+            self._drop("not muxed")
+        elif buffer[0] <= 3:
+            self._checked(self.controlAgent, Base(2, len(source) == 4), size, source)
+        elif 128 <= buffer[0] <= 191 and 192 <= buffer[1] <= 223:
+            self._control(self.controlAgent, 2, size, source)
+        else:
+            self._drop("junk")
+
+    def _checked(self, agent: Agent, base: Base, size: int, source: Source) -> None:
+        datagram, address = bytes(self._scratch.views[size]), _addressOf(source)
+        if not self.gathering.received(datagram, address):
+            agent.received(base, address, datagram)
+
+    def _handshake(self, dtls: DTLS, size: int, source: Source) -> None:
+        """DTLS is answered where ICE has proved that the party is; what comes a moment before that is kept."""
+        datagram = bytes(self._scratch.views[size])
+        base, address = Base(1, len(source) == 4), _addressOf(source)
+        if self._begun and self.agent.allows(base, address):
+            dtls.received(datagram)
+        elif not self._begun and self.agent.knows(base, address):
+            self._early = datagram
+        else:
+            self._drop("DTLS from a stranger")
+
+    def _media(self, size: int, source: Source) -> None:
+        flow = self._side.arriving
+        if self.isPlain:
+            if source != flow.source and not self.agent.allows(Base(1, len(source) == 4), _addressOf(source)):
+                self._drop("stranger")
+                return
+            length = size
+        else:
+            length = self.lock.openMedia(size)
+        if length:
+            flow.source = source  # it has proved who it is
+            flow.rtp(length, source)
+
+    def _control(self, agent: Agent, component: int, size: int, source: Source) -> None:
+        if not self.isPlain:
+            opened = self.lock.openControl(size)
+        elif agent.allows(Base(component, len(source) == 4), _addressOf(source)):
+            opened = bytes(self._scratch.views[size])
+        else:
+            opened = None
+            self._drop("stranger")
+        if opened is not None:
+            self._side.control.taken(opened, source, atControl=component == 2)
+
+    def sendControl(self, datagram: bytes) -> None:
+        """See L{ichatgw.media.guard.Guard}."""
+        protected = datagram if self.isPlain else self.lock.protectControl(datagram)
+        if protected is None:
+            return
+        send, destination = (self._plain, self._way[1]) if self.isMuxed else self.controlWay
+        if send is not None and destination is not None:
+            self.sendTo(send, protected, destination)
+
+    def toPeer(self, datagram: bytes) -> None:
+        """A datagram of DTLS, or protected RTCP."""
+        send, destination = self._plain, self._way[1]
+        if send is not None and destination is not None:
+            self.sendTo(send, datagram, destination)
+
+    def sendTo(self, send: SendTo, datagram: bytes, destination: Source) -> None:
+        """What cannot be sent is counted."""
+        try:
+            send(datagram, destination)
+        except OSError:
+            self._drop("unsendable")
+
+    def _drop(self, reason: str) -> None:
+        self._side.arriving.dropped[reason] += 1
+
+
+def _addressOf(source: Source) -> TransportAddress:
+    return TransportAddress(str(source[0]).partition("%")[0], source[1])
