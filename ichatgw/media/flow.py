@@ -136,13 +136,16 @@ class Flow:
                 buffer, 2, (sequence + self.sequenceShift) & 0xFFFF, (timestamp + self.timestampShift) & 0xFFFFFFFF
             )
         words[2] = self.ssrc
-        self._head = words[0]
-        self._stamp = words[1]
+        head, stamp = words[0], words[1]
         try:
             self.send(self._views[size], self.destination)  # type: ignore[misc]
         except OSError:
             self._lose("unsendable")
+            # The next one goes on from the last that was sent: SRTP takes no number that is far behind the last one,
+            # as with a source that begins anew under its old SSRC.
+            self._current = None
             return
+        self._head, self._stamp = head, stamp
         self.relayed += 1
         self.octets += size
 

@@ -18,6 +18,10 @@ HOPELESS = 50
 """So many packets in a row that cannot be opened are no accident: one second of sound."""
 
 
+class Unprotectable(OSError):
+    """A packet that cannot be sent, for libsrtp does not take it: its number was used before, or is far behind."""
+
+
 class Lock:
     """
     Opens what comes from the party and protects what goes to it; what it cannot open is dropped and counted.
@@ -72,7 +76,7 @@ class Lock:
 
     def protecting(self, send: SendTo) -> SendTo:
         """
-        The same as C{send}, for RTP that is to be protected first.
+        The same as C{send}, for RTP that is to be protected first; raises L{Unprotectable} if it cannot be.
 
         A packet that is a C{memoryview} lies at the beginning of the buffer that all ports read into.
         """
@@ -87,9 +91,8 @@ class Lock:
                     protected: bytes | memoryview = views[place.protect(len(packet))]
                 else:
                     protected = place.copied(packet)
-            except MalformedError:
-                self._side.far.arriving.dropped["unprotectable"] += 1
-                return
+            except MalformedError as problem:
+                raise Unprotectable(str(problem)) from problem
             send(protected, destination)
 
         return protectAndSend

@@ -150,6 +150,7 @@ class FakeSide:
     A side without sockets.
 
     @ivar remotes: what C{connect} was told.
+    @ivar sents: the formats by our numbers, as C{connect} was told them.
     @ivar holds: what C{hold} was told.
     @ivar protections: what C{protect} was told.
     @ivar full: whether there is no port left.
@@ -159,6 +160,7 @@ class FakeSide:
     address6: TransportAddress = TransportAddress("2001:db8::10", 20000)
     full: bool = False
     remotes: list[SessionDescription] = field(factory=list)
+    sents: list[tuple[Codec, ...] | None] = field(factory=list)
     holds: list[Direction] = field(factory=list)
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
@@ -174,6 +176,7 @@ class FakeSide:
 
     def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
         self.remotes.append(remote)
+        self.sents.append(ours)
 
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         self.protections.append(protection)

@@ -10,7 +10,7 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.lock import Lock
+from ichatgw.media.lock import Lock, Unprotectable
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import MasterKey, Shield, Suite
@@ -77,8 +77,8 @@ class LockTests(SynchronousTestCase):
         self.lock.turn(self.ours, self.theirs)
         self.assertEqual(self.lock.openMedia(self.lay(PACKET)), 0)
         self.assertIsNone(self.lock.openControl(self.lay(receiverReport(9, 0))))
-        self.lock.protecting(self.send)(bytes(1800), PLACE)
+        self.assertRaises(Unprotectable, self.lock.protecting(self.send), bytes(1800), PLACE)
         self.assertIsNone(self.lock.protectControl(b""))
         self.assertEqual(self.sent, [])
         self.assertEqual(dict(self.side.arriving.dropped), {"not the party's SRTP": 1, "not the party's SRTCP": 1})
-        self.assertEqual(self.side.far.arriving.dropped["unprotectable"], 2)
+        self.assertEqual(self.side.far.arriving.dropped["unprotectable"], 1)

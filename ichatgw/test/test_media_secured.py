@@ -198,6 +198,26 @@ class KeyTests(SecuredCase):
             self.assertEqual(self.said(self.one, self.two), words)
             self.assertEqual(self.said(self.two, self.one), 5)
 
+    def test_beginsAnew(self) -> None:
+        """A source that begins anew under its old SSRC, far behind its last number, is heard on after one packet."""
+        self.meet()
+        self.byKeys()
+        self.assertProtected()
+        for start, heard in ((60000, 5), (30000, 4), (100, 4)):
+            self.numbers = count(start)
+            self.assertEqual(self.said(self.one, self.two), heard)
+            self.assertEqual(self.said(self.one, self.two), 5)
+
+    def test_repeated(self) -> None:
+        """A packet that comes twice goes once, and the stream goes on."""
+        self.meet()
+        self.byKeys()
+        self.assertProtected()
+        for _ in range(2):
+            self.one.speak(500)
+        self.numbers = count(501)
+        self.assertEqual(self.said(self.one, self.two), 6)
+
     def test_keyChanges(self) -> None:
         """Each end may change its key in the middle of the call."""
         self.meet()

@@ -5,15 +5,19 @@ Offers and answers of a dialog.
 
 from __future__ import annotations
 
+import random
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sdp
-from ichatgw.errors import Congested, MalformedError, NoCommonCodec
-from ichatgw.model import PCMU, Codec, Direction, TransportAddress
+from ichatgw.errors import CallError, Congested, MalformedError, NoCommonCodec
+from ichatgw.model import PCMU, Codec, Direction, Fingerprint, TransportAddress
 from ichatgw.sip.negotiation import Negotiation
+from ichatgw.sip.protecting import Encryption, MediaPolicy, Protecting
 from ichatgw.test.fakes import FakeSide
 from ichatgw.test.sipwire import PHONE_SDP
+from ichatgw.test.test_sdp_security import SECURE
 
 PHONE = "192.0.2.77"
 PCMA = Codec("PCMA", 8000, 8)
@@ -128,3 +132,40 @@ class NegotiationTests(SynchronousTestCase):
         self.assertIsNone(self.negotiation.remote)
         self.answered()
         self.assertEqual(self.negotiation.remote, evolve(sdp.parse(PHONE_SDP).description, codecs=(PCMA, PCMU)))
+
+    def test_numbers(self) -> None:
+        """
+        Each end numbers formats as it likes to be sent them (RFC 3264 section 5.1): our side is told both numberings.
+        """
+        self.negotiation.offer(PHONE, (OPUS, PCMU))
+        theirs = PHONE_SDP.replace("0 8 101", "111 0").replace("a=sendrecv", "a=rtpmap:111 opus/48000/2")
+        self.negotiation.accept(theirs)
+        self.assertEqual([codec.payloadType for codec in self.side.remotes[0].codecs], [111, 0])
+        ours = self.side.sents[0]
+        assert ours is not None
+        self.assertEqual([codec.payloadType for codec in ours], [96, 0])
+
+    def test_hostile(self) -> None:
+        """Whatever offer comes, and whatever answer, there is an answer to it, or one of the two errors."""
+        policy = MediaPolicy(Encryption.OPTIONAL, inClear=True, fingerprint=Fingerprint("sha-256", "00"))
+        chance = random.Random(4568)
+        outcomes = set()
+        for turn in range(2000):
+            text = list(SECURE)
+            for _ in range(chance.randrange(1, 6)):
+                at = chance.randrange(len(text))
+                text[at : at + chance.randrange(4)] = chance.choice(
+                    ["", "|", "=", "1", " ", ":", "inline", "\r\n", "A"]
+                )
+            negotiation = Negotiation(protecting=Protecting(policy))
+            negotiation.side = FakeSide()
+            try:
+                if turn % 2:
+                    negotiation.offer(PHONE)
+                    negotiation.accept("".join(text))
+                else:
+                    negotiation.answer(negotiation.read("".join(text)), PHONE)
+                outcomes.add("taken")
+            except (MalformedError, CallError) as problem:
+                outcomes.add(type(problem).__name__)
+        self.assertTrue({"taken", "MalformedError", "NoCommonCodec"} <= outcomes, outcomes)
