@@ -32,7 +32,7 @@ from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.reasons import toReason
+from ichatgw.jingle.reasons import ofCallee, toReason
 from ichatgw.jingle.rules import endingOf
 from ichatgw.jingle.selection import Clients, select, transportFor
 from ichatgw.jingle.session import Session
@@ -312,7 +312,7 @@ class OutboundLeg(SessionOwner):
         if self._direct.get(session.them) is session:
             del self._direct[session.them]
         if ending.reason in _THE_USER or not (self._direct or self._proposed):
-            self.machine.fail(ending)
+            self.machine.fail(ofCallee(ending))
 
     def _lastOver(self, session: Session, ending: Ending) -> None:
         """The session that the call hangs on has ended."""
@@ -418,9 +418,12 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     @seeking.upon(Inputs.rejected).to(over)
     def rejected(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
         leg._proposed = False  # nothing to retract
-        leg._finish(ending)
+        leg._finish(ofCallee(ending))
 
     @joining.upon(Inputs.sessionOver).loop()
+    def joinedOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
+        leg._lastOver(session, ofCallee(ending))
+
     @talking.upon(Inputs.sessionOver).loop()
     def sessionOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
         leg._lastOver(session, ending)

@@ -8,6 +8,8 @@ beside; both together lead back to the word.
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ichatgw.jingle.stanzas import Reason
 from ichatgw.model import Ending, EndReason
 
@@ -58,6 +60,8 @@ _TO_CONDITION: dict[EndReason, str] = {
 _BY_CAUSE: dict[tuple[EndReason, int], str] = {
     (EndReason.UNAVAILABLE, 18): "timeout",
     (EndReason.UNAVAILABLE, 19): "timeout",
+    (EndReason.TIMEOUT, 18): "timeout",
+    (EndReason.TIMEOUT, 19): "timeout",
     (EndReason.INCOMPATIBLE, 47): "media-error",
     (EndReason.INCOMPATIBLE, 57): "incompatible-parameters",
     (EndReason.INCOMPATIBLE, 65): "unsupported-transports",
@@ -90,6 +94,14 @@ def fromReason(reason: Reason | None, answered: bool) -> Ending:
         ours = EndReason.INCOMPATIBLE
     words = " ".join(part for part in (reason.condition, reason.detail, reason.text) if part)
     return Ending(ours, words[:200], cause=cause)
+
+
+def ofCallee(ending: Ending) -> Ending:
+    """
+    How a callee ended the call before it answered: what it calls C{cancel} is no word for a callee, whose caller is
+    told that it cannot be reached.
+    """
+    return evolve(ending, reason=EndReason.UNAVAILABLE) if ending.reason is EndReason.CANCELLED else ending
 
 
 def toReason(ending: Ending, rang: bool = False) -> Reason:

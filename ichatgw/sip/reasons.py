@@ -78,6 +78,7 @@ _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 
 # The cause is given where it says more than the reason.
 _FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
+    380: (EndReason.FAILED, None),
     401: (EndReason.FORBIDDEN, 57),
     403: (EndReason.FORBIDDEN, None),
     404: (EndReason.NOT_FOUND, None),

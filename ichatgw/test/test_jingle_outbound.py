@@ -136,6 +136,19 @@ class MessageTests(SynchronousTestCase):
         self.message("reject", "<reason xmlns='urn:xmpp:jingle:1'><decline/></reason>")
         self.assertEqual(news(self.leg).reasons, [EndReason.DECLINED])
 
+    def test_cancelledByCallee(self) -> None:
+        """What a callee calls cancelled is for its caller a callee that cannot be reached, before the answer."""
+        self.message("reject", "<reason xmlns='urn:xmpp:jingle:1'><cancel/></reason>")
+        self.assertEqual(news(self.leg).reasons, [EndReason.UNAVAILABLE])
+        self.leg = self.world.dial(phone=MESSAGES)
+        self.message("proceed")
+        self.world.jingle("session-terminate", "<reason><cancel/></reason>", self.leg.sid, to=BELL_JID)
+        self.assertEqual(news(self.leg).reasons, [EndReason.UNAVAILABLE])
+        self.leg = self.world.dial(phone=SESSIONS)
+        sid = self.world.last("session-initiate")["sid"]
+        self.world.jingle("session-terminate", "<reason><cancel/></reason>", sid, to=BELL_JID)
+        self.assertEqual(news(self.leg).reasons, [EndReason.UNAVAILABLE])
+
     def test_rejectedByTie(self) -> None:
         """Who calls us at the same moment, and wins, is busy for this call."""
         self.message("reject", "<reason xmlns='urn:xmpp:jingle:1'><expired/></reason><tie-break/>")
