@@ -80,6 +80,16 @@ def whole(least: int, most: int, unit: str = "") -> Kind[int]:
     return Kind(parse, expected, unit=unit)
 
 
+def wholeOrNone(least: int, most: int, unit: str = "") -> Kind[int]:
+    """A whole number within limits, or 0 for none at all."""
+    inner = whole(least, most, unit)
+
+    def parse(text: str) -> int:
+        return 0 if text == "0" else inner.parse(text)
+
+    return Kind(parse, f"0, or {inner.expected}", unit=unit)
+
+
 def choice(*words: str) -> Kind[str]:
     """One of some words, whatever their case."""
 

@@ -68,6 +68,7 @@ def endpointOf(
         verifier=verifier,
         policy=policy,
         keepAlives=settings.keepAlives,
+        sessionExpires=settings.sessionExpires,
     )
     return endpoint, [
         Reloadable(
@@ -83,6 +84,7 @@ def endpointOf(
             ),
             lambda new: security.prepare(filesOf(new)),
         ),
+        Reloadable(("sessionExpires",), lambda new: partial(setattr, endpoint.terms, "interval", new.sessionExpires)),
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
         Reloadable(
             ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear"), lambda new: partial(_demand, policy, new)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, whole
+from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, whole, wholeOrNone
 from ichatgw.settings.declare import setting
 
 _CALLS = "Calls and media"
@@ -26,6 +26,14 @@ class CallSettings:
     )
     ringingTimeout: int = setting(
         _CALLS, "RingingTimeout", whole(1, 3600, "seconds"), 180, "How long a call may ring before it is given up."
+    )
+    sessionExpires: int = setting(
+        _CALLS,
+        "SessionExpires",
+        wholeOrNone(90, 86_400, "seconds"),
+        1800,
+        "For how long a call with a phone may go on without a sign that the phone still knows of it (RFC 4028). Half as"
+        " often one is asked for. 0 asks phones for nothing, and does only what they ask for themselves.",
     )
     iChatInviteTimeout: int = setting(
         _CALLS,

@@ -17,9 +17,9 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDA
 OTHER_METHODS = ("REGISTER", "NOTIFY", "PUBLISH")
 """What we know and do not take: 405; all else is 501."""
 
-SUPPORTED = ("replaces", "norefersub", "tdialog", "100rel")
+SUPPORTED = ("replaces", "norefersub", "tdialog", "100rel", "timer")
 """The option tags of what we can be required to understand (RFC 3261 section 19.2): RFC 3891, RFC 4488, RFC 4538,
-RFC 3262."""
+RFC 3262, RFC 4028."""
 
 OPTIONS = Reply(
     200,

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
-from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.dialog import NO_TERMS, Dialog
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
 from ichatgw.sip.exchange import Exchange, Make
@@ -32,6 +32,7 @@ from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import displayName, userPart
 from ichatgw.sip.transactions import Transactions
@@ -68,6 +69,7 @@ class Dialer:
         filtered: frozenset[int],
         asserts: bool,
         policy: MediaPolicy = PLAIN_ONLY,
+        terms: SessionTerms = NO_TERMS,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
@@ -80,6 +82,7 @@ class Dialer:
         self._filtered = filtered
         self._asserts = asserts
         self._policy = policy
+        self._terms = terms
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
@@ -99,7 +102,9 @@ class Dialer:
         local = shown if shown.user else self._identity
 
         def converse(leg: SipLeg) -> Dialog:
-            return Dialog(self._transactions, leg, self._userAgent, pinned, None if pinned else self._logins)
+            if pinned is not None:
+                return Dialog(self._transactions, leg, self._userAgent, pinned)
+            return Dialog(self._transactions, leg, self._userAgent, None, self._logins, self._terms)
 
         def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
             dialog.address(

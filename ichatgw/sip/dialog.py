@@ -31,11 +31,15 @@ from ichatgw.sip.farend import FarEnd
 from ichatgw.sip.forks import takeRoutes
 from ichatgw.sip.indialog import Asking, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
-from ichatgw.sip.reliable import Receiver, Sender, demands
+from ichatgw.sip.reliable import TAG, Receiver, Sender, demands
 from ichatgw.sip.reoffers import PENDING, Changes, Reoffers
 from ichatgw.sip.replaces import DialogId
+from ichatgw.sip.sessiontimer import AGAIN, SessionTerms, SessionTimer
 from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions
+
+NO_TERMS = SessionTerms()
+"""We ask for no session timer."""
 
 _log = Logger()
 
@@ -87,13 +91,15 @@ class Invite(CCEventTry):  # type: ignore[misc]
 
     def onUacSetupComplete(self, uac: Any) -> None:
         """Called by sippy just before the INVITE is made."""
-        self.extra_headers = (*uac.ownHeaders(), *self._prepare(uac))
+        self.extra_headers = (*uac.ownHeaders(), *uac.sessionHeaders(), *self._prepare(uac))
 
 
 class Dialog(FarEnd):
     """
     @ivar owner: the leg.
     @param logins: answers challenges.
+    @param terms: what we ask for of session timers.
+    @ivar session: the timer of the session.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
         his own.
@@ -115,6 +121,7 @@ class Dialog(FarEnd):
         userAgent: str,
         pinned: TransportAddress | None = None,
         logins: Logins | None = None,
+        terms: SessionTerms = NO_TERMS,
     ) -> None:
         self.owner = owner
         self._held = False
@@ -130,6 +137,9 @@ class Dialog(FarEnd):
         self.heardReliably = False
         self.answeredEarly = False
         self.reoffers = Reoffers(self)
+        self.session = SessionTimer(self, terms)
+        self._invitation: Any = None
+        self._refreshesByInvite = False
         self._afterAck: list[Callable[[], None]] = []
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
@@ -166,6 +176,7 @@ class Dialog(FarEnd):
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
+            self._invitation = req
             self._withOffer = req.getBody() is not None
             if demands(req):
                 self._sender = Sender(self.respond, self._unacknowledged)
@@ -316,6 +327,10 @@ class Dialog(FarEnd):
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
                 self.warning = str(resp.getHFBody("warning"))
+            if resp.getSCode()[0] == 422 and self._askLonger(resp, tr):
+                return
+            if resp.getSCode()[0] // 100 == 2 and isinstance(self.state, (UacStateTrying, UacStateRinging)):
+                self.session.answered(resp)
             if 100 < resp.getSCode()[0] < 200:
                 rack = self._receiver.heard(resp, MOST_FORKS)
                 if rack is None:
@@ -356,6 +371,39 @@ class Dialog(FarEnd):
         takeRoutes(fork, response)
         return fork
 
+    def sessionHeaders(self) -> list[Any]:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        return [] if self.pinned is not None else self.session.headers()
+
+    def accepted(self, response: Any) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        self.refreshTarget(response)
+        self.session.answered(response)
+
+    def refresh(self) -> bool:
+        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        if self._refreshesByInvite or not self.allows("UPDATE", unless=False):
+            return self.reoffers.refresh()
+        try:
+            Asking(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
+        except OSError:
+            return False
+        return True
+
+    def _refreshed(self, response: Any) -> None:
+        """The answer to an UPDATE that had nothing else to say."""
+        code = response.getSCode()[0]
+        if code == 422 and self.session.refused(response):
+            self.session.again(0)
+        elif code >= 300:
+            self._refreshesByInvite = code in (405, 420, 501)
+            self.session.again(0 if self._refreshesByInvite else AGAIN)
+
+    def expired(self) -> None:
+        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.EXPIRED, "the session was not refreshed in time"))
+
     def leaves(self) -> None:
         """The dialog is over."""
         if self._sender is not None:
@@ -363,6 +411,7 @@ class Dialog(FarEnd):
             self._sender.over()
             if held:
                 self.sendUasResponse(480, "Temporarily Unavailable")
+        self.session.over()
         last = self.reoffers.over()
         if last is not None:
             self.respond(last)
@@ -399,7 +448,8 @@ class Dialog(FarEnd):
         response.appendHeaders([SipHeader(name="contact", body=contact) for contact in contacts or ()])
         response.appendHeaders(extra_headers or ())
         if 200 <= scode < 300:
-            response.appendHeaders(self.ownHeaders())
+            response.appendHeaders([*self.ownHeaders(), *self.session.accept(self._invitation)])
+            self._invitation = None
             self.reoffers.expectAck(ack_wait)
         sender = self._sender
         if sender is not None and 100 < scode < 200:
@@ -416,6 +466,18 @@ class Dialog(FarEnd):
         """sippy calls it when it has news."""
         if not self._held:
             super().emitPendingEvents()
+
+    def _askLonger(self, response: Any, transaction: Any) -> bool:
+        """The INVITE is sent again, if it asked for too short a session and may ask for a longer one."""
+        number = response.getHFBody("cseq").getCSeqNum()
+        waiting = isinstance(self.state, (UacStateTrying, UacStateRinging))
+        if not waiting or number not in self.reqs or not self.session.refused(response):
+            return False
+        kept = [each for each in transaction.req_extra_headers or () if each.name not in ("session-expires", "min-se")]
+        headers = (*kept, *self.sessionHeaders())
+        self.newUacTransaction(self.genRequest("INVITE", self.lSDP, extra_headers=headers), req_extra_headers=headers)
+        del self.reqs[number]
+        return True
 
     def processChallenge(
         self, resp: Any, cseq: int, ch_hfname: str, auth_hfname: str, extra_headers: tuple[Any, ...]

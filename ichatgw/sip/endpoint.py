@@ -35,6 +35,7 @@ from ichatgw.sip.refer import Referrals
 from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.resolver import Resolver
+from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.stream import PING
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
@@ -64,6 +65,8 @@ class Endpoint(Service):
     @param verifier: lets phones log in.
     @param keepAlives: whether empty packets keep the way to phones and registrars open.
     @param policy: how media is protected.
+    @param sessionExpires: what we ask for of session timers, see L{SessionTerms}.
+    @ivar terms: the same; may change.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -83,6 +86,7 @@ class Endpoint(Service):
         verifier: Verifier | None = None,
         keepAlives: bool = True,
         policy: MediaPolicy = PLAIN_ONLY,
+        sessionExpires: int = 0,
     ) -> None:
         self._clock = clock
         self._wire = wire
@@ -90,7 +94,8 @@ class Endpoint(Service):
         useClock(clock)
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
-        self._requests = Requests(self._legs, userAgent, verifier, policy)
+        self.terms = SessionTerms(sessionExpires)
+        self._requests = Requests(self._legs, userAgent, verifier, policy, self.terms)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
         logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
@@ -106,6 +111,7 @@ class Endpoint(Service):
             filtered,
             assertsIdentity,
             policy,
+            self.terms,
         )
         self._requests.outside = self._dialer.outside(self._referrals, verifier)
         self._gate = Gate(supported=frozenset(SUPPORTED))

@@ -27,7 +27,7 @@ _OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "REFER", "SUBSCRIBE"})
 # RFC 3428 section 4 and RFC 6086 section 4.2 leave it out, RFC 3262 has no use for it.
 _WITHOUT_CONTACT = frozenset({"MESSAGE", "INFO", "PRACK"})
 
-_REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+_REFRESHING = frozenset({"SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 @frozen
@@ -85,6 +85,9 @@ class Conversation(Protocol):
     def refreshTarget(self, message: Any) -> None:
         """The far end may have another C{Contact} (RFC 3261 section 12.2.1.2)."""
 
+    def accepted(self, response: Any) -> None:
+        """A 2xx to an INVITE or UPDATE has come: it may say something of the session, and of the C{Contact}."""
+
     def afterAck(self, step: Callable[[], None]) -> None:
         """Do it as soon as the ACK for what is being heard now is out."""
 
@@ -127,7 +130,9 @@ class Asking:
             self._digest(request, response)
             return
         self.dialog.heardFrom(response)
-        if code < 300 and self.method in _REFRESHING:
+        if code < 300 and self.method in ("INVITE", "UPDATE"):
+            self.dialog.accepted(response)
+        elif code < 300 and self.method in _REFRESHING:
             self.dialog.refreshTarget(response)
         if self.method == "INVITE":
             self.dialog.afterAck(lambda: self._digest(request, response))

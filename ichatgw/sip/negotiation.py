@@ -131,6 +131,14 @@ class Negotiation:
             None if self._said == _saying(codecs, direction, self._local(host)) else self.offer(host, codecs, direction)
         )
 
+    def repeat(self, host: str) -> str:
+        """
+        Our offer that says what was said last.
+
+        @raise Congested: if no port is left.
+        """
+        return self.offer(host, self.agreed, self.far if self._said is None else self._said[1])
+
     def accept(self, text: str, final: bool = True) -> SessionDescription:
         """
         The party's answer to our offer.

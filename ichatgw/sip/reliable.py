@@ -43,8 +43,8 @@ def _names(message: Any, header: str, option: str) -> bool:
 def number(message: Any, header: str) -> int | None:
     """The number in the first header of that name."""
     bodies = message.getHFBodys(header)
-    text = str(bodies[0]).split()[0] if bodies and str(bodies[0]).split() else ""
-    return int(text) if text.isascii() and text.isdigit() else None
+    text = str(bodies[0]).partition(";")[0].split() if bodies else []
+    return int(text[0][:10]) if text and text[0].isascii() and text[0].isdigit() else None
 
 
 class Sender:

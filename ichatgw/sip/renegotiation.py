@@ -145,6 +145,12 @@ class Renegotiation:
             self._agreed()
         return text
 
+    def sameOffer(self) -> str | None:
+        try:
+            return self._negotiation.repeat(self._leg.signallingHost)
+        except CallError:
+            return None
+
     def offerAnswered(self, text: str | None) -> None:
         if text is None and self._negotiation.remote is not None:
             self.offerRefused(Ending(EndReason.INCOMPATIBLE, "no answer came to our offer"))

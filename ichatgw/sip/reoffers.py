@@ -19,6 +19,7 @@ from ichatgw.sip import reliable
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.indialog import SDP, Asking, Conversation, Reply, bodyOf
 from ichatgw.sip.reasons import fromStatus
+from ichatgw.sip.sessiontimer import AGAIN, SessionTimer, tooShort
 
 MOST_CROSSINGS = 5
 """How often an offer that crosses one of the far end's is made again."""
@@ -61,6 +62,9 @@ class Changes(Protocol):
     def nextOffer(self) -> str | None:
         """What is to be offered now; C{None} if there is nothing new to say."""
 
+    def sameOffer(self) -> str | None:
+        """What we have said last, as an offer; C{None} if that cannot be."""
+
     def offerAnswered(self, text: str | None) -> None:
         """The party has accepted our offer."""
 
@@ -76,6 +80,7 @@ class Dialogue(Conversation, Protocol):
 
     cId: Any
     local_ua: str
+    session: SessionTimer
     lContact: Any
     isCaller: bool
 
@@ -87,6 +92,9 @@ class Dialogue(Conversation, Protocol):
 
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
         """Send a response; C{acknowledged} gets the ACK of one to an INVITE."""
+
+    def sessionHeaders(self) -> Sequence[Any]:
+        """What each INVITE and UPDATE of ours asks for of session timers."""
 
     def ownHeaders(self, *without: str) -> Sequence[Any]:
         """
@@ -109,6 +117,7 @@ class Reoffers:
         self._offering = False
         self._lateOffer = False
         self._again = False
+        self._refreshing = False
         self._crossings = 0
         self._timer: Any = None
         self._patience: Any = None
@@ -135,6 +144,8 @@ class Reoffers:
             refusal = PENDING
         elif body is not None and sdpText(body) is None:
             refusal = _UNSUPPORTED
+        else:
+            refusal = tooShort(request)
         if refusal is not None:
             self._dialog.respond(self._respond(request, refusal))
             return
@@ -187,6 +198,10 @@ class Reoffers:
     def updated(self, request: Any) -> None:
         """An UPDATE.  Its answer cannot wait (RFC 3311 section 5.2)."""
         body = request.getBody()
+        short = tooShort(request)
+        if short is not None:
+            self._dialog.respond(self._respond(request, short))
+            return
         if body is None:
             self._dialog.refreshTarget(request)
             self._dialog.respond(self._accept(request, None))
@@ -220,12 +235,27 @@ class Reoffers:
     def _accept(self, request: Any, text: str | None) -> Any:
         response = self._respond(request, Reply(200, "OK"))
         response.appendHeader(SipHeader(name="contact", body=self._dialog.lContact))
-        response.appendHeaders(self._dialog.ownHeaders())
+        response.appendHeaders([*self._dialog.ownHeaders(), *self._dialog.session.accept(request)])
         if text is not None:
             response.setBody(bodyOf(text, SDP))
         return response
 
     # Ours
+
+    def refresh(self) -> bool:
+        """
+        Offer what was offered last, to keep the session alive.
+
+        @return: C{False} if that cannot be done now.
+        """
+        if self.isBusy or not self._dialog.isConnected():
+            return False
+        text = self._dialog.changes.sameOffer()
+        if text is None:
+            return False
+        self._refreshing = True
+        self._send("INVITE", text)
+        return self._ours is not None
 
     def offer(self) -> None:
         """There may be something new to offer; now, or as soon as that is possible."""
@@ -241,7 +271,8 @@ class Reoffers:
             self._send("INVITE", text)
 
     def _send(self, method: str, text: str) -> None:
-        headers = self._dialog.ownHeaders(reliable.TAG)  # nobody needs to ring
+        own = self._dialog.ownHeaders(reliable.TAG)  # nobody needs to ring
+        headers = [*own, *self._dialog.sessionHeaders()]
         asking = Asking(self._dialog, method, self._answered, headers, bodyOf(text, SDP))
         self._ours, self._offering = asking, True
         try:
@@ -253,7 +284,15 @@ class Reoffers:
     def _answered(self, response: Any) -> None:
         self._ours, self._offering = None, False
         code, phrase = response.getSCode()
-        if code < 300:
+        refreshing, self._refreshing = self._refreshing, False
+        if code >= 300 and (refreshing or (code == 422 and self._dialog.session.refused(response))):
+            self._dialog.changes.offerCrossed()
+            if refreshing:
+                later = code == 422 and self._dialog.session.refused(response)
+                self._dialog.session.again(0 if later else AGAIN)
+            else:
+                self._again = True
+        elif code < 300:
             self._crossings = 0
             self._dialog.changes.offerAnswered(sdpText(response.getBody()))
         elif (wait := self._wait(code, response)) is not None and self._crossings < MOST_CROSSINGS:

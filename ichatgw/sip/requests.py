@@ -17,7 +17,7 @@ from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
 from ichatgw.sip.capabilities import OPTIONS, refusal
-from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.dialog import NO_TERMS, Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import literal
@@ -30,6 +30,7 @@ from ichatgw.sip.outside import Outside
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
 from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.replaces import Replacement, readReplaces
+from ichatgw.sip.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
@@ -50,8 +51,16 @@ class Requests:
     transactions: Transactions
     outside: Outside
 
-    def __init__(self, legs: Legs, userAgent: str, verifier: Verifier | None, policy: MediaPolicy = PLAIN_ONLY) -> None:
+    def __init__(
+        self,
+        legs: Legs,
+        userAgent: str,
+        verifier: Verifier | None,
+        policy: MediaPolicy = PLAIN_ONLY,
+        terms: SessionTerms = NO_TERMS,
+    ) -> None:
         self._policy = policy
+        self._terms = terms
         self._legs = legs
         self._userAgent = userAgent
         self._verifier = verifier
@@ -92,6 +101,9 @@ class Requests:
         body = request.getBody()
         if body is not None and sdpText(body) is None:
             return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
+        short = tooShort(request)
+        if short is not None:
+            return short.to(request, self._userAgent), None, None
         try:
             offer = None if body is None else sdp.parse(str(body.content))
         except MalformedError as problem:
@@ -124,7 +136,7 @@ class Requests:
         if self._verifier is not None and self._verifier.users:
             self._logIn(leg, authorization(request), self._verifier)
         arrival = _Arrival(self, leg, called, request)
-        leg.dialog = Dialog(self.transactions, arrival, self._userAgent)
+        leg.dialog = Dialog(self.transactions, arrival, self._userAgent, terms=self._terms)
         leg.dialog.lContact = self.transactions.contact(
             Target(transport, source), called.url.username, request.getRURI().scheme == "sips"
         )

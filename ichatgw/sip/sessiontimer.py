@@ -1,0 +1,184 @@
+# -*- test-case-name: ichatgw.test.test_sip_sessiontimer -*-
+"""
+Session timers (RFC 4028): a call whose far end has vanished without a word comes to an end.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from attrs import define
+from sippy.SipHeader import SipHeader
+from sippy.Time.Timeout import Timeout
+
+from ichatgw.sip.indialog import Reply
+from ichatgw.sip.reliable import number, supports
+
+TAG = "timer"
+
+LEAST = 90
+"""Seconds; no shorter interval is agreed to (section 4)."""
+
+MOST = 86_400
+"""Seconds; nobody has to be asked for more."""
+
+AGAIN = 5.0
+"""Seconds until a refresh that could not be made now is tried again."""
+
+MOST_BUMPS = 3
+
+
+@define(eq=False)
+class SessionTerms:
+    """
+    What we ask for.
+
+    @ivar interval: seconds; 0 if we ask for nothing, and do only what others ask for.
+    """
+
+    interval: int = 0
+
+
+class Refreshing(Protocol):
+    """The dialog, as its timer sees it."""
+
+    def refresh(self) -> bool:
+        """Send a refresh, whose 2xx comes to L{SessionTimer.answered}; C{False} if that cannot be done now."""
+
+    def expired(self) -> None:
+        """Nobody has refreshed the session in time."""
+
+
+def tooShort(request: Any) -> Reply | None:
+    """Is the interval that a request asks for one that we do not agree to?"""
+    wanted = number(request, "session-expires")
+    if wanted is None or wanted >= LEAST or not supports(request, TAG):
+        return None
+    return Reply(422, "Session Interval Too Small", (("min-se", str(LEAST)),))
+
+
+class SessionTimer:
+    """
+    @ivar interval: the interval agreed on, in seconds; 0 if there is none.
+    @ivar weRefresh: is it our turn?
+    """
+
+    def __init__(self, dialog: Refreshing, terms: SessionTerms) -> None:
+        self._dialog = dialog
+        self._wanted = terms.interval
+        self._least = LEAST
+        self._bumps = 0
+        self.interval = 0
+        self.weRefresh = False
+        self._refresh: Any = None
+        self._expiry: Any = None
+
+    # We ask
+
+    def headers(self) -> list[Any]:
+        """What an INVITE or UPDATE of ours asks for."""
+        interval = self.interval or self._wanted
+        if not interval:
+            return []
+        interval = max(interval, self._least)
+        turn = "" if not self.interval else ";refresher=uac" if self.weRefresh else ";refresher=uas"
+        return [
+            SipHeader(name="session-expires", bodys=f"{interval}{turn}"),
+            SipHeader(name="min-se", bodys=str(self._least)),
+        ]
+
+    def refused(self, response: Any) -> bool:
+        """
+        A 422: our interval is too short for somebody.
+
+        @return: is it of use to ask again, with what L{headers} says then?
+        """
+        least = number(response, "min-se")
+        if least is None or not self._least < least <= MOST or self._bumps >= MOST_BUMPS:
+            return False
+        self._bumps += 1
+        self._least = least
+        return True
+
+    def answered(self, response: Any) -> None:
+        """A 2xx to an INVITE or UPDATE of ours: what it says holds from now on (section 7.2)."""
+        interval = number(response, "session-expires")
+        if interval is None:
+            self._agree(0, False)
+        else:
+            self._agree(interval, _refresher(response) != "uas")
+
+    # They ask
+
+    def accept(self, request: Any) -> list[Any]:
+        """
+        An INVITE or UPDATE is answered with 2xx (section 9).
+
+        @return: what that says of the session.
+        """
+        wanted, theirs = number(request, "session-expires"), _refresher(request)
+        knows = supports(request, TAG)
+        least = max(LEAST, number(request, "min-se") or 0)
+        if wanted is None:
+            if not knows or not self._wanted:
+                self._agree(0, False)
+                return []
+            interval = self._wanted
+        else:
+            interval = min(wanted, self._wanted) if self._wanted else wanted
+        interval = min(max(interval, least), max(wanted or MOST, LEAST))
+        they = knows and theirs == "uac"
+        self._agree(interval, not they)
+        headers = [SipHeader(name="session-expires", bodys=f"{interval};refresher={'uac' if they else 'uas'}")]
+        return [*headers, SipHeader(name="require", bodys=TAG)] if they else headers
+
+    # Time
+
+    def over(self) -> None:
+        """The dialog is over."""
+        self._agree(0, False)
+
+    def _agree(self, interval: int, weRefresh: bool) -> None:
+        self._stop()
+        if interval and interval < LEAST:
+            interval = LEAST
+        self.interval, self.weRefresh = min(interval, MOST), weRefresh
+        if not self.interval:
+            return
+        if weRefresh:
+            self._refresh = Timeout(self._refreshNow, self.interval / 2)
+            self._expiry = Timeout(self._expired, self.interval)
+        else:
+            self._expiry = Timeout(self._expired, self.interval - min(32, self.interval / 3))  # section 10
+
+    def _refreshNow(self) -> None:
+        self._refresh = None
+        if not self._dialog.refresh():
+            self.again()
+
+    def again(self, wait: float = AGAIN) -> None:
+        """A refresh came to nothing; it is tried again as long as the session has not expired."""
+        if self.interval and self.weRefresh and self._refresh is None:
+            self._refresh = Timeout(self._refreshNow, wait)
+
+    def _expired(self) -> None:
+        self._expiry = None
+        self._stop()
+        self.interval = 0
+        self._dialog.expired()
+
+    def _stop(self) -> None:
+        for timer in (self._refresh, self._expiry):
+            if timer is not None:
+                timer.cancel()
+        self._refresh = self._expiry = None
+
+
+def _refresher(message: Any) -> str:
+    bodies = message.getHFBodys("session-expires")
+    parameters = str(bodies[0]).split(";")[1:] if bodies else []
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "refresher":
+            return value.strip().lower()
+    return ""
