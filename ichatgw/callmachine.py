@@ -124,7 +124,9 @@ def _build() -> Callable[[Parties], CallInputs]:
 
     @calling.upon(CallInputs.ringing).loop()
     def ringing(call: CallInputs, parties: Parties, leg: ILeg) -> None:
-        _log.info("call={call} leg={leg} is ringing", call=parties.id, leg=leg.id)
+        if leg not in parties.rung:
+            parties.rung.add(leg)
+            _log.info("call={call} leg={leg} {party!r:.120} is ringing", **parties.names(leg))
         parties.other(leg).ring()
 
     @calling.upon(CallInputs.progressing).loop()
@@ -135,10 +137,9 @@ def _build() -> Callable[[Parties], CallInputs]:
     def answered(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
         parties.answeredAt = parties.clock.seconds()
         _log.info(
-            "call={call} leg={leg} answered after {seconds:.1f} s",
-            call=parties.id,
-            leg=leg.id,
+            "call={call} leg={leg} {party!r:.120} answered after {seconds:.1f} s",
             seconds=parties.answeredAt - parties.startedAt,
+            **parties.names(leg),
         )
         parties.agreed = answer.codecs
         parties.other(leg).answer(answer)
@@ -146,11 +147,10 @@ def _build() -> Callable[[Parties], CallInputs]:
     @talking.upon(CallInputs.updated).loop()
     def updated(call: CallInputs, parties: Parties, leg: ILeg, offer: SessionDescription) -> None:
         _log.info(
-            "call={call} leg={leg} is {direction} with {codecs}",
-            call=parties.id,
-            leg=leg.id,
+            "call={call} leg={leg} {party!r:.120} is {direction} with {codecs}",
             direction=offer.direction.value,
             codecs=" ".join(codec.name for codec in offer.codecs)[:80],
+            **parties.names(leg),
         )
         parties.directions[leg] = offer.direction
         if parties.isUnanswered(parties.other(leg)):
@@ -166,7 +166,7 @@ def _build() -> Callable[[Parties], CallInputs]:
     @talking.upon(CallInputs.refused).loop()
     def refused(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
         why = ending.text[:200]
-        _log.info("call={call} leg={leg} goes on as before: {why!r}", call=parties.id, leg=leg.id, why=why)
+        _log.info("call={call} leg={leg} {party!r:.120} goes on as before: {why!r}", why=why, **parties.names(leg))
         parties.other(leg).refuse(ending)
 
     @talking.upon(CallInputs.info).loop()
@@ -252,11 +252,10 @@ def _build() -> Callable[[Parties], CallInputs]:
     @talking.upon(CallInputs.ended).to(closing)
     def endOther(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
         _log.info(
-            "call={call} leg={leg} ended: {reason} {text!r}",
-            call=parties.id,
-            leg=leg.id,
+            "call={call} leg={leg} {party!r:.120} ended: {reason} {text!r}",
             reason=ending.reason.name.lower(),
             text=ending.text[:200],
+            **parties.names(leg),
         )
         parties.cancelTransfer(ending)
         parties.over(ending, leg)
@@ -290,7 +289,9 @@ def _build() -> Callable[[Parties], CallInputs]:
     @closing.upon(CallInputs.writeOff).to(closed)
     def done(call: CallInputs, parties: Parties) -> None:
         for leg in parties.open:
-            _log.error("call={call} leg={leg} never said that it ended; written off", call=parties.id, leg=leg.id)
+            _log.error(
+                "call={call} leg={leg} {party!r:.120} never said that it ended; written off", **parties.names(leg)
+            )
         parties.open.clear()
         parties.finish()
 

@@ -80,6 +80,7 @@ class Parties:
     @ivar agreed: the formats that the two agreed on last.
     @ivar directions: what the parties said last of their media.
     @ivar transfer: the referral that is tried now.
+    @ivar rung: the legs that have rung.
     @ivar uprooted: media went from party to party until the latest exchange, so that both have to be told of us.
     @ivar ending: the first ending heard: why the call is over.
     @ivar endedBy: at which end that was, for the log.
@@ -104,12 +105,17 @@ class Parties:
     timer: IDelayedCall | None = None
     finished: bool = False
     uprooted: bool = False
+    rung: set[ILeg] = field(factory=set)
     _former: dict[ILeg, IDelayedCall] = field(factory=dict)
 
     @property
     def id(self) -> str:
         """The call's name in logs."""
         return self.call.id
+
+    def names(self, leg: ILeg) -> dict[str, str]:
+        """What a line of the log about C{leg} names."""
+        return {"call": self.id, "leg": leg.id, "party": leg.party.uri}
 
     def has(self, leg: ILeg) -> bool:
         """Is it one of the two?"""
@@ -149,7 +155,7 @@ class Parties:
             self.callee = new
         new.call = self.call
         self.open.add(new)
-        _log.info("call={call} leg={leg} takes the place of {old}", call=self.id, leg=new.id, old=old.id)
+        _log.info("call={call} leg={leg} {party!r:.120} takes the place of leg={old}", old=old.id, **self.names(new))
         if self.switchboard is not None:
             self.switchboard.exchanged(self.call)
 
@@ -218,7 +224,9 @@ class Parties:
         now = self.clock.seconds()
         ending = self.ending or Ending(EndReason.FAILED)
         _log.info(
-            "call={call} ended by {by}: {reason}{text}, {talked}",
+            "call={call} ended by {by}: {reason}{text}, {talked}; {caller!r:.120} to {callee!r:.120}",
+            caller=self.caller.party.uri,
+            callee=self.callee.party.uri,
             by=self.endedBy,
             call=self.id,
             reason=ending.reason.name.lower(),

@@ -118,7 +118,7 @@ class Transfer:
         """See L{ICall}."""
         if not self._rung:
             self._rung = True
-            _log.info("call={call} leg={leg} is ringing", call=self.id, leg=leg.id)
+            _log.info("call={call} leg={leg} {party!r:.120} is ringing", **self.parties.names(leg))
             self.referral.rang()
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
@@ -158,7 +158,7 @@ class Transfer:
         parties.transfer = None
         stays = parties.other(target if parties.has(target) else self.referrer)
         target.call = parties.call
-        _log.info("call={call} leg={leg} answered; transferred", call=self.id, leg=target.id)
+        _log.info("call={call} leg={leg} {party!r:.120} answered; transferred", **parties.names(target))
         if parties.has(self.referrer):
             self._heard = parties.directions.pop(self.referrer, None)
             parties.exchange(self.referrer, target)

@@ -181,7 +181,7 @@ class InboundLeg:
         self._stopTimer()
         self._inner = None
         self.link.over(self)
-        _log.info(
+        _log.debug(
             "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
             reason=ending.reason.name.lower(),
             text=ending.text,

@@ -274,7 +274,7 @@ class OutboundLeg:
         self._stopRinging()
         self._inner = None
         self.link.over(self)
-        _log.info(
+        _log.debug(
             "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
             reason=ending.reason.name.lower(),
             text=ending.text,

@@ -113,13 +113,16 @@ class OutboundSipLeg(SipLeg):
         self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
         text = self._negotiation.offer(target.address.host, self._offer)
         dialog = self.dialog = self._converse(self)
-        _log.info("call={call} leg={leg} INVITE to {target}", call=self.call.id, leg=self.id, target=target)
+        _log.info("call={call} leg={leg} {party!r:.120} INVITE to {target}", target=target, **self._names())
         dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text))
         self._hunt.watch(self._silent)
 
+    def _names(self) -> dict[str, str]:
+        return {"call": self.call.id, "leg": self.id, "party": self.party.uri}
+
     def _silent(self) -> None:
         """The target said nothing; another one is tried."""
-        _log.info("call={call} leg={leg} no answer from {target}", call=self.call.id, leg=self.id, target=self._target)
+        _log.info("call={call} leg={leg} {party!r:.120} no answer from {target}", target=self._target, **self._names())
         given, self.dialog = self.dialog, None
         self._next()
         self._giveUp(given)
@@ -143,7 +146,7 @@ class OutboundSipLeg(SipLeg):
     def _failed(self, ending: Ending) -> None:
         """An attempt came to nothing: the next one, if there is one."""
         if self._hunt.goesOn:
-            _log.info("call={call} leg={leg} goes on after {why!r}", call=self.call.id, leg=self.id, why=ending.text)
+            _log.info("call={call} leg={leg} {party!r:.120} goes on after {why!r}", why=ending.text, **self._names())
             self._next()
         else:
             self._finish(ending)

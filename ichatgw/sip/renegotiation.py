@@ -185,9 +185,10 @@ class Renegotiation:
         self._asked, self._asking = offer, True
         theirs = offer.description
         _log.info(
-            "call={call} leg={leg} asks for other formats: {formats}",
+            "call={call} leg={leg} {party!r:.120} asks for other formats: {formats}",
             call=self._leg.call.id,
             leg=self._leg.id,
+            party=self._leg.party.uri,
             formats=" ".join(codec.name for codec in theirs.codecs)[:80],
         )
         self._leg.call.updated(self._leg, SessionDescription(theirs.codecs, direction=theirs.direction))
@@ -208,15 +209,22 @@ class Renegotiation:
         direction = offer.description.direction
         self._negotiation.side.hold(direction)
         _log.info(
-            "call={call} leg={leg} new offer answered: it is {direction}",
+            "call={call} leg={leg} {party!r:.120} new offer answered: it is {direction}",
             call=self._leg.call.id,
             leg=self._leg.id,
+            party=self._leg.party.uri,
             direction=direction.value,
         )
         return text
 
     def _refusedHere(self, why: str, cause: int | None = None) -> Reply:
-        _log.info("call={call} leg={leg} new offer refused: {why}", call=self._leg.call.id, leg=self._leg.id, why=why)
+        _log.info(
+            "call={call} leg={leg} {party!r:.120} new offer refused: {why}",
+            call=self._leg.call.id,
+            leg=self._leg.id,
+            party=self._leg.party.uri,
+            why=why,
+        )
         return _refusal(Ending(EndReason.INCOMPATIBLE, why, cause=cause))
 
     def _agreed(self) -> None:

@@ -523,10 +523,10 @@ class LogTests(CallCase):
         self.assertEqual(
             self.lines(events),
             [
-                "call=c1 leg=out-1 is ringing",
-                "call=c1 leg=out-1 answered after 2.0 s",
-                "call=c1 leg=out-1 ended: hangup ''",
-                "call=c1 ended by the callee: hangup, talked 61.5 s",
+                "call=c1 leg=out-1 'sip:bob@example.net' is ringing",
+                "call=c1 leg=out-1 'sip:bob@example.net' answered after 2.0 s",
+                "call=c1 leg=out-1 'sip:bob@example.net' ended: hangup ''",
+                "call=c1 ended by the callee: hangup, talked 61.5 s; 'sip:bob@example.net' to 'sip:bob@example.net'",
             ],
         )
         self.assertEqual({event["log_level"] for event in events}, {LogLevel.info})
@@ -536,7 +536,17 @@ class LogTests(CallCase):
         """A call that was not answered says so, and why."""
         with capturedLogs() as events:
             self.scene.upTo("calling").callee.partyHangsUp(BUSY)
-        self.assertEqual(self.lines(events)[-1], "call=c1 ended by the callee: busy '486 Busy Here', not answered")
+        expected = "call=c1 ended by the callee: busy '486 Busy Here', not answered; "
+        self.assertEqual(self.lines(events)[-1].partition("; ")[0] + "; ", expected)
+
+    def test_ringsOnce(self) -> None:
+        """That a party is ringing is said once, however often it says so."""
+        with capturedLogs() as events:
+            scene = self.scene.upTo("calling")
+            scene.callee.partyRings()
+            scene.callee.partyRings()
+        self.assertEqual(len(self.lines(events)), 1)
+        self.assertEqual(scene.caller.orders, ["ring", "ring"])
 
     def test_hostileWords(self) -> None:
         """The far end's words stay on their line, and short."""

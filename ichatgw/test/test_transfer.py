@@ -203,9 +203,9 @@ class ReferTests(TransferCase):
             lines,
             [
                 "call=1 leg=bob refers 'sip:bob@example.net' to 'sip:carol@gw.example'",
-                "call=1 leg=target is ringing",
-                "call=1 leg=target answered; transferred",
-                "call=1 leg=target takes the place of bob",
+                "call=1 leg=target 'sip:bob@example.net' is ringing",
+                "call=1 leg=target 'sip:bob@example.net' answered; transferred",
+                "call=1 leg=target 'sip:bob@example.net' takes the place of leg=bob",
             ],
         )
 
