@@ -20,7 +20,8 @@ from twisted.internet.defer import Deferred
 from ichatgw.test.e2e.moment import within
 from ichatgw.test.e2e.program import Program, ProgramFailed
 
-_FEATURES = ("LocalNetworkAccessChecks", "MediaRouter", "OptimizationHints", "Translate", "WebRtcHideLocalIpsWithMdns")
+_FEATURES = ("LocalNetworkAccessChecks", "MediaRouter", "OptimizationHints", "Translate")
+MDNS = "WebRtcHideLocalIpsWithMdns"
 
 _ARGUMENTS = (
     "--headless=new",
@@ -29,7 +30,6 @@ _ARGUMENTS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     "--allow-file-access-from-files",
     "--no-first-run",
@@ -44,7 +44,6 @@ _ARGUMENTS = (
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
-    f"--disable-features={','.join(_FEATURES)}",
 )
 
 
@@ -54,11 +53,13 @@ class Browser:
     One browser with one page.
 
     @ivar bindings: what the page may call, by name.
+    @ivar hides: whether it shows names of mDNS instead of its addresses.
     """
 
     reactor: Any
     directory: Path
     bindings: dict[str, Callable[[str], None]] = field(factory=dict)
+    hides: bool = False
     program: _Piped = field(init=False)
     _session: str = field(default="", init=False)
     _number: int = field(default=0, init=False)
@@ -68,10 +69,13 @@ class Browser:
     async def start(self) -> None:
         """Fires when there is an empty page."""
         profile = self.directory / "profile"
+        # Who may use a microphone is shown addresses.
+        shown = [] if self.hides else ["--use-fake-ui-for-media-stream"]
+        without = f"--disable-features={','.join(_FEATURES if self.hides else (*_FEATURES, MDNS))}"
         self.program = _Piped(
             self.reactor,
             "chromium",
-            ["chromium", *_ARGUMENTS, f"--user-data-dir={profile}", "about:blank"],
+            ["chromium", *_ARGUMENTS, *shown, without, f"--user-data-dir={profile}", "about:blank"],
             self.directory,
             {"HOME": str(self.directory)},
             browser=self,

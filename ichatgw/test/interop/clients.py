@@ -151,7 +151,7 @@ class Chromium(Client):
     _browser: Browser = field(init=False)
 
     async def start(self) -> None:
-        self._browser = Browser(self.reactor, self.directory)
+        self._browser = Browser(self.reactor, self.directory, hides=bool(self.wanted.get("hides")))
         self._browser.bindings = {"tell": self._tell, "hear": self._hear}
         await self._browser.start()
         await self._browser.open(ENVIRONMENT / "page" / "page.html")
@@ -169,7 +169,9 @@ class Chromium(Client):
         return self._browser.evaluate(f"client.{name}({words})")
 
     async def statistics(self) -> dict[str, Any]:
-        return dict(await within(self.reactor, 10, self.order("statistics")))
+        found = dict(await within(self.reactor, 10, self.order("statistics")))
+        self._keep("news", json.dumps({"event": "statistics", **found}) + "\n")
+        return found
 
     async def stop(self) -> None:
         self.ear.save(self.directory / "heard.wav")

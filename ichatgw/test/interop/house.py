@@ -80,6 +80,7 @@ class House:
         self.gateway = Gateway(self.reactor, self.directory / "gateway", PORTS, self.server.componentPort, host=host)
         # Who is called as 1 and the port of a phone is called there.
         self.gateway.rule(rf"^xmpp:1(\d+)@{COMPONENT}$", f"sip:phone@{shown}:$1")
+        self.gateway.rule(rf"^xmpp:to-([a-z]+)@{COMPONENT}$", f"xmpp:$1@{DOMAIN}")
         self.gateway.rule(r"^sip:([a-z]+)@", f"xmpp:$1@{DOMAIN}")
         self.gateway.set("LogLevel", "STACK")
         for name, value in self.settings.items():
@@ -102,14 +103,15 @@ class House:
         """
         Log a client in; it is ended with the cell.
 
-        @param wanted: more about how it is: see L{Client}; and C{listens}, the frequency to listen for.
+        @param wanted: more about how it is: see L{Client}; and C{account}, whose it is, and C{listens}, the frequency
+            to listen for.
         """
-        listens = wanted.pop("listens", PHONE_TONE)
+        listens, account = wanted.pop("listens", PHONE_TONE), wanted.pop("account", USER)
         directory = record.directory / f"{kind.kind}-{resource}"
         directory.mkdir(parents=True)
         wanted = {
-            "jid": f"{USER}@{DOMAIN}",
-            "password": password(USER),
+            "jid": f"{account}@{DOMAIN}",
+            "password": password(account),
             "resource": resource,
             "url": f"ws://127.0.0.1:{self.server.webPort}/xmpp-websocket",
             "host": "127.0.0.1",
@@ -136,6 +138,10 @@ class House:
         record.ending(phone)
         await phone.start(target, USER, **words)
         return phone
+
+    def user(self, name: str) -> str:
+        """What clients call another user by."""
+        return f"to-{name}@{COMPONENT}"
 
     def number(self, port: int) -> str:
         """What clients call a phone by."""

@@ -224,7 +224,8 @@ class Client:
                     await self._add(candidate)
         elif action == "session-info":
             for element in jingle:
-                self._tell("info", name=element.tag.split("}")[1])
+                name = element.tag.split("}")[1]
+                self._tell("info", name="active" if name == "unhold" else name)
         elif action == "session-terminate":
             reason = jingle.find(f"{tag(NS_JINGLE, 'reason')}/*")
             await self._over("" if reason is None else reason.tag.split("}")[1])

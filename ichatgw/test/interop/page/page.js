@@ -31,8 +31,10 @@ const reason = (name) => `<reason xmlns="${JINGLE}"><${name}/></reason>`;
 
 async function makeTone(frequency) {
   // Who may use a microphone is shown host candidates as they are, without names of mDNS.
-  const permission = await navigator.mediaDevices.getUserMedia({ audio: true });
-  permission.getTracks().forEach((track) => track.stop());
+  if (!settings.hides) {
+    const permission = await navigator.mediaDevices.getUserMedia({ audio: true });
+    permission.getTracks().forEach((track) => track.stop());
+  }
   const source = sound.createOscillator();
   source.frequency.value = frequency;
   const volume = sound.createGain();
