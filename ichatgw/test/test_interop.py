@@ -203,6 +203,19 @@ class RunnerTests(InteropTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.runner.close()))
         self.assertEqual(stages[1].stopped, 1)
 
+    def test_lasting(self) -> None:
+        """A stage that is lasting outlives a red cell."""
+        stage = Peer()
+
+        async def fails(record: Record) -> None:
+            await record.stage("one", lambda directory: stage, lasting=True)
+            raise OSError
+
+        self.run_(self.matrixOf(fails, fails))
+        self.assertEqual((stage.begun, stage.stopped), (1, 0))
+        self.successResultOf(Deferred.fromCoroutine(self.runner.close()))
+        self.assertEqual(stage.stopped, 1)
+
     def test_troubles(self) -> None:
         """What a server complains of in its log makes the cell red."""
         stage = Peer()

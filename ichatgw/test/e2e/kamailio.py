@@ -24,7 +24,7 @@ children=2
 tcp_children=2
 tcp_connection_lifetime=3700
 auto_aliases=no
-alias="{DOMAIN}"
+alias="{domain}"
 {listen}
 mhomed=0
 dns=no
@@ -58,16 +58,16 @@ request_route {{
   if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
   if (!is_method("ACK")) t_check_trans();
   if (has_totag()) {{
-    if (loose_route()) {{ t_relay(); exit; }}
+    if (loose_route()) {{ if (is_gruu()) lookup("location"); t_relay(); exit; }}
     if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
     sl_send_reply("404", "Not Here"); exit;
   }}
   remove_hf("Route");
   if (is_method("REGISTER")) {{
 #!ifdef WITH_LOGIN
-    if (!pv_www_authenticate("{DOMAIN}", "{password}$au", "0")) {{
+    if (!pv_www_authenticate("{domain}", "{password}$au", "0")) {{
       if ($au != $null) xlog("L_NOTICE", "WRONG PASSWORD of $tU\\n");
-      www_challenge("{DOMAIN}", "1"); exit;
+      www_challenge("{domain}", "1"); exit;
     }}
     if ($au != $tU) {{ sl_send_reply("403", "Forbidden"); exit; }}
     consume_credentials();
@@ -81,8 +81,8 @@ request_route {{
     exit;
   }}
 #!ifdef WITH_LOGIN
-  if ($fd == "{DOMAIN}") {{
-    if (!pv_proxy_authenticate("{DOMAIN}", "{password}$au", "0")) {{ proxy_challenge("{DOMAIN}", "1"); exit; }}
+  if ($fd == "{domain}") {{
+    if (!pv_proxy_authenticate("{domain}", "{password}$au", "0")) {{ proxy_challenge("{domain}", "1"); exit; }}
     consume_credentials();
   }}
 #!endif
@@ -133,6 +133,7 @@ class Kamailio:
         ports: Ports,
         host: str = "127.0.0.1",
         *,
+        domain: str = DOMAIN,
         login: bool = True,
         least: int = 1,
         certificate: tuple[str, str, str] | None = None,
@@ -155,7 +156,7 @@ class Kamailio:
             _CONFIGURATION.format(
                 flags="\n".join(flags),
                 listen="\n".join(listen),
-                DOMAIN=DOMAIN,
+                domain=domain,
                 password=_PASSWORD,
                 least=least,
                 directory=self._directory,

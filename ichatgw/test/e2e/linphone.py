@@ -22,7 +22,7 @@ sip_port={udp}
 sip_tcp_port={tcp}
 sip_tls_port={tls}
 bind_address={host}
-default_proxy=-1
+default_proxy={proxy}
 use_ipv6={six}
 guess_hostname=0
 contact=sip:{user}@{shown}
@@ -32,7 +32,6 @@ verify_server_certs=1
 verify_server_cn=1
 keepalive_period=30000
 root_ca={authority}
-{more}
 [net]
 firewall_policy=0
 mtu=1300
@@ -48,6 +47,7 @@ capture=0
 display=0
 [misc]
 prevent_colliding_calls=0
+{more}
 [audio_codec_0]
 mime=PCMU
 rate=8000
@@ -107,6 +107,7 @@ class Linphone:
             authority=authority,
             media=ports.take(4),
             more=more,
+            proxy=0 if "[proxy_0]" in more else -1,
         )
         for number, (name, rate, channels) in enumerate(_OTHERS, 1):
             text += f"[audio_codec_{number}]\nmime={name}\nrate={rate}\nchannels={channels}\nenabled=0\n"

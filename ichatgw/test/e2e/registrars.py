@@ -10,8 +10,8 @@ from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.kamailio import DOMAIN, Kamailio, password
 from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.nameserver import NameServer
 from ichatgw.test.e2e.prosody import DOMAIN as XMPP_DOMAIN
+from ichatgw.test.e2e.zone import Zone
 
 
 class AtRegistrar(EndToEnd):
@@ -24,10 +24,10 @@ class AtRegistrar(EndToEnd):
         self.registrar = Kamailio(self.clock, self.directory("kamailio"), PORTS, **options)  # type: ignore[arg-type]
         self.ending(self.registrar)
         await self.registrar.start()
-        self.names = NameServer(self.clock)
-        self.names.domain(DOMAIN, "UDP", self.registrar.port, "127.0.0.1")
-        await self.names.start()
-        self.ending(self.names)
+        zone = Zone(self.clock, {})
+        zone.domain(DOMAIN, "UDP", self.registrar.port, "127.0.0.1")
+        self.ending(zone)
+        self.nameServer = zone.start()
 
     async def startRegistering(self, word: str = "", **settings: object) -> Gateway:
         """
@@ -40,7 +40,7 @@ class AtRegistrar(EndToEnd):
         return await self.startGateway(
             rules=[(rf"^xmpp:([a-z]+)@{XMPP_DOMAIN}$", f"sip:$1@{DOMAIN}"), ("^xmpp:72@", f"sip:phone@{DOMAIN}")],
             settings={
-                "DNSServers": f"127.0.0.1:{self.names.port}",
+                "DNSServers": self.nameServer,
                 "SIPCredentials": self.credentials,
                 "RegistrationTime": 600,
                 "RegistrationRetryTime": 2,

@@ -10,6 +10,14 @@ from typing import Any
 from twisted.internet.protocol import DatagramProtocol
 from twisted.names import dns
 
+from ichatgw.test.names import a, aaaa, naptr, srv
+
+_SERVICES = {
+    "UDP": ("SIP+D2U", "_sip._udp"),
+    "TCP": ("SIP+D2T", "_sip._tcp"),
+    "TLS": ("SIPS+D2T", "_sips._tcp"),
+}
+
 
 class Zone(DatagramProtocol):
     """
@@ -23,14 +31,37 @@ class Zone(DatagramProtocol):
         self.table = table
         self.asked: list[str] = []
 
-    def start(self) -> str:
+    def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """
         Open the socket.
 
         @return: the value of C{DNSServers}.
         """
-        self._port = self._reactor.listenUDP(0, self, interface="127.0.0.1")
-        return f"127.0.0.1:{self._port.getHost().port}"
+        self._port = self._reactor.listenUDP(port, self, interface=host)
+        return f"{host}:{self._port.getHost().port}"
+
+    def add(self, name: str, *records: Any) -> None:
+        """Records of a name, besides those that it has."""
+        assert self.table is not None
+        self.table.setdefault(name, []).extend(records)
+
+    def host(self, name: str, address: str) -> None:
+        """A host."""
+        self.add(name, aaaa(address) if ":" in address else a(address))
+
+    def domain(self, name: str, transport: str, port: int, address: str) -> None:
+        """
+        A SIP domain that is served over one more transport: NAPTR, SRV, and the address of its host.
+
+        @param transport: C{UDP}, C{TCP} or C{TLS}; those that are added first are preferred.
+        """
+        assert self.table is not None
+        service, label = _SERVICES[transport]
+        served = sum(record.TYPE == dns.NAPTR for record in self.table.get(name, ()))
+        server = f"server-{transport.lower()}.{name}"
+        self.add(name, naptr(service, f"{label}.{name}", order=10 + served))
+        self.add(f"{label}.{name}", srv(server, port))
+        self.host(server, address)
 
     async def stop(self) -> None:
         if self._port is not None:

@@ -60,7 +60,7 @@ class Cell:
     @property
     def name(self) -> str:
         """As C{--cells} selects it."""
-        return "/".join((*self.row, self.column)).replace(" ", "-")
+        return "/".join(word for word in (*self.row, self.column) if word).replace(" ", "-")
 
 
 @frozen
@@ -138,13 +138,14 @@ class Record:
         self.runner.ending(peer)
         return peer
 
-    async def stage(self, key: object, make: Callable[[Path], Stage]) -> Any:
+    async def stage(self, key: object, make: Callable[[Path], Stage], lasting: bool = False) -> Any:
         """
         Servers that several cells share: kept for the next one that asks for the same C{key}, unless this ends red.
 
         @param make: makes it, with a directory for its logs; it is started here.
+        @param lasting: keep it whatever becomes of the cell.
         """
-        return await self.runner.stage(key, make)
+        return await self.runner.stage(key, make, lasting)
 
     def finish(self, error: BaseException | None) -> None:
         """The cell is over: what was not shown is not green."""

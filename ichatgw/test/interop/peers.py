@@ -23,6 +23,16 @@ from ichatgw.test.interop.scene import ICHAT_TONE, PHONE_TONE, PORTS, Line, hear
 ENOUGH = 0.6
 """Seconds of a tone that make a call with sound."""
 
+_PROXY = """\
+[proxy_0]
+reg_proxy=<{proxy}>
+reg_route=<{proxy};lr>
+reg_identity={identity}
+reg_expires=60
+reg_sendregister=1
+publish=0
+"""
+
 HELD = 1.2
 """Seconds for which a phone holds."""
 
@@ -93,20 +103,27 @@ class BaresipPeer:
     _back: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        line = self.line
-        more, account = "", ""
+        line, way, more = self.line, self.line.way, ""
         if line.authority is not None:
             more = f"sip_certificate {line.certificate()}\nsip_cafile {line.authority.path}\nsip_verify_server yes\n"
+        account = f"<sip:{line.user}@{line.domain};transport={way.transport.lower()}>"
         if line.login is not None:
-            account = f"<sip:phone@{line.shown}:5060;transport={line.transport.lower()}>;regint=0"
             account += f";auth_user={line.login[0]};auth_pass={line.login[1]}"
+        account += f';outbound="{line.proxy};lr";regint=60' if line.proxy else ";regint=0"
         self.phone = Baresip(
-            self.record.reactor, self.record.directory / "phone", PORTS, "phone", PHONE_TONE, line.host, more, account
+            self.record.reactor,
+            self.record.directory / "phone",
+            PORTS,
+            "phone",
+            PHONE_TONE,
+            way.host,
+            more,
+            account=account,
         )
 
     @property
     def port(self) -> int:
-        return self.phone.securePort if self.line.transport == "TLS" else self.phone.port
+        return self.phone.securePort if self.line.way.transport == "TLS" else self.phone.port
 
     async def start(self) -> None:
         await self.record.ending(self.phone).start()
@@ -168,17 +185,19 @@ class LinphonePeer:
     _before: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        line, more = self.line, ""
+        line, way, more = self.line, self.line.way, ""
         if line.login is not None:
-            more = f"[auth_info_0]\nusername={line.login[0]}\npasswd={line.login[1]}\n"
+            more += f"[auth_info_0]\nusername={line.login[0]}\npasswd={line.login[1]}\n"
+        if line.proxy:
+            more += _PROXY.format(proxy=line.proxy, identity=f"sip:{line.user}@{line.domain}")
         self.phone = Linphone(
             self.record.reactor,
             self.record.directory / "phone",
             PORTS,
-            "phone",
+            line.user,
             PHONE_TONE,
-            line.host,
-            line.transport.lower(),
+            way.host,
+            way.transport.lower(),
             authority=line.authority.path if line.authority is not None else "",
             more=more,
         )
@@ -238,8 +257,8 @@ class SippPeer:
             self.record.directory / "phone",
             PORTS,
             script,
-            self.line.host,
-            self.line.transport.lower(),
+            self.line.way.host,
+            self.line.way.transport.lower(),
             self.line.login,
         )
 
@@ -253,7 +272,9 @@ class SippPeer:
             await self.phone.start(TALKING=2500, HELD=2000, ENDING=2500)
 
     async def dial(self, uri: str) -> None:
+        # It does not ask the DNS for addresses of IPv6.
         user, _, host = uri.removeprefix("sip:").partition(";")[0].partition("@")
+        host = f"{self.line.way.shown}:{host.rpartition(':')[2]}"
         await self.phone.start(host, user, TALKING=2500, HELD=2000)
 
     async def answer(self) -> None:

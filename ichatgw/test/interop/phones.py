@@ -10,7 +10,7 @@ from functools import partial
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.peers import PEERS, Peer
-from ichatgw.test.interop.scene import HOSTS, USER, Scene, hears
+from ichatgw.test.interop.scene import HOSTS, Names, Scene, Way, hears
 
 CALLS, CALLED = "phone calls", "phone is called"
 TRANSPORTS = ("UDP", "TCP", "TLS")
@@ -18,14 +18,16 @@ OLD = ("baresip", "sipp")
 """They know no other digest than MD5, and give up when it is not the first that is offered."""
 
 
-async def play(record: Record, peer: str, transport: str, family: str, login: bool, called: bool) -> None:
+async def play(record: Record, peer: str, way: Way, called: bool) -> None:
     """One call: tones, hold and resume, and whoever was called hangs up."""
-    key = (family, login, login and peer in OLD)
-    scene: Scene = await record.stage(key, lambda logs: Scene(record.reactor, logs, HOSTS[family], *key[1:]))
-    line = scene.line(transport, called)
+    names: Names = await record.stage("names", lambda logs: Names(record.reactor), lasting=True)
+    scene: Scene = await record.stage(way.stage, lambda logs: Scene(record.reactor, logs, way.stage, names))
+    line = scene.line(way, called)
     phone: Peer = PEERS[peer](record, line)
     scene.ichat.listenFor = phone.says
     await phone.start()
+    if scene.kamailio is not None:
+        await scene.kamailio.saved(line.user)
     number = await scene.callable(line, phone.port) if called else ""
     call: IChatCall
     with record.check("call"):
@@ -35,7 +37,7 @@ async def play(record: Record, peer: str, transport: str, family: str, login: bo
             await record.awaited("the phone's answer", call.whenAnswered())
         else:
             arrival = scene.ichat.whenCalled()
-            await phone.dial(scene.address(USER, transport))
+            await phone.dial(scene.address(way))
             arrived = await record.awaited("a call at the iChat", arrival)
             await record.awaited("the iChat's answer", arrived.whenAnswered())
             call = arrived
@@ -55,33 +57,40 @@ async def play(record: Record, peer: str, transport: str, family: str, login: bo
         await phone.heard()
 
 
-def lacking(peer: str, transport: str, called: bool) -> str:
+def lacking(peer: str, way: Way, called: bool) -> str:
     """What a phone cannot do."""
-    if peer == "sipp" and transport == "TLS":
+    if peer == "sipp" and way.transport == "TLS":
         return "sipp 3.6.1 of Debian is built without TLS"
-    if peer == "linphonec" and transport == "TLS" and called:
-        return "linphonec 5.1 takes no connections over TLS (it is called through Kamailio, see there)"
+    if peer == "linphonec" and way.transport == "TLS" and called and not way.proxied:
+        return "linphonec 5.1 takes no connections over TLS; it is called over its own one, through Kamailio"
     return ""
+
+
+def ways(peer: str) -> Iterator[Way]:
+    """All ways to and from a phone."""
+    for proxied in (False, True) if peer != "sipp" else (False,):
+        for transport in TRANSPORTS:
+            for family in HOSTS:
+                for login in (False, True):
+                    yield Way(transport, family, "RTP", login, login and peer in OLD and not proxied, proxied)
 
 
 def cells() -> Iterator[Cell]:
     """All of them."""
     for peer in PEERS:
-        for transport in TRANSPORTS:
-            for family in HOSTS:
-                for login in (False, True):
-                    for column in (CALLS, CALLED):
-                        called = column == CALLED
-                        if login and called:  # a phone asks nobody to log in
-                            continue
-                        yield Cell(
-                            (peer, transport, family, "RTP", "yes" if login else "no"),
-                            column,
-                            partial(play, peer=peer, transport=transport, family=family, login=login, called=called),
-                            lacking(peer, transport, called),
-                        )
+        for way in ways(peer):
+            via = "Kamailio" if way.proxied else ""
+            row = (peer, via, way.transport, way.family, way.media, "digest" if way.login else "")
+            for column in (CALLS, CALLED):
+                called = column == CALLED
+                if way.login and called and not way.proxied:  # no phone asks its callers to log in
+                    continue
+                yield Cell(row, column, partial(play, peer=peer, way=way, called=called), lacking(peer, way, called))
 
 
 PHONES = Matrix(
-    "SIP phones", ("peer", "transport", "family", "media", "login"), ("call", "tone", "hold", "bye"), tuple(cells())
+    "SIP phones",
+    ("peer", "through", "transport", "family", "media", "login"),
+    ("call", "tone", "hold", "bye"),
+    tuple(cells()),
 )

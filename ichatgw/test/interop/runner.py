@@ -70,13 +70,16 @@ class Runner:
         """Stop it after the cell."""
         self._endings.append(peer)
 
-    async def stage(self, key: object, make: Callable[[Path], Stage]) -> Stage:
+    async def stage(self, key: object, make: Callable[[Path], Stage], lasting: bool = False) -> Stage:
         """The stage of that C{key}: the one there is, or a new one."""
         if key not in self._stages:
             self._made += 1
-            made = self._used[key] = self._stages[key] = make(self.logs / f"stage-{self._made}")
+            made = self._stages[key] = make(self.logs / f"stage-{self._made}")
+            if not lasting:
+                self._used[key] = made
             await made.start()
-        self._used[key] = self._stages[key]
+        elif not lasting:
+            self._used[key] = self._stages[key]
         return self._stages[key]
 
     async def _play(self, record: Record) -> None:

@@ -4,73 +4,133 @@ The servers between which the phones of several cells call: Prosody, the gateway
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from ichatgw.sim.ichat import IChat
 from ichatgw.sim.media import Media
 from ichatgw.test.certificates import Authority
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.kamailio import Kamailio
+from ichatgw.test.e2e.kamailio import password as secretOf
 from ichatgw.test.e2e.login import Login
 from ichatgw.test.e2e.moment import until, within
 from ichatgw.test.e2e.ports import Ports
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.zone import Zone
 
 PORTS = Ports()
 USER = "scott"
-LOGIN = ("phone", "password-of-phone")
 HOSTS = {"IPv4": "127.0.0.1", "IPv6": "::1"}
+GATEWAYS = {"IPv4": "gateway4.phones.test", "IPv6": "gateway6.phones.test"}
+NAME_SERVER = "127.0.0.53"
 PHONE_TONE, ICHAT_TONE = 440, 550
+_numbers = count(1)
 
 
-@define(eq=False)
-class Line:
+@frozen
+class Way:
     """
-    How a phone is connected.
+    How a phone and the gateway get at each other.
 
-    @ivar host: its address.
-    @ivar called: it is called, and does not call.
-    @ivar login: the name and password that it is asked for; C{None} if it is not.
-    @ivar authority: who vouches for the others, if it uses TLS.
+    @ivar login: who calls has to log in, with a digest of MD5 if C{old}.
+    @ivar proxied: both are at home at Kamailio, and all goes through it.
     """
 
     transport: str
-    host: str
-    called: bool
-    login: tuple[str, str] | None = None
-    authority: Authority | None = None
+    family: str
+    media: str = "RTP"
+    login: bool = False
+    old: bool = False
+    proxied: bool = False
+
+    @property
+    def host(self) -> str:
+        """The address of everybody."""
+        return HOSTS[self.family]
 
     @property
     def shown(self) -> str:
         """The address as it stands in a URI."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
+    @property
+    def stage(self) -> Way:
+        """What servers depend on: several transports are served by one gateway, but of a proxy each has its own."""
+        return self if self.proxied else evolve(self, transport="")
+
+
+@frozen
+class Line:
+    """
+    What a phone is told.
+
+    @ivar user: its name.
+    @ivar called: it is called, and does not call.
+    @ivar number: by which the iChat calls it.
+    @ivar domain: where it is at home: its own, or that of the proxy.
+    @ivar login: the name and password with which it logs in; C{None} if it need not.
+    @ivar proxy: where it registers, and sends its calls; a URI.
+    @ivar authority: who vouches for the others, if it uses TLS.
+    """
+
+    way: Way
+    user: str
+    called: bool
+    number: int
+    domain: str
+    login: tuple[str, str] | None
+    proxy: str
+    authority: Authority | None
+
     def certificate(self) -> Path:
         """A file with its own certificate and key."""
         assert self.authority is not None
-        certificate, key = self.authority.issue("phone", "localhost")
+        certificate, key = self.authority.issue("phone", self.domain)
         both = Path(certificate).with_suffix(".both")
         both.write_text(Path(certificate).read_text() + Path(key).read_text())
         return both
 
 
 @define(eq=False)
+class Names:
+    """The name server that all programs of the run ask."""
+
+    reactor: Any
+    zone: Zone = field(init=False)
+
+    async def start(self) -> None:
+        self.zone = Zone(self.reactor, {})
+        self.zone.start(NAME_SERVER, 53)
+        for family, name in GATEWAYS.items():
+            self.zone.host(name, HOSTS[family])
+
+    async def stop(self) -> None:
+        await self.zone.stop()
+
+    def troubles(self) -> list[str]:
+        return []
+
+
+@define(eq=False)
 class Scene:
     """
-    @ivar host: where the gateway and the iChat are.
-    @ivar login: phones have to log in, and with C{oldLogin} as those can that know MD5 only.
+    @ivar names: where the phones' domains are entered.
+    @ivar kamailio: the proxy, if there is one.
     """
 
     reactor: Any
     directory: Path
-    host: str
-    login: bool = False
-    oldLogin: bool = False
+    way: Way
+    names: Names
     gateway: Gateway = field(init=False)
     ichat: IChat = field(init=False)
     authority: Authority = field(init=False)
+    kamailio: Kamailio | None = field(default=None, init=False)
+    domain: str = field(init=False)
     _endings: list[Any] = field(factory=list, init=False)
     _seen: int = field(default=0, init=False)
 
@@ -79,48 +139,108 @@ class Scene:
         server = Prosody(self.reactor, self.directory / "server", PORTS)
         self._endings.append(server)
         await server.start()
+        self.domain = f"proxy{next(_numbers)}.phones.test"
         self.authority = Authority((self.directory / "certificates").absolute())
-        self.gateway = Gateway(self.reactor, self.directory / "gateway", PORTS, server.componentPort, host=self.host)
+        if self.way.proxied:
+            await self._startProxy()
+        self.gateway = Gateway(
+            self.reactor, self.directory / "gateway", PORTS, server.componentPort, host=self.way.host
+        )
         self._endings.append(self.gateway)
         self._configure()
         await self.gateway.start()
-        self.ichat = IChat(self.reactor, f"{USER}@{DOMAIN}/iChat", host=self.host, say=ICHAT_TONE)
+        self.ichat = IChat(self.reactor, f"{USER}@{DOMAIN}/iChat", host=self.way.host, say=ICHAT_TONE)
         self.ichat.start()
         login = Login(self.ichat)
         self._endings += [_Now(self.ichat.stop), _Now(login.stop)]
         await login.start(self.reactor, server.clientPort, password(USER))
         await self.befriend(f"control@{COMPONENT}")
+        if self.kamailio is not None:
+            await self.kamailio.saved(USER)
+
+    async def _startProxy(self) -> None:
+        """Kamailio for a domain that is served over one transport, which only the DNS says."""
+        certificate = (*self.authority.issue("proxy", self.domain), self.authority.path)
+        self.kamailio = Kamailio(
+            self.reactor,
+            self.directory / "kamailio",
+            PORTS,
+            self.way.host,
+            domain=self.domain,
+            login=self.way.login,
+            certificate=certificate,
+        )
+        self._endings.append(self.kamailio)
+        await self.kamailio.start()
+        port = self.kamailio.securePort if self.way.transport == "TLS" else self.kamailio.port
+        self.names.zone.domain(self.domain, self.way.transport, port, self.way.host)
+        self.names.zone.host(self.domain, self.way.host)
 
     def _configure(self) -> None:
-        gateway, shown = self.gateway, f"[{self.host}]" if ":" in self.host else self.host
-        # The first digit of a number is a transport, the rest a port.
-        for prefix, host, transport in (("1", shown, "udp"), ("2", shown, "tcp"), ("3", "localhost", "tls")):
-            gateway.rule(rf"^xmpp:{prefix}(\d+)@{COMPONENT}$", f"sip:phone@{host}:$1;transport={transport}")
+        gateway, settings = self.gateway, self._settings()
+        if self.way.proxied:
+            gateway.rule(rf"^xmpp:(\d+)@{COMPONENT}$", f"sip:phone$1@{self.domain}")
+            gateway.rule(rf"^xmpp:([a-z]+)@{DOMAIN}$", f"sip:$1@{self.domain}")
+        else:
+            gateway.rule(rf"^xmpp:(\d+)@{COMPONENT}$", "sip:phone@phone$1.phones.test")
         gateway.rule(r"^sips?:([a-z]+)@", f"xmpp:$1@{DOMAIN}")
-        certificate, key = self.authority.issue("gateway", self.host, "localhost")
-        for name, value in (("TLSCertificate", certificate), ("TLSPrivateKey", key)):
+        for name, value in settings.items():
             gateway.set(name, value)
-        gateway.set("TLSCAFile", self.authority.path)
-        gateway.set("PreferIPv6", "on" if ":" in self.host else "off")
-        if self.login:
-            users = self.directory / "users"
-            users.write_text(" ".join(LOGIN) + "\n")
-            users.chmod(0o600)
-            gateway.set("SIPUsers", users.absolute())
-            gateway.set("AllowedSIPPeers", "192.0.2.1")
-            if self.oldLogin:
-                gateway.set("DigestAlgorithms", "MD5")
 
-    def line(self, transport: str, called: bool) -> Line:
-        """What a phone has to know."""
-        authority = self.authority if transport == "TLS" else None
-        return Line(transport, self.host, called, LOGIN if self.login and not called else None, authority)
+    def _settings(self) -> dict[str, object]:
+        """Of the gateway."""
+        certificate, key = self.authority.issue("gateway", GATEWAYS[self.way.family], self.domain, self.way.host)
+        settings: dict[str, object] = {
+            "DNSServers": NAME_SERVER,
+            "PreferIPv6": "on" if self.way.family == "IPv6" else "off",
+            "TLSCertificate": certificate,
+            "TLSPrivateKey": key,
+            "TLSCAFile": self.authority.path,
+            "RegistrationTime": 600 if self.way.proxied else 0,
+        }
+        if self.way.proxied and self.way.login:
+            line = f"{USER}@{self.domain} - {secretOf(USER)}"
+            settings["SIPCredentials"] = self._secret("credentials", line)
+        elif self.way.login:
+            settings["SIPUsers"] = self._secret("users", f"phone {secretOf('phone')}")
+            settings["AllowedSIPPeers"] = "192.0.2.1"
+            if self.way.old:
+                settings["DigestAlgorithms"] = "MD5"
+        return settings
 
-    def address(self, user: str, transport: str) -> str:
-        """Where a phone calls somebody at the gateway."""
-        host = self.gateway.address.rpartition(":")[0]
-        port = self.gateway.securePort if transport == "TLS" else self.gateway.port
-        return f"sip:{user}@{host}:{port}" + ("" if transport == "UDP" else f";transport={transport.lower()}")
+    def _secret(self, name: str, line: str) -> Path:
+        """A file that only its owner can read."""
+        path = (self.directory / name).absolute()
+        path.write_text(line + "\n")
+        path.chmod(0o600)
+        return path
+
+    def line(self, way: Way, called: bool) -> Line:
+        """What the next phone has to know."""
+        number = next(_numbers)
+        user = f"phone{number}" if way.proxied else "phone"
+        asked = way.login and (way.proxied or not called)
+        proxy = ""
+        if self.kamailio is not None:
+            port = self.kamailio.securePort if way.transport == "TLS" else self.kamailio.port
+            proxy = f"sip:{self.domain}:{port};transport={way.transport.lower()}"
+        return Line(
+            way,
+            user,
+            called,
+            number,
+            self.domain if way.proxied else f"phone{number}.phones.test",
+            (user, secretOf(user)) if asked else None,
+            proxy,
+            self.authority if way.transport == "TLS" else None,
+        )
+
+    def address(self, way: Way) -> str:
+        """Where a phone calls the iChat: his own address at the proxy, or the gateway's."""
+        if way.proxied:
+            return f"sip:{USER}@{self.domain}"
+        port = self.gateway.securePort if way.transport == "TLS" else self.gateway.port
+        return f"sip:{USER}@{GATEWAYS[way.family]}:{port};transport={way.transport.lower()}"
 
     async def befriend(self, contact: str) -> None:
         """The iChat subscribes to a contact, and sees that it can be called."""
@@ -128,8 +248,15 @@ class Scene:
             raise AssertionError(f"{contact} let nobody subscribe")
 
     async def callable(self, line: Line, port: int) -> str:
-        """A contact of the iChat that leads to a phone.  @return: its address"""
-        contact = f"{('UDP', 'TCP', 'TLS').index(line.transport) + 1}{port}@{COMPONENT}"
+        """
+        A contact of the iChat that leads to a phone.
+
+        @param port: where the phone listens, if it is not called through a proxy.
+        @return: its address.
+        """
+        if not line.way.proxied:
+            self.names.zone.domain(line.domain, line.way.transport, port, line.way.host)
+        contact = f"{line.number}@{COMPONENT}"
         await self.befriend(contact)
         await within(self.reactor, 5, self.ichat.account.whenCallable(contact))
         return contact
