@@ -237,7 +237,8 @@ class IRelay(Interface):
 
     def exchange(old: IMediaSide, new: IMediaSide) -> None:
         """
-        Let C{new} take the place of C{old}.  The party that stays goes on sending where it sends, and hears one stream.
+        Let C{new} take the place of C{old}.  The party that stays goes on sending where it sends, and hears one stream;
+        so does the new one, if it has heard something before.
 
         @param old: one of the two; from now on it is none of them, and has no part in the call.
         @param new: what L{another} has made, or a side of another relay, which is without it from now on.

@@ -73,7 +73,7 @@ class Relay:
             self._others.remove(new)
         else:
             new.relay._lose(new)
-        stays = old.far
+        stays, heard = old.far, new.far.arriving
         new.name, new.call, new.relay, new.described = old.name, self.id, self, self._agree
         if old is self.caller:
             self.caller = new
@@ -82,6 +82,8 @@ class Relay:
         self._isolate(old)
         self._others.append(old)
         new.arriving.follow(old.arriving)
+        if heard.fed:
+            stays.arriving.follow(heard)
         new.face(stays)
         stays.face(new)
         self._agree()

@@ -64,6 +64,7 @@ class Agent:
         body: str,
         listener: Listener,
         late: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> Dialog:
         """
         Call somebody.
@@ -71,6 +72,7 @@ class Agent:
         @param to: the To header, without tag.
         @param caller: the From header, without tag.
         @param late: the answer to put into the ACK, if the INVITE goes without offer.
+        @param headers: further headers of the INVITE.
         """
         callId = f"{uuid4()}@{self.local.host.replace('.', '-').replace(':', '-')}"
         local = f"{caller};tag={newTag()}"
@@ -84,6 +86,7 @@ class Agent:
             ("CSeq", "1 INVITE"),
             ("Contact", self.contact),
             ("User-Agent", self.userAgent),
+            *headers,
         ]
         if body:
             invite.headers.append(("Content-Type", "application/sdp"))

@@ -188,10 +188,16 @@ class Dialog:
             self._end(0, why)
 
     def request(
-        self, method: str, body: str, kind: str, news: Callable[[SIPMessage | None], None] = lambda response: None
+        self,
+        method: str,
+        body: str,
+        kind: str,
+        news: Callable[[SIPMessage | None], None] = lambda response: None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Send a request within the call: MESSAGE, INFO, or INVITE for a new offer."""
+        """Send a request within the call: MESSAGE, INFO, REFER, or INVITE for a new offer."""
         request = self._next(method, body, kind)
+        request.headers.extend(headers)
 
         def heard(response: SIPMessage | None) -> None:
             if method == "INVITE" and response is not None and 200 <= response.status < 300:

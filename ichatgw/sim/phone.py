@@ -5,6 +5,8 @@ A SIP phone: it places and answers calls, says one tone and listens for another.
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -53,6 +55,7 @@ class PhoneCall:
     @ivar requests: the methods of what arrived within the call.
     @ivar directions: what the offers among them said.
     @ivar bodies: what came in each INFO.
+    @ivar progress: what came in each NOTIFY: the status line of how far a referral is.
     """
 
     phone: Phone
@@ -63,6 +66,7 @@ class PhoneCall:
     requests: list[str] = field(factory=list, init=False)
     directions: list[str] = field(factory=list, init=False)
     bodies: list[str] = field(factory=list, init=False)
+    progress: list[str] = field(factory=list, init=False)
     dialog: Dialog = field(init=False)
     _sockets: tuple[Socket, ...] = field(default=(), init=False)
     _version: int = field(default=1, init=False)
@@ -70,6 +74,7 @@ class PhoneCall:
     _answered: Moment[PhoneCall] = field(factory=Moment, init=False)
     _ended: Moment[PhoneCall] = field(factory=Moment, init=False)
     _pickup: IDelayedCall | None = field(default=None, init=False)
+    _referred: Moment[int] = field(factory=Moment, init=False)
 
     @property
     def over(self) -> bool:
@@ -106,6 +111,42 @@ class PhoneCall:
         """Press a key, and say so by INFO."""
         body = f"Signal={key}\r\nDuration={milliseconds}\r\n"
         self.dialog.request("INFO", body, "application/dtmf-relay")
+
+    @property
+    def name(self) -> str:
+        """The name of its dialog, as Replaces tells it to the far end (RFC 3891)."""
+        return f"{self.dialog.callId};to-tag={self.dialog.remoteTag};from-tag={self.dialog.localTag}"
+
+    def refer(self, uri: str, other: PhoneCall | None = None) -> None:
+        """
+        Let the far end be connected to C{uri} (RFC 3515).
+
+        @param other: the call to whoever is there, which the new one is to replace.
+        """
+        self._referred = Moment()
+        target = f"{uri}?Replaces={quote(other.name, safe='')}" if other is not None else uri
+        self.dialog.request(
+            "REFER",
+            "",
+            "",
+            self._answeredReferral,
+            (("Refer-To", f"<{target}>"), ("Referred-By", f"<{self.phone.uri}>")),
+        )
+
+    def whenReferred(self) -> Deferred[int]:
+        """Fires with the final status of the last referral, which may be that of the REFER; fails if none comes."""
+        return self._referred.when()
+
+    def _answeredReferral(self, response: SIPMessage | None) -> None:
+        status = 408 if response is None else response.status
+        if status >= 300:
+            self._referred.come(status)
+
+    def _notified(self, request: SIPMessage) -> None:
+        line = request.body.partition("\r\n")[0]
+        self.progress.append(line.partition(" ")[2])
+        if request.get("Subscription-State").startswith("terminated"):
+            self._referred.come(int(line.split(" ")[1]))
 
     def open(self) -> str:
         """Bind the media ports and describe them."""
@@ -144,6 +185,8 @@ class PhoneCall:
 
     def requested(self, dialog: Dialog, request: SIPMessage) -> tuple[int, str]:
         self.requests.append(request.method)
+        if request.method == "NOTIFY":
+            self._notified(request)
         if request.method == "INFO":
             self.bodies.append(request.body)
         if request.method not in ("INVITE", "UPDATE"):
@@ -164,6 +207,7 @@ class PhoneCall:
             socket.close()
         self._ringing.miss(self.why)
         self._answered.miss(self.why)
+        self._referred.miss(self.why)
         self._ended.come(self)
 
     def _decide(self, answering: Answering) -> None:
@@ -249,11 +293,12 @@ class Phone:
         self.agent.close()
         self._socket.close()
 
-    def call(self, uri: str, *, offerless: bool = False) -> PhoneCall:
+    def call(self, uri: str, *, offerless: bool = False, replaces: str = "") -> PhoneCall:
         """
         Place a call.
 
         @param offerless: leave the offer to the other side.
+        @param replaces: the name of a dialog of the other side, whose place is wanted.
         @raise ValueError: if the URI names no IP literal and there is no proxy.
         """
         target = self.proxy or addressOf(uri)
@@ -270,6 +315,7 @@ class Phone:
             body="" if offerless else body,
             listener=call,
             late=body if offerless else "",
+            headers=(("Replaces", replaces),) if replaces else (),
         )
         return call
 

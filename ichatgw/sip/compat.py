@@ -1,12 +1,13 @@
 # -*- test-case-name: ichatgw.test.test_sip_transports -*-
 """
-What has to be mended in sippy itself, as it copies URIs wherever it goes.
+What has to be mended in sippy itself, as it copies URIs and writes headers wherever it goes.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from sippy.SipGenericHF import SipGenericHF
 from sippy.SipURL import SipURL
 
 _copy = SipURL.getCopy
@@ -21,3 +22,12 @@ def _copyWithScheme(url: Any) -> Any:
 
 if SipURL("sips:a@b").getCopy().scheme != "sips":
     SipURL.getCopy = _copyWithScheme
+
+
+def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
+    """sippy writes C{Subscription-state}; there are parsers that look for C{Subscription-State}."""
+    return "-".join(word.capitalize() for word in name.split("-"))
+
+
+if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
+    SipGenericHF.getCanName = _inTitleCase

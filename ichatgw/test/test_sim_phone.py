@@ -73,6 +73,48 @@ class PhoneTests(SynchronousTestCase):
         self.net.run(0.1)
         self.assertEqual((call.why, call.status), ("they hung up", 0))
 
+    def test_refers(self) -> None:
+        """A REFER goes out with what it needs; a phone that takes none refuses, and the refusal is told."""
+        seen: list[str] = []
+        self.alice.observer = self.alice.agent.observer = lambda outgoing, message: seen.append(
+            message.get("Refer-To") if outgoing and message.method == "REFER" else ""
+        )
+        call, other = self.call(), self.alice.call(self.bob.uri)
+        self.net.run(1)
+        call.refer("sip:carol@192.0.2.3", other)
+        referred = call.whenReferred()
+        self.net.run(0.1)
+        (to,) = filter(None, seen)
+        callId = other.dialog.callId.replace("@", "%40")
+        self.assertTrue(
+            to.startswith(f"<sip:carol@192.0.2.3?Replaces={callId}%3Bto-tag%3D{other.dialog.remoteTag}"), to
+        )
+        self.assertEqual(self.bob.calls[0].requests, ["REFER"])
+        self.assertNoResult(referred)  # it says 202 to everything, and no NOTIFY
+        self.bob.calls[0].dialog.request(
+            "NOTIFY",
+            "SIP/2.0 180 Ringing\r\n",
+            "message/sipfrag",
+            headers=(("Subscription-State", "active;expires=60"),),
+        )
+        self.net.run(0.1)
+        self.assertNoResult(referred)
+        self.bob.calls[0].dialog.request(
+            "NOTIFY",
+            "SIP/2.0 486 Busy Here\r\n",
+            "message/sipfrag",
+            headers=(("Subscription-State", "terminated;reason=noresource"),),
+        )
+        self.net.run(0.1)
+        self.assertEqual(self.successResultOf(referred), 486)
+        self.assertEqual(call.progress, ["180 Ringing", "486 Busy Here"])
+
+    def test_replaces(self) -> None:
+        """An INVITE may want the place of another call."""
+        self.alice.call(self.bob.uri, replaces="a;to-tag=b;from-tag=c")
+        self.net.run(0.1)
+        self.assertEqual(self.bob.calls[0].dialog.invite.get("Replaces"), "a;to-tag=b;from-tag=c")
+
     def test_refused(self) -> None:
         """A refusal reaches the caller with its code, and is acknowledged: nothing is repeated."""
         for code in (404, 486, 503, 603):

@@ -45,7 +45,7 @@ class InTests(SynchronousTestCase):
             self.assertEqual(header(reply, "Accept"), "application/dtmf-relay, application/dtmf")
             (reply,) = talk.send("INFO", extra="Info-Package: foo\r\n", contentType="text/plain", body="x")
             self.assertEqual(status(reply), 469)
-            self.assertIn("\r\nRecv-info:", reply)
+            self.assertIn("\r\nRecv-Info:", reply)
             self.assertEqual(talk.news.tones, [])
 
     def test_messages(self) -> None:
@@ -260,5 +260,5 @@ class RuleTests(SynchronousTestCase):
         talk.leg.requested = lambda request: Reply(299, "Fine", (("x-a", "b"),), "hi", "text/plain")  # type: ignore[method-assign]
         (reply,) = talk.send("INFO")
         self.assertTrue(reply.startswith("SIP/2.0 299 Fine\r\n"))
-        self.assertIn("\r\nX-a: b\r\n", reply)
+        self.assertIn("\r\nX-A: b\r\n", reply)
         self.assertTrue(reply.endswith("Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi"))

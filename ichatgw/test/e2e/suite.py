@@ -19,6 +19,7 @@ from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
+from ichatgw.test.e2e.transfers import Transfers
 from ichatgw.test.e2e.variants import Variants
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "PhoneIsTold",
     "Reactors",
     "Restarts",
+    "Transfers",
     "Variants",
 ]
