@@ -283,6 +283,11 @@ class Protection:
     fingerprint: Fingerprint | None = None
     active: bool = False
 
+    @property
+    def keys(self) -> tuple[CryptoKey, CryptoKey] | None:
+        """Ours and theirs; C{None} if DTLS gives them."""
+        return None if self.ours is None or self.theirs is None else (self.ours, self.theirs)
+
 
 @frozen
 class TransportDescription:

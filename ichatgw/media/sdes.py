@@ -105,18 +105,23 @@ class OfferedKeys:
 
 
 def answerTo(
-    offer: Iterable[CryptoKey], random: Random, current: CryptoKey | None = None
+    offer: Iterable[CryptoKey], random: Random, current: tuple[CryptoKey, CryptoKey] | None = None
 ) -> tuple[CryptoKey, CryptoKey] | None:
     """
-    Our answer, and the key of the offer that it is for: the first that we can use (RFC 4568 section 5.1.2).
+    Our answer, and the key of the offer that it is for: the first that we can use (RFC 4568 section 5.1.2), unless the
+    key that is in use is offered again, wherever it stands in the list.
 
-    @param current: the key that we have been sending with; it stays if it is of the same suite.
+    @param current: the keys that are in use, ours and the party's; ours stays if its suite does.
     @return: C{None} if there is none.
     """
-    chosen = choose(offer)
+    offered = tuple(offer)
+    if current is not None:
+        same = (current[1].suite.lower(), current[1].parameters)
+        offered = (*(key for key in offered if (key.suite.lower(), key.parameters) == same), *offered)
+    chosen = choose(offered)
     if chosen is None:
         return None
     theirs, master = chosen
-    if current is not None and masterKey(current).suite is master.suite:
-        return evolve(current, tag=theirs.tag), theirs
+    if current is not None and masterKey(current[0]).suite is master.suite:
+        return evolve(current[0], tag=theirs.tag), theirs
     return newKey(master.suite, theirs.tag, random)[0], theirs

@@ -229,7 +229,7 @@ class Protecting:
         means = self._means(stream)
         current = self.current
         if means is Keys.SDES:
-            keys = sdes.answerTo(transport.keys, self.policy.random, current.ours if current is not None else None)
+            keys = sdes.answerTo(transport.keys, self.policy.random, current.keys if current is not None else None)
             if keys is not None:
                 return TransportDescription(keys=keys[:1], muxed=transport.muxed), Protection(*keys)
         if means is Keys.DTLS:

@@ -102,11 +102,26 @@ class AgreementTests(SynchronousTestCase):
         offered = OfferedKeys.make(Suite, os.urandom, current)
         self.assertEqual((offered.keys[0].tag, offered.keys[0].parameters), ("1", current.parameters))
         self.assertEqual(len({key.suite for key in offered.keys}), 6)
+        before = newKey(Suite.AES_CM_128_HMAC_SHA1_32, "4", os.urandom)[0]
         for suite, stays in ((Suite.AES_CM_128_HMAC_SHA1_32, True), (Suite.AES_CM_128_HMAC_SHA1_80, False)):
             theirs, _ = newKey(suite, "9", os.urandom)
-            answer, _ = answerTo([theirs], os.urandom, current) or self.fail()
+            answer, _ = answerTo([theirs], os.urandom, (current, before)) or self.fail()
             self.assertEqual(answer.tag, "9")
             self.assertEqual(masterKey(answer) == masterKey(current), stays)
+
+    def test_stays(self) -> None:
+        """The party's key in use, offered again behind others, is not given up for these."""
+        ours, theirs, other = (
+            newKey(suite, tag, os.urandom)[0]
+            for suite, tag in (
+                (Suite.AES_256_CM_HMAC_SHA1_80, "3"),
+                (Suite.AES_256_CM_HMAC_SHA1_80, "3"),
+                (Suite.AES_CM_128_HMAC_SHA1_80, "1"),
+            )
+        )
+        self.assertEqual(answerTo([other, theirs], os.urandom, (ours, theirs)), (ours, theirs))
+        answer, taken = answerTo([other, theirs], os.urandom) or self.fail()
+        self.assertIs(taken, other)
 
     def test_noAnswer(self) -> None:
         """To nothing that we can use there is no answer."""

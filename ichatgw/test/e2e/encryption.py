@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import NUMBER
+from ichatgw.test.e2e.case import ENOUGH, ICHAT_TONE, NUMBER, PHONE_TONE, PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause, within
+from ichatgw.test.e2e.linphone import Linphone
+from ichatgw.test.e2e.moment import pause, until, within
 from ichatgw.test.e2e.secure import SecureEndToEnd
 
 BY_KEYS, BY_DTLS = "agreed on in the signalling", "agreed on by DTLS"
@@ -103,3 +104,73 @@ class EncryptedMedia(SecureEndToEnd):
         call = ichat.call(NUMBER)
         await within(self.clock, 10, call.whenEnded())
         self.assertTrue(gateway.said("incompatible"))
+
+
+class EncryptedByLinphone(EndToEnd):
+    """The same with another make of phone, over UDP: its DTLS, and its keys where the settings let them stand there."""
+
+    async def startLinphone(self, encryption: str) -> Linphone:
+        phone = Linphone(
+            self.clock,
+            self.directory("linphone"),
+            PORTS,
+            "72",
+            PHONE_TONE,
+            encryption=encryption,
+            mandatory=True,
+        )
+        self.ending(phone)
+        await phone.start()
+        return phone
+
+    async def both(self, encryption: str, how: str, **settings: object) -> None:
+        """A call each way, with hold and resume by the phone; each hears the other."""
+        phone = await self.startLinphone(encryption)
+        gateway = await self.startGateway(phone.port, settings=settings)
+        ichat = await self.startIChat()
+        arrival = ichat.whenCalled()
+        phone.command(f"call sip:scott@{gateway.address}")
+        call = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenAnswered())
+        goal = await self.talk(phone, call)
+        phone.command("terminate")
+        await within(self.clock, 5, call.whenEnded())
+        await self.hasHeard(phone, goal)
+        self.assertEqual(gateway.said(how), 1)
+        outgoing = ichat.call(NUMBER)
+        await phone.logged("LinphoneCallIncomingReceived")
+        phone.command("answer")
+        await within(self.clock, 10, outgoing.whenAnswered())
+        goal = await self.talk(phone, outgoing)
+        outgoing.hangup()
+        await self.hasHeard(phone, goal)
+        self.assertEqual(gateway.said(how), 2)  # neither pause nor resume changed a key of ours
+
+    async def talk(self, phone: Linphone, call: IChatCall) -> float:
+        """
+        The phone pauses and resumes, and is heard again.
+
+        @return: how much it has to have heard in the end.
+        """
+        await self.sound(call.media)
+        before = phone.heard(ICHAT_TONE)
+        phone.command("pause")
+        await pause(self.clock, 1.5)
+        goal = phone.heard(ICHAT_TONE) + ENOUGH
+        self.assertGreaterEqual(goal, before + 2 * ENOUGH)
+        phone.command("resume")
+        await pause(self.clock, 1)
+        await self.sound(call.media)
+        return goal
+
+    async def hasHeard(self, phone: Linphone, goal: float) -> None:
+        """Its recording is written when the call is over."""
+        await until(self.clock, lambda: phone.heard(ICHAT_TONE) >= goal, "the iChat at the phone")
+
+    async def test_keys(self) -> None:
+        """Keys in the signalling, for a phone that insists on them."""
+        await self.both("srtp", BY_KEYS, SIPMediaKeysInClear="on", SIPMediaEncryption="required")
+
+    async def test_dtls(self) -> None:
+        """DTLS, for a phone that insists on it."""
+        await self.both("dtls", BY_DTLS, SIPMediaEncryption="required")
