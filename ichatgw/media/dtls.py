@@ -10,6 +10,7 @@ given out only after that was compared.
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.media.srtp import MasterKey, Suite
 from ichatgw.model import Fingerprint
+from ichatgw.ratelimit import RateLimit
 
 HANDSHAKE_TIMEOUT = 20.0
 """Seconds that a handshake may take."""
@@ -31,8 +33,8 @@ HANDSHAKE_TIMEOUT = 20.0
 MTU = 1200
 """Octets of a datagram of ours."""
 
-MOST_DATAGRAMS = 200
-"""How many datagrams of a peer are looked at before the handshake is over: it takes a dozen."""
+MOST_DATAGRAMS = 100
+"""How many datagrams are looked at in a second: a handshake takes a dozen, and what comes after it nothing."""
 
 CERTIFICATE_LIFE = 3650
 """Days that our certificate holds: it is made when the process starts, and proves nothing but itself."""
@@ -44,9 +46,10 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha-1": hashes.SHA1(),  # noqa: S303  (old clients; a second preimage is what it would take)
 }
 
-_PROFILES = b"SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80"
+_PROFILES = b"SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80"
 _SUITES = {
     b"SRTP_AEAD_AES_128_GCM": Suite.AEAD_AES_128_GCM,
+    b"SRTP_AEAD_AES_256_GCM": Suite.AEAD_AES_256_GCM,
     b"SRTP_AES128_CM_SHA1_80": Suite.AES_CM_128_HMAC_SHA1_80,
 }
 _LABEL = b"EXTRACTOR-dtls_srtp"
@@ -61,6 +64,7 @@ class Identity:
     @ivar fingerprint: what signalling tells of it.
     """
 
+    _secret: bytes = field(factory=lambda: os.urandom(32), init=False, repr=False)
     _key: ec.EllipticCurvePrivateKey = field(factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False)
     _certificate: x509.Certificate = field(init=False)
     fingerprint: Fingerprint = field(init=False)
@@ -87,6 +91,24 @@ class Identity:
         context.set_tlsext_use_srtp(_PROFILES)
         context.use_certificate(self._certificate)
         context.use_privatekey(self._key)
+        context.set_cookie_generate_callback(self._cookie)
+        context.set_cookie_verify_callback(
+            lambda connection, cookie: hmac.compare_digest(cookie, self._cookie(connection))
+        )
+
+    def connection(self, active: bool) -> SSL.Connection:
+        """An association that has not begun."""
+        made = SSL.Connection(self.context, None)
+        made.set_ciphertext_mtu(MTU)
+        if active:
+            made.set_connect_state()
+        else:
+            made.set_accept_state()
+        return made
+
+    def _cookie(self, connection: SSL.Connection) -> bytes:
+        """For the place that stands in the connection's data; see L{ichatgw.media.greeting}."""
+        return hmac.digest(self._secret, connection.get_app_data(), "sha256")
 
 
 def fingerprintOf(certificate: x509.Certificate, algorithm: str) -> Fingerprint:
@@ -113,6 +135,7 @@ class DTLS:
     @param transmit: sends a datagram to the peer.
     @param agreed: told our key and the peer's, once.
     @param failed: told why there are none, once.
+    @param greeted: an association that the peer has begun already, if we are passive.
     """
 
     def __init__(
@@ -124,6 +147,7 @@ class DTLS:
         transmit: Callable[[bytes], None],
         agreed: Callable[[MasterKey, MasterKey], None],
         failed: Callable[[str], None],
+        greeted: SSL.Connection | None = None,
     ) -> None:
         self._clock = clock
         self._active = active
@@ -131,33 +155,24 @@ class DTLS:
         self._transmit = transmit
         self._agreed = agreed
         self._failed = failed
-        self._connection = SSL.Connection(identity.context, None)
-        self._connection.set_ciphertext_mtu(MTU)
-        if active:
-            self._connection.set_connect_state()
-        else:
-            self._connection.set_accept_state()
+        self._connection = identity.connection(active) if greeted is None else greeted
+        self._begins = active or greeted is not None
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
-        self._datagrams = 0
+        self._limit = RateLimit(clock, MOST_DATAGRAMS, MOST_DATAGRAMS)
         self._over = False
         self._done = False
 
     def start(self) -> None:
         """Begin, or wait for the peer to begin."""
         self._deadline = self._clock.callLater(HANDSHAKE_TIMEOUT, self._late)
-        if self._active:
+        if self._begins:
             self._advance()
 
     def received(self, datagram: bytes) -> None:
         """A datagram of the peer that is neither RTP nor STUN.  Never raises."""
-        if self._over:
+        if self._over or not self._limit.allow(None):
             return
-        if not self._done:
-            self._datagrams += 1
-            if self._datagrams > MOST_DATAGRAMS:
-                self._fail("the peer's DTLS has no end")
-                return
         try:
             self._connection.bio_write(datagram)
         except SSL.Error:

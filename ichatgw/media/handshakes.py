@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.media.dtls import DTLS, HANDSHAKE_TIMEOUT, Identity
+from ichatgw.media.greeting import Greeting
 from ichatgw.media.port import Source
 from ichatgw.media.srtp import MasterKey
 from ichatgw.model import Fingerprint
@@ -21,9 +23,9 @@ MOST_SOURCES = 4
 
 class Handshakes:
     """
-    If we are active there is one handshake, with the signalled address.  If not, whoever begins gets one of his own:
-    the first that shows the certificate which the signalling announced is the party, and what others show is of no
-    interest.
+    If we are active there is one handshake, with the signalled address. If not, whoever begins, and has shown that he
+    is where he sends from (L{Greeting}), gets one of his own: the first that shows the certificate which the
+    signalling announced is the party, and what others show is of no interest.
 
     @param expected: the fingerprint of that certificate.
     @param isSignalled: is this where the party said that it is?  Then what fails there fails for good.
@@ -55,6 +57,7 @@ class Handshakes:
         self._party: DTLS | None = None
         self._why = "the DTLS handshake took too long"
         self._over = False
+        self._greeting = Greeting(identity)
         self._deadline: IDelayedCall | None = clock.callLater(HANDSHAKE_TIMEOUT, self._late)
 
     def begin(self, destination: Source) -> None:
@@ -65,10 +68,14 @@ class Handshakes:
     def received(self, datagram: bytes, source: Source) -> None:
         """A datagram of DTLS.  Never raises."""
         association = self._under.get(source)
-        if association is None and self._mayBegin(source):
-            association = self._start(source)
         if association is not None:
             association.received(datagram)
+        elif self._mayBegin(source):
+            answer, greeted = self._greeting.heard(datagram, source)
+            if answer:
+                self._transmit(answer, source)
+            if greeted is not None:
+                self._start(source, greeted)
 
     def _mayBegin(self, source: Source) -> bool:
         if self._active or self._over or self._party is not None:
@@ -85,7 +92,7 @@ class Handshakes:
         for association in under.values():
             association.close()
 
-    def _start(self, source: Source) -> DTLS:
+    def _start(self, source: Source, greeted: SSL.Connection | None = None) -> None:
         association = self._under[source] = DTLS(
             self._clock,
             self._identity,
@@ -94,9 +101,9 @@ class Handshakes:
             partial(self._send, source),
             partial(self._succeeded, source),
             partial(self._lost, source),
+            greeted,
         )
         association.start()
-        return association
 
     def _send(self, source: Source, datagram: bytes) -> None:
         self._transmit(datagram, source)

@@ -87,13 +87,33 @@ class HandshakesTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """There is an end to the number of handshakes, but never for the party."""
+        self.assertEqual([self.isHeard((ELSEWHERE[0], number + 1)) for number in range(8)], [True] * 4 + [False] * 4)
+        self.assertEqual(len(self.waiting.handshakes._under), MOST_SOURCES)
+        self.assertTrue(self.isHeard(PARTY))
+
+    def isHeard(self, place: Source) -> bool:
+        """Does somebody who begins from C{place} get further than to the cookie?"""
+        far = self.beginner(Identity())
+        far.handshakes.begin(PARTY)
+        for _ in range(2):
+            for datagram in far.take():
+                self.waiting.handshakes.received(datagram, place)
+            answers, self.waiting.sent = self.waiting.sent, []
+            for datagram, _ in answers:
+                far.handshakes.received(datagram, PARTY)
+        far.handshakes.close()
+        return bool(answers)
+
+    def test_hellos(self) -> None:
+        """A flood of hellos from made-up places gets no more than it brings, and nothing is remembered of it."""
         self.party.handshakes.begin(PARTY)
         (hello,) = self.party.take()
-        for number in range(100):
+        for number in range(500):
             self.waiting.handshakes.received(hello, (ELSEWHERE[0], number + 1))
-        self.assertEqual(len({place for _, place in self.waiting.sent}), MOST_SOURCES)
-        self.waiting.handshakes.received(hello, PARTY)
-        self.assertIn(PARTY, {place for _, place in self.waiting.sent})
+            for answer, _ in self.waiting.sent:
+                self.assertLess(len(answer), len(hello))
+            self.waiting.sent.clear()
+        self.assertEqual(self.waiting.handshakes._under, {})
 
     def test_late(self) -> None:
         """Nobody came: said once, and nothing is left."""
