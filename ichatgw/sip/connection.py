@@ -53,8 +53,11 @@ class Owner(Structure):
 
     clock: IReactorTime
 
-    def opened(self, connection: Connection) -> bool:
-        """A connection can be used; may it stay?"""
+    def arrived(self, connection: Connection) -> None:
+        """Somebody has connected; over TLS, the handshake is still to come."""
+
+    def opened(self, connection: Connection) -> None:
+        """A connection can be used."""
 
     def closed(self, connection: Connection, why: str) -> None:
         """A connection is over."""
@@ -105,6 +108,8 @@ class Connection(Protocol):
             peer: Any = self.transport.getPeer()
             self.target = Target(self.kind, TransportAddress(peer.host.partition("%")[0], peer.port))
         transport: Any = self.transport
+        if not self.outgoing:
+            self._owner.arrived(self)
         transport.registerProducer(self, True)
         self._expect(CONNECT_TIMEOUT if self.kind is Transport.TLS else FIRST_WORD_TIMEOUT)
         if self.kind is not Transport.TLS:
@@ -128,9 +133,7 @@ class Connection(Protocol):
         assert self.target is not None
         self.ready = True
         self._tune()
-        if not self._owner.opened(self):
-            self.abort("too many connections")
-            return
+        self._owner.opened(self)
         self._expect(IDLE_TIMEOUT if self.outgoing else FIRST_WORD_TIMEOUT)
         waiting, self._waiting, self._unsent = self._waiting, [], 0
         for data in waiting:

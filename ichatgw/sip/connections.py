@@ -84,6 +84,7 @@ class Connections:
         self._security = security
         self._open: dict[Target, Connection] = {}
         self._making: dict[Target, Connection] = {}
+        self._arriving: set[Connection] = set()
         self._hosts: Counter[str] = Counter()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._lines = RateLimit(reactor, 1, 5)
@@ -95,7 +96,7 @@ class Connections:
     @property
     def open(self) -> int:
         """How many there are."""
-        return len(self._open) + len(self._making)
+        return len(self._open) + len(self._making) + len(self._arriving)
 
     def server(self, kind: Transport) -> Factory:
         """
@@ -178,7 +179,7 @@ class Connections:
     def close(self) -> None:
         """Close all."""
         self._closing = True
-        for connection in [*self._open.values(), *self._making.values()]:
+        for connection in [*self._open.values(), *self._making.values(), *self._arriving]:
             connection.abort("we stop")
 
     # What the connections say.
@@ -191,19 +192,24 @@ class Connections:
             _log.warn("A connection from {host} is refused: too many", host=host)
         return False
 
-    def opened(self, connection: Connection) -> bool:
+    def arrived(self, connection: Connection) -> None:
+        """Somebody has connected, and counts from now on."""
+        assert connection.target is not None
+        self._arriving.add(connection)
+        self._hosts[connection.target.address.host] += 1
+
+    def opened(self, connection: Connection) -> None:
         """A connection can be used."""
         target = connection.target
         assert target is not None
-        if self._making.get(target) is connection:
-            del self._making[target]
-        elif not self.admits(target.address.host):
-            return False
+        if connection in self._arriving:
+            self._arriving.remove(connection)
+        else:
+            self._making.pop(target, None)
+            self._hosts[target.address.host] += 1
         self._open[target] = connection
         self._gone.pop(target, None)
-        self._hosts[target.address.host] += 1
         _log.debug("Connected {way} {target}", way="to" if connection.outgoing else "from", target=target)
-        return True
 
     def judge(self, connection: Connection, name: str) -> str:
         """What is wrong with the certificate of the far end of C{connection} as one for C{name}; empty if nothing."""
@@ -219,6 +225,11 @@ class Connections:
         except Exception:
             _log.failure("A message from {source} could not be handled", source=source)
 
+    def _left(self, host: str) -> None:
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+
     def closed(self, connection: Connection, why: str) -> None:
         """A connection is over."""
         target = connection.target
@@ -229,9 +240,7 @@ class Connections:
                 del self._aliases[alias]
         if self._open.get(target) is connection:
             del self._open[target]
-            self._hosts[target.address.host] -= 1
-            if not self._hosts[target.address.host]:
-                del self._hosts[target.address.host]
+            self._left(target.address.host)
             if not connection.outgoing:
                 # Nobody listens at the port that it came from.
                 self._gone[target] = None
@@ -243,6 +252,9 @@ class Connections:
                 _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
             self.gone(target)
             return
+        if connection in self._arriving:
+            self._arriving.remove(connection)
+            self._left(target.address.host)
         made = self._making.get(target) is connection
         if made:
             del self._making[target]

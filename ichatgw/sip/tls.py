@@ -130,7 +130,7 @@ class Security:
         @param name: the domain that is called; C{None} for a server.
         """
         creator = _Creator(self, name)
-        wrapped: Any = TLSMemoryBIOFactory(creator, name is not None, factory, clock)
+        wrapped: Any = _Wrapping(creator, name is not None, factory, clock)
         return cast(Factory, wrapped)
 
     def connection(self, name: str | None, protocol: Any) -> SSL.Connection:
@@ -151,6 +151,14 @@ class Security:
         @return: empty, or what is wrong.
         """
         return mismatch(certificate.to_cryptography(), name, self.files.addresses)
+
+
+class _Wrapping(TLSMemoryBIOFactory):
+    """As it is, but whom the factory below does not want is not wrapped."""
+
+    def buildProtocol(self, addr: Any) -> Any:
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)

@@ -10,15 +10,17 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.connection import CONNECT_TIMEOUT
-from ichatgw.sip.connections import Connections
+from ichatgw.sip.connections import MOST_FROM_HOST, Connections
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Files, Security, faultOf, mismatch
 from ichatgw.test.certificates import Authority
@@ -359,6 +361,24 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(self.client.lost, [SERVER])
         self.assertEqual((self.client.connections.open, self.server.connections.open), (0, 0))
 
+    def test_strangersCount(self) -> None:
+        """Those who connect and do not begin the handshake count as well, until they are sent away."""
+        self.sides()
+        made: list[Any] = []
+        for port in range(MOST_FROM_HOST + 1):
+            address = IPv4Address("TCP", "192.0.2.9", 1000 + port)
+            server: Any = self.server.connections.server(Transport.TLS).buildProtocol(address)
+            if server is not None:
+                made.append(server)
+                server.makeConnection(FakeTransport(server, True, peerAddress=address))
+        self.assertIsNone(server)
+        self.assertEqual(self.server.connections.open, MOST_FROM_HOST)
+        self.server.reactor.advance(CONNECT_TIMEOUT + 1)
+        for server in made:
+            self.assertTrue(server.transport.disconnected or server.transport.disconnecting)
+            server.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.server.connections.open, self.server.connections._hosts), (0, {}))
+
     def test_plain(self) -> None:
         """Who speaks without TLS to the port for TLS is sent away."""
         self.sides()
@@ -366,5 +386,6 @@ class HandshakeTests(SynchronousTestCase):
         socket = FakeTransport(server, True, peerAddress=IPv4Address("TCP", "192.0.2.9", 1))
         server.makeConnection(socket)
         server.dataReceived(MESSAGE)
-        self.assertEqual((self.server.received, self.server.connections.open), ([], 0))
         self.assertTrue(socket.disconnecting or socket.disconnected)
+        server.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.server.received, self.server.connections.open), ([], 0))

@@ -5,6 +5,8 @@ Calls whose SIP goes over TCP and TLS.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
 from ichatgw.test.e2e.moment import within
 from ichatgw.test.e2e.secure import SecureEndToEnd
@@ -54,6 +56,37 @@ class OverTLS(SecureEndToEnd):
         (await self.callIChat(gateway, ichat, phone, address)).hangup()
         await phone.told("CALL_CLOSED")
         await self.assertHeardBy(phone)
+
+    async def test_mutual(self) -> None:
+        """With C{TLSVerify = require} a phone that shows a certificate of our authority calls, another one does not."""
+        settings = {**self.certificates("127.0.0.1"), "TLSVerify": "require"}
+        gateway = await self.startGateway(settings=settings)
+        ichat = await self.startIChat()
+        address = f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls"
+        stranger = await self.startBaresip(
+            "stranger", more=f"sip_cafile {self.authority.path}\nsip_verify_server yes\n"
+        )
+        stranger.command("dial", address)
+        await gateway.program.said(r"No connection from tls:127\.0\.0\.1:\d+: TLS: peer did not return a certificate")
+        phone = await self.startBaresip(more=self.phoneCertificates("localhost"))
+        (await self.callIChat(gateway, ichat, phone, address)).hangup()
+        await phone.told("CALL_CLOSED")
+
+    async def test_reload(self) -> None:
+        """Renewed certificates are taken at SIGHUP; a call goes on over the connection that it has."""
+        settings = self.certificates("127.0.0.1")
+        gateway = await self.startGateway(settings=settings)
+        ichat, phone = await self.startIChat(), await self.startBaresip(more=self.phoneCertificates("localhost"))
+        address = f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls"
+        call = await self.callIChat(gateway, ichat, phone, address)
+        renewed = self.certificates("127.0.0.1")
+        for name in ("TLSCertificate", "TLSPrivateKey"):
+            Path(str(settings[name])).write_bytes(Path(str(renewed[name])).read_bytes())
+        await gateway.reload("Settings read again: the certificates in its files")
+        await self.sound(call.media)
+        self.assertFalse(gateway.said("The connection with tls:"))
+        call.hangup()
+        await phone.told("CALL_CLOSED")
 
     async def test_toPhone(self) -> None:
         """A phone whose certificate we verify is called over TLS; each hears the other, and the phone hangs up."""
