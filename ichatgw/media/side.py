@@ -155,6 +155,9 @@ class Side:
                 self._securing.close()
                 self._securing = None
                 self.guard(None)
+                self._log.info(
+                    "call={call} media of the {side} is not protected any more", call=self.call, side=self.name
+                )
             return
         if self._securing is None:
             self._securing = self._makeSecuring(self)

@@ -240,6 +240,7 @@ class KeyTests(SecuredCase):
         self.carried.clear()
         self.assertTalking()
         self.assertTrue([each for each in self.carried if b"speech" in each])
+        self.assertEqual(self.lines("not protected any more"), 2)
         self.byKeys()
         self.assertProtected()
 
@@ -344,6 +345,22 @@ class DTLSTests(SecuredCase):
         self.describe(self.one, TransportAddress("10.1.2.3", 5000))
         self.protect(self.one, Protection(fingerprint=self.two.engine.identity.fingerprint, active=False))
         self.protect(self.two, Protection(fingerprint=self.one.engine.identity.fingerprint, active=True))
+        self.run_(0.1)
+        self.assertProtected()
+
+    def test_heldFromTheStart(self) -> None:
+        """With a party that does not say where it is yet, we begin when it does."""
+        self.one.start()
+        self.two.start()
+        self.places = [host.side.local("192.0.2.9") for host in (self.one, self.two)]
+        held = SessionDescription((PCMU,), None, None, Direction.SENDONLY)
+        self.one.side.connect(held)
+        self.describe(self.two, self.places[0])
+        self.byDTLS()
+        self.clock.advance(HANDSHAKE_TIMEOUT - 1)
+        self.assertEqual(self.failures, [])
+        self.describe(self.one, self.places[1])
+        self.byDTLS()
         self.run_(0.1)
         self.assertProtected()
 
