@@ -26,7 +26,7 @@ from ichatgw.jingle.selection import Manner, manner
 from ichatgw.media.transports import MediaTransports
 from ichatgw.sip.records import Records
 from ichatgw.stunservers import STUNServers
-from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Phone
+from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Entity
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
@@ -37,9 +37,9 @@ def servedBy(settings: Settings) -> frozenset[str]:
     return frozenset({NS_ICE_UDP, NS_RAW_UDP} if settings.jinglePlainMedia else {NS_ICE_UDP})
 
 
-def phoneOf(settings: Settings) -> Phone | None:
+def phoneOf(settings: Settings) -> Entity | None:
     """What our addresses are to Jingle clients; C{None} if these are not served."""
-    return Phone(PHONE_FEATURES | servedBy(settings) | {NS_DTLS}) if settings.jingle else None
+    return Entity(PHONE_FEATURES | servedBy(settings) | {NS_DTLS}) if settings.jingle else None
 
 
 def stunServersOf(reactor: Any, settings: Settings) -> STUNServers | None:

@@ -47,7 +47,7 @@ from ichatgw.siptap import endpointOf
 from ichatgw.switch import Switch
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
-from ichatgw.xmpp.disco import Disco
+from ichatgw.xmpp.disco import GATEWAY, Disco
 from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.online import Online
 from ichatgw.xmpp.presence import Presence
@@ -203,7 +203,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     database = None if path in ("", "none") else SQLiteStore(reactor, path)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
-    presence = Presence(reactor, control, plan.matches, store, None if phone is None else phone.addCaps)
+    caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
+    presence = Presence(reactor, control, plan.matches, store, *caps)
     guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     iChat = IChatProtocol(
         reactor,

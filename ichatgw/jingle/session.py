@@ -225,7 +225,8 @@ class Session:
                 self._transportInfo(content)
         elif action is Action.TRANSPORT_REPLACE:
             for content in jingle.contents:
-                self._ask(Action.TRANSPORT_REJECT, writeContent(content.creator, content.name))
+                same = [] if content.transport is None else [Element((content.transport.namespace, "transport"))]
+                self._ask(Action.TRANSPORT_REJECT, writeContent(content.creator, content.name, *same))
         elif action is Action.CONTENT_ADD:
             for content in jingle.contents:
                 self._turnDown(Action.CONTENT_REJECT, content)

@@ -95,6 +95,11 @@ class ActiveTests(SynchronousTestCase):
         """Another transport is refused, and the call goes on."""
         self.assertEqual(self.world.jingle("transport-replace", content()), "result")
         self.assertEqual(self.world.said()[1:], [f"transport-reject to {PHONE.full()}"])
+        rejected = self.world.last("transport-reject").content.transport
+        self.assertEqual(rejected.uri, "urn:xmpp:jingle:transports:ice-udp:1")
+        other = content("<transport xmlns='urn:other'/>")
+        self.assertEqual(self.world.jingle("transport-replace", other), "result")
+        self.assertIsNone(self.world.last("transport-reject").content.transport)
 
     def test_trickle(self) -> None:
         """Candidates go to the transport, unless they name another round of ICE."""

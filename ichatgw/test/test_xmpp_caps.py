@@ -21,7 +21,7 @@ from ichatgw.xmpp.caps import (
     PHONE,
     PHONE_FEATURES,
     Capabilities,
-    Phone,
+    Entity,
     verification,
 )
 from ichatgw.xmpp.presence import IPresenceListener, Resource
@@ -61,8 +61,8 @@ class OursTests(SynchronousTestCase):
         """The hash is that of the standard, and of exactly the features that clients look for."""
         features = [child.split("'")[1] for child in EXODUS.split("<feature ")[1:]]
         self.assertEqual(verification([("client", "pc", "", "Exodus 0.9.1")], features), EXODUS_HASH)
-        self.assertEqual(Phone(PHONE_FEATURES).version, verification([PHONE], PHONE_FEATURES))
-        self.assertNotEqual(Phone(PHONE_FEATURES | {"x"}).version, Phone(PHONE_FEATURES).version)
+        self.assertEqual(Entity(PHONE_FEATURES).version, verification([PHONE], PHONE_FEATURES))
+        self.assertNotEqual(Entity(PHONE_FEATURES | {"x"}).version, Entity(PHONE_FEATURES).version)
         jingle = {feature.removeprefix("urn:xmpp:jingle") for feature in PHONE_FEATURES if "jingle" in feature}
         self.assertEqual(jingle, {":1", ":apps:rtp:1", ":apps:rtp:audio", ":dtmf:0", "-message:0"})
         others = {"http://jabber.org/protocol/caps", "http://jabber.org/protocol/disco#info", "urn:xmpp:ping"}
@@ -97,9 +97,9 @@ class OursTests(SynchronousTestCase):
     def test_presence(self) -> None:
         """Presence carries both kinds."""
         presence = Element((None, "presence"))
-        Phone(PHONE_FEATURES).addCaps(presence)
+        Entity(PHONE_FEATURES).addCaps(presence)
         first, second = presence.elements()
-        self.assertEqual((first["node"], first["ver"], first["hash"]), (NODE, Phone(PHONE_FEATURES).version, "sha-1"))
+        self.assertEqual((first["node"], first["ver"], first["hash"]), (NODE, Entity(PHONE_FEATURES).version, "sha-1"))
         self.assertEqual((second.uri, second.hash["algo"]), ("urn:xmpp:caps", "sha-256"))
 
 

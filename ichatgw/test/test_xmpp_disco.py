@@ -4,17 +4,20 @@ Tests for L{ichatgw.xmpp.disco}.
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test.streams import StubLink, parse
-from ichatgw.xmpp.caps import PHONE_FEATURES, Phone, verification
+from ichatgw.xmpp.caps import PHONE_FEATURES, Entity, verification
+from ichatgw.xmpp.disco import GATEWAY as COMPONENT
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.stanzas import parseJID
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
 
-GATEWAY = Phone(PHONE_FEATURES | {"urn:xmpp:jingle:transports:ice-udp:1"})
+GATEWAY = Entity(PHONE_FEATURES | {"urn:xmpp:jingle:transports:ice-udp:1"})
 
 
 class DiscoTests(SynchronousTestCase):
@@ -132,3 +135,14 @@ class PhoneTests(SynchronousTestCase):
         self.assertIn("jabber:iq:gateway", answer)
         for to in ("gw.test", "control@gw.test", "control@gw.test/x"):
             self.assertNotIn("jingle", self.ask(to))
+
+    def test_componentHashed(self) -> None:
+        """What is answered for the nodes of the component's presence is what was hashed."""
+        whole = self.ask("gw.test")
+        for node in COMPONENT.nodes:
+            answer = self.ask("gw.test", node)
+            self.assertEqual(answer.replace(f" node='{node}'", ""), whole)
+        features = re.findall("<feature var='([^']+)'", whole)
+        identities = re.findall("<identity category='([^']+)' type='([^']+)' name='([^']+)'", whole)
+        version = verification([(category, kind, "", name) for category, kind, name in identities], features)
+        self.assertEqual(version, COMPONENT.version)

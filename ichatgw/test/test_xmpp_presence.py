@@ -358,7 +358,9 @@ class PhoneTests(PresenceCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.presence = Presence(self.clock, CONTROL, self.translates, self.store, addPhone)
+        self.presence = Presence(
+            self.clock, CONTROL, self.translates, self.store, addPhone, lambda stanza: stanza.addElement("gateway")
+        )
         self.link = StubLink(self.presence)
         self.link.up()
         for ours in (CONTROL, parseJID("72@gw.test")):
@@ -375,6 +377,25 @@ class PhoneTests(PresenceCase):
         attribute = " type='unavailable'" if kind else ""
         addresses = f"to='scott@jabber.example{to}' from='72@gw.test'"
         return f"<presence{attribute} {addresses}><priority>0</priority>{OURS}</presence>"
+
+    def test_domain(self) -> None:
+        """The domain itself can be subscribed to, asked for, and says goodbye."""
+        ours = parseJID("gw.test")
+        self.assertTrue(self.presence.serves(ours))
+        self.assertFalse(self.presence.serves(parseJID("other.test")))
+        for ask in (
+            lambda: self.presence.show(SCOTT, ours, withCaps=True),
+            lambda: self.receive("scott@jabber.example/x", kind="probe", to="gw.test"),
+        ):
+            ask()
+            shown = "<presence to='scott@jabber.example' from='gw.test'><priority>0</priority><gateway/></presence>"
+            self.assertEqual(self.link.take(), [shown])
+        self.store.add(SCOTT, ours)
+        self.presence.goodbye()
+        self.assertIn(
+            "<presence type='unavailable' to='scott@jabber.example' from='gw.test'><priority>0</priority></presence>",
+            self.link.take(),
+        )
 
     def test_unknown(self) -> None:
         """As long as no iChat is known, all are shown a phone; the control address is none."""

@@ -92,29 +92,32 @@ def _verification2(identities: Iterable[_Identity], features: Iterable[str]) -> 
 
 
 @frozen
-class Phone:
+class Entity:
     """
-    What our addresses are to Jingle clients.
+    What some of our addresses are to Jingle clients.
 
     @ivar features: all they can.
+    @ivar identities: what they are.
     """
 
     features: frozenset[str]
+    identities: tuple[_Identity, ...] = (PHONE,)
 
     @property
     def version(self) -> str:
-        return verification([PHONE], self.features)
+        return verification(self.identities, self.features)
 
     @property
     def nodes(self) -> frozenset[str]:
         """The nodes under which clients ask for what we can."""
-        return frozenset({f"{NODE}#{self.version}", f"{NS_CAPS2}#sha-256.{_verification2([PHONE], self.features)}"})
+        second = _verification2(self.identities, self.features)
+        return frozenset({f"{NODE}#{self.version}", f"{NS_CAPS2}#sha-256.{second}"})
 
     def addCaps(self, presence: Element) -> None:
         """Say it in a presence."""
         caps = presence.addElement((NS_CAPS, "c"))
         caps["hash"], caps["node"], caps["ver"] = "sha-1", NODE, self.version
-        hash = _verification2([PHONE], self.features)
+        hash = _verification2(self.identities, self.features)
         presence.addElement((NS_CAPS2, "c")).addElement((NS_HASHES, "hash"), content=hash)["algo"] = "sha-256"
 
 

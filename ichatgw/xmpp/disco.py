@@ -22,14 +22,20 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.caps import PHONE, Phone
-from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
+from ichatgw.xmpp.caps import Entity
+from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE, NS_CAPS
 from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
 from ichatgw.xmpp.stream import NS_PING
 
 NAME = "ichat-gw"
 NS_ESCAPING = r"jid\20escaping"
+
+GATEWAY = Entity(
+    frozenset({NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VERSION, NS_PING, NS_GATEWAY, NS_ESCAPING}),
+    (("gateway", "pstn", "", NAME), ("gateway", "sip", "", NAME), ("server", NAME, "", NAME)),
+)
+"""What the component itself is to Jingle clients: by it Cheogram offers to call the numbers among its addresses."""
 
 VC_FEATURES = {
     "avavail": "apple:iq:vc:available",
@@ -46,7 +52,7 @@ class Disco(XMPPHandler):
     Twisted and wokkel keep each address they read for ever, so these requests are read here.
     """
 
-    def __init__(self, control: JID, version: str, phone: Phone | None = None) -> None:
+    def __init__(self, control: JID, version: str, phone: Entity | None = None) -> None:
         """
         @param control: the control address, bare; it takes no calls.
         @param version: of this program.
@@ -74,7 +80,9 @@ class Disco(XMPPHandler):
             return
         phone = self._phone
         if phone and (node in phone.nodes or (not node and asked.resource and self._takesCalls(asked))):
-            self._answer(iq, _phoneInfo(phone, node))
+            self._answer(iq, _entityInfo(phone, node))
+        elif phone and (node in GATEWAY.nodes or not (node or asked.user)):
+            self._answer(iq, _entityInfo(GATEWAY, node))
         else:
             self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
 
@@ -92,10 +100,6 @@ class Disco(XMPPHandler):
                 features.extend(sorted(self._phone.features))
         else:
             info.append(DiscoIdentity("server", NAME, NAME))
-            if self._phone is not None and not asked.user:
-                info.append(DiscoIdentity("gateway", "sip", NAME))
-                info.append(DiscoIdentity("gateway", "pstn", NAME))
-                features.extend((NS_GATEWAY, NS_ESCAPING))
         for feature in dict.fromkeys(features):
             info.append(DiscoFeature(feature))
         return info
@@ -126,13 +130,14 @@ class Disco(XMPPHandler):
         self.send(reply)
 
 
-def _phoneInfo(phone: Phone, node: str) -> DiscoInfo:
+def _entityInfo(entity: Entity, node: str) -> DiscoInfo:
     """Exactly what the hash in our presence was computed of."""
     info = DiscoInfo()
-    info.nodeIdentifier = node
-    category, kind, _, name = PHONE
-    info.append(DiscoIdentity(category, kind, name))
-    for feature in sorted(phone.features):
+    if node:
+        info.nodeIdentifier = node
+    for category, kind, _, name in entity.identities:
+        info.append(DiscoIdentity(category, kind, name))
+    for feature in sorted(entity.features):
         info.append(DiscoFeature(feature))
     return info
 

@@ -122,12 +122,14 @@ class Presence(XMPPHandler):
         translates: Callable[[str], bool],
         store: ISubscriptionStore,
         addCaps: Callable[[Element], None] | None = None,
+        addGatewayCaps: Callable[[Element], None] | None = None,
     ) -> None:
         """
         @param control: the control address, bare.
         @param translates: does a translation rule match C{xmpp:} and this bare address?
         @param addCaps: adds to a presence what our addresses can for Jingle clients; if not given, there are none: all
             are shown an iChat.
+        @param addGatewayCaps: the same for our domain itself; if not given, that is not shown.
         """
         super().__init__()
         self.listeners: list[IPresenceListener] = []
@@ -136,11 +138,18 @@ class Presence(XMPPHandler):
         self._translates = translates
         self._store = store
         self._addCaps = addCaps
+        self._addGatewayCaps = addGatewayCaps
+        self._gateway = parseJID(control.host)
         self._users: dict[JID, dict[JID, Resource]] = {}
         self._greeting: IDelayedCall | None = None
 
     def serves(self, ours: JID) -> bool:
-        """Is C{ours}, a bare address of our domain, the control address, or one that a translation rule matches?"""
+        """
+        Is C{ours}, a bare address of our domain, the control address, or one that a translation rule matches?  The
+        domain itself is served for Jingle clients.
+        """
+        if ours == self._gateway:
+            return self._addGatewayCaps is not None
         return ours == self._control or bool(ours.user and self._translates("xmpp:" + ours.full()))
 
     def resources(self, bare: JID) -> tuple[Resource, ...]:
@@ -176,6 +185,12 @@ class Presence(XMPPHandler):
 
     def _stanzas(self, to: JID, from_: JID, withCaps: bool, kind: str | None = None) -> Iterator[Element]:
         """Presence of one of our addresses, to each kind of client its own."""
+        if from_ == self._gateway and self._addGatewayCaps is not None:
+            stanza = presenceStanza(to, from_, kind)
+            if kind is None:
+                self._addGatewayCaps(stanza)
+            yield stanza
+            return
         if not withCaps or self._addCaps is None:
             yield presenceStanza(to, from_, kind, withCaps)
             return

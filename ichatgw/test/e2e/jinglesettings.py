@@ -14,7 +14,7 @@ from ichatgw.sim.sockets import Socket, listen
 from ichatgw.test.e2e.case import NUMBER
 from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
 
 
 class JingleSettings(JingleEndToEnd):
@@ -71,6 +71,24 @@ class JingleSettings(JingleEndToEnd):
         outgoing.hangup()
         await within(self.clock, 5, outgoing.whenEnded())
         self.assertEqual(outgoing.status, 487)
+
+    async def test_gateway(self) -> None:
+        """
+        Who adds the gateway itself to his contacts (Cheogram) sees it, and what it is, and calls numbers that are not
+        among his contacts.
+        """
+        phone = self.startPhone()
+        await self.startGateway(phone.address.port)
+        client = await self.startJingle()
+        self.assertTrue(await within(self.clock, 5, client.account.subscribe(COMPONENT)))
+        await until(self.clock, lambda: COMPONENT in client.account.promises, "capabilities of the gateway")
+        self.assertIn("jabber:iq:gateway", client.account.promises[COMPONENT])
+        call, arrival = client.call(f"49301234@{COMPONENT}"), phone.whenCalled()
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenConnected())
+        await self.bothHear(incoming, call)
+        call.hangup()
+        self.assertEqual(client.complaints, [])
 
     async def test_ipv6(self) -> None:
         """A client and a phone that have only IPv6 call each other."""
