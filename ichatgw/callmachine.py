@@ -21,7 +21,7 @@ from automat import TypeMachineBuilder
 from twisted.logger import Logger
 
 from ichatgw.interfaces import ILeg, IReferral
-from ichatgw.model import Ending, EndReason, SessionDescription, Tone
+from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import Parties, common
 from ichatgw.transfer import begin
 
@@ -154,12 +154,13 @@ def _build() -> Callable[[Parties], CallInputs]:
         )
         parties.directions[leg] = offer.direction
         if parties.isUnanswered(parties.other(leg)):
-            leg.agree(evolve(offer, address=None, rtcp=None, direction=offer.direction.mirrored))
+            leg.agree(evolve(offer, address=None, rtcp=None, direction=Direction.SENDRECV))
         else:
             parties.other(leg).update(offer)
 
     @talking.upon(CallInputs.agreed).loop()
     def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
+        _log.info("call={call} leg={leg} goes along: {way}", call=parties.id, leg=leg.id, way=answer.direction.value)
         parties.agreed = answer.codecs
         parties.other(leg).agree(answer)
 

@@ -24,9 +24,12 @@ if SipURL("sips:a@b").getCopy().scheme != "sips":
     SipURL.getCopy = _copyWithScheme
 
 
+_TITLES = {"min-se": "Min-SE", "www-authenticate": "WWW-Authenticate"}
+
+
 def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
     """sippy writes C{Subscription-state}; there are parsers that look for C{Subscription-State}."""
-    return "-".join(word.capitalize() for word in name.split("-"))
+    return _TITLES.get(name.lower()) or "-".join(word.capitalize() for word in name.split("-"))
 
 
 if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":

@@ -318,7 +318,7 @@ class BlindTests(TransferCase):
         """What Alice changes meanwhile she is granted here."""
         self.alice.partyUpdates(evolve(BOTH, direction=Direction.SENDONLY))
         self.assertEqual(self.carol.orders, ["start"])
-        self.assertEqual(self.alice.answers[-1].direction, Direction.RECVONLY)
+        self.assertEqual(self.alice.answers[-1].direction, Direction.SENDRECV)
 
     def test_notToBeJoined(self) -> None:
         """Nobody can be joined with who has not answered."""

@@ -15,6 +15,7 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.jinglesettings import JingleRegistered, JingleSettings
+from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
@@ -31,6 +32,8 @@ __all__ = [
     "CutConnections",
     "EncryptedByLinphone",
     "EncryptedMedia",
+    "BetweenPhoneAndIChat",
+    "BetweenPhones",
     "Hostile",
     "IChatCallsPhone",
     "IChatIsTold",
