@@ -34,7 +34,7 @@ from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toError, toReason
-from ichatgw.jingle.rules import endingOf
+from ichatgw.jingle.rules import Phase, endingOf
 from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Jingle
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
@@ -195,8 +195,12 @@ class InboundLeg(SessionOwner):
         except CallError as error:
             self.session.terminate(endingOf(error))
             self.machine.sessionOver(endingOf(error))
-        else:
-            _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
+            return
+        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
+        lacking = [each for each in self._answer.codecs if not each.isEvent and self.session.offer.find(each) is None]
+        if lacking and self.session.phase is Phase.ACTIVE:
+            # It was taken to have them when it proposed; the other party may be sending one of them by now.
+            self.call.updated(self, self.session.theirs)
 
     def _accept(self, answer: SessionDescription) -> None:
         try:

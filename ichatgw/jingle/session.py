@@ -14,7 +14,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from ichatgw.errors import CallError, NoCommonCodec
+from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.jingle.borders import SessionLink, SessionOwner
 from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
@@ -268,10 +268,8 @@ class Session:
         try:
             content = audioOf(jingle)
             theirs = SessionDescription(content.codecs, direction=directionOf(content.senders, False))
+            ours = commonCodecs(theirs.codecs, self.offer)
             codecs = tuple(codec for codec in theirs.codecs if self.offer.find(codec) is not None)
-            ours = commonCodecs(codecs, self.offer) if codecs else ()
-            if not ours:
-                raise NoCommonCodec("the client accepted with formats that it was not offered")
         except CallError as error:
             self._fail(endingOf(error))
             return

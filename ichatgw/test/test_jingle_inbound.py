@@ -13,7 +13,7 @@ from ichatgw.errors import Congested, NoCommonCodec
 from ichatgw.interfaces import ILeg, ITransportNews
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
 from ichatgw.jingle.protocol import JingleOptions
-from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
 from ichatgw.test.jingles import (
     LAPTOP,
     NUMBER,
@@ -62,6 +62,22 @@ class ProposedTests(SynchronousTestCase):
         self.leg.ring()
         self.assertEqual(self.world.said(), [SHOWN, f"ringing to {PHONE.full()}", f"received to {PHONE.full()}"])
         self.assertEqual(self.world.stanzas[0]["from"], US.full())
+
+    def test_lacking(self) -> None:
+        """If the client does not have all that it was taken to have, the other party is told what is left."""
+        self.leg.answer(SessionDescription((Codec("G722", 8000, 9), PCMU)))
+        self.world.initiate()
+        self.assertEqual([update.codecs for update in news(self.leg).updates], [(PCMU,)])
+
+    def test_noneInCommon(self) -> None:
+        """If nothing is left, the client and the other party are told what each side had."""
+        self.leg.answer(SessionDescription((Codec("G722", 8000, 9),)))
+        self.world.initiate()
+        ((_, ending),) = news(self.leg).endings
+        self.assertIs(ending.reason, EndReason.INCOMPATIBLE)
+        reason = self.world.last("session-terminate").reason.toXml()
+        for words in ("unsupported-applications", "G722 here", "opus PCMU there"):
+            self.assertIn(words, reason)
 
     def test_answered(self) -> None:
         """An answer is a C{proceed}; the session that follows is accepted with the formats of both."""

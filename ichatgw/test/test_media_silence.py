@@ -246,6 +246,21 @@ class SourceTests(RelayTestCase):
         self.assertEqual([packet.timestamp - start for packet in packets], [0, 160, 320, 480, 800, 960])
         self.assertEqual({packet.ssrc for packet in packets}, {SEEN_BY_BOB})
 
+    def test_short(self) -> None:
+        """Packets of 10 ms pass as those of 20 ms do, and silence joins on to them."""
+        self.connectBoth()
+        for sequence in range(10):
+            self.fromAlice(RTPPacket(0, sequence, sequence * 80, 7, b"p" * 80).pack())
+            self.clock.advance(0.01)
+        packets = self.heard(BOB)
+        self.assertEqual([packet.timestamp for packet in packets], [number * 80 for number in range(10)])
+        self.pump(2)
+        silence = self.heard(BOB)
+        self.assertEqual(silence[0].sequence, 10)
+        self.assertEqual(len(silence[0].payload), 160)
+        self.fromAlice(RTPPacket(0, 10, 99999, 7, b"p" * 80).pack())
+        self.assertEqual(self.heard(BOB)[0].timestamp, silence[-1].timestamp + 160)
+
     def test_untouched(self) -> None:
         """The numbers of the first source are kept as they are, loss and reordering too."""
         self.connectBoth()
