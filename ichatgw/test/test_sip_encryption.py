@@ -6,6 +6,7 @@ SIP calls whose media is protected, through the signalling; and some with their 
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Any, cast
 
 from twisted.internet.task import Clock
@@ -47,8 +48,8 @@ SECURE = Target(Transport.TLS, TransportAddress("192.0.2.77", 40000))
 PHONE_RTP = ("192.0.2.77", 30000)
 
 
-def phoneKey(tag: str = "1", fill: int = 1) -> CryptoKey:
-    return sdes.newKey(SUITE, tag, lambda size: bytes([fill]) * size)[0]
+def phoneKey(tag: str = "1", fill: int = 1, suite: Suite = SUITE) -> CryptoKey:
+    return sdes.newKey(suite, tag, lambda size: bytes([fill]) * size)[0]
 
 
 def secured(key: CryptoKey | None = None, profile: str = "RTP/SAVP") -> str:
@@ -228,8 +229,21 @@ class CallingTests(SynchronousTestCase):
         self.assertIn("must be encrypted", ending.text)
         self.assertEqual(cast(FakeSide, self.leg.side).remotes, [])
 
+    def test_callerHearsWhy(self) -> None:
+        """A caller over SIP gets that as a 488 with a Warning."""
+        self.answer(self.call(encryption=Encryption.REQUIRED), PHONE_SDP)
+        ((_, ending),) = cast(FakeCall, self.leg.call).endings
+        rig = Rig()
+        rig.invite()
+        rig.invitations.legs[-1].hangup(ending)
+        (refusal,) = rig.wire.take()
+        self.assertEqual(status(refusal), 488)
+        self.assertEqual(
+            header(refusal, "Warning"), '399 ichat-gw "media must be encrypted, and the answer has no keys"'
+        )
+
     def test_requiredAndRefused(self) -> None:
-        """A phone that refuses has not the last word if it is one of several; else the caller hears why."""
+        """A phone that refuses such an offer ends the call."""
         invite = self.call(encryption=Encryption.REQUIRED)
         self.rig.receive(respond(invite, 488, "Not Acceptable Here"))
         self.assertEqual(cast(FakeCall, self.leg.call).reasons, [EndReason.INCOMPATIBLE])
@@ -345,7 +359,7 @@ class ChangeTests(SynchronousTestCase):
 
 
 class MediaTests(SynchronousTestCase):
-    """A phone with SRTP and another one with plain RTP, with a real relay between them."""
+    """A phone with SRTP and another one, with a real relay between them."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -391,3 +405,55 @@ class MediaTests(SynchronousTestCase):
         theirs = phoneKey(ours.tag)
         self.rig.receive(respond(invite, 200, "OK", body=secured(theirs, "RTP/AVP")))
         self.both(leg, ours)
+
+    def test_bothProtected(self) -> None:
+        """Two phones with SRTP, each with keys and a suite of its own: what one says the other can open."""
+        other = PHONE_RTP[0], 31000
+        far = [phoneKey("1", fill, Suite.AEAD_AES_256_GCM) for fill in (3, 4)]
+        self.relay.callee.connect(SessionDescription((PCMU,), TransportAddress(*other)))
+        self.relay.callee.protect(Protection(far[0], far[1]), self.fail)
+        self.rig.invite(body=secured())
+        leg = self.rig.invitations.legs[-1]
+        assert isinstance(leg, InboundSipLeg)
+        leg.objection()
+        leg.side = self.relay.caller
+        leg.answer(ANSWER)
+        (ours,) = cryptoIn(self.rig.wire.take()[-1])
+        ends = (
+            (Shield(sdes.masterKey(phoneKey()), sdes.masterKey(ours)), PHONE_RTP, self.relay.caller),
+            (Shield(sdes.masterKey(far[1]), sdes.masterKey(far[0])), other, self.relay.callee),
+        )
+        for sequence in (65534, 65535, 0, 1):
+            packet = RTPPacket(0, sequence, sequence * 160 & 0xFFFF, 9, b"speech" * 20).pack()
+            for (near, place, side), (away, target, _) in (ends, ends[::-1]):
+                self.network.deliver(near.protect(packet), place, side.local(place[0]).port)
+                (heard,) = self.network.sentTo(target)
+                self.assertEqual(RTPPacket.parse(away.open(heard)).payload, b"speech" * 20)
+
+    def test_exchanged(self) -> None:
+        """When another party takes the place of the other one, the SRTP phone hears on: its keys and numbers go on."""
+        self.rig.invite(body=secured())
+        leg = self.rig.invitations.legs[-1]
+        assert isinstance(leg, InboundSipLeg)
+        leg.objection()
+        leg.side = self.relay.caller
+        leg.answer(ANSWER)
+        (ours,) = cryptoIn(self.rig.wire.take()[-1])
+        shield = Shield(sdes.masterKey(phoneKey()), sdes.masterKey(ours))
+        next_ = ("198.51.100.3", 6000)
+        numbers = count(1)
+        for place, first in ((self.plain, 40000), (next_, 100)):
+            if place is next_:
+                new = self.relay.another()
+                new.local(next_[0])
+                new.connect(SessionDescription((PCMU,), TransportAddress(*next_)))
+                self.relay.exchange(self.relay.callee, new)
+            for sequence in range(first, first + 5):
+                packet = RTPPacket(0, sequence, sequence * 160 & 0xFFFFFFFF, 9, b"speech").pack()
+                self.network.deliver(packet, place, self.relay.callee.local(place[0]).port)
+                (heard,) = self.network.sentTo(PHONE_RTP)
+                self.assertEqual(RTPPacket.parse(shield.open(heard)).payload, b"speech")
+                said = RTPPacket(0, next(numbers), 0, 8, b"answer").pack()
+                self.network.deliver(shield.protect(said), PHONE_RTP, leg.side.local(PHONE_RTP[0]).port)
+                (heard,) = self.network.sentTo(place)
+                self.assertEqual(RTPPacket.parse(heard).payload, b"answer")

@@ -9,6 +9,7 @@ from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.case import ENOUGH, ICHAT_TONE, NUMBER, PHONE_TONE, PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
 from ichatgw.test.e2e.linphone import Linphone
 from ichatgw.test.e2e.moment import pause, until, within
 from ichatgw.test.e2e.secure import SecureEndToEnd
@@ -174,3 +175,38 @@ class EncryptedByLinphone(EndToEnd):
     async def test_dtls(self) -> None:
         """DTLS, for a phone that insists on it."""
         await self.both("dtls", BY_DTLS, SIPMediaEncryption="required")
+
+
+class EncryptedAtBothEnds(JingleEndToEnd, SecureEndToEnd):
+    """A Jingle client with ICE and DTLS-SRTP, and a phone with keys in its signalling."""
+
+    async def test_jingleCalls(self) -> None:
+        """The client calls the phone over TLS; each hears the other, and nothing goes plainly at either end."""
+        gateway = await self.startCalled(encryption="srtp-mand", settings={"SIPMediaEncryption": "required"})
+        client = await self.startJingle()
+        call = client.call(NUMBER)
+        await self.phone.told("CALL_INCOMING")
+        self.phone.command("accept")
+        await within(self.clock, 10, call.whenConnected())
+        await self.sound(call.media)
+        self.phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        await self.assertHeardBy(self.phone, JINGLE_TONE)
+        self.assertEqual(gateway.said(BY_KEYS), 1)
+        self.assertEqual(gateway.said("is protected by"), 2)
+
+    async def test_phoneCalls(self) -> None:
+        """The phone calls the client over TLS, by DTLS at both ends."""
+        gateway = await self.startGateway(settings={**self.certificates("127.0.0.1"), "SIPMediaEncryption": "required"})
+        client = await self.startJingle()
+        phone = await self.startBaresip(more=self.phoneCertificates("localhost"), encryption="dtls_srtp")
+        arrival = client.whenCalled()
+        phone.command("dial", f"sip:{USER}@127.0.0.1:{gateway.securePort};transport=tls")
+        call = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenConnected())
+        await self.sound(call.media)
+        phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        await self.assertHeardBy(phone, JINGLE_TONE)
+        self.assertEqual(gateway.said(BY_DTLS), 1)
+        self.assertEqual(gateway.said("is protected by"), 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
 from ichatgw.test.e2e.direct import DirectMedia
-from ichatgw.test.e2e.encryption import EncryptedByLinphone, EncryptedMedia
+from ichatgw.test.e2e.encryption import EncryptedAtBothEnds, EncryptedByLinphone, EncryptedMedia
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
 from ichatgw.test.e2e.faults import Callers, CutConnections, NameServers, NextTarget
@@ -30,6 +30,7 @@ __all__ = [
     "Callers",
     "DirectMedia",
     "CutConnections",
+    "EncryptedAtBothEnds",
     "EncryptedByLinphone",
     "EncryptedMedia",
     "BetweenPhoneAndIChat",
