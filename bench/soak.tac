@@ -31,6 +31,7 @@ def _counts():
         "timers": len(reactor.getDelayedCalls()),
         "readers": len(reactor.getReaders()),
         "files": len(os.listdir("/proc/self/fd")) - 1,
+        "referrals": len(_gateway.endpoint._referrals._subscriptions),
         "callers counted": len(_gateway.switch.limits._counts),
     }
 

@@ -38,13 +38,22 @@ class Subscription:
 
     @ivar identity: C{id} in C{Event}; empty for the first REFER of a dialog.
     @ivar isOver: nothing will be told any more.
+    @param over: called when that is so.
     """
 
-    def __init__(self, clock: IReactorTime, ask: Ask, identity: str = "", lifetime: int = LIFETIME) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        ask: Ask,
+        identity: str = "",
+        over: Callable[[Subscription], None] = lambda subscription: None,
+        lifetime: int = LIFETIME,
+    ) -> None:
         self.identity = identity
         self.isOver = False
         self._clock = clock
         self._ask = ask
+        self._told = over
         self._status = TRYING
         self._awaits = False
         self._waiting = False
@@ -108,11 +117,16 @@ class Subscription:
 
     def drop(self) -> None:
         """Without a word."""
-        self.isOver = True
-        self._stopTimer()
+        self._over()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
+
+    def _over(self) -> None:
+        self._stopTimer()
+        if not self.isOver:
+            self.isOver = True
+            self._told(self)
 
     def _stopTimer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -131,8 +145,6 @@ class Subscription:
         self._waiting = False
         left = max(0, ceil(self._until - self._clock.seconds()))
         state = f"terminated;reason={self._reason}" if self._reason else f"active;expires={left}"
-        if self._reason:
-            self.isOver = True
         headers = [
             ("event", f"refer;id={self.identity}" if self.identity else "refer"),
             ("subscription-state", state),
@@ -143,6 +155,8 @@ class Subscription:
         except OSError as problem:
             _log.debug("NOTIFY cannot be sent: {problem!r}", problem=problem)
             self.drop()
+        if self._reason:
+            self._over()
 
     def _answered(self, response: Any) -> None:
         self._awaits = False

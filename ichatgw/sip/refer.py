@@ -8,6 +8,7 @@ want that (RFC 4488).  A REFER outside of the dialog that it is about names that
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -201,14 +202,13 @@ class Referrals:
                 "call={call} leg={leg} cannot refer: {why}", call=leg.call.id, leg=leg.id, why=refused.reply.phrase
             )
             return refused.reply
-        self._forget()
-        subscription = None if wish.quiet else Subscription(self._clock, ask, identity)
+        subscription = None if wish.quiet else Subscription(self._clock, ask, identity, partial(self._over, leg))
         joins = None if wish.replacement is None else self._legs.find(wish.replacement.dialog)
         referral = Referral(wish, None if joins is leg else joins, subscription)
         leg.call.referred(leg, referral)
         if subscription is not None and referral.reply.code >= 300:
             subscription.drop()
-        elif subscription is not None:
+        elif subscription is not None and not subscription.isOver:
             self._subscriptions[leg] = subscription
         return referral.reply
 
@@ -218,7 +218,6 @@ class Referrals:
         name, *parameters = (piece.strip() for piece in event.split(";"))
         if name.lower() != "refer":
             return Reply(489, "Bad Event", (("allow-events", "refer"),))
-        self._forget()
         subscription = self._subscriptions.get(leg)
         identity = next((each[3:] for each in parameters if each.lower().startswith("id=")), "")
         if subscription is None or subscription.identity != identity:
@@ -232,14 +231,12 @@ class Referrals:
         subscription = self._subscriptions.get(leg)
         if subscription is not None:
             subscription.deafen()
-        self._forget()
 
     def close(self) -> None:
         """Tell nobody any more."""
-        for subscription in self._subscriptions.values():
+        for subscription in list(self._subscriptions.values()):
             subscription.drop()
-        self._subscriptions.clear()
 
-    def _forget(self) -> None:
-        for leg in [leg for leg, subscription in self._subscriptions.items() if subscription.isOver]:
+    def _over(self, leg: Any, subscription: Subscription) -> None:
+        if self._subscriptions.get(leg) is subscription:
             del self._subscriptions[leg]

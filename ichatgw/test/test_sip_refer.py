@@ -102,7 +102,7 @@ class ReferTests(ReferCase):
         self.assertTrue(first.endswith("SIP/2.0 180 Ringing\r\n"))
         self.assertTrue(last.endswith("SIP/2.0 200 OK\r\n"))
         self.assertEqual(header(last, "Subscription-State"), "terminated;reason=noresource")
-        self.assertTrue(self.rig.endpoint._referrals._subscriptions[self.talk.leg].isOver)
+        self.assertEqual(self.rig.endpoint._referrals._subscriptions, {})
 
     def test_failed(self) -> None:
         """Each reason has its status line."""
@@ -283,5 +283,8 @@ class AfterwardsTests(ReferCase):
             self.refer()
             self.call.referrals[-1].failed(Ending(EndReason.BUSY))
             self.notified()
+        self.refer()
         self.talk.send("BYE")
-        self.assertNotIn(self.talk.leg, self.rig.endpoint._referrals._subscriptions)
+        self.assertEqual(list(self.rig.endpoint._referrals._subscriptions), [self.talk.leg])
+        self.rig.clock.pump([1.0] * (LIFETIME + 1))
+        self.assertEqual(self.rig.endpoint._referrals._subscriptions, {})
