@@ -125,9 +125,9 @@ class House:
         await client.start()
         return client
 
-    async def phone(self, record: Record, codecs: str = "PCMU/8000/1") -> Phone:
+    async def phone(self, record: Record, codecs: str = "PCMU/8000/1", name: str = "phone") -> Phone:
         """Start a phone; it is ended with the cell."""
-        phone = Phone(self.reactor, record.directory / "phone", PHONE[self.family], codecs)
+        phone = Phone(self.reactor, record.directory / name, PHONE[self.family], codecs)
         record.ending(phone)
         await phone.start()
         return phone

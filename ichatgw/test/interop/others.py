@@ -177,6 +177,29 @@ async def minute(record: Record, kind: type[Client], calls: bool) -> None:
         await clientEnds(record, client, phone)
 
 
+async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
+    """The XMPP server restarts in mid-call: the sound goes on, and the next call works."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind), await house.phone(record)
+    with record.check("call"):
+        await connect(record, client, phone)
+    with record.check("sound"):
+        links = house.gateway.said("is up as")
+        await house.server.stop()
+        await sound(record, client, phone)
+        await house.server.start()
+        await house.gateway.linked(10.0, times=links + 1)
+        await pause(record.reactor, 2.0)
+        await sound(record, client, phone)
+    with record.check("end"):
+        phone.command("hangup")
+        await phone.told("CALL_CLOSED")
+        again = await house.client(record, kind, "again")
+        other = await house.phone(record, name="other")
+        await connect(record, again, other)
+        await clientEnds(record, again, other)
+
+
 Play = Callable[..., Awaitable[None]]
 
 _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] = (
@@ -185,6 +208,7 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("addresses hidden by mDNS", hidden, (CALLS, CALLED), (Chromium,)),
     ("JingleEarlyMedia, then 404", early, (CALLS,), KINDS),
     ("JingleAnswerWithMedia", late, (CALLED,), KINDS),
+    ("the server restarts", restarted, (CALLS,), KINDS),
     ("a minute", minute, (CALLS,), KINDS),
 )
 
