@@ -125,9 +125,11 @@ class House:
         await client.start()
         return client
 
-    async def phone(self, record: Record, codecs: str = "PCMU/8000/1", name: str = "phone") -> Phone:
+    async def phone(
+        self, record: Record, codecs: str = "PCMU/8000/1", encryption: str = "", name: str = "phone"
+    ) -> Phone:
         """Start a phone; it is ended with the cell."""
-        phone = Phone(self.reactor, record.directory / name, PHONE[self.family], codecs)
+        phone = Phone(self.reactor, record.directory / name, PHONE[self.family], codecs, encryption)
         record.ending(phone)
         await phone.start()
         return phone
@@ -160,6 +162,7 @@ class Phone:
     directory: Path
     host: str
     codecs: str = "PCMU/8000/1"
+    encryption: str = ""
     baresip: Baresip = field(init=False)
     wire: PhoneWire = field(init=False)
     _sniffer: Sniffer = field(init=False)
@@ -168,7 +171,15 @@ class Phone:
         """Fires when it takes commands."""
         modules = "module opus.so\nmodule g722.so\n"
         self.baresip = Baresip(
-            self.reactor, self.directory, PORTS, "phone", PHONE_TONE, self.host, modules, codecs=self.codecs
+            self.reactor,
+            self.directory,
+            PORTS,
+            "phone",
+            PHONE_TONE,
+            self.host,
+            modules,
+            codecs=self.codecs,
+            encryption=self.encryption,
         )
         self.wire = PhoneWire(self.reactor.seconds, self.baresip.port, self.baresip.mediaPorts, TONE)
         self._sniffer = Sniffer(self.reactor)

@@ -4,8 +4,9 @@ Jingle clients and phones: ways of media and codecs other than the first ones.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from ichatgw.test.e2e.moment import pause, until
 from ichatgw.test.e2e.tone import secondsOf
@@ -70,9 +71,28 @@ async def wideband(record: Record, kind: type[Client], calls: bool) -> None:
     await _codec(record, kind, calls, "G722/16000/1")
 
 
-async def _codec(record: Record, kind: type[Client], calls: bool, codec: str) -> None:
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record, codecs=codec)
+async def encrypted(record: Record, kind: type[Client], calls: bool) -> None:
+    """Opus, encrypted on the phone's side too, with keys in the signalling."""
+    settings = {"SIPMediaEncryption": "required", "SIPMediaKeys": "sdes", "SIPMediaKeysInClear": "on"}
+    await _codec(record, kind, calls, "opus/48000/2", "srtp-mand", settings)
+
+
+async def byDTLS(record: Record, kind: type[Client], calls: bool) -> None:
+    """Opus, with DTLS-SRTP on both sides."""
+    settings = {"SIPMediaEncryption": "required", "SIPMediaKeys": "dtls"}
+    await _codec(record, kind, calls, "opus/48000/2", "dtls_srtp", settings)
+
+
+async def _codec(
+    record: Record,
+    kind: type[Client],
+    calls: bool,
+    codec: str,
+    encryption: str = "",
+    settings: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    house = await home(record, "IPv4", **settings)
+    client, phone = await house.client(record, kind), await house.phone(record, codec, encryption)
     with record.check("call"):
         if calls:
             client.order("call", phone.number)
@@ -141,6 +161,8 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("baresip, Opus", opus, _BOTH, KINDS),
     ("baresip, PCMA", alaw, _BOTH, KINDS),
     ("baresip, G722", wideband, _BOTH, KINDS),
+    ("baresip, Opus, SRTP", encrypted, _BOTH, KINDS),
+    ("baresip, Opus, DTLS-SRTP", byDTLS, _BOTH, KINDS),
     ("candidates one by one", trickled, _BOTH, (Aiortc,)),
     ("ICE restart", restarted, (CALLS,), (Chromium,)),
 )
