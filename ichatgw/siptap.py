@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from socket import gethostname
 from typing import Any
 
 from ichatgw.addresses import LocalAddresses
@@ -98,11 +99,12 @@ def endpointOf(
 def filesOf(settings: Settings) -> Files:
     """Where the certificates are: as the settings say, or in the files of those names that ichat-gw looked for."""
     certificate, key = settings.tlsCertificate, settings.tlsPrivateKey
-    if not certificate and settings.tlsDomain:
-        named = f"domain_cert_{settings.tlsDomain}.pem"
+    if not certificate:
+        domain = settings.tlsDomain or gethostname()
+        named = f"domain_cert_{domain}.pem"
         if os.path.exists(named):
             certificate = named
-            own = f"domain_key_{settings.tlsDomain}.pem"
+            own = f"domain_key_{domain}.pem"
             key = key or (own if os.path.exists(own) else "")
     return Files(
         certificate,

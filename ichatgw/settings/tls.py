@@ -25,8 +25,9 @@ class TLSSettings:
         "TLSDomain",
         DOMAIN,
         "",
-        "Domain of this server. If TLSCertificate is not set, its certificate and key are domain_cert_DOMAIN.pem and"
-        " domain_key_DOMAIN.pem in the directory that the gateway runs in, if they are there.",
+        "Domain of this server; if left blank, the name of this host. If TLSCertificate is not set, its certificate"
+        " and key are domain_cert_DOMAIN.pem and domain_key_DOMAIN.pem in the directory that the gateway runs in, if"
+        " they are there.",
         aliases=("TLSDomainName",),
     )
     tlsCertificate: str = setting(

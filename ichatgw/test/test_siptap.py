@@ -12,6 +12,7 @@ from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw import siptap
 from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
 from ichatgw.errors import ConfigError
@@ -46,6 +47,14 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual((filesOf(settings).certificate, filesOf(settings).key), ("domain_cert_x.example.pem", ""))
         Path("domain_key_x.example.pem").touch()
         self.assertEqual(filesOf(settings).key, "domain_key_x.example.pem")
+
+    def test_hostName(self) -> None:
+        """The domain is the name of this host if none is set."""
+        self.patch(siptap, "gethostname", lambda: "gw.example")
+        self.assertEqual(filesOf(SETTINGS).certificate, "")
+        Path("domain_cert_gw.example.pem").touch()
+        self.addCleanup(Path("domain_cert_gw.example.pem").unlink)
+        self.assertEqual(filesOf(SETTINGS).certificate, "domain_cert_gw.example.pem")
 
 
 class EndpointTests(SynchronousTestCase):
