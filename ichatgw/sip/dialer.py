@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
-from ichatgw.sip.dialog import NO_TERMS, Dialog
+from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
 from ichatgw.sip.exchange import Exchange, Make
@@ -26,6 +26,7 @@ from ichatgw.sip.identity import identityHeaders, shownAs
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins
+from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.outside import Outside
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy

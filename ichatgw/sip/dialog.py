@@ -12,34 +12,28 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from sippy.CCEvents import CCEventTry
 from sippy.SipHeader import SipHeader
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
-from sippy.UaStateDead import UaStateDead
-from sippy.UaStateDisconnected import UaStateDisconnected
-from sippy.UaStateFailed import UaStateFailed
 from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.capabilities import METHODS, OPTIONS, allow, refusal, supported
+from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody, sdpText
-from ichatgw.sip.farend import FarEnd
 from ichatgw.sip.forks import takeRoutes
-from ichatgw.sip.indialog import Asking, Reply
+from ichatgw.sip.indialog import Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
-from ichatgw.sip.reliable import TAG, Receiver, Sender, demands
-from ichatgw.sip.reoffers import PENDING, Changes, Reoffers
+from ichatgw.sip.midway import NO_TERMS, Midway, Owner
+from ichatgw.sip.reliable import Receiver, Sender, demands
+from ichatgw.sip.reoffers import PENDING
 from ichatgw.sip.replaces import DialogId
-from ichatgw.sip.sessiontimer import AGAIN, SessionTerms, SessionTimer
+from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions
-
-NO_TERMS = SessionTerms()
-"""We ask for no session timer."""
 
 _log = Logger()
 
@@ -51,31 +45,6 @@ MOST_FORKS = 20
 
 UNANSWERED = "Request Timeout, for nobody answered"
 """What goes with a 408 that nobody sent, so that the log tells it from one that somebody did."""
-
-
-class Owner(Protocol):
-    """Who takes a dialog's news: the leg."""
-
-    def event(self, event: Any, dialog: Any) -> None:
-        """One of sippy's C{CCEvent}s."""
-
-    def requested(self, request: Any) -> Reply | None:
-        """
-        The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
-
-        @return: what to answer; C{None} if we do not take that.
-        """
-
-    def lost(self, ending: Ending) -> None:
-        """The far end does not know the call any more, or is not there."""
-
-    @property
-    def changes(self) -> Changes:
-        """Who makes and understands offers."""
-
-
-def _unheard(response: Any) -> None:
-    """Nobody wants to know."""
 
 
 class Invite(CCEventTry):  # type: ignore[misc]
@@ -94,12 +63,8 @@ class Invite(CCEventTry):  # type: ignore[misc]
         self.extra_headers = (*uac.ownHeaders(), *uac.sessionHeaders(), *self._prepare(uac))
 
 
-class Dialog(FarEnd):
+class Dialog(Midway):
     """
-    @ivar owner: the leg.
-    @param logins: answers challenges.
-    @param terms: what we ask for of session timers.
-    @ivar session: the timer of the session.
     @ivar elsewhere: the bodies of C{Contact} of a redirection.
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
         his own.
@@ -123,33 +88,20 @@ class Dialog(FarEnd):
         logins: Logins | None = None,
         terms: SessionTerms = NO_TERMS,
     ) -> None:
-        self.owner = owner
         self._held = False
         self.rCSeq: int | None = None
         self.heardTag: str | None = None
         self._early: set[str] = set()
-        self.logins = logins
         self._loggedIn = 0
-        self.isCaller = False
         self._withOffer = True
         self._sender: Sender | None = None
         self._receiver = Receiver()
         self.heardReliably = False
         self.answeredEarly = False
-        self.reoffers = Reoffers(self)
-        self.session = SessionTimer(self, terms)
         self._invitation: Any = None
-        self._refreshesByInvite = False
-        self._afterAck: list[Callable[[], None]] = []
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
-        super().__init__(transactions, owner.event, pinned)
-        self.local_ua = userAgent
-
-    @property
-    def over(self) -> bool:
-        """Refused or ended."""
-        return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
+        super().__init__(transactions, owner, userAgent, pinned, logins, terms)
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -277,36 +229,6 @@ class Dialog(FarEnd):
         finally:
             self.rUri, self.rTarget, self.routes, self._reached = kept
 
-    def ask(
-        self,
-        method: str,
-        heard: Callable[[Any], None] | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-        body: Any = None,
-    ) -> None:
-        """
-        Send a request within the dialog, any but INVITE, ACK and BYE.  It logs in if that is asked for; if the answer
-        means that the call is over, it is.
-
-        @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
-            the dialog is over.
-        @param body: see L{ichatgw.sip.indialog.bodyOf}.
-        @raise OSError: if the far end cannot be reached.
-        """
-        if self.state is None or self.over:
-            return
-        lines = [SipHeader(name=name, bodys=value) for name, value in headers]
-        Asking(self, method, heard or _unheard, lines, body).send()
-
-    def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
-        """
-        Tell a subscriber, even if the call is over: a subscription outlives that (RFC 5057 section 4.1).
-
-        @raise OSError: if the far end cannot be reached.
-        """
-        if self.state is not None:
-            Asking(self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body).send()
-
     @property
     def name(self) -> DialogId | None:
         """As Replaces and Target-Dialog name it; C{None} if it has no name yet."""
@@ -314,10 +236,6 @@ class Dialog(FarEnd):
             return None
         tags = self.lUri.getTag(), self.rUri.getTag()
         return DialogId(str(self.cId), *tags) if all(tags) else None
-
-    def lost(self, code: int, phrase: str) -> None:
-        """A response to a request of ours means that the call is over."""
-        self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
 
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
@@ -350,13 +268,7 @@ class Dialog(FarEnd):
         """The ACK is out: let the news go."""
         self._held = False
         self.emitPendingEvents()
-        steps, self._afterAck = self._afterAck, []
-        for step in steps:
-            step()
-
-    def afterAck(self, step: Callable[[], None]) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
-        self._afterAck.append(step)
+        self.acknowledged()
 
     def fork(self, response: Any) -> Dialog:
         """See L{ichatgw.sip.forks.Forked}."""
@@ -371,39 +283,6 @@ class Dialog(FarEnd):
         takeRoutes(fork, response)
         return fork
 
-    def sessionHeaders(self) -> list[Any]:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
-        return [] if self.pinned is not None else self.session.headers()
-
-    def accepted(self, response: Any) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
-        self.refreshTarget(response)
-        self.session.answered(response)
-
-    def refresh(self) -> bool:
-        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
-        if self._refreshesByInvite or not self.allows("UPDATE", unless=False):
-            return self.reoffers.refresh()
-        try:
-            Asking(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
-        except OSError:
-            return False
-        return True
-
-    def _refreshed(self, response: Any) -> None:
-        """The answer to an UPDATE that had nothing else to say."""
-        code = response.getSCode()[0]
-        if code == 422 and self.session.refused(response):
-            self.session.again(0)
-        elif code >= 300:
-            self._refreshesByInvite = code in (405, 420, 501)
-            self.session.again(0 if self._refreshesByInvite else AGAIN)
-
-    def expired(self) -> None:
-        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
-        if not self.over:
-            self.owner.lost(Ending(EndReason.EXPIRED, "the session was not refreshed in time"))
-
     def leaves(self) -> None:
         """The dialog is over."""
         if self._sender is not None:
@@ -415,22 +294,6 @@ class Dialog(FarEnd):
         last = self.reoffers.over()
         if last is not None:
             self.respond(last)
-
-    @property
-    def changes(self) -> Changes:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
-        return self.owner.changes
-
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
-        manager = self.global_config["_sip_tm"]
-        transaction = manager.tserver.get(response.getTId(wBRN=True))
-        if transaction is not None:
-            manager.sendResponse(response, transaction, ack_cb=acknowledged)
-
-    def ownHeaders(self, *without: str) -> list[Any]:
-        """See L{ichatgw.sip.reoffers.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions."""
-        return [allow()] if self.pinned is not None else [allow(), supported(*without)]
 
     def sendUasResponse(
         self,

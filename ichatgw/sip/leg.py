@@ -153,7 +153,7 @@ class SipLeg:
         raise NotImplementedError
 
     def requested(self, request: Any) -> Reply | None:
-        """See L{ichatgw.sip.dialog.Owner}."""
+        """See L{ichatgw.sip.midway.Owner}."""
         if request.getMethod() == "INFO":
             return self._informed(request)
         if request.getMethod() == "REFER":
@@ -181,7 +181,7 @@ class SipLeg:
         return Reply(415, "Unsupported Media Type", (("accept", f"{dtmf.RELAY}, {dtmf.PLAIN}"),))
 
     def lost(self, ending: Ending) -> None:
-        """See L{ichatgw.sip.dialog.Owner}."""
+        """See L{ichatgw.sip.midway.Owner}."""
         self.hangup(ending)
 
     @property

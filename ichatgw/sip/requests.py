@@ -17,7 +17,7 @@ from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
 from ichatgw.sip.capabilities import OPTIONS, refusal
-from ichatgw.sip.dialog import NO_TERMS, Dialog
+from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import literal
@@ -26,6 +26,7 @@ from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import authorization
+from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.outside import Outside
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
 from ichatgw.sip.renegotiation import Renegotiation

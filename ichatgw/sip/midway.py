@@ -1,0 +1,179 @@
+# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+"""
+What goes on within a dialog, between its beginning and its end: requests of ours, offers, and the timer of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sippy.SipHeader import SipHeader
+from sippy.UaStateDead import UaStateDead
+from sippy.UaStateDisconnected import UaStateDisconnected
+from sippy.UaStateFailed import UaStateFailed
+
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.capabilities import allow, supported
+from ichatgw.sip.farend import FarEnd
+from ichatgw.sip.indialog import Asking, Reply
+from ichatgw.sip.logins import Logins
+from ichatgw.sip.reliable import TAG
+from ichatgw.sip.reoffers import Changes, Reoffers
+from ichatgw.sip.sessiontimer import AGAIN, SessionTerms, SessionTimer
+from ichatgw.sip.transactions import Transactions
+
+NO_TERMS = SessionTerms()
+"""We ask for no session timer."""
+
+
+class Owner(Protocol):
+    """Who takes a dialog's news: the leg."""
+
+    def event(self, event: Any, dialog: Any) -> None:
+        """One of sippy's C{CCEvent}s."""
+
+    def requested(self, request: Any) -> Reply | None:
+        """
+        The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
+
+        @return: what to answer; C{None} if we do not take that.
+        """
+
+    def lost(self, ending: Ending) -> None:
+        """The far end does not know the call any more, or is not there."""
+
+    @property
+    def changes(self) -> Changes:
+        """Who makes and understands offers."""
+
+
+def _unheard(response: Any) -> None:
+    """Nobody wants to know."""
+
+
+class Midway(FarEnd):
+    """
+    @ivar owner: the leg.
+    @ivar logins: answers challenges.
+    @param terms: what we ask for of session timers.
+    @ivar reoffers: offers within the call.
+    @ivar session: the timer of the session.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        owner: Owner,
+        userAgent: str,
+        pinned: TransportAddress | None,
+        logins: Logins | None,
+        terms: SessionTerms,
+    ) -> None:
+        self.owner = owner
+        self.logins = logins
+        self.isCaller = False
+        self.reoffers = Reoffers(self)
+        self.session = SessionTimer(self, terms)
+        self._refreshesByInvite = False
+        self._afterAck: list[Callable[[], None]] = []
+        super().__init__(transactions, owner.event, pinned)
+        self.local_ua = userAgent
+
+    @property
+    def over(self) -> bool:
+        """Refused or ended."""
+        return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
+
+    def ask(
+        self,
+        method: str,
+        heard: Callable[[Any], None] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+    ) -> None:
+        """
+        Send a request within the dialog, any but INVITE, ACK and BYE.  It logs in if that is asked for; if the answer
+        means that the call is over, it is.
+
+        @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
+            the dialog is over.
+        @param body: see L{ichatgw.sip.indialog.bodyOf}.
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is None or self.over:
+            return
+        lines = [SipHeader(name=name, bodys=value) for name, value in headers]
+        Asking(self, method, heard or _unheard, lines, body).send()
+
+    def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
+        """
+        Tell a subscriber, even if the call is over: a subscription outlives that (RFC 5057 section 4.1).
+
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is not None:
+            Asking(self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body).send()
+
+    def lost(self, code: int, phrase: str) -> None:
+        """A response to a request of ours means that the call is over."""
+        self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
+
+    def afterAck(self, step: Callable[[], None]) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        self._afterAck.append(step)
+
+    def acknowledged(self) -> None:
+        """The ACK is out."""
+        steps, self._afterAck = self._afterAck, []
+        for step in steps:
+            step()
+
+    def sessionHeaders(self) -> list[Any]:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        return [] if self.pinned is not None else self.session.headers()
+
+    def accepted(self, response: Any) -> None:
+        """See L{ichatgw.sip.indialog.Conversation}."""
+        self.refreshTarget(response)
+        self.session.answered(response)
+
+    def refresh(self) -> bool:
+        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        if self._refreshesByInvite or not self.allows("UPDATE", unless=False):
+            return self.reoffers.refresh()
+        try:
+            Asking(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
+        except OSError:
+            return False
+        return True
+
+    def _refreshed(self, response: Any) -> None:
+        """The answer to an UPDATE that had nothing else to say."""
+        code = response.getSCode()[0]
+        if code == 422 and self.session.refused(response):
+            self.session.again(0)
+        elif code >= 300:
+            self._refreshesByInvite = code in (405, 420, 501)
+            self.session.again(0 if self._refreshesByInvite else AGAIN)
+
+    def expired(self) -> None:
+        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.EXPIRED, "the session was not refreshed in time"))
+
+    @property
+    def changes(self) -> Changes:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        return self.owner.changes
+
+    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        manager = self.global_config["_sip_tm"]
+        transaction = manager.tserver.get(response.getTId(wBRN=True))
+        if transaction is not None:
+            manager.sendResponse(response, transaction, ack_cb=acknowledged)
+
+    def ownHeaders(self, *without: str) -> list[Any]:
+        """See L{ichatgw.sip.reoffers.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions."""
+        return [allow()] if self.pinned is not None else [allow(), supported(*without)]
