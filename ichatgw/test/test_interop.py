@@ -216,6 +216,34 @@ class RunnerTests(InteropTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.runner.close()))
         self.assertEqual(stage.stopped, 1)
 
+    def test_fewStages(self) -> None:
+        """Few stages are kept: the one that was not used for longest goes."""
+        stages = {name: Peer() for name in "abcde"}
+
+        def playing(name: str) -> Callable[[Record], Awaitable[None]]:
+            async def play(record: Record) -> None:
+                await record.stage(name, lambda directory: stages[name])
+                all_(record)
+
+            return play
+
+        self.run_(self.matrixOf(*map(playing, "abcabd")))
+        self.assertEqual([name for name, stage in stages.items() if stage.stopped], ["c"])
+        self.assertEqual(sum(stage.begun for stage in stages.values()), 4)
+
+    def test_turns(self) -> None:
+        """Cells are run in the order of their turns, and told of in that of the matrix."""
+        order: list[str] = []
+
+        async def play(record: Record) -> None:
+            order.append(record.cell.turn)
+            all_(record)
+
+        cells = tuple(Cell((turn,), "calls", play, turn=turn) for turn in "bac")
+        matrix = Matrix("Phones", ("peer",), ("call",), cells)
+        self.assertEqual([record.cell.turn for record in self.run_(matrix)], ["b", "a", "c"])
+        self.assertEqual(order, ["a", "b", "c"])
+
     def test_troubles(self) -> None:
         """What a server complains of in its log makes the cell red."""
         stage = Peer()

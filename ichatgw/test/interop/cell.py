@@ -49,6 +49,7 @@ class Cell:
     @ivar play: does it, and marks each check of the matrix at the L{Record}.
     @ivar lacking: why the peer cannot do this at all; empty if it can.
     @ivar limit: seconds that it may take, start of its programs included.
+    @ivar turn: cells are run in the order of this word, so that those that share servers can follow each other.
     """
 
     row: tuple[str, ...]
@@ -56,6 +57,7 @@ class Cell:
     play: Callable[[Record], Awaitable[None]]
     lacking: str = ""
     limit: float = 60.0
+    turn: str = ""
 
     @property
     def name(self) -> str:

@@ -119,6 +119,7 @@ class BaresipPeer:
             way.host,
             more,
             account=account,
+            encryption="srtp-mand" if way.media == "SDES" else "",
         )
 
     @property
@@ -199,6 +200,8 @@ class LinphonePeer:
             way.host,
             way.transport.lower(),
             authority=line.authority.path if line.authority is not None else "",
+            encryption="srtp" if way.media == "SDES" else "none",
+            mandatory=way.media == "SDES",
             more=more,
         )
 

@@ -14,6 +14,7 @@ from ichatgw.test.interop.scene import HOSTS, Names, Scene, Way, hears
 
 CALLS, CALLED = "phone calls", "phone is called"
 TRANSPORTS = ("UDP", "TCP", "TLS")
+MEDIA = ("RTP", "SDES")
 OLD = ("baresip", "sipp")
 """They know no other digest than MD5, and give up when it is not the first that is offered."""
 
@@ -32,8 +33,12 @@ async def play(record: Record, peer: str, way: Way, called: bool) -> None:
     call: IChatCall
     with record.check("call"):
         if called:
+            sent = f"INVITE to {way.transport.lower()}:"
+            before = scene.gateway.said(sent)
             call = scene.ichat.call(number)
             await phone.answer()
+            if scene.gateway.said(sent) == before:
+                raise AssertionError(f"the phone was not called over {way.transport}")
             await record.awaited("the phone's answer", call.whenAnswered())
         else:
             arrival = scene.ichat.whenCalled()
@@ -61,6 +66,10 @@ def lacking(peer: str, way: Way, called: bool) -> str:
     """What a phone cannot do."""
     if peer == "sipp" and way.transport == "TLS":
         return "sipp 3.6.1 of Debian is built without TLS"
+    if peer == "sipp" and way.media == "SDES":
+        return "sipp 3.6.1 knows no SRTP"
+    if way.login and called and not way.proxied:
+        return "a phone asks nobody to log in; Kamailio does, see there"
     if peer == "linphonec" and way.transport == "TLS" and called and not way.proxied:
         return "linphonec 5.1 takes no connections over TLS; it is called over its own one, through Kamailio"
     return ""
@@ -71,8 +80,9 @@ def ways(peer: str) -> Iterator[Way]:
     for proxied in (False, True) if peer != "sipp" else (False,):
         for transport in TRANSPORTS:
             for family in HOSTS:
-                for login in (False, True):
-                    yield Way(transport, family, "RTP", login, login and peer in OLD and not proxied, proxied)
+                for media in MEDIA:
+                    for login in (False, True):
+                        yield Way(transport, family, media, login, login and peer in OLD and not proxied, proxied)
 
 
 def cells() -> Iterator[Cell]:
@@ -83,9 +93,8 @@ def cells() -> Iterator[Cell]:
             row = (peer, via, way.transport, way.family, way.media, "digest" if way.login else "")
             for column in (CALLS, CALLED):
                 called = column == CALLED
-                if way.login and called and not way.proxied:  # no phone asks its callers to log in
-                    continue
-                yield Cell(row, column, partial(play, peer=peer, way=way, called=called), lacking(peer, way, called))
+                doing = partial(play, peer=peer, way=way, called=called)
+                yield Cell(row, column, doing, lacking(peer, way, called), turn=repr(way.stage))
 
 
 PHONES = Matrix(

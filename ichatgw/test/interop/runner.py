@@ -15,6 +15,9 @@ from twisted.python.failure import Failure
 
 from ichatgw.test.interop.cell import Cell, Colour, Matrix, Outcome, Record
 
+MOST_STAGES = 3
+"""How many are kept at once, besides lasting ones; they take memory."""
+
 STOPPING = 20.0
 """Seconds that one program may take for its end."""
 
@@ -49,17 +52,18 @@ class Runner:
     _endings: list[Any] = field(factory=list, init=False)
     _stages: dict[object, Stage] = field(factory=dict, init=False)
     _used: dict[object, Stage] = field(factory=dict, init=False)
+    _lasting: set[object] = field(factory=set, init=False)
     _made: int = field(default=0, init=False)
 
     async def run(self, matrix: Matrix, cells: tuple[Cell, ...]) -> list[Record]:
         """Run some of its cells."""
         records = []
-        for cell in cells:
+        for cell in sorted(cells, key=lambda cell: cell.turn):
             record = Record(cell, matrix.checks, self.logs / cell.name.replace("/", "_"), self)
             await self._play(record)
             records.append(record)
             self.said(record)
-        return records
+        return sorted(records, key=lambda record: cells.index(record.cell))
 
     async def close(self) -> None:
         """End everything."""
@@ -74,12 +78,15 @@ class Runner:
         """The stage of that C{key}: the one there is, or a new one."""
         if key not in self._stages:
             self._made += 1
+            await self._makeRoom()
             made = self._stages[key] = make(self.logs / f"stage-{self._made}")
-            if not lasting:
+            if lasting:
+                self._lasting.add(key)
+            else:
                 self._used[key] = made
             await made.start()
         elif not lasting:
-            self._used[key] = self._stages[key]
+            self._stages[key] = self._used[key] = self._stages.pop(key)  # the one that was used last is last
         return self._stages[key]
 
     async def _play(self, record: Record) -> None:
@@ -111,6 +118,12 @@ class Runner:
         endings, self._endings = self._endings, []
         for peer in reversed(endings):
             await self._end(peer)
+
+    async def _makeRoom(self) -> None:
+        """End the stage that has not been used for longest, if there are too many."""
+        idle = [key for key in self._stages if key not in self._lasting and key not in self._used]
+        if len(self._stages) - len(self._lasting) >= MOST_STAGES:
+            await self._endStages(tuple(idle[:1]))
 
     async def _endStages(self, keys: tuple[object, ...]) -> None:
         for key in keys:

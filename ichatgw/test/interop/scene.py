@@ -197,6 +197,8 @@ class Scene:
             "TLSPrivateKey": key,
             "TLSCAFile": self.authority.path,
             "RegistrationTime": 600 if self.way.proxied else 0,
+            "SIPMediaEncryption": "required" if self.way.media == "SDES" else "never",
+            "SIPMediaKeysInClear": "on",
         }
         if self.way.proxied and self.way.login:
             line = f"{USER}@{self.domain} - {secretOf(USER)}"
