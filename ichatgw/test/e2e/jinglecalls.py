@@ -304,6 +304,30 @@ class JingleAndIChat(JingleEndToEnd):
         self.assertEqual((incoming.outcome, incoming.condition), ("they hung up", "success"))
         self.assertEqual((client.complaints, ichat.complaints), ([], []))
 
+    async def test_jingleCallsJingle(self) -> None:
+        """One Jingle client calls another through the gateway: two sessions, with keys and hold passed from one on."""
+        await self._start()
+        caller = await self.startJingle(listenFor=ICHAT_TONE)
+        callee = await self.startJingle(DIRECT, "scott", say=ICHAT_TONE, listenFor=JINGLE_TONE)
+        arrival = callee.whenCalled()
+        call = caller.call(f"scott@{COMPONENT}")
+        incoming = await within(self.clock, 10, arrival)
+        self.assertEqual(incoming.peer, f"{USER}@{COMPONENT}/gw")
+        await within(self.clock, 10, call.whenConnected())
+        await self._hear(call.media, incoming.media)
+        call.hold()
+        await until(self.clock, lambda: incoming.held, "hold at the callee")
+        call.unhold()
+        await until(self.clock, lambda: not incoming.held, "its end")
+        await within(self.clock, 5, incoming.pressBySignal("7"))
+        await until(self.clock, lambda: call.keys == "7", "a key at the caller")
+        call.press("42")
+        await until(self.clock, lambda: incoming.media.keys == "42", "keys at the callee")
+        incoming.hangup()
+        await within(self.clock, 5, call.whenEnded())
+        self.assertEqual((call.outcome, call.condition), ("they hung up", "success"))
+        self.assertEqual((caller.complaints, callee.complaints), ([], []))
+
     async def _start(self) -> None:
         await self.startGateway(rules=(self.RULE,))
 

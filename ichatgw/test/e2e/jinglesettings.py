@@ -1,9 +1,11 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-What settings do to calls of Jingle clients, IPv6, and the registration of their users.
+What settings do to calls of Jingle clients, IPv6, the registration of their users, and the client as a program.
 """
 
 from __future__ import annotations
+
+import sys
 
 from ichatgw.model import TransportAddress
 from ichatgw.sim.dialog import State
@@ -11,10 +13,11 @@ from ichatgw.sim.guise import CONVERSATIONS, DIRECT
 from ichatgw.sim.phone import Answering
 from ichatgw.sim.sipmessage import SIPMessage
 from ichatgw.sim.sockets import Socket, listen
-from ichatgw.test.e2e.case import NUMBER
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.case import NUMBER, PHONE_TONE
+from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, password
 
 
 class JingleSettings(JingleEndToEnd):
@@ -156,3 +159,42 @@ class Registrar:
         if expires != "0":
             response.headers.append(("Contact", f"{contact.partition('>')[0]}>;expires={expires}"))
         self.socket.send(response.pack(), source)
+
+
+class JingleProgram(JingleEndToEnd):
+    """C{python -m ichatgw.sim jingle}, as an administrator runs it."""
+
+    async def test_calls(self) -> None:
+        """It calls, presses keys, hears the tone, draws the call, and exits with 0; with 1 if the phone is busy."""
+        phone = self.startPhone()
+        await self.startGateway(phone.address.port)
+        program = self._start("--call", "72", "--keys", "12#", "--duration", "2.5")
+        self.assertEqual(await program.ended(30), 0, program.output)
+        self.assertEqual(phone.calls[0].media.keys, "12#")
+        for words in ("in the guise of conversations", "session-initiate", "the tone was heard"):
+            self.assertIn(words, program.output)
+        phone.answering = Answering(code=486)
+        program = self._start("--call", "72", "--guise", "dino")
+        self.assertEqual(await program.ended(30), 1)
+        self.assertIn("rejected", program.output)
+
+    async def test_answers(self) -> None:
+        """It answers, or is busy, and exits with 0."""
+        gateway, phone = await self.startGateway(), self.startPhone()
+        for more, status in ((("--duration", "2"), 0), (("--decline", "busy"), 486)):
+            program = self._start("--answer", *more)
+            await program.said("waiting for a call")
+            outgoing = phone.call(f"sip:{USER}@{gateway.address}")
+            if status:
+                await within(self.clock, 10, outgoing.whenEnded())
+                self.assertEqual(outgoing.status, status)
+            self.assertEqual(await program.ended(30), 0, program.output)
+
+    def _start(self, *arguments: str) -> Program:
+        login = ["--jid", f"{USER}@{DOMAIN}", "--password", password(USER), "--tls", "off", "--component", COMPONENT]
+        server = ["--server", f"127.0.0.1:{self.server.clientPort}", "--tone", str(JINGLE_TONE), "--expect"]
+        command = [sys.executable, "-u", "-m", "ichatgw.sim", "jingle", *login, *server, str(PHONE_TONE), *arguments]
+        program = Program(self.clock, "jingle", command, self.directory("jingle").absolute())
+        program.start()
+        self.ending(program)
+        return program

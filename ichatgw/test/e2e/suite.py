@@ -14,7 +14,7 @@ from ichatgw.test.e2e.faults import Callers, CutConnections, NameServers, NextTa
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
-from ichatgw.test.e2e.jinglesettings import JingleRegistered, JingleSettings
+from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
@@ -42,6 +42,7 @@ __all__ = [
     "JingleCallsPhone",
     "JingleEndings",
     "JingleMidCall",
+    "JingleProgram",
     "JingleRegistered",
     "JingleSettings",
     "Killed",
