@@ -9,8 +9,14 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Protocol
+from typing import Any, Protocol
 
+import ichatgw.sip.compat  # noqa: F401
+
+# isort: split
+from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
+from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
@@ -133,3 +139,24 @@ def returnPath(response: bytes, target: Target) -> Target:
     via = _TOP_VIA.search(response)
     port = target.transport.defaultPort if via is None or via[1] is None else int(via[1])
     return Target(target.transport, TransportAddress(target.address.host, port)) if 0 < port < 65536 else target
+
+
+def contactAt(local: TransportAddress, transport: Transport, user: str | None, secure: bool = False) -> Any:
+    """
+    A Contact: where others reach us.
+
+    @param secure: the dialog began with a C{sips} URI, so it is one too (RFC 3261 sections 8.1.1.8 and 12.1.1).
+    """
+    secure = secure and transport is Transport.TLS
+    url = SipURL(username=user, host=bracketed(local.host), port=local.port, scheme="sips" if secure else "sip")
+    if transport.reliable and not secure:
+        url.transport = transport.value
+    return SipContact(address=SipAddress(url=url))
+
+
+def wishAlias(request: Any, streams: Streams) -> None:
+    """Does the sender want to be called over the connection of its request (RFC 5923 section 5)?"""
+    source = literal(*request.getSource())
+    via = request.getHFBody("via")
+    if source is not None and "alias" in via.params:
+        streams.alias(Target(Transport.TLS, source), int(via.port or Transport.TLS.defaultPort))

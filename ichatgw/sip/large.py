@@ -5,6 +5,8 @@ Requests that are too large for a datagram (RFC 3261 section 18.1.1).
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import define, field
 
 from ichatgw.model import TransportAddress
@@ -34,6 +36,8 @@ class Large:
             self._without.clear()
         self._without[address] = dispatcher.clock.seconds() + WITHOUT_TCP
 
-    def mayMove(self, address: TransportAddress) -> bool:
-        """May a large request to C{address} go over TCP?"""
+    def mayMove(self, message: Any, address: TransportAddress) -> bool:
+        """May a request to C{address} go over TCP, if it is large?  One for an iChat may not."""
+        if getattr(message, "pinned", False) or message.getMethod() in SMALL:
+            return False
         return self._without.get(address, 0.0) <= dispatcher.clock.seconds()

@@ -18,8 +18,6 @@ import ichatgw.sip.compat  # noqa: F401
 # isort: split
 from attrs import define
 from sippy.Network_server import Remote_address
-from sippy.SipAddress import SipAddress
-from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
@@ -30,15 +28,14 @@ from sippy.SipTransactionManager import (
     SipTMRetransmitO,
     SipTransactionManager,
 )
-from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.door import Door, Streams, Wire, bracketed, literal, returnPath
+from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
 from ichatgw.sip.forks import Forks
-from ichatgw.sip.large import MOST_DATAGRAM, SMALL, Large
+from ichatgw.sip.large import MOST_DATAGRAM, Large
 from ichatgw.sip.target import Target, Transport
 
 FIRST_REPETITION = 0.5
@@ -131,17 +128,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         return self.streams.towards(host, transport)
 
     def contact(self, target: Target, user: str | None, secure: bool = False) -> Any:
-        """
-        Our Contact: where the far end at C{target} reaches us.
-
-        @param secure: the dialog began with a C{sips} URI, so it is one too (RFC 3261 sections 8.1.1.8 and 12.1.1).
-        """
-        local = self.local(target.address.host, target.transport)
-        secure = secure and target.transport is Transport.TLS
-        url = SipURL(username=user, host=bracketed(local.host), port=local.port, scheme="sips" if secure else "sip")
-        if target.transport.reliable and not secure:
-            url.transport = target.transport.value
-        return SipContact(address=SipAddress(url=url))
+        """See L{contactAt}.  @raise OSError: if the target cannot be reached."""
+        return contactAt(self.local(target.address.host, target.transport), target.transport, user, secure)
 
     def isOpen(self, target: Target) -> bool:
         """Is there a connection to C{target}?"""
@@ -251,9 +239,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         request.rtime = MonoTime()
         request.setSource(remote)
         if remote.transport == "tls" and ";alias" in text and self.streams is not None:
-            source = literal(*remote.address)
-            if source is not None and "alias" in request.getHFBody("via").params:
-                self.streams.alias(Target(Transport.TLS, source), int(request.getHFBody("via").port or 5061))
+            wishAlias(request, self.streams)
         door = self.getServer(remote.address, transport=Transport(remote.transport))
         try:
             self.incomingRequest(request, checksum, request.getTIds(), door)
@@ -325,11 +311,9 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         return transaction
 
     def _isLarge(self, message: Any, address: tuple[str, int]) -> bool:
-        """Is it a request that had better not go over UDP (RFC 3261 section 18.1.1)?"""
+        """Is it a request that had better not go over UDP?"""
         target = literal(*address)
-        if self.streams is None or target is None or getattr(message, "pinned", False):
-            return False
-        if message.getMethod() in SMALL or not self._large.mayMove(target):
+        if self.streams is None or target is None or not self._large.mayMove(message, target):
             return False
         return len(message.localStr(self.getServer(address).getSIPaddr()).encode()) > MOST_DATAGRAM
 

@@ -5,6 +5,8 @@ Tests for L{ichatgw.sip.large}: requests that are too large for a datagram.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, Party
@@ -101,7 +103,8 @@ class LargeTests(SynchronousTestCase):
         """Not everybody without TCP is remembered."""
         self.patch(largeModule, "MOST_WITHOUT", 1)
         known = Large()
+        invite = SimpleNamespace(getMethod=lambda: "INVITE")
         known.refused(PHONE)
-        self.assertFalse(known.mayMove(PHONE))
+        self.assertFalse(known.mayMove(invite, PHONE))
         known.refused(self.rig.wire.towards("192.0.2.1"))
-        self.assertTrue(known.mayMove(PHONE))
+        self.assertTrue(known.mayMove(invite, PHONE))
