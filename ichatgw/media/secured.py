@@ -37,6 +37,7 @@ class Secured:
         self._clock = clock
         self._identity = identity
         self._side = side
+        self._buffer = side.arriving.scratch.buffer
         self._media = Lock(side)
         self._control = self._media
         self._mediaDTLS: Handshakes | None = None
@@ -167,7 +168,7 @@ class Secured:
 
     def arrived(self, size: int, source: Source) -> None:
         """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
-        buffer = self._side.arriving.scratch.buffer
+        buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
         elif not 128 <= buffer[0] <= 191:
@@ -183,7 +184,7 @@ class Secured:
 
     def arrivedAtControl(self, size: int, source: Source) -> None:
         """See L{ichatgw.media.guard.Guard}."""
-        buffer = self._side.arriving.scratch.buffer
+        buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
         elif not 128 <= buffer[0] <= 191:
@@ -194,7 +195,7 @@ class Secured:
                 self._side.control.taken(opened, source, atControl=True)
 
     def _other(self, size: int, source: Source, handshakes: Handshakes | None) -> None:
-        if handshakes is not None and 20 <= self._side.arriving.scratch.buffer[0] <= 63:
+        if handshakes is not None and 20 <= self._buffer[0] <= 63:
             handshakes.received(bytes(self._side.arriving.scratch.views[size]), source)
         else:
             self._drop("junk")

@@ -54,7 +54,7 @@ class OutboundSipLeg(SipLeg):
         policy: MediaPolicy = PLAIN_ONLY,
     ) -> None:
         super().__init__(id, party, forget)
-        self._negotiation.protecting.policy = policy
+        self._negotiation.protecting.policy = evolve(policy)
         self.changes = Renegotiation(self, self._negotiation, lambda codec: codec.payloadType not in filtered)
         self._hunt = hunt
         self._converse = converse

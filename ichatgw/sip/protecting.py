@@ -53,7 +53,7 @@ class Keys(Enum):
 @define(eq=False)
 class MediaPolicy:
     """
-    What the administrator wants.  It may change, for the calls to come.
+    What the administrator wants.  It may change, for the calls to come; each call has a copy.
 
     @ivar inClear: may keys travel in signalling without TLS?
     @ivar fingerprint: that of our certificate for DTLS; C{None} if there is no DTLS.

@@ -130,7 +130,7 @@ class Requests:
     ) -> Any:
         called = request.getHFBody("to").getUri()
         transport = Transport(str(request.source[1]))
-        protecting = Protecting(self._policy, transport is Transport.TLS)
+        protecting = Protecting(evolve(self._policy), transport is Transport.TLS)
         leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)

@@ -345,6 +345,28 @@ class ChangeTests(SynchronousTestCase):
             assert each is not None and each.ours is not None
             self.assertEqual((each.ours.parameters, each.theirs), (ours.parameters, phoneKey("1")))
 
+    def test_otherSettings(self) -> None:
+        """What is demanded from now on does not touch the calls that there are, either way."""
+        wanted = policy()
+        for arriving in (True, False):
+            rig = Rig(policy=wanted)
+            wanted.encryption = Encryption.OPTIONAL
+            if arriving:
+                rig.invite(body=secured())
+                leg = cast(InboundSipLeg, rig.invitations.legs[-1])
+                leg.objection()
+                leg.answer(ANSWER)
+                ok = rig.wire.take()[-1]
+                rig.receive(ackFor(ok))
+                talk = Talk(rig, leg, ok, header(ok, "To"), header(ok, "From"), 1)
+            else:
+                talk = Talk.outbound(rig)
+            for wanted.encryption in Encryption:
+                for body in (secured(), PHONE_SDP):
+                    again = talk.send("INVITE", body=body)[-1]
+                    self.assertEqual(status(again), 200)
+                    talk.acknowledge(again)
+
     def test_toPlain(self) -> None:
         """A phone may go on plainly where that is allowed; where not, it hears 488 with the reason, and all stays."""
         talk = self.talk()
