@@ -34,6 +34,13 @@ async def trickled(record: Record, kind: type[Client], calls: bool) -> None:
     await _soundAndEnd(record, house, client, phone, calls)
 
 
+async def lossy(record: Record, kind: type[Client], calls: bool) -> None:
+    """Of the client's datagrams, both ways, every tenth is lost, as many come twice, and all come late."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind, loses=0.1), await house.phone(record)
+    await _soundAndEnd(record, house, client, phone, calls)
+
+
 async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
     """The client restarts ICE in mid-call, and the sound goes on."""
     house = await home(record, "IPv4")
@@ -164,6 +171,7 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("baresip, Opus, SRTP", encrypted, _BOTH, KINDS),
     ("baresip, Opus, DTLS-SRTP", byDTLS, _BOTH, KINDS),
     ("candidates one by one", trickled, _BOTH, (Aiortc,)),
+    ("a tenth of all is lost", lossy, _BOTH, (Aiortc,)),
     ("ICE restart", restarted, (CALLS,), (Chromium,)),
 )
 

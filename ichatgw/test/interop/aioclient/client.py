@@ -22,6 +22,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXMLMask, MatchXPath
 
 from ichatgw.test.interop.aioclient.audio import Tone, listen
+from ichatgw.test.interop.aioclient.loss import spoil
 from ichatgw.test.interop.aioclient.mapping import (
     NS_DTLS,
     NS_ICE,
@@ -50,8 +51,8 @@ class Client:
 
     @param tell: called with each event and what there is to say about it.
     @param wanted: C{jid}, C{password}, C{resource}, C{host} and C{port} of the server, C{contacts} to subscribe to,
-        C{tone} in hertz, whether it C{answers}, C{ignores} proposals, knows C{direct} calls only, C{trickles}; and the
-        C{addresses} of its candidates, if not all.
+        C{tone} in hertz, whether it C{answers}, C{ignores} proposals, knows C{direct} calls only, C{trickles}; the
+        C{addresses} of its candidates, if not all; and which share of its datagrams it C{loses}.
     """
 
     def __init__(self, tell: Callable[..., None], wanted: dict[str, Any]) -> None:
@@ -66,6 +67,8 @@ class Client:
         self._tasks: set[Any] = set()
         if wanted.get("addresses"):
             aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: list(wanted["addresses"])
+        if wanted.get("loses"):
+            spoil(wanted["loses"])
         self._xmpp = ClientXMPP(f"{wanted['jid']}/{wanted['resource']}", wanted["password"])
         self._xmpp.enable_direct_tls = self._xmpp.enable_starttls = False
         self._xmpp.enable_plaintext = True
