@@ -216,6 +216,20 @@ class RunnerTests(InteropTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.runner.close()))
         self.assertEqual(stage.stopped, 1)
 
+    def test_brokenStage(self) -> None:
+        """A stage that cannot tell its troubles is one; the next cell runs."""
+        stage = Peer()
+        stage.troubles = None  # type: ignore[assignment, method-assign]
+
+        async def play(record: Record) -> None:
+            await record.stage("one", lambda directory: stage)
+            all_(record)
+
+        async def works(record: Record) -> None:
+            all_(record)
+
+        self.assertEqual([record.red for record in self.run_(self.matrixOf(play, works))], [True, False])
+
     def test_fewStages(self) -> None:
         """Few stages are kept: the one that was not used for longest goes."""
         stages = {name: Peer() for name in "abcde"}

@@ -88,7 +88,7 @@ class Gateway:
         what = ["-y", str(tac)] if tac is not None else ["ichatgw", "--config", "ichat-gw.config"]
         self.program.arguments = ["twistd", *arguments, "--pidfile", "", *what]
         self.program.start()
-        await self.linked()
+        await self.linked(30.0)  # on a busy machine Python takes its time
 
     async def reload(self, last: str) -> None:
         """Let it read its settings again.  Fires when it has said C{last}."""

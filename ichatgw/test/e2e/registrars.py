@@ -168,6 +168,23 @@ class AtRegistrar(EndToEnd):
         second.account.logout()
         await self.registrar.saved("scott", 0)
 
+    async def test_returns(self) -> None:
+        """Who returns at once, perhaps while he is being taken off, is registered in the end (X35)."""
+        await self.startRegistrar()
+        gateway = await self.startRegistering()
+        ichat = await self.startIChat()
+        await self.registrar.saved("scott", 600)
+        for _ in range(3):
+            ichat.account.logout()
+            await pause(self.clock, 0.02)
+            ichat.account.login()
+            await pause(self.clock, 0.05)
+        await pause(self.clock, 1.5)
+        self.assertEqual(self.registrar.saves("scott")[-1], "600")
+        phone = await self.startAway()
+        (await self.callIChat(gateway, ichat, phone, f"sip:scott@{DOMAIN}")).hangup()
+        await phone.told("CALL_CLOSED")
+
     async def test_callsOut(self) -> None:
         """An iChat calls a phone through Kamailio, which asks the gateway for the password of the caller."""
         await self.startRegistrar()

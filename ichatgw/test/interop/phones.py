@@ -37,9 +37,9 @@ async def play(record: Record, peer: str, way: Way, called: bool) -> None:
             before = scene.gateway.said(sent)
             call = scene.ichat.call(number)
             await phone.answer()
+            await record.awaited("the phone's answer", call.whenAnswered())
             if scene.gateway.said(sent) == before:
                 raise AssertionError(f"the phone was not called over {way.transport}")
-            await record.awaited("the phone's answer", call.whenAnswered())
         else:
             arrival = scene.ichat.whenCalled()
             await phone.dial(scene.address(way))

@@ -106,7 +106,10 @@ class Runner:
         record.finish(error)
         await self._endCell()
         used, self._used = self._used, {}
-        troubles = [trouble for stage in used.values() for trouble in stage.troubles()]
+        try:
+            troubles = [trouble for stage in used.values() for trouble in stage.troubles()]
+        except Exception as raised:  # of a stage that is half started, say
+            troubles = [repr(raised)]
         if troubles and not record.red:
             last = record.checks[-1]
             record.outcomes[last] = Outcome(Colour.RED, f"the gateway's log: {troubles[0]}"[:200])

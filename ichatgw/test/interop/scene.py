@@ -133,6 +133,7 @@ class Scene:
     domain: str = field(init=False)
     _endings: list[Any] = field(factory=list, init=False)
     _seen: int = field(default=0, init=False)
+    _ready: bool = field(default=False, init=False)
 
     async def start(self) -> None:
         """Fires when all are there."""
@@ -157,6 +158,7 @@ class Scene:
         await self.befriend(f"control@{COMPONENT}")
         if self.kamailio is not None:
             await self.kamailio.saved(USER)
+        self._ready = True
 
     async def _startProxy(self) -> None:
         """Kamailio for a domain that is served over one transport, which only the DNS says."""
@@ -269,6 +271,8 @@ class Scene:
 
     def troubles(self) -> list[str]:
         """See L{ichatgw.test.interop.runner.Stage}."""
+        if not self._ready:
+            return []
         faults = self.gateway.faults() + self.ichat.complaints
         new = faults[self._seen :]
         self._seen = len(faults)
