@@ -13,6 +13,7 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sippy.CCEvents import CCEventTry
@@ -170,11 +171,15 @@ class Dialog(Midway):
         if refusal is not None:
             return refusal.to(request, self.local_ua), None, None
         self.reoffers.invited(request)
-        return None, self._withdrawn, self._unacknowledged
+        return None, self._withdrawn, partial(self._neverAcknowledged, request)
 
     def _withdrawn(self, rtime: Any, request: Any) -> None:
         """CANCEL has ended a re-INVITE with 487."""
         self.reoffers.cancelled()
+
+    def _neverAcknowledged(self, request: Any) -> None:
+        if self.reoffers.isUnacknowledged(request):
+            self._unacknowledged()
 
     def _unacknowledged(self) -> None:
         """A 200 of ours was never acknowledged (RFC 3261 section 13.3.1.4)."""

@@ -112,6 +112,7 @@ class Reoffers:
     def __init__(self, dialog: Dialogue) -> None:
         self._dialog = dialog
         self.awaitsAck = False
+        self._accepted: Any = None
         self._theirs: Any = None
         self._ours: Asking | None = None
         self._offering = False
@@ -170,6 +171,7 @@ class Reoffers:
             self._goOn()
             return
         self._lateOffer = request.getBody() is None
+        self._accepted = request
         self.awaitsAck = True
         self._dialog.respond(self._accept(request, verdict), self.acknowledged)
         self._dialog.changes.answerSent()
@@ -181,6 +183,10 @@ class Reoffers:
         if late:
             self._dialog.changes.offerAnswered(sdpText(ack.getBody()))
         self._goOn()
+
+    def isUnacknowledged(self, request: Any) -> bool:
+        """Was it accepted, and never acknowledged?  Of a refusal nobody needs to know whether it has arrived."""
+        return self.awaitsAck and self._accepted is request
 
     def expectAck(self, withOffer: bool) -> None:
         """The INVITE that began the dialog is answered with 200."""

@@ -15,7 +15,7 @@ from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, Sess
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.leg import SipLeg
 from ichatgw.test.fakes import FakeCall, FakeSide
-from ichatgw.test.legs import ANSWER, LegContract
+from ichatgw.test.legs import ANSWER, HELD, LegContract
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 OFFER = SessionDescription((PCMU,))
@@ -56,8 +56,14 @@ class InboundContractTests(SipLegContract, SynchronousTestCase):
     """The contract, for a leg that arrived."""
 
     def stages(self) -> Mapping[str, Callable[[], ILeg]]:
-        """New, rung, answered."""
-        return {"new": self.new, "ringing": self.ringing, "answered": self.answered}
+        """New, rung, answered; its phone is asked to change, or asks itself, and has no answer yet."""
+        return {
+            "new": self.new,
+            "ringing": self.ringing,
+            "answered": self.answered,
+            "asking": self.asking,
+            "asked": self.asked,
+        }
 
     def new(self) -> ILeg:
         self.callId = f"in-{next(self.numbers)}"
@@ -81,12 +87,23 @@ class InboundContractTests(SipLegContract, SynchronousTestCase):
         self.dialogs[leg] = header(response, "To")
         return leg
 
+    def asking(self) -> ILeg:
+        leg = self.answered()
+        leg.update(HELD)
+        return leg
+
+    def asked(self) -> ILeg:
+        leg = self.answered()
+        again = {"callId": self.toTags[leg], "to": self.dialogs[leg], "cseq": 5, "branch": f"again{self.toTags[leg]}"}
+        self.rig.receive(request("INVITE", body=PHONE_SDP.replace(" 0 8 101", " 8"), **again))
+        return leg
+
     def partyHangsUp(self, leg: ILeg) -> None:
         """CANCEL before the answer, BYE after it."""
         callId = self.toTags[leg]
         answered = getattr(self, "dialogs", {}).get(leg)
         if answered:
-            self.rig.receive(request("BYE", callId=callId, to=answered, cseq=2))
+            self.rig.receive(request("BYE", callId=callId, to=answered, cseq=9))
         else:
             self.rig.receive(request("CANCEL", callId=callId, branch="INVITE1"))
 
@@ -95,8 +112,14 @@ class OutboundContractTests(SipLegContract, SynchronousTestCase):
     """The contract, for a leg that was dialled."""
 
     def stages(self) -> Mapping[str, Callable[[], ILeg]]:
-        """New, called, rung, answered."""
-        return {"new": self.new, "calling": self.calling, "ringing": self.ringing, "answered": self.answered}
+        """New, called, rung, answered; its phone is asked to change, and has not answered yet."""
+        return {
+            "new": self.new,
+            "calling": self.calling,
+            "ringing": self.ringing,
+            "answered": self.answered,
+            "asking": self.asking,
+        }
 
     def new(self) -> ILeg:
         return self.rig.dial()
@@ -116,6 +139,11 @@ class OutboundContractTests(SipLegContract, SynchronousTestCase):
     def answered(self) -> ILeg:
         leg = self.ringing()
         self.rig.receive(respond(self.invites[leg], 200, "OK", body=PHONE_SDP))
+        return leg
+
+    def asking(self) -> ILeg:
+        leg = self.answered()
+        leg.update(HELD)
         return leg
 
     def partyHangsUp(self, leg: ILeg) -> None:

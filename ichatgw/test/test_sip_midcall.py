@@ -5,6 +5,7 @@ Changes in the middle of a call between two SIP phones, from end to end of the g
 
 from __future__ import annotations
 
+from random import Random
 from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -34,9 +35,9 @@ class Joined:
     @ivar bobs: Bob's 200 to ours.
     """
 
-    def __init__(self, offered: str = PLAIN, answered: str = ULAW) -> None:
-        self.rig = Rig()
-        self.rig.invite(body=offered)
+    def __init__(self, offered: str = PLAIN, answered: str = ULAW, sessionExpires: int = 0) -> None:
+        self.rig = Rig(sessionExpires=sessionExpires)
+        self.rig.invite(body=offered, extra="Supported: timer\r\n")
         alice = cast(InboundSipLeg, self.rig.invitations.legs[-1])
         bob = self.rig.dial()
         self.relay = FakeRelay()
@@ -220,3 +221,96 @@ class EndTests(SynchronousTestCase):
             self.assertEqual(joined.rig.endpoint.legs, frozenset())
             self.assertEqual(joined.rig.endpoint._transactions.req_consumers, {})
             self.assertEqual(joined.rig.endpoint.transactions, 0)
+
+
+class AnyOrderTests(SynchronousTestCase):
+    """Two phones that do anything at any time."""
+
+    CALLS = 40
+    STEPS = 60
+
+    def test_anything(self) -> None:
+        """
+        Whatever two phones do, in whatever order, and whatever they answer: no call is left half open, and when both
+        have hung up nothing of it remains.
+        """
+        for seed in range(self.CALLS):
+            Walk(self, Random(seed)).walk(self.STEPS)
+
+
+class Walk:
+    """One call in which things happen by chance."""
+
+    def __init__(self, case: SynchronousTestCase, random: Random) -> None:
+        self.case = case
+        self.random = random
+        self.joined = Joined(sessionExpires=300)
+        self.asked: list[str] = []
+
+    def walk(self, steps: int) -> None:
+        joined = self.joined
+        for _ in range(steps):
+            step = self.random.choice((self.offer, self.offer, self.ask, self.reply, self.reply, self.reply, self.wait))
+            self.sort(step())
+            if joined.closed:
+                break
+        if not joined.closed:
+            self.sort(joined.send(self.random.choice(("alice", "bob")), "BYE"))
+        self.case.assertEqual(len(joined.closed), 1)
+        for _ in range(3):
+            for request_ in self.asked:
+                self.sort(joined.rig.receive(respond(request_, 200, "OK", body="")))
+            self.asked.clear()
+        joined.rig.clock.pump([1] * 70 + [64] * 6)
+        endpoint = joined.rig.endpoint
+        self.case.assertEqual(endpoint.legs, frozenset())
+        self.case.assertEqual(endpoint.transactions, 0)
+        self.case.assertEqual(endpoint._transactions.req_consumers, {})
+        self.case.assertEqual(joined.relay.closed, 1)
+
+    def sort(self, sent: list[str]) -> None:
+        """Requests wait for an answer by chance; a 200 to an INVITE is acknowledged, most of the time."""
+        for message in sent:
+            if not status(message):
+                if message.strip() and not message.startswith("ACK"):
+                    self.asked.append(message)
+            elif status(message) == 200 and header(message, "CSeq").endswith("INVITE") and self.random.random() < 0.99:
+                who = "alice" if header(message, "Call-ID") == header(self.joined.ok, "Call-ID") else "bob"
+                late = self.random.choice((None, PLAIN, way(PLAIN, "sendonly"), way(PLAIN, "inactive")))
+                self.sort(self.joined.acknowledge(who, message, late))
+
+    def offer(self) -> list[str]:
+        who = self.random.choice(("alice", "bob"))
+        body = self.random.choice((PLAIN, ULAW, ALAW, None, "v=0\r\nrubbish"))
+        if body is not None:
+            body = way(body, self.random.choice(("sendrecv", "sendonly", "recvonly", "inactive")))
+        return self.joined.send(who, self.random.choice(("INVITE", "INVITE", "UPDATE")), body)
+
+    def ask(self) -> list[str]:
+        who = self.random.choice(("alice", "bob"))
+        method = self.random.choice(("INFO", "OPTIONS", "MESSAGE", "PRACK", "NOTIFY", "CANCEL", "FROB"))
+        if method == "CANCEL":
+            number = self.joined.cseq[who]
+            self.joined.cseq[who] -= 1
+            return self.joined.send(who, "CANCEL", branch=f"{who}INVITE{number}")
+        return self.joined.send(who, method)
+
+    def reply(self) -> list[str]:
+        if not self.asked:
+            return []
+        asked = self.asked.pop(self.random.randrange(len(self.asked)))
+        code = self.random.choice((200, 200, 200, 200, 180, 488, 491, 500, 422, 405))
+        if self.random.random() < 0.02:
+            code = self.random.choice((481, 408))
+        body = way(
+            self.random.choice((PLAIN, PLAIN, PLAIN, ULAW, ALAW)),
+            self.random.choice(("sendrecv", "recvonly", "inactive")),
+        )
+        if code == 180:
+            self.asked.append(asked)
+        extra = self.random.choice(("", "Retry-After: 1\r\n", "Min-SE: 900\r\n"))
+        return self.joined.rig.receive(respond(asked, code, "By Chance", body=body if code == 200 else "", extra=extra))
+
+    def wait(self) -> list[str]:
+        self.joined.rig.clock.advance(self.random.choice((0.1, 0.5, 2, 5, 30)))
+        return self.joined.rig.wire.take()

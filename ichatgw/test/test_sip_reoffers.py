@@ -142,6 +142,13 @@ class TheirsTests(SynchronousTestCase):
             self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
             self.assertTrue(any(m.startswith("BYE") for m in talk.rig.wire.take()))
 
+    def test_refusalNotAcknowledged(self) -> None:
+        """A refusal that is never acknowledged is no reason to end the call."""
+        for talk in both():
+            talk.send("INVITE", body="v=0\r\nnonsense")
+            talk.rig.clock.pump([1] * 40)
+            self.assertNotIn("ended", talk.news.news)
+
     def test_strangeBody(self) -> None:
         """What is no SDP is 415; SDP that cannot be read is 488, with a warning; the call goes on."""
         for talk in both():
