@@ -35,6 +35,15 @@ IDLE_TIMEOUT = 900.0
 PONG_TIMEOUT = 10.0
 """Seconds that the answer to a ping may take (RFC 5626 section 4.4.1)."""
 
+PROOFS = 2
+"""How many pings a far end answers before we count on it."""
+
+PROMPT = 2.0
+"""Seconds within which it does so."""
+
+ANOTHER = 5.0
+"""Seconds after which it is asked for another proof."""
+
 GIVE_UP = 30.0
 """Seconds after which a connection is closed whose far end has not even acknowledged what we sent."""
 
@@ -95,8 +104,10 @@ class Connection(Protocol):
         self._full = False
         self._timer: IDelayedCall | None = None
         self._heard = False
-        self._answers = False
+        self._proofs = 0
+        self._pinged = 0.0
         self._unanswered: IDelayedCall | None = None
+        self._another: IDelayedCall | None = None
         self._begun = False
 
     # The transport's news.
@@ -152,7 +163,7 @@ class Connection(Protocol):
                 if message == PING:
                     self.send(PONG)
                 elif message == PONG:
-                    self._answers = True
+                    self._answered()
                 else:
                     self._owner.take(message, self.target)
                 if self.problem:
@@ -192,15 +203,27 @@ class Connection(Protocol):
         """
         See whether the far end is there.
 
-        One that has ever answered a ping has to answer each (there are those that never do); for the others the
+        One that has answered L{PROOFS} pings has to answer each (there are those that never do); for the others the
         system notices when nobody acknowledges what we sent, see L{GIVE_UP}.
         """
         if not self.ready or self._full:
             return
         self._framer.awaitsPong = True
+        self._pinged = self._owner.clock.seconds()
         self.send(PING)
-        if self._answers and self._unanswered is None:
+        if self._proofs >= PROOFS and self._unanswered is None:
             self._unanswered = self._owner.clock.callLater(PONG_TIMEOUT, self._noPong)
+
+    def _answered(self) -> None:
+        """A pong; one that comes late may be a phone's own keepalive of half the length."""
+        if self._proofs < PROOFS and self._owner.clock.seconds() - self._pinged <= PROMPT:
+            self._proofs += 1
+            if self._proofs < PROOFS:
+                self._another = self._owner.clock.callLater(ANOTHER, self._pingAgain)
+
+    def _pingAgain(self) -> None:
+        self._another = None
+        self.ping()
 
     def _noPong(self) -> None:
         self._unanswered = None
@@ -242,10 +265,10 @@ class Connection(Protocol):
         self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
 
     def _stopTimer(self) -> None:
-        for timer in (self._timer, self._unanswered):
+        for timer in (self._timer, self._unanswered, self._another):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._unanswered = None
+        self._timer = self._unanswered = self._another = None
 
     def _tune(self) -> None:
         """

@@ -230,7 +230,11 @@ class Endpoint(Service):
     def _flows(self) -> Iterator[Target]:
         """Where messages go now: the far ends of calls, and registrars."""
         for leg in self._legs.live:
-            hop = leg.dialog.heardHop if leg.dialog is not None else None
+            try:
+                hop = leg.dialog.heardHop if leg.dialog is not None else None
+            except Exception:
+                _log.failure("call={call} leg={leg} cannot be kept open", call=leg.call.id, leg=leg.id)
+                continue
             if hop is not None:
                 yield hop
         for registrar in self._registrars:

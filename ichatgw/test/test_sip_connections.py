@@ -18,7 +18,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip import connections
-from ichatgw.sip.connection import FIRST_WORD_TIMEOUT, IDLE_TIMEOUT, MOST_UNSENT, PONG_TIMEOUT, Connection
+from ichatgw.sip.connection import (
+    ANOTHER,
+    FIRST_WORD_TIMEOUT,
+    IDLE_TIMEOUT,
+    MOST_UNSENT,
+    PONG_TIMEOUT,
+    PROMPT,
+    PROOFS,
+    Connection,
+)
 from ichatgw.sip.connections import MOST_FROM_HOST, Connections
 from ichatgw.sip.target import Target, Transport
 
@@ -250,6 +259,7 @@ class OutgoingTests(ConnectionsCase):
         self.connections.send(b"one", at(5060))
         connection = self.connect()
         self.written(connection)
+        self.prove(connection)
         for _ in range(3):
             self.connections.ping(at(5060))
             self.assertEqual(self.written(connection), b"\r\n\r\n")
@@ -257,12 +267,19 @@ class OutgoingTests(ConnectionsCase):
             self.reactor.advance(PONG_TIMEOUT + 1)
             self.assertEqual((self.connections.open, self.written(connection)), (1, b""))
 
+    def prove(self, connection: Connection) -> None:
+        """The far end shows that it answers pings: one, and another that comes of itself."""
+        self.connections.ping(at(5060))
+        for _ in range(PROOFS):
+            self.assertEqual(self.written(connection)[-4:], b"\r\n\r\n")
+            connection.dataReceived(b"\r\n")
+            self.reactor.advance(ANOTHER)
+
     def test_pingAnsweredNoMore(self) -> None:
         """One who has answered and does not any more is gone: that is said, and the next message connects anew."""
         self.connections.send(b"one", at(5060))
         connection = self.connect()
-        self.connections.ping(at(5060))
-        connection.dataReceived(b"\r\n")
+        self.prove(connection)
         self.connections.ping(at(5060))
         with capturedLogs() as events:
             self.reactor.advance(PONG_TIMEOUT + 1)
@@ -275,12 +292,31 @@ class OutgoingTests(ConnectionsCase):
         """One who says something else instead of answering is there."""
         self.connections.send(b"one", at(5060))
         connection = self.connect()
-        self.connections.ping(at(5060))
-        connection.dataReceived(b"\r\n")
+        self.prove(connection)
         self.connections.ping(at(5060))
         connection.dataReceived(MESSAGE)
         self.reactor.advance(PONG_TIMEOUT + 1)
         self.assertEqual(self.connections.open, 1)
+
+    def test_oddKeepalive(self) -> None:
+        """A phone that sends single empty lines of its own accord, whenever it likes, need not answer ours."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        for _ in range(5):
+            self.connections.ping(at(5060))
+            self.reactor.advance(PROMPT + 1)
+            connection.dataReceived(b"\r\n")
+            self.reactor.advance(PONG_TIMEOUT + 1)
+        self.assertEqual(self.connections.open, 1)
+
+    def test_endedMeanwhile(self) -> None:
+        """A connection that ends between two proofs leaves nothing behind."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        self.connections.ping(at(5060))
+        connection.dataReceived(b"\r\n")
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_pingNeverAnswered(self) -> None:
         """One who has never answered a ping need not."""
