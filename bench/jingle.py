@@ -31,6 +31,7 @@ HOST, USERS, COMPONENT = "127.0.0.1", "chat.example", "gw.chat.example"
 KINDS = ("SIP>Jingle", "Jingle>SIP", "SIP>SIP")
 CLIENTS = 20
 PATIENCE = 20.0
+MOST_PORTS = 2000
 TALK = 0.3
 
 
@@ -80,14 +81,14 @@ class Bench:
         ]
         for phone in self.phones:
             phone.start()
-        first, last = mediaPorts()
+        first, last = mediaPorts(MOST_PORTS)
         self.gateway = Gateway(
             self.reactor,
             [
                 ("IPAddress", HOST),
                 ("UDPTCPPort", str(self.port)),
                 ("MediaRelayPortRangeMin", str(first)),
-                ("MediaRelayPortRangeMax", str(last + 4000)),
+                ("MediaRelayPortRangeMax", str(last)),
                 ("JabberServer", HOST),
                 ("JabberComponentPort", str(self.router.listen(HOST))),
                 ("JabberComponentName", COMPONENT),

@@ -127,7 +127,22 @@ def freePort(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def mediaPorts() -> tuple[int, int]:
-    """A range below those that the kernel hands out by itself."""
-    first = randrange(20000, 32000, 2)
-    return first, first + MEDIA_PORTS - 1
+def mediaPorts(count: int = MEDIA_PORTS) -> tuple[int, int]:
+    """
+    The first and the last of so many UDP ports in a row, below those that the kernel hands out by itself; all are free
+    at this moment, if that can be had.
+    """
+    for _ in range(50):
+        first = randrange(20000, 32000 - count, 2)
+        if all(map(_isFree, range(first, first + count))):
+            break
+    return first, first + count - 1
+
+
+def _isFree(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True

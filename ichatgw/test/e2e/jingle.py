@@ -5,7 +5,20 @@ Calls between Jingle clients and phones that are answered, both ways, with sound
 
 from __future__ import annotations
 
-from ichatgw.sim.guise import CONVERSATIONS, DINO, DIRECT, MONAL, MOVIM, RAW, RAW_MESSAGES, SDES, SISKIN, STANZA, Guise
+from ichatgw.sim.guise import (
+    CONVERSATIONS,
+    DINO,
+    DIRECT,
+    GAJIM,
+    MONAL,
+    MOVIM,
+    RAW,
+    RAW_MESSAGES,
+    SDES,
+    SISKIN,
+    STANZA,
+    Guise,
+)
 from ichatgw.test.e2e.case import NUMBER
 from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import within
@@ -55,6 +68,10 @@ class JingleCallsPhone(JingleEndToEnd):
     async def test_rawMessages(self) -> None:
         """Over raw UDP, by a proposal."""
         await self._calls(RAW_MESSAGES, PLAIN)
+
+    async def test_gajim(self) -> None:
+        """As Gajim does it: ICE for two ports, and nothing that protects media."""
+        await self._calls(GAJIM, PLAIN)
 
     async def test_baresip(self) -> None:
         """With a real phone, which hangs up."""
@@ -120,6 +137,10 @@ class PhoneCallsJingle(JingleEndToEnd):
     async def test_rawMessages(self) -> None:
         """Over raw UDP, by a proposal."""
         await self._isCalled(RAW_MESSAGES, PLAIN)
+
+    async def test_gajim(self) -> None:
+        """As Gajim takes a call."""
+        await self._isCalled(GAJIM, PLAIN)
 
     async def test_baresip(self) -> None:
         """By a real phone; the client hangs up."""

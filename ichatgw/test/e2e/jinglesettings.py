@@ -146,6 +146,8 @@ class Registrar:
         test.addCleanup(self.socket.close)
 
     def _received(self, datagram: bytes, source: TransportAddress) -> None:
+        if datagram[:1] < b"A":
+            return  # STUN and empty lines, which keep the way open
         request = SIPMessage.parse(datagram)
         if request.method != "REGISTER":
             return
