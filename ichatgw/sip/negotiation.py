@@ -182,6 +182,19 @@ class Negotiation:
             self._said = self._saidBefore
         return offered
 
+    def insist(self) -> bool:
+        """
+        The party has refused our first offer, and gets another one if that held keys beside plain media: phones that
+        take nothing but C{RTP/SAVP} do not look at the keys in C{RTP/AVP}.
+
+        @return: is it worth another offer?
+        """
+        if not self.protecting.mayInsist:
+            return False
+        self.forget()
+        self.protecting.insists = True
+        return True
+
     def forget(self) -> None:
         """Somebody else is called now, in another dialog: what the last one said does not hold."""
         self.remote = self._offered = self._said = None

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
 from sippy.SipHeader import SipHeader
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -61,6 +61,7 @@ class OutboundSipLeg(SipLeg):
         self._prepare = prepare
         self._filtered = filtered
         self._pending: Deferred[None] | None = None
+        self._attempt: Attempt | None = None
         self._target: Target | None = None
         self._started = False
         self._replaces: tuple[Any, ...] = ()
@@ -109,6 +110,7 @@ class OutboundSipLeg(SipLeg):
         self._pending = None
         if self._ended:
             return
+        self._attempt = attempt
         target = self._target = attempt.target
         self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
         text = self._negotiation.offer(target.address.host, self._offer)
@@ -116,6 +118,15 @@ class OutboundSipLeg(SipLeg):
         _log.info("call={call} leg={leg} {party!r:.120} INVITE to {target}", target=target, **self._names())
         dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text))
         self._hunt.watch(self._silent)
+
+    def _again(self, attempt: Attempt) -> None:
+        """The same target gets an offer that leaves no room for plain media."""
+        _log.info("call={call} leg={leg} {party!r:.120} is offered nothing but encrypted media now", **self._names())
+        self._hunt.rest()
+        self._early.clear()
+        self._settledBy = None
+        again: Deferred[None] = succeed(attempt).addCallback(self._invite)
+        again.addErrback(self._unreachable)
 
     def _names(self) -> dict[str, str]:
         return {"call": self.call.id, "leg": self.id, "party": self.party.uri}
@@ -176,6 +187,9 @@ class OutboundSipLeg(SipLeg):
         ending = fromStatus(code, phrase, self.dialog.warning if self.dialog is not None else "")
         if self._answered:
             self._finish(ending)
+            return
+        if code in (488, 606) and self._attempt is not None and self._negotiation.insist():
+            self._again(self._attempt)
             return
         if code in (300, 301, 302) and self.dialog is not None:
             self._hunt.redirect(self.dialog.elsewhere)

@@ -77,11 +77,13 @@ class Protecting:
 
     @ivar isPrivate: nobody but the far end of the connection reads what we signal: it is TLS.
     @ivar current: what was agreed on last; C{None} for plain media.
+    @ivar insists: what we offer leaves no room for plain media, even if that would do.
     """
 
     policy: MediaPolicy = PLAIN_ONLY
     isPrivate: bool = False
     current: Protection | None = field(default=None, init=False)
+    insists: bool = field(default=False, init=False)
     _profile: str = field(default="", init=False)
     _keys: dict[str, CryptoKey] = field(factory=dict, init=False, repr=False)
     _offered: sdes.OfferedKeys | None = field(default=None, init=False)
@@ -90,8 +92,14 @@ class Protecting:
     def forget(self) -> None:
         """Somebody else is called now, who gets other keys."""
         self.current = self._offered = None
-        self._profile, self._offeredDTLS = "", False
+        self._profile, self._offeredDTLS, self.insists = "", False, False
         self._keys.clear()
+
+    @property
+    def mayInsist(self) -> bool:
+        """Have we offered keys, and plain media as well?"""
+        offered = self._offered is not None or self._offeredDTLS
+        return offered and self.policy.encryption is Encryption.OPTIONAL and not self.insists
 
     # Offers of ours
 
@@ -99,7 +107,7 @@ class Protecting:
         """The profile of RTP that we offer, and what goes with it; keys in use are offered again."""
         self._offered, self._offeredDTLS = None, False
         manner = self._manner()
-        required = self.policy.encryption is Encryption.REQUIRED
+        required = self.insists or self.policy.encryption is Encryption.REQUIRED
         if manner is Keys.SDES:
             return self._profile or ("RTP/SAVP" if required else "RTP/AVP"), self._keyOffer()
         if manner is Keys.DTLS:

@@ -188,8 +188,10 @@ class ArrivingTests(SynchronousTestCase):
 class CallingTests(SynchronousTestCase):
     """Phones are called."""
 
-    def call(self, called: str = "sip:100@192.0.2.77", **arguments: Any) -> str:
-        self.rig = Rig(policy=policy(**arguments))
+    def call(
+        self, called: str = "sip:100@192.0.2.77", encryption: Encryption = Encryption.OPTIONAL, **arguments: Any
+    ) -> str:
+        self.rig = Rig(policy=policy(encryption, **arguments))
         self.leg = self.rig.dial(called)
         self.leg.start(OFFER)
         return (self.rig.wire.take() + self.rig.streams.take())[-1]
@@ -228,6 +230,42 @@ class CallingTests(SynchronousTestCase):
         self.assertEqual((ending.reason, ending.cause), (EndReason.INCOMPATIBLE, 57))
         self.assertIn("must be encrypted", ending.text)
         self.assertEqual(cast(FakeSide, self.leg.side).remotes, [])
+
+    def test_insisted(self) -> None:
+        """A phone that takes SRTP in its own profile only, and refuses ours, is called again so, with other keys."""
+        first = self.call()
+        sent = self.rig.receive(respond(first, 488, "Not Acceptable Here"))
+        self.assertEqual([message.split()[0] for message in sent], ["ACK", "INVITE"])
+        invite = sent[-1]
+        self.assertIn("RTP/SAVP 0\r\n", invite)
+        self.assertNotEqual(header(invite, "Call-ID"), header(first, "Call-ID"))
+        self.assertFalse({key.parameters for key in cryptoIn(first)} & {key.parameters for key in cryptoIn(invite)})
+        ours = next(key for key in cryptoIn(invite) if key.suite == SUITE.value)
+        self.answer(invite, secured(phoneKey(ours.tag)))
+        self.assertEqual(cast(FakeSide, self.leg.side).protections, [Protection(ours, phoneKey(ours.tag))])
+        self.assertEqual(cast(FakeCall, self.leg.call).news, ["answered"])
+
+    def test_insistedOnce(self) -> None:
+        """If that is refused too, the call is; without keys, or for other reasons, there is no second offer."""
+        sent = self.refuse(self.call())
+        self.refuse(sent[-1])
+        self.assertEqual(cast(FakeCall, self.leg.call).reasons, [EndReason.INCOMPATIBLE])
+        for arguments in ({"inClear": False}, {"encryption": Encryption.NEVER}, {"encryption": Encryption.REQUIRED}):
+            sent = self.refuse(self.call(**arguments))
+            self.assertEqual([message.split()[0] for message in sent], ["ACK"])
+        self.assertEqual([message.split()[0] for message in self.refuse(self.call(), 486)], ["ACK"])
+
+    def test_insistedNoMore(self) -> None:
+        """Whoever gave up in between is not called again."""
+        invite = self.call()
+        self.rig.receive(respond(invite, 180, "Ringing"))
+        self.leg.hangup(Ending(EndReason.CANCELLED))
+        self.rig.wire.take()
+        self.assertEqual([message.split()[0] for message in self.refuse(invite)], ["ACK"])
+
+    def refuse(self, invite: str, code: int = 488) -> list[str]:
+        """The phone refuses; what is sent because of it?"""
+        return self.rig.receive(respond(invite, code, "No"))
 
     def test_callerHearsWhy(self) -> None:
         """A caller over SIP gets that as a 488 with a Warning."""

@@ -92,6 +92,32 @@ class EncryptedMedia(SecureEndToEnd):
         await self.ends(phone, call)
         self.assertEncrypted(gateway, phone, BY_DTLS)
 
+    async def test_betweenPhones(self) -> None:
+        """A plain phone calls one with SRTP, and holds: that one is told, with the keys as they are, and hears on."""
+        self.phone = called = await self.startBaresip(
+            "72", more=self.phoneCertificates("localhost"), encryption="srtp-mand"
+        )
+        gateway = await self.startGateway(
+            settings={**self.certificates("localhost"), "SIPMediaKeys": "sdes"},
+            rules=[("^sip:72@.*$", f"sip:72@localhost:{called.securePort};transport=tls")],
+        )
+        caller = await self.startBaresip("plain")
+        caller.command("dial", f"sip:72@{gateway.address}")
+        await called.told("CALL_INCOMING")
+        called.command("accept")
+        await caller.told("CALL_ESTABLISHED")
+        await pause(self.clock, 2)
+        for order in ("hold", "resume"):
+            caller.command(order)
+            await pause(self.clock, 1.5)
+        self.assertGreaterEqual(gateway.said("new offer answered"), 2)
+        await pause(self.clock, 2)
+        caller.command("hangup")
+        await called.told("CALL_CLOSED")
+        await self.assertHeardBy(called, PHONE_TONE)
+        await self.assertHeardBy(caller, PHONE_TONE)
+        self.assertEncrypted(gateway, called, BY_KEYS)
+
     async def test_refused(self) -> None:
         """A phone without SRTP is refused where that is required, and none is called without."""
         gateway = await self.startCalled(settings={"SIPMediaEncryption": "required"})
