@@ -58,7 +58,8 @@ class BareReader:
 
     def doRead(self) -> None:
         data, _ = self._reading.recvfrom(2048)
-        self.writing.sendto(data, self.destination)
+        if self.destination is not None:  # else something strayed to a port that idles
+            self.writing.sendto(data, self.destination)
 
     def fileno(self) -> int:
         return self._reading.fileno()

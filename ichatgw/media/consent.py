@@ -14,6 +14,9 @@ from ichatgw.media.stunrequests import Random
 INTERVAL = 5.0
 """Seconds between two questions; RFC 7675 section 5.1 wants 0.8 to 1.2 times as much."""
 
+OVERDUE = 1.0
+"""The same, when two in a row had no answer: on a bad network one of many gets through."""
+
 LIFE = 25.0
 """Seconds after which a peer that answered none has left; 30 are allowed."""
 
@@ -46,8 +49,9 @@ class Consent:
         self._timer = None
 
     def _next(self) -> None:
-        wait = INTERVAL * (0.8 + 0.4 * self._random(1)[0] / 255)
-        left = self._givenAt + LIFE - self._clock.seconds()
+        age = self._clock.seconds() - self._givenAt
+        wait = (INTERVAL if age < 2 * INTERVAL else OVERDUE) * (0.8 + 0.4 * self._random(1)[0] / 255)
+        left = LIFE - age
         self._timer = self._clock.callLater(max(0.0, min(wait, left)), self._due)
 
     def _due(self) -> None:

@@ -61,17 +61,18 @@ class MediaTransports:
         @raise NotPlain: if the media would be plain, and that is not allowed.
         """
         isPlain = kind is TransportKind.RAW if remote is None else not remote.ufrag
-        assert isinstance(side, Side)
+        real = side.anchor()  # whatever it was before: this party cannot be shown the other one's address
+        assert isinstance(real, Side)
         if isPlain:
             if not self._allowPlain:
                 raise NotPlain("plain media is not allowed")
-            return plainTransport(side, news, remote, self._ours(), partial(side.guard, None))
+            return plainTransport(real, news, remote, self._ours(), partial(real.guard, None))
         made = Transport(
             self._clock,
             self._random,
             self._identity,
             callId,
-            side,
+            real,
             news,
             remote,
             withKeys=kind is TransportKind.KEYS,

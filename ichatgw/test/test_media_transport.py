@@ -9,6 +9,8 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from random import Random
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import succeed
@@ -157,6 +159,7 @@ class World(SynchronousTestCase):
         self.one = Host(self.clock, *ours)
         self.two = Host(self.clock, *theirs)
         self.lose: Callable[[bytes], bool] = lambda datagram: False
+        self.disturb: Callable[[list[Any]], list[Any]] = lambda sent: sent
         self.carried: list[bytes] = []
 
     def carry(self) -> bool:
@@ -168,7 +171,7 @@ class World(SynchronousTestCase):
                 ours = next((h for h in near.hosts if (":" in h) == (open_.family == socket.AF_INET6)), "")
                 sent, kept = open_.sent, [(d, t) for d, t in open_.sent if t[0] not in far.hosts]
                 open_.sent = kept
-                for datagram, target in sent:
+                for datagram, target in self.disturb(sent):
                     if target[0] in far.hosts:
                         moved = True
                         self.carried.append(datagram)
@@ -328,6 +331,24 @@ class ConnectTests(World):
         for host in (self.one, self.two):
             host.relay.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_disorder(self) -> None:
+        """Datagrams that come in any order, and twice, find their way, and nothing is heard twice."""
+        self.disturb = lambda sent: [*reversed(sent), *sent]
+        self.join()
+        self.run_(1)
+        self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))
+        self.assertTalking()
+
+    def test_badNetwork(self) -> None:
+        """With a third of all lost, and the rest in disorder, there is a way in the end, and it stays."""
+        chance = Random(5)
+        self.lose = lambda datagram: not 20 <= datagram[0] <= 63 and chance.random() < 0.33
+        self.disturb = lambda sent: chance.sample(sent, len(sent))
+        self.join()
+        self.run_(LIFE * 3, 0.1)
+        self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))
+        self.assertEqual(self.one.news.endings + self.two.news.endings, [])
 
     def test_loss(self) -> None:
         """Lost checks are sent again."""
