@@ -123,9 +123,11 @@ class EndToEnd(TestCase):
         await phone.start()
         return phone
 
-    async def startSipp(self, script: str, target: str = "", user: str = "scott", **words: object) -> Sipp:
+    async def startSipp(
+        self, script: str, target: str = "", user: str = "scott", patience: int = 30, **words: object
+    ) -> Sipp:
         """Start a phone that follows a script."""
-        phone = Sipp(self.clock, self.directory(script), PORTS, script)
+        phone = Sipp(self.clock, self.directory(script), PORTS, script, patience=patience)
         self.ending(phone)
         await phone.start(target, user, **words)
         return phone

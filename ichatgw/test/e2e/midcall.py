@@ -12,7 +12,7 @@ from ichatgw.test.e2e.gateway import Gateway
 HELD = r"a=sendonly"
 
 
-class BetweenPhones(EndToEnd):
+class _Phones(EndToEnd):
     """One phone calls another one, by a number at the gateway."""
 
     async def startPhoneGateway(self, port: int) -> Gateway:
@@ -23,6 +23,10 @@ class BetweenPhones(EndToEnd):
         """C{phone} calls; the call is answered when this fires."""
         phone.command("dial", f"sip:72@{gateway.address}")
         await phone.told("CALL_ESTABLISHED", 20)
+
+
+class BetweenPhones(_Phones):
+    """What one does, the other one hears of."""
 
     async def test_hold(self) -> None:
         """A phone (baresip) holds and resumes; the one that it called (sipp) is told so by re-INVITEs."""
@@ -90,6 +94,25 @@ class BetweenPhones(EndToEnd):
         await self.settle()
         self.assertNotIn("CALL_CLOSED", [name for name, _ in phone.events])
         phone.command("hangup")
+        await called.succeeded()
+
+
+class Refreshed(_Phones):
+    """Time passes."""
+
+    timeout = 150
+
+    async def test_bothTurns(self) -> None:
+        """
+        A call is refreshed by us at half of the shortest time that there is, by UPDATE; then the phone takes its turn,
+        and vanishes: the caller is told.
+        """
+        called = await self.startSipp("refreshed", patience=140)
+        gateway = await self.startPhoneGateway(called.port)
+        phone = await self.startBaresip()
+        await self.dial(phone, gateway)
+        await gateway.program.said("the session was not refreshed in time", 120)
+        await phone.told("CALL_CLOSED", 20)
         await called.succeeded()
 
 

@@ -21,6 +21,7 @@ class Sipp:
 
     @ivar port: where it listens for SIP, over UDP or TCP.
     @ivar login: the name and the password for those who challenge it.
+    @param patience: seconds that the whole script may take; 10 less for each message that it waits for.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Sipp:
         host: str = "127.0.0.1",
         transport: str = "udp",
         login: tuple[str, str] | None = None,
+        patience: int = 30,
     ) -> None:
         self._reactor = reactor
         self._directory = directory.absolute()
@@ -39,6 +41,7 @@ class Sipp:
         self._host = host
         self._stream = transport == "tcp"
         self._login = login
+        self._patience = patience
         self.port = ports.take(2)
         self._mediaPort = ports.take(4)
         self.program: Program | None = None
@@ -58,8 +61,8 @@ class Sipp:
         script = self._directory / self._script.name
         script.write_text(text)
         arguments = ["sipp", "-sf", str(script), "-i", self._host, "-p", str(self.port), "-mi", self._host]
-        arguments += ["-mp", str(self._mediaPort), "-rtp_echo", "-m", "1", "-nostdin", "-timeout", "30s"]
-        arguments += ["-timeout_error", "-trace_err", "-trace_msg", "-recv_timeout", "20000"]
+        arguments += ["-mp", str(self._mediaPort), "-rtp_echo", "-m", "1", "-nostdin", "-timeout", f"{self._patience}s"]
+        arguments += ["-timeout_error", "-trace_err", "-trace_msg", "-recv_timeout", f"{self._patience - 10}000"]
         if self._stream:
             arguments += ["-t", "t1"]
         if self._login is not None:

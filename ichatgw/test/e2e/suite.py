@@ -15,7 +15,7 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
-from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones
+from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
@@ -55,6 +55,7 @@ __all__ = [
     "PhoneCallsJingle",
     "PhoneIsTold",
     "Reactors",
+    "Refreshed",
     "Restarts",
     "Transfers",
     "Variants",
