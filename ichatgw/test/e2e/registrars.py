@@ -14,8 +14,8 @@ from ichatgw.test.e2e.prosody import DOMAIN as XMPP_DOMAIN
 from ichatgw.test.e2e.zone import Zone
 
 
-class AtRegistrar(EndToEnd):
-    """Who is online with an iChat is registered under his SIP address, and is called there."""
+class WithRegistrar(EndToEnd):
+    """A registrar, and a gateway that registers users there."""
 
     timeout = 90
 
@@ -63,6 +63,10 @@ class AtRegistrar(EndToEnd):
         if registered:
             await self.registrar.saved("phone")
         return phone
+
+
+class AtRegistrar(WithRegistrar):
+    """Who is online with an iChat is registered under his SIP address, and is called there."""
 
     async def test_called(self) -> None:
         """

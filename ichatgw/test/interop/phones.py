@@ -48,7 +48,7 @@ async def play(record: Record, peer: str, way: Way, called: bool) -> None:
             call = arrived
         await phone.established()
     with record.check("tone"):
-        await hears(record.reactor, call.media, 1.0)
+        await hears(record.reactor, call.media, 1.5)
     with record.check("hold"):
         await phone.hold(call)
     with record.check("bye"):
