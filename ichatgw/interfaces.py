@@ -217,6 +217,13 @@ class IMediaSide(Interface):
         @param failed: told if there will be no keys, because DTLS came to nothing.
         """
 
+    def press(tone: Tone) -> bool:
+        """
+        Tell the party of a key in its media (RFC 4733).
+
+        @return: that this can be done; if not, the party has not named such a format, or is sent nothing.
+        """
+
     def hold(direction: Direction) -> None:
         """Which way the party now lets media flow (seen from the party); silence is sent where none arrives."""
 

@@ -133,7 +133,8 @@ class InboundLeg(SessionOwner):
         """A client does not ask for other formats."""
 
     def info(self, tone: Tone) -> None:
-        self.session.tellKey(tone.key, tone.milliseconds)
+        if not self.side.press(tone):
+            self.session.tellKey(tone.key, tone.milliseconds)
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -174,7 +174,7 @@ class OutboundLeg(SessionOwner):
         """A client does not ask for other formats."""
 
     def info(self, tone: Tone) -> None:
-        if self.session is not None:
+        if self.session is not None and not self.side.press(tone):
             self.session.tellKey(tone.key, tone.milliseconds)
 
     def hangup(self, ending: Ending) -> None:

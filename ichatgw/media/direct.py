@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
+from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress
 
 _log = Logger()
 
@@ -67,6 +67,9 @@ class DirectSide:
         self._direction = direction
         if not self.isDirect:
             self.anchor().hold(direction)
+
+    def press(self, tone: Tone) -> bool:
+        return not self.isDirect and self.anchor().press(tone)
 
     def hand(self, real: IMediaSide) -> None:
         """Tell the side that takes its place what is known."""

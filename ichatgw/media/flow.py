@@ -15,10 +15,12 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from ichatgw.media.keys import KeyPlayer
 from ichatgw.media.mapping import EVENT, Events, Mapping
 from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
 from ichatgw.media.silence import Format, preferred
+from ichatgw.model import Tone
 
 # How often flows are looked at, and after how many looks without a packet a party is fed (one that never got any: at
 # once, though not before what is just starting to flow), or may move elsewhere.
@@ -57,7 +59,7 @@ class Flow:
     @ivar original: the source's own SSRC; C{None} as long as it has sent nothing.
     @ivar relayed: how many packets were sent on.
     @ivar octets: how many octets of RTP these had.
-    @ivar silences: how many packets of silence were sent.
+    @ivar silences: how many packets of ours were sent: silence, and keys.
     @ivar dropped: how many packets were not sent on, by reason.
     @ivar quietLooks: for how many looks the source has sent nothing.
     """
@@ -91,6 +93,7 @@ class Flow:
     # The SSRC of the last packet as it lay in the buffer; C{None} if our own silence came after it.
     _current: int | None = None
     _shifted: bool = False
+    _player: KeyPlayer | None = None
     _hungryLooks: int = 0
     _receivedBefore: int = 0
     _relayedBefore: int = 0
@@ -182,6 +185,47 @@ class Flow:
         """What the receiving party speaks, the best first."""
         self.formats = {format.payloadType: format for format in formats}
         self.preferred = preferred(formats)
+
+    @property
+    def keyFormat(self) -> Format | None:
+        """How the receiving party wants to be told of keys, if possible by the clock of what it hears."""
+        if self.destination is None:
+            return None
+        keys = [format for format in self.formats.values() if format.isKeys]
+        audio = self._last()[2] or self.preferred
+        same = (format for format in keys if audio is not None and format.frame == audio.frame)
+        return next(same, keys[0] if keys else None)
+
+    def press(self, tone: Tone) -> bool:
+        """See L{IMediaSide.press}."""
+        if self._player is None:
+            self._player = KeyPlayer(self._feeder.clock, self)
+        return self._player.play(tone)
+
+    def insert(self, payloadType: int, payload: bytes, timestamp: int | None) -> int | None:
+        """See L{ichatgw.media.keys.Stream}: what the source sends goes on around it."""
+        if self.send is None or self.destination is None:
+            return None
+        lastSequence, lastTimestamp, format = self._last()
+        sequence, begins = (lastSequence + 1) & 0xFFFF, timestamp is None
+        if timestamp is None:
+            timestamp = (lastTimestamp + (FRAME_SAMPLES if format is None else format.frame)) & 0xFFFFFFFF
+        # The marker says that a key begins; with these types it would make RTCP of it.
+        marker = 0x80 if begins and not 64 <= payloadType <= 95 else 0
+        packet = HEADER.pack(0x80, payloadType | marker, sequence, timestamp, self.shown) + payload
+        # The clock of the audio and its format stay what they were; without any, what we would feed comes next.
+        before = format or self.preferred
+        last = HEADER.pack(0x80, before.payloadType if before is not None else payloadType, sequence, lastTimestamp, 0)
+        self._head, self._stamp = _NATIVE.unpack_from(last)
+        self.sequenceShift = (self.sequenceShift + 1) & 0xFFFF
+        self._shifted = True
+        self.silences += 1
+        self.silentOctets += len(payload)
+        try:
+            self.send(packet, self.destination)
+        except OSError:
+            self.dropped["unsendable"] += 1
+        return timestamp
 
     def _splice(self) -> None:
         """The packet in the buffer begins a stream: let it go on from where the last one ended."""
@@ -279,13 +323,15 @@ class Flow:
     def close(self) -> None:
         self.aim(None, None)
         self.source = None
+        if self._player is not None:
+            self._player.close()
 
 
 class Feeder:
     """Feeds silence to all flows that need it; its timer runs only while there are any."""
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+        self.clock = clock
         self._hungry: dict[Flow, None] = {}
         self._timer: LoopingCall | None = None
 
@@ -296,7 +342,7 @@ class Feeder:
         if self._timer is None:
             # A new one each time: one that is started again counts the time between as well.
             self._timer = LoopingCall.withCount(self._feed)
-            self._timer.clock = self._clock
+            self._timer.clock = self.clock
             self._timer.start(FRAME_SECONDS, now=False)
         flow.feed(1)
 

@@ -22,7 +22,7 @@ from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.rtp import Kind, RTPPacket, classify
 from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
-from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress
 
 
 class Securing(Guard, Protocol):
@@ -146,6 +146,9 @@ class Side:
     def hold(self, direction: Direction) -> None:
         self._direction = direction
         self._aim()
+
+    def press(self, tone: Tone) -> bool:
+        return not self._closed and self.far.arriving.press(tone)
 
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         if self._closed:

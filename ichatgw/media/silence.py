@@ -35,17 +35,19 @@ class Format:
     @ivar payloadType: the receiver's number of it.
     @ivar frame: how far the RTP clock goes in 20 ms.
     @ivar silence: the payload of 20 ms of silence; C{None} if we know none.
+    @ivar isKeys: whether it is that of keys which are pressed.
     """
 
     payloadType: int
     frame: int = FRAME_SAMPLES
     silence: bytes | None = field(default=None, repr=False)
+    isKeys: bool = False
 
 
 def formatOf(codec: Codec) -> Format:
     """What we know of a format."""
     frame = codec.clockRate // _FRAMES_A_SECOND
-    return Format(codec.payloadType, frame, _silenceOf(codec.name.lower(), frame, codec.channels))
+    return Format(codec.payloadType, frame, _silenceOf(codec.name.lower(), frame, codec.channels), codec.isEvent)
 
 
 def _silenceOf(name: str, frame: int, channels: int) -> bytes | None:

@@ -120,8 +120,10 @@ class SipLeg:
             self.hangup(Ending(EndReason.FAILED, "internal error"))
 
     def info(self, tone: Tone) -> None:
-        """INFO, if the party takes that."""
-        if self._ended or self.dialog is None or self.dialog.pinned is not None or not self.dialog.allows("INFO"):
+        """In the media; else INFO, if the party takes that."""
+        if self._ended or self.side.press(tone):
+            return
+        if self.dialog is None or self.dialog.pinned is not None or not self.dialog.allows("INFO"):
             return
         try:
             self.dialog.ask("INFO", body=bodyOf(dtmf.write(tone), dtmf.RELAY))

@@ -153,6 +153,7 @@ class FakeSide:
     @ivar sents: the formats by our numbers, as C{connect} was told them.
     @ivar holds: what C{hold} was told.
     @ivar protections: what C{protect} was told.
+    @ivar takesKeys: whether its party takes keys in its media; these are C{tones}.
     @ivar full: whether there is no port left.
     """
 
@@ -165,6 +166,8 @@ class FakeSide:
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
     isDirect: bool = False
+    takesKeys: bool = False
+    tones: list[Tone] = field(factory=list)
 
     def anchor(self) -> IMediaSide:
         return self
@@ -181,6 +184,11 @@ class FakeSide:
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         self.protections.append(protection)
         self.failed = failed
+
+    def press(self, tone: Tone) -> bool:
+        if self.takesKeys:
+            self.tones.append(tone)
+        return self.takesKeys
 
     def hold(self, direction: Direction) -> None:
         self.holds.append(direction)

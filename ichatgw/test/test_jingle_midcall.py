@@ -5,6 +5,8 @@ What the parties of an answered call with a Jingle client tell each other: hold,
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
@@ -118,6 +120,13 @@ class _MidCallTests(_MidCall):
                 self.say("session-info", f"<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='{code}'{more}/>"), "result"
             )
         self.assertEqual(news(self.leg).tones, [Tone("A", 300), Tone("5")])  # type: ignore[arg-type]
+
+    def test_keyInMedia(self) -> None:
+        """A client that takes keys in its media is told of them there, and not in the signalling as well."""
+        side: Any = self.leg.side
+        side.takesKeys = True
+        self.leg.info(Tone("#", 250))
+        self.assertEqual((side.tones, self.told()), ([Tone("#", 250)], []))
 
     def test_keyDownAndUp(self) -> None:
         """A client of version 0.9, which says where a key begins and where it ends, has pressed it once."""

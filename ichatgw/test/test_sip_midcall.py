@@ -11,7 +11,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.call import Call
-from ichatgw.model import Direction, EndReason
+from ichatgw.model import Direction, EndReason, Tone
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.test.fakes import FakeRelay, FakeSide
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
@@ -201,6 +201,15 @@ class KeyTests(SynchronousTestCase):
         reply, told = joined.send("alice", "INFO", "Signal=7\r\nDuration=90", contentType="application/dtmf-relay")
         self.assertEqual(status(reply), 200)
         self.assertTrue(told.startswith("INFO ") and "Signal=7\r\nDuration=90\r\n" in told)
+
+    def test_inMedia(self) -> None:
+        """A phone that takes keys in its media is told of them there, and not by INFO as well."""
+        joined = Joined()
+        callee = cast(FakeSide, joined.relay.callee)
+        callee.takesKeys = True
+        reply, *told = joined.send("alice", "INFO", "Signal=7\r\nDuration=90", contentType="application/dtmf-relay")
+        self.assertEqual((status(reply), told), (200, []))
+        self.assertEqual(callee.tones, [Tone("7", 90)])
 
 
 class EndTests(SynchronousTestCase):
