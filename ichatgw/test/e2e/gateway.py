@@ -96,7 +96,7 @@ class Gateway:
         self.program.signal("HUP")
         await self.program.said(last)
 
-    async def linked(self, patience: float = 10.0, times: int = 1) -> None:
+    async def linked(self, patience: float = 25.0, times: int = 1) -> None:
         """Fires when the XMPP server has taken it as its component, for the first time or the next ones."""
         await self.program.said(rf"(?s)({LINKED}.*?){{{times}}}", patience)
 
