@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from ichatgw.sim.child import freePort
 from ichatgw.sim.ichat import IChat
-from ichatgw.sim.phone import Answering, Phone
+from ichatgw.sim.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.profile import LEOPARD, SNOW, Action, Taking
 from ichatgw.sim.router import Router
 
@@ -39,6 +40,9 @@ FATES = {
 }
 
 T = TypeVar("T")
+
+_PARTS: ContextVar[list[PhoneCall]] = ContextVar("parts")
+"""What phones have of the call that is placed in this context."""
 
 
 class Calls:
@@ -115,11 +119,17 @@ class Calls:
                 return
             ichat = self.idle.pop(0)
         name = f"{kind.__name__} {fate}"
+        parts: list[PhoneCall] = []
+        _PARTS.set(parts)
         try:
             await kind(number, fate, ichat)
         except Exception as problem:
             self.failures[f"{name}: {type(problem).__name__} {str(problem)[:80]}"] += 1
+            for part in parts:  # what is left over shall be the gateway's fault
+                if not part.over:
+                    part.hangup()
             for call in ichat.calls if ichat is not None else ():
+                call.hangup()
                 call.finish("dropped")
         else:
             self.fates[name] += 1
@@ -153,7 +163,7 @@ class Calls:
         action = {"declined": Action.DECLINE, "abandoned": Action.IGNORE}.get(fate, Action.ACCEPT)
         ichat.taking = Taking(action, delay=0.1)
         arrival = ichat.whenCalled()
-        call = self.phones["caller"].call(f"sip:{ichat.jid.partition('@')[0]}@{HOST}:{self.sip}")
+        call = self.dial(self.phones["caller"], f"sip:{ichat.jid.partition('@')[0]}@{HOST}:{self.sip}")
         there = await self.soon(arrival)
         if fate == "declined":
             await self.soon(call.whenEnded())
@@ -173,7 +183,7 @@ class Calls:
     async def betweenPhones(self, number: int, fate: str, ichat: IChat | None) -> None:
         """A phone calls a phone."""
         letter = {"declined": "d", "abandoned": "r"}.get(fate, "a")
-        call = self.phones["caller"].call(f"sip:{letter}{number}@{HOST}:{self.sip}")
+        call = self.dial(self.phones["caller"], f"sip:{letter}{number}@{HOST}:{self.sip}")
         if fate == "declined":
             await self.soon(call.whenEnded())
             expect(call.status, 603)
@@ -238,7 +248,7 @@ class Calls:
         """C{phone} calls another phone, and joins the two."""
         number = self.another()
         phone.hold()
-        asked = phone.phone.call(f"sip:a{number}@{HOST}:{self.sip}")
+        asked = self.dial(phone.phone, f"sip:a{number}@{HOST}:{self.sip}")
         there = await self.arrival(self.phones["a"], f"a{number}")
         await self.soon(asked.whenAnswered())
         await pause(0.3)
@@ -251,11 +261,17 @@ class Calls:
 
     async def takeOver(self, phone: Any) -> Any:
         """Another phone takes the place of C{phone}."""
-        there = self.phones["caller"].call(f"sip:a{self.another()}@{HOST}:{self.sip}", replaces=phone.name)
+        there = self.dial(self.phones["caller"], f"sip:a{self.another()}@{HOST}:{self.sip}", phone.name)
         await self.soon(there.whenAnswered())
         await self.soon(phone.whenEnded())
         there.whenEnded().addCallback(self.forget)
         return there
+
+    def dial(self, phone: Phone, uri: str, replaces: str = "") -> PhoneCall:
+        """Let a phone call."""
+        call = phone.call(uri, replaces=replaces)
+        _PARTS.get().append(call)
+        return call
 
     def another(self) -> int:
         """A number that nobody else has."""
@@ -268,6 +284,7 @@ class Calls:
         while self.reactor.seconds() < last:
             for call in phone.calls:
                 if call.dialog.invite.uri.startswith(f"sip:{user}@"):
+                    _PARTS.get().append(call)
                     call.whenEnded().addCallback(self.forget)
                     return call
             await pause(0.02)

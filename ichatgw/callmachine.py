@@ -156,18 +156,21 @@ def _build() -> Callable[[Parties], CallInputs]:
         if parties.isUnanswered(parties.other(leg)):
             leg.agree(evolve(offer, address=None, rtcp=None, direction=Direction.SENDRECV))
         else:
+            parties.asking.add(leg)
             parties.other(leg).update(offer)
 
     @talking.upon(CallInputs.agreed).loop()
     def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
         _log.info("call={call} leg={leg} goes along: {way}", call=parties.id, leg=leg.id, way=answer.direction.value)
         parties.agreed = answer.codecs
+        parties.asking.discard(parties.other(leg))
         parties.other(leg).agree(answer)
 
     @talking.upon(CallInputs.refused).loop()
     def refused(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
         why = ending.text[:200]
         _log.info("call={call} leg={leg} {party!r:.120} goes on as before: {why!r}", why=why, **parties.names(leg))
+        parties.asking.discard(parties.other(leg))
         parties.other(leg).refuse(ending)
 
     @talking.upon(CallInputs.info).loop()

@@ -79,6 +79,7 @@ class Parties:
     @ivar offer: what the caller offered.
     @ivar agreed: the formats that the two agreed on last.
     @ivar directions: what the parties said last of their media.
+    @ivar asking: those who have changed something, and have not heard yet whether the other goes along.
     @ivar transfer: the referral that is tried now.
     @ivar rung: the legs that have rung.
     @ivar uprooted: media went from party to party until the latest exchange, so that both have to be told of us.
@@ -98,6 +99,7 @@ class Parties:
     offer: SessionDescription = SessionDescription((PCMU,))
     agreed: tuple[Codec, ...] = (PCMU,)
     directions: dict[ILeg, Direction] = field(factory=dict)
+    asking: set[ILeg] = field(factory=set)
     transfer: Transfer | None = None
     ending: Ending | None = None
     endedBy: str = "the gateway"
@@ -155,6 +157,7 @@ class Parties:
             self.callee = new
         new.call = self.call
         self.open.add(new)
+        self.asking.discard(old)
         _log.info("call={call} leg={leg} {party!r:.120} takes the place of leg={old}", old=old.id, **self.names(new))
         if self.switchboard is not None:
             self.switchboard.exchanged(self.call)
@@ -165,6 +168,9 @@ class Parties:
 
         @param heard: what it was told last of the media of the one that has gone.
         """
+        if stays in self.asking:
+            self.asking.discard(stays)
+            stays.refuse(Ending(EndReason.UNAVAILABLE, "the other party has changed"))
         before, self.agreed = self.agreed, common(self.agreed, codecs)
         if self.agreed != before or heard not in (None, Direction.SENDRECV) or self.uprooted:
             stays.update(SessionDescription(self.agreed))

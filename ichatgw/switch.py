@@ -5,7 +5,7 @@ Where calls are made: an arriving leg, its route, the outbound leg and a relay b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -47,8 +47,12 @@ class Replacing(Protocol):
     def wantsPlace(self) -> bool:
         """Does it?"""
 
-    def place(self) -> ILeg | None:
-        """The leg whose place it wants; C{None} if there is none: then it has ended itself."""
+    def place(self, isParty: Callable[[ILeg], bool]) -> ILeg | None:
+        """
+        The leg whose place it wants; C{None} if there is none: then it has ended itself.
+
+        @param isParty: tells whether a leg is one of the two of a call.
+        """
 
 
 @runtime_checkable
@@ -134,13 +138,13 @@ class Switch(Service):
 
     def _replace(self, callId: str, leg: ILeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
         leg.call = Nobody(callId)
-        old = wish.place()
-        if old is None:
+        old = wish.place(lambda leg: self._callOf(leg) is not None)
+        call = None if old is None else self._callOf(old)
+        if old is None or call is None:
             return
         try:
-            call = self._calls.get(old.call.id)
-            if call is None or call is not old.call or self._stopping:
-                raise NoRoute("what shall be replaced is no party of a call")
+            if self._stopping:
+                raise _Stopping("the gateway is stopping")
             if not call.suits(offer):
                 raise NoCommonCodec("the party that stays has no such format")
             self.limits.admit(call.id, leg.party)
@@ -154,6 +158,11 @@ class Switch(Service):
             call.replace(old, leg, offer)
         except CallError as refusal:
             self._refuse(callId, leg, called, refusal)
+
+    def _callOf(self, leg: ILeg) -> Call | None:
+        """The call that C{leg} is a party of; C{None} if it is none, or not yet."""
+        call = self._calls.get(leg.call.id)
+        return call if call is leg.call and call is not None and leg in (call.caller, call.callee) else None
 
     def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
         """See L{ichatgw.parties.Switchboard}: where a transfer leads is decided as for any other call."""

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from ichatgw import sdp
 from ichatgw.errors import CallError
+from ichatgw.interfaces import ILeg
 from ichatgw.media.direct import areNear
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialogstates import sdpBody
@@ -21,6 +22,7 @@ from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
 from ichatgw.sip.protecting import Protecting
 from ichatgw.sip.reasons import TO_STATUS, fromHeader, fromStatus, warningFor
+from ichatgw.sip.replaces import NOT_FOUND
 
 _log = Logger()
 
@@ -154,14 +156,17 @@ class InboundSipLeg(SipLeg):
         """Does it want the place of another leg (RFC 3891)?"""
         return self.seek is not None
 
-    def place(self) -> SipLeg | None:
+    def place(self, isParty: Callable[[ILeg], bool]) -> SipLeg | None:
         """
         Whose place it wants.
 
+        @param isParty: tells whether a leg is one of the two of a call.
         @return: C{None} if it cannot have it; then it has been refused.
         """
         assert self.seek is not None
         found = self.seek()
+        if not isinstance(found, Reply) and not isParty(found):
+            found = NOT_FOUND  # it is being dialled for a transfer, say
         if not isinstance(found, Reply):
             return found
         _log.info(

@@ -8,6 +8,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
+from ichatgw.interfaces import ILeg
 from ichatgw.model import EndReason, Party
 from ichatgw.sip.capabilities import SUPPORTED
 from ichatgw.sip.inbound import InboundSipLeg
@@ -22,6 +23,11 @@ from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, statu
 NAME = DialogId("a1@host", "ours", "theirs")
 GATEWAY = Party("sip:ichat-gw@gw.example")
 REFERRED = Party("xmpp:scott@chat.example", "scott", referredBy="sip:bob@sip.example")
+
+
+def anybody(leg: ILeg) -> bool:
+    """Each leg is a party."""
+    return True
 
 
 def tagOf(value: str) -> str:
@@ -103,7 +109,7 @@ class ReplacingCase(SynchronousTestCase):
         self.invite(replaces)
         leg = self.arrived()
         self.assertTrue(leg.wantsPlace)
-        self.assertIsNone(leg.place())
+        self.assertIsNone(leg.place(anybody))
         self.assertEqual([status(message) for message in self.rig.wire.take()], [code], replaces)
         self.assertEqual(cast(FakeCall, leg.call).news, ["ended"])
         self.assertEqual(self.rig.endpoint.legs, before)
@@ -121,18 +127,25 @@ class InviteTests(ReplacingCase):
             self.assertEqual([status(message) for message in replies], [100])
             leg = self.arrived()
             self.assertIsInstance(leg, Replacing)
-            self.assertIs(leg.place(), talk.leg)
+            self.assertIs(leg.place(anybody), talk.leg)
             leg.answer(ANSWER)
             (ok,) = self.rig.wire.take()
             self.assertEqual(status(ok), 200)
             self.assertEqual(header(ok, "Supported"), ", ".join(SUPPORTED))
             self.assertIn("REFER", header(ok, "Allow"))
 
+    def test_noParty(self) -> None:
+        """A leg that is no party of a call is nobody's to replace."""
+        talk = Talk.inbound(self.rig)
+        self.invite(self.name(talk))
+        self.assertIsNone(self.arrived().place(lambda leg: False))
+        self.assertEqual([status(message) for message in self.rig.wire.take()], [481])
+
     def test_required(self) -> None:
         """It may be required that we know of it."""
         talk = Talk.inbound(self.rig)
         self.invite(self.name(talk), "Require: replaces\r\n")
-        self.assertIs(self.arrived().place(), talk.leg)
+        self.assertIs(self.arrived().place(anybody), talk.leg)
 
     def test_earlyOnly(self) -> None:
         """A call that is answered is not replaced if only an early one is meant."""
@@ -164,7 +177,7 @@ class InviteTests(ReplacingCase):
         Talk.inbound(self.rig, callId="another", branch="another").send("BYE")
         for _ in range(3):
             self.invite("x;to-tag=a;from-tag=b")
-            self.arrived().place()
+            self.arrived().place(anybody)
         self.assertLess(len(legs._ended), MOST_ENDED + 5)
 
     def test_early(self) -> None:
@@ -179,7 +192,7 @@ class InviteTests(ReplacingCase):
         for tag in ("b1", "b2"):
             for more in ("", ";early-only"):
                 self.invite(f"{callId};to-tag={ours};from-tag={tag}{more}")
-                self.assertIs(self.arrived().place(), leg)
+                self.assertIs(self.arrived().place(anybody), leg)
         self.assertRefused(f"{callId};to-tag={ours};from-tag=b3", 481)
         self.rig.invite(callId="early", branch="early")
         self.arrived().ring()
@@ -215,7 +228,7 @@ class InviteTests(ReplacingCase):
         """The refusal is an ending like others, for the log."""
         self.invite("x;to-tag=a;from-tag=b")
         leg = self.arrived()
-        leg.place()
+        leg.place(anybody)
         ((_, ending),) = cast(FakeCall, leg.call).endings
         self.assertEqual((ending.reason, ending.text), (EndReason.FAILED, "481 Call/Transaction Does Not Exist"))
 

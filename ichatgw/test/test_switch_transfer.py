@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
@@ -32,8 +34,9 @@ class Taker(FakeLeg):
     old: ILeg | None = None
     wantsPlace: bool = True
 
-    def place(self) -> ILeg | None:
-        if self.old is None:
+    def place(self, isParty: Callable[[ILeg], bool]) -> ILeg | None:
+        if self.old is None or not isParty(self.old):
+            self.old = None
             self.hangup(Ending(EndReason.NOT_FOUND, "no such dialog"))
         return self.old
 
@@ -202,7 +205,10 @@ class ReplaceTests(SwitchTransferCase):
 
     def test_noParty(self) -> None:
         """A leg that is no party of a call cannot be replaced."""
-        self.assertEqual(self.take(FakeLeg()).hangups[0].reason, EndReason.NOT_FOUND)
+        self.assertEqual([ending.text for ending in self.take(FakeLeg()).hangups], ["no such dialog"])
+        self.refer(self.bob, CAROL)
+        leg = self.take(self.sip.legs[-1])
+        self.assertEqual([ending.text for ending in leg.hangups], ["no such dialog"])
 
     def test_formats(self) -> None:
         """Without a common format the call stays as it was."""

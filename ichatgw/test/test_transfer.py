@@ -430,6 +430,17 @@ class SuitTests(TransferCase):
         self.carol.partyAnswers(BOTH)
         self.assertEqual([offer.direction for offer in self.alice.updates], [Direction.INACTIVE, Direction.SENDRECV])
 
+    def test_asking(self) -> None:
+        """It has asked the one that is gone for something: nobody will agree to that any more."""
+        self.refer()
+        self.alice.partyUpdates(SessionDescription((PCMA,)))
+        self.carol.partyAnswers(BOTH)
+        self.assertEqual(len(self.alice.refusals), 1)
+        self.alice.partyUpdates(SessionDescription((PCMA,)))
+        self.carol.partyAgrees(SessionDescription((PCMA,)))
+        self.clock.advance(FAREWELL)
+        self.assertEqual((len(self.alice.refusals), self.alice.orders[-1]), (1, "agree"))
+
     def test_agreedAnew(self) -> None:
         """The target is offered what the two agreed on last."""
         self.bob.partyUpdates(SessionDescription((PCMA,)))
