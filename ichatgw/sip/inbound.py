@@ -122,6 +122,8 @@ class InboundSipLeg(SipLeg):
         self._respond(event)
         if early and not self._ended:
             self.changes.follow(answer)
+        if not self._ended:
+            self.changes.answered()
 
     def hangup(self, ending: Ending) -> None:
         """A final response, or BYE."""

@@ -32,6 +32,9 @@ from ichatgw.sip.replaces import DialogId
 if TYPE_CHECKING:
     from ichatgw.sip.refer import Referrals
 
+MOST_KEYS = 20
+"""So many keys may wait for a phone to answer that it was told of them."""
+
 _log = Logger()
 
 
@@ -60,6 +63,7 @@ class SipLeg:
         self._ended = False
         self._answered = False
         self.refers = 0
+        self._keys = 0
         self._negotiation = Negotiation(failed=self._insecure)
         self.changes = Renegotiation(self, self._negotiation)
 
@@ -123,12 +127,24 @@ class SipLeg:
         """In the media; else INFO, if the party takes that."""
         if self._ended or self.side.press(tone):
             return
-        if self.dialog is None or self.dialog.pinned is not None or not self.dialog.allows("INFO"):
+        if self.dialog is None or self.dialog.pinned is not None:
             return
-        try:
-            self.dialog.ask("INFO", body=bodyOf(dtmf.write(tone), dtmf.RELAY))
-        except OSError as problem:
-            _log.info("call={call} leg={leg} not told of a key: {why}", call=self.call.id, leg=self.id, why=problem)
+        why = ""
+        if not self.dialog.allows("INFO"):
+            why = "it takes no INFO"
+        elif self._keys >= MOST_KEYS:
+            why = "it has not answered those before"
+        else:
+            try:
+                self.dialog.ask("INFO", self._keyTold, body=bodyOf(dtmf.write(tone), dtmf.RELAY))
+                self._keys += 1
+            except OSError as problem:
+                why = str(problem)
+        if why:
+            _log.info("call={call} leg={leg} not told of a key: {why}", call=self.call.id, leg=self.id, why=why)
+
+    def _keyTold(self, response: Any) -> None:
+        self._keys -= 1
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""

@@ -221,6 +221,7 @@ class OutboundSipLeg(SipLeg):
         text = sdpText(body) or self._early.get(self._fork) or next(reversed(self._early.values()), None)
         self._answered = True
         if self._settledBy is not None and self._settledBy == self._fork:
+            self.changes.known()
             self.call.answered(self, self.changes.description)  # what was answered for good may have changed since
             return
         try:

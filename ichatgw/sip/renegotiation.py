@@ -233,8 +233,19 @@ class Renegotiation:
             self._told = self._state()
             self._leg.call.agreed(self._leg, self.description)
 
+    def answered(self) -> None:
+        """The call is answered: what has changed before may be told now."""
+        if self._told is not None:
+            self._tell()
+
+    def known(self) -> None:
+        """The other party is being told how things are."""
+        self._told = self._state()
+
     def _tell(self) -> None:
-        """The other party is told what it does not know."""
+        """The other party is told what it does not know; before the answer nobody would listen."""
+        if not self._leg.isAnswered:
+            return
         state = self._state()
         if self._told != state:
             self._told = state

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.passwords import Credentials, Keyring
 from ichatgw.sip.indialog import Reply, bodyOf, endsCall
+from ichatgw.sip.leg import MOST_KEYS
 from ichatgw.test.fakes import FakeCall, FakeSide
 from ichatgw.test.siptalks import OFFER, Talk, both
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
@@ -168,6 +169,17 @@ class OutTests(SynchronousTestCase):
             talk.send("OPTIONS", extra="Allow: INVITE, ACK, BYE\r\n")
             talk.leg.info(Tone("6"))
             self.assertEqual(talk.rig.wire.take(), [])
+
+    def test_tooManyKeys(self) -> None:
+        """A phone that answers none is not flooded, whoever presses keys."""
+        for talk in both():
+            for _ in range(MOST_KEYS + 5):
+                talk.leg.info(Tone("5"))
+            sent = talk.rig.wire.take()
+            self.assertEqual(len(sent), MOST_KEYS)
+            talk.rig.receive(respond(sent[0], 200, "OK"))
+            talk.leg.info(Tone("6"))
+            self.assertEqual(len(talk.rig.wire.take()), 1)
 
     def test_noKeysForAnIChat(self) -> None:
         """An iChat gets no INFO: it has no ear for it."""

@@ -161,6 +161,20 @@ class CalledTests(SynchronousTestCase):
         (ok,) = self.prack(ringing, PHONE_SDP)
         self.assertEqual((status(ok), directionOf(ok)), (200, "sendrecv"))
 
+    def test_holdBeforeTheAnswer(self) -> None:
+        """A hold before the answer is told when there is somebody to tell, and so is its end."""
+        self.leg.progress(OFFER)
+        (progress,) = self.rig.wire.take()
+        self.prack(progress)
+        self.early("UPDATE", progress, PHONE_SDP.replace("sendrecv", "sendonly"))
+        self.assertEqual(self.news.updates, [])
+        self.leg.answer(OFFER)
+        self.assertEqual([each.direction for each in self.news.updates], [Direction.SENDONLY])
+        (ok,) = self.rig.wire.take()
+        self.rig.receive(request("ACK", to=header(ok, "To"), branch="ack", body=None))
+        self.early("UPDATE", progress, PHONE_SDP)
+        self.assertIs(self.news.updates[-1].direction, Direction.SENDRECV)
+
     def early(self, method: str, response: str, body: str) -> list[str]:
         self.cseq += 1
         return self.rig.receive(
@@ -275,13 +289,16 @@ class CallerTests(SynchronousTestCase):
         self.rig.receive(respond(self.invite, 180, "Ringing"))
         self.assertEqual([status(m) for m in update(PHONE_SDP)], [491])
         self.heard(183, 7, body=PHONE_SDP)
-        (ok,) = update(PHONE_SDP.replace("30000", "30008"))
+        (ok,) = update(PHONE_SDP.replace("30000", "30008").replace("sendrecv", "sendonly"))
         self.assertEqual(status(ok), 200)
         self.assertEqual(self.news.news, ["ringing", "progressing"])
         (ack,) = self.rig.receive(respond(self.invite, 200, "OK"))
         self.assertTrue(ack.startswith("ACK"))
         self.assertEqual(self.news.news[-1], "answered")
         self.assertEqual(cast(FakeSide, self.leg.side).remotes[-1].address, TransportAddress("192.0.2.77", 30008))
+        self.assertIs(self.news.answers[-1].direction, Direction.SENDONLY)
+        update(PHONE_SDP)
+        self.assertEqual([each.direction for each in self.news.updates], [Direction.SENDRECV])
 
     def test_afterGivingUp(self) -> None:
         """Whoever sends one although we have given up is acknowledged still."""
