@@ -46,6 +46,7 @@ _PEERS = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "kamailio": "kamailio",
+    "linphonec": "linphone-cli",
 }
 
 
