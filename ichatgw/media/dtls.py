@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.media.srtp import MasterKey, Suite
@@ -227,10 +227,10 @@ class DTLS:
         self._schedule()
 
     def _finish(self) -> None:
-        certificate = self._connection.get_peer_certificate()
+        certificate = self._peerCertificate()
         profile = self._connection.get_selected_srtp_profile()
         suite = _SUITES.get(profile)
-        if certificate is None or not self._isExpected(certificate.to_cryptography()):
+        if certificate is None or not self._isExpected(certificate):
             self._fail("the certificate is not the one that the signalling announced")
         elif suite is None:
             self._fail("the peer knows no way to protect RTP that we know")
@@ -240,9 +240,16 @@ class DTLS:
             ours, theirs = self._keys(suite)
             self._agreed(ours, theirs)
 
-    def _isExpected(self, certificate: x509.Certificate) -> bool:
-        found = fingerprintOf(certificate, self._expected.algorithm)
-        return hmac.compare_digest(found.value.encode(), self._expected.value.upper().encode("utf-8", "replace"))
+    def _peerCertificate(self) -> bytes | None:
+        """As it came: a stranger's certificate is looked at only when it is known to be the party's, if at all."""
+        certificate = self._connection.get_peer_certificate()
+        return None if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+
+    def _isExpected(self, certificate: bytes) -> bool:
+        digest = hashes.Hash(_HASHES[self._expected.algorithm])
+        digest.update(certificate)
+        found = digest.finalize().hex(":").upper()
+        return hmac.compare_digest(found.encode(), self._expected.value.upper().encode("utf-8", "replace"))
 
     def _keys(self, suite: Suite) -> tuple[MasterKey, MasterKey]:
         """Ours and the peer's (RFC 5764 section 4.2)."""

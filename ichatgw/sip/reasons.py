@@ -88,8 +88,6 @@ _FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
     408: (EndReason.TIMEOUT, None),
     410: (EndReason.NOT_FOUND, 22),
     415: (EndReason.INCOMPATIBLE, 88),
-    420: (EndReason.INCOMPATIBLE, 79),
-    421: (EndReason.INCOMPATIBLE, 79),
     430: (EndReason.UNAVAILABLE, None),
     480: (EndReason.UNAVAILABLE, None),
     484: (EndReason.NOT_FOUND, 28),

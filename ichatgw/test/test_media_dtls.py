@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import InvalidVersion
+from OpenSSL import crypto
 from twisted.internet import reactor as installed
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -142,6 +146,23 @@ class DTLSTests(SynchronousTestCase):
         self.assertEqual(self.active.keys, [])
         self.assertEqual(len(self.active.failures), 1)
         self.assertIn("not the one", self.active.failures[0])
+
+    def test_oddCertificate(self) -> None:
+        """A certificate that OpenSSL takes and others would choke on is compared like any other."""
+        self.theirs = Identity()
+        encoded = self.theirs._certificate.public_bytes(Encoding.DER)
+        odd = encoded.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)  # version 8
+        certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, odd)
+        self.assertRaises(InvalidVersion, certificate.to_cryptography)
+        with catch_warnings():
+            simplefilter("ignore")
+            self.theirs.context.use_certificate(certificate)
+        self.make(Identity().fingerprint)
+        self.talk()
+        self.assertIn("not the one", self.active.failures[0])
+        self.make(Fingerprint("sha-256", certificate.digest("sha256").decode()))
+        self.talk()
+        self.assertEqual(len(self.active.keys), 1)
 
     def test_late(self) -> None:
         """A handshake that goes on for too long is given up, and leaves nothing."""

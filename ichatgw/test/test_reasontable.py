@@ -41,7 +41,7 @@ FROM_STATUS = {
     380: ("general-error", "general-error"),
     **dict.fromkeys((403, 603, 607, 608), ("decline", "decline")),
     **dict.fromkeys((404, 410, 484, 485, 604), ("gone", "gone")),
-    **dict.fromkeys((405, 406, 420, 421), ("unsupported-applications", "unsupported-applications")),
+    **dict.fromkeys((405, 406), ("unsupported-applications", "unsupported-applications")),
     **dict.fromkeys((408, 504), ("connectivity-error", "timeout")),
     **dict.fromkeys((415, 488, 606), ("incompatible-parameters", "incompatible-parameters")),
     **dict.fromkeys((430, 480), ("gone", "timeout")),

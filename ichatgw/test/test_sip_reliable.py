@@ -308,8 +308,8 @@ class CallerTests(SynchronousTestCase):
         self.assertEqual([m.split()[0] for m in self.heard(180, 3, "two")], ["PRACK"])
 
     def test_refusedExtension(self) -> None:
-        """Whoever demands what we have not, or refuses what we have not demanded, has nothing in common with us."""
+        """Whoever demands what we have not, or refuses what we have not demanded, cannot be called: no word for why."""
         for code in (420, 421):
             self.setUp()
             self.rig.receive(respond(self.invite, code, "Extension"))
-            self.assertEqual(self.news.reasons, [EndReason.INCOMPATIBLE])
+            self.assertEqual(self.news.reasons, [EndReason.FAILED])
