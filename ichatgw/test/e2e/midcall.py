@@ -8,6 +8,7 @@ from __future__ import annotations
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.case import EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import pause
 
 HELD = r"a=sendonly"
 
@@ -35,10 +36,11 @@ class BetweenPhones(_Phones):
         phone = await self.startBaresip()
         await self.dial(phone, gateway)
         phone.command("hold")
-        await gateway.program.said(r"leg=sip-in-\S+ is sendonly with PCMU", 20)
-        await gateway.program.said(r"leg=sip-out-\S+ goes along: sendrecv", 20)
+        await gateway.program.said(r"leg=sip-in-\S+ .*is sendonly with PCMU", 20)
+        await gateway.program.said(r"leg=sip-out-\S+.* goes along: sendrecv", 20)
+        await pause(self.clock, 1)  # baresip takes no order to resume before its re-INVITE is over
         phone.command("resume")
-        await gateway.program.said(r"leg=sip-in-\S+ is sendrecv with PCMU", 20)
+        await gateway.program.said(r"leg=sip-in-\S+ .*is sendrecv with PCMU", 20)
         await gateway.program.said(r"(?s)(goes along: .*?){2}", 20)
         phone.command("hangup")
         await called.succeeded()
@@ -50,9 +52,9 @@ class BetweenPhones(_Phones):
         phone = await self.startBaresip()
         await self.dial(phone, gateway)
         await phone.program.said(HELD, 20)
-        await gateway.program.said(r"leg=sip-in-\S+ goes along", 20)
-        await gateway.program.said(r"leg=sip-out-\S+ is sendrecv with PCMU", 20)
-        await gateway.program.said(r"(?s)(leg=sip-in-\S+ goes along.*?){2}", 20)
+        await gateway.program.said(r"leg=sip-in-\S+.* goes along", 20)
+        await gateway.program.said(r"leg=sip-out-\S+ .*is sendrecv with PCMU", 20)
+        await gateway.program.said(r"(?s)(leg=sip-in-\S+.* goes along.*?){2}", 20)
         await called.succeeded()
         await phone.told("CALL_CLOSED", 20)
 
@@ -125,9 +127,10 @@ class BetweenPhoneAndIChat(EndToEnd):
         ichat, phone = await self.startIChat(), await self.startBaresip()
         call = await self.callIChat(gateway, ichat, phone)
         phone.command("hold")
-        await gateway.program.said(r"leg=sip-in-\S+ is sendonly", 20)
+        await gateway.program.said(r"leg=sip-in-\S+ .*is sendonly", 20)
+        await pause(self.clock, 1)  # baresip takes no order to resume before its re-INVITE is over
         phone.command("resume")
-        await gateway.program.said(r"leg=sip-in-\S+ is sendrecv", 20)
+        await gateway.program.said(r"leg=sip-in-\S+ .*is sendrecv", 20)
         await self.sound(call.media)
         call.hangup()
         await phone.told("CALL_CLOSED", 20)
