@@ -66,7 +66,7 @@ class Subscription:
     def begin(self) -> None:
         """The REFER is accepted; what is told comes after the response."""
         self._waiting = True
-        self._soon = self._clock.callLater(0, self._begun)
+        self._soon = self._clock.callLater(0, self._beginNow)
 
     def tell(self, status: str) -> None:
         """The news: a status line without its version."""
@@ -132,6 +132,14 @@ class Subscription:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+
+    def _beginNow(self) -> None:
+        """The first news is always that it is tried, whatever has become of it by now."""
+        news, self._status, self._reason = (self._status, self._reason), TRYING, ""
+        self._begun()
+        self._status, self._reason = news
+        if self._status != TRYING or self._reason:
+            self._next()
 
     def _begun(self) -> None:
         self._soon = None

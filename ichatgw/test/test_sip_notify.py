@@ -104,7 +104,9 @@ class SubscriptionTests(SynchronousTestCase):
         self.subscription.finish("404 Not Found")
         self.assertEqual(self.told, [])
         self.clock.advance(0)
-        self.assertEqual(self.told, [("SIP/2.0 404 Not Found\r\n", "terminated;reason=noresource")])
+        self.assertEqual(self.told, [("SIP/2.0 100 Trying\r\n", f"active;expires={LIFETIME}")])
+        self.answer()
+        self.assertEqual(self.told[1:], [("SIP/2.0 404 Not Found\r\n", "terminated;reason=noresource")])
         self.assertNothingLeft()
 
     def test_expires(self) -> None:

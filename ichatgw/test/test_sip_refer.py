@@ -110,7 +110,7 @@ class ReferTests(ReferCase):
             self.refer()
             self.call.referrals[-1].failed(Ending(reason))
             code, phrase = TO_STATUS[reason]
-            (last,) = self.notified()
+            *_, last = self.notified()
             self.assertTrue(last.endswith(f"SIP/2.0 {code} {phrase}\r\n"), reason)
             self.assertEqual(header(last, "Subscription-State"), "terminated;reason=noresource")
 

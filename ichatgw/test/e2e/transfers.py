@@ -209,6 +209,7 @@ class Transfers(JingleEndToEnd):
         phone = await self.startSipp("refer", gateway.address, TARGET=f"sip:8@{gateway.address}")
         call = await within(self.clock, 10, arrival)
         await desk.told("CALL_INCOMING")
+        await pause(self.clock, 1.0)  # so that it is told of the ringing
         desk.command("accept")
         await self.sound(call.media, 1.0)
         await phone.succeeded()
