@@ -71,6 +71,8 @@ class Call:
     It owns the relay and gives it back when both legs are gone; it does not own the legs.  What fails inside one call
     (an exception of ours) is logged and ends that call only.
 
+    Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
+
     @ivar id: its name in logs.
     @param switchboard: knows where a party that is referred to can be found.
     """
@@ -123,23 +125,32 @@ class Call:
 
     def updated(self, leg: ILeg, offer: SessionDescription) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.updated, leg, offer)
+        if self._parties.has(leg):
+            self._guarded(self._machine.updated, leg, offer)
+        else:
+            leg.refuse(Ending(EndReason.UNAVAILABLE, "no party of the call any more"))
 
     def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.agreed, leg, answer)
+        if self._parties.has(leg):
+            self._guarded(self._machine.agreed, leg, answer)
 
     def refused(self, leg: ILeg, ending: Ending) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.refused, leg, ending)
+        if self._parties.has(leg):
+            self._guarded(self._machine.refused, leg, ending)
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.info, leg, tone)
+        if self._parties.has(leg):
+            self._guarded(self._machine.info, leg, tone)
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """See L{ICall}."""
-        self._guarded(self._machine.referred, leg, referral)
+        if self._parties.has(leg):
+            self._guarded(self._machine.referred, leg, referral)
+        else:
+            referral.declined()
 
     def targetAnswered(self, answer: SessionDescription) -> None:
         """See L{ITransferable}."""

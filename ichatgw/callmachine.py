@@ -243,6 +243,8 @@ def _build() -> Callable[[Parties], CallInputs]:
         parties.over(ending)
         parties.open.discard(leg)
         parties.wait(call.writeOff)
+        if leg in parties.asking:
+            leg.refuse(ending)
         parties.other(leg).hangup(ending)
 
     @idle.upon(CallInputs.left).loop()

@@ -117,6 +117,22 @@ class ReferTests(TransferCase):
         self.assertEqual(self.alice.hangups, [BYE])
         self.assertOver()
 
+    def test_formerSaysMore(self) -> None:
+        """Bob has some time to hang up, and none to do anything else: he is no party any more."""
+        self.refer()
+        self.carol.partyAnswers(BOTH)
+        orders = list(self.alice.orders), list(self.carol.orders)
+        again = FakeReferral()
+        self.bob.partyUpdates(evolve(BOTH, direction=Direction.INACTIVE))
+        self.bob.partyPresses(Tone("5"))
+        self.bob.partyAgrees(SessionDescription((PCMA,)))
+        self.bob.partyRefuses(BUSY)
+        self.call.referred(self.bob, again)
+        self.assertEqual((self.alice.orders, self.carol.orders), orders)
+        self.assertEqual(self.call._parties.agreed, (PCMU, PCMA))
+        self.assertEqual((again.news, len(self.bob.refusals)), (["declined"], 1))
+        self.assertNotIn(self.bob, self.call._parties.directions)
+
     def test_hungUp(self) -> None:
         """If Bob does not hang up he is hung up."""
         self.refer()
@@ -503,6 +519,14 @@ class JoinTests(TransferCase):
         referral = self.join(SessionDescription((PCMA,)))
         self.assertEqual(referral.endings[0].reason, EndReason.INCOMPATIBLE)
         self.assertEqual((self.call.callee, self.other.callee, self.closings), (self.bob, self.carol, []))
+
+    def test_asking(self) -> None:
+        """What Carol has asked of Bob nobody will answer any more: she hears so at once."""
+        self.carol.partyAnswers(BOTH)
+        self.carol.partyUpdates(SessionDescription((PCMA,)))
+        self.join()
+        self.assertEqual([ending.reason for ending in self.carol.refusals], [EndReason.HANGUP])
+        self.assertIs(self.carol.call, self.call)
 
     def test_notAnswered(self) -> None:
         """Carol has not answered yet."""
