@@ -21,7 +21,8 @@ from ichatgw.choice import Chooser
 from ichatgw.config import Settings
 from ichatgw.interfaces import IDialer
 from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
-from ichatgw.jingle.protocol import JingleOptions, JingleProtocol
+from ichatgw.jingle.options import JingleOptions
+from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingle.selection import Manner, manner
 from ichatgw.media.transports import MediaTransports
 from ichatgw.sip.records import Records

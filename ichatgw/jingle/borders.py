@@ -39,6 +39,9 @@ class SessionOwner(Protocol):
     call: ICall
     side: IMediaSide
 
+    def hangup(self, ending: Ending) -> None:
+        """End it."""
+
     def sessionRang(self, session: Session) -> None:
         """The party is alerted."""
 

@@ -27,30 +27,21 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
-from ichatgw.errors import CallError
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
-from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.reasons import ofCallee, toReason
-from ichatgw.jingle.rules import endingOf
-from ichatgw.jingle.selection import Clients, select, transportFor
+from ichatgw.jingle.reasons import ofCallee
+from ichatgw.jingle.ringing import Ringing
+from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session import Session
-from ichatgw.jingle.stanzas import Reason
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone, TransportKind
+from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
 """Seconds after which a client that takes calls is taken to ring, if it has said nothing: Dino never says so."""
 
-MOST_SESSIONS = 8
-"""As many clients of a user are sent a session at once."""
-
 _log = Logger()
 _numbers = count(1)
-
-#: After one of these the user has spoken; after another, what failed is one client, and the others ring on.
-_THE_USER = frozenset({EndReason.HANGUP, EndReason.CANCELLED, EndReason.BUSY, EndReason.DECLINED})
 
 
 class OutboundLink(LegLink, Protocol):
@@ -80,7 +71,7 @@ class Inputs(Protocol):
         """A client takes the call that was proposed."""
 
     def rejected(self, ending: Ending) -> None:
-        """A client has rejected what was proposed, for all."""
+        """A client has rejected what was proposed, for all; or the one that takes the call thinks better of it."""
 
     def bounced(self, jid: JID, ending: Ending) -> None:
         """The proposal came back."""
@@ -129,26 +120,27 @@ class OutboundLeg(SessionOwner):
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
     session: Session | None = field(init=False, default=None)
+    ringing: Ringing = field(init=False)
     _offer: SessionDescription = field(init=False)
     _answer: SessionDescription = field(init=False)
-    _proposed: bool = field(init=False, default=False)
-    _bounced: bool = field(init=False, default=False)
-    _joined: JID | None = field(init=False, default=None)
     _rung: bool = field(init=False, default=False)
-    _direct: dict[JID, Session] = field(init=False, factory=dict)
-    _lost: set[JID] = field(init=False, factory=set)
     _timer: IDelayedCall | None = field(init=False, default=None)
     _assumption: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.sid = self.newId()
         self.party = Party(f"xmpp:{self.callee.userhost()}")
+        self.ringing = Ringing(
+            owner=self,
+            callee=self.callee,
+            us=self.us,
+            sid=self.sid,
+            newId=self.newId,
+            link=self.link,
+            clients=self.clients,
+            served=self.served,
+        )
         self.machine = _makeMachine(self)
-
-    @property
-    def isProposed(self) -> bool:
-        """Does a proposal of it wait for a word of the user?"""
-        return self._proposed and self._joined is None and self.session is None
 
     # Orders
 
@@ -207,7 +199,7 @@ class OutboundLeg(SessionOwner):
     def _begin(self, offer: SessionDescription) -> None:
         self._offer = offer
         self.link.enrol(self)
-        targets = select(self.clients, self.callee, self.served)
+        targets = self.ringing.targets()
         if targets.known and not targets.propose and not targets.initiate:
             self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
             return
@@ -221,54 +213,21 @@ class OutboundLeg(SessionOwner):
 
     def _seek(self) -> None:
         """Call those who should be called now and were not before."""
-        targets = select(self.clients, self.callee, self.served)
+        targets = self.ringing.targets()
         if targets.certain and self._assumption is None and not self._rung:
             self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
             self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
-        if targets.propose and not self._proposed and not self._bounced:
-            self._proposed = True
-            _log.info("call={call} leg={leg} proposes to {user!r:.120}", **self._names())
-            self.link.show(self.callee, self.us)
-            self.link.say(CallMessage(self.callee, self.us, Word.PROPOSE, self.sid, ("audio",)))
-        for jid in targets.initiate:
-            if jid not in self._direct and jid not in self._lost and len(self._direct) < MOST_SESSIONS:
-                self._initiate(jid, self.newId())
-
-    def _initiate(self, jid: JID, sid: str) -> None:
-        session = Session(us=self.us, them=jid, sid=sid, isInitiator=True, link=self.link, owner=self)
-        self._direct[jid] = session
-        _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **self._names())
-        self.link.show(jid, self.us)
-        try:
-            session.initiate(self._offer.codecs, self._transportFor(jid))
-        except CallError as error:
-            session.drop()
-            self.machine.sessionOver(session, endingOf(error))
-
-    def _transportFor(self, jid: JID) -> TransportKind:
-        """What a client can be offered, by what is known of it."""
-        known = (one for one in self.clients.resources(bareJID(jid)) if one.jid == jid)
-        return next((transportFor(self.clients.features(one), self.served) for one in known), TransportKind.DTLS)
+        self._failIf(self.ringing.call(targets, self._offer.codecs))
 
     def _join(self, jid: JID) -> None:
         """C{jid} takes the call that was proposed: the others stop ringing."""
-        self._joined = jid
-        self._dropOthers(None)
         self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
-        self._initiate(jid, self.sid)
-
-    def _dropOthers(self, chosen: Session | None) -> None:
-        for session in tuple(self._direct.values()):
-            if session is not chosen:
-                session.terminate(Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere"))
-        self._direct = {} if chosen is None else {chosen.them: chosen}
+        self._failIf(self.ringing.join(jid, self._offer.codecs))
 
     def _talk(self, session: Session, answer: SessionDescription) -> None:
         self._stopTimers()
-        if self.isProposed:
-            self._retract(Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere"))
         self.session = session
-        self._dropOthers(session)
+        self.ringing.choose(session)
         self._answer = answer
         _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
         if not self.lateAnswer or session.isConnected:
@@ -287,58 +246,9 @@ class OutboundLeg(SessionOwner):
             self._setTimer(self.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
             self.call.ringing(self)
 
-    def _lose(self, jid: JID, ending: Ending) -> None:
-        """One of those that ring is out; if it was the last, the call came to nothing."""
-        for asked in [asked for asked in self._direct if jid in (asked, bareJID(asked))]:
-            self._lost.add(asked)
-            self._direct.pop(asked).drop()
-        targets = select(self.clients, self.callee, self.served)
-        if not self._direct and not (self._proposed and (targets.propose or not targets.known)):
+    def _failIf(self, ending: Ending | None) -> None:
+        if ending is not None:
             self.machine.fail(ending)
-
-    def _bounce(self, jid: JID, ending: Ending) -> None:
-        """
-        The user's server, or with a full address one of his clients, takes no proposal.  One client that does not
-        know what it is (and sends an error, as it should not) speaks for nobody else.
-        """
-        if jid.resource and not self.callee.resource:
-            return
-        self._proposed, self._bounced = False, True
-        if not self._direct:
-            self.machine.fail(ending)
-
-    def _outOfSession(self, session: Session, ending: Ending) -> None:
-        self._lost.add(session.them)
-        if self._direct.get(session.them) is session:
-            del self._direct[session.them]
-        if ending.reason in _THE_USER or not (self._direct or self._proposed):
-            self.machine.fail(ofCallee(ending))
-
-    def _lastOver(self, session: Session, ending: Ending) -> None:
-        """The session that the call hangs on has ended."""
-        if self._direct.get(session.them) is session:
-            del self._direct[session.them]
-            self.machine.fail(ending)
-
-    def _retract(self, ending: Ending) -> None:
-        if ending.reason is EndReason.ANSWERED_ELSEWHERE:
-            finish = CallMessage(self.callee, self.us, Word.FINISH, self.sid, reason=Reason("success", ending.text))
-            self.link.say(finish)
-        self.link.say(CallMessage(self.callee, self.us, Word.RETRACT, self.sid, reason=toReason(ending)))
-
-    def _giveUp(self, ending: Ending) -> None:
-        """Whoever rings, or is about to talk, stops."""
-        if self.isProposed:
-            told = ending if ending.reason is EndReason.ANSWERED_ELSEWHERE else Ending(EndReason.CANCELLED, ending.text)
-            self._retract(told)
-        for session in tuple(self._direct.values()):
-            session.terminate(ending)
-        self._direct = {}
-        if self._joined is not None:
-            self._finishSession(self._joined, ending)
-
-    def _finishSession(self, jid: JID, ending: Ending) -> None:
-        self.link.say(CallMessage(jid, self.us, Word.FINISH, self.sid, reason=toReason(ending)))
 
     def _setTimer(self, delay: float, ending: Ending) -> None:
         if self._timer is not None and self._timer.active():
@@ -354,7 +264,7 @@ class OutboundLeg(SessionOwner):
     def _finish(self, ending: Ending) -> None:
         """Nothing of the leg remains, and its call knows."""
         self._stopTimers()
-        self._giveUp(ending)
+        self.ringing.stop(ending)
         self.session = None
         self.link.over(self)
         _log.info(
@@ -392,15 +302,20 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @seeking.upon(Inputs.gone).loop()
     def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._lose(jid, ending)
+        leg._failIf(leg.ringing.lose(jid, ending))
 
     @seeking.upon(Inputs.bounced).loop()
     def bounced(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._bounce(jid, ending)
+        leg._failIf(leg.ringing.bounce(jid, ending))
 
     @seeking.upon(Inputs.proceeded).to(joining)
     def proceeded(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
         leg._join(jid)
+
+    @joining.upon(Inputs.proceeded).loop()
+    @talking.upon(Inputs.proceeded).loop()
+    def proceededLate(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
+        leg.ringing.tooLate(jid)
 
     @seeking.upon(Inputs.accepted).to(talking)
     @joining.upon(Inputs.accepted).to(talking)
@@ -409,7 +324,8 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @seeking.upon(Inputs.sessionOver).loop()
     def targetOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
-        leg._outOfSession(session, ending)
+        outcome = leg.ringing.ended(session, ending)
+        leg._failIf(None if outcome is None else ofCallee(outcome))
 
     @talking.upon(Inputs.connected).loop()
     def connected(machine: Inputs, leg: OutboundLeg) -> None:
@@ -417,16 +333,18 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @seeking.upon(Inputs.rejected).to(over)
     def rejected(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
-        leg._proposed = False  # nothing to retract
+        leg.ringing.rejected()
         leg._finish(ofCallee(ending))
 
     @joining.upon(Inputs.sessionOver).loop()
     def joinedOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
-        leg._lastOver(session, ofCallee(ending))
+        if leg.ringing.last(session):
+            machine.fail(ofCallee(ending))
 
     @talking.upon(Inputs.sessionOver).loop()
     def sessionOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
-        leg._lastOver(session, ending)
+        if leg.ringing.last(session):
+            machine.fail(ending)
 
     @fresh.upon(Inputs.hangup).to(over)
     @seeking.upon(Inputs.hangup).to(over)
@@ -445,12 +363,12 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
         state.upon(Inputs.available).loop().returns(None)
         state.upon(Inputs.gone).loop().returns(None)
         state.upon(Inputs.rang).loop().returns(None)
-        state.upon(Inputs.proceeded).loop().returns(None)
         state.upon(Inputs.bounced).loop().returns(None)
     for state in (fresh, talking, over):
         state.upon(Inputs.rejected).loop().returns(None)
         state.upon(Inputs.accepted).loop().returns(None)
     for state in (fresh, over):
+        state.upon(Inputs.proceeded).loop().returns(None)
         state.upon(Inputs.fail).loop().returns(None)
         state.upon(Inputs.sessionOver).loop().returns(None)
     for state in (fresh, seeking, joining, over):

@@ -6,18 +6,15 @@ Jingle calls on the component's stream.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import count
 from typing import Any
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS, StanzaError
+from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
@@ -27,17 +24,18 @@ from zope.interface import implementer
 from ichatgw.errors import CallError, MalformedError, NoRoute
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports
 from ichatgw.jingle.addresses import callerJID
+from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.leg import PROPOSED
 from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RAW_UDP, NS_RECEIPTS
+from ichatgw.jingle.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
+from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.reasons import fromError, fromReason
 from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Phase, Refusal, endingOf
 from ichatgw.jingle.selection import Clients
-from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
-from ichatgw.jingle.xml import writable
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.presence import PHONE_RESOURCE, IPresenceListener, Resource
@@ -46,31 +44,9 @@ from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sende
 MOST_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""
 
-MOST_REMEMBERED = 1000
-"""Sessions that are over are remembered, as a C{proceed} or a C{session-initiate} may come late."""
-
 _PROPOSE_ID = "jm-propose-"
 
 _log = Logger()
-
-
-@frozen
-class JingleOptions:
-    """
-    How calls are made.
-
-    @ivar served: the namespaces of the transports that there are.
-    @ivar early: a call is accepted as soon as there is early media, so that announcements are heard.
-    @ivar lateAnswer: a call counts as answered only when media can flow.
-    @ivar proceedingTimeout: seconds to wait for a sign of life of a user of whom nothing is known.
-    @ivar ringingTimeout: seconds that clients ring.
-    """
-
-    served: frozenset[str] = frozenset({NS_ICE_UDP, NS_RAW_UDP})
-    early: bool = False
-    lateAnswer: bool = False
-    proceedingTimeout: float = 10.0
-    ringingTimeout: float = 180.0
 
 
 @implementer(IDialer, IPresenceListener)
@@ -82,7 +58,7 @@ class JingleProtocol(XMPPHandler):
     listens to presence (add it to C{presence.listeners}), and dials C{xmpp:} addresses.
 
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
-    @ivar transports: makes the transports of media.
+    @ivar calls: those that there are.
     """
 
     arrivals: IArrivals
@@ -102,33 +78,26 @@ class JingleProtocol(XMPPHandler):
         @param clock: for the time-outs.
         @param component: the component's name.
         @param clients: who is online, with what.
+        @param transports: makes the transports of media.
         @param show: shows a client (first) one of our addresses (second), with what it can.
         @param translate: the translation rules.
         @param allows: who may call.
         """
         super().__init__()
-        self.transports = transports
+        self.calls = Calls(transports=transports, send=self._send, show=show)
         self._clock = clock
         self._component = component.lower()
         self._clients = clients
-        self._show = show
         self._translate = translate
         self._allows = allows
         self._options = options
-        self._ids = count(1)
         self._complaints = RateLimit(clock, 1 / 60, 1)
         self._proposals = RateLimit(clock, 0.5, 10)
-        self._legs: set[ILeg] = set()
-        self._sessions: dict[tuple[JID, str], Session] = {}
-        self._asked: dict[str, tuple[Session, Action]] = {}
-        self._inbound: dict[tuple[JID, str], InboundLeg] = {}
-        self._outbound: dict[tuple[JID, str], OutboundLeg] = {}
-        self._past: OrderedDict[tuple[JID, str], None] = OrderedDict()
 
     @property
     def legs(self) -> Sequence[ILeg]:
         """The legs that live."""
-        return tuple(self._legs)
+        return tuple(self.calls.legs)
 
     def stop(self) -> None:
         """End every leg."""
@@ -153,14 +122,14 @@ class JingleProtocol(XMPPHandler):
         except MalformedError as error:
             self._refuse(iq, Refusal("bad-request"), str(error))
             return
-        session = self._sessions.get((jingle.from_, jingle.sid))
-        if session is not None and bareJID(session.us) == bareJID(jingle.to):
+        session = self.calls.session(jingle.from_, jingle.to, jingle.sid)
+        if session is not None:
             refusal = session.refusal(jingle)
             if refusal is not None:
                 self._refuse(iq, refusal, f"{jingle.action and jingle.action.value} {refusal.detail}")
             else:
                 self._acknowledge(iq)
-                session.take(jingle)
+                self._guarded(session.owner, session.take, jingle)
         elif jingle.action is Action.INITIATE:
             self._initiated(iq, jingle)
         else:
@@ -168,31 +137,46 @@ class JingleProtocol(XMPPHandler):
 
     def _initiated(self, iq: Element, jingle: Jingle) -> None:
         user = bareJID(jingle.from_)
-        leg = self._inbound.get((user, jingle.sid))
+        leg = self.calls.inbound.get((user, jingle.sid))
         if leg is not None:
-            if leg.awaitsSession and jingle.from_ == leg.caller:
+            if leg.awaitsSession and jingle.from_ == leg.caller and bareJID(jingle.to) == bareJID(leg.us):
                 self._acknowledge(iq)
-                leg.machine.initiated(jingle)
+                self._guarded(leg, leg.machine.initiated, jingle)
             else:
                 self._refuse(iq, OUT_OF_ORDER, "the call is not accepted")
             return
-        refusal = self._objection(jingle.from_, jingle.to) or self._tie(jingle)
+        refusal = self._objection(jingle.from_, jingle.to)
+        if refusal is None and self.calls.goesBefore(jingle):
+            refusal = TIE_BREAK
         if refusal is not None:
             self._refuse(iq, refusal, f"may not call: {refusal.condition}")
             return
         self._acknowledge(iq)
-        if (user, jingle.sid) in self._past:
+        if self.calls.isOver(user, jingle.sid):
             reason = Reason("cancel", "the call is over").toElement()
             self._send(writeJingle(jingle.from_, jingle.to, Action.TERMINATE, jingle.sid, reason))
             return
-        self._arrive(InboundLeg(
-            caller=jingle.from_, us=jingle.to, sid=jingle.sid, link=self, clock=self._clock, early=self._options.early
-        ), jingle)  # fmt: skip
+        leg = InboundLeg(
+            caller=jingle.from_,
+            us=jingle.to,
+            sid=jingle.sid,
+            link=self.calls,
+            clock=self._clock,
+            early=self._options.early,
+        )
+        self._arrive(leg, jingle)
+
+    def _guarded(self, leg: SessionOwner, take: Callable[[Jingle], None], jingle: Jingle) -> None:
+        """An error of ours in what a client asks for ends its call, and no other."""
+        try:
+            take(jingle)
+        except Exception:
+            _log.failure("call={call} leg={leg} could not go on", call=leg.call.id, leg=leg.id)
+            leg.hangup(Ending(EndReason.FAILED, "internal error"))
 
     def _arrive(self, leg: InboundLeg, jingle: Jingle | None) -> None:
         """A new call, with the client's offer if it made one."""
-        self._legs.add(leg)
-        self._inbound[bareJID(leg.caller), leg.sid] = leg
+        self.calls.arrived(leg)
         offer = PROPOSED
         if jingle is not None:
             leg.machine.offer()
@@ -218,17 +202,9 @@ class JingleProtocol(XMPPHandler):
             return Refusal("item-not-found")
         if (
             not self._proposals.allow(user)
-            or sum(1 for caller, _ in self._inbound if caller == user) >= MOST_CALLS_OF_A_USER
+            or sum(1 for caller, _ in self.calls.inbound if caller == user) >= MOST_CALLS_OF_A_USER
         ):
             return Refusal("resource-constraint")
-        return None
-
-    def _tie(self, jingle: Jingle) -> Refusal | None:
-        """Both call each other at once: the session with the lower name goes on (XEP-0166 section 7.2.3)."""
-        for (them, sid), session in self._sessions.items():
-            ours = them == jingle.from_ and bareJID(session.us) == bareJID(jingle.to)
-            if ours and session.isInitiator and session.phase is Phase.PENDING and sid < jingle.sid:
-                return TIE_BREAK
         return None
 
     def _onMessage(self, element: Any) -> None:
@@ -244,25 +220,38 @@ class JingleProtocol(XMPPHandler):
             self._proposed(message)
             return
         user, us = bareJID(message.from_), bareJID(message.to)
-        inbound = self._inbound.get((user, message.sid))
+        inbound = self.calls.inbound.get((user, message.sid))
         if inbound is not None and bareJID(inbound.us) == us:
-            if message.word in (Word.RETRACT, Word.FINISH):
-                ending = fromReason(message.reason, False) if message.reason else Ending(EndReason.CANCELLED)
-                inbound.machine.retracted(Ending(EndReason.CANCELLED, ending.text))
+            self._aboutTheirs(inbound, message)
             return
-        outbound = self._outbound.get((user, message.sid))
+        outbound = self.calls.outbound.get((user, message.sid))
         if outbound is not None and bareJID(outbound.us) == us:
             self._aboutOurs(outbound, message)
-        elif message.word is Word.PROCEED and (user, message.sid) in self._past:
+        elif message.word is Word.PROCEED and self.calls.isOver(user, message.sid):
             reason = Reason("expired", "the call is over")
-            self.say(CallMessage(message.from_, message.to, Word.FINISH, message.sid, reason=reason))
+            self.calls.say(CallMessage(message.from_, message.to, Word.FINISH, message.sid, reason=reason))
+
+    def _aboutTheirs(self, leg: InboundLeg, message: CallMessage) -> None:
+        """A word about a call that a user makes."""
+        if message.word not in (Word.RETRACT, Word.FINISH):
+            return
+        if leg.session.phase is not Phase.ACTIVE:
+            ending = fromReason(message.reason, False) if message.reason else Ending(EndReason.CANCELLED)
+            leg.machine.retracted(Ending(EndReason.CANCELLED, ending.text))
+        elif message.word is Word.FINISH and message.from_ == leg.caller:
+            leg.hangup(fromReason(message.reason, True))
 
     def _aboutOurs(self, leg: OutboundLeg, message: CallMessage) -> None:
+        """A word about a call to a user, who may have several clients: one has the call, or none yet."""
+        taker = leg.ringing.taker
         if message.word is Word.RINGING:
             leg.machine.rang()
         elif message.word is Word.PROCEED and message.from_.resource:
             leg.machine.proceeded(message.from_)
-        elif message.word in (Word.REJECT, Word.FINISH):
+        elif leg.session is not None:
+            if message.word is Word.FINISH and message.from_ == taker:
+                leg.hangup(fromReason(message.reason, True))
+        elif message.word in (Word.REJECT, Word.FINISH) and taker in (None, message.from_):
             ending = Ending(EndReason.BUSY, "rejected", cause=17)
             if message.reason is not None and message.reason.condition and not message.tieBreak:
                 ending = fromReason(message.reason, False)
@@ -270,27 +259,33 @@ class JingleProtocol(XMPPHandler):
 
     def _proposed(self, message: CallMessage) -> None:
         user, called = bareJID(message.from_), bareJID(message.to)
-        if not message.from_.resource or (user, message.sid) in self._inbound or (user, message.sid) in self._past:
+        if not message.from_.resource or self.calls.isKnown(user, message.sid):
             return
         refusal = self._objection(message.from_, message.to)
         if refusal is not None:
             self._complain(message.from_, f"may not call: {refusal.condition}")
-            self.bounce(message, refusal.condition, "")
+            self.calls.bounce(message, refusal.condition, "")
             return
         us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")
         if not message.known or message.media != ("audio",):
             self._complain(message.from_, f"proposes {' '.join(message.media)[:60]}")
             reason = Reason("unsupported-applications", "only audio is carried")
-            self.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=reason))
+            self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=reason))
             return
-        if any(leg.isProposed and bareJID(leg.us) == called and leg.sid < message.sid for leg in self._callsTo(user)):
-            expired = Reason("expired")  # both call each other at once (XEP-0353 section 3.7)
-            self.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=expired, tieBreak=True))
+        if self.calls.isProposedBefore(message):
+            expired = Reason("expired")
+            self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=expired, tieBreak=True))
             return
-        self._arrive(InboundLeg(
-            caller=message.from_, us=us, sid=message.sid, link=self, clock=self._clock, proposal=message,
-            early=self._options.early
-        ), None)  # fmt: skip
+        leg = InboundLeg(
+            caller=message.from_,
+            us=us,
+            sid=message.sid,
+            link=self.calls,
+            clock=self._clock,
+            proposal=message,
+            early=self._options.early,
+        )
+        self._arrive(leg, None)
 
     def _onReceipt(self, element: Any) -> None:
         """Older Conversations say by it that they ring."""
@@ -308,21 +303,18 @@ class JingleProtocol(XMPPHandler):
 
     def _proposedIn(self, element: Element, sid: str) -> OutboundLeg | None:
         try:
-            leg = self._outbound.get((bareJID(sender(element)), sid))
+            leg = self.calls.outbound.get((bareJID(sender(element)), sid))
             return leg if leg is not None and bareJID(leg.us) == bareJID(recipient(element)) else None
         except MalformedError:
             return None
 
     def _onAnswer(self, iq: Any) -> None:
         """A client, or its server, answers a request of ours."""
-        asked = self._asked.get(iq.getAttribute("id") or "")
+        asked = self.calls.questions.answered(iq)
         if asked is None:
             return
-        session, action = asked
-        if iq.getAttribute("from") != session.them.full():
-            return
         iq.handled = True
-        del self._asked[iq["id"]]
+        session, action = asked
         if iq["type"] == "error":
             condition = _conditionOf(iq)
             session.failedRequest(action, condition, fromError(condition, _conditionOf(iq, NS_JINGLE_ERRORS)))
@@ -331,14 +323,14 @@ class JingleProtocol(XMPPHandler):
 
     def available(self, resource: Resource) -> None:
         """A client is online, has changed, or more is known of it."""
-        for leg in self._callsTo(resource.jid):
+        for leg in self.calls.to(resource.jid):
             leg.machine.available()
 
     def unavailable(self, jid: JID) -> None:
         """A client, or with a bare address every client of a user, went offline."""
-        for leg in self._callsTo(jid):
+        for leg in self.calls.to(jid):
             leg.machine.gone(jid, Ending(EndReason.UNAVAILABLE, "went offline", cause=20))
-        for inbound in tuple(self._inbound.values()):
+        for inbound in tuple(self.calls.inbound.values()):
             if inbound.caller == jid:
                 inbound.machine.retracted(Ending(EndReason.CANCELLED, "went offline"))
 
@@ -347,10 +339,6 @@ class JingleProtocol(XMPPHandler):
         Presence was answered with an error.  A proposal may get through where presence does not, and comes back itself
         if it does not.
         """
-
-    def _callsTo(self, jid: JID) -> Sequence[OutboundLeg]:
-        user = bareJID(jid)
-        return [leg for (callee, _), leg in tuple(self._outbound.items()) if callee == user]
 
     # What comes from other parties
 
@@ -368,7 +356,7 @@ class JingleProtocol(XMPPHandler):
         return OutboundLeg(
             callee=callee,
             us=callerJID(caller, self._component, self._translate),
-            link=self,
+            link=self.calls,
             clients=self._clients,
             clock=self._clock,
             proceedingTimeout=self._options.proceedingTimeout,
@@ -377,70 +365,7 @@ class JingleProtocol(XMPPHandler):
             lateAnswer=self._options.lateAnswer,
         )
 
-    # What the legs and sessions ask for
-
-    def ask(self, session: Session, action: Action, *payload: Element) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
-        initiator = None
-        if action in (Action.INITIATE, Action.ACCEPT):
-            initiator = session.us if session.isInitiator else session.them
-        iq = writeJingle(session.them, session.us, action, session.sid, *payload, initiator=initiator)
-        iq["id"] = f"jingle-{next(self._ids)}"
-        self._asked[iq["id"]] = (session, action)
-        self._send(iq)
-
-    def enter(self, session: Session) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
-        self._sessions[session.them, session.sid] = session
-
-    def leave(self, session: Session) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
-        if self._sessions.get((session.them, session.sid)) is session:
-            del self._sessions[session.them, session.sid]
-            self._remember(bareJID(session.them), session.sid)
-        for id in [id for id, (whose, _) in self._asked.items() if whose is session]:
-            del self._asked[id]
-
-    def say(self, message: CallMessage) -> None:
-        """See L{ichatgw.jingle.leg.LegLink}."""
-        self._send(message.toElement())
-
-    def bounce(self, message: CallMessage, condition: str, text: str) -> None:
-        """See L{ichatgw.jingle.leg.LegLink}."""
-        element = evolve(message, to=message.from_, from_=message.to).toElement()
-        element["type"] = "error"
-        element.addChild(StanzaError(condition, text=writable(text) or None).getElement())
-        self._send(element)
-
-    def receipt(self, message: CallMessage) -> None:
-        """See L{ichatgw.jingle.leg.LegLink}."""
-        if message.wantsReceipt and message.id:
-            self._send(message.receipt())
-
-    def show(self, to: JID, us: JID) -> None:
-        """See L{ichatgw.jingle.leg.LegLink}."""
-        self._show(to, us)
-
-    def enrol(self, leg: OutboundLeg) -> None:
-        """See L{ichatgw.jingle.outbound.OutboundLink}."""
-        self._legs.add(leg)
-        self._outbound[bareJID(leg.callee), leg.sid] = leg
-
-    def over(self, leg: ILeg) -> None:
-        """Forget a leg that has ended."""
-        self._legs.discard(leg)
-        if isinstance(leg, InboundLeg):
-            self._inbound.pop((bareJID(leg.caller), leg.sid), None)
-            self._remember(bareJID(leg.caller), leg.sid)
-        elif isinstance(leg, OutboundLeg):
-            self._outbound.pop((bareJID(leg.callee), leg.sid), None)
-            self._remember(bareJID(leg.callee), leg.sid)
-
-    def _remember(self, user: JID, sid: str) -> None:
-        self._past[user, sid] = None
-        self._past.move_to_end((user, sid))
-        if len(self._past) > MOST_REMEMBERED:
-            self._past.popitem(last=False)
+    # What we send
 
     def _acknowledge(self, iq: Element) -> None:
         self._send(toResponse(iq, "result"))

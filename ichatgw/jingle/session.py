@@ -110,9 +110,7 @@ class Session:
         self._name, self._creator, self._bundled = content.name, content.creator, jingle.bundled
         self.offer = SessionDescription(content.codecs, direction=directionOf(content.senders, True))
         self._remember(content)
-        for other in jingle.contents:
-            if other is not content:
-                self._turnDown(Action.CONTENT_REMOVE, other)
+        self._turnDown(Action.CONTENT_REMOVE, [other for other in jingle.contents if other is not content])
 
     def initiate(self, codecs: Sequence[Codec], kind: TransportKind = TransportKind.DTLS) -> None:
         """
@@ -197,9 +195,18 @@ class Session:
         )
         self._ask(action, content, *([writeBundle(self._name)] if self._bundled else []))
 
-    def _turnDown(self, action: Action, content: Content) -> None:
-        reason = Reason("unsupported-applications").toElement()
-        self._ask(action, writeContent(content.creator, content.name), reason)
+    def _turnDown(self, action: Action, contents: Sequence[Content]) -> None:
+        if contents:
+            reason = Reason("unsupported-applications").toElement()
+            self._ask(action, *(writeContent(content.creator, content.name) for content in contents), reason)
+
+    def _rejectTransports(self, contents: Sequence[Content]) -> None:
+        told = []
+        for content in contents:
+            same = [] if content.transport is None else [Element((content.transport.namespace, "transport"))]
+            told.append(writeContent(content.creator, content.name, *same))
+        if told:
+            self._ask(Action.TRANSPORT_REJECT, *told)
 
     def _ask(self, action: Action, *payload: Element) -> None:
         self.link.ask(self, action, *payload)
@@ -224,12 +231,9 @@ class Session:
             for content in self._ours(jingle):
                 self._transportInfo(content)
         elif action is Action.TRANSPORT_REPLACE:
-            for content in jingle.contents:
-                same = [] if content.transport is None else [Element((content.transport.namespace, "transport"))]
-                self._ask(Action.TRANSPORT_REJECT, writeContent(content.creator, content.name, *same))
+            self._rejectTransports(jingle.contents)
         elif action is Action.CONTENT_ADD:
-            for content in jingle.contents:
-                self._turnDown(Action.CONTENT_REJECT, content)
+            self._turnDown(Action.CONTENT_REJECT, jingle.contents)
         elif action is Action.CONTENT_MODIFY:
             for content in self._ours(jingle):
                 self._senders = directionOf(content.senders, not self.isInitiator)
@@ -321,13 +325,23 @@ class Session:
         if said.ufrag and known.ufrag and said.ufrag != known.ufrag:
             if said.password and self._transport is not None and self.phase is Phase.ACTIVE:
                 self._restart(said)
+            elif said.password and self._transport is None:
+                # It has moved while it rang: our accept will answer its latest round.
+                self._remote = evolve(
+                    known, ufrag=said.ufrag, password=said.password, candidates=self._fresh(said.candidates)
+                )
             return  # candidates of an earlier round of ICE, or of one that has not begun
-        fresh = said.candidates[: max(0, MOST_REMOTE_CANDIDATES - self._taken)]
-        self._taken += len(fresh)
+        fresh = self._fresh(said.candidates)
         if self.phase is Phase.PENDING:
             self._remote = evolve(known, candidates=(*known.candidates, *fresh))
         elif fresh and self._transport is not None:
             self._transport.addCandidates(fresh)
+
+    def _fresh(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Those for which there is room."""
+        fresh = candidates[: max(0, MOST_REMOTE_CANDIDATES - self._taken)]
+        self._taken += len(fresh)
+        return fresh
 
     def _restart(self, said: TransportDescription) -> None:
         """The client has started ICE anew (XEP-0176 section 5.12)."""

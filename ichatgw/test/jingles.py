@@ -28,8 +28,9 @@ from ichatgw.jingle.namespaces import (
     NS_RTP,
     NS_RTP_AUDIO,
 )
+from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
-from ichatgw.jingle.protocol import JingleOptions, JingleProtocol
+from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.model import PCMU, Codec, Party, SessionDescription
 from ichatgw.test.fakes import FakeArrivals, FakeCall, FakeSide
 from ichatgw.test.transports import FakeTransport, FakeTransports
@@ -245,8 +246,8 @@ class World:
 
     def isEmpty(self) -> bool:
         """Does nothing of a call remain?"""
-        protocol = self.protocol
-        left = (protocol.legs, protocol._sessions, protocol._asked, protocol._inbound, protocol._outbound)
+        calls = self.protocol.calls
+        left = (calls.legs, calls.sessions, calls.questions, calls.inbound, calls.outbound)
         return not (any(left) or self.transports.open or self.clock.getDelayedCalls())
 
 

@@ -13,7 +13,8 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
-from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER, MOST_REMEMBERED
+from ichatgw.jingle.calls import MOST_REMEMBERED
+from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
 from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES
 from ichatgw.jingle.stanzas import Action
 from ichatgw.model import PCMU, SessionDescription
@@ -28,8 +29,8 @@ WORDS = ("", "0", "-1", "4294967296", "x" * 300, "a b", "\u0661", "&lt;", "';--"
 
 def size(world: World) -> int:
     """How much the protocol keeps."""
-    protocol = world.protocol
-    kept = (protocol._legs, protocol._sessions, protocol._asked, protocol._inbound, protocol._outbound)
+    calls = world.protocol.calls
+    kept = (calls.legs, calls.sessions, calls.questions, calls.inbound, calls.outbound)
     return sum(len(each) for each in kept) + len(world.transports.made)
 
 
@@ -122,7 +123,7 @@ class FloodTests(SynchronousTestCase):
             from_ = JID(f"u{number}@jabber.example/x")
             self.world.initiate("s", from_=from_)
             self.world.jingle("session-terminate", "<reason><cancel/></reason>", "s", from_=from_)
-        self.assertLessEqual(len(self.world.protocol._past), MOST_REMEMBERED)
+        self.assertLessEqual(len(self.world.protocol.calls._past), MOST_REMEMBERED)
         self.assertEqual(size(self.world), 0)
 
 

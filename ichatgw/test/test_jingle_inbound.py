@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import Congested, NoCommonCodec
 from ichatgw.interfaces import ILeg, ITransportNews
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
-from ichatgw.jingle.protocol import JingleOptions
+from ichatgw.jingle.options import JingleOptions
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
 from ichatgw.test.jingles import (
     LAPTOP,
@@ -117,6 +117,17 @@ class ProposedTests(SynchronousTestCase):
             self.world.said(), [f"session-terminate success to {PHONE.full()}", f"finish success to {PHONE.full()}"]
         )
         self.assertEqual(news(self.leg).reasons, [EndReason.HANGUP])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_finished(self) -> None:
+        """A client that says only outside of the session that the call is over has ended it; no other can."""
+        self.talk()
+        self.world.message("finish", from_=LAPTOP)
+        self.world.message("retract")
+        self.assertEqual(news(self.leg).news, [])
+        self.world.message("finish", "<reason xmlns='urn:xmpp:jingle:1'><connectivity-error/></reason>")
+        self.assertEqual(news(self.leg).reasons, [EndReason.CONNECTIVITY])
+        self.assertEqual(self.world.said()[0], f"session-terminate connectivity-error to {PHONE.full()}")
         self.assertTrue(self.world.isEmpty())
 
     def test_retracted(self) -> None:
@@ -324,6 +335,18 @@ class DirectTests(SynchronousTestCase):
             self.world.jingle("transport-info", content(transport(candidate.format(port), setup="")), to=NUMBER)
         self.leg.answer(ANSWER)
         self.assertEqual([c.address.port for c in self.world.media.remotes], [1, 2])
+
+    def test_moves(self) -> None:
+        """A client that starts ICE anew while it waits is answered in its latest round."""
+        candidate = "<candidate ip='198.51.100.7' port='{}' component='1'/>"
+        for port, ufrag in ((1, "abcd"), (2, "newu"), (3, "newu"), (4, "abcd")):
+            password = "" if port == 4 else "efghijklmnopqrstuvwxyz"
+            inside = transport(candidate.format(port), ufrag, password, setup="")
+            self.world.jingle("transport-info", content(inside), to=NUMBER)
+        self.leg.answer(ANSWER)
+        remote = self.world.media.connections[0][0]
+        self.assertEqual((remote.ufrag, remote.fingerprint is None), ("newu", False))
+        self.assertEqual([c.address.port for c in self.world.media.remotes], [2, 3])
 
     def test_noCommonFormat(self) -> None:
         """An answer without a format of the client's ends the call."""

@@ -10,11 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, NoCommonCodec
 from ichatgw.interfaces import ILeg
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT
-from ichatgw.jingle.outbound import MOST_SESSIONS, RINGING_ASSUMED
-from ichatgw.jingle.protocol import JingleOptions
+from ichatgw.jingle.options import JingleOptions
+from ichatgw.jingle.outbound import RINGING_ASSUMED
+from ichatgw.jingle.ringing import MOST_SESSIONS
 from ichatgw.model import PCMU, Ending, EndReason
 from ichatgw.test.jingles import (
     ALICE,
@@ -175,11 +176,37 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(self.world.said(), [f"finish expired to {PHONE.full()}"])
 
     def test_twoProceed(self) -> None:
-        """The first that takes the call has it."""
+        """The first that takes the call has it, and the other one hears that it is too late."""
         self.message("proceed")
         self.world.said()
-        self.message("proceed", from_=LAPTOP)
-        self.assertEqual(self.world.said(), [])
+        late = [f"finish success to {LAPTOP.full()}", f"retract cancel to {LAPTOP.full()}"]
+        for _ in range(2):
+            self.message("proceed", from_=LAPTOP)
+            self.assertEqual(self.world.said(), late)
+            self.message("proceed")
+            self.assertEqual(self.world.said(), [])
+            self.world.accept(PHONE, self.leg.sid)
+            self.world.said()
+        self.assertEqual(news(self.leg).news, ["answered"])
+
+    def test_rejectedLate(self) -> None:
+        """What another client says of a call that one has taken ends nothing."""
+        self.message("proceed")
+        for word in ("reject", "finish"):
+            self.message(word, from_=LAPTOP)
+        self.assertEqual(self.world.accept(PHONE, self.leg.sid), "result")
+        for word in ("reject", "finish"):
+            self.message(word, from_=LAPTOP)
+        self.message("reject")
+        self.assertEqual(news(self.leg).news, ["answered"])
+
+    def test_finishesWhileTalking(self) -> None:
+        """A client that says only outside of the session that the call is over has ended it."""
+        self.talk()
+        self.message("finish", "<reason xmlns='urn:xmpp:jingle:1'><success/></reason>")
+        self.assertEqual(news(self.leg).reasons, [EndReason.HANGUP])
+        self.assertEqual(self.world.said()[0], f"session-terminate success to {PHONE.full()}")
+        self.assertTrue(self.world.isEmpty())
 
     def test_nobodyAnswers(self) -> None:
         """Ringing ends at some time."""
@@ -325,6 +352,23 @@ class DirectTests(SynchronousTestCase):
         self.world.answerRequest("error", "service-unavailable")
         self.assertEqual(news(self.leg).reasons, [EndReason.UNAVAILABLE])
         self.assertTrue(self.world.isEmpty())
+
+    def test_oneCannot(self) -> None:
+        """A client to whom there is no way at once does not speak for the others, and nothing of it remains."""
+        world = World()
+        world.transports.errors.append(NoCommonCodec("nothing for it"))
+        leg = world.dial(phone=SESSIONS, laptop=SESSIONS)
+        self.assertEqual((news(leg).news, world.transports.open), ([], 1))
+        leg.hangup(Ending(EndReason.CANCELLED))
+        self.assertTrue(world.isEmpty())
+
+    def test_noneCan(self) -> None:
+        """If there is no way to any, the call has failed, and nobody rings."""
+        world = World()
+        world.transports.error = Congested("no port left")
+        leg = world.dial(phone=SESSIONS, laptop=SESSIONS)
+        self.assertEqual(news(leg).reasons, [EndReason.CONGESTED])
+        self.assertTrue(world.isEmpty())
 
     def test_oneGoes(self) -> None:
         """Clients that go offline are out; the last takes the call along."""

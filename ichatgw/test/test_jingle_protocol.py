@@ -14,7 +14,8 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IArrivals, IDialer
-from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER, MOST_REMEMBERED
+from ichatgw.jingle.calls import MOST_REMEMBERED
+from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.test.jingles import (
     BELL,
@@ -136,8 +137,8 @@ class BorderTests(SynchronousTestCase):
     def test_memory(self) -> None:
         """Only so many calls that are over are remembered."""
         for number in range(MOST_REMEMBERED + 10):
-            self.world.protocol._remember(PHONE, f"s{number}")
-        self.assertEqual(len(self.world.protocol._past), MOST_REMEMBERED)
+            self.world.protocol.calls._remember(PHONE, f"s{number}")
+        self.assertEqual(len(self.world.protocol.calls._past), MOST_REMEMBERED)
 
 
 class DialTests(SynchronousTestCase):

@@ -6,8 +6,11 @@ Tests for L{ichatgw.jingle.session}: what clients do within a session.
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.jingle.questions import MOST_OPEN
 from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES, MOST_RESTARTS
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.test.jingles import BELL_JID, DESCRIPTION, MESSAGES, PHONE, World, content, news, transport
@@ -83,6 +86,32 @@ class ActiveTests(SynchronousTestCase):
         self.assertEqual(self.world.said()[1:], [f"content-reject unsupported-applications to {PHONE.full()}"])
         self.assertEqual(self.world.last("content-reject").content["name"], "1")
 
+    def test_several(self) -> None:
+        """What comes in one request is answered in one."""
+        contents = "".join(content(name=str(number)) for number in range(1, 8))
+        for action, answer in (("content-add", "content-reject"), ("transport-replace", "transport-reject")):
+            self.assertEqual(self.world.jingle(action, contents), "result")
+            self.assertEqual([words.split()[0] for words in self.world.said()], ["result", answer])
+            names = [each["name"] for each in self.world.last(answer).elements() if each.name == "content"]
+            self.assertEqual(names, list("1234567"))
+            self.assertEqual(self.world.jingle(action, ""), "result")
+            self.assertEqual(len(self.world.said()), 1)
+
+    def test_unanswered(self) -> None:
+        """A client that has us ask and never answers costs no more memory than others."""
+        for _ in range(500):
+            self.world.jingle("content-add", content(name="1"))
+        self.assertEqual(len(self.world.protocol.calls.questions), MOST_OPEN)
+        self.world.answerRequest("result")
+        self.assertEqual(len(self.world.protocol.calls.questions), MOST_OPEN - 1)
+
+    def test_ourError(self) -> None:
+        """An error of ours ends the call, and leaves nothing."""
+        self.world.media.holds = cast(list[Direction], None)
+        self.world.jingle("content-modify", content("", attributes="senders='none'"))
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEnded(EndReason.FAILED)
+
     def test_remove(self) -> None:
         """A session without audio is none; the end of another content changes nothing."""
         self.assertEqual(self.world.jingle("content-remove", content("", "other")), "result")
@@ -151,7 +180,7 @@ class ActiveTests(SynchronousTestCase):
         """Requests of ours that are answered are forgotten."""
         self.world.answerRequest("result")
         self.world.answerRequest("result")
-        self.assertEqual(self.world.protocol._asked, {})
+        self.assertEqual(len(self.world.protocol.calls.questions), 0)
 
     def test_strangersAnswer(self) -> None:
         """Nobody else can answer for the client."""

@@ -70,13 +70,13 @@ class JingleTests(SynchronousTestCase):
         """A STUN server is asked if one is set."""
         for server, isAsked in ((None, False), (("stun.example", 0), True)):
             protocol = part(gateway(MemoryReactorClock(), evolve(SETTINGS, stunServer=server)), JingleProtocol)
-            self.assertIs(protocol.transports._stunServers is not None, isAsked)
+            self.assertIs(protocol.calls.transports._stunServers is not None, isAsked)
 
     def test_plainMedia(self) -> None:
         """Transports without protection are made only if the setting allows it."""
         for settings, allowed in ((SETTINGS, False), (PLAIN, True)):
             protocol = part(gateway(MemoryReactorClock(), settings), JingleProtocol)
-            self.assertIs(protocol.transports._allowPlain, allowed)
+            self.assertIs(protocol.calls.transports._allowPlain, allowed)
             self.assertEqual(protocol._options.served, servedBy(settings))
 
     def test_call(self) -> None:

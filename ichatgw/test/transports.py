@@ -91,9 +91,10 @@ class FakeTransport:
 @implementer(IMediaTransports)
 @define(eq=False)
 class FakeTransports:
-    """Remembers what it made; C{error} is raised instead of making one."""
+    """Remembers what it made; C{error} is raised instead of making one, and first those of C{errors}, each once."""
 
     error: CallError | None = None
+    errors: list[CallError] = field(factory=list)
     made: list[FakeTransport] = field(factory=list)
     sides: list[IMediaSide] = field(factory=list)
     kinds: list[TransportKind] = field(factory=list)
@@ -107,6 +108,8 @@ class FakeTransports:
         kind: TransportKind = TransportKind.DTLS,
     ) -> IMediaTransport:
         self.kinds.append(kind)
+        if self.errors:
+            raise self.errors.pop(0)
         if self.error is not None:
             raise self.error
         transport = FakeTransport(news, remote)

@@ -1,0 +1,161 @@
+# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# mypy: allow-untyped-calls
+"""
+The Jingle legs and sessions that live, and the way of what they say.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from attrs import define, evolve, field
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+
+from ichatgw.interfaces import ILeg, IMediaTransports
+from ichatgw.jingle.inbound import InboundLeg
+from ichatgw.jingle.messages import CallMessage
+from ichatgw.jingle.outbound import OutboundLeg
+from ichatgw.jingle.questions import Questions
+from ichatgw.jingle.rules import Phase
+from ichatgw.jingle.session import Session
+from ichatgw.jingle.stanzas import Action, Jingle, writeJingle
+from ichatgw.jingle.xml import writable
+from ichatgw.xmpp.stanzas import bareJID
+
+MOST_REMEMBERED = 1000
+"""Sessions that are over are remembered, as a C{proceed} or a C{session-initiate} may come late."""
+
+
+@define(eq=False, kw_only=True)
+class Calls:
+    """
+    Carries the stanzas of legs and sessions (L{ichatgw.jingle.outbound.OutboundLink}), and knows to whom answers go.
+
+    @ivar transports: makes the transports of media.
+    @ivar send: sends a stanza, if the link is up.
+    @ivar show: see L{ichatgw.jingle.leg.LegLink}.
+    @ivar legs: those that live.
+    @ivar sessions: by the address of the client and their name.
+    @ivar inbound: the legs of users who call, by the bare address of the user and the name of the session.
+    @ivar outbound: the same of users who are called.
+    @ivar questions: the requests of the sessions that wait for an answer.
+    """
+
+    transports: IMediaTransports
+    send: Callable[[Element], None]
+    show: Callable[[JID, JID], None]
+    legs: set[ILeg] = field(init=False, factory=set)
+    sessions: dict[tuple[JID, str], Session] = field(init=False, factory=dict)
+    inbound: dict[tuple[JID, str], InboundLeg] = field(init=False, factory=dict)
+    outbound: dict[tuple[JID, str], OutboundLeg] = field(init=False, factory=dict)
+    questions: Questions = field(init=False, factory=Questions)
+    _past: OrderedDict[tuple[JID, str], None] = field(init=False, factory=OrderedDict)
+
+    def session(self, them: JID, us: JID, sid: str) -> Session | None:
+        """The session with that client, under whichever of the addresses of one of our users."""
+        found = self.sessions.get((them, sid))
+        return found if found is not None and bareJID(found.us) == bareJID(us) else None
+
+    def arrived(self, leg: InboundLeg) -> None:
+        """A user calls."""
+        self.legs.add(leg)
+        self.inbound[bareJID(leg.caller), leg.sid] = leg
+
+    def to(self, user: JID) -> Sequence[OutboundLeg]:
+        """The legs towards the clients of a user, of whom one is named or none."""
+        bare = bareJID(user)
+        return [leg for (callee, _), leg in tuple(self.outbound.items()) if callee == bare]
+
+    def isOver(self, user: JID, sid: str) -> bool:
+        """Was there a call of this name with the user, a while ago?"""
+        return (user, sid) in self._past
+
+    def isKnown(self, user: JID, sid: str) -> bool:
+        """Is there, or was there a while ago, a call of this name with the user?"""
+        key = (user, sid)
+        return key in self.inbound or key in self.outbound or key in self._past
+
+    # Both call each other at once: what has the lower name goes on
+
+    def goesBefore(self, offered: Jingle) -> bool:
+        """Does a session that we have offered to the client go before the one that it offers (XEP-0166 7.2.3)?"""
+        return any(
+            them == offered.from_
+            and sid < offered.sid
+            and session.isInitiator
+            and session.phase is Phase.PENDING
+            and bareJID(session.us) == bareJID(offered.to)
+            for (them, sid), session in self.sessions.items()
+        )
+
+    def isProposedBefore(self, proposal: CallMessage) -> bool:
+        """Does a proposal of ours to the user go before his (XEP-0353 section 3.7)?"""
+        return any(
+            leg.ringing.isProposed and leg.sid < proposal.sid and bareJID(leg.us) == bareJID(proposal.to)
+            for leg in self.to(proposal.from_)
+        )
+
+    # What the legs and sessions ask for
+
+    def ask(self, session: Session, action: Action, *payload: Element) -> None:
+        """See L{ichatgw.jingle.borders.SessionLink}."""
+        initiator = None
+        if action in (Action.INITIATE, Action.ACCEPT):
+            initiator = session.us if session.isInitiator else session.them
+        iq = writeJingle(session.them, session.us, action, session.sid, *payload, initiator=initiator)
+        iq["id"] = self.questions.ask(session, action)
+        self.send(iq)
+
+    def enter(self, session: Session) -> None:
+        """See L{ichatgw.jingle.borders.SessionLink}."""
+        self.sessions[session.them, session.sid] = session
+
+    def leave(self, session: Session) -> None:
+        """See L{ichatgw.jingle.borders.SessionLink}."""
+        if self.sessions.get((session.them, session.sid)) is session:
+            del self.sessions[session.them, session.sid]
+            self._remember(bareJID(session.them), session.sid)
+        self.questions.forget(session)
+
+    def say(self, message: CallMessage) -> None:
+        """See L{ichatgw.jingle.leg.LegLink}."""
+        self.send(message.toElement())
+
+    def bounce(self, message: CallMessage, condition: str, text: str) -> None:
+        """See L{ichatgw.jingle.leg.LegLink}."""
+        element = evolve(message, to=message.from_, from_=message.to).toElement()
+        element["type"] = "error"
+        element.addChild(StanzaError(condition, text=writable(text) or None).getElement())
+        self.send(element)
+
+    def receipt(self, message: CallMessage) -> None:
+        """See L{ichatgw.jingle.leg.LegLink}."""
+        if message.wantsReceipt and message.id:
+            self.send(message.receipt())
+
+    def enrol(self, leg: OutboundLeg) -> None:
+        """See L{ichatgw.jingle.outbound.OutboundLink}."""
+        self.legs.add(leg)
+        self.outbound[bareJID(leg.callee), leg.sid] = leg
+
+    def over(self, leg: ILeg) -> None:
+        """Forget a leg that has ended."""
+        self.legs.discard(leg)
+        if isinstance(leg, InboundLeg):
+            self.inbound.pop((bareJID(leg.caller), leg.sid), None)
+            self._remember(bareJID(leg.caller), leg.sid)
+        elif isinstance(leg, OutboundLeg):
+            self.outbound.pop((bareJID(leg.callee), leg.sid), None)
+            self._remember(bareJID(leg.callee), leg.sid)
+
+    def _remember(self, user: JID, sid: str) -> None:
+        self._past[user, sid] = None
+        self._past.move_to_end((user, sid))
+        if len(self._past) > MOST_REMEMBERED:
+            self._past.popitem(last=False)

@@ -1,0 +1,214 @@
+# -*- test-case-name: ichatgw.test.test_jingle_outbound -*-
+"""
+The clients of a user that ring at once: by one proposal (XEP-0353), and those that know none by a session each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define, field
+from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.errors import CallError
+from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.leg import LegLink
+from ichatgw.jingle.messages import CallMessage, Word
+from ichatgw.jingle.reasons import toReason
+from ichatgw.jingle.rules import endingOf
+from ichatgw.jingle.selection import Clients, Targets, select, transportFor
+from ichatgw.jingle.session import Session
+from ichatgw.jingle.stanzas import Reason
+from ichatgw.model import Codec, Ending, EndReason, TransportKind
+from ichatgw.xmpp.stanzas import bareJID
+
+MOST_SESSIONS = 8
+"""As many clients of a user are sent a session at once."""
+
+_log = Logger()
+
+#: After one of these the user has spoken; after another, what failed is one client, and the others ring on.
+_THE_USER = frozenset({EndReason.HANGUP, EndReason.CANCELLED, EndReason.BUSY, EndReason.DECLINED})
+
+_ELSEWHERE = Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere")
+
+
+@define(eq=False, kw_only=True)
+class Ringing:
+    """
+    Knows who was called, and ends it for those who do not get the call.
+
+    What comes to nothing is returned, and nothing is done about it here.
+
+    @ivar owner: the leg that the sessions belong to.
+    @ivar callee: a bare address, or a full one to call that client only.
+    @ivar us: the full address under which the caller calls.
+    @ivar sid: of the proposal, and of the session with the client that takes it.
+    @ivar newId: makes one for each other session.
+    @ivar served: the namespaces of the transports that we have.
+    @ivar taker: the client that has the call; C{None} as long as none has it.
+    """
+
+    owner: SessionOwner
+    callee: JID
+    us: JID
+    sid: str
+    newId: Callable[[], str]
+    link: LegLink
+    clients: Clients
+    served: frozenset[str]
+    taker: JID | None = field(init=False, default=None)
+    _proposed: bool = field(init=False, default=False)
+    _bounced: bool = field(init=False, default=False)
+    _joined: bool = field(init=False, default=False)
+    _direct: dict[JID, Session] = field(init=False, factory=dict)
+    _lost: set[JID] = field(init=False, factory=set)
+
+    @property
+    def isProposed(self) -> bool:
+        """Does a proposal wait for a word of the user?"""
+        return self._proposed and self.taker is None
+
+    def targets(self) -> Targets:
+        """Who can be called now."""
+        return select(self.clients, self.callee, self.served)
+
+    # Calling
+
+    def call(self, targets: Targets, codecs: Sequence[Codec]) -> Ending | None:
+        """
+        Call those who should be called now and were not before.
+
+        @return: why nobody rings, if nobody does.
+        """
+        if targets.propose and not self._proposed and not self._bounced:
+            self._proposed = True
+            self._note("proposes to", self.callee)
+            self.link.show(self.callee, self.us)
+            self._say(self.callee, Word.PROPOSE, media=("audio",))
+        problem = None
+        for jid in targets.initiate:
+            if jid not in self._direct and jid not in self._lost and len(self._direct) < MOST_SESSIONS:
+                problem = self._initiate(jid, self.newId(), codecs) or problem
+        return None if self._direct or self._proposed else problem
+
+    def join(self, jid: JID, codecs: Sequence[Codec]) -> Ending | None:
+        """
+        C{jid} takes the call that was proposed, and the others stop ringing.
+
+        @return: why it cannot be sent a session, if so.
+        """
+        self.taker, self._joined = jid, True
+        self._dropOthers(None)
+        return self._initiate(jid, self.sid, codecs)
+
+    def choose(self, session: Session) -> None:
+        """C{session} is accepted, and the others stop ringing."""
+        if self.isProposed:
+            self._retract(self.callee, _ELSEWHERE)
+        self.taker = session.them
+        self._dropOthers(session)
+
+    def tooLate(self, jid: JID) -> None:
+        """C{jid} takes the call that another client has."""
+        if jid != self.taker:
+            self._retract(jid, _ELSEWHERE)
+
+    def _initiate(self, jid: JID, sid: str, codecs: Sequence[Codec]) -> Ending | None:
+        session = Session(us=self.us, them=jid, sid=sid, isInitiator=True, link=self.link, owner=self.owner)
+        self._direct[jid] = session
+        self._note("rings", jid)
+        self.link.show(jid, self.us)
+        try:
+            session.initiate(codecs, self._transportFor(jid))
+        except CallError as error:
+            self._lost.add(jid)
+            self._direct.pop(jid).drop()
+            return endingOf(error)
+        return None
+
+    def _transportFor(self, jid: JID) -> TransportKind:
+        """What a client can be offered, by what is known of it."""
+        known = (one for one in self.clients.resources(bareJID(jid)) if one.jid == jid)
+        return next((transportFor(self.clients.features(one), self.served) for one in known), TransportKind.DTLS)
+
+    # What comes to nothing
+
+    def rejected(self) -> None:
+        """The proposal was answered, and need not be taken back."""
+        self._proposed = False
+
+    def lose(self, jid: JID, ending: Ending) -> Ending | None:
+        """
+        A client, or with a bare address all of them, cannot be reached any more.
+
+        @return: C{ending} if it was the last.
+        """
+        for asked in [asked for asked in self._direct if jid in (asked, bareJID(asked))]:
+            self._lost.add(asked)
+            self._direct.pop(asked).drop()
+        targets = self.targets()
+        return None if self._direct or (self._proposed and (targets.propose or not targets.known)) else ending
+
+    def bounce(self, jid: JID, ending: Ending) -> Ending | None:
+        """
+        The user's server, or with a full address one of his clients, takes no proposal.  One client that does not
+        know what it is (and sends an error, as it should not) speaks for nobody else.
+
+        @return: C{ending} if nobody rings now.
+        """
+        if jid.resource and not self.callee.resource:
+            return None
+        self._proposed, self._bounced = False, True
+        return None if self._direct else ending
+
+    def ended(self, session: Session, ending: Ending) -> Ending | None:
+        """
+        A session has ended while all rang.
+
+        @return: C{ending} if the call did too.
+        """
+        self._lost.add(session.them)
+        self.last(session)
+        return ending if ending.reason in _THE_USER or not (self._direct or self._proposed) else None
+
+    def last(self, session: Session) -> bool:
+        """C{session} has ended; was it the one that the call hangs on?"""
+        if self._direct.get(session.them) is not session:
+            return False
+        del self._direct[session.them]
+        return True
+
+    # Ending
+
+    def stop(self, ending: Ending) -> None:
+        """Whoever rings, or is about to talk, stops."""
+        if self.isProposed:
+            elsewhere = ending.reason is EndReason.ANSWERED_ELSEWHERE
+            self._retract(self.callee, ending if elsewhere else Ending(EndReason.CANCELLED, ending.text))
+        for session in tuple(self._direct.values()):
+            session.terminate(ending)
+        self._direct = {}
+        if self._joined and self.taker is not None:
+            self._say(self.taker, Word.FINISH, reason=toReason(ending))
+
+    def _dropOthers(self, chosen: Session | None) -> None:
+        for session in tuple(self._direct.values()):
+            if session is not chosen:
+                session.terminate(_ELSEWHERE)
+        self._direct = {} if chosen is None else {chosen.them: chosen}
+
+    def _retract(self, to: JID, ending: Ending) -> None:
+        if ending.reason is EndReason.ANSWERED_ELSEWHERE:
+            self._say(to, Word.FINISH, reason=Reason("success", ending.text))
+        self._say(to, Word.RETRACT, reason=toReason(ending))
+
+    def _say(self, to: JID, word: Word, media: tuple[str, ...] = (), reason: Reason | None = None) -> None:
+        self.link.say(CallMessage(to, self.us, word, self.sid, media, reason=reason))
+
+    def _note(self, what: str, whom: JID) -> None:
+        owner = self.owner
+        _log.info(
+            "call={call} leg={leg} {what} {jid!r:.120}", call=owner.call.id, leg=owner.id, what=what, jid=whom.full()
+        )
