@@ -158,7 +158,11 @@ class Client:
         self._online.come(stream.authenticator.jid.full())
 
     def _refused(self, reason: Failure) -> None:
-        self._online.miss(f"no login: {reason.getErrorMessage() or type(reason.value).__name__}")
+        if reason.check(xmlstream.FeatureNotAdvertized):
+            why = "the server does not offer what is needed; if that is TLS, --tls off does without"
+        else:
+            why = reason.getErrorMessage() or type(reason.value).__name__
+        self._online.miss(f"no login: {why}")
         self._lost.come("no login")
 
     def _ended(self, reason: object) -> None:

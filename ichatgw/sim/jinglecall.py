@@ -355,9 +355,9 @@ class JingleCall:
         self.media.stop()
         if self.endpoint is not None:
             self.endpoint.close()
-        self._ringing.miss(outcome)
-        self._answered.miss(outcome)
-        self._connected.miss(outcome)
+        why = ", ".join(part for part in (outcome, self.condition, self.words) if part)
+        for moment in (self._ringing, self._answered, self._connected):
+            moment.miss(why)
         self._ended.come(self)
 
     def later(self, delay: float, what: Callable[..., object], *arguments: object) -> None:

@@ -17,7 +17,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sim.rtp import KEYS, Packet, checkControl, isControl, keyEvent, keyOf, senderReport
 from ichatgw.sim.tone import FRAME, ToneDetector, ToneSource
 
-PCMU = 0
+PCMU, PCMA = 0, 8
 INTERVAL = 0.02
 SILENCE_LIMIT = 10.0
 """An iChat ends an audio chat after so many seconds without anything heard."""
@@ -46,6 +46,7 @@ class Media:
     @ivar eventType: the payload type of pressed keys that are sent (RFC 4733), C{heardEventType} of those that come;
         C{None} if there are none.
     @ivar keys: the keys heard.
+    @ivar alsoTaken: payload types that the owner said it takes, but does not listen to.
     @ivar began: when the tone was heard first; C{None} before.
     """
 
@@ -58,6 +59,7 @@ class Media:
     primed: bool = False
     eventType: int | None = None
     heardEventType: int | None = None
+    alsoTaken: tuple[int, ...] = ()
     ssrc: int = field(factory=_random(32), init=False)
     muted: bool = field(default=False, init=False)
     sent: int = field(default=0, init=False)
@@ -139,6 +141,8 @@ class Media:
             self.senders.append(packet.ssrc)
         if packet.payloadType == self.heardEventType:
             self._hearKey(packet)
+        elif packet.payloadType in self.alsoTaken:
+            pass
         elif packet.payloadType != PCMU:
             self.faults.append(f"payload type {packet.payloadType}")
         elif not packet.payload:

@@ -15,7 +15,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sim.agent import Agent, Observer
 from ichatgw.sim.dialog import Dialog, State
-from ichatgw.sim.media import Media
+from ichatgw.sim.media import PCMA, Media
 from ichatgw.sim.moment import Moment
 from ichatgw.sim.sdp import KEY_TYPE, Description, phoneDescription
 from ichatgw.sim.sipmessage import SIPMessage, addressOf
@@ -327,7 +327,7 @@ class Phone:
 
     def _newCall(self, inbound: bool) -> PhoneCall:
         source = ToneSource(self.say) if self.say is not None else None
-        media = Media(self.reactor, _nowhere, _nowhere, source, ToneDetector(self.listenFor))
+        media = Media(self.reactor, _nowhere, _nowhere, source, ToneDetector(self.listenFor), alsoTaken=(PCMA,))
         call = PhoneCall(self, media, inbound)
         self.calls.append(call)
         return call

@@ -11,7 +11,7 @@ from typing import Any
 from typing import Protocol as Structure
 
 from OpenSSL import SSL
-from twisted.internet.error import ConnectionClosed, ConnectionDone
+from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -295,4 +295,5 @@ def words(reason: Failure) -> str:
         faults = arguments[0] if arguments else ()
         said = ", ".join(str(fault[-1]) for fault in faults if isinstance(fault, tuple) and fault)
         return f"TLS: {said or 'the connection was broken off'}"[:200]
-    return str(reason.value)[:200] if reason.check(ConnectionClosed, OSError) else f"{reason.value!r}"[:200]
+    known = reason.check(ConnectionClosed, ConnectError, OSError)
+    return (str(reason.value).rstrip(".") if known else f"{reason.value!r}")[:200]

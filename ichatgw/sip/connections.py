@@ -69,14 +69,14 @@ class Connections:
 
     @ivar clock: for timers, and to connect with (a reactor).
     @ivar received: takes each message.
-    @ivar unreachable: is told of a target that cannot be reached; what was sent to it is lost.
+    @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
     @ivar gone: is told of a target to which there is a connection no more.
     @param host: the address that connections are made from; C{None} for any.
     @param security: puts TLS below; C{None} if there is none.
     """
 
     received: Received
-    unreachable: Callable[[Target], None]
+    unreachable: Callable[[Target, str], None]
     gone: Callable[[Target], None]
 
     def __init__(self, reactor: Any, security: Security | None = None, host: str | None = None) -> None:
@@ -268,4 +268,4 @@ class Connections:
                 why=why or "it was closed",
             )
         if made:
-            self.unreachable(target)
+            self.unreachable(target, why or "it was closed")

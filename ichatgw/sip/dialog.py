@@ -265,8 +265,8 @@ class Dialog(Midway):
             if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
                 self._early.add(tag)
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
-        else:
-            resp.setSCode(resp.getSCode()[0], UNANSWERED)
+        elif resp.getSCode()[0] == 408:
+            resp.setSCode(408, UNANSWERED)
         super().recvResponse(resp, tr)
 
     def flush(self) -> None:

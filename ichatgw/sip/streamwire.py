@@ -43,12 +43,14 @@ class StreamWire:
         self._ports: list[IListeningPort] = []
         self.connections = Connections(reactor, security, addresses.configured)
 
-    def listen(self, received: Received, unreachable: Callable[[Target], None], gone: Callable[[Target], None]) -> None:
+    def listen(
+        self, received: Received, unreachable: Callable[[Target, str], None], gone: Callable[[Target], None]
+    ) -> None:
         """
         Open the sockets.
 
         @param received: takes each message.
-        @param unreachable: is told of targets to which there is no connection.
+        @param unreachable: is told of targets to which there is no connection, and why.
         @param gone: is told of targets to which there is a connection no more.
         @raise ConfigError: if one cannot be had.
         """

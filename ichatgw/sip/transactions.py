@@ -149,13 +149,13 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 target = returnPath(data, target)
             self.streams.send(data, target)
 
-    def unreachable(self, target: Target) -> None:
+    def unreachable(self, target: Target, why: str) -> None:
         """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
         for transaction in list(self.tclient.values()):
             door = transaction.userv
             if door.kind is target.transport and literal(*transaction.address) == target.address:
                 if transaction.large is None or transaction.state is not TRYING:
-                    self._giveUp(transaction)
+                    self._giveUp(transaction, f"no connection: {why}")
                 else:
                     self._large.refused(target.address)
                     self._asDatagram(transaction)
@@ -169,7 +169,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
         self.transmitData(transaction.userv, transaction.data, transaction.address)
 
-    def _giveUp(self, transaction: Any) -> None:
+    def _giveUp(self, transaction: Any, why: str) -> None:
         if transaction.state not in (TRYING, RINGING):
             return
         answer = getattr(transaction, "r408", None)
@@ -182,7 +182,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.tclient.pop(transaction.tid, None)
         if answer is None or transaction.resp_cb is None:
             return
-        answer.setSCode(503, "Service Unavailable")
+        answer.setSCode(503, why)
         answer.rtime = MonoTime()
         try:
             transaction.resp_cb(answer, transaction) if transaction.cb_ifver == 2 else transaction.resp_cb(answer)

@@ -76,9 +76,9 @@ class FakeStreams:
         self.pings: list[Target] = []
         self.gone: Callable[[Target], None] = lambda target: None
         self.expected: list[Target] = []
-        self.unreachable: Callable[[Target], None] = lambda target: None
+        self.unreachable: Callable[[Target, str], None] = lambda target, why: None
 
-    def listen(self, received: Any, unreachable: Callable[[Target], None], gone: Callable[[Target], None]) -> None:
+    def listen(self, received: Any, unreachable: Callable[[Target, str], None], gone: Callable[[Target], None]) -> None:
         self.unreachable = unreachable
         self.gone = gone
 

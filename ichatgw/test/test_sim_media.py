@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.media import Media
+from ichatgw.sim.media import PCMA, Media
 from ichatgw.sim.rtp import Packet, checkControl, senderReport
 from ichatgw.sim.tone import ToneDetector, ToneSource
 
@@ -113,6 +113,13 @@ class MediaTests(SynchronousTestCase):
         self.assertAlmostEqual(self.media.detector.seconds, 1.0)
         self.assertEqual((self.media.received, self.media.empty, self.media.reports), (52, 1, 1))
         self.assertEqual((self.media.senders, len(self.media.faults)), ([7, 8], 3))
+
+    def test_alsoTaken(self) -> None:
+        """A format that the owner said it takes is no fault, though nothing is heard of it."""
+        self.media.alsoTaken = (PCMA,)
+        self.media.datagramReceived(Packet(PCMA, 0, 0, 7, b"x").pack())
+        self.media.datagramReceived(Packet(9, 1, 0, 7, b"x").pack())
+        self.assertEqual((self.media.received, self.media.faults), (2, ["payload type 9"]))
 
     def test_silence(self) -> None:
         """After ten seconds of nothing, it says so, once."""

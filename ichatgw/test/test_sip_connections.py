@@ -58,7 +58,7 @@ class ConnectionsCase(SynchronousTestCase):
         self.lost: list[Target] = []
         self.connections = Connections(self.reactor)
         self.connections.received = lambda *message: self.received.append(message)
-        self.connections.unreachable = self.lost.append
+        self.connections.unreachable = lambda target, why: self.lost.append(target)
         self.cut: list[Target] = []
         self.connections.gone = self.cut.append
 

@@ -58,7 +58,7 @@ class LargeTests(SynchronousTestCase):
         """Without TCP it goes over UDP all the same, until it is answered, and so does its ACK."""
         leg = self.start()
         (invite,) = self.rig.streams.take()
-        self.rig.streams.unreachable(OVER_TCP)
+        self.rig.streams.unreachable(OVER_TCP, "refused")
         ((again, address),) = self.rig.wire.sent
         self.assertEqual(address, PHONE)
         self.assertIn("SIP/2.0/UDP 192.0.2.10:5070;", header(again, "Via"))
@@ -74,7 +74,7 @@ class LargeTests(SynchronousTestCase):
         """Who has no TCP is not asked for it again for a while."""
         self.start()
         self.rig.streams.take()
-        self.rig.streams.unreachable(OVER_TCP)
+        self.rig.streams.unreachable(OVER_TCP, "refused")
         self.start()
         self.assertEqual(self.rig.streams.sent, [])
         self.rig.clock.advance(WITHOUT_TCP + 1)
@@ -86,7 +86,7 @@ class LargeTests(SynchronousTestCase):
         leg = self.start()
         (invite,) = self.rig.streams.take()
         self.rig.stream(respond(invite, 180, "Ringing"), OVER_TCP)
-        self.rig.streams.unreachable(OVER_TCP)
+        self.rig.streams.unreachable(OVER_TCP, "refused")
         self.assertEqual(self.rig.wire.sent, [])
         assert isinstance(leg.call, FakeCall)
         self.assertEqual(leg.call.reasons, [EndReason.CONGESTED])

@@ -137,7 +137,7 @@ class Side:
         self.received: list[bytes] = []
         self.lost: list[Target] = []
         self.connections.received = lambda message, source, transport: self.received.append(message)
-        self.connections.unreachable = self.lost.append
+        self.connections.unreachable = lambda target, why: self.lost.append(target)
         self.connections.gone = lambda target: None
 
 

@@ -203,15 +203,17 @@ class DialledTests(SynchronousTestCase):
             self.rig.streams.take()
             self.assertEqual(target.address.host, host)
             self.assertEqual(self.call(leg).news, [])
-            self.rig.streams.unreachable(target)
+            self.rig.streams.unreachable(target, "its certificate is refused: it has expired")
         self.assertEqual(self.call(leg).reasons, [EndReason.CONGESTED])
+        said = "503 no connection: its certificate is refused: it has expired"
+        self.assertEqual(self.call(leg).endings[0][1].text, said)
         self.assertEqual(self.rig.endpoint.transactions, 0)
 
     def test_othersGoOn(self) -> None:
         """One target that cannot be reached ends nobody else's call."""
         leg = self.start("sip:100@192.0.2.77;transport=tcp")
-        self.rig.streams.unreachable(Target(Transport.TCP, TransportAddress("192.0.2.78", 5060)))
-        self.rig.streams.unreachable(Target(Transport.TLS, PHONE))
+        self.rig.streams.unreachable(Target(Transport.TCP, TransportAddress("192.0.2.78", 5060)), "refused")
+        self.rig.streams.unreachable(Target(Transport.TLS, PHONE), "refused")
         self.assertEqual(self.call(leg).news, [])
 
     def test_cancel(self) -> None:

@@ -179,6 +179,7 @@ class Link(StreamManager, Service):
         self._troubled = False
 
     def _complain(self, why: str) -> None:
+        why = why.rstrip(".")
         if "not-authorized" in why:
             why += ": it refuses the password (JabberComponentPassword)"
         elif "host-unknown" in why:
