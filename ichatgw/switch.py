@@ -215,7 +215,7 @@ class Switch(Service):
         if self._stopping:
             raise _Stopping("the gateway is stopping")
         if self.maxCalls and len(self._calls) >= self.maxCalls:
-            raise Congested(f"{len(self._calls)} calls are up, more are not allowed")
+            raise Congested(f"{len(self._calls)} calls are up, MaxCalls allows no more")
         self.limits.begin(callId, leg.party)
         route, dialer = self._route(called)
         relay = self._relayFor(callId, leg, route)

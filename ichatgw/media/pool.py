@@ -49,7 +49,7 @@ class PortPool:
         @raise Congested: if all are in use or in quarantine.
         """
         if not self._free or self._free[0][1] > self._clock.seconds():
-            raise Congested("no media port is free")
+            raise Congested("no media port is free (MediaRelayPortRangeMin, MediaRelayPortRangeMax)")
         port, _ = self._free.popleft()
         self._lent.add(port)
         return port

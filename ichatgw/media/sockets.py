@@ -123,7 +123,8 @@ class SideSockets:
             except OSError as problem:
                 pool.giveBack(number)
                 if problem.errno not in _TAKEN:
-                    raise Congested(f"no socket for media: {problem}") from problem
+                    hint = "; see ulimit -n or LimitNOFILE" if problem.errno in (errno.EMFILE, errno.ENFILE) else ""
+                    raise Congested(f"no socket for media: {problem}{hint}") from problem
                 self._log.debug("UDP ports {port} and {above} are in use", port=number, above=number + 1)
 
     def _bind(self, family: int, number: int, rtp: Deliver, rtcp: Deliver) -> PortPair:

@@ -226,7 +226,7 @@ class RefusalTests(SwitchCase):
         self.arrive()
         third = self.arrive()
         self.assertEqual(
-            third.hangups, [Ending(EndReason.CONGESTED, "2 calls are up, more are not allowed", RETRY_AFTER)]
+            third.hangups, [Ending(EndReason.CONGESTED, "2 calls are up, MaxCalls allows no more", RETRY_AFTER)]
         )
         self.assertEqual(len(self.media.relays), 2)
         first.partyHangsUp()
