@@ -29,6 +29,9 @@ _BY_INITIATOR = {
 _TO_SENDERS = {direction: senders for senders, direction in _BY_INITIATOR.items()}
 
 _STATIC = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}
+LONGEST_PARAMETERS = 500
+"""Of one format: they go on to the other party, whose datagrams have no room for more."""
+
 _NAME = re.compile(r"[!-.0-~]{1,64}\Z")
 
 #: They carry other formats by their numbers, which differ from party to party.
@@ -87,13 +90,19 @@ def _readCodec(element: Element) -> Codec | None:
 
 
 def _readParameters(element: Element, name: str) -> str:
-    """As in C{a=fmtp}.  stanza.js writes C{0-15} as a name without a value, others as a value without a name."""
+    """
+    As in C{a=fmtp}.  stanza.js writes C{0-15} as a name without a value, others as a value without a name.
+
+    @raise MalformedError: if they are longer than any honest ones.
+    """
     parts = []
     for parameter in children(element, NS_RTP, "parameter"):
         key, value = word(parameter, "name", "").strip(), word(parameter, "value", "").strip()
         if key or value:
             parts.append(f"{key}={value}" if key and value else key or value)
     text = ";".join(parts)
+    if len(text) > LONGEST_PARAMETERS:
+        raise MalformedError("too many parameters of a payload type")
     if name.lower() == "telephone-event":
         text = text.removeprefix("events=")
         return "0-15" if text in _ALL_EVENTS else text

@@ -105,10 +105,14 @@ class Agent:
 
     # Orders.
 
-    def start(self, ufrag: str, password: str) -> None:
-        """The peer has described itself."""
+    def start(self, ufrag: str, password: str, patience: float = PATIENCE) -> None:
+        """
+        The peer has described itself.
+
+        @param patience: seconds for finding a way.
+        """
         self._peer = (ufrag, password)
-        self._deadline = self._clock.callLater(PATIENCE, self._late)
+        self._deadline = self._clock.callLater(patience, self._late)
         self._run()
 
     def add(self, candidates: Iterable[Candidate]) -> None:
@@ -116,6 +120,15 @@ class Agent:
         for candidate in candidates:
             self._list.add(candidate)
         self._run()
+
+    @property
+    def patience(self) -> float:
+        """
+        Seconds that one has that takes the place of this: those that are left, if this has found nothing.  So media
+        never goes on for longer by a way that the peer has not confirmed (RFC 7675), however often it starts anew.
+        """
+        deadline = self._deadline
+        return PATIENCE if deadline is None else max(0.0, deadline.getTime() - self._clock.seconds())
 
     def allows(self, base: Base, source: TransportAddress) -> bool:
         """Has a pair with C{source} been proven, so that more than answers may be sent there?"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
+from ichatgw.media.flow import swapped
 from ichatgw.media.inplace import InPlace
 from ichatgw.media.latch import SendTo
 from ichatgw.media.port import Source
@@ -16,6 +17,13 @@ from ichatgw.media.srtp import MasterKey, Shield
 
 HOPELESS = 50
 """So many packets in a row that cannot be opened are no accident: one second of sound."""
+
+
+MOST_SOURCES = 32
+"""
+So many streams (SSRC) of a party are known at once.  libsrtp keeps each for ever, in a list that it walks for each
+packet: without a limit, who sends each packet as a stream of its own would soon cost us a millisecond for each.
+"""
 
 
 class Unprotectable(OSError):
@@ -36,6 +44,10 @@ class Lock:
         self.shield: Shield | None = None
         self._place: InPlace | None = None
         self._refused = 0
+        self._words = side.arriving.scratch.words
+        # The streams of the party, as the machine reads their SSRC in place; the one that was heard last at the end.
+        self._sources: dict[int, None] = {}
+        self._latest: int | None = None
 
     def turn(self, sending: MasterKey, receiving: MasterKey) -> None:
         """These are the keys now; what is unchanged of them goes on."""
@@ -53,6 +65,7 @@ class Lock:
         if place is None or self.shield is None:
             self._side.arriving.dropped["before its keys"] += 1
             return 0
+        source = self._words[2]
         try:
             length = place.open(size)
         except MalformedError:
@@ -60,6 +73,8 @@ class Lock:
             self._refuse()
             return 0
         self._refused = 0
+        if source != self._latest:
+            self._heard(source)
         return length
 
     def openControl(self, size: int) -> bytes | None:
@@ -68,11 +83,25 @@ class Lock:
         if self.shield is None:
             flow.dropped["before its keys"] += 1
             return None
+        source = self._words[1]
         try:
-            return self.shield.openControl(bytes(flow.scratch.views[size]))
+            opened = self.shield.openControl(bytes(flow.scratch.views[size]))
         except MalformedError:
             flow.dropped["not the party's SRTCP"] += 1
             return None
+        if source not in self._sources:
+            self._heard(source)
+        return opened
+
+    def _heard(self, source: int) -> None:
+        """The party sends this stream too: forget another one if there are too many."""
+        self._latest = source
+        self._sources.pop(source, None)
+        self._sources[source] = None
+        if len(self._sources) > MOST_SOURCES and self.shield is not None:
+            oldest = next(iter(self._sources))
+            del self._sources[oldest]
+            self.shield.forget(swapped(oldest))
 
     def protecting(self, send: SendTo) -> SendTo:
         """

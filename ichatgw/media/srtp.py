@@ -156,6 +156,11 @@ class Shield:
         except (Error, ValueError) as problem:
             raise MalformedError(f"SRTCP: {problem}") from problem
 
+    def forget(self, ssrc: int) -> None:
+        """What was known of a stream of the party; idempotent."""
+        with suppress(Error):
+            self._into.remove_stream(ssrc)
+
 
 def _session(key: MasterKey, direction: int) -> Session:
     policy = Policy(key=key.octets, ssrc_type=direction, srtp_profile=_PROFILES[key.suite])

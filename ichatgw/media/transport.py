@@ -233,6 +233,7 @@ class Transport:
         self.local = evolve(self.local, ufrag=ufrag, password=password)
         if not self._over:
             controlling, isMuxed = self._guard.agent.controlling, self._guard.isMuxed
+            patience = self._guard.agent.patience
             for agent in self._guard.agents:
                 agent.close()
             self._startAgents()
@@ -240,7 +241,7 @@ class Transport:
                 self._guard.mux()
             for agent in self._guard.agents:
                 agent.controlling = controlling
-                agent.start(remote.ufrag, remote.password)
+                agent.start(remote.ufrag, remote.password, patience)
                 agent.add(remote.candidates)
         return self.local
 

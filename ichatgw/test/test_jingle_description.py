@@ -151,6 +151,8 @@ class CodecTests(SynchronousTestCase):
             MalformedError, payload, "id='96' name='x' clockrate='8000'", "<parameter name='a' value='&#13;'/>"
         )
         self.assertRaises(MalformedError, readCodecs, description("<payload-type id='0'/>" * 300))
+        many = "".join(f"<parameter name='p{number}' value='x'/>" for number in range(200))
+        self.assertRaises(MalformedError, payload, "id='96' name='x' clockrate='8000'", many)
         self.assertRaises(MalformedError, readKeys, description("<encryption><crypto tag='1'/></encryption>"))
 
 

@@ -10,7 +10,7 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.lock import Lock, Unprotectable
+from ichatgw.media.lock import MOST_SOURCES, Lock, Unprotectable
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import MasterKey, Shield, Suite
@@ -71,6 +71,32 @@ class LockTests(SynchronousTestCase):
         protected = self.lock.protectControl(receiverReport(9, 0))
         assert protected is not None
         self.assertEqual(self.party.openControl(protected), receiverReport(9, 0))
+
+    def test_sources(self) -> None:
+        """However many streams the party makes up, few are known at once; the one that is in use stays among them."""
+        self.lock.turn(self.ours, self.theirs)
+        forgotten: list[int] = []
+        assert self.lock.shield is not None
+        forget = self.lock.shield.forget
+
+        def remembering(shield: Shield, ssrc: int) -> None:
+            forgotten.append(ssrc)
+            forget(ssrc)
+
+        self.patch(Shield, "forget", remembering)
+        first = self.party.protect(RTPPacket(0, 1, 160, 1000, b"speech").pack())
+        self.assertGreater(self.lock.openMedia(self.lay(first)), 0)
+        for number in range(2, 200):
+            steady = RTPPacket(0, number, 160 * number, 9, b"speech").pack()
+            self.assertGreater(self.lock.openMedia(self.lay(self.party.protect(steady))), 0)
+            made = RTPPacket(0, 1, 160, 1000 + number, b"speech").pack()
+            self.assertGreater(self.lock.openMedia(self.lay(self.party.protect(made))), 0)
+            report = self.party.protectControl(receiverReport(5000 + number, 0))
+            self.assertIsNotNone(self.lock.openControl(self.lay(report)))
+        self.assertEqual(len(self.lock._sources), MOST_SOURCES)
+        self.assertEqual((forgotten[0], len(forgotten), 9 in forgotten), (1000, 2 * 198 + 2 - MOST_SOURCES, False))
+        # It is a stream that was never heard of, again.
+        self.assertGreater(self.lock.openMedia(self.lay(first)), 0)
 
     def test_wrong(self) -> None:
         """What cannot be opened, or protected, is counted and goes nowhere."""

@@ -502,6 +502,20 @@ class ConnectTests(World):
         self.one.transport.restart(answer)
         self.assertTalking()
 
+    def test_restartsForEver(self) -> None:
+        """A party that starts ICE anew again and again, and is nowhere, is given up as soon as any other."""
+        self.join()
+        self.run_(0.3)
+        there = self.two.transport.local
+        self.two.transport.close()
+        began = self.clock.seconds()
+        for number in range(20):
+            if not self.one.news.endings:
+                self.one.transport.restart(evolve(there, ufrag=f"new{number}"))
+                self.run_(5, 0.25)
+        self.assertEqual([ending.reason for ending in self.one.news.endings], [EndReason.CONNECTIVITY])
+        self.assertLess(self.clock.seconds() - began, PATIENCE + 6)
+
     def test_RTCP(self) -> None:
         """RTCP goes where RTP goes, protected as well."""
         self.join()
