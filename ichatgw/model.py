@@ -320,6 +320,7 @@ class Party:
     @ivar private: the called party must not be told who this is (RFC 3323).
     @ivar diversions: the addresses that the call was sent on from, the latest first (RFC 5806).
     @ivar referredBy: who has brought the caller to call (RFC 3892), as a URI; empty if nobody has.
+    @ivar hops: how many more servers his call may pass (RFC 7332); C{None} if nobody has counted.
     """
 
     uri: str
@@ -327,6 +328,7 @@ class Party:
     private: bool = False
     diversions: tuple[str, ...] = ()
     referredBy: str = ""
+    hops: int | None = field(default=None, eq=False)
 
     @property
     def user(self) -> str:

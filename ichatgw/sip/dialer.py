@@ -108,8 +108,11 @@ class Dialer:
             return Dialog(self._transactions, leg, self._userAgent, None, self._logins, self._terms)
 
         def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
+            dialog.hops = caller.hops
+            from_ = parse(f"sip:{local.domain}")
+            from_.username = local.user or None  # whatever is in it, it names no other host
             dialog.address(
-                SipAddress(name=displayName(local.name), url=parse(f"sip:{local.uri.partition(':')[2]}")),
+                SipAddress(name=displayName(local.name), url=from_),
                 SipAddress(url=parse(called)),
                 attempt.uri.getCopy(),
                 self._routes() if pinned is None else [],

@@ -24,6 +24,7 @@ class FarEnd(UA):  # type: ignore[misc]
     """
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @ivar first: where our INVITE went, for dialogs that we began.
+    @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class FarEnd(UA):  # type: ignore[misc]
     ) -> None:
         self.pinned = pinned
         self.first: Target | None = None
+        self.hops: int | None = None
         self._flow: Target | None = None
         self._reached: Any = None
         self._isOpen = transactions.isOpen
@@ -104,6 +106,19 @@ class FarEnd(UA):  # type: ignore[misc]
         self.rTarget = target
         self.routes = routes
         self.lContact = contact
+
+    def genRequest(
+        self,
+        method: str,
+        body: Any = None,
+        cqop: Any = None,
+        extra_headers: Any = None,
+        max_forwards: int | None = None,
+    ) -> Any:
+        """sippy makes a request.  A call that we pass on comes to an end as one that proxies do (RFC 7332)."""
+        if method == "INVITE":
+            max_forwards = self.hops
+        return super().genRequest(method, body, cqop, extra_headers, max_forwards)
 
     def refreshTarget(self, message: Any) -> None:
         """See L{ichatgw.sip.indialog.Conversation}."""

@@ -6,6 +6,7 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Privacy 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from sippy.SipHeader import SipHeader
 
@@ -15,6 +16,9 @@ from ichatgw.sip.text import displayName
 
 MOST_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
+
+_IN_USER = "-_.!~*'()&=+$,;?/"
+"""RFC 3261 section 25.1, user-unreserved and mark."""
 
 _HIDING = frozenset({"id", "user", "header"})
 
@@ -32,11 +36,13 @@ def callerOf(request: Any) -> Party:
     uri = uriOf(best.url)
     if best.url.host == TELEPHONE_HOST:
         uri = f"sip:{best.url.username}@{stated.url.host}"
+    hops = next((body.getNum() for body in request.getHFBodys("max-forwards")), None)
     return Party(
         uri,
         plainName(best.name) or plainName(stated.name),
         private=_isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
         diversions=tuple(uriOf(body.getUri().url) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
+        hops=None if hops is None else max(0, hops - 1),
     )
 
 
@@ -65,10 +71,10 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
         headers.append(("privacy", "id"))
     if asserts and caller.user and caller.uri.startswith("sip"):
         name = displayName(caller.name)
-        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + f"<{caller.uri}>"))
+        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + written(caller.uri)))
     if caller.referredBy:
-        headers.append(("referred-by", f"<{caller.referredBy}>"))
-    headers.extend(("diversion", f"<{uri}>") for uri in caller.diversions)
+        headers.append(("referred-by", written(caller.referredBy)))
+    headers.extend(("diversion", written(uri)) for uri in caller.diversions)
     return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
 
 
@@ -77,6 +83,13 @@ def uriOf(url: Any) -> str:
     user = f"{url.username}@" if url.username else ""
     port = f":{int(url.port)}" if url.port is not None else ""
     return f"{url.scheme}:{user}{url.host}{port}"
+
+
+def written(uri: str) -> str:
+    """What L{uriOf} gives, as a header holds it: nothing in its user part ends the brackets."""
+    scheme, _, rest = uri.partition(":")
+    user, at, host = rest.rpartition("@")
+    return f"<{scheme}:{quote(user, safe=_IN_USER)}{at}{host}>"
 
 
 def plainName(name: str | None) -> str:

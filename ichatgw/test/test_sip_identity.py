@@ -8,7 +8,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import ANONYMOUS, PCMU, Party, SessionDescription
-from ichatgw.test.sipwire import Rig, header
+from ichatgw.passwords import Credentials, Keyring
+from ichatgw.test.sipwire import Rig, header, respond
 
 
 class ArrivingTests(SynchronousTestCase):
@@ -56,6 +57,10 @@ class ArrivingTests(SynchronousTestCase):
         many = "".join(f"Diversion: <sip:{n}@pbx.example>\r\n" for n in range(40))
         self.assertEqual(len(self.caller(many).diversions), 5)
 
+    def test_hops(self) -> None:
+        """A call that is passed on has one hop less than it came with."""
+        self.assertEqual(self.caller().hops, 69)
+
 
 class DialledTests(SynchronousTestCase):
     """What an INVITE of ours says of the caller."""
@@ -72,6 +77,29 @@ class DialledTests(SynchronousTestCase):
         self.assertIn("<sip:1001@pbx.example>", header(invite, "From"))
         for name in ("Privacy", "P-Asserted-Identity", "Diversion"):
             self.assertEqual(header(invite, name), "")
+
+    def test_hops(self) -> None:
+        """A call that has come a long way goes on for as long as is left; so does it with a login (RFC 7332)."""
+        rig = Rig(keyring=Keyring({"192.0.2.77": Credentials("gw", "tiger")}))
+        rig.dial(caller=Party("sip:1001@pbx.example", hops=3)).start(SessionDescription((PCMU,)))
+        (invite,) = rig.wire.take()
+        self.assertEqual(header(invite, "Max-Forwards"), "3")
+        asked = 'WWW-Authenticate: Digest realm="pbx", nonce="n", qop="auth"\r\n'
+        (again, _ack) = rig.receive(respond(invite, 401, "Unauthorized", extra=asked))
+        self.assertIn("Authorization: Digest", again)
+        self.assertEqual(header(again, "Max-Forwards"), "3")
+        self.assertEqual(header(self.invite(Party("xmpp:scott@chat.example")), "Max-Forwards"), "70")
+
+    def test_written(self) -> None:
+        """Whatever a caller is called, his address stays one."""
+        evil = "sip:boss@corp>, <sip:x@pbx.example"
+        self.assertIn(
+            "<sip:boss%40corp;x=@pbx.example>", header(self.invite(Party("sip:boss@corp;x=@pbx.example")), "From")
+        )
+        caller = Party(evil, diversions=(evil,), referredBy=evil)
+        invite = self.invite(caller, assertsIdentity=True)
+        for name in ("P-Asserted-Identity", "Diversion", "Referred-By"):
+            self.assertEqual(header(invite, name), "<sip:boss%40corp%3E,%20%3Csip%3Ax@pbx.example>", name)
 
     def test_private(self) -> None:
         """A private caller is nowhere, and it is said that this is meant."""
