@@ -166,7 +166,7 @@ class IChatProtocol(XMPPHandler):
 
     def _onRequest(self, iq: Element, request: VCRequest) -> None:
         if not self._allows(request.from_):
-            self._refuse(iq, "forbidden", "this user may not call")
+            self._refuse(iq, "forbidden", "not among AllowedXMPPDomains")
             return
         if not request.to.user:
             self._refuse(iq, "item-not-found", "nobody is called")

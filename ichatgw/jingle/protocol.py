@@ -149,7 +149,7 @@ class JingleProtocol(XMPPHandler):
         if refusal is None and self.calls.goesBefore(jingle):
             refusal = TIE_BREAK
         if refusal is not None:
-            self._refuse(iq, refusal, f"may not call: {refusal.condition}")
+            self._refuse(iq, refusal, f"may not call: {refusal.why or refusal.condition}")
             return
         self._acknowledge(iq)
         if self.calls.isOver(user, jingle.sid):
@@ -197,14 +197,14 @@ class JingleProtocol(XMPPHandler):
         """Why a call may not even be tried."""
         user = bareJID(from_)
         if not self._allows(from_):
-            return Refusal("forbidden")
+            return Refusal("forbidden", why="not among AllowedXMPPDomains")
         if not to.user:
             return Refusal("item-not-found")
         if (
             not self._proposals.allow(user)
             or sum(1 for caller, _ in self.calls.inbound if caller == user) >= MOST_CALLS_OF_A_USER
         ):
-            return Refusal("resource-constraint")
+            return Refusal("resource-constraint", why="too many calls of this user")
         return None
 
     def _onMessage(self, element: Any) -> None:
@@ -263,7 +263,7 @@ class JingleProtocol(XMPPHandler):
             return
         refusal = self._objection(message.from_, message.to)
         if refusal is not None:
-            self._complain(message.from_, f"may not call: {refusal.condition}")
+            self._complain(message.from_, f"may not call: {refusal.why or refusal.condition}")
             self.calls.bounce(message, refusal.condition, "")
             return
         us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")

@@ -29,10 +29,12 @@ class Refusal:
 
     @ivar condition: the defined condition of the stanza error.
     @ivar detail: that of Jingle; empty if there is none.
+    @ivar why: what the log says of it beyond that.
     """
 
     condition: str
     detail: str = ""
+    why: str = ""
 
 
 OUT_OF_ORDER = Refusal("unexpected-request", "out-of-order")

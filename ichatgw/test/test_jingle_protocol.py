@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
@@ -48,8 +49,10 @@ class BorderTests(SynchronousTestCase):
         verifyObject(IPresenceListener, self.world.protocol)
 
     def test_strangers(self) -> None:
-        """Users of other servers may not call, in either way."""
-        self.world.propose(from_=MALLORY)
+        """Users of other servers may not call, in either way, and the log says for which setting."""
+        with capturedLogs() as events:
+            self.world.propose(from_=MALLORY)
+        self.assertEqual([event["why"] for event in events], ["may not call: not among AllowedXMPPDomains"])
         self.assertEqual(self.world.initiate("s2", from_=MALLORY), "error forbidden")
         self.assertEqual(self.world.said()[0], f"error forbidden to {MALLORY.full()}")
         self.assertEqual(self.world.arrivals.arrivals, [])
