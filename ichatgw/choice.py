@@ -210,7 +210,11 @@ class Undecided:
         self._inner = inner
         inner.call = _Inside(self)
         inner.side = self.side
-        inner.start(self._offer)
+        try:
+            inner.start(self._offer)
+        except Exception:
+            _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
+            inner.hangup(Ending(EndReason.FAILED, "internal error"))
 
     def foundSomebody(self) -> None:
         """There is a client after all."""

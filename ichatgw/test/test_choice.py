@@ -16,8 +16,8 @@ from zope.interface.verify import verifyObject
 from ichatgw.choice import Chooser, Undecided
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
-from ichatgw.model import Ending, EndReason, Party, Tone
-from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeSide
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeLeg, FakeSide
 from ichatgw.test.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 
@@ -189,6 +189,16 @@ class ChoiceTests(SynchronousTestCase):
         leg.decide()
         leg.start(OFFER)
         self.assertEqual((self.news(leg).reasons, self.jingle.legs), ([EndReason.CANCELLED], []))
+        self.assertNothingLeft()
+
+    def test_cannotStart(self) -> None:
+        """An error of ours while the call is begun ends the leg, and the one that does its work."""
+        leg = self.dial()
+        broken = FakeLeg(offers=cast(list[SessionDescription], None))
+        leg.make = lambda: broken
+        leg.decide()
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual((self.news(leg).reasons, broken.over), ([EndReason.FAILED], True))
         self.assertNothingLeft()
 
     def test_cannot(self) -> None:

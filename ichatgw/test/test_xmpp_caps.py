@@ -6,6 +6,8 @@ Tests for L{ichatgw.xmpp.caps}.
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
@@ -14,6 +16,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.test.streams import StubLink, parse
 from ichatgw.xmpp import caps as module
 from ichatgw.xmpp.caps import (
+    BATCH,
     MOST_FEATURES,
     MOST_PENDING,
     NODE,
@@ -136,7 +139,7 @@ class TheirsTests(SynchronousTestCase):
         self.assertEqual(question.query["node"], f"http://code.google.com/p/exodus#{EXODUS_HASH}")
         self.assertIsNone(self.caps.features(client("b")))
         self.answer(question, EXODUS)
-        self.assertEqual(self.told, [client("a")])
+        self.assertEqual(self.told, [client("a"), client("b")])
         self.assertIn("http://jabber.org/protocol/muc", self.caps.features(client("b")) or ())
         self.caps.available(client("c"))
         self.assertEqual(self.asked(), [])
@@ -189,6 +192,57 @@ class TheirsTests(SynchronousTestCase):
         self.caps.available(client("c"))
         self.assertEqual([one["to"][-1] for one in self.asked()], ["c"])
         self.caps.failed(parseJID("scott@jabber.example"), "", None)
+
+    def test_crowd(self) -> None:
+        """All who came while one of them was asked are told of, a few at a time."""
+        for number in range(3 * BATCH):
+            self.caps.available(client(str(number)))
+        (question,) = self.asked()
+        self.answer(question, EXODUS)
+        self.assertEqual(len(self.told), BATCH)
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.told, [client(str(number)) for number in range(3 * BATCH)])
+        self.assertEqual((self.clock.getDelayedCalls(), self.asked()), ([], []))
+
+    def test_nextIsAsked(self) -> None:
+        """Who is asked and does not answer, lies, or goes holds up nobody for long."""
+        for name in "abcde":
+            self.caps.available(client(name))
+        (question,) = self.asked()
+        self.clock.advance(PATIENCE)
+        (question,) = self.asked()
+        self.assertEqual(question["to"][-1], "b")
+        self.answer(question, "<feature var='lie'/>")
+        (question,) = self.asked()
+        self.assertEqual(question["to"][-1], "c")
+        self.caps.unavailable(client("c").jid)
+        (question,) = self.asked()
+        self.answer(question, "", "error")
+        self.assertEqual(self.told, [client("b")])
+        (question,) = self.asked()
+        self.answer(question, EXODUS)
+        self.assertEqual(self.told, [client("b"), client("e")])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_listenerFails(self) -> None:
+        """The others hear of it all the same."""
+        self.caps.listeners.insert(0, lambda resource: cast(None, 1 / 0))
+        self.caps.available(client("a"))
+        self.caps.available(client("b"))
+        self.answer(self.asked()[0], EXODUS)
+        self.assertEqual((len(self.told), len(self.flushLoggedErrors(ZeroDivisionError))), (2, 2))
+
+    def test_waiting(self) -> None:
+        """So many wait and no more; none does when the link is lost."""
+        self.patch(module, "MOST_WAITING", 10)
+        for number in range(20):
+            self.caps.available(client(str(number)))
+        self.assertEqual(len(self.caps._waiting), 10)
+        self.answer(self.asked()[0], EXODUS)
+        for number in range(3 * BATCH):
+            self.caps.available(client(str(number), ver="new"))
+        self.link.lose()
+        self.assertEqual((len(self.caps._waiting), self.clock.getDelayedCalls()), (0, []))
 
     def test_bounds(self) -> None:
         """Questions and answers are kept in bounded number, and questions not beyond the link."""

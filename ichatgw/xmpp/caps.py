@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
@@ -17,7 +17,7 @@ import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
@@ -59,6 +59,8 @@ to call.
 MOST_FEATURES = 512
 MOST_KNOWN = 1000
 MOST_PENDING = 200
+MOST_WAITING = 10_000
+BATCH = 50
 PATIENCE = 30.0
 """Seconds after which a question that was not answered is asked again, of the next client that has the same."""
 
@@ -128,13 +130,14 @@ _Key = tuple[str, str, str]
 class _Question:
     resource: Resource
     key: _Key
-    asked: float
+    timer: IDelayedCall
 
 
 @implementer(IPresenceListener)
 class Capabilities(XMPPHandler):
     """
-    Knows what clients can, and asks each kind of client once.
+    Knows what clients can, and asks one client of each kind; the others of that kind wait for its answer, and if there
+    is none, or none that can be trusted, the next of them is asked.
 
     It listens to presence (add it to C{presence.listeners}, before those who want to know).
 
@@ -152,6 +155,9 @@ class Capabilities(XMPPHandler):
         self._ids = count(1)
         self._known: OrderedDict[_Key, frozenset[str]] = OrderedDict()
         self._questions: dict[str, _Question] = {}
+        self._waiting: OrderedDict[JID, Resource] = OrderedDict()
+        self._news: deque[Resource] = deque()
+        self._telling: IDelayedCall | None = None
 
     def features(self, resource: Resource) -> frozenset[str] | None:
         """What a client can; C{None} if that is not known, or not yet."""
@@ -167,30 +173,57 @@ class Capabilities(XMPPHandler):
 
     def connectionLost(self, reason: Any) -> None:
         super().connectionLost(reason)
-        self._questions.clear()
+        for id in list(self._questions):
+            self._close(id)
+        self._waiting.clear()
+        self._news.clear()
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
 
     def available(self, resource: Resource) -> None:
         """See L{IPresenceListener}: ask what it can, if nobody of its kind was asked."""
+        self._waiting.pop(resource.jid, None)
         if resource.isIChat or not resource.node or not resource.ver or self.features(resource) is not None:
             return
-        key, now = _keyOf(resource), self._clock.seconds()
+        self._waiting[resource.jid] = resource
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popitem(last=False)
+        self._askNext((resource,))
+
+    def unavailable(self, jid: JID) -> None:
+        """See L{IPresenceListener}."""
+        self._waiting.pop(jid, None)
         for id, question in list(self._questions.items()):
-            if now - question.asked > PATIENCE:
-                del self._questions[id]
-        if len(self._questions) >= MOST_PENDING or any(one.key == key for one in self._questions.values()):
+            if jid in (question.resource.jid, question.resource.jid.userhostJID()):
+                self._unanswered(id)
+
+    def _askNext(self, waiting: Iterable[Resource]) -> None:
+        """Ask the first whose kind is not being asked, if there are not too many questions."""
+        if len(self._questions) >= MOST_PENDING:
+            return
+        asked = {one.key for one in self._questions.values()}
+        resource = next((one for one in waiting if _keyOf(one) not in asked), None)
+        if resource is None:
             return
         id = f"caps-{next(self._ids)}"
-        self._questions[id] = _Question(resource, key, now)
+        timer = self._clock.callLater(PATIENCE, self._unanswered, id)
+        self._questions[id] = _Question(resource, _keyOf(resource), timer)
         iq = Element((None, "iq"))
         iq["type"], iq["id"], iq["to"], iq["from"] = "get", id, resource.jid.full(), self._asker.full()
         iq.addElement((NS_DISCO_INFO, "query"))["node"] = f"{resource.node}#{resource.ver}"
         self.send(iq)
 
-    def unavailable(self, jid: JID) -> None:
-        """See L{IPresenceListener}."""
-        for id, question in list(self._questions.items()):
-            if jid in (question.resource.jid, question.resource.jid.userhostJID()):
-                del self._questions[id]
+    def _close(self, id: str) -> _Question:
+        question = self._questions.pop(id)
+        if question.timer.active():
+            question.timer.cancel()
+        return question
+
+    def _unanswered(self, id: str) -> None:
+        """Nothing was learned; somebody else is asked."""
+        self._waiting.pop(self._close(id).resource.jid, None)
+        self._askNext(self._waiting.values())
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """See L{IPresenceListener}."""
@@ -200,22 +233,49 @@ class Capabilities(XMPPHandler):
         if question is None or iq.getAttribute("from") != question.resource.jid.full():
             return
         iq.handled = True
-        del self._questions[iq["id"]]
-        if iq["type"] == "error" or iq.query is None:
+        features = _featuresIn(iq)
+        if features is None:
+            self._unanswered(iq["id"])
             return
+        self._close(iq["id"])
         resource, key = question.resource, question.key
-        features = [str(child.getAttribute("var") or "") for child in iq.query.elements() if child.name == "feature"]
-        if len(features) > MOST_FEATURES:
-            return
-        if not _verifies(iq.query, features, key):
+        alike = [resource]
+        if _verifies(iq.query, features, key):
+            alike += [one for one in self._waiting.values() if one.jid != resource.jid and _keyOf(one) == key]
+        else:
             # Somebody may want to speak for others: what it says counts for itself only.
             log.debug("The capabilities of {jid!r} do not fit their hash", jid=resource.jid.full()[:80])
             key = ("", resource.jid.full(), resource.ver)
         self._known[key] = frozenset(features)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
-        for listener in self.listeners:
-            listener(resource)
+        for one in alike:
+            self._waiting.pop(one.jid, None)
+        self._news.extend(alike)
+        self._askNext(self._waiting.values())
+        if self._telling is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        """A thousand may be alike: then the reactor has its turn in between."""
+        self._telling = None
+        for _ in range(min(BATCH, len(self._news))):
+            resource = self._news.popleft()
+            for listener in self.listeners:
+                try:
+                    listener(resource)
+                except Exception:
+                    log.failure("A listener failed at capabilities")
+        if self._news:
+            self._telling = self._clock.callLater(0, self._tell)
+
+
+def _featuresIn(iq: Any) -> list[str] | None:
+    """C{None} if the answer teaches nothing."""
+    if iq["type"] == "error" or iq.query is None:
+        return None
+    features = [str(child.getAttribute("var") or "") for child in iq.query.elements() if child.name == "feature"]
+    return features if len(features) <= MOST_FEATURES else None
 
 
 def _keyOf(resource: Resource) -> _Key:
