@@ -159,20 +159,29 @@ async def late(record: Record, kind: type[Client], calls: bool) -> None:
 
 
 async def minute(record: Record, kind: type[Client], calls: bool) -> None:
-    """A minute: no packet is lost, and the sound has no gaps."""
+    """
+    A minute: no packet is lost, and no sound is missing.
+
+    What a page hears jumps now and then, since its script takes the samples from the browser in pieces, on a thread
+    that does other things; so silence counts here, and what the browser says that it had to make up.
+    """
     house = await home(record, "IPv4")
     client, phone = await house.client(record, kind), await house.phone(record)
     with record.check("call"):
         await connect(record, client, phone)
     with record.check("sound"):
-        atClient, atPhone = client.ear.heard, phone.wire.heard
+        before, silent, atPhone = (await client.statistics())["in"], client.ear.silent, phone.wire.heard
         await pause(record.reactor, 60.0)
-        gaps = 60.0 - (client.ear.heard - atClient), 60.0 - (phone.wire.heard - atPhone)
-        record.measured("gaps at the client", gaps[0])
-        record.measured("gaps at the phone", gaps[1])
-        found = await client.statistics()
-        if max(gaps) > 1.0 or found["in"]["lost"]:
-            raise AssertionError(f"gaps of {gaps[0]:.1f} s and {gaps[1]:.1f} s, {found['in']['lost']} packets lost")
+        after = (await client.statistics())["in"]
+        missing: tuple[float, ...] = (client.ear.silent - silent, 60.0 - (phone.wire.heard - atPhone))
+        record.measured("silence at the client", missing[0])
+        record.measured("gaps at the phone", missing[1])
+        if "samples" in after:
+            madeUp = 60.0 * (after["concealed"] - before["concealed"]) / (after["samples"] - before["samples"])
+            record.measured("made up by the client", madeUp)
+            missing = (*missing, madeUp)
+        if max(missing) > 1.0 or after["lost"]:
+            raise AssertionError(f"missing: {missing}, and {after['lost']} packets lost")
     with record.check("end"):
         await clientEnds(record, client, phone)
 

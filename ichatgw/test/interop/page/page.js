@@ -199,7 +199,10 @@ const client = window.client = {
   async statistics() {
     const found = {};
     for (const each of (await session.pc.getStats()).values()) {
-      if (each.type === 'inbound-rtp') found.in = { packets: each.packetsReceived, lost: each.packetsLost, jitter: each.jitter };
+      if (each.type === 'inbound-rtp') {
+        found.in = { packets: each.packetsReceived, lost: each.packetsLost, jitter: each.jitter,
+        concealed: each.concealedSamples, samples: each.totalSamplesReceived };
+      }
       if (each.type === 'outbound-rtp') found.out = { packets: each.packetsSent };
       if (each.type === 'codec') found.codec = `${each.payloadType} ${each.mimeType}`;
       if (each.type === 'transport') {
