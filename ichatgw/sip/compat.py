@@ -34,3 +34,10 @@ def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
 
 if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
     SipGenericHF.getCanName = _inTitleCase
+
+
+class Forgiving(dict[Any, Any]):
+    """A table of transactions: sippy's timers sometimes remove one that has already gone."""
+
+    def __delitem__(self, key: object) -> None:
+        self.pop(key, None)

@@ -113,7 +113,11 @@ class Dialog(Midway):
         """
         self.isCaller = True
         self.aim(target)
-        self.recvEvent(order)
+        try:
+            self.recvEvent(order)
+        except Exception:
+            self.global_config["_sip_tm"].unregConsumer(self, str(self.cId))
+            raise
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
@@ -329,6 +333,12 @@ class Dialog(Midway):
             if sender is not None:
                 sender.over()
             self.respond(response, self.reoffers.acknowledged)
+
+    def changeState(self, newstate: Any) -> None:
+        """sippy goes to another state."""
+        super().changeState(newstate)
+        if self._sender is not None and self.over:
+            self._sender.over()
 
     def emitPendingEvents(self) -> None:
         """sippy calls it when it has news."""

@@ -26,9 +26,6 @@ from ichatgw.sip.reoffers import Verdict
 if TYPE_CHECKING:
     from ichatgw.sip.leg import SipLeg
 
-if TYPE_CHECKING:
-    pass
-
 CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
 _log = Logger()

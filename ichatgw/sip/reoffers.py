@@ -284,7 +284,7 @@ class Reoffers:
         try:
             asking.send()
         except OSError as problem:
-            self._ours, self._offering = None, False
+            self._ours, self._offering, self._refreshing = None, False, False
             self._dialog.changes.offerRefused(Ending(EndReason.CONNECTIVITY, f"cannot be reached: {problem}"))
 
     def _answered(self, response: Any) -> None:

@@ -17,7 +17,7 @@ NOT_FOUND = Reply(481, "Call/Transaction Does Not Exist")
 BUSY = Reply(486, "Busy Here")
 DECLINED = Reply(603, "Decline")
 
-_CALL_ID = re.compile(r"[^\s;,<>\"\\]{1,256}").fullmatch
+_CALL_ID = re.compile(r"[!#-+\--:=?-\[\]-~]{1,256}").fullmatch
 _TAG = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,128}").fullmatch
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import md5
 from typing import Any
 
-import ichatgw.sip.compat  # noqa: F401
+from ichatgw.sip.compat import Forgiving
 
 # isort: split
 from attrs import define
@@ -45,13 +45,6 @@ CACHE_LIMIT = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
 
 _log = Logger()
-
-
-class _Forgiving(dict[Any, Any]):
-    """sippy's timers sometimes remove a transaction that has already gone."""
-
-    def __delitem__(self, key: object) -> None:
-        self.pop(key, None)
 
 
 @define(eq=False)
@@ -86,8 +79,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self._log = _MessageLog(messageLog)
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
-        self.tclient = _Forgiving()
-        self.tserver = _Forgiving()
+        self.tclient = Forgiving()
+        self.tserver = Forgiving()
         self.req_cb = requested
         self._large = Large()
         self._forks = Forks()
@@ -158,7 +151,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                     self._giveUp(transaction, f"no connection: {why}")
                 else:
                     self._large.refused(target.address)
-                    self._asDatagram(transaction)
+                    try:
+                        self._asDatagram(transaction)
+                    except OSError as problem:
+                        self._giveUp(transaction, f"no way: {problem}")
 
     def _asDatagram(self, transaction: Any) -> None:
         """A request that is too large for UDP goes over UDP all the same: there is nothing else."""

@@ -70,6 +70,16 @@ class LargeTests(SynchronousTestCase):
         assert isinstance(leg.call, FakeCall)
         self.assertEqual(leg.call.news, ["answered"])
 
+    def test_noWay(self) -> None:
+        """If UDP leads nowhere either by then, the call is over."""
+        leg = self.start()
+        self.rig.streams.take()
+        self.rig.wire.unreachable.add(PHONE.host)
+        self.rig.streams.unreachable(OVER_TCP, "refused")
+        assert isinstance(leg.call, FakeCall)
+        self.assertEqual(leg.call.news, ["ended"])
+        self.assertEqual(self.rig.endpoint.transactions, 0)
+
     def test_remembered(self) -> None:
         """Who has no TCP is not asked for it again for a while."""
         self.start()

@@ -558,6 +558,7 @@ class OutboundTests(SynchronousTestCase):
         self.rig.wire.unreachable.add("192.0.2.77")
         leg = self.call()
         self.assertEqual(news(leg).reasons, [EndReason.UNAVAILABLE])
+        self.assertEqual(self.rig.endpoint._transactions.req_consumers, {})
 
     def test_filteredCodecs(self) -> None:
         """Formats of CodecIdFilterList are not offered; if none is left there is no call."""

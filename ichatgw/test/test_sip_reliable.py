@@ -5,7 +5,7 @@ Provisional responses that are acknowledged (RFC 3262), and UPDATE before the an
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,6 +54,10 @@ class CalledTests(SynchronousTestCase):
                 f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}",
             )
         return self.rig.receive(text)
+
+    def timers(self) -> str:
+        waiting: Any = self.rig.clock.getDelayedCalls()
+        return " ".join(str(each.func) for each in waiting)
 
     def test_ringing(self) -> None:
         """180 is numbered, and sent again until PRACK comes, which is answered."""
@@ -111,11 +115,13 @@ class CalledTests(SynchronousTestCase):
         self.assertEqual([m for m in self.rig.wire.take() if status(m) == 180], [])
 
     def test_cancelled(self) -> None:
-        """So does the end of a caller who gives up."""
+        """So does the end of a caller who gives up; then nothing is waited for."""
         self.leg.ring()
         self.rig.wire.take()
+        self.assertIn("Sender", self.timers())
         replies = self.rig.receive(request("CANCEL", branch="INVITE1"))
         self.assertEqual(sorted(status(m) for m in replies), [200, 487])
+        self.assertNotIn("Sender", self.timers())
         self.rig.clock.advance(0.5)
         self.assertEqual([m for m in self.rig.wire.take() if status(m) == 180], [])
 

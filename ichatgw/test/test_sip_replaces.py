@@ -65,6 +65,10 @@ class ReadTests(SynchronousTestCase):
             "a1@host;to-tag=a\r\nX: y;from-tag=c",
             "a1 host;to-tag=a;from-tag=c",
             'a1"host;to-tag=a;from-tag=c',
+            "a1\0host;to-tag=a;from-tag=c",
+            "a1\x1b[31m;to-tag=a;from-tag=c",
+            "a1\u2028x;to-tag=a;from-tag=c",
+            "ä1@host;to-tag=a;from-tag=c",
             "a1@host;local-tag=a",
         ):
             self.assertRaises(MalformedError, readReplaces, text)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Direction, Ending, EndReason
 from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
 from ichatgw.test.siptalks import Talk, both
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, respond, status
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
 from ichatgw.test.test_sip_reoffers import directionOf, versionOf
 
 KNOWS = "Supported: timer\r\n"
@@ -187,6 +187,19 @@ class OurTurnTests(SynchronousTestCase):
             (again,) = passes(talk, 301)
             self.assertTrue(again.startswith("INVITE"))
             self.assertEqual(talk.news.news.count("agreed"), 1)
+
+    def test_noWay(self) -> None:
+        """A refresh that cannot even be sent is made again; an offer after it is no refresh."""
+        for talk in self.each("Allow: INVITE, ACK, BYE\r\n"):
+            talk.rig.wire.unreachable.add(PHONE.host)
+            self.assertEqual(passes(talk, 301), [])
+            talk.rig.wire.unreachable.clear()
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            (offer,) = talk.rig.wire.take()
+            talk.rig.receive(respond(offer, 488, "Not Acceptable Here"))
+            self.assertEqual(talk.news.news[-1], "refused")
+            (again,) = passes(talk, 5)
+            self.assertEqual((again[:6], directionOf(again)), ("INVITE", "sendrecv"))
 
     def test_otherWay(self) -> None:
         """A phone that says it takes UPDATE, and does not, gets a re-INVITE."""
