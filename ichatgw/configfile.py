@@ -26,15 +26,17 @@ ENVIRONMENT = "ICHATGW_"
 PATTERN = "TranslationPattern"
 OUTPUT = "TranslationOutput"
 
-# What the original asked for to tie its two processes together, or never used.
-OBSOLETE = (
-    "GatewayIPCPort",
-    "JabberConnectorIPCPort",
-    "IchatJabberConnectorPath",
-    "HttpPort",
-    "HttpAuth",
-    "HttpAuthPwd",
-)
+# What the original asked for to tie its two processes together, or never used, and what is said of it.
+_ONE_PROCESS = "no longer needed, the gateway is one process"
+_NO_EFFECT = "not needed, it never had an effect"
+OBSOLETE = {
+    "GatewayIPCPort": _ONE_PROCESS,
+    "JabberConnectorIPCPort": _ONE_PROCESS,
+    "IchatJabberConnectorPath": _ONE_PROCESS,
+    "HttpPort": _NO_EFFECT,
+    "HttpAuth": _NO_EFFECT,
+    "HttpAuthPwd": _NO_EFFECT,
+}
 _LARGEST = 1 << 20
 _LARGEST_SECRET = 4096
 
@@ -120,6 +122,7 @@ class Reader:
         """Take all that one source says."""
         known = {name.lower(): s for s in self.settings for name in (s.name, *s.aliases)}
         secretFiles = {s.fileName.lower(): s for s in self.settings if s.secret}
+        obsolete = {name.lower(): why for name, why in OBSOLETE.items()}
         rules: list[Entry] = []
         taken: dict[str, Any] = {}
         for entry in entries:
@@ -130,8 +133,8 @@ class Reader:
                 self._takeValue(known[name], entry, taken)
             elif name in secretFiles:
                 self._takeSecretFile(secretFiles[name], entry, taken)
-            elif name in map(str.lower, OBSOLETE):
-                self.warnings.append(f"{entry.place}: {entry.name}: no longer needed, the gateway is one process")
+            elif name in obsolete:
+                self.warnings.append(f"{entry.place}: {entry.name}: {obsolete[name]}")
             else:
                 self._unknown(entry)
         if rules:

@@ -134,6 +134,9 @@ class Relay:
         self._others.clear()
         self._told(self)
         toCallee, toCaller = self.caller.arriving, self.callee.arriving
+        dropped = toCallee.dropped + toCaller.dropped
+        if not (toCallee.fed or toCaller.fed or dropped):
+            return  # the call never came so far as to have media
         self._log.info(
             "call={call} media: {fromCaller} packets from the caller, {fromCallee} from the callee; silence of "
             "{silenceToCaller:.1f} s to the caller, {silenceToCallee:.1f} s to the callee; dropped: {dropped}",
@@ -142,7 +145,7 @@ class Relay:
             fromCallee=toCaller.relayed,
             silenceToCaller=toCaller.silences * FRAME_SECONDS,
             silenceToCallee=toCallee.silences * FRAME_SECONDS,
-            dropped=", ".join(f"{n} {why}" for why, n in (toCallee.dropped + toCaller.dropped).items()) or "none",
+            dropped=", ".join(f"{n} {why}" for why, n in dropped.items()) or "none",
         )
 
     def _agree(self) -> None:

@@ -22,7 +22,8 @@ class CallSettings:
         "IChatProceedingTimeout",
         whole(100, 600_000, "milliseconds"),
         5000,
-        "How long a called iChat user may take to be found. After that the phone hears that he is not there.",
+        "How long a called user may take to be found. After that clients that may be asleep are called all the same, if"
+        " they can be woken; else the phone hears that he is not there.",
     )
     ringingTimeout: int = setting(
         _CALLS, "RingingTimeout", whole(1, 3600, "seconds"), 180, "How long a call may ring before it is given up."
@@ -58,8 +59,7 @@ class CallSettings:
         "AllowedXMPPDomains",
         DOMAINS,
         (),
-        "The domains whose iChat users may call phones. If left blank, only that of which JabberComponentName is a"
-        " part.",
+        "The domains whose users may call phones. If left blank, only that of which JabberComponentName is a part.",
         default="",
         example="jabber.company.com, example.org",
     )

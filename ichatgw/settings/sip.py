@@ -86,8 +86,8 @@ class SIPSettings:
         "RegistrationTime",
         whole(0, 10_000_000, "seconds"),
         3600,
-        "For how long people with iChat who are online are registered at the SIP server of their translated address;"
-        " 0 for never.",
+        "For how long XMPP users who are online are registered at the SIP server of their translated address; 0 for"
+        " never.",
     )
     registrationRetryTime: int = setting(
         _SIP,

@@ -33,8 +33,8 @@ class XMPPSettings:
         "JabberComponentName",
         DOMAIN,
         "",
-        "Name of the gateway as an external component (XEP-0114) of the XMPP server, as configured there. Phones are"
-        " reached from iChat as number@JabberComponentName.",
+        "Name of the gateway as an external component (XEP-0114) of the XMPP server, as configured there. Users"
+        " reach phones as number@JabberComponentName.",
         required=True,
         example="ichat-gw.jabber.company.com",
     )
@@ -64,8 +64,8 @@ class XMPPSettings:
         "JabberControlUsername",
         NODE,
         "control",
-        "The part before the @ of the control user. People with iChat add JabberControlUsername@JabberComponentName to"
-        " their buddies, so that the gateway may see whether they are there and call them.",
+        "The part before the @ of the control user. Users add JabberControlUsername@JabberComponentName to their"
+        " contacts, so that the gateway may see whether they are there and call them.",
     )
     subscriptionDatabase: str = setting(
         _XMPP,
@@ -81,8 +81,8 @@ class XMPPSettings:
             PATTERN,
             "",
             Kind(str, "a regular expression in the syntax of Perl (PCRE2)"),
-            "What a called address looks like: xmpp:number@JabberComponentName if iChat calls, sip:user@host if a phone"
-            " does. It is searched for in the address; write ^ and $ to match all of it. TranslationPattern and"
+            "What a called address looks like: xmpp:number@JabberComponentName if a user calls, sip:user@host if a"
+            " phone does. It is searched for in the address; write ^ and $ to match all of it. TranslationPattern and"
             " TranslationOutput stand in pairs, as many as are needed; the first pattern that matches decides, and a"
             " call to an address that none matches is refused. Rules on the command line replace those of the file.",
             example=r"^xmpp:(.*)@ichat-gw\.jabber\.company\.com$",
@@ -93,10 +93,11 @@ class XMPPSettings:
             "",
             Kind(str, "an address that starts with sip:, sips: or xmpp:"),
             "The address to call instead, for the TranslationPattern before it. $1 to $9 stand for what the brackets of"
-            " the pattern matched. An address that starts with xmpp: is called on iChat, any other by SIP.",
+            " the pattern matched. An address that starts with xmpp: is called by Jingle or on iChat, any other by"
+            " SIP.",
             example="sip:$1@sipdomain.com",
             sampleTail=(
-                "# The other way, from phones to iChat:",
+                "# The other way, from phones to users:",
                 r"#TranslationPattern = ^sip:(.*)@sipdomain\.com$",
                 "#TranslationOutput = xmpp:$1@jabber.company.com",
             ),

@@ -535,6 +535,23 @@ class CloseTests(RelayTestCase):
         self.pump(2)
         self.assertEqual((self.network.sockets, self.clock.getDelayedCalls()), ([], []))
 
+    @property
+    def summaries(self) -> list[Any]:
+        return [event for event in self.events if "packets from the caller" in (event["log_format"] or "")]
+
+    def test_neverAnswered(self) -> None:
+        """Of a call that had no media nothing is said; of one that was answered, and where nothing came, it is."""
+        self.relay.close()
+        self.assertEqual(self.summaries, [])
+
+    def test_nothingCame(self) -> None:
+        """Both were answered and neither sent: that is worth a line."""
+        self.connectBoth()
+        self.pump(3)
+        self.relay.close()
+        [event] = self.summaries
+        self.assertEqual((event["fromCaller"], event["fromCallee"]), (0, 0))
+
     def test_summary(self) -> None:
         """One line says what passed."""
         self.connectBoth()
@@ -544,7 +561,7 @@ class CloseTests(RelayTestCase):
         self.fromBob(rtp(), STRANGER)
         self.relay.close()
         self.relay.close()
-        [event] = [event for event in self.events if "packets from the caller" in event["log_format"]]
+        [event] = self.summaries
         self.assertEqual(
             (event["call"], event["fromCaller"], event["fromCallee"], event["dropped"]),
             ("call-1", 2, 1, "1 stranger"),
