@@ -85,7 +85,9 @@ class Identity:
         )
         self.fingerprint = fingerprintOf(self._certificate, "sha-256")
         context = self.context = SSL.Context(SSL.DTLS_METHOD)
-        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_QUERY_MTU)
+        # Each call has a handshake of its own: what would let one be taken up again only costs memory and octets.
+        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!MD5")
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.set_tlsext_use_srtp(_PROFILES)

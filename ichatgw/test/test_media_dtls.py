@@ -12,7 +12,7 @@ from warnings import catch_warnings, simplefilter
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import InvalidVersion
-from OpenSSL import crypto
+from OpenSSL import SSL, crypto
 from twisted.internet import reactor as installed
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -22,6 +22,9 @@ from ichatgw.media.srtp import MasterKey
 from ichatgw.model import Fingerprint
 
 reactor: Any = installed
+
+HANDSHAKE = 22
+SERVER_HELLO, NEW_SESSION_TICKET = 2, 4
 
 
 class End:
@@ -128,6 +131,23 @@ class DTLSTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(HANDSHAKE_TIMEOUT + 1)
         self.assertEqual(self.active.failures + self.passive.failures, [])
+
+    def test_resumption(self) -> None:
+        """Nothing of an association is kept for another one: no session of OpenSSL's, no ticket at the peer."""
+        self.assertEqual(self.theirs.context.get_session_cache_mode(), SSL.SESS_CACHE_OFF)
+        flights: list[bytes] = []
+        self.passive.dtls.start()
+        self.active.dtls.start()
+        for _ in range(10):
+            for datagram in self.active.take():
+                self.passive.dtls.received(datagram)
+            flights += self.passive.sent
+            for datagram in self.passive.take():
+                self.active.dtls.received(datagram)
+        self.assertEqual(len(self.passive.keys), 1)
+        kinds = {record[13] for datagram in flights for record in split(datagram) if record[0] == HANDSHAKE}
+        self.assertIn(SERVER_HELLO, kinds)
+        self.assertNotIn(NEW_SESSION_TICKET, kinds)
 
     def test_hashes(self) -> None:
         """A fingerprint may be by any hash that we know, in whatever case."""
