@@ -12,55 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.callmachine import makeMachine
-from ichatgw.interfaces import ICall, ILeg, IReferral, IRelay
+from ichatgw.interfaces import ILeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, SessionDescription, Tone
-from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Parties, Partner, Switchboard
+from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
 
 __all__ = ["CLOSING_TIMEOUT", "Call", "Nobody"]
 
 _log = Logger()
-
-
-@implementer(ICall)
-@define(eq=False)
-class Nobody:
-    """The call of a leg that no call has taken: nobody listens."""
-
-    id: str = "-"
-
-    def ringing(self, leg: ILeg) -> None:
-        """Unheard."""
-
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        """Unheard."""
-
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """Unheard."""
-
-    def referred(self, leg: ILeg, referral: IReferral) -> None:
-        """There is nobody to be connected."""
-        referral.declined()
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""
 
 
 @implementer(ITransferable)

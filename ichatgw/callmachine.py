@@ -298,7 +298,6 @@ def _build() -> Callable[[Parties], CallInputs]:
             _log.error(
                 "call={call} leg={leg} {party!r:.120} never said that it ended; written off", **parties.names(leg)
             )
-        parties.open.clear()
         parties.finish()
 
     return builder.build()

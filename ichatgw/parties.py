@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, ILeg, IReferral, IRelay
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
 
 if TYPE_CHECKING:
     from ichatgw.transfer import Transfer
@@ -71,9 +72,59 @@ class ITransferable(ICall):
         """C{leg} has gone over to another call, with its side; what is left of this one is hung up."""
 
 
+@implementer(ITransferable)
+@define(eq=False)
+class Nobody:
+    """The call of a leg that no call has taken, or whose call is over: nobody listens."""
+
+    id: str = "-"
+
+    def ringing(self, leg: ILeg) -> None:
+        """Unheard."""
+
+    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+        """Unheard."""
+
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def refused(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""
+
+    def info(self, leg: ILeg, tone: Tone) -> None:
+        """Unheard."""
+
+    def referred(self, leg: ILeg, referral: IReferral) -> None:
+        """There is nobody to be connected."""
+        referral.declined()
+
+    def ended(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""
+
+    def targetAnswered(self, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def targetEnded(self, ending: Ending) -> None:
+        """Unheard."""
+
+    def partner(self, leg: ILeg) -> Partner | None:
+        """Nobody talks."""
+        return None
+
+    def surrender(self, leg: ILeg, ending: Ending) -> None:
+        """Unheard."""
+
+
 @define(eq=False)
 class Parties:
     """
+    @ivar call: whose parties they are; when it is over, nobody's.
     @ivar closed: called once, when all legs are gone.
     @ivar open: the legs that have not said C{ended}.
     @ivar offer: what the caller offered.
@@ -184,6 +235,7 @@ class Parties:
             timer.cancel()
         if not self.has(leg):
             self.relay.drop(leg.side)
+            self._release(leg)
 
     def dismiss(self, leg: ILeg, ending: Ending) -> None:
         """Whose place another has taken hangs up now, or is hung up soon."""
@@ -239,7 +291,32 @@ class Parties:
             text=f" {ending.text[:200]!r}" if ending.text else "",
             talked=f"talked {now - self.answeredAt:.1f} s" if self.answeredAt is not None else "not answered",
         )
-        self.closed()
+        self._letGo()
+
+    def _letGo(self) -> None:
+        """
+        A call, its machine, its parties and its legs hold one another.  Once they have said their last word they need
+        not, and nothing of them has to wait for the garbage collector.
+        """
+        closed, self.closed = self.closed, _unheard
+        call, self.call = self.call, Nobody(self.id)
+        for leg in (self.caller, self.callee, *self.open):
+            if leg.call is call:
+                leg.call = self.call
+        self.switchboard = None
+        for legs in (self.open, self.rung, self.asking):
+            legs.clear()
+        self.directions.clear()
+        closed()
+
+    def _release(self, leg: ILeg) -> None:
+        """A leg that was a party's and has ended."""
+        if leg.call is self.call:
+            leg.call = Nobody(self.id)
+
+
+def _unheard() -> None:
+    """Nobody waits for the end of a call twice."""
 
 
 def common(codecs: tuple[Codec, ...], others: tuple[Codec, ...]) -> tuple[Codec, ...]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -32,6 +32,7 @@ from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.over import Over
 
 _log = Logger()
 _numbers = count(1)
@@ -162,11 +163,6 @@ class InboundLeg:
         _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
         inner.answer(self._answer)
 
-    def _turnAway(self, inner: ILeg) -> None:
-        """An INVITE that comes at the wrong moment never becomes a call."""
-        inner.call = Nobody(self.call.id)
-        inner.hangup(Ending(EndReason.UNAVAILABLE, "not the time for an INVITE"))
-
     def _hangupInner(self, ending: Ending) -> None:
         if self._inner is not None:
             self._inner.hangup(ending)
@@ -187,10 +183,28 @@ class InboundLeg:
             text=ending.text,
             **self._names(),
         )
+        self.machine = cast(Inputs, _Over(self.call.id))
         self.call.ended(self, ending)
 
     def _names(self) -> dict[str, str]:
         return {"call": self.call.id, "leg": self.id, "user": self.caller.userhost()}
+
+
+@define(eq=False)
+class _Over(Over):
+    """An INVITE that comes too late has to be told so."""
+
+    callId: str
+
+    def invited(self, inner: ILeg) -> None:
+        """See L{Inputs}."""
+        _turnAway(inner, self.callId)
+
+
+def _turnAway(inner: ILeg, callId: str) -> None:
+    """An INVITE that comes at the wrong moment never becomes a call."""
+    inner.call = Nobody(callId)
+    inner.hangup(Ending(EndReason.UNAVAILABLE, "not the time for an INVITE"))
 
 
 def _build() -> Callable[[InboundLeg], Inputs]:
@@ -224,7 +238,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     @ending_.upon(Inputs.invited).loop()
     @over.upon(Inputs.invited).loop()
     def turnAway(machine: Inputs, leg: InboundLeg, inner: ILeg) -> None:
-        leg._turnAway(inner)
+        _turnAway(inner, leg.call.id)
 
     @talking.upon(Inputs.hangup).to(ending_)
     def hangupInner(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -33,6 +33,7 @@ from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -280,6 +281,7 @@ class OutboundLeg:
             text=ending.text,
             **self._names(),
         )
+        self.machine = cast(Inputs, Over())
         self.call.ended(self, ending)
 
     def _names(self) -> dict[str, str]:

@@ -5,9 +5,10 @@ RTCP of one side of a relay.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ichatgw.errors import MalformedError
+from ichatgw.media.gone import NOBODY
 from ichatgw.media.latch import ControlLatch, SendTo, isAt
 from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.rtcp import Renumbering, rewrite
@@ -27,6 +28,10 @@ class Control:
     def __init__(self, side: Side) -> None:
         self._side = side
         self.latch = ControlLatch()
+
+    def letGo(self) -> None:
+        """The side is closed."""
+        self._side = cast("Side", NOBODY)
 
     def arrivedAtMedia(self, datagram: bytes, source: Source) -> None:
         """RTCP on the RTP port: an iChat has one port for everything (compare RFC 5761)."""

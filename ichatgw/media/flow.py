@@ -325,6 +325,7 @@ class Flow:
         self.source = None
         if self._player is not None:
             self._player.close()
+            self._player = None
 
 
 class Feeder:

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
+from ichatgw.media.gone import unheard
 from ichatgw.media.mapping import mappingOf
 from ichatgw.media.rtp import FRAME_SECONDS
 from ichatgw.media.side import Side
@@ -123,15 +124,18 @@ class Relay:
         side.relay = self
         side.arriving.aim(None, None)
         side.face(self._mute)
-        side.described = _nothing
+        side.described = unheard
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        for side in (self.caller, self.callee, *self._others):
+        mute = () if self._mute is None else (self._mute,)
+        for side in (self.caller, self.callee, *self._others, *mute):
             side.close()
+            side.letGo()
         self._others.clear()
+        self._mute = None
         self._told(self)
         toCallee, toCaller = self.caller.arriving, self.callee.arriving
         dropped = toCallee.dropped + toCaller.dropped
@@ -154,7 +158,3 @@ class Relay:
         if caller is not None and callee is not None:
             self.caller.arriving.map(mappingOf(self.caller.sent, callee))
             self.callee.arriving.map(mappingOf(self.callee.sent, caller))
-
-
-def _nothing() -> None:
-    """A party without another one has nothing to agree on."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -16,6 +16,7 @@ from ichatgw.errors import Congested, MalformedError
 from ichatgw.interfaces import IMediaSide
 from ichatgw.media.control import Control
 from ichatgw.media.flow import LOOK_SECONDS, Flow
+from ichatgw.media.gone import NOBODY, unheard, unwanted
 from ichatgw.media.guard import Guard, Wall
 from ichatgw.media.latch import SendTo, familyOf, isAt, sendable
 from ichatgw.media.port import MAX_DATAGRAM, Source
@@ -222,8 +223,19 @@ class Side:
         self._closed = True
         if self._securing is not None:
             self._securing.close()
+            self._securing = None
+        self._guard = None
+        self.early.clear()
         self.arriving.close()
         self._sockets.close()
+        self.arriving.stranger = unwanted
+        self.described = unheard
+        self.control.letGo()
+
+    def letGo(self) -> None:
+        """The relay is closed, and has no two sides any more."""
+        self.far = cast(Side, NOBODY)
+        self.relay = None
 
     # Where the party is
 

@@ -138,6 +138,7 @@ class Dialog(Midway):
             if demands(req):
                 self._sender = Sender(self.respond, self._unacknowledged)
         result = super().recvRequest(req, sip_t)
+        req.sendResponse = None  # sippy's closure, in which the request holds itself
         if result is not None and result[0] is None:
             result = (None, result[1], self._unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":

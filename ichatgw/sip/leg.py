@@ -218,6 +218,8 @@ class SipLeg:
         self._ended = True
         self._forget(self)
         self.call.ended(self, ending)
+        self.changes.letGo()
+        self._negotiation.letGo()
 
 
 def _sentMessage(request: Any, toIChat: bool) -> Reply:

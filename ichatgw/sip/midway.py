@@ -48,6 +48,28 @@ class Owner(Protocol):
         """Who makes and understands offers."""
 
 
+class _Nobody:
+    """The owner of a dialog that is dead."""
+
+    def event(self, event: Any, dialog: Any) -> None:
+        """Unheard."""
+
+    def requested(self, request: Any) -> Reply | None:
+        """Unheard."""
+        return None
+
+    def lost(self, ending: Ending) -> None:
+        """Unheard."""
+
+    @property
+    def changes(self) -> Changes:
+        """Nothing changes any more."""
+        raise AttributeError("the dialog is dead")
+
+
+_NOBODY = _Nobody()
+
+
 def _unheard(response: Any) -> None:
     """Nobody wants to know."""
 
@@ -84,6 +106,13 @@ class Midway(FarEnd):
     def over(self) -> bool:
         """Refused or ended."""
         return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
+
+    def cleanup(self) -> None:
+        """sippy has no use for the dialog any more, and whoever still knows it gets no news of it: let go of all."""
+        super().cleanup()
+        self.owner = _NOBODY
+        self.reoffers.letGo()
+        self.session.letGo()
 
     def ask(
         self,

@@ -76,6 +76,10 @@ class Negotiation:
     _host: str = field(default="", init=False)
     _offersMux: bool = field(default=False, init=False)
 
+    def letGo(self) -> None:
+        """The leg has ended: nobody wants to know what fails."""
+        self.failed = _unheard
+
     @property
     def awaitsAnswer(self) -> bool:
         return self._offered is not None

@@ -10,14 +10,15 @@ one is asked first, and the party is answered as it was.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ichatgw import sdp
+from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.negotiation import Negotiation, speech
 from ichatgw.sip.reasons import warningFor
@@ -31,6 +32,21 @@ CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 _log = Logger()
 
 _State = tuple[frozenset[tuple[str, int, int]], Direction, TransportAddress | None]
+
+
+@frozen
+class _Gone:
+    """In the place of a leg that has ended."""
+
+    id: str
+    party: Party
+    call: Nobody
+    reoffers: None = None
+    isAnswered: bool = False
+    signallingHost: str = ""
+
+    def hangup(self, ending: Ending) -> None:
+        """It has been."""
 
 
 class Renegotiation:
@@ -51,6 +67,10 @@ class Renegotiation:
         self._asking = False
         self._verdict: Verdict | None = None
         self._told: _State | None = None
+
+    def letGo(self) -> None:
+        """The leg has ended: what its dialog still says is no news for it."""
+        self._leg = cast("SipLeg", _Gone(self._leg.id, self._leg.party, Nobody(self._leg.call.id)))
 
     # Orders of the call, given to the leg
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from secrets import randbelow
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sippy.SipHeader import SipHeader
 from sippy.Time.Timeout import Timeout
@@ -102,6 +102,20 @@ class Dialogue(Conversation, Protocol):
 
         @param without: option tags that it does not mention.
         """
+
+
+class _Gone:
+    """In the place of a dialog that is dead."""
+
+    def isConnected(self) -> bool:
+        """No."""
+        return False
+
+    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+        """Nobody waits for it."""
+
+
+_GONE = cast(Dialogue, _Gone())
 
 
 class Reoffers:
@@ -346,6 +360,11 @@ class Reoffers:
         self._ours = None
         self._again = False
         return None if request is None else self._respond(request, Reply(487, "Request Terminated"))
+
+    def letGo(self) -> None:
+        """The dialog is dead: an ACK that comes late, or never, means nothing to it."""
+        self._lateOffer = self._again = False
+        self._dialog = _GONE
 
 
 _UNSUPPORTED = Reply(415, "Unsupported Media Type", (("accept", SDP),))

@@ -49,6 +49,20 @@ class Refreshing(Protocol):
         """Nobody has refreshed the session in time."""
 
 
+class _Gone:
+    """In the place of a dialog that is dead."""
+
+    def refresh(self) -> bool:
+        """There is nothing to be refreshed."""
+        return False
+
+    def expired(self) -> None:
+        """So it is."""
+
+
+_GONE = _Gone()
+
+
 def tooShort(request: Any) -> Reply | None:
     """Is the interval that a request asks for one that we do not agree to?"""
     wanted = number(request, "session-expires")
@@ -64,7 +78,7 @@ class SessionTimer:
     """
 
     def __init__(self, dialog: Refreshing, terms: SessionTerms) -> None:
-        self._dialog = dialog
+        self._dialog: Refreshing = dialog
         self._wanted = terms.interval
         self._least = LEAST
         self._bumps = 0
@@ -137,6 +151,11 @@ class SessionTimer:
     def over(self) -> None:
         """The dialog is over."""
         self._agree(0, False)
+
+    def letGo(self) -> None:
+        """The dialog is dead."""
+        self.over()
+        self._dialog = _GONE
 
     def _agree(self, interval: int, weRefresh: bool) -> None:
         self._stop()

@@ -32,6 +32,7 @@ RANKS = (
         "callmachine",
         "parties",
         "transfer",
+        "over",
         "dialplan",
         "sdp",
         "media",

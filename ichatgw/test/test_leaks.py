@@ -5,7 +5,11 @@ The whole gateway between two phones, in memory: hostile messages do it no harm,
 
 from __future__ import annotations
 
+import gc
 import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +25,39 @@ from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, statu
 
 DATA = Path(__file__).parent / "data"
 CALLEE = TransportAddress("192.0.2.88", 5060)
+
+
+def alive() -> Counter[str]:
+    """How many objects of ours and of sippy there are, by their class."""
+    kinds = Counter(type(each) for each in gc.get_objects())
+    names = {kind: f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}
+    return Counter(
+        {
+            name: kinds[kind]
+            for kind, name in names.items()
+            if name.startswith(("ichatgw.", "sippy.")) and not name.startswith("ichatgw.test.")
+        }
+    )
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Garbage that holds itself stays where it is."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def remainder(calls: Callable[[], None]) -> Counter[str]:
+    """What C{calls} leave in memory if nobody collects garbage; the second time, as some things are made but once."""
+    with uncollected():
+        calls()
+        before = alive()
+        calls()
+        return alive() - before
 
 
 class WholeGatewayTests(SynchronousTestCase):
@@ -68,6 +105,7 @@ class WholeGatewayTests(SynchronousTestCase):
         """Let everything that waits run out."""
         self.rig.clock.pump([0.5] * 100 + [32] * 14)
         self.rig.wire.take()
+        self.rig.streams.expected.clear()
 
     def call(self, ending: str) -> list[int]:
         """
@@ -132,6 +170,19 @@ class WholeGatewayTests(SynchronousTestCase):
         self.assertEqual(self.count()["calls"], 0)
         self.settle()
         self.assertEqual(self.count(), self.rest)
+
+    def test_garbage(self) -> None:
+        """What is over lets go of all that it knew: nothing of a call has to wait for the garbage collector."""
+        for ending in ("caller", "callee", "declined", "abandoned"):
+
+            def calls(ending: str = ending) -> None:
+                for _ in range(5):
+                    self.call(ending)
+                self.settle()
+
+            left = remainder(calls)
+            del left["ichatgw.sip.replaces.DialogId"]  # so many names of dialogs that are over are remembered
+            self.assertEqual(left, {}, ending)
 
     def test_vanished(self) -> None:
         """A caller and a callee of whom nothing is heard any more leave nothing either."""

@@ -1,0 +1,57 @@
+# -*- test-case-name: ichatgw.test.test_leaks -*-
+"""
+What a side of a relay that is closed has in the place of all that held it and that it held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ichatgw.media.port import Source
+from ichatgw.model import Tone
+
+
+class NoFlow:
+    """In the place of the L{Flow<ichatgw.media.flow.Flow>} that comes from L{NoSide}."""
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Nobody counts."""
+        return Counter()
+
+    def aim(self, send: Any, destination: Source | None) -> None:
+        """Nothing flows."""
+
+    def speak(self, formats: Sequence[Any]) -> None:
+        """Nobody is fed."""
+
+    def press(self, tone: Tone) -> bool:
+        """Nobody hears it."""
+        return False
+
+
+class NoSide:
+    """In the place of a L{Side<ichatgw.media.side.Side>}."""
+
+    arriving = NoFlow()
+    muxed = False
+    mediaWay = (None, None)
+
+    def pairFor(self, destination: Source | None) -> None:
+        """It has no ports."""
+
+    def sendControl(self, datagram: bytes) -> None:
+        """It has no party."""
+
+
+NOBODY = NoSide()
+
+
+def unwanted(size: int, source: Source) -> None:
+    """What still comes is of no interest."""
+
+
+def unheard() -> None:
+    """Nobody wants to know."""
