@@ -59,6 +59,9 @@ __all__ = ["Gateway", "Options", "gateway", "makeService"]
 
 USER_AGENT = f"ichat-gw/{__version__}"
 
+OTHER_FILES = 100
+"""Beside the sockets of media."""
+
 RECORDS_LIFE = 30.0
 """Seconds for which the list of our interfaces is taken as known."""
 
@@ -134,7 +137,7 @@ class Gateway(MultiService):
 
         @raise SystemExit: if a socket or the database cannot be had.  The log has said why.
         """
-        _raiseFileLimit()
+        _raiseFileLimit(2 * self.media.pairs + OTHER_FILES)
         try:
             MultiService.startService(self)
         except ConfigError as problem:
@@ -347,8 +350,15 @@ def _calmCollector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _raiseFileLimit() -> None:
-    """Each call needs four sockets and more; take as many files as the system lets us have."""
+def _raiseFileLimit(wanted: int) -> None:
+    """Take as many files as the system lets us have, and say so if that is less than C{wanted}."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        _log.warn(
+            "The system lets us open {hard} files, and calls on all media ports need {wanted}: see ulimit -n, or "
+            "LimitNOFILE of systemd",
+            hard=hard,
+            wanted=wanted,
+        )

@@ -83,6 +83,11 @@ class MediaEngine:
         self._looks.clock = timer
 
     @property
+    def pairs(self) -> int:
+        """How many pairs of ports there are, for RTP and RTCP."""
+        return self._pool.free + self._pool.lent
+
+    @property
     def live(self) -> int:
         """How many relays there are."""
         return len(self._relays)

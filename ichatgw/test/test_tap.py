@@ -6,6 +6,7 @@ How the parts are put together, started and stopped.
 from __future__ import annotations
 
 import os
+import resource
 import runpy
 from pathlib import Path
 from typing import Any, cast
@@ -69,6 +70,8 @@ class Part(Service):
 class Rest:
     """Presence and media, as far as they matter here."""
 
+    pairs = 1000
+
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
 
@@ -124,6 +127,18 @@ class GatewayTests(SynchronousTestCase):
         self.parts["xmpp"].stopped.callback(None)
         self.successResultOf(stopped)
         self.assertEqual(self.journal[-1], "media stops")
+
+    def test_fewFiles(self) -> None:
+        """The log says at the start that there are too few files for the ports; enough of them are not worth a line."""
+        for hard, said in ((1024, 1), (4096, 0), (resource.RLIM_INFINITY, 0)):
+            self.patch(resource, "getrlimit", lambda which, hard=hard: (hard, hard))
+            self.patch(resource, "setrlimit", lambda which, limits: None)
+            self.make()
+            with capturedLogs() as events:
+                self.gateway.startService()
+            lines = [str(formatEvent(event)) for event in events if event["log_level"] is LogLevel.warn]
+            self.assertEqual(len(lines), said)
+            self.assertTrue(all("open 1024 files" in line and "need 2100" in line for line in lines))
 
     def test_stopInSpiteOfTrouble(self) -> None:
         """A part that does not stop in good order is logged, and the others stop all the same."""
