@@ -49,8 +49,9 @@ class CallSettings:
         NETWORKS,
         PRIVATE,
         "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
-        " link-local addresses, any for all the world. Calls from elsewhere are answered 403. An OutboundProxy that is"
-        " given as an address is always allowed, and so are iChats, which answer calls of ours.",
+        " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is whoever is"
+        " called elsewhere and refers his caller to somebody. An OutboundProxy that is given as an address is always"
+        " allowed, and so are iChats, which answer calls of ours.",
         default="private",
         example="private, 203.0.113.7",
     )

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
+from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
@@ -129,6 +130,7 @@ class Dialer:
             prepare,
             self._filtered,
             self._policy if pinned is None else PLAIN_ONLY,
+            lambda host: self._proxy is not None or self._legs.admits(host),
         )
         self._legs.add(leg)
         return leg
@@ -162,7 +164,9 @@ class Dialer:
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)
 
-        return Outside(self._legs, referrals, self._userAgent, verifier, exchange, contact)
+        return Outside(
+            self._legs, referrals, self._userAgent, verifier, exchange, contact, RateLimit(self._clock, 1, 10)
+        )
 
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""

@@ -131,8 +131,8 @@ class Endpoint(Service):
         self._requests.invitations = taker
 
     def admit(self, admits: Callable[[str], bool]) -> None:
-        """Let those hosts (IP literals) transfer calls that they name from outside."""
-        self._requests.outside.admits = admits
+        """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
+        self._legs.admits = admits
 
     @property
     def legs(self) -> frozenset[SipLeg]:

@@ -74,6 +74,11 @@ class FarEnd(UA):  # type: ignore[misc]
         """L{hop}, once the far end has said something."""
         return None if self._flow is None else self.hop
 
+    @property
+    def heardHost(self) -> str:
+        """Where its latest message came from, an IP literal; empty if none has come."""
+        return "" if self._flow is None else self._flow.address.host
+
     def heardFrom(self, message: Any) -> None:
         """Remember where the far end's messages come from."""
         (host, port), transport = message.source

@@ -133,11 +133,12 @@ class Hunt:
         if self._current is not None:
             self._failed(self._current)
 
-    def redirect(self, contacts: Iterable[Any]) -> None:
+    def redirect(self, contacts: Iterable[Any], anywhere: bool = True) -> None:
         """
         The address called is elsewhere: what is left of its targets is of no interest.
 
         @param contacts: sippy's bodies of C{Contact}; the one with the highest C{q} is tried first, none twice.
+        @param anywhere: not just to the host that the address called names.
         """
         self.rest()
         self._targets = []
@@ -145,6 +146,8 @@ class Hunt:
             url = uri.getUri().url.getCopy()
             url.headers = ()
             if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
+                continue
+            if not anywhere and url.host.lower() != self._uri.host.lower():
                 continue
             if len(self._known) > self._mostRedirections:
                 break

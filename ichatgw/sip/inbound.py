@@ -32,7 +32,6 @@ class InboundSipLeg(SipLeg):
     Somebody called us over SIP.
 
     @ivar source: where the INVITE came from.
-    @ivar login: the user who has logged in with it.
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @ivar challenge: the values of WWW-Authenticate with which a stranger is asked to log in; empty if none can.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
@@ -53,7 +52,6 @@ class InboundSipLeg(SipLeg):
         self._protecting = protecting or Protecting()
         self._objection: Ending | None = None
         self.source = source
-        self.login: str | None = None
         self.challenge: tuple[str, ...] = ()
         self.seek: Callable[[], SipLeg | Reply] | None = None
         self._offer = offer

@@ -46,6 +46,7 @@ class SipLeg:
     @ivar id: short, for logs.
     @ivar referrals: takes what its party refers.
     @ivar refers: how many times it has done so.
+    @ivar login: the user who has logged in when it called.
     @ivar isOutbound: we called the party.
     @param forget: called once with the leg when it has ended.
     """
@@ -63,6 +64,7 @@ class SipLeg:
         self._ended = False
         self._answered = False
         self.refers = 0
+        self.login: str | None = None
         self._keys = 0
         self._negotiation = Negotiation(failed=self._insecure)
         self.changes = Renegotiation(self, self._negotiation)

@@ -5,6 +5,7 @@ The SIP legs that live.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -26,9 +27,12 @@ class Legs:
     Knows each leg from its making to its end, and names it.
 
     @ivar referrals: takes the REFERs of their parties.
+    @ivar admits: tells of hosts, IP literals, that may call.  Nobody else can have a call made, by a REFER or a
+        redirection.
     """
 
     referrals: Referrals = field(init=False)
+    admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)
     _ended: dict[DialogId, None] = field(factory=dict, init=False)
     _made: int = field(default=0, init=False)

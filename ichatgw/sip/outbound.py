@@ -38,6 +38,7 @@ class OutboundSipLeg(SipLeg):
     @param prepare: fills in who calls whom, see L{Invite}.
     @param filtered: payload types that are not offered.
     @param policy: how media is protected.
+    @param mayLead: can a host, an IP literal, lead us anywhere by a redirection?
     """
 
     isOutbound = True
@@ -52,6 +53,7 @@ class OutboundSipLeg(SipLeg):
         prepare: Callable[[Any, Attempt], tuple[Any, ...]],
         filtered: frozenset[int] = frozenset(),
         policy: MediaPolicy = PLAIN_ONLY,
+        mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:
         super().__init__(id, party, forget)
         self._negotiation.protecting.policy = evolve(policy)
@@ -60,6 +62,7 @@ class OutboundSipLeg(SipLeg):
         self._converse = converse
         self._prepare = prepare
         self._filtered = filtered
+        self._mayLead = mayLead
         self._pending: Deferred[None] | None = None
         self._attempt: Attempt | None = None
         self._target: Target | None = None
@@ -192,7 +195,7 @@ class OutboundSipLeg(SipLeg):
             self._again(self._attempt)
             return
         if code in (300, 301, 302) and self.dialog is not None:
-            self._hunt.redirect(self.dialog.elsewhere)
+            self._hunt.redirect(self.dialog.elsewhere, self._mayLead(self.dialog.heardHost))
         else:
             self._hunt.refused(code)
         self._failed(ending)

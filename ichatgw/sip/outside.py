@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
+from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
@@ -47,7 +48,6 @@ class _Unheard:
 @define(eq=False)
 class Outside:
     """
-    @ivar admits: tells of hosts, IP literals, that may call.
     @param verifier: lets others log in.
     @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
     @param contact: makes our Contact, as somebody sees us.
@@ -59,7 +59,7 @@ class Outside:
     _verifier: Verifier | None
     _exchange: Callable[[Any, Make], Deferred[Any]]
     _contact: Callable[[Target], Any]
-    admits: Callable[[str], bool] = field(default=lambda host: False)
+    _lines: RateLimit
 
     def referred(self, request: Any, source: TransportAddress) -> Any:
         """
@@ -74,7 +74,7 @@ class Outside:
             return Reply(400, "Bad Target-Dialog").to(request, self._userAgent)
         leg = self._legs.find(named[0]) if named else None
         if leg is None:
-            _log.info("REFER from {source} refused: it names no call of ours", source=source)
+            self._refused(source, "it names no call of ours")
             return FORBIDDEN.to(request, self._userAgent)
         contacts = request.getHFBodys("contact")
         if len(contacts) != 1 or contacts[0].asterisk:
@@ -89,11 +89,15 @@ class Outside:
             )
         return response
 
+    def _refused(self, source: TransportAddress, why: str) -> None:
+        if self._lines.allow(source.host):
+            _log.info("REFER from {source} refused: {why}", source=source, why=why)
+
     def _judge(self, request: Any, source: TransportAddress) -> Reply | None:
-        if self.admits(source.host):
+        if self._legs.admits(source.host):
             return None
         if self._verifier is None or not self._verifier.users:
-            _log.info("REFER from {source} refused: not among AllowedSIPPeers", source=source)
+            self._refused(source, "not among AllowedSIPPeers")
             return FORBIDDEN
         text = authorization(request)
         user, stale = self._verifier.judge(text, "REFER") if text else (None, False)

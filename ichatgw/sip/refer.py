@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ILeg, IReferral
 from ichatgw.model import Ending
+from ichatgw.sip.door import literal
 from ichatgw.sip.identity import uriOf
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
@@ -175,10 +176,20 @@ class Referrals:
 
     def referred(self, leg: Any, request: Any) -> Reply:
         """
-        The party of C{leg} refers its peer.
+        The party of C{leg} refers its peer, which makes a call: only if it may make one itself.
 
         @return: what to answer.
         """
+        source = literal(*request.getSource())
+        if leg.login is None and (source is None or not self._legs.admits(source.host)):
+            _log.info(
+                "call={call} leg={leg} {party!r:.120} at {source} may not refer: not among AllowedSIPPeers",
+                call=leg.call.id,
+                leg=leg.id,
+                party=leg.party.uri,
+                source=source,
+            )
+            return FORBIDDEN
         number = request.getHFBody("cseq").getCSeqNum()
         # RFC 3515 section 2.4.6: only the first of a dialog may do without.
         identity = str(number) if leg.refers else ""

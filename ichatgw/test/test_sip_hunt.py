@@ -5,6 +5,8 @@ One call, many targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sippy.SipContact import SipContact
 from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred, fail, succeed
@@ -236,6 +238,25 @@ class LegTests(SynchronousTestCase):
         self.assertTrue(third.startswith("INVITE sip:200@192.0.2.88 "))
         self.reply(third, 486, "Busy Here")
         self.assertEqual(self.call(leg).reasons, [EndReason.BUSY])
+
+    def test_stranger(self) -> None:
+        """Who may not call leads us nowhere but to other addresses of his host; a proxy may see to it himself."""
+        contacts = "Contact: <sip:00900@192.0.2.88>, <sip:101@192.0.2.77:5062>\r\n"
+        leg = self.begin(lambda host: False)
+        sent = self.reply(self.sent()[0], 302, "Moved", extra=contacts)
+        (second,) = (each for each in sent if each.startswith("INVITE"))
+        self.assertTrue(second.startswith("INVITE sip:101@192.0.2.77:5062 "))
+        sent = self.reply(second, 302, "Moved", extra=contacts)
+        self.assertEqual([each.split()[0] for each in sent], ["ACK"])
+        self.assertEqual(self.call(leg).reasons, [EndReason.UNAVAILABLE])
+        self.begin(lambda host: False, outboundProxy=("192.0.2.77", None, None, False))
+        sent = self.reply(self.sent()[0], 302, "Moved", extra=contacts)
+        self.assertIn("INVITE sip:00900@192.0.2.88 ", "".join(sent))
+
+    def begin(self, admits: Callable[[str], bool], **arguments: object) -> SipLeg:
+        self.rig = Rig(**arguments)
+        self.rig.endpoint.admit(admits)
+        return self.start("sip:100@192.0.2.77")
 
     def test_oddRedirection(self) -> None:
         """A redirection to nowhere is a refusal."""

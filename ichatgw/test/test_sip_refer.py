@@ -91,6 +91,16 @@ class ReferTests(ReferCase):
             self.assertTrue(notify.endswith("\r\n\r\nSIP/2.0 100 Trying\r\n"))
             self.assertTrue(header(notify, "Contact"))
 
+    def test_stranger(self) -> None:
+        """Who may not call, and was called, can have no call made either; unless he has logged in."""
+        for talk in both():
+            self.take(talk)
+            self.rig.endpoint.admit(lambda host: False)
+            self.assertEqual(status(self.refer()), 403)
+            self.assertEqual((self.call.referrals, self.call.news.count("ended")), ([], 0))
+            self.talk.leg.login = "alice"
+            self.assertEqual(status(self.refer()), 202)
+
     def test_progress(self) -> None:
         """Ringing and success follow; then the subscription is over."""
         self.refer()
