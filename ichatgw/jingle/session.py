@@ -209,7 +209,8 @@ class Session:
             self._ask(Action.TRANSPORT_REJECT, *told)
 
     def _ask(self, action: Action, *payload: Element) -> None:
-        self.link.ask(self, action, *payload)
+        if self.phase is not Phase.OVER:
+            self.link.ask(self, action, *payload)
 
     # What comes from the client
 
@@ -279,8 +280,8 @@ class Session:
             return
         self._remember(content)
         self.phase = Phase.ACTIVE
-        answer = self.theirs = evolve(theirs, codecs=codecs)
         self._senders = theirs.direction
+        answer = self.theirs = evolve(theirs, codecs=codecs, direction=self._direction)
         assert self._transport is not None
         self._transport.connect(self._remote, answer, ours)
         if self.phase is Phase.ACTIVE:
@@ -295,12 +296,17 @@ class Session:
         elif info.name == "dtmf" and info.code:
             self.owner.sessionPressed(self, info.code.upper(), info.duration)
 
+    @property
+    def _direction(self) -> Direction:
+        """
+        Which way the client lets media flow, by who sends, and by who is on hold.  Who holds may send music (XEP-0167
+        section 8.2).
+        """
+        return self._senders.within(Direction.SENDONLY) if self._holds else self._senders
+
     def _hold(self) -> None:
-        """
-        The client has said which way media flows: by who sends, and by who is on hold.  Who holds may send music
-        (XEP-0167 section 8.2); what is said again is no news.
-        """
-        direction = self._senders.within(Direction.SENDONLY) if self._holds else self._senders
+        """The client has said which way media flows; what is said again is no news."""
+        direction = self._direction
         if self._transport is None or self.phase is not Phase.ACTIVE or direction is self.theirs.direction:
             return
         self.theirs = evolve(self.theirs, direction=direction)

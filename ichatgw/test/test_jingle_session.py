@@ -237,11 +237,14 @@ class OfferTests(SynchronousTestCase):
         self.assertEqual(self.world.accept(PHONE, self.leg.sid), "error unexpected-request out-of-order")
 
     def test_holdBeforeAccept(self) -> None:
-        """Before there is media, nothing can be held."""
+        """Before there is media, nothing can be held; but who takes the call on hold has it on hold."""
         self.assertEqual(
             self.world.jingle("session-info", f"<hold xmlns='{INFO}'/>", self.leg.sid, to=BELL_JID), "result"
         )
         self.assertEqual(self.world.media.holds, [])
+        self.world.accept(PHONE, self.leg.sid)
+        self.assertEqual(self.world.media.connections[0][1].direction, Direction.SENDONLY)
+        self.assertEqual(news(self.leg).answers[0].direction, Direction.SENDONLY)
 
     def test_keysAndBundles(self) -> None:
         """Who bundles is told that we do; keys and the lack of rtcp-mux are passed to the transport."""
