@@ -67,8 +67,8 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Joins XMPP callers (iChat) and SIP phones for audio calls. Settings come from a file, see --config, and each"
-        " may be given as an option instead; --sample-config prints such a file."
+        "Joins XMPP users (Jingle, iChat) and SIP phones for audio calls. Settings come from a file, see --config, and"
+        " each may be given as an option instead; --sample-config prints such a file."
     )
     optParameters = [
         ["config", "c", None, f"File to read settings from. [default: {DEFAULT_FILE} in the current directory]"],

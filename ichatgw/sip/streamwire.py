@@ -61,6 +61,8 @@ class StreamWire:
         kinds = [Transport.TCP, *([Transport.TLS] if self._security.canServe else [])]
         for kind in kinds:
             self._listen(kind)
+        if not self._security.canServe:
+            _log.info("Not listening for SIP over TLS: there is no certificate (TLSCertificate)")
 
     def _listen(self, kind: Transport) -> None:
         configured = self._addresses.configured

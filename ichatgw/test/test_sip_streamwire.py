@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.addresses import LocalAddresses
@@ -56,9 +57,12 @@ class StreamWireTests(SynchronousTestCase):
         self.addCleanup(self.wire.close)
 
     def test_plain(self) -> None:
-        """Without a certificate only TCP is listened for; the port that was free is known."""
+        """Without a certificate only TCP is listened for, and the log says so; the port that was free is known."""
         self.make()
-        self.listen()
+        with capturedLogs() as events:
+            self.listen()
+        said = [str(formatEvent(event)) for event in events]
+        self.assertIn("Not listening for SIP over TLS: there is no certificate (TLSCertificate)", said)
         self.assertEqual([family for family, _ in self.reactor.adopted], [socket.AF_INET])
         self.assertNotEqual(self.wire.towards("127.0.0.1", Transport.TCP).port, 0)
 

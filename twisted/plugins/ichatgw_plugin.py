@@ -5,6 +5,6 @@ from twisted.application.service import ServiceMaker
 ichatgw = ServiceMaker(
     "iChat gateway",
     "ichatgw.tap",
-    "Joins XMPP callers (iChat) and SIP phones for audio calls.",
+    "Joins XMPP users (Jingle, iChat) and SIP phones for audio calls.",
     "ichatgw",
 )
