@@ -120,8 +120,8 @@ class InboundLeg:
         self.machine.answer(answer)
 
     def update(self, offer: SessionDescription) -> None:
-        if self._inner is not None:
-            judge(self, offer)
+        if not isinstance(self.machine, Over):
+            judge(self, offer)  # its INVITE may be still to come
 
     def agree(self, answer: SessionDescription) -> None:
         if self._inner is not None:

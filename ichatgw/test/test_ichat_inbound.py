@@ -131,6 +131,15 @@ class InboundTests(SynchronousTestCase):
         leg.refuse(Ending(EndReason.INCOMPATIBLE))
         self.assertEqual(inner.orders, [*before, "agree", "refuse"])
 
+    def test_changedBeforeTheInvite(self) -> None:
+        """Whoever has answered may change something before the iChat's INVITE has come, and hears at once."""
+        leg = self.arrive()
+        leg.answer(ANSWER)
+        leg.update(HELD)
+        self.assertEqual(news(leg).news, ["agreed"])
+        inner = self.world.invite()
+        self.assertEqual(inner.answers, [ANSWER])
+
     def test_notAnswered(self) -> None:
         """Ladder 2: whatever the failure, the iChat is told by a refusal without addresses."""
         for reason in EndReason:
