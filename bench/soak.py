@@ -53,7 +53,7 @@ class Soak(Calls):
                 sampled = now
                 self.samples.append((now, self.gateway.rss()))
                 calls = [call for call in calls if not call.called]
-            await pause(0.01)
+            await pause(max(0.0, number / rate - now))
         await DeferredList(calls)
 
     async def quiet(self, base: dict[str, int]) -> dict[str, int]:
@@ -90,18 +90,18 @@ async def soak(seconds: float, rate: float, seed: int) -> bool:
             empty = dict.fromkeys(await made.gateway.counts(), 10**9)
             empty |= dict.fromkeys(("calls", "transactions", "ports lent", "dialogs", "responses kept", "legs"), 0)
             base = await made.quiet(empty)
-            before, began = made.gateway.cpu(), time.monotonic()
+            before, ours, began = made.gateway.cpu(), time.process_time(), time.monotonic()
             print(f"before: {base}\n{rate:g} calls a second for {seconds:g} s, seed {seed}", flush=True)
             await made.run(seconds, rate)
             took = time.monotonic() - began
-            busy = (made.gateway.cpu() - before) / took
+            busy = (made.gateway.cpu() - before) / took, (time.process_time() - ours) / took
             left = await made.quiet(base)
             return report(made, base, left, busy)
         finally:
             made.end()
 
 
-def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: float) -> bool:
+def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: tuple[float, float]) -> bool:
     """Print what happened, and judge."""
     for name, count in sorted(made.fates.items()):
         print(f"{count:7d}  {name}")
@@ -111,10 +111,11 @@ def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: float) 
     second, last = memory(made.samples)
     shown = made.samples[:: max(1, len(made.samples) // 20)]
     print("MiB:    " + " ".join(f"{mib:.0f}@{at:.0f}s" for at, mib in shown))
-    print(f"memory: {second:.1f} MiB in the second quarter, {last:.1f} MiB in the last; {busy:.0%} of a core")
+    print(f"memory: {second:.1f} MiB in the second quarter, {last:.1f} MiB in the last")
     half = made.samples[len(made.samples) // 2 :]
     if len(half) > 2:
         print(f"        {3600 * linear_regression(*zip(*half, strict=True)).slope:+.1f} MiB an hour in the last half")
+    print(f"CPU:    {busy[0]:.0%} of a core for the gateway, {busy[1]:.0%} for the simulators")
     complaints = made.gateway.log.read_text() if made.gateway.log.exists() else ""
     if complaints:
         print(f"the gateway complained:\n{complaints[-3000:]}")

@@ -32,6 +32,7 @@ def _counts():
         "readers": len(reactor.getReaders()),
         "files": len(os.listdir("/proc/self/fd")) - 1,
         "referrals": len(_gateway.endpoint._referrals._subscriptions),
+        "objects": len(gc.get_objects()),
         "callers counted": len(_gateway.switch.limits._counts),
     }
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from soakgateway import GatewayProcess, pause
+from soakparties import SoakIChat, SoakPhone
 from twisted.internet.defer import Deferred
 
 from ichatgw.sim.child import freePort
 from ichatgw.sim.ichat import IChat
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
+from ichatgw.sim.phone import Answering, PhoneCall
 from ichatgw.sim.profile import LEOPARD, SNOW, Action, Taking
 from ichatgw.sim.router import Router
 
@@ -26,6 +27,9 @@ DOMAIN = "soak.example"
 SECRET = "soak"
 ICHATS = 120
 PATIENCE = 15.0
+
+SPEAKERS = 5
+"""One party in so many sends sound and listens to it: the simulators have one core for all of them."""
 
 FATES = {
     "answered": 36,
@@ -61,15 +65,22 @@ class Calls:
         self.failures: Counter[str] = Counter()
         self.router = Router(reactor, {COMPONENT: SECRET}, DOMAIN)
         self.phones = {
-            "a": Phone(reactor, HOST, answering=Answering(delay=0.1)),
-            "d": Phone(reactor, HOST, answering=Answering(delay=0.1, code=603)),
-            "r": Phone(reactor, HOST, answering=Answering(delay=None)),
-            "caller": Phone(reactor, HOST, user="caller"),
+            "a": SoakPhone(reactor, HOST, answering=Answering(delay=0.1), speaks=self.speaks),
+            "d": SoakPhone(reactor, HOST, answering=Answering(delay=0.1, code=603), speaks=self.speaks),
+            "r": SoakPhone(reactor, HOST, answering=Answering(delay=None), speaks=self.speaks),
+            "caller": SoakPhone(reactor, HOST, user="caller", speaks=self.speaks),
         }
         for phone in self.phones.values():
             phone.start()
         self.ichats = [
-            IChat(reactor, f"user{n}@{DOMAIN}/iChat", HOST, profile=(LEOPARD, SNOW)[n % 2], strict=False)
+            SoakIChat(
+                reactor,
+                f"user{n}@{DOMAIN}/iChat",
+                HOST,
+                profile=(LEOPARD, SNOW)[n % 2],
+                strict=False,
+                say=550 if n % SPEAKERS == 0 else None,
+            )
             for n in range(ICHATS)
         ]
         self.idle: list[IChat] = []
@@ -89,6 +100,10 @@ class Calls:
                 "ringing": self.phones["r"].address.port,
             },
         )
+
+    def speaks(self) -> bool:
+        """Does the party of the next call?"""
+        return self.random.randrange(SPEAKERS) == 0
 
     async def begin(self) -> None:
         """Everybody online."""
@@ -178,7 +193,7 @@ class Calls:
             await self.soon(call.whenAnswered())
             await self.soon(there.whenAnswered())
             await self.talk(fate, call, there)
-        self.forget(call)
+        self.phones["caller"].forget(call)
 
     async def betweenPhones(self, number: int, fate: str, ichat: IChat | None) -> None:
         """A phone calls a phone."""
@@ -198,7 +213,7 @@ class Calls:
             else:
                 await self.soon(call.whenAnswered())
                 await self.talk(fate, call, there)
-        self.forget(call)
+        self.phones["caller"].forget(call)
 
     async def talk(self, fate: str, phone: Any, other: Any) -> None:
         """
@@ -256,7 +271,7 @@ class Calls:
         expect(await self.soon(phone.whenReferred()), 200)
         await self.soon(asked.whenEnded())
         await self.soon(phone.whenEnded())
-        self.forget(asked)
+        phone.phone.forget(asked)
         return there
 
     async def takeOver(self, phone: Any) -> Any:
@@ -264,10 +279,10 @@ class Calls:
         there = self.dial(self.phones["caller"], f"sip:a{self.another()}@{HOST}:{self.sip}", phone.name)
         await self.soon(there.whenAnswered())
         await self.soon(phone.whenEnded())
-        there.whenEnded().addCallback(self.forget)
+        there.whenEnded().addCallback(self.phones["caller"].forget)
         return there
 
-    def dial(self, phone: Phone, uri: str, replaces: str = "") -> PhoneCall:
+    def dial(self, phone: SoakPhone, uri: str, replaces: str = "") -> PhoneCall:
         """Let a phone call."""
         call = phone.call(uri, replaces=replaces)
         _PARTS.get().append(call)
@@ -278,22 +293,11 @@ class Calls:
         self._others += 1
         return 10_000_000 + self._others
 
-    async def arrival(self, phone: Phone, user: str) -> Any:
-        """The call for a number; forgotten by the phone when it is over."""
-        last = self.reactor.seconds() + PATIENCE
-        while self.reactor.seconds() < last:
-            for call in phone.calls:
-                if call.dialog.invite.uri.startswith(f"sip:{user}@"):
-                    _PARTS.get().append(call)
-                    call.whenEnded().addCallback(self.forget)
-                    return call
-            await pause(0.02)
-        raise TimeoutError(f"nothing arrived at {user}")
-
-    def forget(self, call: Any) -> None:
-        """So much memory is not here."""
-        if call in call.phone.calls:
-            call.phone.calls.remove(call)
+    async def arrival(self, phone: SoakPhone, user: str) -> Any:
+        """The call for a number."""
+        call = await self.soon(phone.arrival(user))
+        _PARTS.get().append(call)
+        return call
 
     async def soon(self, what: Deferred[T]) -> T:
         return await what.addTimeout(PATIENCE, self.reactor)

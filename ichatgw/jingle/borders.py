@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from attrs import define, field
 from twisted.words.xish.domish import Element
 
+from ichatgw.call import Nobody
 from ichatgw.interfaces import ICall, IMediaSide, IMediaTransports
 from ichatgw.jingle.stanzas import Action
 from ichatgw.model import Direction, Ending, SessionDescription
@@ -59,3 +61,38 @@ class SessionOwner(Protocol):
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
         """The party has pressed a key (XEP-0181)."""
+
+
+@define(eq=False)
+class NoOwner(SessionOwner):
+    """In the place of a leg that has ended: it is told everything, and nothing comes of it."""
+
+    id: str
+    call: ICall
+    side: IMediaSide = field(init=False)
+
+    @classmethod
+    def after(cls, leg: SessionOwner) -> NoOwner:
+        """What is left of C{leg}."""
+        return cls(leg.id, Nobody(leg.call.id))
+
+    def hangup(self, ending: Ending) -> None:
+        """It has been."""
+
+    def sessionRang(self, session: Session) -> None:
+        """Unheard."""
+
+    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
+        """Unheard."""
+
+    def sessionConnected(self, session: Session) -> None:
+        """Unheard."""
+
+    def sessionEnded(self, session: Session, ending: Ending) -> None:
+        """Unheard."""
+
+    def sessionHeld(self, session: Session, direction: Direction) -> None:
+        """Unheard."""
+
+    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
+        """Unheard."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -38,6 +38,7 @@ from ichatgw.jingle.rules import Phase, endingOf
 from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Jingle
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -238,6 +239,8 @@ class InboundLeg(SessionOwner):
             text=ending.text,
             **self._names(),
         )
+        self.machine = cast(Inputs, Over())
+        self.session.letGo()
         self.call.ended(self, ending)
 
     def _names(self) -> dict[str, str]:

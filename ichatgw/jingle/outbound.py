@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import uuid4
 
 from attrs import define, field
@@ -35,6 +35,7 @@ from ichatgw.jingle.ringing import Ringing
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session import Session
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
@@ -273,6 +274,7 @@ class OutboundLeg(SessionOwner):
             text=ending.text,
             **self._names(),
         )
+        self.machine = cast(Inputs, Over())
         self.call.ended(self, ending)
 
     def _names(self) -> dict[str, str]:

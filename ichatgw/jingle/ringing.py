@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import CallError
-from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.borders import NoOwner, SessionOwner
 from ichatgw.jingle.leg import LegLink
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toReason
@@ -192,6 +192,7 @@ class Ringing:
         self._direct = {}
         if self._joined and self.taker is not None:
             self._say(self.taker, Word.FINISH, reason=toReason(ending))
+        self.owner = NoOwner.after(self.owner)
 
     def _dropOthers(self, chosen: Session | None) -> None:
         for session in tuple(self._direct.values()):

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaTransport, ITransportNews
-from ichatgw.jingle.borders import SessionLink, SessionOwner
+from ichatgw.jingle.borders import NoOwner, SessionLink, SessionOwner
 from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
 from ichatgw.jingle.reasons import fromReason, toReason
 from ichatgw.jingle.rules import NoTransport, Phase, Refusal, audioOf, endingOf, refusalOf
@@ -168,13 +168,20 @@ class Session:
     def drop(self) -> None:
         """End it without a word."""
         self.phase = Phase.OVER
-        if self._transport is not None:
-            self._transport.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
         self.link.leave(self)
+
+    def letGo(self) -> None:
+        """The leg has ended."""
+        self.owner = NoOwner.after(self.owner)
 
     def _makeTransport(
         self, remote: TransportDescription | None, kind: TransportKind = TransportKind.DTLS
     ) -> IMediaTransport:
+        if self.phase is Phase.OVER:
+            raise NoTransport("the session is over")
         try:
             return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
         except CallError as error:

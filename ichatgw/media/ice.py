@@ -57,6 +57,23 @@ class News(Protocol):
         """There is no way, or no more.  Said once."""
 
 
+class _Unheard:
+    """Is told nothing by an agent that is closed."""
+
+    def selected(self, base: Base, address: TransportAddress) -> None:
+        """There is no way any more."""
+
+    def lost(self, why: str) -> None:
+        """Nor is that news."""
+
+
+_UNHEARD = _Unheard()
+
+
+def _nowhere(base: Base, address: TransportAddress, datagram: bytes) -> None:
+    """An agent that is closed sends nothing."""
+
+
 class Agent:
     """
     @param ufrag: our user name fragment, and C{password} that goes with it.
@@ -88,7 +105,7 @@ class Agent:
         self.controlling = controlling
         self.tiebreaker = int.from_bytes(random(8), "big") if tiebreaker is None else tiebreaker
         self._transmit = transmit
-        self._news = news
+        self._news: News = news
         self._requests = Requests(clock, random)
         self._peer: tuple[str, str] | None = None
         self._timer: IDelayedCall | None = None
@@ -145,6 +162,8 @@ class Agent:
         self._requests.close()
         if self._consent is not None:
             self._consent.close()
+            self._consent = None
+        self._transmit, self._news = _nowhere, _UNHEARD
         for timer in (self._timer, self._deadline, self._nomination, self._mute):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -361,5 +380,6 @@ class Agent:
 
     def _end(self, why: str) -> None:
         if not self._over:
+            news = self._news
             self.close()
-            self._news.lost(why)
+            news.lost(why)

@@ -75,6 +75,7 @@ class ICEGuard:
             agent.close()
         if self.dtls is not None:
             self.dtls.close()
+            self.dtls = None
         self.lock.shield = None
         self._way = self.controlWay = (None, None)
         self._plain = self._early = None
