@@ -45,6 +45,12 @@ from ichatgw.sip.wire import UDPWire
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
 
+STRANGER, STRANGERS = (5, 30), (100, 500)
+"""
+INVITEs in a second, and at once, from one host that may not call, and from all such.  iChats are among them, and phones
+that log in.  Each costs memory for half a minute, and its answer is sent a dozen times to whoever its source is.
+"""
+
 _log = Logger()
 
 
@@ -117,6 +123,7 @@ class Endpoint(Service):
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
+        self._stranger, self._strangers = RateLimit(clock, *STRANGER), RateLimit(clock, *STRANGERS)
         self._drained: Deferred[None] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
         self._registrars: list[Registrar] = []
@@ -188,7 +195,9 @@ class Endpoint(Service):
             self._binding(message, source)
             return
         verdict = self._gate.admit(message, source, transport.name)
-        if isinstance(verdict, Admitted):
+        if isinstance(verdict, Admitted) and self._isFlood(verdict, source):
+            self._dropped(source, "too many INVITEs of strangers")
+        elif isinstance(verdict, Admitted):
             self._transactions.incoming(verdict.text, verdict.isRequest, source, transport)
         elif isinstance(verdict, Answer):
             self._dropped(source, verdict.reason)
@@ -196,6 +205,15 @@ class Endpoint(Service):
                 self._transactions.send(verdict.response, Target(transport, source))
         elif not verdict.quiet:
             self._dropped(source, verdict.reason)
+
+    def _isFlood(self, message: Admitted, source: TransportAddress) -> bool:
+        """Is it one INVITE more than strangers may send?  Those within calls that there are do not count."""
+        if not message.isRequest or message.method != "INVITE" or self._legs.admits(source.host):
+            return False
+        callId = next((value for name, value in message.headers if name == "Call-ID"), "")
+        if callId in self._transactions.req_consumers:
+            return False
+        return not (self._stranger.allow(source.host) and self._strangers.allow(None))
 
     def _binding(self, message: bytes, source: TransportAddress) -> None:
         """STUN, with which phones keep their router's door open and find out what it is (RFC 5626 section 4.4.2)."""
