@@ -269,7 +269,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     endpoint.invitations = iChat
-    doorman = Doorman(reactor, _peers(settings), switch, registrar.trusts)
+    doorman = Doorman(reactor, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     iChat.arrivals = doorman
     endpoint.admit(doorman.admits)
     if jingle is not None:

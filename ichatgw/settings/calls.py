@@ -50,8 +50,8 @@ class CallSettings:
         PRIVATE,
         "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
         " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is whoever is"
-        " called elsewhere and refers his caller to somebody. An OutboundProxy that is given as an address is always"
-        " allowed, and so are iChats, which answer calls of ours.",
+        " called elsewhere and refers his caller to somebody. The OutboundProxy is always allowed, wherever DNS says it"
+        " is, and so are registrars at which the gateway has logged in, and iChats, which answer calls of ours.",
         default="private",
         example="private, 203.0.113.7",
     )

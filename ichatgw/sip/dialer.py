@@ -10,7 +10,7 @@ from typing import Any
 from sippy.SipAddress import SipAddress
 from sippy.SipRoute import SipRoute
 from sippy.SipURL import SipURL
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -41,6 +41,10 @@ from ichatgw.sip.transactions import Transactions
 
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
+
+
+MOST_PROXIES = 64
+"""How many addresses of the outbound proxy are remembered."""
 
 
 class Misaddressed(CallError):
@@ -85,6 +89,28 @@ class Dialer:
         self._asserts = asserts
         self._policy = policy
         self._terms = terms
+        self._proxies: dict[str, None] = {}
+
+    def seekProxy(self) -> Deferred[object]:
+        """Look the outbound proxy up, if there is one: it may call before anybody is called."""
+        return self._throughProxy().addErrback(lambda failure: failure.trap(CallError, CancelledError))
+
+    def isProxy(self, host: str) -> bool:
+        """Is C{host}, an IP literal, one where the outbound proxy has been found?"""
+        return host in self._proxies
+
+    def _throughProxy(self) -> Deferred[tuple[Target, ...]]:
+        if self._proxy is None:
+            return succeed(())
+        return self._resolver.targets(*self._proxy).addCallback(self._proxied)
+
+    def _proxied(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        for target in targets:
+            self._proxies.pop(target.address.host, None)
+            self._proxies[target.address.host] = None
+        while len(self._proxies) > MOST_PROXIES:
+            del self._proxies[next(iter(self._proxies))]
+        return targets
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
@@ -146,7 +172,7 @@ class Dialer:
 
     def _hunt(self, url: Any) -> Hunt:
         def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
-            return self._resolver.targets(*(where(uri) if self._proxy is None else self._proxy))
+            return self._resolver.targets(*where(uri)) if self._proxy is None else self._throughProxy()
 
         return Hunt(self._clock, url, locate, self._resolver.failed)
 

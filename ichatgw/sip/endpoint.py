@@ -125,6 +125,7 @@ class Endpoint(Service):
         self._answers = RateLimit(clock, 20, 50)
         self._stranger, self._strangers = RateLimit(clock, *STRANGER), RateLimit(clock, *STRANGERS)
         self._drained: Deferred[None] | None = None
+        self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
         self._registrars: list[Registrar] = []
 
@@ -140,6 +141,10 @@ class Endpoint(Service):
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
         self._legs.admits = admits
+
+    def isProxy(self, host: str) -> bool:
+        """See L{Dialer.isProxy}."""
+        return self._dialer.isProxy(host)
 
     @property
     def legs(self) -> frozenset[SipLeg]:
@@ -165,11 +170,14 @@ class Endpoint(Service):
         if self._streams is not None:
             self._streams.listen(self.received, self._transactions.unreachable, self._gone)
         self.keepAlives.start()
+        self._seeking = self._dialer.seekProxy()
         Service.startService(self)
 
     def stopService(self) -> Deferred[None]:
         """Let the last requests be answered (at most L{DRAIN_TIMEOUT}), then close.  The legs are gone by now."""
         Service.stopService(self)
+        if self._seeking is not None:
+            self._seeking.cancel()
         self.keepAlives.stop()
         self._referrals.close()
         drained = self._drained = Deferred()

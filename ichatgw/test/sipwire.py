@@ -143,7 +143,7 @@ class Rig:
         self.clock = Clock()
         self.wire = FakeWire()
         self.streams = FakeStreams()
-        self.names = FakeNames()
+        self.names: FakeNames = arguments.pop("names", None) or FakeNames()
         self.invitations = Invitations()
         self.endpoint = Endpoint(
             self.clock,

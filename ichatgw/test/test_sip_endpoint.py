@@ -12,6 +12,7 @@ from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.sip.capabilities import METHODS, SUPPORTED
 from ichatgw.sip.endpoint import STRANGER, STRANGERS
 from ichatgw.test.fakes import OFFER
+from ichatgw.test.names import TTL, FakeNames, a
 from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 
@@ -151,6 +152,35 @@ class RequestTests(SynchronousTestCase):
         self.rig.receive(request("OPTIONS"))
         self.assertEqual(len(messages), 2)
         self.assertIn("OPTIONS", messages[0])
+
+
+class ProxyTests(SynchronousTestCase):
+    """The outbound proxy is known where it is."""
+
+    def rig(self, names: FakeNames, host: str = "proxy.example") -> Rig:
+        return Rig(names=names, outboundProxy=(host, None, None, False))
+
+    def test_known(self) -> None:
+        """From the start, before anybody is called; and when it has moved as well."""
+        names = FakeNames(**{"proxy.example": [a("203.0.113.7")]})
+        rig = self.rig(names)
+        self.assertEqual([rig.endpoint.isProxy(f"203.0.113.{each}") for each in (7, 8)], [True, False])
+        names.table["proxy.example"] = [a("203.0.113.8")]
+        rig.clock.advance(TTL + 1)
+        rig.dial("sip:100@pbx.example").start(OFFER)
+        self.assertTrue(rig.endpoint.isProxy("203.0.113.8"))
+        self.assertTrue(self.rig(FakeNames(), "203.0.113.9").endpoint.isProxy("203.0.113.9"))
+        self.assertFalse(Rig().endpoint.isProxy("203.0.113.9"))
+
+    def test_unknown(self) -> None:
+        """A name that nobody knows, or that is asked for when we stop, is no error."""
+        rig = self.rig(FakeNames())
+        self.assertFalse(rig.endpoint.isProxy("203.0.113.7"))
+        names = FakeNames()
+        names.held = []
+        rig = self.rig(names)
+        self.successResultOf(rig.endpoint.stopService())
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class DialTests(SynchronousTestCase):

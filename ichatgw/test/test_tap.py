@@ -201,10 +201,12 @@ class WiringTests(SynchronousTestCase):
         self.assertRaises(ConfigError, gateway, MemoryReactorClock(), settings)
 
     def test_proxyMayCall(self) -> None:
-        """The outbound proxy may call if it is given as an address."""
+        """The outbound proxy may call if it is given as an address, else where it was found."""
         for host, allowed in (("203.0.113.7", True), ("proxy.example", False)):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, outboundProxy=Proxy(host)))
             self.assertIs(cast(Any, made.endpoint.invitations).arrivals.allows("203.0.113.7"), allowed)
+            cast(Any, made.endpoint)._dialer._proxies["203.0.113.8"] = None
+            self.assertTrue(cast(Any, made.endpoint.invitations).arrivals.admits("203.0.113.8"))
 
     def test_domains(self) -> None:
         """The users of the domains that are allowed may call, and by default those of the server's own."""
