@@ -29,6 +29,7 @@ OPTIONS = Reply(
         ("supported", ", ".join(SUPPORTED)),
         ("allow-events", "refer"),
         ("accept", "application/sdp"),
+        ("accept-encoding", "identity"),
         ("accept-language", "en"),
     ),
 )

@@ -33,6 +33,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(header(response, "Supported"), ", ".join(SUPPORTED))
         self.assertEqual(header(response, "Allow-Events"), "refer")
         self.assertEqual(header(response, "Accept"), "application/sdp")
+        self.assertEqual(header(response, "Accept-Encoding"), "identity")
 
     def invites(self, host: str, count: int) -> int:
         """So many INVITEs come from there: how many are taken?"""
