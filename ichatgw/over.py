@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_leaks -*-
+# -*- test-case-name: ichatgw.test.test_garbage -*-
 """
 What is left of the machine of a leg that has ended.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_leaks -*-
+# -*- test-case-name: ichatgw.test.test_garbage -*-
 """
 What a side of a relay that is closed has in the place of all that held it and that it held.
 """
