@@ -59,6 +59,7 @@ class Hunt:
         self._failed = failed
         self._mostRedirections = mostRedirections
         self._uri = uri
+        self._secure = uri.scheme == "sips"
         self._known = {str(uri)}
         self._uris = [uri]
         self._targets: list[Target] = []
@@ -147,6 +148,8 @@ class Hunt:
             url.headers = ()
             if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
                 continue
+            if self._secure and url.scheme.lower() != "sips":
+                continue  # nobody makes less of it than TLS all the way
             if not anywhere and url.host.lower() != self._uri.host.lower():
                 continue
             if len(self._known) > self._mostRedirections:

@@ -131,6 +131,15 @@ class HuntTests(SynchronousTestCase):
             self.hunt.redirect(self.contacts(f"<sip:a@two:{1000 + made}>"))
         self.assertEqual(made, MOST_REDIRECTIONS)
 
+    def test_secure(self) -> None:
+        """Who was called by sips is called by sips wherever we are led."""
+        self.places.update({"sips:a@one": (target(1),), "sips:a@three": (target(4),)})
+        self.hunt = Hunt(self.clock, SipURL("sips:a@one"), self.locate, self.failed.append)
+        self.next()
+        self.hunt.redirect(self.contacts("<sip:a@two>", "<sips:a@three>"))
+        self.assertEqual(self.next(), ("sips:a@three", target(4)))
+        self.assertFalse(self.hunt.goesOn)
+
     def test_notElsewhere(self) -> None:
         """What cannot be called is passed over, and who may not be led astray is not."""
         self.next()
