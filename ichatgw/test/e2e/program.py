@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -92,12 +93,20 @@ class Program(ProcessProtocol):
         """
         begun = self.reactor.seconds()
         if self.transport is not None and self.status is None:
+            family = _family(getattr(self.transport, "pid", None))
             self.signal("TERM")
-            last = self.reactor.callLater(patience, self.signal, "KILL")
+            last = self.reactor.callLater(patience, self._end, family)
             await self.ended(patience + 5)
             if last.active():
                 last.cancel()
         return float(self.reactor.seconds() - begun)
+
+    def _end(self, family: dict[int, str]) -> None:
+        """By force, with all its children: one that outlives it would keep its output open for ever."""
+        self.signal("KILL")
+        for pid, began in family.items():
+            if _began(pid) == began:
+                os.kill(pid, signal.SIGKILL)
 
     def signal(self, name: str) -> None:
         """Send it a signal, if it is there."""
@@ -143,3 +152,31 @@ class Program(ProcessProtocol):
         failure.trap(TimeoutError, ProgramFailed)
         tail = "\n".join(self.output.splitlines()[-25:])
         return Failure(ProgramFailed(f"{self.name}: waited for {wanted}: {failure.getErrorMessage()}\n{tail}"))
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process after its name: state, parent, and so on; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return []
+
+
+def _began(pid: int) -> str:
+    """When it was started, which tells it from a later one of the same number; empty if it has ended."""
+    words = _stat(pid)
+    return words[19] if words and words[0] != "Z" else ""
+
+
+def _family(pid: int | None) -> dict[int, str]:
+    """The children of a process and their children, each with when it was started."""
+    parents = {int(each.name): _stat(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
+    found: dict[int, str] = {}
+    searched = [] if pid is None else [str(pid)]
+    while searched:
+        parent = searched.pop()
+        for child, words in parents.items():
+            if words and words[1] == parent and child not in found:
+                found[child] = words[19]
+                searched.append(str(child))
+    return found
