@@ -243,7 +243,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
-    online = Online(reactor, presence, store, plan.translate, registrations, takesCalls)
+    online = Online(reactor, presence, store, plan.translate, registrations, takesCalls, guests)
     presence.listeners.append(online)
     for handler in (
         presence,

@@ -51,7 +51,7 @@ class CallSettings:
         "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
         " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is whoever is"
         " called elsewhere and refers his caller to somebody. The OutboundProxy is always allowed, wherever DNS says it"
-        " is, and so are registrars at which the gateway has logged in, and iChats, which answer calls of ours.",
+        " is, and so are registrars that have registered our users, and iChats, which answer calls of ours.",
         default="private",
         example="private, 203.0.113.7",
     )
@@ -60,7 +60,8 @@ class CallSettings:
         "AllowedXMPPDomains",
         DOMAINS,
         (),
-        "The domains whose users may call phones. If left blank, only that of which JabberComponentName is a part.",
+        "The domains whose users may call phones, and are registered at their SIP registrars. If left blank, only that"
+        " of which JabberComponentName is a part.",
         default="",
         example="jabber.company.com, example.org",
     )

@@ -27,7 +27,7 @@ from ichatgw.sip.door import literal
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.target import Target, Transport
 
-MOST_PROVEN = 256
+MOST_GRANTED = 256
 """How many registrars are remembered."""
 
 LONGEST_WAIT = 3600
@@ -87,7 +87,7 @@ class Registrar:
         self._contact = contact
         self._routes = routes
         self._userAgent = userAgent
-        self._proven: dict[str, None] = {}
+        self._granted: dict[str, None] = {}
         self._flows: dict[Binding, Target] = {}
         self._uses: Counter[Target] = Counter()
 
@@ -112,8 +112,8 @@ class Registrar:
             self._uses[flow] += 1
 
     def trusts(self, host: str) -> bool:
-        """Is there, at C{host} (an IP literal), a registrar at which we have logged in?"""
-        return host in self._proven
+        """Is there, at C{host} (an IP literal), a registrar that has registered users of ours?"""
+        return host in self._granted
 
     def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:
         """
@@ -123,11 +123,11 @@ class Registrar:
         """
         address = SipURL(binding.aor)
         domain = SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
-        proven = ""
+        asked = ""
 
         def make(attempt: Attempt, headers: Sequence[Any]) -> Any:
-            nonlocal proven
-            proven = attempt.target.address.host if headers else ""
+            nonlocal asked
+            asked = attempt.target.address.host
             from_ = SipFrom(address=SipAddress(url=SipURL(binding.aor)))
             from_.setTag(binding.instance)
             contact = self._contact(attempt, address.username)
@@ -152,11 +152,11 @@ class Registrar:
         def read(response: Any) -> Answer:
             answer = _read(response, binding, seconds)
             self._keep(binding, _source(response) if answer.granted else None)
-            if answer.granted and proven:
-                self._proven.pop(proven, None)
-                self._proven[proven] = None
-                if len(self._proven) > MOST_PROVEN:
-                    del self._proven[next(iter(self._proven))]
+            if answer.granted and response.source is not None:
+                self._granted.pop(asked, None)
+                self._granted[asked] = None
+                if len(self._granted) > MOST_GRANTED:
+                    del self._granted[next(iter(self._granted))]
             return answer
 
         def failed(failure: Failure) -> Failure:

@@ -96,7 +96,7 @@ class RegisterTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(asked), expected)
 
     def test_login(self) -> None:
-        """A challenge is answered, once; the registrar at which we logged in is one that we trust."""
+        """A challenge is answered, once; a registrar that has granted something is one that we trust."""
         self.make(keyring=KEYRING)
         asked = self.registrar.register(self.binding, 3600)
         first = self.sent()
@@ -110,12 +110,17 @@ class RegisterTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(asked), Answer(granted=3600))
         self.assertTrue(self.registrar.trusts("192.0.2.77"))
 
-    def test_untrusted(self) -> None:
-        """A registrar that asks for nothing proves nothing."""
+    def test_trusted(self) -> None:
+        """One that has registered a user may call him, whether or not it wanted a login; one that refused may not."""
+        asked = self.registrar.register(self.binding, 3600)
+        self.reply(self.sent(), 403, "Forbidden")
+        self.successResultOf(asked)
+        self.assertFalse(self.registrar.trusts("192.0.2.77"))
         asked = self.registrar.register(self.binding, 3600)
         self.reply(self.sent(), 200, "OK")
         self.successResultOf(asked)
-        self.assertFalse(self.registrar.trusts("192.0.2.77"))
+        self.assertTrue(self.registrar.trusts("192.0.2.77"))
+        self.assertFalse(self.registrar.trusts("192.0.2.78"))
 
     def test_wrongPassword(self) -> None:
         """A password that was refused is not sent for ever; one whose nonce was too old is sent once more."""

@@ -63,6 +63,7 @@ class OnlineTests(SynchronousTestCase):
         self.store.add(SCOTT, PHONE)
         self.registrations = FakeRegistrations()
         self.output = "sip:scott@sip.example"
+        self.domains = {"chat.example"}
         self.online = Online(
             self.clock,
             cast(Presence, self.presence),
@@ -70,6 +71,7 @@ class OnlineTests(SynchronousTestCase):
             self.translate,
             self.registrations,
             lambda resource: resource.isIChat,
+            lambda user: user.host in self.domains,
         )
 
     def translate(self, address: str) -> str:
@@ -99,6 +101,12 @@ class OnlineTests(SynchronousTestCase):
         self.assertRegistered()
         self.presence.table = ()
         self.online.unavailable(SCOTT)
+        self.assertRegistered(None)
+
+    def test_strangers(self) -> None:
+        """Users of other servers, who may not call, are not registered: they would name a host that may."""
+        self.domains.clear()
+        self.come(client())
         self.assertRegistered(None)
 
     def test_otherClients(self) -> None:

@@ -52,6 +52,7 @@ class Online(XMPPHandler):
     While the link is down users stay registered, and for L{GRACE} after that.
 
     @param takesCalls: does this client take calls?
+    @param allows: is this a user whom we serve?  Strangers are not registered: whoever registers one of ours may call.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Online(XMPPHandler):
         translate: Callable[[str], str],
         registrations: Registrations,
         takesCalls: Callable[[Resource], bool],
+        allows: Callable[[JID], bool],
     ) -> None:
         super().__init__()
         self._clock = clock
@@ -70,6 +72,7 @@ class Online(XMPPHandler):
         self._translate = translate
         self._registrations = registrations
         self._takesCalls = takesCalls
+        self._allows = allows
         self._settling: IDelayedCall | None = None
 
     def connectionInitialized(self) -> None:
@@ -96,7 +99,7 @@ class Online(XMPPHandler):
         """Presence or subscription of C{user}, a bare address, is not what it was."""
         name = user.full()
         clients = self._presence.resources(user)
-        if any(self._takesCalls(each) for each in clients) and self._store.knows(user):
+        if self._allows(user) and any(self._takesCalls(each) for each in clients) and self._store.knows(user):
             aor = self._address(name)
             if aor is not None:
                 self._registrations.add(name, aor)
