@@ -37,11 +37,13 @@ GROWTH = 0.05
 class Soak(Calls):
     """
     @ivar samples: resident memory in MiB, by time.
+    @ivar late: by how many seconds a call was placed too late, at most: so long the simulators had no time.
     """
 
     def __init__(self, reactor: Any, folder: Path, seed: int) -> None:
         super().__init__(reactor, folder, seed)
         self.samples: list[tuple[float, float]] = []
+        self.late = 0.0
 
     async def run(self, seconds: float, rate: float) -> None:
         """Place the calls, and wait for the last to end."""
@@ -49,6 +51,7 @@ class Soak(Calls):
         calls: list[Deferred[None]] = []
         number, sampled = 0, 0.0
         while (now := self.reactor.seconds() - began) < seconds and not self.gateway.gone:
+            self.late = max(self.late, now - number / rate)
             while number <= now * rate:
                 number += 1
                 calls.append(ensureDeferred(self.call(number)))
@@ -95,6 +98,7 @@ async def soak(seconds: float, rate: float, seed: int) -> bool:
             await made.run(min(10.0, seconds / 4), rate)
             made.fates.clear()
             made.samples.clear()
+            made.late = 0.0
             empty = dict.fromkeys(await made.gateway.counts(), 10**9)
             empty |= dict.fromkeys(("calls", "transactions", "ports lent", "dialogs", "responses kept", "legs"), 0)
             base = await made.quiet(empty)
@@ -124,6 +128,7 @@ def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: tuple[f
     if len(half) > 2:
         print(f"        {3600 * linear_regression(*zip(*half, strict=True)).slope:+.1f} MiB an hour in the last half")
     print(f"CPU:    {busy[0]:.0%} of a core for the gateway, {busy[1]:.0%} for the simulators")
+    print(f"late:   the simulators, by {made.late:.1f} s at most")
     complaints = made.gateway.log.read_text() if made.gateway.log.exists() else ""
     if complaints:
         print(f"the gateway complained:\n{complaints[-3000:]}")

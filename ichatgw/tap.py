@@ -344,6 +344,9 @@ def _calmCollector() -> None:
     """
     What is loaded by now stays for ever; not looking at it again, and at the rest less often, spares calls the pauses
     of a full collection (measured: at 60 calls a second the median of the set-up time falls from 26 to 6 ms).
+
+    It costs no memory: calls that have ended leave nothing that the collector would have to find (C{test_garbage}), and
+    stanzas, whose elements hold one another, are still in the youngest generation when it comes.
     """
     gc.collect()
     gc.freeze()
