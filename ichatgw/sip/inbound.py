@@ -128,6 +128,8 @@ class InboundSipLeg(SipLeg):
         if self._ended:
             return
         if self._answered:
+            if self.dialog is not None:
+                self.referrals.left(self)  # what became of its REFER it hears before the BYE
             self._respond(disconnection(ending))
         else:
             event = CCEventFail(TO_STATUS[ending.reason])

@@ -251,6 +251,16 @@ class AfterwardsTests(ReferCase):
         methods = [text.split(" ")[0] for text in self.rig.wire.take()]
         self.assertEqual(methods, ["NOTIFY", "BYE"])
 
+    def test_slow(self) -> None:
+        """So it does for a phone that has not answered the NOTIFYs before."""
+        self.refer()
+        self.rig.clock.advance(0)
+        self.call.referrals[0].succeeded()
+        self.talk.leg.hangup(Ending(EndReason.HANGUP))
+        said = [(text.split(" ")[0], text.rstrip().rpartition("SIP/2.0 ")[2]) for text in self.rig.wire.take()]
+        self.assertEqual([method for method, _ in said], ["NOTIFY", "NOTIFY", "BYE"])
+        self.assertEqual([status for _, status in said[:2]], ["100 Trying", "200 OK"])
+
     def test_notWanted(self) -> None:
         """A phone that knows of no subscription keeps its call."""
         self.refer()
