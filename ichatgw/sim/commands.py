@@ -11,22 +11,21 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.words.xish.domish import Element
 
-from ichatgw.sim.client import Client, Security
 from ichatgw.sim.guise import CONVERSATIONS
 from ichatgw.sim.ichat import IChat
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.sim.jingle import JinglePhone
 from ichatgw.sim.jinglecommand import runJingle
 from ichatgw.sim.ladder import SIP, XMPP, Trace
+from ichatgw.sim.login import fullJID, logIn, subscribed
 from ichatgw.sim.options import address, parse
 from ichatgw.sim.phone import Answering, Phone
 from ichatgw.sim.profile import PROFILES, Action, Taking
 from ichatgw.sim.router import Router
 from ichatgw.sim.run import exitWith
-from ichatgw.sim.talk import STEP, Watched, say, talk
-from ichatgw.sim.xml import domainOf, element, get
+from ichatgw.sim.talk import STEP, say, talk
+from ichatgw.sim.xml import domainOf, element
 
 
 async def runIChat(reactor: Any, options: Namespace) -> bool:
@@ -38,7 +37,7 @@ async def runIChat(reactor: Any, options: Namespace) -> bool:
     trace = Trace(reactor, domainOf(options.jid))
     ichat = IChat(
         reactor,
-        options.jid if "/" in options.jid else f"{options.jid}/iChat",
+        fullJID(options, "iChat"),
         port=options.port,
         profile=PROFILES[options.profile],
         taking=Taking(Action(options.decline or "accept")),
@@ -46,42 +45,17 @@ async def runIChat(reactor: Any, options: Namespace) -> bool:
         listenFor=options.expect or options.tone,
         observer=trace.sip(XMPP),
     )
-
-    def received(stanza: Element) -> None:
-        trace.stanza(stanza, domainOf(get(stanza, "from")), domainOf(options.jid))
-        ichat.received(stanza)
-
-    security = Security(options.tls, options.ca, options.insecure)
-    host, port = options.server
-    client = Client(reactor, ichat.jid, options.password, host, port, received, security)
-    jid = await client.connect().addTimeout(STEP, reactor)
-    say(f"logged in as {jid}")
-    ichat.host = options.bind or client.localHost
-    ichat.start()
-    try:
-        ichat.connected(Watched(client, trace, domainOf(jid)), jid)
-        return await _useIChat(reactor, options, ichat)
-    finally:
-        ichat.account.logout()
-        say(trace.draw())
-        for complaint in ichat.complaints:
-            say(f"not as it should be: {complaint}")
-        client.close()
-        await client.whenLost().addTimeout(STEP, reactor)
-        ichat.stop()
+    return await logIn(reactor, options, trace, ichat, lambda: _useIChat(reactor, options, ichat))
 
 
 async def _useIChat(reactor: Any, options: Namespace, ichat: IChat) -> bool:
-    wanted = options.call or options.control
-    granted = await ichat.account.subscribe(wanted).addTimeout(STEP, reactor)
-    say(f"{wanted} {'may be seen' if granted else 'does not let itself be seen'}")
-    if not granted:
+    if not await subscribed(reactor, options, ichat.account):
         return False
     call: IChatCall
     if options.call:
-        await ichat.account.whenCallable(wanted).addTimeout(STEP, reactor)
+        await ichat.account.whenCallable(options.call).addTimeout(STEP, reactor)
         say("it shows a green telephone; calling")
-        call = ichat.call(wanted)
+        call = ichat.call(options.call)
     else:
         say(f"waiting for a call, at {ichat.address}")
         call = await ichat.whenCalled().addTimeout(options.wait, reactor)

@@ -8,16 +8,14 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from twisted.words.xish.domish import Element
-
-from ichatgw.sim.client import Client, Security
 from ichatgw.sim.guise import GUISES
 from ichatgw.sim.jingle import JinglePhone
 from ichatgw.sim.jinglecall import JingleCall
 from ichatgw.sim.jinglecallee import JingleTaking, Pickup
 from ichatgw.sim.ladder import JINGLE_TITLE, Trace
-from ichatgw.sim.talk import STEP, Watched, say, talk
-from ichatgw.sim.xml import domainOf, get
+from ichatgw.sim.login import fullJID, logIn, subscribed
+from ichatgw.sim.talk import STEP, say, talk
+from ichatgw.sim.xml import domainOf
 
 KEYS_AFTER = 1.0
 """Seconds of talk before keys are pressed."""
@@ -32,47 +30,25 @@ async def runJingle(reactor: Any, options: Namespace) -> bool:
     trace = Trace(reactor, domainOf(options.jid), JINGLE_TITLE)
     phone = JinglePhone(
         reactor,
-        options.jid if "/" in options.jid else f"{options.jid}/{options.guise}",
+        fullJID(options, options.guise),
         guise=GUISES[options.guise],
         taking=JingleTaking(Pickup(options.decline or "accept")),
         say=options.tone,
         listenFor=options.expect or options.tone,
     )
 
-    def received(stanza: Element) -> None:
-        trace.stanza(stanza, domainOf(get(stanza, "from")), domainOf(options.jid))
-        phone.received(stanza)
-
-    security = Security(options.tls, options.ca, options.insecure)
-    host, port = options.server
-    client = Client(reactor, phone.jid, options.password, host, port, received, security)
-    jid = await client.connect().addTimeout(STEP, reactor)
-    say(f"logged in as {jid}, in the guise of {phone.guise.name}")
-    phone.host = options.bind or client.localHost
-    try:
-        phone.connected(Watched(client, trace, domainOf(jid)), jid)
-        return await _use(reactor, options, phone)
-    finally:
-        phone.account.logout()
-        say(trace.draw())
-        for complaint in phone.complaints:
-            say(f"not as it should be: {complaint}")
-        client.close()
-        await client.whenLost().addTimeout(STEP, reactor)
-        phone.stop()
+    say(f"in the guise of {phone.guise.name}")
+    return await logIn(reactor, options, trace, phone, lambda: _use(reactor, options, phone))
 
 
 async def _use(reactor: Any, options: Namespace, phone: JinglePhone) -> bool:
-    wanted = options.call or options.control
-    granted = await phone.account.subscribe(wanted).addTimeout(STEP, reactor)
-    say(f"{wanted} {'may be seen' if granted else 'does not let itself be seen'}")
-    if not granted:
+    if not await subscribed(reactor, options, phone.account):
         return False
     call: JingleCall
     if options.call:
-        await phone.account.whenCallable(wanted).addTimeout(STEP, reactor)
+        await phone.account.whenCallable(options.call).addTimeout(STEP, reactor)
         say("it is a phone; calling")
-        call = phone.call(wanted)
+        call = phone.call(options.call)
     else:
         say("waiting for a call")
         call = await phone.whenCalled().addTimeout(options.wait, reactor)
