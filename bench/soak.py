@@ -34,6 +34,10 @@ OBJECTS = 5000
 GROWTH = 0.05
 """The share by which memory may differ between the quarters: what is allocated and freed leaves gaps."""
 
+SETTLED = 75.0
+"""Seconds of calls after which memory has to stay as it is: responses are kept for a while, and names of dialogs.  So a
+run of less than four times as long says nothing of memory."""
+
 SWEEP = 1.0
 """Seconds from one collection of the simulators' garbage to the next: their calls are cycles, and left for long they
 would stop all phones at once while they are collected."""
@@ -130,9 +134,11 @@ def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: tuple[f
         print(f"{count:7d}  FAILED {name}")
     print(f"after:  {left}")
     second, last = memory(made.samples)
+    settled = made.samples[-1][0] >= 3.9 * SETTLED
     shown = made.samples[:: max(1, len(made.samples) // 20)]
     print("MiB:    " + " ".join(f"{mib:.0f}@{at:.0f}s" for at, mib in shown))
-    print(f"memory: {second:.1f} MiB in the second quarter, {last:.1f} MiB in the last")
+    judged = "" if settled else " (too short a time to judge by)"
+    print(f"memory: {second:.1f} MiB in the second quarter, {last:.1f} MiB in the last{judged}")
     half = made.samples[len(made.samples) // 2 :]
     if len(half) > 2:
         print(f"        {3600 * linear_regression(*zip(*half, strict=True)).slope:+.1f} MiB an hour in the last half")
@@ -142,7 +148,7 @@ def report(made: Soak, base: dict[str, int], left: dict[str, int], busy: tuple[f
     if complaints:
         print(f"the gateway complained:\n{complaints[-3000:]}")
     faults = [f"{name}: {left[name]}, before {base[name]}" for name in remains(left, base)]
-    faults += ["memory has grown"] if last > second * (1 + GROWTH) else []
+    faults += ["memory has grown"] if settled and last > second * (1 + GROWTH) else []
     faults += ["calls failed"] if made.failures else []
     faults += ["the gateway ended"] if made.gateway.gone else []
     faults += ["the gateway complained"] if complaints else []

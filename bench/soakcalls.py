@@ -45,7 +45,7 @@ FATES = {
 
 T = TypeVar("T")
 
-_PARTS: ContextVar[list[PhoneCall]] = ContextVar("parts")
+_PARTS: ContextVar[list[tuple[SoakPhone, PhoneCall]]] = ContextVar("parts")
 """What phones have of the call that is placed in this context."""
 
 
@@ -134,13 +134,13 @@ class Calls:
                 return
             ichat = self.idle.pop(0)
         name = f"{kind.__name__} {fate}"
-        parts: list[PhoneCall] = []
+        parts: list[tuple[SoakPhone, PhoneCall]] = []
         _PARTS.set(parts)
         try:
             await kind(number, fate, ichat)
         except Exception as problem:
             self.failures[f"{name}: {type(problem).__name__} {str(problem)[:80]}"] += 1
-            for part in parts:  # what is left over shall be the gateway's fault
+            for _, part in parts:  # what is left over shall be the gateway's fault
                 if not part.over:
                     part.hangup()
             for call in ichat.calls if ichat is not None else ():
@@ -148,6 +148,8 @@ class Calls:
                 call.finish("dropped")
         else:
             self.fates[name] += 1
+        for phone, part in parts:
+            phone.forget(part)
         if ichat is not None:
             del ichat.calls[:]
             self.idle.append(ichat)
@@ -193,7 +195,6 @@ class Calls:
             await self.soon(call.whenAnswered())
             await self.soon(there.whenAnswered())
             await self.talk(fate, call, there)
-        self.phones["caller"].forget(call)
 
     async def betweenPhones(self, number: int, fate: str, ichat: IChat | None) -> None:
         """A phone calls a phone."""
@@ -213,7 +214,6 @@ class Calls:
             else:
                 await self.soon(call.whenAnswered())
                 await self.talk(fate, call, there)
-        self.phones["caller"].forget(call)
 
     async def talk(self, fate: str, phone: Any, other: Any) -> None:
         """
@@ -271,7 +271,6 @@ class Calls:
         expect(await self.soon(phone.whenReferred()), 200)
         await self.soon(asked.whenEnded())
         await self.soon(phone.whenEnded())
-        phone.phone.forget(asked)
         return there
 
     async def takeOver(self, phone: Any) -> Any:
@@ -279,13 +278,12 @@ class Calls:
         there = self.dial(self.phones["caller"], f"sip:a{self.another()}@{HOST}:{self.sip}", phone.name)
         await self.soon(there.whenAnswered())
         await self.soon(phone.whenEnded())
-        there.whenEnded().addCallback(self.phones["caller"].forget)
         return there
 
     def dial(self, phone: SoakPhone, uri: str, replaces: str = "") -> PhoneCall:
         """Let a phone call."""
         call = phone.call(uri, replaces=replaces)
-        _PARTS.get().append(call)
+        _PARTS.get().append((phone, call))
         return call
 
     def another(self) -> int:
@@ -296,7 +294,7 @@ class Calls:
     async def arrival(self, phone: SoakPhone, user: str) -> Any:
         """The call for a number."""
         call = await self.soon(phone.arrival(user))
-        _PARTS.get().append(call)
+        _PARTS.get().append((phone, call))
         return call
 
     async def soon(self, what: Deferred[T]) -> T:

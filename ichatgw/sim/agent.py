@@ -17,10 +17,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sim.dialog import NOBODY, Dialog, Listener, newTag
 from ichatgw.sim.sipmessage import NameAddress, SIPMessage, addressOf
-from ichatgw.sim.transactions import ClientTransaction, ServerTransaction
-
-FADE = 300.0
-"""Seconds after which a transaction is forgotten; longer than any rings."""
+from ichatgw.sim.transactions import LIFETIME, ClientTransaction, ServerTransaction
 
 Observer = Callable[[bool, SIPMessage], None]
 
@@ -100,9 +97,9 @@ class Agent:
         self, request: SIPMessage, target: TransportAddress, news: Callable[[SIPMessage | None], None]
     ) -> ClientTransaction:
         """Start a transaction of our own."""
-        transaction = ClientTransaction(self.clock, self.transmit, request, target, news)
+        done = partial(self._fade, partial(self._clients.pop, request.key, None))
+        transaction = ClientTransaction(self.clock, self.transmit, request, target, news, done)
         self._clients[request.key] = transaction
-        self._fade(partial(self._clients.pop, request.key, None))
         transaction.start()
         return transaction
 
@@ -144,9 +141,9 @@ class Agent:
         self.dialogs.clear()
 
     def _fade(self, forget: Callable[[], object]) -> None:
-        """Forget something when it has had its time, and now what had it."""
+        """Forget something when nothing can come for it any more, and now what is so far."""
         now = self.clock.seconds()
-        self._fading.append((now + FADE, forget))
+        self._fading.append((now + LIFETIME, forget))
         while self._fading and self._fading[0][0] < now:
             self._fading.popleft()[1]()
 
@@ -169,9 +166,9 @@ class Agent:
             return
         dialog = self.dialogs.get((request.get("Call-ID"), NameAddress.parse(request.get("To")).tag))
         abandoned = dialog.abandoned if dialog is not None else lambda: None
-        server = ServerTransaction(self.clock, self.transmit, request, _replyTo(request, source), abandoned)
+        done = partial(self._fade, partial(self._servers.pop, request.key, None))
+        server = ServerTransaction(self.clock, self.transmit, request, _replyTo(request, source), abandoned, done)
         self._servers[request.key] = server
-        self._fade(partial(self._servers.pop, request.key, None))
         if request.method == "CANCEL":
             self._cancelled(request, server)
         elif dialog is not None:
@@ -201,13 +198,8 @@ class Agent:
             refused.acknowledge()
             return
         dialog = self.dialogs.get((ack.get("Call-ID"), NameAddress.parse(ack.get("To")).tag))
-        if dialog is None:
-            return
-        dialog.acknowledged(ack)
-        for server in self._servers.values():
-            request = server.request
-            if (request.get("Call-ID"), request.method, request.sequence) == (dialog.callId, "INVITE", ack.sequence):
-                server.acknowledge()
+        if dialog is not None:
+            dialog.acknowledged(ack)
 
     def _cancelled(self, request: SIPMessage, server: ServerTransaction) -> None:
         invite = self._servers.get((request.branch, "INVITE"))

@@ -77,6 +77,7 @@ class Dialog:
     sequence: int = field(default=0, init=False)
     _client: ClientTransaction | None = field(default=None, init=False)
     _server: ServerTransaction | None = field(default=None, init=False)
+    _reoffers: dict[int, ServerTransaction] = field(factory=dict, init=False)
     _ack: SIPMessage | None = field(default=None, init=False)
     _cancelling: bool = field(default=False, init=False)
     _cancelSent: bool = field(default=False, init=False)
@@ -163,7 +164,10 @@ class Dialog:
             self._end(status, f"answered {status}")
 
     def acknowledged(self, ack: SIPMessage) -> None:
-        """The ACK to our 200 came."""
+        """The ACK to a 200 of ours came."""
+        again = self._reoffers.pop(ack.sequence, None)
+        if again is not None:
+            again.acknowledge()
         if self._server is not None and not self._server.acknowledged:
             self._server.acknowledge()
             self.listener.answered(self, ack.body)
@@ -214,6 +218,8 @@ class Dialog:
         elif self.state is not State.UP:
             server.respond(request.response(481))
         else:
+            if request.method == "INVITE":
+                self._reoffers[request.sequence] = server
             status, body = self.listener.requested(self, request)
             server.respond(self._response(request, status, body))
 

@@ -59,6 +59,7 @@ class ClientTransaction:
     A request on its way.
 
     @ivar news: told each provisional and each 2xx response, the first other final one, and C{None} for a time-out.
+    @ivar done: told once that a final response came, or none in time.
     """
 
     clock: IReactorTime
@@ -66,6 +67,7 @@ class ClientTransaction:
     request: SIPMessage
     target: TransportAddress
     news: Callable[[SIPMessage | None], None]
+    done: Callable[[], None]
     proceeding: bool = field(default=False, init=False)
     _final: SIPMessage | None = field(default=None, init=False)
     _repeater: Repeater = field(init=False)
@@ -95,6 +97,8 @@ class ClientTransaction:
         self._repeater.stop()
         if isInvite and response.status >= 300:
             self._acknowledge(response)
+        if first:
+            self.done()
         if first or (isInvite and response.status < 300):
             self.news(response)
 
@@ -104,6 +108,7 @@ class ClientTransaction:
     def _timedOut(self) -> None:
         if self._final is None:
             self._final = SIPMessage(status=408, reason="Request Timeout")
+            self.done()
             self.news(None)
 
     def _acknowledge(self, response: SIPMessage) -> None:
@@ -123,6 +128,7 @@ class ServerTransaction:
     A request that arrived, and what was answered.
 
     @ivar abandoned: called when nobody acknowledged the final answer to an INVITE.
+    @ivar done: told once that the final answer went out.
     """
 
     clock: IReactorTime
@@ -130,6 +136,7 @@ class ServerTransaction:
     request: SIPMessage
     target: TransportAddress
     abandoned: Callable[[], None]
+    done: Callable[[], None]
     final: bool = field(default=False, init=False)
     acknowledged: bool = field(default=False, init=False)
     _last: SIPMessage | None = field(default=None, init=False)
@@ -141,6 +148,8 @@ class ServerTransaction:
             return
         self._last = response
         self.final = response.status >= 200
+        if self.final:
+            self.done()
         if self.final and self.request.method == "INVITE":
             self._repeater = Repeater(self.clock, self._send, self._gaveUp)
             self._repeater.start()
