@@ -22,7 +22,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
-from ichatgw.errors import CallError, Congested, MalformedError, NoRoute
+from ichatgw.errors import CallError, Congested, MalformedError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.leg import PresenceView
@@ -45,7 +45,7 @@ from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDes
 from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.presence import IPresenceListener, Resource
-from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
+from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
 _log = Logger()
 _Stanza = TypeVar("_Stanza", VCRequest, VCResponse, VCCancel, CounterProposal)
@@ -296,15 +296,7 @@ class IChatProtocol(XMPPHandler):
 
     def dial(self, called: str, caller: Party) -> ILeg:
         """See L{IDialer}."""
-        scheme, _, address = called.partition(":")
-        try:
-            callee = parseJID(address.partition("?")[0])
-        except MalformedError as error:
-            raise NoRoute(str(error)) from error
-        if scheme.lower() != "xmpp" or not callee.user:
-            raise NoRoute(f"not the address of an iChat: {called[:80]!r}")
-        if callee.host == self._component:
-            raise NoRoute("the gateway does not call itself")
+        callee = calledUser(called, self._component)
         return OutboundLeg(
             callee=callee,
             caller=caller,

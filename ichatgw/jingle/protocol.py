@@ -21,7 +21,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
-from ichatgw.errors import CallError, MalformedError, NoRoute
+from ichatgw.errors import CallError, MalformedError
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports
 from ichatgw.jingle.addresses import callerJID
 from ichatgw.jingle.borders import SessionOwner
@@ -39,7 +39,7 @@ from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.ratelimit import RateLimit
 from ichatgw.xmpp.presence import PHONE_RESOURCE, IPresenceListener, Resource
-from ichatgw.xmpp.stanzas import bareJID, errorReply, parseJID, recipient, sender
+from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
 MOST_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""
@@ -344,15 +344,7 @@ class JingleProtocol(XMPPHandler):
 
     def dial(self, called: str, caller: Party) -> ILeg:
         """See L{IDialer}."""
-        scheme, _, address = called.partition(":")
-        try:
-            callee = parseJID(address.partition("?")[0])
-        except MalformedError as error:
-            raise NoRoute(str(error)) from error
-        if scheme.lower() != "xmpp" or not callee.user:
-            raise NoRoute(f"not the address of a user: {called[:80]!r}")
-        if callee.host == self._component:
-            raise NoRoute("the gateway does not call itself")
+        callee = calledUser(called, self._component)
         return OutboundLeg(
             callee=callee,
             us=callerJID(caller, self._component, self._translate),

@@ -14,7 +14,7 @@ from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
-from ichatgw.errors import MalformedError
+from ichatgw.errors import MalformedError, NoRoute
 
 LONGEST_ADDRESS = 512  # beyond any in use; the standard allows 3071, but stringprep takes its time
 
@@ -37,6 +37,26 @@ def parseJID(text: str) -> JID:
     # Characters that stringprep maps to nothing must not turn user@host into host.
     if jid is None or not jid.host or ("@" in text.partition("/")[0] and not jid.user):
         raise MalformedError(f"not an address: {text[:80]!r}")
+    return jid
+
+
+def calledUser(uri: str, component: str) -> JID:
+    """
+    Whom a call to a URI is for.
+
+    @param uri: C{xmpp:user@domain} (RFC 5122), perhaps with a resource; its query is left out.
+    @param component: our own domain, which is not called.
+    @raise NoRoute: if it is no user's.
+    """
+    scheme, _, address = uri.partition(":")
+    try:
+        jid = parseJID(address.partition("?")[0])
+    except MalformedError as error:
+        raise NoRoute(str(error)) from error
+    if scheme.lower() != "xmpp" or not jid.user:
+        raise NoRoute(f"not the address of a user: {uri[:80]!r}")
+    if jid.host == component:
+        raise NoRoute("the gateway does not call itself")
     return jid
 
 
