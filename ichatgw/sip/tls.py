@@ -9,6 +9,7 @@ administrator wants that.  Files are read at the start and at a reload; connecti
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,9 +19,16 @@ from attrs import define, field, frozen
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
-from service_identity.cryptography import extract_patterns
 from service_identity.exceptions import CertificateError, VerificationError
-from service_identity.hazmat import DNS_ID, URI_ID, DNSPattern, IPAddress_ID, URIPattern, verify_service_identity
+from service_identity.hazmat import (
+    DNS_ID,
+    URI_ID,
+    DNSPattern,
+    IPAddress_ID,
+    IPAddressPattern,
+    URIPattern,
+    verify_service_identity,
+)
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -56,6 +64,9 @@ _FAULTS = {
     26: "it is not meant for this",
 }
 """What OpenSSL's verification (its X509_V_ERR_ numbers) finds most often."""
+
+_DOMAIN = re.compile(r"sip:([^@:;?/]*)(?:[:;?/][^@]*)?", re.IGNORECASE).fullmatch
+"""A SIP URI without a user: with one it is somebody's, and no domain's (RFC 5922 section 7.1)."""
 
 _log = Logger()
 
@@ -187,17 +198,19 @@ def mismatch(certificate: x509.Certificate, name: str, addresses: bool) -> str:
     else:
         wanted = DNS_ID(name)
     try:
-        patterns: list[Any] = list(extract_patterns(certificate))
+        domains, hosts, literals = _namesIn(certificate)
     except Exception as problem:  # what others write into certificates knows no bounds
         return f"its names cannot be read: {problem!r}"[:200]
-    if not patterns:
-        patterns = [DNSPattern.from_bytes(each.encode("idna")) for each in _commonNames(certificate) if _isPlain(each)]
-    uris: list[Any] = [each for each in patterns if isinstance(each, URIPattern) and each.protocol_pattern == b"sip"]
-    if uris and not _isAddress(name):
-        patterns, wanted = uris, URI_ID(f"sip:{name}")
-    usable = [each for each in patterns if not (isinstance(each, DNSPattern) and b"*" in each.pattern)]
+    patterns: list[Any]
+    if _isAddress(name):
+        patterns = [IPAddressPattern(each) for each in literals]
+    elif domains:
+        wanted = URI_ID(f"sip:{name}")
+        patterns = [URIPattern(b"sip", DNSPattern(each.lower().encode())) for each in domains if _isPlain(each)]
+    else:
+        patterns = [DNSPattern(each.lower().encode()) for each in hosts if _isPlain(each)]
     try:
-        verify_service_identity(usable, obligatory_ids=[wanted], optional_ids=[])
+        verify_service_identity(patterns, obligatory_ids=[wanted], optional_ids=[])
     except (VerificationError, CertificateError):
         return f"it is not for {name}"
     return ""
@@ -212,8 +225,21 @@ def _isAddress(name: str) -> bool:
     return isIPAddress(name) or isIPv6Address(name)
 
 
-def _commonNames(certificate: x509.Certificate) -> list[str]:
-    return [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+def _namesIn(certificate: x509.Certificate) -> tuple[list[str], list[str], list[Any]]:
+    """
+    The domains of its SIP URIs, its DNS names, and its IP addresses.
+
+    The common name is one of the DNS names if there is no subjectAltName at all; in one that has other names, be they
+    only e-mail addresses, it is somebody's and no host's.
+    """
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return [], [str(each.value) for each in found], []
+    uris = [_DOMAIN(each) for each in names.get_values_for_type(x509.UniformResourceIdentifier)]
+    hosts, literals = names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress)
+    return [found[1] for found in uris if found is not None], hosts, literals
 
 
 def _isPlain(name: str) -> bool:

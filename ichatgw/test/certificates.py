@@ -27,11 +27,13 @@ def named(common: str) -> x509.Name:
 
 
 def identities(names: Iterable[str]) -> list[x509.GeneralName]:
-    """C{sip:...} becomes a URI, a literal an address, all else a DNS name."""
+    """C{sip:...} and others become URIs, C{mailto:} an e-mail address, a literal an address, all else a DNS name."""
     found: list[x509.GeneralName] = []
     for name in names:
-        if name.startswith("sip:"):
+        if name.startswith("sip:") or "://" in name:
             found.append(x509.UniformResourceIdentifier(name))
+        elif name.startswith("mailto:"):
+            found.append(x509.RFC822Name(name[7:]))
         elif name.replace(".", "").isdigit() or ":" in name:
             found.append(x509.IPAddress(ip_address(name)))
         else:
