@@ -86,6 +86,7 @@ class Resolver:
 
         The Deferred fails with L{Unresolved} if there is none.
         """
+        asked = transport
         if secure:
             transport = Transport.TLS
         if transport is not None and transport not in self._transports:
@@ -95,7 +96,7 @@ class Resolver:
             return succeed((Target(transport or self._transports[0], given, host.strip("[]")),))
         if not host or len(host) > 253:
             return fail(Unresolved(f"no host in the address: {host[:60]!r}"))
-        found = Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport))
+        found = Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport, asked is None))
         return found.addTimeout(LONGEST_SEARCH, self._clock, partial(_late, host))
 
     def failed(self, target: Target) -> None:
@@ -104,9 +105,9 @@ class Resolver:
             self._dead.clear()
         self._dead[target] = self._clock.seconds() + DEAD_TIME
 
-    async def _find(self, host: str, port: int | None, transport: Transport | None) -> tuple[Target, ...]:
+    async def _find(self, host: str, port: int | None, transport: Transport | None, isOpen: bool) -> tuple[Target, ...]:
         try:
-            found = await self._procedure(host, port, transport)
+            found = await self._procedure(host, port, transport, isOpen)
         except Unanswered as problem:
             raise Unresolved(f"the name servers do not say where {host[:100]!r} is: {problem}") from problem
         found = [target for target in dict.fromkeys(found) if isHost(target.address.host) and target.address.port]
@@ -116,13 +117,14 @@ class Resolver:
         found.sort(key=lambda target: self._dead.get(target, 0.0) > now)
         return tuple(found[:MOST_TARGETS])
 
-    async def _procedure(self, host: str, port: int | None, transport: Transport | None) -> list[Target]:
+    async def _procedure(self, host: str, port: int | None, transport: Transport | None, isOpen: bool) -> list[Target]:
+        """@param isOpen: the URI names no transport, so that NAPTR records count; with C{sips}, those for TLS."""
         plain = transport or self._transports[0]
         local = [literal for kind in self._types for literal in self._records.local(host, kind)]
         if local:  # the administrator has decided
             return self._aimed(plain, local, port, host)
         if port is None:
-            services = await self._services(host, transport)
+            services = await self._services(host, transport, isOpen)
             if services is not None:
                 return await self._served(services, host)
         return self._aimed(plain, await self._addresses(host), port, host)
@@ -131,15 +133,17 @@ class Resolver:
         number = port if port is not None else transport.defaultPort
         return [Target(transport, TransportAddress(found, number), name) for found in addresses]
 
-    async def _services(self, host: str, transport: Transport | None) -> list[tuple[Transport, Any]] | None:
+    async def _services(
+        self, host: str, transport: Transport | None, isOpen: bool
+    ) -> list[tuple[Transport, Any]] | None:
         """
         The SRV records for C{host}, in the order in which they are to be tried; C{None} if it has none.
 
         @raise Unresolved: if it says that there is no such service.
         """
-        questions = [] if transport is not None else await self._naptr(host)
+        wanted = self._transports if transport is None else (transport,)
+        questions = await self._naptr(host, wanted) if isOpen else []
         if not questions:
-            wanted = self._transports if transport is None else (transport,)
             questions = [(each, f"{_SRV_NAMES[each.name]}.{host}") for each in wanted]
         answers = await _all([self._records.lookUp(name, SRV) for _, name in questions])
         services: list[tuple[Transport, Any]] = []
@@ -149,13 +153,13 @@ class Resolver:
             raise Unresolved(f"{host[:100]!r} says that it has no such service")
         return [(each, record) for each, record in services if _text(record.target.name) not in ("", ".")] or None
 
-    async def _naptr(self, host: str) -> list[tuple[Transport, str]]:
+    async def _naptr(self, host: str, wanted: Sequence[Transport]) -> list[tuple[Transport, str]]:
         """What RFC 3263 section 4.1 makes of the NAPTR records: which SRV names to ask for."""
         try:
             records = await self._records.lookUp(host, NAPTR)
         except Unanswered:
             return []  # there are forwarders that drop what they do not know
-        usable = {each.name: each for each in self._transports}
+        usable = {each.name: each for each in wanted}
         found: list[tuple[int, int, Transport, str]] = []
         for record in records:
             name = _SERVICES.get(_text(record.service.string).lower(), "")

@@ -120,8 +120,8 @@ class ResolverTests(SynchronousTestCase):
         self.names.table["_sip._tcp.example.com"] = [srv("two.example", 5072)]
         self.names.table["_sips._tcp.example.com"] = [srv("two.example", 5073)]
         self.assertEqual(self.targets("example.com", None, TCP), ["TCP 192.0.2.12:5072"])
-        self.assertEqual(self.targets("example.com", secure=True), ["TLS 192.0.2.12:5073"])
         self.assertNotIn("NAPTR example.com", self.names.asked)
+        self.assertEqual(self.targets("example.com", secure=True), ["TLS 192.0.2.12:5073"])
         self.assertEqual(
             self.targets("example.com"), ["UDP 192.0.2.11:5071", "TCP 192.0.2.12:5072", "TLS 192.0.2.12:5073"]
         )
@@ -150,7 +150,8 @@ class ResolverTests(SynchronousTestCase):
         targets = self.targets("example.com")
         self.assertEqual(targets, ["TCP 192.0.2.12:5060", "TLS 192.0.2.11:5061", "UDP 192.0.2.11:5060"])
         self.assertNotIn("SRV _sip._udp.example.com", self.names.asked)
-        self.make(transports=(UDP,))
+        self.assertEqual(self.targets("example.com", secure=True), ["TLS 192.0.2.11:5061"])
+        self.assertNotIn("SRV _sips._tcp.example.com", self.names.asked)
 
     def test_onlyWhatWeHave(self) -> None:
         """What we do not serve is not called."""
