@@ -50,6 +50,9 @@ GIVE_UP = 30.0
 MOST_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
 
+FAULT_OF_TLS = "TLS: "
+"""How L{words} begin that come from OpenSSL, ours or that of the far end."""
+
 _log = Logger()
 
 
@@ -208,6 +211,8 @@ class Connection(Protocol):
         """
         if not self.ready or self._full:
             return
+        if not self._begun:
+            self._expect(IDLE_TIMEOUT)  # it is in use, however silent; if nobody is there, the system will notice
         self._framer.awaitsPong = True
         self._pinged = self._owner.clock.seconds()
         self.send(PING)
@@ -294,6 +299,6 @@ def words(reason: Failure) -> str:
         arguments: Any = getattr(reason.value, "args", ())
         faults = arguments[0] if arguments else ()
         said = ", ".join(str(fault[-1]) for fault in faults if isinstance(fault, tuple) and fault)
-        return f"TLS: {said or 'the connection was broken off'}"[:200]
+        return f"{FAULT_OF_TLS}{said or 'the connection was broken off'}"[:200]
     known = reason.check(ConnectionClosed, ConnectError, OSError)
     return (str(reason.value).rstrip(".") if known else f"{reason.value!r}")[:200]

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.model import TransportAddress
 from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.connection import CONNECT_TIMEOUT, Connection
+from ichatgw.sip.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
 
@@ -70,14 +70,14 @@ class Connections:
     @ivar clock: for timers, and to connect with (a reactor).
     @ivar received: takes each message.
     @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
-    @ivar gone: is told of a target to which there is a connection no more.
+    @ivar gone: is told of a target to which there is a connection no more, and why if that is known.
     @param host: the address that connections are made from; C{None} for any.
     @param security: puts TLS below; C{None} if there is none.
     """
 
     received: Received
     unreachable: Callable[[Target, str], None]
-    gone: Callable[[Target], None]
+    gone: Callable[[Target, str], None]
 
     def __init__(self, reactor: Any, security: Security | None = None, host: str | None = None) -> None:
         self.clock = reactor
@@ -120,25 +120,41 @@ class Connections:
                 if problem:
                     there.abort(f"another domain is called there, for which {problem}")
 
+    def suggest(self, target: Target) -> None:
+        """If nobody else is expected where C{target} is, it is C{target.name}: the far end of a call says so."""
+        if target.address.host not in self._names:
+            self.expect(target)
+
     def isOpen(self, target: Target) -> bool:
         """Is there a connection to it now?"""
-        return target in self._open
+        return self._there(target) is not None
+
+    def _there(self, target: Target) -> Connection | None:
+        """The connection to C{target}, unless it is being closed."""
+        connection = self._open.get(target)
+        return None if connection is None or connection.problem else connection
 
     def ping(self, target: Target) -> None:
         """Keep the connection to C{target} open, if there is one."""
-        connection = self._open.get(target)
+        connection = self._there(target)
         if connection is not None:
             connection.ping()
 
     def send(self, data: bytes, target: Target) -> None:
         """Send to C{target}, over a new connection if there is none."""
-        connection = self._open.get(target) or self._making.get(target) or self._aliased(target)
+        connection = self._there(target) or self._making.get(target) or self._aliased(target)
         if connection is None:
             if self._closing or target in self._gone:
                 _log.debug("Not sent to {target}: the connection is gone", target=target)
+                if not self._closing:
+                    self.clock.callLater(0, self._lost, target)
                 return
             connection = self._connect(target)
         connection.send(data)
+
+    def _lost(self, target: Target) -> None:
+        if not self._closing:
+            self.unreachable(target, "it was closed")
 
     def alias(self, source: Target, port: int) -> None:
         """
@@ -246,11 +262,13 @@ class Connections:
                 self._gone[target] = None
                 if len(self._gone) > MOST_GONE:
                     self._gone.popitem(last=False)
-            if connection.problem and not self._closing and self._lines.allow(target.address.host):
+            isFault = connection.problem or why.startswith(FAULT_OF_TLS)
+            if isFault and not self._closing and self._lines.allow(target.address.host):
                 _log.warn("The connection with {target} is closed: {why}", target=target, why=why)
             else:
                 _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
-            self.gone(target)
+            for each in (target, *connection.aliases):
+                self.gone(each, why)
             return
         if connection in self._arriving:
             self._arriving.remove(connection)

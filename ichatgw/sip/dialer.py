@@ -10,7 +10,7 @@ from typing import Any
 from sippy.SipAddress import SipAddress
 from sippy.SipRoute import SipRoute
 from sippy.SipURL import SipURL
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -99,10 +99,15 @@ class Dialer:
         """Is C{host}, an IP literal, one where the outbound proxy has been found?"""
         return host in self._proxies
 
-    def _throughProxy(self) -> Deferred[tuple[Target, ...]]:
+    def _throughProxy(self, secure: bool = False) -> Deferred[tuple[Target, ...]]:
+        """@param secure: the address called is C{sips}: nothing but TLS will do (RFC 3261 section 8.1.2)."""
         if self._proxy is None:
             return succeed(())
-        return self._resolver.targets(*self._proxy).addCallback(self._proxied)
+        host, port, transport, _ = self._proxy
+        secure = secure and transport is not Transport.TLS
+        if secure and (port is not None or transport is not None):
+            return fail(Misaddressed("sips wants TLS, and OutboundProxy is not reached by that"))
+        return self._resolver.targets(host, port, transport, secure).addCallback(self._proxied)
 
     def _proxied(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         for target in targets:
@@ -172,7 +177,8 @@ class Dialer:
 
     def _hunt(self, url: Any) -> Hunt:
         def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
-            return self._resolver.targets(*where(uri)) if self._proxy is None else self._throughProxy()
+            place = where(uri)
+            return self._resolver.targets(*place) if self._proxy is None else self._throughProxy(place[3])
 
         return Hunt(self._clock, url, locate, self._resolver.failed)
 

@@ -100,6 +100,9 @@ class Streams(Protocol):
     def expect(self, target: Target) -> None:
         """Who is there has to prove that it is the domain that the target is for."""
 
+    def suggest(self, target: Target) -> None:
+        """The same, unless another one is expected there."""
+
 
 class Door:
     """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""

@@ -272,6 +272,7 @@ class Endpoint(Service):
         elif self._streams is not None:
             self._streams.ping(target)
 
-    def _gone(self, target: Target) -> None:
+    def _gone(self, target: Target, why: str) -> None:
+        self._transactions.cut(target, why)
         for registrar in self._registrars:
             registrar.gone(target)

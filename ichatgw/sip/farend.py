@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sippy.SipFrom import SipFrom
+from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
@@ -16,6 +17,7 @@ from sippy.UA import UA
 from ichatgw.model import TransportAddress
 from ichatgw.sip.door import literal
 from ichatgw.sip.hop import nextHop
+from ichatgw.sip.records import isName
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 
@@ -24,6 +26,8 @@ class FarEnd(UA):  # type: ignore[misc]
     """
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @ivar first: where our INVITE went, for dialogs that we began.
+    @ivar _mistaken: where the far end itself believes to be, if its requests come to us from elsewhere: it is behind a
+        NAT, whichever addresses that has.
     @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     """
 
@@ -34,9 +38,11 @@ class FarEnd(UA):  # type: ignore[misc]
         self.first: Target | None = None
         self.hops: int | None = None
         self._flow: Target | None = None
+        self._mistaken: str | None = None
         self._reached: Any = None
         self._isOpen = transactions.isOpen
         self._expect = transactions.expect
+        self._suggest = transactions.suggest
         self._allowed: frozenset[str] | None = None
         super().__init__(transactions.global_config, heard)
 
@@ -59,14 +65,19 @@ class FarEnd(UA):  # type: ignore[misc]
             return None
         (host, port), named = self._reached
         url = self.routes[0].getUrl() if self.routes else self.rTarget
+        address = literal(str(host), int(port))
+        if url is not None and url.host == str(host):
+            port = url.port  # sippy knows no default but 5060
         return nextHop(
-            literal(str(host), int(port)),
+            None if address is None else address.host,
+            None if port is None else int(port),
             Transport.of(str(named), url is not None and url.scheme == "sips"),
             url is None or (url.transport is None and url.scheme == "sip"),
             bool(self.routes),
             self._flow,
             self.first,
             self._isOpen,
+            address is not None and address.host == self._mistaken,
         )
 
     @property
@@ -85,6 +96,10 @@ class FarEnd(UA):  # type: ignore[misc]
         source = literal(host, port)
         if source is not None:
             self._flow = Target(Transport(str(transport)), source)
+            vias = message.getHFBodys("via")
+            if isinstance(message, SipRequest) and len(vias) == 1 and "rport" in vias[0].params:
+                believed = literal(str(vias[0].hostname), 1)
+                self._mistaken = None if believed is None or believed.host == source.host else believed.host
         methods = message.getHFBodys("allow")
         if methods:
             self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
@@ -124,6 +139,18 @@ class FarEnd(UA):  # type: ignore[misc]
         if method == "INVITE":
             max_forwards = self.hops
         return super().genRequest(method, body, cqop, extra_headers, max_forwards)
+
+    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+        """
+        sippy sends a request.  If a connection over TLS has to be made for it, whoever is there has to be the host that
+        the far end has named (RFC 5922 section 7.2); if it has named an address, only that can be proved.
+        """
+        hop = self.hop
+        url = self.routes[0].getUrl() if self.routes else self.rTarget
+        name = "" if url is None else str(url.host).lower().rstrip(".")
+        if hop is not None and hop.transport is Transport.TLS and literal(name, 1) is None and isName(name):
+            self._suggest(Target(Transport.TLS, hop.address, name))
+        return super().newTransaction(req, **kwargs)
 
     def refreshTarget(self, message: Any) -> None:
         """See L{ichatgw.sip.indialog.Conversation}."""

@@ -14,46 +14,56 @@ from ichatgw.sip.target import Target, Transport
 
 
 def nextHop(
-    stated: TransportAddress | None,
+    host: str | None,
+    port: int | None,
     transport: Transport,
     plain: bool,
     routed: bool,
     flow: Target | None,
     first: Target | None,
     isOpen: Callable[[Target], bool],
+    hidden: bool = False,
 ) -> Target | None:
     """
     RFC 3261 section 12.2.1.1, for a world with NAT.
 
     A far end that speaks to us over a connection is answered over it as long as it is open (RFC 5923); a name, or a
-    private address of somebody who speaks from a public one, leads nowhere: then it is where it speaks from.
+    private address of somebody who speaks from a public one, leads nowhere: then it is where it speaks from, and if its
+    connection is closed, at the port that goes with the name.
 
-    @param stated: the address in the first Route, or else in the Contact; C{None} if that is a name.
+    @param host: the literal in the first Route, or else in the Contact; C{None} if that is a name.
+    @param port: the port there; C{None} if it says none.
     @param transport: the one that it asks for.
     @param plain: it does not say any.
     @param routed: it is from a Route.
     @param flow: where the far end's last message came from.
     @param first: where our INVITE went, for dialogs that we began.
     @param isOpen: is there a connection to it?
+    @param hidden: the far end has sent us a request itself, from elsewhere than it believes to be.
     """
     if flow is None:
-        if first is not None and (stated is None or stated == first.address):
-            return first
-        return Target(transport, stated) if stated is not None else None
+        there = _at(transport, host, port)
+        return first if first is not None and (there is None or there.address == first.address) else there
     if flow.transport.reliable and (plain or flow.transport is transport):
-        if (stated is None or stated.host == flow.address.host or _isBehindNAT(stated, flow)) and isOpen(flow):
+        near = host is None or host == flow.address.host or hidden or _isLocal(host, flow.address.host)
+        if near and isOpen(flow):
             return flow
-        if plain and stated is not None:
+        if plain:
             transport = flow.transport
-    if stated is None:
-        return first if first is not None and flow.transport.reliable else flow
-    if not routed and _isBehindNAT(stated, flow):
+    if host is None:
+        if not flow.transport.reliable or isOpen(flow):
+            return flow
+        # Nobody listens where a connection came from.
+        return first if first is not None else _at(flow.transport, flow.address.host, port)
+    if not routed and (_isLocal(host, flow.address.host) or (hidden and not flow.transport.reliable)):
         return flow
-    return Target(transport, stated)
+    return _at(transport, host, port)
 
 
-def _isBehindNAT(stated: TransportAddress, flow: Target) -> bool:
-    return _isLocal(stated.host, flow.address.host)
+def _at(transport: Transport, host: str | None, port: int | None) -> Target | None:
+    if host is None:
+        return None
+    return Target(transport, TransportAddress(host, transport.defaultPort if port is None else port))
 
 
 @lru_cache(maxsize=1024)

@@ -139,7 +139,7 @@ class Requests:
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self.transactions, arrival, self._userAgent, terms=self._terms)
         leg.dialog.lContact = self.transactions.contact(
-            Target(transport, source), called.url.username, request.getRURI().scheme == "sips"
+            Target(transport, source), called.url.username, _wantsSecurity(request)
         )
         self._legs.add(leg)
         _log.info(
@@ -157,6 +157,12 @@ class Requests:
             # What a phone says of itself holds for its name alone.
             leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{verifier.realm}", diversions=())
         leg.challenge = verifier.challenge(stale)
+
+
+def _wantsSecurity(request: Any) -> bool:
+    """Must our Contact be a C{sips} URI (RFC 3261 section 12.1.1)?"""
+    back = request.getHFBodys("record-route") or request.getHFBodys("contact")
+    return any(url.scheme == "sips" for url in (request.getRURI(), *(each.getUrl() for each in back[:1])))
 
 
 class _Arrival:

@@ -44,14 +44,14 @@ class StreamWire:
         self.connections = Connections(reactor, security, addresses.configured)
 
     def listen(
-        self, received: Received, unreachable: Callable[[Target, str], None], gone: Callable[[Target], None]
+        self, received: Received, unreachable: Callable[[Target, str], None], gone: Callable[[Target, str], None]
     ) -> None:
         """
         Open the sockets.
 
         @param received: takes each message.
         @param unreachable: is told of targets to which there is no connection, and why.
-        @param gone: is told of targets to which there is a connection no more.
+        @param gone: is told of targets to which there is a connection no more, and why.
         @raise ConfigError: if one cannot be had.
         """
         self.connections.gone = gone
@@ -121,6 +121,10 @@ class StreamWire:
     def expect(self, target: Target) -> None:
         """See L{ichatgw.sip.door.Streams}."""
         self.connections.expect(target)
+
+    def suggest(self, target: Target) -> None:
+        """See L{ichatgw.sip.door.Streams}."""
+        self.connections.suggest(target)
 
     def close(self) -> None:
         """Listen no more, and close all connections."""

@@ -26,7 +26,6 @@ from sippy.SipTransactionManager import (
     TERMINATED,
     TRYING,
     SipTMRetransmitO,
-    SipTransactionManager,
 )
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
@@ -37,9 +36,7 @@ from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal,
 from ichatgw.sip.forks import Forks
 from ichatgw.sip.large import MOST_DATAGRAM, Large
 from ichatgw.sip.target import Target, Transport
-
-FIRST_REPETITION = 0.5
-"""Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
+from ichatgw.sip.undelivered import Undelivered
 
 CACHE_LIMIT = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
@@ -59,7 +56,7 @@ class _MessageLog:
             self.sink(what, message)
 
 
-class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+class Transactions(Undelivered):
     """
     @ivar tclient: client transactions by id.
     @ivar tserver: server transactions by id.
@@ -133,6 +130,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         if self.streams is not None:
             self.streams.expect(target)
 
+    def suggest(self, target: Target) -> None:
+        """The same, unless another one is expected there."""
+        if self.streams is not None:
+            self.streams.suggest(target)
+
     def send(self, data: bytes, target: Target) -> None:
         """Send what needs no transaction."""
         if target.transport is Transport.UDP:
@@ -141,50 +143,6 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             if data.startswith(b"SIP/2.0 ") and not self.streams.isOpen(target):
                 target = returnPath(data, target)
             self.streams.send(data, target)
-
-    def unreachable(self, target: Target, why: str) -> None:
-        """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
-        for transaction in list(self.tclient.values()):
-            door = transaction.userv
-            if door.kind is target.transport and literal(*transaction.address) == target.address:
-                if transaction.large is None or transaction.state is not TRYING:
-                    self._giveUp(transaction, f"no connection: {why}")
-                else:
-                    self._large.refused(target.address)
-                    try:
-                        self._asDatagram(transaction)
-                    except OSError as problem:
-                        self._giveUp(transaction, f"no way: {problem}")
-
-    def _asDatagram(self, transaction: Any) -> None:
-        """A request that is too large for UDP goes over UDP all the same: there is nothing else."""
-        large, transaction.large = transaction.large, None
-        transaction.userv = self.getServer(transaction.address)
-        transaction.data = large.localStr(transaction.userv.getSIPaddr(), compact=transaction.compact)
-        transaction.tout = FIRST_REPETITION
-        transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
-        self.transmitData(transaction.userv, transaction.data, transaction.address)
-
-    def _giveUp(self, transaction: Any, why: str) -> None:
-        if transaction.state not in (TRYING, RINGING):
-            return
-        answer = getattr(transaction, "r408", None)
-        for name in ("teA", "teB"):
-            timer = getattr(transaction, name, None)
-            if timer is not None:
-                timer.cancel()
-                setattr(transaction, name, None)
-        transaction.state = TERMINATED
-        self.tclient.pop(transaction.tid, None)
-        if answer is None or transaction.resp_cb is None:
-            return
-        answer.setSCode(503, why)
-        answer.rtime = MonoTime()
-        try:
-            transaction.resp_cb(answer, transaction) if transaction.cb_ifver == 2 else transaction.resp_cb(answer)
-        except Exception:
-            _log.failure("A request that could not be sent was not given up in good order")
-        transaction.cleanup()
 
     def knows(self, callId: str, fromTag: str | None) -> bool:
         """
@@ -297,7 +255,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         if kind is Transport.TLS and self.streams is not None and self.streams.presents:
             msg.getHFBody("via").setParam("alias")  # RFC 5923 section 5
         transaction = super().newTransaction(msg, *args, **kwargs)
-        transaction.large = large
+        transaction.large, transaction.cuts = large, 0
         if transaction.userv.kind.reliable and transaction.teA is not None:
             transaction.teA.cancel()  # nothing is sent twice (RFC 3261 section 17.1.1.2)
             transaction.teA = None

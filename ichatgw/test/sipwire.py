@@ -74,11 +74,14 @@ class FakeStreams:
         self.opened: set[Target] = set()
         self.aliases: list[tuple[Target, int]] = []
         self.pings: list[Target] = []
-        self.gone: Callable[[Target], None] = lambda target: None
+        self.gone: Callable[[Target, str], None] = lambda target, why: None
         self.expected: list[Target] = []
+        self.suggested: list[Target] = []
         self.unreachable: Callable[[Target, str], None] = lambda target, why: None
 
-    def listen(self, received: Any, unreachable: Callable[[Target, str], None], gone: Callable[[Target], None]) -> None:
+    def listen(
+        self, received: Any, unreachable: Callable[[Target, str], None], gone: Callable[[Target, str], None]
+    ) -> None:
         self.unreachable = unreachable
         self.gone = gone
 
@@ -101,6 +104,9 @@ class FakeStreams:
 
     def expect(self, target: Target) -> None:
         self.expected.append(target)
+
+    def suggest(self, target: Target) -> None:
+        self.suggested.append(target)
 
     def close(self) -> None:
         self.opened.clear()

@@ -60,7 +60,7 @@ class ConnectionsCase(SynchronousTestCase):
         self.connections.received = lambda *message: self.received.append(message)
         self.connections.unreachable = lambda target, why: self.lost.append(target)
         self.cut: list[Target] = []
-        self.connections.gone = self.cut.append
+        self.connections.gone = lambda target, why: self.cut.append(target)
 
     def accept(self, port: int = 40000, host: str = "192.0.2.1") -> Connection | None:
         """Somebody connects."""
@@ -174,6 +174,20 @@ class IncomingTests(ConnectionsCase):
         self.connections.send(b"answer", at(40000))
         self.assertEqual(self.reactor.tcpClients, [])
 
+    def test_goneIsSaid(self) -> None:
+        """A request that is sent there all the same is lost at once, and not waited for."""
+        connection = self.accept()
+        assert connection is not None
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.connections.send(b"request", at(40000))
+        self.assertEqual(self.lost, [])
+        self.reactor.advance(0)
+        self.assertEqual(self.lost, [at(40000)])
+        self.connections.send(b"request", at(40000))
+        self.connections.close()
+        self.reactor.advance(0)
+        self.assertEqual(self.lost, [at(40000)])
+
     def test_failingReceiver(self) -> None:
         """What fails over one message does not end the connection."""
 
@@ -240,6 +254,33 @@ class OutgoingTests(ConnectionsCase):
         self.assertEqual((self.connections.open, self.lost), (0, []))
         self.connections.send(b"two", at(5060))
         self.assertEqual(self.written(self.connect()), b"two")
+
+    def test_beingClosed(self) -> None:
+        """What is sent while a connection is being closed takes another one: a real socket takes a moment for that."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        socket: Any = connection.transport
+        socket.abortConnection = lambda: None
+        connection.abort("it says nothing of use")
+        self.assertFalse(self.connections.isOpen(at(5060)))
+        self.connections.send(b"two", at(5060))
+        other = self.connect()
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.written(connection), self.written(other)), (b"one", b"two"))
+        self.assertTrue(self.connections.isOpen(at(5060)))
+
+    def test_inUse(self) -> None:
+        """A connection that is pinged is in use: it is not closed because nobody has anything to say."""
+        self.connections.send(b"one", at(5060))
+        connection = self.connect()
+        for _ in range(4):
+            self.connections.ping(at(5060))
+            self.reactor.advance(IDLE_TIMEOUT - 1)
+        self.assertEqual(self.connections.open, 1)
+        connection.dataReceived(MESSAGE[:6])
+        self.connections.ping(at(5060))
+        self.reactor.advance(FIRST_WORD_TIMEOUT + 1)
+        self.assertEqual(self.connections.open, 0)
 
     def test_tuned(self) -> None:
         """Each message is sent at once, and who acknowledges nothing is given up by the system; so below TLS."""

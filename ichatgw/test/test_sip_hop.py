@@ -27,15 +27,15 @@ class HopTests(SynchronousTestCase):
         stated: str | None,
         transport: Transport = UDP,
         *,
-        port: int = 5060,
+        port: int | None = 5060,
         plain: bool = False,
         routed: bool = False,
         flow: Target | None = None,
         first: Target | None = None,
         open: bool = True,
+        hidden: bool = False,
     ) -> Target | None:
-        address = TransportAddress(stated, port) if stated is not None else None
-        return nextHop(address, transport, plain, routed, flow, first, lambda target: open)
+        return nextHop(stated, port, transport, plain, routed, flow, first, lambda target: open, hidden)
 
     def test_stated(self) -> None:
         """Over UDP a request goes where the far end says, whatever its messages come from."""
@@ -69,6 +69,29 @@ class HopTests(SynchronousTestCase):
         self.assertEqual(self.hop(PUBLIC, TLS, port=5061, flow=flow, open=False), at(TLS, port=5061))
         self.assertEqual(self.hop(PUBLIC, UDP, plain=True, flow=flow, open=False), at(TLS))
         self.assertEqual(self.hop(None, TLS, flow=flow, first=at(TLS, port=5061), open=False), at(TLS, port=5061))
+
+    def test_defaultPort(self) -> None:
+        """Who names no port is found at that of the transport (RFC 3261 section 19.1.2)."""
+        flow = at(TLS, port=40000)
+        self.assertEqual(self.hop(PUBLIC, TLS, port=None, flow=flow, open=False), at(TLS, port=5061))
+        self.assertEqual(self.hop(PUBLIC, UDP, port=None, plain=True, flow=flow, open=False), at(TLS, port=5061))
+        self.assertEqual(self.hop(PUBLIC, TCP, port=None), at(TCP))
+        self.assertEqual(self.hop(PUBLIC, TLS, port=None, first=at(TLS, port=5061)), at(TLS, port=5061))
+
+    def test_closedName(self) -> None:
+        """If it is closed and the Contact is a name, the far end's own host is tried, at the port of that name."""
+        flow = at(TLS, port=40000)
+        self.assertEqual(self.hop(None, TLS, port=None, flow=flow, open=False), at(TLS, port=5061))
+        self.assertEqual(self.hop(None, TLS, port=5081, flow=flow, open=False), at(TLS, port=5081))
+
+    def test_hidden(self) -> None:
+        """One who does not know where he speaks from is behind a NAT, even if that has private addresses too."""
+        flow = at(UDP, "10.0.0.1", 4711)
+        self.assertEqual(self.hop("10.9.0.5", flow=flow, hidden=True), flow)
+        self.assertEqual(self.hop("10.9.0.5", flow=flow, routed=True, hidden=True), at(UDP, "10.9.0.5"))
+        flow = at(TCP, "10.0.0.1", 4711)
+        self.assertEqual(self.hop("10.9.0.5", TCP, flow=flow, hidden=True), flow)
+        self.assertEqual(self.hop("10.9.0.5", TCP, flow=flow, hidden=True, open=False), at(TCP, "10.9.0.5"))
 
     def test_elsewhere(self) -> None:
         """A Contact elsewhere, or over another transport, is believed."""

@@ -175,17 +175,22 @@ class FlowTests(SynchronousTestCase):
         self.assertEqual(self.minute(), [])
 
     def test_registrarGone(self) -> None:
-        """When the connection is cut over which users were registered they are registered anew, once each."""
+        """
+        When the connection is cut over which users were registered they are registered anew, once each; if it is cut
+        again meanwhile, what is under way goes on over another one.
+        """
         there = Target(Transport.TLS, TransportAddress("192.0.2.77", 5061))
         self.register(there)
-        self.rig.streams.gone(Target(Transport.TLS, PHONE))
+        self.rig.streams.gone(Target(Transport.TLS, PHONE), "")
         self.rig.clock.advance(1)
         self.assertEqual(self.rig.streams.sent, [])
-        self.rig.streams.gone(there)
+        self.rig.streams.gone(there, "")
         self.rig.clock.advance(1)
-        self.rig.streams.gone(there)
+        self.rig.streams.gone(there, "")
         self.rig.clock.advance(1)
-        self.assertEqual([text.split()[1] for text in self.rig.streams.take()], ["sip:192.0.2.77;transport=tls"] * 2)
+        sent = self.rig.streams.take()
+        self.assertEqual([text.split()[1] for text in sent[:2]], ["sip:192.0.2.77;transport=tls"] * 2)
+        self.assertEqual(sent[2:], sent[:2])
 
     def test_refused(self) -> None:
         """Where nobody got registered nothing is kept, nor where nobody answered."""

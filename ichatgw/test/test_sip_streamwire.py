@@ -53,7 +53,7 @@ class StreamWireTests(SynchronousTestCase):
         return self.wire
 
     def listen(self) -> None:
-        self.wire.listen(lambda message, source, transport: None, lambda target, why: None, lambda target: None)
+        self.wire.listen(lambda message, source, transport: None, lambda target, why: None, lambda target, why: None)
         self.addCleanup(self.wire.close)
 
     def test_plain(self) -> None:

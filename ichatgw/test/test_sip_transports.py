@@ -107,6 +107,53 @@ class ArrivingTests(SynchronousTestCase):
         self.rig.invitations.legs[0].answer(OFFER)
         self.assertEqual(header(self.rig.streams.take()[0], "Contact"), "<sips:scott@192.0.2.10:5071>")
 
+    def test_securePath(self) -> None:
+        """The same if the first Record-Route, or without one the Contact, is a C{sips} URI."""
+        route = "Record-Route: <{}:192.0.2.77;lr>\r\n"
+        for contact, extra, secure in (
+            ("<sips:alice@192.0.2.77>", "", True),
+            ("<sip:alice@192.0.2.77>", route.format("sips"), True),
+            ("<sips:alice@192.0.2.77>", route.format("sip"), False),
+        ):
+            self.rig = Rig()
+            self.receive(request("INVITE", contact=contact, extra=extra))
+            self.rig.invitations.legs[0].answer(OFFER)
+            told = header(self.rig.streams.take()[0], "Contact")
+            self.assertEqual(told.startswith("<sips:"), secure, contact + extra)
+
+    def test_cutWithoutPort(self) -> None:
+        """Who names no port is found at that of TLS."""
+        for contact, extra in (
+            ("<sip:alice@192.0.2.77;transport=tls>", ""),
+            ("<sips:alice@192.0.2.77>", ""),
+            ("<sip:alice@10.0.0.9>", "Record-Route: <sip:192.0.2.77;transport=tls;lr>\r\n"),
+        ):
+            self.rig = Rig()
+            self.receive(request("INVITE", contact=contact, extra=extra))
+            (leg,) = self.rig.invitations.legs
+            leg.answer(OFFER)
+            (ok,) = self.rig.streams.take()
+            self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
+            self.rig.streams.opened.clear()
+            leg.hangup(Ending(EndReason.HANGUP))
+            ((_, target),) = self.rig.streams.sent
+            self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5061)), contact + extra)
+
+    def test_cutWithName(self) -> None:
+        """A far end that has named itself is looked for where it spoke from, and has to prove that name."""
+        self.receive(request("INVITE", contact="<sip:alice@PBX.example:5081;transport=tls>"))
+        (leg,) = self.rig.invitations.legs
+        leg.answer(OFFER)
+        (ok,) = self.rig.streams.take()
+        self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
+        self.rig.streams.opened.clear()
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((bye, target),) = self.rig.streams.sent
+        self.assertTrue(bye.startswith("BYE sip:alice@PBX.example:5081"))
+        self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5081)))
+        ((there, name),) = {(each, each.name) for each in self.rig.streams.suggested}
+        self.assertEqual((there, name), (target, "pbx.example"))
+
     def test_alias(self) -> None:
         """Who wants to be called over his connection says so with the port that he listens at (RFC 5923)."""
         self.receive(request("OPTIONS").replace(":5060;", ":5081;alias;"))
@@ -119,6 +166,29 @@ class ArrivingTests(SynchronousTestCase):
         (answer,) = self.receive(request("OPTIONS", extra="Require: foo\r\n"))
         self.assertEqual(status(answer), 420)
         self.assertEqual(self.rig.wire.sent, [])
+
+
+class BehindNATTests(SynchronousTestCase):
+    """Phones that do not know where they speak from."""
+
+    def test_private(self) -> None:
+        """One whose Via and Contact name another address than the one he speaks from is spoken to there."""
+        self.rig = Rig()
+        source = TransportAddress("192.0.2.77", 4711)
+        inside = "<sip:alice@10.9.0.5:5060>"
+        text = request("INVITE", contact=inside).replace("UDP 192.0.2.77", "UDP 10.9.0.5")
+        for extra, target in (
+            ("", source),
+            ("Via: SIP/2.0/UDP 10.9.0.4;branch=z9hG4bKx\r\n", TransportAddress("10.9.0.5", 5060)),
+        ):
+            self.rig = Rig()
+            self.rig.receive(text.replace("Max-Forwards", f"{extra}Max-Forwards"), source)
+            (leg,) = self.rig.invitations.legs
+            leg.answer(OFFER)
+            (ok,) = self.rig.wire.take()
+            self.rig.receive(request("ACK", to=header(ok, "To"), branch="ack"), source)
+            leg.hangup(Ending(EndReason.HANGUP))
+            self.assertEqual([to for _, to in self.rig.wire.sent], [target], extra)
 
 
 class DialledTests(SynchronousTestCase):
@@ -158,6 +228,24 @@ class DialledTests(SynchronousTestCase):
         self.assertTrue(invite.startswith("INVITE sips:100@sip.example SIP/2.0"))
         self.assertEqual(header(invite, "Contact"), "<sips:scott@192.0.2.10:5071>")
         self.assertNotIn("alias", header(invite, "Via"))
+
+    def test_secureByProxy(self) -> None:
+        """A C{sips} address is called through the outbound proxy over TLS or not at all."""
+        secure = Target(Transport.TLS, TransportAddress("192.0.2.99", 5061))
+        for proxy, way in (
+            (("192.0.2.99", None, None, False), secure),
+            (("192.0.2.99", 5061, Transport.TLS, False), secure),
+            (("192.0.2.99", 5060, None, False), None),
+            (("192.0.2.99", None, Transport.UDP, False), None),
+            (("192.0.2.99", None, Transport.TCP, False), None),
+        ):
+            self.rig = Rig(outboundProxy=proxy)
+            leg = self.start("sips:100@sip.example")
+            self.assertEqual([target for _, target in self.rig.streams.sent], [way] if way else [], proxy)
+            self.assertEqual(self.rig.wire.sent, [])
+            self.assertEqual([each.text for _, each in self.call(leg).endings if way], [])
+            if way is None:
+                self.assertIn("OutboundProxy", self.call(leg).endings[0][1].text)
 
     def test_alias(self) -> None:
         """If we have a certificate the far end may call us over our connection (RFC 5923)."""

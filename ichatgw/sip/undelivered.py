@@ -1,0 +1,104 @@
+# -*- test-case-name: ichatgw.test.test_sip_undelivered -*-
+"""
+Requests of ours that a connection did not carry, or may not have carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ichatgw.sip.compat  # noqa: F401
+
+# isort: split
+from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransactionManager
+from sippy.Time.MonoTime import MonoTime
+from sippy.Time.Timeout import Timeout
+from twisted.logger import Logger
+
+from ichatgw.sip.door import Door, literal
+from ichatgw.sip.large import Large
+from ichatgw.sip.target import Target
+
+FIRST_REPETITION = 0.5
+"""Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
+
+MOST_CUTS = 1
+"""How often a request is sent again because its connection was cut."""
+
+_log = Logger()
+
+
+class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+    """The part of L{ichatgw.sip.transactions.Transactions} that hears of connections."""
+
+    _large: Large
+
+    def unreachable(self, target: Target, why: str) -> None:
+        """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
+        for transaction in self._to(target):
+            self._fail(transaction, target, why)
+
+    def cut(self, target: Target, why: str) -> None:
+        """
+        A connection to C{target} is closed.  What was sent over it and has no final answer yet may not have arrived: it
+        is sent again over another connection.  Who has it already sees that by its branch (RFC 3261 section 17.2.3).
+
+        A server that closes the second one too, and has not said a word, does not want us: with TLS 1.3 that is how it
+        refuses our certificate, after the handshake (RFC 8446 section 4.4.2.4).
+        """
+        for transaction in self._to(target):
+            if transaction.state not in (TRYING, RINGING):
+                continue
+            transaction.cuts += 1
+            if transaction.cuts <= MOST_CUTS:
+                self.transmitData(transaction.userv, transaction.data, transaction.address)
+            elif transaction.state is TRYING:
+                self._fail(transaction, target, why or "it was closed")
+
+    def _to(self, target: Target) -> Iterator[Any]:
+        """Our transactions with C{target}."""
+        for transaction in list(self.tclient.values()):
+            door: Door | None = transaction.userv
+            if door is not None and door.kind is target.transport and literal(*transaction.address) == target.address:
+                yield transaction
+
+    def _fail(self, transaction: Any, target: Target, why: str) -> None:
+        if transaction.large is None or transaction.state is not TRYING:
+            self._giveUp(transaction, f"no connection: {why}")
+            return
+        self._large.refused(target.address)
+        try:
+            self._asDatagram(transaction)
+        except OSError as problem:
+            self._giveUp(transaction, f"no way: {problem}")
+
+    def _asDatagram(self, transaction: Any) -> None:
+        """A request that is too large for UDP goes over UDP all the same: there is nothing else."""
+        large, transaction.large = transaction.large, None
+        transaction.userv = self.getServer(transaction.address)
+        transaction.data = large.localStr(transaction.userv.getSIPaddr(), compact=transaction.compact)
+        transaction.tout = FIRST_REPETITION
+        transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
+        self.transmitData(transaction.userv, transaction.data, transaction.address)
+
+    def _giveUp(self, transaction: Any, why: str) -> None:
+        if transaction.state not in (TRYING, RINGING):
+            return
+        answer = getattr(transaction, "r408", None)
+        for name in ("teA", "teB"):
+            timer = getattr(transaction, name, None)
+            if timer is not None:
+                timer.cancel()
+                setattr(transaction, name, None)
+        transaction.state = TERMINATED
+        self.tclient.pop(transaction.tid, None)
+        if answer is None or transaction.resp_cb is None:
+            return
+        answer.setSCode(503, why)
+        answer.rtime = MonoTime()
+        try:
+            transaction.resp_cb(answer, transaction) if transaction.cb_ifver == 2 else transaction.resp_cb(answer)
+        except Exception:
+            _log.failure("A request that could not be sent was not given up in good order")
+        transaction.cleanup()
