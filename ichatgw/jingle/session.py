@@ -30,6 +30,7 @@ from ichatgw.jingle.stanzas import (
     writeContent,
     writeDigit,
     writeInfo,
+    writeStub,
 )
 from ichatgw.jingle.transport import writeTransport
 from ichatgw.model import (
@@ -122,6 +123,7 @@ class Session:
         self.offer = SessionDescription(withEvents(tuple(codecs)))
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
+        self._bundled = self._transport.local.fingerprint is not None  # or Movim's browser takes no offer (max-bundle)
         if self.phase is Phase.PENDING:
             self._describe(Action.INITIATE, self.offer.codecs, "both")
 
@@ -205,7 +207,7 @@ class Session:
     def _turnDown(self, action: Action, contents: Sequence[Content]) -> None:
         if contents:
             reason = Reason("unsupported-applications").toElement()
-            self._ask(action, *(writeContent(content.creator, content.name) for content in contents), reason)
+            self._ask(action, *map(writeStub, contents), reason)
 
     def _rejectTransports(self, contents: Sequence[Content]) -> None:
         told = []

@@ -242,8 +242,21 @@ def writeContent(creator: str, name: str, *children: Element, senders: str = "")
     return content
 
 
+def writeStub(content: Content) -> Element:
+    """
+    A content that is turned down: Conversations ends the whole call if its media and transport are not named.
+    """
+    stub = []
+    if content.media in ("audio", "video"):
+        stub.append(Element((NS_RTP, "description")))
+        stub[0]["media"] = content.media
+    if content.transport is not None:
+        stub.append(Element((content.transport.namespace, "transport")))
+    return writeContent(content.creator, content.name, *stub, senders=content.senders)
+
+
 def writeBundle(name: str) -> Element:
-    """The answer to who bundles: our one content (XEP-0338)."""
+    """Our one content shares its transport with no other (XEP-0338)."""
     group = Element((NS_GROUPING, "group"))
     group["semantics"] = "BUNDLE"
     group.addElement("content")["name"] = name

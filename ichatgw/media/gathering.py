@@ -138,7 +138,12 @@ class Gathering:
         related = next(each.address for each in ours if each.address.isIPv6 == base.isIPv6)
         priority = priorityOf("srflx", base.component, preferenceOf(base.isIPv6, MOST_HOSTS))
         candidate = Candidate(
-            f"s{'6' if base.isIPv6 else '4'}", base.component, priority, address, kind="srflx", related=related
+            "699" if base.isIPv6 else "499",  # Siskin takes numbers only
+            base.component,
+            priority,
+            address,
+            kind="srflx",
+            related=related,
         )
         self.candidates += (candidate,)
         found(candidate)

@@ -95,6 +95,7 @@ class MessageTests(SynchronousTestCase):
         jingle = self.world.last("session-initiate")
         self.assertEqual((jingle["sid"], jingle["initiator"]), (self.leg.sid, BELL_JID.full()))
         self.assertEqual(jingle.content.transport.fingerprint["setup"], "actpass")
+        self.assertEqual((jingle.group["semantics"], jingle.group.content["name"]), ("BUNDLE", jingle.content["name"]))
         ids = [c["id"] for c in jingle.content.description.elements() if c.name == "payload-type"]
         self.assertEqual(ids, ["96", "8", "0"])
         self.assertEqual(self.world.accept(PHONE, self.leg.sid), "result")

@@ -10,6 +10,7 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_RTP
 from ichatgw.jingle.questions import MOST_OPEN
 from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES, MOST_RESTARTS
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
@@ -85,6 +86,19 @@ class ActiveTests(SynchronousTestCase):
         self.assertEqual(self.world.jingle("content-add", video), "result")
         self.assertEqual(self.world.said()[1:], [f"content-reject unsupported-applications to {PHONE.full()}"])
         self.assertEqual(self.world.last("content-reject").content["name"], "1")
+
+    def test_addNamed(self) -> None:
+        """What is refused is named with its media, its transport and who was to send (Conversations looks for them)."""
+        video = "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'><payload-type id='96' name='VP8'"
+        video += " clockrate='90000'/></description>" + transport()
+        self.world.jingle("content-add", content(video, "1", "senders='initiator'"))
+        refused = self.world.last("content-reject").content
+        self.assertEqual(refused["senders"], "initiator")
+        self.assertEqual((refused.description.uri, refused.description["media"]), (NS_RTP, "video"))
+        self.assertEqual((refused.transport.uri, refused.transport.attributes), (NS_ICE_UDP, {}))
+        self.assertEqual((refused.description.children, refused.transport.children), ([], []))
+        self.world.jingle("content-add", content("<description xmlns='urn:file'/><transport xmlns='urn:ibb'/>", "2"))
+        self.assertEqual(self.world.last("content-reject").content.children, [])
 
     def test_several(self) -> None:
         """What comes in one request is answered in one."""

@@ -324,6 +324,9 @@ class ConnectTests(World):
         (found,) = self.one.news.candidates
         self.assertEqual((str(found.address), found.kind, found.related), ("203.0.113.7:40000", "srflx", own))
         self.assertEqual(made.local.candidates[-1], found)
+        foundations = [candidate.foundation for candidate in made.local.candidates]
+        self.assertTrue(all(map(str.isdecimal, foundations)), foundations)  # Siskin passes over others
+        self.assertEqual(len(set(foundations)), len(foundations))
         self.one.network.deliver(answer, (server.host, server.port), own.port)
         self.assertEqual(len(self.one.news.candidates), 1)
         made.seenBy([server])
