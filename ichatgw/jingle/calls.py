@@ -26,6 +26,7 @@ from ichatgw.jingle.rules import Phase
 from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Action, Jingle, writeJingle
 from ichatgw.jingle.xml import writable
+from ichatgw.model import Ending, EndReason
 from ichatgw.xmpp.stanzas import bareJID
 
 MOST_REMEMBERED = 1000
@@ -96,10 +97,17 @@ class Calls:
 
     def isProposedBefore(self, proposal: CallMessage) -> bool:
         """Does a proposal of ours to the user go before his (XEP-0353 section 3.7)?"""
-        return any(
-            leg.ringing.isProposed and leg.sid < proposal.sid and bareJID(leg.us) == bareJID(proposal.to)
-            for leg in self.to(proposal.from_)
-        )
+        return any(leg.sid < proposal.sid for leg in self._crossing(proposal))
+
+    def giveWay(self, proposal: CallMessage) -> None:
+        """The user's proposal goes before ours, and not every client says so (Conversations)."""
+        for leg in self._crossing(proposal):
+            leg.machine.fail(Ending(EndReason.BUSY, "both call each other at once", cause=17))
+
+    def _crossing(self, proposal: CallMessage) -> list[OutboundLeg]:
+        """Those that propose a call to the user in the name of whom he calls."""
+        us = bareJID(proposal.to)
+        return [leg for leg in self.to(proposal.from_) if leg.ringing.isProposed and bareJID(leg.us) == us]
 
     # What the legs and sessions ask for
 

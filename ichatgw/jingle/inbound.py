@@ -311,6 +311,11 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     def finish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
         leg._finish(ending)
 
+    @offered.upon(Inputs.retracted).to(over)
+    def vanish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
+        leg.session.drop()
+        leg._finish(ending)
+
     @talking.upon(Inputs.sessionOver).to(over)
     def sessionOver(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
         if leg.proposal is not None:
@@ -324,7 +329,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
         state.upon(Inputs.answer).loop().returns(None)
     for state in (proposed, offered, talking, over):
         state.upon(Inputs.initiated).loop().returns(None)
-    for state in (offered, talking, over):
+    for state in (talking, over):
         state.upon(Inputs.retracted).loop().returns(None)
     for state in (proposed, proceeding, over):
         state.upon(Inputs.sessionOver).loop().returns(None)

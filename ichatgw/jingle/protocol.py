@@ -276,6 +276,7 @@ class JingleProtocol(XMPPHandler):
             expired = Reason("expired")
             self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=expired, tieBreak=True))
             return
+        self.calls.giveWay(message)
         leg = InboundLeg(
             caller=message.from_,
             us=us,

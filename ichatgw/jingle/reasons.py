@@ -142,6 +142,9 @@ _TO_ERROR: dict[EndReason, str] = {
     EndReason.NOT_FOUND: "item-not-found",
     EndReason.FORBIDDEN: "forbidden",
     EndReason.CONGESTED: "resource-constraint",
+    EndReason.TIMEOUT: "remote-server-timeout",
+    EndReason.CONNECTIVITY: "remote-server-not-found",
+    EndReason.FAILED: "internal-server-error",
 }
 
 

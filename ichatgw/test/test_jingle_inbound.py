@@ -328,6 +328,13 @@ class DirectTests(SynchronousTestCase):
         self.assertEqual(news(self.leg).reasons, [EndReason.CANCELLED])
         self.assertTrue(self.world.isEmpty())
 
+    def test_offline(self) -> None:
+        """A client that goes offline before the answer has given up."""
+        self.world.said()
+        self.world.protocol.unavailable(PHONE)
+        self.assertEqual((news(self.leg).reasons, self.world.said()), ([EndReason.CANCELLED], []))
+        self.assertTrue(self.world.isEmpty())
+
     def test_trickled(self) -> None:
         """Candidates that come before the answer are kept for it."""
         candidate = "<candidate ip='198.51.100.7' port='{}' component='1'/>"

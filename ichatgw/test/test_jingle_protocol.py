@@ -118,7 +118,7 @@ class BorderTests(SynchronousTestCase):
         """An error of ours ends the call."""
         self.world.protocol.arrivals = cast(IArrivals, None)
         self.world.message("propose", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>")
-        self.assertEqual(self.world.said(), [f"reject general-error to {PHONE.full()}"])
+        self.assertEqual(self.world.said(), [f"error internal-server-error to {PHONE.full()}"])
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertTrue(self.world.isEmpty())
 
@@ -192,10 +192,18 @@ class TieTests(SynchronousTestCase):
         self.assertEqual(self.world.arrivals.arrivals, [])
 
     def test_theirsWins(self) -> None:
-        """If theirs is lower, it is a call."""
+        """If theirs is lower, it is a call, and ours is over, whether or not their client says so."""
         self.dial(MESSAGES)
         self.world.propose("!!!")
         self.assertEqual(len(self.world.arrivals.arrivals), 1)
+        self.assertEqual(news(self.leg).reasons, [EndReason.BUSY])
+        self.assertEqual(self.world.said(), [f"retract cancel to {PHONE.userhost()}"])
+
+    def test_otherNumber(self) -> None:
+        """A call of another phone's is no such thing."""
+        self.dial(MESSAGES)
+        self.world.propose("!!!", to=JID(f"73@{COMPONENT}"))
+        self.assertEqual((len(self.world.arrivals.arrivals), news(self.leg).news), (1, []))
 
     def test_sessions(self) -> None:
         """Sessions are compared likewise."""

@@ -113,10 +113,19 @@ class ReasonTableTests(SynchronousTestCase):
                 self.assertEqual(toReason(ending).condition, condition, (status, code))
 
     def test_bounced(self) -> None:
-        """Of a number that does not exist a proposal bounces; of one that is busy it is rejected."""
-        for status in (404, 410, 484, 485, 604):
-            self.assertEqual(toError(fromStatus(status, "")), "item-not-found", status)
-        for status in (486, 480, 603, 488):
+        """
+        What is no word of the callee's bounces a proposal, lest clients show that he is busy; what is one rejects it.
+        """
+        for statuses, condition in (
+            ((404, 410, 484, 485, 604), "item-not-found"),
+            ((408, 504), "remote-server-timeout"),
+            ((502,), "remote-server-not-found"),
+            ((503,), "resource-constraint"),
+            ((400, 420, 500, 501, 505, 513), "internal-server-error"),
+        ):
+            for status in statuses:
+                self.assertEqual(toError(fromStatus(status, "")), condition, status)
+        for status in (486, 480, 600, 603, 488, 302):
             self.assertIsNone(toError(fromStatus(status, "")), status)
 
     def test_bye(self) -> None:
