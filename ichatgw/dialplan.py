@@ -16,6 +16,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.xmpp.escaping import toSIP
 
 SCHEMES = ("sip", "sips", "xmpp")
 LONGEST = 1024
@@ -73,6 +74,9 @@ class DialPlan:
                 result=repr(result[:_SHOWN]),
             )
             raise NoRoute(f"translation rule {number} makes no usable address")
+        if scheme.lower() != "xmpp" and address.startswith("xmpp:"):
+            user, at, host = rest.rpartition("@")
+            rest = f"{toSIP(user)}{at}{host}"
         return f"{scheme.lower()}:{rest}"
 
     def adopt(self, other: DialPlan) -> None:

@@ -31,6 +31,22 @@ class TranslateTests(SynchronousTestCase):
         """The manual's example for calls from SIP endpoints."""
         self.assertEqual(translate("sip:username@sipdomain.com", *MANUAL), "xmpp:username@jabber.company.com")
 
+    def test_escaped(self) -> None:
+        """What XMPP escapes is spelt as SIP has it (RFC 7247), and only on that way."""
+        for user, number in (
+            (r"o\27brien", "o'brien"),
+            (r"anna\40example.org", "anna%40example.org"),
+            (r"space\20cadet", "space%20cadet"),
+            (r"a\5c20b", "a%5C20b"),
+            (r"a\b", r"a\b"),
+        ):
+            called = f"xmpp:{user}@ichat-gw.jabber.company.com"
+            self.assertEqual(translate(called, *MANUAL), f"sip:{number}@sipdomain.com")
+        folded = (r"^xmpp:(.+)\\40(.+)@gw$", "sips:$1@$2")
+        self.assertEqual(translate(r"xmpp:o\27brien\40sip.example@gw", folded), "sips:o'brien@sip.example")
+        self.assertEqual(translate(r"xmpp:o\27brien@a", ("^xmpp:(.+)@a$", "xmpp:$1@b")), r"xmpp:o\27brien@b")
+        self.assertEqual(translate(r"sip:o\27brien@a", ("^sip:(.+)@a$", "sip:$1@b")), r"sip:o\27brien@b")
+
     def test_noRule(self) -> None:
         """An address that no rule matches has no route."""
         self.assertRaises(NoRoute, translate, "sip:bob@elsewhere.com", *MANUAL)

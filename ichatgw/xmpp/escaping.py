@@ -22,16 +22,14 @@ def escape(user: str) -> str:
     return "".join(_ESCAPED.get(char, char) for char in _LOOKS_ESCAPED.sub(r"\\5c", user))
 
 
-def unescape(user: str) -> str:
-    """The opposite of L{escape}."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), user)
-
-
 def fromSIP(user: str) -> str:
     """The user part of a SIP address as one of XMPP (RFC 7247 section 5.2)."""
     return escape(unquote(user, errors="replace"))
 
 
 def toSIP(user: str) -> str:
-    """The user part of an XMPP address as one of SIP (RFC 7247 section 5.3)."""
-    return quote(unescape(user), safe=_SIP_SAFE)
+    """
+    The user part of an XMPP address as one of SIP (RFC 7247 section 5.3): what is escaped is spelt as there.  All else
+    stays, as a translation rule may have written it.
+    """
+    return _ESCAPE.sub(lambda found: quote(chr(int(found[1], 16)), safe=_SIP_SAFE), user)
