@@ -33,7 +33,7 @@ _SDP = (
     "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 _HEADER = re.compile(r"^(via|from|to|call-id|cseq|record-route):\s*(.*)$", re.I | re.M)
-_ATTRIBUTE = {name: re.compile(rf"<iq[^>]*\b{name}=['\"]([^'\"]*)['\"]") for name in ("to", "from")}
+_ATTRIBUTE = {name: re.compile(rf"<iq[^>]*\b{name}=['\"]([^'\"]*)['\"]") for name in ("to", "from", "id")}
 
 
 @define(eq=False)
@@ -243,11 +243,14 @@ class Load:
         stanzas = self._pending.split("</iq>")
         self._pending = stanzas.pop()[-20000:]
         for stanza in stanzas:
-            if "apple:iq:vc:request" not in stanza:
+            if "apple:iq:vc:request" in stanza:
+                kind, rest = "type='set' id='r'", f">{self._accept}"
+            elif "urn:xmpp:ping" in stanza:
+                kind, rest = f"type='result' id='{_attribute(stanza, 'id')}'", "/>"
+            else:
                 continue
-            iq = stanza[stanza.rindex("<iq") :]
-            to, from_ = (_ATTRIBUTE[name].search(iq)[1] for name in ("to", "from"))  # type: ignore[index]
-            self._stream.sendall(f"<iq type='set' id='r' from='{to}' to='{from_}'>{self._accept}".encode())
+            to, from_ = _attribute(stanza, "to"), _attribute(stanza, "from")
+            self._stream.sendall(f"<iq {kind} from='{to}' to='{from_}'{rest}".encode())
 
     def _handshake(self) -> None:
         assert self._stream is not None
@@ -269,6 +272,12 @@ class Load:
                 b" xmlns:stream='http://etherx.jabber.org/streams' id='1' from='" + COMPONENT.encode() + b"'>"
             )
             self._pending = ""
+
+
+def _attribute(text: str, name: str) -> str:
+    """Of the IQ that C{text} ends with."""
+    found = _ATTRIBUTE[name].search(text[text.rindex("<iq") :])
+    return found[1] if found else ""
 
 
 def _datagrams(opened: socket.socket) -> list[str]:
