@@ -21,7 +21,7 @@ from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
 from ichatgw.sip.protecting import Protecting
-from ichatgw.sip.reasons import TO_STATUS, fromHeader, fromStatus, warningFor
+from ichatgw.sip.reasons import fromHeader, fromStatus, toStatus, warningFor
 from ichatgw.sip.replaces import NOT_FOUND
 
 _log = Logger()
@@ -132,7 +132,7 @@ class InboundSipLeg(SipLeg):
                 self.referrals.left(self)  # what became of its REFER it hears before the BYE
             self._respond(disconnection(ending))
         else:
-            event = CCEventFail(TO_STATUS[ending.reason])
+            event = CCEventFail(toStatus(ending))
             headers = {"retry-after": "" if ending.retryAfter is None else str(ending.retryAfter)}
             headers["warning"] = warningFor(ending)
             event.extra_headers = tuple(SipHeader(name=name, bodys=body) for name, body in headers.items() if body)

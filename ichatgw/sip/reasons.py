@@ -28,7 +28,7 @@ TO_STATUS: dict[EndReason, tuple[int, str]] = {
     EndReason.SHUTDOWN: (503, "Service Unavailable"),
     EndReason.FAILED: (500, "Server Internal Error"),
 }
-"""The final response that an unanswered caller gets."""
+"""The final response that an unanswered caller gets, but see L{toStatus}."""
 
 TO_CAUSE: dict[EndReason, int] = {
     EndReason.HANGUP: 16,
@@ -105,6 +105,18 @@ _FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
     607: (EndReason.DECLINED, None),
     608: (EndReason.DECLINED, None),
 }
+
+
+def toStatus(ending: Ending) -> tuple[int, str]:
+    """
+    The final response that tells it to a caller who has not been answered.
+
+    That whom he calls has no room is not said by 503: he would take it for ours, and send us no more calls for a while
+    (RFC 3261 section 16.7, 6).
+    """
+    if ending.reason is EndReason.CONGESTED and ending.cause == _FROM_STATUS[503][1]:
+        return TO_STATUS[EndReason.FAILED]
+    return TO_STATUS[ending.reason]
 
 
 def fromStatus(code: int, phrase: str, warning: str = "") -> Ending:

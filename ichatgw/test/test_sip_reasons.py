@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason
-from ichatgw.sip.reasons import TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, warningFor
+from ichatgw.sip.reasons import TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, toStatus, warningFor
 
 SAME_WORD = {
     EndReason.HANGUP: EndReason.UNAVAILABLE,
@@ -44,6 +44,13 @@ class ReasonsTests(SynchronousTestCase):
         """What one gateway says, another understands."""
         for reason, (code, phrase) in TO_STATUS.items():
             self.assertIs(fromStatus(code, phrase).reason, SAME_WORD.get(reason, reason), reason)
+
+    def test_notOurs(self) -> None:
+        """Nobody who calls takes the congestion of another for ours; of all else he hears what it is."""
+        self.assertEqual(toStatus(fromStatus(503, "Service Unavailable"))[0], 500)
+        self.assertEqual(toStatus(Ending(EndReason.CONGESTED))[0], 503)
+        for reason in EndReason:
+            self.assertEqual(toStatus(Ending(reason, cause=None)), TO_STATUS[reason])
 
     def test_anyCode(self) -> None:
         """Every status from 300 has a reason; none of them is a normal end; redirects are not followed."""

@@ -53,13 +53,17 @@ class CrookedServer(Factory):
         self._listening: Any = None
         self.connections: list[Crooked] = []
 
-    def start(self) -> int:
+    def start(self, secure: Any = None) -> int:
         """
         Listen.
 
+        @param secure: Twisted's C{CertificateOptions}, for TLS.
         @return: the port.
         """
-        self._listening = self._reactor.listenTCP(0, self, interface="127.0.0.1")
+        if secure is None:
+            self._listening = self._reactor.listenTCP(0, self, interface="127.0.0.1")
+        else:
+            self._listening = self._reactor.listenSSL(0, self, secure, interface="127.0.0.1")
         return int(self._listening.getHost().port)
 
     def buildProtocol(self, addr: Any) -> Crooked:
@@ -69,7 +73,7 @@ class CrookedServer(Factory):
 
     async def stop(self) -> None:
         for each in self.connections:
-            if each.transport is not None:
+            if each.transport is not None and not each.over:
                 transport: Any = each.transport
                 transport.abortConnection()
         if self._listening is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.ssl import Certificate, PrivateCertificate
+
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.test.certificates import Authority
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
@@ -15,6 +17,7 @@ from ichatgw.test.e2e.crooked import Cable, CrookedServer, connected
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause, until, within
 from ichatgw.test.e2e.prosody import COMPONENT
+from ichatgw.test.e2e.secure import SecureEndToEnd
 from ichatgw.test.e2e.zone import Zone
 from ichatgw.test.names import a, srv
 
@@ -134,6 +137,20 @@ class NextTarget(EndToEnd):
         why = "its certificate is refused: it has expired"
         self.assertTrue(gateway.said(f"No connection to tls:127.0.0.1:{old.securePort}: {why}"))
 
+    async def test_wantsCertificate(self) -> None:
+        """A TLS server that wants our certificate, and says so after the handshake, costs nothing; the log says so."""
+        certificate, key = self.authority.issue("wanting", PBX)
+        own = PrivateCertificate.loadPEM(Path(certificate).read_bytes() + Path(key).read_bytes())
+        wanting = CrookedServer(self.clock)
+        self.ending(wanting)
+        port = wanting.start(own.options(Certificate.loadPEM(Path(self.authority.path).read_bytes())))
+        gateway = await self.startSecure(port)
+        await self.reached()
+        await gateway.program.said(
+            rf"The connection with tls:127\.0\.0\.1:{port} is closed: TLS: .*certificate required"
+        )
+        self.assertTrue(gateway.said("goes on after '503 no connection: TLS: "))
+
 
 class NameServers(EndToEnd):
     """DNS servers that do not answer."""
@@ -207,6 +224,26 @@ class CutConnections(EndToEnd):
         phone.command("hangup")
         await within(self.clock, 10, call.whenEnded())
         self.assertEqual(call.outcome, "they hung up")
+
+
+class CutSecure(SecureEndToEnd):
+    """The same over TLS."""
+
+    async def test_fromPhone(self) -> None:
+        """Our BYE finds its way to a phone whose certificate proves the address that it gives."""
+        settings = {**self.certificates("127.0.0.1"), "TLSAcceptAddresses": "on"}
+        gateway = await self.startGateway(settings=settings)
+        cable = Cable(self.clock, gateway.securePort)
+        self.ending(cable)
+        cable.start()
+        ichat, phone = await self.startIChat(), await self.startBaresip(more=self.phoneCertificates("127.0.0.1"))
+        call = await self.callIChat(gateway, ichat, phone, f"sip:scott@127.0.0.1:{cable.port};transport=tls")
+        cable.cut()
+        await gateway.program.said(r"The connection with tls:127\.0\.0\.1:\d+ is closed")
+        await self.sound(call.media)
+        call.hangup()
+        await phone.told("CALL_CLOSED")
+        self.assertTrue(gateway.said(f"Connected to tls:127.0.0.1:{phone.securePort}"))
 
 
 class Callers(EndToEnd):
