@@ -155,6 +155,8 @@ class Gateway(MultiService):
         return stopped.addCallback(lambda _: self._stopCarriers())
 
     def _stopCarriers(self) -> Deferred[None]:
+        if self._store is not None:
+            self._store.flush()  # who has just subscribed is shown something, which must not come after its end
         self._presence.goodbye()
 
         def stopped(_: None) -> None:

@@ -93,6 +93,13 @@ class Registered:
         return succeed(None)
 
 
+class Kept(Part):
+    """The subscriptions."""
+
+    def flush(self) -> None:
+        self._journal.append("subscriptions are written")
+
+
 class GatewayTests(SynchronousTestCase):
     """The order of things."""
 
@@ -127,6 +134,18 @@ class GatewayTests(SynchronousTestCase):
         self.parts["xmpp"].stopped.callback(None)
         self.successResultOf(stopped)
         self.assertEqual(self.journal[-1], "media stops")
+
+    def test_stopWithSubscriptions(self) -> None:
+        """New subscriptions are acknowledged before our presence goes; the file is closed when no more can come."""
+        self.make()
+        kept = Kept("store", self.journal)
+        self.gateway._store = cast(SQLiteStore, kept)
+        self.gateway.stopService()
+        self.parts["switch"].stopped.callback(None)
+        self.assertEqual(self.journal[2:], ["subscriptions are written", "goodbye", "sip stops", "xmpp stops"])
+        for name in ("sip", "xmpp"):
+            self.parts[name].stopped.callback(None)
+        self.assertEqual(self.journal[-2:], ["media stops", "store stops"])
 
     def test_fewFiles(self) -> None:
         """The log says at the start that there are too few files for the ports; enough of them are not worth a line."""

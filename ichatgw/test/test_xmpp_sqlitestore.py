@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import ConfigError
@@ -55,6 +57,23 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.addCleanup(store.stopService)
         return store
 
+    def commits(self, store: SQLiteStore, seconds: float = 0) -> list[float]:
+        """
+        When transactions are committed from now on.
+
+        @param seconds: how long each takes.
+        """
+        times = []
+
+        def executed(statement: str) -> None:
+            if statement == "COMMIT":
+                times.append(self.clock.seconds())
+                self.clock.rightNow += seconds
+
+        assert store._database is not None
+        store._database.set_trace_callback(executed)
+        return times
+
     def again(self) -> dict[str, list[str]]:
         """What another process would find."""
         store = self.open()
@@ -68,15 +87,135 @@ class SQLiteStoreTests(SynchronousTestCase):
         verifyObject(ISubscriptionStore, self.open())
 
     def test_remembered(self) -> None:
-        """What was added and not removed is there after a restart, without an orderly stop too."""
+        """What was added and not removed is there once it is said to be, without an orderly stop too."""
         store = self.open()
         for user, ours in ((SCOTT, CONTROL), (SCOTT, NUMBER), (ANNA, CONTROL)):
             self.assertTrue(store.add(user, ours))
             self.assertTrue(store.add(user, ours))
+        self.clock.advance(0)
         store.remove(ANNA, CONTROL)
         store.remove(ANNA, CONTROL)
+        written = store.written()
+        self.assertNoResult(written)
+        self.clock.advance(0)
+        self.successResultOf(written)
         self.assertEqual((store.knows(SCOTT), store.knows(ANNA)), (True, False))
         self.assertEqual(self.again(), {"scott@chat.example": ["72*1@gw.chat.example", "control@gw.chat.example"]})
+
+    def test_together(self) -> None:
+        """All changes of one turn share a commit, which comes in the next turn, before anybody is told."""
+        store = self.open()
+        commits = self.commits(store)
+        told: list[tuple[JID, JID]] = []
+        pairs = [(SCOTT, CONTROL), (SCOTT, NUMBER), (ANNA, CONTROL)]
+        for pair in pairs:
+            store.add(*pair)
+            store.written().addCallback(partial(lambda pair, _: told.append(pair), pair))
+        self.assertEqual((commits, told), ([], []))
+        self.clock.advance(0)
+        self.assertEqual((commits, told), ([0.0], pairs))
+        self.assertEqual(len(self.again()), 2)
+        self.successResultOf(store.written())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_writtenFirst(self) -> None:
+        """When somebody is told, another process would find the change."""
+        store = self.open()
+        store.add(SCOTT, CONTROL)
+        found = store.written().addCallback(lambda _: self.again())
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(found), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_nothingToWrite(self) -> None:
+        """What changes nothing is written already; and what has gone again by then costs no commit."""
+        store = self.open()
+        store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
+        commits = self.commits(store)
+        store.add(SCOTT, CONTROL)
+        store.remove(ANNA, CONTROL)
+        self.successResultOf(store.written())
+        store.add(ANNA, CONTROL)
+        store.remove(SCOTT, CONTROL)
+        store.remove(ANNA, CONTROL)
+        store.add(SCOTT, CONTROL)
+        written = store.written()
+        self.assertNoResult(written)
+        self.clock.advance(0)
+        self.successResultOf(written)
+        self.assertEqual(commits, [])
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_oneChangesHisMind(self) -> None:
+        """However often pairs come and go before a commit, no more is kept for it than the store has room for."""
+        store = self.open()
+        store._memory.maxPairs = 2
+        for number in range(100):
+            store.add(parseJID(f"user{number}@chat.example"), CONTROL)
+            store.remove(parseJID(f"user{number}@chat.example"), CONTROL)
+        self.assertEqual(store._changes, {})
+        store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
+        for _ in range(3):
+            store.remove(SCOTT, CONTROL)
+            store.add(SCOTT, NUMBER)
+            store.remove(SCOTT, NUMBER)
+            store.add(SCOTT, CONTROL)
+        store.remove(SCOTT, CONTROL)
+        self.assertEqual(store._changes, {(SCOTT, CONTROL): False})
+        self.clock.advance(0)
+        self.assertEqual(self.again(), {})
+
+    def test_rests(self) -> None:
+        """After a commit calls have the reactor for four times as long as it took; what comes meanwhile is gathered."""
+        store = self.open()
+        commits = self.commits(store, seconds=0.0625)
+        store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
+        for number in range(15):
+            store.add(parseJID(f"user{number}@chat.example"), CONTROL)
+            self.clock.advance(1 / 64)
+        self.assertEqual(commits, [0.0])
+        self.clock.advance(1 / 64)
+        self.assertEqual(commits, [0.0, 0.0625 + 0.25])
+        self.assertEqual(len(self.again()), 16)
+
+    def test_loneChange(self) -> None:
+        """Who comes when the disk has rested does not wait."""
+        store = self.open()
+        commits = self.commits(store, seconds=0.05)
+        store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
+        self.clock.advance(0.2)
+        store.add(ANNA, CONTROL)
+        self.clock.advance(0)
+        self.assertEqual([round(when, 2) for when in commits], [0.0, 0.25])
+
+    def test_slowDisk(self) -> None:
+        """Nobody waits long for a disk that is very slow, or for a clock that was set."""
+        store = self.open()
+        self.commits(store, seconds=30)
+        store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
+        store.add(ANNA, CONTROL)
+        self.assertEqual([call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls()], [0.5])
+        store.flush()
+        self.clock.rightNow = 0
+        store.add(ANNA, NUMBER)
+        self.assertEqual([call.getTime() for call in self.clock.getDelayedCalls()], [0.5])
+
+    def test_stop(self) -> None:
+        """At the stop all is written and all are told; what comes later is not waited for."""
+        store = self.open()
+        store.add(SCOTT, CONTROL)
+        written = store.written()
+        store.stopService()
+        self.successResultOf(written)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(list(self.again()), ["scott@chat.example"])
+        store.add(ANNA, CONTROL)
+        self.successResultOf(store.written())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_private(self) -> None:
         """The file is nobody else's business."""
@@ -89,6 +228,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         store._memory.maxPairs = 1
         self.assertTrue(store.add(SCOTT, CONTROL))
         self.assertFalse(store.add(SCOTT, NUMBER))
+        self.clock.advance(0)
         self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
 
     def test_import(self) -> None:
@@ -122,6 +262,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.assertEqual([e["log_level"] for e in events], [LogLevel.critical])
         self.assertTrue(Path(f"{self.path}.damaged").exists())
         store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
         self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
 
     def test_nonsenseInside(self) -> None:
@@ -141,18 +282,28 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.assertIn("SubscriptionDatabase", str(problem))
 
     def test_diskFull(self) -> None:
-        """While the disk is full subscriptions live in memory, with one line a minute; then all are written."""
+        """
+        While the disk is full subscriptions live in memory, with one line a minute, and are acknowledged; then all are
+        written.
+        """
         store = self.open()
         store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
         real, store._database = store._database, FullDisk()  # type: ignore[assignment]
         with capturedLogs() as events:
             self.assertTrue(store.add(SCOTT, NUMBER))
+            self.clock.advance(0)
             self.assertTrue(store.add(ANNA, CONTROL))
             store.remove(SCOTT, CONTROL)
+            written = store.written()
+            self.clock.advance(0)
+        self.successResultOf(written)
         self.assertEqual([e["log_level"] for e in events], [LogLevel.error])
         self.assertTrue(store.knows(ANNA))
+        self.assertEqual(store._changes, {})
         store._database = real
         store.add(ANNA, NUMBER)
+        self.clock.advance(0)
         self.assertEqual(
             self.again(),
             {
@@ -166,6 +317,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         store = self.open()
         real, store._database = store._database, FullDisk()  # type: ignore[assignment]
         store.add(SCOTT, CONTROL)
+        self.clock.advance(0)
         store._database = real
         store.stopService()
         self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
@@ -176,10 +328,13 @@ class SQLiteStoreTests(SynchronousTestCase):
         store = self.open()
         with sqlite3.connect(self.path, isolation_level=None) as other:
             other.execute("BEGIN EXCLUSIVE")
-            self.assertTrue(store.add(SCOTT, CONTROL))
-            store._behind = True
-            store._write(None)
+            for user in (SCOTT, ANNA):
+                self.assertTrue(store.add(user, CONTROL))
+                written = store.written()
+                self.clock.advance(0)
+                self.successResultOf(written)
             other.execute("ROLLBACK")
         other.close()
-        self.assertTrue(store.add(ANNA, CONTROL))
+        self.assertTrue(store.add(ANNA, NUMBER))
+        self.clock.advance(0)
         self.assertEqual(sorted(self.again()), ["anna@chat.example", "scott@chat.example"])

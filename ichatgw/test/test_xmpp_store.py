@@ -38,6 +38,12 @@ class MemoryStoreTests(SynchronousTestCase):
         self.assertFalse(store.knows(ANN))
         self.assertEqual(store.users(), ())
 
+    def test_written(self) -> None:
+        """Memory has nothing to wait for."""
+        store = MemoryStore()
+        store.add(ANN, P1)
+        self.successResultOf(store.written())
+
     def test_bounded(self) -> None:
         """There is room for so many pairs of one user, and so many of all; what goes makes room."""
         store = MemoryStore(maxPerUser=2, maxPairs=3)

@@ -4,12 +4,19 @@ Tests for L{ichatgw.xmpp.subscriptions}.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
 
 from ichatgw.test.streams import StubLink
+from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import MemoryStore
 from ichatgw.xmpp.subscriptions import Subscriptions
@@ -26,6 +33,11 @@ def accepted(ours: str, caps: str) -> list[str]:
         f"<presence to='scott@jabber.example' from='{ours}'><priority>0</priority>{caps}</presence>",
         "<presence type='subscribe' to='scott@jabber.example' from='control@gw.test'/>",
     ]
+
+
+def refused(ours: str) -> str:
+    """What he gets who may not, or no longer wants to."""
+    return f"<presence type='unsubscribed' to='scott@jabber.example' from='{ours}'/>"
 
 
 class SubscriptionsTests(SynchronousTestCase):
@@ -126,3 +138,88 @@ class SubscriptionsTests(SynchronousTestCase):
         self.assertEqual(len([stanza for stanza in sent if "'subscribed'" in stanza]), 1000)
         self.clock.advance(60)
         self.assertEqual(self.receive("subscribe", "control@gw.test"), accepted("control@gw.test", ""))
+
+
+class OnDiskTests(SynchronousTestCase):
+    """L{Subscriptions} that are written to a file."""
+
+    def setUp(self) -> None:
+        self.clock = MemoryReactorClock()
+        self.path = self.mktemp()
+        self.store = SQLiteStore(self.clock, self.path)
+        self.store.startService()
+        self.addCleanup(self.store.stopService)
+        self.presence = Presence(self.clock, CONTROL, lambda address: address.startswith("xmpp:72"), self.store)
+        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, self.presence)
+        self.link = StubLink(self.subscriptions)
+        self.presence.parent = self.link
+        self.link.up()
+
+    def receive(self, kind: str, to: str) -> None:
+        self.link.receive(f"<presence type='{kind}' from='scott@jabber.example' to='{to}'/>")
+
+    def inFile(self) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(self.path)) as database:
+            return database.execute("SELECT user, gateway FROM subscription").fetchall()
+
+    def test_acknowledgedWhenWritten(self) -> None:
+        """Nothing is sent before the subscription is in the file; a known one is answered at once."""
+        self.receive("subscribe", "72@gw.test")
+        self.assertEqual((self.link.take(), self.inFile()), ([], []))
+        self.clock.advance(0)
+        self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])
+        self.assertEqual(self.link.take(), accepted("72@gw.test", CAPS))
+        self.receive("subscribe", "72@gw.test")
+        self.assertEqual(self.link.take(), accepted("72@gw.test", CAPS))
+
+    def test_order(self) -> None:
+        """Answers come in the order of the requests, refusals too, and the last request of a pair counts."""
+        self.receive("subscribe", "72@gw.test")
+        self.receive("subscribe", "bob@gw.test")
+        self.receive("unsubscribe", "72@gw.test")
+        self.assertEqual(self.link.take(), [])
+        self.clock.advance(0)
+        self.assertEqual(
+            self.link.take(), [*accepted("72@gw.test", CAPS), refused("bob@gw.test"), refused("72@gw.test")]
+        )
+        self.assertEqual(self.inFile(), [])
+        self.receive("subscribe", "72@gw.test")
+        self.clock.advance(0)
+        self.link.take()
+        self.receive("unsubscribe", "72@gw.test")
+        self.receive("subscribe", "72@gw.test")
+        self.clock.advance(0)
+        self.assertEqual(self.link.take(), [refused("72@gw.test"), *accepted("72@gw.test", CAPS)])
+        self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])
+
+    def test_linkLost(self) -> None:
+        """When the link is lost meanwhile, the subscription is kept, and what was to be said is dropped."""
+        self.receive("subscribe", "72@gw.test")
+        self.link.lose()
+        self.subscriptions.parent = self.presence.parent = Link(self.clock, "192.0.2.1", 5347, "gw.test", "secret")
+        self.clock.advance(0)
+        self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])
+
+    def test_oneFails(self) -> None:
+        """If one answer cannot be sent, the others are."""
+        send, texts = self.link.send, []
+
+        def failing(stanza: Element) -> None:
+            if stanza["from"] == "72@gw.test":
+                raise ValueError("test")
+            texts.append(stanza["type"])
+            send(stanza)
+
+        self.patch(self.link, "send", failing)
+        self.receive("subscribe", "72@gw.test")
+        self.receive("subscribe", "bob@gw.test")
+        self.clock.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(texts, ["unsubscribed"])
+
+    def test_stop(self) -> None:
+        """What was to be acknowledged when the store stops is."""
+        self.receive("subscribe", "72@gw.test")
+        self.store.stopService()
+        self.assertEqual(self.link.take(), accepted("72@gw.test", CAPS))
+        self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])

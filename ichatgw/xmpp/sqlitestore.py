@@ -2,19 +2,22 @@
 """
 Subscriptions that outlive the process: one SQLite file.
 
-What C{add} has promised is on the disk when it returns (C{synchronous = FULL}), so that no acknowledged subscription
-is lost, not even by a C{kill -9}.  A write takes one C{fsync} of the reactor's time, and happens when somebody adds or
-drops a buddy; see C{docs/decisions/0001-subscriptions-on-the-reactor.rst}.
+What has changed is on the disk when the Deferred of C{written} fires (C{synchronous = FULL}), so that no acknowledged
+subscription is lost, not even by a C{kill -9}.  A commit takes the reactor's time, so all changes that have come by
+then share it, and the next one waits until others have had their turn; see
+C{docs/decisions/0001-subscriptions-on-the-reactor.rst}.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
@@ -30,7 +33,15 @@ LEGACY = "ichat-gw.userdb"
 BUSY_TIMEOUT = 0.2
 """Seconds to wait for somebody else who has the file, e.g. a backup."""
 
+REST = 4
+"""How many times as long as a commit took nothing is written after it, so that calls have most of the time."""
+
+LONGEST_REST = 0.5
+"""Seconds; nobody waits longer than that for a slow disk, and a clock that is set has no say."""
+
 _SCHEMA = "CREATE TABLE IF NOT EXISTS subscription (user TEXT, gateway TEXT, PRIMARY KEY (user, gateway)) WITHOUT ROWID"
+_INSERT = "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
+_DELETE = "DELETE FROM subscription WHERE user = ? AND gateway = ?"
 
 _log = Logger()
 
@@ -40,15 +51,24 @@ class SQLiteStore(Service):
     """
     Reads the file when the service starts, and answers from memory; only changes go to the disk.
 
+    Changes are committed in the next turn of the reactor, or when the store has rested from the commit before: all that
+    a server sends at once goes by one commit, and a crowd of users by a few each second.  Pairs that come and go
+    between two commits leave nothing to do, so there are never more changes than pairs in memory and in the file.
+
     A file that is damaged is put aside.  When the disk is full, or the file cannot be written for another reason,
     subscriptions are kept in memory, which is logged, and all of them are written as soon as that succeeds again.
     """
 
     def __init__(self, clock: IReactorTime, path: str) -> None:
+        self._clock = clock
         self._path = path
         self._memory = MemoryStore()
         self._database: sqlite3.Connection | None = None
         self._behind = False
+        self._changes: dict[tuple[JID, JID], bool] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._due: IDelayedCall | None = None
+        self._rested = 0.0
         self._complaints = RateLimit(clock, 1 / 60, 1)
 
     def startService(self) -> None:
@@ -72,28 +92,49 @@ class SQLiteStore(Service):
             self._import(os.path.join(os.path.dirname(self._path), LEGACY))
 
     def stopService(self) -> None:
-        """Close the file."""
+        """Write what is to be written, and close the file."""
         Service.stopService(self)
         if self._database is not None:
-            if self._behind:
-                self._write(None)
+            self.flush()
             self._database.close()
             self._database = None
 
     def add(self, user: JID, gatewayJID: JID) -> bool:
-        """See L{ISubscriptionStore}.  It is on the disk when this returns C{True}, if the disk takes it."""
+        """See L{ISubscriptionStore}."""
         if gatewayJID in self._memory.gatewayJIDs(user):
             return True
         if not self._memory.add(user, gatewayJID):
             return False
-        self._write(("INSERT OR IGNORE INTO subscription VALUES (?, ?)", user, gatewayJID))
+        self._note((user, gatewayJID), True)
         return True
 
     def remove(self, user: JID, gatewayJID: JID) -> None:
         """See L{ISubscriptionStore}."""
         if gatewayJID in self._memory.gatewayJIDs(user):
             self._memory.remove(user, gatewayJID)
-            self._write(("DELETE FROM subscription WHERE user = ? AND gateway = ?", user, gatewayJID))
+            self._note((user, gatewayJID), False)
+
+    def written(self) -> Deferred[None]:
+        """See L{ISubscriptionStore}."""
+        if self._due is None:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def flush(self) -> None:
+        """Write now what is to be written, and tell those who wait for it."""
+        due, self._due = self._due, None
+        if due is not None and due.active():
+            due.cancel()
+        if self._database is not None and (self._changes or self._behind):
+            began = self._clock.seconds()
+            self._write(self._database)
+            now = self._clock.seconds()
+            self._rested = now + REST * (now - began)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
 
     def users(self) -> tuple[JID, ...]:
         """See L{ISubscriptionStore}."""
@@ -161,19 +202,35 @@ class SQLiteStore(Service):
             else:
                 user = line.strip()
         self._behind = True
-        self._write(None)
+        self.flush()
         _log.info("{count} subscriptions were imported from {path}", count=taken, path=path)
 
-    def _write(self, change: tuple[str, JID, JID] | None) -> None:
-        """Make one change in the file; all of what is in memory, if an earlier change failed."""
+    def _note(self, pair: tuple[JID, JID], wanted: bool) -> None:
+        """A pair is in memory, or no more; the file has to follow."""
         if self._database is None:
             return
+        if self._changes.get(pair) is (not wanted):
+            del self._changes[pair]  # as the file has it
+        else:
+            self._changes[pair] = wanted
+        if self._due is None:
+            rest = max(0.0, min(self._rested - self._clock.seconds(), LONGEST_REST))
+            self._due = self._clock.callLater(rest, self.flush)
+
+    def _write(self, database: sqlite3.Connection) -> None:
+        """Make the changes in the file; all of what is in memory, if an earlier change failed."""
+        changes, self._changes = self._changes, {}
         try:
-            if self._behind or change is None:
-                self._writeAll(self._database)
-            else:
-                statement, user, gateway = change
-                self._database.execute(statement, (user.full(), gateway.full()))
+            with _transaction(database) as cursor:
+                if self._behind:
+                    cursor.execute("DELETE FROM subscription")
+                    pairs = [(user, ours) for user in self.users() for ours in self.gatewayJIDs(user)]
+                    changes = dict.fromkeys(pairs, True)
+                for statement, wanted in ((_INSERT, True), (_DELETE, False)):
+                    cursor.executemany(
+                        statement,
+                        [(user.full(), ours.full()) for (user, ours), what in changes.items() if what is wanted],
+                    )
         except sqlite3.Error as problem:
             self._behind = True
             if self._complaints.allow(""):
@@ -187,15 +244,16 @@ class SQLiteStore(Service):
                 _log.info("{path} is up to date again", path=self._path)
             self._behind = False
 
-    def _writeAll(self, database: sqlite3.Connection) -> None:
-        pairs = [(user.full(), ours.full()) for user in self.users() for ours in self.gatewayJIDs(user)]
-        try:
-            with closing(database.cursor()) as cursor:
-                cursor.execute("BEGIN IMMEDIATE")
-                cursor.execute("DELETE FROM subscription")
-                cursor.executemany("INSERT INTO subscription VALUES (?, ?)", pairs)
-                cursor.execute("COMMIT")
-        except sqlite3.Error:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    """All of it is in the file afterwards, or C{sqlite3.Error} is raised and nothing is."""
+    try:
+        with closing(database.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            cursor.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

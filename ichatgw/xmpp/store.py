@@ -6,6 +6,7 @@ Who has subscribed to which of our addresses.
 from __future__ import annotations
 
 from attrs import define, field
+from twisted.internet.defer import Deferred, succeed
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import Interface, implementer
 
@@ -26,6 +27,14 @@ class ISubscriptionStore(Interface):
 
     def remove(user: JID, gatewayJID: JID) -> None:
         """Forget the pair, if it is known."""
+
+    def written() -> Deferred[None]:
+        """
+        When may what has been added and removed so far be acknowledged?
+
+        @return: fires, never with a failure, when all of it will outlive the process, or cannot for now, which has been
+            logged.  Those who ask later are told later.
+        """
 
     def users() -> tuple[JID, ...]:
         """Everybody with at least one pair."""
@@ -70,6 +79,9 @@ class MemoryStore:
         self._count -= 1
         if not own:
             del self._pairs[user]
+
+    def written(self) -> Deferred[None]:
+        return succeed(None)
 
     def users(self) -> tuple[JID, ...]:
         return tuple(self._pairs)

@@ -32,6 +32,8 @@ class Subscriptions(XMPPHandler):
 
     Each time the control address subscribes to the user in return, as it must see the user's presence.  That is limited
     for each user, or two gateways that subscribe to each other would never come to rest.
+
+    Answers go out when the store has written what they acknowledge, in the order of the requests.
     """
 
     def __init__(
@@ -77,8 +79,11 @@ class Subscriptions(XMPPHandler):
 
     def _subscribe(self, user: JID, ours: JID, kind: str) -> None:
         if not self._accepts(user, ours):
-            self._send("unsubscribed", user, ours)
+            self._whenWritten(self._send, "unsubscribed", user, ours)
             return
+        self._whenWritten(self._welcome, user, ours)
+
+    def _welcome(self, user: JID, ours: JID) -> None:
         self._send("subscribed", user, ours)
         self._presence.show(user, ours, withCaps=ours != self._control)
         if self._requests.allow(user.full()):
@@ -103,11 +108,17 @@ class Subscriptions(XMPPHandler):
     def _unsubscribe(self, user: JID, ours: JID, kind: str) -> None:
         self._store.remove(user, ours)
         self._changed(user)
-        self._send("unsubscribed", user, ours)
+        self._whenWritten(self._send, "unsubscribed", user, ours)
         log.info("{user!r} has unsubscribed from {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
 
     def _answered(self, user: JID, ours: JID, kind: str) -> None:
         log.debug("{user!r} answers {kind!r} to {ours!r}", user=user.full()[:80], kind=kind, ours=ours.full()[:80])
+
+    def _whenWritten(self, answer: Callable[..., None], *arguments: object) -> None:
+        """Refusals too, though they change nothing: they may not overtake the answer to an earlier request."""
+        written = self._store.written()
+        written.addCallback(lambda _: answer(*arguments))
+        written.addErrback(lambda failure: log.failure("A request to subscribe was not answered", failure))
 
     def _send(self, kind: str, to: JID, from_: JID) -> None:
         self.send(presenceStanza(to, from_, kind))

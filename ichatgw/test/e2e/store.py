@@ -19,32 +19,58 @@ from ichatgw.xmpp.sqlitestore import SQLiteStore
 
 ROUNDS = 25
 
+LEAVES = 5
+"""Each user whose number can be divided by it unsubscribes soon."""
+
 _WRITER = """
-import sys
-from twisted.internet.task import Clock
+import random, sys
+from itertools import count, islice
+from twisted.internet import reactor, task
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
-store = SQLiteStore(Clock(), sys.argv[1])
+
+CONTROL = parseJID("control@gw.chat.example")
+store = SQLiteStore(reactor, sys.argv[1])
 store.startService()
-for number in range(int(sys.argv[2]), 10**6):
-    store.add(parseJID(f"user{number}@chat.example"), parseJID("control@gw.chat.example"))
-    sys.stdout.write(f"{number}\\n")
+numbers = count(int(sys.argv[2]))
+chance = random.Random(int(sys.argv[2]))
+
+def say(text):
+    sys.stdout.write(text)
     sys.stdout.flush()
-"""
+
+def user(number):
+    return parseJID(f"user{number}@chat.example")
+
+def come():
+    for number in islice(numbers, chance.randrange(1, 8)):
+        if not store.add(user(number), CONTROL):
+            reactor.stop()  # there is no room: the test reads nothing more, and fails
+        store.written().addCallback(lambda _, number=number: say(f"{number}\\n"))
+        if number % LEAVES == 0:
+            reactor.callLater(chance.choice((0, 0.02)), leave, number)
+
+def leave(number):
+    store.remove(user(number), CONTROL)
+    store.written().addCallback(lambda _: say(f"-{number}\\n"))
+
+task.LoopingCall(come).start(0.002)
+reactor.run()
+""".replace("LEAVES", str(LEAVES))
 
 
 class Killed(SynchronousTestCase):
     """C{kill -9} at any moment."""
 
     def test_nothingAcknowledgedIsLost(self) -> None:
-        """Each subscription that was acknowledged before the kill is there after it."""
+        """Each subscription that was acknowledged before the kill is there after it, and none that was given up."""
         folder = Path(self.mktemp())
         folder.mkdir()
         path = folder / "subscriptions.sqlite"
         chance = random.Random(9)
-        acknowledged: set[int] = set()
+        acknowledged: set[str] = set()
         for _ in range(ROUNDS):
-            first = max(acknowledged, default=-1) + 1
+            first = 1 + max((abs(int(line)) for line in acknowledged), default=0)
             writer = subprocess.Popen(
                 [sys.executable, "-c", _WRITER, str(path), str(first)],
                 stdout=subprocess.PIPE,
@@ -53,15 +79,16 @@ class Killed(SynchronousTestCase):
             )
             assert writer.stdout is not None
             for _ in range(chance.randrange(1, 60)):
-                acknowledged.add(int(writer.stdout.readline()))
+                acknowledged.add(writer.stdout.readline())
             writer.kill()
-            acknowledged.update(
-                int(line) for line in writer.stdout.read().splitlines(keepends=True) if line[-1] == "\n"
-            )
+            acknowledged.update(line for line in writer.stdout.read().splitlines(keepends=True) if line[-1] == "\n")
             writer.wait()
             writer.stdout.close()
-            self.assertEqual(acknowledged - self._found(path), set())
-        self.assertTrue(len(acknowledged) > ROUNDS)
+            found = self._found(path)
+            numbers = {int(line) for line in acknowledged}
+            self.assertEqual({number for number in numbers if number > 0 and number % LEAVES} - found, set())
+            self.assertEqual({-number for number in numbers if number < 0} & found, set())
+        self.assertTrue(len(numbers) > ROUNDS and any(number < 0 for number in numbers))
 
     def _found(self, path: Path) -> set[int]:
         store = SQLiteStore(Clock(), str(path))
