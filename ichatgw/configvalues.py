@@ -191,9 +191,11 @@ def _parseProxy(text: str) -> Proxy:
     scheme, address, parameters = _splitSipUri(text)
     match = _HOST_PORT.fullmatch(address)
     transport = re.search(";transport=([a-z]+)", parameters.lower())
-    kind = transport[1] if transport else "tls" if scheme == "sips" else ""
-    if match is None or kind not in ("udp", "tcp", "tls", ""):
+    kind = transport[1] if transport else ""
+    if match is None or kind not in ("udp", "tcp", "tls", "") or (scheme, kind) == ("sips", "udp"):
         raise ValueError(text)
+    if scheme == "sips":
+        kind = "tls"  # if it says tcp, that is what TLS goes over (RFC 3261 section 26.2.2)
     port = int(match["port"]) if match["port"] else None
     if port is not None and not 0 < port <= 65535:
         raise ValueError(text)

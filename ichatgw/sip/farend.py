@@ -142,14 +142,18 @@ class FarEnd(UA):  # type: ignore[misc]
 
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
         """
-        sippy sends a request.  If a connection over TLS has to be made for it, whoever is there has to be the host that
-        the far end has named (RFC 5922 section 7.2); if it has named an address, only that can be proved.
+        sippy sends a request.  Over TLS, whoever is there has to be the domain that was called, even if another one has
+        been called there meanwhile; elsewhere, and if the far end has called us, the host that it has named (RFC 5922
+        section 7.2).  If it has named an address, only that can be proved.
         """
         hop = self.hop
-        url = self.routes[0].getUrl() if self.routes else self.rTarget
-        name = "" if url is None else str(url.host).lower().rstrip(".")
-        if hop is not None and hop.transport is Transport.TLS and literal(name, 1) is None and isName(name):
-            self._suggest(Target(Transport.TLS, hop.address, name))
+        if self._flow is not None and hop is not None and hop.transport is Transport.TLS:
+            url = self.routes[0].getUrl() if self.routes else self.rTarget
+            name = "" if url is None else str(url.host).lower().rstrip(".")
+            if self.first == hop:
+                self._expect(self.first)
+            elif literal(name, 1) is None and isName(name):
+                self._suggest(Target(Transport.TLS, hop.address, name))
         return super().newTransaction(req, **kwargs)
 
     def refreshTarget(self, message: Any) -> None:

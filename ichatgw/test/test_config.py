@@ -394,8 +394,13 @@ class ValueTests(ConfigTestCase):
         )
 
     def test_proxyTransport(self) -> None:
-        """The proxy may be one for TCP or TLS."""
-        for text, transport in (("sips:p", "tls"), ("sip:p;transport=tcp", "tcp")):
+        """The proxy may be one for TCP or TLS; C{sips} is TLS, whatever that goes over."""
+        self.refused("OutboundProxy", "sips:p;transport=udp")
+        for text, transport in (
+            ("sips:p", "tls"),
+            ("sip:p;transport=tcp", "tcp"),
+            ("sips:p;transport=tcp", "tls"),
+        ):
             self.assertEqual(self.load(f"OutboundProxy = {text}\n").outboundProxy, Proxy("p", None, transport))
 
     def test_portRange(self) -> None:

@@ -229,6 +229,18 @@ class DialledTests(SynchronousTestCase):
         self.assertEqual(header(invite, "Contact"), "<sips:scott@192.0.2.10:5071>")
         self.assertNotIn("alias", header(invite, "Via"))
 
+    def test_secureThroughout(self) -> None:
+        """What is said later is for the domain that was called, whoever has been called at its address meanwhile."""
+        self.rig.names.table = {"sip.example": [a("192.0.2.77")]}
+        leg = self.start("sips:100@sip.example")
+        (invite,) = self.rig.streams.take()
+        there = Target(Transport.TLS, TransportAddress("192.0.2.77", 5061))
+        self.rig.stream(respond(invite, 200, "OK", body=PHONE_SDP, extra="Contact: <sips:100@192.0.2.77>\r\n"), there)
+        self.rig.streams.expected.clear()
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((_, target),) = self.rig.streams.sent
+        self.assertEqual((target, [each.name for each in self.rig.streams.expected]), (there, ["sip.example"]))
+
     def test_secureByProxy(self) -> None:
         """A C{sips} address is called through the outbound proxy over TLS or not at all."""
         secure = Target(Transport.TLS, TransportAddress("192.0.2.99", 5061))
