@@ -29,8 +29,8 @@ Settings
 The gateway reads its settings at start, from ``ichat-gw.config`` in the current directory or from the file that
 ``twistd ichatgw --config`` names. A line reads ``Name = value``; upper and lower case of names do not matter, nor do
 blanks around name and value. A line that starts with ``#`` is a comment; a ``#`` within a value is part of it. An empty
-value means the default. A later line replaces an earlier one, but lists add up. The file of the original ichat-gw works
-unchanged.
+value means the default, or an empty list. A later line replaces an earlier one, but lists add up. The file of the
+original ichat-gw works unchanged.
 
 Each setting is also an option of ``twistd ichatgw``: its name in lower case, e.g. ``--udptcpport 5060``. The command
 line comes before the environment, the environment before the file, the file before the default.

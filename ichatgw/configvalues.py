@@ -226,7 +226,22 @@ def _parseWritable(text: str) -> str:
     return text
 
 
+def _parseDirectory(text: str) -> str:
+    if not os.path.isdir(text) or not os.access(text, os.R_OK | os.X_OK):
+        raise ValueError(text)
+    return text
+
+
+def _parseReadable(text: str) -> str:
+    """A file that is there and can be read."""
+    if os.path.isdir(text) or not os.access(text, os.R_OK):
+        raise ValueError(text)
+    return text
+
+
 FILE: Kind[str] = Kind(str, "the name of a file")
+READABLE: Kind[str] = Kind(_parseReadable, "the name of a file that can be read")
+DIRECTORY: Kind[str] = Kind(_parseDirectory, "the name of a directory that can be read")
 WRITABLE: Kind[str] = Kind(_parseWritable, "the name of a file that can be written")
 SWITCH: Kind[bool] = Kind(
     _parseSwitch, f"{'|'.join(_TRUE)} or {'|'.join(_FALSE)}", show=lambda value: "on" if value else "off"

@@ -17,7 +17,7 @@ from twisted.python import usage
 
 from ichatgw import __version__, configdoc, logfile
 from ichatgw.config import TABLE, Settings
-from ichatgw.configfile import OUTPUT, PATTERN, Setting
+from ichatgw.configfile import OBSOLETE, OUTPUT, PATTERN, Setting
 from ichatgw.errors import ConfigError
 
 DEFAULT_FILE = "ichat-gw.config"
@@ -42,6 +42,7 @@ def _rule(setting: Setting) -> Any:
 
 
 _ABOUT = {setting.name: setting for setting in TABLE}
+_ALIASES = {alias: setting.name for setting in TABLE for alias in setting.aliases}
 
 
 def again(
@@ -73,6 +74,8 @@ class Options(usage.Options):
     optParameters = [
         ["config", "c", None, f"File to read settings from. [default: {DEFAULT_FILE} in the current directory]"],
         *(_parameter(setting) for setting in TABLE if setting.name not in _RULES),
+        *([alias.lower(), None, None, f"The same as --{name.lower()}."] for alias, name in _ALIASES.items()),
+        *([name.lower(), None, None, f"Accepted, and {why}."] for name, why in OBSOLETE.items()),
     ]
     opt_translationpattern = _rule(_ABOUT[PATTERN])
     opt_translationoutput = _rule(_ABOUT[OUTPUT])
@@ -154,7 +157,8 @@ class Options(usage.Options):
         names = (
             setting.fileName if setting.secret else setting.name for setting in TABLE if setting.name not in _RULES
         )
-        return [(name, self[name.lower()]) for name in names if self[name.lower()] is not None] + self.rules
+        given = [(name, self[name.lower()]) for name in (*_ALIASES, *names, *OBSOLETE)]
+        return [(name, value) for name, value in given if value is not None] + self.rules
 
     def logObserver(self) -> ILogObserver | None:
         """

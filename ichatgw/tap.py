@@ -313,12 +313,19 @@ def reloading(
 
 
 def makeService(options: Options) -> IService:
-    """C{twistd}'s entry: the one place that takes the global reactor."""
+    """
+    C{twistd}'s entry: the one place that takes the global reactor.
+
+    @raise SystemExit: if what a setting names cannot be used; the text says why.
+    """
     from twisted.internet import reactor
 
     for warning in options.warnings:
         _log.warn("{text}", text=warning)
-    service = gateway(reactor, options.settings)
+    try:
+        service = gateway(reactor, options.settings)
+    except ConfigError as problem:
+        raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
     reloading(reactor, service, options.settings, options.reload, observer)
     if observer is None:

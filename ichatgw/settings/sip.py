@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from ichatgw.configvalues import ADDRESS, ADDRESSES, ALGORITHMS, FILE, NAME_SERVERS, PARTY, PROXY, SWITCH, Proxy, whole
+from ichatgw.configvalues import (
+    ADDRESS,
+    ADDRESSES,
+    ALGORITHMS,
+    NAME_SERVERS,
+    PARTY,
+    PROXY,
+    READABLE,
+    SWITCH,
+    Proxy,
+    whole,
+)
 from ichatgw.model import Party, TransportAddress
 from ichatgw.settings.declare import PORT, setting
 from ichatgw.settings.xmpp import XMPPSettings
@@ -106,7 +117,7 @@ class SIPSettings:
     sipCredentials: str = setting(
         _SIP,
         "SIPCredentials",
-        FILE,
+        READABLE,
         "",
         "File with the passwords for SIP servers that ask us to log in, for registrations and calls. Each line is an"
         " address (user@domain) or a domain, the name to log in with (- for that of the user), and the password.",
@@ -114,7 +125,7 @@ class SIPSettings:
     sipUsers: str = setting(
         _SIP,
         "SIPUsers",
-        FILE,
+        READABLE,
         "",
         "File with the phones that may call from elsewhere than AllowedSIPPeers after they have logged in. Each line is"
         " a name and a password.",

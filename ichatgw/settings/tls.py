@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DOMAIN, FILE, SWITCH, TEXT, choice
+from ichatgw.configvalues import DIRECTORY, DOMAIN, READABLE, SWITCH, TEXT, choice
 from ichatgw.settings.declare import PORT, setting
 
 _TLS = "TLS"
@@ -33,14 +33,14 @@ class TLSSettings:
     tlsCertificate: str = setting(
         _TLS,
         "TLSCertificate",
-        FILE,
+        READABLE,
         "",
         "Certificate of this server, PEM, followed by those of the authorities between it and the root.",
     )
     tlsPrivateKey: str = setting(
         _TLS,
         "TLSPrivateKey",
-        FILE,
+        READABLE,
         "",
         "Private key of the certificate, PEM. If left blank, it stands in the same file.",
     )
@@ -48,12 +48,12 @@ class TLSSettings:
         _TLS, "TLSPrivateKeyPassPhrase", TEXT, "", "Pass phrase of the private key.", secret=True
     )
     tlsDHParamsFilename: str = setting(
-        _TLS, "TLSDHParamsFilename", FILE, "", "Diffie-Hellman parameters, PEM, for phones without elliptic curves."
+        _TLS, "TLSDHParamsFilename", READABLE, "", "Diffie-Hellman parameters, PEM, for phones without elliptic curves."
     )
     tlsCAFile: str = setting(
         _TLS,
         "TLSCAFile",
-        FILE,
+        READABLE,
         "",
         "Certificates of the authorities that we trust, PEM. If this and TLSCADirectory are left blank, those of the"
         " system.",
@@ -61,7 +61,7 @@ class TLSSettings:
     tlsCADirectory: str = setting(
         _TLS,
         "TLSCADirectory",
-        FILE,
+        DIRECTORY,
         "",
         "Directory with such certificates, named as OpenSSL's rehash does.",
     )

@@ -475,6 +475,21 @@ class RuleTests(ConfigTestCase):
         for name in ("-", "/dev/null"):
             self.assertEqual(self.load(f"LogFilename = {name}\n").logFilename, name)
 
+    def test_otherFiles(self) -> None:
+        """A file that is named and cannot be read is a problem at its line, and so is a directory that is none."""
+        here = self.write("x")
+        for name in (
+            *("SIPCredentials", "SIPUsers", "TLSCertificate", "TLSPrivateKey", "TLSDHParamsFilename", "TLSCAFile"),
+            "TLSCADirectory",
+        ):
+            wrong, kind = (here, "directory") if name == "TLSCADirectory" else (os.path.dirname(here) or ".", "file")
+            for path in (wrong, "/nowhere"):
+                self.assertEqual(
+                    self.problems(f"{name} = {path}"),
+                    [f"FILE:1: {name} = {path}: expected the name of a {kind} that can be read"],
+                )
+        self.assertEqual(self.load(f"SIPUsers = {here}\n").sipUsers, here)
+
     def test_badRules(self) -> None:
         """A rule that can never work is a problem at the line that is at fault."""
         self.assertEqual(

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import configdoc
 from ichatgw.config import TABLE
+from ichatgw.configfile import OBSOLETE
 from ichatgw.options import DEFAULT_FILE, Options
 
 FILE = """\
@@ -93,9 +94,19 @@ class OptionsTests(OptionsTestCase):
         names = {parameter[0] for parameter in Options.optParameters} - {"config"}
         names |= {"translationpattern", "translationoutput"}
         expected = {(setting.fileName if setting.secret else setting.name).lower() for setting in TABLE}
+        expected |= {name.lower() for name in ("TLSDomainName", *OBSOLETE)}
         self.assertEqual(names, expected)
         self.write(DEFAULT_FILE)
         self.assertIn("JabberComponentPasswordFile = x", self.error("--jabbercomponentpassword", "x"))
+
+    def test_otherNames(self) -> None:
+        """What the manual of ichat-gw calls otherwise is an option, and so is what is not needed any more."""
+        self.write(DEFAULT_FILE)
+        options = self.parse("--tlsdomainname=x.org", "--gatewayipcport", "2078")
+        self.assertEqual(options.settings.tlsDomain, "x.org")
+        self.assertEqual(
+            options.warnings, ["command line: GatewayIPCPort: no longer needed, the gateway is one process"]
+        )
 
     def test_rules(self) -> None:
         """Rules may be given again and again; their order counts, and the file's are replaced."""

@@ -243,6 +243,16 @@ class WiringTests(SynchronousTestCase):
         options.settings, options.warnings = SETTINGS, ["careful"]
         self.assertTrue(hasattr(makeService(options), "startService"))
 
+    def test_unusableFile(self) -> None:
+        """What a setting names and cannot be used ends the start in a line, not in a traceback."""
+        users = self.mktemp()
+        Path(users).write_text("alice\n")
+        os.chmod(users, 0o600)
+        options = Options({})
+        options.settings, options.warnings = evolve(SETTINGS, sipUsers=users), []
+        problem = self.assertRaises(SystemExit, makeService, options)
+        self.assertEqual(problem.code, f"ichatgw cannot start:\n{users}, line 1: expected a name and a password")
+
     def test_plugin(self) -> None:
         """C{twistd} finds the gateway."""
         self.assertIn("ichatgw", [maker.tapname for maker in getPlugins(IServiceMaker)])
