@@ -211,6 +211,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
     presence = Presence(reactor, control, plan.matches, store, *caps)
     guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
+    ourRecords = OurRecords(reactor, addresses, wire)
     iChat = IChatProtocol(
         reactor,
         settings.jabberComponentName,
@@ -218,14 +219,15 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         presence,
         endpoint.pinned(),
         settings.sipGatewayIdentity,
-        OurRecords(reactor, addresses, wire),
+        ourRecords,
         allows=guests,
-        chooseRecord=partial(
-            choose,
+        chooseRecord=lambda theirs: choose(
+            theirs,
             preferIPv6=settings.preferIPv6,
             skipFirst=settings.skipFirstIChatAddress,
             # Whoever binds the gateway to loopback has the iChats there too: a test.
             allowLoopback=settings.ipAddress in ("127.0.0.1", "::1"),
+            ours=ourRecords(),
         ),
         proceedingTimeout=settings.iChatProceedingTimeout / 1000,
         ringingTimeout=settings.ringingTimeout,

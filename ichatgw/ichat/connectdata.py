@@ -101,7 +101,11 @@ def _decodeOne(flags: bytes, name: bytes, packed: bytes, port: int) -> AddressRe
 
 
 def choose(
-    records: Sequence[AddressRecord], preferIPv6: bool = False, skipFirst: bool = False, allowLoopback: bool = False
+    records: Sequence[AddressRecord],
+    preferIPv6: bool = False,
+    skipFirst: bool = False,
+    allowLoopback: bool = False,
+    ours: Sequence[AddressRecord] = (),
 ) -> AddressRecord | None:
     """
     Where to call the iChat that named these records: the first IPv4 address (iChat puts the one it has outside its
@@ -109,11 +113,16 @@ def choose(
 
     @param skipFirst: leave out the first record that could be meant.
     @param allowLoopback: whether loopback addresses count.
+    @param ours: our own addresses: nothing can be called in a family that we do not have, whatever is preferred; if
+        not given, we have both.
     """
+    families = {record.address.isIPv6 for record in ours} or {False, True}
+    preferIPv6 = preferIPv6 or families == {True}
     possible = [
         record
         for record in records
         if _RELAY_MARK not in record.interface
+        and record.address.isIPv6 in families
         and (preferIPv6 or not record.address.isIPv6)
         and _isUsable(record.address, allowLoopback)
     ]

@@ -121,7 +121,8 @@ class CallSettings:
         "PreferIPv6",
         SWITCH,
         False,
-        "Whether to choose an IPv6 address of an iChat, or of a host that is looked up, that has both kinds.",
+        "Whether to choose an IPv6 address of an iChat, or of a host that is looked up, that has both kinds. It has no"
+        " effect where the gateway has no IPv6 address.",
     )
     skipFirstIChatAddress: bool = setting(
         _CALLS,

@@ -114,6 +114,16 @@ class ChooseTests(SynchronousTestCase):
         self.assertEqual(choose([RECORD4, RECORD6], preferIPv6=True), RECORD6)
         self.assertEqual(choose([RECORD4], preferIPv6=True), RECORD4)
 
+    def test_familyThatWeLack(self) -> None:
+        """An address is called only in a family that we have, and if that is IPv6 alone it need not be preferred."""
+        both = [RECORD6, record("en0", "198.51.100.7")]
+        self.assertEqual(choose(both, preferIPv6=True, ours=[RECORD4]), both[1])
+        self.assertIsNone(choose([RECORD6], preferIPv6=True, ours=[RECORD4]))
+        self.assertEqual(choose(both, ours=[RECORD6]), RECORD6)
+        self.assertIsNone(choose([RECORD4], ours=[RECORD6]))
+        self.assertEqual(choose(both, ours=[RECORD4, RECORD6]), both[1])
+        self.assertEqual(choose(both, preferIPv6=True, ours=[RECORD4, RECORD6]), RECORD6)
+
     def test_skipFirst(self) -> None:
         """With C{skipFirst} the first record that could be meant is left out."""
         records = [RECORD6, record("en0", "198.51.100.7"), record("en1", "192.168.1.2")]

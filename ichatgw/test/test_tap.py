@@ -237,6 +237,16 @@ class WiringTests(SynchronousTestCase):
                 [allowed == "example", allowed == "other.example"],
             )
 
+    def test_chooses(self) -> None:
+        """PreferIPv6, which is in the file of ichat-gw, leads no call to where a gateway of IPv4 alone cannot send."""
+        theirs = [
+            AddressRecord("en0", TransportAddress("2001:db8::7", 16402)),
+            AddressRecord("en1", TransportAddress("198.51.100.7", 16402)),
+        ]
+        for ours, chosen in (("192.0.2.10", theirs[1]), ("2001:db8::10", theirs[0])):
+            made = gateway(MemoryReactorClock(), evolve(SETTINGS, ipAddress=ours, preferIPv6=True))
+            self.assertEqual(cast(Any, made.endpoint.invitations)._choose(theirs), chosen)
+
     def test_makeService(self) -> None:
         """C{twistd} gets one service, with its log observer if it did not ask for another."""
         options = Options({})
