@@ -285,6 +285,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
+        Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
         Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
         Reloadable(("logLevel",), lambda new: partial(link.logMessages, _messageLog(new))),
         Reloadable(

@@ -23,6 +23,7 @@ from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.logfile import LineObserver
 from ichatgw.reload import Reloadable, Reloader
 from ichatgw.tap import gateway, reloading
+from ichatgw.xmpp.online import Online
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(
@@ -199,6 +200,13 @@ class GatewayTests(SynchronousTestCase):
         self.assertRaises(NoRoute, translate, "xmpp:72@gw.example")
         self.reload(translationRules=(("(", "sip:x@y"),))
         self.assertEqual(translate("xmpp:73@gw.example"), "sip:watson@192.0.2.77")
+
+    def test_registered(self) -> None:
+        """Users are registered under the addresses that the new rules give them, without having to come anew."""
+        reconsidered: list[str | None] = []
+        self.patch(Online, "reconsider", lambda online: reconsidered.append(online._address("bell@example")))
+        self.reload(translationRules=(("^xmpp:(bell)@", "sip:$1@192.0.2.78"),))
+        self.assertEqual(reconsidered, ["sip:bell@192.0.2.78"])
 
     def test_peers(self) -> None:
         """Hosts that may call, the proxy always among them."""

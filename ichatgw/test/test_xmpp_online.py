@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
 from ichatgw.xmpp.online import GRACE, Online
-from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence import BATCH, BATCH_INTERVAL, IPresenceListener, Presence, Resource
 from ichatgw.xmpp.store import MemoryStore
 
 SCOTT = JID("scott@chat.example")
@@ -48,6 +48,12 @@ class FakePresence:
 
     def __init__(self) -> None:
         self.table: tuple[Resource, ...] = ()
+
+        self.others: list[JID] = []
+
+    @property
+    def users(self) -> tuple[JID, ...]:
+        return (*self.others, SCOTT) if self.table else tuple(self.others)
 
     def resources(self, bare: JID) -> tuple[Resource, ...]:
         return self.table if bare == SCOTT else ()
@@ -136,6 +142,31 @@ class OnlineTests(SynchronousTestCase):
             self.output = output
             self.come(client())
             self.assertRegistered(None)
+
+    def test_otherRules(self) -> None:
+        """When the rules, or the domains that are served, have changed everybody is looked at again."""
+        self.come(client())
+        self.output = "sip:scott@other.example"
+        self.online.reconsider()
+        self.assertRegistered("sip:scott@other.example")
+        self.domains.clear()
+        self.online.reconsider()
+        self.assertRegistered(None)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_otherRulesOfMany(self) -> None:
+        """Many are not looked at in one go; another change, or the loss of the link, ends what is left of it."""
+        self.presence.others = [JID(f"u{number}@chat.example") for number in range(2 * BATCH)]
+        self.come(client())
+        self.output = "sip:scott@other.example"
+        for _ in range(2):
+            self.online.reconsider()
+            self.assertRegistered()
+        self.clock.pump([BATCH_INTERVAL] * 2)
+        self.assertRegistered("sip:scott@other.example")
+        self.online.reconsider()
+        self.online.connectionLost(Failure(OSError()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_undeliverable(self) -> None:
         """What could not be delivered says nothing of who is there."""

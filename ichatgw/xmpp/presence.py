@@ -152,6 +152,11 @@ class Presence(XMPPHandler):
             return self._addGatewayCaps is not None
         return ours == self._control or bool(ours.user and self._translates("xmpp:" + ours.full()))
 
+    @property
+    def users(self) -> tuple[JID, ...]:
+        """Those of whom a client is known, as bare addresses."""
+        return tuple(self._users)
+
     def resources(self, bare: JID) -> tuple[Resource, ...]:
         """The clients of a user, the best to call first."""
         return tuple(sorted(self._users.get(bare, {}).values(), key=lambda resource: resource.rank))
