@@ -37,6 +37,7 @@ from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
+from ichatgw.xmpp.stream import MOST_UNHEARD
 
 SETTINGS = Settings(
     jabberServer="127.0.0.1",
@@ -246,6 +247,19 @@ class WiringTests(SynchronousTestCase):
         for ours, chosen in (("192.0.2.10", theirs[1]), ("2001:db8::10", theirs[0])):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, ipAddress=ours, preferIPv6=True))
             self.assertEqual(cast(Any, made.endpoint.invitations)._choose(theirs), chosen)
+
+    def test_greetsEverybody(self) -> None:
+        """As much as can be said to all subscribers at once does not make the server one that takes in nothing."""
+        made = gateway(MemoryReactorClock(), evolve(self.settings, jabberComponentName="ichat-gw.jabber.company.com"))
+        presence: Any = made._presence
+        sent: list[str] = []
+        presence.send = lambda stanza: sent.append(stanza.toXml())
+        user, number = parseJID("somebody.of.them@jabber.company.com"), "4915112345678@ichat-gw.jabber.company.com"
+        presence._store._memory.add(user, parseJID(number))
+        presence.show(user, parseJID(number), withCaps=True)
+        room = presence._store._memory.maxPairs
+        self.assertGreaterEqual(room, 50_000)
+        self.assertLess(room * len(sent[0]), MOST_UNHEARD)
 
     def test_makeService(self) -> None:
         """C{twistd} gets one service, with its log observer if it did not ask for another."""

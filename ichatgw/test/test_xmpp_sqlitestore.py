@@ -19,7 +19,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import ConfigError
-from ichatgw.xmpp.sqlitestore import LEGACY, SQLiteStore
+from ichatgw.xmpp.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import ISubscriptionStore
 
@@ -247,6 +247,42 @@ class SQLiteStoreTests(SynchronousTestCase):
         legacy.write_text("v1\ntim@chat.example\n\tcontrol@gw.chat.example\n")
         self.assertEqual(self.again(), expected)
 
+    def test_importCutShort(self) -> None:
+        """A gateway that was killed when it had made its file, and not yet read the older one's, reads that now."""
+        (self.folder / LEGACY).write_text("v1\nscott@chat.example\n\tcontrol@gw.chat.example\n")
+        with sqlite3.connect(self.path) as database:
+            database.execute(_SCHEMA)
+        database.close()
+        self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_importedOnce(self) -> None:
+        """Who has left since is not brought back, even if nobody is left."""
+        (self.folder / LEGACY).write_text("v1\nscott@chat.example\n\tcontrol@gw.chat.example\n")
+        store = self.open()
+        store.remove(SCOTT, CONTROL)
+        self.clock.advance(0)
+        self.assertEqual(self.again(), {})
+
+    def test_importWithoutRoom(self) -> None:
+        """What cannot be taken is said; 5000 users with four contacts each can."""
+        users = "".join(
+            f"u{user}@chat.example\n" + "".join(f"\t{number}@gw.chat.example\n" for number in range(5))
+            for user in range(5000)
+        )
+        (self.folder / LEGACY).write_text("v1\n" + users)
+        with capturedLogs() as events:
+            store = self.open()
+        self.assertEqual([e["log_level"] for e in events], [LogLevel.info])
+        self.assertEqual(sum(len(store.gatewayJIDs(user)) for user in store.users()), 25_000)
+        self.path = self.folder / "other.sqlite"
+        (self.folder / LEGACY).write_text(
+            "v1\nscott@chat.example\n" + "".join(f"\t{n}@gw.chat.example\n" for n in range(201))
+        )
+        with capturedLogs() as events:
+            self.open()
+        self.assertEqual([e["log_level"] for e in events], [LogLevel.error, LogLevel.info])
+        self.assertIn("1 subscriptions in", formatEvent(events[0]))
+
     def test_importOfAnotherKind(self) -> None:
         """A file of another version is not taken over, and said so."""
         (self.folder / LEGACY).write_text("v2\nscott@chat.example\n\tcontrol@gw.chat.example\n")
@@ -257,6 +293,7 @@ class SQLiteStoreTests(SynchronousTestCase):
     def test_damaged(self) -> None:
         """A damaged file is put aside, loudly, and an empty one takes its place."""
         self.path.write_bytes(b"this is no database at all" * 100)
+        (self.folder / LEGACY).write_text("v1\nanna@chat.example\n\tcontrol@gw.chat.example\n")
         with capturedLogs() as events:
             store = self.open()
         self.assertEqual([e["log_level"] for e in events], [LogLevel.critical])

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.test.streams import HEADER, ServerSide
-from ichatgw.xmpp.stream import ComponentStream, StreamLost
+from ichatgw.xmpp.stream import MOST_UNHEARD, ComponentStream, StreamLost
 
 PING = "<iq type='get' id='p' from='xmpp.test' to='gw.test'><ping xmlns='urn:xmpp:ping'/></iq>"
 UNKNOWN = "<iq type='{}' id='1' from='eve@a/b' to='100@gw.test'><q xmlns='n'/></iq>"
@@ -135,8 +135,10 @@ class LifeTests(StreamCase):
     def test_unheard(self) -> None:
         """A server that takes in nothing is given up before memory is."""
         self.up()
-        for _ in range(9):
+        for _ in range(MOST_UNHEARD // 1024**2):
             self.stream.send("x" * 1024 * 1024)
+        self.assertFalse(self.server.aborted)
+        self.stream.send("x" * 1024 * 1024)
         self.assertTrue(self.server.aborted)
         self.assertEqual(self.why, ["the server takes in nothing"])
 

@@ -131,6 +131,14 @@ class SubscriptionsTests(SynchronousTestCase):
             self.link.receive(f"<presence type='{kind}'/>")
         self.assertEqual(self.link.take(), [])
 
+    def test_manyAtOnce(self) -> None:
+        """Of thousands who subscribe at the same moment each is subscribed to in return."""
+        asked = 0
+        for number in range(5000):
+            sent = self.receive("subscribe", "control@gw.test", f"u{number}@jabber.example")
+            asked += sum("type='subscribe'" in stanza for stanza in sent)
+        self.assertEqual(asked, 5000)
+
     def test_twoGateways(self) -> None:
         """Two gateways that subscribe to each other come to rest: only so many requests a minute go to one user."""
         sent = [stanza for _ in range(1000) for stanza in self.receive("subscribe", "control@gw.test")]

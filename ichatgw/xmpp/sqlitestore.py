@@ -28,7 +28,12 @@ from ichatgw.xmpp.stanzas import bareJID, parseJID
 from ichatgw.xmpp.store import ISubscriptionStore, MemoryStore
 
 LEGACY = "ichat-gw.userdb"
-"""The file of the older ichat-gw; it is read once, if it stands beside a database that is not there yet."""
+"""The file of the older ichat-gw; it is read once, if it stands beside a database that holds nothing yet."""
+
+IMPORTED = "PRAGMA user_version = 1"
+"""
+Marks a database that is past that.  It is written together with what was read, so that no crash comes between.
+"""
 
 BUSY_TIMEOUT = 0.2
 """Seconds to wait for somebody else who has the file, e.g. a backup."""
@@ -78,17 +83,15 @@ class SQLiteStore(Service):
         @raise ConfigError: if that cannot be.
         """
         Service.startService(self)
-        new = not os.path.exists(self._path)
         try:
             rows = self._load()
         except sqlite3.DatabaseError as problem:
             if isinstance(problem, sqlite3.OperationalError):
                 raise ConfigError(f"cannot open {self._path} (SubscriptionDatabase): {problem}") from problem
             self._putAside(problem)
-            rows = self._load()
-        for user, gateway in rows:
-            self._remember(user, gateway)
-        if new:
+            rows = self._load(IMPORTED)  # what the older program knew is older still
+        self._complainOf(sum(not self._remember(user, gateway) for user, gateway in rows), self._path)
+        if not rows and not self._hasImported():
             self._import(os.path.join(os.path.dirname(self._path), LEGACY))
 
     def stopService(self) -> None:
@@ -148,7 +151,15 @@ class SQLiteStore(Service):
         """See L{ISubscriptionStore}."""
         return self._memory.knows(user)
 
-    def _load(self) -> list[tuple[str, str]]:
+    def _hasImported(self) -> bool:
+        assert self._database is not None
+        return bool(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    def _complainOf(self, missing: int, path: str) -> None:
+        if missing:
+            _log.error("{count} subscriptions in {path} could not be taken", count=missing, path=path)
+
+    def _load(self, mark: str = "") -> list[tuple[str, str]]:
         umask = os.umask(0o077)
         try:
             database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
@@ -157,6 +168,8 @@ class SQLiteStore(Service):
         try:
             database.execute("PRAGMA synchronous = FULL")
             database.execute(_SCHEMA)
+            if mark:
+                database.execute(mark)
             rows = database.execute("SELECT user, gateway FROM subscription").fetchall()
         except BaseException:
             database.close()
@@ -195,15 +208,21 @@ class SQLiteStore(Service):
         if not lines or lines[0] != "v1":
             _log.error("{path} is not imported: it is no user database of ichat-gw (v1)", path=path)
             return
-        user, taken = "", 0
+        user, taken, missing = "", 0, 0
         for line in filter(None, lines[1:]):
-            if line.startswith("\t"):
-                taken += bool(user) and self._remember(user, line.strip())
-            else:
+            if not line.startswith("\t"):
                 user = line.strip()
-        self._behind = True
+            elif self._remember(user, line.strip()):
+                taken += 1
+            else:
+                missing += 1
+        self._complainOf(missing, path)
+        self._changes = dict.fromkeys(self._pairs(), True)
         self.flush()
         _log.info("{count} subscriptions were imported from {path}", count=taken, path=path)
+
+    def _pairs(self) -> list[tuple[JID, JID]]:
+        return [(user, ours) for user in self.users() for ours in self.gatewayJIDs(user)]
 
     def _note(self, pair: tuple[JID, JID], wanted: bool) -> None:
         """A pair is in memory, or no more; the file has to follow."""
@@ -224,13 +243,13 @@ class SQLiteStore(Service):
             with _transaction(database) as cursor:
                 if self._behind:
                     cursor.execute("DELETE FROM subscription")
-                    pairs = [(user, ours) for user in self.users() for ours in self.gatewayJIDs(user)]
-                    changes = dict.fromkeys(pairs, True)
+                    changes = dict.fromkeys(self._pairs(), True)
                 for statement, wanted in ((_INSERT, True), (_DELETE, False)):
                     cursor.executemany(
                         statement,
                         [(user.full(), ours.full()) for (user, ours), what in changes.items() if what is wanted],
                     )
+                cursor.execute(IMPORTED)
         except sqlite3.Error as problem:
             self._behind = True
             if self._complaints.allow(""):

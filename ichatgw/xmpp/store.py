@@ -57,7 +57,7 @@ class MemoryStore:
     """
 
     maxPerUser: int = 200
-    maxPairs: int = 20_000
+    maxPairs: int = 50_000
     _pairs: dict[JID, dict[JID, None]] = field(factory=dict, init=False)
     _count: int = field(default=0, init=False)
 

@@ -38,7 +38,8 @@ NS_PING = "urn:xmpp:ping"
 HANDSHAKE_TIMEOUT = 10.0
 LONGEST_PING_INTERVAL = 29.0  # with the time for the answer, less than 40
 PING_TIMEOUT = 10.0
-MOST_UNHEARD = 8 * 1024 * 1024
+MOST_UNHEARD = 32 * 1024 * 1024
+"""Octets that we send and hear nothing: a server may be silent while all are told that we are there, however many."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

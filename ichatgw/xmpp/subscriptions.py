@@ -23,6 +23,9 @@ from ichatgw.xmpp.presence import Presence, presenceStanza
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
+MOST_ASKED = 20_000
+"""How many users the limit on requests to each remembers; if more subscribe in a minute, some are asked later."""
+
 log = Logger()
 
 
@@ -54,7 +57,7 @@ class Subscriptions(XMPPHandler):
         self._store = store
         self._presence = presence
         self._changed = changed
-        self._requests = RateLimit(clock, 0.5, 30)
+        self._requests = RateLimit(clock, 0.5, 30, MOST_ASKED)
         self._refusals = RateLimit(clock, 0.1, 5)
 
     def connectionInitialized(self) -> None:
@@ -99,7 +102,8 @@ class Subscriptions(XMPPHandler):
                 )
             return False
         if not self._store.add(user, ours):
-            log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
+            if self._refusals.allow(user.full()):
+                log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
             return False
         log.info("{user!r} has subscribed to {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
         self._changed(user)
