@@ -50,6 +50,11 @@ from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, reci
 _log = Logger()
 _Stanza = TypeVar("_Stanza", VCRequest, VCResponse, VCCancel, CounterProposal)
 
+COMPLAINTS = (0.1, 5)
+"""Lines about what one user is refused, in a second and at once."""
+
+FORBIDDEN = "not among AllowedXMPPDomains"
+
 _USER_AGENT = "viceroy"
 _OFFER = SessionDescription((PCMU,))
 
@@ -122,7 +127,7 @@ class IChatProtocol(XMPPHandler):
         self._ringingTimeout = ringingTimeout
         self._inviteTimeout = inviteTimeout
         self._ids = count(1)
-        self._complaints = RateLimit(clock, 1 / 60, 1)
+        self._complaints = RateLimit(clock, *COMPLAINTS)
         self._legs: set[ILeg] = set()
         self._waiting = WaitingLegs(clock, waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
@@ -166,7 +171,7 @@ class IChatProtocol(XMPPHandler):
 
     def _onRequest(self, iq: Element, request: VCRequest) -> None:
         if not self._allows(request.from_):
-            self._refuse(iq, "forbidden", "not among AllowedXMPPDomains")
+            self._refuse(iq, "forbidden", FORBIDDEN, FORBIDDEN)
             return
         if not request.to.user:
             self._refuse(iq, "item-not-found", "nobody is called")
@@ -194,7 +199,7 @@ class IChatProtocol(XMPPHandler):
         try:
             self._waiting.add(leg)
         except Congested as error:
-            self._complain(request.from_, str(error))
+            self._complain(request.from_, called.full(), str(error))
             self.send(VCResponse(request.from_, called, TO_RESPONSE[error.reason]))
             return
         self._legs.add(leg)
@@ -259,14 +264,19 @@ class IChatProtocol(XMPPHandler):
         if ANSWER_SETS and self.parent is not None:
             self.parent.send(toResponse(iq, "result"))
 
-    def _refuse(self, iq: Element, condition: str, why: str) -> None:
-        self._complain(sender(iq), why)
+    def _refuse(self, iq: Element, condition: str, why: str, text: str = "") -> None:
+        self._complain(sender(iq), iq.getAttribute("to") or "", why)
         if self.parent is not None:
-            self.parent.send(errorReply(iq, condition))
+            self.parent.send(errorReply(iq, condition, text))
 
-    def _complain(self, jid: JID, why: str) -> None:
+    def _complain(self, jid: JID, called: str, why: str) -> None:
         if self._complaints.allow(jid.userhost()):
-            _log.info("A call of {jid!r:.120} was refused: {why!r:.120}", jid=jid.full(), why=why)
+            _log.info(
+                "A call of {jid!r:.120} to {called!r:.120} was refused: {why!r:.120}",
+                jid=jid.full(),
+                called=called,
+                why=why,
+            )
 
     # What comes from presence
 

@@ -91,7 +91,7 @@ class JingleProtocol(XMPPHandler):
         self._translate = translate
         self._allows = allows
         self._options = options
-        self._complaints = RateLimit(clock, 1 / 60, 1)
+        self._complaints = RateLimit(clock, 0.1, 5)
         self._proposals = RateLimit(clock, 0.5, 10)
 
     @property
@@ -264,7 +264,7 @@ class JingleProtocol(XMPPHandler):
         refusal = self._objection(message.from_, message.to)
         if refusal is not None:
             self._complain(message.from_, f"may not call: {refusal.why or refusal.condition}")
-            self.calls.bounce(message, refusal.condition, "")
+            self.calls.bounce(message, refusal.condition, refusal.why)
             return
         us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")
         if not message.known or message.media != ("audio",):
@@ -368,7 +368,7 @@ class JingleProtocol(XMPPHandler):
             self._complain(sender(iq), why)
         except MalformedError:
             return  # nobody to tell
-        reply = errorReply(iq, refusal.condition)
+        reply = errorReply(iq, refusal.condition, refusal.why)
         if refusal.detail:
             reply.error.addElement((NS_JINGLE_ERRORS, refusal.detail))
         self._send(reply)

@@ -29,7 +29,7 @@ class Refusal:
 
     @ivar condition: the defined condition of the stanza error.
     @ivar detail: that of Jingle; empty if there is none.
-    @ivar why: what the log says of it beyond that.
+    @ivar why: what the log and the other side are told beyond that.
     """
 
     condition: str

@@ -159,8 +159,11 @@ def toHeader(ending: Ending) -> str:
 
 def warningFor(ending: Ending) -> str:
     """
-    The body of the C{Warning} that says what a 488 is about, or what way media did not find; empty for other endings.
+    The body of the C{Warning} that says what a 488 is about, by which rule a call is forbidden, or what way media did
+    not find; empty for other endings.
     """
+    if ending.reason is EndReason.FORBIDDEN and ending.text:
+        return f'{_OTHER_WARNING} ichat-gw "{_UNQUOTABLE.sub(" ", ending.text)[:100]}"'
     if ending.reason not in (EndReason.INCOMPATIBLE, EndReason.CONNECTIVITY):
         return ""
     code = _WARNINGS.get(TO_CAUSE[ending.reason] if ending.cause is None else ending.cause, _OTHER_WARNING)

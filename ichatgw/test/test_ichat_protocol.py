@@ -6,6 +6,7 @@ Tests for L{ichatgw.ichat.protocol}.
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
@@ -110,6 +111,21 @@ class ProtocolTests(SynchronousTestCase):
         self.world.request(JID("scott@sub.gw.jabber.example/x"))
         self.assertEqual(self.world.arrivals.arrivals, [])
         self.assertTrue(self.world.isEmpty())
+
+    def test_refusalIsSaid(self) -> None:
+        """Who may not call hears why, and each such call is a line with caller and called; a flood is not."""
+        with capturedLogs() as events:
+            for number in range(50):
+                self.world.request(MALLORY, JID(f"{number}@gw.jabber.example"))
+        answer = str(self.world.link.stanzas[-1].toXml())
+        self.assertIn(">not among AllowedXMPPDomains</text>", answer)
+        lines = [str(formatEvent(event)) for event in events]
+        self.assertEqual(len(lines), 5)
+        self.assertEqual(
+            lines[1],
+            "A call of 'mallory@evil.example/iChat' to '1@gw.jabber.example' was refused:"
+            " 'not among AllowedXMPPDomains'",
+        )
 
     def test_nobodyCalled(self) -> None:
         """A request to the component itself calls nobody."""

@@ -55,6 +55,8 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual([event["why"] for event in events], ["may not call: not among AllowedXMPPDomains"])
         self.assertEqual(self.world.initiate("s2", from_=MALLORY), "error forbidden")
         self.assertEqual(self.world.said()[0], f"error forbidden to {MALLORY.full()}")
+        for answer in self.world.stanzas[-2:]:
+            self.assertIn(">not among AllowedXMPPDomains</text>", answer.toXml())
         self.assertEqual(self.world.arrivals.arrivals, [])
 
     def test_nobody(self) -> None:

@@ -119,6 +119,8 @@ class CauseTests(SynchronousTestCase):
             if code != 399:
                 self.assertEqual(fromStatus(488, "", warning).cause, cause or 79)
         self.assertEqual(warningFor(Ending(EndReason.INCOMPATIBLE)), '304 ichat-gw "Incompatible"')
-        self.assertEqual(warningFor(Ending(EndReason.BUSY, "x")), "")
+        self.assertEqual(warningFor(Ending(EndReason.FORBIDDEN, "not you")), '399 ichat-gw "not you"')
+        for ending in (Ending(EndReason.BUSY, "x"), Ending(EndReason.FORBIDDEN)):
+            self.assertEqual(warningFor(ending), "")
         self.assertEqual((fromStatus(488, "").cause, fromStatus(488, "", "what").cause), (88, 88))
         self.assertIsNone(fromStatus(486, "", "304 x").cause)
