@@ -16,6 +16,10 @@ class ConfigError(GatewayError):
     """The configuration says something we cannot do.  The text is for the administrator's eyes."""
 
 
+class NeedsRestart(ConfigError):
+    """What the configuration says is right, but cannot begin while the gateway runs."""
+
+
 class MalformedError(GatewayError):
     """A far end sent something that is not what it should be.  Caught once, at the adapter."""
 

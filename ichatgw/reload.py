@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from ichatgw.config import TABLE, Settings
 from ichatgw.configfile import Setting
-from ichatgw.errors import ConfigError
+from ichatgw.errors import ConfigError, NeedsRestart
 
 Load = Callable[[], tuple[Settings, list[str]]]
 
@@ -33,8 +33,8 @@ class Reloadable:
 
     @ivar attributes: the names of what it takes, in L{Settings}.
     @ivar prepare: reads and checks what the settings need, and files they name, without changing anything; raises
-        L{ConfigError} if that cannot be.  It returns what makes the change, which must not fail; this may return
-        words on what changed although no setting did, e.g. the content of a file.
+        L{ConfigError} if that cannot be, L{NeedsRestart} if all of that has to wait.  It returns what makes the change,
+        which must not fail; this may return words on what changed although no setting did, e.g. the content of a file.
     """
 
     attributes: tuple[str, ...]
@@ -80,7 +80,8 @@ class Reloader(Service):
             wanted, warnings = self._load()
             able = {attribute for part in self.parts for attribute in part.attributes}
             settings = evolve(self.settings, **{attribute: getattr(wanted, attribute) for attribute in able})
-            changes = [part.prepare(settings) for part in self.parts]
+            changes, waiting, why = self._prepared(settings)
+            settings = evolve(settings, **{attribute: getattr(self.settings, attribute) for attribute in waiting})
         except ConfigError as e:
             for problem in str(e).split("\n"):
                 _log.error("Settings stay as they were: {problem}", problem=problem)
@@ -91,7 +92,7 @@ class Reloader(Service):
         for warning in warnings:
             _log.warn("{text}", text=warning)
         said = list(_differences(self.settings, settings, "{name} is now {new}, it was {old}"))
-        late = list(_differences(settings, wanted, "{name} would be {new}, but stays {old} until a restart"))
+        late = [*_differences(settings, wanted, "{name} would be {new}, but stays {old} until a restart"), *why]
         self.settings = settings
         for change in changes:
             try:
@@ -105,6 +106,21 @@ class Reloader(Service):
         if not said:
             _log.info("Settings read again: nothing changed" + ("" if not late else " that can change now"))
 
+    def _prepared(self, settings: Settings) -> tuple[list[Callable[[], str | None]], set[str], list[str]]:
+        """
+        What makes the changes, the attributes of the parts that have to wait for a restart, and why these have to.
+
+        @raise ConfigError: if anything is wrong.
+        """
+        changes, waiting, why = [], set[str](), list[str]()
+        for part in self.parts:
+            try:
+                changes.append(part.prepare(settings))
+            except NeedsRestart as reason:
+                waiting.update(part.attributes)
+                why.append(str(reason))
+        return changes, waiting, why
+
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.reload)
 
@@ -115,7 +131,10 @@ def _differences(old: Settings, new: Settings, words: str) -> Iterator[str]:
         before, after = getattr(old, attribute), getattr(new, attribute)
         if before != after:
             name = " and ".join(setting.name for setting in settings)
-            yield words.format(name=name, old=_shown(settings[0], before), new=_shown(settings[0], after))
+            was, now = _shown(settings[0], before), _shown(settings[0], after)
+            if was == now and not settings[0].secret:
+                now += ", others than before"
+            yield words.format(name=name, old=was, new=now)
 
 
 def _byAttribute() -> dict[str, list[Setting]]:

@@ -40,7 +40,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from ichatgw.errors import ConfigError
+from ichatgw.errors import ConfigError, NeedsRestart
 
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:AES128-SHA:AES256-SHA:!aNULL:!eNULL:!MD5:!PSK"
 """The last two are for desk phones that have nothing better."""
@@ -121,11 +121,12 @@ class Security:
 
         @return: something that puts them in force when it is called, and says what is not as it was.
         @raise ConfigError: if one cannot be used; then all stays as it was.
+        @raise NeedsRestart: if there was no certificate before: nobody listens for TLS.
         """
         client, server = _contexts(files)
         content = _contentOf(files)
         if server is not None and self._server is None:
-            raise ConfigError(f"TLSCertificate {files.certificate}: the first one needs a restart")
+            raise NeedsRestart(f"TLSCertificate {files.certificate}: the first one needs a restart")
 
         def use() -> str | None:
             changed = content != self._content

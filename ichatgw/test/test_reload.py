@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw import options
 from ichatgw.config import Settings
 from ichatgw.configvalues import PRIVATE
-from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
 from ichatgw.logfile import LineObserver
 from ichatgw.reload import Reloadable, Reloader
 from ichatgw.tap import gateway, reloading
@@ -120,6 +120,10 @@ class ReloaderTests(SynchronousTestCase):
             "AdvertisedAddress would be 192.0.2.1, but stays (blank)",
         ):
             self.assertIn(words, text)
+        self.wanted = evolve(self.wanted, translationRules=(("a", "sip:b@c"),))
+        self.reloader.reload()
+        self.wanted = evolve(self.wanted, translationRules=(("a", "sip:d@c"),))
+        self.assertIn("is now 1 rule, others than before, it was 1 rule", "\n".join(self.lines()))
 
     def test_wrong(self) -> None:
         """If anything is wrong nothing changes, and each problem has its line."""
@@ -140,6 +144,24 @@ class ReloaderTests(SynchronousTestCase):
         self.wanted = evolve(SETTINGS, logLevel="ERR")
         self.assertEqual(self.lines(), ["Settings stay as they were: no such certificate"])
         self.assertEqual(self.taken, [])
+
+    def test_partHasToWait(self) -> None:
+        """If all of one part has to wait for a restart the others change, and it is said what waits, and why."""
+
+        def prepare(settings: Settings) -> Callable[[], str | None]:
+            raise NeedsRestart("the first certificate needs a restart")
+
+        self.reloader.parts.insert(0, Reloadable(("tlsDomain",), prepare))
+        self.wanted = evolve(SETTINGS, logLevel="ERR", tlsDomain="x.org")
+        self.assertEqual(
+            self.lines(),
+            [
+                "Settings read again: LogLevel is now ERR, it was INFO",
+                "Settings read again: TLSDomain would be x.org, but stays (blank) until a restart",
+                "Settings read again: the first certificate needs a restart",
+            ],
+        )
+        self.assertEqual(self.reloader.settings, evolve(SETTINGS, logLevel="ERR"))
 
     def test_fault(self) -> None:
         """A fault of ours neither gets out nor changes anything."""

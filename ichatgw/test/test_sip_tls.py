@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.errors import ConfigError
+from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
 from ichatgw.sip.connection import CONNECT_TIMEOUT
 from ichatgw.sip.connections import MOST_FROM_HOST, Connections
@@ -84,7 +84,7 @@ class FilesTests(SynchronousTestCase):
     def test_firstCertificate(self) -> None:
         """Nobody listens for TLS yet, so the first certificate needs a restart, and that is said."""
         security = Security(Files())
-        self.assertIn("restart", str(self.assertRaises(ConfigError, security.prepare, self.files)))
+        self.assertIn("restart", str(self.assertRaises(NeedsRestart, security.prepare, self.files)))
 
 
 class Side:
