@@ -161,7 +161,8 @@ def _build() -> Callable[[Parties], CallInputs]:
 
     @talking.upon(CallInputs.agreed).loop()
     def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
-        _log.info("call={call} leg={leg} goes along: {way}", call=parties.id, leg=leg.id, way=answer.direction.value)
+        way = answer.direction.value
+        _log.info("call={call} leg={leg} {party!r:.120} goes along: {way}", way=way, **parties.names(leg))
         parties.agreed = answer.codecs
         parties.asking.discard(parties.other(leg))
         parties.other(leg).agree(answer)

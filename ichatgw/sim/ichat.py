@@ -149,6 +149,13 @@ class IChat:
         call.begin()
         return call
 
+    def intrude(self, jid: str, target: TransportAddress) -> OutgoingCall:
+        """Send an INVITE for a call to a contact that nobody was asked for."""
+        call = OutgoingCall(self, jid, self._newMedia(), calling=self.calling)
+        self.calls.append(call)
+        call.invite(target)
+        return call
+
     def whenCalled(self) -> Deferred[IncomingCall]:
         """Fires with the next call that arrives."""
         waiter: Deferred[IncomingCall] = Deferred()

@@ -65,6 +65,7 @@ class Quirks:
 
     @ivar lineFeed: a line feed before the address records, C{junk}: stale bytes behind IPv4 addresses.
     @ivar relayRecord: an unreachable C{en0~} record in front.
+    @ivar first: addresses named before its own, C{nowhere}: instead of them.
     @ivar otherCase: display names in upper case.
     @ivar video: a video line beside the audio one.
     @ivar pcmu: offer PCMU at all.
@@ -77,6 +78,8 @@ class Quirks:
     junk: bool = False
     upperCase: bool = False
     relayRecord: bool = False
+    first: tuple[TransportAddress, ...] = ()
+    nowhere: bool = False
     otherCase: bool = False
     video: bool = True
     pcmu: bool = True
@@ -134,7 +137,10 @@ class Calling:
 
 def addressRecords(address: TransportAddress, quirks: Quirks) -> str:
     """What an iChat at C{address} says of its addresses."""
-    records = [Record("en0", address)]
+    records = [Record(f"en{number}", each) for number, each in enumerate(quirks.first, 5)]
+    if quirks.nowhere:
+        return encodeRecords(records, junk=quirks.junk, upper=quirks.upperCase, lineFeed=quirks.lineFeed)
+    records.append(Record("en0", address))
     if not address.isIPv6:
         records.append(Record("en1", TransportAddress("192.168.77.7", address.port)))
     if quirks.relayRecord:

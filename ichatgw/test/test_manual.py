@@ -10,11 +10,17 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
 from ichatgw.config import TABLE
 from ichatgw.configfile import OBSOLETE
+from ichatgw.test.streams import StubLink
+from ichatgw.xmpp.presence import Presence
+from ichatgw.xmpp.stanzas import parseJID
+from ichatgw.xmpp.store import MemoryStore
+from ichatgw.xmpp.subscriptions import Subscriptions
 
 ROOT = Path(ichatgw.__file__).parent
 MANUAL = ROOT.parent / "docs" / "manual.rst"
@@ -35,6 +41,27 @@ def tests(module: str) -> frozenset[str]:
         for function in each.body
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name.startswith("test")
     )
+
+
+class LinkTests(SynchronousTestCase):
+    """The link with which a web page offers the control user."""
+
+    def test_subscribes(self) -> None:
+        """It is one that asks to subscribe (XEP-0147), to the control address that the sample's settings make."""
+        if not MANUAL.exists():
+            raise SkipTest("the manual is not installed with the package")
+        (found,) = re.findall(r'<a href="xmpp:([^"]*)">', MANUAL.read_text("utf-8"))
+        address, _, query = found.partition("?")
+        self.assertEqual(query, "subscribe")
+        about = {setting.name: setting for setting in TABLE}
+        control = parseJID(f"{about['JabberControlUsername'].default}@{about['JabberComponentName'].example}")
+        store = MemoryStore()
+        presence = Presence(Clock(), control, lambda address: False, store)
+        link = StubLink(Subscriptions(Clock(), control, store, presence))
+        presence.parent = link
+        link.up()
+        link.receive(f"<presence type='subscribe' from='scott@jabber.company.com' to='{address}'/>")
+        self.assertIn("type='subscribed'", link.take()[0])
 
 
 class ManualTests(SynchronousTestCase):

@@ -5,7 +5,8 @@ The same with ejabberd, whose answers to probes, subscriptions and unknown users
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.case import NUMBER, EndToEnd
+from ichatgw.sim.phone import Phone
+from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
 from ichatgw.test.e2e.ejabberd import Ejabberd
 from ichatgw.test.e2e.moment import pause, until, within
 
@@ -39,6 +40,34 @@ class OnEjabberd(EndToEnd):
         ichat.account.logout()
         for user in ("scott", "nobody"):
             await (await self.startSipp("refused", gateway.address, user, STATUS=408)).succeeded()
+
+    async def test_comesOnline(self) -> None:
+        """Who comes online while a phone waits for him rings; who does so after that does not."""
+        gateway = await self.startGateway(settings={"IChatProceedingTimeout": 3000})
+        ichat = await self.startIChat()
+        phone = Phone(self.clock, say=PHONE_TONE, listenFor=ICHAT_TONE)
+        phone.start()
+        self.addCleanup(phone.stop)
+        for late in (False, True):
+            ichat.account.logout()
+            await pause(self.clock, 0.5)
+            arrival = ichat.whenCalled()
+            call = phone.call(f"sip:scott@{gateway.address}")
+            await pause(self.clock, 1.0)
+            if late:
+                await within(self.clock, 10, call.whenEnded())
+                self.assertEqual(call.status, 408)
+            self.assertFalse(arrival.called)
+            ichat.account.login()
+            if late:
+                await pause(self.clock, 1.0)
+                self.assertFalse(arrival.called)
+                return
+            taken = await within(self.clock, 5, arrival)
+            await within(self.clock, 5, taken.whenAnswered())
+            await self.sound(taken.media)
+            call.hangup()
+            await within(self.clock, 5, taken.whenEnded())
 
     async def test_serverComesBack(self) -> None:
         """When the server is there again so is the link, and who was subscribed can be called."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ichatgw.model import TransportAddress
 from ichatgw.sim.ichat import IChat
 from ichatgw.sim.ichatcall import IChatCall
 from ichatgw.sim.phone import Answering, Phone, PhoneCall
@@ -33,6 +34,9 @@ GUISES: dict[str, tuple[Profile, Quirks]] = {
     "no results for sets": (SNOW, Quirks(reply=False)),
     "frequent pings": (LEOPARD, Quirks(pingInterval=0.2)),
 }
+
+
+NOBODY, NOBODY6 = TransportAddress("192.0.2.99", 16402), TransportAddress("2001:db8::99", 16402)
 
 
 class Variants(EndToEnd):
@@ -198,6 +202,71 @@ class Variants(EndToEnd):
         self.assertEqual(taken.peer.partition("@")[0], "alexander")
         taken.hangup()
         await within(self.clock, 5, phone.whenEnded())
+        await self.none()
+
+    async def taken(self) -> None:
+        """The phone calls the iChat, with sound, and hangs up."""
+        arrival = self.ichat.whenCalled()
+        phone = self.ring()
+        taken = await within(self.clock, 5, arrival)
+        await within(self.clock, 5, taken.whenAnswered())
+        await self.heard(phone, taken)
+        phone.hangup()
+        await within(self.clock, 5, taken.whenEnded())
+
+    async def test_skipsFirst(self) -> None:
+        """With C{SkipFirstIChatAddress} an iChat is called at the second of its addresses; one of a relay is none."""
+        await self.begin(SkipFirstIChatAddress="on")
+        self.ichat.quirks = Quirks(first=(NOBODY,), relayRecord=True)
+        await self.taken()
+        await self.none()
+
+    async def test_otherFamily(self) -> None:
+        """An IPv6 address is of no use to a gateway of IPv4, whatever is preferred; without another it is 603."""
+        await self.begin(PreferIPv6="on")
+        self.ichat.quirks = Quirks(first=(NOBODY6,))
+        await self.taken()
+        self.ichat.quirks = Quirks(first=(NOBODY6,), nowhere=True)
+        self.assertEqual(await self.refused(self.ring()), 603)
+        await self.none()
+
+    async def test_intruders(self) -> None:
+        """An INVITE that no call waits for, from a known host or another one, places none, and disturbs none (X20)."""
+        await self.begin()
+        target = TransportAddress("127.0.0.1", self.gateway.port)
+        for calling in (Calling(), Calling(foreignHost="127.0.0.2")):
+            self.ichat.calling = calling
+            call = self.ichat.intrude(NUMBER, target)
+            await within(self.clock, 5, call.whenEnded())
+            self.assertEqual(call.outcome, "refused 403")
+        self.assertEqual(self.phone.calls, [])
+        phone, ichat = await self.call()
+        await within(self.clock, 5, ichat.whenAnswered())
+        self.ichat.calling = Calling(foreignHost="127.0.0.2")
+        call = self.ichat.intrude(NUMBER, target)
+        await within(self.clock, 5, call.whenEnded())
+        self.assertEqual(len(self.phone.calls), 1)
+        await self.heard(phone, ichat)
+        ichat.hangup()
+        await within(self.clock, 5, phone.whenEnded())
+        await self.none()
+
+    async def test_away(self) -> None:
+        """Of two iChats of a user only the one that is there rings, while there is one."""
+        await self.begin()
+        mini = await self.startIChat(resource="Mini")
+        mini.account.announce(show="away")
+        await pause(self.clock, 0.3)
+        await self.taken()
+        self.assertEqual(mini.calls, [])
+        self.ichat.account.logout()
+        await pause(self.clock, 0.3)
+        arrival = mini.whenCalled()
+        phone = self.ring()
+        taken = await within(self.clock, 5, arrival)
+        await within(self.clock, 5, taken.whenAnswered())
+        phone.hangup()
+        await within(self.clock, 5, taken.whenEnded())
         await self.none()
 
     async def test_resources(self) -> None:
