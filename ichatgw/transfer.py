@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_transfer -*-
+# -*- test-case-name: ichatgw.test.test_transfer,ichatgw.test.test_transfer_failures,ichatgw.test.test_transfer_places -*-  # noqa: E501
 """
 A party of a call wants its peer to be connected to somebody else (RFC 3515).
 
