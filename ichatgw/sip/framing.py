@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.test_sip_framing -*-
 """
 From the bytes of a datagram to start line, header fields and body (RFC 3261 section 7).
 

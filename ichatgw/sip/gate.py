@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.test_sip_gate,ichatgw.test.test_sip_framing,ichatgw.test.test_sip_headers -*-
 """
 What stands before sippy's parser: a message passes in a form that sippy reads safely, is answered, or is dropped.
 

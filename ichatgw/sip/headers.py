@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.test_sip_headers,ichatgw.test.test_sip_gate -*-
 """
 The headers that pass the gate, and the form each of them must have for sippy to read it without stumbling.
 
