@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_syntax,ichatgw.test.test_config_values -*-
 """
 All settings together: L{TABLE} is what the parser of the configuration file, the command line options, the sample file
 and the documentation are made from.  L{ichatgw.settings} declares them.

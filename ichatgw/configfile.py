@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.test_config_syntax,ichatgw.test.test_config -*-
 """
 Reads settings from where administrators write them: a file of C{Name = value} lines, the environment, the command
 line.  What is wrong is collected, so that all of it is said at once.

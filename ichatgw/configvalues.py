@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.test_config_values -*-
 """
 The kinds of values that settings take: how each is read from text, and how it is described to administrators.
 """

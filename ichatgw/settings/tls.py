@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
 """
 Settings of SIP over TLS.
 """
