@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.test_media_control -*-
 """
 RTCP of one side of a relay.
 """

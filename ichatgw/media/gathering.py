@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_gathering -*-
+# -*- test-case-name: ichatgw.test.test_media_candidates -*-
 """
 Our candidates: the addresses of this host, those that a router hands on to it, and where a STUN server sees it.
 """

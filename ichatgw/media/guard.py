@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.test_media_relay,ichatgw.test.test_media_secured -*-
 """
 What stands between a party and its side of a relay.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport -*-
+# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_failures -*-
 """
 What stands between a side and a party that ICE has found: tells apart what comes, and lets pass what is the party's.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_secured -*-
+# -*- test-case-name: ichatgw.test.test_media_secured,ichatgw.test.test_media_dtlssrtp -*-
 """
 SRTP with a party at a plain address: no ICE, but keys from the signalling (RFC 4568) or from DTLS (RFC 5763).
 """

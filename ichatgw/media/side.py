@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.test_media_relay,ichatgw.test.test_media_symmetric -*-
 """
 One side of a relay: where its party is, whose packets it takes, and what it is sent.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport -*-
+# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_candidates,ichatgw.test.test_media_failures,ichatgw.test.test_media_withoutdtls -*-  # noqa: E501
 """
 The way of one party's media: ICE finds it, DTLS or the signalling gives keys, and SRTP protects what goes there.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport -*-
+# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_withoutdtls -*-
 """
 Makes the transports of media: with ICE and keys for all, without either where that is allowed.
 """

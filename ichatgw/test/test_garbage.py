@@ -18,7 +18,7 @@ from ichatgw.switch import Switch
 from ichatgw.test import ichats, jingles
 from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine
 from ichatgw.test.garbage import remainder
-from ichatgw.test.test_media_transport import World
+from ichatgw.test.mediahosts import World
 
 
 class ClientGarbageTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from ichatgw.errors import Congested
 from ichatgw.media.relay import Relay
 from ichatgw.media.side import Side
 from ichatgw.model import PCMU, Codec, Direction
-from ichatgw.test.test_media_relay import ALICE, BOB, SEEN_BY_ALICE, RelayTestCase, at, receiverReport, rtp
+from ichatgw.test.relays import ALICE, BOB, SEEN_BY_ALICE, RelayTestCase, at, receiverReport, rtp
 
 CAROL = ("198.51.100.3", 7000)
 DAVE = ("198.51.100.4", 7400)

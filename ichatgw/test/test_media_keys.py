@@ -12,7 +12,7 @@ from attrs import evolve
 from ichatgw.media.keys import MOST_WAITING
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
-from ichatgw.test.test_media_relay import BOB, SEEN_BY_BOB, RelayTestCase, at, rtp
+from ichatgw.test.relays import BOB, SEEN_BY_BOB, RelayTestCase, at, rtp
 
 SLOW, FAST = Codec("telephone-event", 8000, 101), Codec("telephone-event", 48000, 110)
 OPUS = Codec("opus", 48000, 111, 2)

@@ -15,7 +15,7 @@ from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import MasterKey, Shield, Suite
 from ichatgw.test.media_fakes import FakeNetwork, makeEngine
-from ichatgw.test.test_media_relay import receiverReport
+from ichatgw.test.relays import receiverReport
 
 PACKET = RTPPacket(0, 1, 160, 9, b"speech").pack()
 PLACE = ("192.0.2.9", 4000)

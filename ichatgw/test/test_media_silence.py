@@ -12,7 +12,7 @@ from ichatgw.media.flow import swapped
 from ichatgw.media.rtp import RTPPacket
 from ichatgw.media.silence import formatOf, preferred
 from ichatgw.model import PCMU, Codec, Direction
-from ichatgw.test.test_media_relay import ALICE, BOB, SEEN_BY_ALICE, SEEN_BY_BOB, TO_BOB, RelayTestCase, at, rtp
+from ichatgw.test.relays import ALICE, BOB, SEEN_BY_ALICE, SEEN_BY_BOB, TO_BOB, RelayTestCase, at, rtp
 
 SILENCE = b"\xff" * 160
 
