@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_checklist -*-
+# -*- test-case-name: ichatgw.test.test_media_ice -*-
 """
 Which ways there may be between our sockets and the peer's candidates, and which is to be tried next (RFC 8445 section
 6.1, RFC 8838).

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_endpoint -*-
+# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
 """
 The near end of a Jingle client's media: sockets, and what finds the way and protects what goes there.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
 """
 sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
 

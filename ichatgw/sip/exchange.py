@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_exchange -*-
+# -*- test-case-name: ichatgw.test.test_sip_outside -*-
 """
 One request outside dialogs, from target to target until somebody has answered it.
 """

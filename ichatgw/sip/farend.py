@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound -*-
 """
 Where the far end of a dialog is, and what it takes.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_contract -*-
 """
 The leg of a party that calls us over SIP.
 """

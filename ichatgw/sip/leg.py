@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
 """
 The SIP party's side of a call: one dialog seen as a leg.
 

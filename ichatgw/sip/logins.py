@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_logins -*-
+# -*- test-case-name: ichatgw.test.test_sip_indialog,ichatgw.test.test_sip_outside -*-
 """
 Requests of ours that are challenged (RFC 3261 section 22).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
 """
 The leg of a party that we call over SIP.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_renegotiation -*-
+# -*- test-case-name: ichatgw.test.test_sip_reoffers,ichatgw.test.test_sip_ouroffers,ichatgw.test.test_sip_midcall -*-
 """
 What changes in the middle of a call, between a SIP leg's call and its dialog.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reoffers -*-
+# -*- test-case-name: ichatgw.test.test_sip_reoffers,ichatgw.test.test_sip_ouroffers -*-
 """
 Offers within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311), one at a time, and
 what happens when both ends make one (RFC 6337 section 3).

@@ -8,13 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from ichatgw.model import PCMU, SessionDescription
+from ichatgw.interfaces import ILeg
+from ichatgw.model import Codec, SessionDescription
 from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakes import FakeCall, FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
 from ichatgw.test.legs import ANSWER
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
 
-OFFER = SessionDescription((PCMU,))
+PCMA = Codec("PCMA", 8000, 8)
+HELD = PHONE_SDP.replace("a=sendrecv", "a=sendonly")
+ALAW = PHONE_SDP.replace(" 0 8 101", " 8")
+ULAW = PHONE_SDP.replace(" 0 8 101", " 0")
+
+
+def news(leg: ILeg) -> FakeCall:
+    """What it has said."""
+    return cast(FakeCall, leg.call)
+
+
+def side(leg: ILeg) -> FakeSide:
+    """Its side of the relay."""
+    return cast(FakeSide, leg.side)
 
 
 class Talk:
@@ -57,12 +71,12 @@ class Talk:
     @property
     def news(self) -> FakeCall:
         """What the leg has said."""
-        return cast(FakeCall, self.leg.call)
+        return news(self.leg)
 
     @property
     def side(self) -> FakeSide:
         """The leg's side of the relay."""
-        return cast(FakeSide, self.leg.side)
+        return side(self.leg)
 
     def text(self, method: str, **changes: object) -> str:
         """The phone's next request."""
@@ -101,3 +115,18 @@ def both(**arguments: object) -> Iterator[Talk]:
     """A call each way, each at an endpoint of its own (one after the other, as sippy knows only one clock)."""
     yield Talk.inbound(Rig(**arguments))
     yield Talk.outbound(Rig(**arguments))
+
+
+def directionOf(message: str) -> str:
+    """Which way media flows, as a description says."""
+    return next(line[2:] for line in message.split("\r\n") if line[:6] in ("a=send", "a=recv", "a=inac"))
+
+
+def formats(message: str) -> str:
+    """The formats of the first media line."""
+    return next(line for line in message.split("\r\n") if line.startswith("m=")).split(" ", 3)[3]
+
+
+def versionOf(message: str) -> tuple[str, int]:
+    words = next(line for line in message.split("\r\n") if line.startswith("o=")).split()
+    return words[1], int(words[2])

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_leg -*-
+# -*- test-case-name: ichatgw.test.test_sip_inbound -*-
 """
 A SIP endpoint on a wire of memory and a clock, and a far end that speaks in plain text.
 """
@@ -232,6 +232,19 @@ def ackFor(response: str, cseq: int = 1, body: str | None = None) -> str:
     """The ACK that the phone sends for a final response to its INVITE."""
     branch = "" if status(response) < 300 else "INVITE1"
     return request("ACK", to=header(response, "To"), cseq=cseq, branch=branch, body=body)
+
+
+def byeAfter(invite: str, uri: str = "sip:scott@192.0.2.10:5070", branch: str = "") -> str:
+    """The BYE of a phone that has taken an INVITE of ours."""
+    return request(
+        "BYE",
+        uri=uri,
+        from_=header(invite, "To") + ";tag=b1",
+        to=header(invite, "From"),
+        callId=header(invite, "Call-ID"),
+        cseq=9,
+        branch=branch,
+    )
 
 
 def respond(to: str, code: int, phrase: str, tag: str = "b1", body: str = "", extra: str = "") -> str:

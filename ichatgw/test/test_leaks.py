@@ -18,7 +18,7 @@ from ichatgw.model import Ending, EndReason, Invitation, SessionDescription, Tra
 from ichatgw.switch import Switch
 from ichatgw.test.garbage import remainder
 from ichatgw.test.media_fakes import FakeAddresses, FakeNetwork
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.test.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond, status
 
 DATA = Path(__file__).parent / "data"
 CALLEE = TransportAddress("192.0.2.88", 5060)
@@ -104,15 +104,7 @@ class WholeGatewayTests(SynchronousTestCase):
         if ending == "caller":
             sent = self.rig.receive(request("BYE", to=header(ok, "To"), callId=callId, cseq=2))
         else:
-            bye = request(
-                "BYE",
-                uri="sip:alice@192.0.2.10:5070",
-                from_=header(invite, "To") + ";tag=b1",
-                to=header(invite, "From"),
-                callId=header(invite, "Call-ID"),
-                cseq=9,
-                branch=f"bye{self.calls}",
-            )
+            bye = byeAfter(invite, "sip:alice@192.0.2.10:5070", f"bye{self.calls}")
             sent = self.rig.receive(bye, CALLEE)
         ours = next(message for message in sent if message.startswith("BYE"))
         self.rig.receive(respond(ours, 200, "OK"), CALLEE)

@@ -14,8 +14,8 @@ from ichatgw.call import Call
 from ichatgw.model import Direction, EndReason, Tone
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.test.fakes import FakeRelay, FakeSide
+from ichatgw.test.siptalks import directionOf, formats
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
-from ichatgw.test.test_sip_reoffers import directionOf, formats
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
 ULAW = PLAIN.replace(" 0 8", " 0")

@@ -15,8 +15,8 @@ from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.reliable import LAST_WAIT
 from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
 from ichatgw.test.legs import ANSWER
+from ichatgw.test.siptalks import directionOf
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
-from ichatgw.test.test_sip_reoffers import directionOf
 
 DEMANDED = "Require: 100rel\r\n"
 PCMA = Codec("PCMA", 8000, 8)

@@ -12,9 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Direction, Ending, EndReason
 from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
-from ichatgw.test.siptalks import Talk, both
+from ichatgw.test.siptalks import Talk, both, directionOf, versionOf
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
-from ichatgw.test.test_sip_reoffers import directionOf, versionOf
 
 KNOWS = "Supported: timer\r\n"
 UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"
