@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_protecting -*-
+# -*- test-case-name: ichatgw.test.test_sip_protecting,ichatgw.test.test_sip_encryption,ichatgw.test.test_sip_rekeying -*-  # noqa: E501
 """
 How media with SIP parties is protected: what is wanted, what is offered, and what is agreed on (RFC 4568, RFC 5763, RFC
 8643).
