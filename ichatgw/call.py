@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_call_failures -*-
 """
 The call: one small machine, two legs, no protocol.
 

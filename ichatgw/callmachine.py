@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_call_failures -*-
 """
 The machine of a call.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_transfer_places -*-
 """
 What a call's machine works on: the two parties, and the legs that once were theirs or may become so.
 """
