@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_outbound -*-
+# -*- test-case-name: ichatgw.test.test_jingle_outbound,ichatgw.test.test_jingle_ringing -*-
 """
 A leg towards the clients of a user.
 

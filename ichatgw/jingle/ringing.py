@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_outbound -*-
+# -*- test-case-name: ichatgw.test.test_jingle_ringing,ichatgw.test.test_jingle_outbound -*-
 """
 The clients of a user that ring at once: by one proposal (XEP-0353), and those that know none by a session each.
 """

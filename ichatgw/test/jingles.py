@@ -21,13 +21,7 @@ from wokkel.generic import parseXml
 
 from ichatgw.errors import NoRoute
 from ichatgw.jingle.inbound import InboundLeg
-from ichatgw.jingle.namespaces import (
-    NS_ICE_UDP,
-    NS_JINGLE,
-    NS_MESSAGE,
-    NS_RTP,
-    NS_RTP_AUDIO,
-)
+from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_MESSAGE, NS_RTP, NS_RTP_AUDIO
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.protocol import JingleProtocol
@@ -44,6 +38,7 @@ NUMBER = JID(f"72@{COMPONENT}")
 US = JID(f"72@{COMPONENT}/gw")
 BELL = Party("sip:bell@sip.example", "Bell")
 BELL_JID = JID(f"bell\\40sip.example@{COMPONENT}/gw")
+PROPOSED = [f"presence {BELL_JID.full()} to {ALICE.full()}", f"propose to {ALICE.full()}"]
 OPUS = Codec("opus", 48000, 96, 2)
 PCMA = Codec("PCMA", 8000, 8)
 OFFER = SessionDescription((OPUS, PCMA, PCMU))
@@ -58,6 +53,11 @@ DESCRIPTION = (
     "<payload-type id='0' name='PCMU' clockrate='8000'/>"
     "<rtcp-mux/></description>"
 )
+
+
+def shown(jid: JID) -> str:
+    """What L{World.said} says when Bell shows himself to a client."""
+    return f"presence {BELL_JID.full()} to {jid.full()}"
 
 
 def transport(
