@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_presence -*-
+# -*- test-case-name: ichatgw.test.test_xmpp_presence,ichatgw.test.test_xmpp_showing -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Presence: who is there with what, and what we show of ourselves.
