@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_inbound -*-
+# -*- test-case-name: ichatgw.test.test_ichat_inbound,ichatgw.test.test_ichat_contract -*-
 """
 A leg from an iChat that calls.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_outbound -*-
+# -*- test-case-name: ichatgw.test.test_ichat_contract,ichatgw.test.test_ichat_outbound -*-
 """
 What the two kinds of iChat legs have in common.
 

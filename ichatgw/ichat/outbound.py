@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_outbound -*-
+# -*- test-case-name: ichatgw.test.test_ichat_outbound,ichatgw.test.test_ichat_ringing,ichatgw.test.test_ichat_contract -*-  # noqa: E501
 """
 A leg towards an iChat.
 

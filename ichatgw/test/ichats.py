@@ -14,6 +14,7 @@ import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 # isort: split
 from attrs import define, field
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from twisted.words.xish.utility import EventDispatcher
@@ -23,7 +24,7 @@ from ichatgw.ichat.connectdata import decode
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
-from ichatgw.model import Invitation, Party, TransportAddress
+from ichatgw.model import EndReason, Invitation, Party, TransportAddress
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg, FakeSide
 from ichatgw.xmpp.presence import Resource
 
@@ -236,3 +237,15 @@ def _ours(user: str) -> JID:
 def news(leg: InboundLeg | OutboundLeg) -> FakeCall:
     """The call that heard of it."""
     return cast(FakeCall, leg.call)
+
+
+class IChatCase(SynchronousTestCase):
+    """Calls of iChats, or to them."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def assertEnded(self, leg: InboundLeg | OutboundLeg, reason: EndReason) -> None:
+        """It ended once, for this reason, and nothing of it remains."""
+        self.assertEqual(news(leg).reasons, [reason])
+        self.assertTrue(self.world.isEmpty())

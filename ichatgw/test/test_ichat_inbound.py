@@ -6,74 +6,17 @@ Tests for L{ichatgw.ichat.inbound}, with the real L{ichatgw.ichat.protocol}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
-from ichatgw.interfaces import ILeg
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.fakes import OFFER, FakeLeg
-from ichatgw.test.ichats import MINI, OUR_DATA, World, news
-from ichatgw.test.legs import ANSWER, HELD, LegContract
+from ichatgw.test.ichats import MINI, OUR_DATA, IChatCase, news
+from ichatgw.test.legs import ANSWER, HELD
 
 
-class InboundContractTests(LegContract, SynchronousTestCase):
-    """L{InboundLeg} keeps the promises of a leg."""
-
-    def setUp(self) -> None:
-        self.worlds: dict[ILeg, tuple[World, list[FakeLeg]]] = {}
-
-    def stages(self) -> Mapping[str, Callable[[], ILeg]]:
-        return {"waiting": self.waiting, "accepted": self.accepted, "talking": self.talking, "ending": self.ending}
-
-    def waiting(self) -> InboundLeg:
-        self.world = World(slow=True)
-        self.world.request()
-        self.worlds[self.world.arrived] = (self.world, [])
-        return self.world.arrived
-
-    def accepted(self) -> InboundLeg:
-        leg = self.waiting()
-        leg.answer(ANSWER)
-        return leg
-
-    def talking(self) -> InboundLeg:
-        leg = self.accepted()
-        self.worlds[leg][1].append(self.world.invite())
-        return leg
-
-    def ending(self) -> InboundLeg:
-        leg = self.talking()
-        leg.hangup(Ending(EndReason.HANGUP))
-        return leg
-
-    def partyHangsUp(self, leg: ILeg) -> None:
-        world, inners = self.worlds[leg]
-        world.cancel()
-        for inner in inners:
-            inner.partyHangsUp()
-
-    def settle(self, leg: ILeg) -> None:
-        for inner in self.worlds[leg][1]:
-            if "hangup" in inner.orders:
-                inner.partyHangsUp()
-
-    def assertNothingLeft(self) -> None:
-        self.assertTrue(self.world.isEmpty())
-
-
-class InboundTests(SynchronousTestCase):
+class InboundTests(IChatCase):
     """L{InboundLeg}."""
-
-    def setUp(self) -> None:
-        self.world = World()
-
-    def assertEnded(self, leg: InboundLeg, reason: EndReason) -> None:
-        """It ended once, for this reason, and nothing of it remains."""
-        self.assertEqual(news(leg).reasons, [reason])
-        self.assertTrue(self.world.isEmpty())
 
     def arrive(self) -> InboundLeg:
         self.world.request()
