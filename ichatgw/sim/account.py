@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.test_sim_account -*-
 """
 The part of an iChat that talks XMPP about everything but calls: presence, contacts, what they can do, chat.
 """

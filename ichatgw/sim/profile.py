@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.test_sim_ichat,ichatgw.test.test_sim_account -*-
 """
 What kind of iChat to be, and how it shall behave or misbehave.
 """

@@ -1,99 +1,18 @@
 # -*- test-case-name: ichatgw.test.test_sim_ichat -*-
 """
-Tests of the simulated iChat, against a gateway played by hand.
+Tests of the simulated iChat, against a gateway played by hand: the calls that it makes and takes.
 """
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.words.xish.domish import Element
-
-from ichatgw.model import TransportAddress
 from ichatgw.sim import xml
-from ichatgw.sim.blob import Record, encodeRecords
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcaller import OutgoingCall
 from ichatgw.sim.phone import Answering, Phone
-from ichatgw.sim.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, SNOW, Action, Calling, Quirks, Taking
-from ichatgw.test.simnet import SimNet
-
-SCOTT = "scott@chat.example/iChat"
-GATEWAY = "gw.chat.example"
-CONTROL = f"control@{GATEWAY}"
-NUMBER = f"100@{GATEWAY}"
+from ichatgw.sim.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, Action, Calling, Quirks, Taking
+from ichatgw.test.simichats import GATEWAY, NUMBER, SCOTT, IChatCase
 
 
-class IChatTests(SynchronousTestCase):
-    """
-    The far side is played by the test itself for XMPP, and by a phone for SIP.
-    """
-
-    def setUp(self) -> None:
-        self.net = SimNet()
-        self.sent: list[Element] = []
-        self.phone = Phone(self.net, "192.0.2.10", 5070, say=440, listenFor=550, user="user")
-        self.phone.start()
-        self.make()
-
-    def make(self, host: str = "192.0.2.1", **options: object) -> None:
-        """The iChat, logged in."""
-        self.ichat = IChat(self.net, SCOTT, host, **options)  # type: ignore[arg-type]
-        self.ichat.start()
-        self.ichat.connected(self)
-        self.sent.clear()
-        self.addCleanup(self.ichat.stop)
-
-    def tearDown(self) -> None:
-        self.phone.stop()
-
-    def send(self, stanza: Element) -> None:
-        """The link of the iChat."""
-        self.sent.append(stanza)
-
-    def signals(self) -> list[str]:
-        """The vc stanzas that the iChat sent, without their common beginning."""
-        queries = [xml.child(each, "query") for each in self.sent]
-        names = [str(query.uri) for query in queries if query is not None]
-        return [name.rpartition(":")[2] for name in names if name.startswith("apple:iq:vc:")]
-
-    def query(self) -> dict[str, str]:
-        """What stands in the last vc stanza."""
-        query = xml.child(self.sent[-1], "query")
-        return {} if query is None else {each.name: xml.text(each) for each in xml.children(query)}
-
-    def signal(self, namespace: str, sender: str = NUMBER, **values: str) -> None:
-        """A vc stanza for the iChat."""
-        iq = xml.element("iq", type="set", id="g1", from_=sender, to=SCOTT)
-        query = xml.add(iq, "query", namespace)
-        for name, value in values.items():
-            xml.add(query, name, text=value)
-        self.ichat.received(iq)
-
-    def records(self, address: TransportAddress | None = None) -> str:
-        """The gateway's addresses."""
-        return encodeRecords([Record("eth0", address or self.phone.address)])
-
-    def accept(self) -> None:
-        """The gateway accepts."""
-        self.signal(RESPONSE, response="0", connectData=self.records(), VCProtocolVersion="1")
-
-    def request(self, sender: str = f"bell@{GATEWAY}") -> None:
-        """The gateway calls."""
-        self.ichat.received(xml.element("presence", from_=CONTROL, to=SCOTT))
-        self.signal(
-            REQUEST,
-            sender,
-            VCNewCallerIPPortData=self.records(),
-            isAudioOnly="1",
-            extSIPPort="0",
-            extIPAddr="127.0.0.1",
-            VCProtocolVersion="1",
-        )
-
-    def place(self, calling: Calling | None = None) -> OutgoingCall:
-        """The iChat calls."""
-        self.ichat.calling = calling or Calling()
-        return self.ichat.call(NUMBER)
+class CallTests(IChatCase):
+    """Calls, either way."""
 
     # Caller
 
@@ -329,86 +248,7 @@ class IChatTests(SynchronousTestCase):
         self.ichat.answerUnasked(NUMBER)
         self.assertEqual(self.signals(), ["response"])
 
-    # Account
-
-    def test_login(self) -> None:
-        """The first presence is without features, the second has those of the profile."""
-        self.ichat.profile = self.ichat.account.profile = SNOW
-        self.ichat.account.login()
-        features = [xml.child(each, "c") for each in self.sent if each.name == "presence"]
-        self.assertEqual([xml.get(each, "ext") for each in features if each is not None], ["", SNOW.features])
-        self.ichat.account.announce(show="away")
-        self.assertEqual(xml.text(xml.child(self.sent[-1], "show")), "away")
-
-    def test_subscribe(self) -> None:
-        """A subscription is granted or not, and the other way it is always granted."""
-        granted = self.ichat.account.subscribe(CONTROL)
-        refused = self.ichat.account.subscribe(NUMBER)
-        self.ichat.received(xml.element("presence", type="subscribed", from_=CONTROL, to=SCOTT))
-        self.ichat.received(xml.element("presence", type="unsubscribed", from_=NUMBER, to=SCOTT))
-        self.assertEqual((self.successResultOf(granted), self.successResultOf(refused)), (True, False))
-        self.ichat.received(xml.element("presence", type="subscribe", from_=CONTROL, to=SCOTT))
-        self.assertEqual(xml.get(self.sent[-1], "type"), "subscribed")
-
-    def test_roster(self) -> None:
-        """Who is seen already, as the roster says, need not grant it again."""
-        push = xml.element("iq", type="set", id="r", to=SCOTT)
-        xml.add(xml.add(push, "query", xml.ROSTER), "item", jid=CONTROL, subscription="both")
-        self.ichat.received(push)
-        self.assertTrue(self.successResultOf(self.ichat.account.subscribe(CONTROL)))
-
-    def green(self, *, lie: str = "") -> None:
-        """The gateway's presence and its answers to discovery, all but one as they should be."""
-        presence = xml.element("presence", from_=NUMBER, to=SCOTT)
-        xml.add(presence, "priority", text="0")
-        xml.add(presence, "c", xml.CAPS, node="apple:ichat:caps", ver="448", ext="avavail avcap audio")
-        self.ichat.received(presence)
-        names = {"448": "jabber:iq:version", "avavail": "available", "avcap": "capable", "audio": "audio"}
-        for query in [each for each in self.sent if xml.child(each, "query", xml.DISCO_INFO) is not None]:
-            asked = xml.child(query, "query")
-            assert asked is not None
-            node = xml.get(asked, "node")
-            answer = answerTo(query)
-            found = xml.add(answer, "query", xml.DISCO_INFO, node=node)
-            name = names[node.rpartition("#")[2]]
-            feature = name if ":" in name else f"apple:iq:vc:{name}"
-            xml.add(found, "feature", var="x" if name == lie else feature)
-            self.ichat.received(answer)
-
-    def test_green(self) -> None:
-        """A contact shows the green telephone when presence and discovery agree."""
-        waiting = self.ichat.account.whenCallable(NUMBER)
-        self.green()
-        self.assertEqual((self.successResultOf(waiting), self.ichat.complaints), (NUMBER, []))
-
-    def test_notGreen(self) -> None:
-        """It does not if one feature is missing, and that is a complaint."""
-        waiting = self.ichat.account.whenCallable(NUMBER)
-        self.green(lie="capable")
-        self.assertNoResult(waiting)
-        self.assertEqual(len(self.ichat.complaints), 1)
-
-    def test_queried(self) -> None:
-        """It says what it is and can do, and answers pings; other questions are errors."""
-        for name, uri, kind in (
-            ("query", xml.DISCO_INFO, "result"),
-            ("query", xml.VERSION, "result"),
-            ("ping", xml.PING, "result"),
-            ("query", "x:y", "error"),
-        ):
-            iq = xml.element("iq", type="get", id="q", from_=CONTROL, to=SCOTT)
-            xml.add(iq, name, uri)
-            self.ichat.received(iq)
-            self.assertEqual(xml.get(self.sent[-1], "type"), kind)
-
-    def test_chat(self) -> None:
-        """Messages go out, and what comes is kept."""
-        self.ichat.account.chat(CONTROL, "hello")
-        self.assertEqual(xml.text(xml.child(self.sent[-1], "body")), "hello")
-        message = xml.element("message", from_=CONTROL)
-        xml.add(message, "body", text="hi")
-        self.ichat.received(message)
-        self.assertEqual(self.ichat.account.messages, [(CONTROL, "hi")])
+    # Its socket
 
     def test_stun(self) -> None:
         """STUN on the socket is told apart, and garbage harms nothing."""
@@ -416,8 +256,3 @@ class IChatTests(SynchronousTestCase):
             self.net.carry(("192.0.2.9", 9), ("192.0.2.1", self.ichat.address.port), datagram)
         self.net.run(0.1)
         self.assertEqual((self.ichat.stun, len(self.ichat.agent.malformed)), (1, 1))
-
-
-def answerTo(query: Element) -> Element:
-    """The empty answer to a query, from whom it was sent to."""
-    return xml.element("iq", type="result", id=xml.get(query, "id"), from_=xml.get(query, "to"), to=SCOTT)
