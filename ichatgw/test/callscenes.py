@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.call import Call
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import OFFER, FakeLeg
 
 ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
 BUSY = Ending(EndReason.BUSY, "486 Busy Here", 7)

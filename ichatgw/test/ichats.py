@@ -25,7 +25,8 @@ from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.model import EndReason, Invitation, Party, TransportAddress
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg
 from ichatgw.xmpp.presence import Resource
 
 COMPONENT = "gw.jabber.example"

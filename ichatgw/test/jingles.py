@@ -26,7 +26,8 @@ from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.model import PCMU, Codec, Party, SessionDescription
-from ichatgw.test.fakes import FakeArrivals, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import FakeArrivals, FakeCall
 from ichatgw.test.transports import FakeTransport, FakeTransports
 from ichatgw.xmpp.presence import Resource
 

@@ -11,7 +11,8 @@ from typing import cast
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Codec, SessionDescription
 from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.legs import ANSWER
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
 

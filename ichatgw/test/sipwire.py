@@ -19,7 +19,8 @@ from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.wire import UDPWire
-from ichatgw.test.fakes import FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import FakeCall
 from ichatgw.test.names import FakeNames, fakeRecords
 
 GATEWAY = TransportAddress("192.0.2.10", 5070)

@@ -7,7 +7,8 @@ from twisted.logger import LogLevel, capturedLogs
 from ichatgw.call import CLOSING_TIMEOUT, Call
 from ichatgw.model import EndReason
 from ichatgw.test.callscenes import BUSY, BYE, STOP, AnswersInside, CallCase, Ouch, Scene, endsInside, raises
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import OFFER, FakeLeg
 
 
 class ReentrancyTests(CallCase):

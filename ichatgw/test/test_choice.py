@@ -17,7 +17,8 @@ from ichatgw.choice import Chooser, Undecided
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeLeg, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeLeg
 from ichatgw.test.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 

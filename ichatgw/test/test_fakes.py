@@ -15,24 +15,15 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import IArrivals, ICall, IDialer, IInvitations, ILeg, IMediaEngine, IMediaSide, IRelay
 from ichatgw.model import Party
-from ichatgw.test.fakes import (
-    OFFER,
-    FakeArrivals,
-    FakeCall,
-    FakeDialer,
-    FakeInvitations,
-    FakeLeg,
-    FakeMediaEngine,
-    FakeRelay,
-    FakeSide,
-)
+from ichatgw.test.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
+from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeInvitations, FakeLeg
 from ichatgw.test.legs import LegContract
 
 CALLER = Party("sip:alice@example.net", "Alice")
 
 
 class FakesTests(SynchronousTestCase):
-    """L{ichatgw.test.fakes}."""
+    """L{ichatgw.test.fakes} and L{ichatgw.test.fakerelays}."""
 
     def test_interfaces(self) -> None:
         """Each fake provides its interface."""

@@ -16,7 +16,8 @@ from ichatgw.dialplan import DialPlan
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.switch import Switch
 from ichatgw.test import ichats, jingles
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine
+from ichatgw.test.fakerelays import FakeMediaEngine
+from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
 from ichatgw.test.garbage import remainder
 from ichatgw.test.mediahosts import World
 

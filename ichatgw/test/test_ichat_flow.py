@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import NoRoute
 from ichatgw.model import Ending, EndReason, Invitation, Party, TransportAddress
 from ichatgw.switch import Switch
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine
+from ichatgw.test.fakerelays import FakeMediaEngine
+from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
 from ichatgw.test.ichats import ICHAT, MINI, World, ichat
 from ichatgw.test.legs import ANSWER
 

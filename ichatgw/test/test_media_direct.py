@@ -18,7 +18,8 @@ from ichatgw.media.direct import DirectRelay, areNear
 from ichatgw.model import PCMU, Direction, Invitation, Party, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.protecting import Encryption, MediaPolicy
 from ichatgw.switch import Switch
-from ichatgw.test.fakes import FakeLeg, FakeMediaEngine, FakeRelay, FakeSide
+from ichatgw.test.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
+from ichatgw.test.fakes import FakeLeg
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 HERE, THERE = TransportAddress("192.0.2.77", 30000), TransportAddress("192.0.2.88", 40000)

@@ -26,7 +26,7 @@ from ichatgw.model import (
     TransportAddress,
     TransportDescription,
 )
-from ichatgw.test.fakes import FakeSide
+from ichatgw.test.fakerelays import FakeSide
 
 THEIRS = TransportAddress("198.51.100.7", 4000)
 CONTROL = TransportAddress("198.51.100.7", 4005)

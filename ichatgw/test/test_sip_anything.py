@@ -15,7 +15,7 @@ from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IInvitations, ILeg
 from ichatgw.model import Invitation, SessionDescription
 from ichatgw.switch import Switch
-from ichatgw.test.fakes import FakeMediaEngine
+from ichatgw.test.fakerelays import FakeMediaEngine
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")

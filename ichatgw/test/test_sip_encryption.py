@@ -17,7 +17,8 @@ from ichatgw.policy import Doorman
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.protecting import Encryption
 from ichatgw.sip.target import Transport
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall
 from ichatgw.test.legs import ANSWER
 from ichatgw.test.sipkeys import OURS, SECURE, SUITE, THEIRS, cryptoIn, oursIn, phoneKey, policy, secured
 from ichatgw.test.siptalks import news, side

@@ -11,7 +11,8 @@ from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.passwords import Credentials, Keyring
 from ichatgw.sip.indialog import Reply, bodyOf, endsCall
 from ichatgw.sip.leg import MOST_KEYS
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.siptalks import Talk, both
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 

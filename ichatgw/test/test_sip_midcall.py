@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.call import Call
 from ichatgw.model import Direction, EndReason, Tone
 from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.test.fakes import FakeRelay, FakeSide
+from ichatgw.test.fakerelays import FakeRelay, FakeSide
 from ichatgw.test.siptalks import directionOf, formats
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 

@@ -15,7 +15,7 @@ from ichatgw.errors import CallError, Congested, MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, Fingerprint, TransportAddress
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.protecting import Encryption, MediaPolicy, Protecting
-from ichatgw.test.fakes import FakeSide
+from ichatgw.test.fakerelays import FakeSide
 from ichatgw.test.sipwire import PHONE_SDP
 from ichatgw.test.test_sdp_security import SECURE
 

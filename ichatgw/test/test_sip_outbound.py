@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.siptalks import news, side
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond
 

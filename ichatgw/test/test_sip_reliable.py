@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.reliable import LAST_WAIT
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.legs import ANSWER
 from ichatgw.test.siptalks import directionOf
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status

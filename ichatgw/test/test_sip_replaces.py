@@ -15,7 +15,8 @@ from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.legs import MOST_ENDED
 from ichatgw.sip.replaces import DialogId, Replacement, readReplaces, readTargetDialog
 from ichatgw.switch import Replaceable, Replacing
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.legs import ANSWER
 from ichatgw.test.siptalks import Talk
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status

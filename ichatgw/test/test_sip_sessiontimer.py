@@ -11,7 +11,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Direction, Ending, EndReason
-from ichatgw.test.fakes import OFFER, FakeCall, FakeSide
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.siptalks import Talk, both, directionOf, versionOf
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
 

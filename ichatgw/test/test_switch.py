@@ -12,7 +12,8 @@ from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.interfaces import IArrivals, ICall, ILeg
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party
 from ichatgw.switch import RETRY_AFTER, Switch
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine
+from ichatgw.test.fakerelays import FakeMediaEngine
+from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
 
 CALLER = Party("sip:alice@example.net", "Alice")
 

@@ -15,7 +15,8 @@ from ichatgw.limits import Limits
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.parties import FAREWELL
 from ichatgw.switch import Replaceable, Replacing, Switch
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeMediaEngine, FakeReferral
+from ichatgw.test.fakerelays import FakeMediaEngine
+from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeReferral
 from ichatgw.test.test_switch import ByAddress
 
 ALICE = Party("sip:alice@example.net", "Alice")

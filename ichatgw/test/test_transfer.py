@@ -10,7 +10,8 @@ from ichatgw.call import Nobody
 from ichatgw.interfaces import ICall, IReferral
 from ichatgw.model import PCMU, Direction, SessionDescription, Tone
 from ichatgw.parties import FAREWELL, ITransferable
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
 from ichatgw.test.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
 from ichatgw.transfer import TRANSFERRED
 

@@ -8,7 +8,8 @@ from ichatgw.call import CLOSING_TIMEOUT, Call
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription
 from ichatgw.parties import FAREWELL
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
 from ichatgw.test.transfers import BOTH, BUSY, BYE, TransferCase
 from ichatgw.transfer import TRANSFERRED
 

@@ -8,7 +8,8 @@ from ichatgw.errors import Congested
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Direction, EndReason, SessionDescription
 from ichatgw.parties import FAREWELL
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
 from ichatgw.test.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
 from ichatgw.transfer import TRANSFERRED
 

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
 from ichatgw.model import Candidate, Ending, EndReason, Setup, TransportDescription
-from ichatgw.test.fakes import FakeSide
+from ichatgw.test.fakerelays import FakeSide
 from ichatgw.test.transports import OUR_CANDIDATE, FakeTransport, FakeTransports
 
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.call import Call
 from ichatgw.interfaces import ICall, ILeg, IReferral
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
-from ichatgw.test.fakes import FakeLeg, FakeReferral, FakeRelay
+from ichatgw.test.fakerelays import FakeRelay
+from ichatgw.test.fakes import FakeLeg, FakeReferral
 
 PCMA = Codec("PCMA", 8000, 8)
 BOTH = SessionDescription((PCMU, PCMA))
