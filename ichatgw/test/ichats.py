@@ -24,9 +24,10 @@ from ichatgw.ichat.connectdata import decode
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
-from ichatgw.model import EndReason, Invitation, Party, TransportAddress
+from ichatgw.model import Codec, Ending, EndReason, Invitation, Party, SessionDescription, Tone, TransportAddress
 from ichatgw.test.fakerelays import FakeSide
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg
+from ichatgw.test.legs import ANSWER, HELD
 from ichatgw.xmpp.presence import Resource
 
 COMPONENT = "gw.jabber.example"
@@ -250,3 +251,22 @@ class IChatCase(SynchronousTestCase):
         """It ended once, for this reason, and nothing of it remains."""
         self.assertEqual(news(leg).reasons, [reason])
         self.assertTrue(self.world.isEmpty())
+
+    def assertWithinTheCall(self, leg: InboundLeg | OutboundLeg, inner: FakeLeg) -> None:
+        """While they talk, the leg answers for its iChat, and its inner leg is told only what it has asked for."""
+        before = inner.orders[:]
+        leg.update(HELD)
+        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
+        leg.info(Tone("1"))
+        self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
+        self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
+        self.assertEqual(inner.orders, before)
+        inner.partyUpdates(HELD)
+        inner.partyPresses(Tone("2"))
+        inner.partyAgrees()
+        inner.partyRefuses(Ending(EndReason.FAILED))
+        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
+        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
+        leg.agree(ANSWER)
+        leg.refuse(Ending(EndReason.INCOMPATIBLE))
+        self.assertEqual(inner.orders, [*before, "agree", "refuse"])

@@ -14,7 +14,7 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.test.fakerelays import FakeSide
 from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
+from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond
 
 PCMA = Codec("PCMA", 8000, 8)
 HELD = PHONE_SDP.replace("a=sendrecv", "a=sendonly")
@@ -98,18 +98,8 @@ class Talk:
 
     def acknowledge(self, ok: str, body: str | None = None) -> list[str]:
         """The phone's ACK to a 200."""
-        number = int(header(ok, "CSeq").split()[0])
-        return self.rig.receive(
-            request(
-                "ACK",
-                to=header(ok, "To"),
-                from_=header(ok, "From"),
-                callId=self._callId,
-                cseq=number,
-                branch=f"ack{number}",
-                body=body,
-            )
-        )
+        number = header(ok, "CSeq").split()[0]
+        return self.rig.receive(ackWithin(ok, f"ack{number}", body))
 
 
 def both(**arguments: object) -> Iterator[Talk]:

@@ -235,6 +235,19 @@ def ackFor(response: str, cseq: int = 1, body: str | None = None) -> str:
     return request("ACK", to=header(response, "To"), cseq=cseq, branch=branch, body=body)
 
 
+def ackWithin(ok: str, branch: str, body: str | None = None) -> str:
+    """The ACK that the phone sends for a 200 to an INVITE of its own, within any dialog."""
+    return request(
+        "ACK",
+        to=header(ok, "To"),
+        from_=header(ok, "From"),
+        callId=header(ok, "Call-ID"),
+        cseq=int(header(ok, "CSeq").split()[0]),
+        branch=branch,
+        body=body,
+    )
+
+
 def byeAfter(invite: str, uri: str = "sip:scott@192.0.2.10:5070", branch: str = "") -> str:
     """The BYE of a phone that has taken an INVITE of ours."""
     return request(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
-from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Ending, EndReason, Party
 from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.ichats import MINI, OUR_DATA, IChatCase, news
 from ichatgw.test.legs import ANSWER, HELD
@@ -57,22 +57,7 @@ class InboundTests(IChatCase):
         leg = self.arrive()
         leg.answer(ANSWER)
         inner = self.world.invite()
-        before = inner.orders[:]
-        leg.update(HELD)
-        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
-        leg.info(Tone("1"))
-        self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
-        self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
-        self.assertEqual(inner.orders, before)
-        inner.partyUpdates(HELD)
-        inner.partyPresses(Tone("2"))
-        inner.partyAgrees()
-        inner.partyRefuses(Ending(EndReason.FAILED))
-        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
-        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
-        leg.agree(ANSWER)
-        leg.refuse(Ending(EndReason.INCOMPATIBLE))
-        self.assertEqual(inner.orders, [*before, "agree", "refuse"])
+        self.assertWithinTheCall(leg, inner)
 
     def test_changedBeforeTheInvite(self) -> None:
         """Whoever has answered may change something before the iChat's INVITE has come, and hears at once."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import Congested
-from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.ichats import BELL, ICHAT_DATA, IDENTITY, MINI, SCOTT, IChatCase, ichat, news
-from ichatgw.test.legs import ANSWER, HELD
+from ichatgw.test.legs import ANSWER
 
 CANCEL = Ending(EndReason.CANCELLED)
 
@@ -71,22 +71,7 @@ class OutboundTests(IChatCase):
         self.world.accept()
         inner = self.world.dialer.legs[0]
         inner.partyAnswers(ANSWER)
-        before = inner.orders[:]
-        leg.update(HELD)
-        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
-        leg.info(Tone("1"))
-        self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
-        self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
-        self.assertEqual(inner.orders, before)
-        inner.partyUpdates(HELD)
-        inner.partyPresses(Tone("2"))
-        inner.partyAgrees()
-        inner.partyRefuses(Ending(EndReason.FAILED))
-        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
-        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
-        leg.agree(ANSWER)
-        leg.refuse(Ending(EndReason.INCOMPATIBLE))
-        self.assertEqual(inner.orders, [*before, "agree", "refuse"])
+        self.assertWithinTheCall(leg, inner)
 
     def test_noUser(self) -> None:
         """Ladder 5: a user who is not there is C{NOT_FOUND}, be it known by presence (X1) or by an error."""

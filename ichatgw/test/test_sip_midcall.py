@@ -15,7 +15,7 @@ from ichatgw.model import Direction, EndReason, Tone
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.test.fakerelays import FakeRelay, FakeSide
 from ichatgw.test.siptalks import directionOf, formats
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
+from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond, status
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
 ULAW = PLAIN.replace(" 0 8", " 0")
@@ -82,18 +82,8 @@ class Joined:
         return answer, [m for m in sent if not status(m)]
 
     def acknowledge(self, who: str, ok: str, body: str | None = None) -> list[str]:
-        number = int(header(ok, "CSeq").split()[0])
-        return self.rig.receive(
-            request(
-                "ACK",
-                to=header(ok, "To"),
-                from_=header(ok, "From"),
-                callId=header(ok, "Call-ID"),
-                cseq=number,
-                branch=f"{who}ack{number}",
-                body=body,
-            )
-        )
+        number = header(ok, "CSeq").split()[0]
+        return self.rig.receive(ackWithin(ok, f"{who}ack{number}", body))
 
     @property
     def sides(self) -> tuple[Direction, Direction]:
