@@ -121,7 +121,7 @@ class Connections:
                     there.abort(f"another domain is called there, for which {problem}")
 
     def suggest(self, target: Target) -> None:
-        """If nobody else is expected where C{target} is, it is C{target.name}: the far end of a call says so."""
+        """If nobody else is expected where C{target} is, it is C{target.name}: the far end says so itself."""
         if target.address.host not in self._names:
             self.expect(target)
 

@@ -20,6 +20,7 @@ from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.records import isName
 from ichatgw.sip.target import Target, Transport
 
 _log = Logger()
@@ -131,17 +132,20 @@ class Door:
         self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))
 
 
-_TOP_VIA = re.compile(rb"\r\nVia: *SIP/2\.0/[A-Z]+ +(?:\[[^]]*\]|[^;:\r ]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_TOP_VIA = re.compile(rb"\r\nVia: *SIP/2\.0/[A-Z]+ +(\[[^]]*\]|[^;:\r ]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 
 
 def returnPath(response: bytes, target: Target) -> Target:
     """
     Where a response goes whose connection has been closed: to the port that its sender listens at (RFC 3261 section
-    18.2.2).
+    18.2.2).  Over TLS it has to be the host that it says it is.
     """
     via = _TOP_VIA.search(response)
-    port = target.transport.defaultPort if via is None or via[1] is None else int(via[1])
-    return Target(target.transport, TransportAddress(target.address.host, port)) if 0 < port < 65536 else target
+    port = target.transport.defaultPort if via is None or via[2] is None else int(via[2])
+    name = "" if via is None else via[1].decode("ascii", "replace").lower().rstrip(".")
+    if literal(name, 1) is not None or not isName(name):
+        name = ""
+    return Target(target.transport, TransportAddress(target.address.host, port), name) if 0 < port < 65536 else target
 
 
 def contactAt(local: TransportAddress, transport: Transport, user: str | None, secure: bool = False) -> Any:

@@ -142,6 +142,7 @@ class Transactions(Undelivered):
         elif self.streams is not None:
             if data.startswith(b"SIP/2.0 ") and not self.streams.isOpen(target):
                 target = returnPath(data, target)
+                self.suggest(target)
             self.streams.send(data, target)
 
     def knows(self, callId: str, fromTag: str | None) -> bool:

@@ -64,10 +64,12 @@ class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no 
                 yield transaction
 
     def _fail(self, transaction: Any, target: Target, why: str) -> None:
-        if transaction.large is None or transaction.state is not TRYING:
+        tooLarge = transaction.large is not None and transaction.state is TRYING
+        if tooLarge:
+            self._large.refused(target.address)
+        if not tooLarge or transaction.cancelPending:
             self._giveUp(transaction, f"no connection: {why}")
             return
-        self._large.refused(target.address)
         try:
             self._asDatagram(transaction)
         except OSError as problem:

@@ -70,6 +70,16 @@ class LargeTests(SynchronousTestCase):
         assert isinstance(leg.call, FakeCall)
         self.assertEqual(leg.call.news, ["answered"])
 
+    def test_givenUp(self) -> None:
+        """One that nobody wants any more, as another target was tried meanwhile, makes no phone ring."""
+        leg = self.start()
+        self.rig.streams.take()
+        leg.hangup(Ending(EndReason.CANCELLED))
+        self.rig.streams.unreachable(OVER_TCP, "refused")
+        self.assertEqual((self.rig.wire.sent, self.rig.endpoint.transactions), ([], 0))
+        self.start()
+        self.assertEqual((len(self.rig.wire.sent), self.rig.streams.sent), (1, []))
+
     def test_noWay(self) -> None:
         """If UDP leads nowhere either by then, the call is over."""
         leg = self.start()

@@ -89,6 +89,16 @@ class ArrivingTests(SynchronousTestCase):
             self.rig.invitations.legs[0].answer(OFFER)
             ((ok, target),) = self.rig.streams.sent
             self.assertEqual((status(ok), target.address), (200, TransportAddress("192.0.2.77", port)))
+            self.assertEqual([each.name for each in self.rig.streams.suggested], [""])
+
+    def test_cutNamed(self) -> None:
+        """One whose Via says a name has to prove that, over TLS."""
+        self.receive(request("INVITE").replace("192.0.2.77:5060;", "PBX.example:5999;", 1))
+        self.rig.streams.opened.clear()
+        self.rig.invitations.legs[0].answer(OFFER)
+        ((_, target),) = self.rig.streams.sent
+        self.assertEqual((target.address, target.name), (TransportAddress("192.0.2.77", 5999), "pbx.example"))
+        self.assertEqual([each.name for each in self.rig.streams.suggested], ["pbx.example"])
 
     def test_once(self) -> None:
         """A refusal is sent once; a 200 until its ACK, which comes from beyond the connection (section 13.3.1.4)."""
