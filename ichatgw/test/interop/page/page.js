@@ -122,7 +122,7 @@ const client = window.client = {
       jid: settings.jid, password: settings.password, resource: settings.resource,
       server: settings.jid.split('@')[1], transports: { websocket: settings.url, bosh: false },
       useStreamManagement: false, allowResumption: false, autoReconnect: false, sendReceipts: false, chatMarkers: false,
-      jingle: { iceServers: [], bundlePolicy: 'balanced', trickleIce: true, hasRTCPeerConnection: true,
+      jingle: { iceServers: [], bundlePolicy: 'max-bundle', trickleIce: true, hasRTCPeerConnection: true,
         advertiseAudio: true, advertiseVideo: false, advertiseFileTransfer: false },
     });
     if (!settings.direct) xmpp.disco.addFeature(MESSAGES);
