@@ -111,6 +111,19 @@ class AtRegistrar(WithRegistrar):
             scott.account.unsubscribe(contact)
         await self.registrar.saved("scott", 0)
 
+    async def test_notServed(self) -> None:
+        """Who is not of an AllowedXMPPDomains after a SIGHUP is taken off at once, and put back on when he is again."""
+        await self.startRegistrar()
+        gateway = await self.startRegistering()
+        await self.startIChat()
+        await self.registrar.saved("scott", 600)
+        gateway.set("AllowedXMPPDomains", "elsewhere.test")
+        await gateway.reload("AllowedXMPPDomains is now elsewhere.test")
+        await self.registrar.saved("scott", 0)
+        gateway.set("AllowedXMPPDomains", XMPP_DOMAIN)
+        await gateway.reload(f"AllowedXMPPDomains is now elsewhere.test, {XMPP_DOMAIN}")
+        await until(self.clock, lambda: self.registrar.saves("scott") == ["600", "0", "600"], "his return", 5)
+
     async def test_wrongPassword(self) -> None:
         """
         A wrong password is one clear line in the log; it is tried again after RegistrationRetryTime, and with the right
