@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from itertools import count, islice
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
 
 import ichatgw
+from ichatgw.sim.xml import element
+from ichatgw.test.e2e.case import CONTROL, PORTS, EndToEnd
+from ichatgw.test.e2e.crowd import CrowdServer
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import pause
+from ichatgw.test.e2e.prosody import DOMAIN
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 
-ROUNDS = 25
+ROUNDS, GATEWAYS = 25, 8
 
 LEAVES = 5
 """Each user whose number can be divided by it unsubscribes soon."""
@@ -96,3 +106,43 @@ class Killed(SynchronousTestCase):
         found = {int(str(user.user).removeprefix("user")) for user in store.users()}
         store.stopService()
         return found
+
+
+class KilledGateway(EndToEnd):
+    """The whole gateway, and what its server has been told."""
+
+    timeout = 180
+    makeServer = CrowdServer
+
+    async def test_nothingAcknowledgedIsLost(self) -> None:
+        """
+        Whoever the server has seen C{subscribed} for is in the file when the gateway has been killed; it is killed as
+        soon as the server sees one of these.
+        """
+        path = self.directory("store.sqlite").absolute()
+        acknowledged: set[str] = set()
+        chance, users = random.Random(9), (f"user{number}@{DOMAIN}" for number in count())
+
+        def route(stanza: Element, sender: str, receiver: str) -> None:
+            if stanza.getAttribute("type") == "subscribed":
+                acknowledged.add(stanza["to"])
+                if len(acknowledged) >= enough:
+                    gateway.program.signal("KILL")
+
+        self.server.router.tap = route
+        for _ in range(GATEWAYS):
+            gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort)
+            gateway.rules(0)
+            gateway.set("SubscriptionDatabase", path)
+            self.ending(gateway.program)
+            enough = len(acknowledged) + chance.randrange(1, 200)
+            await gateway.start()
+            while gateway.program.status is None:
+                for user in islice(users, chance.randrange(1, 8)):
+                    self.server.router.route(element("presence", type="subscribe", from_=user, to=CONTROL))
+                await pause(self.clock, chance.choice((0, 0.001, 0.003)))
+            await pause(self.clock, 0.2)  # what it had said is on the way
+            with closing(sqlite3.connect(path)) as database:
+                found = {user for (user,) in database.execute("SELECT user FROM subscription")}
+            self.assertEqual(acknowledged - found, set())
+        print(f"{len(acknowledged)} acknowledged by {GATEWAYS} gateways that were killed")

@@ -20,7 +20,7 @@ from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refres
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
-from ichatgw.test.e2e.store import Killed
+from ichatgw.test.e2e.store import Killed, KilledGateway
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.transfers import Transfers
 from ichatgw.test.e2e.variants import Variants
@@ -49,6 +49,7 @@ __all__ = [
     "JingleRegistered",
     "JingleSettings",
     "Killed",
+    "KilledGateway",
     "NameServers",
     "NextTarget",
     "OnEjabberd",
