@@ -2,7 +2,7 @@
 """
 Subscriptions that outlive the process: one SQLite file.
 
-What has changed is on the disk when the Deferred of C{written} fires (C{synchronous = FULL}), so that no acknowledged
+What has changed is on the disk when the Deferred of C{written} fires (C{synchronous = EXTRA}), so that no acknowledged
 subscription is lost, not even by a C{kill -9}.  A commit takes the reactor's time, so all changes that have come by
 then share it, and the next one waits until others have had their turn; see
 C{docs/decisions/0001-subscriptions-on-the-reactor.rst}.
@@ -166,7 +166,7 @@ class SQLiteStore(Service):
         finally:
             os.umask(umask)
         try:
-            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA synchronous = EXTRA")
             database.execute(_SCHEMA)
             if mark:
                 database.execute(mark)
