@@ -5,7 +5,7 @@ Where the far end of a dialog is, and what it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sippy.SipFrom import SipFrom
@@ -96,13 +96,17 @@ class FarEnd(UA):  # type: ignore[misc]
         source = literal(host, port)
         if source is not None:
             self._flow = Target(Transport(str(transport)), source)
-            vias = message.getHFBodys("via")
-            if isinstance(message, SipRequest) and len(vias) == 1 and "rport" in vias[0].params:
-                believed = literal(str(vias[0].hostname), 1)
-                self._mistaken = None if believed is None or believed.host == source.host else believed.host
+            if isinstance(message, SipRequest):
+                self._locate(message.getHFBodys("via"), source.host)
         methods = message.getHFBodys("allow")
         if methods:
             self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
+
+    def _locate(self, vias: Sequence[Any], source: str) -> None:
+        """Does it know where it is?  It says so where no server has been in between, and wants answers where it is."""
+        if len(vias) == 1 and "rport" in vias[0].params:
+            believed = literal(str(vias[0].hostname), 1)
+            self._mistaken = None if believed is None or believed.host == source else believed.host
 
     def allows(self, method: str, unless: bool = True) -> bool:
         """
