@@ -34,6 +34,9 @@ MOST_UNANSWERED = 100
 LEAST_REFRESH = 5.0
 """Seconds between two REGISTERs of an address at least, however short a time is granted."""
 
+REFRESH_SHARE = 0.9
+"""The share of the granted time after which an address is registered anew."""
+
 _log = Logger()
 
 
@@ -124,7 +127,7 @@ class Registration:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
         self._trouble = ""
         self.until = self._owner.clock.seconds() + granted
-        self._later(max(LEAST_REFRESH, min(granted - 5.0, granted * 0.9)))
+        self._later(max(LEAST_REFRESH, min(granted - 5.0, granted * REFRESH_SHARE)))
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
@@ -185,6 +188,7 @@ class Registrations:
         self._held: dict[str, deque[Registration]] = {}
         self._pause: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
+        self._crowded = False
 
     @property
     def users(self) -> frozenset[str]:
@@ -207,9 +211,21 @@ class Registrations:
         registration = self._byAddress.get(aor)
         if registration is None:
             registration = self._byAddress[aor] = Registration(self, aor)
+            self._count()
         self._byUser[user] = registration
         registration.users.add(user)
         registration.consider()
+
+    def _count(self) -> None:
+        """Say once if there are more than can be registered anew in time."""
+        most = int(self.seconds * REFRESH_SHARE / self._interval)
+        if len(self._byAddress) > most and not self._crowded:
+            self._crowded = True
+            _log.warn(
+                "More than {most} addresses cannot be registered anew in time, and are not reached now and then: raise"
+                " RegistrationsPerSecond or RegistrationTime",
+                most=most,
+            )
 
     def remove(self, user: str) -> None:
         """C{user} is not there any more."""

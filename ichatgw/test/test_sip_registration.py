@@ -209,6 +209,21 @@ class RegistrationTests(SynchronousTestCase):
         refreshed = self.sentPerSecond(3)[1:]
         self.assertTrue(all(240 <= sent <= 251 for sent in refreshed), refreshed)
 
+    def test_tooMany(self) -> None:
+        """More than can be registered anew in time are registered all the same, and that is said once."""
+        self.make(seconds=10, perSecond=1)
+        with capturedLogs() as logs:
+            for number in range(9):
+                self.add(f"u{number}@chat.example", f"sip:u{number}@sip.example")
+            self.assertEqual([formatEvent(each) for each in logs if each["log_level"].name == "warn"], [])
+            for number in range(9, 12):
+                self.add(f"u{number}@chat.example", f"sip:u{number}@sip.example")
+        (said,) = (formatEvent(each) for each in logs if each["log_level"].name == "warn")
+        self.assertIn("More than 9 addresses cannot be registered anew in time", said)
+        self.assertIn("raise RegistrationsPerSecond", said)
+        self.clock.pump([1] * 12)
+        self.assertIn(("sip:u11@sip.example", 10), self.registrar.take())
+
     def test_pacedGoing(self) -> None:
         """Many who go at once are taken off the list so many a second, too, and nothing is left."""
         self.make(perSecond=250)
