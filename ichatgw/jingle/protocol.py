@@ -44,7 +44,7 @@ from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, reci
 MOST_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""
 
-_PROPOSE_ID = "jm-propose-"
+_PROPOSE_ID, _PROCEED_ID = "jm-propose-", "jm-proceed-"
 
 _log = Logger()
 
@@ -296,11 +296,14 @@ class JingleProtocol(XMPPHandler):
             leg.machine.rang()
 
     def _onMessageError(self, element: Element) -> None:
-        """The proposal comes back; not every server says which it was but by its id."""
-        sid = (element.getAttribute("id") or "").removeprefix(_PROPOSE_ID)
-        leg = self._proposedIn(element, sid)
+        """A proposal or C{proceed} comes back; not every server says which it was but by its id."""
+        id = element.getAttribute("id") or ""
+        leg = self._proposedIn(element, id.removeprefix(_PROPOSE_ID))
         if leg is not None:
             leg.machine.bounced(sender(element), fromError(_conditionOf(element)))
+        for inbound in tuple(self.calls.inbound.values()) if id.startswith(_PROCEED_ID) else ():
+            if id == _PROCEED_ID + inbound.sid and element.getAttribute("from") == inbound.caller.full():
+                inbound.machine.retracted(Ending(EndReason.CANCELLED, "the client knows of no such call any more"))
 
     def _proposedIn(self, element: Element, sid: str) -> OutboundLeg | None:
         try:

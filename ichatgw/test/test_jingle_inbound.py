@@ -167,6 +167,27 @@ class ProposedTests(SynchronousTestCase):
         self.assertEqual(self.world.said(), [f"finish connectivity-error to {PHONE.full()}"])
         self.assertTrue(self.world.isEmpty())
 
+    def test_forgotten(self) -> None:
+        """A client that knows nothing of its call any more when it is answered (Conversations says so) has ended it."""
+        error = (
+            "<message type='error' id='{}' from='{}' to='{}'><error type='cancel'>"
+            "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        )
+        self.leg.answer(ANSWER)
+        self.assertEqual(self.world.stanzas[-1]["id"], "jm-proceed-s1")
+        for id, from_ in (("jm-proceed-s2", PHONE), ("jm-proceed-s1", LAPTOP), ("jm-ringing-s1", PHONE)):
+            self.world.receive(error.format(id, from_.full(), US.full()))
+        self.assertEqual(news(self.leg).news, [])
+        self.world.receive(error.format("jm-proceed-s1", PHONE.full(), US.full()))
+        self.assertEqual(news(self.leg).reasons, [EndReason.CANCELLED])
+        self.assertTrue(self.world.isEmpty())
+
+    def test_forgottenLate(self) -> None:
+        """Once there is a session, that decides."""
+        self.talk()
+        self.world.receive(f"<message type='error' id='jm-proceed-s1' from='{PHONE.full()}' to='{US.full()}'/>")
+        self.assertEqual(news(self.leg).news, [])
+
     def test_late(self) -> None:
         """A session for a call that is over is terminated at once, and is no new call."""
         self.leg.answer(ANSWER)
