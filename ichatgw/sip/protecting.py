@@ -124,6 +124,11 @@ class Protecting:
         """Would our next offer have keys?"""
         return self._manner() is not None
 
+    @property
+    def signalsKeys(self) -> bool:
+        """Would it have keys that can be read?"""
+        return self._manner() is Keys.SDES
+
     def protects(self, stream: sdp.Stream) -> bool:
         """Would our answer to it have keys?"""
         return self._means(stream) is not None

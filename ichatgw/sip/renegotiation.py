@@ -21,8 +21,10 @@ from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.negotiation import Negotiation, speech
+from ichatgw.sip.protecting import Unprotected
 from ichatgw.sip.reasons import warningFor
 from ichatgw.sip.reoffers import Verdict
+from ichatgw.sip.target import Transport
 
 if TYPE_CHECKING:
     from ichatgw.sip.leg import SipLeg
@@ -42,6 +44,7 @@ class _Gone:
     party: Party
     call: Nobody
     reoffers: None = None
+    dialog: None = None
     isAnswered: bool = False
     signallingHost: str = ""
 
@@ -132,6 +135,7 @@ class Renegotiation:
         host = self._leg.signallingHost
         try:
             if text is None:
+                self._keepSecret()
                 return self._negotiation.offer(host, self._far.codecs)
             offer = self._negotiation.read(text, self._far.codecs)
         except (MalformedError, CallError) as problem:
@@ -154,6 +158,7 @@ class Renegotiation:
     def nextOffer(self) -> str | None:
         wanted, self._wanted = self._wanted, None
         try:
+            self._keepSecret()
             text = self._negotiation.reoffer(self._leg.signallingHost, wanted)
         except CallError as problem:
             self.offerRefused(Ending(problem.reason, str(problem)))
@@ -164,6 +169,7 @@ class Renegotiation:
 
     def sameOffer(self) -> str | None:
         try:
+            self._keepSecret()
             return self._negotiation.repeat(self._leg.signallingHost)
         except CallError:
             return None
@@ -196,6 +202,23 @@ class Renegotiation:
             self._leg.call.refused(self._leg, ending)
 
     # Inside
+
+    def _keepSecret(self) -> None:
+        """
+        A party that has been called over TLS may want to hear all else by another way: not our keys.
+
+        @raise Unprotected: if they would stand in the next request.
+        """
+        protecting, dialog = self._negotiation.protecting, self._leg.dialog
+        if not protecting.isPrivate or protecting.policy.inClear or dialog is None or not protecting.signalsKeys:
+            return
+        hop = dialog.hop
+        if hop is None or hop.transport is Transport.TLS:
+            return
+        if protecting.current is None:
+            protecting.isPrivate = False  # it has taken none, and is offered none any more
+        else:
+            raise Unprotected(f"keys are not sent to {hop}, where anybody could read them")
 
     def _ask(self, offer: sdp.ParsedSDP) -> Verdict | None:
         """The other party has to say first whether it can go along; it may do so at once."""

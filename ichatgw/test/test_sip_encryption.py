@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.configvalues import PRIVATE
-from ichatgw.model import Ending, EndReason, Fingerprint, Party, Protection
+from ichatgw.model import CryptoKey, Direction, Ending, EndReason, Fingerprint, Party, Protection, TransportAddress
 from ichatgw.policy import Doorman
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.protecting import Encryption
-from ichatgw.sip.target import Transport
+from ichatgw.sip.target import Target, Transport
 from ichatgw.test.fakerelays import FakeSide
 from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall
 from ichatgw.test.legs import ANSWER
@@ -288,3 +289,42 @@ class CallingTests(SynchronousTestCase):
         self.assertIn("RTP/AVP 0\r\n", invite)
         self.assertEqual(cryptoIn(invite), [])
         self.assertNotIn("fingerprint", invite)
+
+
+class ElsewhereTests(SynchronousTestCase):
+    """Phones that are called over TLS, and want to hear all else by UDP."""
+
+    def hold(self, *keys: CryptoKey, **arguments: Any) -> FakeCall:
+        """The other party holds."""
+        self.rig = Rig(policy=policy(**{"inClear": False, **arguments}))
+        leg = self.rig.dial("sip:100@192.0.2.77;transport=tls")
+        leg.start(OFFER)
+        (invite,) = self.rig.streams.take()
+        answer = PHONE_SDP + "".join(f"a=crypto:{key.tag} {key.suite} {key.parameters}\r\n" for key in keys)
+        there = Target(Transport.TLS, TransportAddress("192.0.2.77", 5061))
+        contact = "Contact: <sip:100@192.0.2.77:5060;transport=udp>\r\n"
+        self.rig.stream(respond(invite, 200, "OK", body=answer, extra=contact), there)
+        self.rig.wire.take()
+        leg.update(evolve(ANSWER, direction=Direction.INACTIVE))
+        self.sent = "".join(self.rig.wire.take() + self.rig.streams.take())
+        assert isinstance(leg.call, FakeCall)
+        return leg.call
+
+    def test_secret(self) -> None:
+        """Keys that were agreed on over TLS do not go another way; the call goes on as it was."""
+        call = self.hold(phoneKey("5"))
+        self.assertEqual((self.sent, call.news), ("", ["answered", "refused"]))
+        self.assertIn("anybody could read", call.refusals[0].text)
+
+    def test_inClear(self) -> None:
+        """Unless the administrator says that they may."""
+        call = self.hold(phoneKey("5"), inClear=True)
+        self.assertIn("a=crypto:", self.sent)
+        self.assertEqual(call.news, ["answered"])
+
+    def test_plain(self) -> None:
+        """One who has taken none is offered none there."""
+        call = self.hold()
+        self.assertIn("a=inactive", self.sent)
+        self.assertNotIn("a=crypto:", self.sent)
+        self.assertEqual(call.news, ["answered"])
