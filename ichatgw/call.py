@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.callmachine import makeMachine
-from ichatgw.interfaces import ILeg, IReferral, IRelay
+from ichatgw.interfaces import IEnclosure, ILeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
 
@@ -107,6 +107,13 @@ class Call:
         """See L{ICall}."""
         if self._parties.has(leg):
             self._guarded(self._machine.info, leg, tone)
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        """See L{ICall}."""
+        if self._parties.has(leg):
+            self._guarded(self._machine.handed, leg, enclosure)
+        else:
+            enclosure.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """See L{ICall}."""

@@ -20,7 +20,7 @@ from attrs import evolve
 from automat import TypeMachineBuilder
 from twisted.logger import Logger
 
-from ichatgw.interfaces import ILeg, IReferral
+from ichatgw.interfaces import IEnclosure, ILeg, IReferral
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import Parties, common
 from ichatgw.transfer import begin
@@ -56,6 +56,9 @@ class CallInputs(Protocol):
         """A leg's news, see L{ICall}."""
 
     def info(self, leg: ILeg, tone: Tone) -> None:
+        """A leg's news, see L{ICall}."""
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
         """A leg's news, see L{ICall}."""
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
@@ -177,6 +180,20 @@ def _build() -> Callable[[Parties], CallInputs]:
     @talking.upon(CallInputs.info).loop()
     def info(call: CallInputs, parties: Parties, leg: ILeg, tone: Tone) -> None:
         parties.other(leg).info(tone)
+
+    @talking.upon(CallInputs.handed).loop()
+    def hand(call: CallInputs, parties: Parties, leg: ILeg, enclosure: IEnclosure) -> None:
+        if parties.isUnanswered(parties.other(leg)):
+            enclosure.undeliverable()
+        else:
+            parties.other(leg).hand(enclosure)
+
+    @idle.upon(CallInputs.handed).loop()
+    @calling.upon(CallInputs.handed).loop()
+    @closing.upon(CallInputs.handed).loop()
+    @closed.upon(CallInputs.handed).loop()
+    def nobodyToHand(call: CallInputs, parties: Parties, leg: ILeg, enclosure: IEnclosure) -> None:
+        enclosure.undeliverable()
 
     @talking.upon(CallInputs.referred).loop()
     def refer(call: CallInputs, parties: Parties, leg: ILeg, referral: IReferral) -> None:

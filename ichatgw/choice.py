@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoRoute
-from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide, IReferral
+from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide, IReferral
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
@@ -181,6 +181,12 @@ class Undecided:
         if self._inner is not None:
             self._inner.info(tone)
 
+    def hand(self, enclosure: IEnclosure) -> None:
+        if self._inner is not None:
+            self._inner.hand(enclosure)
+        else:
+            enclosure.undeliverable()
+
     def hangup(self, ending: Ending) -> None:
         if self._inner is not None:
             self._inner.hangup(ending)
@@ -273,6 +279,9 @@ class _Inside:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         self.outer.call.info(self.outer, tone)
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        self.outer.call.handed(self.outer, enclosure)
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         self.outer.call.referred(self.outer, referral)

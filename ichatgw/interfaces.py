@@ -13,10 +13,12 @@ from ichatgw.model import (
     Candidate,
     Codec,
     Direction,
+    Enclosed,
     Ending,
     Invitation,
     Party,
     Protection,
+    Receipt,
     SessionDescription,
     Tone,
     TransportAddress,
@@ -73,6 +75,9 @@ class ILeg(Interface):
     def info(tone: Tone) -> None:
         """The other party has pressed a key, and said so in its signalling; ignored by a leg that cannot tell it."""
 
+    def hand(enclosure: IEnclosure) -> None:
+        """The other party sends this; a leg that cannot give it to its party says that it is undeliverable."""
+
     def hangup(ending: Ending) -> None:
         """End the leg, in whatever state it is.  C{ended} follows, now or later."""
 
@@ -107,11 +112,29 @@ class ICall(Interface):
     def info(leg: ILeg, tone: Tone) -> None:
         """The party has pressed a key, and said so in its signalling (not in its media)."""
 
+    def handed(leg: ILeg, enclosure: IEnclosure) -> None:
+        """The party sends something to the other one, and waits for an answer."""
+
     def referred(leg: ILeg, referral: IReferral) -> None:
         """The party wants its peer to be connected to somebody else."""
 
     def ended(leg: ILeg, ending: Ending) -> None:
         """The leg is over.  It says nothing after this."""
+
+
+class IEnclosure(Interface):
+    """
+    Something that a party sends to the other one, and who waits for the answer: one of C{answered} and
+    C{undeliverable} is said, now or later; what is said after that is not heard.
+    """
+
+    enclosed: Enclosed = Attribute("What it is.")
+
+    def answered(receipt: Receipt) -> None:
+        """The other party has said this, or cannot be reached."""
+
+    def undeliverable() -> None:
+        """The other party cannot take such things."""
 
 
 class IReferral(Interface):

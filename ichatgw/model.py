@@ -364,3 +364,34 @@ class Invitation:
     userAgent: str = ""
     callerName: str = ""
     calledName: str = ""
+
+
+@frozen
+class Enclosed:
+    """
+    What a party says to the other one within the call, in a form that is theirs alone.
+
+    @ivar method: in what it is said: C{INFO} or C{MESSAGE}.
+    @ivar content: text of the type C{contentType}.
+    """
+
+    method: str
+    contentType: str
+    content: str = field(repr=False)
+
+
+@frozen
+class Receipt:
+    """
+    What the other party has to say to it.
+
+    @ivar code: as in SIP.
+    @ivar content: text of the type C{contentType}; empty for none.
+    @ivar accepts: the types that it would have taken; empty if it has not said so.
+    """
+
+    code: int
+    phrase: str
+    contentType: str = ""
+    content: str = field(default="", repr=False)
+    accepts: str = ""

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, ILeg, IReferral, IRelay
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral, IRelay
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ class Nobody:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         """Unheard."""
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        """Nobody takes it."""
+        enclosure.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """There is nobody to be connected."""

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.interfaces import ICall, ILeg, IReferral
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import ITransferable, Parties, common
 
@@ -141,6 +141,10 @@ class Transfer:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         """Not before the answer."""
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        """Not before the answer."""
+        enclosure.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """Not before the answer."""

@@ -30,7 +30,7 @@ from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
-from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 
@@ -133,6 +133,10 @@ class InboundLeg:
 
     def info(self, tone: Tone) -> None:
         """An iChat has no ear for it."""
+
+    def hand(self, enclosure: IEnclosure) -> None:
+        """Nor for this."""
+        enclosure.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -16,7 +16,7 @@ from attrs import define
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, ILeg, IReferral
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, Tone
 from ichatgw.xmpp.presence import Resource
 
@@ -90,6 +90,10 @@ class Inside:
 
     def info(self, leg: ILeg, tone: Tone) -> None:
         self.outer.call.info(self.outer, tone)
+
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        """An iChat has nothing to say that a phone would understand."""
+        enclosure.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """No iChat refers."""

@@ -31,7 +31,7 @@ from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
-from ichatgw.interfaces import ICall, IDialer, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -163,6 +163,10 @@ class OutboundLeg:
 
     def info(self, tone: Tone) -> None:
         """An iChat has no ear for it."""
+
+    def hand(self, enclosure: IEnclosure) -> None:
+        """Nor for this."""
+        enclosure.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

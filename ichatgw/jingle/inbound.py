@@ -29,7 +29,7 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError
-from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
@@ -136,6 +136,10 @@ class InboundLeg(SessionOwner):
     def info(self, tone: Tone) -> None:
         if not self.side.press(tone):
             self.session.tellKey(tone.key, tone.milliseconds)
+
+    def hand(self, enclosure: IEnclosure) -> None:
+        """A client would not know what that is."""
+        enclosure.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -27,7 +27,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
-from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.reasons import ofCallee
@@ -169,6 +169,10 @@ class OutboundLeg(SessionOwner):
     def info(self, tone: Tone) -> None:
         if self.session is not None and not self.side.press(tone):
             self.session.tellKey(tone.key, tone.milliseconds)
+
+    def hand(self, enclosure: IEnclosure) -> None:
+        """A client would not know what that is."""
+        enclosure.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)

@@ -26,7 +26,7 @@ from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody, sdpText
 from ichatgw.sip.forks import takeRoutes
-from ichatgw.sip.indialog import Reply
+from ichatgw.sip.indialog import LATER, Reply
 from ichatgw.sip.logins import MOST_LOGINS, Logins
 from ichatgw.sip.midway import NO_TERMS, Midway, Owner
 from ichatgw.sip.reliable import Receiver, Sender, demands
@@ -129,6 +129,8 @@ class Dialog(Midway):
             return self._reinvited(req)
         if method not in ("INVITE", "ACK", "BYE"):
             reply = self._requested(req)
+            if reply is LATER:
+                return None, None, None
             return None if reply is None else (reply.to(req, self.local_ua), None, None)
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).

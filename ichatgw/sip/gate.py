@@ -7,8 +7,8 @@ value a line, no folding, only headers known to L{ichatgw.sip.headers.RULES}, an
 characters that follow.  What is wrong with a request is said to its sender as RFC 3261 says, statelessly; a response or
 an ACK gets no answer, nor does anything without a Via that can be read.
 
-The body is UTF-8 if it can be, else Latin-1 (an octet, a character), because sippy wants text; L{Admitted.body} has the
-octets as they came.
+The body is UTF-8 if it can be, else Latin-1 (an octet, a character), because sippy wants text; in an INFO or a MESSAGE
+each octet beyond ASCII becomes U+FFFD instead.  L{Admitted.body} has the octets as they came.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ichatgw.sip.headers import RULES
 from ichatgw.sip.syntax import UnknownScheme, borrowed, isToken, listItems, stampedVia, uri, via
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_PASSED_ON = ("INFO", "MESSAGE")
 _LENGTH = re.compile(r"[0-9]{1,10}").fullmatch
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
@@ -264,7 +265,8 @@ def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], meth
     try:
         content = body.decode()
     except UnicodeDecodeError:
-        content = body.decode("latin-1")
+        # What is passed on to others must not look like text that it is not.
+        content = body.decode("ascii", "replace") if method in _PASSED_ON else body.decode("latin-1")
     lines = [startLine, *[f"{title}: {value}" for title, value in headers]]
     text = "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
     return Admitted(text, startLine[:4] != "SIP/", method, startLine, tuple(headers), body)

@@ -30,6 +30,25 @@ _WITHOUT_CONTACT = frozenset({"MESSAGE", "INFO", "PRACK"})
 _REFRESHING = frozenset({"SUBSCRIBE", "NOTIFY", "REFER"})
 
 
+class _Counted(str):
+    """Text that is as long as its octets, which is what sippy says in C{Content-Length}."""
+
+    def __len__(self) -> int:
+        return len(self.encode("utf-8", "replace"))
+
+
+class _Body(MsgBody):  # type: ignore[misc]
+    """sippy counts characters, and copies a body without its type."""
+
+    def localStr(self, local_addr: Any = None) -> str:
+        """As sippy sends it."""
+        return _Counted(super().localStr(local_addr))
+
+    def getCopy(self) -> Any:
+        """Another one."""
+        return _Body(cself=self)
+
+
 @frozen
 class Reply:
     """
@@ -58,15 +77,23 @@ SDP = "application/sdp"
 
 OK = Reply(200, "OK")
 
+LATER = Reply(0, "")
+"""In the place of a reply that follows."""
+
 
 def bodyOf(text: str, contentType: str) -> Any:
-    """A message body, as sippy carries it; plain ASCII, as it counts characters."""
-    return MsgBody(text, SipContentType(contentType))
+    """A message body, as sippy carries it."""
+    return _Body(text, SipContentType(contentType))
 
 
-def endsCall(method: str, code: int) -> bool:
-    """Does a response to a request of that method mean that the call is over?"""
-    return code in _DIALOG_IS_OVER or (code in _CALL_IS_OVER and method not in _OF_SUBSCRIPTIONS)
+def endsCall(method: str, code: int, isPassed: bool = False) -> bool:
+    """
+    Does a response to a request of that method mean that the call is over?
+
+    @param isPassed: it is another party's request, and what is said may be meant for that one.
+    """
+    isOurs = not isPassed and method not in _OF_SUBSCRIPTIONS
+    return code in _DIALOG_IS_OVER or (code in _CALL_IS_OVER and isOurs)
 
 
 class Conversation(Protocol):
@@ -102,6 +129,7 @@ class Asking:
 
     @ivar heard: called with the final response, sippy's, which may be a 408 or 503 of our own; not called once the
         dialog is over.
+    @ivar isPassed: see L{endsCall}.
     """
 
     dialog: Conversation
@@ -109,6 +137,7 @@ class Asking:
     heard: Callable[[Any], None]
     headers: Sequence[Any] = ()
     body: Any = None
+    isPassed: bool = False
     _logins: int = field(default=0, init=False)
 
     def send(self, logins: Sequence[Any] = ()) -> None:
@@ -144,7 +173,7 @@ class Asking:
         if self.dialog.over or (code in (401, 407) and self._mayLogIn(request, response)):
             return
         self.heard(response)
-        if endsCall(self.method, code) and not self.dialog.over:
+        if endsCall(self.method, code, self.isPassed) and not self.dialog.over:
             self.dialog.lost(code, phrase)
 
     def _mayLogIn(self, request: Any, response: Any) -> bool:

@@ -18,12 +18,13 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import MalformedError
-from ichatgw.interfaces import ICall, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.sip import dtmf
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.indialog import OK, Reply, bodyOf
 from ichatgw.sip.negotiation import Negotiation
+from ichatgw.sip.passing import Passing
 from ichatgw.sip.reasons import toHeader
 from ichatgw.sip.renegotiation import Renegotiation
 from ichatgw.sip.reoffers import Reoffers
@@ -66,6 +67,7 @@ class SipLeg:
         self.refers = 0
         self.login: str | None = None
         self._keys = 0
+        self._passing = Passing()
         self._negotiation = Negotiation(failed=self._insecure)
         self.changes = Renegotiation(self, self._negotiation)
 
@@ -148,6 +150,13 @@ class SipLeg:
     def _keyTold(self, response: Any) -> None:
         self._keys -= 1
 
+    def hand(self, enclosure: IEnclosure) -> None:
+        """See L{ILeg}."""
+        if self._ended or not self._answered:
+            enclosure.undeliverable()
+        else:
+            self._passing.hand(self, enclosure)
+
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""
         _log.warn(
@@ -175,14 +184,19 @@ class SipLeg:
     def requested(self, request: Any) -> Reply | None:
         """See L{ichatgw.sip.midway.Owner}."""
         if request.getMethod() == "INFO":
-            return self._informed(request)
+            return self._handOn(request, self._informed(request))
         if request.getMethod() == "REFER":
             return self.referrals.referred(self, request)
         if request.getMethod() == "SUBSCRIBE":
             return self.referrals.subscribed(self, request)
         if request.getMethod() == "MESSAGE":
-            return _sentMessage(request, self.dialog is not None and self.dialog.pinned is not None)
+            isIChat = self.dialog is not None and self.dialog.pinned is not None
+            return self._handOn(request, _sentMessage(request, isIChat))
         return None
+
+    def _handOn(self, request: Any, reply: Reply) -> Reply:
+        """What is not for us may be for the other party."""
+        return self._passing.requested(self, request, reply) if reply.code == 415 else reply
 
     def _informed(self, request: Any) -> Reply:
         body = request.getBody()
@@ -218,6 +232,7 @@ class SipLeg:
         if self._ended:
             return
         self._ended = True
+        self._passing.over()
         self._forget(self)
         self.call.ended(self, ending)
         self.changes.letGo()
@@ -226,8 +241,8 @@ class SipLeg:
 
 def _sentMessage(request: Any, toIChat: bool) -> Reply:
     """
-    An iChat sends C{PING} every few seconds and wants to hear 200; nothing is passed on.  Nobody is told that a text
-    was taken which nobody will read (RFC 3428 section 7).
+    An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  Nobody is told that a
+    text was taken which nobody will read (RFC 3428 section 7).
     """
     body = request.getBody()
     viceroy = any(str(agent).startswith("Viceroy") for agent in request.getHFBodys("user-agent"))

@@ -37,7 +37,7 @@ class Owner(Protocol):
         """
         The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
 
-        @return: what to answer; C{None} if we do not take that.
+        @return: what to answer; C{None} if we do not take that, L{ichatgw.sip.indialog.LATER} if the leg does it.
         """
 
     def lost(self, ending: Ending) -> None:
@@ -120,6 +120,7 @@ class Midway(FarEnd):
         heard: Callable[[Any], None] | None = None,
         headers: Sequence[tuple[str, str]] = (),
         body: Any = None,
+        isPassed: bool = False,
     ) -> None:
         """
         Send a request within the dialog, any but INVITE, ACK and BYE.  It logs in if that is asked for; if the answer
@@ -128,12 +129,13 @@ class Midway(FarEnd):
         @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
             the dialog is over.
         @param body: see L{ichatgw.sip.indialog.bodyOf}.
+        @param isPassed: see L{ichatgw.sip.indialog.endsCall}.
         @raise OSError: if the far end cannot be reached.
         """
         if self.state is None or self.over:
             return
         lines = [SipHeader(name=name, bodys=value) for name, value in headers]
-        Asking(self, method, heard or _unheard, lines, body).send()
+        Asking(self, method, heard or _unheard, lines, body, isPassed).send()
 
     def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
         """

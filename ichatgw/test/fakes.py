@@ -10,8 +10,8 @@ from itertools import count
 from attrs import define, field
 from zope.interface import implementer
 
-from ichatgw.interfaces import IArrivals, ICall, IDialer, IInvitations, ILeg, IMediaSide, IReferral
-from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription, Tone
+from ichatgw.interfaces import IArrivals, ICall, IDialer, IEnclosure, IInvitations, ILeg, IMediaSide, IReferral
+from ichatgw.model import PCMU, Enclosed, Ending, EndReason, Invitation, Party, Receipt, SessionDescription, Tone
 from ichatgw.test.fakerelays import FakeSide
 
 OFFER = SessionDescription((PCMU,))
@@ -32,6 +32,8 @@ class FakeCall:
     @ivar tones: the keys pressed.
     @ivar endings: who ended, and how.
     @ivar referrals: what came with C{referred}.
+    @ivar takes: what comes with C{handed} is kept; else nobody takes it.
+    @ivar enclosures: what was kept.
     """
 
     id: str = "call-1"
@@ -43,6 +45,8 @@ class FakeCall:
     tones: list[Tone] = field(factory=list)
     endings: list[tuple[ILeg, Ending]] = field(factory=list)
     referrals: list[IReferral] = field(factory=list)
+    takes: bool = False
+    enclosures: list[IEnclosure] = field(factory=list)
 
     def ringing(self, leg: ILeg) -> None:
         self.news.append("ringing")
@@ -71,6 +75,13 @@ class FakeCall:
         self.news.append("info")
         self.tones.append(tone)
 
+    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+        self.news.append("handed")
+        if self.takes:
+            self.enclosures.append(enclosure)
+        else:
+            enclosure.undeliverable()
+
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         self.news.append("referred")
         self.referrals.append(referral)
@@ -83,6 +94,25 @@ class FakeCall:
     def reasons(self) -> list[EndReason]:
         """Why legs ended, in order."""
         return [ending.reason for _, ending in self.endings]
+
+
+@implementer(IEnclosure)
+@define(eq=False)
+class FakeEnclosure:
+    """
+    Remembers the answers.
+
+    @ivar receipts: what it was told, C{None} for undeliverable.
+    """
+
+    enclosed: Enclosed = Enclosed("MESSAGE", "text/plain", "Hi!")
+    receipts: list[Receipt | None] = field(factory=list)
+
+    def answered(self, receipt: Receipt) -> None:
+        self.receipts.append(receipt)
+
+    def undeliverable(self) -> None:
+        self.receipts.append(None)
 
 
 @implementer(IReferral)
@@ -129,6 +159,8 @@ class FakeLeg:
     @ivar updates: the other party's media that it was told of.
     @ivar refusals: what it was told with C{refuse}.
     @ivar tones: the keys that it was told of.
+    @ivar enclosures: what it was handed.
+    @ivar takes: the test answers what the leg is handed; else it is undeliverable.
     @ivar hangups: the endings it was told.
     @ivar slow: whether C{ended} waits for C{partyHangsUp} after a hangup.
     @ivar stillborn: if given, the leg ends so within its C{start}.
@@ -147,6 +179,8 @@ class FakeLeg:
     refusals: list[Ending] = field(factory=list)
     tones: list[Tone] = field(factory=list)
     hangups: list[Ending] = field(factory=list)
+    enclosures: list[IEnclosure] = field(factory=list)
+    takes: bool = False
     over: bool = False
 
     def start(self, offer: SessionDescription) -> None:
@@ -182,6 +216,12 @@ class FakeLeg:
         self.orders.append("info")
         self.tones.append(tone)
 
+    def hand(self, enclosure: IEnclosure) -> None:
+        self.orders.append("hand")
+        self.enclosures.append(enclosure)
+        if self.over or not self.takes:
+            enclosure.undeliverable()
+
     def hangup(self, ending: Ending) -> None:
         self.orders.append("hangup")
         self.hangups.append(ending)
@@ -208,6 +248,9 @@ class FakeLeg:
 
     def partyPresses(self, tone: Tone) -> None:
         self.call.info(self, tone)
+
+    def partyHands(self, enclosure: IEnclosure) -> None:
+        self.call.handed(self, enclosure)
 
     def partyHangsUp(self, ending: Ending | None = None) -> None:
         """The leg is over, once."""

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
-from ichatgw.test.fakes import FakeCall
+from ichatgw.test.fakes import FakeCall, FakeEnclosure
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as _Case
@@ -34,6 +34,7 @@ ORDERS: Mapping[str, Callable[[ILeg], None]] = {
     "agree": lambda leg: leg.agree(ANSWER),
     "refuse": lambda leg: leg.refuse(Ending(EndReason.INCOMPATIBLE)),
     "info": lambda leg: leg.info(Tone("5")),
+    "hand": lambda leg: leg.hand(FakeEnclosure()),
     "hangup": lambda leg: leg.hangup(Ending(EndReason.HANGUP)),
 }
 
@@ -124,6 +125,23 @@ class LegContract(_Case):
             for leg in (first, second):
                 self.settle(leg)
                 self._assertOverOnce(leg, stage)
+
+    def test_handed(self) -> None:
+        """What a leg is handed is answered once, in every state and after it, and whether its party answers or not."""
+        for stage, make in self.stages().items():
+            for ends in (False, True):
+                leg = make()
+                first, last = FakeEnclosure(), FakeEnclosure()
+                leg.hand(first)
+                if not ends:
+                    self.settle(leg)
+                    self.assertEqual(len(first.receipts), 1, stage)
+                leg.hangup(Ending(EndReason.HANGUP))
+                self.assertEqual(len(first.receipts), 1, stage)
+                self.settle(leg)
+                leg.hand(last)
+                self.assertEqual((len(first.receipts), last.receipts), (1, [None]), stage)
+                self.assertNothingLeft()
 
     def test_nothingAfterTheEnd(self) -> None:
         """After C{ended} a leg says nothing, whatever it is told and whatever comes from its party."""

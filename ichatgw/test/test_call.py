@@ -9,11 +9,11 @@ from attrs import evolve
 from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import CLOSING_TIMEOUT
+from ichatgw.call import CLOSING_TIMEOUT, Nobody
 from ichatgw.interfaces import ICall
 from ichatgw.model import Direction, Ending, EndReason, Tone
 from ichatgw.test.callscenes import ANSWER, BUSY, BYE, STOP, CallCase, Ouch, Scene, raises
-from ichatgw.test.fakes import OFFER, FakeLeg
+from ichatgw.test.fakes import OFFER, FakeEnclosure, FakeLeg
 
 STAGES = ("idle", "calling", "talking", "closing", "closing, one left", "closed")
 INPUTS: dict[str, Callable[[Scene], None]] = {
@@ -98,6 +98,27 @@ class CourseTests(CallCase):
             scene.callee.partyUpdates(ANSWER)
             scene.callee.partyPresses(Tone("1"))
             self.assertEqual(scene.caller.orders, before, stage)
+
+    def test_handed(self) -> None:
+        """While they talk, what one sends is handed to the other with whoever waits for the answer; else it is said."""
+        for name in ("caller", "callee"):
+            scene = Scene().upTo("talking")
+            first, second = (scene.caller, scene.callee) if name == "caller" else (scene.callee, scene.caller)
+            second.takes = True
+            enclosure = FakeEnclosure()
+            first.partyHands(enclosure)
+            self.assertEqual((second.enclosures, enclosure.receipts), ([enclosure], []), name)
+            self.assertOpen(scene)
+        for stage in ("idle", "calling", "closing", "closed"):
+            scene = Scene().upTo(stage)
+            enclosure = FakeEnclosure()
+            scene.call.handed(scene.callee, enclosure)
+            self.assertEqual((scene.caller.enclosures, enclosure.receipts), ([], [None]), stage)
+        scene = Scene().upTo("talking")
+        for call in (scene.call, Nobody()):
+            enclosure = FakeEnclosure()
+            call.handed(FakeLeg(), enclosure)
+            self.assertEqual(enclosure.receipts, [None])
 
     def test_eitherHangsUp(self) -> None:
         """Whoever hangs up, and when, the other is told the same ending, once."""

@@ -18,7 +18,7 @@ from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeLeg
+from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeEnclosure, FakeLeg
 from ichatgw.test.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 
@@ -166,18 +166,20 @@ class ChoiceTests(SynchronousTestCase):
         leg.agree(OFFER)
         leg.refuse(Ending(EndReason.BUSY))
         leg.info(Tone("3"))
+        leg.hand(FakeEnclosure())
         inner.partyUpdates()
         inner.partyAgrees()
         inner.partyRefuses(Ending(EndReason.BUSY))
         inner.partyPresses(Tone("4"))
+        inner.partyHands(FakeEnclosure())
         leg.ring()
         leg.progress(OFFER)
         leg.answer(OFFER)
         leg.hangup(Ending(EndReason.HANGUP))
-        within = ["updated", "agreed", "refused", "info"]
+        within = ["updated", "agreed", "refused", "info", "handed"]
         self.assertEqual(self.news(leg).news, ["ringing", "progressing", "answered", *within, "ended"])
         self.assertIs(self.news(leg).endings[0][0], leg)
-        self.assertEqual(inner.orders, ["start", "update", "agree", "refuse", "info", "hangup"])
+        self.assertEqual(inner.orders, ["start", "update", "agree", "refuse", "info", "hand", "hangup"])
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(len(self.news(leg).endings), 1)
 

@@ -13,10 +13,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested, NoRoute
-from ichatgw.interfaces import IArrivals, ICall, IDialer, IInvitations, ILeg, IMediaEngine, IMediaSide, IRelay
+from ichatgw.interfaces import (
+    IArrivals,
+    ICall,
+    IDialer,
+    IEnclosure,
+    IInvitations,
+    ILeg,
+    IMediaEngine,
+    IMediaSide,
+    IRelay,
+)
 from ichatgw.model import Party
 from ichatgw.test.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeInvitations, FakeLeg
+from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeEnclosure, FakeInvitations, FakeLeg
 from ichatgw.test.legs import LegContract
 
 CALLER = Party("sip:alice@example.net", "Alice")
@@ -29,6 +39,7 @@ class FakesTests(SynchronousTestCase):
         """Each fake provides its interface."""
         verifyObject(ICall, FakeCall())
         verifyObject(ILeg, FakeLeg())
+        verifyObject(IEnclosure, FakeEnclosure())
         verifyObject(IMediaSide, FakeSide())
         verifyObject(IRelay, FakeRelay())
         verifyObject(IMediaEngine, FakeMediaEngine())

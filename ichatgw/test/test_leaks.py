@@ -183,6 +183,44 @@ class WholeGatewayTests(SynchronousTestCase):
             self.assertEqual(left, {}, method)
             self.assertEqual(self.count(), self.rest)
 
+    def chat(self, answers: bool, whoEnds: str) -> None:
+        """An answered call in which the caller sends a text, and hears of it before the end or at the end."""
+        self.calls += 1
+        callId = f"leak-{self.calls}"
+        invite = next(m for m in self.rig.receive(request("INVITE", callId=callId)) if m.startswith("INVITE"))
+        ok = next(m for m in self.rig.receive(respond(invite, 200, "OK", body=PHONE_SDP), CALLEE) if status(m) == 200)
+        to = header(ok, "To")
+        self.rig.receive(request("ACK", to=to, callId=callId, branch=f"ack{self.calls}", body=None))
+        text = request("MESSAGE", to=to, callId=callId, cseq=2, body="Hi!", contentType="text/plain")
+        (asked,) = self.rig.receive(text)
+        sent = self.rig.receive(respond(asked, 200, "OK"), CALLEE) if answers else []
+        if whoEnds == "caller":
+            sent += self.rig.receive(request("BYE", to=to, callId=callId, cseq=3))
+        elif whoEnds == "callee":
+            sent += self.rig.receive(byeAfter(invite, "sip:alice@192.0.2.10:5070", f"bye{self.calls}"), CALLEE)
+        else:
+            (call,) = self.switch.calls
+            self.rig.clock.pump([1] * 40)
+            sent += self.rig.wire.take()
+            call.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(len([m for m in sent if status(m) and header(m, "CSeq").endswith("MESSAGE")]), 1)
+        self.agree([*sent, *self.rig.wire.take()])
+
+    def test_garbageOfTexts(self) -> None:
+        """Nor has anything of one in which something was handed on, whether it was answered or not."""
+        for answers in (True, False):
+            for whoEnds in ("caller", "callee", "nobody"):
+
+                def calls(answers: bool = answers, whoEnds: str = whoEnds) -> None:
+                    for _ in range(3):
+                        self.chat(answers, whoEnds)
+                    self.settle()
+
+                left = remainder(calls)
+                del left["ichatgw.sip.replaces.DialogId"]
+                self.assertEqual(left, {}, f"{answers}, {whoEnds}")
+                self.assertEqual(self.count(), self.rest)
+
     def test_vanished(self) -> None:
         """A caller and a callee of whom nothing is heard any more leave nothing either."""
         for number in range(10):

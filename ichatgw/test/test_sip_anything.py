@@ -186,7 +186,10 @@ class World:
         self.send(self.random.choice(("INVITE", "UPDATE")), body=self.body())
 
     def info(self) -> None:
-        self.send("INFO", body="Signal=7\r\nDuration=90", contentType="application/dtmf-relay")
+        if self.random.random() < 0.5:
+            self.send("INFO", body="Signal=7\r\nDuration=90", contentType="application/dtmf-relay")
+        else:
+            self.send(self.random.choice(("INFO", "MESSAGE")), body="hi", contentType="text/plain")
 
     def hangUp(self) -> None:
         known = [line for line in self.lines if ";tag=" in line.ours]
@@ -238,7 +241,7 @@ class World:
             (self.call, 3),
             (self.refer, 4),
             (self.offer, 3),
-            (self.info, 1),
+            (self.info, 2),
             (self.hangUp, 1),
             (self.cancel, 1),
             (self.reply, 10),
