@@ -132,13 +132,15 @@ class InTests(SynchronousTestCase):
         self.assertEqual((enclosure.receipts, rig.wire.take()), ([None], []))
 
     def test_bad(self) -> None:
-        """What has no type, is packed, is no UTF-8 or is huge is refused, and goes nowhere."""
+        """What has no type, is packed or torn, is no UTF-8 or is huge is refused, and goes nowhere."""
         for talk in both():
             talk.news.takes = True
             untyped = talk.text("MESSAGE", contentType="text/plain", body="Hi!")
             sent = talk.rig.receive(untyped.replace("Content-Type: text/plain\r\n", ""))
             self.assertEqual([status(m) for m in sent], [415])
             sent = talk.send("INFO", contentType=XML, body=PICTURE, extra="Content-Encoding: gzip\r\n")
+            self.assertEqual([status(m) for m in sent], [415])
+            sent = talk.send("INFO", contentType='multipart/mixed;boundary="a;b"', body="--a;b--")
             self.assertEqual([status(m) for m in sent], [415])
             for method in ("INFO", "MESSAGE"):
                 binary = talk.text(method, contentType="application/octet-stream", body="\x00\x7f\xff\xfe\r\n\r\n")
