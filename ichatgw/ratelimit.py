@@ -13,6 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 
 MOST_SOURCES = 1024
 
+COMPLAINTS = (0.1, 5)
+"""Lines about what one user is refused, in a second and at once."""
+
 
 @define
 class _Bucket:

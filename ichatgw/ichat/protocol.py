@@ -42,18 +42,13 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
-from ichatgw.ratelimit import RateLimit
-from ichatgw.xmpp.guests import Guests
+from ichatgw.ratelimit import COMPLAINTS, RateLimit
+from ichatgw.xmpp.guests import NO_GUEST, Guests
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
 _log = Logger()
 _Stanza = TypeVar("_Stanza", VCRequest, VCResponse, VCCancel, CounterProposal)
-
-COMPLAINTS = (0.1, 5)
-"""Lines about what one user is refused, in a second and at once."""
-
-FORBIDDEN = "not among AllowedXMPPDomains"
 
 _USER_AGENT = "viceroy"
 _OFFER = SessionDescription((PCMU,))
@@ -171,7 +166,7 @@ class IChatProtocol(XMPPHandler):
 
     def _onRequest(self, iq: Element, request: VCRequest) -> None:
         if not self._allows(request.from_):
-            self._refuse(iq, "forbidden", FORBIDDEN, FORBIDDEN)
+            self._refuse(iq, "forbidden", NO_GUEST, NO_GUEST)
             return
         if not request.to.user:
             self._refuse(iq, "item-not-found", "nobody is called")

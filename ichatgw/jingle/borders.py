@@ -65,7 +65,7 @@ class SessionOwner(Protocol):
 
 @define(eq=False)
 class NoOwner(SessionOwner):
-    """In the place of a leg that has ended: it is told everything, and nothing comes of it."""
+    """In the place of a leg that has ended: it is told everything, and what L{SessionOwner} makes of it is nothing."""
 
     id: str
     call: ICall
@@ -75,24 +75,3 @@ class NoOwner(SessionOwner):
     def after(cls, leg: SessionOwner) -> NoOwner:
         """What is left of C{leg}."""
         return cls(leg.id, Nobody(leg.call.id))
-
-    def hangup(self, ending: Ending) -> None:
-        """It has been."""
-
-    def sessionRang(self, session: Session) -> None:
-        """Unheard."""
-
-    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def sessionConnected(self, session: Session) -> None:
-        """Unheard."""
-
-    def sessionEnded(self, session: Session, ending: Ending) -> None:
-        """Unheard."""
-
-    def sessionHeld(self, session: Session, direction: Direction) -> None:
-        """Unheard."""
-
-    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        """Unheard."""

@@ -37,7 +37,8 @@ from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Phase
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
 from ichatgw.model import Ending, EndReason, Party
-from ichatgw.ratelimit import RateLimit
+from ichatgw.ratelimit import COMPLAINTS, RateLimit
+from ichatgw.xmpp.guests import NO_GUEST
 from ichatgw.xmpp.presence import PHONE_RESOURCE, IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
@@ -91,7 +92,7 @@ class JingleProtocol(XMPPHandler):
         self._translate = translate
         self._allows = allows
         self._options = options
-        self._complaints = RateLimit(clock, 0.1, 5)
+        self._complaints = RateLimit(clock, *COMPLAINTS)
         self._proposals = RateLimit(clock, 0.5, 10)
 
     @property
@@ -197,7 +198,7 @@ class JingleProtocol(XMPPHandler):
         """Why a call may not even be tried."""
         user = bareJID(from_)
         if not self._allows(from_):
-            return Refusal("forbidden", why="not among AllowedXMPPDomains")
+            return Refusal("forbidden", why=NO_GUEST)
         if not to.user:
             return Refusal("item-not-found")
         if (

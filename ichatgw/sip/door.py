@@ -132,6 +132,12 @@ class Door:
         self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))
 
 
+def domainIn(host: str) -> str:
+    """The domain that a host of a URI or Via is, in lower case; empty if it is an address, or nothing sensible."""
+    name = host.lower().rstrip(".")
+    return name if literal(name, 1) is None and isName(name) else ""
+
+
 _TOP_VIA = re.compile(rb"\r\nVia: *SIP/2\.0/[A-Z]+ +(\[[^]]*\]|[^;:\r ]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 
 
@@ -142,9 +148,7 @@ def returnPath(response: bytes, target: Target) -> Target:
     """
     via = _TOP_VIA.search(response)
     port = target.transport.defaultPort if via is None or via[2] is None else int(via[2])
-    name = "" if via is None else via[1].decode("ascii", "replace").lower().rstrip(".")
-    if literal(name, 1) is not None or not isName(name):
-        name = ""
+    name = "" if via is None else domainIn(via[1].decode("ascii", "replace"))
     return Target(target.transport, TransportAddress(target.address.host, port), name) if 0 < port < 65536 else target
 
 

@@ -15,9 +15,8 @@ from sippy.SipURL import SipURL
 from sippy.UA import UA
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.door import literal
+from ichatgw.sip.door import domainIn, literal
 from ichatgw.sip.hop import nextHop
-from ichatgw.sip.records import isName
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 
@@ -57,6 +56,11 @@ class FarEnd(UA):  # type: ignore[misc]
         self._reached = value
 
     @property
+    def _next(self) -> Any:
+        """The URI by which it is reached, sippy's; C{None} if that is not known."""
+        return self.routes[0].getUrl() if self.routes else self.rTarget
+
+    @property
     def hop(self) -> Target | None:
         """Where the next request goes; C{None} if that is not known."""
         if self.pinned is not None:
@@ -64,7 +68,7 @@ class FarEnd(UA):  # type: ignore[misc]
         if self._reached is None or self._reached[0] is None:
             return None
         (host, port), named = self._reached
-        url = self.routes[0].getUrl() if self.routes else self.rTarget
+        url = self._next
         address = literal(str(host), int(port))
         if url is not None and url.host == str(host):
             port = url.port  # sippy knows no default but 5060
@@ -152,11 +156,10 @@ class FarEnd(UA):  # type: ignore[misc]
         """
         hop = self.hop
         if self._flow is not None and hop is not None and hop.transport is Transport.TLS:
-            url = self.routes[0].getUrl() if self.routes else self.rTarget
-            name = "" if url is None else str(url.host).lower().rstrip(".")
+            name = "" if self._next is None else domainIn(str(self._next.host))
             if self.first == hop:
                 self._expect(self.first)
-            elif literal(name, 1) is None and isName(name):
+            elif name:
                 self._suggest(Target(Transport.TLS, hop.address, name))
         return super().newTransaction(req, **kwargs)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from secrets import randbelow
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from sippy.MsgBody import DEFAULT_CTYPE
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
@@ -134,10 +134,7 @@ class Passing:
     def hand(self, leg: SipLeg, enclosure: IEnclosure) -> None:
         """The other party sends something to that of C{leg}, which has not ended."""
         enclosed, dialog = enclosure.enclosed, leg.dialog
-        if dialog is None or dialog.pinned is not None or not dialog.isConnected():
-            enclosure.undeliverable()
-            return
-        if not dialog.allows(enclosed.method):
+        if dialog is None or dialog.pinned is not None or not (dialog.isConnected() and dialog.allows(enclosed.method)):
             enclosure.undeliverable()
             return
 
@@ -186,8 +183,8 @@ def receiptOf(response: Any) -> Receipt:
     receipt = Receipt(code, headerText(phrase, 100))
     if code == 415 and response.countHFs("accept"):
         accepts = headerText(", ".join(str(body) for body in response.getHFBodys("accept")), 500)
-        return Receipt(receipt.code, receipt.phrase, accepts=accepts)
+        return evolve(receipt, accepts=accepts)
     enclosed = read(response) if code < 300 else None
     if enclosed is not None:
-        return Receipt(receipt.code, receipt.phrase, enclosed.contentType, enclosed.content)
+        return evolve(receipt, contentType=enclosed.contentType, content=enclosed.content)
     return receipt

@@ -163,8 +163,9 @@ def warningFor(ending: Ending) -> str:
     not find; empty for other endings.
     """
     if ending.reason is EndReason.FORBIDDEN and ending.text:
-        return f'{_OTHER_WARNING} ichat-gw "{_UNQUOTABLE.sub(" ", ending.text)[:100]}"'
-    if ending.reason not in (EndReason.INCOMPATIBLE, EndReason.CONNECTIVITY):
+        code = _OTHER_WARNING
+    elif ending.reason in (EndReason.INCOMPATIBLE, EndReason.CONNECTIVITY):
+        code = _WARNINGS.get(TO_CAUSE[ending.reason] if ending.cause is None else ending.cause, _OTHER_WARNING)
+    else:
         return ""
-    code = _WARNINGS.get(TO_CAUSE[ending.reason] if ending.cause is None else ending.cause, _OTHER_WARNING)
     return f'{code} ichat-gw "{_UNQUOTABLE.sub(" ", ending.text)[:100] or "Incompatible"}"'

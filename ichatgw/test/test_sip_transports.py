@@ -131,6 +131,18 @@ class ArrivingTests(SynchronousTestCase):
             told = header(self.rig.streams.take()[0], "Contact")
             self.assertEqual(told.startswith("<sips:"), secure, contact + extra)
 
+    def byeAfterCut(self, contact: str, extra: str = "") -> tuple[str, Target]:
+        """The one who gives that Contact has called, and is hung up when the connection is gone."""
+        self.receive(request("INVITE", contact=contact, extra=extra))
+        (leg,) = self.rig.invitations.legs
+        leg.answer(OFFER)
+        (ok,) = self.rig.streams.take()
+        self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
+        self.rig.streams.opened.clear()
+        leg.hangup(Ending(EndReason.HANGUP))
+        ((bye, target),) = self.rig.streams.sent
+        return bye, target
+
     def test_cutWithoutPort(self) -> None:
         """Who names no port is found at that of TLS."""
         for contact, extra in (
@@ -139,26 +151,12 @@ class ArrivingTests(SynchronousTestCase):
             ("<sip:alice@10.0.0.9>", "Record-Route: <sip:192.0.2.77;transport=tls;lr>\r\n"),
         ):
             self.rig = Rig()
-            self.receive(request("INVITE", contact=contact, extra=extra))
-            (leg,) = self.rig.invitations.legs
-            leg.answer(OFFER)
-            (ok,) = self.rig.streams.take()
-            self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
-            self.rig.streams.opened.clear()
-            leg.hangup(Ending(EndReason.HANGUP))
-            ((_, target),) = self.rig.streams.sent
+            _, target = self.byeAfterCut(contact, extra)
             self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5061)), contact + extra)
 
     def test_cutWithName(self) -> None:
         """A far end that has named itself is looked for where it spoke from, and has to prove that name."""
-        self.receive(request("INVITE", contact="<sip:alice@PBX.example:5081;transport=tls>"))
-        (leg,) = self.rig.invitations.legs
-        leg.answer(OFFER)
-        (ok,) = self.rig.streams.take()
-        self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
-        self.rig.streams.opened.clear()
-        leg.hangup(Ending(EndReason.HANGUP))
-        ((bye, target),) = self.rig.streams.sent
+        bye, target = self.byeAfterCut("<sip:alice@PBX.example:5081;transport=tls>")
         self.assertTrue(bye.startswith("BYE sip:alice@PBX.example:5081"))
         self.assertEqual(target, Target(Transport.TLS, TransportAddress("192.0.2.77", 5081)))
         ((there, name),) = {(each, each.name) for each in self.rig.streams.suggested}

@@ -8,6 +8,9 @@ from __future__ import annotations
 from attrs import define
 from twisted.words.protocols.jabber.jid import JID
 
+NO_GUEST = "not among AllowedXMPPDomains"
+"""What those are told who may not."""
+
 
 @define(eq=False)
 class Guests:

@@ -18,7 +18,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import RateLimit
+from ichatgw.ratelimit import COMPLAINTS, RateLimit
 from ichatgw.xmpp.presence import Presence, presenceStanza
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -58,7 +58,7 @@ class Subscriptions(XMPPHandler):
         self._presence = presence
         self._changed = changed
         self._requests = RateLimit(clock, 0.5, 30, MOST_ASKED)
-        self._refusals = RateLimit(clock, 0.1, 5)
+        self._refusals = RateLimit(clock, *COMPLAINTS)
 
     def connectionInitialized(self) -> None:
         for kind, observer in (

@@ -193,15 +193,21 @@ class NameServers(EndToEnd):
         await phone.told("CALL_CLOSED")
 
 
+def layCable(test: EndToEnd, port: int) -> Cable:
+    """One to C{port} of this host, until the end of the test."""
+    cable = Cable(test.clock, port)
+    test.ending(cable)
+    cable.start()
+    return cable
+
+
 class CutConnections(EndToEnd):
     """Connections that are cut while somebody speaks."""
 
     async def test_fromPhone(self) -> None:
         """A phone's call outlives its connection, and our BYE finds its way over another one."""
         gateway = await self.startGateway()
-        cable = Cable(self.clock, gateway.port)
-        self.ending(cable)
-        cable.start()
+        cable = layCable(self, gateway.port)
         ichat, phone = await self.startIChat(), await self.startBaresip()
         call = await self.callIChat(gateway, ichat, phone, f"sip:scott@127.0.0.1:{cable.port};transport=tcp")
         cable.cut()
@@ -214,9 +220,7 @@ class CutConnections(EndToEnd):
     async def test_toPhone(self) -> None:
         """So does a call to a phone, and its BYE is taken over another connection."""
         phone = await self.startBaresip("72")
-        cable = Cable(self.clock, phone.port)
-        self.ending(cable)
-        cable.start()
+        cable = layCable(self, phone.port)
         await self.startGateway(cable.port, transport=";transport=tcp")
         call = await self.callPhone(await self.startIChat(), phone)
         cable.cut()
@@ -233,9 +237,7 @@ class CutSecure(SecureEndToEnd):
         """Our BYE finds its way to a phone whose certificate proves the address that it gives."""
         settings = {**self.certificates("127.0.0.1"), "TLSAcceptAddresses": "on"}
         gateway = await self.startGateway(settings=settings)
-        cable = Cable(self.clock, gateway.securePort)
-        self.ending(cable)
-        cable.start()
+        cable = layCable(self, gateway.securePort)
         ichat, phone = await self.startIChat(), await self.startBaresip(more=self.phoneCertificates("127.0.0.1"))
         call = await self.callIChat(gateway, ichat, phone, f"sip:scott@127.0.0.1:{cable.port};transport=tls")
         cable.cut()
