@@ -14,8 +14,9 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
+from ichatgw.xmpp.batches import BATCH, BATCH_INTERVAL
 from ichatgw.xmpp.online import GRACE, Online
-from ichatgw.xmpp.presence import BATCH, BATCH_INTERVAL, IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
 from ichatgw.xmpp.store import MemoryStore
 
 SCOTT = JID("scott@chat.example")

@@ -9,7 +9,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.test.presences import CONTROL, ICHAT, OURS, SCOTT, PresenceCase
 from ichatgw.test.streams import StubLink
-from ichatgw.xmpp import presence as module
+from ichatgw.xmpp import batches as module
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.stanzas import parseJID
 

@@ -6,8 +6,7 @@ Which users are online, so that SIP can find them: those who are subscribed and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Protocol
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
@@ -21,7 +20,8 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import NoRoute
-from ichatgw.xmpp.presence import BATCH, BATCH_INTERVAL, IPresenceListener, Presence, Resource
+from ichatgw.xmpp.batches import Batches
+from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
 from ichatgw.xmpp.stanzas import bareJID
 from ichatgw.xmpp.store import ISubscriptionStore
 
@@ -75,7 +75,7 @@ class Online(XMPPHandler):
         self._takesCalls = takesCalls
         self._allows = allows
         self._settling: IDelayedCall | None = None
-        self._reconsidering: IDelayedCall | None = None
+        self._reconsidering = Batches[JID](clock, self.changed)
 
     def connectionInitialized(self) -> None:
         self._settling = self._clock.callLater(GRACE, self._settle)
@@ -85,25 +85,11 @@ class Online(XMPPHandler):
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
-        self._stopReconsidering()
+        self._reconsidering.stop()
 
     def reconsider(self) -> None:
         """The rules, or whom we serve, are not what they were: look at everybody again, some at a time."""
-        self._stopReconsidering()
-        self._goThrough(iter(self._presence.users))
-
-    def _goThrough(self, users: Iterator[JID]) -> None:
-        self._reconsidering = None
-        batch = list(islice(users, BATCH))
-        for user in batch:
-            self.changed(user)
-        if len(batch) == BATCH:
-            self._reconsidering = self._clock.callLater(BATCH_INTERVAL, self._goThrough, users)
-
-    def _stopReconsidering(self) -> None:
-        if self._reconsidering is not None:
-            self._reconsidering.cancel()
-            self._reconsidering = None
+        self._reconsidering.start(self._presence.users)
 
     def available(self, resource: Resource) -> None:
         """See L{IPresenceListener}."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import frozen
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
@@ -24,6 +23,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
+from ichatgw.xmpp.batches import Batches
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
@@ -42,8 +42,6 @@ SHOW_ORDER = ("", "chat", "away", "dnd", "xa")
 MOST_RESOURCES = 16
 MOST_STRANGERS = 10_000
 LONGEST_TEXT = 256
-BATCH = 200
-BATCH_INTERVAL = 0.02
 
 
 @frozen
@@ -133,7 +131,6 @@ class Presence(XMPPHandler):
         """
         super().__init__()
         self.listeners: list[IPresenceListener] = []
-        self._clock = clock
         self._control = control
         self._translates = translates
         self._store = store
@@ -141,7 +138,7 @@ class Presence(XMPPHandler):
         self._addGatewayCaps = addGatewayCaps
         self._gateway = parseJID(control.host)
         self._users: dict[JID, dict[JID, Resource]] = {}
-        self._greeting: IDelayedCall | None = None
+        self._greeting = Batches[Element](clock, self.send)
 
     def serves(self, ours: JID) -> bool:
         """
@@ -182,7 +179,7 @@ class Presence(XMPPHandler):
 
     def goodbye(self) -> None:
         """Tell each known user that what it has subscribed to is going.  Comes before an orderly stop."""
-        self._stopGreeting()
+        self._greeting.stop()
         for user in self._store.users():
             for ours in self._store.gatewayJIDs(user):
                 for stanza in self._stanzas(user, ours, ours != self._control, "unavailable"):
@@ -217,11 +214,11 @@ class Presence(XMPPHandler):
 
     def connectionInitialized(self) -> None:
         self.xmlstream.addObserver("/presence", self._received)
-        self._greet(self._greetings())
+        self._greeting.start(self._greetings())
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        self._stopGreeting()
+        self._greeting.stop()
         self._users.clear()
 
     def _greetings(self) -> Iterator[Element]:
@@ -229,20 +226,6 @@ class Presence(XMPPHandler):
             yield presenceStanza(user, self._control, "probe")
             for ours in self._store.gatewayJIDs(user):
                 yield from self._stanzas(user, ours, ours != self._control)
-
-    def _greet(self, greetings: Iterator[Element]) -> None:
-        """Send some, and the others a little later, so that neither the reactor nor the server is held up."""
-        self._greeting = None
-        batch = list(islice(greetings, BATCH))
-        for greeting in batch:
-            self.send(greeting)
-        if len(batch) == BATCH:
-            self._greeting = self._clock.callLater(BATCH_INTERVAL, self._greet, greetings)
-
-    def _stopGreeting(self) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
-            self._greeting = None
 
     # What we receive
 
