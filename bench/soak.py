@@ -11,7 +11,6 @@ Python objects than it may remember; its memory must not have grown from the sec
 from __future__ import annotations
 
 import argparse
-import gc
 import random
 import sys
 import tempfile
@@ -38,10 +37,6 @@ SETTLED = 75.0
 """Seconds of calls after which memory has to stay as it is: responses are kept for a while, and names of dialogs.  So a
 run of less than four times as long says nothing of memory."""
 
-SWEEP = 1.0
-"""Seconds from one collection of the simulators' garbage to the next: their calls are cycles, and left for long they
-would stop all phones at once while they are collected."""
-
 
 class Soak(Calls):
     """
@@ -58,7 +53,7 @@ class Soak(Calls):
         """Place the calls, and wait for the last to end."""
         began = self.reactor.seconds()
         calls: list[Deferred[None]] = []
-        number, sampled, swept = 0, 0.0, 0.0
+        number, sampled = 0, 0.0
         while (now := self.reactor.seconds() - began) < seconds and not self.gateway.gone:
             self.late = max(self.late, now - number / rate)
             while number <= now * rate:
@@ -68,9 +63,6 @@ class Soak(Calls):
                 sampled = now
                 self.samples.append((now, self.gateway.rss()))
                 calls = [call for call in calls if not call.called]
-            if now - swept >= SWEEP:
-                swept = now
-                gc.collect()
             await pause(max(0.0, number / rate - now))
         await DeferredList(calls)
 
@@ -106,7 +98,6 @@ async def soak(seconds: float, rate: float, seed: int) -> bool:
         made = Soak(globalReactor, Path(folder), seed)
         try:
             await made.begin()
-            gc.freeze()
             print(f"{ICHATS} iChats are online; warming up", flush=True)
             await made.run(min(10.0, seconds / 4), rate)
             made.fates.clear()

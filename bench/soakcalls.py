@@ -45,7 +45,7 @@ FATES = {
 
 T = TypeVar("T")
 
-_PARTS: ContextVar[list[tuple[SoakPhone, PhoneCall]]] = ContextVar("parts")
+_PARTS: ContextVar[list[PhoneCall]] = ContextVar("parts")
 """What phones have of the call that is placed in this context."""
 
 
@@ -134,13 +134,13 @@ class Calls:
                 return
             ichat = self.idle.pop(0)
         name = f"{kind.__name__} {fate}"
-        parts: list[tuple[SoakPhone, PhoneCall]] = []
+        parts: list[PhoneCall] = []
         _PARTS.set(parts)
         try:
             await kind(number, fate, ichat)
         except Exception as problem:
             self.failures[f"{name}: {type(problem).__name__} {str(problem)[:80]}"] += 1
-            for _, part in parts:  # what is left over shall be the gateway's fault
+            for part in parts:  # what is left over shall be the gateway's fault
                 if not part.over:
                     part.hangup()
             for call in ichat.calls if ichat is not None else ():
@@ -148,8 +148,6 @@ class Calls:
                 call.finish("dropped")
         else:
             self.fates[name] += 1
-        for phone, part in parts:
-            phone.forget(part)
         if ichat is not None:
             del ichat.calls[:]
             self.idle.append(ichat)
@@ -283,7 +281,7 @@ class Calls:
     def dial(self, phone: SoakPhone, uri: str, replaces: str = "") -> PhoneCall:
         """Let a phone call."""
         call = phone.call(uri, replaces=replaces)
-        _PARTS.get().append((phone, call))
+        _PARTS.get().append(call)
         return call
 
     def another(self) -> int:
@@ -294,7 +292,7 @@ class Calls:
     async def arrival(self, phone: SoakPhone, user: str) -> Any:
         """The call for a number."""
         call = await self.soon(phone.arrival(user))
-        _PARTS.get().append((phone, call))
+        _PARTS.get().append(call)
         return call
 
     async def soon(self, what: Deferred[T]) -> T:

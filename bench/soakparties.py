@@ -44,12 +44,12 @@ class SoakPhone(Phone):
         call = super()._newCall(inbound)
         if not speaks:
             call.media.detector = None
+        call.whenEnded().addCallback(self.forget)
         return call
 
     def _arrived(self, dialog: Dialog) -> None:
         super()._arrived(dialog)
         call = self.calls[-1]
-        call.whenEnded().addCallback(self.forget)
         user = dialog.invite.uri.removeprefix("sip:").partition("@")[0]
         awaited = self._awaited.pop(user, None)
         if awaited is None:
