@@ -5,8 +5,9 @@ How often a source may have something done for it, e.g. a line written to the lo
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
+from heapq import heappop, heappush, heapreplace
+from itertools import count
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -30,11 +31,13 @@ class RateLimit:
     A token bucket for each source.
 
     Memory is bounded: a source whose bucket is full again is forgotten when room is needed, which loses nothing but
-    its count.  If there is none, sources that are new are refused, so that somebody who makes up a source for each
+    its count.  If none is full, sources that are new are refused, so that somebody who makes up a source for each
     packet gets at most C{mostSources * burst} through in the time it takes a bucket to fill.
 
     @ivar perSecond: how many times a second, in the long run; a fraction for less than one.
     @ivar burst: how many times at once.
+    @ivar mostSources: how many buckets there are at most.  As many sources as this, each of which does it once, find
+        room within C{1 / perSecond} seconds.
     @ivar total: how often C{allow} has said no.
     """
 
@@ -43,7 +46,10 @@ class RateLimit:
     burst: int
     mostSources: int = MOST_SOURCES
     total: int = field(default=0, init=False)
-    _buckets: OrderedDict[Hashable, _Bucket] = field(factory=OrderedDict, init=False, repr=False)
+    _buckets: dict[Hashable, _Bucket] = field(factory=dict, init=False, repr=False)
+    # When each bucket was going to be full when it was last looked at here: once for each, the earliest first.
+    _full: list[tuple[float, int, Hashable]] = field(factory=list, init=False, repr=False)
+    _numbers: count[int] = field(factory=count, init=False, repr=False)
 
     def allow(self, key: Hashable) -> bool:
         """May C{key} do it once more?"""
@@ -54,9 +60,9 @@ class RateLimit:
                 self.total += 1
                 return False
             bucket = self._buckets[key] = _Bucket(self.burst, now)
+            heappush(self._full, (now, next(self._numbers), key))
         bucket.tokens = min(self.burst, bucket.tokens + (now - bucket.touched) * self.perSecond)
         bucket.touched = now
-        self._buckets.move_to_end(key)
         if bucket.tokens < 1:
             bucket.suppressed += 1
             self.total += 1
@@ -73,11 +79,16 @@ class RateLimit:
         return count
 
     def _makeRoom(self, now: float) -> bool:
-        """Is there room for another source, if need be by forgetting the one that was quiet for longest?"""
+        """Is there room for another source, if need be by forgetting one whose bucket is full?"""
         if len(self._buckets) < self.mostSources:
             return True
-        quietest = next(iter(self._buckets))
-        if (now - self._buckets[quietest].touched) * self.perSecond < self.burst:
-            return False
-        del self._buckets[quietest]
-        return True
+        while self._full[0][0] <= now:
+            _, number, key = self._full[0]
+            bucket = self._buckets[key]
+            fullAt = bucket.touched + (self.burst - bucket.tokens) / self.perSecond
+            if fullAt <= now:
+                heappop(self._full)
+                del self._buckets[key]
+                return True
+            heapreplace(self._full, (fullAt, number, key))  # it was used since
+        return False

@@ -45,6 +45,9 @@ from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, reci
 MOST_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""
 
+MOST_CALLERS = 4096
+"""Users who called in the last seconds; more than can be, as each of them costs a call."""
+
 _PROPOSE_ID, _PROCEED_ID = "jm-propose-", "jm-proceed-"
 
 _log = Logger()
@@ -93,7 +96,7 @@ class JingleProtocol(XMPPHandler):
         self._allows = allows
         self._options = options
         self._complaints = RateLimit(clock, *COMPLAINTS)
-        self._proposals = RateLimit(clock, 0.5, 10)
+        self._proposals = RateLimit(clock, 0.5, 10, MOST_CALLERS)
 
     @property
     def legs(self) -> Sequence[ILeg]:

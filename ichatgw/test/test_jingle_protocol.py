@@ -85,6 +85,15 @@ class BorderTests(SynchronousTestCase):
         self.world.propose(from_=PHONE.userhostJID())
         self.assertEqual(self.world.arrivals.arrivals, [])
 
+    def test_manyCallers(self) -> None:
+        """At 100 calls a second by as many users nobody is refused for what the others do."""
+        for number in range(3000):
+            self.world.propose(sid="s1", from_=JID(f"user{number}@jabber.example/phone"))
+            self.world.message("retract", from_=JID(f"user{number}@jabber.example/phone"))
+            self.world.clock.advance(0.01)
+        self.assertEqual(len(self.world.arrivals.arrivals), 3000)
+        self.assertEqual(self.world.said(), [])
+
     def test_calls(self) -> None:
         """A user has only so many calls at once."""
         for number in range(MOST_CALLS_OF_A_USER + 1):

@@ -55,16 +55,46 @@ class RateLimitTests(SynchronousTestCase):
         self.assertEqual(self.limit.total, 5)
         self.assertEqual(self.allowed("a", 5), 3)
 
-    def test_forgetsTheQuietest(self) -> None:
-        """A source whose bucket is full again makes room for a new one."""
+    def test_forgetsTheFull(self) -> None:
+        """Sources whose buckets are full again make room for new ones, and others do not."""
         self.allowed("a", 1)
         self.clock.advance(1)
         self.allowed("b", 1)
         self.allowed("c", 10)
         self.clock.advance(1)
         self.assertEqual(self.allowed("d", 10), 4)
-        self.assertEqual(self.allowed("e", 10), 0)
+        self.assertEqual(self.allowed("e", 10), 4)
+        self.assertEqual(self.allowed("f", 10), 0)
         self.assertEqual(self.allowed("c", 10), 2)
+
+    def test_forgetsTheFullest(self) -> None:
+        """It is room enough that one bucket is full again, whichever source was quiet for longest."""
+        self.allowed("a", 4)
+        self.clock.advance(0.5)
+        self.allowed("b", 1)
+        self.allowed("c", 4)
+        self.clock.advance(0.5)
+        self.assertEqual(self.allowed("d", 4), 4)  # instead of b
+        self.assertEqual(self.allowed("e", 1), 0)
+        self.assertEqual((self.allowed("a", 4), self.allowed("c", 4)), (2, 1))
+
+    def test_innocent(self) -> None:
+        """Sources that come once each are let in, be they many more than the table holds, at the rate it fills."""
+        for number in range(300):
+            self.assertTrue(self.limit.allow(number), number)
+            self.clock.advance(0.5 / 3 + 1e-6)
+
+    def test_usedAgain(self) -> None:
+        """A bucket that was going to be full by now, but was used since, is not forgotten."""
+        for key in ("a", "b", "c"):
+            self.allowed(key, 1)
+        self.clock.advance(0.4)
+        for key in ("a", "b", "c"):
+            self.allowed(key, 4)
+        self.clock.advance(0.2)
+        self.assertEqual(self.allowed("d", 1), 0)
+        self.clock.advance(2)
+        self.assertEqual(self.allowed("d", 1), 1)
 
     def test_madeUpSources(self) -> None:
         """Somebody with a new source for each packet gets no more than the table holds."""
