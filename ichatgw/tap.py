@@ -25,6 +25,7 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw import __version__, logfile
 from ichatgw.addresses import LocalAddresses
+from ichatgw.clock import useMonotonicTime
 from ichatgw.config import Settings
 from ichatgw.configvalues import Network
 from ichatgw.dialplan import DialPlan
@@ -186,6 +187,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     @param reactor: provides time, TCP and sockets.
     @raise ConfigError: if a translation rule can never work.
     """
+    useMonotonicTime(reactor)
     addresses = LocalAddresses(settings.ipAddress, advertised=settings.advertisedAddress)
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")

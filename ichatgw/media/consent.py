@@ -14,6 +14,9 @@ from ichatgw.media.stunrequests import Random
 INTERVAL = 5.0
 """Seconds between two questions; RFC 7675 section 5.1 wants 0.8 to 1.2 times as much."""
 
+LATE = 2.0
+"""Seconds by which a question may be late; what is later comes of this process having stood still."""
+
 OVERDUE = 1.0
 """The same, when two in a row had no answer: on a bad network one of many gets through."""
 
@@ -24,6 +27,9 @@ LIFE = 25.0
 class Consent:
     """
     Asks now and then.
+
+    A time in which this process, or the machine it runs on, stood still says nothing of the peer: it is asked once more
+    for as long as was left before.
 
     @param ask: sends one question, once; who gets the answer calls L{given}.
     @param lost: told, once, that there was no answer for too long.
@@ -53,9 +59,13 @@ class Consent:
         wait = (INTERVAL if age < 2 * INTERVAL else OVERDUE) * (0.8 + 0.4 * self._random(1)[0] / 255)
         left = LIFE - age
         self._timer = self._clock.callLater(max(0.0, min(wait, left)), self._due)
+        self._dueAt = self._timer.getTime()
 
     def _due(self) -> None:
         self._timer = None
+        late = self._clock.seconds() - self._dueAt
+        if late > LATE:
+            self._givenAt += late
         if self._clock.seconds() - self._givenAt >= LIFE:
             self._lost()
             return

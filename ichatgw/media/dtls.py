@@ -13,7 +13,7 @@ import hmac
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from attrs import define, field
 from cryptography import x509
@@ -72,7 +72,7 @@ class Identity:
 
     def __attrs_post_init__(self) -> None:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ichatgw")])
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         self._certificate = (
             x509.CertificateBuilder()
             .subject_name(name)

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import react
 
+from ichatgw.clock import useMonotonicTime
+
 
 def exitWith(play: Callable[[Any], Awaitable[bool]], *, interrupted: bool = False, reactor: Any = None) -> NoReturn:
     """
@@ -22,6 +24,7 @@ def exitWith(play: Callable[[Any], Awaitable[bool]], *, interrupted: bool = Fals
 
     async def run(reactor: Any) -> None:
         nonlocal fine
+        useMonotonicTime(reactor)
         fine = await play(reactor)
 
     try:

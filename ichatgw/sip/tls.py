@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any, cast
 
@@ -312,7 +312,7 @@ def _present(context: SSL.Context, files: Files) -> None:
     _use("TLSPrivateKey", key, load, f" that belongs to {files.certificate} (or TLSPrivateKeyPassPhrase is wrong)")
     with open(files.certificate, "rb") as file:
         ours = x509.load_pem_x509_certificate(file.read())
-    if ours.not_valid_after_utc < datetime.now(UTC):
+    if ours.not_valid_after_utc < datetime.now(timezone.utc):
         _log.warn("{file}: this certificate has expired", file=files.certificate)
 
 

@@ -5,7 +5,7 @@ Certificates for tests, made on the spot.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -102,7 +102,7 @@ class Authority:
         selfSigned: bool = False,
         alone: bool | None = None,
     ) -> x509.Certificate:
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         alone = authority or selfSigned if alone is None else alone
         builder = (
             x509.CertificateBuilder()

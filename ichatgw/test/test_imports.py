@@ -18,7 +18,7 @@ ROOT = Path(ichatgw.__file__).parent
 # A part may import those of its own rank or below.
 RANKS = (
     {"model"},
-    {"errors", "interfaces", "addresses", "ratelimit", "passwords", "stunservers"},
+    {"errors", "interfaces", "addresses", "clock", "ratelimit", "passwords", "stunservers"},
     {
         "config",
         "configdoc",
@@ -42,7 +42,7 @@ RANKS = (
     {"tap", "siptap", "jingletap"},
 )
 ADAPTERS = {"sip", "ichat", "jingle"}
-SIM_MAY = {"", "sim", "model", "errors", "media.rtp", "ichat.connectdata", "xmpp.compat"}
+SIM_MAY = {"", "sim", "model", "errors", "clock", "media.rtp", "ichat.connectdata", "xmpp.compat"}
 # The Jingle client's media is the gateway's own; its stanzas are not.
 SIM_MEDIA = {"media.checklist", "media.dtls", "media.ice", "media.sdes", "media.srtp"}
 

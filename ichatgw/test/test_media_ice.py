@@ -274,6 +274,32 @@ class AgentTests(SynchronousTestCase):
             self.assertEqual(len(asked), len(set(asked)))
             self.assertTrue(least <= len(asked) <= most, (chance, len(asked)))
 
+    def test_pause(self) -> None:
+        """
+        A peer that could not be asked, since this process stood still, is asked again before it is given up, and for as
+        long as was left.
+        """
+        self.agent.start(*PEER)
+        self.ask(5, nominates=True)
+        self.answer()
+        self.clock.advance(3600)
+        self.assertEqual(self.losses, [])
+        self.answer()
+        while self.clock.seconds() < 3600 + 40 and not self.losses:
+            self.clock.advance(0.1)
+        self.assertEqual(len(self.losses), 1)
+        self.assertTrue(3600 + 20 < self.clock.seconds() < 3600 + 30, self.clock.seconds())
+
+    def test_pauses(self) -> None:
+        """A peer that has gone is given up in spite of short pauses."""
+        self.agent.start(*PEER)
+        self.ask(5, nominates=True)
+        self.answer()
+        while self.clock.seconds() < 60 and not self.losses:
+            self.clock.advance(1.9)
+        self.assertEqual(len(self.losses), 1)
+        self.assertLess(self.clock.seconds(), 30)
+
     def test_sharedTiebreaker(self) -> None:
         """The agents of one transport decide alike."""
         other = Agent(Clock(), os.urandom, self.list, "u", "p", True, lambda *_: None, self, self.agent.tiebreaker)
