@@ -18,7 +18,7 @@ ROOT = Path(ichatgw.__file__).parent
 # A part may import those of its own rank or below.
 RANKS = (
     {"model"},
-    {"errors", "interfaces", "addresses", "clock", "ratelimit", "passwords", "stunservers"},
+    {"errors", "interfaces", "addresses", "clock", "ratelimit", "passwords", "stunservers", "turns"},
     {
         "config",
         "configdoc",

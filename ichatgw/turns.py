@@ -1,0 +1,277 @@
+# -*- test-case-name: ichatgw.test.test_turns -*-
+"""
+What signalling may do in one turn of the reactor, so that sound never waits for it.
+
+There is one reactor.  A SIP message costs it one to three milliseconds, a packet of sound some ten microseconds, and
+packets come every 20 ms from each party.  So all signalling (SIP over UDP and over streams, XMPP, timers, work on many
+users) is done as jobs of one L{Turns}, which keeps two bounds:
+
+ - before a job, if L{MEDIA_INTERVAL} has passed since media ports were read, they are read;
+ - when the jobs of a turn have taken L{TURN_SECONDS}, or are L{TURN_JOBS}, the others wait for the next turn, and the
+   reactor reads its sockets and runs its timers.
+
+Jobs of one source keep their order (L{Line}); sources take turns.  C{docs/decisions/0009-turns-are-short.rst} says why
+it is so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+TURN_SECONDS = 0.004
+"""Seconds of signalling in one turn of the reactor; the job that exceeds them is the last of the turn."""
+
+TURN_JOBS = 32
+"""Jobs in one turn of the reactor, for clocks that stand still while jobs run."""
+
+MEDIA_INTERVAL = 0.001
+"""Seconds of signalling after which media ports are read."""
+
+SWEEP_SECONDS = 0.002
+"""Seconds of work on many items in one turn of the reactor."""
+
+SWEEP_ITEMS = 200
+"""Items that are worked on in one turn of the reactor."""
+
+SWEEP_INTERVAL = 0.02
+"""Seconds from one part of such work to the next; leaves room for what is urgent, and for the far end."""
+
+T = TypeVar("T")
+
+_log = Logger()
+
+
+@define(eq=False)
+class Line:
+    """
+    The jobs of one source in order: one connection, one socket, one link.
+
+    @ivar name: what its jobs are, for the log.
+    @ivar pause: called when a job has to wait: the source should give no more.
+    @ivar resume: called when no job waits any more.
+    """
+
+    _turns: Turns
+    name: str
+    pause: Callable[[], object] | None = None
+    resume: Callable[[], object] | None = None
+    _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
+
+    def __len__(self) -> int:
+        """How many jobs wait."""
+        return len(self._waiting)
+
+    def put(self, job: Callable[..., object], *args: Any) -> None:
+        """
+        Do C{job(*args)}, at once if this turn has room for it and none waits in this line.
+
+        What the job raises is logged, and goes no further.
+        """
+        if not self._waiting and self._turns.hasRoom:
+            self._turns.run(self.name, job, *args)
+            return
+        self._waiting.append((job, args))
+        if len(self._waiting) == 1:
+            self._turns.waits(self)
+            if self.pause is not None:
+                self.pause()
+
+    def clear(self) -> None:
+        """Forget the jobs that wait."""
+        self._waiting.clear()
+
+    def next(self) -> bool:
+        """
+        For L{Turns}: do the job that has waited for longest.
+
+        @return: whether others still wait.
+        """
+        if self._waiting:
+            job, args = self._waiting.popleft()
+            self._turns.run(self.name, job, *args)
+        if not self._waiting and self.resume is not None:
+            self.resume()
+        return bool(self._waiting)
+
+
+@define(eq=False)
+class Sweep(Generic[T]):
+    """
+    The same work on each of many items, a part of them in one turn.
+
+    @ivar do: the work on one item; what it raises is logged, and the next item comes.
+    @ivar done: called after the last item.
+    """
+
+    _turns: Turns
+    do: Callable[[T], object]
+    done: Callable[[], object] | None = None
+    _items: Iterator[T] | None = field(default=None, init=False)
+    _later: IDelayedCall | None = field(default=None, init=False)
+
+    @property
+    def running(self) -> bool:
+        """Are there items to be worked on?"""
+        return self._items is not None
+
+    def start(self, items: Iterable[T]) -> None:
+        """Begin with these, and forget those that are left from before.  The first part is done at once."""
+        self.stop()
+        self._items = iter(items)
+        self._part()
+
+    def stop(self) -> None:
+        """Forget the items that are left.  Idempotent."""
+        self._items = None
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _part(self) -> None:
+        self._later = None
+        turns, items = self._turns, self._items
+        assert items is not None
+        ends = turns.seconds() + SWEEP_SECONDS
+        for _ in range(SWEEP_ITEMS):
+            try:
+                item = next(items)
+            except StopIteration:
+                self._items = None
+                if self.done is not None:
+                    self.done()
+                return
+            turns.run("many items", self.do, item)
+            if self._items is not items:
+                return  # the work itself has stopped it, or begun anew
+            if turns.seconds() >= ends:
+                break
+        self._later = turns.callLater(SWEEP_INTERVAL, self._part)
+
+
+@implementer(IReactorTime)
+class Turns:
+    """
+    Runs jobs within the bounds of a turn.  As a clock (L{IReactorTime}) it runs timers so that media is read between.
+
+    @ivar clock: the reactor's clock.
+    @ivar media: reads the media ports that have something; set when there are any.
+    @ivar watch: told how many seconds a job took, and what it was.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.media: Callable[[], object] = _nothing
+        self.watch: Callable[[float, str], object] = _nothing
+        self.seconds = clock.seconds
+        self._lines: deque[Line] = deque()
+        self._spent = 0.0
+        self._jobs = 0
+        self._inJob = False
+        self._mediaAt = 0.0
+        self._next: IDelayedCall | None = None
+        self._behindSince = 0.0
+
+    # Jobs.
+
+    def line(
+        self, name: str, pause: Callable[[], object] | None = None, resume: Callable[[], object] | None = None
+    ) -> Line:
+        """A line for the jobs of one source; see L{Line}."""
+        return Line(self, name, pause, resume)
+
+    def sweep(self, do: Callable[[T], object], done: Callable[[], object] | None = None) -> Sweep[T]:
+        """For work on many items; see L{Sweep}."""
+        return Sweep(self, do, done)
+
+    @property
+    def hasRoom(self) -> bool:
+        """May another job be done in this turn, and does none wait?"""
+        return not self._lines and self._spent < TURN_SECONDS and self._jobs < TURN_JOBS
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds there has been a job that waits, without a break; 0 if there is none."""
+        return self.seconds() - self._behindSince if self._lines else 0.0
+
+    def run(self, name: str, job: Callable[..., object], *args: Any) -> None:
+        """
+        Do a job now, and count it.
+
+        @param name: what it is, for the log.
+        """
+        inner, self._inJob = self._inJob, True
+        begun = self.seconds() if inner else self.letMediaPass()
+        try:
+            job(*args)
+        except Exception:
+            _log.failure("A job failed: {name}", name=name)
+        self._inJob = inner
+        if inner:
+            return  # it is a part of the job that it is done in
+        took = self.seconds() - begun
+        self._jobs += 1
+        self._spent += took
+        self.watch(took, name)
+        if self._next is None and (self._spent >= TURN_SECONDS or self._jobs >= TURN_JOBS):
+            self._next = self.clock.callLater(0, self._turn)
+
+    def letMediaPass(self) -> float:
+        """
+        Read the media ports if that is due; for loops that are no jobs.
+
+        @return: the time now.
+        """
+        now: float = self.seconds()
+        if now - self._mediaAt >= MEDIA_INTERVAL:
+            self.media()
+            now = self._mediaAt = self.seconds()
+        return now
+
+    def waits(self, line: Line) -> None:
+        """For L{Line}: it has a job that has to wait."""
+        if not self._lines:
+            self._behindSince = self.seconds()
+        self._lines.append(line)
+        if self._next is None:
+            self._next = self.clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        """Another turn: some of the jobs that wait, one of each line after the other."""
+        self._next = None
+        self._spent, self._jobs = 0.0, 0
+        while self._lines and self._spent < TURN_SECONDS and self._jobs < TURN_JOBS:
+            line = self._lines.popleft()
+            if line.next():
+                self._lines.append(line)
+        if self._lines and self._next is None:
+            self._next = self.clock.callLater(0, self._turn)
+
+    # Time.
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> IDelayedCall:
+        """See L{IReactorTime.callLater}."""
+        return self.clock.callLater(delay, self._timer, callable, args, kw)
+
+    def getDelayedCalls(self) -> Any:
+        """See L{IReactorTime.getDelayedCalls}."""
+        return self.clock.getDelayedCalls()
+
+    def _timer(self, call: Callable[..., Any], args: tuple[object, ...], kw: dict[str, object]) -> None:
+        begun = self.letMediaPass()
+        self._inJob = True
+        try:
+            call(*args, **kw)
+        finally:
+            self._inJob = False
+        self.watch(self.seconds() - begun, getattr(call, "__qualname__", "a timer"))
+
+
+def _nothing(*args: object) -> None:
+    """Until something is set."""
