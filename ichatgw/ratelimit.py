@@ -17,6 +17,9 @@ MOST_SOURCES = 1024
 COMPLAINTS = (0.1, 5)
 """Lines about what one user is refused, in a second and at once."""
 
+LINES = (0.5, 30)
+"""Lines about all that is refused at one place, in a second and at once."""
+
 
 @define
 class _Bucket:
@@ -92,3 +95,23 @@ class RateLimit:
                 return True
             heapreplace(self._full, (fullAt, number, key))  # it was used since
         return False
+
+
+@define(eq=False)
+class Complaints:
+    """
+    Which refusals are written to the log: a few of each source (L{COMPLAINTS}), and no more than L{LINES} of all, since
+    whoever is refused may come under many names.
+    """
+
+    clock: IReactorTime
+    _each: RateLimit = field(init=False)
+    _all: RateLimit = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._each = RateLimit(self.clock, *COMPLAINTS)
+        self._all = RateLimit(self.clock, *LINES, mostSources=1)
+
+    def allow(self, source: Hashable) -> bool:
+        """May a line be written about C{source}?"""
+        return self._each.allow(source) and self._all.allow(None)

@@ -207,12 +207,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     link.logMessages(_messageLog(settings))
     path = settings.subscriptionDatabase
-    database = None if path in ("", "none") else SQLiteStore(reactor, path)
+    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
+    database = None if path in ("", "none") else SQLiteStore(reactor, path, guests)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
-    presence = Presence(reactor, control, plan.matches, store, *caps)
-    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
+    presence = Presence(reactor, control, plan.matches, store, *caps, allows=guests)
     ourRecords = OurRecords(reactor, addresses, wire)
     iChat = IChatProtocol(
         reactor,
@@ -253,7 +253,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     presence.listeners.append(online)
     for handler in (
         presence,
-        Subscriptions(reactor, control, store, presence, online.changed),
+        Subscriptions(reactor, control, store, presence, guests, online.changed),
         online,
         Disco(control, __version__, phone),
         Greeter(reactor),

@@ -61,8 +61,9 @@ class CallSettings:
         "AllowedXMPPDomains",
         DOMAINS,
         (),
-        "The domains whose users may call phones, and are registered at their SIP registrars. If left blank, only that"
-        " of which JabberComponentName is a part.",
+        "The domains whose users may call phones and add numbers and the control user to their contacts, and are"
+        " registered at their SIP registrars. If left blank, only that of which JabberComponentName is a part. At the"
+        " start, subscriptions of users of other domains are dropped from SubscriptionDatabase.",
         default="",
         example="jabber.company.com, example.org",
     )

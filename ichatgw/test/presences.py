@@ -49,11 +49,14 @@ class PresenceCase(SynchronousTestCase):
         self.clock = Clock()
         self.store = MemoryStore()
         self.asked: list[str] = []
-        self.presence = Presence(self.clock, CONTROL, self.translates, self.store)
+        self.presence = Presence(self.clock, CONTROL, self.translates, self.store, allows=self.allows)
         self.listener = NotingListener()
         self.presence.listeners.append(self.listener)
         self.link = StubLink(self.presence)
         self.link.up()
+
+    def allows(self, user: JID) -> bool:
+        return user.host != "eve.example"
 
     def translates(self, address: str) -> bool:
         self.asked.append(address)

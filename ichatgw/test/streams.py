@@ -37,6 +37,7 @@ class StubLink:
 
     def __init__(self, handler: Any) -> None:
         self.stub = XmlStreamStub()
+        self.stub.xmlstream.congested = False
         self.handler = handler
         handler.parent = self
 
@@ -66,6 +67,8 @@ class ServerSide(StringTransport):
 
     @ivar aborted: whether the client cut the connection.
     """
+
+    producer: Any
 
     def __init__(self, protocol: Any) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ import ichatgw
 from ichatgw.config import TABLE
 from ichatgw.configfile import OBSOLETE
 from ichatgw.test.streams import StubLink
+from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import MemoryStore
@@ -55,9 +56,9 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(query, "subscribe")
         about = {setting.name: setting for setting in TABLE}
         control = parseJID(f"{about['JabberControlUsername'].default}@{about['JabberComponentName'].example}")
-        store = MemoryStore()
-        presence = Presence(Clock(), control, lambda address: False, store)
-        link = StubLink(Subscriptions(Clock(), control, store, presence))
+        store, allows = MemoryStore(), Guests(control.host)
+        presence = Presence(Clock(), control, lambda address: False, store, allows=allows)
+        link = StubLink(Subscriptions(Clock(), control, store, presence, allows))
         presence.parent = link
         link.up()
         link.receive(f"<presence type='subscribe' from='scott@jabber.company.com' to='{address}'/>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.ratelimit import RateLimit
+from ichatgw.ratelimit import COMPLAINTS, LINES, Complaints, RateLimit
 
 
 class RateLimitTests(SynchronousTestCase):
@@ -99,3 +99,23 @@ class RateLimitTests(SynchronousTestCase):
     def test_madeUpSources(self) -> None:
         """Somebody with a new source for each packet gets no more than the table holds."""
         self.assertEqual(sum(self.limit.allow(n) for n in range(1000)), 3)
+
+
+class ComplaintsTests(SynchronousTestCase):
+    """L{Complaints}, on a clock of our own."""
+
+    def test_one(self) -> None:
+        """A source gets a few lines at once and then one now and then, whatever it does."""
+        clock = Clock()
+        complaints = Complaints(clock)
+        self.assertEqual(sum(complaints.allow("eve") for _ in range(100)), COMPLAINTS[1])
+        clock.advance(1 / COMPLAINTS[0])
+        self.assertEqual(sum(complaints.allow("eve") for _ in range(100)), 1)
+
+    def test_many(self) -> None:
+        """Sources without number get so many together."""
+        clock = Clock()
+        complaints = Complaints(clock)
+        self.assertEqual(sum(complaints.allow(number) for number in range(5000)), LINES[1])
+        clock.advance(3600)
+        self.assertEqual(sum(complaints.allow(number) for number in range(5000)), LINES[1])

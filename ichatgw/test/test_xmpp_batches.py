@@ -28,6 +28,22 @@ class BatchesTests(SynchronousTestCase):
         self.assertEqual(self.done, list(range(2 * BATCH + 1)))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_notReady(self) -> None:
+        """What cannot be done now is done when it can be, and may be stopped meanwhile."""
+        ready = [True]
+        batches = Batches(self.clock, self.done.append, lambda: ready[-1])
+        batches.start(range(2 * BATCH))
+        ready.append(False)
+        self.clock.pump([BATCH_INTERVAL] * 10)
+        self.assertEqual(len(self.done), BATCH)
+        ready.append(True)
+        self.clock.pump([BATCH_INTERVAL] * 2)
+        self.assertEqual((self.done, self.clock.getDelayedCalls()), (list(range(2 * BATCH)), []))
+        ready.append(False)
+        batches.start(range(2))
+        batches.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_stop(self) -> None:
         """What is stopped is left undone, and can be begun anew."""
         self.batches.start(range(2 * BATCH))

@@ -55,6 +55,13 @@ class SendTests(PresenceCase):
             self.receive("scott@jabber.example/iChat", kind="probe", to=to)
         self.assertEqual(self.link.take(), [])
 
+    def test_probedByStrangers(self) -> None:
+        """Users who may not call hear the same whether or not a translation rule matches."""
+        for to in ("72@gw.test", "bob@gw.test", "control@gw.test", "gw.test"):
+            self.receive("eve@eve.example/x", kind="probe", to=to)
+            self.assertEqual(self.link.take(), [f"<presence type='unsubscribed' to='eve@eve.example' from='{to}'/>"])
+        self.assertEqual(self.asked, [])
+
     def test_greetings(self) -> None:
         """When the link is up, each known user is probed and shown what it has subscribed to."""
         for ours in (CONTROL, parseJID("72@gw.test")):
@@ -121,7 +128,13 @@ class PhoneTests(PresenceCase):
     def setUp(self) -> None:
         super().setUp()
         self.presence = Presence(
-            self.clock, CONTROL, self.translates, self.store, addPhone, lambda stanza: stanza.addElement("gateway")
+            self.clock,
+            CONTROL,
+            self.translates,
+            self.store,
+            addPhone,
+            lambda stanza: stanza.addElement("gateway"),
+            allows=self.allows,
         )
         self.link = StubLink(self.presence)
         self.link.up()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import ConfigError
+from ichatgw.xmpp.batches import BATCH, BATCH_INTERVAL
 from ichatgw.xmpp.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -52,7 +54,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.clock = Clock()
 
     def open(self) -> SQLiteStore:
-        store = SQLiteStore(self.clock, str(self.path))
+        store = SQLiteStore(self.clock, str(self.path), lambda user: user.host != "eve.example")
         store.startService()
         self.addCleanup(store.stopService)
         return store
@@ -81,6 +83,11 @@ class SQLiteStoreTests(SynchronousTestCase):
             return {user.full(): [ours.full() for ours in store.gatewayJIDs(user)] for user in store.users()}
         finally:
             store.stopService()
+
+    def rows(self) -> int:
+        """How many pairs are in the file."""
+        with closing(sqlite3.connect(self.path)) as database:
+            return int(database.execute("SELECT count(*) FROM subscription").fetchone()[0])
 
     def test_interface(self) -> None:
         """It is a store."""
@@ -149,7 +156,7 @@ class SQLiteStoreTests(SynchronousTestCase):
     def test_oneChangesHisMind(self) -> None:
         """However often pairs come and go before a commit, no more is kept for it than the store has room for."""
         store = self.open()
-        store._memory.maxPairs = 2
+        store._memory.maxUsers = 2
         for number in range(100):
             store.add(parseJID(f"user{number}@chat.example"), CONTROL)
             store.remove(parseJID(f"user{number}@chat.example"), CONTROL)
@@ -225,7 +232,7 @@ class SQLiteStoreTests(SynchronousTestCase):
     def test_room(self) -> None:
         """What there is no room for is not written."""
         store = self.open()
-        store._memory.maxPairs = 1
+        store._memory.maxPerUser = 1
         self.assertTrue(store.add(SCOTT, CONTROL))
         self.assertFalse(store.add(SCOTT, NUMBER))
         self.clock.advance(0)
@@ -311,6 +318,65 @@ class SQLiteStoreTests(SynchronousTestCase):
             )
         database.close()
         self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_strangers(self) -> None:
+        """
+        Users who may not call are not taken out of the file, and removed from it after the start, some at a time, which
+        is said in one line with how many there were.
+        """
+        strangers = [(f"e{number}@eve.example", f"{number % 7}@gw.chat.example") for number in range(3 * BATCH)]
+        self.open().stopService()
+        with sqlite3.connect(self.path) as database:
+            database.executemany(
+                "INSERT INTO subscription VALUES (?, ?)",
+                [*strangers, ("e0@eve.example", "9@gw.chat.example"), (SCOTT.full(), CONTROL.full())],
+            )
+        database.close()
+        with capturedLogs() as events:
+            store = self.open()
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                f"{3 * BATCH + 1} subscriptions of {3 * BATCH} users who may not call are dropped from {self.path}:"
+                " not among AllowedXMPPDomains"
+            ],
+        )
+        self.assertEqual(store.users(), (SCOTT,))
+        self.assertEqual(self.rows(), 3 * BATCH + 2)
+        self.clock.advance(0)
+        self.assertEqual(self.rows(), 2 * BATCH + 2)
+        self.clock.pump([BATCH_INTERVAL] * 8)
+        self.assertEqual((self.rows(), self.clock.getDelayedCalls()), (1, []))
+        with capturedLogs() as events:
+            self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
+        self.assertEqual(events, [])
+
+    def test_strangersMeanwhile(self) -> None:
+        """The stop ends the removal, which goes on at the next start; who may call by then stays."""
+        self.open().stopService()
+        with sqlite3.connect(self.path) as database:
+            database.executemany(
+                "INSERT INTO subscription VALUES (?, ?)",
+                [(f"e{number:04}@eve.example", "9@gw.chat.example") for number in range(3 * BATCH)],
+            )
+        database.close()
+        store = self.open()
+        last = parseJID(f"e{3 * BATCH - 1:04}@eve.example")
+        store.add(last, parseJID("9@gw.chat.example"))
+        self.clock.pump([BATCH_INTERVAL] * 8)
+        self.assertEqual(self.rows(), 1)
+        store.stopService()
+        store = self.open()
+        store.stopService()
+        self.assertEqual((self.rows(), self.clock.getDelayedCalls()), (0, []))
+
+    def test_strangersOfTheOlderProgram(self) -> None:
+        """They are not imported either."""
+        (self.folder / LEGACY).write_text("v1\ne@eve.example\n\t9@gw\nscott@chat.example\n\tcontrol@gw.chat.example\n")
+        with capturedLogs() as events:
+            store = self.open()
+        self.assertEqual(store.users(), (SCOTT,))
+        self.assertEqual([formatEvent(event)[:15] for event in events], ["1 subscriptions", "1 subscriptions"])
 
     def test_nowhere(self) -> None:
         """A file that cannot be made stops the start, and the setting is named."""

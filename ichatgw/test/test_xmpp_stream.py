@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
+from zope.interface.verify import verifyObject
 
 from ichatgw.test.streams import HEADER, ServerSide
-from ichatgw.xmpp.stream import MOST_UNHEARD, ComponentStream, StreamLost
+from ichatgw.xmpp.stream import MOST_UNSENT, ComponentStream, StreamLost
 
 PING = "<iq type='get' id='p' from='xmpp.test' to='gw.test'><ping xmlns='urn:xmpp:ping'/></iq>"
 UNKNOWN = "<iq type='{}' id='1' from='eve@a/b' to='100@gw.test'><q xmlns='n'/></iq>"
@@ -132,11 +134,21 @@ class LifeTests(StreamCase):
         self.assertEqual(ComponentStream(self.clock, "gw.test", "", 7).pingInterval, 7)
         self.assertEqual(ComponentStream(self.clock, "gw.test", "", 0).pingInterval, 29)
 
-    def test_unheard(self) -> None:
-        """A server that takes in nothing is given up before memory is."""
+    def test_unsent(self) -> None:
+        """A server that takes in nothing is given up before memory is; what it takes in does not count."""
         self.up()
-        for _ in range(MOST_UNHEARD // 1024**2):
-            self.stream.send("x" * 1024 * 1024)
+        verifyObject(IPushProducer, self.stream)
+        self.assertFalse(self.stream.congested)
+        for _ in range(2):
+            self.server.producer.resumeProducing()
+            self.assertFalse(self.stream.congested)
+            for _ in range(2 * MOST_UNSENT // 1024**2):
+                self.stream.send("x" * 1024 * 1024)
+            self.server.clear()
+            self.server.producer.pauseProducing()
+            self.assertTrue(self.stream.congested)
+            for _ in range(MOST_UNSENT // 1024**2):
+                self.stream.send("x" * 1024 * 1024)
         self.assertFalse(self.server.aborted)
         self.stream.send("x" * 1024 * 1024)
         self.assertTrue(self.server.aborted)

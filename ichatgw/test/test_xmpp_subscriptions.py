@@ -11,8 +11,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
+from ichatgw.ratelimit import LINES
 from ichatgw.test.streams import StubLink
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
@@ -35,6 +37,10 @@ def accepted(ours: str, caps: str) -> list[str]:
     ]
 
 
+def mayCall(user: JID) -> bool:
+    return user.host == "jabber.example"
+
+
 def refused(ours: str) -> str:
     """What he gets who may not, or no longer wants to."""
     return f"<presence type='unsubscribed' to='scott@jabber.example' from='{ours}'/>"
@@ -44,8 +50,9 @@ class SubscriptionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.store = MemoryStore(maxPerUser=3)
-        presence = Presence(self.clock, CONTROL, self.translates, self.store)
-        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, presence)
+        presence = Presence(self.clock, CONTROL, self.translates, self.store, allows=mayCall)
+        self.changed: list[JID] = []
+        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, presence, mayCall, self.changed.append)
         self.link = StubLink(self.subscriptions)
         presence.parent = self.link
         self.link.up()
@@ -98,6 +105,42 @@ class SubscriptionsTests(SynchronousTestCase):
         self.assertEqual(
             lines[0], "'scott@jabber.example' may not subscribe to 'bob0@gw.test': no translation rule matches"
         )
+
+    def test_strangers(self) -> None:
+        """
+        Users who may not call are refused, nothing is kept of them, and they hear the same whether or not a translation
+        rule matches.
+        """
+        for kind in ("subscribe", "unsubscribe"):
+            for ours in ("72@gw.test", "bob@gw.test", "control@gw.test"):
+                refusal = f"<presence type='unsubscribed' to='eve@evil.example' from='{ours}'/>"
+                self.assertEqual(self.receive(kind, ours, "eve@evil.example/x"), [refusal])
+        self.assertEqual((self.store.users(), self.changed), ((), []))
+
+    def test_strangersFillNothing(self) -> None:
+        """Many strangers and many numbers leave room for a user, and a few lines in the log, whatever their names."""
+        with capturedLogs() as events:
+            for number in range(3000):
+                self.receive("subscribe", f"{number % 200}@gw.test", f"e{number}@d{number % 90}.evil.example")
+                self.receive("unsubscribe", f"{number % 200}@gw.test", f"e{number}@d{number % 90}.evil.example")
+        lines = [formatEvent(event) for event in events if event["log_level"] is not LogLevel.debug]
+        self.assertEqual(len(lines), LINES[1])
+        self.assertEqual(lines[0], "'e0@d0.evil.example' may not subscribe: not among AllowedXMPPDomains")
+        self.assertEqual(self.receive("subscribe", "control@gw.test"), accepted("control@gw.test", ""))
+
+    def test_mayCallNoMore(self) -> None:
+        """A user whose domain may call no more can still unsubscribe."""
+        self.store.add(parseJID("bob@evil.example"), CONTROL)
+        self.receive("unsubscribe", "control@gw.test", "bob@evil.example")
+        self.assertEqual((self.store.users(), self.changed), ((), [parseJID("bob@evil.example")]))
+
+    def test_newsAreLimited(self) -> None:
+        """A user who subscribes and unsubscribes without end leaves a few lines in the log."""
+        with capturedLogs() as events:
+            for _ in range(100):
+                self.receive("subscribe", "72@gw.test")
+                self.receive("unsubscribe", "72@gw.test")
+        self.assertEqual(len([event for event in events if event["log_level"] is not LogLevel.debug]), 5)
 
     def test_noRoom(self) -> None:
         """When the store is full for the user, it is refused."""
@@ -154,11 +197,13 @@ class OnDiskTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = MemoryReactorClock()
         self.path = self.mktemp()
-        self.store = SQLiteStore(self.clock, self.path)
+        self.store = SQLiteStore(self.clock, self.path, mayCall)
         self.store.startService()
         self.addCleanup(self.store.stopService)
-        self.presence = Presence(self.clock, CONTROL, lambda address: address.startswith("xmpp:72"), self.store)
-        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, self.presence)
+        self.presence = Presence(
+            self.clock, CONTROL, lambda address: address.startswith("xmpp:72"), self.store, allows=mayCall
+        )
+        self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, self.presence, mayCall)
         self.link = StubLink(self.subscriptions)
         self.presence.parent = self.link
         self.link.up()

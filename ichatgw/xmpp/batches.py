@@ -23,7 +23,11 @@ class Batches(Generic[T]):
     later.
     """
 
-    def __init__(self, clock: IReactorTime, do: Callable[[T], Any]) -> None:
+    def __init__(self, clock: IReactorTime, do: Callable[[T], Any], ready: Callable[[], bool] = lambda: True) -> None:
+        """
+        @param ready: is this a moment to do more?
+        """
+        self._ready = ready
         self._clock = clock
         self._do = do
         self._later: IDelayedCall | None = None
@@ -41,8 +45,8 @@ class Batches(Generic[T]):
 
     def _go(self, items: Iterator[T]) -> None:
         self._later = None
-        batch = list(islice(items, BATCH))
+        batch = list(islice(items, BATCH)) if self._ready() else []
         for item in batch:
             self._do(item)
-        if len(batch) == BATCH:
+        if len(batch) == BATCH or not self._ready():
             self._later = self._clock.callLater(BATCH_INTERVAL, self._go, items)

@@ -121,6 +121,8 @@ class Presence(XMPPHandler):
         store: ISubscriptionStore,
         addCaps: Callable[[Element], None] | None = None,
         addGatewayCaps: Callable[[Element], None] | None = None,
+        *,
+        allows: Callable[[JID], bool],
     ) -> None:
         """
         @param control: the control address, bare.
@@ -128,6 +130,7 @@ class Presence(XMPPHandler):
         @param addCaps: adds to a presence what our addresses can for Jingle clients; if not given, there are none: all
             are shown an iChat.
         @param addGatewayCaps: the same for our domain itself; if not given, that is not shown.
+        @param allows: may this user, a bare address, call?
         """
         super().__init__()
         self.listeners: list[IPresenceListener] = []
@@ -136,9 +139,10 @@ class Presence(XMPPHandler):
         self._store = store
         self._addCaps = addCaps
         self._addGatewayCaps = addGatewayCaps
+        self._allows = allows
         self._gateway = parseJID(control.host)
         self._users: dict[JID, dict[JID, Resource]] = {}
-        self._greeting = Batches[Element](clock, self.send)
+        self._greeting = Batches[Element](clock, self.send, lambda: not self.xmlstream.congested)
 
     def serves(self, ours: JID) -> bool:
         """
@@ -296,8 +300,12 @@ class Presence(XMPPHandler):
                 log.failure("A listener failed at presence")
 
     def _probed(self, user: JID, ours: JID) -> None:
-        if self.serves(ours):
-            self.show(bareJID(user), ours, withCaps=ours != self._control)
+        """Users who may not call hear the same of each address (RFC 6121 section 4.3.2)."""
+        user = bareJID(user)
+        if not self._allows(user):
+            self.send(presenceStanza(user, ours, "unsubscribed"))
+        elif self.serves(ours):
+            self.show(user, ours, withCaps=ours != self._control)
 
 
 def _phone(ours: JID) -> JID:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from twisted.application.service import Service
@@ -24,6 +24,8 @@ from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.ratelimit import RateLimit
+from ichatgw.xmpp.batches import Batches
+from ichatgw.xmpp.guests import NO_GUEST
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 from ichatgw.xmpp.store import ISubscriptionStore, MemoryStore
 
@@ -60,11 +62,20 @@ class SQLiteStore(Service):
     a server sends at once goes by one commit, and a crowd of users by a few each second.  Pairs that come and go
     between two commits leave nothing to do, so there are never more changes than pairs in memory and in the file.
 
+    Pairs of users who may not call are not taken out of the file into memory, and removed from it after the start, some
+    at a time.
+
     A file that is damaged is put aside.  When the disk is full, or the file cannot be written for another reason,
     subscriptions are kept in memory, which is logged, and all of them are written as soon as that succeeds again.
     """
 
-    def __init__(self, clock: IReactorTime, path: str) -> None:
+    def __init__(self, clock: IReactorTime, path: str, allows: Callable[[JID], bool]) -> None:
+        """
+        @param allows: may this user, a bare address, call?
+        """
+        self._allows = allows
+        self._strangers: list[tuple[JID, JID]] = []
+        self._forgetting = Batches[tuple[JID, JID]](clock, self._forget)
         self._clock = clock
         self._path = path
         self._memory = MemoryStore()
@@ -93,10 +104,12 @@ class SQLiteStore(Service):
         self._complainOf(sum(not self._remember(user, gateway) for user, gateway in rows), self._path)
         if not rows and not self._hasImported():
             self._import(os.path.join(os.path.dirname(self._path), LEGACY))
+        self._forgetStrangers()
 
     def stopService(self) -> None:
         """Write what is to be written, and close the file."""
         Service.stopService(self)
+        self._forgetting.stop()
         if self._database is not None:
             self.flush()
             self._database.close()
@@ -111,11 +124,12 @@ class SQLiteStore(Service):
         self._note((user, gatewayJID), True)
         return True
 
-    def remove(self, user: JID, gatewayJID: JID) -> None:
+    def remove(self, user: JID, gatewayJID: JID) -> bool:
         """See L{ISubscriptionStore}."""
-        if gatewayJID in self._memory.gatewayJIDs(user):
-            self._memory.remove(user, gatewayJID)
-            self._note((user, gatewayJID), False)
+        if not self._memory.remove(user, gatewayJID):
+            return False
+        self._note((user, gatewayJID), False)
+        return True
 
     def written(self) -> Deferred[None]:
         """See L{ISubscriptionStore}."""
@@ -189,12 +203,35 @@ class SQLiteStore(Service):
         )
 
     def _remember(self, user: str, gateway: str) -> bool:
-        """Take a pair of the file; one that is no pair of addresses is left out."""
+        """Take a pair of the file; one that is no pair of addresses is left out, and one of a stranger put aside."""
         try:
-            return self._memory.add(bareJID(parseJID(str(user))), bareJID(parseJID(str(gateway))))
+            pair = bareJID(parseJID(str(user))), bareJID(parseJID(str(gateway)))
         except MalformedError as problem:
-            _log.warn("A subscription in {path} is left out: {problem}", path=self._path, problem=problem)
+            if self._complaints.allow("malformed"):
+                _log.warn("A subscription in {path} is left out: {problem}", path=self._path, problem=problem)
             return False
+        if self._allows(pair[0]):
+            return self._memory.add(*pair)
+        self._strangers.append(pair)
+        return True
+
+    def _forgetStrangers(self) -> None:
+        """Remove from the file what users have there who may not call."""
+        strangers, self._strangers = self._strangers, []
+        if strangers:
+            _log.info(
+                "{count} subscriptions of {users} users who may not call are dropped from {path}: {why}",
+                count=len(strangers),
+                users=len({user for user, _ in strangers}),
+                path=self._path,
+                why=NO_GUEST,
+            )
+            self._forgetting.start(strangers)
+
+    def _forget(self, pair: tuple[JID, JID]) -> None:
+        user, gatewayJID = pair
+        if gatewayJID not in self._memory.gatewayJIDs(user):  # else they may call by now, and have come again
+            self._note(pair, False)
 
     def _import(self, path: str) -> None:
         """
@@ -208,18 +245,16 @@ class SQLiteStore(Service):
         if not lines or lines[0] != "v1":
             _log.error("{path} is not imported: it is no user database of ichat-gw (v1)", path=path)
             return
-        user, taken, missing = "", 0, 0
+        user, missing = "", 0
         for line in filter(None, lines[1:]):
             if not line.startswith("\t"):
                 user = line.strip()
-            elif self._remember(user, line.strip()):
-                taken += 1
-            else:
+            elif not self._remember(user, line.strip()):
                 missing += 1
         self._complainOf(missing, path)
         self._changes = dict.fromkeys(self._pairs(), True)
         self.flush()
-        _log.info("{count} subscriptions were imported from {path}", count=taken, path=path)
+        _log.info("{count} subscriptions were imported from {path}", count=len(self._pairs()), path=path)
 
     def _pairs(self) -> list[tuple[JID, JID]]:
         return [(user, ours) for user in self.users() for ours in self.gatewayJIDs(user)]

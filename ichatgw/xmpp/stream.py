@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import NS_COMPONENT_ACCEPT, ConnectComponentAuthenticator
@@ -25,6 +25,7 @@ from twisted.words.protocols.jabber.xmlstream import (
     XmlStream,
 )
 from twisted.words.xish.domish import Element
+from zope.interface import implementer
 
 from ichatgw.errors import GatewayError, MalformedError
 from ichatgw.xmpp.parser import StanzaParser
@@ -38,8 +39,8 @@ NS_PING = "urn:xmpp:ping"
 HANDSHAKE_TIMEOUT = 10.0
 LONGEST_PING_INTERVAL = 29.0  # with the time for the answer, less than 40
 PING_TIMEOUT = 10.0
-MOST_UNHEARD = 32 * 1024 * 1024
-"""Octets that we send and hear nothing: a server may be silent while all are told that we are there, however many."""
+MOST_UNSENT = 32 * 1024 * 1024
+"""Octets that may wait for a server that does not take them in, before it is given up."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -66,6 +67,7 @@ class _Guarded:
                 vars(args[-1])["failed"] = True
 
 
+@implementer(IPushProducer)
 class ComponentStream(XmlStream):
     """
     A stream to the server as the component C{name}.
@@ -82,6 +84,7 @@ class ComponentStream(XmlStream):
     @ivar ready: fires when the handshake is done, fails when the stream is lost before that.
     @ivar lost: fires with the reason, in words, when the stream is over.
     @ivar why: why we gave the stream up, if we did.
+    @ivar congested: whether the server is slow to take in what we send, so that what can wait should.
     @ivar messageLog: takes each stanza whole, and whether it is C{RECEIVED} or C{SENDING}.
     """
 
@@ -101,7 +104,8 @@ class ComponentStream(XmlStream):
         self._established = False
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
-        self._unheard = 0
+        self.congested = False
+        self._unsent = 0
         self.rawDataOutFn = self._countSent
         super().addObserver(STREAM_AUTHD_EVENT, self._authenticated)
         super().addObserver(INIT_FAILED_EVENT, self._failed)
@@ -117,6 +121,7 @@ class ComponentStream(XmlStream):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
         self._deadline = self.clock.callLater(HANDSHAKE_TIMEOUT, self.giveUp, "no handshake within 10 seconds")
         super().connectionMade()
 
@@ -179,7 +184,6 @@ class ComponentStream(XmlStream):
     # Signs of life
 
     def _heard(self) -> None:
-        self._unheard = 0
         if not self._established:
             return
         if self._deadline is not None:
@@ -204,10 +208,25 @@ class ComponentStream(XmlStream):
             self._timer.cancel()
             self._timer = None
 
+    # How fast the server takes in what we send
+
+    def pauseProducing(self) -> None:
+        """See L{IPushProducer}: what we send has to wait from now on."""
+        self.congested = True
+        self._unsent = 0
+
+    def resumeProducing(self) -> None:
+        """See L{IPushProducer}: the server has taken in all."""
+        self.congested = False
+
+    def stopProducing(self) -> None:
+        """See L{IPushProducer}: the connection is gone."""
+
     def _countSent(self, data: bytes) -> None:
-        self._unheard += len(data)
-        if self._unheard > MOST_UNHEARD:
-            self.giveUp("the server takes in nothing")
+        if self.congested:
+            self._unsent += len(data)
+            if self._unsent > MOST_UNSENT:
+                self.giveUp("the server takes in nothing")
 
     # What comes in
 

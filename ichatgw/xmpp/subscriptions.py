@@ -18,7 +18,8 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import COMPLAINTS, RateLimit
+from ichatgw.ratelimit import Complaints, RateLimit
+from ichatgw.xmpp.guests import NO_GUEST
 from ichatgw.xmpp.presence import Presence, presenceStanza
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -31,10 +32,13 @@ log = Logger()
 
 class Subscriptions(XMPPHandler):
     """
-    Accepts who subscribes to the control address, or to one that a translation rule matches, and refuses the others.
+    Accepts users who may call, if they subscribe to the control address or to one that a translation rule matches.
 
-    Each time the control address subscribes to the user in return, as it must see the user's presence.  That is limited
-    for each user, or two gateways that subscribe to each other would never come to rest.
+    Others are refused, whatever they subscribe to, so that they do not learn for which numbers there are rules; nothing
+    is kept of them.
+
+    Each time one is accepted the control address subscribes to the user in return, as it must see the user's presence.
+    That is limited for each user, or two gateways that subscribe to each other would never come to rest.
 
     Answers go out when the store has written what they acknowledge, in the order of the requests.
     """
@@ -45,20 +49,24 @@ class Subscriptions(XMPPHandler):
         control: JID,
         store: ISubscriptionStore,
         presence: Presence,
+        allows: Callable[[JID], bool],
         changed: Callable[[JID], None] = lambda user: None,
     ) -> None:
         """
         @param control: the control address, bare.
         @param presence: knows which addresses are served.
+        @param allows: may this user, a bare address, call?
         @param changed: is told of users who have subscribed to something, or no more.
         """
         super().__init__()
         self._control = control
         self._store = store
         self._presence = presence
+        self._allows = allows
         self._changed = changed
         self._requests = RateLimit(clock, 0.5, 30, MOST_ASKED)
-        self._refusals = RateLimit(clock, *COMPLAINTS)
+        self._refusals = Complaints(clock)
+        self._news = Complaints(clock)
 
     def connectionInitialized(self) -> None:
         for kind, observer in (
@@ -81,10 +89,17 @@ class Subscriptions(XMPPHandler):
         return read
 
     def _subscribe(self, user: JID, ours: JID, kind: str) -> None:
-        if not self._accepts(user, ours):
+        if not self._allows(user):
+            self._complain(user.host, "{user!r} may not subscribe: {why}", user, why=NO_GUEST)
+            self._send("unsubscribed", user, ours)
+        elif self._accepts(user, ours):
+            self._whenWritten(self._welcome, user, ours)
+        else:
             self._whenWritten(self._send, "unsubscribed", user, ours)
-            return
-        self._whenWritten(self._welcome, user, ours)
+
+    def _complain(self, source: str, line: str, user: JID, **words: str) -> None:
+        if self._refusals.allow(source):
+            log.info(line, user=user.full()[:80], **words)
 
     def _welcome(self, user: JID, ours: JID) -> None:
         self._send("subscribed", user, ours)
@@ -94,26 +109,25 @@ class Subscriptions(XMPPHandler):
 
     def _accepts(self, user: JID, ours: JID) -> bool:
         if not self._presence.serves(ours):
-            if self._refusals.allow(user.full()):
-                log.info(
-                    "{user!r} may not subscribe to {ours!r}: no translation rule matches",
-                    user=user.full()[:80],
-                    ours=ours.full()[:80],
-                )
+            line = "{user!r} may not subscribe to {ours!r}: no translation rule matches"
+            self._complain(user.full(), line, user, ours=ours.full()[:80])
             return False
         if not self._store.add(user, ours):
-            if self._refusals.allow(user.full()):
-                log.warn("There is no room for the subscription of {user!r}", user=user.full()[:80])
+            self._complain(user.full(), "There is no room for the subscription of {user!r}", user)
             return False
-        log.info("{user!r} has subscribed to {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
+        self._tell("{user!r} has subscribed to {ours!r}", user, ours)
         self._changed(user)
         return True
 
     def _unsubscribe(self, user: JID, ours: JID, kind: str) -> None:
-        self._store.remove(user, ours)
-        self._changed(user)
+        if self._store.remove(user, ours):
+            self._changed(user)
+            self._tell("{user!r} has unsubscribed from {ours!r}", user, ours)
         self._whenWritten(self._send, "unsubscribed", user, ours)
-        log.info("{user!r} has unsubscribed from {ours!r}", user=user.full()[:80], ours=ours.full()[:80])
+
+    def _tell(self, line: str, user: JID, ours: JID) -> None:
+        if self._news.allow(user.full()):
+            log.info(line, user=user.full()[:80], ours=ours.full()[:80])
 
     def _answered(self, user: JID, ours: JID, kind: str) -> None:
         log.debug("{user!r} answers {kind!r} to {ours!r}", user=user.full()[:80], kind=kind, ours=ours.full()[:80])

@@ -40,7 +40,7 @@ from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 CONTROL = parseJID("control@gw.chat.example")
-store = SQLiteStore(reactor, sys.argv[1])
+store = SQLiteStore(reactor, sys.argv[1], lambda user: True)
 store.startService()
 numbers = count(int(sys.argv[2]))
 chance = random.Random(int(sys.argv[2]))
@@ -101,7 +101,7 @@ class Killed(SynchronousTestCase):
         self.assertTrue(len(numbers) > ROUNDS and any(number < 0 for number in numbers))
 
     def _found(self, path: Path) -> set[int]:
-        store = SQLiteStore(Clock(), str(path))
+        store = SQLiteStore(Clock(), str(path), lambda user: True)
         store.startService()
         found = {int(str(user.user).removeprefix("user")) for user in store.users()}
         store.stopService()
