@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
 
 _copy = SipURL.getCopy
@@ -34,6 +35,11 @@ def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
 
 if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
     SipGenericHF.getCanName = _inTitleCase
+
+
+# sippy cuts challenges and credentials at each comma, quoted or not; L{ichatgw.sip.digest} reads their text.
+for _name in ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate"):
+    hf_types.pop(_name, None)
 
 
 class Forgiving(dict[Any, Any]):

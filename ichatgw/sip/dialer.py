@@ -26,7 +26,7 @@ from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.identity import identityHeaders, shownAs
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Logins
+from ichatgw.sip.logins import Answers, Logins
 from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.outbound import OutboundSipLeg
 from ichatgw.sip.outside import Outside
@@ -137,10 +137,12 @@ class Dialer:
         def converse(leg: SipLeg) -> Dialog:
             if pinned is not None:
                 return Dialog(self._transactions, leg, self._userAgent, pinned)
-            return Dialog(self._transactions, leg, self._userAgent, None, self._logins, self._terms)
+            return Dialog(self._transactions, leg, self._userAgent, None, self._logins.begin(), self._terms)
 
         def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
             dialog.hops = caller.hops
+            if dialog.answers is not None:
+                dialog.answers.domain = attempt.uri.host
             from_ = parse(f"sip:{local.domain}")
             from_.username = local.user or None  # whatever is in it, it names no other host
             dialog.address(
@@ -191,7 +193,7 @@ class Dialer:
         """Takes REFERs that come outside of dialogs."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
+            return Exchange(self._transactions, self._hunt(url), self._logins.begin(), make).start()
 
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)
@@ -203,13 +205,13 @@ class Dialer:
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""
 
-        def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url), self._logins, make).start()
+        def exchange(url: Any, make: Make, answers: Answers) -> Deferred[Any]:
+            return Exchange(self._transactions, self._hunt(url), answers, make).start()
 
         def contact(attempt: Attempt, user: str | None) -> Any:
             return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
-        return Registrar(exchange, contact, self._routes, self._userAgent)
+        return Registrar(exchange, contact, self._routes, self._userAgent, self._logins)
 
 
 @implementer(IDialer)

@@ -27,7 +27,7 @@ from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpBody, sdpText
 from ichatgw.sip.forks import takeRoutes
 from ichatgw.sip.indialog import LATER, Reply
-from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.logins import MOST_LOGINS, Answers
 from ichatgw.sip.midway import NO_TERMS, Midway, Owner
 from ichatgw.sip.reliable import Receiver, Sender, demands
 from ichatgw.sip.reoffers import PENDING
@@ -86,7 +86,7 @@ class Dialog(Midway):
         owner: Owner,
         userAgent: str,
         pinned: TransportAddress | None = None,
-        logins: Logins | None = None,
+        answers: Answers | None = None,
         terms: SessionTerms = NO_TERMS,
     ) -> None:
         self._held = False
@@ -102,7 +102,7 @@ class Dialog(Midway):
         self._invitation: Any = None
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
-        super().__init__(transactions, owner, userAgent, pinned, logins, terms)
+        super().__init__(transactions, owner, userAgent, pinned, answers, terms)
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -253,6 +253,8 @@ class Dialog(Midway):
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
         if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
             self.heardFrom(resp)
+            if self.answers is not None and resp.getSCode()[0] >= 200 and resp.getSCode()[0] not in (401, 407):
+                self.answers.heard(resp)
             if 300 <= resp.getSCode()[0] < 400:
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
@@ -284,13 +286,13 @@ class Dialog(Midway):
 
     def fork(self, response: Any) -> Dialog:
         """See L{ichatgw.sip.forks.Forked}."""
-        fork = Dialog(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.logins)
+        fork = Dialog(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.answers)
         fork.cId, fork.lUri, fork.lContact = self.cId, self.lUri, self.lContact
         fork.rUri = self.rUri.getCopy()
         fork.rUri.setTag(response.getHFBody("to").getTag())
         fork.lCSeq = response.getHFBody("cseq").getCSeqNum()
         fork.rTarget, fork.routes = self.rTarget, []
-        fork.first = self.first
+        fork.first, fork.given = self.first, self.given
         fork.heardFrom(response)
         takeRoutes(fork, response)
         return fork
@@ -366,13 +368,12 @@ class Dialog(Midway):
         """sippy asks whether an INVITE that was challenged is sent again.  Not if the caller has given up by now."""
         refused = self.reqs[cseq]
         waiting = isinstance(self.state, (UacStateTrying, UacStateRinging))
-        if self.logins is None or not waiting or self._loggedIn >= MOST_LOGINS:
+        if self.answers is None or not waiting or self._loggedIn >= MOST_LOGINS:
             return False
-        headers = self.logins.headers(refused, resp)
-        if headers is None:
+        if not self.answers.challenged(refused, resp):
             return False
         self._loggedIn += 1
-        again = self.genRequest("INVITE", self.lSDP, extra_headers=[*extra_headers, *headers])
+        again = self.genRequest("INVITE", self.lSDP, extra_headers=extra_headers)
         self.newUacTransaction(again, req_extra_headers=extra_headers)
         del self.reqs[cseq]
         return True

@@ -27,7 +27,7 @@ LONGEST = 2048
 """Characters of a header that we care to read."""
 
 _HASHES: dict[str, str] = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
-_BEST_FIRST = ("SHA-256", "SHA-512-256", "MD5")
+_BEST_FIRST = ("SHA-512-256", "SHA-256", "MD5")
 _SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=[ \t]+[^=\s]|[ \t]*(?:,|$))(?![ \t]*=)").match
 _PARAMETER = re.compile(
     r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]*))"
@@ -41,7 +41,8 @@ class Challenge:
 
     @ivar algorithm: one that we know, in the spelling of RFC 8760, without C{-sess}.
     @ivar session: C{-sess} was asked for.
-    @ivar quality: C{qop=auth} is offered; without it the answer is that of RFC 2069.
+    @ivar quality: the C{qop} to answer with, C{auth} if that is offered, else C{auth-int}; empty if none is: then the
+        answer is that of RFC 2069.
     @ivar stale: the last answer was right, and its nonce too old.
     """
 
@@ -49,7 +50,7 @@ class Challenge:
     nonce: str
     algorithm: str = "MD5"
     session: bool = False
-    quality: bool = True
+    quality: str = "auth"
     opaque: str | None = None
     stale: bool = False
 
@@ -101,14 +102,15 @@ def _challenge(parameters: Mapping[str, str]) -> Challenge | None:
     offered = {each.strip().lower() for each in parameters.get("qop", "").split(",")} - {""}
     if algorithm not in _HASHES or "realm" not in parameters or "nonce" not in parameters:
         return None
-    if offered and "auth" not in offered:
+    quality = next((each for each in ("auth", "auth-int") if each in offered), "")
+    if offered and not quality:
         return None
     return Challenge(
         parameters["realm"],
         parameters["nonce"],
         algorithm,
         bool(session),
-        bool(offered),
+        quality,
         parameters.get("opaque"),
         parameters.get("stale", "").lower() == "true",
     )
@@ -120,18 +122,25 @@ def answer(
     method: str,
     uri: str,
     draw: Callable[[], str] = lambda: token_hex(8),
+    count: int = 1,
+    body: str = "",
 ) -> str:
     """
-    The value of Authorization or Proxy-Authorization; each challenge is answered once, so the count is always 1.
+    The value of Authorization or Proxy-Authorization (RFC 7616 section 3.4).
 
     @param uri: the Request-URI as it is sent.
     @param draw: gives the client's nonce.
+    @param count: how many requests have been answered for with this nonce, this one included.
+    @param body: that of the request.
     """
     once = draw()
+    nc = f"{count:08x}"
     secret = _hash(challenge.algorithm, credentials.user, challenge.realm, credentials.password)
     if challenge.session:
         secret = _hash(challenge.algorithm, secret, challenge.nonce, once)
-    response = _response(challenge.algorithm, secret, challenge.nonce, once, "00000001", challenge.quality, method, uri)
+    content = body if challenge.quality == "auth-int" else None
+    quality = bool(challenge.quality)
+    response = _response(challenge.algorithm, secret, challenge.nonce, once, nc, quality, method, uri, content)
     parts = [
         f"username={_quoted(credentials.user)}",
         f"realm={_quoted(challenge.realm)}",
@@ -141,7 +150,7 @@ def answer(
         f"algorithm={challenge.algorithm}{'-sess' if challenge.session else ''}",
     ]
     if challenge.quality:
-        parts += ["qop=auth", "nc=00000001"]
+        parts += [f"qop={challenge.quality}", f"nc={nc}"]
     if challenge.quality or challenge.session:
         parts.append(f'cnonce="{once}"')
     if challenge.opaque is not None:
@@ -149,12 +158,38 @@ def answer(
     return "Digest " + ", ".join(parts)
 
 
+def nextNonce(texts: Iterable[str]) -> str:
+    """
+    The nonce that the next request is to use, as Authentication-Info says (RFC 7616 section 3.5); empty if it does not.
+
+    @param texts: the values of the headers of one name.
+    """
+    for text in texts:
+        try:
+            # Without a scheme of its own it is read as if it had one.
+            ((_, parameters),) = readParameters(f"Digest {text}")
+        except (MalformedError, ValueError):
+            continue
+        if parameters.get("nextnonce"):
+            return parameters["nextnonce"]
+    return ""
+
+
 def _response(
-    algorithm: str, secret: str, nonce: str, once: str, count: str, quality: bool, method: str, uri: str
+    algorithm: str,
+    secret: str,
+    nonce: str,
+    once: str,
+    count: str,
+    quality: bool,
+    method: str,
+    uri: str,
+    body: str | None = None,
 ) -> str:
-    what = _hash(algorithm, method, uri)
+    """@param body: of the request, for C{auth-int}; C{None} for C{auth}."""
+    what = _hash(algorithm, method, uri) if body is None else _hash(algorithm, method, uri, _hash(algorithm, body))
     if quality:
-        return _hash(algorithm, secret, nonce, count, once, "auth", what)
+        return _hash(algorithm, secret, nonce, count, once, "auth" if body is None else "auth-int", what)
     return _hash(algorithm, secret, nonce, what)
 
 

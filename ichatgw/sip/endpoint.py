@@ -101,10 +101,11 @@ class Endpoint(Service):
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
         self.terms = SessionTerms(sessionExpires)
-        self._requests = Requests(self._legs, userAgent, verifier, policy, self.terms)
+        logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
+        logins.served = self._servedAt
+        self._requests = Requests(self._legs, userAgent, verifier, policy, self.terms, logins)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
-        logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
         self._dialer = Dialer(
             clock,
             self._transactions,
@@ -250,6 +251,11 @@ class Endpoint(Service):
         made = self._dialer.registrar()
         self._registrars.append(made)
         return made
+
+    def _servedAt(self, host: str) -> Iterator[str]:
+        """See L{Logins.served}."""
+        for registrar in self._registrars:
+            yield from registrar.servedAt(host)
 
     # What is kept open.
 

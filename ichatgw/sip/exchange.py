@@ -5,7 +5,7 @@ One request outside dialogs, from target to target until somebody has answered i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,22 +13,23 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
 from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.logins import MOST_LOGINS, Answers
 from ichatgw.sip.transactions import Transactions
 
-Make = Callable[[Attempt, Sequence[Any]], Any]
-"""Makes a request for an attempt, with these headers added."""
+Make = Callable[[Attempt], Any]
+"""Makes a request for an attempt."""
 
 
 class Exchange:
     """
+    @param answers: to the challenges of those who are asked.
     @param make: makes the request; it is asked again, for another CSeq, each time that one is sent.
     """
 
-    def __init__(self, transactions: Transactions, hunt: Hunt, logins: Logins, make: Make) -> None:
+    def __init__(self, transactions: Transactions, hunt: Hunt, answers: Answers, make: Make) -> None:
         self._transactions = transactions
         self._hunt = hunt
-        self._logins = logins
+        self._answers = answers
         self._make = make
         self._tries = 0
         self._looking: Deferred[None] | None = None
@@ -47,12 +48,13 @@ class Exchange:
 
     def _next(self) -> None:
         attempt = self._hunt.next()
-        self._looking = attempt.addCallback(self._send, ())
+        self._looking = attempt.addCallback(self._send)
         attempt.addErrback(self._unreachable)
 
-    def _send(self, attempt: Attempt, headers: Sequence[Any]) -> None:
+    def _send(self, attempt: Attempt) -> None:
         self._looking = None
-        request = self._make(attempt, headers)
+        request = self._make(attempt)
+        request.appendHeaders(self._answers.headers(request))
         self._transactions.expect(attempt.target)
         transaction = self._transactions.newTransaction(
             request, lambda response, transaction: self._heard(attempt, request, response, transaction), cb_ifver=2
@@ -73,12 +75,13 @@ class Exchange:
             return
         self._transaction = None
         self._hunt.rest()
-        if code in (401, 407) and self._tries < MOST_LOGINS:
-            headers = self._logins.headers(request, response)
-            if headers is not None:
+        if code in (401, 407):
+            if self._tries < MOST_LOGINS and self._answers.challenged(request, response):
                 self._tries += 1
-                self._guarded(self._send, attempt, headers)
+                self._guarded(self._send, attempt)
                 return
+        else:
+            self._answers.heard(response)
         if code >= 300:
             self._hunt.refused(code)
             if self._hunt.goesOn:

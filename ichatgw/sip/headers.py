@@ -33,8 +33,6 @@ _CALL_ID = re.compile(r"\S+").fullmatch
 _WARNING = re.compile(r'([0-9]{3})[ \t]+(\S+)[ \t]+("[^"\\]*")').fullmatch
 _CONTENT_TYPE = re.compile(r"([^\s;,/]+)[ \t]*/[ \t]*([^\s;,/]+)[ \t]*(;.*)?", re.DOTALL).fullmatch
 _PLAIN_TYPE = re.compile(r"[A-Za-z0-9.+\-]+/[A-Za-z0-9.+\-]+").fullmatch
-_SCHEME = re.compile(r"(\S+)[ \t]+(.*)", re.DOTALL).fullmatch
-_CREDENTIAL = re.compile(r'([^\s=",;]+)[ \t]*=[ \t]*("[^"\\]*"|[^\s"=,;][^\s",;]*)', re.DOTALL).fullmatch
 
 
 @frozen
@@ -162,29 +160,6 @@ def _warning(value: str) -> Sequence[str]:
     return kept
 
 
-def _challenge(value: str) -> Sequence[str]:
-    """A challenge or credentials (RFC 3261 section 25.1): a scheme and C{name=value} pairs."""
-    match = _SCHEME(value)
-    if match is None:
-        raise MalformedError("a misspelt challenge")
-    rest = match[2]
-    kept = []
-    for item in splitUnquoted(rest, mask(rest), ","):
-        pair = _CREDENTIAL(item)
-        if pair is None:
-            raise MalformedError("a misspelt challenge")
-        kept.append(f"{pair[1].lower()}={pair[2]}")
-    return (f"{match[1]} {', '.join(kept)}",)
-
-
-def _credentials(value: str) -> Sequence[str]:
-    """As a challenge, but sippy cuts credentials at each comma, quoted or not."""
-    (plain,) = _challenge(value)
-    if any("=" not in piece for piece in plain.partition(" ")[2].split(",")):
-        raise MalformedError("credentials with a comma in them")
-    return (plain,)
-
-
 def _rack(value: str) -> Sequence[str]:
     match = _RACK(value)
     if match is None or not isToken(match[3]):
@@ -231,11 +206,12 @@ RULES: dict[str, Rule] = {
         Rule("Min-SE", _seconds, needless=True, firstOnly=True),
         Rule("Reason", _reasons, needless=True),
         Rule("Warning", _warning, needless=True),
-        Rule("WWW-Authenticate", _challenge, needless=True),
-        Rule("Proxy-Authenticate", _challenge, needless=True),
-        Rule("Authorization", _credentials, needless=True),
-        Rule("Proxy-Authorization", _credentials, needless=True),
+        Rule("WWW-Authenticate", _asIs),
+        Rule("Proxy-Authenticate", _asIs),
+        Rule("Authorization", _asIs),
+        Rule("Proxy-Authorization", _asIs),
         Rule("Authentication-Info", _asIs, firstOnly=True),
+        Rule("Proxy-Authentication-Info", _asIs, firstOnly=True),
         Rule("User-Agent", _asIs, firstOnly=True),
         Rule("Server", _asIs, firstOnly=True),
         Rule("Subject", _asIs, firstOnly=True),

@@ -7,6 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -15,7 +16,7 @@ from sippy.SipContentType import SipContentType
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
-from ichatgw.sip.logins import MOST_LOGINS, Logins
+from ichatgw.sip.logins import CREDENTIALS, MOST_LOGINS, Answers
 
 _log = Logger()
 
@@ -99,7 +100,7 @@ def endsCall(method: str, code: int, isPassed: bool = False) -> bool:
 class Conversation(Protocol):
     """What a request of ours wants of its dialog."""
 
-    logins: Logins | None
+    answers: Answers | None
     over: bool
 
     def genRequest(self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None) -> Any: ...
@@ -140,11 +141,11 @@ class Asking:
     isPassed: bool = False
     _logins: int = field(default=0, init=False)
 
-    def send(self, logins: Sequence[Any] = ()) -> None:
+    def send(self) -> None:
         """
         @raise OSError: if the far end cannot be reached.
         """
-        request = self.dialog.genRequest(self.method, self.body, extra_headers=[*self.headers, *logins])
+        request = self.dialog.genRequest(self.method, self.body, extra_headers=self.headers)
         if self.method in _WITHOUT_CONTACT:
             request.delHFs("contact")
         if request.getTarget() is None:
@@ -153,39 +154,60 @@ class Asking:
 
     def _answered(self, request: Any, response: Any) -> None:
         code, _ = response.getSCode()
-        if code < 200 or self.dialog.over:
+        if code < 200:
             return
         if response.source is None:  # it is our own
             self._digest(request, response)
             return
-        self.dialog.heardFrom(response)
-        if code < 300 and self.method in ("INVITE", "UPDATE"):
-            self.dialog.accepted(response)
-        elif code < 300 and self.method in _REFRESHING:
-            self.dialog.refreshTarget(response)
+        if code not in (401, 407) and self.dialog.answers is not None:
+            self.dialog.answers.heard(response)
+        if not self.dialog.over:
+            self._refresh(response, code)
         if self.method == "INVITE":
             self.dialog.afterAck(lambda: self._digest(request, response))
         else:
             self._digest(request, response)
 
+    def _refresh(self, response: Any, code: int) -> None:
+        self.dialog.heardFrom(response)
+        if code < 300 and self.method in ("INVITE", "UPDATE"):
+            self.dialog.accepted(response)
+        elif code < 300 and self.method in _REFRESHING:
+            self.dialog.refreshTarget(response)
+
     def _digest(self, request: Any, response: Any) -> None:
         code, phrase = response.getSCode()
-        if self.dialog.over or (code in (401, 407) and self._mayLogIn(request, response)):
+        # A NOTIFY may outlive the call.
+        isNeeded = not self.dialog.over or self.method == "NOTIFY"
+        if isNeeded and code in (401, 407) and self._mayLogIn(request, response):
+            return
+        if self.dialog.over:
             return
         self.heard(response)
         if endsCall(self.method, code, self.isPassed) and not self.dialog.over:
             self.dialog.lost(code, phrase)
 
     def _mayLogIn(self, request: Any, response: Any) -> bool:
-        if self.dialog.logins is None or self._logins >= MOST_LOGINS:
-            return False
-        headers = self.dialog.logins.headers(request, response)
-        if headers is None:
+        answers = self.dialog.answers
+        if answers is None or self._logins >= MOST_LOGINS or not answers.challenged(request, response):
             return False
         self._logins += 1
         try:
-            self.send(headers)
+            self.send()
         except OSError as problem:
             _log.debug("{method} cannot be sent again: {problem!r}", method=self.method, problem=problem)
             return False
         return True
+
+
+def repeated(request: Any, number: int) -> Any:
+    """
+    The same request once more, to the same place, in a transaction of its own.
+
+    @param number: its CSeq.
+    """
+    again = copy(request)
+    again.headers = [header.getCopy() for header in request.headers if header.name not in CREDENTIALS]
+    again.getHFBody("via").genBranch()
+    again.getHFBody("cseq").cseq = number
+    return again

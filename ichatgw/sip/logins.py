@@ -1,66 +1,194 @@
-# -*- test-case-name: ichatgw.test.test_sip_indialog,ichatgw.test.test_sip_outside -*-
+# -*- test-case-name: ichatgw.test.test_sip_logins,ichatgw.test.test_sip_registrar,ichatgw.test.test_sip_indialog -*-
 """
-Requests of ours that are challenged (RFC 3261 section 22).
+Requests of ours that are challenged (RFC 3261 section 22), and what requests to us say of who sends them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from secrets import token_hex
 from typing import Any
 
+from attrs import define, evolve, field
 from sippy.SipHeader import SipHeader
 
-from ichatgw.passwords import Keyring
-from ichatgw.sip.digest import answer, challenges
+from ichatgw.errors import MalformedError
+from ichatgw.passwords import Credentials, Keyring
+from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce, readParameters
 
-MOST_LOGINS = 3
-"""How often one request is sent again with a login: for the proxy, for the server, and once as a nonce was too old."""
+MOST_LOGINS = 5
+"""How often one request is sent again with a login: two proxies, the server, and nonces that were too old."""
 
-_HEADERS = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
+MOST_REALMS = 8
+"""How many realms are answered to in one dialog, or for one registration."""
+
+CREDENTIALS = ("authorization", "proxy-authorization")
+"""The headers that hold our answers."""
+
+_PROXY = "proxy-authorization"
+_CHALLENGES = (("www-authenticate", "authorization"), ("proxy-authenticate", _PROXY))
+_NEXT = (("authentication-info", "authorization"), ("proxy-authentication-info", _PROXY))
+
+
+def _nowhere(host: str) -> Iterable[str]:
+    return ()
 
 
 class Logins:
     """
-    Answers challenges.
+    Knows which password is for whom.
 
-    A password is used only towards the server that it is for: the domain that a request is addressed to, or the proxy
-    that we send all through.  Whoever else we call gets no answer that he could guess at, or hand on.
+    A password is used only towards the server that it is for: the domain that a request is addressed to, the host that
+    it is sent to, the registrar that is there, or the proxy that we send all through.  Anybody else whom we call gets
+    no answer that could be guessed at, or handed on.
 
     @param proxy: the host of the proxy.
+    @ivar served: the domains whose registrar is at a host, an IP literal.
     """
+
+    served: Callable[[str], Iterable[str]] = staticmethod(_nowhere)
 
     def __init__(self, keyring: Keyring | None = None, proxy: str | None = None) -> None:
         self.keyring = Keyring() if keyring is None else keyring
         self._proxy = proxy
 
-    def headers(self, request: Any, response: Any) -> list[Any] | None:
+    def begin(self) -> Answers:
+        """For a dialog, a registration, or a request of neither."""
+        return Answers(self)
+
+    def find(self, request: Any, header: str, domain: str) -> list[Credentials]:
         """
-        The headers of all logins with which C{request} should be sent again; C{None} if that is no use.
+        Those that may be used for a request, the most likely first.
+
+        @param header: which of L{CREDENTIALS} is to hold them: a proxy asks for its own, if there are such.
+        @param domain: where the dialog began, if that is known.
+        """
+        user = request.getHFBody("from").getUri().url.username or ""
+        (host, _), _ = request.getTarget()
+        hosts = [request.getRURI().host, domain, host, *self.served(host.strip("[]"))]
+        if self._proxy:
+            hosts.insert(0 if header == _PROXY else len(hosts), self._proxy)
+        found = (self.keyring.find(user, str(each).strip("[]")) for each in dict.fromkeys(hosts) if each)
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+
+@define(eq=False)
+class _Login:
+    """
+    Our answer to one realm.
+
+    @ivar once: our own nonce, the same for each request: C{-sess} wants that.
+    @ivar uses: how many requests were answered for with the nonce of the challenge.
+    @ivar proven: the nonce was taken once, or named as the next one: if it is refused, it has become too old.
+    @ivar refused: what was wrong before.
+    """
+
+    challenge: Challenge
+    credentials: Credentials
+    refused: tuple[Credentials, ...] = ()
+    once: str = field(factory=lambda: token_hex(8), init=False)
+    uses: int = field(default=0, init=False)
+    proven: bool = field(default=False, init=False)
+
+    def header(self, name: str, request: Any) -> Any:
+        """For a request that goes out next."""
+        self.uses += 1
+        body = request.getBody()
+        value = answer(
+            self.challenge,
+            self.credentials,
+            request.getMethod(),
+            str(request.getRURI()),
+            lambda: self.once,
+            self.uses,
+            "" if body is None else str(body.localStr()),
+        )
+        header = SipHeader(name=name, bodys=value)
+        header.login = self
+        return header
+
+
+@define(eq=False)
+class Answers:
+    """
+    What the servers on the way of one dialog, or of one registration, have asked for, and what they are answered: each
+    realm in a header of its own (RFC 3261 section 22.3), in all requests that follow.
+
+    @ivar domain: where the dialog began, if that is not what its requests are addressed to.
+    """
+
+    _logins: Logins
+    domain: str = ""
+    _byRealm: dict[tuple[str, str], _Login] = field(factory=dict, init=False)
+
+    def headers(self, request: Any) -> list[Any]:
+        """The logins that C{request}, which is complete but for them, goes out with."""
+        return [login.header(name, request) for (name, _), login in self._byRealm.items()]
+
+    def challenged(self, request: Any, response: Any) -> bool:
+        """
+        Is it of use to send C{request} again, with the L{headers} of now?
 
         @param response: a 401 or 407.
         """
-        code = response.getSCode()[0]
-        if code not in _HEADERS:
-            return None
-        asked, given = _HEADERS[code]
-        found = challenges(_raw(response, asked))
-        before = [header for header in request.headers if header.name in ("authorization", "proxy-authorization")]
-        if any(header.name == given for header in before) and not any(challenge.stale for challenge in found):
-            return None  # it was wrong
-        url = request.getRURI()
-        user = request.getHFBody("from").getUri().url.username or ""
-        for domain in (url.host, self._proxy):
-            credentials = self.keyring.find(user, domain.strip("[]")) if domain else None
-            if credentials is not None and found:
-                value = answer(found[0], credentials, request.getMethod(), str(url))
-                return [*(each for each in before if each.name != given), SipHeader(name=given, bodys=value)]
-        return None
+        carried = {getattr(header, "login", None) for header in request.headers}
+        asked = _asked(response)
+        for realm, login in self._byRealm.items():
+            if login in carried and realm not in asked:
+                login.proven = True
+        useful = [self._answers(realm, challenge, request, carried) for realm, challenge in asked.items()]
+        return any(useful)
+
+    def _answers(self, realm: tuple[str, str], challenge: Challenge, request: Any, carried: set[Any]) -> bool:
+        """Is there something to say to a challenge that has not been said?"""
+        login = self._byRealm.get(realm)
+        if login is not None and login not in carried:
+            return True
+        refused: tuple[Credentials, ...] = ()
+        if login is not None:
+            isWrong = not (login.proven or challenge.stale)
+            refused = (*login.refused, login.credentials) if isWrong else login.refused
+        found = (each for each in self._logins.find(request, realm[0], self.domain) if each not in refused)
+        credentials = next(found, None)
+        if credentials is None or (login is None and len(self._byRealm) >= MOST_REALMS):
+            self._byRealm.pop(realm, None)
+            return False
+        self._byRealm[realm] = _Login(challenge, credentials, refused)
+        return True
+
+    def heard(self, response: Any) -> None:
+        """A final response, no challenge: the logins were taken, and may have to be others from now on."""
+        for login in self._byRealm.values():
+            login.proven = True
+        for name, given in _NEXT:
+            nonce = nextNonce(_raw(response, name))
+            for realm, login in self._byRealm.items():
+                if nonce and realm[0] == given:
+                    login.challenge = evolve(login.challenge, nonce=nonce)
+                    login.uses = 0
 
 
-def authorization(request: Any) -> str:
-    """What a request says of who sends it; empty if nothing."""
-    return next(iter(_raw(request, "authorization")), "")
+def _asked(response: Any) -> dict[tuple[str, str], Challenge]:
+    """What is asked for by each realm, by the header that is to hold the answer: the best that we know."""
+    found: dict[tuple[str, str], Challenge] = {}
+    for asking, given in _CHALLENGES:
+        for challenge in challenges(_raw(response, asking)):
+            found.setdefault((given, challenge.realm), challenge)
+    return found
+
+
+def authorization(request: Any, realm: str) -> str:
+    """What a request says to a realm of who sends it; empty if nothing."""
+    return next((text for text in _raw(request, "authorization") if _isFor(text, realm)), "")
+
+
+def _isFor(text: str, realm: str) -> bool:
+    try:
+        return any(parameters.get("realm") == realm for _, parameters in readParameters(text))
+    except MalformedError:
+        return False
 
 
 def _raw(message: Any, name: str) -> list[str]:
-    """The text of headers, as it came: sippy's own reading of these fails on odd ones."""
+    """The text of headers, as it came."""
     return [str(header.body.body) for header in message.headers if header.name == name]

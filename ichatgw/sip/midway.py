@@ -6,22 +6,26 @@ What goes on within a dialog, between its beginning and its end: requests of our
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from sippy.SipHeader import SipHeader
 from sippy.UaStateDead import UaStateDead
 from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
+from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import allow, supported
 from ichatgw.sip.farend import FarEnd
-from ichatgw.sip.indialog import Asking, Reply
-from ichatgw.sip.logins import Logins
+from ichatgw.sip.indialog import Asking, Reply, repeated
+from ichatgw.sip.logins import MOST_LOGINS, Answers
 from ichatgw.sip.reliable import TAG
 from ichatgw.sip.reoffers import Changes, Reoffers
 from ichatgw.sip.sessiontimer import AGAIN, SessionTerms, SessionTimer
 from ichatgw.sip.transactions import Transactions
+
+_log = Logger()
 
 NO_TERMS = SessionTerms()
 """We ask for no session timer."""
@@ -77,7 +81,8 @@ def _unheard(response: Any) -> None:
 class Midway(FarEnd):
     """
     @ivar owner: the leg.
-    @ivar logins: answers challenges.
+    @ivar answers: to challenges; C{None} if none is answered.
+    @ivar given: the logins of the INVITE that was accepted.
     @param terms: what we ask for of session timers.
     @ivar reoffers: offers within the call.
     @ivar session: the timer of the session.
@@ -89,11 +94,12 @@ class Midway(FarEnd):
         owner: Owner,
         userAgent: str,
         pinned: TransportAddress | None,
-        logins: Logins | None,
+        answers: Answers | None,
         terms: SessionTerms,
     ) -> None:
         self.owner = owner
-        self.logins = logins
+        self.answers = answers
+        self.given: list[Any] = []
         self.isCaller = False
         self.reoffers = Reoffers(self)
         self.session = SessionTimer(self, terms)
@@ -101,6 +107,42 @@ class Midway(FarEnd):
         self._afterAck: list[Callable[[], None]] = []
         super().__init__(transactions, owner.event, pinned)
         self.local_ua = userAgent
+
+    def genRequest(
+        self,
+        method: str,
+        body: Any = None,
+        cqop: Any = None,
+        extra_headers: Any = None,
+        max_forwards: int | None = None,
+    ) -> Any:
+        """sippy makes a request: it holds what has been asked for in this dialog (RFC 3261 section 22.3)."""
+        request = super().genRequest(method, body, cqop, extra_headers, max_forwards)
+        if self.answers is not None:
+            request.appendHeaders(self.answers.headers(request))
+        return request
+
+    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+        """
+        sippy sends a request.  A BYE and a PRACK are sent again if they are challenged (RFC 3261 section 22.2): whoever
+        counts the call would go on counting.
+        """
+        if self.answers is not None and req.getMethod() in ("BYE", "PRACK"):
+            kwargs.update(resp_cb=partial(self._saidOnce, req, MOST_LOGINS), cb_ifver=2)
+        return super().newTransaction(req, **kwargs)
+
+    def _saidOnce(self, request: Any, left: int, response: Any, transaction: Any) -> None:
+        if self.answers is None or response.source is None or response.getSCode()[0] not in (401, 407) or not left:
+            return
+        if not self.answers.challenged(request, response):
+            return
+        again = repeated(request, self.lCSeq)
+        self.lCSeq += 1
+        again.appendHeaders(self.answers.headers(again))
+        try:
+            super().newTransaction(again, resp_cb=partial(self._saidOnce, again, left - 1), cb_ifver=2)
+        except OSError as problem:
+            _log.debug("{method} cannot be sent again: {problem!r}", method=request.getMethod(), problem=problem)
 
     @property
     def over(self) -> bool:

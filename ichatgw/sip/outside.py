@@ -6,7 +6,7 @@ phone, say.  Only who may call may do so, and only if he knows the full name of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
 
@@ -99,7 +99,7 @@ class Outside:
         if self._verifier is None or not self._verifier.users:
             self._refused(source, "not among AllowedSIPPeers")
             return FORBIDDEN
-        text = authorization(request)
+        text = authorization(request, self._verifier.realm)
         user, stale = self._verifier.judge(text, "REFER") if text else (None, False)
         if user is not None:
             return None
@@ -125,7 +125,7 @@ class _Subscriber:
         contact = self.request.getHFBody("contact").getUri().url
         routes = [SipRoute(address=each.getUri().getCopy()) for each in self.request.getHFBodys("record-route")]
 
-        def make(attempt: Attempt, logins: Sequence[Any]) -> Any:
+        def make(attempt: Attempt) -> Any:
             self._sequence += 1
             local = SipFrom(address=SipAddress(url=self.request.getHFBody("to").getUri().url.getCopy()))
             local.setTag(self.tag)
@@ -143,7 +143,7 @@ class _Subscriber:
                 target=attempt.target.sippyAddress,
                 user_agent=self.outside._userAgent,
             )
-            notify.appendHeaders([*(SipHeader(name=name, bodys=value) for name, value in headers), *logins])
+            notify.appendHeaders([SipHeader(name=name, bodys=value) for name, value in headers])
             notify.setBody(body)
             return notify
 

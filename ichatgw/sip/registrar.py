@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Any
 
@@ -24,7 +24,9 @@ from twisted.python.failure import Failure
 
 from ichatgw.sip.capabilities import allow
 from ichatgw.sip.door import literal
+from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
+from ichatgw.sip.logins import Answers, Logins
 from ichatgw.sip.target import Target, Transport
 
 MOST_GRANTED = 256
@@ -41,12 +43,14 @@ class Binding:
 
     @ivar aor: C{sip:user@domain}.
     @ivar sequence: the CSeq that the next REGISTER has.
+    @ivar answers: what its registrar has asked for.
     """
 
     aor: str
     callId: str = field(factory=lambda: token_hex(16))
     instance: str = field(factory=lambda: token_hex(8))
     sequence: int = 1
+    answers: Answers | None = None
 
 
 @frozen
@@ -78,16 +82,18 @@ class Registrar:
 
     def __init__(
         self,
-        exchange: Callable[[Any, Callable[[Attempt, Sequence[Any]], Any]], Deferred[Any]],
+        exchange: Callable[[Any, Make, Answers], Deferred[Any]],
         contact: Callable[[Attempt, str | None], Any],
         routes: Callable[[], list[Any]],
         userAgent: str,
+        logins: Logins,
     ) -> None:
+        self._logins = logins
         self._exchange = exchange
         self._contact = contact
         self._routes = routes
         self._userAgent = userAgent
-        self._granted: dict[str, None] = {}
+        self._granted: dict[str, str] = {}
         self._flows: dict[Binding, Target] = {}
         self._uses: Counter[Target] = Counter()
 
@@ -115,6 +121,10 @@ class Registrar:
         """Is there, at C{host} (an IP literal), a registrar that has registered users of ours?"""
         return host in self._granted
 
+    def servedAt(self, host: str) -> Iterable[str]:
+        """The domain whose registrar has last registered somebody from C{host}, an IP literal."""
+        return (self._granted[host],) if host in self._granted else ()
+
     def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:
         """
         Bind the address to us, or with 0 C{seconds} take that back.
@@ -125,7 +135,7 @@ class Registrar:
         domain = SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
         asked = ""
 
-        def make(attempt: Attempt, headers: Sequence[Any]) -> Any:
+        def make(attempt: Attempt) -> Any:
             nonlocal asked
             asked = attempt.target.address.host
             from_ = SipFrom(address=SipAddress(url=SipURL(binding.aor)))
@@ -146,7 +156,7 @@ class Registrar:
                 user_agent=self._userAgent,
             )
             binding.sequence += 1
-            request.appendHeaders([allow(), *headers])
+            request.appendHeader(allow())
             return request
 
         def read(response: Any) -> Answer:
@@ -154,7 +164,7 @@ class Registrar:
             self._keep(binding, _source(response) if answer.granted else None)
             if answer.granted and response.source is not None:
                 self._granted.pop(asked, None)
-                self._granted[asked] = None
+                self._granted[asked] = address.host
                 if len(self._granted) > MOST_GRANTED:
                     del self._granted[next(iter(self._granted))]
             return answer
@@ -163,7 +173,8 @@ class Registrar:
             self._keep(binding, None)
             return failure
 
-        return self._exchange(domain, make).addCallbacks(read, failed)
+        answers = binding.answers = binding.answers or self._logins.begin()
+        return self._exchange(domain, make, answers).addCallbacks(read, failed)
 
 
 def _read(response: Any, binding: Binding, seconds: int) -> Answer:

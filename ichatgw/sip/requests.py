@@ -25,7 +25,7 @@ from ichatgw.sip.identity import callerOf, plainName, uriOf
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import authorization
+from ichatgw.sip.logins import Logins, authorization
 from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.outside import Outside
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
@@ -46,6 +46,7 @@ class Requests:
     @ivar outside: takes REFERs; set before the first one comes.
     @param verifier: lets phones log in.
     @param policy: how media is protected.
+    @param logins: answers those who challenge what we send in their calls.
     """
 
     invitations: IInvitations
@@ -59,7 +60,9 @@ class Requests:
         verifier: Verifier | None,
         policy: MediaPolicy = PLAIN_ONLY,
         terms: SessionTerms = NO_TERMS,
+        logins: Logins | None = None,
     ) -> None:
+        self._logins = logins or Logins()
         self._policy = policy
         self._terms = terms
         self._legs = legs
@@ -135,9 +138,11 @@ class Requests:
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
         if self._verifier is not None and self._verifier.users:
-            self._logIn(leg, authorization(request), self._verifier)
+            self._logIn(leg, authorization(request, self._verifier.realm), self._verifier)
         arrival = _Arrival(self, leg, called, request)
-        leg.dialog = Dialog(self.transactions, arrival, self._userAgent, terms=self._terms)
+        leg.dialog = Dialog(
+            self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms
+        )
         leg.dialog.lContact = self.transactions.contact(
             Target(transport, source), called.url.username, _wantsSecurity(request)
         )

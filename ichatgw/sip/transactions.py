@@ -35,6 +35,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
 from ichatgw.sip.forks import Forks
 from ichatgw.sip.large import MOST_DATAGRAM, Large
+from ichatgw.sip.logins import CREDENTIALS
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.undelivered import Undelivered
 
@@ -235,6 +236,8 @@ class Transactions(Undelivered):
         """Somebody has answered who comes too late: ACK, and BYE; the ACK again, if his 200 comes again."""
         _log.info("{uri!r:.120} has answered too, and is told to hang up", uri=str(fork.rUri.getUrl()))
         ack = fork.genRequest("ACK")
+        ack.headers = [header for header in ack.headers if header.name not in CREDENTIALS]
+        ack.appendHeaders(fork.given)  # RFC 3261 section 13.2.2.4
         address, transport = ack.getTarget()
         self.transmitMsg(self.getServer(address, transport=Transport(str(transport))), ack, address, checksum)
         fork.newTransaction(fork.genRequest("BYE"))
@@ -263,6 +266,7 @@ class Transactions(Undelivered):
         if transaction.ack is not None:
             # RFC 3261 section 17.1.1.3: the ACK of a failure takes the route of its INVITE.
             transaction.ack.appendHeaders([SipHeader(name="route", body=b) for b in msg.getHFBCopys("route")])
+            transaction.logins = [header for header in msg.headers if header.name in CREDENTIALS]
         return transaction
 
     def _isLarge(self, message: Any, address: tuple[str, int]) -> bool:
@@ -321,8 +325,10 @@ class Transactions(Undelivered):
         address = t.address
         if msg.getSCode()[0] < 300:
             if dialog is not None:
+                dialog.given = t.logins
                 self._forks.accepted(t.tid, dialog, tag)
             t.ack.getHFBody("via").genBranch()
+            t.ack.appendHeaders(t.logins)  # RFC 3261 section 13.2.2.4
             if dialog is not None:
                 t.ack.delHFs("route")
                 t.ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])

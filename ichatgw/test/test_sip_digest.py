@@ -5,11 +5,13 @@ Tests for L{ichatgw.sip.digest}.
 
 from __future__ import annotations
 
+import hashlib
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import MOST_USED, NONCE_LIFE, Challenge, Verifier, answer, challenges, readParameters
+from ichatgw.sip.digest import MOST_USED, NONCE_LIFE, Challenge, Verifier, answer, challenges, nextNonce, readParameters
 
 MUFASA = Credentials("Mufasa", "Circle Of Life")
 NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
@@ -41,10 +43,36 @@ class AnswerTests(SynchronousTestCase):
 
     def test_old(self) -> None:
         """Without qop the answer is that of RFC 2069, with no count; MD5-sess needs our nonce all the same."""
-        text = answer(Challenge("r", "n", quality=False), MUFASA, "REGISTER", "sip:a")
+        text = answer(Challenge("r", "n", quality=""), MUFASA, "REGISTER", "sip:a")
         self.assertNotIn("qop", text)
         self.assertNotIn("cnonce", text)
-        self.assertIn("cnonce", answer(Challenge("r", "n", session=True, quality=False), MUFASA, "REGISTER", "sip:a"))
+        self.assertIn("cnonce", answer(Challenge("r", "n", session=True, quality=""), MUFASA, "REGISTER", "sip:a"))
+
+    def test_count(self) -> None:
+        """A nonce that is used again is counted, and each answer is another one."""
+        one, two = (answer(Challenge("r", "n"), MUFASA, "INVITE", "sip:a", lambda: "c", count) for count in (1, 0x1F))
+        self.assertIn("nc=0000001f", two)
+        self.assertNotEqual(one.partition("response=")[2][:34], two.partition("response=")[2][:34])
+
+    def test_integrity(self) -> None:
+        """Who wants C{auth-int} alone gets it, with the body in the digest (RFC 7616 section 3.4.3)."""
+        (asked,) = challenges(['Digest realm="r", nonce="n", qop="auth-int"'])
+        text = answer(asked, MUFASA, "INVITE", "sip:a", lambda: "c", body="v=0")
+        ((_, found),) = readParameters(text)
+        self.assertEqual(found["qop"], "auth-int")
+
+        def md5(*parts: str) -> str:
+            return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+        what = md5("INVITE", "sip:a", md5("v=0"))
+        secret = md5("Mufasa", "r", "Circle Of Life")
+        self.assertEqual(found["response"], md5(secret, "n", "00000001", "c", "auth-int", what))
+
+    def test_next(self) -> None:
+        """The next nonce is read from Authentication-Info, whatever else stands there; garbage has none."""
+        self.assertEqual(nextNonce(['qop=auth, rspauth="a,b", nextnonce="x\\"y", nc=00000001']), 'x"y')
+        for text in ("", "nextnonce", "nextnonce=", '"', "Digest x", "," * 3000):
+            self.assertEqual(nextNonce([text]), "", text)
 
     def test_quoted(self) -> None:
         """No name or realm breaks out of its quotes."""
@@ -69,15 +97,18 @@ class ChallengeTests(SynchronousTestCase):
                 'Basic realm="b"',
                 'Digest realm="a",nonce="2",algorithm=SHA-256,qop="auth"',
                 'Digest realm="a", nonce="3", algorithm=WHIRLPOOL',
-                'Digest realm="a", nonce="4", qop="auth-int"',
+                'Digest realm="a", nonce="4", qop="auth-conf"',
+                'Digest realm="a", nonce="5", algorithm=SHA-512-256',
             ]
         )
-        self.assertEqual([(each.nonce, each.algorithm) for each in found], [("2", "SHA-256"), ("1", "MD5")])
+        self.assertEqual(
+            [(each.nonce, each.algorithm) for each in found], [("5", "SHA-512-256"), ("2", "SHA-256"), ("1", "MD5")]
+        )
 
     def test_spellings(self) -> None:
         """Odd spellings of real servers are understood."""
         (one,) = challenges(['digest  Realm = "a b" ,nonce=abc,opaque="",stale=TRUE,algorithm=md5-sess,domain="x,y=z"'])
-        self.assertEqual(one, Challenge("a b", "abc", "MD5", True, False, "", True))
+        self.assertEqual(one, Challenge("a b", "abc", "MD5", True, "", "", True))
         two = challenges(['Digest realm="a", nonce="1", Digest realm="b", nonce="2"'])
         self.assertEqual([each.realm for each in two], ["a", "b"])
 

@@ -15,6 +15,7 @@ from ichatgw.passwords import Credentials, Keyring
 from ichatgw.sip.digest import Verifier, answer, challenges, readParameters
 from ichatgw.sip.hunt import PATIENCE
 from ichatgw.sip.inbound import InboundSipLeg
+from ichatgw.sip.logins import MOST_LOGINS
 from ichatgw.sip.registrar import Answer, Binding
 from ichatgw.sip.resolver import Unresolved
 from ichatgw.test.fakes import FakeCall
@@ -141,7 +142,7 @@ class RegisterTests(SynchronousTestCase):
             rounds += 1
             sent = self.reply(sent[0], 401, "Unauthorized", ASKED.replace("\r\n", ", stale=true\r\n"))
         self.successResultOf(asked)
-        self.assertTrue(rounds < 6)
+        self.assertEqual(rounds, 1 + MOST_LOGINS)
 
     def test_noPassword(self) -> None:
         """Without a password for that server there is no answer, whatever realm it names."""
