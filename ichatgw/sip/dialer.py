@@ -22,7 +22,7 @@ from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
 from ichatgw.sip.exchange import Exchange, Make
-from ichatgw.sip.hunt import Attempt, Hunt
+from ichatgw.sip.hunt import MOST_REDIRECTIONS, Attempt, Hunt
 from ichatgw.sip.identity import identityHeaders, shownAs
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
@@ -177,12 +177,12 @@ class Dialer:
             url.transport = transport.value
         return [SipRoute(address=SipAddress(url=url))]
 
-    def _hunt(self, url: Any) -> Hunt:
+    def _hunt(self, url: Any, mostRedirections: int = MOST_REDIRECTIONS) -> Hunt:
         def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
             place = where(uri)
             return self._resolver.targets(*place) if self._proxy is None else self._throughProxy(place[3])
 
-        return Hunt(self._clock, url, locate, self._resolver.failed)
+        return Hunt(self._clock, url, locate, self._resolver.failed, mostRedirections)
 
     def _pinnedHunt(self, url: Any) -> Hunt:
         return Hunt(
@@ -193,7 +193,7 @@ class Dialer:
         """Takes REFERs that come outside of dialogs."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url), self._logins.begin(), make).start()
+            return Exchange(self._transactions, self._hunt(url, 0), self._logins.begin(), make).start()
 
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)

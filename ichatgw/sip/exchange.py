@@ -83,7 +83,10 @@ class Exchange:
         else:
             self._answers.heard(response)
         if code >= 300:
-            self._hunt.refused(code)
+            if code in (301, 302):
+                self._hunt.redirect(response.getHFBodys("contact"))
+            else:
+                self._hunt.refused(code, holds=False)
             if self._hunt.goesOn:
                 self._next()
                 return

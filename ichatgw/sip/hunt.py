@@ -108,18 +108,21 @@ class Hunt:
         self._heard = True
         self.rest()
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, holds: bool = True) -> None:
         """
         The target's last word, a status that is no success and leads nowhere.
 
         It holds for all targets of the address called unless it is 503, or 408 from nobody at all; if it is 600 or more
         it holds for the other addresses too (RFC 3261 section 21.6).
+
+        @param holds: what one target says of itself (5xx) holds for the others.
         """
         self.rest()
         if code == 503 or (code == 408 and not self._heard):
             self.avoid()
             return
-        self._targets = []
+        if holds or code // 100 != 5:
+            self._targets = []
         if code >= 600:
             self._uris = []
 

@@ -36,6 +36,9 @@ LONGEST_WAIT = 3600
 """Seconds for which a registrar can make us wait."""
 
 
+_EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE).search
+
+
 @define(eq=False)
 class Binding:
     """
@@ -199,14 +202,30 @@ def _source(response: Any) -> Target | None:
 
 
 def _granted(response: Any, binding: Binding, seconds: int) -> int:
-    """For how long our Contact is registered: as itself says, or the whole response (section 10.2.4)."""
-    for header in response.headers:
-        if header.name == "contact" and binding.instance in str(header.body.body or header.body):
-            found = re.search(r";\s*expires\s*=\s*\"?([0-9]{1,9})", str(header.body.body or header.body), re.I)
-            if found is not None:
-                return min(int(found[1]), seconds)
+    """
+    For how long our Contact is registered: as itself says, or the whole response (section 10.2.4).
+
+    A registrar may have written another address into it, where it believes us to be, and have left out our token.  Of
+    several that may be ours, the one that ends first is as long as we are sure to be reached.
+    """
+    contacts = [str(header.body.body or header.body) for header in response.headers if header.name == "contact"]
     stated = _number(response, "expires")
-    return seconds if stated is None else min(stated, seconds)
+    whole = seconds if stated is None else stated
+    return min([seconds, *(_lifetime(contact, whole) for contact in _ours(contacts, binding))], default=seconds)
+
+
+def _ours(contacts: list[str], binding: Binding) -> list[str]:
+    """Those that are our binding, or may be it."""
+    marked = [contact for contact in contacts if binding.instance in contact]
+    if marked or len(contacts) < 2:
+        return marked or contacts
+    user = binding.aor.partition(":")[2].rpartition("@")[0]
+    return [contact for contact in contacts if f":{user}@" in contact] or contacts
+
+
+def _lifetime(contact: str, otherwise: int) -> int:
+    found = _EXPIRES(contact)
+    return otherwise if found is None else int(found[1])
 
 
 def _number(response: Any, name: str) -> int | None:

@@ -39,6 +39,16 @@ REFRESH_SHARE = 0.9
 
 _log = Logger()
 
+_ADVICE = {
+    "401": "is there a right line for it in SIPCredentials?",
+    "403": "is its password in SIPCredentials right, and may it register?",
+    "404": "does the registrar know this user? (one that takes us by our address for a trunk does not look for users:"
+    " in Asterisk see identify and endpoint_identifier_order)",
+    "405": "does anybody take registrations there? (RegistrationTime = 0 turns them off)",
+    "407": "is there a right line for the proxy in SIPCredentials?",
+}
+"""What to look at, by the status with which a registrar refuses."""
+
 
 class Registers(Protocol):
     """Sends a REGISTER; see L{ichatgw.sip.registrar.Registrar}."""
@@ -146,7 +156,14 @@ class Registration:
             return
         wait = retryAfter or self._owner.retry
         if why != self._trouble:
-            _log.warn("{aor!r} is not registered: {why}; again in {wait} s", aor=self.aor, why=why, wait=wait)
+            advice = _ADVICE.get(why[:3], "")
+            _log.warn(
+                "{aor!r} is not registered: {why}; again in {wait} s{advice}",
+                aor=self.aor,
+                why=why,
+                wait=wait,
+                advice=f"; {advice}" if advice else "",
+            )
             self._trouble = why
         if self.until is not None and self.until <= self._owner.clock.seconds():
             self.until = None

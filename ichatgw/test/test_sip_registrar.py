@@ -74,7 +74,8 @@ class RegisterTests(SynchronousTestCase):
         for extra, granted in (
             (f"Contact: <sip:x@y>;expires=9, {ours};expires=120\r\nExpires: 60\r\n", 120),
             (f"Contact: {ours}\r\nExpires: 60\r\n", 60),
-            ("Contact: <sip:x@y>;expires=9\r\n", 3600),
+            (f"Contact: {ours}, <sip:scott@y>;expires=9\r\n", 3600),
+            ("Expires: 120\r\n", 120),
             (f"Contact: {ours};expires=99999999\r\n", 3600),
             ("Expires: soon\r\n", 3600),
         ):
@@ -82,6 +83,56 @@ class RegisterTests(SynchronousTestCase):
             asked = self.registrar.register(self.binding, 3600)
             self.reply(self.sent(), 200, "OK", extra)
             self.assertEqual(self.successResultOf(asked), Answer(granted=granted), extra)
+
+    def test_rewritten(self) -> None:
+        """
+        A Contact that the registrar has rewritten is ours if it is the only one, or the only one of our user; of
+        several that may be ours the one that ends first counts.
+        """
+        for extra, granted in (
+            ("Contact: <sip:scott@198.51.100.7:40000>;expires=60\r\n", 60),
+            ("Contact: sip:token-17@198.51.100.7;expires=61;q=0.5\r\nExpires: 1800\r\n", 61),
+            ("Contact: <sip:scott@198.51.100.7:4000;transport=tcp>\r\nExpires: 62\r\n", 62),
+            ("Contact: <sip:anna@a>;expires=7, <sip:scott@198.51.100.7:4000>;expires=63\r\n", 63),
+            ("Contact: <sip:scott@a>;expires=3000\r\nContact: <sip:scott@198.51.100.7>;Expires=64\r\n", 64),
+            ("Contact: <sip:x@a>;expires=3000, <sip:y@198.51.100.7>;expires=65\r\n", 65),
+            ("Contact: <sip:scott@198.51.100.7>;expires=0\r\n", 0),
+        ):
+            asked = self.registrar.register(self.binding, 3600)
+            self.reply(self.sent(), 200, "OK", extra)
+            self.assertEqual(self.successResultOf(asked), Answer(granted=granted), extra)
+
+    def test_elsewhere(self) -> None:
+        """A registrar that is elsewhere is followed; the one there gets no password that is not for it."""
+        self.make(keyring=KEYRING)
+        asked = self.registrar.register(self.binding, 3600)
+        (second,) = self.reply(self.sent(), 302, "Moved", "Contact: <sip:192.0.2.78>\r\n")
+        self.assertTrue(second.startswith("REGISTER sip:192.0.2.78 SIP/2.0"))
+        self.assertEqual(header(second, "To"), f"<{AOR}>")
+        self.assertEqual(self.reply(second, 401, "Unauthorized", ASKED), [])
+        self.assertEqual(self.successResultOf(asked).text, "401 Unauthorized")
+
+    def test_nextServer(self) -> None:
+        """One that has a fault, or no port open, is left for the next; what is said of the user counts."""
+        self.rig.names.table = {
+            "_sip._tcp.sip.example": [srv("one.example", 5060, 1), srv("two.example", 5060, 2)],
+            "one.example": [a("192.0.2.1")],
+            "two.example": [a("192.0.2.2")],
+        }
+        for code, tried in ((500, 1), (503, 1), (504, 1), (403, 0), (604, 0)):
+            self.make(names=self.rig.names)
+            self.registrar.register(Binding("sip:scott@sip.example;transport=tcp"), 3600)
+            ((first, target),) = self.rig.streams.sent
+            self.assertEqual(str(target), "tcp:192.0.2.1:5060")
+            self.rig.streams.take()
+            self.assertEqual(len(self.rig.stream(respond(first, code, "No"), target)), tried, code)
+        self.make(names=self.rig.names)
+        asked = self.registrar.register(Binding("sip:scott@sip.example;transport=tcp"), 3600)
+        self.rig.streams.unreachable(self.rig.streams.sent[0][1], "Connection refused")
+        ((_, _), (second, target)) = self.rig.streams.sent
+        self.assertEqual(str(target), "tcp:192.0.2.2:5060")
+        self.rig.stream(respond(second, 200, "OK"), target)
+        self.assertEqual(self.successResultOf(asked).granted, 3600)
 
     def test_refused(self) -> None:
         """A refusal says why, and what may help."""

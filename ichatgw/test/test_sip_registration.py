@@ -55,6 +55,22 @@ class RegistrationTests(SynchronousTestCase):
         self.registrar = FakeRegistrar()
         self.registrations = Registrations(self.clock, self.registrar, seconds, 120, perSecond)
 
+    def test_advice(self) -> None:
+        """Who reads that an address is not registered reads what to look at; the time is said as ever."""
+        for why, advice in (
+            ("401 Unauthorized", "SIPCredentials"),
+            ("404 Not Found", "endpoint_identifier_order"),
+            ("405 Method Not Allowed", "RegistrationTime"),
+            ("480 Away", "again in 120 s"),
+        ):
+            self.make()
+            self.registrar.policy = lambda seconds, why=why: Answer(text=why)  # type: ignore[misc]
+            with capturedLogs() as events:
+                self.add()
+            (line,) = [formatEvent(event) or "" for event in events]
+            self.assertIn(f"is not registered: {why}; again in 120 s", line)
+            self.assertIn(advice, line)
+
     def add(self, user: str = "scott@chat.example", aor: str = SCOTT) -> None:
         self.registrations.add(user, aor)
         self.clock.advance(0.01)
