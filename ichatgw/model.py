@@ -11,6 +11,8 @@ from ipaddress import ip_address
 
 from attrs import evolve, field, frozen
 
+from ichatgw import formats
+
 
 class EndReason(Enum):
     """
@@ -123,6 +125,10 @@ class TransportAddress:
         return f"[{self.host}]:{self.port}" if self.isIPv6 else f"{self.host}:{self.port}"
 
 
+Form = tuple[str, int, int, formats.Marks]
+"""What one format is, whatever its number and whatever else is said of it."""
+
+
 @frozen
 class Codec:
     """
@@ -140,21 +146,56 @@ class Codec:
     channels: int = 1
     parameters: str = ""
 
+    @property
+    def form(self) -> Form:
+        """Equal if packets look the same."""
+        return self.name.lower(), self.clockRate, self.channels, formats.fixedMarks(self.name, self.parameters)
+
+    @property
+    def variant(self) -> tuple[Form, formats.Marks]:
+        """Equal if there is no use for both in one offer."""
+        return self.form, formats.toldMarks(self.name, self.parameters)
+
     def matches(self, other: Codec) -> bool:
         """Is it the same format, whatever its number?"""
-        return (self.name.lower(), self.clockRate, self.channels) == (
-            other.name.lower(),
-            other.clockRate,
-            other.channels,
-        )
+        return self.form == other.form
 
     @property
     def isEvent(self) -> bool:
         """Does it carry keys that are pressed (RFC 4733), and no audio?"""
-        return self.name.lower() == "telephone-event"
+        return self.name.lower() == formats.EVENTS
 
 
 PCMU = Codec("PCMU", 8000, 0)
+
+
+@frozen
+class Packing:
+    """
+    How much audio a party wants to have in a packet (RFC 8866 section 6.4); C{None} for what it has not said.
+
+    @ivar usual: milliseconds, C{ptime}.
+    @ivar most: milliseconds, C{maxptime}.
+    """
+
+    usual: int | None = None
+    most: int | None = None
+
+
+ANY_PACKING = Packing()
+
+LONGEST_PACKET = 1000
+"""Milliseconds: of what a party says beyond that nothing is believed."""
+
+
+def packetTime(text: str) -> int | None:
+    """
+    Milliseconds as C{a=ptime} and C{a=maxptime} give them, at times with a fraction; C{None} for anything else.
+    """
+    whole = text.strip().partition(".")[0]
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= 4 and 1 <= int(whole) <= LONGEST_PACKET):
+        return None
+    return int(whole)
 
 
 @frozen
@@ -166,16 +207,22 @@ class SessionDescription:
     @ivar address: where it wants RTP; C{None} as long as it has not said (an iChat names it only in its own INVITE).
     @ivar rtcp: where it wants RTCP; C{None} means the port above (RFC 3605).
     @ivar direction: seen from the party.
+    @ivar packing: how long it wants packets to be.
     """
 
     codecs: tuple[Codec, ...]
     address: TransportAddress | None = None
     rtcp: TransportAddress | None = None
     direction: Direction = Direction.SENDRECV
+    packing: Packing = ANY_PACKING
 
     def find(self, wanted: Codec) -> Codec | None:
-        """This party's own numbering of C{wanted}, or C{None} if it does not have it."""
-        return next((codec for codec in self.codecs if codec.matches(wanted)), None)
+        """
+        This party's own numbering of C{wanted}, or C{None} if it does not have it.  Of several that would do, it is the
+        one that says the same of itself.
+        """
+        same = [codec for codec in self.codecs if codec.matches(wanted)]
+        return next((codec for codec in same if codec.variant == wanted.variant), same[0] if same else None)
 
     def withAddress(self, address: TransportAddress) -> SessionDescription:
         """The same, seen at another address (RTCP on the port above)."""

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
+from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS
 from ichatgw.jingle.namespaces import NS_RTP
 from ichatgw.jingle.xml import child, children, number, word
-from ichatgw.model import Codec, CryptoKey, Direction, SessionDescription
+from ichatgw.model import Codec, CryptoKey, Direction, Packing, SessionDescription, packetTime
 
 # Who may send in a content, by XEP-0166 section 7.3, is told as a direction seen from a party: from the initiator ...
 _BY_INITIATOR = {
@@ -33,9 +34,6 @@ LONGEST_PARAMETERS = 500
 """Of one format: they go on to the other party, whose datagrams have no room for more."""
 
 _NAME = re.compile(r"[!-.0-~]{1,64}\Z")
-
-#: They carry other formats by their numbers, which differ from party to party.
-_NOT_CARRIED = frozenset({"red", "ulpfec", "flexfec-03", "rtx"})
 
 #: What Chromium, Firefox and others say of telephone events, and what everybody takes for granted (RFC 4733).
 _ALL_EVENTS = frozenset({"0-15", "0-16", "events=0-15", "events=0-16", ""})
@@ -82,7 +80,7 @@ def _readCodec(element: Element) -> Codec | None:
         return None  # a static number that nobody uses
     if _NAME.match(name) is None:
         raise MalformedError("bad name of a payload type")
-    if name.lower() in _NOT_CARRIED:
+    if name.lower() in CARRIERS:
         return None
     if name.lower() == "opus":
         channels = 2  # always (RFC 7587 section 7); Gajim does not say so
@@ -103,10 +101,22 @@ def _readParameters(element: Element, name: str) -> str:
     text = ";".join(parts)
     if len(text) > LONGEST_PARAMETERS:
         raise MalformedError("too many parameters of a payload type")
-    if name.lower() == "telephone-event":
+    if name.lower() == EVENTS:
         text = text.removeprefix("events=")
-        return "0-15" if text in _ALL_EVENTS else text
+        return ALL_EVENTS if text in _ALL_EVENTS else text
     return text
+
+
+def readPacking(description: Element) -> Packing:
+    """
+    What the formats say of the length of packets, as one description of SDP would (XEP-0167 section 6): the first that
+    names a usual one, and the least that any allows.
+    """
+    usual, most = [], []
+    for element in children(description, NS_RTP, "payload-type"):
+        usual.append(packetTime(word(element, "ptime", "")))
+        most.append(packetTime(word(element, "maxptime", "")))
+    return Packing(next(filter(None, usual), None), min(filter(None, most), default=None))
 
 
 def readKeys(description: Element) -> tuple[CryptoKey, ...]:
@@ -140,7 +150,9 @@ def writeDescription(
     description = Element((NS_RTP, "description"))
     description["media"] = "audio"
     for codec in media.codecs:
-        _addCodec(description, codec)
+        element = _addCodec(description, codec)
+        if not codec.isEvent:
+            _addPacking(element, media.packing)
     encryption = None
     for key in keys:
         if encryption is None:
@@ -156,15 +168,21 @@ def writeDescription(
     return description
 
 
-def _addCodec(description: Element, codec: Codec) -> None:
-    element = description.addElement("payload-type")
+def _addPacking(element: Element, packing: Packing) -> None:
+    for name, milliseconds in (("ptime", packing.usual), ("maxptime", packing.most)):
+        if milliseconds is not None:
+            element[name] = str(milliseconds)
+
+
+def _addCodec(description: Element, codec: Codec) -> Element:
+    element: Element = description.addElement("payload-type")
     element["id"], element["name"], element["clockrate"] = str(codec.payloadType), codec.name, str(codec.clockRate)
     if codec.channels > 1:
         element["channels"] = str(codec.channels)
     parameters = codec.parameters.strip()
-    if codec.name.lower() == "telephone-event":
+    if codec.isEvent:
         if parameters in _ALL_EVENTS:
-            return
+            return element
         parameters = f"events={parameters}"  # a name that the specification of the mapping to SDP gives it
     for part in parameters.split(";"):
         key, equals, value = part.strip().partition("=")
@@ -172,3 +190,4 @@ def _addCodec(description: Element, codec: Codec) -> None:
         if key and not any(map(str.isspace, key + value)):
             parameter = element.addElement("parameter")
             parameter["name"], parameter["value"] = (key, value) if equals else ("", key)
+    return element

@@ -222,12 +222,12 @@ class OutboundLeg(SessionOwner):
         if targets.certain and self._assumption is None and not self._rung:
             self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
             self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
-        self._failIf(self.ringing.call(targets, self._offer.codecs))
+        self._failIf(self.ringing.call(targets, self._offer))
 
     def _join(self, jid: JID) -> None:
         """C{jid} takes the call that was proposed: the others stop ringing."""
         self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
-        self._failIf(self.ringing.join(jid, self._offer.codecs))
+        self._failIf(self.ringing.join(jid, self._offer))
 
     def _talk(self, session: Session, answer: SessionDescription) -> None:
         self._stopTimers()

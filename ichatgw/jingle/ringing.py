@@ -5,7 +5,7 @@ The clients of a user that ring at once: by one proposal (XEP-0353), and those t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -20,7 +20,7 @@ from ichatgw.jingle.rules import endingOf
 from ichatgw.jingle.selection import Clients, Targets, select, transportFor
 from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Reason
-from ichatgw.model import Codec, Ending, EndReason, TransportKind
+from ichatgw.model import Ending, EndReason, SessionDescription, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
 
 MOST_SESSIONS = 8
@@ -76,7 +76,7 @@ class Ringing:
 
     # Calling
 
-    def call(self, targets: Targets, codecs: Sequence[Codec]) -> Ending | None:
+    def call(self, targets: Targets, far: SessionDescription) -> Ending | None:
         """
         Call those who should be called now and were not before.
 
@@ -90,10 +90,10 @@ class Ringing:
         problem = None
         for jid in targets.initiate:
             if jid not in self._direct and jid not in self._lost and len(self._direct) < MOST_SESSIONS:
-                problem = self._initiate(jid, self.newId(), codecs) or problem
+                problem = self._initiate(jid, self.newId(), far) or problem
         return None if self._direct or self._proposed else problem
 
-    def join(self, jid: JID, codecs: Sequence[Codec]) -> Ending | None:
+    def join(self, jid: JID, far: SessionDescription) -> Ending | None:
         """
         C{jid} takes the call that was proposed, and the others stop ringing.
 
@@ -101,7 +101,7 @@ class Ringing:
         """
         self.taker, self._joined = jid, True
         self._dropOthers(None)
-        return self._initiate(jid, self.sid, codecs)
+        return self._initiate(jid, self.sid, far)
 
     def choose(self, session: Session) -> None:
         """C{session} is accepted, and the others stop ringing."""
@@ -115,13 +115,13 @@ class Ringing:
         if jid != self.taker:
             self._retract(jid, _ELSEWHERE)
 
-    def _initiate(self, jid: JID, sid: str, codecs: Sequence[Codec]) -> Ending | None:
+    def _initiate(self, jid: JID, sid: str, far: SessionDescription) -> Ending | None:
         session = Session(us=self.us, them=jid, sid=sid, isInitiator=True, link=self.link, owner=self.owner)
         self._direct[jid] = session
         self._note("rings", jid)
         self.link.show(jid, self.us)
         try:
-            session.initiate(codecs, self._transportFor(jid))
+            session.initiate(far, self._transportFor(jid))
         except CallError as error:
             self._lost.add(jid)
             self._direct.pop(jid).drop()

@@ -35,7 +35,6 @@ from ichatgw.jingle.stanzas import (
 from ichatgw.jingle.transport import writeTransport
 from ichatgw.model import (
     Candidate,
-    Codec,
     Direction,
     Ending,
     EndReason,
@@ -43,7 +42,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.sdp import commonCodecs, withEvents
+from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, withEvents
 
 CONTENT_NAME = "audio"
 
@@ -109,23 +108,25 @@ class Session:
         self.link.enter(self)
         content = audioOf(jingle)
         self._name, self._creator, self._bundled = content.name, content.creator, jingle.bundled
-        self.offer = SessionDescription(content.codecs, direction=directionOf(content.senders, True))
+        direction = directionOf(content.senders, True)
+        self.offer = SessionDescription(content.codecs, direction=direction, packing=content.packing)
         self._remember(content)
         self._turnDown(Action.CONTENT_REMOVE, [other for other in jingle.contents if other is not content])
 
-    def initiate(self, codecs: Sequence[Codec], kind: TransportKind = TransportKind.DTLS) -> None:
+    def initiate(self, far: SessionDescription, kind: TransportKind = TransportKind.DTLS) -> None:
         """
         Offer a session.
 
+        @param far: what the other party of the call speaks.
         @param kind: the transport that is offered.
         @raise CallError: if no transport can be had.
         """
-        self.offer = SessionDescription(withEvents(tuple(codecs)))
+        self.offer = SessionDescription(distinct(withEvents(far.codecs)), packing=far.packing)
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
         self._bundled = self._transport.local.fingerprint is not None  # or Movim's browser takes no offer (max-bundle)
         if self.phase is Phase.PENDING:
-            self._describe(Action.INITIATE, self.offer.codecs, "both")
+            self._describe(Action.INITIATE, self.offer, "both")
 
     def accept(self, answer: SessionDescription) -> None:
         """
@@ -133,6 +134,7 @@ class Session:
 
         @raise CallError: if there is no common format, or no transport can be had.
         """
+        told = answerCodecs(answer.codecs, self.offer)
         codecs = commonCodecs(answer.codecs, self.offer)
         transport = self._makeTransport(self._remote)
         if self.phase is not Phase.PENDING:
@@ -141,9 +143,10 @@ class Session:
         self._transport = transport
         self.phase = Phase.ACTIVE
         self._senders = self.offer.direction
-        self.theirs = SessionDescription(codecs, direction=self._senders)
-        self._describe(Action.ACCEPT, codecs, sendersOf(self._senders.mirrored, False))
-        transport.connect(self._remote, self.theirs, codecs)
+        self.theirs = evolve(self.offer, codecs=codecs)
+        ours = SessionDescription(told, packing=answer.packing)
+        self._describe(Action.ACCEPT, ours, sendersOf(self._senders.mirrored, False))
+        transport.connect(self._remote, self.theirs, told)
 
     def inform(self, name: str) -> None:
         """C{ringing}, C{hold} and the like."""
@@ -191,14 +194,14 @@ class Session:
                 raise NoTransport(str(error)) from error
             raise
 
-    def _describe(self, action: Action, codecs: tuple[Codec, ...], senders: str) -> None:
+    def _describe(self, action: Action, media: SessionDescription, senders: str) -> None:
         assert self._transport is not None
         local = self._transport.local
         self._described = True
         content = writeContent(
             self._creator,
             self._name,
-            writeDescription(SessionDescription(codecs), local.keys, bool(local.keys), local.muxed),
+            writeDescription(media, local.keys, bool(local.keys), local.muxed),
             writeTransport(local),
             senders=senders,
         )
@@ -281,7 +284,9 @@ class Session:
     def _accepted(self, jingle: Jingle) -> None:
         try:
             content = audioOf(jingle)
-            theirs = SessionDescription(content.codecs, direction=directionOf(content.senders, False))
+            direction = directionOf(content.senders, False)
+            said = SessionDescription(content.codecs, direction=direction, packing=content.packing)
+            theirs = asOffered(said, self.offer.codecs)
             ours = commonCodecs(theirs.codecs, self.offer)
             codecs = tuple(codec for codec in theirs.codecs if self.offer.find(codec) is not None)
         except CallError as error:

@@ -13,11 +13,11 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.description import directionOf, isMuxed, readCodecs, readKeys
+from ichatgw.jingle.description import directionOf, isMuxed, readCodecs, readKeys, readPacking
 from ichatgw.jingle.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
 from ichatgw.jingle.transport import ReadTransport, readTransport
 from ichatgw.jingle.xml import child, children, number, textOf, word, writable
-from ichatgw.model import Codec, CryptoKey
+from ichatgw.model import ANY_PACKING, Codec, CryptoKey, Packing
 from ichatgw.xmpp.stanzas import recipient, sender
 
 MOST_CONTENTS = 8
@@ -97,6 +97,7 @@ class Content:
     @ivar senders: who may send; empty if not said, which means C{both}.
     @ivar media: C{audio}, C{video}, or what else the description is about; empty if it has none.
     @ivar codecs: of RTP.
+    @ivar packing: how long packets of them shall be.
     @ivar transport: what it says of the transport, if we know that.
     @ivar transportKind: the namespace of the transport, known or not.
     """
@@ -110,6 +111,7 @@ class Content:
     muxed: bool = False
     transport: ReadTransport | None = None
     transportKind: str = ""
+    packing: Packing = ANY_PACKING
 
 
 def _readContent(element: Element) -> Content:
@@ -121,16 +123,18 @@ def _readContent(element: Element) -> Content:
     media, muxed, transport, transportKind = "", False, None, ""
     codecs: tuple[Codec, ...] = ()
     keys: tuple[CryptoKey, ...] = ()
+    packing = ANY_PACKING
     for one in element.elements():
         if one.name == "description" and not media:
             if one.uri == NS_RTP:
                 media = word(one, "media", "audio").lower() or "audio"
-                codecs, keys, muxed = readCodecs(one), readKeys(one), isMuxed(one)
+                codecs, keys, muxed, packing = readCodecs(one), readKeys(one), isMuxed(one), readPacking(one)
             else:
                 media = (one.uri or "unknown")[:100]
         elif one.name == "transport" and not transportKind:
             transport, transportKind = readTransport(one), (one.uri or "unknown")[:100]
-    return Content(creator, word(element, "name"), senders, media, codecs, keys, muxed, transport, transportKind)
+    name = word(element, "name")
+    return Content(creator, name, senders, media, codecs, keys, muxed, transport, transportKind, packing)
 
 
 @frozen

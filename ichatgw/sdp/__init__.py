@@ -8,7 +8,7 @@ few lines that a relayed audio call needs.
 
 from __future__ import annotations
 
-from ichatgw.sdp.formats import commonCodecs, withEvents
+from ichatgw.sdp.formats import answerCodecs, asOffered, commonCodecs, distinct, withEvents
 from ichatgw.sdp.reading import MAX_FORMATS, MAX_LINES, parse
 from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP, Stream
 from ichatgw.sdp.writing import ORIGIN_USER, writeAnswer, writeOffer
@@ -22,7 +22,10 @@ __all__ = [
     "Origin",
     "ParsedSDP",
     "Stream",
+    "answerCodecs",
+    "asOffered",
     "commonCodecs",
+    "distinct",
     "parse",
     "withEvents",
     "writeAnswer",

@@ -5,6 +5,9 @@ Which formats two parties have in common.
 
 from __future__ import annotations
 
+from attrs import evolve
+
+from ichatgw import formats
 from ichatgw.errors import NoCommonCodec
 from ichatgw.model import Codec, SessionDescription
 
@@ -14,20 +17,79 @@ _EVENT_TYPES = {8000: 101, 48000: 110}
 
 def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
     """
-    The codecs that both have, in our order, with their numbers.
+    The codecs that both have, in our order, with their numbers and parameters.
 
     Events come last.  Each party may have them by a clock of its own; they are told by that of the audio, if they can.
 
     @raise NoCommonCodec: if there is none.
     """
-    common = tuple(found for codec in ours if not codec.isEvent and (found := theirs.find(codec)) is not None)
-    if not common:
+    return tuple(found for _, found in _pairs(ours, theirs))
+
+
+def answerCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
+    """
+    For an answer: the codecs that both have, in our order, with their numbers, and with our parameters as far as these
+    keep to what was offered.
+
+    @param ours: what the answer says.
+    @param theirs: the offer.
+    @raise NoCommonCodec: if there is none.
+    """
+    return tuple(
+        evolve(found, parameters=formats.answering(found.name, codec.parameters, found.parameters))
+        for codec, found in _pairs(ours, theirs)
+    )
+
+
+def _pairs(ours: tuple[Codec, ...], theirs: SessionDescription) -> list[tuple[Codec, Codec]]:
+    """Ours and theirs of each format that both have; two of ours may be one of theirs, which is there once then."""
+    pairs: dict[int, tuple[Codec, Codec]] = {}
+    for codec in ours:
+        found = None if codec.isEvent else theirs.find(codec)
+        if found is not None:
+            pairs.setdefault(found.payloadType, (codec, found))
+    if not pairs:
         raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
-    if not any(codec.isEvent for codec in ours):
-        return common
-    rates = {codec.clockRate for codec in common}
-    events = tuple(codec for codec in theirs.codecs if codec.isEvent)
-    return common + (tuple(codec for codec in events if codec.clockRate in rates) or events[:1])
+    told = [codec for codec in ours if codec.isEvent]
+    if not told:
+        return list(pairs.values())
+    rates = {found.clockRate for _, found in pairs.values()}
+    known = distinct(tuple(codec for codec in theirs.codecs if codec.isEvent))
+    events = [codec for codec in known if codec.clockRate in rates] or known[:1]
+    return [*pairs.values(), *((_byClock(told, each.clockRate), each) for each in events)]
+
+
+def _byClock(events: list[Codec], clockRate: int) -> Codec:
+    return next((event for event in events if event.clockRate == clockRate), events[0])
+
+
+def distinct(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """
+    Without those that say again what one before has said; events of one clock become one.
+    """
+    found: dict[object, Codec] = {}
+    for codec in codecs:
+        first = found.setdefault(codec.variant, codec)
+        if first is not codec and codec.isEvent and codec.parameters != first.parameters:
+            events = formats.merged(first.parameters, codec.parameters)
+            found[codec.variant] = evolve(first, parameters=events)
+    return tuple(found.values())
+
+
+def asOffered(answer: SessionDescription, offered: tuple[Codec, ...]) -> SessionDescription:
+    """
+    An answer whose formats go by the numbers of the offer: what it leaves unsaid of them is as it was offered
+    (RFC 3264 section 6.1: a number means there what it means here).
+    """
+    numbers = {codec.payloadType: codec for codec in offered}
+    codecs = []
+    for codec in answer.codecs:
+        ours = numbers.get(codec.payloadType)
+        if ours is not None and ours.form[:3] == codec.form[:3]:
+            parameters = formats.completed(codec.name, codec.parameters, ours.parameters)
+            codec = evolve(codec, parameters=parameters)
+        codecs.append(codec)
+    return evolve(answer, codecs=tuple(codecs))
 
 
 def withEvents(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
@@ -35,9 +97,10 @@ def withEvents(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
     For an offer: if there are events, then by the clock of each format (RFC 4733 section 2.1), as some who take them
     know them by one clock and some by another.
     """
-    known = {codec.clockRate for codec in codecs if codec.isEvent}
+    known = {codec.clockRate: codec for codec in reversed(codecs) if codec.isEvent}
     if not known:
         return codecs
+    parameters = next(codec.parameters for codec in codecs if codec.isEvent) or formats.ALL_EVENTS
     taken = {codec.payloadType for codec in codecs}
     more = []
     for rate in dict.fromkeys(codec.clockRate for codec in codecs if not codec.isEvent):
@@ -46,7 +109,7 @@ def withEvents(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
             number = next(free, None)
             if number is not None:
                 taken.add(number)
-                more.append(Codec("telephone-event", rate, number, 1, "0-15"))
+                more.append(Codec(formats.EVENTS, rate, number, 1, parameters))
     return (*codecs, *more)
 
 

@@ -9,7 +9,8 @@ import re
 from ipaddress import IPv6Address, ip_address
 
 from ichatgw.errors import MalformedError, NoCommonCodec
-from ichatgw.model import Codec, Direction, SessionDescription, TransportAddress
+from ichatgw.formats import CARRIERS
+from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
 from ichatgw.sdp.security import readTransport
 from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
 
@@ -100,10 +101,25 @@ def _describe(line: MediaLine, session: list[tuple[str, str]], attributes: list[
         # RFC 3264 section 8.4: the old way to hold.  Nothing may be sent there.
         silent = direction in (Direction.RECVONLY, Direction.INACTIVE)
         held = Direction.INACTIVE if silent else Direction.SENDONLY
-        return SessionDescription(_codecs(line, attributes), None, None, held)
+        return SessionDescription(_codecs(line, attributes), None, None, held, _packing(session, attributes))
     return SessionDescription(
-        _codecs(line, attributes), TransportAddress(address, line.port), _rtcp(attributes, address), direction
+        _codecs(line, attributes),
+        TransportAddress(address, line.port),
+        _rtcp(attributes, address),
+        direction,
+        _packing(session, attributes),
     )
+
+
+def _packing(session: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> Packing:
+    """RFC 8866 section 6.4; some write it above all media lines."""
+    found: dict[str, int] = {}
+    for value in (*_values(attributes), *_values(session)):
+        name, _, rest = value.partition(":")
+        milliseconds = packetTime(rest) if name in ("ptime", "maxptime") else None
+        if milliseconds is not None:
+            found.setdefault(name, milliseconds)
+    return Packing(found.get("ptime"), found.get("maxptime"))
 
 
 def _codecs(line: MediaLine, attributes: list[tuple[str, str]]) -> tuple[Codec, ...]:
@@ -127,6 +143,8 @@ def _codecs(line: MediaLine, attributes: list[tuple[str, str]]) -> tuple[Codec, 
     for number in dict.fromkeys(map(int, line.formats)):
         if number in maps:
             name, rate, channels = maps[number]
+            if name.lower() in CARRIERS:
+                continue
             codecs.append(Codec(name, rate, number, channels, parameters.get(number, "")))
         elif number in _STATIC:
             name, rate = _STATIC[number]

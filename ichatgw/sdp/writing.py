@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ichatgw.model import Codec, SessionDescription, TransportDescription
-from ichatgw.sdp.formats import commonCodecs
+from ichatgw.sdp.formats import answerCodecs
 from ichatgw.sdp.security import writeTransport
 from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP
 
@@ -47,7 +47,7 @@ def writeAnswer(
     @return: SDP that names every media line of the offer, all but the chosen one refused.
     @raise NoCommonCodec: if the offer has none of the codecs.
     """
-    codecs = commonCodecs(description.codecs, offer.description)
+    codecs = answerCodecs(description.codecs, offer.description)
     parts = [_head(description, origin)]
     for index, line in enumerate(offer.lines):
         if index == offer.chosen:
@@ -81,6 +81,9 @@ def _audio(
             parts.append(f"a=fmtp:{codec.payloadType} {codec.parameters}\r\n")
     if description.rtcp is not None:
         parts.append(f"a=rtcp:{description.rtcp.port}\r\n")
+    for name, milliseconds in (("ptime", description.packing.usual), ("maxptime", description.packing.most)):
+        if milliseconds is not None:
+            parts.append(f"a={name}:{milliseconds}\r\n")
     parts.append(f"a={description.direction.value}\r\n")
     parts.append(writeTransport(transport))
     return "".join(parts)

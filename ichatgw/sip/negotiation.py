@@ -12,23 +12,33 @@ from attrs import define, evolve, field
 
 from ichatgw import sdp
 from ichatgw.interfaces import IMediaSide
-from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, TransportAddress
+from ichatgw.model import (
+    ANY_PACKING,
+    PCMU,
+    Codec,
+    Direction,
+    Ending,
+    Form,
+    Packing,
+    Protection,
+    SessionDescription,
+    TransportAddress,
+)
 from ichatgw.sip.protecting import Protecting
 
-Said = tuple[frozenset[tuple[str, int, int]], Direction, TransportAddress]
-"""What a description of ours says that the party may care for: formats, which way media flows, and where it goes."""
+Said = tuple[frozenset[Form], Direction, TransportAddress, Packing]
+"""
+What a description of ours says that the party may care for: formats, which way media flows, where it goes, and how long
+packets shall be.
+"""
 
 _DYNAMIC = range(96, 128)
 """The numbers of RFC 3551 section 3 that anybody may give away."""
 
 
-def speech(codecs: tuple[Codec, ...]) -> frozenset[tuple[str, int, int]]:
+def speech(codecs: tuple[Codec, ...]) -> frozenset[Form]:
     """The formats that one can talk in, whatever their numbers and order."""
-    return frozenset((each.name.lower(), each.clockRate, each.channels) for each in codecs if not each.isEvent)
-
-
-def _saying(codecs: tuple[Codec, ...], direction: Direction, place: TransportAddress) -> Said:
-    return speech(codecs), direction, place
+    return frozenset(each.form for each in codecs if not each.isEvent)
 
 
 def _unheard(ending: Ending) -> None:
@@ -52,6 +62,7 @@ class Negotiation:
     @ivar remote: the party's last description, with those codecs that both have, in our order; C{None} before that.
     @ivar far: which way the other party of the call lets media flow, seen from it: what we say of ourselves does not go
         beyond that.
+    @ivar packing: how long the other party of the call wants packets to be.
     @ivar wish: which way the party would let media flow if the other one did not limit it.
     @ivar protecting: how its media is protected.
     @ivar failed: told if the keys for it cannot be agreed on.
@@ -62,6 +73,7 @@ class Negotiation:
     codecs: tuple[Codec, ...] = (PCMU,)
     remote: SessionDescription | None = field(default=None, init=False)
     far: Direction = Direction.SENDRECV
+    packing: Packing = ANY_PACKING
     wish: Direction = field(default=Direction.SENDRECV, init=False)
     protecting: Protecting = field(factory=Protecting)
     failed: Callable[[Ending], None] = field(default=_unheard)
@@ -108,8 +120,9 @@ class Negotiation:
         """
         if self.side.isDirect and self.protecting.wantsKeys:
             self.side = self.side.anchor()
-        offered = self._numbered(sdp.withEvents(self.codecs if codecs is None else codecs))
-        ours = SessionDescription(offered, self._local(host), None, self.far if direction is None else direction)
+        offered = self._numbered(sdp.distinct(sdp.withEvents(self.codecs if codecs is None else codecs)))
+        far = self.far if direction is None else direction
+        ours = SessionDescription(offered, self._local(host), None, far, self.packing)
         profile, transport = self.protecting.offer()
         text = self._versioned(
             lambda origin: sdp.writeOffer(ours, origin, profile, transport, self._lines, self._place)
@@ -131,9 +144,8 @@ class Negotiation:
         """
         codecs = self.agreed if codecs is None else codecs
         direction = self.far.within(self.wish.mirrored)
-        return (
-            None if self._said == _saying(codecs, direction, self._local(host)) else self.offer(host, codecs, direction)
-        )
+        saying = speech(codecs), direction, self._local(host), self.packing
+        return None if self._said == saying else self.offer(host, codecs, direction)
 
     def repeat(self, host: str) -> str:
         """
@@ -155,8 +167,8 @@ class Negotiation:
         parsed = sdp.parse(text)
         stream = next((each for each in parsed.streams if each.index == self._place), parsed.stream)
         protection = self.protecting.accept(stream)
-        answer = stream.description
         codecs = self.codecs if self._offered is None else self._offered
+        answer = sdp.asOffered(stream.description, codecs)
         self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed)
         self.protecting.agreed(protection)
         self.codecs = codecs
@@ -166,7 +178,8 @@ class Negotiation:
             sends = answer.direction.sends if allowed.sends else self.wish.sends
             listens = answer.direction.listens if allowed.listens else self.wish.listens
             self.wish = Direction.of(sends, listens)
-            self._said = _saying(self.agreed, answer.direction.mirrored.within(self._said[1]), self._said[2])
+            direction = answer.direction.mirrored.within(self._said[1])
+            self._said = speech(self.agreed), direction, *self._said[2:]
         if final:
             self._offered = None
         return evolve(answer, direction=self.wish)
@@ -231,9 +244,9 @@ class Negotiation:
         if self.side.isDirect and self.protecting.protects(offer.stream):
             self.side = self.side.anchor()
         theirs = offer.description
-        agreed = sdp.commonCodecs(ours, theirs)
+        agreed = sdp.answerCodecs(ours, theirs)
         direction = theirs.direction.mirrored.within(self.far)
-        described = SessionDescription(agreed, self._local(host, theirs), None, direction)
+        described = SessionDescription(agreed, self._local(host, theirs), None, direction, self.packing)
         isNear = theirs.address is not None and theirs.address.host == host
         transport, protection = self.protecting.answer(offer.stream, isNear)
         text = self._versioned(lambda origin: sdp.writeAnswer(described, origin, offer, transport))
@@ -272,7 +285,7 @@ class Negotiation:
 
     def _say(self, ours: SessionDescription) -> None:
         assert ours.address is not None
-        self._said = _saying(ours.codecs, ours.direction, ours.address)
+        self._said = speech(ours.codecs), ours.direction, ours.address, ours.packing
         for codec in ours.codecs:
             self._numbers.setdefault(codec.payloadType, codec)
 
@@ -282,13 +295,18 @@ class Negotiation:
         those who are called number differently.
         """
         taken = dict(self._numbers)
+        used: set[int] = set()
         numbered = []
         for codec in codecs:
-            known = next((number for number, other in taken.items() if other.matches(codec)), None)
-            number = codec.payloadType if known is None else known
-            if known is None and number in taken:
-                number = next((free for free in _DYNAMIC if free not in taken), number)
+            known = [number for number, other in taken.items() if other.matches(codec) and number not in used]
+            same = (number for number in known if taken[number].variant == codec.variant)
+            number = next(same, known[0] if known else None)
+            if number is None:
+                number = codec.payloadType
+                if number in taken:
+                    number = next((free for free in _DYNAMIC if free not in taken), number)
             taken[number] = codec
+            used.add(number)
             numbered.append(evolve(codec, payloadType=number))
         return tuple(numbered)
 

@@ -18,7 +18,19 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.model import (
+    ANY_PACKING,
+    PCMU,
+    Codec,
+    Direction,
+    Ending,
+    EndReason,
+    Form,
+    Packing,
+    Party,
+    SessionDescription,
+    TransportAddress,
+)
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.negotiation import Negotiation, speech
 from ichatgw.sip.protecting import Unprotected
@@ -33,7 +45,7 @@ CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
 _log = Logger()
 
-_State = tuple[frozenset[tuple[str, int, int]], Direction, TransportAddress | None]
+_State = tuple[frozenset[Form], Direction, TransportAddress | None, Packing]
 
 
 @frozen
@@ -81,6 +93,7 @@ class Renegotiation:
         """What the other party speaks, and which way it lets media flow, as far as is known before the answer."""
         self._far = far
         self._negotiation.far = far.direction
+        self._negotiation.packing = far.packing
 
     def update(self, offer: SessionDescription) -> None:
         """See L{ILeg}."""
@@ -231,7 +244,7 @@ class Renegotiation:
             party=self._leg.party.uri,
             formats=" ".join(codec.name for codec in theirs.codecs)[:80],
         )
-        self._leg.call.updated(self._leg, SessionDescription(theirs.codecs, direction=theirs.direction))
+        self._leg.call.updated(self._leg, evolve(theirs, address=None, rtcp=None))
         self._asking = False
         return self._verdict if self._asked is None else None
 
@@ -297,12 +310,20 @@ class Renegotiation:
             self._told = self._state()
 
     def _state(self) -> _State:
-        return speech(self._negotiation.agreed), self._negotiation.wish, self._negotiation.place
+        negotiation = self._negotiation
+        return speech(negotiation.agreed), negotiation.wish, negotiation.place, self._packing
+
+    @property
+    def _packing(self) -> Packing:
+        remote = self._negotiation.remote
+        return ANY_PACKING if remote is None else remote.packing
 
     @property
     def description(self) -> SessionDescription:
         """What the party speaks, and which way it lets media flow."""
-        return SessionDescription(self._negotiation.agreed, direction=self._negotiation.wish)
+        remote = self._negotiation.remote
+        codecs = self._negotiation.agreed if remote is None else remote.codecs
+        return SessionDescription(codecs, direction=self._negotiation.wish, packing=self._packing)
 
 
 def _refusal(ending: Ending) -> Reply:

@@ -17,6 +17,7 @@ ROOT = Path(ichatgw.__file__).parent
 
 # A part may import those of its own rank or below.
 RANKS = (
+    {"formats"},
     {"model"},
     {"errors", "interfaces", "addresses", "clock", "ratelimit", "passwords", "stunservers", "turns"},
     {

@@ -40,6 +40,18 @@ class MappingTests(SynchronousTestCase):
         table = self.of((PCMU,), evolve(PCMU, payloadType=72)).table
         self.assertEqual((table[0], table[128]), (72, 72))
 
+    def test_parameters(self) -> None:
+        """What comes in one layout never goes out as another one, whatever the order at the receiver."""
+        aligned, efficient = Codec("AMR", 8000, 104, 1, "octet-align=1"), Codec("AMR", 8000, 110)
+        theirs = evolve(efficient, payloadType=96), evolve(aligned, payloadType=97)
+        table = self.of((aligned, efficient), *theirs).table
+        self.assertEqual((table[104], table[110]), (97, 96))
+        table = self.of((aligned, efficient), theirs[0]).table
+        self.assertEqual((table[104], table[110]), (DROPPED, 96))
+        short, long = Codec("iLBC", 8000, 97, 1, "mode=20"), Codec("iLBC", 8000, 98, 1, "mode=30")
+        table = self.of((short, long), evolve(long, payloadType=100), evolve(short, payloadType=101)).table
+        self.assertEqual((table[97], table[98]), (101, 100))
+
     def test_events(self) -> None:
         """Events by another clock are rewritten, to the receiver's best; by the same clock they pass."""
         made = self.of((OPUS, FAST, SLOW), OPUS, SLOW)

@@ -182,6 +182,25 @@ class FormatTests(SynchronousTestCase):
         self.assertEqual(joined.closed, [])
 
 
+class PackingTests(SynchronousTestCase):
+    """One of them wants other packets."""
+
+    def test_longer(self) -> None:
+        """The other one is told, once, and is not asked again because it repeats it."""
+        joined = Joined(offered=PLAIN + "a=ptime:20\r\n", answered=ULAW + "a=ptime:20\r\n")
+        answer, told = joined.reinvite("bob", ULAW + "a=ptime:30\r\na=maxptime:60\r\n")
+        self.assertIn("a=ptime:20\r\n", answer)
+        (offer,) = told
+        self.assertIn("a=ptime:30\r\na=maxptime:60\r\n", offer)
+        sent = joined.rig.receive(respond(offer, 200, "OK", body=ULAW + "a=ptime:30\r\n"))
+        self.assertEqual([message.split()[0] for message in sent], ["ACK"])
+
+    def test_repeated(self) -> None:
+        """An offer that says the same again is no news for the other one."""
+        joined = Joined(answered=ULAW + "a=ptime:30\r\n")
+        self.assertEqual(joined.reinvite("bob", ULAW + "a=ptime:30\r\n")[1], [])
+
+
 class KeyTests(SynchronousTestCase):
     """One presses keys."""
 
