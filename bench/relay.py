@@ -83,11 +83,12 @@ def relaySides(reactor: Any, parties: list[Any], shared: bool, described: dict[i
     """
     from ichatgw.addresses import LocalAddresses
     from ichatgw.media.engine import MediaEngine
+    from ichatgw.media.readers import ReactorReaders
     from ichatgw.media.transports import MediaTransports
     from ichatgw.model import PCMU, SessionDescription, TransportAddress
 
     first = 20000
-    readers = None if shared else reactor
+    readers = None if shared else ReactorReaders(reactor)
     engine = MediaEngine(reactor, LocalAddresses(HOST), first, first + 2 * len(parties) + 200, readers=readers)
     transports = MediaTransports(reactor, os.urandom, lambda: [HOST])
     ports = []

@@ -27,6 +27,7 @@ from ichatgw.jingle.selection import Manner, manner
 from ichatgw.media.transports import MediaTransports
 from ichatgw.sip.records import Records
 from ichatgw.stunservers import STUNServers
+from ichatgw.turns import Turns
 from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Entity
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence, Resource
@@ -93,6 +94,7 @@ class JingleSide:
 
 def jingleSideOf(
     reactor: Any,
+    turns: Turns,
     settings: Settings,
     addresses: LocalAddresses,
     link: Link,
@@ -105,14 +107,15 @@ def jingleSideOf(
     """
     Put it together; C{presence} was made with L{phoneOf}.
 
+    @param turns: when timers have their turn; those of media are the reactor's own.
     @param control: the control address.
     @param guests: who may call.
     @param iChat: dials iChats.
     """
     served = servedBy(settings)
-    capabilities = Capabilities(reactor, control)
+    capabilities = Capabilities(turns, control)
     protocol = JingleProtocol(
-        reactor,
+        turns,
         settings.jabberComponentName,
         _Clients(presence, capabilities),
         MediaTransports(
@@ -130,7 +133,7 @@ def jingleSideOf(
     )
     made = JingleSide(protocol, capabilities, served)
     patience = settings.iChatProceedingTimeout / 1000
-    made.dialer = Chooser(reactor, presence, iChat, protocol, made.takesJingle, patience)
+    made.dialer = Chooser(turns, presence, iChat, protocol, made.takesJingle, patience)
     presence.listeners += [capabilities, protocol, made.dialer]
     capabilities.listeners.append(protocol.available)
     for handler in (capabilities, protocol, Prompt(settings.jabberComponentName)):

@@ -26,10 +26,12 @@ from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Transport
 from ichatgw.sip.tls import Files, Security
 from ichatgw.sip.wire import UDPWire
+from ichatgw.turns import Turns
 
 
 def endpointOf(
     reactor: Any,
+    turns: Turns,
     settings: Settings,
     addresses: LocalAddresses,
     wire: UDPWire,
@@ -40,6 +42,7 @@ def endpointOf(
     """
     The endpoint, and what of it can change while it runs.
 
+    @param turns: when messages and timers have their turn.
     @param fingerprint: that of our certificate for DTLS with phones.
     @raise ConfigError: if a file cannot be used.
     """
@@ -48,9 +51,9 @@ def endpointOf(
     verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds, settings.digestAlgorithms)
     policy = MediaPolicy(fingerprint=fingerprint)
     _demand(policy, settings)
-    streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security)
+    streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security, turns)
     endpoint = Endpoint(
-        reactor,
+        turns,
         wire,
         Resolver(
             reactor,

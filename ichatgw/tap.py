@@ -46,6 +46,7 @@ from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf
 from ichatgw.switch import Switch
+from ichatgw.turns import Turns
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import GATEWAY, Disco
@@ -191,10 +192,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     addresses = LocalAddresses(settings.ipAddress, advertised=settings.advertisedAddress)
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
-    wire = UDPWire(reactor, addresses, settings.udpTcpPort)
+    turns = Turns(reactor)
+    wire = UDPWire(reactor, addresses, settings.udpTcpPort, turns)
     identity = Identity()
     endpoint, sipParts = endpointOf(
-        reactor, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
+        reactor, turns, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
     )
 
     link = Link(
@@ -212,10 +214,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
-    presence = Presence(reactor, control, plan.matches, store, *caps, allows=guests)
-    ourRecords = OurRecords(reactor, addresses, wire)
+    presence = Presence(turns, control, plan.matches, store, *caps, allows=guests)
+    ourRecords = OurRecords(turns, addresses, wire)
     iChat = IChatProtocol(
-        reactor,
+        turns,
         settings.jabberComponentName,
         control,
         presence,
@@ -238,10 +240,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     presence.listeners.append(iChat)
     jingle = None
     if phone is not None:
-        jingle = jingleSideOf(reactor, settings, addresses, link, presence, control, plan.translate, guests, iChat)
+        jingle = jingleSideOf(
+            reactor, turns, settings, addresses, link, presence, control, plan.translate, guests, iChat
+        )
     registrar = endpoint.registrar()
     registrations = Registrations(
-        reactor,
+        turns,
         registrar,
         settings.registrationTime,
         settings.registrationRetryTime,
@@ -249,14 +253,14 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
-    online = Online(reactor, presence, store, plan.translate, registrations, takesCalls, guests)
+    online = Online(turns, presence, store, plan.translate, registrations, takesCalls, guests)
     presence.listeners.append(online)
     for handler in (
         presence,
-        Subscriptions(reactor, control, store, presence, guests, online.changed),
+        Subscriptions(turns, control, store, presence, guests, online.changed),
         online,
         Disco(control, __version__, phone),
-        Greeter(reactor),
+        Greeter(turns),
         iChat,
     ):
         link.addHandler(handler)
@@ -264,9 +268,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     media = MediaEngine(
         reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax, identity=identity
     )
-    limits = Limits(reactor, settings.callsPerCaller, settings.callsPerSecond)
+    turns.media = media.drain
+    limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
     switch = Switch(
-        reactor,
+        turns,
         plan,
         media,
         {"sip": endpoint, "sips": endpoint, "xmpp": iChat if jingle is None else jingle.dialer},
@@ -275,7 +280,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     endpoint.invitations = iChat
-    doorman = Doorman(reactor, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
+    doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     iChat.arrivals = doorman
     endpoint.admit(doorman.admits)
     if jingle is not None:

@@ -10,7 +10,7 @@ users) is done as jobs of one L{Turns}, which keeps two bounds:
  - when the jobs of a turn have taken L{TURN_SECONDS}, or are L{TURN_JOBS}, the others wait for the next turn, and the
    reactor reads its sockets and runs its timers.
 
-Jobs of one source keep their order (L{Line}); sources take turns.  C{docs/decisions/0009-turns-are-short.rst} says why
+Jobs of one source keep their order (L{Line}); sources take turns.  C{docs/decisions/0010-turns-are-short.rst} says why
 it is so.
 """
 

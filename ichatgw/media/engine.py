@@ -21,7 +21,8 @@ from ichatgw.interfaces import IMediaEngine, IRelay
 from ichatgw.media.dtls import Identity
 from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
 from ichatgw.media.pool import QUARANTINE, PortPool
-from ichatgw.media.port import Readers, Scratch, SocketFactory, readersFor
+from ichatgw.media.port import Scratch, SocketFactory
+from ichatgw.media.readers import Readers, readersFor
 from ichatgw.media.relay import Relay
 from ichatgw.media.secured import Secured
 from ichatgw.media.side import Side
@@ -91,6 +92,10 @@ class MediaEngine:
     def live(self) -> int:
         """How many relays there are."""
         return len(self._relays)
+
+    def drain(self) -> None:
+        """Read the packets that have come, between pieces of other work."""
+        self._supplies.readers.drain()
 
     def allocate(self, callId: str) -> IRelay:
         caller, callee = self._takeTwo()

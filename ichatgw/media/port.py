@@ -3,38 +3,25 @@
 UDP sockets for media.
 
 Twisted's own UDP port costs two to three times the bare system calls for each datagram, which is most of what a relay
-does.  So these are plain readers, all of which read into one buffer; and where the system has epoll they wait in an
-epoll of their own, which the reactor watches as one reader.
+does.  So these are plain readers (L{ichatgw.media.readers} waits for them), all of which read into one buffer.
 """
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 # The longest datagram that is relayed; audio packets have 172 bytes.
 MAX_DATAGRAM = 2048
-# How many datagrams are read before the reactor has its turn again.
-BATCH = 64
 
 SocketFactory = Callable[[int], socket.socket]
 # A socket address as recvfrom gives it: two members with IPv4, four with IPv6.
 Source = tuple[Any, ...]
-
-
-class Readers(Protocol):
-    """The part of L{IReactorFDSet} that ports need."""
-
-    def addReader(self, reader: Any) -> Any: ...
-
-    def removeReader(self, reader: Any) -> Any: ...
 
 
 class Scratch:
@@ -111,74 +98,3 @@ def bindUDP(makeSocket: SocketFactory, family: int, host: str, port: int) -> soc
         made.close()
         raise
     return made
-
-
-@implementer(IReadDescriptor)
-class EpollReaders:
-    """
-    Many readers that look like one to the reactor, whichever reactor it is.
-
-    It spares what a reactor spends on each event, and lets a select reactor have more than 1024 of them.  The epoll
-    object exists only while there are readers.
-    """
-
-    _log = Logger()
-
-    def __init__(self, reactor: IReactorFDSet) -> None:
-        self._reactor = reactor
-        self._readers: dict[int, Any] = {}
-        self._epoll: select.epoll | None = None
-
-    def addReader(self, reader: Any) -> None:
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
-        descriptor = reader.fileno()
-        self._epoll.register(descriptor, select.EPOLLIN)
-        self._readers[descriptor] = reader
-
-    def removeReader(self, reader: Any) -> None:
-        """Before the reader closes its descriptor."""
-        descriptor = reader.fileno()
-        if self._readers.get(descriptor) is not reader or self._epoll is None:
-            return
-        del self._readers[descriptor]
-        self._epoll.unregister(descriptor)
-        if not self._readers:
-            self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
-
-    def doRead(self) -> None:
-        if self._epoll is None:
-            return
-        readers = self._readers
-        for descriptor, _ in self._epoll.poll(0, BATCH):
-            reader = readers.get(descriptor)
-            if reader is None:
-                # Closed by one that came before it in this batch.
-                continue
-            try:
-                reader.doRead()
-            except Exception:
-                failure = Failure()
-                self._log.failure("A media port failed and is closed", failure)
-                self.removeReader(reader)
-                reader.connectionLost(failure)
-
-    def fileno(self) -> int:
-        return -1 if self._epoll is None else self._epoll.fileno()
-
-    def logPrefix(self) -> str:
-        return "media"
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The reactor is going down."""
-        for reader in list(self._readers.values()):
-            self.removeReader(reader)
-            reader.connectionLost(reason)
-
-
-def readersFor(reactor: IReactorFDSet) -> Readers:
-    """What media ports register with."""
-    return EpollReaders(reactor) if hasattr(select, "epoll") else reactor

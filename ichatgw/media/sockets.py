@@ -15,7 +15,8 @@ from twisted.logger import Logger
 from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested
 from ichatgw.media.pool import PortPool
-from ichatgw.media.port import Port, Readers, Scratch, SocketFactory, Source, bindUDP
+from ichatgw.media.port import Port, Scratch, SocketFactory, Source, bindUDP
+from ichatgw.media.readers import Readers
 from ichatgw.model import TransportAddress
 
 Deliver = Callable[[int, Source], None]

@@ -22,6 +22,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.stream import PING, PONG, Framer
 from ichatgw.sip.target import Target, Transport
+from ichatgw.turns import Turns
 
 CONNECT_TIMEOUT = 6.0
 """Seconds for making a connection, TLS included."""
@@ -61,9 +62,11 @@ class Owner(Structure):
     Who keeps the connections.
 
     @ivar clock: for timers.
+    @ivar turns: when a message has its turn.
     """
 
     clock: IReactorTime
+    turns: Turns
 
     def arrived(self, connection: Connection) -> None:
         """Somebody has connected; over TLS, the handshake is still to come."""
@@ -112,6 +115,7 @@ class Connection(Protocol):
         self._unanswered: IDelayedCall | None = None
         self._another: IDelayedCall | None = None
         self._begun = False
+        self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
 
     # The transport's news.
 
@@ -168,7 +172,7 @@ class Connection(Protocol):
                 elif message == PONG:
                     self._answered()
                 else:
-                    self._owner.take(message, self.target)
+                    self._line.put(self._owner.take, message, self.target)
                 if self.problem:
                     return
         except MalformedError as problem:
@@ -243,6 +247,17 @@ class Connection(Protocol):
             transport.abortConnection()
 
     # Back-pressure.
+
+    def _stopReading(self) -> None:
+        """A message waits for its turn, and the far end for that."""
+        transport: Any = self.transport
+        transport.pauseProducing()
+
+    def _readOn(self) -> None:
+        """No message waits any more."""
+        transport: Any = self.transport
+        if not transport.disconnecting:
+            transport.resumeProducing()
 
     def pauseProducing(self) -> None:
         """The socket takes no more for now."""

@@ -22,6 +22,7 @@ from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
+from ichatgw.turns import Turns
 
 MOST_CONNECTIONS = 4000
 MOST_FROM_HOST = 200
@@ -68,6 +69,7 @@ class Connections:
     All of them.
 
     @ivar clock: for timers, and to connect with (a reactor).
+    @ivar turns: when a message has its turn.
     @ivar received: takes each message.
     @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
     @ivar gone: is told of a target to which there is a connection no more, and why if that is known.
@@ -79,8 +81,11 @@ class Connections:
     unreachable: Callable[[Target, str], None]
     gone: Callable[[Target, str], None]
 
-    def __init__(self, reactor: Any, security: Security | None = None, host: str | None = None) -> None:
+    def __init__(
+        self, reactor: Any, security: Security | None = None, host: str | None = None, turns: Turns | None = None
+    ) -> None:
         self.clock = reactor
+        self.turns = turns or Turns(reactor)
         self._security = security
         self._open: dict[Target, Connection] = {}
         self._making: dict[Target, Connection] = {}

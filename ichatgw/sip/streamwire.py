@@ -19,6 +19,7 @@ from ichatgw.sip.connections import Connections, Received
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
 from ichatgw.sip.wire import NO_IPV6, openSocket
+from ichatgw.turns import Turns
 
 BACKLOG = 512
 
@@ -30,10 +31,17 @@ class StreamWire:
     @param tcpPort: gives the port for TCP, the same as that for UDP, when that is known; 0 for not listening.
     @param tlsPort: the port for TLS; not used without a certificate.
     @param security: certificates and what is verified.
+    @param turns: when a message has its turn.
     """
 
     def __init__(
-        self, reactor: Any, addresses: LocalAddresses, tcpPort: Callable[[], int], tlsPort: int, security: Security
+        self,
+        reactor: Any,
+        addresses: LocalAddresses,
+        tcpPort: Callable[[], int],
+        tlsPort: int,
+        security: Security,
+        turns: Turns | None = None,
     ) -> None:
         self._reactor = reactor
         self._addresses = addresses
@@ -41,7 +49,7 @@ class StreamWire:
         self._security = security
         self._numbers = {Transport.TCP: 0, Transport.TLS: tlsPort}
         self._ports: list[IListeningPort] = []
-        self.connections = Connections(reactor, security, addresses.configured)
+        self.connections = Connections(reactor, security, addresses.configured, turns)
 
     def listen(
         self, received: Received, unreachable: Callable[[Target, str], None], gone: Callable[[Target, str], None]

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
+from ichatgw.turns import Turns
 
 MAX_DATAGRAM = 65535
 """Read whole, then judged: a datagram cut by the kernel would be misread."""
@@ -25,23 +26,42 @@ MAX_DATAGRAM = 65535
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
 
+READ_OCTETS = 16 * 1024
+"""Octets that are read in one go; those for which the turn has no room wait in memory."""
+
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 _log = Logger()
 
 
 class _Datagrams(DatagramProtocol):
+    """
+    The datagrams of one socket, as jobs of the reactor's turns.  While some wait the socket is not read on: the kernel
+    keeps the next ones.
+    """
+
     noisy = False
 
-    def __init__(self, received: Callable[[bytes, TransportAddress], None]) -> None:
+    def __init__(self, received: Callable[[bytes, TransportAddress], None], turns: Turns) -> None:
         self._received = received
+        self._line = turns.line("SIP over UDP", self._pause, self._resume)
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        """Hand on; what fails there must not stop the socket's other datagrams."""
-        try:
-            self._received(datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
-        except Exception:
-            _log.failure("A datagram from {source} could not be handled", source=addr[0])
+        """Hand on, in this turn or in a later one."""
+        self._line.put(self._received, datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+
+    def stopProtocol(self) -> None:
+        """The socket is closed."""
+        self._line.clear()
+
+    def _pause(self) -> None:
+        port: Any = self.transport
+        port.stopReading()
+
+    def _resume(self) -> None:
+        port: Any = self.transport
+        if port is not None:
+            port.startReading()
 
 
 class UDPWire:
@@ -50,10 +70,12 @@ class UDPWire:
 
     @ivar addresses: which address of ours a far host sees.
     @ivar port: the port, the same for both families.
+    @param turns: when a datagram has its turn.
     """
 
-    def __init__(self, reactor: Any, addresses: LocalAddresses, port: int) -> None:
+    def __init__(self, reactor: Any, addresses: LocalAddresses, port: int, turns: Turns | None = None) -> None:
         self._reactor = reactor
+        self._turns = turns or Turns(reactor)
         self._addresses = addresses
         self.port = port
         self._ports: dict[int, udp.Port] = {}
@@ -81,9 +103,11 @@ class UDPWire:
             with opened:
                 if not self.port:
                     self.port = opened.getsockname()[1]
-                self._ports[family] = self._reactor.adoptDatagramPort(
-                    opened.fileno(), family, _Datagrams(received), MAX_DATAGRAM
+                adopted = self._reactor.adoptDatagramPort(
+                    opened.fileno(), family, _Datagrams(received, self._turns), MAX_DATAGRAM
                 )
+                adopted.maxThroughput = READ_OCTETS
+                self._ports[family] = adopted
             _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:

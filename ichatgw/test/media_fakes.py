@@ -77,10 +77,11 @@ class FakeSocket:
         self.network.sockets.remove(self)
 
 
-class FakeNetwork:
-    """Makes sockets, and is what they register with."""
+class FakeNetwork(Clock):
+    """Makes sockets, and is what they register with; a clock as well."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sockets: list[FakeSocket] = []
         self.readers: list[Any] = []
         self.busy: set[int] = set()
@@ -101,6 +102,9 @@ class FakeNetwork:
 
     def removeReader(self, reader: Any) -> None:
         self.readers.remove(reader)
+
+    def drain(self) -> None:
+        """Nothing waits: what is delivered is read at once."""
 
     def at(self, port: int, family: int = socket.AF_INET) -> FakeSocket:
         """The socket of ours with that port."""

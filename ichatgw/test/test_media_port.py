@@ -4,7 +4,6 @@ Tests for L{ichatgw.media.port}.
 
 from __future__ import annotations
 
-import select
 import socket
 from typing import Any
 
@@ -13,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.media.port import BATCH, MAX_DATAGRAM, EpollReaders, Port, Scratch, bindUDP, readersFor
+from ichatgw.media.port import MAX_DATAGRAM, Port, Scratch, bindUDP
 from ichatgw.test.media_fakes import FakeNetwork, FakeSocket
 
 
@@ -96,116 +95,3 @@ class BindTests(SynchronousTestCase):
         self.network.busy.add(8000)
         self.assertRaises(OSError, self.bind, socket.AF_INET, "")
         self.assertEqual(self.network.sockets, [])
-
-
-class Reader:
-    """Reads one datagram of a real socket at a time."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.read = 0
-        self.lost: list[Failure] = []
-        self.then: Any = None
-
-    def arrive(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.socket.sendto(b"x", self.socket.getsockname())
-
-    def doRead(self) -> None:
-        self.socket.recv(1)
-        self.read += 1
-        if self.then is not None:
-            self.then()
-
-    def fileno(self) -> int:
-        return self.socket.fileno()
-
-    def connectionLost(self, reason: Failure) -> None:
-        self.lost.append(reason)
-        self.socket.close()
-
-
-class EpollReadersTests(SynchronousTestCase):
-    """L{EpollReaders} over real sockets of this host; a datagram to oneself is there at once."""
-
-    if not hasattr(select, "epoll"):
-        skip = "this system has no epoll"
-
-    def setUp(self) -> None:
-        self.reactor = FakeNetwork()
-        reactor: Any = self.reactor
-        self.readers = EpollReaders(reactor)
-        self.one, self.two = Reader(), Reader()
-        self.addCleanup(self.one.socket.close)
-        self.addCleanup(self.two.socket.close)
-
-    def addBoth(self) -> None:
-        self.readers.addReader(self.one)
-        self.readers.addReader(self.two)
-        self.addCleanup(self.readers.connectionLost, Failure(ConnectionError()))
-
-    def test_interface(self) -> None:
-        """To a reactor it is one reader, and only while there is something to read."""
-        self.assertTrue(verifyObject(IReadDescriptor, self.readers))
-        self.assertEqual((self.readers.fileno(), self.readers.logPrefix()), (-1, "media"))
-        self.addBoth()
-        self.assertEqual(self.reactor.readers, [self.readers])
-        self.assertGreaterEqual(self.readers.fileno(), 0)
-        self.readers.removeReader(self.one)
-        self.readers.removeReader(self.one)
-        self.readers.removeReader(self.two)
-        self.assertEqual((self.reactor.readers, self.readers.fileno()), ([], -1))
-        self.readers.doRead()
-        self.readers.removeReader(self.two)
-
-    def test_chosenWhereItExists(self) -> None:
-        """It is used wherever there is epoll."""
-        reactor: Any = self.reactor
-        self.assertIsInstance(readersFor(reactor), EpollReaders)
-
-    def test_readable(self) -> None:
-        """The reactor sees it readable when one of its readers is, and then that one reads."""
-        self.addBoth()
-        self.two.arrive()
-        self.assertEqual(select.select([self.readers], [], [], 0)[0], [self.readers])
-        self.readers.doRead()
-        self.assertEqual((self.one.read, self.two.read), (0, 1))
-        self.assertEqual(select.select([self.readers], [], [], 0)[0], [])
-
-    def test_takesTurns(self) -> None:
-        """A reader with much to read does not keep the others waiting."""
-        self.addBoth()
-        self.one.arrive(BATCH)
-        self.two.arrive()
-        self.readers.doRead()
-        self.assertEqual((self.one.read, self.two.read), (1, 1))
-
-    def test_removedMeanwhile(self) -> None:
-        """One that is removed by another reader of the same batch does not read."""
-        self.addBoth()
-        self.one.arrive()
-        self.two.arrive()
-        self.one.then = lambda: self.readers.removeReader(self.two)
-        self.two.then = lambda: self.readers.removeReader(self.one)
-        self.readers.doRead()
-        self.assertEqual(self.one.read + self.two.read, 1)
-
-    def test_failure(self) -> None:
-        """A reader that fails is logged and closed; the others live."""
-        self.addBoth()
-        self.one.then = lambda: 1 // 0
-        self.one.arrive(2)
-        self.two.arrive()
-        self.readers.doRead()
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertEqual((len(self.one.lost), self.two.read), (1, 1))
-        self.two.arrive()
-        self.readers.doRead()
-        self.assertEqual((self.one.read, self.two.read), (1, 2))
-
-    def test_shutdown(self) -> None:
-        """When the reactor goes down, all readers are closed."""
-        self.readers.addReader(self.one)
-        self.readers.connectionLost(Failure(ConnectionError()))
-        self.assertEqual((len(self.one.lost), self.readers.fileno()), (1, -1))

@@ -30,6 +30,7 @@ from ichatgw.sip.connection import (
 )
 from ichatgw.sip.connections import MOST_FROM_HOST, Connections
 from ichatgw.sip.target import Target, Transport
+from ichatgw.turns import TURN_JOBS
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
 
@@ -99,6 +100,25 @@ class IncomingTests(ConnectionsCase):
         self.connections.send(b"answer", at(40000))
         self.assertEqual(self.written(connection), b"answer")
         self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_crowd(self) -> None:
+        """Messages for which a turn has no room wait for the next one; till then the connection is not read on."""
+        connection = self.accept()
+        assert connection is not None
+        transport: Any = connection.transport
+        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS, "paused"))
+        self.reactor.advance(0)
+        self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + 5, "producing"))
+
+    def test_crowdOfOneThatLeaves(self) -> None:
+        """What came before the end of a connection is handed on all the same."""
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        connection.abort("it leaves")
+        self.reactor.advance(0)
+        self.assertEqual(len(self.received), TURN_JOBS + 5)
 
     def test_ping(self) -> None:
         """A keepalive is answered here."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.wire import UDPWire, _Datagrams
+from ichatgw.turns import TURN_JOBS, Turns
 
 
 class FakePort:
@@ -26,6 +28,13 @@ class FakePort:
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
         self.problem: Exception | None = None
         self.closed = False
+        self.reading = True
+
+    def stopReading(self) -> None:
+        self.reading = False
+
+    def startReading(self) -> None:
+        self.reading = True
 
     def write(self, datagram: bytes, address: tuple[str, int]) -> None:
         if self.problem is not None:
@@ -36,10 +45,11 @@ class FakePort:
         self.closed = True
 
 
-class FakeReactor:
+class FakeReactor(Clock):
     """Takes over sockets, as a reactor does, and keeps none of them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.ports: list[FakePort] = []
 
     def adoptDatagramPort(self, fd: int, family: int, protocol: Any, maxPacketSize: int) -> FakePort:
@@ -123,8 +133,19 @@ class UDPWireTests(SynchronousTestCase):
         def broken(datagram: bytes, source: TransportAddress) -> None:
             raise ValueError("ouch")
 
-        _Datagrams(broken).datagramReceived(b"x", ("192.0.2.1", 5060))
+        _Datagrams(broken, Turns(self.reactor)).datagramReceived(b"x", ("192.0.2.1", 5060))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_crowd(self) -> None:
+        """Datagrams for which a turn has no room wait for the next one; till then the socket is not read on."""
+        self.listen()
+        port = self.reactor.ports[0]
+        port.protocol.transport = port
+        for _ in range(TURN_JOBS + 5):
+            port.protocol.datagramReceived(b"x", ("192.0.2.1", 5060))
+        self.assertEqual((len(self.received), port.reading), (TURN_JOBS, False))
+        self.reactor.advance(0)
+        self.assertEqual((len(self.received), port.reading), (TURN_JOBS + 5, True))
 
     def test_close(self) -> None:
         """Closing closes all; after it nothing is sent."""

@@ -21,6 +21,7 @@ from ichatgw.sip.protecting import Encryption, Keys
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf, filesOf
 from ichatgw.test.certificates import Authority
+from ichatgw.turns import Turns
 
 SETTINGS = Settings(jabberServer="127.0.0.1", jabberComponentName="gw.example", jabberComponentPassword="x")
 
@@ -63,7 +64,9 @@ class EndpointTests(SynchronousTestCase):
     def make(self, settings: Settings) -> list[Reloadable]:
         reactor = MemoryReactorClock()
         addresses = LocalAddresses("127.0.0.1")
-        self.endpoint, parts = endpointOf(reactor, settings, addresses, UDPWire(reactor, addresses, 0), "x", None)
+        self.endpoint, parts = endpointOf(
+            reactor, Turns(reactor), settings, addresses, UDPWire(reactor, addresses, 0), "x", None
+        )
         return parts
 
     def passwords(self, text: str) -> str:

@@ -1,0 +1,240 @@
+# -*- test-case-name: ichatgw.test.test_media_readers -*-
+"""
+Waits for media ports.
+
+Where the system has epoll, ports wait in an epoll of their own.  With few packets the reactor watches it as one reader,
+and wakes up for each packet.  With many that would cost more than the packets do; then it is read once in
+L{PACE} seconds, for all packets that have come meanwhile.
+"""
+
+from __future__ import annotations
+
+import select
+from contextlib import suppress
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ichatgw.ratelimit import RateLimit
+
+BATCH = 256
+"""How many ports are asked for at once."""
+
+ROUNDS = 8
+"""
+How many datagrams of one port are read in one go.  A port that has more gives them next time; so a flood at one port
+does not keep the reactor, and a backlog shrinks eight times as fast as it may grow.
+"""
+
+PACE = 0.001
+"""Seconds from one reading to the next when there are many packets: the longest that one of them waits for it."""
+
+PERIOD = 0.1
+"""Seconds over which packets are counted."""
+
+MANY = 200
+"""Packets in a L{PERIOD} from which on they are read at a pace: 20 calls both ways."""
+
+FEW = 100
+"""Packets in a L{PERIOD} below which the reactor wakes up for each of them again."""
+
+
+MAX_FAILURES = 60
+"""Failures of one port in a minute; then it is closed."""
+
+
+class Readers(Protocol):
+    """What ports register with: the part of L{IReactorFDSet} that they need, and a way to read them between turns."""
+
+    def addReader(self, reader: Any) -> Any: ...
+
+    def removeReader(self, reader: Any) -> Any: ...
+
+    def drain(self) -> Any: ...
+
+
+class Waiting(Enum):
+    """How L{EpollReaders} waits for packets."""
+
+    NOT = auto()
+    """There are no ports."""
+    WATCHED = auto()
+    """The reactor wakes up for them."""
+    PACED = auto()
+    """A timer reads them."""
+
+
+@implementer(IReadDescriptor)
+class EpollReaders:
+    """
+    Many readers that look like one to the reactor, whichever reactor it is.
+
+    It spares what a reactor spends on each event, and lets a select reactor have more than 1024 of them.  The epoll
+    object exists only while there are readers.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        @param reactor: provides L{twisted.internet.interfaces.IReactorFDSet} and C{IReactorTime}.
+        """
+        self._reactor = reactor
+        self._readers: dict[int, Any] = {}
+        self._epoll: select.epoll | None = None
+        self._waiting = Waiting.NOT
+        self._timer: IDelayedCall | None = None
+        self._count = 0
+        self._countedAt = 0.0
+        self._lines = RateLimit(reactor, 0.1, 5)
+        self._failures = RateLimit(reactor, MAX_FAILURES / 60, MAX_FAILURES)
+
+    def addReader(self, reader: Any) -> None:
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._watch()
+        descriptor = reader.fileno()
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._readers[descriptor] = reader
+
+    def removeReader(self, reader: Any) -> None:
+        """Before the reader closes its descriptor."""
+        descriptor = reader.fileno()
+        if self._readers.get(descriptor) is not reader or self._epoll is None:
+            return
+        del self._readers[descriptor]
+        self._epoll.unregister(descriptor)
+        if not self._readers:
+            self._unwatch()
+            self._waiting = Waiting.NOT
+            self._epoll.close()
+            self._epoll = None
+
+    def drain(self) -> None:
+        """Read what is there, at most L{ROUNDS} datagrams of each port."""
+        epoll = self._epoll
+        readers = self._readers
+        for _ in range(ROUNDS):
+            if epoll is None:
+                return
+            try:
+                events = epoll.poll(0, BATCH)
+            except OSError as problem:
+                self._openAgain(problem)
+                return
+            if not events:
+                return
+            self._count += len(events)
+            for descriptor, _ in events:
+                reader = readers.get(descriptor)
+                if reader is None:
+                    # Closed by one that came before it in this batch.
+                    continue
+                try:
+                    reader.doRead()
+                except Exception:
+                    self._failed(reader)
+            epoll = self._epoll
+
+    def _failed(self, reader: Any) -> None:
+        """
+        What a packet led to has failed.  The port lives on, since others may speak at it; if it fails for
+        L{MAX_FAILURES} packets in a minute it is closed, so that it does not keep the reactor busy.
+        """
+        failure = Failure()
+        if self._lines.allow(None):
+            self._log.failure("A packet of media could not be handled", failure)
+        if not self._failures.allow(reader):
+            self._log.failure("A media port has failed {count} times and is closed", failure, count=MAX_FAILURES)
+            self.removeReader(reader)
+            reader.connectionLost(failure)
+
+    def _openAgain(self, problem: OSError) -> None:
+        """The epoll has gone; another one takes its place."""
+        self._log.error("Media ports could not be waited for, and are waited for anew: {problem}", problem=problem)
+        readers, self._readers = list(self._readers.values()), {}
+        waiting = self._waiting
+        self._unwatch()
+        self._epoll = None
+        for reader in readers:
+            self.addReader(reader)
+        if waiting is Waiting.PACED:
+            self._pace()
+
+    # How packets are waited for.
+
+    def doRead(self) -> None:
+        """The reactor has woken up for a packet."""
+        self.drain()
+        now = self._reactor.seconds()
+        if now - self._countedAt < PERIOD:
+            return
+        # A count that is older than two periods says nothing of now.
+        isMany = self._count >= MANY and now - self._countedAt < 2 * PERIOD
+        self._count, self._countedAt = 0, now
+        if isMany and self._waiting is Waiting.WATCHED:
+            self._pace()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.drain()
+        if self._waiting is not Waiting.PACED:
+            return  # there are no ports any more
+        now = self._reactor.seconds()
+        if now - self._countedAt >= PERIOD:
+            isFew = self._count < FEW
+            self._count, self._countedAt = 0, now
+            if isFew:
+                self._watch()
+                return
+        self._timer = self._reactor.callLater(PACE, self._tick)
+
+    def _pace(self) -> None:
+        self._unwatch()
+        self._waiting = Waiting.PACED
+        self._timer = self._reactor.callLater(PACE, self._tick)
+
+    def _watch(self) -> None:
+        self._waiting = Waiting.WATCHED
+        self._reactor.addReader(self)
+
+    def _unwatch(self) -> None:
+        """Neither reactor nor timer waits any more."""
+        if self._waiting is Waiting.WATCHED:
+            with suppress(OSError):  # it may have been closed by somebody else
+                self._reactor.removeReader(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def fileno(self) -> int:
+        return -1 if self._epoll is None else self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        return "media"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor is going down."""
+        for reader in list(self._readers.values()):
+            self.removeReader(reader)
+            reader.connectionLost(reason)
+
+
+class ReactorReaders:
+    """Where there is no epoll the reactor itself waits for each port, and reads when it comes to that."""
+
+    def __init__(self, reactor: IReactorFDSet) -> None:
+        self.addReader = reactor.addReader
+        self.removeReader = reactor.removeReader
+
+    def drain(self) -> None:
+        """Nothing can be read out of turn."""
+
+
+def readersFor(reactor: Any) -> Readers:
+    """What media ports register with."""
+    return EpollReaders(reactor) if hasattr(select, "epoll") else ReactorReaders(reactor)
