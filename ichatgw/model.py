@@ -167,6 +167,7 @@ class Codec:
 
 
 PCMU = Codec("PCMU", 8000, 0)
+PCMA = Codec("PCMA", 8000, 8)
 
 
 @frozen
@@ -180,6 +181,11 @@ class Packing:
 
     usual: int | None = None
     most: int | None = None
+
+    @property
+    def effective(self) -> tuple[int, int | None]:
+        """The same, with what goes without saying (RFC 3551 section 4.2)."""
+        return self.usual or 20, self.most
 
 
 ANY_PACKING = Packing()
@@ -208,6 +214,7 @@ class SessionDescription:
     @ivar rtcp: where it wants RTCP; C{None} means the port above (RFC 3605).
     @ivar direction: seen from the party.
     @ivar packing: how long it wants packets to be.
+    @ivar isSupposed: the party has not said this yet, but is taken to speak these formats; perhaps not all.
     """
 
     codecs: tuple[Codec, ...]
@@ -215,6 +222,7 @@ class SessionDescription:
     rtcp: TransportAddress | None = None
     direction: Direction = Direction.SENDRECV
     packing: Packing = ANY_PACKING
+    isSupposed: bool = False
 
     def find(self, wanted: Codec) -> Codec | None:
         """

@@ -34,7 +34,10 @@ from ichatgw.jingle.stanzas import (
 )
 from ichatgw.jingle.transport import writeTransport
 from ichatgw.model import (
+    PCMA,
+    PCMU,
     Candidate,
+    Codec,
     Direction,
     Ending,
     EndReason,
@@ -46,6 +49,8 @@ from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, withEve
 
 CONTENT_NAME = "audio"
 
+_EVERYWHERE = SessionDescription((PCMU, PCMA))
+
 MOST_REMOTE_CANDIDATES = 100
 """As many of one session are taken; libwebrtc on a host with many interfaces finds some thirty."""
 
@@ -53,6 +58,14 @@ MOST_RESTARTS = 100
 """ICE is started anew that often in a session; a client that moves a lot does so now and then."""
 
 _log = Logger()
+
+
+def _isEverywhere(codec: Codec) -> bool:
+    """
+    Is it safe to let a client send it before the other party has said what it speaks?  A client cannot be asked to go
+    over to another format later.
+    """
+    return codec.isEvent or _EVERYWHERE.find(codec) is not None
 
 
 @implementer(ITransportNews)
@@ -121,7 +134,8 @@ class Session:
         @param kind: the transport that is offered.
         @raise CallError: if no transport can be had.
         """
-        self.offer = SessionDescription(distinct(withEvents(far.codecs)), packing=far.packing)
+        codecs = far.codecs if not far.isSupposed else tuple(each for each in far.codecs if _isEverywhere(each))
+        self.offer = SessionDescription(distinct(withEvents(codecs)), packing=far.packing)
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
         self._bundled = self._transport.local.fingerprint is not None  # or Movim's browser takes no offer (max-bundle)

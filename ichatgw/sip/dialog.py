@@ -70,7 +70,8 @@ class Dialog(Midway):
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
         his own.
     @ivar heardReliably: was the latest provisional response one of RFC 3262?
-    @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it?
+    @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it; or answered our offer?
+    @ivar offeredEarly: has the caller, who made no offer, got ours before the 200?
     @ivar warning: the body of the latest C{Warning}; empty if none came.
     """
 
@@ -99,6 +100,7 @@ class Dialog(Midway):
         self._receiver = Receiver()
         self.heardReliably = False
         self.answeredEarly = False
+        self.offeredEarly = False
         self._invitation: Any = None
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
@@ -118,6 +120,11 @@ class Dialog(Midway):
         except Exception:
             self.global_config["_sip_tm"].unregConsumer(self, str(self.cId))
             raise
+
+    @property
+    def mustOfferEarly(self) -> bool:
+        """Has the first response but 100 to bring our offer, as the INVITE had none and wants it to be reliable?"""
+        return self._sender is not None and not self._withOffer and not self.offeredEarly
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
@@ -217,6 +224,9 @@ class Dialog(Midway):
             response = self._sender.acknowledged(str(racks[0]))
         if response is None or self._sender is None:
             return Reply(481, "Call/Transaction Does Not Exist")
+        if self.offeredEarly and not self.answeredEarly:
+            self._answeredOurs(request)
+            return None
         self.answeredEarly = self.answeredEarly or sdpText(response.getBody()) is not None
         if self.answeredEarly and sdpText(request.getBody()) is not None:
             self.reoffers.updated(request)
@@ -224,6 +234,14 @@ class Dialog(Midway):
             self.respond(Reply(200, "OK").to(request, self.local_ua))
         self._sender.goOn()
         return None
+
+    def _answeredOurs(self, request: Any) -> None:
+        """The PRACK for our offer brings the answer (RFC 3262 section 5)."""
+        self.respond(Reply(200, "OK").to(request, self.local_ua))
+        self.answeredEarly = True
+        self.changes.offerAnswered(sdpText(request.getBody()))
+        if self._sender is not None:
+            self._sender.goOn()
 
     def _acknowledgeEarly(self, response: Any, rack: str) -> None:
         """Send a PRACK, within the dialog that C{response} has begun: it may be one of several."""
@@ -330,7 +348,8 @@ class Dialog(Midway):
             self.reoffers.expectAck(ack_wait)
         sender = self._sender
         if sender is not None and 100 < scode < 200:
-            if self._withOffer:  # else it would have to bring ours, and the other party has not answered yet
+            self.offeredEarly = self.offeredEarly or (body is not None and not self._withOffer)
+            if self._withOffer or self.offeredEarly:
                 sender.provisional(response)
         elif sender is not None and 200 <= scode < 300:
             sender.final(lambda: self.respond(response, self.reoffers.acknowledged))

@@ -16,10 +16,11 @@ from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.interfaces import ILeg
 from ichatgw.media.direct import areNear
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.model import PCMA, PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.negotiation import SUPPOSED
 from ichatgw.sip.protecting import Protecting
 from ichatgw.sip.reasons import fromHeader, fromStatus, toStatus, warningFor
 from ichatgw.sip.replaces import NOT_FOUND
@@ -84,33 +85,67 @@ class InboundSipLeg(SipLeg):
 
     def ring(self) -> None:
         """180."""
-        self._respond(CCEventRing((180, "Ringing", None)))
+        self._respond(CCEventRing((180, "Ringing", self._earlyOffer(SUPPOSED))))
+
+    def _earlyOffer(self, far: SessionDescription) -> Any:
+        """
+        What has to be in a response before the answer: our offer, to a caller who has made none and demands that no
+        response gets lost (RFC 3262 section 5).
+        """
+        if self._ended or self.dialog is None or not self.dialog.mustOfferEarly:
+            return None
+        try:
+            return sdpBody(self._offerOf(far))
+        except CallError:
+            return None  # so there is no such response
+
+    def _offerOf(self, far: SessionDescription) -> str:
+        """
+        Our offer to a caller who has made none: what the other party has answered, or may be able to.  G.711, which
+        every phone has, is always in it: whoever was called can go over to it.
+
+        @raise Congested: if no port is left.
+        """
+        more = () if any(far.find(codec) for codec in (PCMU, PCMA)) else (PCMU, PCMA)
+        speech = (*(codec for codec in far.codecs if not codec.isEvent), *more)
+        events = tuple(codec for codec in far.codecs if codec.isEvent)
+        return self._negotiation.offer(self.source.host, (*speech, *events))
 
     def progress(self, answer: SessionDescription) -> None:
         """183 with an answer; early media is a favour, so what prevents it is no error."""
-        if self._offer is not None and not self._ended:
-            if self.dialog is not None and self.dialog.answeredEarly:
-                return  # it stands
+        if self._offer is None:
+            self._progressWithOffer(answer)
+        elif not self._ended:
+            self._progressWithAnswer(answer)
+
+    def _progressWithOffer(self, answer: SessionDescription) -> None:
+        body = self._earlyOffer(answer)
+        if body is not None:
             self.changes.meet(answer)
-            try:
-                text = self._answerTo(answer)
-            except CallError:
-                return
-            self._respond(CCEventRing((183, "Session Progress", sdpBody(text))))
+            self._respond(CCEventRing((183, "Session Progress", body)))
+
+    def _progressWithAnswer(self, answer: SessionDescription) -> None:
+        if self.dialog is not None and self.dialog.answeredEarly:
+            return  # it stands
+        self.changes.meet(answer)
+        try:
+            text = self._answerTo(answer)
+        except CallError:
+            return
+        self._respond(CCEventRing((183, "Session Progress", sdpBody(text))))
 
     def answer(self, answer: SessionDescription) -> None:
         """200."""
         if self._ended:
             return
-        early = self.dialog is not None and self.dialog.answeredEarly
+        early = self.dialog is not None and (self.dialog.answeredEarly or self.dialog.offeredEarly)
         if not early:
             self.changes.meet(answer)
         try:
             if early:
                 event = CCEventConnect((200, "OK", None))
             elif self._offer is None:
-                text = self._negotiation.offer(self.source.host, answer.codecs)
-                event = CCEventPreConnect((200, "OK", sdpBody(text)))
+                event = CCEventPreConnect((200, "OK", sdpBody(self._offerOf(answer))))
             else:
                 event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer))))
         except CallError as refusal:

@@ -14,6 +14,7 @@ from ichatgw import sdp
 from ichatgw.interfaces import IMediaSide
 from ichatgw.model import (
     ANY_PACKING,
+    PCMA,
     PCMU,
     Codec,
     Direction,
@@ -26,10 +27,28 @@ from ichatgw.model import (
 )
 from ichatgw.sip.protecting import Protecting
 
-Said = tuple[frozenset[Form], Direction, TransportAddress, Packing]
+Said = tuple[frozenset[Form], Direction, TransportAddress, tuple[int, int | None]]
 """
 What a description of ours says that the party may care for: formats, which way media flows, where it goes, and how long
 packets shall be.
+"""
+
+SUPPOSED = SessionDescription(
+    (
+        PCMU,
+        PCMA,
+        Codec("G722", 8000, 9),
+        Codec("opus", 48000, 96, 2, "useinbandfec=1"),
+        Codec("G729", 8000, 18),
+        Codec("iLBC", 8000, 97, 1, "mode=20"),
+        Codec("GSM", 8000, 3),
+        Codec("telephone-event", 8000, 101, 1, "0-15"),
+    ),
+    isSupposed=True,
+)
+"""
+What a caller can be taken to speak that makes no offer, but waits for ours: all that a relay can pass on as it is and
+phones are likely to have, what every phone has first.
 """
 
 _DYNAMIC = range(96, 128)
@@ -144,7 +163,7 @@ class Negotiation:
         """
         codecs = self.agreed if codecs is None else codecs
         direction = self.far.within(self.wish.mirrored)
-        saying = speech(codecs), direction, self._local(host), self.packing
+        saying = speech(codecs), direction, self._local(host), self.packing.effective
         return None if self._said == saying else self.offer(host, codecs, direction)
 
     def repeat(self, host: str) -> str:
@@ -285,7 +304,7 @@ class Negotiation:
 
     def _say(self, ours: SessionDescription) -> None:
         assert ours.address is not None
-        self._said = speech(ours.codecs), ours.direction, ours.address, ours.packing
+        self._said = speech(ours.codecs), ours.direction, ours.address, ours.packing.effective
         for codec in ours.codecs:
             self._numbers.setdefault(codec.payloadType, codec)
 

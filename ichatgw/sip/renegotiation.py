@@ -45,7 +45,7 @@ CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
 _log = Logger()
 
-_State = tuple[frozenset[Form], Direction, TransportAddress | None, Packing]
+_State = tuple[frozenset[Form], Direction, TransportAddress | None, tuple[int, int | None]]
 
 
 @frozen
@@ -136,6 +136,12 @@ class Renegotiation:
         """See L{ILeg}."""
         if self._asked is not None:
             self._decide(_refusal(ending))
+        elif not self._sharesSpeech():
+            self._leg.hangup(ending)  # it has answered our offer with what the other party does not go over to
+
+    def _sharesSpeech(self) -> bool:
+        remote = self._negotiation.remote
+        return remote is None or any(remote.find(codec) for codec in self._far.codecs if not codec.isEvent)
 
     # News of the dialog, see L{ichatgw.sip.reoffers.Changes}
 
@@ -193,7 +199,7 @@ class Renegotiation:
             return
         try:
             if text is None:
-                raise NoCommonCodec("the ACK brought no answer")
+                raise NoCommonCodec("no answer came to our offer")
             self._negotiation.accept(text)
         except (MalformedError, CallError) as problem:
             self._leg.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
@@ -311,7 +317,7 @@ class Renegotiation:
 
     def _state(self) -> _State:
         negotiation = self._negotiation
-        return speech(negotiation.agreed), negotiation.wish, negotiation.place, self._packing
+        return speech(negotiation.agreed), negotiation.wish, negotiation.place, self._packing.effective
 
     @property
     def _packing(self) -> Packing:

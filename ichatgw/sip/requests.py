@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
-from ichatgw.model import PCMU, Ending, EndReason, Invitation, SessionDescription, TransportAddress
+from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
 from ichatgw.sip.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
@@ -27,6 +27,7 @@ from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import Logins, authorization
 from ichatgw.sip.midway import NO_TERMS
+from ichatgw.sip.negotiation import SUPPOSED
 from ichatgw.sip.outside import Outside
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
 from ichatgw.sip.renegotiation import Renegotiation
@@ -192,7 +193,7 @@ class _Arrival:
         """The arrival."""
         dialog.owner = self._leg
         dialog.event_cb = self._leg.event
-        offer = self._leg.offered or SessionDescription((PCMU,))
+        offer = self._leg.offered or SUPPOSED
         try:
             self._requests.invitations.invited(self._leg, self.called, offer, self._invitation)
         except Exception:

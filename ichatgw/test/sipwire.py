@@ -217,7 +217,7 @@ def request(
     contact: str = "<sip:alice@192.0.2.77:5060>",
 ) -> str:
     """A request as a phone sends it."""
-    bare = method not in ("INVITE", "ACK", "UPDATE") and contentType == "application/sdp"
+    bare = method not in ("INVITE", "ACK", "UPDATE", "PRACK") and contentType == "application/sdp"
     text = "" if body is None or bare else body
     return (
         f"{method} {uri} SIP/2.0\r\n"
