@@ -17,7 +17,6 @@ from ichatgw.model import Fingerprint
 from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.reload import Reloadable
 from ichatgw.sip.dialer import Place
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy
 from ichatgw.sip.records import Records
@@ -25,6 +24,7 @@ from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Transport
 from ichatgw.sip.tls import Files, Security
+from ichatgw.sip.verifier import Verifier
 from ichatgw.sip.wire import UDPWire
 from ichatgw.turns import Turns
 
@@ -48,7 +48,7 @@ def endpointOf(
     """
     security = Security(filesOf(settings))
     keyring = _keyring(settings)
-    verifier = Verifier(settings.jabberComponentName, _users(settings), reactor.seconds, settings.digestAlgorithms)
+    verifier = Verifier(settings.jabberComponentName, _users(settings), reactor, settings.digestAlgorithms)
     policy = MediaPolicy(fingerprint=fingerprint)
     _demand(policy, settings)
     streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security, turns)
@@ -94,7 +94,7 @@ def endpointOf(
             ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear"), lambda new: partial(_demand, policy, new)
         ),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
-        Reloadable(("sipUsers",), lambda new: partial(_adopt, verifier.users, _users(new))),
+        Reloadable(("sipUsers",), lambda new: partial(_adoptUsers, verifier, _users(new))),
         Reloadable(("digestAlgorithms",), lambda new: partial(setattr, verifier, "algorithms", new.digestAlgorithms)),
     ]
 
@@ -150,3 +150,7 @@ def _adopt(old: dict[Any, Any], new: dict[Any, Any]) -> str | None:
     old.clear()
     old.update(new)
     return "the passwords in its file"
+
+
+def _adoptUsers(verifier: Verifier, users: dict[str, str]) -> str | None:
+    return "the passwords in its file" if verifier.adopt(users) else None

@@ -19,7 +19,6 @@ from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import bracketed, literal
 from ichatgw.sip.exchange import Exchange, Make
 from ichatgw.sip.hunt import MOST_REDIRECTIONS, Attempt, Hunt
@@ -38,6 +37,7 @@ from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import displayName, userPart
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.verifier import Verifier
 
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""

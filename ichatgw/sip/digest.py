@@ -1,27 +1,19 @@
 # -*- test-case-name: ichatgw.test.test_sip_digest -*-
 """
-Digest authentication (RFC 3261 section 22, RFC 8760): what we answer to a challenge, and how we challenge others.
+Digest authentication (RFC 3261 section 22, RFC 7616, RFC 8760): reading and answering challenges.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from secrets import token_hex
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.passwords import Credentials
-
-NONCE_LIFE = 300
-"""Seconds for which a nonce of ours holds."""
-
-MOST_USED = 16384
-"""How many answers to our challenges are remembered, so that none is taken twice."""
 
 LONGEST = 2048
 """Characters of a header that we care to read."""
@@ -135,17 +127,17 @@ def answer(
     """
     once = draw()
     nc = f"{count:08x}"
-    secret = _hash(challenge.algorithm, credentials.user, challenge.realm, credentials.password)
+    secret = digestHash(challenge.algorithm, credentials.user, challenge.realm, credentials.password)
     if challenge.session:
-        secret = _hash(challenge.algorithm, secret, challenge.nonce, once)
+        secret = digestHash(challenge.algorithm, secret, challenge.nonce, once)
     content = body if challenge.quality == "auth-int" else None
     quality = bool(challenge.quality)
-    response = _response(challenge.algorithm, secret, challenge.nonce, once, nc, quality, method, uri, content)
+    response = digestResponse(challenge.algorithm, secret, challenge.nonce, once, nc, quality, method, uri, content)
     parts = [
-        f"username={_quoted(credentials.user)}",
-        f"realm={_quoted(challenge.realm)}",
-        f"nonce={_quoted(challenge.nonce)}",
-        f"uri={_quoted(uri)}",
+        f"username={quoted(credentials.user)}",
+        f"realm={quoted(challenge.realm)}",
+        f"nonce={quoted(challenge.nonce)}",
+        f"uri={quoted(uri)}",
         f'response="{response}"',
         f"algorithm={challenge.algorithm}{'-sess' if challenge.session else ''}",
     ]
@@ -154,7 +146,7 @@ def answer(
     if challenge.quality or challenge.session:
         parts.append(f'cnonce="{once}"')
     if challenge.opaque is not None:
-        parts.append(f"opaque={_quoted(challenge.opaque)}")
+        parts.append(f"opaque={quoted(challenge.opaque)}")
     return "Digest " + ", ".join(parts)
 
 
@@ -175,7 +167,7 @@ def nextNonce(texts: Iterable[str]) -> str:
     return ""
 
 
-def _response(
+def digestResponse(
     algorithm: str,
     secret: str,
     nonce: str,
@@ -186,99 +178,33 @@ def _response(
     uri: str,
     body: str | None = None,
 ) -> str:
-    """@param body: of the request, for C{auth-int}; C{None} for C{auth}."""
-    what = _hash(algorithm, method, uri) if body is None else _hash(algorithm, method, uri, _hash(algorithm, body))
+    """
+    The C{response} of RFC 7616 section 3.4.1.
+
+    @param secret: the hash of name, realm and password.
+    @param once: the client's nonce.
+    @param count: C{nc}.
+    @param quality: with C{qop}; without it as RFC 2069 has it.
+    @param body: of the request, for C{qop=auth-int}; C{None} for C{auth}.
+    """
+    content = () if body is None else (digestHash(algorithm, body),)
+    what = digestHash(algorithm, method, uri, *content)
     if quality:
-        return _hash(algorithm, secret, nonce, count, once, "auth" if body is None else "auth-int", what)
-    return _hash(algorithm, secret, nonce, what)
+        return digestHash(algorithm, secret, nonce, count, once, "auth" if body is None else "auth-int", what)
+    return digestHash(algorithm, secret, nonce, what)
 
 
-def _hash(algorithm: str, *parts: str) -> str:
+def digestHash(algorithm: str, *parts: str) -> str:
+    """
+    The hash of C{parts} with colons between them, in hexadecimal digits.
+
+    @param algorithm: a name of RFC 8760.
+    """
     digest = hashlib.new(_HASHES[algorithm], usedforsecurity=False)
     digest.update(":".join(parts).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """C{text} as a quoted string (RFC 3261 section 25.1)."""
     return '"' + re.sub(r'([\\"])', r"\\\1", text) + '"'
-
-
-@define(eq=False)
-class Verifier:
-    """
-    Challenges those who call, and judges their answers.  It keeps nothing of a challenge: a nonce says by itself when
-    it was made, and that we made it.
-
-    @ivar realm: whom people log in to.
-    @ivar users: passwords by name.
-    @ivar seconds: the time now.
-    @ivar algorithms: those that are offered, the best first (RFC 8760 section 2.3), and taken.
-    """
-
-    realm: str
-    users: dict[str, str] = field(repr=False)
-    seconds: Callable[[], float]
-    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
-    _key: bytes = field(factory=lambda: token_hex(32).encode(), repr=False)
-    _used: OrderedDict[tuple[str, str, str], None] = field(factory=OrderedDict, init=False, repr=False)
-
-    def challenge(self, stale: bool = False) -> tuple[str, ...]:
-        """The values of WWW-Authenticate, the better algorithm first."""
-        nonce = self._nonce(int(self.seconds()))
-        end = ", stale=true" if stale else ""
-        return tuple(
-            f'Digest realm={_quoted(self.realm)}, nonce="{nonce}", qop="auth", algorithm={algorithm}{end}'
-            for algorithm in self.algorithms
-        )
-
-    def judge(self, text: str, method: str) -> tuple[str | None, bool]:
-        """
-        Who has logged in with an Authorization header.
-
-        @param method: of the request that it came with.
-        @return: the name, or C{None}; and whether only the age of the nonce was wrong: ask once more.
-        """
-        try:
-            parameters = next((each for scheme, each in readParameters(text) if scheme == "digest"), {})
-        except MalformedError:
-            return None, False
-        user, nonce, count = (parameters.get(name, "") for name in ("username", "nonce", "nc"))
-        algorithm = (parameters.get("algorithm") or "MD5").upper()
-        made = self._made(nonce)
-        # One who does not exist takes as long as one who does.
-        password = self.users.get(user)
-        if algorithm not in self.algorithms or parameters.get("realm") != self.realm or made is None:
-            return None, False
-        if parameters.get("qop") != "auth" or not re.fullmatch("[0-9a-fA-F]{8}", count):
-            return None, False
-        secret = _hash(algorithm, user, self.realm, password or "")
-        once, uri = parameters.get("cnonce", ""), parameters.get("uri", "")
-        expected = _response(algorithm, secret, nonce, once, count, True, method, uri)
-        right = hmac.compare_digest(
-            expected.encode(), parameters.get("response", "").lower().encode("utf-8", "replace")
-        )
-        if not right or password is None:
-            return None, False
-        if not 0 <= self.seconds() - made <= NONCE_LIFE or not self._first((nonce, count, once)):
-            return None, True
-        return user, False
-
-    def _first(self, use: tuple[str, str, str]) -> bool:
-        """Was this answer not given before?"""
-        if use in self._used:
-            return False
-        self._used[use] = None
-        if len(self._used) > MOST_USED:
-            self._used.popitem(last=False)
-        return True
-
-    def _nonce(self, time: int) -> str:
-        seal = hmac.new(self._key, str(time).encode(), hashlib.sha256).hexdigest()[:32]
-        return f"{time}-{seal}"
-
-    def _made(self, nonce: str) -> int | None:
-        """When we made it; C{None} if we did not."""
-        time = nonce.partition("-")[0]
-        if not re.fullmatch("[0-9]{1,12}", time) or not hmac.compare_digest(self._nonce(int(time)), nonce):
-            return None
-        return int(time)

@@ -22,7 +22,6 @@ from ichatgw.passwords import Keyring
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.capabilities import SUPPORTED
 from ichatgw.sip.dialer import Dialer, Place
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.gate import Admitted, Answer, Gate
 from ichatgw.sip.keepalive import KeepAlives
 from ichatgw.sip.leg import SipLeg
@@ -40,6 +39,7 @@ from ichatgw.sip.stream import PING
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.verifier import Verifier
 from ichatgw.sip.wire import UDPWire
 
 DRAIN_TIMEOUT = 3.0

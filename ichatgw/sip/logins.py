@@ -12,9 +12,9 @@ from typing import Any
 from attrs import define, evolve, field
 from sippy.SipHeader import SipHeader
 
-from ichatgw.errors import MalformedError
 from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce, readParameters
+from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce
+from ichatgw.sip.verifier import Judgement, Verifier
 
 MOST_LOGINS = 5
 """How often one request is sent again with a login: two proxies, the server, and nonces that were too old."""
@@ -177,16 +177,15 @@ def _asked(response: Any) -> dict[tuple[str, str], Challenge]:
     return found
 
 
-def authorization(request: Any, realm: str) -> str:
-    """What a request says to a realm of who sends it; empty if nothing."""
-    return next((text for text in _raw(request, "authorization") if _isFor(text, realm)), "")
+def judged(request: Any, host: str, verifier: Verifier) -> Judgement:
+    """
+    Who has logged in with a request of somebody.
 
-
-def _isFor(text: str, realm: str) -> bool:
-    try:
-        return any(parameters.get("realm") == realm for _, parameters in readParameters(text))
-    except MalformedError:
-        return False
+    @param host: where it came from, an IP literal.
+    """
+    branch = request.getHFBody("via").params.get("branch")
+    name = f"{branch} {request.getHFBody('call-id')} {request.getHFBody('cseq')}"
+    return verifier.judge(_raw(request, "authorization"), request.getMethod(), str(request.getRURI()), host, name)
 
 
 def _raw(message: Any, name: str) -> list[str]:

@@ -24,15 +24,15 @@ from twisted.python.failure import Failure
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import authorization
+from ichatgw.sip.logins import judged
 from ichatgw.sip.refer import FORBIDDEN, Referrals
 from ichatgw.sip.replaces import readTargetDialog
 from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.verifier import Verifier
 
 _log = Logger()
 
@@ -65,17 +65,18 @@ class Outside:
         """
         @return: the response.
         """
-        refusal = self._judge(request, source)
-        if refusal is not None:
-            return refusal.to(request, self._userAgent)
         try:
             named = [readTargetDialog(str(body)) for body in request.getHFBodys("target-dialog")]
         except MalformedError:
             return Reply(400, "Bad Target-Dialog").to(request, self._userAgent)
         leg = self._legs.find(named[0]) if named else None
         if leg is None:
+            # A stranger hears it as well, lest a password be tried here, right or wrong.
             self._refused(source, "it names no call of ours")
             return FORBIDDEN.to(request, self._userAgent)
+        refusal = self._judge(request, source)
+        if refusal is not None:
+            return refusal.to(request, self._userAgent)
         contacts = request.getHFBodys("contact")
         if len(contacts) != 1 or contacts[0].asterisk:
             return Reply(400, "Exactly One Contact Is Needed").to(request, self._userAgent)
@@ -99,11 +100,11 @@ class Outside:
         if self._verifier is None or not self._verifier.users:
             self._refused(source, "not among AllowedSIPPeers")
             return FORBIDDEN
-        text = authorization(request, self._verifier.realm)
-        user, stale = self._verifier.judge(text, "REFER") if text else (None, False)
-        if user is not None:
+        judgement = judged(request, source.host, self._verifier)
+        if judgement.user is not None:
             return None
-        challenges = tuple(("www-authenticate", value) for value in self._verifier.challenge(stale))
+        values = self._verifier.challenge(source.host, judgement.isStale)
+        challenges = tuple(("www-authenticate", value) for value in values)
         return Reply(401, "Unauthorized", challenges)
 
 

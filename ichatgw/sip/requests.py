@@ -19,13 +19,12 @@ from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
 from ichatgw.sip.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
-from ichatgw.sip.digest import Verifier
 from ichatgw.sip.door import literal
 from ichatgw.sip.identity import callerOf, plainName, uriOf
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Logins, authorization
+from ichatgw.sip.logins import Logins, judged
 from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.negotiation import SUPPOSED
 from ichatgw.sip.outside import Outside
@@ -36,6 +35,7 @@ from ichatgw.sip.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.verifier import Verifier
 
 _log = Logger()
 
@@ -139,7 +139,7 @@ class Requests:
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
         if self._verifier is not None and self._verifier.users:
-            self._logIn(leg, authorization(request, self._verifier.realm), self._verifier)
+            self._logIn(leg, request, self._verifier)
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(
             self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms
@@ -157,12 +157,13 @@ class Requests:
         )
         return leg.dialog.recvRequest(request, transaction)
 
-    def _logIn(self, leg: InboundSipLeg, text: str, verifier: Verifier) -> None:
-        leg.login, stale = verifier.judge(text, "INVITE") if text else (None, False)
+    def _logIn(self, leg: InboundSipLeg, request: Any, verifier: Verifier) -> None:
+        judgement = judged(request, leg.source.host, verifier)
+        leg.login = judgement.user
         if leg.login is not None:
             # What a phone says of itself holds for its name alone.
             leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{verifier.realm}", diversions=())
-        leg.challenge = verifier.challenge(stale)
+        leg.challenge = verifier.challenge(leg.source.host, judgement.isStale)
 
 
 def _wantsSecurity(request: Any) -> bool:

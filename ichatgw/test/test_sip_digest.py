@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import MOST_USED, NONCE_LIFE, Challenge, Verifier, answer, challenges, nextNonce, readParameters
+from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce, readParameters
 
 MUFASA = Credentials("Mufasa", "Circle Of Life")
 NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
@@ -131,79 +131,3 @@ class ChallengeTests(SynchronousTestCase):
             for challenge in challenges([text]):
                 self.assertTrue(challenge.nonce or challenge.realm, text)
         self.assertRaises(MalformedError, readParameters, 'Digest realm="a')
-
-
-class VerifierTests(SynchronousTestCase):
-    """Those who call us."""
-
-    def setUp(self) -> None:
-        self.now = 1_000_000.0
-        self.verifier = Verifier("gw.example", {"alice": "wonder", "ü": "x"}, lambda: self.now)
-
-    def log(self, user: str = "alice", password: str = "wonder", method: str = "INVITE", index: int = 0) -> str:
-        challenge = challenges(self.verifier.challenge())[index]
-        return answer(challenge, Credentials(user, password), method, "sip:scott@gw.example")
-
-    def test_right(self) -> None:
-        """The right password logs in, by either algorithm."""
-        for index in range(2):
-            self.assertEqual(self.verifier.judge(self.log(index=index), "INVITE"), ("alice", False))
-        self.assertEqual(self.verifier.judge(self.log("ü", "x"), "INVITE"), ("ü", False))
-
-    def test_algorithms(self) -> None:
-        """What is offered is what the setting names, in its order, and nothing else is taken."""
-        strong = self.log(index=0)
-        self.verifier.algorithms = ("MD5",)
-        self.assertEqual([each.algorithm for each in challenges(self.verifier.challenge())], ["MD5"])
-        self.assertEqual(self.verifier.judge(self.log(), "INVITE"), ("alice", False))
-        self.assertEqual(self.verifier.judge(strong, "INVITE"), (None, False))
-        self.verifier.algorithms = ("MD5", "SHA-512-256")
-        first = self.verifier.challenge()[0]
-        self.assertIn("algorithm=MD5", first)
-        self.assertEqual(self.verifier.judge(self.log(), "INVITE"), ("alice", False))
-
-    def test_wrong(self) -> None:
-        """A wrong password, name, method, realm or nonce does not."""
-        forged = self.log().replace("nonce=", "nonce=").replace(f'nonce="{int(self.now)}-', 'nonce="1000001-')
-        for text in (
-            self.log(password="wander"),
-            self.log("bob"),
-            self.log("bob", ""),
-            self.log(method="BYE"),
-            self.log().replace("gw.example", "other"),
-            forged,
-            self.log().replace("qop=auth, nc=00000001, ", ""),
-            "Digest",
-            "Basic YTpi",
-            "",
-            'Digest username="alice", response="\udc80"',
-        ):
-            self.assertEqual(self.verifier.judge(text, "INVITE"), (None, False), text)
-
-    def test_old(self) -> None:
-        """An answer that would have been right in time is asked for anew."""
-        text = self.log()
-        self.now += NONCE_LIFE + 1
-        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
-        self.assertIn("stale=true", self.verifier.challenge(stale=True)[0])
-        self.now -= 2 * NONCE_LIFE
-        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
-
-    def test_replayed(self) -> None:
-        """An answer holds once, so that one that was listened to is of no use."""
-        text = self.log()
-        self.verifier.judge(text, "INVITE")
-        self.assertEqual(self.verifier.judge(text, "INVITE"), (None, True))
-
-    def test_bounded(self) -> None:
-        """What is remembered is bounded, and a wrong answer leaves nothing."""
-        self.verifier.judge(self.log(password="wander"), "INVITE")
-        self.assertEqual(len(self.verifier._used), 0)
-        for number in range(MOST_USED + 5):
-            self.verifier._first(("nonce", f"{number:08x}", "x"))
-        self.assertEqual(len(self.verifier._used), MOST_USED)
-
-    def test_restart(self) -> None:
-        """Another process's nonces are not ours."""
-        other = Verifier("gw.example", {"alice": "wonder"}, lambda: self.now)
-        self.assertEqual(other.judge(self.log(), "INVITE"), (None, False))

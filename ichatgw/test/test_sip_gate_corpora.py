@@ -12,6 +12,7 @@ from random import Random
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
+import ichatgw.sip.compat  # noqa: F401  (before sippy)
 from ichatgw.model import TransportAddress
 from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
 

@@ -11,10 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription
 from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.digest import Challenge, Verifier, answer, readParameters
+from ichatgw.sip.digest import Challenge, answer, readParameters
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.logins import MOST_LOGINS, MOST_REALMS
 from ichatgw.sip.registrar import Binding
+from ichatgw.sip.verifier import Verifier
 from ichatgw.test.siptalks import Talk
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond
 
@@ -231,7 +232,7 @@ class ArrivedTests(SynchronousTestCase):
     def test_severalLogins(self) -> None:
         """Of several Authorization headers the one for our realm counts, and commas within quotes are part of it."""
         rig = Rig()
-        rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, rig.clock.seconds))
+        rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, rig.clock))
         rig.invite()
         first = cast(SipLeg, rig.invitations.legs[-1])
         assert hasattr(first, "challenge")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import Verifier, answer, challenges
+from ichatgw.sip.digest import answer, challenges
+from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import FakeCall
 from ichatgw.test.siptalks import Talk
 from ichatgw.test.sipwire import PHONE, Rig, header, request, respond, status
@@ -106,7 +108,7 @@ class OutsideTests(SynchronousTestCase):
 
     def test_login(self) -> None:
         """If people can log in, they may do so here as well; a wrong login is asked again."""
-        self.begin(verifier=Verifier("gw.example", {"console": "secret"}, lambda: 0.0))
+        self.begin(verifier=Verifier("gw.example", {"console": "secret"}, Clock()))
         challenge = self.refer(CAROL + self.target, STRANGER)
         self.assertEqual(status(challenge), 401)
         (first, *_) = challenges([header(challenge, "WWW-Authenticate")])

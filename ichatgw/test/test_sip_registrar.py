@@ -12,12 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.digest import Verifier, answer, challenges, readParameters
+from ichatgw.sip.digest import answer, challenges, readParameters
 from ichatgw.sip.hunt import PATIENCE
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.logins import MOST_LOGINS
 from ichatgw.sip.registrar import Answer, Binding
 from ichatgw.sip.resolver import Unresolved
+from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import FakeCall
 from ichatgw.test.names import a, srv
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, respond, status
@@ -325,7 +326,7 @@ class ArrivingLoginTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.rig = Rig()
-        self.verifier = Verifier("gw.example", {"alice": "wonder"}, self.rig.clock.seconds)
+        self.verifier = Verifier("gw.example", {"alice": "wonder"}, self.rig.clock)
         self.rig = Rig(verifier=self.verifier)
 
     def arrive(self, **changes: Any) -> InboundSipLeg:

@@ -1,0 +1,41 @@
+# -*- test-case-name: ichatgw.test.test_networks -*-
+"""
+How much of an address tells one stranger from another.
+
+Somebody who has an IPv6 address has the whole network around it: a limit that counted single addresses would count
+nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+
+@lru_cache(maxsize=4096)  # asked for each message, of the same few hosts
+def sourceOf(host: str) -> str:
+    """
+    What counts as one source: an IPv4 address, or the /64 network of an IPv6 address.
+
+    @param host: an IP literal; an IPv4 address in IPv6 form (C{::ffff:192.0.2.1}) is the IPv4 address.
+    @return: the first address of it.
+    """
+    return _network(host, 32, 64)
+
+
+@lru_cache(maxsize=4096)
+def neighbourhoodOf(host: str) -> str:
+    """
+    What probably belongs to one owner: the /24 network of an IPv4 address, or the /48 of an IPv6 address.
+
+    @param host: as for L{sourceOf}.
+    @return: the first address of it.
+    """
+    return _network(host, 24, 48)
+
+
+def _network(host: str, bits: int, bits6: int) -> str:
+    address = ip_address(host.partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    network = ip_network((address, bits if address.version == 4 else bits6), strict=False)
+    return str(network.network_address)
