@@ -24,6 +24,7 @@ from ichatgw.model import (
     TransportAddress,
     TransportDescription,
     TransportKind,
+    Whereabouts,
 )
 
 
@@ -221,13 +222,15 @@ class IMediaSide(Interface):
         @raise Congested: if no port is left.
         """
 
-    def connect(remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
+    def connect(
+        remote: SessionDescription, ours: tuple[Codec, ...] | None = None, whereabouts: Whereabouts | None = None
+    ) -> None:
         """
         The party has said where it is and what it speaks; may be said anew.
 
-        @param remote: its C{address} may be C{None} (not known yet): then the side learns it from the first valid
-            packet.
+        @param remote: its C{address} may be C{None} (not known yet): then the side learns it from its packets.
         @param ours: the same formats with the payload types that the party was told to send, if these are others.
+        @param whereabouts: where else it may be, as its signalling shows; C{None} if that shows nothing.
         """
 
     def protect(protection: Protection | None, failed: Callable[[Ending], None]) -> None:

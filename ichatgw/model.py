@@ -237,6 +237,19 @@ class SessionDescription:
         return evolve(self, address=address, rtcp=None)
 
 
+@frozen
+class Whereabouts:
+    """
+    Where a party is by what its signalling shows, whatever it says of its media.
+
+    @ivar hosts: IP literals: where its messages come from, and where the servers between have seen it.
+    @ivar isSure: the party, or its NAT, is one of these hosts; else there are servers between that do not say.
+    """
+
+    hosts: tuple[str, ...] = ()
+    isSure: bool = False
+
+
 KEYS = frozenset("0123456789*#ABCD")
 """The events of RFC 4733 section 3.2 that a telephone has keys for; the sixteenth event, flash, is none of these."""
 

@@ -36,6 +36,7 @@ from ichatgw.jingletap import jingleSideOf, phoneOf
 from ichatgw.limits import Limits
 from ichatgw.media.dtls import Identity
 from ichatgw.media.engine import MediaEngine
+from ichatgw.media.medialatch import Elsewhere
 from ichatgw.messagelog import logMessage
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
@@ -266,7 +267,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         link.addHandler(handler)
 
     media = MediaEngine(
-        reactor, addresses, settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax, identity=identity
+        reactor,
+        addresses,
+        settings.mediaRelayPortRangeMin,
+        settings.mediaRelayPortRangeMax,
+        identity=identity,
+        elsewhere=Elsewhere(settings.mediaFromOtherHosts),
     )
     turns.media = media.drain
     limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)

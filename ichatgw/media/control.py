@@ -39,7 +39,7 @@ class Control:
         if source == side.arriving.source or isAt(source, side.signalled) or self.latch.admits(source):
             self.taken(datagram, source, atControl=False)
         else:
-            side.refuse(source)
+            side.arriving.dropped["stranger"] += 1
 
     def arrived(self, size: int, source: Source) -> None:
         """A datagram of C{size} bytes came to the RTCP port."""
@@ -50,7 +50,7 @@ class Control:
         elif self.latch.admits(source):
             self.taken(datagram, source, atControl=True)
         else:
-            self._side.refuse(source)
+            flow.dropped["stranger"] += 1
 
     def taken(self, datagram: bytes, source: Source, atControl: bool) -> None:
         """

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress
+from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
 
 _log = Logger()
 
@@ -39,6 +39,7 @@ class DirectSide:
     _relay: DirectRelay
     remote: SessionDescription | None = field(default=None, init=False)
     _ours: tuple[Codec, ...] | None = field(default=None, init=False)
+    _whereabouts: Whereabouts | None = field(default=None, init=False)
     _direction: Direction = field(default=Direction.SENDRECV, init=False)
 
     @property
@@ -52,12 +53,17 @@ class DirectSide:
         shown = self._relay.shown(self, towards)
         return self.anchor().local(towards) if shown is None else shown
 
-    def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
+    def connect(
+        self,
+        remote: SessionDescription,
+        ours: tuple[Codec, ...] | None = None,
+        whereabouts: Whereabouts | None = None,
+    ) -> None:
         before = self.remote.address if self.remote is not None else None
         self.remote = evolve(remote, address=remote.address or before)
-        self._ours = ours
+        self._ours, self._whereabouts = ours, whereabouts
         if not self.isDirect:
-            self.anchor().connect(remote, ours)
+            self.anchor().connect(remote, ours, whereabouts)
 
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         if protection is not None or not self.isDirect:
@@ -75,7 +81,7 @@ class DirectSide:
         """Tell the side that takes its place what is known."""
         if self.remote is not None and self.remote.address is not None:
             real.local(self.remote.address.host)
-            real.connect(self.remote, self._ours)
+            real.connect(self.remote, self._ours, self._whereabouts)
             real.hold(self._direction)
 
 

@@ -20,6 +20,7 @@ from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine, IRelay
 from ichatgw.media.dtls import Identity
 from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
+from ichatgw.media.medialatch import Elsewhere, MediaLatch
 from ichatgw.media.pool import QUARANTINE, PortPool
 from ichatgw.media.port import Scratch, SocketFactory
 from ichatgw.media.readers import Readers, readersFor
@@ -59,6 +60,7 @@ class MediaEngine:
         makeSocket: SocketFactory = _makeSocket,
         random32: Callable[[], int] = _random32,
         identity: Identity | None = None,
+        elsewhere: Elsewhere = Elsewhere.NAT,
     ) -> None:
         """
         @param reactor: watches the sockets; also the clock unless C{clock} is given.
@@ -68,6 +70,7 @@ class MediaEngine:
         @param readers: what the sockets register with instead of the reactor.
         @param random32: makes SSRCs and first sequence numbers.
         @param identity: our certificate for DTLS; one of its own if not given.
+        @param elsewhere: whether media may come from hosts that the signalling does not show.
         """
         timer: IReactorTime = reactor if clock is None else clock
         self._pool = PortPool(timer, portMin, portMax, quarantine)
@@ -76,6 +79,7 @@ class MediaEngine:
             addresses, self._pool, readersFor(reactor) if readers is None else readers, self._scratch, makeSocket
         )
         self._random32 = random32
+        self._makeLatch = partial(MediaLatch, timer.seconds, elsewhere)
         self._feeder = Feeder(timer)
         self.identity = identity or Identity()
         self._makeSecuring = partial(Secured, timer, self.identity)
@@ -129,7 +133,7 @@ class MediaEngine:
 
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
-        return Side(name, callId, SideSockets(self._supplies, port), flow, self._makeSecuring)
+        return Side(name, callId, SideSockets(self._supplies, port), flow, self._makeLatch(), self._makeSecuring)
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

@@ -274,8 +274,6 @@ class Flow:
             self.quietLooks = 0
         else:
             self.quietLooks += 1
-            if self.quietLooks >= STALE:
-                self.source = None
         if self.relayed != self._relayedBefore:
             self._relayedBefore = self.relayed
             self._hungryLooks = 0

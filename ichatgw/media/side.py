@@ -9,21 +9,33 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.errors import Congested, MalformedError
+from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide
 from ichatgw.media.control import Control
+from ichatgw.media.entrance import Entrance
 from ichatgw.media.flow import LOOK_SECONDS, Flow
 from ichatgw.media.gone import NOBODY, unheard, unwanted
 from ichatgw.media.guard import Guard, Wall
-from ichatgw.media.latch import SendTo, familyOf, isAt, sendable
-from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.rtp import Kind, RTPPacket, classify
+from ichatgw.media.latch import SendTo, familyOf
+from ichatgw.media.medialatch import MediaLatch
+from ichatgw.media.port import Source
 from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
-from ichatgw.model import PCMU, Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress
+from ichatgw.model import (
+    PCMU,
+    Codec,
+    Direction,
+    Ending,
+    Protection,
+    SessionDescription,
+    Tone,
+    TransportAddress,
+    Whereabouts,
+)
 
 
 class Securing(Guard, Protocol):
@@ -36,10 +48,23 @@ class Securing(Guard, Protocol):
         """Idempotent."""
 
 
-MOST_EARLY = 4
-"""So many datagrams of DTLS are kept for what is to be agreed on."""
-
 _LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
+
+
+@frozen
+class Twice:
+    """
+    Sends to the destination and to another place.
+
+    @ivar send: the C{sendto} by which it does so.
+    """
+
+    send: SendTo
+    also: Source
+
+    def __call__(self, datagram: Any, destination: Source) -> None:
+        self.send(datagram, self.also)
+        self.send(datagram, destination)
 
 
 @implementer(IMediaSide)
@@ -47,8 +72,7 @@ class Side:
     """
     Takes media from its party only, and knows where to send what is meant for the party.
 
-    The address that the party has signalled always wins.  Another one (the party is behind a NAT) is adopted from the
-    first valid RTP packet if no source is known, and kept until it falls silent.  Nothing is taken before the party
+    Where that is, the signalling says, or else its media shows, see L{MediaLatch}.  Nothing is taken before the party
     was connected, and nothing is sent before it was shown an address of ours.
 
     @ivar name: whose side it is, for the log.
@@ -59,6 +83,7 @@ class Side:
     @ivar relay: whose side it is now.
     @ivar described: called when the party has said what it speaks.
     @ivar remote: what it has said.
+    @ivar direction: which way it lets media flow.
     @ivar early: DTLS that came before it was agreed on, which is a matter of milliseconds.
     @ivar sent: the formats in which it sends, by the payload types that it was told.
     """
@@ -74,24 +99,24 @@ class Side:
         callId: str,
         sockets: SideSockets,
         arriving: Flow,
+        latch: MediaLatch,
         makeSecuring: Callable[[Side], Securing],
     ) -> None:
         """
+        @param latch: says whose media is taken.
         @param makeSecuring: what protects media if that is agreed on.
         """
         self.name = name
         self.call = callId
         self._sockets = sockets
         self.arriving = arriving
-        arriving.stranger = self._stranger
         self.remote: SessionDescription | None = None
         self.sent: tuple[Codec, ...] = ()
-        self._direction = Direction.SENDRECV
-        self._signalled: TransportAddress | None = None
-        # Where RTP came from last; stays known when the source has fallen silent.
-        self._learned: Source | None = None
+        self.direction = Direction.SENDRECV
+        self._latch = latch
+        self._twice: Twice | None = None
         self.control = Control(self)
-        self._warned = False
+        self._entrance = Entrance(self, latch)
         self._closed = False
         self._guard: Guard | None = None
         self._makeSecuring = makeSecuring
@@ -116,19 +141,24 @@ class Side:
         self._aim()
         return address
 
-    def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
+    def connect(
+        self,
+        remote: SessionDescription,
+        ours: tuple[Codec, ...] | None = None,
+        whereabouts: Whereabouts | None = None,
+    ) -> None:
         if self._closed:
             return
         self.sent = remote.codecs if ours is None else _sentBy(remote.codecs, ours)
         before, self.remote = self.remote, remote
-        self._direction = remote.direction
-        if remote.address is not None and (
-            before is None or (remote.address, remote.rtcp) != (before.address, before.rtcp)
-        ):
-            # A party that only says the same again keeps what was learned about its NAT.
-            self._signalled = remote.address
-            self._learned = self.arriving.source = None
+        self.direction = remote.direction
+        # A party that only says the same again keeps what was learned about its NAT.
+        if self._latch.signal(remote.address, whereabouts):
+            self.arriving.source = None
             self.control.latch.signal(remote)
+        elif remote.address == self.signalled and before is not None and remote.rtcp != before.rtcp:
+            self.control.latch.signal(remote)
+            self._entrance.tellControl()
         self._tellFar()
         self.described()
         self._aim()
@@ -145,7 +175,7 @@ class Side:
             self.far.arriving.speak([formatOf(codec) for codec in self.remote.codecs or (PCMU,)])
 
     def hold(self, direction: Direction) -> None:
-        self._direction = direction
+        self.direction = direction
         self._aim()
 
     def press(self, tone: Tone) -> bool:
@@ -173,7 +203,8 @@ class Side:
         From now on everything of our party goes through C{guard}; C{None}: as if there had never been one.
         """
         self._guard = guard
-        self._learned = self.arriving.source = None
+        self._latch.forget()
+        self.arriving.source = None
         for pair in self._sockets.pairs:
             pair.rtp.deliver = self.arriving.rtp if guard is None else guard.arrived
             pair.rtcp.deliver = self.control.arrived if guard is None else guard.arrivedAtControl
@@ -215,7 +246,7 @@ class Side:
     def mediaOpened(self, size: int, source: Source) -> None:
         """RTP of our party lies in the buffer; a guard has opened it, so C{source} is where the party is."""
         if source != self.arriving.source:
-            self._adopt(source)
+            self._entrance.adopt(source)
         self.arriving.rtp(size, source)
 
     def close(self) -> None:
@@ -229,6 +260,7 @@ class Side:
         self.arriving.close()
         self._sockets.close()
         self.arriving.stranger = unwanted
+        self._entrance.letGo()
         self.described = unheard
         self.control.letGo()
 
@@ -262,17 +294,21 @@ class Side:
         if self._closed:
             return
         if self._guard is not None:
-            send, destination = self._guard.way if self._direction in _LISTENING else (None, None)
+            send, destination = self._guard.way if self.direction in _LISTENING else (None, None)
             self.far.arriving.aim(send, destination)
             return
-        self.far.arriving.aim(*(self.mediaWay if self._direction in _LISTENING else (None, None)))
+        self.far.arriving.aim(*(self.mediaWay if self.direction in _LISTENING else (None, None)))
 
     @property
     def mediaWay(self) -> tuple[SendTo | None, Source | None]:
         """How and where RTP reaches our party, as the signalling or its own packets say; for a guard too."""
-        destination = self._learned or sendable(self._signalled)
+        destination, also = self._latch.destination, self._latch.alsoAt
         pair = self.pairFor(destination)
-        return (None, None) if pair is None else (pair.rtp.sendto, destination)
+        if pair is None or also is None:
+            return (None, None) if pair is None else (pair.rtp.sendto, destination)
+        if self._twice is None or (self._twice.send, self._twice.also) != (pair.rtp.sendto, also):
+            self._twice = Twice(pair.rtp.sendto, also)
+        return self._twice, destination
 
     def transmit(self, datagram: bytes, destination: Source, atControl: bool) -> None:
         """Send something that is neither RTP nor RTCP, for a guard."""
@@ -286,7 +322,7 @@ class Side:
 
     def found(self, source: Source) -> None:
         """A guard knows for sure where the party is."""
-        self._adopt(source)
+        self._entrance.adopt(source, isProved=True)
         self._aim()
 
     @property
@@ -297,61 +333,7 @@ class Side:
     @property
     def signalled(self) -> TransportAddress | None:
         """Where our party said that it is."""
-        return self._signalled
-
-    # Whose packets are taken
-
-    def _stranger(self, size: int, source: Source) -> None:
-        """
-        What L{Flow.rtp} does not know: RTP from somewhere new, RTCP on the RTP port, or junk.
-
-        Nothing is learned from anything but well-formed RTP.
-        """
-        flow = self.arriving
-        if size > MAX_DATAGRAM:
-            flow.dropped["too long"] += 1
-            return
-        datagram = bytes(flow.scratch.views[size])
-        kind = classify(datagram)
-        if kind is Kind.RTCP:
-            self.control.arrivedAtMedia(datagram, source)
-        elif kind is not Kind.RTP:
-            if kind is Kind.DTLS and len(self.early) < MOST_EARLY:
-                self.early.append((datagram, source))
-            flow.dropped[kind.name] += 1
-        elif not _isWellFormed(datagram):
-            flow.dropped["malformed"] += 1
-        elif self._mayAdopt(source):
-            self._adopt(source)
-            flow.rtp(size, source)
-        else:
-            self.refuse(source)
-
-    def _mayAdopt(self, source: Source) -> bool:
-        return isAt(source, self._signalled) or (self.remote is not None and self.arriving.source is None)
-
-    def _adopt(self, source: Source) -> None:
-        self.arriving.source = source
-        if source == self._learned:
-            return
-        self._log.debug(
-            "call={call} the {side} sends from {source}", call=self.call, side=self.name, source=_shown(source)
-        )
-        self._learned = source
-        self.control.latch.mediaFrom(source, isAt(source, self._signalled))
-        self._aim()
-
-    def refuse(self, source: Source) -> None:
-        """One line for a call, however many packets."""
-        self.arriving.dropped["stranger"] += 1
-        if not self._warned:
-            self._warned = True
-            self._log.info(
-                "call={call} media from {source}, which is not the {side}, is dropped",
-                call=self.call,
-                source=_shown(source),
-                side=self.name,
-            )
+        return self._latch.signalled
 
     def sendControl(self, datagram: bytes) -> None:
         """RTCP for our party."""
@@ -362,15 +344,3 @@ def _sentBy(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, 
     """By our numbers, as they should (RFC 3264 section 6.1), or by their own, as some do."""
     taken = {codec.payloadType for codec in ours}
     return ours + tuple(codec for codec in theirs if codec.payloadType not in taken)
-
-
-def _isWellFormed(datagram: bytes) -> bool:
-    try:
-        RTPPacket.parse(datagram)
-    except MalformedError:
-        return False
-    return True
-
-
-def _shown(source: Source) -> str:
-    return f"{source[0]} port {source[1]}"

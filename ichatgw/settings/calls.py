@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, whole, wholeOrNone
+from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, choice, whole, wholeOrNone
 from ichatgw.settings.declare import setting
 
 _CALLS = "Calls and media"
@@ -99,6 +99,16 @@ class CallSettings:
     )
     mediaRelayPortRangeMax: int = setting(
         _CALLS, "MediaRelayPortRangeMax", whole(1, 65535), 9999, "Last port of the media relay."
+    )
+    mediaFromOtherHosts: str = setting(
+        _CALLS,
+        "MediaFromOtherHosts",
+        choice("never", "nat", "always"),
+        "nat",
+        "Whether a phone may send from a host that neither its description nor its signalling shows: never, nat (if a"
+        " server stands between and its NAT cannot be known otherwise) or always (for devices that send from elsewhere,"
+        " or change networks in a call and say nothing of it). Such a host is taken for the phone after several packets"
+        " of one stream, once; whoever guesses the port may be the first to send them.",
     )
     alwaysRelayIChatMedia: bool = setting(
         _CALLS,

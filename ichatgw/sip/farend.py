@@ -6,6 +6,7 @@ Where the far end of a dialog is, and what it takes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from sippy.SipFrom import SipFrom
@@ -14,11 +15,20 @@ from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
 
-from ichatgw.model import TransportAddress
+from ichatgw.model import TransportAddress, Whereabouts
 from ichatgw.sip.door import domainIn, literal
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
+
+
+def _seenAt(via: Any) -> str:
+    """The host of who has sent a request with that C{Via}, as far as the next server has seen it."""
+    return str(via.params.get("received") or via.hostname)
+
+
+def _literals(*hosts: str) -> list[str]:
+    return [address.host for host in hosts if (address := literal(host, 1)) is not None]
 
 
 class FarEnd(UA):  # type: ignore[misc]
@@ -38,6 +48,7 @@ class FarEnd(UA):  # type: ignore[misc]
         self.hops: int | None = None
         self._flow: Target | None = None
         self._mistaken: str | None = None
+        self._whereabouts = Whereabouts()
         self._reached: Any = None
         self._isOpen = transactions.isOpen
         self._expect = transactions.expect
@@ -102,15 +113,38 @@ class FarEnd(UA):  # type: ignore[misc]
             self._flow = Target(Transport(str(transport)), source)
             if isinstance(message, SipRequest):
                 self._locate(message.getHFBodys("via"), source.host)
+            else:
+                self._locateCallee(message, source.host)
         methods = message.getHFBodys("allow")
         if methods:
             self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
 
     def _locate(self, vias: Sequence[Any], source: str) -> None:
-        """Does it know where it is?  It says so where no server has been in between, and wants answers where it is."""
+        """
+        Does it know where it is?  It says so where no server has been in between, and wants answers where it is.
+
+        Where there are servers, the first of them has noted where it was seen (RFC 3261 section 18.2.1).
+        """
+        seen = _literals(_seenAt(vias[-1]) if vias else "")
+        self._whereabouts = Whereabouts((source, *seen), len(vias) <= 1 or bool(seen))
         if len(vias) == 1 and "rport" in vias[0].params:
             believed = literal(str(vias[0].hostname), 1)
             self._mistaken = None if believed is None or believed.host == source else believed.host
+
+    def _locateCallee(self, response: Any, source: str) -> None:
+        """
+        A response does not say which way it has come; servers that stay in the dialog do.  What the far end says of
+        itself may be known within its own network only.
+        """
+        contacts = [str(each.getUrl().host) for each in response.getHFBodys("contact")[:1] if not each.asterisk]
+        hosts = [host for host in _literals(*contacts) if ip_address(host).is_global]
+        isDirect = not (response.countHFs("record-route") or self.routes)
+        self._whereabouts = Whereabouts((source, *hosts), isDirect or bool(hosts))
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Where the far end is, as its latest message shows."""
+        return self._whereabouts
 
     def allows(self, method: str, unless: bool = True) -> bool:
         """

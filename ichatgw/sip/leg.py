@@ -19,7 +19,7 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
 from ichatgw.sip import dtmf
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.indialog import OK, Reply, bodyOf
@@ -68,7 +68,7 @@ class SipLeg:
         self.login: str | None = None
         self._keys = 0
         self._passing = Passing()
-        self._negotiation = Negotiation(failed=self._insecure)
+        self._negotiation = Negotiation(failed=self._insecure, whereabouts=self._whereabouts)
         self.changes = Renegotiation(self, self._negotiation)
 
     @property
@@ -156,6 +156,9 @@ class SipLeg:
             enclosure.undeliverable()
         else:
             self._passing.hand(self, enclosure)
+
+    def _whereabouts(self) -> Whereabouts | None:
+        return None if self.dialog is None else self.dialog.whereabouts
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""

@@ -24,6 +24,7 @@ from ichatgw.model import (
     Protection,
     SessionDescription,
     TransportAddress,
+    Whereabouts,
 )
 from ichatgw.sip.protecting import Protecting
 
@@ -64,6 +65,11 @@ def _unheard(ending: Ending) -> None:
     """Nobody wants to know."""
 
 
+def _nowhere() -> Whereabouts | None:
+    """Its messages do not show it."""
+    return None
+
+
 def _newOrigin() -> sdp.Origin:
     return sdp.Origin(randbits(31))
 
@@ -85,6 +91,7 @@ class Negotiation:
     @ivar wish: which way the party would let media flow if the other one did not limit it.
     @ivar protecting: how its media is protected.
     @ivar failed: told if the keys for it cannot be agreed on.
+    @ivar whereabouts: where the party is, as its latest message shows.
     @ivar awaitsAnswer: we have made an offer, and it has neither been answered for good nor refused.
     """
 
@@ -96,6 +103,7 @@ class Negotiation:
     wish: Direction = field(default=Direction.SENDRECV, init=False)
     protecting: Protecting = field(factory=Protecting)
     failed: Callable[[Ending], None] = field(default=_unheard)
+    whereabouts: Callable[[], Whereabouts | None] = field(default=_nowhere)
     _origin: sdp.Origin = field(factory=_newOrigin)
     _written: str = field(default="", init=False)
     _offered: tuple[Codec, ...] | None = field(default=None, init=False)
@@ -110,6 +118,7 @@ class Negotiation:
     def letGo(self) -> None:
         """The leg has ended: nobody wants to know what fails."""
         self.failed = _unheard
+        self.whereabouts = _nowhere
 
     @property
     def awaitsAnswer(self) -> bool:
@@ -299,7 +308,8 @@ class Negotiation:
             self._host = remote.address.host
         for codec in common:
             self._numbers.setdefault(codec.payloadType, codec)
-        self.side.connect(self.remote, tuple(codec for codec in codecs if remote.find(codec) is not None))
+        ours = tuple(codec for codec in codecs if remote.find(codec) is not None)
+        self.side.connect(self.remote, ours, self.whereabouts())
         self.side.protect(protection, self.failed)
 
     def _say(self, ours: SessionDescription) -> None:

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine, IMediaSide, IRelay
-from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress
+from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
 
 
 @implementer(IMediaSide)
@@ -23,6 +23,7 @@ class FakeSide:
 
     @ivar remotes: what C{connect} was told.
     @ivar sents: the formats by our numbers, as C{connect} was told them.
+    @ivar whereabouts: and where the signalling has shown its party to be.
     @ivar holds: what C{hold} was told.
     @ivar protections: what C{protect} was told.
     @ivar takesKeys: whether its party takes keys in its media; these are C{tones}.
@@ -34,6 +35,7 @@ class FakeSide:
     full: bool = False
     remotes: list[SessionDescription] = field(factory=list)
     sents: list[tuple[Codec, ...] | None] = field(factory=list)
+    whereabouts: list[Whereabouts | None] = field(factory=list)
     holds: list[Direction] = field(factory=list)
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
@@ -49,9 +51,15 @@ class FakeSide:
             raise Congested("no port left")
         return self.address6 if ":" in towards else self.address4
 
-    def connect(self, remote: SessionDescription, ours: tuple[Codec, ...] | None = None) -> None:
+    def connect(
+        self,
+        remote: SessionDescription,
+        ours: tuple[Codec, ...] | None = None,
+        whereabouts: Whereabouts | None = None,
+    ) -> None:
         self.remotes.append(remote)
         self.sents.append(ours)
+        self.whereabouts.append(whereabouts)
 
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         self.protections.append(protection)

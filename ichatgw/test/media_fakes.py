@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 
 from ichatgw.addresses import LocalAddresses
 from ichatgw.media.engine import MediaEngine
+from ichatgw.media.medialatch import Elsewhere
 
 OURS = "192.0.2.1"
 OURS6 = "2001:db8::1"
@@ -137,7 +138,12 @@ class Numbers:
 
 
 def makeEngine(
-    clock: Clock, network: FakeNetwork, portMin: int = 8000, portMax: int = 8099, configured: str = ""
+    clock: Clock,
+    network: FakeNetwork,
+    portMin: int = 8000,
+    portMax: int = 8099,
+    configured: str = "",
+    elsewhere: Elsewhere = Elsewhere.NAT,
 ) -> MediaEngine:
     return MediaEngine(
         clock,
@@ -147,4 +153,5 @@ def makeEngine(
         readers=network,
         makeSocket=network.makeSocket,
         random32=Numbers(),
+        elsewhere=elsewhere,
     )
