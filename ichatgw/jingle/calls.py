@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define, evolve, field
-from twisted.words.protocols.jabber.error import StanzaError
+from attrs import define, field
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
@@ -137,10 +136,7 @@ class Calls:
 
     def bounce(self, message: CallMessage, condition: str, text: str) -> None:
         """See L{ichatgw.jingle.leg.LegLink}."""
-        element = evolve(message, to=message.from_, from_=message.to).toElement()
-        element["type"] = "error"
-        element.addChild(StanzaError(condition, text=writable(text) or None).getElement())
-        self.send(element)
+        self.send(message.error(condition, writable(text)))
 
     def receipt(self, message: CallMessage) -> None:
         """See L{ichatgw.jingle.leg.LegLink}."""

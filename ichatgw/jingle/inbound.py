@@ -216,12 +216,14 @@ class InboundLeg(SessionOwner):
             self.machine.sessionOver(endingOf(error))
 
     def _refuse(self, ending: Ending) -> None:
-        """Tell a client that has proposed; one whose number is wrong shall see an error, not that somebody declined."""
+        """
+        Tell a client that has proposed.  One whose number is wrong shall see an error, not that somebody declined; but
+        most look for no errors, and call on until they are told by a C{reject}.
+        """
         condition = toError(ending)
         if condition is not None and self.proposal is not None and not self._told:
             self.link.bounce(self.proposal, condition, ending.text)
-        else:
-            self._say(Word.REJECT, ending)
+        self._say(Word.REJECT, ending)
 
     def _terminate(self, ending: Ending) -> None:
         self.session.terminate(ending)

@@ -43,7 +43,10 @@ class LegLink(SessionLink, Protocol):
         """Send it, if the link is up."""
 
     def bounce(self, message: CallMessage, condition: str, text: str) -> None:
-        """Answer a message that came with an error."""
+        """
+        Answer a proposal with an error, which says that the call failed to clients that look for it.  Those that do
+        not are to be told by a C{reject} after it.
+        """
 
     def receipt(self, message: CallMessage) -> None:
         """Confirm a message that came, if it asks for it."""

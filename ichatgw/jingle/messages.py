@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from attrs import frozen
+from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
@@ -86,10 +87,10 @@ class CallMessage:
         )  # fmt: skip
 
     def toElement(self) -> Element:
-        """The message; its id tells which session a receipt of it is about (older Conversations)."""
+        """The message."""
         message = Element((None, "message"))
         message["type"], message["to"], message["from"] = "chat", self.to.full(), self.from_.full()
-        message["id"] = self.id or f"jm-{self.word.value}-{self.sid}"
+        message["id"] = self._id
         element = message.addElement((NS_MESSAGE, self.word.value))
         element["id"] = self.sid
         for media in self.media:
@@ -101,6 +102,24 @@ class CallMessage:
             element.addElement("tie-break")
         message.addElement((NS_HINTS, "store"))
         return message
+
+    def error(self, condition: str, text: str = "") -> Element:
+        """
+        The message comes back to its sender with an error.  What it said is left out: some clients take that for a new
+        proposal (Siskin, Movim).
+
+        @param condition: a defined one (RFC 6120 section 8.3.3).
+        """
+        message = Element((None, "message"))
+        message["type"], message["to"], message["from"] = "error", self.from_.full(), self.to.full()
+        message["id"] = self._id
+        message.addChild(StanzaError(condition, text=text or None).getElement())
+        return message
+
+    @property
+    def _id(self) -> str:
+        """Of the stanza: it tells which session a receipt or an error is about (Conversations)."""
+        return self.id or f"jm-{self.word.value}-{self.sid}"
 
     def receipt(self) -> Element:
         """The receipt that it asks for, which its sender takes to mean that it rings."""

@@ -12,6 +12,7 @@ from typing import Any
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
@@ -32,7 +33,7 @@ from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
-from ichatgw.jingle.reasons import fromError, fromReason
+from ichatgw.jingle.reasons import fromError, fromReason, toReason
 from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Phase, Refusal, endingOf
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.stanzas import Action, Jingle, Reason, writeJingle
@@ -154,11 +155,12 @@ class JingleProtocol(XMPPHandler):
             refusal = TIE_BREAK
         if refusal is not None:
             self._refuse(iq, refusal, f"may not call: {refusal.why or refusal.condition}")
+            # Dino, Gajim and QXmpp do not look at the answer, and would call on.
+            self._terminate(jingle, toReason(_endingOf(refusal)))
             return
         self._acknowledge(iq)
         if self.calls.isOver(user, jingle.sid):
-            reason = Reason("cancel", "the call is over").toElement()
-            self._send(writeJingle(jingle.from_, jingle.to, Action.TERMINATE, jingle.sid, reason))
+            self._terminate(jingle, Reason("cancel", "the call is over"))
             return
         leg = InboundLeg(
             caller=jingle.from_,
@@ -265,12 +267,14 @@ class JingleProtocol(XMPPHandler):
         user, called = bareJID(message.from_), bareJID(message.to)
         if not message.from_.resource or self.calls.isKnown(user, message.sid):
             return
+        us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")
         refusal = self._objection(message.from_, message.to)
         if refusal is not None:
             self._complain(message.from_, f"may not call: {refusal.why or refusal.condition}")
             self.calls.bounce(message, refusal.condition, refusal.why)
+            reason = toReason(_endingOf(refusal))
+            self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=reason))
             return
-        us = parseJID(f"{called.full()}/{PHONE_RESOURCE}")
         if not message.known or message.media != ("audio",):
             self._complain(message.from_, f"proposes {' '.join(message.media)[:60]}")
             reason = Reason("unsupported-applications", "only audio is carried")
@@ -380,6 +384,10 @@ class JingleProtocol(XMPPHandler):
             reply.error.addElement((NS_JINGLE_ERRORS, refusal.detail))
         self._send(reply)
 
+    def _terminate(self, jingle: Jingle, reason: Reason) -> None:
+        """End a session that we have never begun."""
+        self._send(writeJingle(jingle.from_, jingle.to, Action.TERMINATE, jingle.sid, reason.toElement()))
+
     def _complain(self, jid: JID, why: str) -> None:
         if self._complaints.allow(jid.userhost()):
             _log.info("A request of {jid!r:.120} was refused: {why!r:.120}", jid=jid.full(), why=why)
@@ -387,6 +395,11 @@ class JingleProtocol(XMPPHandler):
     def _send(self, stanza: Element) -> None:
         if self.parent is not None:
             self.parent.send(stanza)
+
+
+def _endingOf(refusal: Refusal) -> Ending:
+    """How a call ends that may not even be tried."""
+    return evolve(fromError(refusal.condition, refusal.detail), text=refusal.why)
 
 
 def _conditionOf(stanza: Element, uri: str = NS_XMPP_STANZAS) -> str:

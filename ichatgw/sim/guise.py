@@ -54,6 +54,8 @@ class Guise:
     @ivar rings: it tells a caller by a message that it rings; C{informs}: by C{session-info}, in a session.
     @ivar tells: it tells its user's other clients that it takes a call.
     @ivar finishes: it says C{finish} at the end of a call.
+    @ivar heedsErrors: a proposal that comes back with an error has failed; others call on until a word of XEP-0353
+        tells them.
     @ivar trickles: candidates come by C{transport-info}, one by one.
     @ivar bundles: it writes a C{group}.
     @ivar initiator: whether it writes who has initiated: C{full}, C{bare}, or not at all.
@@ -75,6 +77,7 @@ class Guise:
     informs: bool = False
     tells: bool = False
     finishes: bool = False
+    heedsErrors: bool = False
     trickles: bool = True
     muxes: bool = True
     bundles: bool = False
@@ -86,7 +89,13 @@ class Guise:
 
 
 CONVERSATIONS = Guise(
-    "conversations", "https://conversations.im", tells=True, finishes=True, bundles=True, content="audio"
+    "conversations",
+    "https://conversations.im",
+    tells=True,
+    finishes=True,
+    heedsErrors=True,
+    bundles=True,
+    content="audio",
 )
 DINO = Guise(
     "dino",

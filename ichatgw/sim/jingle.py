@@ -189,10 +189,13 @@ class JinglePhone:
             waiter.callback(call)
 
     def _bounced(self, message: Element) -> None:
-        error = xml.child(message, "error")
+        """A message comes back; a proposal that stands in it again is taken for a new one by some (Siskin, Movim)."""
+        sender, error = xml.get(message, "from"), xml.child(message, "error")
+        if self.isStrictTo(sender) and any(each.uri == MESSAGE for each in xml.children(message)):
+            self.complain(f"an error of {sender} repeats the proposal")
         condition = next((each.name for each in xml.children(error) if each.name != "text"), "") if error else ""
         for call in self._living(xml.get(message, "id").removeprefix("jm-propose-")):
-            if isinstance(call, OutgoingJingleCall) and call.proposed:
+            if isinstance(call, OutgoingJingleCall) and call.proposed and self.guise.heedsErrors:
                 call.bounced(condition)
 
     # Sessions

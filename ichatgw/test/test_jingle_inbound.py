@@ -152,11 +152,26 @@ class ProposedTests(SynchronousTestCase):
         self.assertEqual(self.world.said(), [f"reject timeout to {PHONE.full()}"])
 
     def test_wrongNumber(self) -> None:
-        """A wrong number comes back as an error, so that no client shows that somebody declined."""
+        """
+        A wrong number comes back as an error, so that no client shows that somebody declined; then it is rejected, as
+        most clients look for no errors.  The error does not repeat the proposal, which some take for another one.
+        """
         self.leg.hangup(Ending(EndReason.NOT_FOUND, "404 \0Not Found"))
-        self.assertEqual(self.world.said(), [f"error item-not-found to {PHONE.full()}"])
-        self.assertEqual((self.world.stanzas[0]["id"], self.world.stanzas[0]["from"]), ("m1", NUMBER.full()))
+        self.assertEqual(
+            self.world.said(), [f"error item-not-found to {PHONE.full()}", f"reject gone to {PHONE.full()}"]
+        )
+        error, reject = self.world.stanzas
+        self.assertEqual((error["id"], error["from"], error.propose), ("m1", NUMBER.full(), None))
+        self.assertEqual((reject["from"], reject["type"], reject.reject["id"]), (US.full(), "chat", "s1"))
+        self.assertEqual(str(reject.reject.reason.text), "404  Not Found")
         self.assertTrue(self.world.isEmpty())
+
+    def test_failsAfterRinging(self) -> None:
+        """Once it has rung it is rejected only: clients show that nobody came."""
+        self.leg.ring()
+        self.world.said()
+        self.leg.hangup(Ending(EndReason.NOT_FOUND, "404 Not Found"))
+        self.assertEqual(self.world.said(), [f"reject gone to {PHONE.full()}"])
 
     def test_neverInitiates(self) -> None:
         """A client that is let in and does not come has lost its call."""

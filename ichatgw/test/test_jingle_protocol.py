@@ -54,15 +54,41 @@ class BorderTests(SynchronousTestCase):
             self.world.propose(from_=MALLORY)
         self.assertEqual([event["why"] for event in events], ["may not call: not among AllowedXMPPDomains"])
         self.assertEqual(self.world.initiate("s2", from_=MALLORY), "error forbidden")
-        self.assertEqual(self.world.said()[0], f"error forbidden to {MALLORY.full()}")
-        for answer in self.world.stanzas[-2:]:
+        self.assertEqual(
+            self.world.said(),
+            [
+                f"error forbidden to {MALLORY.full()}",
+                f"reject decline to {MALLORY.full()}",
+                f"error forbidden to {MALLORY.full()}",
+                f"session-terminate decline to {MALLORY.full()}",
+            ],
+        )
+        for answer in self.world.stanzas:
             self.assertIn(">not among AllowedXMPPDomains</text>", answer.toXml())
         self.assertEqual(self.world.arrivals.arrivals, [])
+
+    def test_refusedSession(self) -> None:
+        """A session that is refused is terminated as well, with the reason: Dino looks at no errors."""
+        for to, error, condition in (
+            (JID(f"{COMPONENT}/gw"), "error item-not-found", "gone"),
+            (JID(COMPONENT), "error item-not-found", "gone"),
+        ):
+            self.assertEqual(self.world.initiate(to=to), error)
+            self.assertEqual(self.world.said()[1:], [f"session-terminate {condition} to {PHONE.full()}"])
+            self.assertEqual(self.world.stanzas[-1]["from"], to.full())
+        for number in range(MOST_CALLS_OF_A_USER + 1):
+            self.world.said()
+            answer = self.world.initiate(f"s{number}")
+        self.assertEqual(answer, "error resource-constraint")
+        self.assertEqual(self.world.said()[1:], [f"session-terminate general-error to {PHONE.full()}"])
+        self.assertTrue(self.world.arrivals.arrivals)
 
     def test_nobody(self) -> None:
         """The gateway itself cannot be called."""
         self.world.propose(to=JID(COMPONENT))
-        self.assertEqual(self.world.said(), [f"error item-not-found to {PHONE.full()}"])
+        self.assertEqual(
+            self.world.said(), [f"error item-not-found to {PHONE.full()}", f"reject gone to {PHONE.full()}"]
+        )
         self.assertEqual(self.world.initiate(to=JID(COMPONENT)), "error item-not-found")
 
     def test_video(self) -> None:
@@ -87,11 +113,11 @@ class BorderTests(SynchronousTestCase):
 
     def test_manyCallers(self) -> None:
         """At 100 calls a second by as many users nobody is refused for what the others do."""
-        for number in range(3000):
+        for number in range(1500):
             self.world.propose(sid="s1", from_=JID(f"user{number}@jabber.example/phone"))
             self.world.message("retract", from_=JID(f"user{number}@jabber.example/phone"))
             self.world.clock.advance(0.01)
-        self.assertEqual(len(self.world.arrivals.arrivals), 3000)
+        self.assertEqual(len(self.world.arrivals.arrivals), 1500)
         self.assertEqual(self.world.said(), [])
 
     def test_calls(self) -> None:
@@ -99,7 +125,10 @@ class BorderTests(SynchronousTestCase):
         for number in range(MOST_CALLS_OF_A_USER + 1):
             self.world.propose(f"s{number}")
         self.assertEqual(len(self.world.arrivals.arrivals), MOST_CALLS_OF_A_USER)
-        self.assertEqual(self.world.said(), [f"error resource-constraint to {PHONE.full()}"])
+        self.assertEqual(
+            self.world.said(),
+            [f"error resource-constraint to {PHONE.full()}", f"reject general-error to {PHONE.full()}"],
+        )
 
     def test_flood(self) -> None:
         """A user can try only so often, whatever becomes of it."""
@@ -129,7 +158,10 @@ class BorderTests(SynchronousTestCase):
         """An error of ours ends the call."""
         self.world.protocol.arrivals = cast(IArrivals, None)
         self.world.message("propose", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>")
-        self.assertEqual(self.world.said(), [f"error internal-server-error to {PHONE.full()}"])
+        self.assertEqual(
+            self.world.said(),
+            [f"error internal-server-error to {PHONE.full()}", f"reject general-error to {PHONE.full()}"],
+        )
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertTrue(self.world.isEmpty())
 

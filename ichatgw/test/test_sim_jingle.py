@@ -21,7 +21,6 @@ from ichatgw.sim.guise import (
     MONAL,
     MOVIM,
     RAW,
-    RAW_MESSAGES,
     SDES,
     STANZA,
     Guise,
@@ -31,12 +30,13 @@ from ichatgw.sim.jingleaccount import capsHash
 from ichatgw.sim.jinglecall import JingleCall
 from ichatgw.sim.jinglecallee import IncomingJingleCall, JingleTaking, Pickup
 from ichatgw.sim.jinglecaller import OutgoingJingleCall
-from ichatgw.sim.jinglexml import Content
+from ichatgw.sim.jinglexml import Content, addReason
 from ichatgw.sim.roster import Users
 from ichatgw.test.simnet import SimNet
 
 DOMAIN = "chat.example"
 BOB = f"bob@{DOMAIN}"
+GATEWAY = "gw.example"
 
 
 def _addInfo(name: str, jingle: Element) -> None:
@@ -56,7 +56,8 @@ class JingleTests(SynchronousTestCase):
     def route(self, stanza: Element) -> None:
         """The server."""
         self.seen.append(stanza)
-        self.users.deliver(stanza)
+        if xml.domainOf(xml.get(stanza, "to")) != GATEWAY:  # which the test plays
+            self.users.deliver(stanza)
 
     def login(self, name: str, guise: Guise, resource: str = "sim", **options: object) -> JinglePhone:
         jid = f"{name}@{DOMAIN}/{resource}"
@@ -207,11 +208,34 @@ class JingleTests(SynchronousTestCase):
         self.assertEqual(other.calls[0].outcome, "accepted elsewhere")
 
     def test_bounced(self) -> None:
-        """A proposal that nobody takes comes back."""
-        alice = self.login("alice", RAW_MESSAGES)
-        call = alice.call(f"nobody@{DOMAIN}")
-        self.net.run(0.1)
-        self.assertEqual((call.outcome, call.condition), ("bounced", "service-unavailable"))
+        """A proposal that nobody takes comes back: Conversations gives up, all others call on."""
+        for guise in (CONVERSATIONS, DINO, MONAL):
+            self.setUp()
+            alice = self.login("alice", guise)
+            call = alice.call(f"nobody@{DOMAIN}")
+            self.net.run(0.1)
+            expected = ("bounced", "service-unavailable") if guise is CONVERSATIONS else ("", "")
+            self.assertEqual((call.outcome, call.condition), expected, guise.name)
+
+    def test_rejectedAfterError(self) -> None:
+        """A word after the error ends the call of those who did not heed it; an error that proposes is one too much."""
+        for guise, outcome in ((CONVERSATIONS, ("bounced", "item-not-found")), (DINO, ("rejected", "gone"))):
+            for repeats in (False, True):
+                self.setUp()
+                alice = self.login("alice", guise)
+                call = alice.call(f"72@{GATEWAY}")
+                self.net.run(0.1)
+                id = f"jm-propose-{call.sid}"
+                message = xml.element("message", from_=f"72@{GATEWAY}", to=alice.jid, type="error", id=id)
+                if repeats:
+                    alice.word(message, "propose", call.sid)
+                xml.add(xml.add(message, "error", type="cancel"), "item-not-found", xml.STANZAS)
+                alice.received(message)
+                message = xml.element("message", from_=f"72@{GATEWAY}/gw", to=alice.jid, type="chat")
+                addReason(alice.word(message, "reject", call.sid), "gone")
+                alice.received(message)
+                self.assertEqual((call.outcome, call.condition), outcome)
+                self.assertEqual(len(alice.complaints), repeats)
 
     def test_refused(self) -> None:
         """A session that nobody takes is refused, and ends."""

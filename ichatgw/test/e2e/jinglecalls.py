@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.sim.guise import CONVERSATIONS, DIRECT, GAJIM, STANZA
+from ichatgw.sim.guise import CONVERSATIONS, DINO, DIRECT, GAJIM, MONAL, MOVIM, SISKIN, STANZA
 from ichatgw.sim.jinglecallee import JingleTaking, Pickup
 from ichatgw.sim.phone import Answering
 from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER
@@ -66,11 +66,21 @@ class JingleEndings(JingleEndToEnd):
                 await within(self.clock, 10, call.whenEnded())
                 self.assertEqual(call.condition, condition, guise.name)
                 self.assertEqual(call.outcome, "rejected" if guise.messages else "they hung up")
-            phone.answering = Answering(ring=0, code=404)
+            client.account.logout()
+            self.assertEqual(client.complaints, [])
+
+    async def test_wrongNumber(self) -> None:
+        """A call to a number that there is not ends in every client, by what that client looks at."""
+        phone = self.startPhone(answering=Answering(ring=0, code=404))
+        await self.startGateway(phone.address.port)
+        for guise in (CONVERSATIONS, DINO, MOVIM, MONAL, SISKIN, DIRECT):
+            client = await self.startJingle(guise, resource=guise.name)
             call = client.call(NUMBER)
             await within(self.clock, 10, call.whenEnded())
-            expected = ("bounced", "item-not-found") if guise.messages else ("they hung up", "gone")
-            self.assertEqual((call.outcome, call.condition), expected)
+            expected = ("rejected", "gone") if guise.messages else ("they hung up", "gone")
+            if guise.heedsErrors:
+                expected = ("bounced", "item-not-found")
+            self.assertEqual((call.outcome, call.condition), expected, guise.name)
             client.account.logout()
             self.assertEqual(client.complaints, [])
 
