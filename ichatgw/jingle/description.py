@@ -17,7 +17,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.errors import MalformedError
 from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS
 from ichatgw.jingle.namespaces import NS_RTP
-from ichatgw.jingle.xml import child, children, number, word
+from ichatgw.jingle.xml import child, children, number, readable, word, wordOr
 from ichatgw.model import Codec, CryptoKey, Direction, Packing, SessionDescription, packetTime
 
 # Who may send in a content, by XEP-0166 section 7.3, is told as a direction seen from a party: from the initiator ...
@@ -27,6 +27,7 @@ _BY_INITIATOR = {
     "responder": Direction.RECVONLY,
     "none": Direction.INACTIVE,
 }
+SENDERS = frozenset(_BY_INITIATOR)
 _TO_SENDERS = {direction: senders for senders, direction in _BY_INITIATOR.items()}
 
 _STATIC = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}
@@ -57,23 +58,17 @@ def sendersOf(direction: Direction, isInitiator: bool) -> str:
 
 
 def readCodecs(description: Element) -> tuple[Codec, ...]:
-    """
-    The formats in their order, the first of those that share a number.
-
-    @raise MalformedError: if a payload type is none.
-    """
+    """The formats in their order, the first of those that share a number; what is none is left out."""
     codecs: dict[int, Codec] = {}
-    for element in children(description, NS_RTP, "payload-type"):
-        codec = _readCodec(element)
-        if codec is not None:
-            codecs.setdefault(codec.payloadType, codec)
+    for codec in readable(_readCodec, children(description, NS_RTP, "payload-type")):
+        codecs.setdefault(codec.payloadType, codec)
     return tuple(codecs.values())
 
 
 def _readCodec(element: Element) -> Codec | None:
     payloadType = number(element, "id", 127)
     name, clockRate = _STATIC.get(payloadType, ("", 0))
-    name = word(element, "name", name)
+    name = word(element, "name", "") or name
     clockRate = number(element, "clockrate", 1_000_000, clockRate)
     channels = number(element, "channels", 16, 1) or 1
     if not name or not clockRate:
@@ -89,13 +84,13 @@ def _readCodec(element: Element) -> Codec | None:
 
 def _readParameters(element: Element, name: str) -> str:
     """
-    As in C{a=fmtp}.  stanza.js writes C{0-15} as a name without a value, others as a value without a name.
+    As in C{a=fmtp}.  stanza.js writes C{0-15} as a name without a value, others as a value without a name.  One that
+    cannot be read is left out.
 
     @raise MalformedError: if they are longer than any honest ones.
     """
     parts = []
-    for parameter in children(element, NS_RTP, "parameter"):
-        key, value = word(parameter, "name", "").strip(), word(parameter, "value", "").strip()
+    for key, value in readable(_readParameter, children(element, NS_RTP, "parameter")):
         if key or value:
             parts.append(f"{key}={value}" if key and value else key or value)
     text = ";".join(parts)
@@ -114,24 +109,39 @@ def readPacking(description: Element) -> Packing:
     """
     usual, most = [], []
     for element in children(description, NS_RTP, "payload-type"):
-        usual.append(packetTime(word(element, "ptime", "")))
-        most.append(packetTime(word(element, "maxptime", "")))
+        usual.append(packetTime(wordOr(element, "ptime", "")))
+        most.append(packetTime(wordOr(element, "maxptime", "")))
     return Packing(next(filter(None, usual), None), min(filter(None, most), default=None))
 
 
-def readKeys(description: Element) -> tuple[CryptoKey, ...]:
-    """The keys of SDES (XEP-0167 section 7)."""
+def _readParameter(parameter: Element) -> tuple[str, str]:
+    """
+    Name and value.
+
+    @raise MalformedError: if it cannot stand in a line of SDP.
+    """
+    return word(parameter, "name", "").strip(), word(parameter, "value", "").strip()
+
+
+def offersKeys(description: Element) -> bool:
+    """Does it want media to be protected by keys in the signalling (XEP-0167 section 7), be they readable or not?"""
     encryption = child(description, NS_RTP, "encryption")
-    if encryption is None:
-        return ()
-    return tuple(
-        CryptoKey(
-            word(crypto, "tag"),
-            word(crypto, "crypto-suite"),
-            word(crypto, "key-params"),
-            word(crypto, "session-params", ""),
-        )
-        for crypto in children(encryption, NS_RTP, "crypto")
+    return encryption is not None and child(encryption, NS_RTP, "crypto") is not None
+
+
+def readKeys(description: Element) -> tuple[CryptoKey, ...]:
+    """The keys of SDES (XEP-0167 section 7); one that cannot be read is left out."""
+    encryption = child(description, NS_RTP, "encryption")
+    return () if encryption is None else tuple(readable(_readKey, children(encryption, NS_RTP, "crypto")))
+
+
+def _readKey(crypto: Element) -> CryptoKey:
+    """@raise MalformedError: if something is missing."""
+    return CryptoKey(
+        word(crypto, "tag"),
+        word(crypto, "crypto-suite"),
+        word(crypto, "key-params"),
+        word(crypto, "session-params", ""),
     )
 
 

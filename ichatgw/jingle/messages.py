@@ -7,6 +7,7 @@ The messages that come before a Jingle session, and after it (XEP-0353).
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 
 from attrs import frozen
 from twisted.words.protocols.jabber.error import StanzaError
@@ -16,7 +17,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
 from ichatgw.jingle.stanzas import MOST_CONTENTS, Reason, readReason
-from ichatgw.jingle.xml import child, word
+from ichatgw.jingle.xml import child, word, wordOr
 from ichatgw.xmpp.stanzas import recipient, sender
 
 
@@ -38,8 +39,7 @@ class CallMessage:
     A message of XEP-0353.
 
     @ivar sid: the session it is about.
-    @ivar media: what is proposed.
-    @ivar known: C{False} if something else than RTP is proposed as well or instead.
+    @ivar media: what of RTP is proposed; what else is proposed is left out.
     @ivar tieBreak: it is refused because both have proposed.
     @ivar id: of the stanza.
     @ivar wantsReceipt: it asks for a receipt (XEP-0184).
@@ -50,7 +50,6 @@ class CallMessage:
     word: Word
     sid: str
     media: tuple[str, ...] = ()
-    known: bool = True
     reason: Reason | None = None
     tieBreak: bool = False
     id: str = ""
@@ -71,18 +70,11 @@ class CallMessage:
         sid = word(element, "id")
         if not sid:
             raise MalformedError("an empty id")
-        media, known = [], True
-        for one in element.elements():
-            if one.name == "description":
-                if one.uri == NS_RTP:
-                    media.append(word(one, "media", "audio").lower())
-                else:
-                    known = False
-        if len(media) > MOST_CONTENTS:
-            raise MalformedError(f"more than {MOST_CONTENTS} descriptions")
+        described = list(islice((one for one in element.elements() if one.name == "description"), MOST_CONTENTS))
+        media = tuple(wordOr(one, "media", "audio").lower() for one in described if one.uri == NS_RTP)
         return cls(
-            recipient(message), sender(message), said, sid, tuple(media), known, readReason(element),
-            child(element, NS_MESSAGE, "tie-break") is not None, word(message, "id", ""),
+            recipient(message), sender(message), said, sid, media, readReason(element),
+            child(element, NS_MESSAGE, "tie-break") is not None, wordOr(message, "id", ""),
             child(message, NS_RECEIPTS, "request") is not None
         )  # fmt: skip
 

@@ -275,8 +275,8 @@ class JingleProtocol(XMPPHandler):
             reason = toReason(_endingOf(refusal))
             self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=reason))
             return
-        if not message.known or message.media != ("audio",):
-            self._complain(message.from_, f"proposes {' '.join(message.media)[:60]}")
+        if "audio" not in message.media:
+            self._complain(message.from_, f"proposes {' '.join(message.media)[:60] or 'nothing'}")
             reason = Reason("unsupported-applications", "only audio is carried")
             self.calls.say(CallMessage(message.from_, us, Word.REJECT, message.sid, reason=reason))
             return

@@ -13,10 +13,10 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.description import directionOf, isMuxed, readCodecs, readKeys, readPacking
+from ichatgw.jingle.description import SENDERS, directionOf, isMuxed, offersKeys, readCodecs, readKeys, readPacking
 from ichatgw.jingle.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
 from ichatgw.jingle.transport import ReadTransport, readTransport
-from ichatgw.jingle.xml import child, children, number, textOf, word, writable
+from ichatgw.jingle.xml import child, children, numberOr, textOf, word, wordOr, writable
 from ichatgw.model import ANY_PACKING, Codec, CryptoKey, Packing
 from ichatgw.xmpp.stanzas import recipient, sender
 
@@ -114,27 +114,81 @@ class Content:
     packing: Packing = ANY_PACKING
 
 
-def _readContent(element: Element) -> Content:
-    creator = word(element, "creator", "initiator")
-    if creator not in ("initiator", "responder"):
-        raise MalformedError("bad creator")
-    senders = word(element, "senders", "")
-    directionOf(senders, True)
-    media, muxed, transport, transportKind = "", False, None, ""
+@frozen
+class _Description:
+    """What a content is about; see L{Content}.  C{isProtected}: its media is to be protected by keys."""
+
+    media: str = ""
     codecs: tuple[Codec, ...] = ()
     keys: tuple[CryptoKey, ...] = ()
-    packing = ANY_PACKING
+    muxed: bool = False
+    isProtected: bool = False
+    packing: Packing = ANY_PACKING
+
+    @classmethod
+    def read(cls, element: Element) -> _Description:
+        """What cannot be read is left out."""
+        if element.uri != NS_RTP:
+            return cls((element.uri or "unknown")[:100])
+        media = wordOr(element, "media", "unknown" if element.hasAttribute("media") else "audio")
+        return cls(
+            media.strip().lower() or "audio",
+            readCodecs(element),
+            readKeys(element),
+            isMuxed(element),
+            offersKeys(element),
+            readPacking(element),
+        )
+
+
+def _readContent(element: Element) -> Content:
+    """
+    @raise MalformedError: if it cannot be told what it is called or how to reach it, or if its media is to be protected
+        and nothing is left that would do that.
+    """
+    creator, senders = wordOr(element, "creator", ""), wordOr(element, "senders", "")
+    name, about, transport, kind = word(element, "name"), _Description(), None, ""
     for one in element.elements():
-        if one.name == "description" and not media:
-            if one.uri == NS_RTP:
-                media = word(one, "media", "audio").lower() or "audio"
-                codecs, keys, muxed, packing = readCodecs(one), readKeys(one), isMuxed(one), readPacking(one)
-            else:
-                media = (one.uri or "unknown")[:100]
-        elif one.name == "transport" and not transportKind:
-            transport, transportKind = readTransport(one), (one.uri or "unknown")[:100]
-    name = word(element, "name")
-    return Content(creator, name, senders, media, codecs, keys, muxed, transport, transportKind, packing)
+        if one.name == "description" and not about.media:
+            about = _Description.read(one)
+        elif one.name == "transport" and not kind:
+            transport, kind = readTransport(one), (one.uri or "unknown")[:100]
+    isFingerprinted = transport is not None and transport.isFingerprinted
+    isKeyed = bool(about.keys) or (transport is not None and transport.description.fingerprint is not None)
+    if about.codecs and (about.isProtected or isFingerprinted) and not isKeyed:
+        raise MalformedError("neither a fingerprint nor a key can be read")
+    return Content(
+        creator if creator in ("initiator", "responder") else "initiator",
+        name,
+        senders if senders in SENDERS else "",
+        about.media,
+        about.codecs,
+        about.keys,
+        about.muxed,
+        transport,
+        kind,
+        about.packing,
+    )
+
+
+def _readContents(jingle: Element, action: Action | None) -> tuple[Content, ...]:
+    """
+    The contents; one that cannot be read is left out.
+
+    @raise MalformedError: if none can be read though there are some; or if it is asked for a direction and does not say
+        which.
+    """
+    contents, error = [], None
+    for element in children(jingle, NS_JINGLE, "content"):
+        try:
+            contents.append(_readContent(element))
+            if action is Action.CONTENT_MODIFY:
+                directionOf(word(element, "senders", ""), True)
+        except MalformedError as problem:
+            error = problem
+    if error is not None and (not contents or action is Action.CONTENT_MODIFY):
+        raise error
+    return tuple(contents)
 
 
 @frozen
@@ -186,16 +240,16 @@ class Jingle:
         sid = word(element, "sid")
         if not sid:
             raise MalformedError("an empty sid")
-        name = word(element, "action")
+        name = wordOr(element, "action", "")
         action = next((known for known in Action if known.value == name), None)
-        contents = tuple(map(_readContent, children(element, NS_JINGLE, "content")))
+        contents = _readContents(element, action)
         if len(contents) > MOST_CONTENTS:
             raise MalformedError(f"more than {MOST_CONTENTS} contents")
         infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
         bundled = any(group.getAttribute("semantics") == "BUNDLE" for group in children(element, NS_GROUPING, "group"))
         return cls(
             recipient(iq), sender(iq), action, sid, contents, readReason(element), infos, unknown,
-            word(element, "initiator", ""), bundled
+            wordOr(element, "initiator", ""), bundled
         )  # fmt: skip
 
 
@@ -204,11 +258,11 @@ def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:
     for one in element.elements():
         if one.uri == NS_DTMF and one.name == "dtmf" and one.getAttribute("action") == "button-up":
             # Version 0.9 said where a key begins and where it ends, instead of how long it is.
-            infos.append(Info("dtmf-end", "", word(one, "code", "")))
+            infos.append(Info("dtmf-end", "", wordOr(one, "code", "")))
         elif one.uri == NS_DTMF and one.name == "dtmf":
-            infos.append(Info("dtmf", "", word(one, "code", ""), number(one, "duration", 60_000, 0)))
+            infos.append(Info("dtmf", "", wordOr(one, "code", ""), numberOr(one, "duration", 60_000, 0)))
         elif one.uri == NS_RTP_INFO:
-            infos.append(Info(one.name[:32], word(one, "name", "")))
+            infos.append(Info(one.name[:32], wordOr(one, "name", "")))
         else:
             unknown = True
     return tuple(infos), unknown

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
+from itertools import islice
 
 from attrs import frozen
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
-from ichatgw.jingle.xml import child, children, number, textOf, word
+from ichatgw.jingle.xml import child, children, number, numberOr, readable, textOf, word, wordOr
 from ichatgw.model import Candidate, Fingerprint, Setup, TransportAddress, TransportDescription
+from ichatgw.sdp.security import HASHES
 
 TRANSPORTS = (NS_ICE_UDP, NS_RAW_UDP)
 
@@ -37,26 +39,27 @@ class ReadTransport:
     @ivar namespace: which transport it is.
     @ivar description: without keys and C{muxed}, which stand elsewhere.  What is not said is empty, as in most
         C{transport-info}s.
+    @ivar isFingerprinted: there is a fingerprint, be it readable or not.
     """
 
     namespace: str
     description: TransportDescription
+    isFingerprinted: bool = False
 
 
 def readTransport(element: Element) -> ReadTransport | None:
     """
     @return: C{None} if it is no transport that we know.
-    @raise MalformedError: if it is one, and wrong.
+    @raise MalformedError: if it is one, and its C{ufrag} or C{pwd} is wrong; what else cannot be read is left out.
     """
     if element.uri not in TRANSPORTS:
         return None
     ufrag, password = "", ""
     if element.uri == NS_ICE_UDP:
         ufrag, password = _iceText(element, "ufrag"), _iceText(element, "pwd")
-    fingerprint, setup = _readFingerprint(element)
-    return ReadTransport(
-        element.uri, TransportDescription(ufrag, password, _readCandidates(element), fingerprint, setup, (), False)
-    )
+    fingerprint, setup = _readFingerprints(element)
+    description = TransportDescription(ufrag, password, _readCandidates(element), fingerprint, setup, (), False)
+    return ReadTransport(element.uri, description, child(element, NS_DTLS, "fingerprint") is not None)
 
 
 def _iceText(element: Element, name: str) -> str:
@@ -66,36 +69,40 @@ def _iceText(element: Element, name: str) -> str:
     return text
 
 
-def _readFingerprint(transport: Element) -> tuple[Fingerprint | None, Setup | None]:
-    element = child(transport, NS_DTLS, "fingerprint")
-    if element is None:
-        return None, None
+def _readFingerprints(transport: Element) -> tuple[Fingerprint | None, Setup | None]:
+    """
+    The best of those that can be read, with the role that stands beside it.  One by a hash that nobody knows is better
+    than none: without it media might be taken for plain.
+    """
+    found: dict[str, tuple[Fingerprint, Setup]] = {}
+    for fingerprint, setup in readable(_readFingerprint, children(transport, NS_DTLS, "fingerprint")):
+        found.setdefault(fingerprint.algorithm, (fingerprint, setup))
+    known = (found[algorithm] for algorithm in HASHES if algorithm in found)
+    return next(known, next(iter(found.values()), (None, None)))
+
+
+def _readFingerprint(element: Element) -> tuple[Fingerprint, Setup]:
+    """@raise MalformedError: if it is none."""
     algorithm, value = word(element, "hash", "").lower(), textOf(element).upper()
     if not _ALGORITHM.match(algorithm) or not _FINGERPRINT.match(value):
         raise MalformedError("bad fingerprint")
     try:
-        setup = Setup(word(element, "setup", "").lower() or "actpass")
+        return Fingerprint(algorithm, value), Setup(word(element, "setup", "").lower() or "actpass")
     except ValueError:
         raise MalformedError("bad setup of a fingerprint") from None
-    return Fingerprint(algorithm, value), setup
 
 
 def _readCandidates(transport: Element) -> tuple[Candidate, ...]:
-    found = []
-    for position, element in enumerate(children(transport, transport.uri, "candidate")):
-        if position >= MOST_CANDIDATES:
-            break
-        candidate = _readCandidate(element, transport.uri)
-        if candidate is not None:
-            found.append(candidate)
-    return tuple(found)
+    """Those that can be used: what cannot be is ignored (XEP-0176 section 5.4)."""
+    elements = islice(children(transport, transport.uri, "candidate"), MOST_CANDIDATES)
+    return tuple(readable(lambda element: _readCandidate(element, transport.uri), elements))
 
 
 def _readCandidate(element: Element, namespace: str) -> Candidate | None:
     """
     C{None} if we cannot use it: TCP, the name of a host (mDNS), link-local and other addresses that lead nowhere.
 
-    @raise MalformedError: if it is no candidate at all.
+    @raise MalformedError: if it cannot be told where it leads.
     """
     address = _readAddress(element, "ip", "port")
     component = number(element, "component", 256, 1)
@@ -103,13 +110,13 @@ def _readCandidate(element: Element, namespace: str) -> Candidate | None:
         return None if address is None or component not in (1, 2) else Candidate("raw", component, 0, address)
     protocol = word(element, "protocol", "udp").lower()
     kind = word(element, "type", "host").lower()
-    priority = number(element, "priority", 2**32 - 1, 0)
-    foundation = word(element, "foundation", "")
+    priority = numberOr(element, "priority", 2**32 - 1, 0)
+    foundation = wordOr(element, "foundation", "")
     if address is None or protocol != "udp" or component not in (1, 2) or kind not in _KINDS:
         return None
     related = None
     if kind != "host" and element.getAttribute("rel-addr") is not None:
-        related = _readAddress(element, "rel-addr", "rel-port")
+        related = next(readable(lambda one: _readAddress(one, "rel-addr", "rel-port"), (element,)), None)
     return Candidate(foundation[:32], component, min(priority, 2**31 - 1), address, "udp", kind, related)
 
 

@@ -7,7 +7,8 @@ Small things that every reader and writer of Jingle needs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from twisted.words.xish.domish import Element
 
@@ -20,6 +21,8 @@ LONGEST_WORD = 256
 """For what travels in attributes: identifiers, keys, parameters."""
 
 LONGEST_TEXT = 500
+
+_Read = TypeVar("_Read")
 
 _PRINTABLE = re.compile(r"[ -~]*\Z")
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -65,12 +68,41 @@ def number(element: Element, name: str, maximum: int, default: int | None = None
     """
     An attribute that is a whole number.
 
-    @raise MalformedError: if it is not that, or too large; or absent, and there is no default.
+    @raise MalformedError: if it is not that, or too large; or absent or empty, and there is no default.
     """
-    value = word(element, name, None if default is None else str(default)).strip()
+    value = word(element, name, None if default is None else "").strip()
+    if not value and default is not None:
+        return default
     if not (value.isdigit() and len(value) <= 10 and int(value) <= maximum):
         raise MalformedError(f"bad {name} in <{element.name}/>")
     return int(value)
+
+
+def wordOr(element: Element, name: str, default: str) -> str:
+    """As L{word}; what cannot be read counts as absent."""
+    try:
+        return word(element, name, default)
+    except MalformedError:
+        return default
+
+
+def numberOr(element: Element, name: str, maximum: int, default: int) -> int:
+    """As L{number}; what cannot be read counts as absent."""
+    try:
+        return number(element, name, maximum, default)
+    except MalformedError:
+        return default
+
+
+def readable(read: Callable[[Element], _Read | None], elements: Iterable[Element]) -> Iterator[_Read]:
+    """What C{read} makes of each of them, without those that are malformed or of no use."""
+    for element in elements:
+        try:
+            found = read(element)
+        except MalformedError:
+            continue
+        if found is not None:
+            yield found
 
 
 def textOf(element: Element) -> str:

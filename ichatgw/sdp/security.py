@@ -21,7 +21,7 @@ _CRYPTO = re.compile(
     r"([1-9][0-9]{0,8}|0)[ \t]+([A-Za-z0-9_]{1,64})[ \t]+([!-~]{1,512})((?:[ \t]+[!-~]{1,128}){0,16})\Z"
 )
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,32})[ \t]+([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63})\Z")
-_HASHES = ("sha-512", "sha-384", "sha-256", "sha-1")
+HASHES = ("sha-512", "sha-384", "sha-256", "sha-1")
 """The hashes of which one may be taken, the best first; RFC 8122 section 5 forbids MD5."""
 
 
@@ -32,7 +32,7 @@ def readTransport(session: Iterable[str], media: Iterable[str]) -> TransportDesc
     """
     media = list(media)
     fingerprints = _fingerprints(media) or _fingerprints(session)
-    best = next((fingerprints[name] for name in _HASHES if name in fingerprints), None)
+    best = next((fingerprints[name] for name in HASHES if name in fingerprints), None)
     setup = _setup(media) or _setup(session)
     return TransportDescription(
         fingerprint=best,

@@ -15,8 +15,9 @@ from wokkel.generic import parseXml
 
 from ichatgw.jingle.calls import MOST_REMEMBERED
 from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
+from ichatgw.jingle.rules import audioOf
 from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES
-from ichatgw.jingle.stanzas import Action
+from ichatgw.jingle.stanzas import Action, Jingle
 from ichatgw.model import PCMU, SessionDescription
 from ichatgw.test.jingles import BELL_JID, DESCRIPTION, MESSAGES, NUMBER, PHONE, US, World, content, transport
 from ichatgw.test.test_jingle_stanzas import CAPTURES, captured
@@ -155,6 +156,79 @@ class FuzzTests(SynchronousTestCase):
         world.protocol.stop()
         self.assertTrue(world.isEmpty())
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class AttributeTests(SynchronousTestCase):
+    """Offers of real clients in which one attribute is wrong."""
+
+    CAPTURED = ("dino-calls-stanza", "stanza-chromium-caller-jmi", "stanza-firefox153-caller-jmi", "gajim-calls-dino")
+
+    #: Without them it cannot be told what is meant, or how to reach the client.
+    NEEDED = frozenset(
+        {
+            ("jingle", "sid"),
+            ("jingle", "action"),
+            ("content", "name"),
+            ("description", "media"),
+            ("transport", "ufrag"),
+            ("transport", "pwd"),
+            ("fingerprint", "hash"),
+            ("fingerprint", "setup"),
+        }
+    )
+
+    VALUES = ("", " ", "-1", "4294967296", "70000", "1e9", "rtp", "\xe4.local", "x" * 300, "a\nb=c", "<", None)
+
+    def test_each(self) -> None:
+        """What cannot be used is left out, and the session lives as long as there is one of each that it needs."""
+        tried = 0
+        for name in self.CAPTURED:
+            offer = next(each for each in captured(name) if _actionOf(each) == "session-initiate")
+            found = [(element, key) for element in _within(offer) for key in element.attributes]
+            kinds = {(element.name, key): element for element, key in reversed(found)}
+            for (kind, key), element in kinds.items():
+                if (kind, key) not in self.NEEDED:
+                    tried += self.trial(offer, element, key)
+        self.assertGreater(tried, 800)
+
+    def trial(self, offer: Element, element: Element, key: str) -> int:
+        """One attribute, with each of the values, and without any."""
+        good = element[key]
+        for value in self.VALUES:
+            if value is None:
+                del element[key]
+            else:
+                element[key] = value
+            self.take(offer, f"{element.name} {key}={value!r}")
+        element[key] = good
+        return len(self.VALUES)
+
+    def take(self, stanza: Element, what: str) -> None:
+        """The session can be begun, with all that a call needs."""
+        jingle = Jingle.fromElement(stanza)
+        self.assertIs(jingle.action, Action.INITIATE, what)
+        audio = audioOf(jingle)
+        self.assertTrue(any(not codec.isEvent for codec in audio.codecs), what)
+        assert audio.transport is not None
+        remote = audio.transport.description
+        self.assertTrue(remote.ufrag and remote.password, what)
+        self.assertTrue(remote.fingerprint is not None or not audio.transport.isFingerprinted, what)
+
+    def test_lastOfAKind(self) -> None:
+        """Without a format, or with a fingerprint alone that cannot be read, there is no session, but a reason."""
+        world = World()
+        bad = DESCRIPTION.replace("id='111'", "id='x'").replace("id='0'", "id='y'")
+        self.assertEqual(world.initiate("s1", inside=content(bad + transport())), "result")
+        self.assertEqual(world.said()[-1], f"session-terminate unsupported-applications to {PHONE.full()}")
+        bad = transport().replace("CD", "XY")
+        self.assertEqual(world.initiate("s2", inside=content(DESCRIPTION + bad)), "error bad-request")
+        self.assertEqual(world.initiate("s3", inside=content(DESCRIPTION + transport(ufrag="a"))), "error bad-request")
+        self.assertTrue(world.isEmpty())
+
+
+def _actionOf(stanza: Element) -> str:
+    jingle = stanza.jingle if stanza.name == "iq" else None
+    return "" if jingle is None else str(jingle["action"])
 
 
 def _copy(stanza: Element) -> Element:

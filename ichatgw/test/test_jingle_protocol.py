@@ -92,11 +92,13 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual(self.world.initiate(to=JID(COMPONENT)), "error item-not-found")
 
     def test_video(self) -> None:
-        """A proposal of video is rejected: a client would take a session without it for an attack."""
-        self.world.propose(media=("audio", "video"))
+        """A proposal of audio and video is a call with audio; one of video alone, or of nothing, is rejected."""
+        self.world.propose("s1", media=("video",))
         self.world.propose("s2", media=())
         self.assertEqual(self.world.said(), [f"reject unsupported-applications to {PHONE.full()}"] * 2)
         self.assertEqual(self.world.arrivals.arrivals, [])
+        self.world.propose("s3", media=("video", "audio"))
+        self.assertEqual((self.world.said(), len(self.world.arrivals.arrivals)), ([], 1))
 
     def test_repeated(self) -> None:
         """A proposal that comes again is one call, and so is one that comes after its end."""

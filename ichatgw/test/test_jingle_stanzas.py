@@ -214,7 +214,8 @@ class JingleTests(SynchronousTestCase):
 
     def test_unknownAction(self) -> None:
         """An action that the standard does not have can be read, and told."""
-        self.assertIsNone(Jingle.fromElement(jingle("", "action='session-dance' sid='s1'")).action)
+        for action in ("action='session-dance'", "action='\xe4'", ""):
+            self.assertIsNone(Jingle.fromElement(jingle("", f"{action} sid='s1'")).action)
 
     def test_otherContents(self) -> None:
         """A content of another application or transport has its name, so that it can be refused."""
@@ -232,22 +233,37 @@ class JingleTests(SynchronousTestCase):
             [("urn:file", "urn:s5b", None), ("video", "", None)],
         )
 
+    def test_leftOut(self) -> None:
+        """A content that cannot be read is left out beside one that can; odd words about a good one are not heard."""
+        read = Jingle.fromElement(
+            jingle("<content creator='initiator' name='\xe4'/><content creator='nobody' name='a' senders='everybody'/>")
+        )
+        self.assertEqual([(c.name, c.creator, c.senders) for c in read.contents], [("a", "initiator", "")])
+        read = Jingle.fromElement(
+            jingle("<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='1' duration='long'/>", "action='session-info' sid='s1'")
+        )
+        self.assertEqual([(info.code, info.duration) for info in read.infos], [("1", 0)])
+
     def test_malformed(self) -> None:
         """What is no session is refused."""
         content = "<content creator='initiator' name='a'/>"
+        unprotected = (
+            "<description xmlns='urn:xmpp:jingle:apps:rtp:1'><payload-type id='0'/></description>"
+            "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1'>"
+            "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256'>AB</fingerprint></transport>"
+        )
         for bad in (
             xml("<iq type='set' id='1' from='a@b/c' to='d@e'/>"),
-            jingle("", "sid='s1'"),
             jingle("", "action='session-info'"),
             jingle("", "action='session-info' sid=''"),
             jingle("", f"action='session-info' sid='{'s' * 257}'"),
             jingle("", "action='session-info' sid='&#10;a=b'"),
-            jingle("<content creator='nobody' name='a'/>"),
             jingle("<content creator='initiator'/>"),
-            jingle("<content creator='initiator' name='a' senders='everybody'/>"),
+            jingle("<content creator='initiator' name='\xe4'/>"),
+            jingle("<content name='a' senders='everybody'/><content name='b'/>", "action='content-modify' sid='s1'"),
+            jingle(f"<content name='a'>{unprotected}</content>"),
             jingle(content * (MOST_CONTENTS + 1)),
             jingle(content * 300),
-            jingle("<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='1' duration='long'/>"),
         ):
             self.assertRaises(MalformedError, Jingle.fromElement, bad)
 
@@ -274,24 +290,30 @@ class MessageTests(SynchronousTestCase):
             self.assertTrue(any(child.uri == "urn:xmpp:hints" for child in element.elements()))
 
     def test_otherMedia(self) -> None:
-        """A proposal of something else is told apart."""
+        """What a proposal says of something else is left out, and of too much."""
         message = xml(
             "<message from='a@b/c' to='d@e'><propose xmlns='urn:xmpp:jingle-message:0' id='1'>"
             "<description xmlns='urn:file'/><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='Video'/>"
             "</propose></message>"
         )
         read = CallMessage.fromElement(message)
-        self.assertEqual((read.media, read.known), (("video",), False))
+        self.assertEqual(read.media, ("video",))
+        many = "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='\xe4'/>" * 300
+        message = xml(
+            "<message id='\xe4' from='a@b/c' to='d@e'>"
+            f"<propose xmlns='urn:xmpp:jingle-message:0' id='1'>{many}</propose></message>"
+        )
+        read = CallMessage.fromElement(message)
+        self.assertEqual((read.id, read.media), ("", ("audio",) * MOST_CONTENTS))
 
     def test_malformed(self) -> None:
         """What is none is refused."""
-        many = "<description xmlns='urn:xmpp:jingle:apps:rtp:1'/>" * 9
         for inside in (
             "",
             "<dance xmlns='urn:xmpp:jingle-message:0' id='1'/>",
             "<propose xmlns='urn:xmpp:jingle-message:0'/>",
             "<propose xmlns='urn:xmpp:jingle-message:0' id=''/>",
-            f"<propose xmlns='urn:xmpp:jingle-message:0' id='1'>{many}</propose>",
+            f"<propose xmlns='urn:xmpp:jingle-message:0' id='{'x' * 300}'/>",
         ):
             self.assertRaises(
                 MalformedError, CallMessage.fromElement, xml(f"<message from='a@b/c' to='d@e'>{inside}</message>")
