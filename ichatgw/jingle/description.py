@@ -151,14 +151,19 @@ def isMuxed(description: Element) -> bool:
 
 
 def writeDescription(
-    media: SessionDescription, keys: Iterable[CryptoKey] = (), keysRequired: bool = False, muxed: bool = True
+    media: SessionDescription,
+    keys: Iterable[CryptoKey] = (),
+    keysRequired: bool = False,
+    muxed: bool = True,
+    kind: str = "audio",
 ) -> Element:
     """
     @param keys: those of SDES; there is none with DTLS.
     @param keysRequired: nothing but SRTP will do.
+    @param kind: C{audio} or C{video}.
     """
     description = Element((NS_RTP, "description"))
-    description["media"] = "audio"
+    description["media"] = kind
     for codec in media.codecs:
         element = _addCodec(description, codec)
         if not codec.isEvent:

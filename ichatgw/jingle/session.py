@@ -30,9 +30,9 @@ from ichatgw.jingle.stanzas import (
     writeContent,
     writeDigit,
     writeInfo,
-    writeStub,
 )
 from ichatgw.jingle.transport import writeTransport
+from ichatgw.jingle.unwanted import accepted, named, writeStub
 from ichatgw.model import (
     PCMA,
     PCMU,
@@ -97,6 +97,7 @@ class Session:
     _bundled: bool = field(init=False, default=False)
     _remote: TransportDescription = field(init=False, factory=TransportDescription)
     _transport: IMediaTransport | None = field(init=False, default=None)
+    _offered: tuple[Content, ...] = field(init=False, default=())
     _described: bool = field(init=False, default=False)
     _connected: bool = field(init=False, default=False)
     _taken: int = field(init=False, default=0)
@@ -123,8 +124,8 @@ class Session:
         self._name, self._creator, self._bundled = content.name, content.creator, jingle.bundled
         direction = directionOf(content.senders, True)
         self.offer = SessionDescription(content.codecs, direction=direction, packing=content.packing)
+        self._offered = named(content, jingle.contents)
         self._remember(content)
-        self._turnDown(Action.CONTENT_REMOVE, [other for other in jingle.contents if other is not content])
 
     def initiate(self, far: SessionDescription, kind: TransportKind = TransportKind.DTLS) -> None:
         """
@@ -219,7 +220,10 @@ class Session:
             writeTransport(local),
             senders=senders,
         )
-        self._ask(action, content, *([writeBundle(self._name)] if self._bundled else []))
+        told, left = accepted(content, self._offered, self._bundled, local)
+        self._ask(action, *told, *([writeBundle(each["name"] for each in told)] if self._bundled else []))
+        # Only now: before the accept, some take it for the end of the whole session (Conversations, stanza.js).
+        self._turnDown(Action.CONTENT_REMOVE, left)
 
     def _turnDown(self, action: Action, contents: Sequence[Content]) -> None:
         if contents:

@@ -6,6 +6,7 @@ The stanzas of a Jingle session: C{<jingle/>} and what it holds (XEP-0166, XEP-0
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 from attrs import frozen
@@ -300,24 +301,12 @@ def writeContent(creator: str, name: str, *children: Element, senders: str = "")
     return content
 
 
-def writeStub(content: Content) -> Element:
-    """
-    A content that is turned down: Conversations ends the whole call if its media and transport are not named.
-    """
-    stub = []
-    if content.media in ("audio", "video"):
-        stub.append(Element((NS_RTP, "description")))
-        stub[0]["media"] = content.media
-    if content.transport is not None:
-        stub.append(Element((content.transport.namespace, "transport")))
-    return writeContent(content.creator, content.name, *stub, senders=content.senders)
-
-
-def writeBundle(name: str) -> Element:
-    """Our one content shares its transport with no other (XEP-0338)."""
+def writeBundle(names: Iterable[str]) -> Element:
+    """The contents of these names share one transport (XEP-0338)."""
     group = Element((NS_GROUPING, "group"))
     group["semantics"] = "BUNDLE"
-    group.addElement("content")["name"] = name
+    for name in names:
+        group.addElement("content")["name"] = name
     return group
 
 

@@ -7,6 +7,7 @@ Tests for L{ichatgw.jingle.inbound}: clients call.
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested, NoCommonCodec
@@ -15,6 +16,7 @@ from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
 from ichatgw.test.jingles import (
+    DESCRIPTION,
     LAPTOP,
     NUMBER,
     OPUS,
@@ -28,7 +30,26 @@ from ichatgw.test.jingles import (
 )
 
 ANSWER = SessionDescription((PCMU,))
+VIDEO = (
+    "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'>"
+    "<payload-type id='97' name='rtx' clockrate='90000'><parameter name='apt' value='96'/></payload-type>"
+    "<payload-type id='102' name='H264' clockrate='90000'><parameter name='packetization-mode' value='1'/>"
+    "</payload-type><payload-type id='96' name='VP8' clockrate='90000'/><rtcp-mux/></description>"
+)
 SHOWN = f"presence {US.full()} to {PHONE.full()}"
+
+
+def contentsOf(jingle: Element) -> list[tuple[str, str, str]]:
+    """Name, media and senders of each content."""
+    found = [one for one in jingle.elements() if one.name == "content"]
+    return [
+        (
+            one["name"],
+            "" if one.description is None else one.description.getAttribute("media", ""),
+            one.getAttribute("senders", ""),
+        )
+        for one in found
+    ]
 
 
 class ProposedTests(SynchronousTestCase):
@@ -406,10 +427,69 @@ class DirectTests(SynchronousTestCase):
         self.assertTrue(world.isEmpty())
 
     def test_video(self) -> None:
-        """Of a session with video as well, only audio stays."""
+        """
+        Of a session with video as well, each content with a way of its own, only audio stays: nothing is said of the
+        other before the accept, and then it is removed.
+        """
         world = World()
-        video = "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'/>" + transport()
-        world.initiate(inside=content() + content(video, "1"))
-        self.assertEqual(world.said()[1:], [f"content-remove unsupported-applications to {PHONE.full()}"])
-        self.assertEqual(world.last("content-remove").content["name"], "1")
-        self.assertEqual(len(world.arrivals.arrivals), 1)
+        world.initiate(inside=content(VIDEO + transport(), "1") + content())
+        self.assertEqual(world.said(), [f"result to {PHONE.full()}"])
+        world.arrived.answer(ANSWER)
+        self.assertEqual(
+            world.said(),
+            [f"session-accept to {PHONE.full()}", f"content-remove unsupported-applications to {PHONE.full()}"],
+        )
+        self.assertEqual(contentsOf(world.last("session-accept")), [("0", "audio", "both")])
+        self.assertEqual(contentsOf(world.last("content-remove")), [("1", "video", "")])
+        world.answerRequest("error", "feature-not-implemented")  # Dino
+        world.answerRequest("error", "bad-request")
+        self.assertEqual(news(world.arrived).news, [])
+
+    def test_bundledVideo(self) -> None:
+        """
+        Of a session whose contents share one transport all are accepted, in the order of the offer, as WebRTC takes no
+        answer with fewer; in those that are not the call's audio nobody sends.
+        """
+        world = World()
+        world.initiate(
+            inside=content(VIDEO + transport(), "v")
+            + content()
+            + content(DESCRIPTION + transport(), "second")
+            + "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'>"
+            "<content name='v'/><content name='0'/><content name='second'/></group>"
+        )
+        world.said()
+        world.arrived.answer(ANSWER)
+        self.assertEqual(world.said(), [f"session-accept to {PHONE.full()}"])
+        accept = world.last("session-accept")
+        self.assertEqual(
+            contentsOf(accept), [("v", "video", "none"), ("0", "audio", "both"), ("second", "audio", "none")]
+        )
+        group = next(one for one in accept.elements() if one.name == "group")
+        self.assertEqual([one["name"] for one in group.elements()], ["v", "0", "second"])
+        transports = [one.transport for one in accept.elements() if one.name == "content"]
+        for each in transports:
+            self.assertEqual((each["ufrag"], each["pwd"]), (transports[1]["ufrag"], transports[1]["pwd"]))
+            self.assertEqual(str(each.fingerprint), str(transports[1].fingerprint))
+            self.assertEqual(each.fingerprint["setup"], "active")
+        self.assertEqual([len(each.children) for each in transports], [2, 2, 1])  # candidates only where they count
+        video = next(one for one in accept.elements() if one.name == "content").description
+        self.assertEqual([one["name"] for one in video.elements() if one.name == "payload-type"], ["VP8"])
+        self.assertIsNotNone(video.firstChildElement())
+
+    def test_bundledData(self) -> None:
+        """What is no media cannot be accepted idle: it is left out."""
+        world = World()
+        data = "<description xmlns='urn:data'/>" + transport()
+        group = "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'/>"
+        world.initiate(inside=content() + content(data, "d") + content("", "e") + group)
+        world.arrived.answer(ANSWER)
+        self.assertEqual([name for name, _, _ in contentsOf(world.last("session-accept"))], ["0"])
+        self.assertEqual([name for name, _, _ in contentsOf(world.last("content-remove"))], ["d", "e"])
+
+    def test_nameTwice(self) -> None:
+        """Contents of one name are one content, and of those the one with audio."""
+        world = World()
+        world.initiate(inside=content("") + content() + content(""))
+        world.arrived.answer(ANSWER)
+        self.assertEqual(world.said()[1:], [f"session-accept to {PHONE.full()}"])

@@ -92,9 +92,11 @@ class JingleTests(SynchronousTestCase):
             "<message from='alice@example/x' to='none@gw.example' id='1'><propose xmlns='urn:xmpp:jingle-message:0'"
             " id='s1'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose></message>"
         )
-        answer = parse(server.take())
+        answer, reject = parse(f"<all>{server.take()}</all>").elements()
         self.assertEqual((answer["type"], answer["to"]), ("error", "alice@example/x"))
         self.assertIn("item-not-found", answer.toXml())
+        self.assertEqual((reject["to"], reject["from"]), ("alice@example/x", "none@gw.example/gw"))
+        self.assertIn("<gone/>", reject.toXml())
         cast(Any, made.link).stopService()
 
     def test_takesCalls(self) -> None:

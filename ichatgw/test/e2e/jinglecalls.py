@@ -163,16 +163,6 @@ class JingleEndings(JingleEndToEnd):
         await within(self.clock, 10, outgoing.whenEnded())
         self.assertIn(outgoing.status, (403, 488))
 
-    async def test_video(self) -> None:
-        """A proposal of video is rejected, and the client is told that only audio is carried."""
-        phone = self.startPhone()
-        await self.startGateway(phone.address.port)
-        client = await self.startJingle()
-        call = client.call(NUMBER, ("audio", "video"))
-        await within(self.clock, 10, call.whenEnded())
-        self.assertEqual((call.outcome, call.condition), ("rejected", "unsupported-applications"))
-        self.assertEqual(phone.calls, [])
-
 
 class JingleMidCall(JingleEndToEnd):
     """What the parties do while they talk."""
