@@ -28,6 +28,9 @@ BROWSER = (
 )
 """What libwebrtc offers."""
 
+VIDEO = (Codec("H264", 90000, 102, 1, "packetization-mode=1"), Codec("VP8", 90000, 96))
+"""What all offer of video, in a call with video."""
+
 CALLS = frozenset({JINGLE, RTP, RTP_AUDIO})
 WEBRTC = CALLS | {RTP_VIDEO, ICE_UDP, DTLS}
 
@@ -57,7 +60,8 @@ class Guise:
     @ivar heedsErrors: a proposal that comes back with an error has failed; others call on until a word of XEP-0353
         tells them.
     @ivar trickles: candidates come by C{transport-info}, one by one.
-    @ivar bundles: it writes a C{group}.
+    @ivar bundles: it writes a C{group}: all contents of a call share one transport, and it takes no accept that has
+        fewer of them than its offer.
     @ivar initiator: whether it writes who has initiated: C{full}, C{bare}, or not at all.
     @ivar content: the name of its content.
     @ivar needs: the features that it wants to see before it calls somebody.

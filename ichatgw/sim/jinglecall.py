@@ -199,9 +199,21 @@ class JingleCall:
         self.content = evolve(
             self.content, codecs=codecs, transport=evolve(transport, muxed=guise.muxes), kind=guise.transport
         )
-        addContent(jingle, self.content)
+        contents = [self.content, *self.besides(transport)]
+        for content in contents:
+            addContent(jingle, content)
         if guise.bundles:
-            xml.add(xml.add(jingle, "group", GROUPING, semantics="BUNDLE"), "content", name=self.content.name)
+            group = xml.add(jingle, "group", GROUPING, semantics="BUNDLE")
+            for content in contents:
+                xml.add(group, "content", name=content.name)
+
+    def besides(self, transport: TransportDescription) -> tuple[Content, ...]:
+        """
+        The contents that stand beside that of the call.
+
+        @param transport: that of the call.
+        """
+        return ()
 
     def trickle(self) -> None:
         """Tell the candidates one by one, if that is our habit."""

@@ -5,26 +5,28 @@ A Jingle client that calls: by a message and then a session, or by a session at 
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.model import Setup
+from ichatgw.model import Setup, TransportDescription
 from ichatgw.sim import xml
+from ichatgw.sim.guise import VIDEO
 from ichatgw.sim.jinglecall import JingleCall, Refusal, descriptionOf
-from ichatgw.sim.jinglexml import MESSAGE, RECEIPTS, Content, contentOf, reasonOf
+from ichatgw.sim.jinglexml import MESSAGE, RECEIPTS, Content, contentsOf, reasonOf
 
 
 @define(eq=False)
 class OutgoingJingleCall(JingleCall):
     """
     @ivar proposed: its proposal waits for an answer.
-    @ivar kinds: the media that are proposed.
+    @ivar kinds: the media that are proposed and offered; audio is always offered.
     """
 
     kinds: tuple[str, ...] = ("audio",)
     proposed: bool = field(default=False, init=False)
+    _video: tuple[Content, ...] = field(default=(), init=False)
 
     def begin(self) -> None:
         """Propose, or initiate a session: also if the contact is known not to understand proposals."""
@@ -85,19 +87,37 @@ class OutgoingJingleCall(JingleCall):
         self.condition = condition
         self.finish("bounced")
 
+    def besides(self, transport: TransportDescription) -> tuple[Content, ...]:
+        """The video that is offered: on the way of the audio, or on one of its own, on which nothing ever comes."""
+        guise = self.phone.guise
+        if "video" in self.kinds:
+            way = transport if guise.bundles else evolve(transport, ufrag="video", candidates=())
+            self._video = (Content("video", media="video", codecs=VIDEO, transport=way, kind=guise.transport),)
+        return self._video
+
     def objection(self, action: str, jingle: Element) -> Refusal | None:
         if action == "session-accept" and not self._answered.happened:
-            return None
+            fewer = len(contentsOf(jingle)) < 1 + len(self._video)
+            return ("bad-request", "") if fewer and self.phone.guise.bundles else None
+        if action in ("content-remove", "content-reject"):
+            return self._loses(action)
         return JingleCall.objection(self, action, jingle)
+
+    def _loses(self, action: str) -> Refusal:
+        """Others than these two have no use for it either (stanza.js), or end the call (Conversations)."""
+        if self.phone.guise.bundles or not self._answered.happened:
+            self.phone.complain(action if self._answered.happened else f"{action} before the accept")
+        return ("bad-request", "") if self.phone.guise.bundles else ("feature-not-implemented", "")
 
     def asked(self, action: str, jingle: Element) -> None:
         if action != "session-accept":
             JingleCall.asked(self, action, jingle)
             return
         self.requests.append(action)
-        theirs = contentOf(jingle)
+        theirs, *others = sorted(contentsOf(jingle), key=lambda content: content.name != self.content.name)
         try:
             self._check(jingle, theirs)
+            self._checkVideo(theirs, others)
         except MalformedError as error:
             self.phone.complain(f"session-accept: {error}")
             self.terminate("incompatible-parameters", str(error))
@@ -106,6 +126,25 @@ class OutgoingJingleCall(JingleCall):
             return
         self.connectMedia(theirs)
         self._answered.come(self)
+
+    def _checkVideo(self, theirs: Content, others: list[Content]) -> None:
+        """
+        Is it an answer that WebRTC takes, with nobody who sends video?  Who has a way for each content waits for that
+        of a video which is accepted (Dino).
+
+        @raise MalformedError: if not.
+        """
+        expected = self._video if self.phone.guise.bundles else ()
+        if [each.name for each in others] != [each.name for each in expected]:
+            raise MalformedError(f"{len(others)} contents besides the audio")
+        for said in others:
+            if (said.media, said.senders) != ("video", "none"):
+                raise MalformedError(f"{said.media} from {said.senders}")
+            if not said.codecs or any(each not in VIDEO for each in said.codecs):
+                raise MalformedError("another video than was offered")
+            mine = evolve(theirs.transport, candidates=(), keys=())
+            if evolve(said.transport, candidates=(), keys=()) != mine:
+                raise MalformedError("video by another way than the audio")
 
     def _check(self, jingle: Element, theirs: Content) -> None:
         complain = self.phone.complain

@@ -149,10 +149,20 @@ def contentOf(jingle: Element) -> Content:
     """
     @raise MalformedError: if there is not exactly one content, or it cannot be read.
     """
-    contents = [each for each in xml.children(jingle) if each.name == "content"]
+    contents = contentsOf(jingle)
     if len(contents) != 1:
         raise MalformedError(f"{len(contents)} contents")
-    return Content.parse(contents[0])
+    return contents[0]
+
+
+def contentsOf(jingle: Element) -> list[Content]:
+    """
+    @raise MalformedError: if there is none, or one cannot be read.
+    """
+    contents = [Content.parse(each) for each in xml.children(jingle) if each.name == "content"]
+    if not contents:
+        raise MalformedError("no content")
+    return contents
 
 
 def addContent(jingle: Element, content: Content) -> Element:

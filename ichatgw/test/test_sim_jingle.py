@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
+from ichatgw.model import PCMU, Setup, TransportDescription
 from ichatgw.sim import xml
 from ichatgw.sim.guise import (
     CONVERSATIONS,
@@ -30,7 +32,7 @@ from ichatgw.sim.jingleaccount import capsHash
 from ichatgw.sim.jinglecall import JingleCall
 from ichatgw.sim.jinglecallee import IncomingJingleCall, JingleTaking, Pickup
 from ichatgw.sim.jinglecaller import OutgoingJingleCall
-from ichatgw.sim.jinglexml import Content, addReason
+from ichatgw.sim.jinglexml import JINGLE, Content, addContent, addReason, contentsOf
 from ichatgw.sim.roster import Users
 from ichatgw.test.simnet import SimNet
 
@@ -236,6 +238,64 @@ class JingleTests(SynchronousTestCase):
                 alice.received(message)
                 self.assertEqual((call.outcome, call.condition), outcome)
                 self.assertEqual(len(alice.complaints), repeats)
+
+    def offerVideo(self, guise: Guise) -> tuple[OutgoingJingleCall, list[Content]]:
+        """Alice's video call, as it is offered to a gateway that has let it in."""
+        self.setUp()
+        self.alice = self.login("alice", guise)
+        call = self.alice.call(f"72@{GATEWAY}/gw", ("audio", "video"))
+        if guise.messages:
+            message = xml.element("message", from_=f"72@{GATEWAY}/gw", to=self.alice.jid, type="chat")
+            self.alice.word(message, "proceed", call.sid)
+            self.alice.received(message)
+        self.net.run(0.1)
+        offer = next(each for each in reversed(self.seen) if xml.child(each, "jingle", JINGLE) is not None)
+        return call, contentsOf(offer.jingle)
+
+    def demand(self, call: OutgoingJingleCall, action: str, *contents: Content) -> str:
+        """The gateway asks for something: C{result}, or the condition of the error."""
+        iq = xml.element("iq", from_=f"72@{GATEWAY}/gw", to=self.alice.jid, type="set", id="g1")
+        jingle = xml.add(iq, "jingle", JINGLE, action=action, sid=call.sid, responder=f"72@{GATEWAY}/gw")
+        for content in contents:
+            addContent(jingle, content)
+        self.alice.received(iq)
+        answer = next(each for each in reversed(self.seen) if xml.get(each, "id") == "g1")
+        error = xml.child(answer, "error")
+        return "result" if error is None else next(xml.children(error)).name
+
+    def test_video(self) -> None:
+        """
+        Who shares a transport among all contents takes no accept with fewer of them, and one with idle video; who has
+        one for each takes audio only.  A word about the video before that is a fault.
+        """
+        for guise in (STANZA, CONVERSATIONS, DINO):
+            call, (audio, video) = self.offerVideo(guise)
+            self.assertEqual((audio.media, video.media), ("audio", "video"))
+            way = evolve(audio.transport, setup=Setup.ACTIVE)
+            audio = evolve(audio, codecs=(PCMU,), transport=way)
+            video = evolve(video, codecs=video.codecs[:1], transport=way, senders="none")
+            self.assertNotEqual(self.demand(call, "content-remove", video), "result")
+            self.assertEqual(self.alice.complaints, ["content-remove before the accept"])
+            if guise.bundles:
+                self.assertEqual(self.demand(call, "session-accept", audio), "bad-request")
+            contents = (audio, video) if guise.bundles else (audio,)
+            self.assertEqual(self.demand(call, "session-accept", *contents), "result")
+            self.assertTrue(call.isUp, guise.name)
+            self.assertEqual(len(self.alice.complaints), 1)
+
+    def test_videoAccepted(self) -> None:
+        """Video in which somebody sends, on another way, or where a way for it is waited for, is a fault."""
+        for guise, change in (
+            (STANZA, {"senders": "both"}),
+            (STANZA, {"transport": TransportDescription("else", "p" * 22)}),
+            (STANZA, {"codecs": (PCMU,)}),
+            (DINO, {}),
+        ):
+            call, (audio, video) = self.offerVideo(guise)
+            way = evolve(audio.transport, setup=Setup.ACTIVE)
+            video = evolve(video, transport=way, senders="none")
+            self.demand(call, "session-accept", evolve(audio, codecs=(PCMU,), transport=way), evolve(video, **change))
+            self.assertEqual((call.outcome, len(self.alice.complaints)), ("we hung up", 1))
 
     def test_refused(self) -> None:
         """A session that nobody takes is refused, and ends."""

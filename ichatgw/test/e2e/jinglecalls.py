@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+
 from ichatgw.sim.guise import CONVERSATIONS, DINO, DIRECT, GAJIM, MONAL, MOVIM, SISKIN, STANZA
 from ichatgw.sim.jinglecallee import JingleTaking, Pickup
 from ichatgw.sim.phone import Answering
@@ -162,6 +164,27 @@ class JingleEndings(JingleEndToEnd):
         outgoing = phone.call(f"sip:{USER}@{gateway.address}")
         await within(self.clock, 10, outgoing.whenEnded())
         self.assertIn(outgoing.status, (403, 488))
+
+    async def test_video(self) -> None:
+        """
+        A video call becomes an audio call, proposed or begun at once, of clients that share one transport among all
+        contents and of those that do not; one of video alone is rejected.
+        """
+        phone = self.startPhone()
+        await self.startGateway(phone.address.port)
+        for guise in (CONVERSATIONS, MOVIM, DINO, STANZA, DIRECT, evolve(DINO, name="dino-direct", messages=False)):
+            client = await self.startJingle(guise, resource=guise.name)
+            call = client.call(NUMBER, ("audio", "video"))
+            await within(self.clock, 10, call.whenConnected())
+            await self.sound(call.media, 0.6)
+            call.hangup()
+            await within(self.clock, 10, phone.calls[-1].whenEnded())
+            client.account.logout()
+            self.assertEqual(client.complaints, [], guise.name)
+        client = await self.startJingle()
+        call = client.call(NUMBER, ("video",))
+        await within(self.clock, 10, call.whenEnded())
+        self.assertEqual((call.outcome, call.condition), ("rejected", "unsupported-applications"))
 
 
 class JingleMidCall(JingleEndToEnd):
