@@ -9,13 +9,14 @@ come from a stranger, so no pattern gets to think for long.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pcre2
 from attrs import define, field
 from twisted.logger import Logger
 
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.model import TELEPHONE_HOST
 from ichatgw.xmpp.escaping import toSIP
 
 SCHEMES = ("sip", "sips", "xmpp")
@@ -58,7 +59,8 @@ class DialPlan:
         """
         The address that C{address} stands for.
 
-        @param address: with its scheme, as the manual's section on translation rules says.
+        @param address: with its scheme, as the manual's section on translation rules says.  A telephone number is also
+            looked for without its context, and then as the SIP address C{sip:number@tel.invalid}.
         @raise NoRoute: if no rule matches, or the one that does gives no usable address.
         """
         number, match = self._find(address)
@@ -89,6 +91,13 @@ class DialPlan:
 
     def _find(self, address: str) -> tuple[int, pcre2.Match | None]:
         """The first rule that matches, by number; C{None} for the match if there is none."""
+        for spelling in _spellings(address):
+            number, match = self._findAs(spelling)
+            if number:
+                return number, match
+        return 0, None
+
+    def _findAs(self, address: str) -> tuple[int, pcre2.Match | None]:
         if len(address) <= LONGEST:
             for number, pattern in enumerate(self._patterns, 1):
                 try:
@@ -112,6 +121,16 @@ class DialPlan:
                 address=repr(address[:_SHOWN]),
                 why=why,
             )
+
+
+def _spellings(address: str) -> Iterator[str]:
+    """How an address may stand in a pattern, the most exact first."""
+    yield address
+    if address.startswith("tel:"):
+        plain, context, _ = address.partition(";")
+        if context:
+            yield plain
+        yield f"sip:{plain[4:]}@{TELEPHONE_HOST}"
 
 
 def compilePattern(pattern: str) -> pcre2.Pattern:

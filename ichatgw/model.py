@@ -413,6 +413,9 @@ class Party:
         return self.uri
 
 
+TELEPHONE_HOST = "tel.invalid"
+"""The host of a telephone number that was said without one, where a SIP address is needed."""
+
 ANONYMOUS = Party("sip:anonymous@anonymous.invalid", "Anonymous")
 """Who calls if that is not to be told (RFC 3323 section 4.1)."""
 

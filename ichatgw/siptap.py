@@ -16,6 +16,7 @@ from ichatgw.config import Settings
 from ichatgw.model import Fingerprint
 from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.reload import Reloadable
+from ichatgw.settings.sip import TO
 from ichatgw.sip.dialer import Place
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy
@@ -74,7 +75,9 @@ def endpointOf(
         keepAlives=settings.keepAlives,
         sessionExpires=settings.sessionExpires,
     )
+    endpoint.letToDecide(settings.calledParty == TO)
     return endpoint, [
+        Reloadable(("calledParty",), lambda new: partial(endpoint.letToDecide, new.calledParty == TO)),
         Reloadable(
             (
                 "tlsCertificate",

@@ -86,7 +86,11 @@ class Switch(Service):
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
     @ivar alwaysRelay: whether media passes here even if it could go from party to party.
     @ivar limits: further limits; none if not given.
+    @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
+        no rule knows.
     """
+
+    resident: Callable[[str], str] = staticmethod(lambda called: "")
 
     def __init__(
         self,
@@ -192,7 +196,13 @@ class Switch(Service):
             self.limits.move(call.id, made.caller.party)
 
     def _route(self, called: str) -> tuple[str, IDialer]:
-        route = self.plan.translate(called)
+        try:
+            route = self.plan.translate(called)
+        except NoRoute:
+            user = self.resident(called)
+            if not user:
+                raise
+            route = f"xmpp:{user}"
         dialer = self._dialers.get(route.partition(":")[0])
         if dialer is None:
             raise NoRoute(f"nothing here dials {route[:100]!r}")

@@ -285,6 +285,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         limits=limits,
     )
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
+    switch.resident = registrations.resident
     endpoint.invitations = iChat
     doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     iChat.arrivals = doorman

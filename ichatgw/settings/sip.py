@@ -17,6 +17,7 @@ from ichatgw.configvalues import (
     READABLE,
     SWITCH,
     Proxy,
+    choice,
     whole,
 )
 from ichatgw.model import Party, TransportAddress
@@ -24,6 +25,8 @@ from ichatgw.settings.declare import PORT, setting
 from ichatgw.settings.xmpp import XMPPSettings
 
 _SIP = "SIP"
+
+REQUEST_URI, TO = "Request-URI", "To"
 
 
 def _gatewayItself(settings: XMPPSettings) -> Party:
@@ -75,6 +78,15 @@ class SIPSettings:
         False,
         "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even if he does not want to be"
         " shown. For a server that is trusted with that, and takes it away before it lets a call out.",
+    )
+    calledParty: str = setting(
+        _SIP,
+        "CalledParty",
+        choice(REQUEST_URI, TO),
+        REQUEST_URI,
+        "Where an arriving call says who is called: in its Request-URI (RFC 3261), or in To, as ichat-gw read it. With"
+        " To, ring groups, aliases and forwarding of the servers before us do not work, and a caller behind a proxy may"
+        " write there what the proxy would never let him call: where rules lead from SIP to SIP, at your cost.",
     )
     outboundProxy: Proxy | None = setting(
         _SIP,

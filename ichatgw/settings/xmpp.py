@@ -81,10 +81,12 @@ class XMPPSettings:
             PATTERN,
             "",
             Kind(str, "a regular expression in the syntax of Perl (PCRE2)"),
-            "What a called address looks like: xmpp:number@JabberComponentName if a user calls, sip:user@host if a"
-            " phone does. It is searched for in the address; write ^ and $ to match all of it. TranslationPattern and"
-            " TranslationOutput stand in pairs, as many as are needed; the first pattern that matches decides, and a"
-            " call to an address that none matches is refused. Rules on the command line replace those of the file.",
+            "What a called address looks like: xmpp:number@JabberComponentName if a user calls, sip:user@host if"
+            " a phone does, or tel:+4930123 or urn:service:sos if it calls by that (a number that no rule knows as"
+            " tel: is also looked for as sip:number@tel.invalid). It is searched for in the address; write ^ and $"
+            " to match all of it. TranslationPattern and TranslationOutput stand in pairs, as many as are needed;"
+            " the first pattern that matches decides, and a call to an address that none matches is refused. Rules"
+            " on the command line replace those of the file.",
             example=r"^xmpp:(.*)@ichat-gw\.jabber\.company\.com$",
         ),
         Setting(

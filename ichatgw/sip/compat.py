@@ -7,22 +7,79 @@ from __future__ import annotations
 
 from typing import Any
 
+import sippy.SipURL
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
 
-_copy = SipURL.getCopy
+from ichatgw.errors import MalformedError
+from ichatgw.sip.syntax import UnknownScheme, borrowed, escaped, uri
+
+_make, _copy, _write = SipURL.__init__, SipURL.getCopy, SipURL.localStr
 
 
-def _copyWithScheme(url: Any) -> Any:
-    """sippy 2.5 makes C{sip} of C{sips}: the call that was to be secure would go on in the clear."""
+def _stated(url: Any) -> tuple[Any, ...]:
+    """All that a URI says."""
+    return (
+        url.scheme,
+        url.username,
+        url.password,
+        url.host,
+        url.port,
+        url.usertype,
+        url.transport,
+        url.ttl,
+        url.maddr,
+        url.method,
+        url.tag,
+        url.lr,
+        url.headers,
+        tuple(url.userparams),
+        tuple(url.other),
+    )
+
+
+def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any) -> None:
+    """
+    sippy writes a URI anew from what it has read, in another order and with other escapes: others would not know theirs
+    again.  So it keeps the text.  A URI of another scheme is read as what L{borrowed} makes of it.
+    """
+    self.written = None
+    if url is None:
+        _make(self, None, *args, **kwargs)
+        return
+    try:
+        plain = uri(url, keepHeaders=True)
+    except UnknownScheme:
+        plain = borrowed(url)
+    except MalformedError:
+        _make(self, url, *args, **kwargs)
+        return
+    _make(self, plain, *args, **kwargs)
+    self.written, self.stated = url, _stated(self)
+
+
+def _copyAsWritten(url: Any) -> Any:
+    """And it makes C{sip} of C{sips}: the call that was to be secure would go on in the clear."""
     made = _copy(url)
     made.scheme = url.scheme
+    made.written = url.written
+    if url.written is not None:
+        made.stated = url.stated
     return made
 
 
-if SipURL("sips:a@b").getCopy().scheme != "sips":
-    SipURL.getCopy = _copyWithScheme
+def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
+    """As it came, unless something in it has been changed since."""
+    if url.written is not None and _stated(url) == url.stated:
+        return str(url.written)
+    return str(_write(url, local_addr))
+
+
+SipURL.__init__, SipURL.getCopy, SipURL.localStr = _makeAsWritten, _copyAsWritten, _writeAsWritten
+# The user part, and the headers in a URI, stay escaped as they are.
+sippy.SipURL.unquote = lambda text: text
+sippy.SipURL.quote = lambda text, safe="": escaped(text)
 
 
 _TITLES = {"min-se": "Min-SE", "www-authenticate": "WWW-Authenticate"}

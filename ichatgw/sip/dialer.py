@@ -35,8 +35,9 @@ from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.text import displayName, userPart
+from ichatgw.sip.text import displayName
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.uris import Misaddressed, parse, userOf
 from ichatgw.sip.verifier import Verifier
 
 Place = tuple[str, int | None, Transport | None, bool]
@@ -45,10 +46,6 @@ Place = tuple[str, int | None, Transport | None, bool]
 
 MOST_PROXIES = 64
 """How many addresses of the outbound proxy are remembered."""
-
-
-class Misaddressed(CallError):
-    """A translated address is no SIP URI."""
 
 
 @implementer(IDialer)
@@ -130,7 +127,6 @@ class Dialer:
 
     def dialAt(self, called: str, caller: Party, pinned: TransportAddress | None) -> OutboundSipLeg:
         target = parse(called)
-        target.username = userPart(target.username) if target.username else None
         shown = shownAs(caller)
         local = shown if shown.user else self._identity
 
@@ -144,13 +140,13 @@ class Dialer:
             if dialog.answers is not None:
                 dialog.answers.domain = attempt.uri.host
             from_ = parse(f"sip:{local.domain}")
-            from_.username = local.user or None  # whatever is in it, it names no other host
+            from_.username = userOf(local) or None  # whatever is in it, it names no other host
             dialog.address(
                 SipAddress(name=displayName(local.name), url=from_),
                 SipAddress(url=parse(called)),
                 attempt.uri.getCopy(),
                 self._routes() if pinned is None else [],
-                self._transactions.contact(attempt.target, userPart(local.user), attempt.uri.scheme == "sips"),
+                self._transactions.contact(attempt.target, userOf(local), attempt.uri.scheme == "sips"),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
 
@@ -236,16 +232,3 @@ def where(url: Any) -> Place:
 
 def _unheard(target: Target) -> None:
     """An iChat that does not answer is nobody else's business."""
-
-
-def parse(uri: str) -> Any:
-    """
-    @raise Misaddressed: if it is none.
-    """
-    try:
-        url = SipURL(uri)
-        if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
-            raise ValueError("no host, or a port out of range")
-    except (ValueError, IndexError, KeyError, AttributeError, TypeError) as problem:
-        raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
-    return url

@@ -106,6 +106,7 @@ class Endpoint(Service):
         self._requests = Requests(self._legs, userAgent, verifier, policy, self.terms, logins)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
+        self._requests.registered = self._registered
         self._dialer = Dialer(
             clock,
             self._transactions,
@@ -142,6 +143,10 @@ class Endpoint(Service):
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
         self._legs.admits = admits
+
+    def letToDecide(self, toDecides: bool) -> None:
+        """Is who is called what To says, and not the Request-URI?"""
+        self._requests.toDecides = toDecides
 
     def isProxy(self, host: str) -> bool:
         """See L{Dialer.isProxy}."""
@@ -251,6 +256,10 @@ class Endpoint(Service):
         made = self._dialer.registrar()
         self._registrars.append(made)
         return made
+
+    def _registered(self, url: Any, source: str) -> str | None:
+        """See L{Registrar.registered}."""
+        return next((found for each in self._registrars if (found := each.registered(url, source))), None)
 
     def _servedAt(self, host: str) -> Iterator[str]:
         """See L{Logins.served}."""

@@ -37,6 +37,8 @@ class FarEnd(UA):  # type: ignore[misc]
     @ivar first: where our INVITE went, for dialogs that we began.
     @ivar _mistaken: where the far end itself believes to be, if its requests come to us from elsewhere: it is behind a
         NAT, whichever addresses that has.
+    @ivar mark: by what the INVITE that began the dialog is known if it comes by another way too: From tag, CSeq, and
+        what it calls; C{None} if it is ours.
     @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     """
 
@@ -45,6 +47,7 @@ class FarEnd(UA):  # type: ignore[misc]
     ) -> None:
         self.pinned = pinned
         self.first: Target | None = None
+        self.mark: tuple[object, ...] | None = None
         self.hops: int | None = None
         self._flow: Target | None = None
         self._mistaken: str | None = None

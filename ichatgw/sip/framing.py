@@ -39,6 +39,7 @@ COMPACT = {
 _USUAL_NAMES = {name: name for name in RULES} | {rule.title: name for name, rule in RULES.items()} | COMPACT
 
 _UNWANTED = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_C1 = re.compile("[\x80-\x9f]")
 _ESCAPED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _ESCAPED_CONTROL = re.compile("\\\\[\0-\x09\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -84,7 +85,7 @@ class Frame:
     A message in its parts; what is wrong with it, too, so that one can be told who was able to send a Via.
 
     @ivar fields: lower-case full names and unfolded values.
-    @ivar charset: what the header was written in, UTF-8 or else Latin-1.
+    @ivar charset: what the header was written in, UTF-8 (which may be broken) or else Latin-1.
     @ivar fault: the first thing found wrong.
     """
 
@@ -121,7 +122,9 @@ def _decode(head: bytes) -> tuple[str, str]:
     try:
         return head.decode(), "utf-8"
     except UnicodeDecodeError:
-        return head.decode("latin-1"), "latin-1"
+        text = head.decode("latin-1")
+    # With control characters of its own it is no Latin-1, but UTF-8 that has been cut.
+    return (head.decode("utf-8", "replace"), "utf-8") if _C1.search(text) else (text, "latin-1")
 
 
 def _fields(lines: list[str], limits: Limits) -> tuple[list[tuple[str, str]], Refusal | None]:

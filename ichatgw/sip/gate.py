@@ -22,7 +22,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
 from ichatgw.sip.headers import RULES
-from ichatgw.sip.syntax import UnknownScheme, borrowed, isToken, listItems, stampedVia, uri, via
+from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _PASSED_ON = ("INFO", "MESSAGE")
@@ -215,7 +215,7 @@ class Gate:
 
 
 def _requestLine(line: str) -> tuple[str, str]:
-    """The method and the target, which is made a SIP URI if it is a telephone number."""
+    """The method and the target: a SIP URI, a telephone number, or the name of a service (RFC 5031)."""
     parts = line.split(" ")
     version = parts[-1]
     if _VERSION(version) and version.upper() != "SIP/2.0":
@@ -224,23 +224,14 @@ def _requestLine(line: str) -> tuple[str, str]:
         raise Refusal(400, "Misspelt Request Line")
     method, target, _ = parts
     try:
-        plain = uri(target, keepHeaders=True)
-    except UnknownScheme:
-        plain = _telephone(target)
+        checked(target, keepHeaders=True, anyScheme=target[:4].lower() in ("tel:", "urn:"))
+    except UnknownScheme as error:
+        raise Refusal(416, "Unsupported URI Scheme") from error
     except MalformedError as error:
         raise Refusal(400, "Misspelt Request-URI") from error
-    if "?" in plain.rpartition("@")[2]:
+    if "?" in target.rpartition("@")[2]:
         raise Refusal(400, "Headers In Request-URI")
-    return method, plain
-
-
-def _telephone(target: str) -> str:
-    if target[:4].lower() != "tel:":
-        raise Refusal(416, "Unsupported URI Scheme")
-    try:
-        return borrowed(target)
-    except MalformedError as error:
-        raise Refusal(400, "Misspelt Request-URI") from error
+    return method, target
 
 
 def _one(headers: list[tuple[str, str]], title: str) -> str:

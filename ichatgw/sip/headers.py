@@ -17,6 +17,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.sip.syntax import (
     BLANKS,
     UnknownScheme,
+    addressItems,
     isToken,
     listItems,
     mask,
@@ -67,11 +68,11 @@ def _party(value: str) -> Sequence[str]:
 
 
 def _parties(value: str) -> Sequence[str]:
-    return [nameAddress(item, anyScheme=True) for item in listItems(value)]
+    return [nameAddress(item, anyScheme=True) for item in addressItems(value)]
 
 
 def _route(value: str) -> Sequence[str]:
-    return [nameAddress(item) for item in listItems(value)]
+    return [nameAddress(item) for item in addressItems(value)]
 
 
 def _contacts(value: str) -> Sequence[str]:
@@ -79,7 +80,7 @@ def _contacts(value: str) -> Sequence[str]:
     if value == "*":
         return (value,)
     kept = []
-    for item in listItems(value):
+    for item in addressItems(value):
         try:
             kept.append(nameAddress(item))
         except UnknownScheme:

@@ -6,19 +6,15 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Privacy 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from sippy.SipHeader import SipHeader
 
-from ichatgw.model import ANONYMOUS, Party
-from ichatgw.sip.syntax import TELEPHONE_HOST
+from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Party
 from ichatgw.sip.text import displayName
+from ichatgw.sip.uris import uriOf, written
 
 MOST_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
-
-_IN_USER = "-_.!~*'()&=+$,;?/"
-"""RFC 3261 section 25.1, user-unreserved and mark."""
 
 _HIDING = frozenset({"id", "user", "header"})
 
@@ -76,20 +72,6 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
         headers.append(("referred-by", written(caller.referredBy)))
     headers.extend(("diversion", written(uri)) for uri in caller.diversions)
     return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
-
-
-def uriOf(url: Any) -> str:
-    """A URI as the translation rules see it: scheme, user, host and port; no parameters, no headers."""
-    user = f"{url.username}@" if url.username else ""
-    port = f":{int(url.port)}" if url.port is not None else ""
-    return f"{url.scheme}:{user}{url.host}{port}"
-
-
-def written(uri: str) -> str:
-    """What L{uriOf} gives, as a header holds it: nothing in its user part ends the brackets."""
-    scheme, _, rest = uri.partition(":")
-    user, at, host = rest.rpartition("@")
-    return f"<{scheme}:{quote(user, safe=_IN_USER)}{at}{host}>"
 
 
 def plainName(name: str | None) -> str:

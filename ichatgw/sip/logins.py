@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Any
+from urllib.parse import unquote
 
 from attrs import define, evolve, field
 from sippy.SipHeader import SipHeader
@@ -63,7 +64,7 @@ class Logins:
         @param header: which of L{CREDENTIALS} is to hold them: a proxy asks for its own, if there are such.
         @param domain: where the dialog began, if that is known.
         """
-        user = request.getHFBody("from").getUri().url.username or ""
+        user = unquote(request.getHFBody("from").getUri().url.username or "")
         (host, _), _ = request.getTarget()
         hosts = [request.getRURI().host, domain, host, *self.served(host.strip("[]"))]
         if self._proxy:

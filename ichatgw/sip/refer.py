@@ -20,15 +20,14 @@ from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ILeg, IReferral
-from ichatgw.model import Ending
+from ichatgw.model import TELEPHONE_HOST, Ending
 from ichatgw.sip.door import literal
-from ichatgw.sip.identity import uriOf
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.notify import Ask, Subscription
 from ichatgw.sip.reasons import TO_STATUS
 from ichatgw.sip.replaces import Replacement, readReplaces
-from ichatgw.sip.syntax import TELEPHONE_HOST
+from ichatgw.sip.uris import uriOf
 
 ACCEPTED = Reply(202, "Accepted")
 UNNOTIFIED = Reply(202, "Accepted", (("refer-sub", "false"),))
@@ -79,10 +78,10 @@ def read(request: Any) -> Wish:
         raise Refused(Reply(403, "Only Calls Are Transferred"))
     called = uriOf(url)
     if url.host == _XMPP_HOST:
-        called = unquote(url.username or "").partition("?")[0]
+        called = unquote(unquote(url.username or "")).partition("?")[0]
     elif url.host.endswith(".invalid") and url.host != TELEPHONE_HOST:
         raise Refused(Reply(416, "Unsupported URI Scheme"))
-    headers = {name.lower(): value for name, value in (url.headers or {}).items()}
+    headers = {name.lower(): unquote(value) for name, value in (url.headers or {}).items()}
     try:
         replacement = readReplaces(headers["replaces"]) if "replaces" in headers else None
     except MalformedError:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from secrets import token_hex
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import frozen
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
 from sippy.SipExpires import SipExpires
@@ -22,12 +21,14 @@ from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ichatgw.sip.bindings import TOKEN, Binding, Bindings
 from ichatgw.sip.capabilities import allow
 from ichatgw.sip.door import literal
 from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.logins import Answers, Logins
 from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.uris import parse
 
 MOST_GRANTED = 256
 """How many registrars are remembered."""
@@ -37,23 +38,6 @@ LONGEST_WAIT = 3600
 
 
 _EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE).search
-
-
-@define(eq=False)
-class Binding:
-    """
-    An address of record, and where its user is reached: here.
-
-    @ivar aor: C{sip:user@domain}.
-    @ivar sequence: the CSeq that the next REGISTER has.
-    @ivar answers: what its registrar has asked for.
-    """
-
-    aor: str
-    callId: str = field(factory=lambda: token_hex(16))
-    instance: str = field(factory=lambda: token_hex(8))
-    sequence: int = 1
-    answers: Answers | None = None
 
 
 @frozen
@@ -99,6 +83,7 @@ class Registrar:
         self._granted: dict[str, str] = {}
         self._flows: dict[Binding, Target] = {}
         self._uses: Counter[Target] = Counter()
+        self._bindings = Bindings()
 
     @property
     def flows(self) -> tuple[Target, ...]:
@@ -110,15 +95,26 @@ class Registrar:
         if target in self._uses:
             self.cut([binding.aor for binding, flow in self._flows.items() if flow == target])
 
-    def _keep(self, binding: Binding, flow: Target | None) -> None:
+    def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[Any] = ()) -> None:
         before = self._flows.pop(binding, None)
         if before is not None:
             self._uses[before] -= 1
             if not self._uses[before]:
                 del self._uses[before]
+        self._bindings.discard(binding)
         if flow is not None:
             self._flows[binding] = flow
             self._uses[flow] += 1
+            self._bindings.add(binding, contacts, flow.address.host)
+
+    def registered(self, url: Any, source: str) -> str | None:
+        """
+        The address that is registered with us, if C{url} is the Contact for it.
+
+        @param source: who has called it, an IP literal.
+        """
+        binding = self._bindings.find(url, source)
+        return None if binding is None else binding.aor
 
     def trusts(self, host: str) -> bool:
         """Is there, at C{host} (an IP literal), a registrar that has registered users of ours?"""
@@ -134,22 +130,24 @@ class Registrar:
 
         The Deferred fails with L{CallError} or C{OSError} if the registrar cannot be reached; it may be cancelled.
         """
-        address = SipURL(binding.aor)
+        address = parse(binding.aor)
         domain = SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
         asked = ""
+        sent: list[Any] = []
 
         def make(attempt: Attempt) -> Any:
             nonlocal asked
             asked = attempt.target.address.host
-            from_ = SipFrom(address=SipAddress(url=SipURL(binding.aor)))
+            from_ = SipFrom(address=SipAddress(url=address.getCopy()))
             from_.setTag(binding.instance)
             contact = self._contact(attempt, address.username)
-            contact.getUrl().other.append(f"rinstance={binding.instance}")
+            contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
+            sent.append(contact.getUrl())
             request = SipRequest(
                 method="REGISTER",
                 ruri=attempt.uri.getCopy(),
                 fr0m=from_,
-                to=SipTo(address=SipAddress(url=SipURL(binding.aor))),
+                to=SipTo(address=SipAddress(url=address.getCopy())),
                 cseq=binding.sequence,
                 callid=SipCallId(binding.callId),
                 contact=contact,
@@ -164,7 +162,8 @@ class Registrar:
 
         def read(response: Any) -> Answer:
             answer = _read(response, binding, seconds)
-            self._keep(binding, _source(response) if answer.granted else None)
+            flow = _source(response) if answer.granted else None
+            self._keep(binding, flow, [*sent[-1:], *_contacts(response, binding)])
             if answer.granted and response.source is not None:
                 self._granted.pop(asked, None)
                 self._granted[asked] = address.host
@@ -212,6 +211,16 @@ def _granted(response: Any, binding: Binding, seconds: int) -> int:
     stated = _number(response, "expires")
     whole = seconds if stated is None else stated
     return min([seconds, *(_lifetime(contact, whole) for contact in _ours(contacts, binding))], default=seconds)
+
+
+def _contacts(response: Any, binding: Binding) -> list[Any]:
+    """How the registrar has written our Contact, if it is clear which it is."""
+    try:
+        urls = [each.getUrl() for each in response.getHFBodys("contact") if not each.asterisk]
+    except Exception:  # sippy raises whatever comes to hand
+        return []
+    ours = _ours([str(url) for url in urls], binding)
+    return [url for url in urls if str(url) in ours] if len(ours) == 1 else []
 
 
 def _ours(contacts: list[str], binding: Binding) -> list[str]:

@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.registrar import Answer, Binding
+from ichatgw.sip.bindings import Binding
+from ichatgw.sip.registrar import Answer
 
 STOP_TIMEOUT = 3.0
 """Seconds that the registrars have for taking our users off their lists when we stop."""
@@ -216,6 +217,11 @@ class Registrations:
     def registered(self) -> frozenset[str]:
         """The addresses that are registered now."""
         return frozenset(aor for aor, each in self._byAddress.items() if each.until is not None)
+
+    def resident(self, aor: str) -> str:
+        """The one user who is to be registered at an address; empty if there is none, or more than one."""
+        registration = self._byAddress.get(aor)
+        return next(iter(registration.users)) if registration is not None and len(registration.users) == 1 else ""
 
     def add(self, user: str, aor: str) -> None:
         """C{user} is reached at C{aor} from now on.  Two users may share one address; a user has one."""

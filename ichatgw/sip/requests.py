@@ -5,6 +5,7 @@ Requests that begin something: an INVITE becomes a leg, the others are answered 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from ichatgw.sip.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.door import literal
-from ichatgw.sip.identity import callerOf, plainName, uriOf
+from ichatgw.sip.identity import callerOf, plainName
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
@@ -35,6 +36,7 @@ from ichatgw.sip.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.uris import uriOf
 from ichatgw.sip.verifier import Verifier
 
 _log = Logger()
@@ -45,6 +47,8 @@ class Requests:
     @ivar invitations: who takes arriving calls.
     @ivar transactions: set before the first request comes.
     @ivar outside: takes REFERs; set before the first one comes.
+    @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
+    @ivar toDecides: who is called is what To says, as of old.
     @param verifier: lets phones log in.
     @param policy: how media is protected.
     @param logins: answers those who challenge what we send in their calls.
@@ -53,6 +57,8 @@ class Requests:
     invitations: IInvitations
     transactions: Transactions
     outside: Outside
+    registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
+    toDecides = False
 
     def __init__(
         self,
@@ -101,8 +107,6 @@ class Requests:
             return self._respond(request, 483, "Too Many Hops")
         if source == self.transactions.local(source.host, Transport.UDP):
             return self._respond(request, 482, "Loop Detected")
-        if self.transactions.knows(str(request.getHFBody("call-id")), request.getHFBody("from").getTag()):
-            return self._respond(request, 482, "Merged Request")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
             return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
@@ -132,7 +136,11 @@ class Requests:
         offer: sdp.ParsedSDP | None,
         wish: Replacement | None,
     ) -> Any:
-        called = request.getHFBody("to").getUri()
+        url = self._called(request)
+        called = self.registered(url, source.host) or uriOf(url)
+        mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
+        if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):
+            return self._respond(request, 482, "Merged Request")
         transport = Transport(str(request.source[1]))
         protecting = Protecting(evolve(self._policy), transport is Transport.TLS)
         leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
@@ -145,17 +153,22 @@ class Requests:
             self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms
         )
         leg.dialog.lContact = self.transactions.contact(
-            Target(transport, source), called.url.username, _wantsSecurity(request)
+            Target(transport, source), url.username, _wantsSecurity(request)
         )
+        leg.dialog.mark = mark
         self._legs.add(leg)
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
             leg=leg.id,
             source=source,
-            called=arrival.called[:200],
+            called=called[:200],
             callId=str(request.getHFBody("call-id"))[:100],
         )
         return leg.dialog.recvRequest(request, transaction)
+
+    def _called(self, request: Any) -> Any:
+        """Who is called, sippy's C{SipURL}: the Request-URI says it (RFC 3261 section 8.2.2.1)."""
+        return request.getHFBody("to").getUri().url if self.toDecides else request.getRURI()
 
     def _logIn(self, leg: InboundSipLeg, request: Any, verifier: Verifier) -> None:
         judgement = judged(request, leg.source.host, verifier)
@@ -178,16 +191,16 @@ class _Arrival:
     ones are the leg's.
     """
 
-    def __init__(self, requests: Requests, leg: InboundSipLeg, called: Any, request: Any) -> None:
+    def __init__(self, requests: Requests, leg: InboundSipLeg, called: str, request: Any) -> None:
         self._requests = requests
         self._leg = leg
-        self.called = uriOf(called.url)
+        self.called = called
         userAgents = request.getHFBodys("user-agent")
         self._invitation = Invitation(
             leg.source,
             str(userAgents[0])[:200] if userAgents else "",
             plainName(request.getHFBody("from").getUri().name),
-            plainName(called.name),
+            plainName(request.getHFBody("to").getUri().name),
         )
 
     def event(self, event: Any, dialog: Any) -> None:

@@ -4,7 +4,8 @@ The small grammars inside SIP header values: quoted strings, parameters, URIs, n
 
 Each function takes the text of a peer and gives the same thing in a plain form: white space where the grammar needs it
 and nowhere else, names of parameters in lower case, nothing in it that sippy's C{split(";")}, C{split("<")} and
-C{find('"')} would take for something else.  What cannot be read raises L{MalformedError}.  Every function is linear in
+C{find('"')} would take for something else.  URIs within a header stay as they came, if they can be read: they go back
+to whoever wrote them.  What cannot be read raises L{MalformedError}.  Every function is linear in
 the length of its input.
 
 The grammar is that of RFC 3261 section 25.1, with the liberties that RFC 4475 and RFC 5118 ask for.
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import re
 import socket
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ichatgw.errors import MalformedError
+from ichatgw.model import TELEPHONE_HOST
 
 BLANKS = " \t"
 MOST_PARAMETERS = 40
@@ -46,10 +48,14 @@ _URI = re.compile(
 ).fullmatch
 _URI_HEADERS = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*").fullmatch
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*):[^\s<>"]+').fullmatch
-_CONTROL_ESCAPE = re.compile(r"%(?=[01][0-9A-F]|7F|C2%[89][0-9A-F]|E2%80%A[89])", re.IGNORECASE)
+_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
+_STRUCTURAL = frozenset('%@:; "<>\\')
+_ILLEGAL_IN_USER = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-_.!~*'()&=+$,;?/%]")
+_SAFE_IN_USER = "-_.!~*'()&=+$,?/"
 _BYTE = re.compile(r"[0-9]{1,3}").fullmatch
 _VISUAL_SEPARATORS = re.compile(r"[-.()]")
 _TELEPHONE_NUMBER = re.compile(r"\+?[0-9A-Fa-f*#]+").fullmatch
+_CONTEXT = re.compile(r"[A-Za-z0-9.\-]+").fullmatch
 _VIA = re.compile(
     rf"SIP[ \t]*/[ \t]*([0-9]\.[0-9])[ \t]*/[ \t]*({_TOKEN})[ \t]+({_HOST})[ \t]*(?::[ \t]*([0-9]{{1,5}}))?"
     r"[ \t]*(;.*)?",
@@ -98,6 +104,27 @@ def listItems(text: str) -> list[str]:
     return splitUnquoted(text, masked, ",")
 
 
+def addressItems(text: str) -> list[str]:
+    """
+    The items of a header that lists addresses.  A comma in a display name without quotes is none between items: what is
+    before it holds neither a URI nor brackets.
+    """
+    try:
+        items = listItems(text)
+    except MalformedError:
+        return [text]  # a quote that does not end
+    whole: list[str] = []
+    begun = ""
+    for item in items:
+        begun += item
+        if not item or ":" in item or "<" in item:
+            whole.append(begun)
+            begun = ""
+        elif begun:
+            begun += ", "
+    return [*whole, begun] if begun else whole
+
+
 def parameters(text: str) -> str:
     """
     The parameters behind an address or a Via, from the first semicolon on.
@@ -128,9 +155,8 @@ def uri(text: str, keepHeaders: bool = False) -> str:
     """
     A SIP or SIPS URI (RFC 3261 section 19.1).
 
-    Header fields in it go unless C{keepHeaders}.  Escapes that would become control characters or line breaks in the
-    user part (RFC 4475 section 3.1.1.4) become their own text, C{%2500} for C{%00}, so that no NUL reaches anybody.
-    C{:::} in an IPv6 reference means C{::} (RFC 5118 section 4.10).
+    Header fields in it go unless C{keepHeaders}.  The user part stays as it is.  C{:::} in an IPv6 reference means
+    C{::} (RFC 5118 section 4.10).
 
     @raise UnknownScheme: if it is a URI of another scheme.
     @raise MalformedError: if it is none.
@@ -146,7 +172,7 @@ def uri(text: str, keepHeaders: bool = False) -> str:
     scheme, user, host, port, extras, headers = match.groups()
     parts = [scheme.lower(), ":"]
     if user is not None:
-        parts += _CONTROL_ESCAPE.sub("%25", user), "@"
+        parts += user, "@"
     parts += _host(host), _port(port)
     if extras:
         pieces = extras[1:].split(";")
@@ -189,16 +215,60 @@ def _uriParameter(text: str) -> str:
     return f";{name}{equals}{value}"
 
 
-TELEPHONE_HOST = "tel.invalid"
-"""The host of a number that was said without one."""
+def checked(text: str, keepHeaders: bool = False, anyScheme: bool = False) -> str:
+    """
+    A URI as it came, which can be read; header fields in it go unless C{keepHeaders}.
+
+    @raise UnknownScheme: if it is a URI of another scheme, and not C{anyScheme}.
+    @raise MalformedError: if it is none.
+    """
+    try:
+        uri(text, keepHeaders)
+    except UnknownScheme:
+        if not anyScheme:
+            raise
+        borrowed(text)
+        return text
+    if keepHeaders or "?" not in text:
+        return text
+    user, at, rest = text.rpartition("@")
+    return f"{user}{at}{rest.partition('?')[0]}"
+
+
+def escaped(user: str) -> str:
+    """The user part of a URI, as somebody may have written it: what must not stand there is escaped, all else stays."""
+    return _ILLEGAL_IN_USER.sub(lambda found: quote(found[0], safe="", errors="replace"), user)
+
+
+def userOfText(text: str) -> str:
+    """Text as the user part of a URI: all but what means nothing there is escaped."""
+    return quote(text, safe=_SAFE_IN_USER, errors="replace")
+
+
+def legible(user: str) -> str:
+    """
+    A user part without needless escapes (RFC 3261 section 19.1.4), as people write it.
+
+    Escaped stay the marks that end it or have a meaning in it (C{@ : ; %}), blanks, quotes, brackets and whatever is no
+    text.
+    """
+    return _ESCAPES.sub(_unescaped, user) if "%" in user else user
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    try:
+        text = unquote(match[0], errors="strict")
+    except UnicodeDecodeError:
+        return match[0]
+    return "".join(quote(c, safe="") if c in _STRUCTURAL or not c.isprintable() else c for c in text)
 
 
 def borrowed(text: str) -> str:
     """
-    A SIP URI in place of one of another scheme, for headers that only name somebody.
+    A SIP URI in place of one of another scheme, for sippy, which knows no other.
 
-    C{tel:+1-201-555} becomes C{sip:+1201555@tel.invalid;user=phone} (RFC 3261 section 19.1.6); of another one the whole
-    text becomes the user part, escaped, at C{<scheme>.invalid}.
+    C{tel:+1-201-555} becomes C{sip:+1201555@tel.invalid;user=phone}, a context goes with the number (RFC 3261 section
+    19.1.6); of another one the whole text becomes the user part, escaped, at C{<scheme>.invalid}.
 
     @raise MalformedError: if it is no URI.
     """
@@ -208,27 +278,47 @@ def borrowed(text: str) -> str:
     scheme = match[1].lower()
     if scheme != "tel":
         return f"sip:{quote(text, safe='')}@{scheme.replace('+', '-')}.invalid"
-    number = _VISUAL_SEPARATORS.sub("", text[4:].partition(";")[0])
-    if not _TELEPHONE_NUMBER(number):
+    number, context = telephone(text)
+    where = f";phone-context={context}" if context else ""
+    return f"sip:{escaped(number)}{where}@{TELEPHONE_HOST};user=phone"
+
+
+def telephone(text: str) -> tuple[str, str]:
+    """
+    The number in a C{tel} URI (RFC 3966) without marks for the eye, and the domain within which it counts, if it says
+    one.  A number that counts within a country or an exchange, C{7042;phone-context=+4930}, is given in full.
+
+    @raise MalformedError: if it is none.
+    """
+    written, *rest = text[4:].split(";")
+    number = _VISUAL_SEPARATORS.sub("", unquote(written))
+    context = next((value for name, _, value in map(_parted, rest) if name.lower() == "phone-context"), "")
+    prefix = _VISUAL_SEPARATORS.sub("", context) if context.startswith("+") else ""
+    if not _TELEPHONE_NUMBER(number) or (prefix and not _TELEPHONE_NUMBER(prefix)):
         raise MalformedError("a misspelt telephone number")
-    return f"sip:{number.replace('#', '%23')}@{TELEPHONE_HOST};user=phone"
+    if prefix:
+        return (number if number.startswith("+") else prefix + number), ""
+    return number, context if _CONTEXT(context) and not number.startswith("+") else ""
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
 
 
 def nameAddress(text: str, anyScheme: bool = False, keepHeaders: bool = False) -> str:
     """
     A name-addr or addr-spec with its parameters, as C{"Name" <uri>;parameters}.
 
-    In the display name, quotes, backslashes and angle brackets become C{' / ( )}: sippy looks for them without heed to
-    the quoting around them.  A URI without angle brackets must not hold a question mark or a comma (RFC 3261 section
-    20), and its parameters are the header's.
+    The display name is for show, and nothing in it is a fault.  In it, quotes, backslashes and angle brackets become
+    C{' / ( )}: sippy looks for them without heed to the quoting around them.  A URI without angle brackets must not
+    hold a question mark or a comma (RFC 3261 section 20), and its parameters are the header's.
 
     @raise UnknownScheme: if the URI is not SIP's and not C{anyScheme}.
     @raise MalformedError: if it cannot be read.
     """
     if _PLAIN_ADDRESS(text):
         return text
-    masked = mask(text)
-    opening = masked.find("<")
+    opening, closing = _brackets(text)
     name = ""
     if opening < 0:
         spec, semicolon, rest = text.partition(";")
@@ -236,28 +326,35 @@ def nameAddress(text: str, anyScheme: bool = False, keepHeaders: bool = False) -
         if "?" in spec or "," in spec:
             raise MalformedError("a URI that needs angle brackets has none")
     else:
-        closing = masked.find(">", opening)
-        if closing < 0:
-            raise MalformedError("an angle bracket does not close")
         name = _displayName(text[:opening].strip(BLANKS))
         spec, rest = text[opening + 1 : closing], text[closing + 1 :].lstrip(BLANKS)
+    return f"{name}<{checked(spec, keepHeaders, anyScheme)}>{parameters(rest)}"
+
+
+def _brackets(text: str) -> tuple[int, int]:
+    """
+    Where the brackets around the URI are; -1 twice if there are none.
+
+    @raise MalformedError: if one does not close.
+    """
     try:
-        address = uri(spec, keepHeaders)
-    except UnknownScheme:
-        if not anyScheme:
-            raise
-        address = borrowed(spec)
-    return f"{name}<{address}>{parameters(rest)}"
+        masked = mask(text)
+        opening = masked.find("<")
+    except MalformedError:
+        # A quote in the name that does not end: the URI is behind it.
+        masked, opening = text, text.rfind("<")
+    closing = masked.find(">", opening) if opening >= 0 else -1
+    if opening >= 0 and closing < 0:
+        raise MalformedError("an angle bracket does not close")
+    return opening, closing
 
 
 def _displayName(text: str) -> str:
-    if text.startswith('"'):
-        match = _QUOTED.fullmatch(text)
-        if match is None:
-            raise MalformedError("a misspelt display name")
+    match = _QUOTED.fullmatch(text)
+    if match is not None and match[1]:
         text = _ESCAPE.sub(r"\1", text[1:-1])
-    elif any(mark in text for mark in '",;\\>'):
-        raise MalformedError("a display name needs quotes")
+    elif '"' in text:
+        text = " ".join(text.replace('"', " ").split())  # it is quoted twice, or by half
     return f'"{text.translate(_BRACKETS)}" ' if text else ""
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from ichatgw.sip.syntax import userOfText
+
 _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]+")
 _QUOTABLE = re.compile(r'["\\]')
@@ -45,8 +47,8 @@ def displayName(text: str) -> str:
 
 def userPart(text: str) -> str:
     """
-    The user part for sippy's C{SipURL}, which escapes what a URI cannot hold but would fail on a lone surrogate.
+    The user part of a SIP URI, escaped.
 
     What cannot stand in an address goes, and so may all of it: the caller decides what an empty one means.
     """
-    return _UNSAFE.sub("", _INVISIBLE.sub("", text[: 4 * LONGEST_USER])).strip()[:LONGEST_USER]
+    return userOfText(_UNSAFE.sub("", _INVISIBLE.sub("", text[: 4 * LONGEST_USER])).strip()[:LONGEST_USER])

@@ -146,13 +146,15 @@ class Transactions(Undelivered):
                 self.suggest(target)
             self.streams.send(data, target)
 
-    def knows(self, callId: str, fromTag: str | None) -> bool:
+    def hasArrived(self, callId: str, mark: tuple[object, ...]) -> bool:
         """
-        Is there a dialog that began with an INVITE of that Call-ID and From tag?  One that was refused is none: a phone
-        that has been asked to log in comes again with both.
+        Is there a dialog that began with the same INVITE (RFC 3261 section 8.2.2.2)?  One that was refused is none.
+
+        @param mark: see L{ichatgw.sip.farend.FarEnd.mark}.
         """
-        dialogs = [consumer.cobj for consumer in self.req_consumers.get(callId, ()) if not consumer.cobj.over]
-        return any(dialog.rUri is not None and dialog.rUri.getTag() == fromTag for dialog in dialogs)
+        return any(
+            consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())
+        )
 
     def unregConsumer(self, consumer: Any, call_id: str) -> None:
         """A dialog is over.  After a shutdown it may be unknown here."""

@@ -47,6 +47,22 @@ class TranslateTests(SynchronousTestCase):
         self.assertEqual(translate(r"xmpp:o\27brien@a", ("^xmpp:(.+)@a$", "xmpp:$1@b")), r"xmpp:o\27brien@b")
         self.assertEqual(translate(r"sip:o\27brien@a", ("^sip:(.+)@a$", "sip:$1@b")), r"sip:o\27brien@b")
 
+    def test_telephone(self) -> None:
+        """A number is looked for as it came, without its context, and then as rules for SIP addresses have it."""
+        telephone, sip = ("^tel:(.+)$", "sip:$1@a"), (r"^sip:(\+?[0-9#]+)@", "sip:$1@b")
+        self.assertEqual(translate("tel:+4930", sip, telephone), "sip:+4930@a")
+        self.assertEqual(translate("tel:+4930", sip), "sip:+4930@b")
+        self.assertEqual(translate("tel:7042;phone-context=ims.example", sip), "sip:7042@b")
+        context = ("^tel:([0-9]+);phone-context=(.+)$", "sip:$1@$2")
+        self.assertEqual(translate("tel:7042;phone-context=ims.example", sip, context), "sip:7042@ims.example")
+        self.assertEqual(translate("tel:7042;phone-context=x", sip, ("^tel:([0-9]+)$", "sip:$1@c")), "sip:7042@c")
+        self.assertRaises(NoRoute, translate, "tel:+4930", ("^sips:(.+)$", "sip:$1"))
+        self.assertTrue(DialPlan([sip]).matches("tel:1"))
+
+    def test_service(self) -> None:
+        """A service is called by its name (RFC 5031)."""
+        self.assertEqual(translate("urn:service:sos.fire", (r"^urn:service:sos", "sip:112@pbx")), "sip:112@pbx")
+
     def test_noRule(self) -> None:
         """An address that no rule matches has no route."""
         self.assertRaises(NoRoute, translate, "sip:bob@elsewhere.com", *MANUAL)

@@ -12,11 +12,11 @@ from random import Random
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw.sip.compat  # noqa: F401  (before sippy)
+# Importing this readies sippy, and so comes first.
+import ichatgw.sip.compat  # noqa: F401
 from ichatgw.model import TransportAddress
 from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
 
-# Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
@@ -122,7 +122,7 @@ class CorporaTests(SynchronousTestCase):
     def test_invalid4475(self) -> None:
         """
         The invalid messages of RFC 4475 are refused, but for a bad Date, which is ignored (as the RFC permits): we
-        have no use for the header.
+        have no use for the header; and for display names with half a quote or a bare comma: they are for show.
         """
         verdicts = {
             file.partition(".")[0]: self.verdict(datagram)
@@ -131,6 +131,7 @@ class CorporaTests(SynchronousTestCase):
         }
         self.assertEqual(len(verdicts), 19)
         self.assertEqual(verdicts.pop("baddate"), "admitted")
+        self.assertEqual([verdicts.pop("quotbal"), verdicts.pop("baddn")], ["admitted"] * 2)
         self.assertEqual(verdicts.pop("badvers"), "505")
         # its Via cannot be read, so nobody could tell the answer from another one
         self.assertEqual(verdicts.pop("badinv01"), "dropped")
@@ -170,15 +171,15 @@ class CorporaTests(SynchronousTestCase):
         """
         Of the JAIN messages at least as many are judged as their authors judged them as we know of.
 
-        The valid ones that are refused have a URI that does not close, an unknown scheme in the Request-URI (416), a
-        Require (420), or are not whole.
+        Two invalid ones pass whose only fault is in a display name.  The valid ones that are refused have a URI that
+        does not close, an unknown scheme in the Request-URI (416), a Require (420), or are not whole.
         """
         counts = Counter(
             (words.split(" ", 1)[0], self.verdict(datagram) == "admitted")
             for datagram, words, _ in table("jain", "INDEX.tsv")
         )
         self.assertGreaterEqual(counts["VALID", True], 314)
-        self.assertGreaterEqual(counts["INVALID", False], 31)
+        self.assertGreaterEqual(counts["INVALID", False], 29)
 
 
 class ChanceTests(SynchronousTestCase):

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.stun import mapped, parse
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.sip.bindings import Binding
 from ichatgw.sip.keepalive import DATAGRAM_PERIOD, LOOK, STREAM_PERIOD, KeepAlives
-from ichatgw.sip.registrar import Binding
 from ichatgw.sip.registration import Registrations
 from ichatgw.sip.target import Target, Transport
 from ichatgw.test.fakes import OFFER, FakeCall

@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription
 from ichatgw.passwords import Credentials, Keyring
+from ichatgw.sip.bindings import Binding
 from ichatgw.sip.digest import Challenge, answer, readParameters
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.logins import MOST_LOGINS, MOST_REALMS
-from ichatgw.sip.registrar import Binding
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.siptalks import Talk
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond

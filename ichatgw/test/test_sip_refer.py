@@ -170,7 +170,7 @@ class ReferTests(ReferCase):
             ("sip:carol@example.net;user=phone", "sip:carol@example.net"),
             ("sip:carol@example.net;method=INVITE", "sip:carol@example.net"),
             ("sips:carol@example.net?Subject=x", "sips:carol@example.net"),
-            ("tel:+1-201-555", "sip:+1201555@tel.invalid"),
+            ("tel:+1-201-555", "tel:+1201555"),
             ("xmpp:scott@chat.example", "xmpp:scott@chat.example"),
             ("xmpp:scott@chat.example?call", "xmpp:scott@chat.example"),
         ):

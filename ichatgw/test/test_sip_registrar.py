@@ -12,11 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.passwords import Credentials, Keyring
+from ichatgw.sip.bindings import Binding
 from ichatgw.sip.digest import answer, challenges, readParameters
 from ichatgw.sip.hunt import PATIENCE
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.logins import MOST_LOGINS
-from ichatgw.sip.registrar import Answer, Binding
+from ichatgw.sip.registrar import Answer
 from ichatgw.sip.resolver import Unresolved
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import FakeCall

@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.registrar import Answer, Binding
+from ichatgw.sip.bindings import Binding
+from ichatgw.sip.registrar import Answer
 from ichatgw.sip.registration import MOST_UNANSWERED, STOP_TIMEOUT, Registrations
 from ichatgw.sip.resolver import Unresolved
 
@@ -54,6 +55,14 @@ class RegistrationTests(SynchronousTestCase):
         self.clock = Clock()
         self.registrar = FakeRegistrar()
         self.registrations = Registrations(self.clock, self.registrar, seconds, 120, perSecond)
+
+    def test_resident(self) -> None:
+        """The one user of an address is known by it; of two nobody knows which."""
+        self.assertEqual(self.registrations.resident(SCOTT), "")
+        self.add()
+        self.assertEqual(self.registrations.resident(SCOTT), "scott@chat.example")
+        self.add("scotty@chat.example")
+        self.assertEqual(self.registrations.resident(SCOTT), "")
 
     def test_advice(self) -> None:
         """Who reads that an address is not registered reads what to look at; the time is said as ever."""

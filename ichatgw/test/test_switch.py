@@ -99,6 +99,16 @@ class ArrivalTests(SwitchCase):
         self.assertIs(callee.side, self.media.relays[0].callee)
         self.assertEqual((callee.orders, callee.offers), (["start"], [OFFER]))
 
+    def test_resident(self) -> None:
+        """An address that no rule knows, and at which a user is registered, is that user; a rule comes first."""
+        self.switch.resident = lambda called: "anna@chat.example"
+        self.arrive()
+        self.plan.error = NoRoute("no rule")
+        self.arrive()
+        self.assertEqual(
+            [route for route, _ in self.dialer.dialled], ["xmpp:scott@chat.example", "xmpp:anna@chat.example"]
+        )
+
     def test_over(self) -> None:
         """A call that is over is forgotten, its ports are free, others stay."""
         first, second = self.arrive(), self.arrive()

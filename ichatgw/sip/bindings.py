@@ -1,0 +1,90 @@
+# -*- test-case-name: ichatgw.test.test_sip_bindings -*-
+"""
+Which of our Contacts lead to whom: a call to one of them is for the user who is registered there, whatever else the
+INVITE says (RFC 3261 section 8.2.2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from secrets import token_hex
+from typing import Any
+
+from attrs import define, field
+
+from ichatgw.sip.logins import Answers
+from ichatgw.sip.target import Transport
+
+TOKEN = "rinstance="
+"""The parameter of our Contacts that no two of them share."""
+
+MOST_PLACES = 3
+"""How many spellings of one Contact are remembered."""
+
+_Place = tuple[str, str, int]
+
+
+@define(eq=False)
+class Binding:
+    """
+    An address of record, and where its user is reached: here.
+
+    @ivar aor: C{sip:user@domain}.
+    @ivar instance: what tells our Contact for it from others.
+    @ivar sequence: the CSeq that the next REGISTER has.
+    @ivar answers: what its registrar has asked for.
+    """
+
+    aor: str
+    callId: str = field(factory=lambda: token_hex(16))
+    instance: str = field(factory=lambda: token_hex(8))
+    sequence: int = 1
+    answers: Answers | None = None
+
+
+@define(eq=False)
+class Bindings:
+    """Those that hold now."""
+
+    _byToken: dict[str, Binding] = field(factory=dict, init=False)
+    _byPlace: dict[_Place, dict[Binding, str]] = field(factory=dict, init=False)
+    _places: dict[Binding, tuple[_Place, ...]] = field(factory=dict, init=False)
+
+    def add(self, binding: Binding, contacts: Iterable[Any], registrar: str) -> None:
+        """
+        @param contacts: how its Contact may be spelt, as sippy's C{SipURL}: by us, and by the registrar.
+        @param registrar: the host, an IP literal, where it is registered.
+        """
+        self.discard(binding)
+        self._byToken[binding.instance] = binding
+        places = self._places[binding] = tuple(dict.fromkeys(map(_place, contacts)))[:MOST_PLACES]
+        for place in places:
+            self._byPlace.setdefault(place, {})[binding] = registrar
+
+    def discard(self, binding: Binding) -> None:
+        """It holds no longer."""
+        self._byToken.pop(binding.instance, None)
+        for place in self._places.pop(binding, ()):
+            there = self._byPlace[place]
+            del there[binding]
+            if not there:
+                del self._byPlace[place]
+
+    def find(self, url: Any, source: str) -> Binding | None:
+        """
+        The one whose Contact C{url} is: by its token, or if that is lost (parameters that only one of two URIs has do
+        not tell them apart, RFC 3261 section 19.1.4) by user, host and port.
+
+        @param source: who calls it, an IP literal: of several, the one that is registered there.
+        """
+        token = next((each.removeprefix(TOKEN) for each in url.other if each.startswith(TOKEN)), "")
+        if token in self._byToken:
+            return self._byToken[token]
+        there = self._byPlace.get(_place(url), {})
+        known = [binding for binding, registrar in there.items() if registrar == source] or list(there)
+        return known[0] if len(known) == 1 else None
+
+
+def _place(url: Any) -> _Place:
+    port = Transport.of(url.transport or "", url.scheme == "sips").defaultPort if url.port is None else int(url.port)
+    return url.username or "", url.host.lower(), port

@@ -1,0 +1,74 @@
+# -*- test-case-name: ichatgw.test.test_sip_uris -*-
+"""
+SIP URIs between sippy and the rest: as the translation rules see them, and as what they give is written.
+
+sippy's C{SipURL} holds the user part as it stands in the URI, with its escapes (see L{ichatgw.sip.compat}).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+import ichatgw.sip.compat  # noqa: F401
+
+# isort: split
+from sippy.SipURL import SipURL
+
+from ichatgw.errors import CallError
+from ichatgw.model import TELEPHONE_HOST, Party
+from ichatgw.sip.syntax import escaped, legible
+from ichatgw.sip.text import userPart
+
+_URN_HOST = "urn.invalid"
+
+
+class Misaddressed(CallError):
+    """A translated address is no SIP URI."""
+
+
+def parse(uri: str) -> Any:
+    """
+    The address that somebody has written, a translation rule say; what must not stand in a URI is escaped.
+
+    @raise Misaddressed: if it is none.
+    """
+    scheme, colon, rest = uri.partition(":")
+    if scheme.lower() not in ("sip", "sips"):
+        raise Misaddressed(f"{uri[:100]!r} is no SIP address")
+    user, at, where = rest.rpartition("@")
+    name, mark, password = user.partition(":")
+    try:
+        url = SipURL(f"{scheme}{colon}{escaped(name)}{mark}{escaped(password)}{at}{where}")
+        if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
+            raise ValueError("no host, or a port out of range")
+    except Exception as problem:  # sippy raises whatever comes to hand
+        raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
+    return url
+
+
+def uriOf(url: Any) -> str:
+    """
+    A URI as the translation rules see it: scheme, user, host and port, without needless escapes, parameters and
+    headers; a telephone number, in full or with its context, as C{tel:} and a service as C{urn:}.
+    """
+    if url.host == TELEPHONE_HOST:
+        context = next((each for each in url.userparams if each.startswith("phone-context=")), "")
+        return f"tel:{legible(url.username or '')}{context and ';'}{context}"
+    if url.host == _URN_HOST:
+        return unquote(url.username or "")
+    user = f"{legible(url.username)}@" if url.username else ""
+    port = f":{int(url.port)}" if url.port is not None else ""
+    return f"{url.scheme}:{user}{url.host}{port}"
+
+
+def userOf(party: Party) -> str:
+    """The user part of a party's address, for C{SipURL}: one of XMPP is text, one of SIP may be escaped already."""
+    return userPart(party.user) if party.uri.startswith("xmpp:") else escaped(party.user)
+
+
+def written(uri: str) -> str:
+    """What L{uriOf} gives, or a rule, as a header holds it: nothing in its user part ends the brackets."""
+    scheme, _, rest = uri.partition(":")
+    user, at, host = rest.rpartition("@")
+    return f"<{scheme}:{escaped(user)}{at}{host}>"
