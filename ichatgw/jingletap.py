@@ -28,8 +28,9 @@ from ichatgw.media.transports import MediaTransports
 from ichatgw.sip.records import Records
 from ichatgw.stunservers import STUNServers
 from ichatgw.turns import Turns
-from ichatgw.xmpp.caps import PHONE_FEATURES, Capabilities, Entity
+from ichatgw.xmpp.caps import Capabilities
 from ichatgw.xmpp.component import Link
+from ichatgw.xmpp.entity import PHONE_FEATURES, Entity
 from ichatgw.xmpp.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
 
@@ -113,7 +114,7 @@ def jingleSideOf(
     @param iChat: dials iChats.
     """
     served = servedBy(settings)
-    capabilities = Capabilities(turns, control)
+    capabilities = Capabilities(turns, control, guests)
     protocol = JingleProtocol(
         turns,
         settings.jabberComponentName,

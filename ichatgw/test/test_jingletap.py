@@ -18,7 +18,8 @@ from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingletap import phoneOf, servedBy
 from ichatgw.tap import Gateway, gateway
 from ichatgw.test.streams import HEADER, acceptLast, parse
-from ichatgw.xmpp.caps import PHONE_FEATURES
+from ichatgw.xmpp.entity import PHONE_FEATURES
+from ichatgw.xmpp.kinds import shown
 from ichatgw.xmpp.presence import Resource
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -114,5 +115,5 @@ class JingleTests(SynchronousTestCase):
             (PHONE_FEATURES | {RAW}, False),
             (PHONE_FEATURES | {ICE}, True),
         ):
-            capabilities._known["", jid.full(), "v"] = features
+            capabilities._users.own.put(jid, (shown(client), features))
             self.assertIs(takes(client), expected)

@@ -9,9 +9,10 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test.streams import StubLink, parse
-from ichatgw.xmpp.caps import PHONE_FEATURES, Entity, verification
 from ichatgw.xmpp.disco import GATEWAY as COMPONENT
 from ichatgw.xmpp.disco import Disco
+from ichatgw.xmpp.discoinfo import Info
+from ichatgw.xmpp.entity import PHONE_FEATURES, Entity
 from ichatgw.xmpp.stanzas import parseJID
 
 INFO = "http://jabber.org/protocol/disco#info"
@@ -117,7 +118,7 @@ class PhoneTests(SynchronousTestCase):
             query = parse(self.ask(to, node)).query
             identities = [(c["category"], c["type"], "", c["name"]) for c in query.elements() if c.name == "identity"]
             features = [c["var"] for c in query.elements() if c.name == "feature"]
-            self.assertEqual(verification(identities, features), GATEWAY.version)
+            self.assertEqual(Info(tuple(identities), tuple(features)).version(), GATEWAY.version)
             self.assertEqual(query.getAttribute("node"), node or None)
 
     def test_bare(self) -> None:
@@ -144,5 +145,7 @@ class PhoneTests(SynchronousTestCase):
             self.assertEqual(answer.replace(f" node='{node}'", ""), whole)
         features = re.findall("<feature var='([^']+)'", whole)
         identities = re.findall("<identity category='([^']+)' type='([^']+)' name='([^']+)'", whole)
-        version = verification([(category, kind, "", name) for category, kind, name in identities], features)
+        version = Info(
+            tuple((category, kind, "", name) for category, kind, name in identities), tuple(features)
+        ).version()
         self.assertEqual(version, COMPONENT.version)

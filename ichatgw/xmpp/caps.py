@@ -1,23 +1,22 @@
 # -*- test-case-name: ichatgw.test.test_xmpp_caps -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Entity capabilities (XEP-0115, and for ourselves XEP-0390 too): what our addresses can, and what clients can.
+Entity capabilities (XEP-0390, XEP-0115) of clients: what they can, and whose word counts for whom.
+
+C{docs/decisions/0013-whose-capabilities-count.rst} says why.
 """
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterator
 from itertools import count
 from typing import Any
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define, frozen
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
@@ -25,291 +24,330 @@ from wokkel.disco import NS_DISCO_INFO
 from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
-from ichatgw.xmpp.presence import NS_CAPS, IPresenceListener, Resource
+from ichatgw.errors import MalformedError
+from ichatgw.turns import Sweep, Turns
+from ichatgw.xmpp.discoinfo import Info, Version, readInfo
+from ichatgw.xmpp.kinds import MOST_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
+from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.stanzas import bareJID
 
 log = Logger()
 
-NS_CAPS2 = "urn:xmpp:caps"
-NS_HASHES = "urn:xmpp:hashes:2"
-NS_DATA = "jabber:x:data"
+HASTE = 3.0
+"""Seconds after which a question that was not answered keeps no other from being asked."""
 
-NODE = "https://ichat-gw.org"
-"""Names the program in capabilities; nobody fetches it."""
+PATIENCE = 15.0
+"""Seconds in which an answer is taken."""
 
-PHONE = ("client", "phone", "", "ichat-gw")
-"""What each of our addresses is: category, type, language and name."""
+MOST_WAITING = 100_000
+"""Clients of users that wait for what one of them says."""
 
-PHONE_FEATURES = frozenset(
-    {
-        "http://jabber.org/protocol/caps",
-        NS_DISCO_INFO,
-        "urn:xmpp:jingle-message:0",
-        "urn:xmpp:jingle:1",
-        "urn:xmpp:jingle:apps:rtp:1",
-        "urn:xmpp:jingle:apps:rtp:audio",
-        "urn:xmpp:jingle:dtmf:0",
-        "urn:xmpp:ping",
-    }
-)
-"""
-What each of our addresses can do with Jingle, whatever its transports: clients decide by it whether they show a button
-to call.
-"""
+MOST_OF_CALLS = 64
+"""Features about calls that are remembered of one client."""
 
-MOST_FEATURES = 512
-MOST_KNOWN = 1000
-MOST_PENDING = 200
-MOST_WAITING = 10_000
-BATCH = 50
-PATIENCE = 30.0
-"""Seconds after which a question that was not answered is asked again, of the next client that has the same."""
+AT_ONCE = 20
+"""Questions that are looked after in one turn of the reactor."""
 
-_ALGORITHMS = {"sha-1": hashlib.sha1, "sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-_Identity = tuple[str, str, str, str]
-
-
-def verification(
-    identities: Iterable[_Identity], features: Iterable[str], forms: Iterable[str] = (), algorithm: str = "sha-1"
-) -> str:
-    """
-    The hash of XEP-0115 section 5.
-
-    @param forms: each written as the standard says, ready to be added.
-    """
-    text = "".join(f"{category}/{kind}/{lang}/{name}<" for category, kind, lang, name in sorted(identities))
-    text += "".join(f"{feature}<" for feature in sorted(features)) + "".join(sorted(forms))
-    return b64encode(_ALGORITHMS[algorithm](text.encode()).digest()).decode()
-
-
-def _verification2(identities: Iterable[_Identity], features: Iterable[str]) -> str:
-    """The SHA-256 hash of XEP-0390 section 4.1 for somebody without forms."""
-    ofFeatures = b"".join(sorted(feature.encode() + b"\x1f" for feature in features)) + b"\x1c"
-    ofIdentities = b"".join(
-        sorted(
-            b"".join(part.encode() + b"\x1f" for part in (category, kind, lang, name)) + b"\x1e"
-            for category, kind, lang, name in identities
-        )
-    )
-    return b64encode(hashlib.sha256(ofFeatures + ofIdentities + b"\x1c" + b"\x1c").digest()).decode()
-
-
-@frozen
-class Entity:
-    """
-    What some of our addresses are to Jingle clients.
-
-    @ivar features: all they can.
-    @ivar identities: what they are.
-    """
-
-    features: frozenset[str]
-    identities: tuple[_Identity, ...] = (PHONE,)
-
-    @property
-    def version(self) -> str:
-        return verification(self.identities, self.features)
-
-    @property
-    def nodes(self) -> frozenset[str]:
-        """The nodes under which clients ask for what we can."""
-        second = _verification2(self.identities, self.features)
-        return frozenset({f"{NODE}#{self.version}", f"{NS_CAPS2}#sha-256.{second}"})
-
-    def addCaps(self, presence: Element) -> None:
-        """Say it in a presence."""
-        caps = presence.addElement((NS_CAPS, "c"))
-        caps["hash"], caps["node"], caps["ver"] = "sha-1", NODE, self.version
-        hash = _verification2(self.identities, self.features)
-        presence.addElement((NS_CAPS2, "c")).addElement((NS_HASHES, "hash"), content=hash)["algo"] = "sha-256"
-
-
-_Key = tuple[str, str, str]
-
-
-@define
-class _Question:
-    resource: Resource
-    key: _Key
-    timer: IDelayedCall
+MOST_PASSED_OVER = 200
+"""Clients in the queue that have gone meanwhile, in one turn of the reactor."""
 
 
 @implementer(IPresenceListener)
 class Capabilities(XMPPHandler):
     """
-    Knows what clients can, and asks one client of each kind; the others of that kind wait for its answer, and if there
-    is none, or none that can be trusted, the next of them is asked.
+    Knows what clients can that decides about calls, and asks for it.
+
+    Of the clients of users (those who may call) that show the same version one is asked, and what it says counts for
+    all if it fits the version.  What a stranger's client says counts for itself; for other strangers too when a client
+    of another domain has said the same.  The tables of users and strangers are apart, and so are their questions.  Who
+    is silent is passed over soon, and domains take turns, so that nobody can keep others from being asked.
 
     It listens to presence (add it to C{presence.listeners}, before those who want to know).
 
     @ivar listeners: who is told that more is known of a client, as if its presence had come again.
     """
 
-    def __init__(self, clock: IReactorTime, asker: JID) -> None:
+    def __init__(self, turns: Turns, asker: JID, allows: Callable[[JID], bool]) -> None:
         """
         @param asker: the address of ours that asks, which clients share their presence with.
+        @param allows: may this user call?
         """
         super().__init__()
         self.listeners: list[Callable[[Resource], None]] = []
-        self._clock = clock
+        self._turns = turns
         self._asker = asker
+        self._allows = allows
         self._ids = count(1)
-        self._known: OrderedDict[_Key, frozenset[str]] = OrderedDict()
-        self._questions: dict[str, _Question] = {}
-        self._waiting: OrderedDict[JID, Resource] = OrderedDict()
-        self._news: deque[Resource] = deque()
-        self._telling: IDelayedCall | None = None
+        self._users = Group(1000, 1000)
+        self._strangers = Group(1000, 100)
+        self._claims: Latest[Version, tuple[str, frozenset[str]]] = Latest(MOST_KNOWN)
+        self._clients: dict[JID, Client] = {}
+        self._byUser: dict[JID, set[JID]] = {}
+        self._fresh: OrderedDict[str, Client] = OrderedDict()
+        self._slow: OrderedDict[str, Client] = OrderedDict()
+        self._timer: IDelayedCall | None = None
+        self._learned: deque[dict[JID, Client]] = deque()
+        self._telling = turns.sweep(self._tell)
+        self._dropped: deque[dict[Any, Any]] = deque()
+        self._dropping: Sweep[object] = turns.sweep(lambda item: None)
 
     def features(self, resource: Resource) -> frozenset[str] | None:
-        """What a client can; C{None} if that is not known, or not yet."""
-        key = _keyOf(resource)
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
-        return self._known.get(("", resource.jid.full(), resource.ver))
+        """What a client can that decides about calls; C{None} if that is not known, or not yet."""
+        group = self._groupOf(resource)
+        own = group.own.get(resource.jid)
+        if own is not None and own[0] == shown(resource):
+            return own[1]
+        for way in waysOf(resource):
+            if way.version is not None:
+                found = self._users.known.get(way.version)
+                if found is None and group is self._strangers:
+                    found = group.known.get(way.version)
+                if found is not None:
+                    return found
+        return None
+
+    def _groupOf(self, resource: Resource) -> Group:
+        return self._users if self._allows(resource.jid) else self._strangers
 
     def connectionInitialized(self) -> None:
         for kind in ("result", "error"):
             self.xmlstream.addObserver(f"/iq[@type='{kind}']", self._answered)
 
     def connectionLost(self, reason: Any) -> None:
+        """Nobody is asked any more.  Large tables go some at a time."""
         super().connectionLost(reason)
-        for id in list(self._questions):
-            self._close(id)
-        self._waiting.clear()
-        self._news.clear()
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
+        self._dropped += [self._clients, self._byUser, self._fresh, self._slow, *self._learned]
+        for group in (self._users, self._strangers):
+            self._dropped.append(group.kinds)
+            group.clear()
+        self._clients, self._byUser = {}, {}
+        self._fresh, self._slow = OrderedDict(), OrderedDict()
+        self._learned.clear()
+        self._telling.stop()
+        self._wake()
+        if not self._dropping.running:
+            self._dropping.start(_emptied(self._dropped))
+
+    # Who waits
 
     def available(self, resource: Resource) -> None:
         """See L{IPresenceListener}: ask what it can, if nobody of its kind was asked."""
-        self._waiting.pop(resource.jid, None)
-        if resource.isIChat or not resource.node or not resource.ver or self.features(resource) is not None:
+        client = self._clients.get(resource.jid)
+        if client is not None and shown(client.resource) == shown(resource):
+            client.resource = resource
             return
-        self._waiting[resource.jid] = resource
-        if len(self._waiting) > MOST_WAITING:
-            self._waiting.popitem(last=False)
-        self._askNext((resource,))
+        self._forget(resource.jid)
+        ways = waysOf(resource)
+        if ways and not resource.isIChat and self.features(resource) is None:
+            self._wait(resource, ways)
 
     def unavailable(self, jid: JID) -> None:
         """See L{IPresenceListener}."""
-        self._waiting.pop(jid, None)
-        for id, question in list(self._questions.items()):
-            if jid in (question.resource.jid, question.resource.jid.userhostJID()):
-                self._unanswered(id)
-
-    def _askNext(self, waiting: Iterable[Resource]) -> None:
-        """Ask the first whose kind is not being asked, if there are not too many questions."""
-        if len(self._questions) >= MOST_PENDING:
-            return
-        asked = {one.key for one in self._questions.values()}
-        resource = next((one for one in waiting if _keyOf(one) not in asked), None)
-        if resource is None:
-            return
-        id = f"caps-{next(self._ids)}"
-        timer = self._clock.callLater(PATIENCE, self._unanswered, id)
-        self._questions[id] = _Question(resource, _keyOf(resource), timer)
-        iq = Element((None, "iq"))
-        iq["type"], iq["id"], iq["to"], iq["from"] = "get", id, resource.jid.full(), self._asker.full()
-        iq.addElement((NS_DISCO_INFO, "query"))["node"] = f"{resource.node}#{resource.ver}"
-        self.send(iq)
-
-    def _close(self, id: str) -> _Question:
-        question = self._questions.pop(id)
-        if question.timer.active():
-            question.timer.cancel()
-        return question
-
-    def _unanswered(self, id: str) -> None:
-        """Nothing was learned; somebody else is asked."""
-        self._waiting.pop(self._close(id).resource.jid, None)
-        self._askNext(self._waiting.values())
+        for one in [jid] if jid.resource else tuple(self._byUser.get(jid, ())):
+            for group in (self._users, self._strangers):
+                group.own.discard(one)
+            self._forget(one)
+        self._wake()
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """See L{IPresenceListener}."""
 
+    def _wait(self, resource: Resource, ways: list[Way]) -> None:
+        """A client waits until it is known what it can; it is asked if nobody is for it."""
+        group = self._groupOf(resource)
+        if group is self._users and len(self._clients) >= MOST_WAITING:
+            return
+        alike = ways[0].version if group is self._users else None
+        key: Hashable = resource.jid if alike is None else alike
+        kind = group.kinds.setdefault(key, Kind(group, key))
+        self._clients[resource.jid] = kind.clients[resource.jid] = Client(resource, ways, kind)
+        kind.unasked.append(resource.jid)
+        self._byUser.setdefault(bareJID(resource.jid), set()).add(resource.jid)
+        self._ask(kind)
+
+    def _forget(self, jid: JID) -> None:
+        """A client does not wait any more."""
+        client = self._clients.pop(jid, None)
+        if client is None:
+            return
+        bare = bareJID(jid)
+        own = self._byUser[bare]
+        own.discard(jid)
+        if not own:
+            del self._byUser[bare]
+        kind = client.kind
+        kind.clients.pop(jid, None)
+        if not kind.clients and kind.group.kinds.get(kind.key) is kind:
+            del kind.group.kinds[kind.key]
+        if client.id:
+            self._close(client)
+
+    # Questions
+
+    def _ask(self, kind: Kind) -> None:
+        """Ask the next client of a kind, now or later."""
+        client = None if kind.asking or kind.queued else kind.next()
+        if client is None:
+            return
+        domain = client.resource.jid.host
+        if kind.group.hasSlot(domain):
+            self._question(client)
+            return
+        kind.queued = True
+        dropped = kind.group.queue.put(domain, kind)
+        if dropped is not None:
+            dropped.queued = False
+            for jid in tuple(dropped.clients):
+                self._forget(jid)
+
+    def _question(self, client: Client) -> None:
+        client.id = id = f"caps-{next(self._ids)}"
+        client.asked = self._turns.seconds()
+        client.holds = client.kind.asking = True
+        client.kind.group.count(client.resource.jid.host, 1)
+        self._fresh[id] = client
+        self._wake()
+        iq = Element((None, "iq"))
+        iq["type"], iq["id"], iq["to"], iq["from"] = "get", id, client.resource.jid.full(), self._asker.full()
+        iq.addElement((NS_DISCO_INFO, "query"))["node"] = client.ways[0].node
+        self.send(iq)
+
+    def _close(self, client: Client) -> None:
+        """A question is over.  The next one of its kind, and the next one that waits, are asked."""
+        for asked in (self._fresh, self._slow):
+            asked.pop(client.id, None)
+        self._release(client)
+
+    def _release(self, client: Client) -> None:
+        """A question keeps no other from being asked any more."""
+        if not client.holds:
+            return
+        client.holds = client.kind.asking = False
+        group = client.kind.group
+        group.count(client.resource.jid.host, -1)
+        self._ask(client.kind)
+        self._askWaiting(group)
+
+    def _askWaiting(self, group: Group) -> None:
+        """Ask of those that wait as many as may be asked.  Kinds whose clients have gone are passed over."""
+        for _ in range(MOST_PASSED_OVER):
+            kind = group.queue.take(group.hasSlot)
+            if kind is None:
+                return
+            kind.queued = False
+            self._ask(kind)
+            if kind.asking:
+                return
+        self._turns.callLater(0, self._askWaiting, group)
+
+    def _wake(self) -> None:
+        """See that the oldest questions are looked at in time."""
+        due = [
+            next(iter(asked.values())).asked + seconds
+            for asked, seconds in ((self._fresh, HASTE), (self._slow, PATIENCE))
+            if asked
+        ]
+        if self._timer is not None and not (due and self._timer.getTime() <= min(due)):
+            self._timer.cancel()
+            self._timer = None
+        if due and self._timer is None:
+            self._timer = self._turns.callLater(max(0.0, min(due) - self._turns.seconds()), self._pass)
+
+    def _pass(self) -> None:
+        """Pass over those that are silent, a few at a time."""
+        self._timer = None
+        now = self._turns.seconds()
+        for client in _oldest(self._slow, now - PATIENCE):
+            self._forget(client.resource.jid)
+        for client in _oldest(self._fresh, now - HASTE):
+            del self._fresh[client.id]
+            self._slow[client.id] = client
+            self._release(client)
+        self._wake()
+
+    # Answers
+
     def _answered(self, iq: Any) -> None:
-        question = self._questions.get(iq.getAttribute("id") or "")
-        if question is None or iq.getAttribute("from") != question.resource.jid.full():
+        id = iq.getAttribute("id") or ""
+        client = self._fresh.get(id) or self._slow.get(id)
+        if client is None or iq.getAttribute("from") != client.resource.jid.full():
             return
         iq.handled = True
-        features = _featuresIn(iq)
-        if features is None:
-            self._unanswered(iq["id"])
-            return
-        self._close(iq["id"])
-        resource, key = question.resource, question.key
-        alike = [resource]
-        if _verifies(iq.query, features, key):
-            alike += [one for one in self._waiting.values() if one.jid != resource.jid and _keyOf(one) == key]
+        try:
+            if iq["type"] == "error" or iq.query is None:
+                raise MalformedError("an error")
+            info = readInfo(iq.query)
+        except MalformedError:
+            self._learnNothing(client)
         else:
-            # Somebody may want to speak for others: what it says counts for itself only.
-            log.debug("The capabilities of {jid!r} do not fit their hash", jid=resource.jid.full()[:80])
-            key = ("", resource.jid.full(), resource.ver)
-        self._known[key] = frozenset(features)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
-        for one in alike:
-            self._waiting.pop(one.jid, None)
-        self._news.extend(alike)
-        self._askNext(self._waiting.values())
-        if self._telling is None:
-            self._tell()
+            self._learn(client, info)
+        self._wake()
 
-    def _tell(self) -> None:
-        """A thousand may be alike: then the reactor has its turn in between."""
-        self._telling = None
-        for _ in range(min(BATCH, len(self._news))):
-            resource = self._news.popleft()
-            for listener in self.listeners:
-                try:
-                    listener(resource)
-                except Exception:
-                    log.failure("A listener failed at capabilities")
-        if self._news:
-            self._telling = self._clock.callLater(0, self._tell)
+    def _learnNothing(self, client: Client) -> None:
+        self._forget(client.resource.jid)
+        if client.ways[1:]:
+            self._wait(client.resource, client.ways[1:])
 
+    def _learn(self, client: Client, info: Info) -> None:
+        resource, kind, version = client.resource, client.kind, client.ways[0].version
+        features = frozenset(sorted(info.ofCalls)[:MOST_OF_CALLS])
+        told = {resource.jid: client}
+        if version is None or not info.isSound or not version.fits(info):
+            log.debug("The capabilities of {jid!r} count for itself only", jid=resource.jid.full()[:80])
+            kind.group.own.put(resource.jid, (shown(resource), features))
+        elif kind.group is self._users:
+            self._users.known.put(version, features)
+            told = kind.clients
+            kind.clients, kind.unasked = {}, deque()
+            del kind.group.kinds[kind.key]
+        else:
+            kind.group.own.put(resource.jid, (shown(resource), features))
+            self._claim(version, resource.jid.host, features)
+        self._close(client)
+        self._learned.append(told)
+        if not self._telling.running:
+            self._telling.start(self._toTell())
 
-def _featuresIn(iq: Any) -> list[str] | None:
-    """C{None} if the answer teaches nothing."""
-    if iq["type"] == "error" or iq.query is None:
-        return None
-    features = [str(child.getAttribute("var") or "") for child in iq.query.elements() if child.name == "feature"]
-    return features if len(features) <= MOST_FEATURES else None
+    def _claim(self, version: Version, domain: str, features: frozenset[str]) -> None:
+        """A stranger says what clients of this version can: that counts for strangers if two agree."""
+        claim = self._claims.get(version)
+        if claim is None:
+            self._claims.put(version, (domain, features))
+        elif claim[1] == features and areIndependent(claim[0], domain):
+            self._strangers.known.put(version, features)
 
+    def _toTell(self) -> Iterator[Client]:
+        while self._learned:
+            alike = self._learned[0]
+            while alike:
+                yield alike.popitem()[1]
+            self._learned.popleft()
 
-def _keyOf(resource: Resource) -> _Key:
-    """A client that gives no hash speaks for itself only."""
-    if resource.hash in _ALGORITHMS:
-        return (resource.hash, "", resource.ver)
-    return ("", resource.jid.full(), resource.ver)
-
-
-def _verifies(query: Element, features: list[str], key: _Key) -> bool:
-    algorithm, _, version = key
-    if algorithm not in _ALGORITHMS:
-        return False
-    identities: list[_Identity] = []
-    forms = []
-    for child in query.elements():
-        if child.name == "identity":
-            lang = child.getAttribute(("http://www.w3.org/XML/1998/namespace", "lang")) or child.getAttribute(
-                "xml:lang"
-            )
-            category, kind, name = (child.getAttribute(key) or "" for key in ("category", "type", "name"))
-            identities.append((category, kind, lang or "", name))
-        elif child.name == "x" and child.uri == NS_DATA:
-            forms.append(_form(child))
-    return verification(identities, features, forms, algorithm) == version
+    def _tell(self, client: Client) -> None:
+        if self._clients.get(client.resource.jid) is not client:
+            return  # it has gone, or shows something else
+        self._forget(client.resource.jid)
+        for listener in self.listeners:
+            try:
+                listener(client.resource)
+            except Exception:
+                log.failure("A listener failed at capabilities")
 
 
-def _form(form: Element) -> str:
-    """XEP-0115 section 5.1, step 7."""
-    fields: dict[str, list[str]] = {}
-    for one in form.elements():
-        if one.name == "field":
-            fields[one.getAttribute("var") or ""] = sorted(
-                str(value) for value in one.elements() if value.name == "value"
-            )
-    kind = "".join(f"{value}<" for value in fields.pop("FORM_TYPE", []))
-    return kind + "".join(f"{name}<" + "".join(f"{value}<" for value in fields[name]) for name in sorted(fields))
+def _oldest(asked: OrderedDict[str, Client], before: float) -> list[Client]:
+    """Some of those who were asked at C{before} or earlier."""
+    found: list[Client] = []
+    for client in asked.values():
+        if client.asked > before or len(found) == AT_ONCE:
+            break
+        found.append(client)
+    return found
+
+
+def _emptied(tables: deque[dict[Any, Any]]) -> Iterator[object]:
+    """Take all out of these tables."""
+    while tables:
+        table = tables[0]
+        while table:
+            yield table.popitem()
+        tables.popleft()

@@ -22,8 +22,9 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.caps import Entity
-from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE, NS_CAPS
+from ichatgw.xmpp.discoinfo import NS_CAPS
+from ichatgw.xmpp.entity import Entity
+from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
 from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
 from ichatgw.xmpp.stream import NS_PING

@@ -24,12 +24,12 @@ from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
 from ichatgw.xmpp.batches import Batches
+from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITHMS
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
 log = Logger()
 
-NS_CAPS = "http://jabber.org/protocol/caps"
 ICHAT_NODE = "apple:ichat:caps"
 ICHAT_NODES = frozenset({ICHAT_NODE, "http://www.apple.com/ichat/caps"})
 CAPS_VERSION = "448"  # no iChat ever had it
@@ -53,6 +53,7 @@ class Resource:
     @ivar show: how available it says to be: empty, C{chat}, C{away}, C{xa} or C{dnd}.
     @ivar node: which program it is, C{ver}: which version, C{ext}: which extensions it has now (XEP-0115, first form).
     @ivar hash: how C{ver} was computed (XEP-0115, second form); empty in the first.
+    @ivar caps2: the best hash of XEP-0390 that it shows, after the name of its algorithm and a dot; empty if none.
     """
 
     jid: JID
@@ -62,6 +63,7 @@ class Resource:
     ver: str
     ext: frozenset[str]
     hash: str = ""
+    caps2: str = ""
 
     @property
     def isIChat(self) -> bool:
@@ -341,6 +343,7 @@ def _readResource(jid: JID, stanza: Element) -> Resource:
         ver=caps.get("ver", "")[:LONGEST_TEXT],
         ext=frozenset(caps.get("ext", "")[:LONGEST_TEXT].split()),
         hash=caps.get("hash", "")[:LONGEST_TEXT],
+        caps2=_readCaps2(stanza)[:LONGEST_TEXT],
     )
 
 
@@ -349,6 +352,19 @@ def _readCaps(stanza: Element) -> dict[str, str]:
     found = [child.attributes for child in stanza.elements() if (child.uri, child.name) == (NS_CAPS, "c")]
     found.sort(key=lambda attributes: attributes.get("node") not in ICHAT_NODES)
     return found[0] if found else {}
+
+
+def _readCaps2(stanza: Element) -> str:
+    """The best of the hashes (XEP-0390)."""
+    found = {
+        one.getAttribute("algo"): str(one).strip()
+        for child in stanza.elements()
+        if (child.uri, child.name) == (NS_CAPS2, "c")
+        for one in child.elements()
+        if (one.uri, one.name) == (NS_HASHES, "hash")
+    }
+    best = next((algorithm for algorithm in SECOND_ALGORITHMS if found.get(algorithm)), None)
+    return "" if best is None else f"{best}.{found[best]}"
 
 
 def _textOf(stanza: Element, name: str) -> str:
