@@ -26,6 +26,8 @@ RANKS = (
         "configfile",
         "configvalues",
         "settings",
+        "collector",
+        "stalls",
         "limits",
         "messagelog",
         "logfile",

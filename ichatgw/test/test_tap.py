@@ -5,6 +5,7 @@ How the parts are put together, started and stopped.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import runpy
@@ -34,6 +35,7 @@ from ichatgw.switch import Switch
 from ichatgw.tap import Gateway, OurRecords, gateway, makeService
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.test.streams import acceptLast
+from ichatgw.turns import Turns
 from ichatgw.xmpp.batches import BATCH
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
@@ -73,6 +75,10 @@ class Rest:
     """Presence and media, as far as they matter here."""
 
     pairs = 1000
+    live = 0
+
+    def drain(self) -> None:
+        """No packets come."""
 
     def __init__(self, journal: list[str]) -> None:
         self._journal = journal
@@ -118,7 +124,10 @@ class GatewayTests(SynchronousTestCase):
             cast(Presence, rest),
             cast(MediaEngine, rest),
             cast(Registrations, Registered(self.journal)),
+            Turns(Clock()),
         )
+        self.addCleanup(gc.unfreeze)
+        self.addCleanup(gc.enable)
 
     def test_stop(self) -> None:
         """First the calls and registrations end, then our presence goes, then the links, and at last the media."""
