@@ -11,7 +11,7 @@ SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit lint types e2e interop peers demo bench soak clean
+.PHONY: help venv test unit lint types pythons e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,8 @@ lint: $(VENV)/dependencies ## the style of the code
 	$(BIN)/ruff check ichatgw twisted bench etc/ichatgw.tac
 	$(BIN)/ruff format --check ichatgw twisted bench etc/ichatgw.tac
 
+	$(BIN)/vermin --no-tips --quiet --eval-annotations --violations --target=3.10- ichatgw twisted bench etc/ichatgw.tac
+
 types: $(VENV)/dependencies ## the types, strictly
 	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench
 
@@ -46,6 +48,9 @@ unit: $(VENV)/dependencies ## the unit tests, under coverage, and the report
 	$(BIN)/coverage run -m twisted.trial --temp-directory=_trial_temp ichatgw
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+pythons: $(VENV)/dependencies ## the unit tests on every other Python that is found
+	@VENV=$(VENV) .ci/pythons
 
 e2e: venv ## the end-to-end tests against Prosody, ejabberd, Kamailio, sipp and baresip
 	@.ci/need peers
@@ -67,7 +72,7 @@ interop: venv $(INTEROP)/ready ## the matrix of calls with real phones, proxies 
 	@.ci/need interop
 	ICHATGW_INTEROP="$(abspath $(INTEROP))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m ichatgw.test.interop $(if $(CELLS),--cells '$(CELLS)')
 
-test: venv ## everything: lint, types, unit tests, coverage, end to end
+test: venv ## everything: lint, types, unit tests, coverage, end to end, other Pythons
 	@VENV=$(VENV) MAKE=$(MAKE) .ci/test
 
 demo: venv ## calls through a gateway on this machine, drawn as ladders
@@ -81,6 +86,6 @@ soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS
 	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
 
 clean: ## forget everything that was made
-	rm -rf $(VENV) $(INTEROP) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-3.* $(INTEROP) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
 	find ichatgw twisted bench -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(TWISTD_PLUGINS)/dropin.cache

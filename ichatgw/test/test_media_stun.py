@@ -6,6 +6,7 @@ Tests for L{ichatgw.media.stun} and L{ichatgw.media.stunrequests}.
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -44,6 +45,24 @@ class MessageTests(SynchronousTestCase):
             except MalformedError:
                 continue
             self.assertFalse(stun.isAuthentic(message, PASSWORD), place)
+
+    def test_unsigned(self) -> None:
+        """
+        What follows MESSAGE-INTEGRITY, as its SHA-256 kind or by one who changes messages on their way, is passed over.
+        """
+        signed = stun.check(bytes(12), "a:b", "pw", 7, (True, 99))[: -len(RFC5769[-8:])]
+        for more in ("001c0004ffffffff", "00250000", "002400040badf00d", "0008001400" + 19 * "11"):
+            longer = signed + bytes.fromhex(more)
+            longer = longer[:2] + (len(longer) + 8 - 20).to_bytes(2, "big") + longer[4:]
+            whole = longer + bytes.fromhex("80280004") + (crc32(longer) ^ 0x5354554E).to_bytes(4, "big")
+            message = stun.parse(whole)
+            self.assertTrue(stun.isAuthentic(message, "pw"), more)
+            self.assertEqual(message.attributes["PRIORITY"], 7)
+            self.assertNotIn("USE-CANDIDATE", message.attributes)
+
+    def test_withoutSeal(self) -> None:
+        """A message without MESSAGE-INTEGRITY is by anybody."""
+        self.assertFalse(stun.isAuthentic(stun.parse(stun.query(bytes(12))), ""))
 
     def test_hostile(self) -> None:
         """What is no STUN is refused in one way."""
