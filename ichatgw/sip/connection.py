@@ -28,7 +28,10 @@ CONNECT_TIMEOUT = 6.0
 """Seconds for making a connection, TLS included."""
 
 FIRST_WORD_TIMEOUT = 20.0
-"""Seconds that one who connects has for his first message, and everybody for the rest of one that has begun."""
+"""
+Seconds that one who connects has for the first message, whatever keepalives come, and everybody for the rest of one
+that has begun.
+"""
 
 IDLE_TIMEOUT = 900.0
 """Seconds without a message or a keepalive after which a connection is closed."""
@@ -109,7 +112,7 @@ class Connection(Protocol):
         self._unsent = 0
         self._full = False
         self._timer: IDelayedCall | None = None
-        self._heard = False
+        self._heard = self.outgoing
         self._proofs = 0
         self._pinged = 0.0
         self._unanswered: IDelayedCall | None = None
@@ -165,13 +168,13 @@ class Connection(Protocol):
             self._unanswered = None
         try:
             for message in self._framer.feed(data):
-                self._heard = True
                 self._begun = False
                 if message == PING:
                     self.send(PONG)
                 elif message == PONG:
                     self._answered()
                 else:
+                    self._heard = True
                     self._line.put(self._owner.take, message, self.target)
                 if self.problem:
                     return

@@ -4,12 +4,12 @@ SIP over TCP and TLS: the connections that there are, whoever made them.
 
 A response goes where its request came from, a request over the connection that there is to its target (RFC 3261 section
 18), or over a new one.  What is sent while a connection is made waits for it.  A connection that says nothing for long,
-or does not take what we send, is closed; limits hold for each host and for all.
+or does not take what we send, is closed; L{ichatgw.sip.places} says who may connect, and who has to go for it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +18,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.model import TransportAddress
+from ichatgw.networks import sourceOf
 from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
+from ichatgw.sip.places import Places
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
 from ichatgw.turns import Turns
 
-MOST_CONNECTIONS = 4000
-MOST_FROM_HOST = 200
 MOST_ALIASES = 4
 """For one connection."""
 
@@ -73,6 +73,7 @@ class Connections:
     @ivar received: takes each message.
     @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
     @ivar gone: is told of a target to which there is a connection no more, and why if that is known.
+    @ivar mayCall: tells of hosts (IP literals) that may call; the others are strangers.
     @param host: the address that connections are made from; C{None} for any.
     @param security: puts TLS below; C{None} if there is none.
     """
@@ -80,6 +81,7 @@ class Connections:
     received: Received
     unreachable: Callable[[Target, str], None]
     gone: Callable[[Target, str], None]
+    mayCall: Callable[[str], bool]
 
     def __init__(
         self, reactor: Any, security: Security | None = None, host: str | None = None, turns: Turns | None = None
@@ -90,7 +92,8 @@ class Connections:
         self._open: dict[Target, Connection] = {}
         self._making: dict[Target, Connection] = {}
         self._arriving: set[Connection] = set()
-        self._hosts: Counter[str] = Counter()
+        self.mayCall = lambda host: False
+        self._places: Places[Connection] = Places()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._lines = RateLimit(reactor, 1, 5)
         self._aliases: dict[Target, Connection] = {}
@@ -206,18 +209,24 @@ class Connections:
     # What the connections say.
 
     def admits(self, host: str) -> bool:
-        """May C{host} make one more?"""
-        if self.open < MOST_CONNECTIONS and self._hosts[host] < MOST_FROM_HOST and not self._closing:
+        """May C{host} make one more?  If another connection has to go for it, that is closed."""
+        if self._closing:
+            return False
+        place = self._places.ask(host, self.mayCall(host), self.clock.seconds())
+        if isinstance(place, Connection):
+            self._places.leave(place)  # at once, as a socket takes a moment to close
+            place.abort("another one needs its place")
             return True
-        if self._lines.allow(host):
+        if not place and self._lines.allow(sourceOf(host)):
             _log.warn("A connection from {host} is refused: too many", host=host)
-        return False
+        return place
 
     def arrived(self, connection: Connection) -> None:
         """Somebody has connected, and counts from now on."""
         assert connection.target is not None
         self._arriving.add(connection)
-        self._hosts[connection.target.address.host] += 1
+        host = connection.target.address.host
+        self._places.take(connection, host, self.mayCall(host), self.clock.seconds())
 
     def opened(self, connection: Connection) -> None:
         """A connection can be used."""
@@ -227,7 +236,6 @@ class Connections:
             self._arriving.remove(connection)
         else:
             self._making.pop(target, None)
-            self._hosts[target.address.host] += 1
         self._open[target] = connection
         self._gone.pop(target, None)
         _log.debug("Connected {way} {target}", way="to" if connection.outgoing else "from", target=target)
@@ -245,23 +253,22 @@ class Connections:
             self.received(message, source.address, source.transport)
         except Exception:
             _log.failure("A message from {source} could not be handled", source=source)
-
-    def _left(self, host: str) -> None:
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+        connection = self._open.get(source)
+        if connection is not None:
+            host = source.address.host
+            self._places.used(connection, self.mayCall(host), self.clock.seconds())
 
     def closed(self, connection: Connection, why: str) -> None:
         """A connection is over."""
         target = connection.target
         if target is None:
             return
+        self._places.leave(connection)
         for alias in connection.aliases:
             if self._aliases.get(alias) is connection:
                 del self._aliases[alias]
         if self._open.get(target) is connection:
             del self._open[target]
-            self._left(target.address.host)
             if not connection.outgoing:
                 # Nobody listens at the port that it came from.
                 self._gone[target] = None
@@ -277,7 +284,6 @@ class Connections:
             return
         if connection in self._arriving:
             self._arriving.remove(connection)
-            self._left(target.address.host)
         made = self._making.get(target) is connection
         if made:
             del self._making[target]

@@ -143,6 +143,8 @@ class Endpoint(Service):
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
         self._legs.admits = admits
+        if self._streams is not None:
+            self._streams.admit(admits)
 
     def letToDecide(self, toDecides: bool) -> None:
         """Is who is called what To says, and not the Request-URI?"""

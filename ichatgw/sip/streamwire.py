@@ -101,6 +101,10 @@ class StreamWire:
                 kind=kind.name,
             )
 
+    def admit(self, mayCall: Callable[[str], bool]) -> None:
+        """Those hosts (IP literals) may call: they always find a place."""
+        self.connections.mayCall = mayCall
+
     def send(self, data: bytes, target: Target) -> None:
         """See L{ichatgw.sip.door.Streams}."""
         self.connections.send(data, target)

@@ -68,6 +68,7 @@ class FakeStreams:
 
     @ivar sent: what was sent, with its target.
     @ivar opened: the targets to which there is a connection.
+    @ivar mayCall: who always finds a place.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class FakeStreams:
         self.aliases: list[tuple[Target, int]] = []
         self.pings: list[Target] = []
         self.gone: Callable[[Target, str], None] = lambda target, why: None
+        self.mayCall: Callable[[str], bool] = lambda host: False
         self.expected: list[Target] = []
         self.suggested: list[Target] = []
         self.unreachable: Callable[[Target, str], None] = lambda target, why: None
@@ -85,6 +87,9 @@ class FakeStreams:
     ) -> None:
         self.unreachable = unreachable
         self.gone = gone
+
+    def admit(self, mayCall: Callable[[str], bool]) -> None:
+        self.mayCall = mayCall
 
     def ping(self, target: Target) -> None:
         self.pings.append(target)

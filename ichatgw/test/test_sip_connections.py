@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip import connections
+from ichatgw.sip import places
 from ichatgw.sip.connection import (
     ANOTHER,
     FIRST_WORD_TIMEOUT,
@@ -28,7 +28,8 @@ from ichatgw.sip.connection import (
     PROOFS,
     Connection,
 )
-from ichatgw.sip.connections import MOST_FROM_HOST, Connections
+from ichatgw.sip.connections import Connections
+from ichatgw.sip.places import MOST_CONNECTIONS, MOST_FROM_HOST, MOST_FROM_NETWORK, MOST_OF_STRANGERS
 from ichatgw.sip.target import Target, Transport
 from ichatgw.turns import TURN_JOBS
 
@@ -155,22 +156,80 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual(self.connections.open, 0)
 
     def test_pingKeepsOpen(self) -> None:
-        """Keepalives keep a connection open."""
+        """Keepalives keep a connection open over which something was said."""
         connection = self.accept()
         assert connection is not None
+        connection.dataReceived(MESSAGE)
         for _ in range(5):
-            self.reactor.advance(IDLE_TIMEOUT - 1 if connection._heard else 1)
+            self.reactor.advance(IDLE_TIMEOUT - 1)
             connection.dataReceived(b"\r\n\r\n")
         self.assertEqual(self.connections.open, 1)
 
+    def test_pingIsNoWord(self) -> None:
+        """One who sends keepalives only, single or double, has said nothing."""
+        for keepalive in (b"\r\n\r\n", b"\r\n", b"\r\n\r\n\r\n\r\n"):
+            connection = self.accept()
+            assert connection is not None
+            for _ in range(4):
+                self.assertEqual(self.connections.open, 1)
+                connection.dataReceived(keepalive)
+                self.reactor.advance(FIRST_WORD_TIMEOUT / 4)
+            self.assertEqual(self.connections.open, 0, keepalive)
+
     def test_limits(self) -> None:
-        """One host has so many connections and no more; others are not concerned."""
-        for port in range(MOST_FROM_HOST):
-            self.assertIsNotNone(self.accept(40000 + port))
-        self.assertIsNone(self.accept(50000))
-        self.assertIsNotNone(self.accept(50000, "192.0.2.2"))
-        self.patch(connections, "MOST_CONNECTIONS", self.connections.open)
+        """One host has so many connections and no more, may it call or not; others are not concerned."""
+        for mayCall in (False, True):
+            self.connections.mayCall = lambda host, mayCall=mayCall: mayCall  # type: ignore[misc]
+            for port in range(MOST_FROM_HOST):
+                self.assertIsNotNone(self.accept(40000 + port, f"192.0.2.{mayCall:d}"))
+            self.assertIsNone(self.accept(50000, f"192.0.2.{mayCall:d}"))
+            self.assertIsNotNone(self.accept(50000, f"192.0.3.{mayCall:d}"))
+
+    def test_network(self) -> None:
+        """One network of strangers has so many connections and no more."""
+        for number in range(MOST_FROM_NETWORK):
+            self.assertIsNotNone(self.accept(40000 + number // 100, f"192.0.2.{number % 100}"))
+        self.assertIsNone(self.accept(50000, "192.0.2.200"))
+        self.connections.mayCall = lambda host: host == "192.0.2.201"
+        self.assertIsNotNone(self.accept(50000, "192.0.2.201"))
+
+    def test_strangersFill(self) -> None:
+        """
+        Twenty hosts that may not call, with 200 connections each that have sent a keepalive, or even a request, keep
+        nobody off: hosts that may call have their half, and a stranger from elsewhere gets the place of one of them.
+        """
+        self.connections.mayCall = lambda host: host.startswith("10.")
+        for number in range(20):
+            for port in range(40000, 40200):
+                each = self.accept(port, f"198.51.{number}.7")
+                if each is not None:
+                    each.dataReceived(MESSAGE if number % 2 else b"\r\n\r\n")
+        self.assertEqual(self.connections.open, MOST_OF_STRANGERS)
+        peers = [self.accept(port, f"10.0.0.{number}") for number in range(10) for port in range(40000, 40200)]
+        self.assertEqual([each for each in peers if each is None or each.problem], [])
+        self.assertEqual(self.connections.open, MOST_CONNECTIONS)
+        stranger = self.accept(40000, "203.0.113.9")
+        assert stranger is not None
+        self.assertIsNotNone(self.accept(40000, "10.0.1.1"))
+        self.assertEqual((self.connections.open, stranger.problem), (MOST_CONNECTIONS, ""))
+
+    def test_loggedIn(self) -> None:
+        """A stranger's connection over which a user logs in is a stranger's no more, and goes for nobody."""
+        self.patch(places, "MOST_FROM_NETWORK", 3)
+        phone = self.accept(40000, "192.0.2.1")
+        assert phone is not None
+        proved = set()
+
+        def received(*message: object) -> None:
+            proved.add("192.0.2.1")
+
+        self.connections.received = received
+        self.connections.mayCall = proved.__contains__
+        phone.dataReceived(MESSAGE)
+        others = [self.accept(40000 + port, "192.0.2.2") for port in range(3)]
+        self.assertNotIn(None, others)
         self.assertIsNone(self.accept(50000, "192.0.2.3"))
+        self.assertEqual(phone.problem, "")
 
     def test_readsNothing(self) -> None:
         """One who does not read what we send is sent away before it costs us much."""

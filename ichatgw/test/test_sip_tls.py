@@ -20,7 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
 from ichatgw.sip.connection import CONNECT_TIMEOUT
-from ichatgw.sip.connections import MOST_FROM_HOST, Connections
+from ichatgw.sip.connections import Connections
+from ichatgw.sip.places import MOST_FROM_HOST
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Files, Security, faultOf
 from ichatgw.test.certificates import Authority
@@ -358,7 +359,7 @@ class HandshakeTests(SynchronousTestCase):
         for server in made:
             self.assertTrue(server.transport.disconnected or server.transport.disconnecting)
             server.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual((self.server.connections.open, self.server.connections._hosts), (0, {}))
+        self.assertEqual((self.server.connections.open, len(self.server.connections._places)), (0, 0))
 
     def test_plain(self) -> None:
         """Who speaks without TLS to the port for TLS is sent away."""
