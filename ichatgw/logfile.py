@@ -2,8 +2,9 @@
 """
 The gateway's log: one line an event, filtered by C{LogLevel}, in a file that starts anew after C{LogFileMaxLines}.
 
-What strangers send ends up here, so control characters are escaped and lines cut; and the log is never the reason why
-a call fails: where it cannot be written it is lost, and how much was lost is said when it can be written again.
+What strangers send ends up here, so control characters are escaped, lines cut and passwords in URIs left out; and the
+log is never the reason why a call fails: where it cannot be written it is lost, and how much was lost is said when it
+can be written again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from attrs import define, field
 from twisted.application.service import MultiService
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, formatTime
 from zope.interface import implementer
+
+from ichatgw.hidden import withoutPasswords
 
 LONGEST_LINE = 2000
 MOST_TRACEBACK_LINES = 40
@@ -80,12 +83,11 @@ def formatLines(event: LogEvent) -> list[str]:
     """The line for an event, and after it those of its traceback, indented."""
     word = _WORDS.get(event.get("log_level", LogLevel.info), "INFO")
     head = f"{formatTime(event.get('log_time'))} {word} {event.get('log_namespace', '-')}: "
-    lines = [cut(escape(head + formatEvent(event)))]
+    lines = [cut(escape(withoutPasswords(head + formatEvent(event))))]
     failure = event.get("log_failure")
     if failure is not None:
-        lines += [
-            cut("  " + escape(line)) for line in failure.getTraceback().split("\n")[-MOST_TRACEBACK_LINES:] if line
-        ]
+        traceback = withoutPasswords(failure.getTraceback()).split("\n")
+        lines += [cut("  " + escape(line)) for line in traceback[-MOST_TRACEBACK_LINES:] if line]
     return lines
 
 

@@ -30,6 +30,7 @@ from ichatgw.config import Settings
 from ichatgw.configvalues import Network
 from ichatgw.dialplan import DialPlan
 from ichatgw.errors import ConfigError
+from ichatgw.hidden import Content
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.jingletap import jingleSideOf, phoneOf
@@ -37,7 +38,7 @@ from ichatgw.limits import Limits
 from ichatgw.media.dtls import Identity
 from ichatgw.media.engine import MediaEngine
 from ichatgw.media.medialatch import Elsewhere
-from ichatgw.messagelog import logMessage
+from ichatgw.messagelog import MessageLog
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
 from ichatgw.policy import Doorman
@@ -309,8 +310,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
-        Reloadable(("logLevel",), lambda new: partial(endpoint.logMessages, _messageLog(new))),
-        Reloadable(("logLevel",), lambda new: partial(link.logMessages, _messageLog(new))),
+        Reloadable(("logLevel", "logHides"), lambda new: partial(endpoint.logMessages, _messageLog(new))),
+        Reloadable(("logLevel", "logHides"), lambda new: partial(link.logMessages, _messageLog(new))),
         Reloadable(
             ("alwaysRelayIChatMedia",), lambda new: partial(setattr, switch, "alwaysRelay", new.alwaysRelayIChatMedia)
         ),
@@ -372,7 +373,7 @@ def _peers(settings: Settings) -> tuple[Network, ...]:
 
 def _messageLog(settings: Settings) -> Callable[[str, str], None] | None:
     """Who takes whole messages, if anybody does."""
-    return logMessage if settings.logLevel == "STACK" else None
+    return MessageLog(Content(settings.logHides)) if settings.logLevel == "STACK" else None
 
 
 def _raiseFileLimit(wanted: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ichatgw.configvalues import WRITABLE, choice, whole
+from ichatgw.hidden import Content
 from ichatgw.logfile import LEVELS
 from ichatgw.settings.declare import setting
 
@@ -24,6 +25,14 @@ class LogSettings:
         choice(*LEVELS),
         "INFO",
         "How much is logged. STACK is DEBUG and every message of SIP and XMPP in full, but for passwords and keys.",
+    )
+    logHides: str = setting(
+        _LOG,
+        "LogHides",
+        choice(*(each.value for each in Content)),
+        Content.DIGITS.value,
+        "What STACK leaves out besides: digits stands for those that people key in during a call (INFO), texts for"
+        " those and what people write (MESSAGE, and messages of XMPP), none for nothing.",
     )
     logFilename: str = setting(
         _LOG,

@@ -19,7 +19,18 @@ ROOT = Path(ichatgw.__file__).parent
 RANKS = (
     {"formats"},
     {"model"},
-    {"errors", "interfaces", "addresses", "clock", "networks", "ratelimit", "passwords", "stunservers", "turns"},
+    {
+        "errors",
+        "interfaces",
+        "addresses",
+        "clock",
+        "hidden",
+        "networks",
+        "ratelimit",
+        "passwords",
+        "stunservers",
+        "turns",
+    },
     {
         "config",
         "configdoc",

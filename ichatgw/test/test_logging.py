@@ -168,6 +168,30 @@ class SecretTests(SynchronousTestCase):
         self.assertIn("a=crypto:1", self.text())
         self.assertHidden()
 
+    def test_uris(self) -> None:
+        """No line of any level shows the password of a URI, be it that of a caller, of a callee or of a rule."""
+        extra = f"P-Asserted-Identity: <sip:a:{PHRASE}@b>\r\nDiversion: <sip:d:{PHRASE}@b>\r\n"
+        message = request(
+            "INVITE",
+            uri=f"sip:scott:{PASSWORD}@192.0.2.10",
+            to=f"<sip:scott:{PASSWORD}@192.0.2.10>",
+            from_=f"<sip:phone:{PASSWORD}@192.0.2.77>;tag=1",
+            contact=f"<sip:phone:{PASSWORD}@192.0.2.77>",
+            extra=extra,
+        )
+        self.gateway.endpoint.received(message.encode(), PHONE)
+        self.gateway.endpoint.received(message.replace("INVITE", "NONSENSE").encode(), PHONE)
+        self.assertIn("INVITE from", self.text("INFO"))
+        self.assertHidden()
+
+    def test_digits(self) -> None:
+        """What is keyed in during a call is not shown."""
+        head = request("INFO", uri="sip:scott@192.0.2.10", extra="Content-Type: application/dtmf-relay\r\n")
+        message = head.replace("Content-Length: 0", "Content-Length: 10") + f"Signal={DIGEST[:1]}\r\n"
+        self.gateway.endpoint.received(message.encode(), PHONE)
+        self.assertIn("INFO sip:scott@192.0.2.10", self.text())
+        self.assertNotIn("Signal", self.text())
+
     def test_settings(self) -> None:
         """Neither wrong settings nor changed ones show a secret."""
         reloader = self.gateway.reloader

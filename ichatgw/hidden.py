@@ -1,0 +1,136 @@
+# -*- test-case-name: ichatgw.test.test_hidden -*-
+"""
+What no log shows of messages, on either side: passwords, what proves them, keys of media, and what people write or key
+in.
+
+L{SECRETS} and L{CONTENTS} are the whole of it.  Nothing here has a clock or a log; each pattern takes a time that is
+linear in the length of what it searches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+
+HIDDEN = "(not shown)"
+
+_SIP_CREDENTIALS = r"(?:Proxy-)?Authorization"
+
+# What comes before a secret, what the secret is made of.
+SECRETS: tuple[tuple[str, str], ...] = (
+    # A user's password in a URI (RFC 3261 section 19.1.1, RFC 3986 section 3.2.1).
+    (r"\b(?:sips?:|(?:https?|wss?|ftps?)://)[^@\s<>\"':]{0,200}:", r"[^@\s<>\"']{1,200}(?=@)"),
+    # Schemes of authentication that are not Digest (RFC 7235); a token is a password.
+    (rf"^{_SIP_CREDENTIALS}[ \t]*:[ \t]*(?!Digest\b)[^\s,]+[ \t]+", r"[^\r\n]+"),
+    # The component's handshake (XEP-0114), of which a weak password could be guessed.
+    (r"<(?:\w+:)?handshake\b[^<>]*>", r"[^<]+"),
+    # Passwords of users (XEP-0077, XEP-0078, XEP-0045), and the hash of one.
+    (r"<(?:\w+:)?(?:password|digest)\b[^<>]*>", r"[^<]+"),
+    (
+        r"<(?:\w+:)?field\b[^<>]*\bvar\s*=\s*[\"'][^\"'<>]{0,99}password[^\"'<>]{0,99}[\"'][^<>]{0,999}>\s*"
+        r"<(?:\w+:)?value\b[^<>]*>",
+        r"[^<]+",
+    ),
+    # SASL (RFC 6120 section 6.4, XEP-0388).
+    (r"<(?:\w+:)?(?:auth|challenge|response|success)\b[^<>]*xmpp-sasl[^<>]{0,200}>", r"[^<]+"),
+    (r"<(?:\w+:)?(?:initial-response|additional-data)\b[^<>]*>", r"[^<]+"),
+    # Passwords of ICE and of TURN (XEP-0176, XEP-0215).
+    (r"\b(?:pwd|password)\s*=\s*", r"\"[^\"]*\"|'[^']*'"),
+    (r"^a=ice-pwd:", r"[^\r\n]+"),
+    # Keys of media (RFC 4568, RFC 8866 section 5.12, RFC 4567, XEP-0167).
+    (r"\binline:", r"[^\s|\"'<;]+"),
+    (r"^a=crypto:[ \t]*\S+[ \t]+\S+[ \t]+(?!inline:)[^\s:]+:", r"\S+"),
+    (r"\bkey-params\s*=\s*[\"'](?!inline:)", r"[^\"'<]+"),
+    (r"^k=[a-z0-9]+:", r"[^\r\n]+"),
+    (r"^a=key-mgmt:\S+[ \t]+", r"[^\r\n]+"),
+)
+"""What is never shown."""
+
+# Where a secret may stand at several places: the whole of it, what comes before each secret, what that is made of.
+PLACES: tuple[tuple[str, str], ...] = (
+    # Digest authentication (RFC 7616): a password could be guessed of it.
+    (
+        rf"^(?:{_SIP_CREDENTIALS}|(?:Proxy-)?Authentication-Info)[ \t]*:(?:[^\r\n]|\r?\n[ \t])*",
+        r"(\b(?:response|rspauth)[ \t]*=[ \t]*)(?:\"[^\"\r\n]*\"?|[^\s,\"]+)",
+    ),
+)
+
+_METHOD = re.compile(r"(INFO|MESSAGE) \S+ SIP/2\.0\r?\n", re.IGNORECASE).match
+_BODY = re.compile(r"\r?\n\r?\n").search
+_SAYS_DIGITS = re.compile(r"^(?:Content-Type|c)[ \t]*:[^\r\n]*(?:dtmf|digit|multipart)", re.IGNORECASE | re.MULTILINE)
+_DTMF = re.compile(r"(<(?:\w+:)?dtmf\b[^<>]*\bcode\s*=\s*)(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+_IS_MESSAGE = re.compile(r"<(?:\w+:)?message\b", re.IGNORECASE).match
+_TEXT = re.compile(r"(?<=>)[^<>]+(?=<)")
+
+_SECRET = re.compile(
+    "|".join(f"(?:(?P<head{n}>{head})(?:{body}))" for n, (head, body) in enumerate(SECRETS)),
+    re.IGNORECASE | re.MULTILINE,
+)
+_PLACES = tuple(
+    (re.compile(place, re.IGNORECASE | re.MULTILINE), re.compile(secret, re.IGNORECASE)) for place, secret in PLACES
+)
+_IN_URI = re.compile(f"({SECRETS[0][0]})(?:{SECRETS[0][1]})", re.IGNORECASE)
+
+
+class Content(Enum):
+    """
+    What may be hidden beside secrets.
+
+    C{DIGITS}: those that are keyed in during a call; a personal number may be among them.  C{TEXTS}: those and what
+    people write to each other.
+    """
+
+    NONE = "none"
+    DIGITS = "digits"
+    TEXTS = "texts"
+
+
+def redacted(message: str, content: Content = Content.DIGITS) -> str:
+    """
+    A message of SIP or a stanza of XMPP with what nobody needs to read left out.
+
+    @param content: what is to be left out besides L{SECRETS}.
+    """
+    for hide in CONTENTS[content]:
+        message = hide(message)
+    for place, secret in _PLACES:
+        message = place.sub(lambda found, secret=secret: secret.sub(rf"\1{HIDDEN}", found[0]), message)  # type: ignore[misc]
+    return _SECRET.sub(lambda found: f"{found[found.lastgroup or 0]}{HIDDEN}", message)
+
+
+def withoutPasswords(line: str) -> str:
+    """A line of any kind without passwords in URIs."""
+    return _IN_URI.sub(rf"\1{HIDDEN}", line) if "@" in line else line
+
+
+def _digits(message: str) -> str:
+    """Without the digits of an INFO (RFC 6086, C{application/dtmf-relay} and its like) or of XEP-0181."""
+    method = _METHOD(message)
+    if method is None:
+        return _DTMF.sub(rf"\1{HIDDEN}", message)
+    body = _BODY(message)
+    if method[1].upper() == "INFO" and body is not None and _SAYS_DIGITS.search(message, 0, body.start()):
+        return _bodiless(message)
+    return message
+
+
+def _texts(message: str) -> str:
+    """Without what somebody writes: the body of a MESSAGE (RFC 3428), all text in a message of XMPP."""
+    method = _METHOD(message)
+    if method is not None:
+        return _bodiless(message) if method[1].upper() == "MESSAGE" else message
+    return _TEXT.sub(HIDDEN, message) if _IS_MESSAGE(message) else message
+
+
+def _bodiless(message: str) -> str:
+    body = _BODY(message)
+    return message if body is None or body.end() == len(message) else message[: body.end()] + HIDDEN
+
+
+CONTENTS: dict[Content, tuple[Callable[[str], str], ...]] = {
+    Content.NONE: (),
+    Content.DIGITS: (_digits,),
+    Content.TEXTS: (_digits, _texts),
+}
+"""What is not shown if it is not wanted."""
