@@ -188,6 +188,12 @@ class IInvitations(Interface):
     def invited(leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         """As L{IArrivals.arrived}, with the outer marks of the INVITE."""
 
+    def objection(invitation: Invitation) -> Ending | None:
+        """
+        Why an INVITE cannot be taken that comes from a host that may not call, and without a login; C{None} if somebody
+        waits for it.  Asked before a leg is made.
+        """
+
 
 class IDialer(Interface):
     """Makes outbound legs of one kind."""

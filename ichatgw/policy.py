@@ -23,14 +23,6 @@ _log = Logger()
 
 
 @runtime_checkable
-class LogsIn(Protocol):
-    """A leg whose party may log in."""
-
-    def demandLogin(self) -> bool:
-        """Refuse the call, and say that it may be tried again with a login; or say that nobody can log in."""
-
-
-@runtime_checkable
 class Objects(Protocol):
     """A leg that may have to be refused for its media."""
 
@@ -89,8 +81,6 @@ class Doorman:
                 self._arrivals.arrived(leg, called, offer)
             else:
                 self._refuse(leg, called, objection)
-            return
-        if isinstance(leg, LogsIn) and leg.demandLogin():
             return
         self._refuse(leg, called, Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers"))
 

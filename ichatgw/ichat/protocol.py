@@ -322,7 +322,7 @@ class IChatProtocol(XMPPHandler):
         See L{IInvitations}.  The INVITE of an iChat either belongs to a call that waits for it, or is refused: it
         never becomes a call of its own.  L{WaitingLegs.match} says how far that can be forged.
         """
-        if not invitation.userAgent.lower().startswith(_USER_AGENT):
+        if not _isIChat(invitation):
             self.arrivals.arrived(leg, called, offer)
             return
         try:
@@ -334,6 +334,16 @@ class IChatProtocol(XMPPHandler):
             leg.hangup(Ending(error.reason, str(error)))
             return
         waiting.machine.invited(leg)
+
+    def objection(self, invitation: Invitation) -> Ending | None:
+        """See L{IInvitations}."""
+        if not _isIChat(invitation):
+            return Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers")
+        try:
+            self._waiting.match(invitation)
+        except CallError as error:
+            return Ending(error.reason, str(error))
+        return None
 
     # What the legs ask for
 
@@ -372,3 +382,7 @@ class IChatProtocol(XMPPHandler):
             self._outbound[callee] = rest
         else:
             self._outbound.pop(callee, None)
+
+
+def _isIChat(invitation: Invitation) -> bool:
+    return invitation.userAgent.lower().startswith(_USER_AGENT)

@@ -38,7 +38,6 @@ from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import displayName
 from ichatgw.sip.transactions import Transactions
 from ichatgw.sip.uris import Misaddressed, parse, userOf
-from ichatgw.sip.verifier import Verifier
 
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
@@ -185,7 +184,7 @@ class Dialer:
             self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
         )
 
-    def outside(self, referrals: Referrals, verifier: Verifier | None) -> Outside:
+    def outside(self, referrals: Referrals) -> Outside:
         """Takes REFERs that come outside of dialogs."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
@@ -194,9 +193,7 @@ class Dialer:
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)
 
-        return Outside(
-            self._legs, referrals, self._userAgent, verifier, exchange, contact, RateLimit(self._clock, 1, 10)
-        )
+        return Outside(self._legs, referrals, self._userAgent, exchange, contact, RateLimit(self._clock, 1, 10))
 
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""

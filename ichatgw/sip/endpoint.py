@@ -20,9 +20,10 @@ from ichatgw.media.stun import binding
 from ichatgw.model import Party, TransportAddress
 from ichatgw.passwords import Keyring
 from ichatgw.ratelimit import RateLimit
+from ichatgw.sip.admission import Admission, Passed
 from ichatgw.sip.capabilities import SUPPORTED
 from ichatgw.sip.dialer import Dialer, Place
-from ichatgw.sip.gate import Admitted, Answer, Gate
+from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.keepalive import KeepAlives
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.legs import Legs
@@ -35,6 +36,7 @@ from ichatgw.sip.registrar import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.resolver import Resolver
 from ichatgw.sip.sessiontimer import SessionTerms
+from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.stream import PING
 from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
@@ -44,12 +46,6 @@ from ichatgw.sip.wire import UDPWire
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
-
-STRANGER, STRANGERS = (5, 30), (100, 500)
-"""
-INVITEs in a second, and at once, from one host that may not call, and from all such.  iChats are among them, and phones
-that log in.  Each costs memory for half a minute, and its answer is sent a dozen times to whoever its source is.
-"""
 
 _log = Logger()
 
@@ -103,7 +99,8 @@ class Endpoint(Service):
         self.terms = SessionTerms(sessionExpires)
         logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
         logins.served = self._servedAt
-        self._requests = Requests(self._legs, userAgent, verifier, policy, self.terms, logins)
+        realm = verifier.realm if verifier is not None else ""
+        self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
         self._requests.registered = self._registered
@@ -121,11 +118,12 @@ class Endpoint(Service):
             policy,
             self.terms,
         )
-        self._requests.outside = self._dialer.outside(self._referrals, verifier)
+        self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
-        self._stranger, self._strangers = RateLimit(clock, *STRANGER), RateLimit(clock, *STRANGERS)
+        self.strangers = Strangers(clock, self._transactions, lambda host: self._legs.admits(host))
+        self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier)
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
@@ -138,7 +136,7 @@ class Endpoint(Service):
 
     @invitations.setter
     def invitations(self, taker: IInvitations) -> None:
-        self._requests.invitations = taker
+        self._requests.invitations = self._admission.invitations = taker
 
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
@@ -149,6 +147,10 @@ class Endpoint(Service):
     def letToDecide(self, toDecides: bool) -> None:
         """Is who is called what To says, and not the Request-URI?"""
         self._requests.toDecides = toDecides
+
+    def shed(self, isOverloaded: Callable[[], bool]) -> None:
+        """Refuse new calls while C{isOverloaded} says that there is too much to do."""
+        self._admission.isOverloaded = isOverloaded
 
     def isProxy(self, host: str) -> bool:
         """See L{Dialer.isProxy}."""
@@ -207,38 +209,47 @@ class Endpoint(Service):
 
     def received(self, message: bytes, source: TransportAddress, transport: Transport = Transport.UDP) -> None:
         """A datagram from the wire, or a message from a stream."""
-        if transport is Transport.UDP and len(message) >= 20 and not message[0]:
-            self._binding(message, source)
+        if not self.strangers.lets(message, source.host):
             return
+        # Over a stream, the address of the other end is proved by the connection.
+        room = len(message) if transport is Transport.UDP and self._isUnproved(source.host) else None
+        if transport is Transport.UDP and len(message) >= 20 and not message[0]:
+            self._binding(message, source, room)
+            return
+        target = Target(transport, source)
         verdict = self._gate.admit(message, source, transport.name)
-        if isinstance(verdict, Admitted) and self._isFlood(verdict, source):
-            self._dropped(source, "too many INVITEs of strangers")
-        elif isinstance(verdict, Admitted):
-            self._transactions.incoming(verdict.text, verdict.isRequest, source, transport)
-        elif isinstance(verdict, Answer):
-            self._dropped(source, verdict.reason)
-            if self._answers.allow(source.host):
-                self._transactions.send(verdict.response, Target(transport, source))
-        elif not verdict.quiet:
-            self._dropped(source, verdict.reason)
+        if not isinstance(verdict, Admitted):
+            if isinstance(verdict, Dropped) or self._answers.allow(source.host):
+                self._settle(verdict, target, room)
+            return
+        self._transactions.show("RECEIVED message from", target, verdict.text)
+        judged = self._admission.judge(verdict, source, room)
+        if isinstance(judged, Passed):
+            self._transactions.incoming(verdict.text, verdict.isRequest, source, transport, judged.login)
+        else:
+            self._settle(judged, target, room)
 
-    def _isFlood(self, message: Admitted, source: TransportAddress) -> bool:
-        """Is it one INVITE more than strangers may send?  Those within calls that there are do not count."""
-        if not message.isRequest or message.method != "INVITE" or self._legs.admits(source.host):
-            return False
-        callId = next((value for name, value in message.headers if name == "Call-ID"), "")
-        if callId in self._transactions.req_consumers:
-            return False
-        return not (self._stranger.allow(source.host) and self._strangers.allow(None))
+    def _settle(self, verdict: Answer | Dropped, source: Target, room: int | None) -> None:
+        """A message goes no further."""
+        if isinstance(verdict, Dropped) and verdict.quiet:
+            return
+        self._dropped(source.address, verdict.reason)
+        if isinstance(verdict, Answer) and (room is None or len(verdict.response) <= room):
+            self._transactions.show("SENDING message to", source, verdict.response.decode("utf-8", "replace"))
+            self._transactions.send(verdict.response, source)
 
-    def _binding(self, message: bytes, source: TransportAddress) -> None:
+    def _isUnproved(self, host: str) -> bool:
+        """May C{host} be somebody else's address, whom our answers would flood?"""
+        return not self._legs.admits(host) and not self._transactions.dialogs.countOf(host)
+
+    def _binding(self, message: bytes, source: TransportAddress, room: int | None) -> None:
         """STUN, with which phones keep their router's door open and find out what it is (RFC 5626 section 4.4.2)."""
         try:
             response = binding(message, source)
         except MalformedError as problem:
             self._dropped(source, str(problem))
         else:
-            if self._answers.allow(source.host):
+            if (room is None or len(response) <= room) and self._answers.allow(source.host):
                 self._wire.send(response, source)
 
     def _dropped(self, source: TransportAddress, reason: str) -> None:

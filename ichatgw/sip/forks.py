@@ -41,6 +41,10 @@ class Forks:
             self.rotate()
         self._recent[transaction] = dialog, tag
 
+    def knows(self, transaction: Hashable) -> bool:
+        """Was that INVITE answered a moment ago?"""
+        return transaction in self._recent or transaction in self._older
+
     def another(self, transaction: Hashable, response: Any) -> Any:
         """
         A response to no transaction that lives.

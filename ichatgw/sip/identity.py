@@ -9,7 +9,7 @@ from typing import Any
 
 from sippy.SipHeader import SipHeader
 
-from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Party
+from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Invitation, Party, TransportAddress
 from ichatgw.sip.text import displayName
 from ichatgw.sip.uris import uriOf, written
 
@@ -39,6 +39,17 @@ def callerOf(request: Any) -> Party:
         private=_isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
         diversions=tuple(uriOf(body.getUri().url) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
         hops=None if hops is None else max(0, hops - 1),
+    )
+
+
+def invitationOf(request: Any, source: TransportAddress) -> Invitation:
+    """The outer marks of an INVITE."""
+    userAgents = request.getHFBodys("user-agent")
+    return Invitation(
+        source,
+        str(userAgents[0])[:200] if userAgents else "",
+        plainName(request.getHFBody("from").getUri().name),
+        plainName(request.getHFBody("to").getUri().name),
     )
 
 

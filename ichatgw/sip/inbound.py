@@ -34,7 +34,6 @@ class InboundSipLeg(SipLeg):
 
     @ivar source: where the INVITE came from.
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
-    @ivar challenge: the values of WWW-Authenticate with which a stranger is asked to log in; empty if none can.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
     @param protecting: how media would be protected, once L{objection} was asked; it is plain before that, as with an
         iChat.
@@ -53,7 +52,6 @@ class InboundSipLeg(SipLeg):
         self._protecting = protecting or Protecting()
         self._objection: Ending | None = None
         self.source = source
-        self.challenge: tuple[str, ...] = ()
         self.seek: Callable[[], SipLeg | Reply] | None = None
         self._offer = offer
         if offer is not None:
@@ -173,20 +171,6 @@ class InboundSipLeg(SipLeg):
             event.extra_headers = tuple(SipHeader(name=name, bodys=body) for name, body in headers.items() if body)
             self._respond(event)
         self._finish(ending)
-
-    def demandLogin(self) -> bool:
-        """
-        401: the caller may try again, with a name and a password.
-
-        @return: whether anybody can log in; if not, nothing was done.
-        """
-        if not self.challenge:
-            return False
-        event = CCEventFail((401, "Unauthorized"))
-        event.extra_headers = tuple(SipHeader(name="www-authenticate", bodys=value) for value in self.challenge)
-        self._respond(event)
-        self._finish(Ending(EndReason.FORBIDDEN, "asked to log in"))
-        return True
 
     @property
     def wantsPlace(self) -> bool:

@@ -28,11 +28,9 @@ from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import judged
 from ichatgw.sip.refer import FORBIDDEN, Referrals
 from ichatgw.sip.replaces import readTargetDialog
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.verifier import Verifier
 
 _log = Logger()
 
@@ -48,7 +46,6 @@ class _Unheard:
 @define(eq=False)
 class Outside:
     """
-    @param verifier: lets others log in.
     @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
     @param contact: makes our Contact, as somebody sees us.
     """
@@ -56,7 +53,6 @@ class Outside:
     _legs: Legs
     _referrals: Referrals
     _userAgent: str
-    _verifier: Verifier | None
     _exchange: Callable[[Any, Make], Deferred[Any]]
     _contact: Callable[[Target], Any]
     _lines: RateLimit
@@ -95,17 +91,10 @@ class Outside:
             _log.info("REFER from {source} refused: {why}", source=source, why=why)
 
     def _judge(self, request: Any, source: TransportAddress) -> Reply | None:
-        if self._legs.admits(source.host):
+        if request.login is not None or self._legs.admits(source.host):
             return None
-        if self._verifier is None or not self._verifier.users:
-            self._refused(source, "not among AllowedSIPPeers")
-            return FORBIDDEN
-        judgement = judged(request, source.host, self._verifier)
-        if judgement.user is not None:
-            return None
-        values = self._verifier.challenge(source.host, judgement.isStale)
-        challenges = tuple(("www-authenticate", value) for value in values)
-        return Reply(401, "Unauthorized", challenges)
+        self._refused(source, "not among AllowedSIPPeers")
+        return FORBIDDEN
 
 
 @define(eq=False)

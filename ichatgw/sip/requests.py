@@ -16,16 +16,16 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
-from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
+from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.door import literal
-from ichatgw.sip.identity import callerOf, plainName
+from ichatgw.sip.identity import callerOf, invitationOf
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Logins, judged
+from ichatgw.sip.logins import Logins
 from ichatgw.sip.midway import NO_TERMS
 from ichatgw.sip.negotiation import SUPPOSED
 from ichatgw.sip.outside import Outside
@@ -37,7 +37,6 @@ from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.text import userPart
 from ichatgw.sip.transactions import Transactions
 from ichatgw.sip.uris import uriOf
-from ichatgw.sip.verifier import Verifier
 
 _log = Logger()
 
@@ -49,7 +48,7 @@ class Requests:
     @ivar outside: takes REFERs; set before the first one comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
     @ivar toDecides: who is called is what To says, as of old.
-    @param verifier: lets phones log in.
+    @param realm: the domain of users who have logged in.
     @param policy: how media is protected.
     @param logins: answers those who challenge what we send in their calls.
     """
@@ -64,7 +63,7 @@ class Requests:
         self,
         legs: Legs,
         userAgent: str,
-        verifier: Verifier | None,
+        realm: str = "",
         policy: MediaPolicy = PLAIN_ONLY,
         terms: SessionTerms = NO_TERMS,
         logins: Logins | None = None,
@@ -74,7 +73,7 @@ class Requests:
         self._terms = terms
         self._legs = legs
         self._userAgent = userAgent
-        self._verifier = verifier
+        self._realm = realm
 
     def requested(self, request: Any, transaction: Any) -> Any:
         """sippy's callback for a request of no known dialog: a response and two callbacks, or C{None} if answered."""
@@ -106,6 +105,8 @@ class Requests:
         if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
             return self._respond(request, 483, "Too Many Hops")
         if source == self.transactions.local(source.host, Transport.UDP):
+            return self._respond(request, 482, "Loop Detected")
+        if self.transactions.isCrowded(str(request.getHFBody("call-id"))):
             return self._respond(request, 482, "Loop Detected")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
@@ -146,8 +147,10 @@ class Requests:
         leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
-        if self._verifier is not None and self._verifier.users:
-            self._logIn(leg, request, self._verifier)
+        leg.login = request.login
+        if leg.login is not None:
+            # What a phone says of itself holds for its name alone.
+            leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{self._realm}", diversions=())
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(
             self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms
@@ -170,14 +173,6 @@ class Requests:
         """Who is called, sippy's C{SipURL}: the Request-URI says it (RFC 3261 section 8.2.2.1)."""
         return request.getHFBody("to").getUri().url if self.toDecides else request.getRURI()
 
-    def _logIn(self, leg: InboundSipLeg, request: Any, verifier: Verifier) -> None:
-        judgement = judged(request, leg.source.host, verifier)
-        leg.login = judgement.user
-        if leg.login is not None:
-            # What a phone says of itself holds for its name alone.
-            leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{verifier.realm}", diversions=())
-        leg.challenge = verifier.challenge(leg.source.host, judgement.isStale)
-
 
 def _wantsSecurity(request: Any) -> bool:
     """Must our Contact be a C{sips} URI (RFC 3261 section 12.1.1)?"""
@@ -195,13 +190,7 @@ class _Arrival:
         self._requests = requests
         self._leg = leg
         self.called = called
-        userAgents = request.getHFBodys("user-agent")
-        self._invitation = Invitation(
-            leg.source,
-            str(userAgents[0])[:200] if userAgents else "",
-            plainName(request.getHFBody("from").getUri().name),
-            plainName(request.getHFBody("to").getUri().name),
-        )
+        self._invitation = invitationOf(request, leg.source)
 
     def event(self, event: Any, dialog: Any) -> None:
         """The arrival."""

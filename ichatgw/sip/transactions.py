@@ -13,10 +13,10 @@ from collections.abc import Callable
 from hashlib import md5
 from typing import Any
 
-from ichatgw.sip.compat import Forgiving
+import ichatgw.sip.compat  # noqa: F401
 
 # isort: split
-from attrs import define
+from attrs import define, frozen
 from sippy.Network_server import Remote_address
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
@@ -34,13 +34,13 @@ from twisted.logger import Logger
 from ichatgw.model import TransportAddress
 from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
 from ichatgw.sip.forks import Forks
+from ichatgw.sip.gate import Admitted
 from ichatgw.sip.large import MOST_DATAGRAM, Large
 from ichatgw.sip.logins import CREDENTIALS
+from ichatgw.sip.stateless import parameterOf, tagOf
+from ichatgw.sip.tables import MOST_OF_CALL_ID, Answers, Asked, Dialogs, Served
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.undelivered import Undelivered
-
-CACHE_LIMIT = 20_000
-"""How many answers to retransmissions are kept before the older half is let go."""
 
 _log = Logger()
 
@@ -57,10 +57,36 @@ class _MessageLog:
             self.sink(what, message)
 
 
+@frozen
+class Marks:
+    """What tells a message to which dialog and transaction it belongs."""
+
+    callId: str
+    fromTag: str | None
+    toTag: str | None
+    number: int
+    method: str
+    branch: str | None
+
+    @classmethod
+    def of(cls, message: Admitted) -> Marks:
+        """Those of a message that the gate has let through; of several Vias, the top one counts."""
+        first = dict(reversed(message.headers))
+        return cls(
+            first["Call-ID"],
+            tagOf(first["From"]),
+            tagOf(first["To"]),
+            int(first["CSeq"].partition(" ")[0]),
+            message.method,
+            parameterOf(first["Via"], "branch"),
+        )
+
+
 class Transactions(Undelivered):
     """
     @ivar tclient: client transactions by id.
     @ivar tserver: server transactions by id.
+    @ivar dialogs: those that live.
     """
 
     def __init__(
@@ -77,19 +103,29 @@ class Transactions(Undelivered):
         self._log = _MessageLog(messageLog)
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
-        self.tclient = Forgiving()
-        self.tserver = Forgiving()
+        self.tclient = Asked()
+        self.tserver = Served()
+        self.dialogs = Dialogs()
         self.req_cb = requested
         self._large = Large()
         self._forks = Forks()
-        self.l1rcache: dict[bytes, Any] = {}
-        self.l2rcache: dict[bytes, Any] = {}
+        self.l1rcache = Answers()
+        self.l2rcache = Answers()
         self.req_consumers: dict[str, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
 
     def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
         """Show each message to C{sink} from now on; C{None} for nobody."""
         self._log.sink = sink
+
+    def show(self, what: str, source: Target, text: str) -> None:
+        """
+        Show a message to whoever wants to see messages.
+
+        @param what: what is done with it, before its far end is named.
+        """
+        if self._log.sink is not None:
+            self._log.write(f"{what} {source.transport.value}:{source.address}:\n", text)
 
     def getServer(self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP) -> Door:
         """
@@ -156,10 +192,66 @@ class Transactions(Undelivered):
             consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())
         )
 
+    def isCrowded(self, callId: str) -> bool:
+        """Has C{callId} as many dialogs as it may?"""
+        return len(self.req_consumers.get(callId, ())) >= MOST_OF_CALL_ID
+
+    @property
+    def isFull(self) -> bool:
+        """Do the requests that are not done with take as much memory as they may?"""
+        return self.tserver.isFull
+
+    def isWithin(self, marks: Marks, text: str) -> bool:
+        """
+        Does a request belong to a dialog or transaction that there is?
+
+        @param text: the request, as the gate gives it.
+        """
+        if marks.toTag is not None and self.dialogs.find(marks.toTag) is not None:
+            return True
+        last = marks.toTag if marks.method == "ACK" else marks.branch
+        if (marks.callId, marks.fromTag, marks.number, last) in self.tserver:
+            return True
+        return self._seen(_checksum(text)) is not None
+
+    def awaits(self, marks: Marks) -> bool:
+        """Does a response belong to a request of ours?"""
+        tid = (marks.callId, marks.fromTag, marks.number, marks.method, marks.branch)
+        return tid in self.tclient or self._forks.knows(tid)
+
+    def knows(self, host: str) -> bool:
+        """See L{ichatgw.sip.strangers.Ours}."""
+        return host in self.dialogs.hosts or host in self.tclient.hosts
+
+    def hasDialog(self, tag: str, host: str) -> bool:
+        """See L{ichatgw.sip.strangers.Ours}."""
+        return self.dialogs.hasDialog(tag, host)
+
+    def hasAsked(self, branch: str, host: str) -> bool:
+        """See L{ichatgw.sip.strangers.Ours}."""
+        return self.tclient.hasAsked(branch, host)
+
+    def regConsumer(self, consumer: Any, call_id: str, compact: bool = False) -> None:
+        """A dialog begins."""
+        super().regConsumer(consumer, call_id, compact)
+        self.dialogs.add(consumer)
+
     def unregConsumer(self, consumer: Any, call_id: str) -> None:
         """A dialog is over.  After a shutdown it may be unknown here."""
         if call_id in self.req_consumers:
             super().unregConsumer(consumer, call_id)
+            self.dialogs.discard(consumer)
+
+    def rCachePurge(self) -> None:
+        """sippy's timer: what was answered longer than 32 s ago will not be asked again."""
+        self._ageAnswers()
+        self.rotateCache()
+
+    def _ageAnswers(self) -> None:
+        self.l1rcache, self.l2rcache = Answers(), self.l1rcache
+
+    def _seen(self, checksum: bytes) -> Any:
+        return self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
 
     def rotateCache(self) -> None:
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
@@ -167,33 +259,43 @@ class Transactions(Undelivered):
         self._forks.rotate()
 
     def incoming(
-        self, text: str, isRequest: bool, source: TransportAddress, transport: Transport = Transport.UDP
+        self,
+        text: str,
+        isRequest: bool,
+        source: TransportAddress,
+        transport: Transport = Transport.UDP,
+        login: str | None = None,
     ) -> None:
-        """Take a message that the gate has admitted.  Never raises."""
-        if self._log.sink is not None:
-            self._log.write(f"RECEIVED message from {transport.value}:{source}:\n", text)
-        checksum = md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()
-        seen = self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
+        """
+        Take a message that the gate has admitted.  Never raises.
+
+        @param login: the user who has logged in with it.
+        """
+        checksum = _checksum(text)
+        seen = self._seen(checksum)
         if seen is not None:
             if seen.data is not None:
                 self.transmitData(seen.userv, seen.data, seen.address)
             return
-        if len(self.l1rcache) > CACHE_LIMIT:
-            self.l1rcache, self.l2rcache = {}, self.l1rcache
+        if self.l1rcache.isFull:
+            self._ageAnswers()
         remote = Remote_address((bracketed(source.host), source.port), transport.value)
         try:
             if isRequest:
-                self._request(text, checksum, remote)
+                self._request(text, checksum, remote, login)
             else:
                 self._response(text, checksum, remote)
         except OSError as problem:
             _log.debug("Not taken from {source}: {problem!r}", source=source, problem=problem)
         except Exception:
             _log.failure("A SIP message from {source} could not be handled", source=source)
-            self.l1rcache.setdefault(checksum, SipTMRetransmitO())
+            if checksum not in self.l1rcache:
+                self.l1rcache[checksum] = SipTMRetransmitO()
 
-    def _request(self, text: str, checksum: bytes, remote: Any) -> None:
+    def _request(self, text: str, checksum: bytes, remote: Any, login: str | None) -> None:
+        self.tserver.arriving = len(text)
         request = SipRequest(text)
+        request.login = login
         request.rtime = MonoTime()
         request.setSource(remote)
         if remote.transport == "tls" and ";alias" in text and self.streams is not None:
@@ -349,6 +451,7 @@ class Transactions(Undelivered):
         self.l2rcache.clear()
         self._forks.clear()
         self.req_consumers.clear()
+        self.dialogs.clear()
 
     def forget(self, transaction: Any) -> None:
         """Let go of a transaction and its timers."""
@@ -361,3 +464,8 @@ class Transactions(Undelivered):
             if table.get(tid) is transaction:
                 del table[tid]
         transaction.cleanup()
+
+
+def _checksum(text: str) -> bytes:
+    """By which a message is known that comes again."""
+    return md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()

@@ -306,12 +306,23 @@ class FakeArrivals:
         self.arrivals.append((leg, called, offer))
 
 
+NOT_ALLOWED = Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers")
+
+
 @implementer(IInvitations)
 @define(eq=False)
 class FakeInvitations:
-    """Remembers the INVITEs."""
+    """
+    Remembers the INVITEs.
+
+    @ivar refusal: why those of strangers are refused; C{None} if they are waited for.
+    """
 
     invitations: list[tuple[ILeg, str, SessionDescription, Invitation]] = field(factory=list)
+    refusal: Ending | None = NOT_ALLOWED
 
     def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         self.invitations.append((leg, called, offer, invitation))
+
+    def objection(self, invitation: Invitation) -> Ending | None:
+        return self.refusal

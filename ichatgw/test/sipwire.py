@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from ichatgw.interfaces import IInvitations, ILeg
-from ichatgw.model import Invitation, Party, SessionDescription, TransportAddress
+from ichatgw.model import Ending, Invitation, Party, SessionDescription, TransportAddress
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.resolver import Resolver
@@ -20,7 +20,7 @@ from ichatgw.sip.streamwire import StreamWire
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.wire import UDPWire
 from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import FakeCall
+from ichatgw.test.fakes import NOT_ALLOWED, FakeCall
 from ichatgw.test.names import FakeNames, fakeRecords
 
 GATEWAY = TransportAddress("192.0.2.10", 5070)
@@ -125,9 +125,14 @@ class FakeStreams:
 
 @implementer(IInvitations)
 class Invitations:
-    """Takes INVITEs and lets each leg report to a L{FakeCall}."""
+    """
+    Takes INVITEs and lets each leg report to a L{FakeCall}.
+
+    @ivar refusal: why those of strangers are refused; C{None} if they are waited for.
+    """
 
     def __init__(self) -> None:
+        self.refusal: Ending | None = NOT_ALLOWED
         self.legs: list[ILeg] = []
         self.called: list[str] = []
         self.invitations: list[Invitation] = []
@@ -140,6 +145,9 @@ class Invitations:
         self.called.append(called)
         self.offers.append(offer)
         self.invitations.append(invitation)
+
+    def objection(self, invitation: Invitation) -> Ending | None:
+        return self.refusal
 
 
 class Rig:

@@ -18,7 +18,7 @@ from ichatgw.interfaces import IArrivals, IInvitations
 from ichatgw.model import EndReason, TransportAddress
 from ichatgw.policy import Doorman
 from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeLeg
+from ichatgw.test.fakes import NOT_ALLOWED, OFFER, FakeArrivals, FakeLeg
 from ichatgw.test.sipwire import PHONE, Rig, request, status
 
 
@@ -86,12 +86,14 @@ class DoormanTests(SynchronousTestCase):
         """A stranger's INVITE is answered 403, and leaves nothing."""
         rig = Rig()
         doorman = Doorman(rig.clock, [ip_network("198.51.100.0/24")], self.arrivals)
+        rig.endpoint.admit(doorman.admits)
 
         class Invitations:
             invited = staticmethod(lambda leg, called, offer, invitation: doorman.arrived(leg, called, offer))
+            objection = staticmethod(lambda invitation: NOT_ALLOWED)
 
         rig.endpoint.invitations = cast(IInvitations, Invitations())
-        self.assertEqual([status(m) for m in rig.receive(request("INVITE"))], [100, 403])
+        self.assertEqual([status(m) for m in rig.receive(request("INVITE"))], [403])
         self.assertEqual(rig.endpoint.legs, frozenset())
         rig.receive(request("INVITE", callId="2"), TransportAddress("198.51.100.9", PHONE.port))
         ((leg, _, _),) = self.arrivals.arrivals

@@ -13,9 +13,10 @@ from zope.interface import implementer
 
 from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IInvitations, ILeg
-from ichatgw.model import Invitation, SessionDescription
+from ichatgw.model import Ending, Invitation, SessionDescription
 from ichatgw.switch import Switch
 from ichatgw.test.fakerelays import FakeMediaEngine
+from ichatgw.test.fakes import NOT_ALLOWED
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
@@ -42,6 +43,9 @@ class ToSwitch:
 
     def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         self.switch.arrived(leg, called, offer)
+
+    def objection(self, invitation: Invitation) -> Ending | None:
+        return NOT_ALLOWED
 
 
 @define(eq=False)

@@ -102,6 +102,7 @@ class FlowTests(SynchronousTestCase):
     def arrive(self, rport: int = 1062) -> None:
         """A phone behind a router is in a call."""
         self.phone = TransportAddress("8.8.4.4", rport)
+        self.rig.endpoint.admit(lambda host: host == "8.8.4.4")
         text = request("INVITE", contact="<sip:alice@192.168.1.5:5060>")
         self.rig.receive(text, self.phone)
         (self.leg,) = self.rig.invitations.legs

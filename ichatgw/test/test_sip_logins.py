@@ -17,7 +17,7 @@ from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.logins import MOST_LOGINS, MOST_REALMS
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
 
 KEYRING = Keyring({"192.0.2.77": Credentials("gw", "tiger")})
 
@@ -232,11 +232,9 @@ class ArrivedTests(SynchronousTestCase):
     def test_severalLogins(self) -> None:
         """Of several Authorization headers the one for our realm counts, and commas within quotes are part of it."""
         rig = Rig()
-        rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, rig.clock))
-        rig.invite()
-        first = cast(SipLeg, rig.invitations.legs[-1])
-        assert hasattr(first, "challenge")
-        line = first.challenge[0]
+        verifier = Verifier("gw.example", {"alice": "wonder"}, rig.clock)
+        rig = Rig(verifier=verifier)
+        line = verifier.challenge(PHONE.host)[0]
         ((_, asked),) = readParameters(line)
         uri = "sip:scott,x@192.0.2.10:5070"
         login = answer(

@@ -22,7 +22,7 @@ from ichatgw.sip.resolver import Unresolved
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import FakeCall
 from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, respond, status
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 AOR = "sip:scott@192.0.2.77"
 KEYRING = Keyring({"192.0.2.77": Credentials("-", "tiger")})
@@ -325,51 +325,68 @@ class CallLoginTests(SynchronousTestCase):
 class ArrivingLoginTests(SynchronousTestCase):
     """Phones that log in here."""
 
+    source = TransportAddress("203.0.113.77", 5060)
+
     def setUp(self) -> None:
         self.rig = Rig()
         self.verifier = Verifier("gw.example", {"alice": "wonder"}, self.rig.clock)
         self.rig = Rig(verifier=self.verifier)
 
-    def arrive(self, **changes: Any) -> InboundSipLeg:
-        self.rig.invite(**changes)
-        leg = self.rig.invitations.legs[-1]
-        assert isinstance(leg, InboundSipLeg)
-        return leg
+    def invite(self, **changes: Any) -> list[str]:
+        return self.rig.receive(request("INVITE", **changes), self.source)
+
+    def login(self, challenge: str, algorithm: str = "SHA-256") -> str:
+        found = challenges(
+            line.partition(": ")[2] for line in challenge.split("\r\n") if line.lower().startswith("www-auth")
+        )
+        (asked,) = [each for each in found if each.algorithm == algorithm]
+        return answer(asked, Credentials("alice", "wonder"), "INVITE", "sip:scott@192.0.2.10:5070")
 
     def test_demanded(self) -> None:
-        """A stranger is asked to log in; when he has, he calls under the name that he logged in with."""
-        leg = self.arrive(extra="P-Asserted-Identity: <sip:boss@gw.example>\r\n")
-        self.assertIsNone(leg.login)
-        self.assertTrue(leg.demandLogin())
-        (refused,) = [each for each in self.rig.wire.take() if status(each) == 401]
-        self.rig.receive(ackFor(refused))
-        found = challenges(
-            line.partition(": ")[2] for line in refused.split("\r\n") if line.lower().startswith("www-auth")
-        )
-        self.assertEqual([each.algorithm for each in found], ["SHA-256", "MD5"])
-        login = answer(found[0], Credentials("alice", "wonder"), "INVITE", "sip:scott@192.0.2.10:5070")
-        leg = self.arrive(
-            extra=f"Authorization: {login}\r\nP-Asserted-Identity: <sip:boss@gw.example>\r\n", cseq=2, branch="two"
-        )
+        """A stranger is asked to log in; when it has, it calls under the name that it logged in with."""
+        (refused,) = self.invite(extra="P-Asserted-Identity: <sip:boss@gw.example>\r\n")
+        self.assertEqual((status(refused), self.rig.invitations.legs), (401, []))
+        self.rig.receive(ackFor(refused), self.source)
+        login = f"Authorization: {self.login(refused)}\r\n"
+        sent = self.invite(extra=f"{login}P-Asserted-Identity: <sip:boss@gw.example>\r\n", cseq=2, branch="two")
+        self.assertEqual([status(each) for each in sent], [100])
+        (leg,) = self.rig.invitations.legs
+        assert isinstance(leg, InboundSipLeg)
         self.assertEqual((leg.login, leg.party.uri), ("alice", "sip:alice@gw.example"))
+
+    def test_again(self) -> None:
+        """The INVITE with the login may come again, as over UDP it may have been lost: it is the same call."""
+        (refused,) = self.invite()
+        login = f"Authorization: {self.login(refused)}\r\n"
+        sent = [self.invite(extra=login, cseq=2, branch="two") for _ in range(2)]
+        self.assertEqual(sent[0], sent[1])
+        (leg,) = self.rig.invitations.legs
+        leg.hangup(Ending(EndReason.BUSY))
+        (busy,) = self.rig.wire.take()
+        self.assertEqual(self.invite(extra=login, cseq=2, branch="two"), [busy])
+
+    def test_known(self) -> None:
+        """A host that may call anyway may log in as well: it calls under that name."""
+        (asked, _) = challenges(self.verifier.challenge(PHONE.host))
+        login = answer(asked, Credentials("alice", "wonder"), "INVITE", "sip:scott@192.0.2.10:5070")
+        self.rig.invite(extra=f"Authorization: {login}\r\n")
+        (leg,) = self.rig.invitations.legs
+        assert isinstance(leg, InboundSipLeg)
+        self.assertEqual(leg.login, "alice")
 
     def test_nobodyCan(self) -> None:
         """Without users there is nothing to log in to."""
         self.rig = Rig()
-        leg = self.arrive()
-        self.assertFalse(leg.demandLogin())
-        self.assertEqual(self.rig.wire.take()[1:], [])
+        self.assertEqual([status(each) for each in self.invite()], [403])
 
     def test_garbage(self) -> None:
         """An Authorization header that nobody can read is as good as none."""
-        leg = self.arrive(extra="Authorization: Digest\r\n")
-        self.assertIsNone(leg.login)
+        self.assertEqual([status(each) for each in self.invite(extra="Authorization: Digest\r\n")], [401])
 
     def test_cheap(self) -> None:
-        """A refused stranger leaves nothing."""
-        leg = self.arrive()
-        leg.demandLogin()
-        refused = next(each for each in self.rig.wire.take() if status(each) == 401)
-        self.rig.receive(ackFor(refused))
-        self.rig.clock.pump([1.0] * 40)
+        """A refused stranger leaves nothing, and is told once."""
+        (refused,) = self.invite()
         self.assertEqual((len(self.rig.endpoint.legs), self.rig.endpoint.transactions), (0, 0))
+        self.assertEqual(self.rig.receive(ackFor(refused), self.source), [])
+        self.rig.clock.pump([1.0] * 40)
+        self.assertEqual(self.rig.wire.take(), [])

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip import transactions
+from ichatgw.sip import tables
 from ichatgw.sip.door import Door, bracketed, isHost, literal
 from ichatgw.sip.reactor import useClock
 from ichatgw.sip.target import Transport
@@ -72,7 +72,7 @@ class TransactionsTests(SynchronousTestCase):
 
     def test_cacheIsBounded(self) -> None:
         """However many requests come, only so many responses are kept."""
-        self.patch(transactions, "CACHE_LIMIT", 50)
+        self.patch(tables, "MOST_ANSWERS", 50)
         for cseq in range(300):
             self.rig.receive(request("OPTIONS", cseq=cseq))
         self.assertTrue(len(self.transactions.l1rcache) + len(self.transactions.l2rcache) <= 110)

@@ -1,0 +1,209 @@
+# -*- test-case-name: ichatgw.test.test_sip_admission -*-
+"""
+Which requests become transactions: those that belong to something that there is, those of hosts that may call, of users
+who have logged in, and of iChats that are waited for.  All others are answered here without leaving anything behind
+(RFC 3261 section 8.2.7), or get nothing.
+
+So are new calls as long as there is too much to do, so that those that are up do not suffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+from sippy.SipRequest import SipRequest
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ichatgw.errors import MalformedError
+from ichatgw.interfaces import IInvitations
+from ichatgw.model import TransportAddress
+from ichatgw.ratelimit import RateLimit
+from ichatgw.sip.capabilities import METHODS, OPTIONS, OTHER_METHODS
+from ichatgw.sip.gate import Admitted, Answer, Dropped
+from ichatgw.sip.identity import invitationOf
+from ichatgw.sip.legs import Legs
+from ichatgw.sip.logins import judged
+from ichatgw.sip.reasons import toStatus
+from ichatgw.sip.replaces import readTargetDialog
+from ichatgw.sip.stateless import Header, respond
+from ichatgw.sip.strangers import Strangers
+from ichatgw.sip.tables import Dialogs
+from ichatgw.sip.transactions import Marks, Transactions
+from ichatgw.sip.verifier import Verifier
+
+RETRY_AFTER = 5
+"""Seconds after which we ask a caller to try again who comes when there is too much to do."""
+
+MOST_OF_STRANGER = 100
+"""How many dialogs there may be with the users who have logged in from one source."""
+
+MOST_OF_PEER = 4000
+"""How many with one that may call without a login."""
+
+_ALLOW: Header = ("Allow", ", ".join(METHODS))
+
+_log = Logger()
+
+
+@frozen
+class Passed:
+    """
+    A message for the transaction layer.
+
+    @ivar login: the user who has logged in with it.
+    """
+
+    login: str | None = None
+
+
+Verdict = Passed | Answer | Dropped
+
+
+class Admission:
+    """
+    @ivar invitations: who waits for iChats; set before the first message.
+    @ivar isOverloaded: tells whether there is too much to do for another call.
+    @param verifier: lets phones log in.
+    """
+
+    invitations: IInvitations
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        legs: Legs,
+        strangers: Strangers,
+        transactions: Transactions,
+        verifier: Verifier | None,
+    ) -> None:
+        self.isOverloaded: Callable[[], bool] = lambda: False
+        self._legs = legs
+        self._strangers = strangers
+        self._transactions = transactions
+        self._dialogs: Dialogs = transactions.dialogs
+        self._verifier = verifier
+        self._lines = RateLimit(clock, 1, 10)
+        self._refusals = RateLimit(clock, 0.2, 1, mostSources=1)
+
+    def judge(self, message: Admitted, source: TransportAddress, room: int | None = None) -> Verdict:
+        """
+        @param message: what the gate has let through.
+        @param room: how many octets the answer to a stranger may have.
+        """
+        mayCall = self._legs.admits(source.host)
+        marks = Marks.of(message)
+        if not message.isRequest:
+            if mayCall or self._transactions.awaits(marks):
+                return Passed()
+            return Dropped("a response of a stranger to nothing that we asked")
+        if not mayCall and self._transactions.isWithin(marks, message.text):
+            return Passed()
+        begins = message.method == "INVITE" and marks.toTag is None
+        if begins and self._isTooMuch(source.host, mayCall):
+            if self._transactions.isWithin(marks, message.text):
+                return Passed()
+            return self._overloaded(message, source, None if mayCall else room)
+        if mayCall:
+            return Passed(self._login(message, source.host) if begins else None)
+        return self._stranger(message, marks, source, room)
+
+    def _isTooMuch(self, host: str, mayCall: bool) -> bool:
+        most = MOST_OF_PEER if mayCall else MOST_OF_STRANGER
+        return self.isOverloaded() or self._transactions.isFull or self._dialogs.countOf(host) >= most
+
+    def _overloaded(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
+        if self._refusals.allow(None):
+            _log.warn("New calls are refused, as there is too much to do; the last is of {source}", source=source)
+        later = ((("Retry-After", str(RETRY_AFTER)),), ())
+        return _answered(message, 503, "Service Unavailable", later, room, "503 too much to do")
+
+    def _login(self, message: Admitted, host: str) -> str | None:
+        """The user who has logged in with an INVITE of a host that may call anyway."""
+        if self._verifier is None or not self._verifier.users:
+            return None
+        if not any(name == "Authorization" for name, _ in message.headers):
+            return None
+        return judged(SipRequest(message.text), host, self._verifier).user
+
+    def _stranger(self, message: Admitted, marks: Marks, source: TransportAddress, room: int | None) -> Verdict:
+        method = message.method
+        if method == "ACK":
+            return Dropped("an ACK of a stranger for nothing")
+        if marks.toTag is not None or method in ("BYE", "CANCEL"):
+            return _answered(message, 481, "Call/Transaction Does Not Exist", room=room)
+        if method in ("INVITE", "REFER"):
+            return self._wanting(message, source, room)
+        if method == "OPTIONS":
+            can = [(name.title(), value) for name, value in OPTIONS.headers]
+            return _answered(message, OPTIONS.code, OPTIONS.phrase, (can, ()), room)
+        if method == "SUBSCRIBE":
+            return _answered(message, 489, "Bad Event", ((("Allow-Events", "refer"),), ()), room)
+        if method in (*METHODS, *OTHER_METHODS):
+            return _answered(message, 405, "Method Not Allowed", ((_ALLOW,), ()), room)
+        return _answered(message, 501, "Not Implemented", ((_ALLOW,), ()), room)
+
+    def _wanting(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
+        """An INVITE or a REFER of a stranger."""
+        request = SipRequest(message.text)
+        code, phrase, why = 403, "Forbidden", "not among AllowedSIPPeers"
+        if message.method == "INVITE":
+            objection = self.invitations.objection(invitationOf(request, source))
+            if objection is None:
+                return Passed()
+            (code, phrase), why = toStatus(objection), objection.text
+        elif not self._namesCall(request):
+            # Whatever the login, lest passwords be tried here.
+            return self._refused(message, source, code, phrase, "it names no call of ours", room)
+        if code == 403 and self._verifier is not None and self._verifier.users:
+            return self._loggingIn(request, message, source, room, self._verifier)
+        return self._refused(message, source, code, phrase, why, room)
+
+    def _refused(
+        self, message: Admitted, source: TransportAddress, code: int, phrase: str, why: str, room: int | None
+    ) -> Verdict:
+        if self._lines.allow(source.host):
+            _log.info(
+                "{method} from {source} for {called!r} refused: {why}",
+                method=message.method,
+                source=source,
+                called=message.startLine.split(" ")[1][:100],
+                why=why,
+            )
+        return _answered(message, code, phrase, room=room)
+
+    def _namesCall(self, request: Any) -> bool:
+        """Is a REFER about a call that there is?"""
+        try:
+            named = [readTargetDialog(str(body)) for body in request.getHFBodys("target-dialog")]
+        except MalformedError:
+            return False
+        return bool(named) and self._legs.find(named[0]) is not None
+
+    def _loggingIn(
+        self, request: Any, message: Admitted, source: TransportAddress, room: int | None, verifier: Verifier
+    ) -> Verdict:
+        judgement = judged(request, source.host, verifier)
+        if judgement.user is not None:
+            self._strangers.prove(source.host)
+            return Passed(judgement.user)
+        values = verifier.challenge(source.host, judgement.isStale)
+        challenges = [("WWW-Authenticate", value) for value in values]
+        # Where there is room for one only, it is the one that every phone understands.
+        return _answered(message, 401, "Unauthorized", (challenges, challenges[-1:]), room)
+
+
+def _answered(
+    message: Admitted,
+    code: int,
+    phrase: str,
+    extras: Sequence[Sequence[Header]] = ((),),
+    room: int | None = None,
+    reason: str = "",
+) -> Verdict:
+    response = respond(message.headers, code, phrase, extras, room)
+    if response is None:
+        return Dropped(f"{code} {phrase}, which is longer than what it answers")
+    return Answer(response, reason or f"{code} {phrase}")

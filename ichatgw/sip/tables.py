@@ -1,0 +1,184 @@
+# -*- test-case-name: ichatgw.test.test_sip_tables -*-
+"""
+What the transaction layer keeps, each table with its bound, and each look-up at a cost that does not grow with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from attrs import define, field
+
+from ichatgw.networks import sourceOf
+from ichatgw.sip.compat import Forgiving
+from ichatgw.sip.door import literal
+
+MOST_ANSWERS = 20_000
+"""How many answers to retransmissions are kept before the older half is let go."""
+
+ANSWER_OCTETS = 8 * 1024 * 1024
+"""How many octets they may have before that; there are twice as many at most."""
+
+REQUEST_OCTETS = 16 * 1024 * 1024
+"""How many octets requests may take that are not done with; beyond that nothing new is taken."""
+
+OVERHEAD = 256
+"""Octets that a message takes beside its text."""
+
+MOST_OF_CALL_ID = 32
+"""How many dialogs may have one Call-ID: as many forks of one INVITE may lead here."""
+
+
+class Answers(dict[bytes, Any]):
+    """
+    What was answered to which message, sippy's.
+
+    @ivar octets: what they take.
+    """
+
+    octets = 0
+
+    def __setitem__(self, checksum: bytes, answer: Any) -> None:
+        self.octets += _size(answer) - (_size(self[checksum]) if checksum in self else 0)
+        super().__setitem__(checksum, answer)
+
+    @property
+    def isFull(self) -> bool:
+        """Is it time to let go of the older ones?"""
+        return len(self) > MOST_ANSWERS or self.octets > ANSWER_OCTETS
+
+
+def _size(answer: Any) -> int:
+    return OVERHEAD + len(answer.data or "")
+
+
+class Served(Forgiving):
+    """
+    Server transactions by id.
+
+    @ivar octets: what they take.
+    @ivar arriving: how long the message is that is being taken.
+    """
+
+    octets = 0
+    arriving = 0
+
+    def __setitem__(self, tid: Any, transaction: Any) -> None:
+        self.pop(tid, None)
+        if not hasattr(transaction, "octets"):
+            # The request, as it came and in its parts, and its answer.
+            transaction.octets = 3 * self.arriving + OVERHEAD
+        self.octets += transaction.octets
+        super().__setitem__(tid, transaction)
+
+    def pop(self, tid: Any, *default: Any) -> Any:
+        """As that of a dict."""
+        if tid in self:
+            self.octets -= self[tid].octets
+        return super().pop(tid, *default)
+
+    @property
+    def isFull(self) -> bool:
+        """Is there no room for another one?"""
+        return self.octets > REQUEST_OCTETS
+
+
+class Asked(Forgiving):
+    """
+    Client transactions by id; and where the requests went, by their branches.
+
+    @ivar hosts: how many went where.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._branches: dict[str, tuple[str, int]] = {}
+        self.hosts: Counter[str] = Counter()
+
+    def __setitem__(self, tid: Any, transaction: Any) -> None:
+        if tid not in self:
+            target = literal(*transaction.address)
+            host = "" if target is None else target.host
+            self.hosts[host] += 1
+            # A CANCEL has the branch of its INVITE, and goes to the same place.
+            self._branches[tid[-1]] = host, self._branches.get(tid[-1], ("", 0))[1] + 1
+        super().__setitem__(tid, transaction)
+
+    def pop(self, tid: Any, *default: Any) -> Any:
+        """As that of a dict."""
+        if tid in self:
+            host, uses = self._branches.pop(tid[-1])
+            if uses > 1:
+                self._branches[tid[-1]] = host, uses - 1
+            lessen(self.hosts, host)
+        return super().pop(tid, *default)
+
+    def hasAsked(self, branch: str, host: str) -> bool:
+        """See L{ichatgw.sip.strangers.Ours}."""
+        return branch in self._branches and self._branches[branch][0] == host
+
+
+@define(eq=False)
+class Dialogs:
+    """
+    Those that live, by our tags, which are random.
+
+    @ivar hosts: how many were begun with whom.
+    """
+
+    _byTag: dict[str, Any] = field(factory=dict, init=False)
+    _began: dict[str, str] = field(factory=dict, init=False)
+    _counts: Counter[str] = field(factory=Counter, init=False)
+    hosts: Counter[str] = field(factory=Counter, init=False)
+
+    def add(self, dialog: Any) -> None:
+        """One begins; where its far end is, is known."""
+        tag = dialog.lTag
+        if tag in self._byTag:
+            return
+        host = self._began[tag] = dialog.heardHost or ("" if dialog.first is None else dialog.first.address.host)
+        self._byTag[tag] = dialog
+        self.hosts[host] += 1
+        self._counts[_sourceOf(host)] += 1
+
+    def discard(self, dialog: Any) -> None:
+        """One has ended; it may be unknown."""
+        tag = dialog.lTag
+        if self._byTag.get(tag) is not dialog:
+            return
+        del self._byTag[tag]
+        host = self._began.pop(tag)
+        lessen(self.hosts, host)
+        lessen(self._counts, _sourceOf(host))
+
+    def clear(self) -> None:
+        """Forget all."""
+        for table in (self._byTag, self._began, self.hosts, self._counts):
+            table.clear()
+
+    def find(self, tag: str) -> Any:
+        """The dialog with that tag of ours; C{None} if there is none."""
+        return self._byTag.get(tag)
+
+    def hasDialog(self, tag: str, host: str) -> bool:
+        """See L{ichatgw.sip.strangers.Ours}."""
+        dialog = self._byTag.get(tag)
+        if dialog is None:
+            return False
+        return host == dialog.heardHost or (dialog.first is not None and host == dialog.first.address.host)
+
+    def countOf(self, host: str) -> int:
+        """How many were begun with the source that C{host}, an IP literal, belongs to."""
+        return self._counts[sourceOf(host)]
+
+
+def _sourceOf(host: str) -> str:
+    return sourceOf(host) if host else ""
+
+
+def lessen(counts: Counter[str], key: str) -> None:
+    """One less; what there is none of is forgotten."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

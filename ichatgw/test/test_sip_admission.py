@@ -1,0 +1,245 @@
+# -*- test-case-name: ichatgw.test.test_sip_admission -*-
+"""
+Which requests become transactions, and what all others are answered.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip import admission
+from ichatgw.sip.gate import Admitted, Gate
+from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.transactions import Marks
+from ichatgw.sip.verifier import Verifier
+from ichatgw.test.fakes import OFFER
+from ichatgw.test.sipwire import PHONE, Rig, ackFor, header, request, respond, status
+
+# Importing ichatgw.sip readies sippy, and so comes first.
+# isort: split
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+
+STRANGER = TransportAddress("203.0.113.9", 5060)
+DATA = FilePath(__file__).sibling("data")
+
+
+class StrangersTests(SynchronousTestCase):
+    """Hosts that may not call."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+
+    def codes(self, text: str, source: TransportAddress = STRANGER) -> list[int]:
+        return [status(each) for each in self.rig.receive(text, source)]
+
+    def nothingIsKept(self) -> None:
+        """Of strangers, that is."""
+        transactions = self.rig.endpoint._transactions
+        self.assertEqual((len(transactions.l1rcache), self.rig.endpoint.transactions), (0, 0))
+        self.assertEqual((len(transactions.req_consumers), self.rig.endpoint.legs), (0, frozenset()))
+        self.assertEqual(self.rig.clock.getDelayedCalls(), self.timers)
+
+    def test_answers(self) -> None:
+        """Each method gets its answer, once, and nothing is kept of it."""
+        self.timers = self.rig.clock.getDelayedCalls()
+        tagged = "<sip:scott@192.0.2.10>;tag=x"
+        for method, to, code in (
+            ("OPTIONS", "", [200]),
+            ("INVITE", "", [403]),
+            ("REFER", "", [403]),
+            ("REGISTER", "", [405]),
+            ("MESSAGE", "", [405]),
+            ("SUBSCRIBE", "", [489]),
+            ("FROBNICATE", "", [501]),
+            ("BYE", "", [481]),
+            ("CANCEL", "", [481]),
+            ("ACK", "", []),
+            ("ACK", tagged, []),
+            ("INVITE", tagged, [481]),
+            ("OPTIONS", tagged, [481]),
+            ("PRACK", tagged, [481]),
+        ):
+            self.assertEqual(self.codes(request(method, to=to or "<sip:scott@192.0.2.10>")), code, (method, to))
+            self.nothingIsKept()
+        self.assertEqual(self.codes(respond(request("INVITE"), 200, "OK")), [])
+        self.nothingIsKept()
+        self.assertEqual(self.rig.invitations.legs, [])
+
+    def test_octets(self) -> None:
+        """Over UDP no answer is longer than what it answers; what cannot be made so short is not sent."""
+        texts = [request(method) for method in ("OPTIONS", "INVITE", "REFER", "REGISTER", "SUBSCRIBE", "BYE")]
+        short = (
+            "OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bK1\r\nf:<sip:a@b>;tag=1\r\nt:<sip:a@b>\r\ni:1\r\n"
+            "CSeq:1 OPTIONS\r\n\r\n"
+        )
+        bad = request("OPTIONS").replace("SIP/2.0\r\n", "SIP/7.0\r\n", 1)
+        for verifier in (None, Verifier("gw.example", {"alice": "wonder"}, Clock())):
+            self.rig = Rig(verifier=verifier)
+            for text in (*texts, short, bad, "OPTIONS sip:a SIP/7.0\r\nVia: SIP/2.0/UDP a\r\n\r\n"):
+                sent = self.rig.receive(text, STRANGER)
+                self.assertLessEqual(sum(map(len, sent)), len(text), text)
+
+    def test_room(self) -> None:
+        """A request that is long enough is told all; over a connection, whose far end is proved, any is."""
+        (response,) = self.rig.receive(request("OPTIONS", extra=f"Subject: {'x' * 300}\r\n"), STRANGER)
+        self.assertIn("INVITE", header(response, "Allow"))
+        (response,) = self.rig.receive(request("OPTIONS"), STRANGER)
+        self.assertEqual(header(response, "Allow"), "")
+        (response,) = self.rig.stream(request("OPTIONS"), Target(Transport.TCP, STRANGER))
+        self.assertIn("INVITE", header(response, "Allow"))
+
+    def test_oneChallenge(self) -> None:
+        """A challenge that has no room for all algorithms is for the one that every phone knows."""
+        self.rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, Clock()))
+        for body, algorithms in (("x" * 400, ["SHA-256", "MD5"]), ("x" * 100, ["MD5"]), ("", [])):
+            (response, *_) = self.rig.receive(request("INVITE", body=body or None), STRANGER) or [""]
+            found = [line.partition("algorithm=")[2] for line in response.split("\r\n") if "WWW-Auth" in line]
+            self.assertEqual(found, algorithms)
+
+    def test_binding(self) -> None:
+        """The answer to STUN is no longer than what it answers, either."""
+        self.patch(self.rig.wire, "send", lambda data, address: self.rig.wire.sent.append((repr(data), address)))
+        minimal = b"\0\1\0\0\x21\x12\xa4\x42" + b"t" * 12
+        padded = b"\0\1\0\x10\x21\x12\xa4\x42" + b"t" * 12 + b"\x80\x22\0\x0c" + b"s" * 12
+        for source, message, answered in ((STRANGER, minimal, 0), (STRANGER, padded, 1), (PHONE, minimal, 1)):
+            self.rig.endpoint.received(message, source)
+            sent, self.rig.wire.sent = self.rig.wire.sent, []
+            self.assertEqual(len(sent), answered)
+
+    def test_iChat(self) -> None:
+        """An INVITE that is waited for becomes a call wherever it comes from, and all that belongs to it passes."""
+        self.rig.invitations.refusal = None
+        self.assertEqual(self.codes(request("INVITE")), [100])
+        self.assertEqual(self.codes(request("INVITE")), [100])
+        (leg,) = self.rig.invitations.legs
+        leg.answer(OFFER)
+        (ok,) = self.rig.wire.take()
+        self.rig.invitations.refusal = Ending(EndReason.FORBIDDEN)
+        self.rig.receive(ackFor(ok), STRANGER)
+        self.rig.clock.pump([0.5] * 20)
+        self.assertEqual(self.rig.wire.take(), [])  # the 200 does not come again
+        ping = request("MESSAGE", to=header(ok, "To"), cseq=2, contentType="text/plain", body="PING")
+        sent = [
+            self.codes(ping.replace("CSeq: 2", f"CSeq: {each}").replace("E2;", f"E{each};")) for each in range(2, 300)
+        ]
+        self.assertEqual(sent, [[200]] * 298)
+        self.assertEqual(self.codes(request("BYE", to=header(ok, "To"), cseq=300)), [200])
+
+    def test_cancelled(self) -> None:
+        """The CANCEL of a call that there is passes."""
+        self.rig.invitations.refusal = None
+        self.rig.receive(request("INVITE", branch="one"), STRANGER)
+        self.assertEqual(self.codes(request("CANCEL", branch="one")), [200, 487])
+
+    def test_refusedLate(self) -> None:
+        """The ACK for a refusal that was sent long after the dialog is over passes: the refusal does not come again."""
+        self.rig.invitations.refusal = None
+        self.rig.receive(request("INVITE"), STRANGER)
+        self.rig.invitations.legs[0].hangup(Ending(EndReason.BUSY))
+        self.rig.clock.pump([1.0] * 10)
+        busy = self.rig.wire.take()[-1]
+        self.rig.receive(ackFor(busy), STRANGER)
+        self.rig.clock.pump([1.0] * 30)
+        self.assertEqual(self.rig.wire.take(), [])
+
+    def test_whyNot(self) -> None:
+        """An INVITE that somebody might have waited for is told why it is not."""
+        self.rig.invitations.refusal = Ending(EndReason.CANCELLED, "the call is over")
+        self.assertEqual(self.codes(request("INVITE")), [487])
+
+    def test_called(self) -> None:
+        """A stranger that we call is heard."""
+        leg = self.rig.dial("sip:100@203.0.113.9")
+        leg.start(OFFER)
+        (invite,) = self.rig.wire.take()
+        for _ in range(300):
+            self.rig.receive(respond(invite, 180, "Ringing"), STRANGER)
+        (ack,) = self.rig.receive(respond(invite, 486, "Busy Here"), STRANGER)
+        self.assertTrue(ack.startswith("ACK "))
+
+    def test_log(self) -> None:
+        """Who sees messages sees those of strangers too, and what they are answered."""
+        seen: list[str] = []
+        self.rig = Rig(messageLog=lambda what, message: seen.append(f"{what}{message[:7]}"))
+        self.rig.receive(request("INVITE"), STRANGER)
+        self.assertEqual(
+            seen,
+            [
+                "RECEIVED message from udp:203.0.113.9:5060:\nINVITE ",
+                "SENDING message to udp:203.0.113.9:5060:\nSIP/2.0",
+            ],
+        )
+
+
+class OverloadTests(SynchronousTestCase):
+    """When there is too much to do."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.busy = True
+        self.rig.endpoint.shed(lambda: self.busy)
+
+    def test_refused(self) -> None:
+        """A new call is 503 with Retry-After, and nothing is kept of it; later it is taken."""
+        (response,) = self.rig.invite()
+        self.assertEqual((status(response), header(response, "Retry-After")), (503, str(admission.RETRY_AFTER)))
+        self.assertEqual((self.rig.endpoint.transactions, len(self.rig.endpoint._transactions.l1rcache)), (0, 0))
+        self.rig.receive(ackFor(response))
+        self.busy = False
+        self.assertEqual([status(each) for each in self.rig.invite(cseq=2, branch="two")], [100])
+
+    def test_callsThatAreUp(self) -> None:
+        """All that belongs to a call that there is passes, its INVITE when it comes again included."""
+        self.busy = False
+        self.rig.invite()
+        (leg,) = self.rig.invitations.legs
+        self.busy = True
+        self.assertEqual([status(each) for each in self.rig.invite()], [100])
+        leg.answer(OFFER)
+        (ok,) = self.rig.wire.take()
+        self.rig.receive(ackFor(ok))
+        again = request("INVITE", to=header(ok, "To"), cseq=2, branch="again")
+        self.assertEqual([status(each) for each in self.rig.receive(again)], [200])
+        self.assertEqual([status(each) for each in self.rig.receive(request("OPTIONS"))], [200])
+
+    def test_dialogs(self) -> None:
+        """One source has only so many calls, one that has to log in fewer; others are not hindered."""
+        self.busy = False
+        self.patch(admission, "MOST_OF_PEER", 20)
+        self.patch(admission, "MOST_OF_STRANGER", 10)
+        self.rig.invitations.refusal = None
+        for source, most in ((PHONE, 20), (STRANGER, 10), (TransportAddress("192.0.2.78", 5060), 20)):
+            codes = []
+            for each in range(25):
+                name = f"{source.host}-{each}"
+                codes += [
+                    status(sent) for sent in self.rig.receive(request("INVITE", callId=name, branch=name), source)
+                ]
+            self.assertEqual((codes.count(100), codes.count(503)), (most, 25 - most))
+
+
+class MarksTests(SynchronousTestCase):
+    """L{Marks}."""
+
+    def test_likeSippy(self) -> None:
+        """They are what sippy reads, for every message of the corpora that the gate lets through."""
+        read = 0
+        for name in ("rfc4475", "rfc5118", "jain"):
+            for path in DATA.child(name).children():
+                verdict = Gate().admit(path.getContent(), PHONE)
+                if not isinstance(verdict, Admitted):
+                    continue
+                marks = Marks.of(verdict)
+                message = (SipRequest if verdict.isRequest else SipResponse)(verdict.text)
+                theirs = message.getTId(True, True, True)
+                self.assertEqual(
+                    theirs,
+                    (marks.callId, marks.fromTag, marks.number, marks.method, marks.branch, marks.toTag),
+                    path.basename(),
+                )
+                read += 1
+        self.assertGreater(read, 100)
