@@ -21,6 +21,7 @@ from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed, KilledGateway
+from ichatgw.test.e2e.strangers import Strangers
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.transfers import Transfers
 from ichatgw.test.e2e.variants import Variants
@@ -61,6 +62,7 @@ __all__ = [
     "Reactors",
     "Refreshed",
     "Restarts",
+    "Strangers",
     "Transfers",
     "Variants",
 ]

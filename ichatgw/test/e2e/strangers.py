@@ -1,0 +1,288 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Hosts that may not call, in numbers, while others talk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, define, evolve, field
+from twisted.internet.protocol import DatagramProtocol
+from twisted.words.xish.domish import Element
+
+from ichatgw.sim import xml
+from ichatgw.test.e2e.case import PORTS
+from ichatgw.test.e2e.crowd import CrowdServer
+from ichatgw.test.e2e.flooder import Flood
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import pause, until
+from ichatgw.test.e2e.observer import Observed, Plan
+from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.secure import SecureEndToEnd
+
+CALLS = 10
+QUIET = 6.0
+"""Seconds of observation without strangers, for comparison."""
+
+MOST_GAP = 0.06
+"""Seconds that a stream may be interrupted, or twice as long as without strangers if that is longer."""
+
+SLOW = 0.025
+"""Seconds that answers may take anyway, or three times as long as without strangers."""
+
+MOST_GROWTH, MOST_LEFT = 64, 5
+"""MB that the gateway may grow while there are strangers, and afterwards."""
+
+FEDERATED = 1000
+
+MANY = (
+    ("one source, one Call-ID, one From tag, one branch", Flood(0, same=("callId", "tag", "branch"))),
+    ("64 sources, all different", Flood(0, sources=64)),
+    ("1024 sources, one branch", Flood(0, sources=1024, same=("branch",))),
+    ("1024 sources, 15 kB", Flood(0, sources=1024, rate=500, size=15000)),
+    ("1024 sources, garbage", Flood(0, sources=1024, garbage=True)),
+    ("64 connections over TCP, one Call-ID", Flood(0, "tcp", 64, same=("callId",))),
+    ("16 connections over TLS, 15 kB", Flood(0, "tls", 16, rate=200, size=15000)),
+)
+
+
+class Line(DatagramProtocol):
+    """
+    Phones behind one socket, with media elsewhere: each INVITE that comes is answered, each that is sent acknowledged.
+
+    @ivar ports: the media ports for the calls to come, in order.
+    @ivar media: for each call that is up, the number called and the gateway's media port.
+    """
+
+    def __init__(self, gateway: Gateway, ports: list[int]) -> None:
+        self._target = ("127.0.0.1", gateway.port)
+        self._ports = list(ports)
+        self.media: dict[str, int] = {}
+
+    def call(self, number: int) -> None:
+        """Call a number."""
+        here = self._here()
+        self._send(
+            f"INVITE sip:{number}@{self._to} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {here};branch=z9hG4bKcall{number};rport\r\nFrom: <sip:caller@{here}>;tag=c{number}\r\n"
+            f"To: <sip:{number}@{self._to}>\r\nCall-ID: call-{number}\r\nCSeq: 1 INVITE\r\n",
+            True,
+        )
+
+    @property
+    def _to(self) -> str:
+        return f"{self._target[0]}:{self._target[1]}"
+
+    def _here(self) -> str:
+        transport: Any = self.transport
+        return f"127.0.0.1:{transport.getHost().port}"
+
+    def _send(self, head: str, hasOffer: bool = False) -> None:
+        body = ""
+        if hasOffer:
+            body = (
+                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+                f"m=audio {self._ports.pop(0)} RTP/AVP 0\r\n"
+            )
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        tail = (
+            f"Contact: <sip:line@{self._here()}>\r\nMax-Forwards: 70\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        transport: Any = self.transport
+        transport.write((head + tail).encode(), self._target)
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Whatever the gateway says; an empty datagram keeps a router's door open."""
+        if not datagram.strip():
+            return
+        head, _, body = datagram.decode().partition("\r\n\r\n")
+        first, *lines = head.split("\r\n")
+        headers = dict(line.partition(": ")[::2] for line in reversed(lines))
+        number = headers["To"].partition("sip:")[2].partition("@")[0]
+        isNew = number not in self.media
+        if "m=audio " in body:
+            self.media[number] = int(body.partition("m=audio ")[2].partition(" ")[0])
+        method = headers["CSeq"].partition(" ")[2]
+        if first.startswith("SIP/2.0 200") and method == "INVITE":
+            target = headers["Contact"].strip("<>")
+            names = "".join(f"{name}: {headers[name]}\r\n" for name in ("From", "To", "Call-ID"))
+            via = f"Via: SIP/2.0/UDP {self._here()};branch=z9hG4bKack{number};rport\r\n"
+            self._send(f"ACK {target} SIP/2.0\r\n{via}{names}CSeq: 1 ACK\r\n")
+        elif not first.startswith(("SIP/", "ACK")) and (isNew or method != "INVITE"):
+            vias = "".join(f"{line}\r\n" for line in lines if line.startswith("Via"))
+            to = headers["To"] if ";tag=" in headers["To"] else f"{headers['To']};tag=l{number}"
+            names = (
+                f"From: {headers['From']}\r\nTo: {to}\r\nCall-ID: {headers['Call-ID']}\r\nCSeq: {headers['CSeq']}\r\n"
+            )
+            self._send(f"SIP/2.0 200 OK\r\n{vias}{names}", method == "INVITE")
+
+
+@define(eq=False)
+class Observer:
+    """The program that talks and asks; see L{ichatgw.test.e2e.observer}."""
+
+    program: Program
+    _told: int = field(default=0, init=False)
+
+    def start(self, plan: Plan) -> None:
+        """Talk from now on."""
+        self.program.start()
+        self._say(json.dumps(asdict(plan)))
+
+    async def observed(self) -> Observed:
+        """What it has observed since the last time."""
+        self._told += 1
+        self._say("")
+        await self.program.said(rf"(?s)(\{{[^\n]*\}}\n.*){{{self._told}}}")
+        said = json.loads(self.program.output.splitlines()[-1])
+        return Observed(said["gap"], said["packets"], tuple(said["answers"]), said["unanswered"])
+
+    def _say(self, line: str) -> None:
+        transport: Any = self.program.transport
+        transport.writeToChild(0, line.encode() + b"\n")
+
+
+class Strangers(SecureEndToEnd):
+    """
+    What they do to others.
+
+    A host that may call has ten calls up, each with sound both ways, and asks OPTIONS sixteen times a second; then
+    strangers flood the gateway for some seconds, with each kind of message and from many addresses.  All who talk, ask
+    and flood are processes of their own, and times are the kernel's.  The same is measured without strangers first,
+    since the machine may be slow or busy: no request may remain unanswered, and neither answers nor sound may be much
+    later than without them.
+    """
+
+    timeout = 240
+    makeServer = CrowdServer
+
+    async def start(self) -> None:
+        """The gateway, with ten calls up."""
+        users = Path(self.mktemp())
+        users.write_text("alice - wonder\n")
+        users.chmod(0o600)
+        settings = {
+            **self.certificates("127.0.0.1"),
+            "AllowedSIPPeers": "127.0.0.1",
+            "AllowedXMPPDomains": "friends.example",
+            "SIPUsers": users.absolute(),
+            "LogLevel": "INFO",
+        }
+        phone = PORTS.take(2)
+        rules = ((r"^sip:(\d+)@", f"sip:$1@127.0.0.1:{phone}"),)
+        self.gateway = await self.startGateway(phone, settings=settings, rules=rules)
+        ports = [PORTS.take(2) for _ in range(2 * CALLS)]
+        callers, called = Line(self.gateway, ports[:CALLS]), Line(self.gateway, ports[CALLS:])
+        for line, port in ((callers, PORTS.take(2)), (called, phone)):
+            opened = self.clock.listenUDP(port, line, interface="127.0.0.1")
+            self.addCleanup(opened.stopListening)
+        for number in range(100, 100 + CALLS):
+            callers.call(number)
+            await until(self.clock, lambda: len(callers.media) > number - 100, f"call {number}")  # noqa: B023
+        remotes = [line.media[str(100 + each)] for line in (callers, called) for each in range(CALLS)]
+        self.observer = Observer(Program(self.clock, "observer", module("observer"), self.directory("observer")))
+        self.ending(self.observer.program)
+        self.observer.start(Plan(tuple(zip(ports, remotes, strict=True)), self.gateway.port))
+        await pause(self.clock, 1.0)
+        await self.observer.observed()
+        await pause(self.clock, QUIET)
+        self.quiet = await self.observer.observed()
+
+    async def endure(self, what: str, flooding: Callable[[], Awaitable[str]]) -> None:
+        """
+        Be flooded, and see how others fare.
+
+        @param flooding: fires when that is over, with words about it.
+        """
+        before = self.memory()
+        said = await flooding()
+        grown = self.memory() - before
+        await pause(self.clock, 2.2)  # until an answer that has not come by now is lost
+        seen = await self.observer.observed()
+        print(f"{what}: {said}; {seen}; {grown:+.1f} MB; without them: {self.quiet}")
+        self.assertEqual(seen.unanswered, 0, what)
+        self.assertGreater(seen.packets, 100, what)
+        self.assertLess(seen.gap, max(MOST_GAP, 2 * self.quiet.gap), what)
+        self.assertLess(seen.p95, max(SLOW, 3 * self.quiet.p95), what)
+        self.assertLess(grown, MOST_GROWTH, what)
+
+    def memory(self) -> float:
+        """MB that the gateway has."""
+        pages = int(Path(f"/proc/{self.gateway.program.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    async def flood(self, flood: Flood) -> str:
+        """Let a process send."""
+        program = Program(self.clock, "flooder", module("flooder", flood.argument()), self.directory("flooder"))
+        self.ending(program)
+        program.start()
+        self.assertEqual(await program.ended(flood.seconds + 20), 0, program.output)
+        sent = json.loads(program.output)
+        self.assertGreater(sent["count"], 100)
+        if flood.transport == "udp":
+            self.assertLessEqual(sent["heard"], sent["octets"])
+        return "{count} messages of {octets} octets, {heard} octets heard".format(**sent)
+
+    async def test_messages(self) -> None:
+        """
+        INVITE, OPTIONS, REGISTER, REFER, ACK and garbage, over UDP, TCP and TLS, from one address to a thousand, with
+        what a sender may choose the same or different: others do not notice, and no memory is lost.  What comes back
+        to them over UDP is less than they send.
+        """
+        await self.start()
+        await self.endure("warming up", lambda: self.flood(Flood(self.gateway.port, sources=1024, seconds=2)))
+        before = self.memory()
+        for what, flood in MANY:
+            port = self.gateway.securePort if flood.transport == "tls" else self.gateway.port
+            await self.endure(what, lambda flood=flood, port=port: self.flood(evolve(flood, port=port)))  # type: ignore[misc]
+        await pause(self.clock, 1.0)
+        self.assertLess(self.memory() - before, MOST_LEFT)
+
+    async def test_federated(self) -> None:
+        """Presences and proposals of a thousand users of another server, who may not call: others do not notice."""
+        await self.start()
+        server: CrowdServer = self.server
+
+        async def flooding() -> str:
+            await self._federate(server)
+            return f"{2 * FEDERATED} stanzas a second"
+
+        await self.endure("federated users, warming up", flooding)
+        before = self.memory()
+        await self.endure("federated users", flooding)
+        self.assertLess(self.memory() - before, MOST_LEFT)
+
+    async def _federate(self, server: CrowdServer, seconds: int = 8) -> None:
+        for part in range(seconds * 50):
+            for number in range(FEDERATED // 50):
+                user = f"user{(part * FEDERATED // 50 + number) % FEDERATED}@{DOMAIN}"
+                server.router.route(presence(user))
+                server.router.route(proposal(user, part))
+            await pause(self.clock, 0.02)
+
+
+def presence(user: str) -> Element:
+    """A client comes online; what it can do is another thing each time."""
+    made = xml.element("presence", "jabber:client", **{"from": f"{user}/x", "to": f"72@{COMPONENT}"})
+    xml.add(made, "c", "http://jabber.org/protocol/caps", hash="sha-1", node="http://x.example", ver=f"{user}=")
+    return made
+
+
+def proposal(user: str, number: int) -> Element:
+    """A call is proposed (XEP-0353)."""
+    made = xml.element("message", "jabber:client", **{"from": f"{user}/x", "to": f"72@{COMPONENT}"})
+    proposed = xml.add(made, "propose", "urn:xmpp:jingle-message:0", id=f"{user}-{number}")
+    xml.add(proposed, "description", "urn:xmpp:jingle:apps:rtp:1", media="audio")
+    return made
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """How to run a program of this package."""
+    return [sys.executable, "-m", f"ichatgw.test.e2e.{name}", *arguments]
