@@ -1,6 +1,10 @@
 # -*- test-case-name: ichatgw.test.test_limits -*-
 """
 How many calls one caller may have, and how many all may begin in a second.
+
+Of the calls that may begin, one half is for whoever comes first.  The other half is for those who have begun few of
+late, and come from where few have come from: one who begins as many as ever he can, under whatever names, leaves room
+for all others, and has all that they do not want.
 """
 
 from __future__ import annotations
@@ -9,8 +13,13 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import Congested, Refused
-from ichatgw.model import Party
+from ichatgw.interfaces import ILeg
+from ichatgw.model import Party, TransportAddress
+from ichatgw.networks import sourceOf
 from ichatgw.ratelimit import RateLimit
+
+OF_CALLER, OF_SOURCE = 4, 2
+"""Of the other half a caller may have the limit divided by the first number, and a source divided by the second."""
 
 
 @define(eq=False)
@@ -24,7 +33,8 @@ class Limits:
     _clock: IReactorTime
     perCaller: int = 0
     _perSecond: int = field(default=0, alias="perSecond")
-    _rate: RateLimit = field(init=False)
+    _all: RateLimit = field(init=False)
+    _each: tuple[RateLimit, RateLimit] = field(init=False)
     _callers: dict[str, str] = field(factory=dict, init=False)
     _counts: dict[str, int] = field(factory=dict, init=False)
 
@@ -39,20 +49,20 @@ class Limits:
     @perSecond.setter
     def perSecond(self, calls: int) -> None:
         self._perSecond = calls
-        self._rate = RateLimit(self._clock, calls, calls)
+        self._all = RateLimit(self._clock, calls, calls, mostSources=1)
+        shares = (max(1, calls // part) for part in (OF_CALLER, OF_SOURCE))
+        caller, source = (RateLimit(self._clock, share, share) for share in shares)
+        self._each = caller, source
 
     def begin(self, callId: str, caller: Party) -> None:
         """
         A call wants to begin.
 
         @raise Refused: if the caller has as many as he may.
-        @raise Congested: if too many have begun.
         """
         key = callerKey(caller)
         if self.perCaller and self._counts.get(key, 0) >= self.perCaller:
             raise Refused(f"this caller has {self._counts[key]} calls, CallsPerCaller allows no more")
-        if self.perSecond and not self._rate.allow(None):
-            raise Congested(f"more than {self.perSecond} calls in a second, CallsPerSecond allows no more")
         self._callers[callId] = key
         self._counts[key] = self._counts.get(key, 0) + 1
 
@@ -61,13 +71,27 @@ class Limits:
         A call that is up wants to lead its C{caller} elsewhere: as C{begin}, but this call is not one more.
 
         @raise Refused: if the caller has as many others as he may.
-        @raise Congested: if too many calls have begun.
         """
         key = callerKey(caller)
         others = self._counts.get(key, 0) - (self._callers.get(callId) == key)
         if self.perCaller and others >= self.perCaller:
             raise Refused(f"this caller has {others} other calls, CallsPerCaller allows no more")
-        if self.perSecond and not self._rate.allow(None):
+
+    def spend(self, caller: Party, source: str) -> None:
+        """
+        There is somebody to be called.
+
+        @param source: where the caller is, as far as he cannot choose it: a host, or the domain of his server.
+        @raise Congested: if too many calls have begun.
+        """
+        if not self.perSecond:
+            return
+        isScarce = self._all.left(None) <= self.perSecond / 2
+        if isScarce and not all(
+            each.allow(key) for each, key in zip(self._each, (callerKey(caller), source), strict=True)
+        ):
+            raise Congested(f"most of {self.perSecond} calls in a second, CallsPerSecond leaves the rest to others")
+        if not self._all.allow(None):
             raise Congested(f"more than {self.perSecond} calls in a second, CallsPerSecond allows no more")
 
     def move(self, callId: str, caller: Party) -> None:
@@ -94,3 +118,13 @@ def callerKey(caller: Party) -> str:
     user, at, host = rest.partition(";")[0].rpartition("@")
     host = host.partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return f"sip:{user}{at}{host}"
+
+
+def sourceOfCalls(leg: ILeg) -> str:
+    """
+    Where a caller is, as far as he cannot choose it.
+
+    @return: for SIP the source of the INVITE, for XMPP the domain of his server.
+    """
+    address: TransportAddress | None = getattr(leg, "source", None)
+    return callerKey(leg.party).rpartition("@")[2] if address is None else sourceOf(address.host)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
+from ichatgw.configvalues import PRIVATE
 from ichatgw.interfaces import IArrivals, ILeg
 from ichatgw.model import Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.ratelimit import RateLimit
@@ -59,6 +60,11 @@ class Doorman:
     def open(self, networks: Iterable[IPv4Network | IPv6Network]) -> None:
         """From now on let in the calls from these networks, and from no others."""
         self._networks = tuple(networks)
+        if set(PRIVATE) <= set(self._networks):
+            _log.info(
+                "AllowedSIPPeers has the word private: whoever comes through a proxy or a NAT of this network may call,"
+                " too (a Docker bridge, say, or a port that is forwarded with its sender's address rewritten)"
+            )
         self.allows.cache_clear()
 
     def _allows(self, host: str) -> bool:

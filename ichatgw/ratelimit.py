@@ -73,6 +73,13 @@ class RateLimit:
         bucket.tokens -= 1
         return True
 
+    def left(self, key: Hashable) -> float:
+        """How many times more could C{key} do it now?"""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return self.burst
+        return min(self.burst, bucket.tokens + (self.clock.seconds() - bucket.touched) * self.perSecond)
+
     def suppressed(self, key: Hashable) -> int:
         """How often C{key} was refused since this was last asked."""
         bucket = self._buckets.get(key)

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
 from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
-from ichatgw.limits import Limits
+from ichatgw.limits import Limits, sourceOfCalls
 from ichatgw.media.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
 
@@ -152,6 +152,7 @@ class Switch(Service):
             if not call.suits(offer):
                 raise NoCommonCodec("the party that stays has no such format")
             self.limits.admit(call.id, leg.party)
+            self.limits.spend(leg.party, sourceOfCalls(leg))
             _log.info(
                 "call={call} leg={leg} of {caller!r} replaces leg={old}",
                 call=call.id,
@@ -174,6 +175,7 @@ class Switch(Service):
             raise _Stopping("the gateway is stopping")
         self.limits.admit(call.id, peer.party)
         route, dialer = self._route(referral.called)
+        self.limits.spend(peer.party, sourceOfCalls(peer))
         caller = evolve(peer.party, referredBy=referral.by)
         leg = dialer.dial(route, self._presented(caller, route))
         if referral.replaces:
@@ -228,6 +230,7 @@ class Switch(Service):
             raise Congested(f"{len(self._calls)} calls are up, MaxCalls allows no more")
         self.limits.begin(callId, leg.party)
         route, dialer = self._route(called)
+        self.limits.spend(leg.party, sourceOfCalls(leg))
         relay = self._relayFor(callId, leg, route)
         call = None
         try:

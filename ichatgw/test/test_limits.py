@@ -9,8 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import Congested, Refused
-from ichatgw.limits import Limits, callerKey
-from ichatgw.model import Party
+from ichatgw.limits import Limits, callerKey, sourceOfCalls
+from ichatgw.model import Party, TransportAddress
+from ichatgw.test.fakes import FakeLeg
 
 SCOTT = Party("xmpp:scott@jabber.example/iChat")
 BELL = Party("sip:bell@192.0.2.1")
@@ -32,14 +33,14 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual((limits._callers, limits._counts), ({}, {}))
 
     def test_admit(self) -> None:
-        """A call that goes elsewhere needs room among the caller's other calls, and in the second."""
-        limits = Limits(self.clock, perCaller=2, perSecond=3)
+        """A call that goes elsewhere needs room among the caller's other calls."""
+        limits = Limits(self.clock, perCaller=2)
         limits.begin("1", SCOTT)
         limits.begin("2", SCOTT)
         limits.admit("1", SCOTT)
         refusal = self.assertRaises(Refused, limits.admit, "3", SCOTT)
         self.assertEqual(str(refusal), "this caller has 2 other calls, CallsPerCaller allows no more")
-        self.assertRaises(Congested, limits.admit, "1", BELL)
+        limits.admit("1", BELL)
 
     def test_move(self) -> None:
         """A call whose caller is another one now counts as his; one that never began as nobody's."""
@@ -75,20 +76,70 @@ class LimitsTests(SynchronousTestCase):
         limits.end("1")
         self.assertRaises(Refused, limits.begin, "3", SCOTT)
 
+    def spent(self, limits: Limits, count: int, caller: Party = SCOTT, source: str = "jabber.example") -> int:
+        """Somebody begins so many calls: how many may he?"""
+        done = 0
+        for _ in range(count):
+            try:
+                limits.spend(caller, source)
+            except Congested:
+                continue
+            done += 1
+        return done
+
     def test_perSecond(self) -> None:
         """So many may begin in a second, whoever calls; after some time there is room again."""
         limits = Limits(self.clock, perSecond=3)
         for number in range(3):
-            limits.begin(str(number), Party(f"sip:{number}@192.0.2.1"))
-        refusal = self.assertRaises(Congested, limits.begin, "3", BELL)
+            limits.spend(Party(f"sip:{number}@192.0.2.1"), f"192.0.2.{number}")
+        refusal = self.assertRaises(Congested, limits.spend, BELL, "192.0.2.9")
         self.assertEqual(str(refusal), "more than 3 calls in a second, CallsPerSecond allows no more")
         self.clock.advance(0.4)
-        limits.begin("4", BELL)
-        self.assertRaises(Congested, limits.begin, "5", BELL)
+        limits.spend(Party("sip:4@192.0.2.1"), "192.0.2.4")
+        self.assertRaises(Congested, limits.spend, Party("sip:5@192.0.2.1"), "192.0.2.5")
+
+    def test_oneForAll(self) -> None:
+        """One caller who begins as many as he can leaves room for others, and has what they do not want."""
+        limits = Limits(self.clock, perSecond=20)
+        first = self.spent(limits, 1000)
+        self.assertEqual(first, 15)
+        refusal = self.assertRaises(Congested, limits.spend, SCOTT, "jabber.example")
+        self.assertIn("CallsPerSecond leaves the rest to others", str(refusal))
+        self.assertEqual(self.spent(limits, 5, BELL, "192.0.2.1"), 5)
+        served = others = 0
+        for step in range(1000):
+            self.clock.advance(0.01)
+            served += self.spent(limits, 50)
+            if step % 20 == 0:
+                others += self.spent(limits, 1, BELL, "192.0.2.1")
+        self.assertGreaterEqual(others, 49)
+        self.assertGreaterEqual(served, 10 * 20 - others - 12)
+
+    def test_names(self) -> None:
+        """Under many names from one source he has no more."""
+        limits = Limits(self.clock, perSecond=20)
+        self.assertLessEqual(sum(self.spent(limits, 1, Party(f"sip:{each}@x"), "192.0.2.1") for each in range(99)), 20)
+        served = 0
+        for step in range(1000):
+            self.clock.advance(0.01)
+            for name in range(9):
+                self.spent(limits, 1, Party(f"sip:{step}-{name}@x"), "192.0.2.1")
+            if step % 50 == 49:
+                served += self.spent(limits, 1, BELL, "192.0.2.2")
+        self.assertEqual(served, 20)
+
+    def test_source(self) -> None:
+        """Where a caller is, he cannot choose: not by what he says in From, nor by the name of an account."""
+
+        class Leg(FakeLeg):
+            source = TransportAddress("2001:db8:1:2:3::4", 5060)
+
+        self.assertEqual(sourceOfCalls(Leg(party=BELL)), "2001:db8:1:2::")
+        self.assertEqual(sourceOfCalls(FakeLeg(party=SCOTT)), "jabber.example")
 
     def test_refusedIsNotCounted(self) -> None:
-        """A call that is refused for its caller takes nothing from the others."""
-        limits = Limits(self.clock, perCaller=1, perSecond=2)
+        """A call that is refused for its caller is not one of his."""
+        limits = Limits(self.clock, perCaller=1)
         limits.begin("1", SCOTT)
         for number in range(9):
             self.assertRaises(Refused, limits.begin, f"x{number}", SCOTT)
@@ -100,10 +151,10 @@ class LimitsTests(SynchronousTestCase):
         limits.begin("1", SCOTT)
         limits.perCaller, limits.perSecond = 1, 1
         self.assertRaises(Refused, limits.begin, "2", SCOTT)
-        limits.begin("3", BELL)
-        self.assertRaises(Congested, limits.begin, "4", Party("sip:a@b"))
+        limits.spend(BELL, "host")
+        self.assertRaises(Congested, limits.spend, BELL, "host")
         limits.perSecond = 0
-        limits.begin("4", Party("sip:a@b"))
+        limits.spend(BELL, "host")
 
     def test_key(self) -> None:
         """A caller is the same whatever his resource, port, parameters, scheme of SIP and case."""

@@ -82,6 +82,13 @@ class DoormanTests(SynchronousTestCase):
         for word in ("leg=fake-", "sip:bob@example.net", "203.0.113.7:5060", "AllowedSIPPeers"):
             self.assertIn(word, lines[0])
 
+    def test_privateIsSaid(self) -> None:
+        """What the word C{private} may mean behind a proxy is said when it is set, as at the start; else nothing is."""
+        for networks, lines in ((PRIVATE, 1), ((*PRIVATE, ip_network("192.0.2.1")), 1), (PRIVATE[:3], 0), ((), 0)):
+            with capturedLogs() as events:
+                self.doorman.open(networks)
+            self.assertEqual([("Docker" in str(formatEvent(event))) for event in events], [True] * lines)
+
     def test_overTheWire(self) -> None:
         """A stranger's INVITE is answered 403, and leaves nothing."""
         rig = Rig()

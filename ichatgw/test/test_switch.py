@@ -222,6 +222,15 @@ class RefusalTests(SwitchCase):
         )
         self.assertEqual(len(events), 1)
 
+    def test_nonsense(self) -> None:
+        """Calls that lead nowhere take nothing of those that may begin in a second."""
+        self.switch.limits.perSecond = 1
+        self.plan.error = NoRoute("no rule")
+        for _ in range(100):
+            self.assertEqual([ending.reason for ending in self.arrive().hangups], [EndReason.NOT_FOUND])
+        self.plan.error = None
+        self.assertEqual(self.arrive().hangups, [])
+
     def test_refusedIsNotCounted(self) -> None:
         """A call that is refused does not count among those of its caller."""
         self.switch.limits.perCaller = 1
