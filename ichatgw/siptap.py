@@ -11,12 +11,15 @@ from functools import partial
 from socket import gethostname
 from typing import Any
 
+from twisted.logger import Logger
+
 from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
 from ichatgw.model import Fingerprint
 from ichatgw.passwords import Keyring, loadUsers
 from ichatgw.reload import Reloadable
 from ichatgw.settings.sip import TO
+from ichatgw.sip import sippycheck
 from ichatgw.sip.dialer import Place
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy
@@ -28,6 +31,8 @@ from ichatgw.sip.tls import Files, Security
 from ichatgw.sip.verifier import Verifier
 from ichatgw.sip.wire import UDPWire
 from ichatgw.turns import Turns
+
+_log = Logger()
 
 
 def endpointOf(
@@ -45,8 +50,11 @@ def endpointOf(
 
     @param turns: when messages and timers have their turn.
     @param fingerprint: that of our certificate for DTLS with phones.
-    @raise ConfigError: if a file cannot be used.
+    @raise ConfigError: if a file cannot be used, or the sippy that is installed.
     """
+    warning = sippycheck.check()
+    if warning:
+        _log.warn("{text}", text=warning)
     security = Security(filesOf(settings))
     keyring = _keyring(settings)
     verifier = Verifier(settings.jabberComponentName, _users(settings), reactor, settings.digestAlgorithms)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import siptap
@@ -17,6 +18,7 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.reload import Reloadable
+from ichatgw.sip import sippycheck
 from ichatgw.sip.protecting import Encryption, Keys
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf, filesOf
@@ -83,6 +85,15 @@ class EndpointTests(SynchronousTestCase):
             evolve(SETTINGS, sipUsers="/nowhere"),
         ):
             self.assertRaises(ConfigError, self.make, settings)
+
+    def test_sippy(self) -> None:
+        """A sippy that is not known is warned of; one that does not fit stops the start."""
+        self.patch(sippycheck, "installed", lambda: "9.9.9")
+        with capturedLogs() as events:
+            self.make(SETTINGS)
+        self.assertIn("sippy 9.9.9 is not known", str(formatEvent(events[0])))
+        self.patch(sippycheck, "ATTRIBUTES", {"UA.UA": "noSuchThing"})
+        self.assertRaises(ConfigError, self.make, SETTINGS)
 
     def test_keepAlives(self) -> None:
         """Keepalives are turned off and on while it runs."""
