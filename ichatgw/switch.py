@@ -111,7 +111,12 @@ class Switch(Service):
         self._calls: dict[str, Call] = {}
         self._made = 0
         self._stopping = False
+        self._isOverloaded: Callable[[], bool] = lambda: False
         self._draining: list[Deferred[None]] = []
+
+    def shed(self, isOverloaded: Callable[[], bool]) -> None:
+        """Refuse new calls while C{isOverloaded} says that there is too much to do."""
+        self._isOverloaded = isOverloaded
 
     @property
     def calls(self) -> Iterable[Call]:
@@ -226,6 +231,8 @@ class Switch(Service):
     def _make(self, callId: str, leg: ILeg, called: str) -> Call:
         if self._stopping:
             raise _Stopping("the gateway is stopping")
+        if self._isOverloaded():
+            raise Congested("there is too much to do for another call")
         if self.maxCalls and len(self._calls) >= self.maxCalls:
             raise Congested(f"{len(self._calls)} calls are up, MaxCalls allows no more")
         self.limits.begin(callId, leg.party)

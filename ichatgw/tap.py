@@ -49,7 +49,7 @@ from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf
 from ichatgw.stalls import Stalls, watching
 from ichatgw.switch import Switch
-from ichatgw.turns import Turns
+from ichatgw.turns import MOST_LAG, Turns
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import GATEWAY, Disco
@@ -296,6 +296,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = registrations.resident
+    for part in (endpoint, switch):
+        part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
     endpoint.invitations = iChat
     doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     iChat.arrivals = doorman

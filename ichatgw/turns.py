@@ -34,6 +34,9 @@ TURN_JOBS = 32
 MEDIA_INTERVAL = 0.001
 """Seconds of signalling after which media ports are read."""
 
+MOST_LAG = 0.25
+"""Seconds for which jobs may wait without a break until it is too much: less than a phone waits to send again."""
+
 SWEEP_SECONDS = 0.002
 """Seconds of work on many items in one turn of the reactor."""
 
@@ -199,6 +202,11 @@ class Turns:
     def lag(self) -> float:
         """For how many seconds there has been a job that waits, without a break; 0 if there is none."""
         return self.seconds() - self._behindSince if self._lines else 0.0
+
+    @property
+    def isLate(self) -> bool:
+        """Is there so much to do that nothing new should be begun?"""
+        return self.lag > MOST_LAG
 
     def run(self, name: str, job: Callable[..., object], *args: Any) -> None:
         """

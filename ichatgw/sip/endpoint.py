@@ -144,6 +144,11 @@ class Endpoint(Service):
         if self._streams is not None:
             self._streams.admit(admits)
 
+    @property
+    def isOverloaded(self) -> bool:
+        """Are new calls refused now?"""
+        return self._admission.isOverloaded()
+
     def letToDecide(self, toDecides: bool) -> None:
         """Is who is called what To says, and not the Request-URI?"""
         self._requests.toDecides = toDecides

@@ -8,6 +8,9 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from fcntl import ioctl
+from sys import byteorder
+from termios import FIONREAD
 from typing import Any
 
 from twisted.internet import udp
@@ -44,11 +47,26 @@ class _Datagrams(DatagramProtocol):
 
     def __init__(self, received: Callable[[bytes, TransportAddress], None], turns: Turns) -> None:
         self._received = received
+        self._seconds = turns.seconds
         self._line = turns.line("SIP over UDP", self._pause, self._resume)
+        self._behindSince: float | None = None
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds there have been datagrams that wait, without a break; 0 if there is none."""
+        return 0.0 if self._behindSince is None else self._seconds() - self._behindSince
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand on, in this turn or in a later one."""
+        self._look()
         self._line.put(self._received, datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+
+    def _look(self) -> None:
+        """Are there others?"""
+        if not len(self._line) and not _holds(self.transport):
+            self._behindSince = None
+        elif self._behindSince is None:
+            self._behindSince = self._seconds()
 
     def stopProtocol(self) -> None:
         """The socket is closed."""
@@ -59,6 +77,7 @@ class _Datagrams(DatagramProtocol):
         port.stopReading()
 
     def _resume(self) -> None:
+        self._look()
         port: Any = self.transport
         if port is not None:
             port.startReading()
@@ -79,6 +98,7 @@ class UDPWire:
         self._addresses = addresses
         self.port = port
         self._ports: dict[int, udp.Port] = {}
+        self._datagrams: list[_Datagrams] = []
 
     def listen(self, received: Callable[[bytes, TransportAddress], None]) -> None:
         """
@@ -103,12 +123,16 @@ class UDPWire:
             with opened:
                 if not self.port:
                     self.port = opened.getsockname()[1]
-                adopted = self._reactor.adoptDatagramPort(
-                    opened.fileno(), family, _Datagrams(received, self._turns), MAX_DATAGRAM
-                )
+                self._datagrams.append(_Datagrams(received, self._turns))
+                adopted = self._reactor.adoptDatagramPort(opened.fileno(), family, self._datagrams[-1], MAX_DATAGRAM)
                 adopted.maxThroughput = READ_OCTETS
                 self._ports[family] = adopted
             _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds there have been datagrams that wait, without a break; 0 if there is none."""
+        return max((each.lag for each in self._datagrams), default=0.0)
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:
         """Send one datagram; a failure is logged at debug level and shows as a timeout."""
@@ -134,6 +158,7 @@ class UDPWire:
         for port in self._ports.values():
             port.stopListening()
         self._ports.clear()
+        self._datagrams.clear()
 
 
 def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str, port: int) -> socket.socket:
@@ -156,3 +181,11 @@ def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str,
         opened.close()
         raise
     return opened
+
+
+def _holds(port: Any) -> bool:
+    """Does the kernel hold datagrams for C{port}?"""
+    try:
+        return bool(int.from_bytes(ioctl(port.fileno(), FIONREAD, bytes(4)), byteorder))
+    except (AttributeError, OSError, ValueError):
+        return False  # it is closed, or no socket of the system

@@ -154,3 +154,46 @@ class UDPWireTests(SynchronousTestCase):
         self.assertTrue(self.reactor.ports[0].closed)
         wire.send(b"x", TransportAddress("192.0.2.1", 5060))
         self.assertEqual(self.reactor.ports[0].sent, [])
+
+
+class LagTests(SynchronousTestCase):
+    """How far the socket is behind."""
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.wire = UDPWire(self.reactor, LocalAddresses("127.0.0.1"), 0)
+        self.wire.listen(lambda datagram, source: None)
+        self.addCleanup(self.wire.close)
+        (port,) = self.reactor.ports
+        self.protocol = port.protocol
+        self.kernel, self.far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+        for opened in (self.kernel, self.far):
+            self.addCleanup(opened.close)
+        self.kernel.bind(("127.0.0.1", 0))
+        self.kernel.setblocking(False)
+        self.protocol.transport = self.kernel
+
+    def read(self) -> None:
+        """One datagram is read."""
+        datagram, address = self.kernel.recvfrom(100)
+        self.protocol.datagramReceived(datagram, address)
+
+    def test_lag(self) -> None:
+        """It is as long as there have been datagrams in the kernel without a break."""
+        self.assertEqual(self.wire.lag, 0.0)
+        for _ in range(3):
+            self.far.sendto(b"x", self.kernel.getsockname())
+        self.read()
+        self.reactor.advance(0.3)
+        self.assertAlmostEqual(self.wire.lag, 0.3)
+        self.read()
+        self.assertAlmostEqual(self.wire.lag, 0.3)
+        self.read()
+        self.assertEqual(self.wire.lag, 0.0)
+
+    def test_closed(self) -> None:
+        """A socket that is closed is not behind."""
+        self.far.sendto(b"x", self.kernel.getsockname())
+        self.read()
+        self.wire.close()
+        self.assertEqual(self.wire.lag, 0.0)

@@ -239,6 +239,20 @@ class RefusalTests(SwitchCase):
         self.plan.error = None
         self.assertEqual(self.arrive().hangups, [])
 
+    def test_overload(self) -> None:
+        """While there is too much to do new calls are refused, 503, and those that are up go on."""
+        busy = False
+        self.switch.shed(lambda: busy)
+        first = self.arrive()
+        busy = True
+        self.assertEqual(
+            [(ending.reason, ending.retryAfter) for ending in self.arrive().hangups],
+            [(EndReason.CONGESTED, RETRY_AFTER)],
+        )
+        self.assertEqual(first.hangups, [])
+        busy = False
+        self.assertEqual(self.arrive().hangups, [])
+
     def test_maxCalls(self) -> None:
         """More calls than allowed are refused the same way; when one is over there is room again."""
         self.switch = self.make(maxCalls=2)

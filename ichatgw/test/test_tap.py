@@ -33,6 +33,7 @@ from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
 from ichatgw.tap import Gateway, OurRecords, gateway, makeService
+from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.test.streams import acceptLast
 from ichatgw.turns import Turns
@@ -206,6 +207,16 @@ class WiringTests(SynchronousTestCase):
         """Who wants no database gets none."""
         made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
         self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+
+    def test_overload(self) -> None:
+        """New calls are refused as soon as what has to be done is late."""
+        made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
+        for late in (False, True):
+            self.patch(Turns, "isLate", late)
+            self.assertEqual(made.endpoint.isOverloaded, late)
+            leg = FakeLeg()
+            made.switch.arrived(leg, "sip:nobody@192.0.2.1", OFFER)
+            self.assertEqual(any("too much to do" in ending.text for ending in leg.hangups), late)
 
     def test_gateway(self) -> None:
         """All parts are made and know each other; nothing is opened or timed before the start."""

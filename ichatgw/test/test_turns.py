@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.turns import (
     MEDIA_INTERVAL,
+    MOST_LAG,
     SWEEP_INTERVAL,
     SWEEP_ITEMS,
     SWEEP_SECONDS,
@@ -189,6 +190,19 @@ class LineTests(TurnsTestCase):
         self.assertAlmostEqual(self.turns.lag, 0.5 + TURN_SECONDS * ABOVE)
         self.turn()
         self.assertEqual(self.turns.lag, 0.0)
+
+    def test_late(self) -> None:
+        """It is late when jobs have waited for long without a break, and no more when none waits."""
+        line = self.turns.line("a")
+        for number in range(5):
+            line.put(self.work.do, number)
+        self.clock.work(MOST_LAG * 0.9)
+        self.assertFalse(self.turns.isLate)
+        self.clock.work(MOST_LAG * 0.2)
+        self.assertTrue(self.turns.isLate)
+        self.turn()
+        self.turn()
+        self.assertFalse(self.turns.isLate)
 
 
 class MediaTests(TurnsTestCase):

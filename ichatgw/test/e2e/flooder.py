@@ -45,6 +45,7 @@ class Flood:
     @ivar same: what all messages have in common: C{callId}, C{tag}, C{branch}.
     @ivar size: octets of a message, at least; 0 for as many as it has.
     @ivar garbage: no SIP at all.
+    @ivar mayCall: the source is one that may call, and calls.
     """
 
     port: int
@@ -55,6 +56,7 @@ class Flood:
     same: tuple[str, ...] = ()
     size: int = 0
     garbage: bool = False
+    mayCall: bool = False
 
     def argument(self) -> str:
         """For the command line."""
@@ -69,11 +71,11 @@ def source(number: int) -> str:
 def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
     """The messages, and where each comes from."""
     for number in count():
-        host = source(number % flood.sources)
+        host = "127.0.0.1" if flood.mayCall else source(number % flood.sources)
         if flood.garbage:
             yield host, (os.urandom(40), b"A" * 300, b"INVITE sip:x SIP/2.0\r\n\r\n", b"\0\1" + b"\0" * 30)[number % 4]
             continue
-        method = METHODS[number % len(METHODS)]
+        method = "INVITE" if flood.mayCall else METHODS[number % len(METHODS)]
         branch, tag, callId = ("same" if name in flood.same else f"{number:x}" for name in ("branch", "tag", "callId"))
         body = _SDP if method == "INVITE" else ""
         kind = "Content-Type: application/sdp\r\n" if body else ""

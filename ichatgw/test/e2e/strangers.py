@@ -226,7 +226,7 @@ class Strangers(SecureEndToEnd):
         self.assertEqual(await program.ended(flood.seconds + 20), 0, program.output)
         sent = json.loads(program.output)
         self.assertGreater(sent["count"], 100)
-        if flood.transport == "udp":
+        if flood.transport == "udp" and not flood.mayCall:
             self.assertLessEqual(sent["heard"], sent["octets"])
         return "{count} messages of {octets} octets, {heard} octets heard".format(**sent)
 
@@ -244,6 +244,22 @@ class Strangers(SecureEndToEnd):
             await self.endure(what, lambda flood=flood, port=port: self.flood(evolve(flood, port=port)))  # type: ignore[misc]
         await pause(self.clock, 1.0)
         self.assertLess(self.memory() - before, MOST_LEFT)
+
+    async def test_overload(self) -> None:
+        """
+        A host that may call calls far more often than the gateway can: what is too much is refused, and the calls that
+        are up do not notice.
+        """
+        await self.start()
+        before = self.memory()
+        said = await self.flood(Flood(self.gateway.port, rate=1000, mayCall=True))
+        grown = self.memory() - before
+        await pause(self.clock, 2.2)
+        seen = await self.observer.observed()
+        print(f"a thousand calls a second: {said}; {seen}; {grown:+.1f} MB; without them: {self.quiet}")
+        self.assertLess(seen.gap, max(MOST_GAP, 2 * self.quiet.gap))
+        self.assertLess(grown, MOST_GROWTH)
+        self.assertTrue(self.gateway.said("New calls are refused"))
 
     async def test_federated(self) -> None:
         """Presences and proposals of a thousand users of another server, who may not call: others do not notice."""
