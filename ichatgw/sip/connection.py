@@ -51,6 +51,9 @@ ANOTHER = 5.0
 GIVE_UP = 30.0
 """Seconds after which a connection is closed whose far end has not even acknowledged what we sent."""
 
+THROTTLED = 1.0
+"""Seconds for which nothing is read of one who sends more than strangers may."""
+
 MOST_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
 
@@ -83,8 +86,12 @@ class Owner(Structure):
     def judge(self, connection: Connection, name: str) -> str:
         """What is wrong with the certificate of the far end as one for C{name}; empty if nothing."""
 
-    def take(self, message: bytes, source: Target) -> None:
-        """A message has come."""
+    def take(self, message: bytes, source: Target) -> bool:
+        """
+        A message has come.
+
+        @return: whether its sender may send more now.
+        """
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -118,6 +125,7 @@ class Connection(Protocol):
         self._unanswered: IDelayedCall | None = None
         self._another: IDelayedCall | None = None
         self._begun = False
+        self._throttled: IDelayedCall | None = None
         self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
 
     # The transport's news.
@@ -175,7 +183,7 @@ class Connection(Protocol):
                     self._answered()
                 else:
                     self._heard = True
-                    self._line.put(self._owner.take, message, self.target)
+                    self._line.put(self._hand, message)
                 if self.problem:
                     return
         except MalformedError as problem:
@@ -194,6 +202,19 @@ class Connection(Protocol):
         self._stopTimer()
         self._waiting.clear()
         self._owner.closed(self, self.problem or words(reason))
+
+    def _hand(self, message: bytes) -> None:
+        """Hand a message on.  Of one who sends too much, what is behind it is lost, and nothing is read for a while."""
+        assert self.target is not None
+        if self._throttled is None and not self._owner.take(message, self.target):
+            self._line.clear()
+            self._throttled = self._owner.clock.callLater(THROTTLED, self._goOn)
+            self._stopReading()
+
+    def _goOn(self) -> None:
+        self._throttled = None
+        if not len(self._line):
+            self._readOn()
 
     # Orders.
 
@@ -259,7 +280,7 @@ class Connection(Protocol):
     def _readOn(self) -> None:
         """No message waits any more."""
         transport: Any = self.transport
-        if not transport.disconnecting:
+        if self._throttled is None and not transport.disconnecting:
             transport.resumeProducing()
 
     def pauseProducing(self) -> None:
@@ -288,10 +309,10 @@ class Connection(Protocol):
         self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
 
     def _stopTimer(self) -> None:
-        for timer in (self._timer, self._unanswered, self._another):
+        for timer in (self._timer, self._unanswered, self._another, self._throttled):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._unanswered = self._another = None
+        self._timer = self._unanswered = self._another = self._throttled = None
 
     def _tune(self) -> None:
         """

@@ -34,7 +34,7 @@ MOST_GONE = 4096
 
 _log = Logger()
 
-Received = Callable[[bytes, TransportAddress, Transport], None]
+Received = Callable[[bytes, TransportAddress, Transport], object]
 
 
 class _Incoming(Factory):
@@ -70,7 +70,7 @@ class Connections:
 
     @ivar clock: for timers, and to connect with (a reactor).
     @ivar turns: when a message has its turn.
-    @ivar received: takes each message.
+    @ivar received: takes each message; C{False} says that its sender sends too much.
     @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
     @ivar gone: is told of a target to which there is a connection no more, and why if that is known.
     @ivar mayCall: tells of hosts (IP literals) that may call; the others are strangers.
@@ -247,16 +247,18 @@ class Connections:
         problem = self._security.judge(transport.getPeerCertificate(), name)
         return f"its certificate is refused: {problem}" if problem else ""
 
-    def take(self, message: bytes, source: Target) -> None:
+    def take(self, message: bytes, source: Target) -> bool:
         """A message; what fails there must not stop the connection's other messages."""
+        taken = True
         try:
-            self.received(message, source.address, source.transport)
+            taken = self.received(message, source.address, source.transport) is not False
         except Exception:
             _log.failure("A message from {source} could not be handled", source=source)
         connection = self._open.get(source)
-        if connection is not None:
+        if taken and connection is not None:
             host = source.address.host
             self._places.used(connection, self.mayCall(host), self.clock.seconds())
+        return taken
 
     def closed(self, connection: Connection, why: str) -> None:
         """A connection is over."""

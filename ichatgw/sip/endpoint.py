@@ -212,27 +212,34 @@ class Endpoint(Service):
 
     # What arrives.
 
-    def received(self, message: bytes, source: TransportAddress, transport: Transport = Transport.UDP) -> None:
-        """A datagram from the wire, or a message from a stream."""
+    def received(self, message: bytes, source: TransportAddress, transport: Transport = Transport.UDP) -> bool:
+        """
+        A datagram from the wire, or a message from a stream.
+
+        @return: whether its sender may send more now.
+        """
         if not self.strangers.lets(message, source.host):
-            return
+            return False
         # Over a stream, the address of the other end is proved by the connection.
         room = len(message) if transport is Transport.UDP and self._isUnproved(source.host) else None
         if transport is Transport.UDP and len(message) >= 20 and not message[0]:
             self._binding(message, source, room)
-            return
-        target = Target(transport, source)
-        verdict = self._gate.admit(message, source, transport.name)
-        if not isinstance(verdict, Admitted):
-            if isinstance(verdict, Dropped) or self._answers.allow(source.host):
-                self._settle(verdict, target, room)
-            return
-        self._transactions.show("RECEIVED message from", target, verdict.text)
-        judged = self._admission.judge(verdict, source, room)
-        if isinstance(judged, Passed):
-            self._transactions.incoming(verdict.text, verdict.isRequest, source, transport, judged.login)
         else:
-            self._settle(judged, target, room)
+            self._judge(message, Target(transport, source), room)
+        return True
+
+    def _judge(self, message: bytes, source: Target, room: int | None) -> None:
+        verdict = self._gate.admit(message, source.address, source.transport.name)
+        if not isinstance(verdict, Admitted):
+            if isinstance(verdict, Dropped) or self._answers.allow(source.address.host):
+                self._settle(verdict, source, room)
+            return
+        self._transactions.show("RECEIVED message from", source, verdict.text)
+        judged = self._admission.judge(verdict, source.address, room)
+        if isinstance(judged, Passed):
+            self._transactions.incoming(verdict.text, verdict.isRequest, source.address, source.transport, judged.login)
+        else:
+            self._settle(judged, source, room)
 
     def _settle(self, verdict: Answer | Dropped, source: Target, room: int | None) -> None:
         """A message goes no further."""

@@ -45,7 +45,7 @@ class _Datagrams(DatagramProtocol):
 
     noisy = False
 
-    def __init__(self, received: Callable[[bytes, TransportAddress], None], turns: Turns) -> None:
+    def __init__(self, received: Callable[[bytes, TransportAddress], object], turns: Turns) -> None:
         self._received = received
         self._seconds = turns.seconds
         self._line = turns.line("SIP over UDP", self._pause, self._resume)
@@ -100,7 +100,7 @@ class UDPWire:
         self._ports: dict[int, udp.Port] = {}
         self._datagrams: list[_Datagrams] = []
 
-    def listen(self, received: Callable[[bytes, TransportAddress], None]) -> None:
+    def listen(self, received: Callable[[bytes, TransportAddress], object]) -> None:
         """
         Open the sockets: that of the configured address, or both families' wildcards (IPv6 only where there is IPv6).
 

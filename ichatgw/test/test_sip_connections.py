@@ -26,6 +26,7 @@ from ichatgw.sip.connection import (
     PONG_TIMEOUT,
     PROMPT,
     PROOFS,
+    THROTTLED,
     Connection,
 )
 from ichatgw.sip.connections import Connections
@@ -111,6 +112,47 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS, "paused"))
         self.reactor.advance(0)
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + 5, "producing"))
+
+    def test_tooMuch(self) -> None:
+        """One who sends more than strangers may is not read for a while, and what is behind that is lost."""
+        connection = self.accept()
+        assert connection is not None
+        transport: Any = connection.transport
+        asked: list[bytes] = []
+
+        def received(message: bytes, source: TransportAddress, kind: Transport) -> bool:
+            asked.append(message)
+            return len(asked) % 10 != 0
+
+        self.connections.received = received
+        for rounds in (1, 2):
+            connection.dataReceived(MESSAGE * 50)
+            self.assertEqual((len(asked), transport.producerState), (10 * rounds, "paused"))
+            self.reactor.advance(THROTTLED * 0.9)
+            self.assertEqual(transport.producerState, "paused")
+            self.reactor.advance(THROTTLED * 0.2)
+            self.assertEqual((len(asked), transport.producerState), (10 * rounds, "producing"))
+        connection.dataReceived(MESSAGE * 10)
+        transport.abortConnection()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_tooMuchOfACrowd(self) -> None:
+        """It is not read on either when messages that had to wait are through."""
+        connection = self.accept()
+        assert connection is not None
+        transport: Any = connection.transport
+        asked: list[bytes] = []
+
+        def received(message: bytes, source: TransportAddress, kind: Transport) -> bool:
+            asked.append(message)
+            return len(asked) <= TURN_JOBS
+
+        self.connections.received = received
+        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        self.reactor.advance(0)
+        self.assertEqual((len(asked), transport.producerState), (TURN_JOBS + 1, "paused"))
+        self.reactor.advance(THROTTLED)
+        self.assertEqual(transport.producerState, "producing")
 
     def test_crowdOfOneThatLeaves(self) -> None:
         """What came before the end of a connection is handed on all the same."""
