@@ -103,6 +103,7 @@ class Endpoint(Service):
         self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
+        self._legs.dialogOf = self._transactions.dialogs.find
         self._requests.registered = self._registered
         self._dialer = Dialer(
             clock,

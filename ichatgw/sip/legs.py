@@ -6,7 +6,7 @@ The SIP legs that live.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -29,9 +29,11 @@ class Legs:
     @ivar referrals: takes the REFERs of their parties.
     @ivar admits: tells of hosts, IP literals, that may call.  Nobody else can have a call made, by a REFER or a
         redirection.
+    @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
 
     referrals: Referrals = field(init=False)
+    dialogOf: Callable[[str], Any] = field(default=lambda tag: None, init=False)
     admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)
     _ended: dict[DialogId, None] = field(factory=dict, init=False)
@@ -67,8 +69,9 @@ class Legs:
         The one live leg of that dialog.  Those of iChats are not found: they are part of another leg, and nobody but
         the iChat knows their names.
         """
-        found = [leg for leg in self._live if leg.isOf(name)]
-        return found[0] if len(found) == 1 else None
+        dialog = self.dialogOf(name.local)
+        leg = None if dialog is None else dialog.owner
+        return leg if leg in self._live and leg.isOf(name) else None
 
     def judge(self, wish: Replacement) -> SipLeg | Reply:
         """The leg whose place a new one wants, or why it cannot have it."""

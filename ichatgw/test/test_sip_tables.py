@@ -5,10 +5,15 @@ What the transaction layer keeps.
 
 from __future__ import annotations
 
+from typing import cast
+
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip import tables
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.replaces import DialogId
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.sipwire import PHONE, Rig, ackFor, header, request, respond, status
 
@@ -111,3 +116,32 @@ class TablesTests(SynchronousTestCase):
         self.rig.invite()
         self.transactions.shutdown()
         self.assertEqual((self.transactions.tserver.octets, self.transactions.dialogs.countOf(PHONE.host)), (0, 0))
+
+
+class FindTests(SynchronousTestCase):
+    """Legs by the names of their dialogs."""
+
+    def test_oneLook(self) -> None:
+        """A leg is found without a look at the others; neither a wrong tag nor one that is over is."""
+        rig = Rig()
+        for number in range(20):
+            rig.receive(request("INVITE", callId=f"c{number}", branch=f"b{number}"))
+        legs = rig.endpoint._legs
+        asked: list[SipLeg] = []
+        whole = SipLeg.isOf
+
+        def isOf(leg: SipLeg, name: DialogId) -> bool:
+            asked.append(leg)
+            return whole(leg, name)
+
+        self.patch(SipLeg, "isOf", isOf)
+        leg = cast(SipLeg, rig.invitations.legs[7])
+        assert leg.dialog is not None
+        name = leg.dialog.name
+        assert name is not None
+        self.assertIs(legs.find(name), leg)
+        self.assertIsNone(legs.find(evolve(name, local="x")))
+        self.assertIsNone(legs.find(evolve(name, remote="x")))
+        self.assertEqual(asked, [leg, leg])
+        leg.hangup(Ending(EndReason.BUSY))
+        self.assertIsNone(legs.find(name))
