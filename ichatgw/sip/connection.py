@@ -54,6 +54,9 @@ GIVE_UP = 30.0
 THROTTLED = 1.0
 """Seconds for which nothing is read of one who sends more than strangers may."""
 
+SLICE = 4096
+"""Octets that are read of a stranger at a time."""
+
 MOST_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
 
@@ -126,6 +129,7 @@ class Connection(Protocol):
         self._another: IDelayedCall | None = None
         self._begun = False
         self._throttled: IDelayedCall | None = None
+        self._held: list[bytes] = []
         self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
 
     # The transport's news.
@@ -201,20 +205,36 @@ class Connection(Protocol):
         """The end of it, whoever wanted that."""
         self._stopTimer()
         self._waiting.clear()
+        self._held.clear()
         self._owner.closed(self, self.problem or words(reason))
 
     def _hand(self, message: bytes) -> None:
-        """Hand a message on.  Of one who sends too much, what is behind it is lost, and nothing is read for a while."""
+        """
+        Hand a message on.  If its sender sends too much, it waits, and nothing is read for a while: over a connection
+        nothing is sent twice.
+        """
         assert self.target is not None
-        if self._throttled is None and not self._owner.take(message, self.target):
-            self._line.clear()
+        if self._throttled is not None:
+            self._held.append(message)
+        elif not self._owner.take(message, self.target):
+            self._held.append(message)
             self._throttled = self._owner.clock.callLater(THROTTLED, self._goOn)
             self._stopReading()
 
     def _goOn(self) -> None:
+        """Try again."""
         self._throttled = None
+        held, self._held = self._held, []
+        for message in held:
+            self._line.put(self._hand, message)
         if not len(self._line):
             self._readOn()
+
+    def readLittle(self) -> None:
+        """Read L{SLICE} octets at a time and no more: so little waits here if its sender sends too much."""
+        transport = self._socketed()
+        if transport is not None:
+            transport.bufferSize = SLICE
 
     # Orders.
 
@@ -319,15 +339,20 @@ class Connection(Protocol):
         Let the system send each message at once, and close the connection if nobody acknowledges what we send.
         (Without the first a second message waits 40 ms for the acknowledgement of the one before.)
         """
-        transport: Any = self.transport
-        while transport is not None and not hasattr(transport, "socket"):
-            transport = getattr(transport, "transport", None)  # below TLS
+        transport = self._socketed()
         if transport is None:
             return
         with suppress(OSError):
             transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(GIVE_UP * 1000))
+
+    def _socketed(self) -> Any:
+        """The transport that has the socket, below TLS; C{None} if there is none."""
+        transport: Any = self.transport
+        while transport is not None and not hasattr(transport, "socket"):
+            transport = getattr(transport, "transport", None)
+        return transport
 
 
 def words(reason: Failure) -> str:

@@ -131,7 +131,7 @@ class _Cells:
 class Strangers:
     """
     @ivar admits: tells of hosts (IP literals) that may call: they are no strangers.
-    @ivar dropped: how many messages were dropped.
+    @ivar dropped: how many messages did not pass; over a connection one may come again.
     """
 
     _clock: IReactorTime
@@ -160,7 +160,7 @@ class Strangers:
         self.dropped += 1
         if self._lines.allow(None):
             _log.warn(
-                "{count} messages of hosts that may not call were dropped, they send too many; the last is of {host}",
+                "Strangers send too much: {count} messages are dropped, or have to wait; the last is of {host}",
                 count=self.dropped - self._told,
                 host=host,
             )

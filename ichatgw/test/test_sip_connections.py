@@ -114,30 +114,33 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + 5, "producing"))
 
     def test_tooMuch(self) -> None:
-        """One who sends more than strangers may is not read for a while, and what is behind that is lost."""
+        """One who sends more than strangers may has to wait, and is not read meanwhile; nothing is lost."""
         connection = self.accept()
         assert connection is not None
         transport: Any = connection.transport
-        asked: list[bytes] = []
+        tokens = 10
 
         def received(message: bytes, source: TransportAddress, kind: Transport) -> bool:
-            asked.append(message)
-            return len(asked) % 10 != 0
+            nonlocal tokens
+            tokens -= 1
+            if tokens >= 0:
+                self.received.append((message, source, kind))
+            return tokens >= 0
 
         self.connections.received = received
-        for rounds in (1, 2):
-            connection.dataReceived(MESSAGE * 50)
-            self.assertEqual((len(asked), transport.producerState), (10 * rounds, "paused"))
+        sent = [MESSAGE.replace(b"sip:a", b"sip:%d" % each) for each in range(25)]
+        connection.dataReceived(b"".join(sent))
+        for heard in (10, 20):
+            self.assertEqual((len(self.received), transport.producerState), (heard, "paused"))
             self.reactor.advance(THROTTLED * 0.9)
-            self.assertEqual(transport.producerState, "paused")
+            self.assertEqual((len(self.received), transport.producerState), (heard, "paused"))
+            tokens = 10
             self.reactor.advance(THROTTLED * 0.2)
-            self.assertEqual((len(asked), transport.producerState), (10 * rounds, "producing"))
-        connection.dataReceived(MESSAGE * 10)
-        transport.abortConnection()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(transport.producerState, "producing")
+        self.assertEqual([message for message, _, _ in self.received], sent)
 
     def test_tooMuchOfACrowd(self) -> None:
-        """It is not read on either when messages that had to wait are through."""
+        """It is not read on either when messages that had to wait for their turn are through; nor when it has left."""
         connection = self.accept()
         assert connection is not None
         transport: Any = connection.transport
@@ -151,8 +154,8 @@ class IncomingTests(ConnectionsCase):
         connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
         self.reactor.advance(0)
         self.assertEqual((len(asked), transport.producerState), (TURN_JOBS + 1, "paused"))
-        self.reactor.advance(THROTTLED)
-        self.assertEqual(transport.producerState, "producing")
+        transport.abortConnection()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_crowdOfOneThatLeaves(self) -> None:
         """What came before the end of a connection is handed on all the same."""
