@@ -29,6 +29,9 @@ from ichatgw.turns import Turns
 MOST_ALIASES = 4
 """For one connection."""
 
+HANDSHAKE = 7 * 1024
+"""A TLS handshake takes as long as a message of so many octets."""
+
 MOST_NAMES = 4096
 MOST_GONE = 4096
 
@@ -45,7 +48,7 @@ class _Incoming(Factory):
         self._kind = kind
 
     def buildProtocol(self, addr: Any) -> Connection | None:
-        if not self._owner.admits(addr.host.partition("%")[0]):
+        if not self._owner.admits(addr.host.partition("%")[0], HANDSHAKE if self._kind is Transport.TLS else 0):
             return None
         return Connection(self._owner, self._kind, None)
 
@@ -74,6 +77,7 @@ class Connections:
     @ivar unreachable: is told of a target that cannot be reached, and why; what was sent to it is lost.
     @ivar gone: is told of a target to which there is a connection no more, and why if that is known.
     @ivar mayCall: tells of hosts (IP literals) that may call; the others are strangers.
+    @ivar pays: tells whether a stranger may do what costs as much as a message of so many octets.
     @param host: the address that connections are made from; C{None} for any.
     @param security: puts TLS below; C{None} if there is none.
     """
@@ -82,6 +86,7 @@ class Connections:
     unreachable: Callable[[Target, str], None]
     gone: Callable[[Target, str], None]
     mayCall: Callable[[str], bool]
+    pays: Callable[[str, int], bool]
 
     def __init__(
         self, reactor: Any, security: Security | None = None, host: str | None = None, turns: Turns | None = None
@@ -93,6 +98,7 @@ class Connections:
         self._making: dict[Target, Connection] = {}
         self._arriving: set[Connection] = set()
         self.mayCall = lambda host: False
+        self.pays = lambda host, octets: True
         self._places: Places[Connection] = Places()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._lines = RateLimit(reactor, 1, 5)
@@ -208,9 +214,13 @@ class Connections:
 
     # What the connections say.
 
-    def admits(self, host: str) -> bool:
-        """May C{host} make one more?  If another connection has to go for it, that is closed."""
-        if self._closing:
+    def admits(self, host: str, cost: int = 0) -> bool:
+        """
+        May C{host} make one more?  If another connection has to go for it, that is closed.
+
+        @param cost: octets of a message that would cost as much.
+        """
+        if self._closing or not (self.mayCall(host) or self.pays(host, cost)):
             return False
         place = self._places.ask(host, self.mayCall(host), self.clock.seconds())
         if isinstance(place, Connection):
@@ -226,7 +236,10 @@ class Connections:
         assert connection.target is not None
         self._arriving.add(connection)
         host = connection.target.address.host
-        self._places.take(connection, host, self.mayCall(host), self.clock.seconds())
+        mayCall = self.mayCall(host)
+        self._places.take(connection, host, mayCall, self.clock.seconds())
+        if not mayCall:
+            connection.readLittle()
 
     def opened(self, connection: Connection) -> None:
         """A connection can be used."""

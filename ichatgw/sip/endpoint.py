@@ -143,7 +143,7 @@ class Endpoint(Service):
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
         self._legs.admits = admits
         if self._streams is not None:
-            self._streams.admit(admits)
+            self._streams.admit(admits, self.strangers.spend)
 
     @property
     def isOverloaded(self) -> bool:

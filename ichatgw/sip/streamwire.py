@@ -101,9 +101,14 @@ class StreamWire:
                 kind=kind.name,
             )
 
-    def admit(self, mayCall: Callable[[str], bool]) -> None:
-        """Those hosts (IP literals) may call: they always find a place."""
+    def admit(self, mayCall: Callable[[str], bool], pays: Callable[[str, int], bool]) -> None:
+        """
+        Those hosts (IP literals) may call: they always find a place.
+
+        @param pays: see L{Connections}.
+        """
         self.connections.mayCall = mayCall
+        self.connections.pays = pays
 
     def send(self, data: bytes, target: Target) -> None:
         """See L{ichatgw.sip.door.Streams}."""

@@ -88,7 +88,7 @@ class FakeStreams:
         self.unreachable = unreachable
         self.gone = gone
 
-    def admit(self, mayCall: Callable[[str], bool]) -> None:
+    def admit(self, mayCall: Callable[[str], bool], pays: Callable[[str, int], bool]) -> None:
         self.mayCall = mayCall
 
     def ping(self, target: Target) -> None:

@@ -26,10 +26,11 @@ from ichatgw.sip.connection import (
     PONG_TIMEOUT,
     PROMPT,
     PROOFS,
+    SLICE,
     THROTTLED,
     Connection,
 )
-from ichatgw.sip.connections import Connections
+from ichatgw.sip.connections import HANDSHAKE, Connections
 from ichatgw.sip.places import MOST_CONNECTIONS, MOST_FROM_HOST, MOST_FROM_NETWORK, MOST_OF_STRANGERS
 from ichatgw.sip.target import Target, Transport
 from ichatgw.turns import TURN_JOBS
@@ -156,6 +157,35 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual((len(asked), transport.producerState), (TURN_JOBS + 1, "paused"))
         transport.abortConnection()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_paid(self) -> None:
+        """A stranger pays for a connection, and for a TLS handshake more; who may call does not."""
+        asked: list[tuple[str, int]] = []
+        self.connections.mayCall = lambda host: host == "192.0.2.1"
+
+        def pays(host: str, octets: int) -> bool:
+            asked.append((host, octets))
+            return len(asked) <= 2
+
+        self.connections.pays = pays
+        self.assertIsNotNone(self.accept(40000, "192.0.2.1"))
+        taken = [self.accept(40000 + port, "203.0.113.1") is not None for port in range(4)]
+        self.assertEqual((taken, asked), ([True, True, False, False], [("203.0.113.1", 0)] * 4))
+        self.connections.admits("203.0.113.1", HANDSHAKE)
+        self.assertEqual(asked[-1], ("203.0.113.1", HANDSHAKE))
+
+    def test_slices(self) -> None:
+        """A stranger is read a little at a time, over TLS too."""
+        self.connections.mayCall = lambda host: host == "192.0.2.1"
+        little: list[Connection] = []
+        whole = Connection.readLittle
+        self.patch(Connection, "readLittle", lambda connection: little.append(connection))
+        taken = [self.accept(40000, host) for host in ("192.0.2.1", "203.0.113.1")]
+        self.assertEqual(little, taken[1:])
+        below: Any = SimpleNamespace(socket=None)
+        little[0].transport = SimpleNamespace(transport=below)  # type: ignore[assignment]
+        whole(little[0])
+        self.assertEqual(below.bufferSize, SLICE)
 
     def test_crowdOfOneThatLeaves(self) -> None:
         """What came before the end of a connection is handed on all the same."""
