@@ -63,6 +63,29 @@ async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
         await clientEnds(record, client, phone)
 
 
+async def video(record: Record, kind: type[Client], calls: bool) -> None:
+    """The client proposes and offers video as well, and has a call with audio."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind, video=True), await house.phone(record)
+    await _soundAndEnd(record, house, client, phone, calls)
+
+
+async def videoAtOnce(record: Record, kind: type[Client], calls: bool) -> None:
+    """The same, with a session that it begins at once."""
+    house = await home(record, "IPv4")
+    client, phone = await house.client(record, kind, video=True, direct=True), await house.phone(record)
+    with record.check("call"):
+        client.order("initiate", f"{phone.number}/gw")
+        await phone.told("CALL_INCOMING")
+        phone.command("accept")
+        await client.told("accepted")
+        await client.told("media")
+    with record.check("sound"):
+        await sound(record, client, phone)
+    with record.check("end"):
+        await clientEnds(record, client, phone)
+
+
 async def opus(record: Record, kind: type[Client], calls: bool) -> None:
     """Opus from end to end."""
     await _codec(record, kind, calls, "opus/48000/2")
@@ -173,6 +196,8 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("candidates one by one", trickled, _BOTH, (Aiortc,)),
     ("a tenth of all is lost", lossy, _BOTH, (Aiortc,)),
     ("ICE restart", restarted, (CALLS,), (Chromium,)),
+    ("video is offered", video, (CALLS,), (Chromium,)),
+    ("video is offered at once", videoAtOnce, (CALLS,), (Chromium,)),
 )
 
 _LACKING: dict[tuple[Play, str], str] = {

@@ -12,7 +12,7 @@ const RATE = 16000;
 let xmpp;          // the connection
 let settings;
 let sound;         // the AudioContext
-let microphone;    // the MediaStream with our tone
+let microphone;    // the MediaStream with our tone, and with a picture if we call with video
 let session;       // the Jingle session of the one call that there may be
 let proposal;      // {id, to} of a call that we have proposed, or {id, from} of one that was proposed to us
 let makesTo;       // the session that our accepted proposal is for
@@ -46,7 +46,16 @@ async function makeTone(frequency) {
   return sink.stream;
 }
 
+function makePicture() {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 64;
+  const pen = canvas.getContext('2d');
+  setInterval(() => { pen.fillStyle = `hsl(${Date.now() / 10 % 360} 100% 50%)`; pen.fillRect(0, 0, 64, 64); }, 100);
+  return canvas.captureStream(10).getVideoTracks()[0];
+}
+
 function listen(track) {
+  if (track.kind !== 'audio') return;
   const stream = new MediaStream([track]);
   // Chromium plays a remote stream into Web Audio only if an element plays it too.
   const player = new Audio();
@@ -76,7 +85,7 @@ function attend(made) {
 
 function initiate(to, id) {
   attend(xmpp.jingle.createMediaSession(to, id, microphone));
-  session.start({ offerToReceiveAudio: true, offerToReceiveVideo: false });
+  session.start({ offerToReceiveAudio: true, offerToReceiveVideo: Boolean(settings.video) });
   tell('initiated', { id, to });
 }
 
@@ -118,6 +127,7 @@ const client = window.client = {
     sound = new AudioContext({ sampleRate: RATE });
     await sound.resume();
     microphone = await makeTone(settings.tone);
+    if (settings.video) microphone.addTrack(makePicture());
     xmpp = createClient({
       jid: settings.jid, password: settings.password, resource: settings.resource,
       server: settings.jid.split('@')[1], transports: { websocket: settings.url, bosh: false },
@@ -163,7 +173,8 @@ const client = window.client = {
     const id = crypto.randomUUID();
     makesTo = id;
     proposal = { id, to };
-    say(to, 'propose', id, `<description xmlns="${RTP}" media="audio"/>`);
+    const kinds = settings.video ? ['audio', 'video'] : ['audio'];
+    say(to, 'propose', id, kinds.map((kind) => `<description xmlns="${RTP}" media="${kind}"/>`).join(''));
     tell('proposed', { id, to });
   },
   initiate(to) { initiate(to, crypto.randomUUID()); },
