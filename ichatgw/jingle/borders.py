@@ -47,6 +47,9 @@ class SessionOwner(Protocol):
     def sessionRang(self, session: Session) -> None:
         """The party is alerted."""
 
+    def sessionAcknowledged(self, session: Session) -> None:
+        """The party's client has our offer."""
+
     def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
         """The party has accepted."""
 

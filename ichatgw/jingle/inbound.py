@@ -149,6 +149,9 @@ class InboundLeg(SessionOwner):
     def sessionRang(self, session: Session) -> None:
         """Who calls does not ring."""
 
+    def sessionAcknowledged(self, session: Session) -> None:
+        """Who calls is offered nothing."""
+
     def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
         """Who calls does not accept."""
 

@@ -39,7 +39,10 @@ from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
-"""Seconds after which a client that takes calls is taken to ring, if it has said nothing: Dino never says so."""
+"""
+Seconds after which a client that takes calls is taken to ring, if it has said nothing: Dino never says so.  One that is
+sent a session is known to be there when it has acknowledged that: it may sleep, and its server keep its place.
+"""
 
 _log = Logger()
 _numbers = count(1)
@@ -67,6 +70,9 @@ class Inputs(Protocol):
 
     def rang(self) -> None:
         """A client rings."""
+
+    def acknowledged(self) -> None:
+        """A client has the session that it was sent."""
 
     def proceeded(self, jid: JID) -> None:
         """A client takes the call that was proposed."""
@@ -182,6 +188,9 @@ class OutboundLeg(SessionOwner):
     def sessionRang(self, session: Session) -> None:
         self.machine.rang()
 
+    def sessionAcknowledged(self, session: Session) -> None:
+        self.machine.acknowledged()
+
     def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
         self.machine.accepted(session, answer)
 
@@ -208,21 +217,23 @@ class OutboundLeg(SessionOwner):
         if targets.known and not targets.propose and not targets.initiate:
             self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
             return
-        if targets.certain:
-            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
-        else:
-            self._setTimer(self.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
-            if not targets.known:
-                self.clients.probe(self.callee)
+        self._setTimer(self.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
+        if not targets.known:
+            self.clients.probe(self.callee)
         self._seek()
 
     def _seek(self) -> None:
         """Call those who should be called now and were not before."""
         targets = self.ringing.targets()
-        if targets.certain and self._assumption is None and not self._rung:
+        if targets.certain:
+            self._assumeRinging()
+        self._failIf(self.ringing.call(targets, self._offer))
+
+    def _assumeRinging(self) -> None:
+        """A client is there that takes the call, and will ring if it has not said so yet."""
+        if self._assumption is None and not self._rung:
             self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
             self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
-        self._failIf(self.ringing.call(targets, self._offer))
 
     def _join(self, jid: JID) -> None:
         """C{jid} takes the call that was proposed: the others stop ringing."""
@@ -306,6 +317,10 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     def rang(machine: Inputs, leg: OutboundLeg) -> None:
         leg._rang()
 
+    @seeking.upon(Inputs.acknowledged).loop()
+    def acknowledged(machine: Inputs, leg: OutboundLeg) -> None:
+        leg._assumeRinging()
+
     @seeking.upon(Inputs.gone).loop()
     def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
         leg._failIf(leg.ringing.lose(jid, ending))
@@ -369,6 +384,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
         state.upon(Inputs.available).loop().returns(None)
         state.upon(Inputs.gone).loop().returns(None)
         state.upon(Inputs.rang).loop().returns(None)
+        state.upon(Inputs.acknowledged).loop().returns(None)
         state.upon(Inputs.bounced).loop().returns(None)
     for state in (fresh, talking, over):
         state.upon(Inputs.rejected).loop().returns(None)

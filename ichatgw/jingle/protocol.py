@@ -327,7 +327,9 @@ class JingleProtocol(XMPPHandler):
             return
         iq.handled = True
         session, action = asked
-        if iq["type"] == "error":
+        if iq["type"] == "result":
+            session.answeredRequest(action)
+        else:
             condition = _conditionOf(iq)
             session.failedRequest(action, condition, fromError(condition, _conditionOf(iq, NS_JINGLE_ERRORS)))
 

@@ -46,6 +46,21 @@ UNSUPPORTED_INFO = Refusal("feature-not-implemented", "unsupported-info")
 _NEVER = frozenset({Action.CONTENT_ACCEPT, Action.CONTENT_REJECT, Action.TRANSPORT_ACCEPT, Action.TRANSPORT_REJECT})
 
 
+LOST = frozenset({"item-not-found", "gone", "recipient-unavailable"})
+"""By these a client says, whatever it was asked, that there is no such session; or a server, that it is not there."""
+
+ABSENT = frozenset(
+    {
+        "conflict", "gone", "recipient-unavailable", "remote-server-not-found", "remote-server-timeout",
+        "service-unavailable"
+    }
+)  # fmt: skip
+"""After these there is no client to be told that the session is over; or one of its own goes before it."""
+
+ABOUT_OTHERS = frozenset({Action.TERMINATE, Action.CONTENT_REMOVE, Action.CONTENT_REJECT, Action.TRANSPORT_REJECT})
+"""Requests whose refusal says nothing of the session: what they are about is no part of it, or it is over."""
+
+
 def refusalOf(jingle: Jingle, phase: Phase, isInitiator: bool) -> Refusal | None:
     """
     Why a request is refused by a session.

@@ -83,7 +83,8 @@ class Targets:
 
     @ivar propose: whether the user is sent a proposal, which every client that understands it takes.
     @ivar initiate: the clients that are sent a session each.
-    @ivar certain: is a client among them that is known to take calls?
+    @ivar certain: is a client among them that is known to take proposals?  Those that are sent sessions will say so
+        themselves.
     @ivar known: is any client of the user known to be online, be it one that takes no calls?
     """
 
@@ -103,6 +104,6 @@ def select(clients: Clients, callee: JID, served: frozenset[str]) -> Targets:
     return Targets(
         propose=not manners or Manner.PROPOSE in found or Manner.MAYBE in found,
         initiate=tuple(jid for jid, way in manners if way is Manner.INITIATE),
-        certain=Manner.PROPOSE in found or Manner.INITIATE in found,
+        certain=Manner.PROPOSE in found,
         known=bool(manners),
     )

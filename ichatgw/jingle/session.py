@@ -19,7 +19,17 @@ from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.jingle.borders import NoOwner, SessionLink, SessionOwner
 from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
 from ichatgw.jingle.reasons import fromReason, toReason
-from ichatgw.jingle.rules import NoTransport, Phase, Refusal, audioOf, endingOf, refusalOf
+from ichatgw.jingle.rules import (
+    ABOUT_OTHERS,
+    ABSENT,
+    LOST,
+    NoTransport,
+    Phase,
+    Refusal,
+    audioOf,
+    endingOf,
+    refusalOf,
+)
 from ichatgw.jingle.stanzas import (
     Action,
     Content,
@@ -274,12 +284,21 @@ class Session:
             self.terminate(ending)  # nothing is left of it (XEP-0166 section 7.2.5)
             self.owner.sessionEnded(self, ending)
 
+    def answeredRequest(self, action: Action) -> None:
+        """The client has acknowledged a request of ours."""
+        if action is Action.INITIATE and self.phase is Phase.PENDING:
+            self.owner.sessionAcknowledged(self)
+
     def failedRequest(self, action: Action, condition: str, ending: Ending) -> None:
-        """The client, or its server, refused a request of ours."""
-        if action in (Action.INITIATE, Action.ACCEPT) or (
-            action is not Action.TERMINATE and condition in ("item-not-found", "gone", "recipient-unavailable")
-        ):
-            self._over(ending)
+        """
+        The client, or its server, refused a request of ours.  If that is the end, the client is told: it may think that
+        the session lives on (stanza.js, whose browser did not take our accept).
+        """
+        if action in (Action.INITIATE, Action.ACCEPT) or (condition in LOST and action not in ABOUT_OTHERS):
+            if condition in ABSENT:
+                self._over(ending)
+            else:
+                self._fail(ending)
 
     def _ours(self, jingle: Jingle) -> list[Content]:
         """

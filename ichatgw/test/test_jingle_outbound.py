@@ -261,6 +261,15 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(news(self.leg).reasons, [EndReason.UNAVAILABLE])
         self.assertTrue(self.world.isEmpty())
 
+    def test_sessionNotTaken(self) -> None:
+        """One that refuses the session as such is told that it is over: it may have begun to take it."""
+        self.message("proceed")
+        self.world.said()
+        self.world.answerRequest("error", "bad-request")
+        self.assertEqual(news(self.leg).reasons, [EndReason.FAILED])
+        self.assertEqual(self.world.said()[0], f"session-terminate general-error to {PHONE.full()}")
+        self.assertTrue(self.world.isEmpty())
+
     def test_congested(self) -> None:
         """No port for the media: the call has failed."""
         self.world.transports.error = Congested("no port left")

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import Congested, NoCommonCodec
+from ichatgw.jingle.outbound import RINGING_ASSUMED
 from ichatgw.jingle.ringing import MOST_SESSIONS
 from ichatgw.model import Ending, EndReason
 from ichatgw.test.jingles import ALICE, BELL, BELL_JID, LAPTOP, MESSAGES, PHONE, PROPOSED, SESSIONS, World, news, shown
@@ -155,6 +156,32 @@ class MixedTests(SynchronousTestCase):
         self.assertEqual(news(leg).reasons, [EndReason.UNAVAILABLE])
         self.assertEqual(world.said(), [f"retract cancel to {ALICE.full()}"])
         self.assertTrue(world.isEmpty())
+
+    def test_asleep(self) -> None:
+        """
+        A client that is sent a session rings when it has acknowledged that, not before: it may sleep, and its server
+        keep its place.  One that never does so is not there.
+        """
+        world = World()
+        leg = world.dial(phone=SESSIONS)
+        world.clock.advance(9)
+        self.assertEqual(news(leg).news, [])
+        world.clock.advance(1)
+        self.assertEqual(news(leg).reasons, [EndReason.UNAVAILABLE])
+        self.assertIn(f"session-terminate gone to {PHONE.full()}", world.said())
+        self.assertTrue(world.isEmpty())
+
+    def test_awake(self) -> None:
+        """One that has acknowledged its session is taken to ring after a while, if it does not say so; once for all."""
+        world = World()
+        leg = world.dial(phone=SESSIONS, laptop=SESSIONS)
+        world.clock.advance(8)
+        for index in (-1, -2):
+            world.answerRequest("result", index=index)
+        self.assertEqual(news(leg).news, [])
+        world.clock.advance(RINGING_ASSUMED)
+        world.clock.advance(60)
+        self.assertEqual(news(leg).news, ["ringing"])
 
     def test_signOfLife(self) -> None:
         """Once it rings, the user has all the time to come."""

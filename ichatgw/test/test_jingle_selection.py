@@ -27,7 +27,7 @@ class SelectTests(SynchronousTestCase):
         for known, expected in (
             ({PHONE: MESSAGES, LAPTOP: MESSAGES}, Targets(True, (), True, True)),
             ({PHONE: MESSAGES, LAPTOP: SESSIONS}, Targets(True, (LAPTOP,), True, True)),
-            ({PHONE: SESSIONS}, Targets(False, (PHONE,), True, True)),
+            ({PHONE: SESSIONS}, Targets(False, (PHONE,), False, True)),
             ({PHONE: None}, Targets(True, (), False, True)),
             ({PHONE: frozenset({"urn:xmpp:jingle:1"})}, Targets(False, (), False, True)),
             ({}, Targets(True, (), False, False)),
@@ -60,7 +60,7 @@ class SelectTests(SynchronousTestCase):
     def test_one(self) -> None:
         """A full address names one client."""
         clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
-        self.assertEqual(select(clients, LAPTOP, SERVED), Targets(False, (LAPTOP,), True, True))
+        self.assertEqual(select(clients, LAPTOP, SERVED), Targets(False, (LAPTOP,), False, True))
         self.assertEqual(select(clients, JID(f"{ALICE.full()}/other"), SERVED), Targets(True, (), False, False))
 
 

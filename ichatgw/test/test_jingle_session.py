@@ -181,14 +181,49 @@ class ActiveTests(SynchronousTestCase):
             self.world.jingle("transport-info", candidates(ufrag=f"new{number}"))
         self.assertEqual(len(self.world.media.restarts), MOST_RESTARTS)
 
+    def test_acceptRefused(self) -> None:
+        """A client that does not take our accept is told that the session is over, and why; it might wait for more."""
+        for condition, reason, ending in (
+            ("bad-request", "general-error", EndReason.FAILED),
+            ("not-acceptable", "incompatible-parameters", EndReason.INCOMPATIBLE),
+            ("", "general-error", EndReason.FAILED),
+            ("item-not-found", "gone", EndReason.NOT_FOUND),
+        ):
+            self.setUp()
+            self.world.answerRequest("error", condition)
+            self.assertEqual(
+                self.world.said(),
+                [f"session-terminate {reason} to {PHONE.full()}", f"finish {reason} to {PHONE.full()}"],
+            )
+            self.assertEnded(ending)
+
+    def test_nobodyThere(self) -> None:
+        """A client that is not there any more, as its server says, is told nothing."""
+        for condition in ("recipient-unavailable", "service-unavailable", "gone"):
+            self.setUp()
+            self.world.answerRequest("error", condition)
+            self.assertEqual([word for word in self.world.said() if "terminate" in word], [])
+            self.assertEqual(len(news(self.leg).endings), 1)
+            self.assertTrue(self.world.isEmpty())
+
     def test_sessionLost(self) -> None:
-        """A client that says that it has no such session has none."""
+        """A client that says that it has no such session has none; it is told all the same."""
         self.world.media.finds(Candidate("2", 1, 1, TransportAddress("203.0.113.1", 4)))
         self.world.answerRequest("error", "feature-not-implemented")
         self.assertEqual(news(self.leg).news, [])
         self.world.media.finds(Candidate("2", 1, 1, TransportAddress("203.0.113.1", 5)))
+        self.world.said()
         self.world.answerRequest("error", "item-not-found")
+        self.assertIn(f"session-terminate gone to {PHONE.full()}", self.world.said())
         self.assertEnded(EndReason.NOT_FOUND)
+
+    def test_othersRefused(self) -> None:
+        """What a client has against a word about something that is no part of the session ends nothing."""
+        self.world.jingle("content-add", content("", "more"))
+        self.world.jingle("transport-replace", content())
+        for index in (-2, -1):
+            self.world.answerRequest("error", "item-not-found", index=index)
+        self.assertEqual(news(self.leg).news, [])
 
     def test_answers(self) -> None:
         """Requests of ours that are answered are forgotten."""
