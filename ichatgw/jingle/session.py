@@ -42,7 +42,7 @@ from ichatgw.jingle.stanzas import (
     writeInfo,
 )
 from ichatgw.jingle.transport import writeTransport
-from ichatgw.jingle.unwanted import accepted, named, writeStub
+from ichatgw.jingle.unwanted import accepted, named, responder, writeStub
 from ichatgw.model import (
     PCMA,
     PCMU,
@@ -108,6 +108,7 @@ class Session:
     _remote: TransportDescription = field(init=False, factory=TransportDescription)
     _transport: IMediaTransport | None = field(init=False, default=None)
     _offered: tuple[Content, ...] = field(init=False, default=())
+    _responder: str = field(init=False, default="responder")
     _described: bool = field(init=False, default=False)
     _connected: bool = field(init=False, default=False)
     _taken: int = field(init=False, default=0)
@@ -134,7 +135,7 @@ class Session:
         self._name, self._creator, self._bundled = content.name, content.creator, jingle.bundled
         direction = directionOf(content.senders, True)
         self.offer = SessionDescription(content.codecs, direction=direction, packing=content.packing)
-        self._offered = named(content, jingle.contents)
+        self._offered, self._responder = named(content, jingle.contents), responder(jingle)
         self._remember(content)
 
     def initiate(self, far: SessionDescription, kind: TransportKind = TransportKind.DTLS) -> None:
@@ -230,7 +231,7 @@ class Session:
             writeTransport(local),
             senders=senders,
         )
-        told, left = accepted(content, self._offered, self._bundled, local)
+        told, left = accepted(content, self._offered, self._bundled, local, self._responder)
         self._ask(action, *told, *([writeBundle(each["name"] for each in told)] if self._bundled else []))
         # Only now: before the accept, some take it for the end of the whole session (Conversations, stanza.js).
         self._turnDown(Action.CONTENT_REMOVE, left)

@@ -6,8 +6,11 @@ Contents that a call has no use for: video, data, a second audio.
 A client that is built on WebRTC shares one transport among all contents (BUNDLE), makes an SDP answer of our
 C{session-accept}, and takes none with fewer streams than it offered (RFC 3264 section 6; stanza.js, Movim, Siskin,
 Monal).  Conversations ends the call as well if there are other media in it than in its offer.  So such a content is
-accepted, with nobody who sends in it.  The others gather candidates for each content, and would wait for ever for the
-way of one that is accepted (Dino): there it is left out, and removed after the accept.
+accepted, with us alone as its sender, and we send nothing.  With nobody as its sender Chromium 156 would not tell the
+packets of the audio by their payload type any more, and play none of them.
+
+The others gather candidates for each content, and would wait for ever for the way of one that is accepted (Dino): there
+it is left out, and removed after the accept.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.jingle.description import writeDescription
 from ichatgw.jingle.namespaces import NS_RTP
-from ichatgw.jingle.stanzas import Content, writeContent
+from ichatgw.jingle.stanzas import Content, Jingle, writeContent
 from ichatgw.jingle.transport import writeTransport
 from ichatgw.model import SessionDescription, TransportDescription
 
@@ -27,7 +30,7 @@ _PLAINEST = "vp8"
 
 
 def accepted(
-    ours: Element, offered: Sequence[Content], isBundled: bool, local: TransportDescription
+    ours: Element, offered: Sequence[Content], isBundled: bool, local: TransportDescription, us: str
 ) -> tuple[list[Element], list[Content]]:
     """
     What an accept consists of.
@@ -36,6 +39,7 @@ def accepted(
     @param offered: all contents of the client's offer, each of another name.
     @param isBundled: do they share one transport?
     @param local: the transport of the call.
+    @param us: what we are called by who has made the offer: see L{responder}.
     @return: the contents in the order of the offer, and which of the offer are left out.
     """
     told: list[Element] = []
@@ -44,7 +48,7 @@ def accepted(
         if content.name == ours["name"]:
             told.append(ours)
         elif isBundled and _canIdle(content) and local.fingerprint is not None:
-            told.append(_writeIdle(content, local, isFirst=not told))
+            told.append(_writeIdle(content, local, us, isFirst=not told))
         else:
             left.append(content)
     return told or [ours], left
@@ -54,16 +58,24 @@ def _canIdle(content: Content) -> bool:
     return content.media in ("audio", "video") and bool(content.codecs) and content.transport is not None
 
 
-def _writeIdle(content: Content, local: TransportDescription, isFirst: bool) -> Element:
+def responder(offer: Jingle) -> str:
     """
-    The content, accepted, with nobody who sends in it.
+    What the responder of a session is called where it says who sends: C{responder}.  Only Movim takes the sender of an
+    SDP answer for the C{initiator}; it is told by the bare address that it calls itself by.
+    """
+    return "initiator" if offer.initiator and "/" not in offer.initiator else "responder"
+
+
+def _writeIdle(content: Content, local: TransportDescription, us: str, isFirst: bool) -> Element:
+    """
+    The content, accepted, with us as the only one who might send in it.
 
     @param isFirst: of the bundle: then it says where the transport leads (RFC 9143 section 7.3).
     """
     codec = next((codec for codec in content.codecs if codec.name.lower() == _PLAINEST), content.codecs[0])
     description = writeDescription(SessionDescription((codec,)), kind=content.media)
     transport = writeTransport(local, local.candidates if isFirst else ())
-    return writeContent(content.creator, content.name, description, transport, senders="none")
+    return writeContent(content.creator, content.name, description, transport, senders=us)
 
 
 def writeStub(content: Content) -> Element:

@@ -129,8 +129,9 @@ class OutgoingJingleCall(JingleCall):
 
     def _checkVideo(self, theirs: Content, others: list[Content]) -> None:
         """
-        Is it an answer that WebRTC takes, with nobody who sends video?  Who has a way for each content waits for that
-        of a video which is accepted (Dino).
+        Is it an answer that WebRTC takes, in which we are to send no video?  If nobody is, Chromium does not hear
+        the audio; and Movim has another word for who answers.  Who has a way for each content waits for that of a video
+        which is accepted (Dino).
 
         @raise MalformedError: if not.
         """
@@ -138,7 +139,10 @@ class OutgoingJingleCall(JingleCall):
         if [each.name for each in others] != [each.name for each in expected]:
             raise MalformedError(f"{len(others)} contents besides the audio")
         for said in others:
-            if (said.media, said.senders) != ("video", "none"):
+            if (said.media, said.senders) != (
+                "video",
+                "initiator" if self.phone.guise.initiator == "bare" else "responder",
+            ):
                 raise MalformedError(f"{said.media} from {said.senders}")
             if not said.codecs or any(each not in VIDEO for each in said.codecs):
                 raise MalformedError("another video than was offered")

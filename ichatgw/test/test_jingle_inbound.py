@@ -448,7 +448,7 @@ class DirectTests(SynchronousTestCase):
     def test_bundledVideo(self) -> None:
         """
         Of a session whose contents share one transport all are accepted, in the order of the offer, as WebRTC takes no
-        answer with fewer; in those that are not the call's audio nobody sends.
+        answer with fewer; in those that are not the call's audio the client does not send.
         """
         world = World()
         world.initiate(
@@ -463,7 +463,7 @@ class DirectTests(SynchronousTestCase):
         self.assertEqual(world.said(), [f"session-accept to {PHONE.full()}"])
         accept = world.last("session-accept")
         self.assertEqual(
-            contentsOf(accept), [("v", "video", "none"), ("0", "audio", "both"), ("second", "audio", "none")]
+            contentsOf(accept), [("v", "video", "responder"), ("0", "audio", "both"), ("second", "audio", "responder")]
         )
         group = next(one for one in accept.elements() if one.name == "group")
         self.assertEqual([one["name"] for one in group.elements()], ["v", "0", "second"])
@@ -476,6 +476,20 @@ class DirectTests(SynchronousTestCase):
         video = next(one for one in accept.elements() if one.name == "content").description
         self.assertEqual([one["name"] for one in video.elements() if one.name == "payload-type"], ["VP8"])
         self.assertIsNotNone(video.firstChildElement())
+
+    def test_movimVideo(self) -> None:
+        """Movim, which calls itself by its bare address, calls who answers the initiator."""
+        world = World()
+        jingle = content() + content(VIDEO + transport(), "v")
+        world.receive(
+            f"<iq type='set' id='m' from='{PHONE.full()}' to='{US.full()}'><jingle xmlns='urn:xmpp:jingle:1' sid='s1' "
+            f"action='session-initiate' initiator='{PHONE.userhost()}'>{jingle}"
+            "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'/></jingle></iq>"
+        )
+        world.arrived.answer(ANSWER)
+        self.assertEqual(
+            contentsOf(world.last("session-accept")), [("0", "audio", "both"), ("v", "video", "initiator")]
+        )
 
     def test_bundledData(self) -> None:
         """What is no media cannot be accepted idle: it is left out."""

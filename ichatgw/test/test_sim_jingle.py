@@ -265,15 +265,16 @@ class JingleTests(SynchronousTestCase):
 
     def test_video(self) -> None:
         """
-        Who shares a transport among all contents takes no accept with fewer of them, and one with idle video; who has
-        one for each takes audio only.  A word about the video before that is a fault.
+        Who shares a transport among all contents takes no accept with fewer of them, and one with no video of its own;
+        who has one for each takes audio only.  A word about the video before that is a fault.
         """
-        for guise in (STANZA, CONVERSATIONS, DINO):
+        for guise in (STANZA, CONVERSATIONS, MOVIM, DINO):
             call, (audio, video) = self.offerVideo(guise)
             self.assertEqual((audio.media, video.media), ("audio", "video"))
             way = evolve(audio.transport, setup=Setup.ACTIVE)
             audio = evolve(audio, codecs=(PCMU,), transport=way)
-            video = evolve(video, codecs=video.codecs[:1], transport=way, senders="none")
+            senders = "initiator" if guise is MOVIM else "responder"
+            video = evolve(video, codecs=video.codecs[:1], transport=way, senders=senders)
             self.assertNotEqual(self.demand(call, "content-remove", video), "result")
             self.assertEqual(self.alice.complaints, ["content-remove before the accept"])
             if guise.bundles:
@@ -287,13 +288,15 @@ class JingleTests(SynchronousTestCase):
         """Video in which somebody sends, on another way, or where a way for it is waited for, is a fault."""
         for guise, change in (
             (STANZA, {"senders": "both"}),
+            (STANZA, {"senders": "none"}),
+            (MOVIM, {}),
             (STANZA, {"transport": TransportDescription("else", "p" * 22)}),
             (STANZA, {"codecs": (PCMU,)}),
             (DINO, {}),
         ):
             call, (audio, video) = self.offerVideo(guise)
             way = evolve(audio.transport, setup=Setup.ACTIVE)
-            video = evolve(video, transport=way, senders="none")
+            video = evolve(video, transport=way, senders="responder")
             self.demand(call, "session-accept", evolve(audio, codecs=(PCMU,), transport=way), evolve(video, **change))
             self.assertEqual((call.outcome, len(self.alice.complaints)), ("we hung up", 1))
 
