@@ -7,6 +7,7 @@ The Jingle side, as the settings want it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,6 +118,7 @@ def jingleSideOf(
     capabilities = Capabilities(turns, control, guests)
     protocol = JingleProtocol(
         turns,
+        time.time,
         settings.jabberComponentName,
         _Clients(presence, capabilities),
         MediaTransports(

@@ -55,7 +55,8 @@ class Calls:
     inbound: dict[tuple[JID, str], InboundLeg] = field(init=False, factory=dict)
     outbound: dict[tuple[JID, str], OutboundLeg] = field(init=False, factory=dict)
     questions: Questions = field(init=False, factory=Questions)
-    _past: OrderedDict[tuple[JID, str], None] = field(init=False, factory=OrderedDict)
+    # Those that are over, and whether they may begin anew.
+    _past: OrderedDict[tuple[JID, str], bool] = field(init=False, factory=OrderedDict)
 
     def session(self, them: JID, us: JID, sid: str) -> Session | None:
         """The session with that client, under whichever of the addresses of one of our users."""
@@ -76,10 +77,18 @@ class Calls:
         """Was there a call of this name with the user, a while ago?"""
         return (user, sid) in self._past
 
-    def isKnown(self, user: JID, sid: str) -> bool:
-        """Is there, or was there a while ago, a call of this name with the user?"""
-        key = (user, sid)
-        return key in self.inbound or key in self.outbound or key in self._past
+    def letReturn(self, user: JID, sid: str) -> None:
+        """The call of this name is over because its client was lost, and may be proposed again when that is back."""
+        if (user, sid) in self._past:
+            self._past[user, sid] = True
+
+    def mayReturn(self, user: JID, sid: str) -> bool:
+        """Was it said so?"""
+        return self._past.get((user, sid), False)
+
+    def forget(self, user: JID, sid: str) -> None:
+        """A call of this name begins."""
+        self._past.pop((user, sid), None)
 
     # Both call each other at once: what has the lower name goes on
 
@@ -159,7 +168,7 @@ class Calls:
             self._remember(bareJID(leg.callee), leg.sid)
 
     def _remember(self, user: JID, sid: str) -> None:
-        self._past[user, sid] = None
+        self._past[user, sid] = False
         self._past.move_to_end((user, sid))
         if len(self._past) > MOST_REMEMBERED:
             self._past.popitem(last=False)

@@ -62,6 +62,9 @@ class Inputs(Protocol):
     def retracted(self, ending: Ending) -> None:
         """The client gave up, or is gone, before there was a session."""
 
+    def proposedAgain(self, proposal: CallMessage) -> None:
+        """The client has lost its server, and is back."""
+
     def initiated(self, jingle: Jingle) -> None:
         """The client's C{session-initiate} after our C{proceed}."""
 
@@ -185,6 +188,17 @@ class InboundLeg(SessionOwner):
             self._say(Word.RINGING)
             self.link.receipt(self.proposal)  # older Conversations wait for that
 
+    def _proposedAgain(self, proposal: CallMessage) -> None:
+        """What the client was told may be lost; it may have another address now."""
+        self.caller = self.session.them = proposal.from_
+        self.proposal = proposal
+        if self.awaitsSession:
+            self.link.show(self.caller, self.us)
+            self._say(Word.PROCEED)
+        elif self._told:
+            self._told = False
+            self._ringing()
+
     def _proceed(self, answer: SessionDescription) -> None:
         self._answer = answer
         self._timer = self.clock.callLater(
@@ -298,6 +312,11 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     def initiated(machine: Inputs, leg: InboundLeg, jingle: Jingle) -> None:
         leg._initiated(jingle)
 
+    @proposed.upon(Inputs.proposedAgain).loop()
+    @proceeding.upon(Inputs.proposedAgain).loop()
+    def proposedAgain(machine: Inputs, leg: InboundLeg, proposal: CallMessage) -> None:
+        leg._proposedAgain(proposal)
+
     @proposed.upon(Inputs.hangup).to(over)
     def refuse(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
         leg._refuse(ending)
@@ -334,6 +353,8 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     for state in (proceeding, talking, over):
         state.upon(Inputs.ring).loop().returns(None)
         state.upon(Inputs.progress).loop().returns(None)
+    for state in (offered, talking, over):
+        state.upon(Inputs.proposedAgain).loop().returns(None)
     for state in (talking, over):
         state.upon(Inputs.answer).loop().returns(None)
     for state in (proposed, offered, talking, over):

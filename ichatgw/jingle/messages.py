@@ -9,16 +9,22 @@ from __future__ import annotations
 from enum import Enum
 from itertools import islice
 
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
 from attrs import frozen
 from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
+from wokkel.delay import NS_DELAY, NS_JABBER_DELAY, Delay
 
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
 from ichatgw.jingle.stanzas import MOST_CONTENTS, Reason, readReason
 from ichatgw.jingle.xml import child, word, wordOr
 from ichatgw.xmpp.stanzas import recipient, sender
+
+_DELAYS = frozenset({(NS_DELAY, "delay"), (NS_JABBER_DELAY, "x")})
 
 
 class Word(Enum):
@@ -33,6 +39,20 @@ class Word(Enum):
     ACCEPT = "accept"
 
 
+def _sentAt(message: Element) -> float | None:
+    """When it was sent, by the eldest of those who have delayed it; long ago, if one does not say so readably."""
+    delays = [one for one in message.elements() if (one.uri, one.name) in _DELAYS]
+    return min(map(_stampOf, delays), default=None)
+
+
+def _stampOf(delay: Element) -> float:
+    try:
+        stamp = Delay.fromElement(delay).stamp
+        return 0.0 if stamp is None else float(stamp.timestamp())
+    except (OverflowError, ValueError):
+        return 0.0
+
+
 @frozen
 class CallMessage:
     """
@@ -43,6 +63,8 @@ class CallMessage:
     @ivar tieBreak: it is refused because both have proposed.
     @ivar id: of the stanza.
     @ivar wantsReceipt: it asks for a receipt (XEP-0184).
+    @ivar sentAt: when it was sent, in seconds since 1970, if it was delayed on its way (XEP-0203); C{None} if it was
+        not.
     """
 
     to: JID
@@ -54,6 +76,7 @@ class CallMessage:
     tieBreak: bool = False
     id: str = ""
     wantsReceipt: bool = False
+    sentAt: float | None = None
 
     @classmethod
     def fromElement(cls, message: Element) -> CallMessage:
@@ -75,7 +98,7 @@ class CallMessage:
         return cls(
             recipient(message), sender(message), said, sid, media, readReason(element),
             child(element, NS_MESSAGE, "tie-break") is not None, wordOr(message, "id", ""),
-            child(message, NS_RECEIPTS, "request") is not None
+            child(message, NS_RECEIPTS, "request") is not None, _sentAt(message)
         )  # fmt: skip
 
     def toElement(self) -> Element:

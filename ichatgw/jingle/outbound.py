@@ -354,7 +354,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @seeking.upon(Inputs.rejected).to(over)
     def rejected(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
-        leg.ringing.rejected()
+        leg.ringing.rejected(ending)
         leg._finish(ofCallee(ending))
 
     @joining.upon(Inputs.sessionOver).loop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ichatgw.jingle.rules import Refusal
 from ichatgw.jingle.stanzas import Reason
 from ichatgw.model import Ending, EndReason
 
@@ -158,6 +159,11 @@ def fromError(condition: str, detail: str = "") -> Ending:
         return Ending(EndReason.BUSY, "both call each other at once", cause=17)
     reason, cause = _FROM_ERROR.get(condition, (EndReason.FAILED, 31))
     return Ending(reason, f"error {condition or 'without a condition'}"[:100], cause=cause)
+
+
+def ofRefusal(refusal: Refusal) -> Ending:
+    """How a call ends that may not even be tried."""
+    return evolve(fromError(refusal.condition, refusal.detail), text=refusal.why)
 
 
 def toError(ending: Ending) -> str | None:

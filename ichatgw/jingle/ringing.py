@@ -135,8 +135,13 @@ class Ringing:
 
     # What comes to nothing
 
-    def rejected(self) -> None:
-        """The proposal was answered, and need not be taken back."""
+    def rejected(self, ending: Ending) -> None:
+        """
+        A client has rejected the proposal, and the others are told: not all servers hand on what it tells them, and not
+        all clients tell them anything.
+        """
+        if self.isProposed and not self.callee.resource:
+            self._retract(self.callee, ending)
         self._proposed = False
 
     def lose(self, jid: JID, ending: Ending) -> Ending | None:

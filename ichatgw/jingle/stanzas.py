@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from attrs import frozen
+from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
@@ -267,6 +268,15 @@ def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:
         else:
             unknown = True
     return tuple(infos), unknown
+
+
+def conditionOf(stanza: Element, uri: str = NS_XMPP_STANZAS) -> str:
+    """The condition of an error stanza (RFC 6120 section 8.3), or another one of C{uri}; empty if there is none."""
+    error = next((child for child in stanza.elements() if child.name == "error"), None)
+    if error is None:
+        return ""
+    conditions = (child.name for child in error.elements() if child.name != "text" and child.uri == uri)
+    return str(next(conditions, ""))[:64]
 
 
 def writeJingle(

@@ -108,10 +108,12 @@ class World:
     """
     A L{JingleProtocol} with everything around it faked.
 
+    @ivar wallTime: the seconds since 1970.
     @ivar words: all that was sent, in order and in short.
     """
 
     options: JingleOptions = field(factory=JingleOptions)
+    wallTime: float = 1_700_000_000.0
     clock: Clock = field(factory=Clock)
     words: list[str] = field(factory=list)
     stanzas: list[Element] = field(factory=list)
@@ -126,6 +128,7 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.protocol = JingleProtocol(
             self.clock,
+            lambda: self.wallTime,
             COMPONENT,
             self.clients,
             self.transports,

@@ -124,7 +124,7 @@ class MessageTests(SynchronousTestCase):
         self.world.said()
         self.message("reject")
         self.assertEqual(news(self.leg).reasons, [EndReason.BUSY])
-        self.assertEqual(self.world.said(), [])
+        self.assertEqual(self.world.said(), [f"retract busy to {ALICE.full()}"])
         self.assertTrue(self.world.isEmpty())
 
     def test_rejectedWithReason(self) -> None:
@@ -168,7 +168,7 @@ class MessageTests(SynchronousTestCase):
         self.leg.hangup(Ending(EndReason.CANCELLED))
         self.world.said()
         self.message("proceed")
-        self.assertEqual(self.world.said(), [f"finish expired to {PHONE.full()}"])
+        self.assertEqual(self.world.said(), [f"finish expired to {PHONE.full()}", f"retract expired to {PHONE.full()}"])
 
     def test_twoProceed(self) -> None:
         """The first that takes the call has it, and the other one hears that it is too late."""
