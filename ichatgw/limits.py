@@ -115,7 +115,7 @@ def callerKey(caller: Party) -> str:
     scheme, _, rest = caller.uri.lower().partition(":")
     if scheme == "xmpp":
         return f"{scheme}:{rest.partition('/')[0]}"
-    user, at, host = rest.partition(";")[0].rpartition("@")
+    user, at, host = rest.partition(";")[0].partition("?")[0].rpartition("@")
     host = host.partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return f"sip:{user}{at}{host}"
 

@@ -7,10 +7,12 @@ Under which address a caller of SIP is seen by XMPP clients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import CallError, MalformedError
+from ichatgw.limits import callerKey
 from ichatgw.model import Party
 from ichatgw.xmpp.escaping import fromSIP
 from ichatgw.xmpp.presence import PHONE_RESOURCE
@@ -26,9 +28,9 @@ def callerJID(caller: Party, component: str, translate: Callable[[str], str]) ->
     """
     The address, with our resource, under which C{caller} calls.
 
-    It is C{user@component} if the rules translate that back to the caller's address, so that who calls back reaches
-    him; else C{user\\40domain@component} (XEP-0106), which says all of it.  An XMPP user who is called through us has
-    his own address, folded in the same way.
+    It is C{user@component} if the rules translate that back to the caller, so that who calls back reaches him, by
+    whatever port and parameters a rule writes; else C{user\\40domain@component} (XEP-0106), which says all of it.  An
+    XMPP user who is called through us has his own address, folded in the same way.
     """
     user, domain = caller.user, caller.domain
     if user and domain and domain != "anonymous.invalid":
@@ -50,6 +52,7 @@ def _address(user: str, component: str) -> JID | None:
 
 def _leadsBack(translate: Callable[[str], str], address: JID, caller: Party) -> bool:
     try:
-        return translate(f"xmpp:{address.userhost()}").lower() == caller.uri.lower()
+        back = Party(translate(f"xmpp:{address.userhost()}"))
     except CallError:
         return False
+    return unquote(callerKey(back)) == unquote(callerKey(caller))

@@ -20,6 +20,7 @@ from ichatgw.sip.door import domainIn, literal
 from ichatgw.sip.hop import nextHop
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.uris import identity
 
 
 def _seenAt(via: Any) -> str:
@@ -164,7 +165,11 @@ class FarEnd(UA):  # type: ignore[misc]
         self.setNextHop(*target.sippyAddress)
 
     def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
-        """Set what an INVITE says of both ends (for L{Invite}'s C{prepare})."""
+        """
+        Set what an INVITE says of both ends (for L{Invite}'s C{prepare}); the ways to them that C{local} and C{remote}
+        name are left out.
+        """
+        local.url, remote.url = identity(local.url), identity(remote.url)
         self.lUri = SipFrom(address=local)
         self.lUri.setTag(self.lTag)
         self.rUri = SipTo(address=remote)

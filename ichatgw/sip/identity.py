@@ -78,7 +78,9 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
         headers.append(("privacy", "id"))
     if asserts and caller.user and caller.uri.startswith("sip"):
         name = displayName(caller.name)
-        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + written(caller.uri)))
+        user, at, where = caller.uri.rpartition("@")
+        asserted = written(f"{user}{at}{where.partition(';')[0]}")
+        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + asserted))
     if caller.referredBy:
         headers.append(("referred-by", written(caller.referredBy)))
     headers.extend(("diversion", written(uri)) for uri in caller.diversions)

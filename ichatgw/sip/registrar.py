@@ -28,7 +28,7 @@ from ichatgw.sip.exchange import Make
 from ichatgw.sip.hunt import Attempt
 from ichatgw.sip.logins import Answers, Logins
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.uris import parse
+from ichatgw.sip.uris import identity, parse
 
 MOST_GRANTED = 256
 """How many registrars are remembered."""
@@ -138,7 +138,7 @@ class Registrar:
         def make(attempt: Attempt) -> Any:
             nonlocal asked
             asked = attempt.target.address.host
-            from_ = SipFrom(address=SipAddress(url=address.getCopy()))
+            from_ = SipFrom(address=SipAddress(url=identity(address)))
             from_.setTag(binding.instance)
             contact = self._contact(attempt, address.username)
             contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
@@ -147,7 +147,7 @@ class Registrar:
                 method="REGISTER",
                 ruri=attempt.uri.getCopy(),
                 fr0m=from_,
-                to=SipTo(address=SipAddress(url=address.getCopy())),
+                to=SipTo(address=SipAddress(url=identity(address))),
                 cseq=binding.sequence,
                 callid=SipCallId(binding.callId),
                 contact=contact,

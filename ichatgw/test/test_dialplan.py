@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from time import process_time
 
 from twisted.logger import LogEvent, capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+import ichatgw
 from ichatgw.dialplan import LONGEST, DialPlan, checkOutput, compilePattern
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.jingle.addresses import callerJID
+from ichatgw.model import Party
 
 MANUAL = (
     (r"^xmpp:(.*)@ichat-gw.jabber.company.com$", "sip:$1@sipdomain.com"),
@@ -232,3 +237,22 @@ class BadRuleTests(SynchronousTestCase):
     def test_surrogates(self) -> None:
         """A pattern that is no Unicode text is refused."""
         self.assertRaises(ValueError, compilePattern, "\udc80")
+
+
+class ReadmeTests(SynchronousTestCase):
+    """The rules that README shows."""
+
+    def test_bothWays(self) -> None:
+        """Numbers as people write them can be called, and so can every caller as clients show him."""
+        readme = Path(ichatgw.__file__).parent.parent / "README.rst"
+        if not readme.exists():
+            raise SkipTest("this is no checkout")
+        rules = re.findall(r"TranslationPattern = (.*)\n +TranslationOutput = (.*)", readme.read_text("utf-8"))
+        plan = DialPlan(rules)
+        for number in ("72", "+49301234", "72*1", "*21#72"):
+            called = f"xmpp:{number}@ichat-gw.example.com"
+            self.assertEqual(plan.translate(called), f"sip:{number}@pbx.example.com")
+        for caller in (f"sip:{user}@{host}" for user in ("72", "+4930") for host in ("pbx.example.com", "10.77.0.20")):
+            shown = callerJID(Party(caller), "ichat-gw.example.com", plan.translate)
+            self.assertEqual(plan.translate(f"xmpp:{shown.userhost()}"), caller)
+        self.assertEqual(plan.translate("sip:scott.b-1@192.0.2.10:5070"), "xmpp:scott.b-1@example.com")

@@ -84,6 +84,24 @@ class CallerTests(SynchronousTestCase):
         )
         self.assertEqual(self.caller("sip:%2B49@sip.example"), f"+49\\40sip.example@{COMPONENT}/gw")
 
+    def test_ways(self) -> None:
+        """
+        A rule that says by which way somebody is reached says of nobody else who he is: port, parameters, headers, the
+        letter case of the domain and escapes do not count; another user or domain does.
+        """
+        for back in (
+            "sip:101@sip.example;transport=udp",
+            "sip:101@sip.example:5070",
+            "sips:101@SIP.Example:5061;transport=tls;lr",
+            "sip:101@sip.example?Subject=x",
+            "sip:%3101@sip.example;maddr=192.0.2.1",
+        ):
+            self.assertEqual(self.caller("sip:101@sip.example", **{"101": back}), f"101@{COMPONENT}/gw", back)
+            self.assertEqual(self.caller("sip:101@sip.example:5062", **{"101": back}), f"101@{COMPONENT}/gw", back)
+        for back in ("sip:102@sip.example", "sip:101@example", "sip:101@sip.example.org;x=@sip.example", "xmpp:101@x"):
+            self.assertEqual(self.caller("sip:101@sip.example", **{"101": back}), f"101\\40sip.example@{COMPONENT}/gw")
+        self.assertEqual(self.caller("sip:7@[2001:db8::1]:5060", **{"7": "sip:7@[2001:db8::1]"}), f"7@{COMPONENT}/gw")
+
     def test_odd(self) -> None:
         """What an XMPP address cannot hold is escaped; who has no address, or an impossible one, is anonymous."""
         self.assertEqual(self.caller("sip:a%20b&c@sip.example"), f"a\\20b\\26c\\40sip.example@{COMPONENT}/gw")

@@ -101,6 +101,23 @@ class DialledTests(SynchronousTestCase):
         for name in ("P-Asserted-Identity", "Diversion", "Referred-By"):
             self.assertEqual(header(invite, name), "<sip:boss%40corp%3E,%20%3Csip%3Ax@pbx.example>", name)
 
+    def test_ways(self) -> None:
+        """
+        The ways to somebody, which a rule may name, are in the Request-URI, and not where it is said who calls whom
+        (RFC 3261 section 19.1.1).
+        """
+        ways = ";transport=udp;maddr=192.0.2.1;lr;ttl=1;x=y"
+        rig = Rig(assertsIdentity=True)
+        caller = Party(f"sip:101@sip.example{ways}", "Scott")
+        rig.dial(f"sip:+4930;x=1@192.0.2.77:5060{ways};user=phone?Subject=x", caller=caller).start(
+            SessionDescription((PCMU,))
+        )
+        (invite,) = rig.wire.take()
+        self.assertIn("transport=udp", invite.partition("\r\n")[0])
+        self.assertEqual(header(invite, "To"), "<sip:+4930;x=1@192.0.2.77:5060;user=phone>")
+        self.assertIn("<sip:101@sip.example>;tag=", header(invite, "From"))
+        self.assertEqual(header(invite, "P-Asserted-Identity"), '"Scott" <sip:101@sip.example>')
+
     def test_private(self) -> None:
         """A private caller is nowhere, and it is said that this is meant."""
         invite = self.invite(Party("sip:1001@pbx.example", "Bob", private=True))

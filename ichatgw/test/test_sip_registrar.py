@@ -58,6 +58,14 @@ class RegisterTests(SynchronousTestCase):
         self.assertEqual(header(register, "Expires"), "3600")
         self.assertIn("INVITE", header(register, "Allow"))
 
+    def test_ways(self) -> None:
+        """The way to the domain, which a rule may name, is none of the address that is bound."""
+        self.registrar.register(Binding(f"{AOR};transport=udp"), 3600)
+        register = self.sent()
+        self.assertTrue(register.startswith("REGISTER sip:192.0.2.77;transport=udp SIP/2.0\r\n"))
+        self.assertEqual(header(register, "To"), f"<{AOR}>")
+        self.assertTrue(header(register, "From").startswith(f"<{AOR}>;tag="))
+
     def test_again(self) -> None:
         """A refresh is the same registration, with the next CSeq (RFC 3261 section 10.2.4)."""
         first = self.registrar.register(self.binding, 3600)
