@@ -146,7 +146,8 @@ class JingleProtocol(XMPPHandler):
         elif jingle.action is Action.INITIATE:
             self._initiated(iq, jingle)
         else:
-            self._refuse(iq, UNKNOWN_SESSION, "no such session")
+            isLate = jingle.action is Action.TERMINATE or self.calls.isOver(bareJID(jingle.from_), jingle.sid)
+            self._refuse(iq, UNKNOWN_SESSION, "" if isLate else "no such session")
 
     def _initiated(self, iq: Element, jingle: Jingle) -> None:
         user = bareJID(jingle.from_)
@@ -279,10 +280,13 @@ class JingleProtocol(XMPPHandler):
         self._send(toResponse(iq, "result"))
 
     def _refuse(self, iq: Element, refusal: Refusal, why: str) -> None:
+        """@param why: for the log; empty if it is nothing to be concerned about: the last words of both sides cross."""
         try:
-            self._complain(sender(iq), why)
+            jid = sender(iq)
         except MalformedError:
             return  # nobody to tell
+        if why:
+            self._complain(jid, why)
         reply = errorReply(iq, refusal.condition, refusal.why)
         if refusal.detail:
             reply.error.addElement((NS_JINGLE_ERRORS, refusal.detail))

@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
+from twisted.logger import Logger
 from twisted.names import client, dns, error, hosts
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -34,6 +35,15 @@ NOTHING_LIFE = 60
 
 SILENCE_LIFE = 5
 """Seconds for which nobody is asked again what the name servers did not answer."""
+
+_log = Logger()
+
+_PROBLEMS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((error.DNSQueryTimeoutError, TimeoutError), "no answer"),
+    ((error.DNSQueryRefusedError,), "they refuse to answer"),
+    ((error.DNSServerError,), "they have failed"),
+    ((OSError,), "they cannot be reached"),
+)
 
 
 class Unanswered(Exception):
@@ -126,8 +136,10 @@ class Records:
         if failure.check(error.DNSNameError):
             arguments: tuple[Any, ...] = getattr(failure.value, "args", ())
             return self._nothing(getattr(arguments[0], "authority", ()) if arguments else ())
-        # twisted.names fails in a dozen other ways; each means that we were not told.
-        why = "no answer" if failure.check(error.DNSQueryTimeoutError, TimeoutError) else type(failure.value).__name__
+        # twisted.names fails in a dozen other ways; each means that we were not told.  People are told of it in words:
+        # those of whoever calls, too.
+        why = next((words for kinds, words in _PROBLEMS if failure.check(*kinds)), "no answer that can be read")
+        _log.debug("A question to the name servers came to nothing: {problem!r:.200}", problem=failure.value)
         return _Known((), self._reactor.seconds() + SILENCE_LIFE, why)
 
     def _nothing(self, authority: Sequence[Any]) -> _Known:

@@ -39,7 +39,7 @@ class FakeNames:
 
     @ivar table: what is not in it does not exist.
     @ivar asked: each query, as C{"A pbx.example"}.
-    @ivar silent: names that get no answer.
+    @ivar silent: names that get no answer; C{problems}: those that fail otherwise.
     @ivar held: if not C{None}, answers wait here until L{release}.
     @ivar minimum: seconds for which nothing is nothing; C{None}: the answer does not say.
     """
@@ -48,6 +48,7 @@ class FakeNames:
         self.table = table
         self.asked: list[str] = []
         self.silent: set[str] = set()
+        self.problems: dict[str, Exception] = {}
         self.held: list[Deferred[Any]] | None = None
         self.minimum: int | None = None
 
@@ -68,6 +69,8 @@ class FakeNames:
             waiting.callback(None)
 
     def _answer(self, name: str, kind: str) -> Deferred[Any]:
+        if name in self.problems:
+            return fail(self.problems[name])
         if name in self.silent or f"{kind} {name}" in self.silent:
             return fail(DNSQueryTimeoutError(1))
         records = self.table.get(name)

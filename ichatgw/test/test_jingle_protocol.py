@@ -156,6 +156,23 @@ class BorderTests(SynchronousTestCase):
             self.world.jingle("session-terminate", to=JID(f"73@{COMPONENT}/gw")), "error item-not-found unknown-session"
         )
 
+    def test_lateWords(self) -> None:
+        """
+        The last words of a call that is over cross ours, and are no reason for a line in the log; words about a call
+        that there never was are.
+        """
+        with capturedLogs() as events:
+            self.world.initiate()
+            self.world.arrived.hangup(Ending(EndReason.BUSY))
+            for action in ("session-terminate", "transport-info", "session-info"):
+                self.assertEqual(self.world.jingle(action, content("")), "error item-not-found unknown-session")
+            self.world.jingle("session-terminate", sid="other")
+            told = [event for event in events if "was refused" in str(event.get("log_format"))]
+            self.assertEqual(told, [])
+            self.world.jingle("transport-info", content(""), sid="other")
+            told = [event for event in events if "was refused" in str(event.get("log_format"))]
+            self.assertEqual([event["why"] for event in told], ["no such session"])
+
     def test_switchFails(self) -> None:
         """An error of ours ends the call."""
         self.world.protocol.arrivals = cast(IArrivals, None)

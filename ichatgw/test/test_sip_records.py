@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.names import client, dns
+from twisted.names import client, dns, error
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
@@ -83,6 +83,23 @@ class RecordsTests(SynchronousTestCase):
         self.clock.advance(SILENCE_LIFE + 1)
         self.names.silent.clear()
         self.assertEqual(len(self.lookUp("pbx.example", A)), 2)
+
+    def test_words(self) -> None:
+        """Why they say nothing is told in words for whoever calls, and for nobody by the name of an exception."""
+        message = dns.Message()
+        for problem, words in (
+            (error.DNSQueryTimeoutError(1), "no answer"),
+            (error.DNSQueryRefusedError(message), "they refuse to answer"),
+            (error.DNSServerError(message), "they have failed"),
+            (error.DNSFormatError(message), "no answer that can be read"),
+            (OSError(101, "Network is unreachable"), "they cannot be reached"),
+            (ConnectionRefusedError(111, "refused"), "they cannot be reached"),
+            (ValueError("odd"), "no answer that can be read"),
+        ):
+            self.setUp()
+            self.names.problems["pbx.example"] = problem
+            failed = self.failureResultOf(self.records.lookUp("pbx.example", A), Unanswered)
+            self.assertEqual(str(failed.value), words)
 
     def test_together(self) -> None:
         """Who asks for the same at the same time shares the query; one who leaves takes nothing from the others."""
