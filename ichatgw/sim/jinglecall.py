@@ -5,7 +5,7 @@ A call as a Jingle client sees it: what is the same whoever called.  Its session
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
@@ -30,7 +30,7 @@ from ichatgw.sim.jinglexml import (
     parseTransport,
     reasonOf,
 )
-from ichatgw.sim.media import Media
+from ichatgw.sim.media import PCMA, PCMU, Media
 from ichatgw.sim.moment import Moment
 
 if TYPE_CHECKING:
@@ -322,6 +322,10 @@ class JingleCall:
         ours = self.content.find("telephone-event", 8000)
         event = theirs.find("telephone-event", 8000)
         self.media.heardEventType = ours.payloadType if ours is not None else None
+        mine = {each.payloadType for each in spokenOf(self.content.codecs)}
+        common = [each for each in theirs.codecs if each in spokenOf(theirs.codecs) and each.payloadType in mine]
+        common = common if self.phone.guise.firstOnly and self.isOutbound else spokenOf(common)
+        self.media.spoken = tuple(each.payloadType for each in common)
         self.media.eventType = event.payloadType if event is not None else None
         self._ufrag = theirs.transport.ufrag
         self.answeredAt = self.phone.reactor.seconds()
@@ -391,11 +395,17 @@ class JingleCall:
             complain("white space in a name, ufrag, pwd or parameter")
         if said.fingerprint is not None and said.fingerprint.value != said.fingerprint.value.upper():
             complain("a fingerprint in lower case")
-        pcmu = theirs.find("PCMU", 8000)
-        if pcmu is None or pcmu.payloadType:
-            raise MalformedError("no PCMU among the formats")
-        if self.phone.guise.firstOnly and self.isOutbound and theirs.codecs[0].name.upper() != "PCMU":
+        if not spokenOf(theirs.codecs):
+            named = " ".join(each.name for each in theirs.codecs) or "nothing"
+            raise MalformedError(f"the simulator speaks PCMU and PCMA, and was told {named}")
+        if self.phone.guise.firstOnly and self.isOutbound and not spokenOf(theirs.codecs[:1]):
             complain(f"{theirs.codecs[0].name} is the first format of the answer, and not what is spoken")
+
+
+def spokenOf(codecs: Iterable[Codec]) -> list[Codec]:
+    """Those of the formats that can be spoken here, by their static numbers: PCMU if there is a choice."""
+    found = [each for each in codecs if (each.name.upper(), each.payloadType) in (("PCMU", PCMU), ("PCMA", PCMA))]
+    return sorted(found, key=lambda each: each.payloadType)
 
 
 def descriptionOf(parent: Element, media: str) -> None:

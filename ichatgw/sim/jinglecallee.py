@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.model import Setup
 from ichatgw.sim import xml
-from ichatgw.sim.jinglecall import JingleCall
+from ichatgw.sim.jinglecall import JingleCall, spokenOf
 from ichatgw.sim.jinglexml import Content, contentOf, reasonOf
 
 INITIATE_PATIENCE = 15.0
@@ -136,7 +136,7 @@ class IncomingJingleCall(JingleCall):
         guise = self.phone.guise
         local = self.openMedia(offer.transport)
         known = [codec for codec in offer.codecs if any(codec.matches(each) for each in guise.codecs)]
-        spoken = [each for each in known if each.name.upper() == "PCMU"]
+        spoken = spokenOf(known)[:1]
         if not guise.oneCodec:
             spoken += [each for each in known if each.name.lower() == "telephone-event" and each.clockRate == 8000]
 

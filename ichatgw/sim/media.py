@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sim.rtp import KEYS, Packet, checkControl, isControl, keyEvent, keyOf, senderReport
-from ichatgw.sim.tone import FRAME, ToneDetector, ToneSource
+from ichatgw.sim.tone import FRAME, FROM_ALAW, TO_ALAW, ToneDetector, ToneSource
 
 PCMU, PCMA = 0, 8
 INTERVAL = 0.02
@@ -46,6 +46,7 @@ class Media:
     @ivar eventType: the payload type of pressed keys that are sent (RFC 4733), C{heardEventType} of those that come;
         C{None} if there are none.
     @ivar keys: the keys heard.
+    @ivar spoken: the payload types of those that are spoken, PCMU or PCMA or both: the first is sent.
     @ivar alsoTaken: payload types that the owner said it takes, but does not listen to.
     @ivar began: when the tone was heard first; C{None} before.
     """
@@ -59,6 +60,7 @@ class Media:
     primed: bool = False
     eventType: int | None = None
     heardEventType: int | None = None
+    spoken: tuple[int, ...] = (PCMU,)
     alsoTaken: tuple[int, ...] = ()
     ssrc: int = field(factory=_random(32), init=False)
     muted: bool = field(default=False, init=False)
@@ -143,12 +145,13 @@ class Media:
             self._hearKey(packet)
         elif packet.payloadType in self.alsoTaken:
             pass
-        elif packet.payloadType != PCMU:
+        elif packet.payloadType not in self.spoken:
             self.faults.append(f"payload type {packet.payloadType}")
         elif not packet.payload:
             self.empty += 1
         elif self.detector is not None:
-            self.detector.hear(packet.payload)
+            isALaw = packet.payloadType == PCMA
+            self.detector.hear(packet.payload.translate(FROM_ALAW) if isALaw else packet.payload)
             if self.began is None and self.detector.seconds:
                 self.began = now
 
@@ -181,8 +184,9 @@ class Media:
     def _next(self, source: ToneSource) -> Packet | None:
         """The packet that is due: a piece of the tone, or of a pressed key; between two keys none."""
         if not self._pressed:
-            payload = source.frame(self._frame)
-            return Packet(PCMU, self._sequence, self._timestamp, self.ssrc, payload, marker=not self.sent)
+            payload, spoken = source.frame(self._frame), self.spoken[0]
+            payload = payload.translate(TO_ALAW) if spoken == PCMA else payload
+            return Packet(spoken, self._sequence, self._timestamp, self.ssrc, payload, marker=not self.sent)
         key, duration, isEnd = self._pressed.pop(0)
         if not key or self.eventType is None:
             return None

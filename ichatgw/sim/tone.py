@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.test_sim_tone -*-
 """
-A tone to send and an ear to hear it with: G.711 mu-law (ITU-T G.711), a sine source and a Goertzel detector.
+A tone to send and an ear to hear it with: G.711 mu-law and A-law (ITU-T G.711), a sine source and a Goertzel detector.
 """
 
 from __future__ import annotations
@@ -35,6 +35,23 @@ def decodeSample(code: int) -> int:
 
 
 _DECODED = [decodeSample(code) for code in range(256)]
+
+
+def decodeALaw(code: int) -> int:
+    """One A-law byte as a 16-bit sample."""
+    code ^= 0x55
+    exponent = (code >> 4) & 7
+    magnitude = ((code & 0x0F) << 4) + (0x108 if exponent else 8)
+    magnitude <<= max(0, exponent - 1)
+    return magnitude if code & 0x80 else -magnitude
+
+
+_ALAW = sorted((decodeALaw(code), code) for code in range(256))
+TO_ALAW = bytes(min(_ALAW, key=lambda each: abs(each[0] - decodeSample(code)))[1] for code in range(256))
+"""The A-law byte next to each mu-law byte, for C{bytes.translate}."""
+
+FROM_ALAW = bytes(encodeSample(decodeALaw(code)) for code in range(256))
+"""The other way."""
 
 
 def encode(samples: list[int]) -> bytes:

@@ -22,6 +22,8 @@ from ichatgw.sim.guise import (
     GUISES,
     MONAL,
     MOVIM,
+    OPUS,
+    PCMA,
     RAW,
     SDES,
     STANZA,
@@ -98,6 +100,20 @@ class JingleTests(SynchronousTestCase):
 
     def assertContent(self) -> None:
         self.assertEqual((self.alice.complaints, self.bob.complaints), ([], []))
+
+    def test_aLaw(self) -> None:
+        """Who has no PCMU speaks PCMA; who has neither says what it was told instead."""
+        aLaw = evolve(STANZA, codecs=(OPUS, PCMA))
+        for caller, callee in ((aLaw, STANZA), (STANZA, aLaw), (evolve(DINO, codecs=(OPUS, PCMA)), DINO)):
+            self.setUp()
+            outgoing, incoming = self.talk(caller, callee)
+            self.assertEqual((outgoing.media.spoken, incoming.media.spoken), ((8,), (8,)))
+            self.assertEqual((outgoing.media.faults, incoming.media.faults), ([], []))
+            self.assertContent()
+        self.setUp()
+        outgoing, _ = self.begin(evolve(STANZA, codecs=(OPUS,)), STANZA)
+        self.net.run(1)
+        self.assertIn("speaks PCMU and PCMA, and was told opus", outgoing.words)
 
     def test_guises(self) -> None:
         """Every guise talks to itself, by messages or sessions, over ICE with DTLS, keys or nothing, or raw UDP."""

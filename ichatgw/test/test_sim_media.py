@@ -50,6 +50,19 @@ class MediaTests(SynchronousTestCase):
         self.run_(1)
         self.assertEqual((len(self.sent), self.clock.getDelayedCalls()), (50, []))
 
+    def test_aLaw(self) -> None:
+        """Who speaks PCMA is heard by who does, and by nobody else."""
+        self.media.spoken = (PCMA,)
+        self.media.start(REMOTE, CONTROL)
+        self.run_(1.005)
+        for spoken, heard, faults in (((PCMA,), 1.0, 0), ((0, PCMA), 1.0, 0), ((0,), 0.0, 50)):
+            ear = Media(self.clock, self.media.send, self.media.send, None, ToneDetector(440), spoken=spoken)
+            for data, _ in self.sent:
+                ear.datagramReceived(data)
+            assert ear.detector is not None
+            self.assertAlmostEqual(ear.detector.seconds, heard)
+            self.assertEqual(len(ear.faults), faults)
+
     def test_reports(self) -> None:
         """A sound report goes to the control address every 5 s."""
         self.media.start(REMOTE, CONTROL)

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sim.tone import FRAME, ToneDetector, ToneSource, decodeSample, encode, encodeSample, measure
+from ichatgw.sim.tone import (
+    FRAME,
+    FROM_ALAW,
+    TO_ALAW,
+    ToneDetector,
+    ToneSource,
+    decode,
+    decodeALaw,
+    decodeSample,
+    encode,
+    encodeSample,
+    measure,
+)
 
 
 class MuLawTests(SynchronousTestCase):
@@ -25,6 +37,24 @@ class MuLawTests(SynchronousTestCase):
         """No sample is off by more than one step of its segment."""
         for sample in range(-32000, 32000, 37):
             self.assertLessEqual(abs(decodeSample(encodeSample(sample)) - sample), 4 + abs(sample) // 16)
+
+
+class ALawTests(SynchronousTestCase):
+    def test_knownValues(self) -> None:
+        """The quietest and the loudest values are those of the standard's table."""
+        self.assertEqual([decodeALaw(n) for n in (0xD5, 0x55, 0xAA, 0x2A)], [8, -8, 32256, -32256])
+
+    def test_translated(self) -> None:
+        """A tone stays a tone both ways, and no sample is off by more than two steps of its segment."""
+        payload = ToneSource(440).frame(0)
+        there = payload.translate(TO_ALAW)
+        self.assertNotEqual(there, payload)
+        level, purity = measure(decode(there.translate(FROM_ALAW)), 440)
+        self.assertGreater(purity, 0.9)
+        for code in range(256):
+            sample = decodeSample(code)
+            self.assertLessEqual(abs(decodeALaw(TO_ALAW[code]) - sample), 8 + abs(sample) // 16, code)
+        self.assertEqual({TO_ALAW[FROM_ALAW[code]] >> 7 for code in range(128, 256)}, {1})
 
 
 class ToneTests(SynchronousTestCase):
