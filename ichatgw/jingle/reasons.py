@@ -57,6 +57,9 @@ _TO_CONDITION: dict[EndReason, str] = {
     EndReason.FAILED: "general-error",
 }
 
+#: Causes that tell what a network or PBX does not allow, which is no word of the callee.
+_NOT_ALLOWED = (29, 50, 52, 53, 54, 55, 57, 87)
+
 #: What the cause says more exactly than the reason alone.
 _BY_CAUSE: dict[tuple[EndReason, int], str] = {
     (EndReason.UNAVAILABLE, 18): "timeout",
@@ -68,7 +71,7 @@ _BY_CAUSE: dict[tuple[EndReason, int], str] = {
     (EndReason.INCOMPATIBLE, 65): "unsupported-transports",
     (EndReason.INCOMPATIBLE, 88): "incompatible-parameters",
     (EndReason.FAILED, 41): "failed-application",
-    (EndReason.FORBIDDEN, 57): "general-error",
+    **dict.fromkeys(((EndReason.FORBIDDEN, cause) for cause in _NOT_ALLOWED), "general-error"),
     (EndReason.CONGESTED, 41): "connectivity-error",
 }
 

@@ -19,7 +19,7 @@ from ichatgw.media.direct import areNear
 from ichatgw.model import PCMA, PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialogstates import sdpBody
 from ichatgw.sip.indialog import Reply
-from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.leg import SipLeg, disconnection
 from ichatgw.sip.negotiation import SUPPOSED
 from ichatgw.sip.protecting import Protecting
 from ichatgw.sip.reasons import fromHeader, fromStatus, toStatus, warningFor
@@ -204,7 +204,7 @@ class InboundSipLeg(SipLeg):
 
     def _event(self, event: Any) -> None:
         if isinstance(event, CCEventDisconnect):
-            self._finish(fromHeader(reasonIn(event), self._answered))
+            self._finish(fromHeader(self._reasons, self._answered))
 
     def _answerTo(self, answer: SessionDescription) -> str:
         assert self._offer is not None

@@ -20,7 +20,7 @@ from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.sip.dialog import MOST_FORKS, Dialog, Invite
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.leg import SipLeg, disconnection, reasonIn
+from ichatgw.sip.leg import SipLeg, disconnection
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.reasons import fromHeader, fromStatus
 from ichatgw.sip.renegotiation import Renegotiation
@@ -71,6 +71,7 @@ class OutboundSipLeg(SipLeg):
         self._offer: tuple[Codec, ...] = ()
         self._early: dict[str | None, str] = {}
         self._settledBy: str | None = None
+        self._rang = False
 
     def replace(self, dialog: str) -> None:
         """Let whom we call put us in the place of another dialog of his (RFC 3891)."""
@@ -184,10 +185,17 @@ class OutboundSipLeg(SipLeg):
         elif isinstance(event, (CCEventFail, CCEventRedirect)):
             self._refused(*event.getData()[:2])
         elif isinstance(event, CCEventDisconnect):
-            self._finish(fromHeader(reasonIn(event), True))
+            self._finish(fromHeader(self._reasons, True))
 
     def _refused(self, code: int, phrase: str) -> None:
-        ending = fromStatus(code, phrase, self.dialog.warning if self.dialog is not None else "")
+        warning = self.dialog.warning if self.dialog is not None else ""
+        ending = fromStatus(code, phrase, warning, self._reasons, self._rang)
+        if code in (401, 407):
+            _log.warn(
+                "call={call} leg={leg} {party!r:.120} wants a login ({why}): SIPCredentials has no right one for it",
+                why=ending.text,
+                **self._names(),
+            )
         if self._answered:
             self._finish(ending)
             return
@@ -203,6 +211,7 @@ class OutboundSipLeg(SipLeg):
     def _provisional(self, code: int, phrase: str, body: Any) -> None:
         if code <= 100:
             return
+        self._rang = self._rang or code == 180
         text = sdpText(body)
         if text is not None:
             try:

@@ -50,20 +50,47 @@ TO_CAUSE: dict[EndReason, int] = {
 }
 """The cause of Q.850 for an ending that names none."""
 
-#: Why a call is over, by the cause in the other party's BYE; any other is a failure.
-_FROM_CAUSE = {
-    16: EndReason.HANGUP,
-    17: EndReason.BUSY,
-    18: EndReason.TIMEOUT,
-    19: EndReason.TIMEOUT,
-    21: EndReason.DECLINED,
-    26: EndReason.ANSWERED_ELSEWHERE,
-    27: EndReason.CONNECTIVITY,
-    31: EndReason.HANGUP,
-    38: EndReason.CONNECTIVITY,
-    41: EndReason.CONNECTIVITY,
-    102: EndReason.EXPIRED,
+_HANGUP, _ELSEWHERE = EndReason.HANGUP, EndReason.ANSWERED_ELSEWHERE
+_BUSY, _DECLINED, _FORBIDDEN = EndReason.BUSY, EndReason.DECLINED, EndReason.FORBIDDEN
+_NOT_FOUND, _UNAVAILABLE, _TIMEOUT = EndReason.NOT_FOUND, EndReason.UNAVAILABLE, EndReason.TIMEOUT
+_CONGESTED, _CONNECTIVITY = EndReason.CONGESTED, EndReason.CONNECTIVITY
+_INCOMPATIBLE, _FAILED, _EXPIRED = EndReason.INCOMPATIBLE, EndReason.FAILED, EndReason.EXPIRED
+
+_USUAL: tuple[EndReason, EndReason | None] = (_HANGUP, None)
+
+#: What a cause of Q.850 says: why a call that was answered is over, and why one was not answered.  C{None}: nothing
+#: that the status of the response does not say better.  After a conversation most of them are its normal end, as a
+#: caller sees it: they tell of the network, or of what a PBX was doing when somebody hung up.
+_MEANINGS: dict[int, tuple[EndReason, EndReason | None]] = {
+    **dict.fromkeys(range(128), _USUAL),
+    # The number.
+    **dict.fromkeys((1, 2, 3, 5, 22, 28, 90, 91), (_HANGUP, _NOT_FOUND)),
+    # Who is called.
+    17: (_BUSY, _BUSY),
+    18: (_TIMEOUT, _TIMEOUT),
+    19: (_TIMEOUT, _TIMEOUT),
+    20: (_HANGUP, _UNAVAILABLE),
+    21: (_DECLINED, _DECLINED),
+    23: (_HANGUP, _UNAVAILABLE),
+    26: (_ELSEWHERE, _ELSEWHERE),
+    27: (_CONNECTIVITY, _UNAVAILABLE),
+    # The network, and room in it.
+    **dict.fromkeys((25, 47, 96, 97, 98, 99, 100, 101), (_HANGUP, _CONNECTIVITY)),
+    **dict.fromkeys((38, 41), (_CONNECTIVITY, _CONNECTIVITY)),
+    **dict.fromkeys((34, 39, 40, 42, 43, 44, 46), (_HANGUP, _CONGESTED)),
+    # What is allowed.
+    **dict.fromkeys((29, 50, 52, 53, 54, 55, 57, 87), (_HANGUP, _FORBIDDEN)),
+    # What is possible.
+    **dict.fromkeys((58, 66, 69, 70), (_HANGUP, _INCOMPATIBLE)),
+    **dict.fromkeys((65, 79, 88), (_INCOMPATIBLE, _INCOMPATIBLE)),
+    63: (_HANGUP, _UNAVAILABLE),
+    # Faults.
+    **dict.fromkeys((81, 82, 83, 84, 85, 86, 95, 103, 110, 111), (_HANGUP, _FAILED)),
+    102: (_EXPIRED, _TIMEOUT),
 }
+
+#: Statuses that say little: PBXs answer so for all kinds of reasons.
+_VAGUE = frozenset({480, 500, 503, 603})
 
 #: What a 488 is about, by the cause: the code of a C{Warning} (RFC 3261 section 20.43).
 _WARNINGS = {65: 302, 79: 304, 88: 305}
@@ -71,6 +98,16 @@ _CAUSES_OF_WARNINGS = {300: 65, 301: 65, 302: 65, 304: 79, 305: 88}
 _OTHER_WARNING = 399
 
 _ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+
+_PHRASES = {
+    (EndReason.NOT_FOUND, 22): (410, "Gone"),
+    (EndReason.NOT_FOUND, 28): (484, "Address Incomplete"),
+    (EndReason.CONNECTIVITY, 38): (502, "Bad Gateway"),
+}
+"""The final responses that say more exactly what the cause says."""
+
+_NORMAL = 16
+_NO_ANSWER = 19
 
 _PART = re.compile(r"\s*(SIP|Q\.850)\s*;[^,]*?\bcause\s*=\s*(\d{1,3})\b", re.IGNORECASE | re.ASCII)
 _WARNING = re.compile(r"\s*(\d{3})\s", re.ASCII)
@@ -114,40 +151,61 @@ def toStatus(ending: Ending) -> tuple[int, str]:
     That whom he calls has no room is not said by 503: he would take it for ours, and send us no more calls for a while
     (RFC 3261 section 16.7, 6).
     """
-    if ending.reason is EndReason.CONGESTED and ending.cause == _FROM_STATUS[503][1]:
+    if ending.reason is EndReason.CONGESTED and ending.cause is not None:
         return TO_STATUS[EndReason.FAILED]
+    if ending.cause is not None and (ending.reason, ending.cause) in _PHRASES:
+        return _PHRASES[ending.reason, ending.cause]
     return TO_STATUS[ending.reason]
 
 
-def fromStatus(code: int, phrase: str, warning: str = "") -> Ending:
+def fromStatus(code: int, phrase: str, warning: str = "", reasons: str = "", rang: bool = False) -> Ending:
     """
     Why a leg ended that was answered with C{code} (300 or more).
 
-    A redirect that is not followed leaves the callee unavailable where we asked.
+    A redirect that is not followed leaves the callee unavailable where we asked.  Where the status is vague, the cause
+    of Q.850 decides (RFC 6432).
 
     @param warning: the C{Warning} that came with it.
+    @param reasons: the bodies of C{Reason} that came with it.
+    @param rang: the callee was heard to ring.
     """
     reason, cause = _FROM_STATUS.get(code, (EndReason.UNAVAILABLE, 23) if code < 400 else (EndReason.FAILED, None))
     if reason is EndReason.INCOMPATIBLE and (found := _WARNING.match(f"{warning} ")):
         cause = _CAUSES_OF_WARNINGS.get(int(found[1]), cause)
-    return Ending(reason, f"{code} {phrase}"[:100], cause=cause)
+    text = f"{code} {phrase}"[:100]
+    if code in _VAGUE or code not in _FROM_STATUS:
+        stated = _causes(reasons).get("Q.850", 0)
+        if code == 603 and stated in (0, _NORMAL) and reasons and rang:
+            # Nobody declined: a PBX has given up.
+            return Ending(EndReason.TIMEOUT, text, cause=_NO_ANSWER)
+        decided = _MEANINGS.get(stated, _USUAL)[1]
+        if decided is not None:
+            return Ending(decided, f"{text}, cause {stated}", cause=stated)
+    return Ending(reason, text, cause=cause)
 
 
 def fromHeader(header: str, answered: bool) -> Ending:
     """
     Why a party sent BYE, or CANCEL if the call was not answered.
 
-    @param header: its C{Reason}; empty if it has none.
+    @param header: the bodies of its C{Reason}; empty if it has none.
     """
-    causes = {protocol.upper(): int(cause) for protocol, cause in _PART.findall(header[:1000])}
-    if not answered:
-        if causes.get("SIP") == 200 or causes.get("Q.850") == 26:
-            return Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere")
-        return Ending(EndReason.CANCELLED, "the caller gave up")
+    causes = _causes(header)
     cause = causes.get("Q.850")
+    if cause not in _MEANINGS or not cause:
+        cause = None  # 0 is "not defined": as if there were none
+    if not answered:
+        if causes.get("SIP") == 200 or cause == 26:
+            return Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere")
+        return Ending(EndReason.CANCELLED, "the caller gave up", cause=cause)
     if cause is None:
         return Ending(EndReason.HANGUP)
-    return Ending(_FROM_CAUSE.get(cause, EndReason.FAILED), f"cause {cause}", cause=cause)
+    return Ending(_MEANINGS[cause][0], f"cause {cause}", cause=cause)
+
+
+def _causes(header: str) -> dict[str, int]:
+    """By protocol, in capitals; the last one counts."""
+    return {protocol.upper(): int(cause) for protocol, cause in _PART.findall(header[:1000])}
 
 
 def toHeader(ending: Ending) -> str:

@@ -61,7 +61,31 @@ FROM_CAUSE = {
     38: "connectivity-error",
     41: "connectivity-error",
     102: "expired",
-    **dict.fromkeys((34, 42, 44, 47), "general-error"),
+    **dict.fromkeys((1, 3, 20, 22, 28, 31, 34, 42, 44, 47, 58, 127), "success"),
+    0: "success",
+    65: "unsupported-transports",
+    79: "unsupported-applications",
+    88: "incompatible-parameters",
+}
+
+#: What a client is told if a phone answers by a vague status with a cause, whether it rang or not.
+FROM_VAGUE = {
+    1: "gone",
+    17: "busy",
+    18: "timeout",
+    19: "timeout",
+    21: "decline",
+    22: "gone",
+    28: "gone",
+    34: "general-error",
+    41: "connectivity-error",
+    47: "connectivity-error",
+    50: "general-error",
+    52: "general-error",
+    57: "general-error",
+    65: "unsupported-transports",
+    79: "unsupported-applications",
+    88: "incompatible-parameters",
 }
 
 
@@ -128,8 +152,15 @@ class ReasonTableTests(SynchronousTestCase):
         for status in (486, 480, 600, 603, 488, 302):
             self.assertIsNone(toError(fromStatus(status, "")), status)
 
+    def test_vague(self) -> None:
+        """A vague response with a cause is what the cause says: nobody is told of a no that nobody said."""
+        for cause, condition in FROM_VAGUE.items():
+            for status in (480, 500, 503, 603):
+                ending = fromStatus(status, "x", reasons=f"Q.850;cause={cause}", rang=True)
+                self.assertEqual(toReason(ending, True).condition, condition, (status, cause))
+
     def test_bye(self) -> None:
-        """A BYE is success, or what its cause says; any other cause is a failure."""
+        """A BYE is success, unless its cause says what matters after a conversation."""
         self.assertEqual(toReason(fromHeader("", True)).condition, "success")
         for cause, condition in FROM_CAUSE.items():
             ending = fromHeader(f"Q.850;cause={cause}", True)

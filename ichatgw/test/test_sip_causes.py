@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
@@ -19,7 +20,10 @@ from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respon
 ENDINGS = (
     ("", EndReason.HANGUP, None),
     ('Reason: Q.850;cause=17;text="busy"\r\n', EndReason.BUSY, 17),
-    ('Reason: SIP;cause=480;text="a, b"\r\nReason: Q.850;cause=41\r\n', None, None),
+    ('Reason: SIP;cause=480;text="a, b"\r\nReason: Q.850;cause=41\r\n', EndReason.CONNECTIVITY, 41),
+    ("Reason: x;y, Q.850;cause=41\r\n", EndReason.CONNECTIVITY, 41),
+    ("Reason: Q.850;cause=0\r\n", EndReason.HANGUP, None),
+    ("Reason: Q.850;cause=34\r\n", EndReason.HANGUP, 34),
     ("Reason: Q.850;cause=102\r\n", EndReason.EXPIRED, 102),
     ("Reason: nonsense\r\n", EndReason.HANGUP, None),
     ("Reason: ;;;=\r\n", EndReason.HANGUP, None),
@@ -61,8 +65,28 @@ class CauseTests(SynchronousTestCase):
             leg, to = self.answered(f"bye-{number}")
             self.rig.receive(request("BYE", callId=f"bye-{number}", to=to, cseq=2, extra=extra))
             ending = self.ending(leg)
-            if reason is not None:
-                self.assertEqual((ending.reason, ending.cause), (reason, cause), extra)
+            self.assertEqual((ending.reason, ending.cause), (reason, cause), extra)
+
+    def test_refused(self) -> None:
+        """The cause in a final response is heard, in whichever Reason header it is, and whether it had rung."""
+        for extra, reason, cause in (
+            ("Reason: SIP;cause=480\r\nReason: Q.850;cause=79\r\n", EndReason.INCOMPATIBLE, 79),
+            ("Reason: Q.850;cause=0\r\n", EndReason.TIMEOUT, 19),
+            ("", EndReason.DECLINED, None),
+        ):
+            leg = self.call()
+            self.rig.receive(respond(self.invite, 603, "Decline", extra=extra))
+            self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (reason, cause))
+
+    def test_wantsLogin(self) -> None:
+        """Who reads that a call was refused for want of a login reads where the password belongs."""
+        for code in (401, 407):
+            leg = self.call()
+            with capturedLogs() as events:
+                self.rig.receive(respond(self.invite, code, "Other"))
+            lines = [formatEvent(event) or "" for event in events]
+            self.assertTrue(any("wants a login" in line and "SIPCredentials" in line for line in lines), lines)
+            self.assertIs(self.ending(leg).reason, EndReason.FORBIDDEN)
 
     def test_cancelled(self) -> None:
         """A caller who was answered elsewhere has not given up."""
@@ -70,6 +94,9 @@ class CauseTests(SynchronousTestCase):
         extra = 'Reason: SIP ;cause=200 ;text="Call completed elsewhere"\r\n'
         self.rig.receive(request("CANCEL", branch="INVITE1", callId="in-1", extra=extra))
         self.assertIs(self.ending(leg).reason, EndReason.ANSWERED_ELSEWHERE)
+        leg = self.arrive("in-2")
+        self.rig.receive(request("CANCEL", branch="INVITE1", callId="in-2", extra="Reason: Q.850;cause=102\r\n"))
+        self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (EndReason.CANCELLED, 102))
 
     def test_callerHungUp(self) -> None:
         """Our BYE says why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason
-from ichatgw.sip.reasons import TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, toStatus, warningFor
+from ichatgw.sip.reasons import _MEANINGS, TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, toStatus, warningFor
 
 SAME_WORD = {
     EndReason.HANGUP: EndReason.UNAVAILABLE,
@@ -96,17 +96,78 @@ class CauseTests(SynchronousTestCase):
             ("Q.850;cause=21", EndReason.DECLINED, 21),
             ("Q.850;cause=102", EndReason.EXPIRED, 102),
             *((f"Q.850;cause={cause}", EndReason.CONNECTIVITY, cause) for cause in (27, 38, 41)),
-            *((f"Q.850;cause={cause}", EndReason.FAILED, cause) for cause in (34, 42, 44, 47, 999)),
+            *(
+                (f"Q.850;cause={cause}", EndReason.HANGUP, cause)
+                for cause in (1, 3, 16, 20, 22, 28, 31, 34, 42, 44, 47, 58, 127)
+            ),
+            *((f"Q.850;cause={cause}", EndReason.INCOMPATIBLE, cause) for cause in (65, 79, 88)),
+            # 0 is "not defined", and what is no cause is none
+            *((f"Q.850;cause={cause}", EndReason.HANGUP, None) for cause in (0, 128, 999)),
             ("Q.850;cause=99999", EndReason.HANGUP, None),
             ("Q.850;" * 10_000, EndReason.HANGUP, None),
         ):
             ending = fromHeader(header, True)
             self.assertEqual((ending.reason, ending.cause), (reason, cause), header[:50])
 
+    def test_everyCause(self) -> None:
+        """Each of the 128 causes has a meaning, after the answer and before; mostly a conversation ended as they do."""
+        self.assertEqual(sorted(_MEANINGS), list(range(128)))
+        after = [fromHeader(f"Q.850;cause={cause}", True) for cause in range(128)]
+        self.assertEqual([ending.cause for ending in after], [cause or None for cause in range(128)])
+        self.assertGreater(sum(ending.reason is EndReason.HANGUP for ending in after), 110)
+        for status in (480, 500, 503, 603):
+            for cause in range(128):
+                ending = fromStatus(status, "x", reasons=f"Q.850;cause={cause}")
+                self.assertNotIn(ending.reason, (EndReason.HANGUP, EndReason.SHUTDOWN), (status, cause))
+                self.assertTrue(400 <= toStatus(ending)[0] <= 699)
+
+    def test_vague(self) -> None:
+        """Where a status says little the cause decides (RFC 6432); 0 and what says nothing itself do not."""
+        for causes, reason in (
+            ((18, 19), EndReason.TIMEOUT),
+            ((17,), EndReason.BUSY),
+            ((21,), EndReason.DECLINED),
+            ((1, 2, 3, 22, 28), EndReason.NOT_FOUND),
+            ((20, 27), EndReason.UNAVAILABLE),
+            ((34, 42, 44), EndReason.CONGESTED),
+            ((65, 79, 88), EndReason.INCOMPATIBLE),
+            ((41, 47, 38), EndReason.CONNECTIVITY),
+            ((50, 52, 57), EndReason.FORBIDDEN),
+        ):
+            for cause in causes:
+                for status in (480, 500, 503, 603, 433):
+                    ending = fromStatus(status, "x", reasons=f"SIP;cause=500, Q.850;cause={cause}")
+                    self.assertEqual((ending.reason, ending.cause), (reason, cause))
+        for cause in (0, 4, 16, 31, 127, 128, 999):
+            for status in (480, 500, 503, 603):
+                self.assertEqual(fromStatus(status, "x", reasons=f"Q.850;cause={cause}"), fromStatus(status, "x"))
+
+    def test_clear(self) -> None:
+        """A status that says what it is about is not overruled."""
+        for status in (403, 404, 408, 486, 488, 600):
+            self.assertEqual(fromStatus(status, "x", reasons="Q.850;cause=34"), fromStatus(status, "x"))
+
+    def test_gaveUp(self) -> None:
+        """A 603 for no cause, after it rang, is a PBX that has given up; before, or without a word, it is a no."""
+        for cause in (0, 16):
+            ending = fromStatus(603, "Declined", reasons=f"Q.850;cause={cause}", rang=True)
+            self.assertEqual((ending.reason, ending.cause), (EndReason.TIMEOUT, 19))
+            self.assertIs(fromStatus(603, "x", reasons=f"Q.850;cause={cause}").reason, EndReason.DECLINED)
+        self.assertIs(fromStatus(603, "x", rang=True).reason, EndReason.DECLINED)
+        self.assertIs(fromStatus(603, "x", reasons="Q.850;cause=21", rang=True).reason, EndReason.DECLINED)
+
+    def test_exact(self) -> None:
+        """Between two SIP parties a status for which there is no reason of its own stays what it is."""
+        for status in (410, 484, 502):
+            self.assertEqual(toStatus(fromStatus(status, "x"))[0], status)
+
     def test_cancel(self) -> None:
         """A caller who gives up is told from one who was answered elsewhere (RFC 3326)."""
         self.assertIs(fromHeader("", False).reason, EndReason.CANCELLED)
-        self.assertIs(fromHeader("Q.850;cause=17", False).reason, EndReason.CANCELLED)
+        self.assertEqual(
+            fromHeader("Q.850;cause=17", False), Ending(EndReason.CANCELLED, "the caller gave up", cause=17)
+        )
+        self.assertIsNone(fromHeader("Q.850;cause=0", False).cause)
         self.assertIs(
             fromHeader('SIP ;cause=200 ;text="Call completed elsewhere"', False).reason, EndReason.ANSWERED_ELSEWHERE
         )
