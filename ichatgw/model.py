@@ -379,6 +379,20 @@ class TransportDescription:
 
 
 @frozen
+class Diversion:
+    """
+    A station that has sent a call on (RFC 5806).
+
+    @ivar uri: its address.
+    @ivar parameters: what is said of it, C{reason} and C{counter} say: names in lower case and values, which may be
+        empty and hold their quotes.
+    """
+
+    uri: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@frozen
 class Party:
     """
     Who is at the far end of a leg.
@@ -386,7 +400,7 @@ class Party:
     @ivar uri: the address as a URI, C{sip:user@host} or C{xmpp:node@domain}, without parameters or resource.
     @ivar name: what to show to people; may be empty.
     @ivar private: the called party must not be told who this is (RFC 3323).
-    @ivar diversions: the addresses that the call was sent on from, the latest first (RFC 5806).
+    @ivar diversions: where the call was sent on, the latest first.
     @ivar referredBy: who has brought the caller to call (RFC 3892), as a URI; empty if nobody has.
     @ivar hops: how many more servers his call may pass (RFC 7332); C{None} if nobody has counted.
     """
@@ -394,7 +408,7 @@ class Party:
     uri: str
     name: str = ""
     private: bool = False
-    diversions: tuple[str, ...] = ()
+    diversions: tuple[Diversion, ...] = ()
     referredBy: str = ""
     hops: int | None = field(default=None, eq=False)
 

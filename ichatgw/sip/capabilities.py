@@ -36,9 +36,9 @@ OPTIONS = Reply(
 """What OPTIONS is answered with, in a dialog or out of one."""
 
 
-def allow() -> Any:
+def allow(*without: str) -> Any:
     """Our C{Allow} header."""
-    return SipHeader(name="allow", bodys=", ".join(METHODS))
+    return SipHeader(name="allow", bodys=", ".join(method for method in METHODS if method not in without))
 
 
 def supported(*without: str) -> Any:
@@ -52,5 +52,5 @@ def refusal(request: Any, server: str) -> Any:
         response = request.genResponse(405, "Method Not Allowed", server=server)
     else:
         response = request.genResponse(501, "Not Implemented", server=server)
-    response.appendHeader(allow())
+    response.appendHeader(allow(request.getMethod()))
     return response

@@ -73,6 +73,7 @@ class Dialog(Midway):
     @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it; or answered our offer?
     @ivar offeredEarly: has the caller, who made no offer, got ours before the 200?
     @ivar warning: the body of the latest C{Warning}; empty if none came.
+    @ivar reasons: the bodies of C{Reason} in the message that ended it; empty if there were none.
     """
 
     UasStateTrying = Trying
@@ -104,6 +105,7 @@ class Dialog(Midway):
         self._invitation: Any = None
         self.elsewhere: tuple[Any, ...] = ()
         self.warning = ""
+        self.reasons = ""
         super().__init__(transactions, owner, userAgent, pinned, answers, terms)
 
     def invite(self, target: Target, order: Invite) -> None:
@@ -139,6 +141,8 @@ class Dialog(Midway):
             if reply is LATER:
                 return None, None, None
             return None if reply is None else (reply.to(req, self.local_ua), None, None)
+        if method == "BYE":
+            self.reasons = _reasons(req)
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
@@ -149,10 +153,16 @@ class Dialog(Midway):
         result = super().recvRequest(req, sip_t)
         req.sendResponse = None  # sippy's closure, in which the request holds itself
         if result is not None and result[0] is None:
-            result = (None, result[1], self._unacknowledged)
+            result = (None, partial(self._cancelled, result[1]), self._unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
+
+    def _cancelled(self, cancel: Callable[[Any, Any], None], rtime: Any, request: Any) -> None:
+        """CANCEL has come, or C{request} is C{None}: the INVITE has expired."""
+        if request is not None:
+            self.reasons = _reasons(request)
+        cancel(rtime, request)
 
     def isYours(
         self, req: Any = None, call_id: str | None = None, from_tag: str | None = None, to_tag: str | None = None
@@ -184,6 +194,7 @@ class Dialog(Midway):
             refusal = PENDING if self.isCaller else TOO_EARLY
         if refusal is not None:
             return refusal.to(request, self.local_ua), None, None
+        self.owner.identified(request)
         self.reoffers.invited(request)
         return None, self._withdrawn, partial(self._neverAcknowledged, request)
 
@@ -207,6 +218,7 @@ class Dialog(Midway):
         if request.getMethod() == "UPDATE":
             if not (self.isConnected() or (self.changes.isSettled if self.isCaller else self.answeredEarly)):
                 return PENDING if self.isCaller else TOO_EARLY
+            self.owner.identified(request)
             self.reoffers.updated(request)
             return None
         if request.getMethod() == "PRACK":
@@ -277,6 +289,8 @@ class Dialog(Midway):
                 self.elsewhere = tuple(resp.getHFBodys("contact"))
             if resp.countHFs("warning"):
                 self.warning = str(resp.getHFBody("warning"))
+            if resp.getSCode()[0] >= 300:
+                self.reasons = _reasons(resp)
             if resp.getSCode()[0] == 422 and self._askLonger(resp, tr):
                 return
             if resp.getSCode()[0] // 100 == 2 and isinstance(self.state, (UacStateTrying, UacStateRinging)):
@@ -288,13 +302,28 @@ class Dialog(Midway):
                 self.heardReliably = bool(rack)
                 if rack:
                     self._acknowledgeEarly(resp, rack)
+            if 100 < resp.getSCode()[0] < 300:
+                self.owner.identified(resp)
             tag = self.heardTag = resp.getHFBody("to").getTag()
             if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
                 self._early.add(tag)
             self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
         elif resp.getSCode()[0] == 408:
             resp.setSCode(408, UNANSWERED)
-        super().recvResponse(resp, tr)
+        if resp.getSCode()[0] // 100 == 2 and resp.getHFBody("to").getTag() is None:
+            self._acceptedUntagged(resp, tr)
+        else:
+            super().recvResponse(resp, tr)
+
+    def _acceptedUntagged(self, resp: Any, tr: Any) -> None:
+        """A phone of RFC 2543 has no tag, and that is its tag (RFC 3261 section 12.1.2); sippy would hang up."""
+        resp.getHFBody("to").setTag("none")
+        try:
+            super().recvResponse(resp, tr)
+        finally:
+            for address in (resp.getHFBody("to").getUri(), self.rUri.getUri()):
+                if address.getParam("tag") == "none":
+                    address.delParam("tag")
 
     def flush(self) -> None:
         """The ACK is out: let the news go."""
@@ -398,8 +427,19 @@ class Dialog(Midway):
         return True
 
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
-        """So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only."""
+        """
+        So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only.  A BYE because of a 200
+        that nobody wants any more waits for the ACK.
+        """
+        if self._held and req.getMethod() == "BYE":
+            self.afterAck(lambda: self.newTransaction(req, **kwargs))
+            return None
         req.pinned = self.pinned is not None
         transaction = super().newTransaction(req, **kwargs)
         transaction.dialog = self
         return transaction
+
+
+def _reasons(message: Any) -> str:
+    """The bodies of all C{Reason}s in a message."""
+    return ", ".join(str(header.body.body or header.body) for header in message.headers if header.name == "reason")

@@ -6,7 +6,7 @@ to; each later one is acknowledged, and its dialog ended (X26).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -27,19 +27,31 @@ class Forked(Protocol):
 
 
 @define(eq=False)
+class _Accepted:
+    """
+    @ivar tag: of who has accepted.
+    @ivar acknowledge: sends the ACK again.
+    """
+
+    dialog: Forked
+    tag: str | None
+    acknowledge: Callable[[], None]
+
+
+@define(eq=False)
 class Forks:
     """
     Remembers which INVITEs were answered by whom, for as long as somebody else may answer: 64*T1 at least.
     """
 
-    _recent: dict[Hashable, tuple[Forked, str | None]] = field(factory=dict, init=False)
-    _older: dict[Hashable, tuple[Forked, str | None]] = field(factory=dict, init=False)
+    _recent: dict[Hashable, _Accepted] = field(factory=dict, init=False)
+    _older: dict[Hashable, _Accepted] = field(factory=dict, init=False)
 
-    def accepted(self, transaction: Hashable, dialog: Forked, tag: str | None) -> None:
-        """The first 2xx has come."""
+    def accepted(self, transaction: Hashable, dialog: Forked, tag: str | None, acknowledge: Callable[[], None]) -> None:
+        """The first 2xx has come, and was acknowledged."""
         if len(self._recent) >= MOST:
             self.rotate()
-        self._recent[transaction] = dialog, tag
+        self._recent[transaction] = _Accepted(dialog, tag, acknowledge)
 
     def knows(self, transaction: Hashable) -> bool:
         """Was that INVITE answered a moment ago?"""
@@ -47,16 +59,19 @@ class Forks:
 
     def another(self, transaction: Hashable, response: Any) -> Any:
         """
-        A response to no transaction that lives.
+        A response to no transaction that lives.  If it is the first 2xx again, however it is written this time, the ACK
+        goes out again (RFC 3261 section 13.2.2.4).
 
         @return: the dialog that it has begun and nobody wants; C{None} if it has not.
         """
         known = self._recent.get(transaction) or self._older.get(transaction)
         if known is None or not 200 <= response.getSCode()[0] < 300:
             return None
-        dialog, tag = known
         other = response.getHFBody("to").getTag()
-        return None if other is None or other == tag else dialog.fork(response)
+        if other == known.tag:
+            known.acknowledge()
+            return None
+        return None if other is None else known.dialog.fork(response)
 
     def rotate(self) -> None:
         """Called every 32 s: what is older than that twice is forgotten."""

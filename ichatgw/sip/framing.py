@@ -2,9 +2,10 @@
 """
 From the bytes of a datagram to start line, header fields and body (RFC 3261 section 7).
 
-Lines end with CRLF and with nothing else.  A control character or a Unicode line break in a header is a fault: what
-comes behind the gate splits lines at any of them, so that a header could hide in another one.  The one exception is a
-control character escaped within a quoted string (RFC 4475 section 3.1.1.2), which becomes a question mark.
+Lines end with CRLF and with nothing else, but for messages that have no CR at all.  A control character or a Unicode
+line break in a header is a fault: what comes behind the gate splits lines at any of them, so that a header could hide
+in another one.  The one exception is a control character escaped within a quoted string (RFC 4475 section 3.1.1.2),
+which becomes a question mark.
 """
 
 from __future__ import annotations
@@ -68,14 +69,15 @@ class Limits:
     @ivar size: octets of a whole message.
     @ivar headers: header lines of a message, folded ones counted once.
     @ivar line: characters of one header.
-    @ivar commas: commas in one header.
-    @ivar separators: commas, semicolons and quotation marks in all headers that pass, together: these are what costs.
+    @ivar commas: commas in one header that is read.
+    @ivar separators: commas, semicolons and quotation marks in all headers that are read, together: these are what
+        costs.
     """
 
     size: int = 16384
     headers: int = 100
     line: int = 4096
-    commas: int = 20
+    commas: int = 50
     separators: int = 200
 
 
@@ -98,7 +100,7 @@ class Frame:
     @classmethod
     def read(cls, datagram: bytes, limits: Limits) -> Frame:
         """Take a message apart.  Never raises; C{fault} tells."""
-        datagram = datagram.lstrip(b"\r\n")
+        datagram = _withLineEnds(datagram.lstrip(b"\r\n"), limits.size)
         fault = None
         end = datagram.find(b"\r\n\r\n", 0, limits.size)
         body = datagram[end + 4 :] if end >= 0 else b""
@@ -116,6 +118,16 @@ class Frame:
     def values(self, name: str) -> list[str]:
         """All values of one header, in order."""
         return [value for key, value in self.fields if key == name]
+
+
+def _withLineEnds(datagram: bytes, size: int) -> bytes:
+    """
+    A message whose header has nothing but LF at the ends of its lines, as scripts write it, gets CRLF there.  One with
+    both stays as it is: one of the two is part of a value then, and a fault.
+    """
+    end = datagram.find(b"\n\n", 0, size)
+    head, rest = (datagram, b"") if end < 0 else (datagram[:end], b"\r\n\r\n" + datagram[end + 2 :])
+    return datagram if b"\r" in head or (end < 0 and b"\n" not in head) else head.replace(b"\n", b"\r\n") + rest
 
 
 def _decode(head: bytes) -> tuple[str, str]:

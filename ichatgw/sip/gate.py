@@ -160,10 +160,11 @@ class Gate:
                 if rule.firstOnly:
                     continue
             seen.add(name)
-            commas = value.count(",")
-            separators += commas + value.count(";") + value.count('"')
-            if commas > self.limits.commas or separators > self.limits.separators:
-                raise Refusal(400, f"Too Many Values In {rule.title}")
+            if rule.isRead:
+                commas = value.count(",")
+                separators += commas + value.count(";") + value.count('"')
+                if commas > self.limits.commas or separators > self.limits.separators:
+                    raise Refusal(400, f"Too Many Values In {rule.title}")
             try:
                 for item in rule.convert(value):
                     headers.append((rule.title, item))

@@ -54,6 +54,11 @@ class Rule:
     needless: bool = False
     firstOnly: bool = False
 
+    @property
+    def isRead(self) -> bool:
+        """Does it cost more the more is in it?  What goes on as it came does not."""
+        return self.convert is not _asIs
+
 
 def _asIs(value: str) -> Sequence[str]:
     return (value,)
@@ -145,7 +150,7 @@ def _reasons(value: str) -> Sequence[str]:
         found = {name.rstrip(BLANKS).lower(): value.strip('" \t') for name, _, value in pairs}
         cause, text = found.get("cause", ""), found.get("text", "")
         if not isToken(protocol) or not _NUMBER.fullmatch(cause):
-            raise MalformedError("a misspelt Reason")
+            continue
         words = re.sub(r'["\\;,]', " ", text).strip()
         kept.append(f"{protocol};cause={int(cause)}" + (f';text="{words}"' if words else ""))
     return kept
@@ -199,6 +204,7 @@ RULES: dict[str, Rule] = {
         Rule("Referred-By", _party, needless=True, firstOnly=True),
         Rule("P-Asserted-Identity", _parties, needless=True),
         Rule("P-Preferred-Identity", _parties, needless=True),
+        Rule("Remote-Party-ID", _parties, needless=True),
         Rule("Diversion", _parties, needless=True),
         Rule("Expires", _number(_UINT32), needless=True, firstOnly=True),
         Rule("Min-Expires", _number(_UINT32), needless=True, firstOnly=True),

@@ -1,15 +1,18 @@
 # -*- test-case-name: ichatgw.test.test_sip_identity -*-
 """
-Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Privacy (RFC 3323), Diversion (RFC 5806).
+Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion
+(RFC 5806).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
 
-from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Invitation, Party, TransportAddress
+from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Party, TransportAddress
 from ichatgw.sip.text import displayName
 from ichatgw.sip.uris import uriOf, written
 
@@ -27,7 +30,7 @@ def callerOf(request: Any) -> Party:
     The party is marked as private if it wants to be: its address is for our rules and logs only.
     """
     stated = request.getHFBody("from").getUri()
-    asserted = next((body.getUri() for body in request.getHFBodys("p-asserted-identity")), None)
+    asserted, hidden = _asserted(request)
     best = stated if asserted is None else asserted
     uri = uriOf(best.url)
     if best.url.host == TELEPHONE_HOST:
@@ -36,8 +39,8 @@ def callerOf(request: Any) -> Party:
     return Party(
         uri,
         plainName(best.name) or plainName(stated.name),
-        private=_isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
-        diversions=tuple(uriOf(body.getUri().url) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
+        private=hidden or _isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
+        diversions=tuple(_diversion(body.getUri()) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
         hops=None if hops is None else max(0, hops - 1),
     )
 
@@ -51,6 +54,42 @@ def invitationOf(request: Any, source: TransportAddress) -> Invitation:
         plainName(request.getHFBody("from").getUri().name),
         plainName(request.getHFBody("to").getUri().name),
     )
+
+
+def connectedTo(message: Any, party: Party) -> Party:
+    """
+    Who is at the far end now, as a message within the call says it (RFC 3325, RFC 5876): C{party}, if it does not.
+
+    @param party: who was there before.
+    """
+    asserted, hidden = _asserted(message)
+    if asserted is None:
+        return party
+    url = asserted.url
+    uri = uriOf(url) if url.host != TELEPHONE_HOST else f"sip:{url.username}@{party.domain}"
+    name = plainName(asserted.name)
+    if uri == party.uri:
+        name = name or party.name
+    return evolve(party, uri=uri, name=name, private=hidden or _isPrivate(message))
+
+
+def _asserted(message: Any) -> tuple[Any, bool]:
+    """
+    Whom a server vouches for, sippy's C{SipAddress}, or C{None}; and whether it is to be hidden: P-Asserted-Identity,
+    or what came before it, Remote-Party-ID.
+    """
+    for body in message.getHFBodys("p-asserted-identity"):
+        return body.getUri(), False
+    for body in message.getHFBodys("remote-party-id"):
+        address = SipAddress(str(body))
+        said = {name.lower(): (value or "").strip('"').lower() for name, value in address.params.items()}
+        if said.get("party", "calling") in ("calling", "called"):
+            return address, said.get("privacy", "off") not in ("off", "")
+    return None, False
+
+
+def _diversion(address: Any) -> Diversion:
+    return Diversion(uriOf(address.url), tuple((name, address.params[name] or "") for name in address.params_order))
 
 
 def _isPrivate(request: Any) -> bool:
@@ -83,8 +122,13 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
         headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + asserted))
     if caller.referredBy:
         headers.append(("referred-by", written(caller.referredBy)))
-    headers.extend(("diversion", written(uri)) for uri in caller.diversions)
+    headers.extend(("diversion", _station(each)) for each in caller.diversions)
     return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
+
+
+def _station(diversion: Diversion) -> str:
+    marks = "".join(f";{name}={value}" if value else f";{name}" for name, value in diversion.parameters)
+    return written(diversion.uri) + marks
 
 
 def plainName(name: str | None) -> str:

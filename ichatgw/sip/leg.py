@@ -22,6 +22,7 @@ from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
 from ichatgw.sip import dtmf
 from ichatgw.sip.dialog import Dialog
+from ichatgw.sip.identity import connectedTo
 from ichatgw.sip.indialog import OK, Reply, bodyOf
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.passing import Passing
@@ -217,6 +218,26 @@ class SipLeg:
             return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
         return Reply(415, "Unsupported Media Type", (("accept", f"{dtmf.RELAY}, {dtmf.PLAIN}"),))
 
+    def identified(self, message: Any) -> None:
+        """See L{ichatgw.sip.midway.Owner}.  Who has logged in stays who it is."""
+        if self._ended or self.login is not None or (self.dialog is not None and self.dialog.pinned is not None):
+            return
+        party = connectedTo(message, self.party)
+        if party != self.party:
+            _log.info(
+                "call={call} leg={leg} {before!r:.120} is {party!r:.120} now",
+                call=self.call.id,
+                leg=self.id,
+                before=self.party.uri,
+                party=party.uri,
+            )
+            self.party = party
+
+    @property
+    def _reasons(self) -> str:
+        """Why the far end has ended it, in its words."""
+        return "" if self.dialog is None else self.dialog.reasons
+
     def lost(self, ending: Ending) -> None:
         """See L{ichatgw.sip.midway.Owner}."""
         self.hangup(ending)
@@ -260,9 +281,3 @@ def disconnection(ending: Ending | None) -> Any:
     if ending is not None:
         event.extra_headers = (SipHeader(name="reason", bodys=toHeader(ending)),)
     return event
-
-
-def reasonIn(event: Any) -> str:
-    """The C{Reason} of the message that caused C{event}; empty if it has none."""
-    header = event.reason_rfc3326
-    return "" if header is None else str(header.body or header)

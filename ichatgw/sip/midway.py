@@ -47,6 +47,9 @@ class Owner(Protocol):
     def lost(self, ending: Ending) -> None:
         """The far end does not know the call any more, or is not there."""
 
+    def identified(self, message: Any) -> None:
+        """A message within the call may say who is there now."""
+
     @property
     def changes(self) -> Changes:
         """Who makes and understands offers."""
@@ -63,6 +66,9 @@ class _Nobody:
         return None
 
     def lost(self, ending: Ending) -> None:
+        """Unheard."""
+
+    def identified(self, message: Any) -> None:
         """Unheard."""
 
     @property

@@ -85,7 +85,7 @@ class Requests:
         if method == "INVITE":
             return self._invitation(request, transaction)
         if method == "OPTIONS":
-            return OPTIONS.to(request, self._userAgent), None, None
+            return self._asked(request), None, None
         if method == "SUBSCRIBE":
             return self._respond(request, 489, "Bad Event", ("allow-events", "refer"))
         if method == "REFER" and (source := literal(*request.getSource())) is not None:
@@ -97,6 +97,15 @@ class Requests:
         for name, value in headers:
             response.appendHeader(SipHeader(name=name, bodys=value))
         return response, None, None
+
+    def _asked(self, request: Any) -> Any:
+        """OPTIONS (RFC 3261 section 11.2).  There are peers that take us for dead without a Contact."""
+        response = OPTIONS.to(request, self._userAgent)
+        source = literal(*request.getSource())
+        if source is not None:
+            contact = self.transactions.contact(Target(Transport(str(request.source[1])), source), None)
+            response.appendHeader(SipHeader(name="contact", body=contact))
+        return response
 
     def _invitation(self, request: Any, transaction: Any) -> Any:
         source = literal(*request.getSource())
@@ -209,6 +218,9 @@ class _Arrival:
 
     def lost(self, ending: Ending) -> None:
         """Nothing was asked yet."""
+
+    def identified(self, message: Any) -> None:
+        """Nobody is in a call yet."""
 
     @property
     def changes(self) -> Renegotiation:

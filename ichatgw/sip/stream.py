@@ -23,7 +23,8 @@ PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
 _END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:([^\r]*)(?=\r\n)", re.IGNORECASE)
+_BARE_END = b"\n\n"
+_LENGTH = re.compile(rb"\r?\n(?:content-length|l)[ \t]*:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
 
 
 @define(eq=False)
@@ -64,15 +65,24 @@ class Framer:
             if self._buffer[:2] == b"\r\n":
                 return self._blank()
             end = self._buffer.find(_END, max(0, self._searched - len(_END)), self.limit + len(_END))
+            size = len(_END)
+            bare = self._bareEnd(end if end >= 0 else self.limit)
+            if bare >= 0:
+                end, size = bare, len(_BARE_END)
             if end < 0:
                 self._searched = len(self._buffer)
                 if self._searched > self.limit:
                     raise MalformedError(f"a header of more than {self.limit} octets")
                 return None
-            self._awaited = end + len(_END) + self._length(end)
+            self._awaited = end + size + self._length(end)
         if len(self._buffer) < self._awaited:
             return None
         return self._take(self._awaited)
+
+    def _bareEnd(self, before: int) -> int:
+        """Where a header ends whose lines have no CR; -1 if it is not such a one, or not complete."""
+        end = self._buffer.find(_BARE_END, max(0, self._searched - len(_BARE_END)), before + len(_BARE_END))
+        return end if end >= 0 and self._buffer.find(b"\r", 0, end) < 0 else -1
 
     def _blank(self) -> bytes | None:
         if self._buffer[:4] == PING:

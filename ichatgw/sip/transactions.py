@@ -10,6 +10,7 @@ to; caches are bounded; what raises inside is logged and answered, and goes no f
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import md5
 from typing import Any
 
@@ -298,6 +299,8 @@ class Transactions(Undelivered):
         request.login = login
         request.rtime = MonoTime()
         request.setSource(remote)
+        if request.getMethod() == "CANCEL":
+            self._tag(request)
         if remote.transport == "tls" and ";alias" in text and self.streams is not None:
             wishAlias(request, self.streams)
         door = self.getServer(remote.address, transport=Transport(remote.transport))
@@ -306,6 +309,20 @@ class Transactions(Undelivered):
         except Exception:
             _log.failure("A {method} from {source} failed inside", method=request.getMethod(), source=str(remote))
             self._apologize(request, checksum, door)
+
+    def _tag(self, cancel: Any) -> None:
+        """The answer to a CANCEL has the tag of those to its INVITE (RFC 3261 section 9.2)."""
+        transaction = self.tserver.get(cancel.getTId(wBRN=True))
+        if transaction is not None and transaction.r487 is not None and cancel.getHFBody("to").getTag() is None:
+            tag = transaction.r487.getHFBody("to").getTag()
+            if tag is not None:
+                cancel.getHFBody("to").setTag(tag)
+
+    def transmitMsg(self, userv: Any, msg: Any, address: Any, cachesum: Any, compact: bool = False) -> None:
+        """sippy sends what belongs to no transaction.  Every response but 100 has a tag (RFC 3261 section 8.2.6.2)."""
+        if isinstance(msg, SipResponse) and msg.getSCode()[0] > 100 and msg.getHFBody("to").getTag() is None:
+            msg.getHFBody("to").genTag()
+        super().transmitMsg(userv, msg, address, cachesum, compact)
 
     def _apologize(self, request: Any, checksum: bytes, door: Door) -> None:
         """One 500, and the transaction goes the way of any that is answered."""
@@ -329,9 +346,12 @@ class Transactions(Undelivered):
         transaction = self.tclient.get(response.getTId(True, True))
         response.setSource(remote)
         if transaction is None:
-            self.l1rcache[checksum] = SipTMRetransmitO()
             fork = self._forks.another(response.getTId(True, True), response)
-            if fork is not None:
+            if fork is None:
+                # What is seen again goes the same way: it may want another ACK.
+                if not 200 <= response.getSCode()[0] < 300:
+                    self.l1rcache[checksum] = SipTMRetransmitO()
+            else:
                 self._disown(fork, checksum)
             return
         self.incomingResponse(response, transaction, checksum)
@@ -430,7 +450,6 @@ class Transactions(Undelivered):
         if msg.getSCode()[0] < 300:
             if dialog is not None:
                 dialog.given = t.logins
-                self._forks.accepted(t.tid, dialog, tag)
             t.ack.getHFBody("via").genBranch()
             t.ack.appendHeaders(t.logins)  # RFC 3261 section 13.2.2.4
             if dialog is not None:
@@ -441,6 +460,10 @@ class Transactions(Undelivered):
                 if transport != t.userv.transport:
                     t.userv = self.getServer(address, transport=Transport(transport))
         self.transmitReq(t, t.ack, address, checksum)
+        if msg.getSCode()[0] < 300 and dialog is not None:
+            sent = self.l1rcache[checksum]
+            again = partial(self.transmitData, sent.userv, sent.data, sent.address)
+            self._forks.accepted(t.tid, dialog, tag, again)
 
     def shutdown(self) -> None:
         """Stop every timer and forget all."""

@@ -33,6 +33,26 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(header(response, "Allow-Events"), "refer")
         self.assertEqual(header(response, "Accept"), "application/sdp")
         self.assertEqual(header(response, "Accept-Encoding"), "identity")
+        self.assertEqual(header(response, "Contact"), "<sip:192.0.2.10:5070>")
+        self.assertIn(";tag=", header(response, "To"))
+
+    def test_allow(self) -> None:
+        """What is refused for its method is told those that are not (RFC 3261 section 8.2.1)."""
+        (response,) = self.rig.receive(request("MESSAGE"))
+        self.assertEqual(status(response), 405)
+        self.assertEqual(header(response, "Allow"), ", ".join(each for each in METHODS if each != "MESSAGE"))
+
+    def test_tags(self) -> None:
+        """Each response but 100 has a tag; that of a CANCEL has that of its INVITE (RFC 3261 section 9.2)."""
+        self.rig.receive(request("INVITE", callId="c", branch="c"))
+        self.rig.invitations.legs[-1].ring()
+        ringing = self.rig.wire.take()[-1]
+        ok, gone = self.rig.receive(request("CANCEL", callId="c", branch="c"))
+        self.assertEqual((status(ok), status(gone)), (200, 487))
+        self.assertEqual({header(each, "To") for each in (ok, gone)}, {header(ringing, "To")})
+        for text in (request("CANCEL", callId="unknown"), request("PUBLISH"), request("BYE"), request("FOO")):
+            (response,) = self.rig.receive(text)
+            self.assertIn(";tag=", header(response, "To"), text)
 
     def test_notTaken(self) -> None:
         """Methods that we know and do not take are 405 with Allow, unknown ones 501 (X17)."""

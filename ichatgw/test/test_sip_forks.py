@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.dialogstates import CANCELLED
 from ichatgw.test.fakes import OFFER
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
+from ichatgw.test.siptalks import news
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 OTHER = "Contact: <sip:other@192.0.2.78:5062>\r\n"
 GAVE_UP = Ending(EndReason.CANCELLED)
@@ -53,6 +54,25 @@ class ForkTests(SynchronousTestCase):
         self.answer("one")
         self.answer("two", OTHER)
         self.assertEqual([m.split()[0] for m in self.answer("two", OTHER)], ["ACK"])
+
+    def test_sameAgain(self) -> None:
+        """The first 200 again brings its ACK again, also if a server on the way has changed a header in it."""
+        (ack,) = self.answer("one")
+        for extra in ("", "Server: other\r\n", "Record-Route: <sip:192.0.2.99;lr>\r\n", OTHER):
+            self.assertEqual(self.answer("one", extra), [ack])
+        self.assertEqual(self.rig.receive(respond(self.invite, 180, "Ringing", "one")), [])
+
+    def test_untagged(self) -> None:
+        """A phone of RFC 2543 that has no tag is talked to without one."""
+        ok = respond(self.invite, 200, "OK", body=PHONE_SDP).replace(";tag=b1", "")
+        (ack,) = self.rig.receive(ok)
+        self.assertEqual(header(ack, "To"), header(self.invite, "To"))
+        self.assertEqual(news(self.leg).news, ["answered"])
+        bye = request(
+            "BYE", from_=header(self.invite, "To"), to=header(self.invite, "From"), callId=header(ok, "Call-ID")
+        )
+        self.assertEqual([status(each) for each in self.rig.receive(bye)], [200])
+        self.assertEqual(news(self.leg).news, ["answered", "ended"])
 
     def test_third(self) -> None:
         """So is every other one, even after the call; but not for ever."""
@@ -149,7 +169,7 @@ class CancelTests(SynchronousTestCase):
             self.leg.hangup(GAVE_UP)
             self.rig.wire.take()
             sent = self.rig.receive(respond(self.invite, 200, "OK", body=PHONE_SDP))
-            self.assertEqual(sorted(m.split()[0] for m in sent), ["ACK", "BYE"])
+            self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
             self.assertEqual(self.leg.call.news[-1], "ended")  # type: ignore[attr-defined]
             self.rig.receive(respond(next(m for m in sent if m.startswith("BYE")), 200, "OK"))
             self.assertNothingLeft()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.model import ANONYMOUS, PCMU, Party, SessionDescription
+from ichatgw.model import ANONYMOUS, PCMU, Diversion, Party, SessionDescription
 from ichatgw.passwords import Credentials, Keyring
+from ichatgw.test.siptalks import HELD, Talk, both
 from ichatgw.test.sipwire import Rig, header, respond
 
 
@@ -49,13 +50,34 @@ class ArrivingTests(SynchronousTestCase):
             self.assertFalse(self.caller(extra).private, extra)
 
     def test_diverted(self) -> None:
-        """The stations of a call that was sent on are kept, as many as anybody has."""
+        """The stations of a call that was sent on are kept with why it was, as many as anybody has."""
         caller = self.caller(
-            "Diversion: <sip:1002@pbx.example>;reason=no-answer\r\nDiversion: <sip:1003@pbx.example>\r\n"
+            "Diversion: <sip:1002@pbx.example>;reason=no-answer;counter=2;Screen\r\n"
+            'Diversion: <tel:+4930>;reason="out of, service"\r\n'
         )
-        self.assertEqual(caller.diversions, ("sip:1002@pbx.example", "sip:1003@pbx.example"))
+        self.assertEqual(
+            caller.diversions,
+            (
+                Diversion("sip:1002@pbx.example", (("reason", "no-answer"), ("counter", "2"), ("screen", ""))),
+                Diversion("tel:+4930", (("reason", '"out of, service"'),)),
+            ),
+        )
         many = "".join(f"Diversion: <sip:{n}@pbx.example>\r\n" for n in range(40))
         self.assertEqual(len(self.caller(many).diversions), 5)
+
+    def test_remoteParty(self) -> None:
+        """Remote-Party-ID is read where nothing newer says it, if it is about who calls; it may hide that."""
+        for extra, uri, private in (
+            ('Remote-Party-ID: "B, A" <sip:1001@pbx.example>;party=calling;screen=yes', "sip:1001@pbx.example", False),
+            ("Remote-Party-ID: <sip:1001@pbx.example>;privacy=full", "sip:1001@pbx.example", True),
+            ('Remote-Party-ID: <sip:1001@pbx.example>;Privacy="off"', "sip:1001@pbx.example", False),
+            ("Remote-Party-ID: <tel:+4930>", "sip:+4930@sip.example", False),
+            ("Remote-Party-ID: <sip:1001@pbx.example>;party=diverted", "sip:alice@sip.example", False),
+            ("Remote-Party-ID: nonsense", "sip:alice@sip.example", False),
+            ("Remote-Party-ID: <sip:1@a>\r\nP-Asserted-Identity: <sip:2@a>", "sip:2@a", False),
+        ):
+            caller = self.caller(f"{extra}\r\n")
+            self.assertEqual((caller.uri, caller.private), (uri, private), extra)
 
     def test_hops(self) -> None:
         """A call that is passed on has one hop less than it came with."""
@@ -96,7 +118,7 @@ class DialledTests(SynchronousTestCase):
         self.assertIn(
             "<sip:boss%40corp;x=@pbx.example>", header(self.invite(Party("sip:boss@corp;x=@pbx.example")), "From")
         )
-        caller = Party(evil, diversions=(evil,), referredBy=evil)
+        caller = Party(evil, diversions=(Diversion(evil),), referredBy=evil)
         invite = self.invite(caller, assertsIdentity=True)
         for name in ("P-Asserted-Identity", "Diversion", "Referred-By"):
             self.assertEqual(header(invite, name), "<sip:boss%40corp%3E,%20%3Csip%3Ax@pbx.example>", name)
@@ -135,6 +157,33 @@ class DialledTests(SynchronousTestCase):
         self.assertEqual(header(invite, "P-Asserted-Identity"), "")
 
     def test_diverted(self) -> None:
-        """From where the call was sent on is passed on."""
-        invite = self.invite(Party("sip:1001@pbx.example", diversions=("sip:1002@pbx.example",)))
-        self.assertEqual(header(invite, "Diversion"), "<sip:1002@pbx.example>")
+        """From where the call was sent on is passed on, and why."""
+        station = Diversion("sip:1002@pbx.example", (("reason", "no-answer"), ("counter", "2"), ("x", "")))
+        invite = self.invite(Party("sip:1001@pbx.example", diversions=(station,)))
+        self.assertEqual(header(invite, "Diversion"), "<sip:1002@pbx.example>;reason=no-answer;counter=2;x")
+
+
+class ConnectedTests(SynchronousTestCase):
+    """Who is at the far end of a call later."""
+
+    def test_connected(self) -> None:
+        """What a server asserts in a re-INVITE or UPDATE, and in the responses to our INVITE, is who is there now."""
+        extra = 'P-Asserted-Identity: "Bob" <sip:1002@pbx.example>\r\n'
+        for talk in both():
+            before = talk.leg.party
+            for method in ("UPDATE", "INVITE"):
+                talk.leg.party = before
+                talk.send(method, extra=extra, body=HELD)
+                self.assertEqual(talk.leg.party, Party("sip:1002@pbx.example", "Bob", diversions=before.diversions))
+        talk = Talk.outbound(Rig(), extra="Remote-Party-ID: <sip:1003@pbx.example>;party=called;privacy=full\r\n")
+        self.assertEqual((talk.leg.party.uri, talk.leg.party.private), ("sip:1003@pbx.example", True))
+
+    def test_unsaid(self) -> None:
+        """Where nothing is asserted it is who it was; who has logged in stays who it is, whatever is said."""
+        for talk in both():
+            before = talk.leg.party
+            talk.send("UPDATE", body=HELD, from_="<sip:other@x>;tag=" + talk._theirs.rpartition("=")[2])
+            self.assertEqual(talk.leg.party, before)
+            talk.leg.login = "alice"
+            talk.send("UPDATE", body=HELD, extra="P-Asserted-Identity: <sip:boss@pbx.example>\r\n")
+            self.assertEqual(talk.leg.party, before)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.model import Ending, EndReason, Party
+from ichatgw.model import Diversion, Ending, EndReason, Party
 from ichatgw.sip import large as largeModule
 from ichatgw.sip.large import MOST_DATAGRAM, WITHOUT_TCP, Large
 from ichatgw.sip.leg import SipLeg
@@ -18,7 +18,7 @@ from ichatgw.test.fakes import OFFER, FakeCall
 from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond
 
 OVER_TCP = Target(Transport.TCP, PHONE)
-SENT_ON = Party("sip:a@b", diversions=tuple(f"sip:{'x' * 200}{number}@pbx.example" for number in range(5)))
+SENT_ON = Party("sip:a@b", diversions=tuple(Diversion(f"sip:{'x' * 200}{number}@pbx.example") for number in range(5)))
 """A caller whose INVITE is a long one."""
 
 

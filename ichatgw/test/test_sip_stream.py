@@ -28,6 +28,13 @@ class FramerTests(SynchronousTestCase):
         for cut in range(len(ONE)):
             self.assertEqual(self.feed(ONE[:cut], ONE[cut:] + TWO), [ONE, TWO])
 
+    def test_bareLF(self) -> None:
+        """A message without any CR in its header ends where its empty line does; its body may have them."""
+        bare = ONE.replace(b"\r\n", b"\n").replace(b"abc", b"\r\n\r").replace(b": 3", b": 3")
+        self.assertEqual(self.feed(bare + TWO + bare), [bare, TWO, bare])
+        self.assertEqual(self.feed(*(bytes([octet]) for octet in bare + TWO)), [bare, TWO])
+        self.assertRaises(MalformedError, self.feed, b"OPTIONS sip:a SIP/2.0\nVia: x\n\n")
+
     def test_keepalives(self) -> None:
         """Two empty lines are a ping; one before a message is nothing (RFC 3261 section 7.5, RFC 5626)."""
         self.assertEqual(self.feed(PING + ONE + PING), [PING, ONE, PING])
