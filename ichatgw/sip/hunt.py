@@ -148,7 +148,8 @@ class Hunt:
         self._targets = []
         for uri in sorted((contact for contact in contacts if not contact.asterisk), key=_rank):
             url = uri.getUri().url.getCopy()
-            url.headers = ()
+            if url.headers:
+                url.headers = ()
             if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
                 continue
             if self._secure and url.scheme.lower() != "sips":

@@ -13,6 +13,7 @@ from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
 
 from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Party, TransportAddress
+from ichatgw.sip.syntax import legible
 from ichatgw.sip.text import displayName
 from ichatgw.sip.uris import uriOf, written
 
@@ -34,7 +35,7 @@ def callerOf(request: Any) -> Party:
     best = stated if asserted is None else asserted
     uri = uriOf(best.url)
     if best.url.host == TELEPHONE_HOST:
-        uri = f"sip:{best.url.username}@{stated.url.host}"
+        uri = f"sip:{legible(best.url.username)}@{stated.url.host}"
     hops = next((body.getNum() for body in request.getHFBodys("max-forwards")), None)
     return Party(
         uri,
@@ -66,7 +67,7 @@ def connectedTo(message: Any, party: Party) -> Party:
     if asserted is None:
         return party
     url = asserted.url
-    uri = uriOf(url) if url.host != TELEPHONE_HOST else f"sip:{url.username}@{party.domain}"
+    uri = uriOf(url) if url.host != TELEPHONE_HOST else f"sip:{legible(url.username)}@{party.domain}"
     name = plainName(asserted.name)
     if uri == party.uri:
         name = name or party.name

@@ -34,6 +34,7 @@ class ArrivingTests(SynchronousTestCase):
     def test_telephone(self) -> None:
         """An asserted number without a host is one of the host that From names."""
         self.assertEqual(self.caller("P-Asserted-Identity: <tel:+4930123>\r\n").uri, "sip:+4930123@sip.example")
+        self.assertEqual(self.caller("P-Asserted-Identity: <tel:*21#>\r\n").uri, "sip:*21#@sip.example")
 
     def test_private(self) -> None:
         """Who does not want to be shown is marked, and known to us all the same."""
