@@ -35,6 +35,7 @@ from ichatgw.sip.replaces import DialogId
 from ichatgw.sip.sessiontimer import SessionTerms
 from ichatgw.sip.target import Target
 from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.words import LastWords
 
 _log = Logger()
 
@@ -66,14 +67,12 @@ class Invite(CCEventTry):  # type: ignore[misc]
 
 class Dialog(Midway):
     """
-    @ivar elsewhere: the bodies of C{Contact} of a redirection.
+    @ivar words: what the far end says of the end of the call.
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
         his own.
     @ivar heardReliably: was the latest provisional response one of RFC 3262?
     @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it; or answered our offer?
     @ivar offeredEarly: has the caller, who made no offer, got ours before the 200?
-    @ivar warning: the body of the latest C{Warning}; empty if none came.
-    @ivar reasons: the bodies of C{Reason} in the message that ended it; empty if there were none.
     """
 
     UasStateTrying = Trying
@@ -103,9 +102,7 @@ class Dialog(Midway):
         self.answeredEarly = False
         self.offeredEarly = False
         self._invitation: Any = None
-        self.elsewhere: tuple[Any, ...] = ()
-        self.warning = ""
-        self.reasons = ""
+        self.words = LastWords()
         super().__init__(transactions, owner, userAgent, pinned, answers, terms)
 
     def invite(self, target: Target, order: Invite) -> None:
@@ -142,7 +139,7 @@ class Dialog(Midway):
                 return None, None, None
             return None if reply is None else (reply.to(req, self.local_ua), None, None)
         if method == "BYE":
-            self.reasons = _reasons(req)
+            self.words.ended(req)
         if self.state is None and sip_t.r487 is not None:
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
@@ -161,7 +158,7 @@ class Dialog(Midway):
     def _cancelled(self, cancel: Callable[[Any, Any], None], rtime: Any, request: Any) -> None:
         """CANCEL has come, or C{request} is C{None}: the INVITE has expired."""
         if request is not None:
-            self.reasons = _reasons(request)
+            self.words.ended(request)
         cancel(rtime, request)
 
     def isYours(
@@ -281,39 +278,47 @@ class Dialog(Midway):
 
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
-        if resp.source is not None:  # else it is the transaction layer's own 408: nothing to acknowledge
-            self.heardFrom(resp)
-            if self.answers is not None and resp.getSCode()[0] >= 200 and resp.getSCode()[0] not in (401, 407):
-                self.answers.heard(resp)
-            if 300 <= resp.getSCode()[0] < 400:
-                self.elsewhere = tuple(resp.getHFBodys("contact"))
-            if resp.countHFs("warning"):
-                self.warning = str(resp.getHFBody("warning"))
-            if resp.getSCode()[0] >= 300:
-                self.reasons = _reasons(resp)
-            if resp.getSCode()[0] == 422 and self._askLonger(resp, tr):
-                return
-            if resp.getSCode()[0] // 100 == 2 and isinstance(self.state, (UacStateTrying, UacStateRinging)):
-                self.session.answered(resp)
-            if 100 < resp.getSCode()[0] < 200:
-                rack = self._receiver.heard(resp, MOST_FORKS)
-                if rack is None:
-                    return
-                self.heardReliably = bool(rack)
-                if rack:
-                    self._acknowledgeEarly(resp, rack)
-            if 100 < resp.getSCode()[0] < 300:
-                self.owner.identified(resp)
-            tag = self.heardTag = resp.getHFBody("to").getTag()
-            if 100 < resp.getSCode()[0] < 200 and tag is not None and len(self._early) < MOST_FORKS:
-                self._early.add(tag)
-            self._held = resp.getSCode()[0] >= 200 and resp.getHFBody("cseq").getCSeqMethod() == "INVITE"
-        elif resp.getSCode()[0] == 408:
-            resp.setSCode(408, UNANSWERED)
-        if resp.getSCode()[0] // 100 == 2 and resp.getHFBody("to").getTag() is None:
+        code, _ = resp.getSCode()
+        if resp.source is None:  # it is the transaction layer's own: nothing to acknowledge
+            if code == 408:
+                resp.setSCode(408, UNANSWERED)
+        elif not self._hear(resp, tr, code):
+            return
+        if code // 100 == 2 and resp.getHFBody("to").getTag() is None:
             self._acceptedUntagged(resp, tr)
         else:
             super().recvResponse(resp, tr)
+
+    def _hear(self, response: Any, transaction: Any, code: int) -> bool:
+        """@return: whether it is news."""
+        self.heardFrom(response)
+        self.words.answered(response)
+        if self.answers is not None:
+            self.answers.heard(response)
+        if code == 422 and self._askLonger(response, transaction):
+            return False
+        if code // 100 == 2 and isinstance(self.state, (UacStateTrying, UacStateRinging)):
+            self.session.answered(response)
+        if 100 < code < 200 and not self._hearEarly(response):
+            return False
+        if 100 < code < 300:
+            self.owner.identified(response)
+        self.heardTag = response.getHFBody("to").getTag()
+        self._held = code >= 200 and response.getHFBody("cseq").getCSeqMethod() == "INVITE"
+        return True
+
+    def _hearEarly(self, response: Any) -> bool:
+        """A provisional response may want a PRACK.  @return: whether it was not heard before."""
+        rack = self._receiver.heard(response, MOST_FORKS)
+        if rack is None:
+            return False
+        self.heardReliably = bool(rack)
+        if rack:
+            self._acknowledgeEarly(response, rack)
+        tag = response.getHFBody("to").getTag()
+        if tag is not None and len(self._early) < MOST_FORKS:
+            self._early.add(tag)
+        return True
 
     def _acceptedUntagged(self, resp: Any, tr: Any) -> None:
         """A phone of RFC 2543 has no tag, and that is its tag (RFC 3261 section 12.1.2); sippy would hang up."""
@@ -438,8 +443,3 @@ class Dialog(Midway):
         transaction = super().newTransaction(req, **kwargs)
         transaction.dialog = self
         return transaction
-
-
-def _reasons(message: Any) -> str:
-    """The bodies of all C{Reason}s in a message."""
-    return ", ".join(str(header.body.body or header.body) for header in message.headers if header.name == "reason")

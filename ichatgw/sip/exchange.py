@@ -75,13 +75,11 @@ class Exchange:
             return
         self._transaction = None
         self._hunt.rest()
-        if code in (401, 407):
-            if self._tries < MOST_LOGINS and self._answers.challenged(request, response):
-                self._tries += 1
-                self._guarded(self._send, attempt)
-                return
-        else:
-            self._answers.heard(response)
+        if code in (401, 407) and self._tries < MOST_LOGINS and self._answers.challenged(request, response):
+            self._tries += 1
+            self._guarded(self._send, attempt)
+            return
+        self._answers.heard(response)
         if code >= 300:
             if code in (301, 302):
                 self._hunt.redirect(response.getHFBodys("contact"))

@@ -21,7 +21,7 @@ from attrs import frozen
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
-from ichatgw.sip.headers import RULES
+from ichatgw.sip.headers import RULES, Rule
 from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
@@ -165,12 +165,7 @@ class Gate:
                 separators += commas + value.count(";") + value.count('"')
                 if commas > self.limits.commas or separators > self.limits.separators:
                     raise Refusal(400, f"Too Many Values In {rule.title}")
-            try:
-                for item in rule.convert(value):
-                    headers.append((rule.title, item))
-            except MalformedError as error:
-                if not rule.needless:
-                    raise Refusal(400, f"Misspelt {rule.title}") from error
+            headers += _converted(rule, value)
         for title in _MANDATORY:
             if title.lower() not in seen:
                 raise Refusal(400, f"Missing {title}")
@@ -213,6 +208,16 @@ class Gate:
         if not all(map(isClean, lines)):
             return None
         return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(frame.charset)
+
+
+def _converted(rule: Rule, value: str) -> list[tuple[str, str]]:
+    """What goes on of one header."""
+    try:
+        return [(rule.title, item) for item in rule.convert(value)]
+    except MalformedError as error:
+        if rule.needless:
+            return []
+        raise Refusal(400, f"Misspelt {rule.title}") from error
 
 
 def _requestLine(line: str) -> tuple[str, str]:

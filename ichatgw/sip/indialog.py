@@ -159,7 +159,7 @@ class Asking:
         if response.source is None:  # it is our own
             self._digest(request, response)
             return
-        if code not in (401, 407) and self.dialog.answers is not None:
+        if self.dialog.answers is not None:
             self.dialog.answers.heard(response)
         if not self.dialog.over:
             self._refresh(response, code)

@@ -236,7 +236,7 @@ class SipLeg:
     @property
     def _reasons(self) -> str:
         """Why the far end has ended it, in its words."""
-        return "" if self.dialog is None else self.dialog.reasons
+        return "" if self.dialog is None else self.dialog.words.reasons
 
     def lost(self, ending: Ending) -> None:
         """See L{ichatgw.sip.midway.Owner}."""

@@ -158,7 +158,10 @@ class Answers:
         return True
 
     def heard(self, response: Any) -> None:
-        """A final response, no challenge: the logins were taken, and may have to be others from now on."""
+        """A response: if it is final, and no challenge, the logins were taken, and others may be wanted from now on."""
+        code, _ = response.getSCode()
+        if code < 200 or code in (401, 407):
+            return
         for login in self._byRealm.values():
             login.proven = True
         for name, given in _NEXT:

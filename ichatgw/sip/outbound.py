@@ -188,7 +188,7 @@ class OutboundSipLeg(SipLeg):
             self._finish(fromHeader(self._reasons, True))
 
     def _refused(self, code: int, phrase: str) -> None:
-        warning = self.dialog.warning if self.dialog is not None else ""
+        warning = self.dialog.words.warning if self.dialog is not None else ""
         ending = fromStatus(code, phrase, warning, self._reasons, self._rang)
         if code in (401, 407):
             _log.warn(
@@ -203,7 +203,7 @@ class OutboundSipLeg(SipLeg):
             self._again(self._attempt)
             return
         if code in (300, 301, 302) and self.dialog is not None:
-            self._hunt.redirect(self.dialog.elsewhere, self._mayLead(self.dialog.heardHost))
+            self._hunt.redirect(self.dialog.words.elsewhere, self._mayLead(self.dialog.heardHost))
         else:
             self._hunt.refused(code)
         self._failed(ending)
