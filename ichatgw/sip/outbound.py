@@ -17,9 +17,10 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
-from ichatgw.sip.dialog import MOST_FORKS, Dialog, Invite
+from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
+from ichatgw.sip.inviting import MOST_FORKS, Invite
 from ichatgw.sip.leg import SipLeg, disconnection
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.reasons import fromHeader, fromStatus
