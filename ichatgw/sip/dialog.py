@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from attrs import evolve
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
@@ -168,7 +169,7 @@ class Dialog(Inviting):
         if request.getMethod() == "PRACK":
             return self._acknowledgedEarly(request)
         if request.getMethod() == "OPTIONS":
-            return OPTIONS
+            return evolve(OPTIONS, headers=(*OPTIONS.headers, ("contact", str(self.lContact))))
         reply = self.owner.requested(request)
         return Reply(405, "Method Not Allowed", (("allow", ", ".join(METHODS)),)) if reply is None else reply
 

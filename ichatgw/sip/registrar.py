@@ -6,7 +6,6 @@ REGISTER (RFC 3261 section 10), on the wire.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -82,7 +81,7 @@ class Registrar:
         self._userAgent = userAgent
         self._granted: dict[str, str] = {}
         self._flows: dict[Binding, Target] = {}
-        self._uses: Counter[Target] = Counter()
+        self._uses: dict[Target, set[Binding]] = {}
         self._bindings = Bindings()
 
     @property
@@ -93,18 +92,18 @@ class Registrar:
     def gone(self, target: Target) -> None:
         """There is no connection to C{target} any more: calls to those who are registered over it get lost."""
         if target in self._uses:
-            self.cut([binding.aor for binding, flow in self._flows.items() if flow == target])
+            self.cut([binding.aor for binding in self._uses[target]])
 
     def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[Any] = ()) -> None:
         before = self._flows.pop(binding, None)
         if before is not None:
-            self._uses[before] -= 1
+            self._uses[before].discard(binding)
             if not self._uses[before]:
                 del self._uses[before]
         self._bindings.discard(binding)
         if flow is not None:
             self._flows[binding] = flow
-            self._uses[flow] += 1
+            self._uses.setdefault(flow, set()).add(binding)
             self._bindings.add(binding, contacts, flow.address.host)
 
     def registered(self, url: Any, source: str) -> str | None:

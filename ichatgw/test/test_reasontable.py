@@ -6,8 +6,12 @@ C{docs/jingle.rst}, from one protocol's words to the other's.
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
+import re
+from pathlib import Path
 
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import ichatgw
 from ichatgw.jingle.reasons import fromReason, ofCallee, toError, toReason
 from ichatgw.jingle.stanzas import Reason
 from ichatgw.model import EndReason
@@ -158,6 +162,31 @@ class ReasonTableTests(SynchronousTestCase):
             for status in (480, 500, 503, 603):
                 ending = fromStatus(status, "x", reasons=f"Q.850;cause={cause}", rang=True)
                 self.assertEqual(toReason(ending, True).condition, condition, (status, cause))
+
+    def test_documented(self) -> None:
+        """The table of causes in C{docs/jingle.rst} says what is done."""
+        page = Path(ichatgw.__file__).parent.parent / "docs" / "jingle.rst"
+        if not page.exists():
+            raise SkipTest("the documentation is not installed with the package")
+        table = page.read_text("utf-8").partition('"Cause (Q.850)", "Instead of an answer", "After a conversation"\n')[
+            2
+        ]
+        named = set()
+        for causes, before, after in re.findall(r'^   "([0-9, to]+)", "([^"]+)", "([^"]+)"$', table, re.MULTILINE):
+            for first, last in re.findall(r"([0-9]+)(?: to ([0-9]+))?", causes):
+                for cause in range(int(first), int(last or first) + 1):
+                    named.add(cause)
+                    told = [
+                        toReason(fromStatus(500, "x", reasons=f"Q.850;cause={cause}", rang=rang), rang).condition
+                        for rang in (True, False)
+                    ]
+                    words = re.findall(r"[a-z]+(?:-[a-z]+)+|timeout|gone|busy|decline|cancel", before)
+                    self.assertTrue(set(told) <= set(words), (cause, told, before))
+                    self.assertEqual(toReason(fromHeader(f"Q.850;cause={cause}", True)).condition, after, cause)
+        self.assertGreater(len(named), 50)
+        for cause in set(range(1, 128)) - named:
+            self.assertEqual(fromStatus(503, "x", reasons=f"Q.850;cause={cause}"), fromStatus(503, "x"), cause)
+            self.assertEqual(toReason(fromHeader(f"Q.850;cause={cause}", True)).condition, "success", cause)
 
     def test_bye(self) -> None:
         """A BYE is success, unless its cause says what matters after a conversation."""

@@ -71,6 +71,7 @@ class InTests(SynchronousTestCase):
             self.assertEqual(status(reply), 200)
             self.assertIn("INFO", header(reply, "Allow"))
             self.assertEqual(header(reply, "Accept"), "application/sdp")
+            self.assertIn("@192.0.2.10:5070>", header(reply, "Contact"))
 
     def test_notTaken(self) -> None:
         """What is not taken is said, and the call goes on."""
