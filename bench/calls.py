@@ -39,7 +39,10 @@ TranslationPattern = ^sip:(p\\d+)@
 TranslationOutput = sip:$1@127.0.0.1:{phone}
 TranslationPattern = ^sip:(s\\d+)@
 TranslationOutput = sip:$1@127.0.0.1:{securePhone};transport=tls
+TranslationPattern = ^sip:(c\\d+)@
+TranslationOutput = sip:$1@127.0.0.1:{plainPhone};transport=tcp
 {secure}
+{more}
 LogLevel = WARNING
 LogFilename = {log}
 """
@@ -65,8 +68,20 @@ class Row:
 class GatewayProcess:
     """The gateway in a C{twistd} of its own, on one core."""
 
-    def __init__(self, folder: Path, load: Load, core: int, profile: str = "") -> None:
-        config = folder / "gw.config"
+    def __init__(
+        self,
+        folder: Path,
+        load: Load,
+        core: int,
+        profile: str = "",
+        more: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """
+        @param more: further lines of its settings.
+        @param environment: further variables.
+        """
+        config = self._config = folder / "gw.config"
         config.touch(0o600)
         self.log = folder / "gw.log"
         config.write_text(
@@ -77,7 +92,9 @@ class GatewayProcess:
                 domain=DOMAIN,
                 phone=load.phonePort,
                 securePhone=load.secure.phonePort,
+                plainPhone=load.plain.phonePort,
                 secure=load.secure.settings,
+                more=more,
                 log=self.log,
             )
         )
@@ -87,7 +104,7 @@ class GatewayProcess:
             [sys.executable, twistd, "-n", "--pidfile=", *profiling, "ichatgw", "--config", config],
             cwd=folder,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **(environment or {})},
         )
         self.pid = self._process.pid
         os.sched_setaffinity(self.pid, {core})
@@ -100,6 +117,12 @@ class GatewayProcess:
     def rss(self) -> float:
         """Resident memory in KiB."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
+
+    def reload(self, more: str) -> None:
+        """SIGHUP, with further lines in its settings."""
+        with self._config.open("a") as config:
+            config.write(more)
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """SIGTERM, and wait."""

@@ -13,11 +13,12 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from attrs import define, field
-from secure import Secure
+from secure import Plain, Secure
 
 from ichatgw.ichat.connectdata import AddressRecord, encode
 from ichatgw.model import TransportAddress
@@ -33,6 +34,7 @@ _SDP = (
     "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 _HEADER = re.compile(r"^(via|from|to|call-id|cseq|record-route):\s*(.*)$", re.I | re.M)
+_PROBE = re.compile(r"<presence (?=[^>]*type='probe')[^>]*to='u(\d+)@")
 _ATTRIBUTE = {name: re.compile(rf"<iq[^>]*\b{name}=['\"]([^'\"]*)['\"]") for name in ("to", "from", "id")}
 
 
@@ -74,6 +76,8 @@ class Load:
         self.phonePort = self._phone.getsockname()[1]
         self.secure = Secure(folder, self._selector)
         self.secure.listen(self._reply)
+        self.plain = Plain(gateway, self._selector)
+        self.plain.listen(self._reply)
         blob = encode([AddressRecord("en0", TransportAddress(HOST, self.phonePort))])
         self._accept = (
             "<query xmlns='apple:iq:vc:response'><response>0</response>"
@@ -85,6 +89,7 @@ class Load:
         self._listener = listener
         self._stream: socket.socket | None = None
         self._pending = ""
+        self._unsent = b""
         self._selector.register(listener, selectors.EVENT_READ, self._onConnect)
 
     def close(self) -> None:
@@ -112,7 +117,8 @@ class Load:
         """
         Place C{rate} calls a second for C{seconds}, each ended by the caller C{hold} seconds after its answer.
 
-        @param prefix: C{u} calls iChats, C{p} calls phones, C{s} calls phones over TLS from a phone that speaks TLS.
+        @param prefix: C{u} calls iChats, C{p} calls phones, C{c} and C{s} call phones over TCP and TLS from phones that
+            speak these.
         """
         self.results = Results()
         started = time.monotonic()
@@ -149,8 +155,11 @@ class Load:
 
     def _send(self, callId: str, method: str, cseq: int, to: str, body: str = "") -> None:
         user = self._attempts[callId].user
-        link = self.secure.connect(self._heard) if user[0] == "s" else None
-        via, port = ("UDP", self._caller.getsockname()[1]) if link is None else ("TLS", link.port)
+        kinds: dict[str, Secure | Plain] = {"s": self.secure, "c": self.plain}
+        streams = kinds.get(user[0])
+        link = None if streams is None else streams.connect(self._heard)
+        via = {"s": "TLS", "c": "TCP"}.get(user[0], "UDP")
+        port = self._caller.getsockname()[1] if link is None else link.port
         contentType = "Content-Type: application/sdp\r\n" if body else ""
         serial = callId.partition(".")[0]
         request = (
@@ -206,7 +215,11 @@ class Load:
         return self._ok(text, _SDP if method == "INVITE" else "").encode() if method in ("INVITE", "BYE") else None
 
     def _ok(self, request: str, body: str) -> str:
-        place = str(self.phonePort) if "SIP/2.0/TLS" not in request else f"{self.secure.phonePort};transport=tls"
+        place = str(self.phonePort)
+        if "SIP/2.0/TLS" in request:
+            place = f"{self.secure.phonePort};transport=tls"
+        elif "SIP/2.0/TCP" in request:
+            place = f"{self.plain.phonePort};transport=tcp"
         lines = []
         for name, value in _HEADER.findall(request):
             value = value.strip()
@@ -242,6 +255,7 @@ class Load:
             return
         stanzas = self._pending.split("</iq>")
         self._pending = stanzas.pop()[-20000:]
+        self._probed(received)
         for stanza in stanzas:
             if "apple:iq:vc:request" in stanza:
                 kind, rest = "type='set' id='r'", f">{self._accept}"
@@ -252,26 +266,55 @@ class Load:
             to, from_ = _attribute(stanza, "to"), _attribute(stanza, "from")
             self._stream.sendall(f"<iq {kind} from='{to}' to='{from_}'{rest}".encode())
 
+    def presences(self, first: int, count: int) -> None:
+        """Let so many users come online."""
+        self._write("".join(presence(n) for n in range(first, first + count)))
+
+    def cut(self) -> None:
+        """Lose the link."""
+        assert self._stream is not None
+        self._selector.unregister(self._stream)
+        self._stream.close()
+        self._stream, self.online, self._pending, self._unsent = None, False, "", b""
+
+    def _write(self, text: str) -> None:
+        """Write now, and the rest when the gateway has read that."""
+        self._unsent += text.encode()
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._stream is None or not self._unsent:
+            return
+        with suppress(BlockingIOError):
+            self._unsent = self._unsent[self._stream.send(self._unsent) :]
+        if self._unsent:
+            self.later(0.001, self._flush)
+
+    def _probed(self, text: str) -> None:
+        """Users who are asked for their presence are there."""
+        self._write("".join(presence(int(number)) for number in _PROBE.findall(text)))
+
     def _handshake(self) -> None:
         assert self._stream is not None
         if "<handshake" in self._pending:
-            presences = "".join(
-                f"<presence from='u{n}@{DOMAIN}/iChat' to='control@{COMPONENT}'><priority>0</priority>"
-                "<c xmlns='http://jabber.org/protocol/caps' node='apple:ichat:caps' ver='388'"
-                " ext='avcap avavail audio'/></presence>"
-                for n in range(USERS)
-            )
-            self._stream.setblocking(True)
-            self._stream.sendall(f"<handshake/>{presences}".encode())
-            self._stream.setblocking(False)
             self._pending = ""
             self.online = True
+            self._write("<handshake/>" + "".join(presence(n) for n in range(USERS)))
         elif "<stream:stream" in self._pending:
             self._stream.sendall(
                 b"<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept'"
                 b" xmlns:stream='http://etherx.jabber.org/streams' id='1' from='" + COMPONENT.encode() + b"'>"
             )
             self._pending = ""
+
+
+def presence(number: int) -> str:
+    """That of an iChat."""
+    return (
+        f"<presence from='u{number}@{DOMAIN}/iChat' to='control@{COMPONENT}'><priority>0</priority>"
+        "<c xmlns='http://jabber.org/protocol/caps' node='apple:ichat:caps' ver='388'"
+        " ext='avcap avavail audio'/></presence>"
+    )
 
 
 def _attribute(text: str, name: str) -> str:

@@ -1,5 +1,5 @@
 """
-SIP over TLS for C{bench/calls.py}: one connection each way, kept for all calls.
+SIP over TLS and TCP for the benchmarks: one connection each way, kept for all calls.
 """
 
 from __future__ import annotations
@@ -63,6 +63,42 @@ class Secure:
         return self.caller
 
 
+class Plain:
+    """
+    The far ends that speak TCP.
+
+    @ivar phonePort: where phones listen.
+    """
+
+    def __init__(self, gateway: tuple[str, int], selector: selectors.BaseSelector) -> None:
+        self._gateway = gateway
+        self._selector = selector
+        self._listener = socket.create_server((HOST, 0))
+        self.phonePort = self._listener.getsockname()[1]
+        self.caller: Link | None = None
+
+    def listen(self, answer: Callable[[str], bytes | None]) -> None:
+        """Be the phones; C{answer} says what to send back."""
+
+        def accept() -> None:
+            accepted, _ = self._listener.accept()
+
+            def take(text: str) -> None:
+                reply = answer(text)
+                if reply is not None:
+                    link.send(reply)
+
+            link = Link(accepted, self._selector, take)
+
+        self._selector.register(self._listener, selectors.EVENT_READ, accept)
+
+    def connect(self, take: Callable[[str], None]) -> Link:
+        """Be the callers."""
+        if self.caller is None:
+            self.caller = Link(socket.create_connection(self._gateway), self._selector, take)
+        return self.caller
+
+
 class Link:
     """
     One connection.
@@ -70,7 +106,7 @@ class Link:
     @ivar port: ours.
     """
 
-    def __init__(self, opened: ssl.SSLSocket, selector: selectors.BaseSelector, take: Callable[[str], None]) -> None:
+    def __init__(self, opened: socket.socket, selector: selectors.BaseSelector, take: Callable[[str], None]) -> None:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setblocking(False)
         self.port = opened.getsockname()[1]
