@@ -9,7 +9,7 @@ C{python -m ichatgw.config sample} writes the sample file to the standard output
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import NOTHING, Attribute, evolve, fields, frozen
@@ -39,7 +39,11 @@ class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, Cal
 
     @classmethod
     def load(
-        cls, path: str | None, overrides: Iterable[tuple[str, str]] = (), environ: Mapping[str, str] | None = None
+        cls,
+        path: str | None,
+        overrides: Iterable[tuple[str, str]] = (),
+        environ: Mapping[str, str] | None = None,
+        between: Callable[[], object] = lambda: None,
     ) -> tuple[Settings, list[str]]:
         """
         Read the settings: the command line comes before the environment, this before the file.
@@ -47,10 +51,11 @@ class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, Cal
         @param path: the configuration file, or C{None} for none.
         @param overrides: names, in any case, and values from the command line, in order.
         @param environ: may hold secrets, as C{ICHATGW_} and the name in capitals.
+        @param between: called again and again meanwhile, see L{Reader}.
         @return: the settings, and warnings for the log.
         @raise ConfigError: if the gateway cannot start with them; the text has a line for each problem.
         """
-        reader = Reader(TABLE)
+        reader = Reader(TABLE, between)
         if path is not None:
             reader.take(readFile(path, reader))
         reader.take(environmentEntries(TABLE, environ or {}))

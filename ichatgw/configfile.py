@@ -109,9 +109,11 @@ class Reader:
     @ivar faulty: the names of settings that an entry gave wrongly.
     @ivar problems: what stops the start.
     @ivar warnings: what the administrator should know.
+    @ivar between: called between entries, so that a long file does not keep the sound waiting.
     """
 
     settings: tuple[Setting, ...]
+    between: Callable[[], object] = lambda: None
     values: dict[str, Any] = field(factory=dict, init=False)
     entries: dict[str, Entry] = field(factory=dict, init=False)
     faulty: set[str] = field(factory=set, init=False)
@@ -126,6 +128,7 @@ class Reader:
         rules: list[Entry] = []
         taken: dict[str, Any] = {}
         for entry in entries:
+            self.between()
             name = entry.name.lower()
             if name in (PATTERN.lower(), OUTPUT.lower()):
                 rules.append(entry)
@@ -188,6 +191,7 @@ class Reader:
         rules: list[tuple[str, str]] = []
         pattern: Entry | None = None
         for entry in entries:
+            self.between()
             if entry.name.lower() == PATTERN.lower():
                 if pattern is not None:
                     self.wrong(pattern, f"a {OUTPUT} to follow")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -46,7 +46,10 @@ _ALIASES = {alias: setting.name for setting in TABLE for alias in setting.aliase
 
 
 def again(
-    path: str | None, overrides: Iterable[tuple[str, str]], environ: Mapping[str, str]
+    path: str | None,
+    overrides: Iterable[tuple[str, str]],
+    environ: Mapping[str, str],
+    between: Callable[[], object] = lambda: None,
 ) -> tuple[Settings, list[str]]:
     """
     L{Settings.load}, for a process that must not wait.
@@ -55,7 +58,7 @@ def again(
     """
     if path is not None and os.path.exists(path) and not os.path.isfile(path):
         raise ConfigError(f"{path}: only a plain file can be read again")
-    return Settings.load(path, overrides, environ)
+    return Settings.load(path, overrides, environ, between)
 
 
 class Options(usage.Options):
@@ -64,7 +67,10 @@ class Options(usage.Options):
 
     @ivar settings: read when the whole command line is known.
     @ivar warnings: for the log.
+    @ivar between: called again and again while settings are read once more.
     """
+
+    between: Callable[[], object] = staticmethod(lambda: None)
 
     synopsis = "[options]"
     longdesc = (
@@ -150,7 +156,7 @@ class Options(usage.Options):
 
         @raise ConfigError: as for L{Settings.load}; also if the file has become one that could keep us waiting.
         """
-        return again(self._path, self._overrides(), self._environ)
+        return again(self._path, self._overrides(), self._environ, self.between)
 
     def _overrides(self) -> list[tuple[str, str]]:
         """What was given, under the names that administrators know."""

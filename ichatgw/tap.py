@@ -108,6 +108,7 @@ class Gateway(MultiService):
     @ivar endpoint: SIP.
     @ivar link: the XMPP component.
     @ivar media: the relays.
+    @ivar turns: when what has its turn.
     @ivar stalls: how long turns of the reactor take.
     @ivar reloadables: what can take settings anew while it runs.
     @ivar reloader: gives them what it reads, if there is one.
@@ -125,6 +126,7 @@ class Gateway(MultiService):
         store: SQLiteStore | None = None,
     ) -> None:
         MultiService.__init__(self)
+        self.turns = turns
         self.stalls = Stalls(turns)
         self._collector = Collector(turns, lambda: not media.live)
         turns.media = media.drain
@@ -356,6 +358,7 @@ def makeService(options: Options) -> IService:
     except ConfigError as problem:
         raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
+    options.between = service.turns.letMediaPass
     reloading(reactor, service, options.settings, options.reload, observer)
     if observer is None:
         return service

@@ -10,7 +10,7 @@ from twisted.logger import LogEvent, capturedLogs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.dialplan import LONGEST, DialPlan, checkOutput, compilePattern
+from ichatgw.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern
 from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.jingle.addresses import callerJID
 from ichatgw.model import Party
@@ -208,6 +208,15 @@ class HostileAddressTests(SynchronousTestCase):
         self.assertLess(spent, 0.05)
         self.assertEqual([event["number"] for event in logged], [1])
         self.assertEqual(plan.translate("a"), "sip:a@x")
+
+    def test_longAddresses(self) -> None:
+        """A long address gets fewer steps for each of its characters, which are enough for a rule that works."""
+        plan = DialPlan([(r"^sip:([a-z.]+)@([a-z.]+)$", "xmpp:$1@$2")])
+        name = "a" * (SHORT - 20)
+        self.assertEqual(plan.translate(f"sip:{name}@x"), f"xmpp:{name}@x")
+        self.assertEqual(plan.translate(f"sip:{4 * name}@x"), f"xmpp:{4 * name}@x")
+        with capturedLogs():
+            self.assertRaises(NoRoute, translate, "a" * SHORT + "!", ("(a+)+$", "sip:a@x"))
 
     def test_recursion(self) -> None:
         """A pattern that calls itself comes to an end."""
