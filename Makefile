@@ -81,6 +81,7 @@ demo: venv ## calls through a gateway on this machine, drawn as ladders
 bench: venv ## the benchmarks, as tables
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/relay.py
+	$(BIN)/python bench/packets.py
 	$(BIN)/python bench/mixed.py
 
 soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS, SOAK_RATE)
