@@ -21,6 +21,7 @@ from automat import TypeMachineBuilder
 from twisted.logger import Logger
 
 from ichatgw.interfaces import IEnclosure, ILeg, IReferral
+from ichatgw.machines import indexed
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import Parties, common
 from ichatgw.transfer import begin
@@ -318,7 +319,7 @@ def _build() -> Callable[[Parties], CallInputs]:
             )
         parties.finish()
 
-    return builder.build()
+    return indexed(builder.build())
 
 
 makeMachine = _build()

@@ -31,6 +31,7 @@ from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
+from ichatgw.machines import indexed
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 
@@ -268,7 +269,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
         state.upon(Inputs.innerProgressed).loop().returns(None)
         state.upon(Inputs.innerAnswered).loop().returns(None)
     over.upon(Inputs.innerEnded).loop().returns(None)
-    return builder.build()
+    return indexed(builder.build())
 
 
 _makeMachine = _build()

@@ -32,6 +32,7 @@ from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide
+from ichatgw.machines import indexed
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -392,7 +393,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
         state.upon(Inputs.innerAnswered).loop().returns(None)
         state.upon(Inputs.failInvite).loop().returns(None)
     over.upon(Inputs.innerEnded).loop().returns(None)
-    return builder.build()
+    return indexed(builder.build())
 
 
 _makeMachine = _build()

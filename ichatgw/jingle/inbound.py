@@ -37,6 +37,7 @@ from ichatgw.jingle.reasons import toError, toReason
 from ichatgw.jingle.rules import Phase, endingOf
 from ichatgw.jingle.session import Session
 from ichatgw.jingle.stanzas import Jingle
+from ichatgw.machines import indexed
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -364,7 +365,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     for state in (proposed, proceeding, over):
         state.upon(Inputs.sessionOver).loop().returns(None)
     over.upon(Inputs.hangup).loop().returns(None)
-    return builder.build()
+    return indexed(builder.build())
 
 
 _makeMachine = _build()

@@ -34,6 +34,7 @@ from ichatgw.jingle.reasons import ofCallee
 from ichatgw.jingle.ringing import Ringing
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session import Session
+from ichatgw.machines import indexed
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -396,7 +397,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     for state in (fresh, seeking, joining, over):
         state.upon(Inputs.connected).loop().returns(None)
     over.upon(Inputs.hangup).loop().returns(None)
-    return builder.build()
+    return indexed(builder.build())
 
 
 _makeMachine = _build()

@@ -5,6 +5,7 @@ Tests for L{ichatgw.xmpp.stanzas}.
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 
 from ichatgw.errors import MalformedError
 from ichatgw.test.streams import parse
@@ -56,6 +57,50 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual((sender(stanza).full(), recipient(stanza).full()), ("a@b/c", "100@gw.test"))
         for read in (sender, recipient):
             self.assertRaises(MalformedError, read, parse("<message/>"))
+
+
+class PlainAddressTests(SynchronousTestCase):
+    """Addresses of ASCII alone are read without stringprep, and as with it."""
+
+    def compare(self, text: str) -> None:
+        """Both ways give the same, or both refuse."""
+        try:
+            jid = JID(text)
+            expected = (jid.user, jid.host, jid.resource)
+        except (InvalidFormat, IndexError, UnicodeError):
+            self.assertRaises(MalformedError, parseJID, text)
+            return
+        read = parseJID(text)
+        self.assertEqual((read.user, read.host, read.resource), expected, text)
+
+    def test_eachCharacter(self) -> None:
+        """Each character of ASCII in each part is taken, changed or refused as stringprep has it."""
+        for number in range(128):
+            character = chr(number)
+            if character not in "@/":  # they divide the parts
+                self.compare(f"a{character}b@x.example")
+                self.compare(f"a@x.example/{character}R{character}")
+            if character not in "@/.":
+                self.compare(f"a@x{character}y.example/R")
+
+    def test_shapes(self) -> None:
+        """So are addresses of all shapes."""
+        for text in (
+            "A@B.Example/C d",
+            "b.example",
+            "b.example/c@d/e",
+            "a@b.example/c@d",
+            "localhost",
+            "a@-b",
+            "a@b-.example",
+            "a@b..c",
+            "a@127.0.0.1",
+            "a@[::1]",
+            "72\\40pbx.example@gw.example",
+            "\u00c4@b.example",
+            "a@b\u212a.example",
+        ):
+            self.compare(text)
 
 
 class ErrorReplyTests(SynchronousTestCase):

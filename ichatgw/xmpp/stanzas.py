@@ -6,6 +6,7 @@ Small things every reader and writer of stanzas needs: addresses that are checke
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from functools import lru_cache
 
@@ -19,6 +20,18 @@ from ichatgw.errors import MalformedError, NoRoute
 LONGEST_ADDRESS = 512  # beyond any in use; the standard allows 3071, but stringprep takes its time
 
 
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_PLAIN = re.compile(rf"(?:([!#-%(-.0-9;=?A-Z\[-~]+)@)?({_LABEL}(?:\.{_LABEL})*)(?:/([ -~]+))?", re.ASCII).fullmatch
+"""An address of ASCII alone: stringprep, which takes half a millisecond, only makes its letters small."""
+
+
+def _plainJID(user: str | None, host: str, resource: str | None) -> JID:
+    """An address whose parts are as they may be, but for capital letters."""
+    jid: JID = JID.__new__(JID)
+    jid.user, jid.host, jid.resource = user and user.lower(), host.lower(), resource
+    return jid
+
+
 @lru_cache(maxsize=4096)
 def parseJID(text: str) -> JID:
     """
@@ -30,6 +43,9 @@ def parseJID(text: str) -> JID:
     """
     if len(text) > LONGEST_ADDRESS:
         raise MalformedError("the address is too long")
+    plain = _PLAIN(text)
+    if plain is not None:
+        return _plainJID(*plain.groups())
     try:
         jid = JID(text) if text else None
     except (InvalidFormat, ValueError, IndexError) as error:
