@@ -9,6 +9,8 @@ for all others, and has all that they do not want.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
@@ -28,11 +30,13 @@ class Limits:
     Counts calls.  Callers are told apart by their addresses, those without one by nothing: they count as one.
 
     @ivar perCaller: how many calls a caller may have at a time; 0 for any number.
+    @ivar hasRoom: tells whether there is memory for another one.
     """
 
     _clock: IReactorTime
     perCaller: int = 0
     _perSecond: int = field(default=0, alias="perSecond")
+    hasRoom: Callable[[], bool] = lambda: True
     _all: RateLimit = field(init=False)
     _each: tuple[RateLimit, RateLimit] = field(init=False)
     _callers: dict[str, str] = field(factory=dict, init=False)
@@ -59,7 +63,10 @@ class Limits:
         A call wants to begin.
 
         @raise Refused: if the caller has as many as he may.
+        @raise Congested: if memory is short.
         """
+        if not self.hasRoom():
+            raise Congested("memory is short")
         key = callerKey(caller)
         if self.perCaller and self._counts.get(key, 0) >= self.perCaller:
             raise Refused(f"this caller has {self._counts[key]} calls, CallsPerCaller allows no more")

@@ -5,6 +5,8 @@ C{twistd ichatgw}: the one place where the parts meet.
 
 from __future__ import annotations
 
+import atexit
+import os
 import resource
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +21,7 @@ from attrs import define, field
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw import __version__, logfile
@@ -38,6 +40,7 @@ from ichatgw.limits import Limits
 from ichatgw.media.dtls import Identity
 from ichatgw.media.engine import MediaEngine
 from ichatgw.media.medialatch import Elsewhere
+from ichatgw.memory import Memory
 from ichatgw.messagelog import MessageLog
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
@@ -50,6 +53,7 @@ from ichatgw.siptap import endpointOf
 from ichatgw.stalls import Stalls, watching
 from ichatgw.switch import Switch
 from ichatgw.turns import MOST_LAG, Turns
+from ichatgw.watch import Watch
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import GATEWAY, Disco
@@ -112,6 +116,8 @@ class Gateway(MultiService):
     @ivar stalls: how long turns of the reactor take.
     @ivar reloadables: what can take settings anew while it runs.
     @ivar reloader: gives them what it reads, if there is one.
+    @ivar watch: looks after the sockets, if there is one.
+    @ivar memory: tells whether there is some, if anybody does.
     """
 
     def __init__(
@@ -137,6 +143,8 @@ class Gateway(MultiService):
         self.media = media
         self.reloadables: list[Reloadable] = []
         self.reloader: Reloader | None = None
+        self.watch: Watch | None = None
+        self.memory: Memory | None = None
         self._registrations = registrations
         self._presence = presence
         self._store = store
@@ -158,11 +166,19 @@ class Gateway(MultiService):
             raise SystemExit(1) from problem
         self._collector.startService()
         self.stalls.startService()
+        if self.watch is not None:
+            self.watch.startService()
+        if self.memory is not None:
+            globalLogPublisher.addObserver(self.memory)
         _log.info("ichatgw {version} is up", version=__version__)
 
     def stopService(self) -> Deferred[None]:
         """First the calls and registrations, then our presence, then what carried them."""
         self.running = 0
+        if self.watch is not None:
+            self.watch.stopService()
+        if self.memory is not None:
+            globalLogPublisher.removeObserver(self.memory)
         if self.reloader is not None:
             self.reloader.stopService()
         stopped = _together(self.switch.stopService, self._registrations.stop)
@@ -308,6 +324,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
+    made.memory = Memory(reactor)
+    limits.hasRoom = made.memory.hasRoom
+    made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor))
     made.reloadables += [
         *sipParts,
         Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
@@ -324,6 +343,17 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
     ]
     return made
+
+
+def endProcess(reactor: Any, why: str, atExit: Callable[..., object] = atexit.register) -> None:
+    """
+    End the process in good order, as far as that goes, with a status by which C{systemd} starts it again.
+
+    @param atExit: has something done when all else is over.
+    """
+    _log.critical("ichatgw ends: {why}", why=why)
+    atExit(os._exit, 1)
+    reactor.stop()
 
 
 def reloading(

@@ -97,6 +97,15 @@ class MediaEngine:
         """How many relays there are."""
         return len(self._relays)
 
+    @property
+    def missing(self) -> str:
+        """See L{ichatgw.watch.Vital}."""
+        return self._supplies.readers.missing
+
+    def revive(self) -> None:
+        """See L{ichatgw.watch.Vital}."""
+        self._supplies.readers.revive()
+
     def drain(self) -> None:
         """Read the packets that have come, between pieces of other work."""
         self._supplies.readers.drain()

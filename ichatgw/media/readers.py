@@ -14,6 +14,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -55,6 +56,11 @@ class Readers(Protocol):
     def removeReader(self, reader: Any) -> Any: ...
 
     def drain(self) -> Any: ...
+
+    @property
+    def missing(self) -> str: ...
+
+    def revive(self) -> None: ...
 
 
 class Waiting(Enum):
@@ -126,6 +132,8 @@ class EpollReaders:
             except OSError as problem:
                 self._openAgain(problem)
                 return
+            except MemoryError:
+                return  # the packets wait until there is some
             if not events:
                 return
             self._count += len(events)
@@ -153,17 +161,31 @@ class EpollReaders:
             self.removeReader(reader)
             reader.connectionLost(failure)
 
-    def _openAgain(self, problem: OSError) -> None:
+    def _openAgain(self, problem: OSError | Failure) -> None:
         """The epoll has gone; another one takes its place."""
         self._log.error("Media ports could not be waited for, and are waited for anew: {problem}", problem=problem)
-        readers, self._readers = list(self._readers.values()), {}
-        waiting = self._waiting
         self._unwatch()
-        self._epoll = None
-        for reader in readers:
-            self.addReader(reader)
-        if waiting is Waiting.PACED:
-            self._pace()
+        self._waiting, self._epoll = Waiting.NOT, None
+        with suppress(OSError, MemoryError):  # it is tried again, see "missing"
+            self.revive()
+
+    @property
+    def missing(self) -> str:
+        """See L{ichatgw.watch.Vital}."""
+        isTimed = self._timer is not None and self._timer.active()
+        fine = not self._readers or self._waiting is Waiting.WATCHED or (self._waiting is Waiting.PACED and isTimed)
+        return "" if fine else "media ports are not waited for any more"
+
+    def revive(self) -> None:
+        """See L{ichatgw.watch.Vital}."""
+        if self._epoll is None:
+            epoll = select.epoll()
+            for descriptor in self._readers:
+                with suppress(OSError):  # it has been closed by somebody else, as the epoll was
+                    epoll.register(descriptor, select.EPOLLIN)
+            self._epoll = epoll
+        self._unwatch()
+        self._watch()
 
     # How packets are waited for.
 
@@ -218,7 +240,10 @@ class EpollReaders:
         return "media"
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor is going down."""
+        """The reactor is going down, or has dropped us since something failed."""
+        if not reason.check(ConnectionLost):
+            self._openAgain(reason)
+            return
         for reader in list(self._readers.values()):
             self.removeReader(reader)
             reader.connectionLost(reason)
@@ -233,6 +258,14 @@ class ReactorReaders:
 
     def drain(self) -> None:
         """Nothing can be read out of turn."""
+
+    @property
+    def missing(self) -> str:
+        """There is nothing between a port and the reactor."""
+        return ""
+
+    def revive(self) -> None:
+        """Nothing is ever missing."""
 
 
 def readersFor(reactor: Any) -> Readers:

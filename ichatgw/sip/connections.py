@@ -43,9 +43,14 @@ Received = Callable[[bytes, TransportAddress, Transport], object]
 class _Incoming(Factory):
     noisy = False
 
-    def __init__(self, owner: Connections, kind: Transport) -> None:
+    def __init__(self, owner: Connections, kind: Transport, closed: Callable[[], object]) -> None:
         self._owner = owner
         self._kind = kind
+        self._closed = closed
+
+    def stopFactory(self) -> None:
+        """The socket is closed."""
+        self._closed()
 
     def buildProtocol(self, addr: Any) -> Connection | None:
         if not self._owner.admits(addr.host.partition("%")[0], HANDSHAKE if self._kind is Transport.TLS else 0):
@@ -112,13 +117,14 @@ class Connections:
         """How many there are."""
         return len(self._open) + len(self._making) + len(self._arriving)
 
-    def server(self, kind: Transport) -> Factory:
+    def server(self, kind: Transport, closed: Callable[[], object] = lambda: None) -> Factory:
         """
         What accepts connections.
 
+        @param closed: told when the socket is, whoever has closed it.
         @raise ValueError: for TLS, if there is none.
         """
-        factory = _Incoming(self, kind)
+        factory = _Incoming(self, kind, closed)
         return factory if kind is Transport.TCP else self._wrap(factory, None)
 
     def expect(self, target: Target) -> None:

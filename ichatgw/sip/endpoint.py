@@ -43,6 +43,7 @@ from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 from ichatgw.sip.verifier import Verifier
 from ichatgw.sip.wire import UDPWire
+from ichatgw.watch import Vital
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
@@ -175,6 +176,11 @@ class Endpoint(Service):
     def logMessages(self, sink: Any) -> None:
         """Show each message to C{sink} from now on; C{None} for nobody."""
         self._transactions.logMessages(sink)
+
+    @property
+    def vitals(self) -> tuple[Vital, ...]:
+        """The sockets that have to be there for as long as the service runs."""
+        return (self._wire,) if self._streams is None else (self._wire, self._streams)
 
     def startService(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
@@ -32,6 +33,8 @@ class StreamWire:
     @param tlsPort: the port for TLS; not used without a certificate.
     @param security: certificates and what is verified.
     @param turns: when a message has its turn.
+
+    It can be looked after, see L{ichatgw.watch.Vital}.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class StreamWire:
         self._tcpPort = tcpPort
         self._security = security
         self._numbers = {Transport.TCP: 0, Transport.TLS: tlsPort}
-        self._ports: list[IListeningPort] = []
+        self._ports: dict[tuple[Transport, str], IListeningPort] = {}
+        self._lost: list[tuple[Transport, str]] = []
         self.connections = Connections(reactor, security, addresses.configured, turns)
 
     def listen(
@@ -75,9 +79,8 @@ class StreamWire:
     def _listen(self, kind: Transport) -> None:
         configured = self._addresses.configured
         for host in [configured] if configured else ["0.0.0.0", "::"]:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
             try:
-                opened = openSocket(family, socket.SOCK_STREAM, host, self._numbers[kind])
+                self._open(kind, host)
             except OSError as problem:
                 if host == "::" and problem.errno in NO_IPV6:
                     continue
@@ -87,19 +90,44 @@ class StreamWire:
                     f"cannot listen for SIP over {kind.name} on {host} port {self._numbers[kind]} (IPAddress,"
                     f" {setting}): {problem.strerror}"
                 ) from problem
-            with opened:
-                opened.listen(BACKLOG)
-                if not self._numbers[kind]:
-                    self._numbers[kind] = opened.getsockname()[1]
-                self._ports.append(
-                    self._reactor.adoptStreamPort(opened.fileno(), family, self.connections.server(kind))
-                )
-            _log.info(
-                "Listening for SIP on {host} port {port} over {kind}",
-                host=host,
-                port=self._numbers[kind],
-                kind=kind.name,
-            )
+
+    def _open(self, kind: Transport, host: str) -> None:
+        """
+        @raise OSError: if the socket cannot be had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        place = (kind, host)
+        with openSocket(family, socket.SOCK_STREAM, host, self._numbers[kind]) as opened:
+            opened.listen(BACKLOG)
+            if not self._numbers[kind]:
+                self._numbers[kind] = opened.getsockname()[1]
+            server = self.connections.server(kind, partial(self._closed, place))
+            self._ports[place] = self._reactor.adoptStreamPort(opened.fileno(), family, server)
+        _log.info(
+            "Listening for SIP on {host} port {port} over {kind}",
+            host=host,
+            port=self._numbers[kind],
+            kind=kind.name,
+        )
+
+    def _closed(self, place: tuple[Transport, str]) -> None:
+        """A socket is closed; if not by us, the reactor has dropped it."""
+        if self._ports.pop(place, None) is not None:
+            self._lost.append(place)
+
+    @property
+    def missing(self) -> str:
+        """See L{ichatgw.watch.Vital}."""
+        if not self._lost:
+            return ""
+        places = " and ".join(f"{kind.name} on {host} port {self._numbers[kind]}" for kind, host in self._lost)
+        return f"the socket for SIP over {places} was lost"
+
+    def revive(self) -> None:
+        """See L{ichatgw.watch.Vital}."""
+        for place in list(self._lost):
+            self._open(*place)
+            self._lost.remove(place)
 
     def admit(self, mayCall: Callable[[str], bool], pays: Callable[[str, int], bool]) -> None:
         """
@@ -145,7 +173,8 @@ class StreamWire:
 
     def close(self) -> None:
         """Listen no more, and close all connections."""
-        for port in self._ports:
+        ports, self._ports = self._ports, {}
+        self._lost.clear()
+        for port in ports.values():
             port.stopListening()
-        self._ports.clear()
         self.connections.close()

@@ -9,6 +9,7 @@ import errno
 import socket
 from collections.abc import Callable
 from fcntl import ioctl
+from functools import partial
 from sys import byteorder
 from termios import FIONREAD
 from typing import Any
@@ -45,8 +46,14 @@ class _Datagrams(DatagramProtocol):
 
     noisy = False
 
-    def __init__(self, received: Callable[[bytes, TransportAddress], object], turns: Turns) -> None:
+    def __init__(
+        self, received: Callable[[bytes, TransportAddress], object], turns: Turns, closed: Callable[[], object]
+    ) -> None:
+        """
+        @param closed: told when the socket is, whoever has closed it.
+        """
         self._received = received
+        self._closed = closed
         self._seconds = turns.seconds
         self._line = turns.line("SIP over UDP", self._pause, self._resume)
         self._behindSince: float | None = None
@@ -71,6 +78,7 @@ class _Datagrams(DatagramProtocol):
     def stopProtocol(self) -> None:
         """The socket is closed."""
         self._line.clear()
+        self._closed()
 
     def _pause(self) -> None:
         port: Any = self.transport
@@ -90,7 +98,11 @@ class UDPWire:
     @ivar addresses: which address of ours a far host sees.
     @ivar port: the port, the same for both families.
     @param turns: when a datagram has its turn.
+
+    It can be looked after, see L{ichatgw.watch.Vital}.
     """
+
+    _received: Callable[[bytes, TransportAddress], object]
 
     def __init__(self, reactor: Any, addresses: LocalAddresses, port: int, turns: Turns | None = None) -> None:
         self._reactor = reactor
@@ -98,7 +110,8 @@ class UDPWire:
         self._addresses = addresses
         self.port = port
         self._ports: dict[int, udp.Port] = {}
-        self._datagrams: list[_Datagrams] = []
+        self._datagrams: dict[int, _Datagrams] = {}
+        self._lost: dict[int, str] = {}
 
     def listen(self, received: Callable[[bytes, TransportAddress], object]) -> None:
         """
@@ -106,12 +119,12 @@ class UDPWire:
 
         @raise ConfigError: if a socket cannot be had.
         """
+        self._received = received
         configured = self._addresses.configured
         hosts = [configured] if configured else ["0.0.0.0", "::"]
         for host in hosts:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
             try:
-                opened = openSocket(family, socket.SOCK_DGRAM, host, self.port)
+                self._open(host)
             except OSError as problem:
                 if host == "::" and problem.errno in NO_IPV6:
                     _log.info("No IPv6 here: {problem}", problem=problem.strerror)
@@ -120,19 +133,44 @@ class UDPWire:
                 raise ConfigError(
                     f"cannot listen for SIP on {host} port {self.port} (IPAddress, UDPTCPPort): {problem.strerror}"
                 ) from problem
-            with opened:
-                if not self.port:
-                    self.port = opened.getsockname()[1]
-                self._datagrams.append(_Datagrams(received, self._turns))
-                adopted = self._reactor.adoptDatagramPort(opened.fileno(), family, self._datagrams[-1], MAX_DATAGRAM)
-                adopted.maxThroughput = READ_OCTETS
-                self._ports[family] = adopted
-            _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
+
+    def _open(self, host: str) -> None:
+        """
+        @raise OSError: if the socket cannot be had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with openSocket(family, socket.SOCK_DGRAM, host, self.port) as opened:
+            if not self.port:
+                self.port = opened.getsockname()[1]
+            datagrams = _Datagrams(self._received, self._turns, partial(self._closed, family, host))
+            adopted = self._reactor.adoptDatagramPort(opened.fileno(), family, datagrams, MAX_DATAGRAM)
+            adopted.maxThroughput = READ_OCTETS
+            self._datagrams[family] = datagrams
+            self._ports[family] = adopted
+        _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
+
+    def _closed(self, family: int, host: str) -> None:
+        """A socket is closed; if not by us, the reactor has dropped it since reading failed."""
+        self._datagrams.pop(family, None)
+        if self._ports.pop(family, None) is not None:
+            self._lost[family] = host
+
+    @property
+    def missing(self) -> str:
+        """See L{ichatgw.watch.Vital}."""
+        hosts = " and ".join(self._lost.values())
+        return hosts and f"the socket for SIP over UDP on {hosts} port {self.port} was lost"
+
+    def revive(self) -> None:
+        """See L{ichatgw.watch.Vital}."""
+        for family, host in list(self._lost.items()):
+            self._open(host)
+            del self._lost[family]
 
     @property
     def lag(self) -> float:
         """For how many seconds there have been datagrams that wait, without a break; 0 if there is none."""
-        return max((each.lag for each in self._datagrams), default=0.0)
+        return max((each.lag for each in self._datagrams.values()), default=0.0)
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:
         """Send one datagram; a failure is logged at debug level and shows as a timeout."""
@@ -155,9 +193,10 @@ class UDPWire:
 
     def close(self) -> None:
         """Close the sockets at once."""
-        for port in self._ports.values():
+        ports, self._ports = self._ports, {}
+        self._lost.clear()
+        for port in ports.values():
             port.stopListening()
-        self._ports.clear()
         self._datagrams.clear()
 
 

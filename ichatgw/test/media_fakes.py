@@ -102,7 +102,14 @@ class FakeNetwork(Clock):
         self.readers.append(reader)
 
     def removeReader(self, reader: Any) -> None:
-        self.readers.remove(reader)
+        """As of a reactor: one that is not there does no harm."""
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    missing = ""
+
+    def revive(self) -> None:
+        """Nothing is ever missing."""
 
     def drain(self) -> None:
         """Nothing waits: what is delivered is read at once."""

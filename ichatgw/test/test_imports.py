@@ -40,6 +40,8 @@ RANKS = (
         "collector",
         "stalls",
         "limits",
+        "memory",
+        "watch",
         "messagelog",
         "logfile",
         "call",

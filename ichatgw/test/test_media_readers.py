@@ -9,6 +9,7 @@ import select
 import socket
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,6 +17,8 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.media.readers import FEW, MANY, MAX_FAILURES, PACE, PERIOD, ROUNDS, EpollReaders, Waiting, readersFor
 from ichatgw.test.media_fakes import FakeNetwork
+
+EPOLL = select.epoll
 
 
 class Reader:
@@ -63,7 +66,7 @@ class EpollReadersTests(SynchronousTestCase):
     def addBoth(self) -> None:
         self.readers.addReader(self.one)
         self.readers.addReader(self.two)
-        self.addCleanup(self.readers.connectionLost, Failure(ConnectionError()))
+        self.addCleanup(self.readers.connectionLost, Failure(ConnectionLost()))
 
     def test_interface(self) -> None:
         """To a reactor it is one reader, and only while there is something to read."""
@@ -157,10 +160,56 @@ class EpollReadersTests(SynchronousTestCase):
         self.readers.drain()
         self.assertEqual(self.one.read, 1)
 
+    def test_dropped(self) -> None:
+        """When the reactor has let go of it, since something failed there, it is back, and all ports with it."""
+        self.addBoth()
+        self.reactor.removeReader(self.readers)
+        self.readers.connectionLost(Failure(MemoryError()))
+        self.assertEqual((self.reactor.readers, self.readers.missing, self.one.lost), ([self.readers], "", []))
+        self.one.arrive()
+        self.readers.drain()
+        self.assertEqual(self.one.read, 1)
+
+    def test_noEpoll(self) -> None:
+        """As long as no other epoll can be had, what is missing is told; then all ports are read again."""
+        self.addBoth()
+        self.assertEqual(self.readers.missing, "")
+
+        def refuse() -> select.epoll:
+            raise OSError("too many files")
+
+        self.patch(select, "epoll", refuse)
+        self.reactor.removeReader(self.readers)
+        self.readers.connectionLost(Failure(OSError("failed")))
+        self.assertEqual(self.readers.missing, "media ports are not waited for any more")
+        self.assertRaises(OSError, self.readers.revive)
+        self.one.arrive()
+        self.readers.drain()
+        self.patch(select, "epoll", EPOLL)
+        self.readers.revive()
+        self.readers.drain()
+        self.assertEqual((self.readers.missing, self.one.read), ("", 1))
+
+    def test_noMemory(self) -> None:
+        """When there is no memory for what has come it waits, and is read when there is some."""
+        self.addBoth()
+        epoll: Any = self.readers
+
+        class Full:
+            def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+                raise MemoryError
+
+        good, epoll._epoll = epoll._epoll, Full()
+        self.one.arrive()
+        self.readers.drain()
+        epoll._epoll = good
+        self.readers.drain()
+        self.assertEqual((self.one.read, self.readers.missing), (1, ""))
+
     def test_shutdown(self) -> None:
         """When the reactor goes down, all readers are closed."""
         self.readers.addReader(self.one)
-        self.readers.connectionLost(Failure(ConnectionError()))
+        self.readers.connectionLost(Failure(ConnectionLost()))
         self.assertEqual((len(self.one.lost), self.readers.fileno()), (1, -1))
 
     # At a pace.

@@ -25,11 +25,14 @@ from ichatgw.test.certificates import Authority
 class Port:
     """A listening port."""
 
-    def __init__(self) -> None:
+    def __init__(self, factory: Any) -> None:
         self.listening = True
+        self.factory = factory
+        factory.doStart()
 
     def stopListening(self) -> None:
         self.listening = False
+        self.factory.doStop()
 
 
 class Reactor(MemoryReactorClock):
@@ -40,7 +43,7 @@ class Reactor(MemoryReactorClock):
         self.adopted: list[tuple[Any, Port]] = []
 
     def adoptStreamPort(self, fileno: int, family: Any, factory: Any) -> Any:
-        self.adopted.append((family, Port()))
+        self.adopted.append((family, Port(factory)))
         return self.adopted[-1][1]
 
 
@@ -65,6 +68,27 @@ class StreamWireTests(SynchronousTestCase):
         self.assertIn("Not listening for SIP over TLS: there is no certificate (TLSCertificate)", said)
         self.assertEqual([family for family, _ in self.reactor.adopted], [socket.AF_INET])
         self.assertNotEqual(self.wire.towards("127.0.0.1", Transport.TCP).port, 0)
+
+    def test_lost(self) -> None:
+        """Sockets that the reactor has dropped, of TCP and of TLS, are opened again with the same ports."""
+        certificate, key = Authority(Path(self.mktemp())).issue("gw.example")
+        self.make(Files(certificate, key))
+        self.listen()
+        places = [self.wire.towards("127.0.0.1", kind) for kind in (Transport.TCP, Transport.TLS)]
+        self.assertEqual(self.wire.missing, "")
+        for _, port in list(self.reactor.adopted):
+            port.factory.doStop()
+        self.assertIn(f"TCP on 127.0.0.1 port {places[0].port} and TLS on 127.0.0.1", self.wire.missing)
+        self.wire.revive()
+        self.assertEqual((self.wire.missing, len(self.reactor.adopted)), ("", 4))
+        self.assertEqual([self.wire.towards("127.0.0.1", kind) for kind in (Transport.TCP, Transport.TLS)], places)
+
+    def test_closed(self) -> None:
+        """What we have closed ourselves is not missing."""
+        self.make()
+        self.listen()
+        self.wire.close()
+        self.assertEqual(self.wire.missing, "")
 
     def test_secure(self) -> None:
         """With one, TLS has a port of its own."""

@@ -43,6 +43,11 @@ class FakePort:
 
     def stopListening(self) -> None:
         self.closed = True
+        self.protocol.stopProtocol()
+
+    def fail(self) -> None:
+        """Do what the reactor does when reading raises: nothing is read any more."""
+        self.protocol.stopProtocol()
 
 
 class FakeReactor(Clock):
@@ -82,6 +87,42 @@ class UDPWireTests(SynchronousTestCase):
         self.listen("")
         families = [port.family for port in self.reactor.ports]
         self.assertIn(families, ([socket.AF_INET], [socket.AF_INET, socket.AF_INET6]))
+
+    def test_lost(self) -> None:
+        """A socket that the reactor has dropped is opened again, with the same port and owner, and sends again."""
+        wire = self.listen()
+        (first,) = self.reactor.ports
+        self.assertEqual(wire.missing, "")
+        first.fail()
+        self.assertIn(f"the socket for SIP over UDP on 127.0.0.1 port {wire.port} was lost", wire.missing)
+        wire.send(b"too early", TransportAddress("127.0.0.1", 9))
+        wire.revive()
+        self.assertEqual((wire.missing, len(self.reactor.ports)), ("", 2))
+        wire.send(b"again", TransportAddress("127.0.0.1", 9))
+        self.reactor.ports[1].protocol.datagramReceived(b"heard", ("127.0.0.1", 9))
+        self.assertEqual(self.reactor.ports[1].sent, [(b"again", ("127.0.0.1", 9))])
+        self.assertEqual(self.received, [(b"heard", TransportAddress("127.0.0.1", 9))])
+
+    def test_lostAndTaken(self) -> None:
+        """One that cannot be had again stays missing."""
+        wire = self.listen()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", wire.port))
+            self.reactor.ports[0].fail()
+            self.assertRaises(OSError, wire.revive)
+            self.assertIn("was lost", wire.missing)
+        wire.revive()
+        self.assertEqual(wire.missing, "")
+
+    def test_closed(self) -> None:
+        """What we have closed ourselves is not missing."""
+        wire = self.listen()
+        self.reactor.ports[0].fail()
+        wire.close()
+        self.assertEqual(wire.missing, "")
+        wire = self.listen()
+        wire.close()
+        self.assertEqual(wire.missing, "")
 
     def test_busy(self) -> None:
         """A port in use is an error that names address, port and settings, and leaves no socket."""
@@ -133,7 +174,7 @@ class UDPWireTests(SynchronousTestCase):
         def broken(datagram: bytes, source: TransportAddress) -> None:
             raise ValueError("ouch")
 
-        _Datagrams(broken, Turns(self.reactor)).datagramReceived(b"x", ("192.0.2.1", 5060))
+        _Datagrams(broken, Turns(self.reactor), lambda: None).datagramReceived(b"x", ("192.0.2.1", 5060))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_crowd(self) -> None:

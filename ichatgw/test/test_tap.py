@@ -32,7 +32,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
-from ichatgw.tap import Gateway, OurRecords, gateway, makeService
+from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService
 from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.test.streams import acceptLast
@@ -230,6 +230,28 @@ class WiringTests(SynchronousTestCase):
         self.assertTrue(doorman.allows("192.168.1.1"))
         self.assertFalse(doorman.allows("203.0.113.7"))
         self.assertEqual(reactor.tcpClients, [])
+
+    def test_watched(self) -> None:
+        """The sockets of SIP, the link and the media ports are looked after; memory is asked before a call is taken."""
+        made = gateway(MemoryReactorClock(), self.settings)
+        assert made.watch is not None and made.memory is not None
+        self.assertEqual(tuple(made.watch.vitals), (*made.endpoint.vitals, made.link, made.media))
+        self.assertEqual(len(made.endpoint.vitals), 2)
+        self.assertTrue(all(vital.missing == "" for vital in made.watch.vitals))
+        self.assertEqual(made.switch.limits.hasRoom, made.memory.hasRoom)
+
+    def test_end(self) -> None:
+        """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""
+        stopped, atExit = [], []
+
+        class Reactor:
+            def stop(self) -> None:
+                stopped.append(1)
+
+        with capturedLogs() as events:
+            endProcess(Reactor(), "the socket was lost", lambda *call: atExit.append(call))
+        self.assertEqual((stopped, atExit), ([1], [(os._exit, 1)]))
+        self.assertEqual([str(formatEvent(event)) for event in events], ["ichatgw ends: the socket was lost"])
 
     def test_badRule(self) -> None:
         """A rule that can never work is an error at once."""

@@ -123,6 +123,21 @@ class ReconnectTests(LinkCase):
         self.up().loseConnection()
         self.assertEqual(self.waitForAttempt(), 0.5)
 
+    def test_failed(self) -> None:
+        """If trying itself has failed that is told, and it can begin anew; a link that is merely down is no failure."""
+        refuseLast(self.reactor)
+        self.assertEqual(self.link.missing, "")
+        self.patch(self.link, "_complain", lambda why: 1 // 0)
+        self.waitForAttempt()
+        refuseLast(self.reactor)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.link.missing, "the link to the XMPP server 192.0.2.1:5275 is not tried any more")
+        self.patch(self.link, "_complain", lambda why: None)
+        self.link.revive()
+        self.assertEqual(self.link.missing, "")
+        self.up()
+        self.assertTrue(self.link.connected)
+
     def test_hungServer(self) -> None:
         """A server that accepts connections and says nothing is tried again and again."""
         for _ in range(3):

@@ -139,7 +139,18 @@ class Link(StreamManager, Service):
 
     def startService(self) -> None:
         super().startService()
+        self.revive()
+
+    @property
+    def missing(self) -> str:
+        """See L{ichatgw.watch.Vital}: a link that is down is not missing, but one that is not tried any more is."""
+        isOver = self._attempts is not None and self._attempts.called
+        return f"the link to the XMPP server {self._where} is not tried any more" if self.running and isOver else ""
+
+    def revive(self) -> None:
+        """See L{ichatgw.watch.Vital}."""
         self._attempts = Deferred.fromCoroutine(self._keepUp())
+        self._attempts.addErrback(lambda failure: log.failure("The link to the XMPP server has failed", failure))
 
     def stopService(self) -> Deferred[None]:
         """Close the stream in good order.  Fires when it is closed, after at most L{CLOSE_TIMEOUT} seconds."""
