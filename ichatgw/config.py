@@ -68,8 +68,8 @@ class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, Cal
             if setting.required and setting.attribute not in reader.values and setting.name not in reader.faulty:
                 reader.problems.append(f"{path or 'settings'}: {setting.name} is missing: {setting.help}")
         if reader.problems:
-            raise ConfigError("\n".join(reader.problems))
-        return settings, [*reader.warnings, *_doubts(settings)]
+            raise ConfigError("\n".join([*reader.problems, *reader.unknown]))
+        return settings, [*reader.unknown, *reader.warnings, *_doubts(settings)]
 
 
 def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -78,15 +78,39 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if settings.mediaRelayPortRangeMax < least:
         expected = f"a range with room for a call, which takes four ports: MediaRelayPortRangeMax at least {least}"
         yield ("mediaRelayPortRangeMax", "mediaRelayPortRangeMin"), expected
+    if settings.mediaRelayPortRangeMin <= settings.udpTcpPort <= settings.mediaRelayPortRangeMax:
+        yield ("udpTcpPort", "mediaRelayPortRangeMin", "mediaRelayPortRangeMax"), "a port outside those of media"
+    if settings.tlsPort == settings.udpTcpPort != 0:
+        yield ("tlsPort", "udpTcpPort"), "another port than that of SIP over TCP (UDPTCPPort and TLSPort)"
     families = [":" in address for address in settings.advertisedAddress]
     if len(set(families)) != len(families):
         yield ("advertisedAddress",), "at most one address of IPv4 and one of IPv6"
+
+
+_OTHER_PORTS = {
+    5222: "clients",
+    5223: "clients",
+    5269: "other XMPP servers",
+    5270: "other XMPP servers",
+    5280: "HTTP",
+    5281: "HTTP",
+}
 
 
 def _doubts(settings: Settings) -> Iterator[str]:
     """What is possible, but hardly meant."""
     if 0 in settings.codecIdFilterList:
         yield "CodecIdFilterList: without 0 (PCMU) no call with iChat can have sound"
+    if settings.jabberComponentPort in _OTHER_PORTS:
+        others = _OTHER_PORTS[settings.jabberComponentPort]
+        yield (
+            f"JabberComponentPort: {settings.jabberComponentPort} is usually the port for {others}; components have"
+            " another one, mostly 5347 or 5275"
+        )
+    own = f"@{settings.jabberComponentName}".lower()
+    for _, output in settings.translationRules:
+        if output.lower().startswith("xmpp:") and output.lower().endswith(own):
+            yield f"TranslationOutput = {output}: that is the gateway itself, and no user"
     if not settings.translationRules:
         yield "TranslationPattern: there are no translation rules, so every call will be refused"
 

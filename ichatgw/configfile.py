@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from attrs import define, field, frozen
 
 from ichatgw.configvalues import Kind
-from ichatgw.dialplan import checkOutput, checkReferences, compilePattern
+from ichatgw.dialplan import checkOutput, checkTogether, compilePattern, doubts
 from ichatgw.errors import ConfigError
 
 _T = TypeVar("_T")
@@ -108,7 +108,8 @@ class Reader:
     @ivar entries: the entry behind each value.
     @ivar faulty: the names of settings that an entry gave wrongly.
     @ivar problems: what stops the start.
-    @ivar warnings: what the administrator should know.
+    @ivar unknown: names that stand for nothing, and what may have been meant.
+    @ivar warnings: what the administrator should know besides.
     @ivar between: called between entries, so that a long file does not keep the sound waiting.
     """
 
@@ -118,6 +119,7 @@ class Reader:
     entries: dict[str, Entry] = field(factory=dict, init=False)
     faulty: set[str] = field(factory=set, init=False)
     problems: list[str] = field(factory=list, init=False)
+    unknown: list[str] = field(factory=list, init=False)
     warnings: list[str] = field(factory=list, init=False)
 
     def take(self, entries: Iterable[Entry]) -> None:
@@ -165,6 +167,8 @@ class Reader:
             self.wrong(entry, setting.kind.expected, setting.secret)
             self.faulty.add(setting.name)
             return
+        if setting.secret and isQuoted(entry.value):
+            self.warnings.append(f"{entry.place}: {entry.name}: the quotation marks count as part of it")
         if isinstance(value, tuple):
             value = tuple(dict.fromkeys((*taken.get(setting.attribute, ()), *value)))
         taken[setting.attribute] = value
@@ -202,7 +206,8 @@ class Reader:
                 compiled = self._tryRule(compilePattern, pattern)
                 self._tryRule(checkOutput, entry)
                 if compiled is not None:
-                    self._tryRule(partial(checkReferences, compiled), entry)
+                    self._tryRule(partial(checkTogether, pattern.value, compiled), entry)
+                    self.warnings += [f"{entry.place}: {doubt}" for doubt in doubts(pattern.value, entry.value)]
                 rules.append((pattern.value, entry.value))
                 pattern = None
         if pattern is not None:
@@ -220,7 +225,7 @@ class Reader:
         spelled = {name.lower(): name for s in self.settings for name in s.names}
         close = get_close_matches(entry.name.lower(), spelled, 1)
         hint = f", did you mean {spelled[close[0]]}?" if close else ""
-        self.warnings.append(f"{entry.place}: {_printable(entry.name)}: unknown setting{hint}")
+        self.unknown.append(f"{entry.place}: {_printable(entry.name)}: unknown setting{hint}")
 
 
 def readFile(path: str, reader: Reader) -> list[Entry]:
@@ -281,6 +286,11 @@ def _readBytes(path: str, largest: int) -> tuple[bytes, bool]:
     if len(data) > largest:
         raise ValueError(f"longer than {largest} bytes")
     return data, bool(mode & stat.S_IROTH)
+
+
+def isQuoted(text: str) -> bool:
+    """Do quotation marks stand around it?"""
+    return len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
 
 
 def _printable(text: str) -> str:

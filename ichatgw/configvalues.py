@@ -25,7 +25,10 @@ _NAME_ADDR = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^<>"]*))\s
 _SIP_URI = re.compile(r"(?P<scheme>sips?):(?P<address>[^;?]+)(?P<parameters>[^?]*)(?:\?.*)?", re.IGNORECASE)
 _ADDRESS_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]@]+)(?::(?P<port>[0-9]{1,5}))?")
-_HOST = re.compile(r"""[^\s@/:<>"'&,;\\]{1,255}""")
+_HOST = re.compile(r"""[^\s@/:<>"'&,;\\*?$%!()=#]{1,255}""")
+_NUMBERS = re.compile(r"(?:.*\.)?[0-9]+\.?")
+"""No name ends so (RFC 3696 section 2): it is an address with a mistake."""
+
 _NODE = re.compile(r"""[^\s@/:<>"'&]{1,255}""")
 
 
@@ -147,9 +150,17 @@ def _parseHost(text: str) -> str:
     literal = text.removeprefix("[").removesuffix("]")
     if ":" in literal:
         return _parseAddress(literal)
-    if not _HOST.fullmatch(text):
+    if not _HOST.fullmatch(text) or (_NUMBERS.fullmatch(text) and not _isAddress(text)):
         raise ValueError(text)
     return text
+
+
+def _isAddress(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parseHostAndPort(text: str) -> tuple[str, int]:
@@ -279,7 +290,7 @@ def _showNetworks(networks: tuple[Network, ...]) -> str:
 
 
 def _parseDomains(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(DOMAIN.parse(word).lower() for word in _parseList(text)))
+    return tuple(dict.fromkeys(DOMAIN.parse(word).lower().rstrip(".") for word in _parseList(text)))
 
 
 def _parseAlgorithms(text: str) -> tuple[str, ...]:
@@ -312,7 +323,9 @@ NETWORKS: Kind[tuple[Network, ...]] = Kind(
 ALGORITHMS: Kind[tuple[str, ...]] = Kind(
     _parseAlgorithms, "SHA-256, SHA-512-256 or MD5, separated by commas", show=_join
 )
-DOMAINS: Kind[tuple[str, ...]] = Kind(_parseDomains, "domain names, separated by commas", show=_join, blank=())
+DOMAINS: Kind[tuple[str, ...]] = Kind(
+    _parseDomains, "domain names, separated by commas (there is no word for all of them)", show=_join, blank=()
+)
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
 HOST_AND_PORT: Kind[tuple[str, int] | None] = Kind(
     _parseHostAndPort, "a host name or an IP address, and a port if need be, such as stun.example.com:3478"

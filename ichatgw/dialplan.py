@@ -37,6 +37,14 @@ PATTERNS_KEPT = 20_000
 _REFERENCE = re.compile(r"\$([1-9])")
 _SHOWN = 100
 
+# Escaped characters, classes of characters, and brackets; and brackets that are counted.
+_SPECIAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", re.DOTALL)
+_COUNTED = re.compile(r"\((?:(?![?*])|\?P?<(?![=!])|\?')")
+_NO_ADDRESS = re.compile(r"\^(?:\((?:\?:)?)*(?:\\[d+*]|\[[0-9+*#\\d-]+\]|[0-9]|tel:|mailto:|@)", re.IGNORECASE)
+_OTHERS_REFERENCE = re.compile(r"\\[0-9]|\$0|\$\{[^}]*\}|\$\([^)]*\)|\$[1-9][0-9]")
+_DIGITS = re.compile(r"(?:\\d|\[[0-9*#+-]+\]|[0-9+*?{},|()])*")
+_AT_THE_START = re.compile(r"(?:\^|\\A|\((?:\?(?:[a-zA-Z^-]*:|[a-zA-Z^-]*\)))?)*")
+
 
 def _tupled(rules: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(rules)
@@ -181,11 +189,59 @@ def checkReferences(pattern: pcre2.Pattern, output: str) -> None:
             raise ValueError(f"${reference} is nothing, the pattern has {brackets}")
 
 
+def checkTogether(pattern: str, compiled: pcre2.Pattern, output: str) -> None:
+    """
+    @param compiled: the same as C{pattern}.
+    @raise ValueError: if C{output} does not go with it.
+    """
+    checkReferences(compiled, output)
+    checkScheme(pattern, output)
+
+
+def doubts(pattern: str, output: str) -> Iterator[str]:
+    """What works, but is hardly meant, in words; each begins with the name of what it is about."""
+    if _NO_ADDRESS.match(pattern):
+        yield f"TranslationPattern = {pattern}: it matches nothing, for addresses start with sip: or xmpp:"
+    for other in _OTHERS_REFERENCE.findall(output):
+        yield f"TranslationOutput = {output}: {other} stands for itself; what the first brackets matched is $1"
+
+
+def checkScheme(pattern: str, output: str) -> None:
+    """
+    @raise ValueError: if C{output} begins with what brackets matched, and these brackets can hold no scheme: they hold
+        digits only; or more follows, and they neither stand where an address begins nor name a scheme.
+    """
+    reference = _REFERENCE.match(output)
+    if reference is None:
+        return
+    before, inside = _brackets(pattern, int(reference[1]))
+    isPart = len(output) > reference.end() and not _AT_THE_START.fullmatch(before)
+    if _DIGITS.fullmatch(inside) or (isPart and not re.search("sip|xmpp|:", inside, re.IGNORECASE)):
+        raise ValueError(f"${reference[1]} holds no sip:, sips: or xmpp:, and the output does not start with one")
+
+
+def _brackets(pattern: str, number: int) -> tuple[str, str]:
+    """What stands before the brackets of that number, and in them."""
+    opened: list[int] = []
+    begins: dict[int, int] = {}
+    for place in _SPECIAL.finditer(pattern):
+        at = place.start()
+        if place[0] == "(":
+            if _COUNTED.match(pattern, at):
+                begins[at] = len(begins) + 1
+            opened.append(at)
+        elif place[0] == ")" and opened:
+            start = opened.pop()
+            if begins.get(start) == number:
+                return pattern[:start], pattern[start + 1 : at]
+    return "", pattern
+
+
 def _compile(number: int, pattern: str, output: str) -> pcre2.Pattern:
     try:
         checkOutput(output)
         compiled = compilePattern(pattern)
-        checkReferences(compiled, output)
+        checkTogether(pattern, compiled, output)
         return compiled
     except ValueError as e:
         raise ConfigError(f"translation rule {number}: {e}") from None

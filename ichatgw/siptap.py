@@ -129,6 +129,7 @@ def filesOf(settings: Settings) -> Files:
         settings.tlsCADirectory,
         settings.tlsVerify,
         settings.tlsAcceptAddresses,
+        settings.tlsDomain,
     )
 
 

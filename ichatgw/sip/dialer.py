@@ -12,6 +12,8 @@ from sippy.SipRoute import SipRoute
 from sippy.SipURL import SipURL
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ichatgw.errors import CallError
@@ -42,6 +44,7 @@ from ichatgw.sip.uris import Misaddressed, parse, userOf
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
 
+_log = Logger()
 
 MOST_PROXIES = 64
 """How many addresses of the outbound proxy are remembered."""
@@ -89,7 +92,15 @@ class Dialer:
 
     def seekProxy(self) -> Deferred[object]:
         """Look the outbound proxy up, if there is one: it may call before anybody is called."""
-        return self._throughProxy().addErrback(lambda failure: failure.trap(CallError, CancelledError))
+        return self._throughProxy().addErrback(self._notFound)
+
+    def _notFound(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            failure.trap(CallError)
+            assert self._proxy is not None
+            _log.warn(
+                "OutboundProxy {host} cannot be found now: {why}", host=self._proxy[0], why=failure.getErrorMessage()
+            )
 
     def isProxy(self, host: str) -> bool:
         """Is C{host}, an IP literal, one where the outbound proxy has been found?"""

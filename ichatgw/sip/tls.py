@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any, cast
 
@@ -65,6 +65,9 @@ _FAULTS = {
 }
 """What OpenSSL's verification (its X509_V_ERR_ numbers) finds most often."""
 
+SOON = timedelta(days=14)
+"""For so long it is said of a certificate, at the start and when it is read again, that it expires."""
+
 _DOMAIN = re.compile(r"sip:([^@:;?/]*)(?:[:;?/][^@]*)?", re.IGNORECASE).fullmatch
 """A SIP URI without a user: with one it is somebody's, and no domain's (RFC 5922 section 7.1)."""
 
@@ -82,6 +85,7 @@ class Files:
         of the system.
     @ivar clients: C{require}, C{optional} or C{none}: must those who connect to us show a certificate?
     @ivar addresses: does a certificate prove an IP address?
+    @ivar domain: the one that our certificate has to be for, if that is known.
     """
 
     certificate: str = ""
@@ -92,6 +96,7 @@ class Files:
     directory: str = ""
     clients: str = "none"
     addresses: bool = False
+    domain: str = ""
 
 
 @define(eq=False)
@@ -268,6 +273,7 @@ def _contexts(files: Files) -> tuple[SSL.Context, SSL.Context | None]:
     server.set_verify(_VERIFY[files.clients], _noteFault)
     server.set_session_id(b"ichatgw")
     _present(server, files)
+    _remark(files)
     if files.parameters:
         _use("Diffie-Hellman parameters", files.parameters, lambda: server.load_tmp_dh(files.parameters.encode()))
     return client, server
@@ -310,10 +316,20 @@ def _present(context: SSL.Context, files: Files) -> None:
         context.check_privatekey()
 
     _use("TLSPrivateKey", key, load, f" that belongs to {files.certificate} (or TLSPrivateKeyPassPhrase is wrong)")
+
+
+def _remark(files: Files) -> None:
+    """Say what our certificate will not serve for, or not for long."""
     with open(files.certificate, "rb") as file:
         ours = x509.load_pem_x509_certificate(file.read())
-    if ours.not_valid_after_utc < datetime.now(timezone.utc):
+    left = ours.not_valid_after_utc - datetime.now(timezone.utc)
+    if left < timedelta():
         _log.warn("{file}: this certificate has expired", file=files.certificate)
+    elif left < SOON:
+        _log.warn("{file}: this certificate expires in {days} days", file=files.certificate, days=left.days)
+    problem = mismatch(ours, files.domain, addresses=True) if files.domain else ""
+    if problem:
+        _log.warn("{file}: {problem} (TLSDomain)", file=files.certificate, problem=problem)
 
 
 def _use(setting: str, path: str, load: Any, more: str = "") -> None:

@@ -189,6 +189,36 @@ class RuleTests(ConfigTestCase):
             ],
         )
 
+    def test_doubtfulRules(self) -> None:
+        """A rule that works and is hardly meant is warned of at its line."""
+        (warning,) = self.warnings("TranslationPattern = ^xmpp:(.*)@x\nTranslationOutput = sip:\\1@pbx")
+        self.assertTrue(warning.startswith("FILE:2: TranslationOutput = sip:\\1@pbx: \\1 stands for itself"), warning)
+        (warning,) = self.warnings("TranslationPattern = ^xmpp:(.*)@x\nTranslationOutput = xmpp:$1@GW.example.com")
+        self.assertIn("that is the gateway itself", warning)
+
+    def test_meantName(self) -> None:
+        """When the start fails since a name was mistyped, what was meant is said too."""
+        path = self.write(REQUIRED.replace("JabberServer", "JaberServer"))
+        problem = str(self.assertRaises(ConfigError, Settings.load, path))
+        self.assertIn("JabberServer is missing", problem)
+        self.assertIn("JaberServer: unknown setting, did you mean JabberServer?", problem)
+
+    def test_quoted(self) -> None:
+        """Quotation marks around a password are warned of, and count; the password is not shown."""
+        for text in ('"sesame"', "'sesame'"):
+            path = self.write(REQUIRED.replace("sesame", text) + RULES)
+            settings, (warning,) = Settings.load(path)
+            self.assertEqual(settings.jabberComponentPassword, text)
+            self.assertIn("JabberComponentPassword: the quotation marks count as part of it", warning)
+            self.assertNotIn("sesame", warning)
+
+    def test_otherPorts(self) -> None:
+        """A port of clients or servers is hardly that of components."""
+        for port in (5222, 5269):
+            (warning,) = self.warnings(f"JabberComponentPort = {port}")
+            self.assertIn(f"JabberComponentPort: {port} is usually the port for", warning)
+        self.assertEqual(self.warnings("JabberComponentPort = 5347"), [])
+
     def test_noRules(self) -> None:
         """Without rules the gateway starts, with a warning."""
         _, warnings = Settings.load(self.write(REQUIRED))

@@ -122,6 +122,30 @@ class ValueTests(ConfigTestCase):
             "OutboundProxy", "sip:user@proxy", "sip:p:0", "sip:p:70000", "http://p", ";lr", "sip:p;transport=x", "sip:"
         )
 
+    def test_noHost(self) -> None:
+        """What looks like an address and is none, and marks that stand for many names, are no host."""
+        self.refused("OutboundProxy", "*", "5060", "192.168.1.300", "sip:10.0.0", '"pbx.example.com"', "udp:pbx:5060")
+        self.refused("JabberServer", "*.example.com", "1.2.3.4.5", "$host")
+        self.assertEqual(self.load("JabberServer = 3com.example\n").jabberServer, "3com.example")
+
+    def test_domains(self) -> None:
+        """Domains are named one by one; a dot at the end is no part of one."""
+        self.refused("AllowedXMPPDomains", "*", "*.example.com", "example.com, *", "scott@example.com")
+        self.assertEqual(
+            self.load("AllowedXMPPDomains = Example.com., b\u00fccher.example\n").allowedXMPPDomains,
+            ("example.com", "b\u00fccher.example"),
+        )
+
+    def test_ports(self) -> None:
+        """No two sockets get the same port."""
+        (problem,) = self.problems("UDPTCPPort = 8500")
+        self.assertTrue(problem.startswith("FILE:1: UDPTCPPort = 8500: expected a port outside those of media"))
+        (problem,) = self.problems("MediaRelayPortRangeMin = 5000")
+        self.assertIn("MediaRelayPortRangeMin = 5000: expected a port outside", problem)
+        (problem,) = self.problems("TLSPort = 5070")
+        self.assertIn("TLSPort = 5070: expected another port", problem)
+        self.load("TLSPort = 0\nUDPTCPPort = 0\n")
+
     def test_proxyTransport(self) -> None:
         """The proxy may be one for TCP or TLS; C{sips} is TLS, whatever that goes over."""
         self.refused("OutboundProxy", "sips:p;transport=udp")

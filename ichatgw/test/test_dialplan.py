@@ -10,7 +10,7 @@ from twisted.logger import LogEvent, capturedLogs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern
+from ichatgw.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern, doubts
 from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.jingle.addresses import callerJID
 from ichatgw.model import Party
@@ -242,6 +242,43 @@ class BadRuleTests(SynchronousTestCase):
         for output in ("", "bob@x", "tel:1", " sip:a@x"):
             self.assertRaises(ConfigError, DialPlan, [("a", output)])
             self.assertRaises(ValueError, checkOutput, output)
+
+    def test_noScheme(self) -> None:
+        """An output that begins with what brackets matched needs brackets that can hold a scheme."""
+        for pattern, output in (
+            (r"^xmpp:(\d+)@gw$", "$1@pbx"),
+            (r"^xmpp:(.*)@gw$", "$1@pbx"),
+            (r"^xmpp:(?:00|\+)([0-9]+)@", "$1@pbx"),
+            (r"(?i)^xmpp:(?<n>\d+)@(.*)$", "$2;$1"),
+            (r"(\d+)@gw", "$1"),
+            (r"^sip:([^()@]+)\)@", "$1@chat"),
+        ):
+            error = self.assertRaises(ConfigError, DialPlan, [(pattern, output)])
+            why = f"{output[:2]} holds no sip:, sips: or xmpp:, and the output does not start with one"
+            self.assertEqual(str(error), f"translation rule 1: {why}")
+
+    def test_schemeInBrackets(self) -> None:
+        """Brackets that stand where an address begins, or name a scheme, may give it."""
+        for pattern, output in (
+            ("(.*)", "$1"),
+            ("^(.*)@gw$", "$1@pbx"),
+            ("(?i)^(sips?:.*)@gw", "$1@pbx"),
+            (r"^(?:(\w+:))(.*)@gw", "$1$2@pbx"),
+            ("^xmpp:((?:sip|xmpp):.*)$", "$1;user=phone"),
+            ("^xmpp:(.*)@gw$", "$1"),
+        ):
+            DialPlan([(pattern, output)])
+
+    def test_doubts(self) -> None:
+        """What is written as in other programs, and patterns that no address matches, are remarked upon."""
+        for output in (r"sip:\1@pbx", "sip:${EXTEN}@pbx", "sip:$0@pbx", "sip:$10@pbx", "sip:$(1)@pbx"):
+            (doubt,) = doubts("^xmpp:(.*)@", output)
+            self.assertIn("stands for itself", doubt)
+        for pattern in (r"^\d+@", r"^(\d+)@gw", "^([0-9]+)", "^49.*", r"^(?:\+)49", "^tel:(.*)", "^[+0-9]+"):
+            (doubt,) = doubts(pattern, "sip:$1@pbx")
+            self.assertIn("addresses start with sip: or xmpp:", doubt)
+        for pattern in (r"^xmpp:\d+", r"\d+@", "^(sip:)", "^sips?:", "^[sx]", "^.*", r"^\w+:"):
+            self.assertEqual(list(doubts(pattern, "sip:$1-$2@pbx")), [], pattern)
 
     def test_surrogates(self) -> None:
         """A pattern that is no Unicode text is refused."""

@@ -5,6 +5,7 @@ The endpoint: what it answers by itself, and what it survives.
 
 from __future__ import annotations
 
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import CallError
@@ -165,9 +166,13 @@ class ProxyTests(SynchronousTestCase):
         self.assertFalse(Rig().endpoint.isProxy("203.0.113.9"))
 
     def test_unknown(self) -> None:
-        """A name that nobody knows, or that is asked for when we stop, is no error."""
-        rig = self.rig(FakeNames())
+        """A name that nobody knows, or that is asked for when we stop, is no error, but a warning says so."""
+        with capturedLogs() as events:
+            rig = self.rig(FakeNames())
         self.assertFalse(rig.endpoint.isProxy("203.0.113.7"))
+        said = [str(formatEvent(event)) for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual(len(said), 1)
+        self.assertTrue(said[0].startswith("OutboundProxy proxy.example cannot be found now: "), said)
         names = FakeNames()
         names.held = []
         rig = self.rig(names)

@@ -69,6 +69,20 @@ class FilesTests(SynchronousTestCase):
             Security(Files(certificate, key))
         self.assertIn("has expired", formatEvent(events[0]) or "")
 
+    def test_soon(self) -> None:
+        """One that will, too, and one that is not for our domain."""
+        for days, domain, expected in (
+            (5, "", "expires in 4 days"),
+            (30, "other.example", "it is not for other.example (TLSDomain)"),
+            (30, "gw.example", ""),
+            (30, "", ""),
+        ):
+            certificate, key = self.authority.issue("gw.example", "gw.example", days=days)
+            with capturedLogs() as events:
+                Security(Files(certificate, key, domain=domain))
+            self.assertIn(expected, " ".join(str(formatEvent(event)) for event in events))
+            self.assertEqual(len(events), 1 if expected else 0)
+
     def test_reload(self) -> None:
         """New files are used from the next connection on; wrong ones change nothing."""
         security = Security(self.files)
