@@ -27,6 +27,7 @@ from ichatgw.hidden import withoutPasswords
 LONGEST_LINE = 2000
 MOST_TRACEBACK_LINES = 40
 GENERATIONS = 5
+_TO_MICROSECONDS = len("2026-11-30T23:59:59.123456")
 
 # C{STACK} is C{DEBUG} and whole messages besides: events that carry C{stack=True}.
 LEVELS: dict[str, LogLevel | None] = {
@@ -53,7 +54,7 @@ def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
         return LineObserver(_streamWriter(sys.stdout.write, sys.stdout.flush), level)
     complain = _streamWriter(sys.stderr.write, sys.stderr.flush)
     file = RotatingFile(os.path.abspath(filename), maxLines, complain=complain, instead=complain)
-    return LineObserver(file.write, level, alarm=complain)
+    return LineObserver(file.write, level, alarm=complain, reopen=file.reopen)
 
 
 def isWanted(event: LogEvent, level: str) -> bool:
@@ -82,13 +83,19 @@ def cut(line: str) -> str:
 def formatLines(event: LogEvent) -> list[str]:
     """The line for an event, and after it those of its traceback, indented."""
     word = _WORDS.get(event.get("log_level", LogLevel.info), "INFO")
-    head = f"{formatTime(event.get('log_time'))} {word} {event.get('log_namespace', '-')}: "
+    head = f"{_time(event)} {word} {event.get('log_namespace', '-')}: "
     lines = [cut(escape(withoutPasswords(head + formatEvent(event))))]
     failure = event.get("log_failure")
     if failure is not None:
         traceback = withoutPasswords(failure.getTraceback()).split("\n")
         lines += [cut("  " + escape(line)) for line in traceback[-MOST_TRACEBACK_LINES:] if line]
     return lines
+
+
+def _time(event: LogEvent) -> str:
+    """Local time with milliseconds."""
+    text = formatTime(event.get("log_time"), "%Y-%m-%dT%H:%M:%S.%f%z")
+    return text if len(text) < _TO_MICROSECONDS else text[: _TO_MICROSECONDS - 3] + text[_TO_MICROSECONDS:]
 
 
 class LoggedService(MultiService):
@@ -117,11 +124,13 @@ class LineObserver:
     @ivar write: takes a line without its end.
     @ivar level: one of L{LEVELS}.
     @ivar alarm: takes the lines of what is critical as well: whoever watches the gateway start should see them.
+    @ivar reopen: lets the lines to come go to a new file, if the one that there was has been moved away.
     """
 
     write: Callable[[str], object]
     level: str
     alarm: Callable[[str], object] | None = None
+    reopen: Callable[[], object] = lambda: None
 
     def __call__(self, event: LogEvent) -> None:
         if isWanted(event, self.level):
@@ -173,6 +182,16 @@ class RotatingFile:
             if self.lost == 1:
                 self.complain(f"The log cannot be written to {self.path}: {e.strerror}; until it can it goes here:")
             self.instead(line)
+
+    def reopen(self) -> None:
+        """Let go of a file that has been moved away or removed, as C{logrotate} does; else go on in it."""
+        try:
+            there, ours = os.stat(self.path), os.fstat(self._fd) if self._fd is not None else None
+        except OSError:
+            self.close()
+        else:
+            if ours is not None and (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+                self.close()
 
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""

@@ -50,6 +50,7 @@ class Reloader(Service):
 
     @ivar settings: those in force.
     @ivar parts: who takes what; more may be added.
+    @ivar first: called before the settings are read.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Reloader(Service):
         """
         self.settings = settings
         self.parts = list(parts)
+        self.first: Callable[[], object] = lambda: None
         self._reactor = reactor
         self._load = load
         self._before: Any = None
@@ -77,6 +79,7 @@ class Reloader(Service):
     def reload(self) -> None:
         """Read the settings, and use what can be used now.  Never raises."""
         try:
+            self.first()
             wanted, warnings = self._load()
             able = {attribute for part in self.parts for attribute in part.attributes}
             settings = evolve(self.settings, **{attribute: getattr(wanted, attribute) for attribute in able})

@@ -88,9 +88,11 @@ class Switch(Service):
     @ivar limits: further limits; none if not given.
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
+    @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
     """
 
     resident: Callable[[str], str] = staticmethod(lambda called: "")
+    run = ""
 
     def __init__(
         self,
@@ -131,7 +133,7 @@ class Switch(Service):
     def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
         """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
         self._made += 1
-        callId = f"{self._made:x}"
+        callId = f"{self.run}{self._made:x}"
         if isinstance(leg, Replacing) and leg.wantsPlace:
             self._replace(callId, leg, leg, called, offer)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import resource
+from base64 import b32encode
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -67,6 +68,9 @@ from ichatgw.xmpp.subscriptions import Subscriptions
 __all__ = ["Gateway", "Options", "gateway", "makeService"]
 
 USER_AGENT = f"ichat-gw/{__version__}"
+
+RUN_LETTERS = 6
+"""Letters that the names of the calls of one run of the process begin with."""
 
 OTHER_FILES = 100
 """Beside the sockets of media."""
@@ -316,6 +320,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.resident = registrations.resident
     for part in (endpoint, switch):
         part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
+    switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
     endpoint.invitations = iChat
     doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     iChat.arrivals = doorman
@@ -360,16 +365,18 @@ def reloading(
     reactor: Any, gateway: Gateway, settings: Settings, load: Load, observer: ILogObserver | None = None
 ) -> None:
     """
-    Let C{gateway} read its settings again at C{SIGHUP}.
+    Let C{gateway} read its settings again at C{SIGHUP}, and go on in a new log file if that was moved away.
 
     @param settings: those in force.
     @param load: reads them as at the start.
     @param observer: what writes the log.
     """
     parts = list(gateway.reloadables)
+    gateway.reloader = Reloader(reactor, settings, load, parts)
     if isinstance(observer, logfile.LineObserver):
         parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
-    gateway.reloader = Reloader(reactor, settings, load, parts)
+        gateway.reloader.parts = parts
+        gateway.reloader.first = observer.reopen
     MultiService.addService(gateway, gateway.reloader)
 
 

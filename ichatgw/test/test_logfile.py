@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from io import StringIO
+from pathlib import Path
 
 from twisted.application.service import Application, IServiceCollection
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
@@ -62,7 +63,7 @@ class LineObserverTests(SynchronousTestCase):
         """A line tells time, level, origin and text."""
         Logger(namespace="ichatgw.call", observer=self.observer).warn("call {call} ended", call="c1")
         time, rest = self.lines[0].split(" ", 1)
-        self.assertRegex(time, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$")
+        self.assertRegex(time, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}$")
         self.assertEqual(rest, "WARNING ichatgw.call: call c1 ended")
 
     def test_legacy(self) -> None:
@@ -167,6 +168,36 @@ class RotatingFileTests(SynchronousTestCase):
         self.write(self.file(), 3, 4)
         self.assertEqual(self.read(".1"), ["1", "2", "3"])
         self.assertEqual(self.read(), ["4"])
+
+    def test_reopen(self) -> None:
+        """A file that was renamed or removed is not written to any more; one that is there goes on."""
+        log = RotatingFile(self.path, 100)
+        log.write("one")
+        os.rename(self.path, self.path + ".old")
+        log.write("two")
+        log.reopen()
+        log.write("three")
+        log.reopen()
+        log.write("four")
+        os.remove(self.path)
+        log.reopen()
+        log.write("five")
+        self.assertEqual(Path(self.path + ".old").read_text(), "one\ntwo\n")
+        self.assertEqual(Path(self.path).read_text(), "five\n")
+        log.close()
+        log.reopen()
+        log.write("six")
+        self.assertEqual(Path(self.path).read_text(), "five\nsix\n")
+
+    def test_replaced(self) -> None:
+        """So it is with one in whose place another file stands."""
+        log = RotatingFile(self.path, 0)
+        log.write("one")
+        os.rename(self.path, self.path + ".old")
+        Path(self.path).write_text("made by logrotate\n")
+        log.reopen()
+        log.write("two")
+        self.assertEqual(Path(self.path).read_text(), "made by logrotate\ntwo\n")
 
     def test_unlimited(self) -> None:
         """With 0 for C{maxLines} the file just grows."""

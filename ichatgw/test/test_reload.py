@@ -90,6 +90,16 @@ class ReloaderTests(SynchronousTestCase):
         self.assertEqual([(s.logLevel, s.maxCalls) for s in self.taken], [("DEBUG", 7)])
         self.assertEqual(self.lines(), ["Settings read again: nothing changed"])
 
+    def test_first(self) -> None:
+        """The log is asked to go on in a new file before anything else is done, whatever is wrong with the settings."""
+        done: list[str] = []
+        self.reloader.first = lambda: done.append("log")
+        self.problem = ConfigError("wrong")
+        self.lines()
+        self.problem = None
+        self.lines()
+        self.assertEqual(done, ["log", "log"])
+
     def test_needsRestart(self) -> None:
         """What cannot change is said each time, and stays."""
         self.wanted = evolve(SETTINGS, udpTcpPort=5060, logLevel="ERR")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import resource
 import runpy
 from pathlib import Path
@@ -25,6 +26,7 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.config import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.logfile import observer
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.options import Options
@@ -32,7 +34,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.switch import Switch
-from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService
+from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService, reloading
 from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.test.streams import acceptLast
@@ -239,6 +241,26 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(len(made.endpoint.vitals), 2)
         self.assertTrue(all(vital.missing == "" for vital in made.watch.vitals))
         self.assertEqual(made.switch.limits.hasRoom, made.memory.hasRoom)
+
+    def test_log(self) -> None:
+        """At SIGHUP the log goes on in a new file, if the one that there was has been moved away."""
+        path = os.path.join(self.folder, "gw.log")
+        made = gateway(MemoryReactorClock(), self.settings)
+        log = observer("INFO", path, 0)
+        reloading(MemoryReactorClock(), made, self.settings, lambda: (self.settings, []), log)
+        assert made.reloader is not None
+        log({"log_format": "one"})
+        os.rename(path, path + ".1")
+        made.reloader.reload()
+        log({"log_format": "two"})
+        self.assertIn("two", Path(path).read_text())
+        self.assertNotIn("two", Path(path + ".1").read_text())
+
+    def test_names(self) -> None:
+        """The names of calls differ from one run to the next."""
+        runs = {gateway(MemoryReactorClock(), self.settings).switch.run for _ in range(20)}
+        self.assertEqual(len(runs), 20)
+        self.assertTrue(all(re.fullmatch("[a-z2-7]{6}-", run) for run in runs), runs)
 
     def test_end(self) -> None:
         """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""
