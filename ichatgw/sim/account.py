@@ -147,6 +147,10 @@ class Account:
         sender, kind = xml.get(presence, "from").lower(), xml.get(presence, "type")
         if kind == "subscribe":
             self.send(xml.element("presence", type="subscribed", to=xml.bare(sender)))
+        elif kind == "error" and sender in self._subscriptions:
+            error = xml.child(presence, "error")
+            condition = next((each.name for each in xml.children(error)), "error") if error is not None else "error"
+            self._subscriptions[sender].miss(f"{sender} cannot be subscribed to, the server says {condition}")
         elif kind in ("subscribed", "unsubscribed"):
             if sender in self._subscriptions:
                 self._subscriptions[sender].come(kind == "subscribed")

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field, frozen
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber import client, sasl, sasl_mechanisms, xmlstream
+from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
@@ -46,6 +50,45 @@ class Security:
             return ssl.optionsForClientTLS(domain)
         with open(self.trust, "rb") as file:
             return ssl.optionsForClientTLS(domain, ssl.Certificate.loadPEM(file.read()))
+
+
+def causeOf(reason: Failure, security: Security) -> str:
+    """
+    Why there is no login or no connection, in words for people, and what can be done if it is ours to do.
+
+    @param security: what was asked of the server.
+    """
+    error: Any = reason.value
+    if isinstance(error, SSL.Error):
+        return _ofTLS(error, security)
+    if isinstance(error, sasl.SASLAuthError):
+        condition = getattr(error, "condition", None)
+        return f"the server refuses the login ({condition}): is the password right?" if condition else _IMPOSTOR
+    if isinstance(error, StreamError):
+        return f"the server says {error.condition}" + (f": {error.text}" if error.text else "")
+    known = next((words for kind, words in _CAUSES.items() if isinstance(error, kind)), "")
+    return known or reason.getErrorMessage() or type(error).__name__
+
+
+_IMPOSTOR = "the server does not know the password itself, and may be another one"
+_CAUSES: dict[type[Exception], str] = {
+    VerificationError: "the server's certificate is for another domain than that of the address; --insecure takes any",
+    xmlstream.FeatureNotAdvertized: "the server does not offer what is needed; if that is TLS, --tls off does without,"
+    " where the server lets",
+    xmlstream.TLSRequired: "the server demands TLS, without --tls off",
+    ConnectionDone: "the server closed the connection; its log says why",
+}
+
+
+def _ofTLS(error: SSL.Error, security: Security) -> str:
+    said = ", ".join(words[-1] for words in (error.args[0] if error.args else ()) if words[-1]) or "it failed"
+    if "verify failed" not in said:
+        return f"TLS: {said}"
+    whose = f"that in {security.trust}" if security.trust else "those that this system trusts"
+    return (
+        f"the server's certificate comes from another authority than {whose} ({said}): name the file with the right one"
+        " by --ca, or take any certificate by --insecure"
+    )
 
 
 class _Login(sasl.SASLInitiatingInitializer):
@@ -121,12 +164,14 @@ class Client:
     _stream: Any = field(default=None, init=False)
     _online: Moment[str] = field(factory=Moment, init=False)
     _lost: Moment[str] = field(factory=Moment, init=False)
+    _why: str = field(default="", init=False)
 
     def connect(self) -> Deferred[str]:
         """Fires with the full JID that the server gave; fails if there is no login."""
         stream: Any = xmlstream.XmlStream(_Authenticator(JID(self.jid), self.password, self.security))
         stream.addObserver(xmlstream.STREAM_AUTHD_EVENT, self._authenticated)
         stream.addObserver(xmlstream.INIT_FAILED_EVENT, self._refused)
+        stream.addObserver(xmlstream.STREAM_ERROR_EVENT, self._failed)
         stream.addObserver(xmlstream.STREAM_END_EVENT, self._ended)
         factory = Factory.forProtocol(lambda: stream)
         HostnameEndpoint(self.reactor, self.host, self.port).connect(factory).addErrback(self._refused)
@@ -158,14 +203,15 @@ class Client:
         self._online.come(stream.authenticator.jid.full())
 
     def _refused(self, reason: Failure) -> None:
-        if reason.check(xmlstream.FeatureNotAdvertized):
-            why = "the server does not offer what is needed; if that is TLS, --tls off does without"
-        else:
-            why = reason.getErrorMessage() or type(reason.value).__name__
-        self._online.miss(f"no login: {why}")
+        self._online.miss(f"no login at {self.host}:{self.port}: {causeOf(reason, self.security)}")
         self._lost.come("no login")
 
-    def _ended(self, reason: object) -> None:
+    def _failed(self, reason: Failure) -> None:
+        """The stream is about to end, by an error that is more than that."""
+        self._why = causeOf(reason, self.security)
+
+    def _ended(self, reason: Failure) -> None:
         self._stream = None
-        self._online.miss("the server closed the connection")
-        self._lost.come("the connection to the server is lost")
+        why = self._why or causeOf(reason, self.security)
+        self._online.miss(f"no login at {self.host}:{self.port}: {why}")
+        self._lost.come(f"the connection to the server is lost: {why}")

@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 
 from ichatgw.sim.guise import CONVERSATIONS
@@ -24,7 +24,7 @@ from ichatgw.sim.phone import Answering, Phone
 from ichatgw.sim.profile import PROFILES, Action, Taking
 from ichatgw.sim.router import Router
 from ichatgw.sim.run import exitWith
-from ichatgw.sim.talk import STEP, say, talk
+from ichatgw.sim.talk import STEP, Late, say, talk, within
 from ichatgw.sim.xml import domainOf, element
 
 
@@ -53,17 +53,22 @@ async def _useIChat(reactor: Any, options: Namespace, ichat: IChat) -> bool:
         return False
     call: IChatCall
     if options.call:
-        await ichat.account.whenCallable(options.call).addTimeout(STEP, reactor)
+        await within(
+            STEP,
+            reactor,
+            f"presence of {options.call} as one who can be called",
+            ichat.account.whenCallable(options.call),
+        )
         say("it shows a green telephone; calling")
         call = ichat.call(options.call)
     else:
         say(f"waiting for a call, at {ichat.address}")
-        call = await ichat.whenCalled().addTimeout(options.wait, reactor)
+        call = await within(options.wait, reactor, "call", ichat.whenCalled())
         say(f"called by {call.peer}")
         if options.decline:
-            await call.whenEnded().addTimeout(STEP, reactor)
+            await within(STEP, reactor, "end of the call that was declined", call.whenEnded())
             return True
-    await call.whenAnswered().addTimeout(options.wait, reactor)
+    await within(options.wait, reactor, "answer to the call", call.whenAnswered())
     heard = await talk(reactor, options, call, call.media)
     return heard and not ichat.complaints
 
@@ -92,11 +97,11 @@ async def runPhone(reactor: Any, options: Namespace) -> bool:
             call = phone.call(options.call)
         else:
             say(f"waiting for a call, at {phone.uri}")
-            call = await phone.whenCalled().addTimeout(options.wait, reactor)
+            call = await within(options.wait, reactor, "call", phone.whenCalled())
             if options.reject:
-                await call.whenEnded().addTimeout(STEP, reactor)
+                await within(STEP, reactor, "end of the call that was refused", call.whenEnded())
                 return bool(call.status == options.reject)
-        await call.whenAnswered().addTimeout(options.wait, reactor)
+        await within(options.wait, reactor, "answer to the call", call.whenAnswered())
         heard = await talk(reactor, options, call, call.media)
         return heard and not phone.faults
     finally:
@@ -143,10 +148,7 @@ def main(arguments: list[str]) -> None:
     async def run(reactor: Any) -> bool:
         try:
             fine = await _COMMANDS[options.command](reactor, options)
-        except TimeoutError:
-            say("it failed: nothing came in time")
-            fine = False
-        except (ConnectionDone, CannotListenError, ValueError, OSError) as error:
+        except (Late, ConnectionDone, CannotListenError, ValueError, OSError) as error:
             say(f"it failed: {str(error) or type(error).__name__}")
             fine = False
         say("it went through, and the tone was heard" if fine else "it did not go as it should")

@@ -14,7 +14,7 @@ from ichatgw.sim.jinglecall import JingleCall
 from ichatgw.sim.jinglecallee import JingleTaking, Pickup
 from ichatgw.sim.ladder import JINGLE_TITLE, Trace
 from ichatgw.sim.login import fullJID, logIn, subscribed
-from ichatgw.sim.talk import STEP, say, talk
+from ichatgw.sim.talk import STEP, say, talk, within
 from ichatgw.sim.xml import domainOf
 
 KEYS_AFTER = 1.0
@@ -46,17 +46,22 @@ async def _use(reactor: Any, options: Namespace, phone: JinglePhone) -> bool:
         return False
     call: JingleCall
     if options.call:
-        await phone.account.whenCallable(options.call).addTimeout(STEP, reactor)
+        await within(
+            STEP,
+            reactor,
+            f"presence of {options.call} as one who can be called",
+            phone.account.whenCallable(options.call),
+        )
         say("it is a phone; calling")
         call = phone.call(options.call)
     else:
         say("waiting for a call")
-        call = await phone.whenCalled().addTimeout(options.wait, reactor)
+        call = await within(options.wait, reactor, "call", phone.whenCalled())
         say(f"called by {call.peer}")
         if options.decline:
-            await call.whenEnded().addTimeout(STEP, reactor)
+            await within(STEP, reactor, "end of the call that was declined", call.whenEnded())
             return True
-    await call.whenConnected().addTimeout(options.wait, reactor)
+    await within(options.wait, reactor, "way for media, after the answer", call.whenConnected())
     if options.keys and call.media.eventType is None:
         say("the other side takes no keys")
         return False

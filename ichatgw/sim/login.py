@@ -15,7 +15,7 @@ from ichatgw.sim.account import Account
 from ichatgw.sim.client import Client, Security
 from ichatgw.sim.ichat import Link
 from ichatgw.sim.ladder import Trace
-from ichatgw.sim.talk import STEP, Watched, say
+from ichatgw.sim.talk import STEP, Watched, say, within
 from ichatgw.sim.xml import domainOf, get
 
 
@@ -65,7 +65,7 @@ async def logIn(
     security = Security(options.tls, options.ca, options.insecure)
     host, port = options.server
     client = Client(reactor, phone.jid, options.password, host, port, received, security)
-    jid = await client.connect().addTimeout(STEP, reactor)
+    jid = await within(STEP, reactor, f"login at {host}:{port}", client.connect())
     say(f"logged in as {jid}")
     phone.host = options.bind or client.localHost
     phone.start()
@@ -78,7 +78,7 @@ async def logIn(
         for complaint in phone.complaints:
             say(f"not as it should be: {complaint}")
         client.close()
-        await client.whenLost().addTimeout(STEP, reactor)
+        await within(STEP, reactor, "end of the connection", client.whenLost())
         phone.stop()
 
 
@@ -89,6 +89,11 @@ async def subscribed(reactor: Any, options: Namespace, account: Account) -> bool
     @return: whether that was granted.
     """
     wanted = options.call or options.control
-    granted = await account.subscribe(wanted).addTimeout(STEP, reactor)
+    granted = await within(
+        STEP,
+        reactor,
+        f"answer to the subscription to {wanted} (is the gateway {options.component} connected to the server?)",
+        account.subscribe(wanted),
+    )
     say(f"{wanted} {'may be seen' if granted else 'does not let itself be seen'}")
     return bool(granted)

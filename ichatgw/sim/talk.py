@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -25,6 +25,25 @@ HEARD_ENOUGH = 0.5
 """Which share of the talk the tone has to fill."""
 
 STEP = 10.0
+"""Seconds in which what is not up to people comes, or does not."""
+
+
+class Late(Exception):
+    """What was waited for did not come in time."""
+
+
+def within(seconds: float, reactor: Any, what: str, waited: Deferred[Any]) -> Deferred[Any]:
+    """
+    Wait no longer than that.
+
+    @param what: what is waited for, as in "no ... within 10 s".
+    @return: C{waited}; it fails with L{Late} if that takes longer.
+    """
+
+    def late(result: object, limit: float) -> NoReturn:
+        raise Late(f"no {what} within {limit:g} s")
+
+    return waited.addTimeout(seconds, reactor, onTimeoutCancel=late)
 
 
 @frozen
@@ -68,4 +87,7 @@ async def talk(reactor: Any, options: Namespace, call: Call, media: Media) -> bo
     for fault in media.faults[:5]:
         say(f"not as it should be: {fault}")
     heard: float = media.detector.seconds if media.detector is not None else 0.0
-    return bool(heard >= HEARD_ENOUGH * talked > 0)
+    fine = heard >= HEARD_ENOUGH * talked > 0
+    if not fine:
+        say(f"it failed: {'no media came' if not media.received else 'the tone was not heard for long enough'}")
+    return bool(fine)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim import xml
+from ichatgw.sim.moment import Missed
 from ichatgw.sim.profile import SNOW
 from ichatgw.test.simichats import CONTROL, NUMBER, SCOTT, IChatCase
 
@@ -23,6 +24,17 @@ class AccountTests(IChatCase):
         self.assertEqual([xml.get(each, "ext") for each in features if each is not None], ["", SNOW.features])
         self.ichat.account.announce(show="away")
         self.assertEqual(xml.text(xml.child(self.sent[-1], "show")), "away")
+
+    def test_cannotSubscribe(self) -> None:
+        """What a server says against a subscription is told at once."""
+        asked = self.ichat.account.subscribe(NUMBER)
+        error = xml.element("presence", type="error", from_=NUMBER, to=SCOTT)
+        xml.add(xml.add(error, "error", type="cancel"), "remote-server-not-found")
+        self.ichat.received(error)
+        problem = self.failureResultOf(asked, Missed)
+        self.assertEqual(
+            str(problem.value), f"{NUMBER} cannot be subscribed to, the server says remote-server-not-found"
+        )
 
     def test_subscribe(self) -> None:
         """A subscription is granted or not, and the other way it is always granted."""

@@ -11,13 +11,22 @@ from collections.abc import Awaitable, Callable
 from io import StringIO
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber import sasl, xmlstream
+from twisted.words.protocols.jabber.error import StreamError
 
 from ichatgw.model import TransportAddress
+from ichatgw.sim.client import Security, causeOf
 from ichatgw.sim.options import PASSWORD_VARIABLE, address, parse, place
 from ichatgw.sim.run import exitWith
+from ichatgw.sim.talk import Late, within
 
 
 class ExitTests(SynchronousTestCase):
@@ -46,6 +55,48 @@ class ExitTests(SynchronousTestCase):
             return True
 
         self.assertEqual((self.exitCode(play), self.exitCode(play, interrupted=True)), (1, 0))
+
+
+class CauseTests(SynchronousTestCase):
+    """Why something failed is said in words that help."""
+
+    def cause(self, error: Exception, security: Security = Security()) -> str:  # noqa: B008
+        return causeOf(Failure(error), security)
+
+    def test_certificate(self) -> None:
+        """A certificate that is not trusted is said to be that, and what can be done."""
+        error = SSL.Error([("SSL routines", "", "certificate verify failed")])
+        self.assertIn("another authority than those that this system trusts", self.cause(error))
+        self.assertIn("than that in ca.pem", self.cause(error, Security(trust="ca.pem")))
+        self.assertIn("--ca, or take any certificate by --insecure", self.cause(error))
+        self.assertIn("another domain", self.cause(VerificationError([])))
+
+    def test_others(self) -> None:
+        """So is what else keeps one from logging in."""
+        refused = sasl.SASLAuthError()
+        refused.condition = "not-authorized"
+        for error, words in (
+            (SSL.Error([("SSL routines", "", "wrong version number")]), "TLS: wrong version number"),
+            (SSL.Error(), "TLS: it failed"),
+            (refused, "(not-authorized): is the password right?"),
+            (sasl.SASLAuthError(), "does not know the password itself"),
+            (StreamError("host-unknown", text="not here"), "the server says host-unknown: not here"),
+            (ConnectionDone(), "the server closed the connection; its log says why"),
+            (ConnectionRefusedError("no"), "no"),
+            (xmlstream.TLSRequired(), "the server demands TLS, without --tls off"),
+            (xmlstream.FeatureNotAdvertized(), "--tls off does without"),
+            (ZeroDivisionError(), "ZeroDivisionError"),
+        ):
+            self.assertIn(words, self.cause(error))
+
+    def test_late(self) -> None:
+        """What did not come in time is named."""
+        clock = Clock()
+        waited = within(10, clock, "answer to the call", Deferred())
+        clock.advance(10)
+        self.assertEqual(self.failureResultOf(waited, Late).getErrorMessage(), "no answer to the call within 10 s")
+        self.assertEqual(self.successResultOf(within(10, clock, "x", succeed(3))), 3)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class OptionsTests(SynchronousTestCase):
