@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.callmachine import makeMachine
+from ichatgw.farewell import Farewell, farewellsOf
 from ichatgw.interfaces import IEnclosure, ILeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, SessionDescription, Tone
 from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
@@ -24,6 +25,10 @@ from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Par
 __all__ = ["CLOSING_TIMEOUT", "Call", "Nobody"]
 
 _log = Logger()
+
+
+def _unnoted(call: Call) -> None:
+    """Nobody keeps it."""
 
 
 @implementer(ITransferable)
@@ -37,6 +42,7 @@ class Call:
     Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
 
     @ivar id: its name in logs.
+    @ivar noted: told when what would have to be said to its parties, if we were gone, may have changed.
     @param switchboard: knows where a party that is referred to can be found.
     """
 
@@ -56,6 +62,7 @@ class Call:
         )
         self._machine = makeMachine(self._parties)
         self._dead = False
+        self.noted: Callable[[Call], object] = _unnoted
         for leg, side in ((caller, relay.caller), (callee, relay.callee)):
             leg.call = self
             leg.side = side
@@ -70,6 +77,10 @@ class Call:
         """The leg that was dialled, or has taken its place."""
         return self._parties.callee
 
+    def farewells(self) -> tuple[Farewell, ...]:
+        """What would have to be said to its parties if we were gone."""
+        return (*farewellsOf(self.caller), *farewellsOf(self.callee))
+
     def start(self, offer: SessionDescription) -> None:
         """Let the callee's leg call, with the caller's offer."""
         self._guarded(self._machine.start, offer)
@@ -77,6 +88,7 @@ class Call:
     def ringing(self, leg: ILeg) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.ringing, leg)
+        self.noted(self)
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
@@ -85,6 +97,7 @@ class Call:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.answered, leg, answer)
+        self.noted(self)
 
     def updated(self, leg: ILeg, offer: SessionDescription) -> None:
         """See L{ICall}."""
@@ -125,6 +138,7 @@ class Call:
     def targetAnswered(self, answer: SessionDescription) -> None:
         """See L{ITransferable}."""
         self._guarded(self._machine.targetAnswered, answer)
+        self.noted(self)
 
     def targetEnded(self, ending: Ending) -> None:
         """See L{ITransferable}."""
@@ -142,6 +156,7 @@ class Call:
         new.call = self
         self._parties.open.add(new)
         self._guarded(self._machine.replace, old, new, offer)
+        self.noted(self)
 
     def suits(self, offer: SessionDescription) -> bool:
         """Has who makes that offer a format in common with the party that would stay?"""

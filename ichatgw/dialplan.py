@@ -40,7 +40,7 @@ _SHOWN = 100
 # Escaped characters, classes of characters, and brackets; and brackets that are counted.
 _SPECIAL = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", re.DOTALL)
 _COUNTED = re.compile(r"\((?:(?![?*])|\?P?<(?![=!])|\?')")
-_NO_ADDRESS = re.compile(r"\^(?:\((?:\?:)?)*(?:\\[d+*]|\[[0-9+*#\\d-]+\]|[0-9]|tel:|mailto:|@)", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"\^(?:\((?:\?:)?)*(?:\\[d+*]|\[[0-9+*#\\d-]+\]|[0-9]|mailto:|@)", re.IGNORECASE)
 _OTHERS_REFERENCE = re.compile(r"\\[0-9]|\$0|\$\{[^}]*\}|\$\([^)]*\)|\$[1-9][0-9]")
 _DIGITS = re.compile(r"(?:\\d|\[[0-9*#+-]+\]|[0-9+*?{},|()])*")
 _AT_THE_START = re.compile(r"(?:\^|\\A|\((?:\?(?:[a-zA-Z^-]*:|[a-zA-Z^-]*\)))?)*")
@@ -201,7 +201,7 @@ def checkTogether(pattern: str, compiled: pcre2.Pattern, output: str) -> None:
 def doubts(pattern: str, output: str) -> Iterator[str]:
     """What works, but is hardly meant, in words; each begins with the name of what it is about."""
     if _NO_ADDRESS.match(pattern):
-        yield f"TranslationPattern = {pattern}: it matches nothing, for addresses start with sip: or xmpp:"
+        yield f"TranslationPattern = {pattern}: it matches nothing, for addresses start with xmpp:, sip:, tel: or urn:"
     for other in _OTHERS_REFERENCE.findall(output):
         yield f"TranslationOutput = {output}: {other} stands for itself; what the first brackets matched is $1"
 

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from ichatgw.call import Call, Nobody
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
 from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
+from ichatgw.journal import Journal
 from ichatgw.limits import Limits, sourceOfCalls
 from ichatgw.media.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
@@ -88,11 +89,13 @@ class Switch(Service):
     @ivar limits: further limits; none if not given.
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
+    @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
     @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
     """
 
     resident: Callable[[str], str] = staticmethod(lambda called: "")
     run = ""
+    journal: Journal | None = None
 
     def __init__(
         self,
@@ -146,6 +149,7 @@ class Switch(Service):
             self._refuse(callId, leg, called, CallError("internal error"))
         else:
             call.start(offer)
+            self._noted(call)
 
     def _replace(self, callId: str, leg: ILeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
         leg.call = Nobody(callId)
@@ -249,6 +253,7 @@ class Switch(Service):
             if call is None:
                 relay.close()
         self._calls[callId] = call
+        call.noted = self._noted
         _log.info(
             "call={call} from {caller!r} leg={callerLeg} to {called!r} as {route!r} leg={calleeLeg}",
             call=callId,
@@ -297,8 +302,14 @@ class Switch(Service):
         retryAfter = RETRY_AFTER if refusal.reason in (EndReason.CONGESTED, EndReason.SHUTDOWN) else None
         leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
 
+    def _noted(self, call: Call) -> None:
+        if self.journal is not None and call.id in self._calls:
+            self.journal.changed(call.id, call.farewells)
+
     def _closed(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+        if self.journal is not None:
+            self.journal.over(call.id)
         self.limits.end(call.id)
         self._checkDrained()
 

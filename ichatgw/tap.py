@@ -32,11 +32,15 @@ from ichatgw.collector import Collector
 from ichatgw.config import Settings
 from ichatgw.configvalues import Network
 from ichatgw.dialplan import DialPlan
+from ichatgw.epilogue import Epilogue
 from ichatgw.errors import ConfigError
 from ichatgw.hidden import Content
 from ichatgw.ichat.connectdata import AddressRecord, choose
+from ichatgw.ichat.farewells import ways as iChatWays
 from ichatgw.ichat.protocol import IChatProtocol
+from ichatgw.jingle.farewells import ways as jingleWays
 from ichatgw.jingletap import jingleSideOf, phoneOf
+from ichatgw.journal import Journal
 from ichatgw.limits import Limits
 from ichatgw.media.dtls import Identity
 from ichatgw.media.engine import MediaEngine
@@ -48,6 +52,7 @@ from ichatgw.options import Options
 from ichatgw.policy import Doorman
 from ichatgw.reload import Load, Reloadable, Reloader
 from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.farewells import BYE
 from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf
@@ -59,6 +64,7 @@ from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.disco import GATEWAY, Disco
 from ichatgw.xmpp.guests import Guests
+from ichatgw.xmpp.linked import Linked
 from ichatgw.xmpp.online import Online
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
@@ -120,6 +126,7 @@ class Gateway(MultiService):
     @ivar stalls: how long turns of the reactor take.
     @ivar reloadables: what can take settings anew while it runs.
     @ivar reloader: gives them what it reads, if there is one.
+    @ivar journal: keeps the calls that are up, if anybody does.
     @ivar watch: looks after the sockets, if there is one.
     @ivar memory: tells whether there is some, if anybody does.
     """
@@ -147,6 +154,8 @@ class Gateway(MultiService):
         self.media = media
         self.reloadables: list[Reloadable] = []
         self.reloader: Reloader | None = None
+        self.journal: Journal | None = None
+        self._epilogue: Epilogue | None = None
         self.watch: Watch | None = None
         self.memory: Memory | None = None
         self._registrations = registrations
@@ -156,6 +165,16 @@ class Gateway(MultiService):
         for service in services:
             MultiService.addService(self, service)
 
+    def keep(self, journal: Journal, epilogue: Epilogue) -> None:
+        """
+        Keep the calls that are up in C{journal}.
+
+        @param epilogue: tells those that the last process has left there.
+        """
+        self.journal = self.switch.journal = journal
+        self._epilogue = epilogue
+        self.link.addHandler(Linked(epilogue.linked))
+
     def startService(self) -> None:
         """
         Start all.
@@ -163,6 +182,8 @@ class Gateway(MultiService):
         @raise SystemExit: if a socket or the database cannot be had.  The log has said why.
         """
         _raiseFileLimit(2 * self.media.pairs + OTHER_FILES)
+        if self.journal is not None:
+            self.journal.startService()
         try:
             MultiService.startService(self)
         except ConfigError as problem:
@@ -170,6 +191,8 @@ class Gateway(MultiService):
             raise SystemExit(1) from problem
         self._collector.startService()
         self.stalls.startService()
+        if self._epilogue is not None:
+            self._epilogue.start()
         if self.watch is not None:
             self.watch.startService()
         if self.memory is not None:
@@ -179,6 +202,8 @@ class Gateway(MultiService):
     def stopService(self) -> Deferred[None]:
         """First the calls and registrations, then our presence, then what carried them."""
         self.running = 0
+        if self._epilogue is not None:
+            self._epilogue.stop()
         if self.watch is not None:
             self.watch.stopService()
         if self.memory is not None:
@@ -199,6 +224,8 @@ class Gateway(MultiService):
             self._collector.stopService()
             if self._store is not None:
                 self._store.stopService()
+            if self.journal is not None:
+                self.journal.stopService()
             _log.info("ichatgw has stopped")
 
         return _together(self.endpoint.stopService, self.link.stopService).addCallback(stopped)
@@ -329,6 +356,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
+    journal = _journal(reactor, settings)
+    if journal is not None:
+        byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
+        made.keep(journal, Epilogue(turns, journal, {BYE: endpoint.goodbyes.say}, byXmpp, lambda: link.connected))
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
     made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor))
@@ -348,6 +379,13 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
     ]
     return made
+
+
+def _journal(reactor: Any, settings: Settings) -> Journal | None:
+    path = settings.callDatabase
+    if not path and settings.subscriptionDatabase not in ("", "none"):
+        path = f"{settings.subscriptionDatabase}-calls"
+    return None if path in ("", "none") else Journal(reactor, path)
 
 
 def endProcess(reactor: Any, why: str, atExit: Callable[..., object] = atexit.register) -> None:

@@ -26,7 +26,9 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
+from ichatgw.farewell import Farewell, farewellsOf
 from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.ichat.farewells import declined
 from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
@@ -151,6 +153,12 @@ class InboundLeg:
         )
         _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!r:.120}", **self._names())
         self._accept()
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        if isinstance(self.machine, Over):
+            return ()
+        return farewellsOf(self._inner) if self._inner is not None else (declined(self.called, self.caller),)
 
     def _accept(self) -> None:
         self.link.send(VCResponse(self.caller, self.called, ACCEPT, self.ourRecords()))

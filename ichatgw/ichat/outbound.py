@@ -27,7 +27,9 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, Congested
+from ichatgw.farewell import Farewell, farewellsOf
 from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.ichat.farewells import cancelled
 from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
@@ -171,6 +173,11 @@ class OutboundLeg:
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        asked = tuple(cancelled(self._sender, jid) for jid in self._pending)
+        return (*asked, *farewellsOf(self._inner))
 
     def _begin(self, offer: SessionDescription) -> None:
         """Look for iChats to ring, or wait for one to come online."""

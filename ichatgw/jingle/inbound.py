@@ -29,8 +29,10 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError
+from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.farewells import terminated, told
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toError, toReason
@@ -100,6 +102,7 @@ class InboundLeg(SessionOwner):
     session: Session = field(init=False)
     _answer: SessionDescription = field(init=False)
     _told: bool = field(init=False, default=False)
+    _taken: bool = field(init=False, default=False)
     _timer: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -113,6 +116,17 @@ class InboundLeg(SessionOwner):
     def awaitsSession(self) -> bool:
         """Is the client's C{session-initiate} due?"""
         return self._timer is not None
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        if isinstance(self.machine, Over):
+            return ()
+        session = terminated(self.us, self.caller, self.sid)
+        if self.proposal is None:
+            return (session,)
+        if not self._taken:
+            return (told(Word.REJECT, self.us, self.caller, self.sid),)
+        return session, told(Word.FINISH, self.us, self.caller, self.sid)
 
     # Orders
 
@@ -202,6 +216,7 @@ class InboundLeg(SessionOwner):
 
     def _proceed(self, answer: SessionDescription) -> None:
         self._answer = answer
+        self._taken = True
         self._timer = self.clock.callLater(
             ACCEPT_TIMEOUT,
             self.machine.hangup,

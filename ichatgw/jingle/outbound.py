@@ -27,6 +27,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
+from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
@@ -149,6 +150,10 @@ class OutboundLeg(SessionOwner):
             served=self.served,
         )
         self.machine = _makeMachine(self)
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        return () if isinstance(self.machine, Over) else self.ringing.farewells()
 
     # Orders
 

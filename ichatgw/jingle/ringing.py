@@ -12,7 +12,9 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import CallError
+from ichatgw.farewell import Farewell
 from ichatgw.jingle.borders import NoOwner, SessionOwner
+from ichatgw.jingle.farewells import terminated, told
 from ichatgw.jingle.leg import LegLink
 from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.reasons import toReason
@@ -73,6 +75,15 @@ class Ringing:
     def targets(self) -> Targets:
         """Who can be called now."""
         return select(self.clients, self.callee, self.served)
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        found = [terminated(self.us, session.them, session.sid) for session in self._direct.values()]
+        if self.isProposed:
+            found.append(told(Word.RETRACT, self.us, self.callee, self.sid))
+        if self._joined and self.taker is not None:
+            found.append(told(Word.FINISH, self.us, self.taker, self.sid))
+        return tuple(found)
 
     # Calling
 

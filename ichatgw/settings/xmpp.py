@@ -75,6 +75,15 @@ class XMPPSettings:
         "File that remembers who has subscribed. It is made if it is not there, and then takes over the file"
         " ichat-gw.userdb of the older ichat-gw, if that stands beside it. none keeps subscriptions in memory only.",
     )
+    callDatabase: str = setting(
+        _XMPP,
+        "CallDatabase",
+        FILE,
+        "",
+        "File that remembers the calls that are up, so that phones and clients are told of the end after the next"
+        " start, if the gateway was killed or has crashed. If left blank, that of SubscriptionDatabase with -calls"
+        " after its name. none keeps nothing.",
+    )
     translationRules: tuple[tuple[str, str], ...] = rules(
         Setting(
             _RULES,

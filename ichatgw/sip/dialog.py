@@ -20,9 +20,11 @@ from attrs import evolve
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
+from ichatgw.farewell import Farewell
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpText
+from ichatgw.sip.farewells import farewellOf
 from ichatgw.sip.indialog import LATER, Reply
 from ichatgw.sip.inviting import Inviting
 from ichatgw.sip.logins import Answers
@@ -207,6 +209,13 @@ class Dialog(Inviting):
             return None
         tags = self.lUri.getTag(), self.rUri.getTag()
         return DialogId(str(self.cId), *tags) if all(tags) else None
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        target = self.hopWithout if self.isConnected() else None
+        if target is None or self.rTarget is None:
+            return ()
+        return (farewellOf(target, str(self.rTarget), self.lUri, self.rUri, self.cId, self.lCSeq, self.routes),)
 
     def leaves(self) -> None:
         """The dialog is over."""

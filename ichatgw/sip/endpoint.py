@@ -23,6 +23,7 @@ from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.admission import Admission, Passed
 from ichatgw.sip.capabilities import SUPPORTED
 from ichatgw.sip.dialer import Dialer, Place
+from ichatgw.sip.farewells import Goodbyes
 from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.keepalive import KeepAlives
 from ichatgw.sip.leg import SipLeg
@@ -120,6 +121,7 @@ class Endpoint(Service):
             policy,
             self.terms,
         )
+        self.goodbyes = Goodbyes(clock, self._transactions, logins, userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)

@@ -78,6 +78,14 @@ class FarEnd(UA):  # type: ignore[misc]
     @property
     def hop(self) -> Target | None:
         """Where the next request goes; C{None} if that is not known."""
+        return self._hopIf(self._isOpen)
+
+    @property
+    def hopWithout(self) -> Target | None:
+        """The same, if there were no connection to the far end any more."""
+        return self._hopIf(lambda target: False)
+
+    def _hopIf(self, isOpen: Callable[[Target], bool]) -> Target | None:
         if self.pinned is not None:
             return Target(Transport.UDP, self.pinned)
         if self._reached is None or self._reached[0] is None:
@@ -95,7 +103,7 @@ class FarEnd(UA):  # type: ignore[misc]
             bool(self.routes),
             self._flow,
             self.first,
-            self._isOpen,
+            isOpen,
             address is not None and address.host == self._mistaken,
         )
 

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from ichatgw.call import Nobody
 from ichatgw.errors import MalformedError
+from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
 from ichatgw.sip import dtmf
@@ -85,6 +86,10 @@ class SipLeg:
     def isAnswered(self) -> bool:
         """Has whoever was called accepted?"""
         return self._answered
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.farewell.Parting}."""
+        return () if self._ended or self.dialog is None else self.dialog.farewells()
 
     def isOf(self, name: DialogId) -> bool:
         """Is it the leg of that dialog, early or not?"""

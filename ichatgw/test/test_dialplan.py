@@ -274,10 +274,10 @@ class BadRuleTests(SynchronousTestCase):
         for output in (r"sip:\1@pbx", "sip:${EXTEN}@pbx", "sip:$0@pbx", "sip:$10@pbx", "sip:$(1)@pbx"):
             (doubt,) = doubts("^xmpp:(.*)@", output)
             self.assertIn("stands for itself", doubt)
-        for pattern in (r"^\d+@", r"^(\d+)@gw", "^([0-9]+)", "^49.*", r"^(?:\+)49", "^tel:(.*)", "^[+0-9]+"):
+        for pattern in (r"^\d+@", r"^(\d+)@gw", "^([0-9]+)", "^49.*", r"^(?:\+)49", "^@gw", "^[+0-9]+"):
             (doubt,) = doubts(pattern, "sip:$1@pbx")
-            self.assertIn("addresses start with sip: or xmpp:", doubt)
-        for pattern in (r"^xmpp:\d+", r"\d+@", "^(sip:)", "^sips?:", "^[sx]", "^.*", r"^\w+:"):
+            self.assertIn("addresses start with xmpp:, sip:, tel: or urn:", doubt)
+        for pattern in (r"^xmpp:\d+", r"\d+@", "^(sip:)", "^tel:", "^urn:", "^sips?:", "^[sx]", "^.*", r"^\w+:"):
             self.assertEqual(list(doubts(pattern, "sip:$1-$2@pbx")), [], pattern)
 
     def test_surrogates(self) -> None:

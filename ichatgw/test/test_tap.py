@@ -262,6 +262,21 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(len(runs), 20)
         self.assertTrue(all(re.fullmatch("[a-z2-7]{6}-", run) for run in runs), runs)
 
+    def test_callDatabase(self) -> None:
+        """Calls are kept beside the subscriptions, or where a setting says; nowhere, if there is to be no file."""
+        beside = f"{self.settings.subscriptionDatabase}-calls"
+        for settings, expected in (
+            (self.settings, beside),
+            (evolve(self.settings, callDatabase="elsewhere.sqlite"), "elsewhere.sqlite"),
+            (evolve(self.settings, callDatabase="none"), ""),
+            (evolve(self.settings, subscriptionDatabase="none"), ""),
+            (evolve(self.settings, subscriptionDatabase="none", callDatabase="x"), "x"),
+        ):
+            made = gateway(MemoryReactorClock(), settings)
+            self.assertEqual("" if made.journal is None else made.journal.path, expected)
+            self.assertIs(made.switch.journal, made.journal)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_end(self) -> None:
         """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""
         stopped, atExit = [], []

@@ -16,6 +16,7 @@ from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
+from ichatgw.test.e2e.killed import KilledInCalls
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
@@ -51,6 +52,7 @@ __all__ = [
     "JingleSettings",
     "Killed",
     "KilledGateway",
+    "KilledInCalls",
     "NameServers",
     "NextTarget",
     "OnEjabberd",

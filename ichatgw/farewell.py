@@ -1,0 +1,40 @@
+# -*- test-case-name: ichatgw.test.test_journal -*-
+"""
+How a party is told that its call is over, by a gateway that knows nothing of the call any more.
+
+Each leg says at any time what would have to be sent if the process were gone the next moment.  It is a value of plain
+words, so that it can be kept in a file: which adapter sends it, and what that has to know.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias, runtime_checkable
+
+Farewell: TypeAlias = tuple[str, ...]
+"""
+One message: first the way, the name that an adapter has for it, then what that needs (addresses, tags, numbers).
+"""
+
+
+@runtime_checkable
+class Parting(Protocol):
+    """A leg whose party has to be told."""
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """What there is to say to its party as things stand; nothing if nobody waits for a word."""
+
+
+class Says(Protocol):
+    """An adapter that sends farewells of one way."""
+
+    def __call__(self, *words: str) -> None:
+        """
+        Send one; C{words} is what followed the way.
+
+        @raise Exception: if the words are none that this adapter has written.
+        """
+
+
+def farewellsOf(leg: object) -> tuple[Farewell, ...]:
+    """Those of any leg; none of one that has nothing to say."""
+    return leg.farewells() if isinstance(leg, Parting) else ()

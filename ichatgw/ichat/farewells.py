@@ -1,0 +1,42 @@
+# -*- test-case-name: ichatgw.test.test_ichat_farewells -*-
+"""
+How requests between iChats are ended that nothing is known of but a few words (see L{ichatgw.farewell}).  When iChats
+talk, they do so by SIP, and are told by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.words.protocols.jabber.jid import JID
+
+from ichatgw.farewell import Farewell
+from ichatgw.ichat.reasons import TO_RESPONSE
+from ichatgw.ichat.stanzas import VCCancel, VCResponse, VCStanza
+from ichatgw.model import EndReason
+from ichatgw.xmpp.stanzas import parseJID
+
+CANCEL = "ichat-cancel"
+RESPONSE = "ichat-response"
+
+
+def cancelled(us: JID, them: JID) -> Farewell:
+    """The words for an iChat that rings."""
+    return CANCEL, us.full(), them.full()
+
+
+def declined(us: JID, them: JID) -> Farewell:
+    """The words for an iChat that calls, and whose INVITE has not come."""
+    return RESPONSE, us.full(), them.full()
+
+
+def ways(send: Callable[[VCStanza], object]) -> dict[str, Callable[..., None]]:
+    """Who says what, for L{ichatgw.epilogue.Epilogue}."""
+
+    def cancel(us: str, them: str) -> None:
+        send(VCCancel(parseJID(them), parseJID(us)))
+
+    def respond(us: str, them: str) -> None:
+        send(VCResponse(parseJID(them), parseJID(us), TO_RESPONSE[EndReason.SHUTDOWN]))
+
+    return {CANCEL: cancel, RESPONSE: respond}

@@ -1,0 +1,207 @@
+# -*- test-case-name: ichatgw.test.test_journal -*-
+"""
+The calls that are alive, kept on the disk, so that their parties can be told of the end by the next process if this one
+is killed.
+
+A call is written when it has lived for a moment (most that end at once never are), and again when what would have to be
+said has changed; it is removed when it is over.  A few calls share a commit.  It need not outlive a power cut, when
+sockets and phones are gone too, so nothing waits for the disk: a commit is a write to memory of the system.
+C{docs/decisions/0014-ends-are-told-after-a-kill.rst} has the numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from attrs import define, field, frozen
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from ichatgw.farewell import Farewell
+from ichatgw.ratelimit import RateLimit
+
+PATIENCE = 0.5
+"""Seconds that a call lives before it is written, and from one change to the next writing."""
+
+BATCH = 16
+"""Calls that are written in one turn."""
+
+PAUSE = 0.02
+"""Seconds between two batches."""
+
+MOST_LEFT = 20_000
+"""Calls of an earlier process that are read."""
+
+_TABLE = "CREATE TABLE IF NOT EXISTS call (name TEXT PRIMARY KEY, farewells TEXT) WITHOUT ROWID"
+_WRITE = "INSERT OR REPLACE INTO call VALUES (?, ?)"
+_ERASE = "DELETE FROM call WHERE name = ?"
+
+_log = Logger()
+
+Ask = Callable[[], Iterable[Farewell]]
+"""Gives the farewells of both legs of a call."""
+
+
+@frozen
+class Left:
+    """A call that an earlier process has left behind."""
+
+    name: str
+    farewells: tuple[Farewell, ...]
+
+
+@define(eq=False)
+class Journal(Service):
+    """
+    @ivar path: the file.
+    """
+
+    _clock: IReactorTime
+    path: str
+    _database: sqlite3.Connection | None = field(default=None, init=False)
+    _touched: dict[str, tuple[float, Ask]] = field(factory=dict, init=False)
+    _written: dict[str, str] = field(factory=dict, init=False)
+    _over: list[str] = field(factory=list, init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _left: tuple[Left, ...] = field(default=(), init=False)
+    _complaints: RateLimit = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = RateLimit(self._clock, 1 / 60, 1)
+
+    @property
+    def left(self) -> tuple[Left, ...]:
+        """The calls that the process before this one has left behind; known once the service has started."""
+        return self._left
+
+    def startService(self) -> None:
+        """Read what was left.  A file that cannot be used is begun anew, or done without: calls matter more."""
+        Service.startService(self)
+        try:
+            self._open()
+        except sqlite3.Error as problem:
+            _log.warn("{path} is begun anew: {problem}", path=self.path, problem=problem)
+            self._removed()
+            try:
+                self._open()
+            except sqlite3.Error as still:
+                _log.error(
+                    "{path} cannot be used: {problem}. Parties of calls are not told if this process is killed",
+                    path=self.path,
+                    problem=still,
+                )
+
+    def stopService(self) -> None:
+        """Write what is to be written, and close the file; after a stop in good order no call is in it."""
+        Service.stopService(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._database is not None:
+            self._commit(tuple(self._touched))
+            self._database.close()
+            self._database = None
+
+    def changed(self, name: str, ask: Ask) -> None:
+        """A call has begun, or what would have to be said at its end may have changed."""
+        if self._database is not None and name not in self._touched:
+            self._touched[name] = (self._clock.seconds() + PATIENCE, ask)
+            self._wake(PATIENCE)
+
+    def over(self, name: str) -> None:
+        """A call has ended, or its parties have been told."""
+        self._touched.pop(name, None)
+        if self._written.pop(name, None) is not None:
+            self._over.append(name)
+            self._wake(PATIENCE)
+
+    def _wake(self, delay: float) -> None:
+        if self._timer is None and self._database is not None:
+            self._timer = self._clock.callLater(delay, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        due: list[str] = []
+        for name, (at, _) in self._touched.items():
+            if at > now or len(due) == BATCH:
+                break
+            due.append(name)
+        self._commit(due)
+        if self._touched:
+            at, _ = next(iter(self._touched.values()))
+            self._wake(max(PAUSE, at - now))
+
+    def _commit(self, names: Iterable[str]) -> None:
+        rows = []
+        for name in names:
+            _, ask = self._touched.pop(name)
+            said = self._said(name, ask)
+            if said != self._written.get(name, "[]"):
+                rows.append((name, said))
+                self._written[name] = said
+        over, self._over = self._over, []
+        database = self._database
+        if database is None or not (rows or over):
+            return
+        try:
+            database.execute("BEGIN")
+            database.executemany(_ERASE, [(name,) for name in over])
+            database.executemany(_WRITE, rows)
+            database.execute("COMMIT")
+        except sqlite3.Error as problem:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            if self._complaints.allow(None):
+                _log.error("{path} cannot be written: {problem}", path=self.path, problem=problem)
+
+    def _said(self, name: str, ask: Ask) -> str:
+        try:
+            return json.dumps(tuple(ask()))
+        except Exception:
+            _log.failure("call={call} does not say how it would be ended", call=name)
+            return "[]"
+
+    def _open(self) -> None:
+        """
+        @raise sqlite3.Error: if the file cannot be used.
+        """
+        umask = os.umask(0o077)
+        try:
+            database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        finally:
+            os.umask(umask)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute(_TABLE)
+            rows = database.execute(f"SELECT name, farewells FROM call LIMIT {MOST_LEFT}").fetchall()
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        self._left = tuple(map(_readLeft, rows))
+        self._written = {str(name): str(said) for name, said in rows}
+
+    def _removed(self) -> None:
+        for path in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
+            if os.path.isfile(path):
+                try:
+                    os.remove(path)
+                except OSError as problem:
+                    _log.warn("{path} cannot be removed: {problem}", path=path, problem=problem.strerror)
+
+
+def _readLeft(row: tuple[object, object]) -> Left:
+    """What does not read as this class has written it says nothing."""
+    name, said = row
+    try:
+        found = json.loads(str(said))
+        farewells = tuple(tuple(map(str, words)) for words in found if isinstance(words, list) and words)
+    except (ValueError, TypeError):
+        farewells = ()
+    return Left(str(name), farewells)

@@ -1,0 +1,88 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+A gateway that is killed while people talk, and started again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ichatgw.test.e2e.case import PORTS
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.jinglecase import JingleEndToEnd
+from ichatgw.test.e2e.moment import pause, until, within
+
+WRITTEN = 1.5
+"""Seconds after which a call is on the disk, on a busy machine too."""
+
+
+class KilledInCalls(JingleEndToEnd):
+    """C{kill -9} in a call: after the next start both parties hear that it is over."""
+
+    timeout = 120
+
+    def _gateway(self, phonePort: int = 0, instead: Gateway | None = None) -> Gateway:
+        """
+        One that may be killed.
+
+        @param instead: the one that was, whose place it takes.
+        """
+        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort)
+        gateway.rules(phonePort)
+        gateway.set("SubscriptionDatabase", self.database)
+        if instead is not None:
+            gateway.set("UDPTCPPort", instead.port)
+        self.ending(gateway.program)
+        return gateway
+
+    async def _first(self, phonePort: int = 0) -> Gateway:
+        self.database = self.directory("store.sqlite").absolute()
+        gateway = self._gateway(phonePort)
+        await gateway.start()
+        return gateway
+
+    async def _killed(self, gateway: Gateway, *calls: Any) -> Gateway:
+        """Kill it, start another one, and wait for the end of the calls."""
+        await pause(self.clock, WRITTEN)
+        gateway.program.signal("KILL")
+        await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        again = self._gateway(instead=gateway)
+        await again.start()
+        for call in calls:
+            await within(self.clock, 10, call.whenEnded())
+        self.assertEqual(again.said("calls were up when the gateway ended without a word"), 1)
+        return again
+
+    async def test_phoneToClient(self) -> None:
+        """A phone gets a BYE of its dialog, and the client that it called an end of its session, once."""
+        gateway = await self._first()
+        client, phone = await self.startJingle(), self.startPhone()
+        outgoing, call = await self.phoneCalls(gateway, client, phone)
+        again = await self._killed(gateway, outgoing, call)
+        self.assertEqual((outgoing.status, outgoing.why, call.condition), (0, "they hung up", "gone"))
+        self.assertEqual(client.complaints, [])
+        await again.stop()
+        third = self._gateway(instead=gateway)
+        await third.start()
+        self.assertEqual(third.said("ended without a word"), 0)
+
+    async def test_clientToPhone(self) -> None:
+        """So do a client that has called, and the phone that it called."""
+        phone = self.startPhone()
+        gateway = await self._first(phone.address.port)
+        client = await self.startJingle()
+        call, incoming = await self.jingleCalls(client, phone)
+        await self._killed(gateway, incoming, call)
+        self.assertEqual((incoming.why, call.condition), ("they hung up", "gone"))
+        self.assertEqual(client.complaints, [])
+
+    async def test_phoneToIChat(self) -> None:
+        """So do a phone and an iChat, whose dialog ends too."""
+        gateway = await self._first()
+        ichat, phone = await self.startIChat(), self.startPhone()
+        arrival = ichat.whenCalled()
+        outgoing = phone.call(f"sip:scott@{gateway.address}")
+        call = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenAnswered())
+        await self._killed(gateway, outgoing, call)
+        self.assertEqual((outgoing.why, call.outcome), ("they hung up", "they hung up"))

@@ -1,0 +1,121 @@
+# -*- test-case-name: ichatgw.test.test_sip_farewells -*-
+"""Tests for L{ichatgw.sip.farewells}: a process that knows nothing of a dialog ends it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.farewell import farewellsOf
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.passwords import Credentials, Keyring
+from ichatgw.sip.farewells import BYE, LEAP
+from ichatgw.sip.leg import SipLeg
+from ichatgw.sip.target import Target, Transport
+from ichatgw.test.fakes import OFFER
+from ichatgw.test.legs import ANSWER
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
+
+PROXY = TransportAddress("192.0.2.99", 5062)
+ROUTE = "Record-Route: <sip:192.0.2.99:5062;lr>\r\n"
+
+
+class FarewellTests(SynchronousTestCase):
+    """The words that a leg keeps, and what another process makes of them."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+
+    def outbound(self, extra: str = "") -> SipLeg:
+        """A phone has answered."""
+        leg = self.rig.dial()
+        leg.start(OFFER)
+        self.invite = self.rig.wire.take()[-1]
+        self.rig.receive(respond(self.invite, 200, "OK", body=PHONE_SDP, extra=extra))
+        return leg
+
+    def said(self, leg: SipLeg, rig: Rig | None = None) -> tuple[str, TransportAddress]:
+        """What another process sends, and where to."""
+        ((way, *words),) = farewellsOf(leg)
+        self.assertEqual(way, BYE)
+        self.other = rig or Rig()
+        self.other.endpoint.goodbyes.say(*words)
+        ((bye, address),) = self.other.wire.sent
+        self.assertTrue(bye.startswith("BYE "), bye)
+        return bye, address
+
+    def test_called(self) -> None:
+        """A phone that we have called gets the BYE that its dialog wants (RFC 3261 section 12.2.1.1)."""
+        leg = self.outbound()
+        bye, address = self.said(leg)
+        leg.hangup(Ending(EndReason.HANGUP))
+        ours = self.rig.wire.take()[-1]
+        for name in ("From", "To", "Call-ID", "Max-Forwards"):
+            self.assertEqual(header(bye, name), header(ours, name))
+        self.assertEqual((bye.split("\r\n")[0], address), (ours.split("\r\n")[0], PHONE))
+        number = int(header(bye, "CSeq").split()[0])
+        self.assertEqual(number, int(header(ours, "CSeq").split()[0]) + LEAP)
+        self.assertEqual(header(bye, "Reason"), "Q.850;cause=41")
+
+    def test_calling(self) -> None:
+        """So does one that has called us."""
+        self.rig.invite()
+        (leg,) = self.rig.invitations.legs
+        self.assertEqual(farewellsOf(leg), ())
+        leg.ring()
+        leg.answer(ANSWER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.receive(request("ACK", to=header(ok, "To")))
+        bye, address = self.said(leg)  # type: ignore[arg-type]
+        self.assertTrue(bye.startswith("BYE sip:alice@192.0.2.77:5060 SIP/2.0"), bye)
+        self.assertEqual((header(bye, "From"), header(bye, "To")), (header(ok, "To"), header(ok, "From")))
+        self.assertEqual((header(bye, "Call-ID"), address), (header(ok, "Call-ID"), PHONE))
+
+    def test_routes(self) -> None:
+        """The BYE goes by the proxies that the dialog goes by."""
+        bye, address = self.said(self.outbound(ROUTE))
+        self.assertEqual((address, header(bye, "Route")), (PROXY, "<sip:192.0.2.99:5062;lr>"))
+        self.assertTrue(bye.startswith("BYE sip:100@192.0.2.77:5060 SIP/2.0"))
+
+    def test_streams(self) -> None:
+        """Over TCP it goes to where the phone can be reached without the connection that there was."""
+        there = Target(Transport.TCP, TransportAddress("192.0.2.77", 40000))
+        self.rig.stream(request("INVITE", contact="<sip:alice@192.0.2.77:5090;transport=tcp>"), there)
+        (leg,) = self.rig.invitations.legs
+        leg.answer(ANSWER)
+        ((_, transport, host, port, *_),) = farewellsOf(leg)
+        self.assertEqual((transport, host, port), ("tcp", "192.0.2.77", "5090"))
+
+    def test_over(self) -> None:
+        """Before there is a dialog, and when it is over, there is nothing to say."""
+        leg = self.rig.dial()
+        self.assertEqual(farewellsOf(leg), ())
+        leg.start(OFFER)
+        self.assertEqual(farewellsOf(leg), ())
+        leg = self.outbound()
+        leg.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual(farewellsOf(leg), ())
+
+    def test_login(self) -> None:
+        """A BYE that is challenged is sent again with a login."""
+        leg = self.outbound()
+        keyring = Keyring({"192.0.2.77": Credentials("gw", "sesame")})
+        bye, _ = self.said(leg, Rig(keyring=keyring))
+        self.other.wire.take()
+        extra = 'Proxy-Authenticate: Digest realm="pbx", nonce="n"\r\n'
+        (again,) = self.other.receive(respond(bye, 407, "Proxy Authentication Required", extra=extra))
+        self.assertTrue(header(again, "Proxy-Authorization").startswith("Digest "))
+        self.assertGreater(header(again, "CSeq"), header(bye, "CSeq"))
+        self.other.receive(respond(again, 200, "OK"))
+        self.other.clock.pump([1] * 40)
+        self.assertEqual(self.other.wire.take(), [])
+
+    def test_silence(self) -> None:
+        """Nobody waits for an answer; a BYE that gets none is sent again for a while, and given up."""
+        self.said(self.outbound())
+        self.other.clock.pump([0.5] * 300)
+        self.assertEqual((self.flushLoggedErrors(), self.other.endpoint.transactions), ([], 0))
+
+    def test_wrongWords(self) -> None:
+        """Words that are none of ours are refused."""
+        for words in (("udp",), ("pigeon", "h", "1", "", "sip:a", "<sip:a>", "<sip:b>", "c", "1")):
+            self.assertRaises(ValueError, self.rig.endpoint.goodbyes.say, *words)

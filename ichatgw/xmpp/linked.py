@@ -1,0 +1,28 @@
+# -*- test-case-name: ichatgw.test.test_journal -*-
+# mypy: allow-untyped-calls, allow-subclassing-any
+"""
+Does something whenever the link is up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+
+# isort: split
+from wokkel.subprotocols import XMPPHandler
+
+
+class Linked(XMPPHandler):
+    """
+    @param told: called each time that stanzas can be sent (again).
+    """
+
+    def __init__(self, told: Callable[[], object]) -> None:
+        super().__init__()
+        self._told = told
+
+    def connectionInitialized(self) -> None:
+        """The link is up."""
+        self._told()
