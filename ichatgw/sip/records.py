@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from socket import AF_INET6, inet_ntop
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.logger import Logger
 from twisted.names import client, dns, error, hosts
@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
 from ichatgw.model import TransportAddress
+from ichatgw.ratelimit import RateLimit
 
 A, AAAA, SRV, NAPTR = dns.A, dns.AAAA, dns.SRV, dns.NAPTR
 
@@ -35,6 +36,12 @@ NOTHING_LIFE = 60
 
 SILENCE_LIFE = 5
 """Seconds for which nobody is asked again what the name servers did not answer."""
+
+STALE_LIFE = 24 * 3600
+"""Seconds for which an answer that is too old is still better than none (RFC 8767)."""
+
+MOST_ALIASES = 16
+"""So many names may stand for one another in an answer (CNAME)."""
 
 _log = Logger()
 
@@ -56,11 +63,13 @@ class _Known:
     @ivar records: the payloads; empty if there are none.
     @ivar problem: why that is not known, or C{None}.
     @ivar until: holds to that time.
+    @ivar goodUntil: to that time it is what the name servers said.
     """
 
     records: tuple[Any, ...]
     until: float
     problem: str | None = field(default=None)
+    goodUntil: float = 0.0
 
 
 class Records:
@@ -81,6 +90,7 @@ class Records:
         self._hosts = FilePath(hostsFile)
         self._known: dict[tuple[str, int], _Known] = {}
         self._asked: dict[tuple[str, int], list[Deferred[tuple[Any, ...]]]] = {}
+        self._complaints = RateLimit(reactor, 1 / 60, 1)
 
     def local(self, name: str, kind: int) -> tuple[str, ...]:
         """The addresses that the hosts file gives."""
@@ -120,19 +130,22 @@ class Records:
             system = None if self._servers else "/etc/resolv.conf"
             self._names = client.Resolver(system, self._servers or None, reactor=self._reactor)
         asked = self._names.query(dns.Query(key[0], key[1], dns.IN), timeout=TIMEOUTS)
-        asked.addCallback(self._answered, key[1])
-        asked.addErrback(self._failed)
+        asked.addCallback(self._answered, key)
+        asked.addErrback(self._failed, key)
         asked.addCallback(lambda known: self._learned(key, known))
 
-    def _answered(self, answer: Any, kind: int) -> _Known:
+    def _answered(self, answer: Any, key: tuple[str, int]) -> _Known:
         answers, authority, _ = answer
-        records = [header for header in answers if header.type == kind]
+        name, kind = key
+        names, aliases = _aliases(name, answers)
+        records = [header for header in answers if header.type == kind and _owner(header) in names]
         if not records:
             return self._nothing(authority)
-        life = min([LONGEST_LIFE, *(int(header.ttl) for header in answers)])
-        return _Known(tuple(header.payload for header in records), self._reactor.seconds() + life)
+        life = min([LONGEST_LIFE, *(int(header.ttl) for header in (*records, *aliases))])
+        until = self._reactor.seconds() + life
+        return _Known(tuple(header.payload for header in records), until, goodUntil=until)
 
-    def _failed(self, failure: Failure) -> _Known:
+    def _failed(self, failure: Failure, key: tuple[str, int]) -> _Known:
         if failure.check(error.DNSNameError):
             arguments: tuple[Any, ...] = getattr(failure.value, "args", ())
             return self._nothing(getattr(arguments[0], "authority", ()) if arguments else ())
@@ -140,7 +153,12 @@ class Records:
         # those of whoever calls, too.
         why = next((words for kinds, words in _PROBLEMS if failure.check(*kinds)), "no answer that can be read")
         _log.debug("A question to the name servers came to nothing: {problem!r:.200}", problem=failure.value)
-        return _Known((), self._reactor.seconds() + SILENCE_LIFE, why)
+        now, last = self._reactor.seconds(), self._known.get(key)
+        if last is not None and last.records and now < last.goodUntil + STALE_LIFE:
+            if self._complaints.allow(None):
+                _log.warn("The name servers do not say where {name} is ({why}): it is as before", name=key[0], why=why)
+            return evolve(last, until=now + SILENCE_LIFE)
+        return _Known((), now + SILENCE_LIFE, why)
 
     def _nothing(self, authority: Sequence[Any]) -> _Known:
         lives = [min(int(header.ttl), int(header.payload.minimum)) for header in authority if header.type == dns.SOA]
@@ -155,6 +173,23 @@ class Records:
                 waiting.callback(known.records)
             else:
                 waiting.errback(Unanswered(known.problem))
+
+
+def _owner(header: Any) -> str:
+    """Whose record it is."""
+    return str(header.name).lower().rstrip(".")
+
+
+def _aliases(name: str, answers: Sequence[Any]) -> tuple[set[str], list[Any]]:
+    """All names that C{name} stands for, itself among them, as an answer says; and the records that say so."""
+    names, used = {name}, list[Any]()
+    found = [header for header in answers if header.type == dns.CNAME][:MOST_ALIASES]
+    for _ in found:
+        for header in found:
+            if _owner(header) in names and header not in used:
+                names.add(str(header.payload.name).lower().rstrip("."))
+                used.append(header)
+    return names, used
 
 
 def _told(known: _Known) -> Deferred[tuple[Any, ...]]:

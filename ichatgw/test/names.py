@@ -40,6 +40,7 @@ class FakeNames:
     @ivar table: what is not in it does not exist.
     @ivar asked: each query, as C{"A pbx.example"}.
     @ivar silent: names that get no answer; C{problems}: those that fail otherwise.
+    @ivar strange: names and records that stand in every answer.
     @ivar held: if not C{None}, answers wait here until L{release}.
     @ivar minimum: seconds for which nothing is nothing; C{None}: the answer does not say.
     """
@@ -49,6 +50,7 @@ class FakeNames:
         self.asked: list[str] = []
         self.silent: set[str] = set()
         self.problems: dict[str, Exception] = {}
+        self.strange: list[tuple[str, Any]] = []
         self.held: list[Deferred[Any]] | None = None
         self.minimum: int | None = None
 
@@ -83,10 +85,11 @@ class FakeNames:
             message.authority = authority
             return fail(DNSNameError(message))
         found = [record for record in records if dns.QUERY_TYPES[record.TYPE] == kind]
+        strange = [dns.RRHeader(owner, r.TYPE, payload=r, ttl=TTL) for owner, r in self.strange]
         if not found:
-            return succeed(([], authority, []))
+            return succeed((strange, authority, []))
         alias = dns.RRHeader(name, dns.CNAME, payload=dns.Record_CNAME("x.example"), ttl=TTL)
-        return succeed(([alias, *(dns.RRHeader(name, r.TYPE, payload=r, ttl=TTL) for r in found)], [], []))
+        return succeed(([*strange, alias, *(dns.RRHeader(name, r.TYPE, payload=r, ttl=TTL) for r in found)], [], []))
 
 
 def fakeRecords(clock: Clock, names: FakeNames, hostsFile: str = "/dev/null") -> Records:

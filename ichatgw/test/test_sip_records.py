@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.names import client, dns, error
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,6 +23,7 @@ from ichatgw.sip.records import (
     NOTHING_LIFE,
     SILENCE_LIFE,
     SRV,
+    STALE_LIFE,
     A,
     Records,
     Unanswered,
@@ -73,6 +75,50 @@ class RecordsTests(SynchronousTestCase):
         self.clock.advance(8)
         self.lookUp("nobody.example", A)
         self.assertEqual(len(self.names.asked), 4)
+
+    def test_otherOwner(self) -> None:
+        """Records of another name than the one that was asked for, or that it stands for, are not taken."""
+        self.names.strange = [("evil.example", a("203.0.113.66"))]
+        self.assertEqual([address(each) for each in self.lookUp("pbx.example", A)], ["192.0.2.1", "192.0.2.2"])
+        self.assertEqual(self.lookUp("other.example", A), ())
+
+    def test_aliases(self) -> None:
+        """A name may stand for another one, by several steps, in any order and case; a circle ends."""
+        alias = dns.Record_CNAME
+        self.names.strange = [
+            ("Node7.example", a("192.0.2.7")),
+            ("evil.example", a("203.0.113.66")),
+            ("cluster.example", alias("node7.example")),
+            ("PBX2.example", alias("Cluster.example")),
+            ("node7.example", alias("pbx2.example")),
+        ]
+        self.names.table["pbx2.example"] = []
+        self.assertEqual([address(each) for each in self.lookUp("pbx2.example", A)], ["192.0.2.7"])
+
+    def test_stale(self) -> None:
+        """While the name servers are dead a name is where it was last, for a day; that is said, and they are asked."""
+        self.lookUp("pbx.example", A)
+        self.names.silent.add("pbx.example")
+        self.clock.advance(TTL + 1)
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.assertEqual(len(self.lookUp("pbx.example", A)), 2)
+                self.clock.advance(SILENCE_LIFE + 1)
+        self.assertEqual(len(self.names.asked), 4)
+        self.assertEqual([event["log_level"] for event in events].count(LogLevel.warn), 1)
+        self.names.silent.clear()
+        self.names.table["pbx.example"] = [a("192.0.2.9")]
+        self.assertEqual([address(each) for each in self.lookUp("pbx.example", A)], ["192.0.2.9"])
+        self.names.silent.add("pbx.example")
+        self.clock.advance(TTL + STALE_LIFE + 1)
+        self.failureResultOf(self.records.lookUp("pbx.example", A), Unanswered)
+
+    def test_gone(self) -> None:
+        """A name that is there no more, as the name servers say, is not where it was."""
+        self.lookUp("pbx.example", A)
+        del self.names.table["pbx.example"]
+        self.clock.advance(TTL + 1)
+        self.assertEqual(self.lookUp("pbx.example", A), ())
 
     def test_silence(self) -> None:
         """Name servers that do not answer are left alone for a moment."""

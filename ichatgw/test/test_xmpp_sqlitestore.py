@@ -382,7 +382,22 @@ class SQLiteStoreTests(SynchronousTestCase):
         """A file that cannot be made stops the start, and the setting is named."""
         self.path = self.folder / "none" / "x.sqlite"
         problem = self.assertRaises(ConfigError, self.open)
-        self.assertIn("SubscriptionDatabase", str(problem))
+        self.assertIn(f"(SubscriptionDatabase): there is no directory {self.folder}/none", str(problem))
+
+    def test_directory(self) -> None:
+        """So does one that is a directory."""
+        (self.folder / "x.sqlite").mkdir()
+        self.path = self.folder / "x.sqlite"
+        problem = self.assertRaises(ConfigError, self.open)
+        self.assertIn("(SubscriptionDatabase): it is a directory, and has to be a file", str(problem))
+
+    def test_lockedAtStart(self) -> None:
+        """And one that another program has locked, such as a second gateway."""
+        self.open().stopService()
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            problem = self.assertRaises(ConfigError, self.open)
+        self.assertIn("another program has locked it; two gateways need a file each", str(problem))
 
     def test_diskFull(self) -> None:
         """

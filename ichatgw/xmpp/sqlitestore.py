@@ -98,7 +98,9 @@ class SQLiteStore(Service):
             rows = self._load()
         except sqlite3.DatabaseError as problem:
             if isinstance(problem, sqlite3.OperationalError):
-                raise ConfigError(f"cannot open {self._path} (SubscriptionDatabase): {problem}") from problem
+                raise ConfigError(
+                    f"cannot open {self._path} (SubscriptionDatabase): {_why(self._path, problem)}"
+                ) from problem
             self._putAside(problem)
             rows = self._load(IMPORTED)  # what the older program knew is older still
         self._complainOf(sum(not self._remember(user, gateway) for user, gateway in rows), self._path)
@@ -297,6 +299,22 @@ class SQLiteStore(Service):
             if self._behind:
                 _log.info("{path} is up to date again", path=self._path)
             self._behind = False
+
+
+def _why(path: str, problem: sqlite3.OperationalError) -> str:
+    """What is wrong with the file, as far as can be seen; SQLite says little."""
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return "it is a directory, and has to be a file"
+    if not os.path.isdir(folder):
+        return f"there is no directory {folder}"
+    if not os.path.exists(path) and not os.access(folder, os.W_OK | os.X_OK):
+        return f"the directory {folder} may not be written"
+    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+        return "it may not be read and written"
+    if "locked" in str(problem):
+        return "another program has locked it; two gateways need a file each"
+    return str(problem)
 
 
 @contextmanager
