@@ -123,7 +123,7 @@ class Gate:
         match = _STATUS_LINE(frame.startLine)
         if match is None:
             raise Refusal(400, "Misspelt Status Line")
-        headers = self._headers(frame)
+        headers = self._headers(frame, isResponse=True)
         if ("Contact", "*") in headers:
             raise Refusal(400, "Misplaced Contact Wildcard")
         method = _one(headers, "CSeq").partition(" ")[2]
@@ -145,8 +145,13 @@ class Gate:
             self._checkRequired(frame)
         return _admitted(frame, f"{method} {target} SIP/2.0", headers, method, transport)
 
-    def _headers(self, frame: Frame) -> list[tuple[str, str]]:
-        """The headers that go on, checked and in plain form."""
+    def _headers(self, frame: Frame, isResponse: bool = False) -> list[tuple[str, str]]:
+        """
+        The headers that go on, checked and in plain form.
+
+        @param isResponse: a Contact that cannot be read is left out: it may be somebody else's, and an answer without
+            one is better than none.
+        """
         headers: list[tuple[str, str]] = []
         seen = set()
         separators = 0
@@ -165,7 +170,7 @@ class Gate:
                 separators += commas + value.count(";") + value.count('"')
                 if commas > self.limits.commas or separators > self.limits.separators:
                     raise Refusal(400, f"Too Many Values In {rule.title}")
-            headers += _converted(rule, value)
+            headers += _converted(rule, value, isResponse and rule.title == "Contact")
         for title in _MANDATORY:
             if title.lower() not in seen:
                 raise Refusal(400, f"Missing {title}")
@@ -210,12 +215,12 @@ class Gate:
         return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(frame.charset)
 
 
-def _converted(rule: Rule, value: str) -> list[tuple[str, str]]:
+def _converted(rule: Rule, value: str, isNeedless: bool) -> list[tuple[str, str]]:
     """What goes on of one header."""
     try:
         return [(rule.title, item) for item in rule.convert(value)]
     except MalformedError as error:
-        if rule.needless:
+        if rule.needless or isNeedless:
             return []
         raise Refusal(400, f"Misspelt {rule.title}") from error
 

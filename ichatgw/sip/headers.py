@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -73,7 +74,12 @@ def _party(value: str) -> Sequence[str]:
 
 
 def _parties(value: str) -> Sequence[str]:
-    return [nameAddress(item, anyScheme=True) for item in addressItems(value)]
+    """Those that can be read."""
+    kept = []
+    for item in addressItems(value):
+        with suppress(MalformedError):
+            kept.append(nameAddress(item, anyScheme=True))
+    return kept
 
 
 def _route(value: str) -> Sequence[str]:

@@ -71,6 +71,9 @@ ATTRIBUTES = {
         "global_config l4r tclient tserver req_cb l1rcache l2rcache req_consumers cp_timer nat_traversal"
     ),
     "SipConf.SipConf": "autoconvert_tel_url",
+    "SipURL.SipURL": (
+        "scheme username userparams password host port headers usertype transport ttl maddr method tag other lr"
+    ),
     "UA.UA": (
         "UasStateTrying UaStateConnected UacStateCancelling godead_timeout global_config local_ua state lTag lUri rUri "
         "lContact rTarget routes cId lCSeq lSDP rSDP uasResp reqs tr equeue"

@@ -157,6 +157,12 @@ class HeaderTests(GateTestCase):
         self.answered(request(Contact="<sip:a@b>,"), 400)
         self.answered(request(Contact='"Joe" <sip:joe@example.org>;;;;'), 400)
 
+    def test_othersContact(self) -> None:
+        """In a response one Contact that cannot be read does not cost the others, nor the answer."""
+        good = "<sip:a@b>;expires=60"
+        for bad in ("<sip:a@b:0>", '"', "<sip:a@b>;;", "<sip:a"):
+            self.assertEqual(self.header(response(f"Contact: {bad}", Contact=good), "Contact"), [good])
+
     def test_noContact(self) -> None:
         """An INVITE that names no place to reach its sender gets one: where it came from."""
         self.assertEqual(self.header(request(Contact=None), "Contact"), ["<sip:198.51.100.7:40000>"])
@@ -208,6 +214,7 @@ class HeaderTests(GateTestCase):
             ("P-Asserted-Identity", "tel:+1201", "<tel:+1201>"),
             ("P-Asserted-Identity", "Doe, John <sip:a@b>", '"Doe, John" <sip:a@b>'),
             ("P-Asserted-Identity", '"x', None),
+            ("P-Asserted-Identity", "<sip:a@b>, <sip:c@d:0>", "<sip:a@b>"),
             ("Referred-By", "nonsense", None),
             ("Diversion", "<sip:a@b>;reason=busy", "<sip:a@b>;reason=busy"),
         ]
