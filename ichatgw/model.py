@@ -443,12 +443,14 @@ class Invitation:
     @ivar userAgent: the C{User-Agent}; empty if absent.
     @ivar callerName: the display name of C{From}.
     @ivar calledName: the display name of C{To}.
+    @ivar writtenAt: the hosts, IP literals, that it names as its own.
     """
 
     source: TransportAddress
     userAgent: str = ""
     callerName: str = ""
     calledName: str = ""
+    writtenAt: frozenset[str] = frozenset()
 
 
 @frozen

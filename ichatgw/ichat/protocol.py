@@ -24,6 +24,7 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.errors import CallError, Congested, MalformedError
 from ichatgw.ichat.connectdata import AddressRecord, choose
+from ichatgw.ichat.held import Held
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.leg import PresenceView
 from ichatgw.ichat.outbound import OutboundLeg
@@ -326,14 +327,17 @@ class IChatProtocol(XMPPHandler):
             self.arrivals.arrived(leg, called, offer)
             return
         try:
-            waiting = self._waiting.match(invitation)
+            match = self._waiting.match(invitation)
         except CallError as error:
             if self._complaints.allow(invitation.source.host):
                 _log.info("An INVITE from {source} was refused: {why!r:.120}", source=invitation.source, why=str(error))
             leg.call = Nobody()
             leg.hangup(Ending(error.reason, str(error)))
             return
-        waiting.machine.invited(leg)
+        if match.isSure:
+            match.leg.machine.invited(leg)
+        else:
+            leg.call = Held(leg, match.leg, self._waiting)
 
     def objection(self, invitation: Invitation) -> Ending | None:
         """See L{IInvitations}."""

@@ -13,6 +13,7 @@ from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
 
 from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Party, TransportAddress
+from ichatgw.sip.door import literal
 from ichatgw.sip.syntax import legible
 from ichatgw.sip.text import displayName
 from ichatgw.sip.uris import uriOf, written
@@ -54,7 +55,19 @@ def invitationOf(request: Any, source: TransportAddress) -> Invitation:
         str(userAgents[0])[:200] if userAgents else "",
         plainName(request.getHFBody("from").getUri().name),
         plainName(request.getHFBody("to").getUri().name),
+        _writtenAt(request),
     )
+
+
+def _writtenAt(request: Any) -> frozenset[str]:
+    """
+    The hosts, IP literals, where an INVITE says that it was written: in its Via, its Contact and its Call-ID, where
+    iChats put C{192-168-1-2} behind the C{@}.
+    """
+    named = [request.getHFBody("via").hostname, *(each.getUrl().host for each in request.getHFBodys("contact")[:1])]
+    _, _, place = str(request.getHFBody("call-id")).partition("@")
+    found = (literal(str(each), 1) for each in (*named, place.replace("-", ".")))
+    return frozenset(each.host for each in found if each is not None)
 
 
 def connectedTo(message: Any, party: Party) -> Party:

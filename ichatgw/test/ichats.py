@@ -6,7 +6,7 @@ The iChat part of the gateway between a stream and a switch that are not there, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
@@ -213,10 +213,12 @@ class World:
         to: str = "72@gw.jabber.example",
         source: TransportAddress = ICHAT_ADDRESS,
         userAgent: str = "Viceroy 1.4.1",
+        writtenAt: Iterable[str] = (),
     ) -> FakeLeg:
         """An INVITE arrives; this is its leg."""
         inner = FakeLeg(Party("sip:user@198.51.100.7"), slow=self.slow)
-        self.protocol.invited(inner, "sip:user@192.0.2.10", OFFER, Invitation(source, userAgent, from_, to))
+        invitation = Invitation(source, userAgent, from_, to, frozenset(writtenAt))
+        self.protocol.invited(inner, "sip:user@192.0.2.10", OFFER, invitation)
         return inner
 
     # What can be seen

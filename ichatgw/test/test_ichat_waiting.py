@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
-from ichatgw.ichat.waiting import MEMORY, MOST_REMEMBERED
+from ichatgw.ichat.waiting import DEAF, HOLD, MEMORY, MOST_CLAIMS, MOST_EARLY, MOST_REMEMBERED
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.test.fakes import FakeLeg
 from ichatgw.test.ichats import ICHAT, ICHAT_DATA, MINI, World, news
@@ -19,6 +19,8 @@ from ichatgw.test.legs import ANSWER
 ELSEWHERE = TransportAddress("203.0.113.66", 16402)
 #: The same record, with 8.8.4.4: an address that is public by every table.
 PUBLIC_DATA = ICHAT_DATA.replace("c6336407", "08080404")
+PRIVATE_DATA = ICHAT_DATA.replace("c6336407", "c0a80102")
+STRANGER = TransportAddress("198.18.0.66", 16402)
 
 
 class InviteTests(SynchronousTestCase):
@@ -91,16 +93,114 @@ class InviteTests(SynchronousTestCase):
         self.assertEqual(news(leg).news, [])
 
     def test_behindNAT(self) -> None:
-        """An iChat that named only private addresses, or none, may be seen at another one."""
-        self.accept(data=ICHAT_DATA.replace("c6336407", "c0a80102"))
-        self.assertTaken(self.world.invite(source=ELSEWHERE))
-        self.accept(data="")
-        self.assertTaken(self.world.invite(source=ELSEWHERE))
+        """
+        An iChat that named only private addresses may be seen at another one: its INVITE says at which of them it was
+        written, if no router has put the other one in its place.
+        """
+        for hosts in (["192.168.1.2"], ["192.168.1.2", ELSEWHERE.host]):
+            self.accept(data=PRIVATE_DATA)
+            self.assertTaken(self.world.invite(source=ELSEWHERE, writtenAt=hosts))
+
+    def test_behindDumbNAT(self) -> None:
+        """An INVITE that shows nothing is taken a little later, if there is no other one."""
+        for data, hosts in ((PRIVATE_DATA, [ELSEWHERE.host]), (PRIVATE_DATA, ["192.168.1.3"]), ("", [])):
+            self.accept(data=data)
+            inner = self.world.invite(source=ELSEWHERE, writtenAt=hosts)
+            self.world.clock.advance(HOLD / 2)
+            self.assertEqual(inner.orders, [])
+            self.world.clock.advance(HOLD / 2)
+            self.assertTaken(inner)
 
     def test_publicInTheOtherFamily(self) -> None:
         """A public IPv4 address says nothing of where IPv6 comes from."""
         self.accept(data=PUBLIC_DATA)
-        self.assertTaken(self.world.invite(source=TransportAddress("fd00::1", 16402)))
+        inner = self.world.invite(source=TransportAddress("fd00::1", 16402))
+        self.world.clock.advance(HOLD)
+        self.assertTaken(inner)
+
+    def test_race(self) -> None:
+        """
+        A stranger who knows both names and sends one INVITE after the other never gets the place of an iChat behind a NAT,
+        be it that he comes before or after it, whatever he writes into them.
+        """
+        for begin in (-0.5, 0.1, 0.5):
+            for hosts in ([], [STRANGER.host], ["192.168.1.9"], ["192.168.1.2", "192.168.1.9"]):
+                for shown in (["192.168.1.2"], []):
+                    self.race(begin, hosts, shown)
+
+    def race(self, begin: float, hosts: list[str], shown: list[str]) -> None:
+        """
+        @param begin: when the stranger begins, from our accept on; the iChat's INVITE comes 0.3 s after it.
+        @param hosts: where its INVITEs say they are from.
+        @param shown: the same of the iChat's.
+        """
+        self.world = World()
+        self.world.request(data=PRIVATE_DATA)
+        strangers = []
+        real = None
+        for tick in range(-6, 20):
+            if tick == 0:
+                self.world.arrived.answer(ANSWER)
+            if tick == 3:
+                real = self.world.invite(source=ELSEWHERE, writtenAt=shown)
+            if tick * 0.1 >= begin:
+                strangers.append(self.world.invite(source=STRANGER, writtenAt=hosts))
+            self.world.clock.advance(0.1)
+        for stranger in strangers:
+            self.assertNotIn("answer", stranger.orders, (begin, hosts, shown))
+            self.assertIn("hangup", stranger.orders)
+        assert real is not None
+        if shown or begin < 0:
+            self.assertTaken(real)  # who came too early is not even a rival
+        else:
+            self.assertEqual(real.orders, ["hangup"])
+
+    def test_oneGuess(self) -> None:
+        """A host that has shown a wrong address is not believed when it shows another one."""
+        self.accept(data=PRIVATE_DATA)
+        first = self.world.invite(source=STRANGER, writtenAt=["192.168.1.1"])
+        second = self.world.invite(source=STRANGER, writtenAt=["192.168.1.2"])
+        self.world.clock.advance(HOLD / 2)
+        self.assertEqual((first.orders, second.orders), ([], []))
+        self.assertTaken(self.world.invite(source=ELSEWHERE, writtenAt=["192.168.1.2"]))
+        self.world.clock.advance(HOLD)
+        self.assertEqual((first.orders, second.orders), (["hangup"], ["hangup"]))
+
+    def test_manyGuesses(self) -> None:
+        """So many hosts are heard for one call, and no more; one that the iChat has named always is."""
+        self.accept(data=PRIVATE_DATA)
+        for number in range(MOST_CLAIMS):
+            self.world.invite(source=TransportAddress(f"203.0.113.{number}", 16402), writtenAt=["192.168.1.1"])
+        self.assertRefused(self.world.invite(source=STRANGER, writtenAt=["192.168.1.2"]))
+        self.assertTaken(self.world.invite(source=TransportAddress("192.168.1.2", 16402)))
+
+    def test_notHeard(self) -> None:
+        """Who comes too early is not heard for a while; how many such hosts are remembered is bounded."""
+        self.world.request(data=PRIVATE_DATA)
+        for number in range(MOST_EARLY + 5):
+            self.world.invite(source=TransportAddress(f"203.0.{number // 256}.{number % 256}", 16402))
+        self.assertEqual(len(self.world.protocol._waiting._early), MOST_EARLY)
+        self.world.arrived.answer(ANSWER)
+        last = TransportAddress(f"203.0.{number // 256}.{number % 256}", 16402)
+        self.assertRefused(self.world.invite(source=last, writtenAt=["192.168.1.2"]))
+        self.world.arrived.hangup(Ending(EndReason.HANGUP))
+        self.world.clock.advance(DEAF)
+        self.accept(data=PRIVATE_DATA)
+        self.assertTaken(self.world.invite(source=last, writtenAt=["192.168.1.2"]))
+
+    def test_heldAndGivenUp(self) -> None:
+        """An INVITE that is given up while it is held leaves nothing; nor does one whose call ends."""
+        self.accept(data=PRIVATE_DATA)
+        inner = self.world.invite(source=ELSEWHERE)
+        inner.partyHangsUp(Ending(EndReason.CANCELLED))
+        self.world.clock.advance(HOLD)
+        self.assertEqual(inner.orders, [])
+        second = self.world.invite(source=ELSEWHERE)
+        self.world.arrived.hangup(Ending(EndReason.HANGUP))
+        self.world.clock.advance(HOLD)
+        self.assertEqual(second.orders, ["hangup"])
+        self.assertTrue(self.world.isEmpty())
+        self.assertEqual(self.world.protocol._waiting._claims, {})
 
     def test_mappedAddress(self) -> None:
         """An IPv4 address is the same when a socket writes it as IPv4-mapped IPv6."""

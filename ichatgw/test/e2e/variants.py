@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.task import LoopingCall
 
 from ichatgw.model import TransportAddress
 from ichatgw.sim.ichat import IChat
@@ -241,6 +242,40 @@ class Variants(EndToEnd):
         await within(self.clock, 5, call.whenEnded())
         self.assertEqual(len(self.phone.calls), 1)
         await self.heard(phone, ichat)
+        ichat.hangup()
+        await within(self.clock, 5, phone.whenEnded())
+        await self.none()
+
+    async def test_behindNAT(self) -> None:
+        """
+        An iChat that names a private address only and is seen at another one can call; a stranger who sends its INVITE
+        all the time does not get its place.
+        """
+        await self.begin()
+        self.ichat.quirks = Quirks(first=(TransportAddress("192.168.77.7", 16402),), nowhere=True)
+        target = TransportAddress("127.0.0.1", self.gateway.port)
+        calling, strangers = Calling(foreignHost="127.0.0.2"), []
+
+        def intrude() -> None:
+            before, self.ichat.calling = self.ichat.calling, calling
+            strangers.append(self.ichat.intrude(NUMBER, target))
+            self.ichat.calling = before
+
+        def giveUp() -> None:
+            if loop.running:
+                loop.stop()
+
+        loop = LoopingCall(intrude)
+        loop.clock = self.clock
+        self.addCleanup(giveUp)
+        loop.start(0.2)
+        phone, ichat = await self.call()
+        await within(self.clock, 10, ichat.whenAnswered())
+        await self.heard(phone, ichat)
+        giveUp()
+        for each in strangers:
+            await within(self.clock, 10, each.whenEnded())
+            self.assertIn("refused", each.outcome)
         ichat.hangup()
         await within(self.clock, 5, phone.whenEnded())
         await self.none()
