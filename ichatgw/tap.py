@@ -374,6 +374,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(
             ("alwaysRelayIChatMedia",), lambda new: partial(setattr, switch, "alwaysRelay", new.alwaysRelayIChatMedia)
         ),
+        Reloadable(
+            ("jabberComponentPassword",), lambda new: partial(setattr, link, "secret", new.jabberComponentPassword)
+        ),
         Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
         Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),

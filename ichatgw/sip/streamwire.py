@@ -17,6 +17,7 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.connections import Connections, Received
+from ichatgw.sip.expiry import Expiry, WallClock, wallClock
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.tls import Security
 from ichatgw.sip.wire import NO_IPV6, openSocket
@@ -33,6 +34,7 @@ class StreamWire:
     @param tlsPort: the port for TLS; not used without a certificate.
     @param security: certificates and what is verified.
     @param turns: when a message has its turn.
+    @param now: the clock on the wall.
 
     It can be looked after, see L{ichatgw.watch.Vital}.
     """
@@ -45,6 +47,7 @@ class StreamWire:
         tlsPort: int,
         security: Security,
         turns: Turns | None = None,
+        now: WallClock = wallClock,
     ) -> None:
         self._reactor = reactor
         self._addresses = addresses
@@ -53,6 +56,7 @@ class StreamWire:
         self._numbers = {Transport.TCP: 0, Transport.TLS: tlsPort}
         self._ports: dict[tuple[Transport, str], IListeningPort] = {}
         self._lost: list[tuple[Transport, str]] = []
+        self._expiry = Expiry(turns or reactor, lambda: security.expiry, now)
         self.connections = Connections(reactor, security, addresses.configured, turns)
 
     def listen(
@@ -73,6 +77,7 @@ class StreamWire:
         kinds = [Transport.TCP, *([Transport.TLS] if self._security.canServe else [])]
         for kind in kinds:
             self._listen(kind)
+        self._expiry.start()
         if not self._security.canServe:
             _log.info("Not listening for SIP over TLS: there is no certificate (TLSCertificate)")
 
@@ -173,6 +178,7 @@ class StreamWire:
 
     def close(self) -> None:
         """Listen no more, and close all connections."""
+        self._expiry.stop()
         ports, self._ports = self._ports, {}
         self._lost.clear()
         for port in ports.values():

@@ -110,15 +110,22 @@ class Security:
     _content: bytes = field(init=False, repr=False)
     _client: SSL.Context = field(init=False, repr=False)
     _server: SSL.Context | None = field(init=False, repr=False)
+    _end: datetime | None = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._client, self._server = _contexts(self.files)
         self._content = _contentOf(self.files)
+        self._end = _endOf(self.files)
 
     @property
     def canServe(self) -> bool:
         """Do we have a certificate?"""
         return self._server is not None
+
+    @property
+    def expiry(self) -> tuple[str, datetime] | None:
+        """The file of our certificate, and when it ends; C{None} if there is none."""
+        return None if self._end is None else (self.files.certificate, self._end)
 
     def prepare(self, files: Files) -> Callable[[], str | None]:
         """
@@ -129,13 +136,13 @@ class Security:
         @raise NeedsRestart: if there was no certificate before: nobody listens for TLS.
         """
         client, server = _contexts(files)
-        content = _contentOf(files)
+        content, end = _contentOf(files), _endOf(files)
         if server is not None and self._server is None:
             raise NeedsRestart(f"TLSCertificate {files.certificate}: the first one needs a restart")
 
         def use() -> str | None:
             changed = content != self._content
-            self.files, self._client, self._server, self._content = files, client, server, content
+            self.files, self._client, self._server, self._content, self._end = files, client, server, content, end
             return "the certificates in its files" if changed else None
 
         return use
@@ -287,6 +294,17 @@ def _contentOf(files: Files) -> bytes:
             with open(path, "rb") as file:
                 seal.update(file.read() + b"\0")
     return seal.digest()
+
+
+def _endOf(files: Files) -> datetime | None:
+    """When the first of the certificates that we show ends: from then on nobody can verify ours."""
+    if not files.certificate:
+        return None
+    with open(files.certificate, "rb") as file:
+        try:
+            return min(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(file.read()))
+        except ValueError:
+            return None  # OpenSSL takes more than can be read here
 
 
 def _context(files: Files) -> SSL.Context:

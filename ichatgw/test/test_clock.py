@@ -21,7 +21,7 @@ from ichatgw.test.test_imports import imported, modules
 REACTORS: tuple[Callable[[], Any], ...] = (EPollReactor, PollReactor, SelectReactor)
 
 # What is dated, or read by people.
-BY_THE_WALL = {"media.dtls", "sip.tls", "logfile", "jingletap"}
+BY_THE_WALL = {"media.dtls", "sip.expiry", "sip.tls", "logfile", "jingletap"}
 # sippy's MonoTime is told both; it counts with the monotonic one.
 NAMED = {"sip.reactor", "clock"}
 

@@ -120,8 +120,8 @@ class InviteTests(SynchronousTestCase):
 
     def test_race(self) -> None:
         """
-        A stranger who knows both names and sends one INVITE after the other never gets the place of an iChat behind a NAT,
-        be it that he comes before or after it, whatever he writes into them.
+        A stranger who knows both names and sends one INVITE after the other never gets the place of an iChat behind a
+        NAT, whether they begin before or after it, whatever they write.
         """
         for begin in (-0.5, 0.1, 0.5):
             for hosts in ([], [STRANGER.host], ["192.168.1.9"], ["192.168.1.2", "192.168.1.9"]):

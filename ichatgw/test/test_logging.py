@@ -200,7 +200,7 @@ class SecretTests(SynchronousTestCase):
             self.settings, jabberComponentPassword=PASSWORD + "2", tlsPrivateKeyPassPhrase=PHRASE + "2"
         )
         reloader.reload()
-        self.assertIn("JabberComponentPassword would be (not shown)", self.text())
+        self.assertIn("JabberComponentPassword is now (not shown)", self.text())
         self.wanted = None
         reloader.reload()
         self.assertIn("JabberComponentPassword", self.text("ERR"))

@@ -4,6 +4,7 @@ Tests for L{ichatgw.xmpp.component}.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, cast
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
@@ -168,6 +169,18 @@ class ReconnectTests(LinkCase):
 
 
 class LogTests(LinkCase):
+    def test_otherPassword(self) -> None:
+        """A password that has changed is used from the next stream on; the one that there is stays."""
+        server = acceptLast(self.reactor)
+        server.shakeHands()
+        self.link.secret = "other-word"
+        self.assertTrue(self.link.connected)
+        server.abortConnection()
+        self.reactor.advance(LONGEST_DELAY)
+        server = acceptLast(self.reactor)
+        server.send(HEADER)
+        self.assertIn(hashlib.sha1(b"3BF96D32other-word").hexdigest(), server.take())
+
     def test_wrongPassword(self) -> None:
         """
         A wrong password gives one clear line in a minute, and the attempts go on.  The secret is in no log event.

@@ -97,9 +97,11 @@ class Link(StreamManager, Service):
     same trouble is logged once a minute.
 
     @ivar connected: whether stanzas can be sent now.
+    @ivar secret: the password, for the next stream; the one that there is stays.
     """
 
     xmlstream: Any
+    secret: str
     _iqDeferreds: dict[str, Deferred[Element]]
 
     def __init__(
@@ -116,13 +118,16 @@ class Link(StreamManager, Service):
         self._endpoint = endpointFor(reactor, host, port)
         self._where = f"{host}:{port}"
         self._component = name.lower()
+        self.secret = secret
         self._backoff = Backoff(random)
         self._complaints = RateLimit(reactor, 1 / 60, 1, mostSources=32)
         self._troubled = False
         self._attempts: Deferred[None] | None = None
         self._messageLog: MessageLog | None = None
         super().__init__(
-            _StreamFactory(lambda: ComponentStream(reactor, self._component, secret, pingInterval, self._messageLog)),
+            _StreamFactory(
+                lambda: ComponentStream(reactor, self._component, self.secret, pingInterval, self._messageLog)
+            ),
             reactor,
         )
         self.addHandler(PingHandler())
