@@ -146,7 +146,7 @@ class Endpoint(Service):
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
         self._legs.admits = admits
         if self._streams is not None:
-            self._streams.admit(admits, self.strangers.spend)
+            self._streams.admit(self._isKnown, self.strangers.spend)
 
     @property
     def isOverloaded(self) -> bool:
@@ -258,6 +258,10 @@ class Endpoint(Service):
         if isinstance(verdict, Answer) and (room is None or len(verdict.response) <= room):
             self._transactions.show("SENDING message to", source, verdict.response.decode("utf-8", "replace"))
             self._transactions.send(verdict.response, source)
+
+    def _isKnown(self, host: str) -> bool:
+        """May C{host} call, or has a user logged in from there?"""
+        return self._legs.admits(host) or self.strangers.isProved(host)
 
     def _isUnproved(self, host: str) -> bool:
         """May C{host} be somebody else's address, whom our answers would flood?"""

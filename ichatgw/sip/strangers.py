@@ -199,6 +199,10 @@ class Strangers:
         if len(self._proved) > MOST_PROVED:
             self._proved.popitem(last=False)
 
+    def isProved(self, host: str) -> bool:
+        """Has a user logged in from C{host}?"""
+        return sourceOf(host) in self._proved
+
     def _isFree(self, message: bytes, host: str) -> bool:
         if not self._ours.knows(host):
             return False

@@ -147,6 +147,18 @@ class RequestTests(SynchronousTestCase):
         self.assertIn("OPTIONS", messages[0])
 
 
+class PlacesTests(SynchronousTestCase):
+    """Who always finds a place for a connection."""
+
+    def test_mayCall(self) -> None:
+        """Hosts that may call, and those where a user has logged in."""
+        rig = Rig()
+        self.assertTrue(rig.streams.mayCall(PHONE.host))
+        self.assertFalse(rig.streams.mayCall("203.0.113.9"))
+        rig.endpoint.strangers.prove("203.0.113.9")
+        self.assertTrue(rig.streams.mayCall("203.0.113.9"))
+
+
 class ProxyTests(SynchronousTestCase):
     """The outbound proxy is known where it is."""
 

@@ -32,6 +32,12 @@ NUMBER = "sip:+49900123@192.0.2.10:5070"
 USER = "scott@chat.example"
 
 
+class Wire(FakeWire):
+    """One that is never late."""
+
+    lag = 0.0
+
+
 class Fraud(SynchronousTestCase):
     """
     C{PHONE} may call, and so may users of C{chat.example}; numbers go to C{TRUNK}, C{friend} is called at C{STRANGER}.
@@ -62,7 +68,7 @@ class Fraud(SynchronousTestCase):
 
     def begin(self, **changes: Any) -> None:
         self.reactor: Any = MemoryReactorClock()
-        self.wire = FakeWire()
+        self.wire = Wire()
         network = FakeNetwork()
         self.patch(tap, "UDPWire", lambda *arguments: self.wire)
         self.patch(tap, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
