@@ -202,7 +202,7 @@ def _namesPort(records: Sequence[AddressRecord], source: TransportAddress) -> bo
 
 
 def _mayBeBehindNAT(records: Iterable[AddressRecord], source: TransportAddress) -> bool:
-    """Whoever names a public address of that family is seen at it."""
+    """An iChat that names a public address of that family is seen at it."""
     hosts = [plainAddress(record.address.host) for record in records]
     return not any(host.is_global and host.version == plainAddress(source.host).version for host in hosts)
 

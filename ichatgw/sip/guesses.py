@@ -3,7 +3,7 @@
 How long those who log in wrongly have to wait before their next password is looked at.
 
 Wrong logins count against their source, and against the name that they were tried for, from wherever they came.  Only
-names that exist are counted by name, so that nobody fills a table with names of his own.
+names that exist are counted by name, so that made-up names fill no table.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ class Verifier:
     def _failed(self, user: str, name: str | None, method: str, host: str) -> None:
         wait = self._guesses.failed(name, host)
         if self._lines.allow(sourceOf(host)):
-            # What fail2ban reads: etc/fail2ban.  The name comes last, as anybody may write into it what he likes.
+            # What fail2ban reads: etc/fail2ban.  The name comes last, as a stranger may write anything into it.
             _log.warn(
                 "Wrong login from {host} with {method}, the next is looked at in {wait:.0f} s; name {user!r}",
                 host=host,

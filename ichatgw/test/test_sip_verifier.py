@@ -257,7 +257,7 @@ class GuessingTests(VerifierCase):
         self.assertLess(len(looked), 310)
 
     def test_manySources(self) -> None:
-        """One name is guessed at from all sources together as slowly; whoever has been in gets in."""
+        """One name is guessed at from all sources together as slowly; from where it has been in it gets in."""
         self.assertEqual(self.judge(self.log()), ALICE)
         for number in range(NAME_FREE + 9):
             host = f"198.51.100.{number}"

@@ -324,7 +324,7 @@ class MidcallTests(Fraud):
     """A stranger who is in a call, as somebody has called it."""
 
     def test_refer(self) -> None:
-        """A REFER in the dialog is refused, whoever it names, and whatever it says of who wishes it."""
+        """A REFER in the dialog is refused, whatever it names, and whatever Referred-By says."""
         invite, _ = self.answered()
         for target in (NUMBER, "tel:+49900123", f"sip:+49900123@{TRUNK.host}", "urn:service:sos"):
             for extra in ("", f"Referred-By: <sip:pbx@{PHONE.host}>\r\n", "Refer-Sub: false\r\n"):
