@@ -13,37 +13,70 @@ import re
 from collections.abc import Callable
 from enum import Enum
 
+from attrs import field, frozen
+
 HIDDEN = "(not shown)"
 
 _SIP_CREDENTIALS = r"(?:Proxy-)?Authorization"
 
-# What comes before a secret, what the secret is made of.
-SECRETS: tuple[tuple[str, str], ...] = (
-    # A user's password in a URI (RFC 3261 section 19.1.1, RFC 3986 section 3.2.1).
-    (r"\b(?:sips?:|(?:https?|wss?|ftps?)://)[^@\s<>\"':]{0,200}:", r"[^@\s<>\"']{1,200}(?=@)"),
+
+@frozen
+class Secret:
+    """
+    One kind of secret.
+
+    @ivar hints: one of these is in every message that has such a secret, in lower case: the others are not searched.
+    @ivar before: what comes before it, a regular expression.
+    @ivar content: what it is made of.
+    """
+
+    hints: tuple[str, ...]
+    before: str
+    content: str
+    pattern: re.Pattern[str] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        made = re.compile(f"({self.before})(?:{self.content})", re.IGNORECASE | re.MULTILINE)
+        object.__setattr__(self, "pattern", made)
+
+
+# A user's password in a URI (RFC 3261 section 19.1.1, RFC 3986 section 3.2.1).
+_IN_URI = Secret(("@",), r"\b(?:sips?:|(?:https?|wss?|ftps?)://)[^@\s<>\"':]{0,200}:", r"[^@\s<>\"']{1,200}(?=@)")
+
+SECRETS = (
+    _IN_URI,
     # Schemes of authentication that are not Digest (RFC 7235); a token is a password.
-    (rf"^{_SIP_CREDENTIALS}[ \t]*:[ \t]*(?!Digest\b)[^\s,]+[ \t]+", r"[^\r\n]+"),
+    Secret(("authorization",), rf"^{_SIP_CREDENTIALS}[ \t]*:[ \t]*(?!Digest\b)[^\s,]+[ \t]+", r"[^\r\n]+"),
     # The component's handshake (XEP-0114), of which a weak password could be guessed.
-    (r"<(?:\w+:)?handshake\b[^<>]*>", r"[^<]+"),
+    Secret(("handshake",), r"<(?:\w+:)?handshake\b[^<>]*>", r"[^<]+"),
     # Passwords of users (XEP-0077, XEP-0078, XEP-0045), and the hash of one.
-    (r"<(?:\w+:)?(?:password|digest)\b[^<>]*>", r"[^<]+"),
-    (
+    Secret(("password", "digest"), r"<(?:\w+:)?(?:password|digest)\b[^<>]*>", r"[^<]+"),
+    Secret(
+        ("password",),
         r"<(?:\w+:)?field\b[^<>]*\bvar\s*=\s*[\"'][^\"'<>]{0,99}password[^\"'<>]{0,99}[\"'][^<>]{0,999}>\s*"
         r"<(?:\w+:)?value\b[^<>]*>",
         r"[^<]+",
     ),
     # SASL (RFC 6120 section 6.4, XEP-0388).
-    (r"<(?:\w+:)?(?:auth|challenge|response|success)\b[^<>]*xmpp-sasl[^<>]{0,200}>", r"[^<]+"),
-    (r"<(?:\w+:)?(?:initial-response|additional-data)\b[^<>]*>", r"[^<]+"),
+    Secret(
+        ("xmpp-sasl",),
+        r"<(?:\w+:)?(?:auth|challenge|response|success)\b[^<>]*xmpp-sasl[^<>]{0,200}>",
+        r"[^<]+",
+    ),
+    Secret(
+        ("initial-response", "additional-data"),
+        r"<(?:\w+:)?(?:initial-response|additional-data)\b[^<>]*>",
+        r"[^<]+",
+    ),
     # Passwords of ICE and of TURN (XEP-0176, XEP-0215).
-    (r"\b(?:pwd|password)\s*=\s*", r"\"[^\"]*\"|'[^']*'"),
-    (r"^a=ice-pwd:", r"[^\r\n]+"),
+    Secret(("pwd", "password"), r"\b(?:pwd|password)\s*=\s*", r"\"[^\"]*\"|'[^']*'"),
+    Secret(("ice-pwd",), r"^a=ice-pwd:", r"[^\r\n]+"),
     # Keys of media (RFC 4568, RFC 8866 section 5.12, RFC 4567, XEP-0167).
-    (r"\binline:", r"[^\s|\"'<;]+"),
-    (r"^a=crypto:[ \t]*\S+[ \t]+\S+[ \t]+(?!inline:)[^\s:]+:", r"\S+"),
-    (r"\bkey-params\s*=\s*[\"'](?!inline:)", r"[^\"'<]+"),
-    (r"^k=[a-z0-9]+:", r"[^\r\n]+"),
-    (r"^a=key-mgmt:\S+[ \t]+", r"[^\r\n]+"),
+    Secret(("inline:",), r"\binline:", r"[^\s|\"'<;]+"),
+    Secret(("a=crypto:",), r"^a=crypto:[ \t]*\S+[ \t]+\S+[ \t]+(?!inline:)[^\s:]+:", r"\S+"),
+    Secret(("key-params",), r"\bkey-params\s*=\s*[\"'](?!inline:)", r"[^\"'<]+"),
+    Secret(("k=",), r"^k=[a-z0-9]+:", r"[^\r\n]+"),
+    Secret(("a=key-mgmt:",), r"^a=key-mgmt:\S+[ \t]+", r"[^\r\n]+"),
 )
 """What is never shown."""
 
@@ -63,14 +96,9 @@ _DTMF = re.compile(r"(<(?:\w+:)?dtmf\b[^<>]*\bcode\s*=\s*)(?:\"[^\"]*\"|'[^']*')
 _IS_MESSAGE = re.compile(r"<(?:\w+:)?message\b", re.IGNORECASE).match
 _TEXT = re.compile(r"(?<=>)[^<>]+(?=<)")
 
-_SECRET = re.compile(
-    "|".join(f"(?:(?P<head{n}>{head})(?:{body}))" for n, (head, body) in enumerate(SECRETS)),
-    re.IGNORECASE | re.MULTILINE,
-)
 _PLACES = tuple(
     (re.compile(place, re.IGNORECASE | re.MULTILINE), re.compile(secret, re.IGNORECASE)) for place, secret in PLACES
 )
-_IN_URI = re.compile(f"({SECRETS[0][0]})(?:{SECRETS[0][1]})", re.IGNORECASE)
 
 
 class Content(Enum):
@@ -96,12 +124,16 @@ def redacted(message: str, content: Content = Content.DIGITS) -> str:
         message = hide(message)
     for place, secret in _PLACES:
         message = place.sub(lambda found, secret=secret: secret.sub(rf"\1{HIDDEN}", found[0]), message)  # type: ignore[misc]
-    return _SECRET.sub(lambda found: f"{found[found.lastgroup or 0]}{HIDDEN}", message)
+    lowered = message.lower()
+    for each in SECRETS:
+        if any(hint in lowered for hint in each.hints):
+            message = each.pattern.sub(rf"\1{HIDDEN}", message)
+    return message
 
 
 def withoutPasswords(line: str) -> str:
     """A line of any kind without passwords in URIs."""
-    return _IN_URI.sub(rf"\1{HIDDEN}", line) if "@" in line else line
+    return _IN_URI.pattern.sub(rf"\1{HIDDEN}", line) if "@" in line else line
 
 
 def _digits(message: str) -> str:
