@@ -45,7 +45,10 @@ FEW = 100
 
 
 MAX_FAILURES = 60
-"""Failures of one port in a minute; then it is closed."""
+"""Failures of one port in a minute; then it rests."""
+
+REST = 1.0
+"""Seconds for which it is not read then."""
 
 
 class Readers(Protocol):
@@ -98,6 +101,7 @@ class EpollReaders:
         self._countedAt = 0.0
         self._lines = RateLimit(reactor, 0.1, 5)
         self._failures = RateLimit(reactor, MAX_FAILURES / 60, MAX_FAILURES)
+        self._resting: dict[Any, IDelayedCall] = {}
 
     def addReader(self, reader: Any) -> None:
         if self._epoll is None:
@@ -109,6 +113,9 @@ class EpollReaders:
 
     def removeReader(self, reader: Any) -> None:
         """Before the reader closes its descriptor."""
+        rest = self._resting.pop(reader, None)
+        if rest is not None:
+            rest.cancel()
         descriptor = reader.fileno()
         if self._readers.get(descriptor) is not reader or self._epoll is None:
             return
@@ -150,16 +157,19 @@ class EpollReaders:
 
     def _failed(self, reader: Any) -> None:
         """
-        What a packet led to has failed.  The port lives on, since others may speak at it; if it fails for
-        L{MAX_FAILURES} packets in a minute it is closed, so that it does not keep the reactor busy.
+        What a packet led to has failed.  The port lives on, for others may speak at it; after L{MAX_FAILURES} in a
+        minute it is read only now and then, so that it does not keep the reactor busy.
         """
         failure = Failure()
         if self._lines.allow(None):
             self._log.failure("A packet of media could not be handled", failure)
         if not self._failures.allow(reader):
-            self._log.failure("A media port has failed {count} times and is closed", failure, count=MAX_FAILURES)
             self.removeReader(reader)
-            reader.connectionLost(failure)
+            self._resting[reader] = self._reactor.callLater(REST, self._rested, reader)
+
+    def _rested(self, reader: Any) -> None:
+        del self._resting[reader]
+        self.addReader(reader)
 
     def _openAgain(self, problem: OSError | Failure) -> None:
         """The epoll has gone; another one takes its place."""
@@ -244,7 +254,7 @@ class EpollReaders:
         if not reason.check(ConnectionLost):
             self._openAgain(reason)
             return
-        for reader in list(self._readers.values()):
+        for reader in [*self._readers.values(), *self._resting]:
             self.removeReader(reader)
             reader.connectionLost(reason)
 

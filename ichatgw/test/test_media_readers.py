@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.media.readers import FEW, MANY, MAX_FAILURES, PACE, PERIOD, ROUNDS, EpollReaders, Waiting, readersFor
+from ichatgw.media.readers import FEW, MANY, MAX_FAILURES, PACE, PERIOD, REST, ROUNDS, EpollReaders, Waiting, readersFor
 from ichatgw.test.media_fakes import FakeNetwork
 
 EPOLL = select.epoll
@@ -138,15 +138,37 @@ class EpollReadersTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 5)
         self.assertEqual((self.one.read, len(self.one.lost), self.two.read), (20, 0, 1))
 
-    def test_alwaysFails(self) -> None:
-        """A port that fails again and again is closed."""
+    def exhaust(self) -> None:
+        """So many packets fail that the port rests."""
         self.addBoth()
         self.one.then = lambda: 1 // 0
-        for _ in range(MAX_FAILURES + 1):
-            self.one.arrive()
+        self.one.arrive(MAX_FAILURES + 2)
+        while self.one.read <= MAX_FAILURES:
             self.readers.drain()
         self.flushLoggedErrors(ZeroDivisionError)
-        self.assertEqual(len(self.one.lost), 1)
+
+    def test_rests(self) -> None:
+        """A port that fails again and again is not read for a second, and then it is."""
+        self.exhaust()
+        for _ in range(3):
+            self.readers.drain()
+        self.assertEqual((self.one.read, self.one.lost), (MAX_FAILURES + 1, []))
+        self.one.then = None
+        self.reactor.advance(REST)
+        self.readers.drain()
+        self.assertEqual(self.one.read, MAX_FAILURES + 2)
+
+    def test_closedWhileItRests(self) -> None:
+        """A port that is closed meanwhile is not waited for again; nor is any when the reactor goes down."""
+        self.exhaust()
+        self.readers.removeReader(self.one)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_shutdownWhileOneRests(self) -> None:
+        """When the reactor goes down, a port that rests is closed too."""
+        self.exhaust()
+        self.readers.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual((len(self.one.lost), len(self.two.lost), self.reactor.getDelayedCalls()), (1, 1, []))
 
     def test_epollLost(self) -> None:
         """If the epoll itself is gone, another one takes its place, and nothing is lost."""
