@@ -16,9 +16,19 @@ from ichatgw.media.greeting import Greeting
 from ichatgw.media.port import Source
 from ichatgw.media.srtp import MasterKey
 from ichatgw.model import Fingerprint
+from ichatgw.networks import sourceOf
 
-MOST_SOURCES = 4
-"""With so many sources a handshake may be under way at a time."""
+MOST_OF_HOST = 2
+"""So many handshakes may be under way with one host, or network of IPv6, that may be anybody's."""
+
+MOST_OF_OTHERS = 8
+"""And so many with all of these."""
+
+MOST_OF_PARTY = 4
+"""So many with the hosts that the signalling shows; the signalled address has a place besides."""
+
+PATIENCE = 3.0
+"""Seconds after which a handshake gives way to one that comes later, if there are too many."""
 
 
 class Handshakes:
@@ -28,7 +38,11 @@ class Handshakes:
     signalling announced is the party, and what others show is of no interest.
 
     @param expected: the fingerprint of that certificate.
+    A stranger does not keep the party out by handshakes that come to no end: they are counted by hosts, and the hosts
+    that the signalling shows by themselves.
+
     @param isSignalled: is this where the party said that it is?  Then what fails there fails for good.
+    @param isShown: does its signalling show that it may be at that host?
     @param transmit: sends a datagram somewhere.
     @param agreed: told our key, the party's, and where it is, once.
     @param failed: told why there are no keys, once.
@@ -41,6 +55,7 @@ class Handshakes:
         expected: Fingerprint,
         active: bool,
         isSignalled: Callable[[Source], bool],
+        isShown: Callable[[Source], bool],
         transmit: Callable[[bytes, Source], None],
         agreed: Callable[[MasterKey, MasterKey, Source], None],
         failed: Callable[[str], None],
@@ -50,10 +65,12 @@ class Handshakes:
         self._expected = expected
         self._active = active
         self._isSignalled = isSignalled
+        self._isShown = isShown
         self._transmit = transmit
         self._agreed = agreed
         self._failed = failed
         self._under: dict[Source, DTLS] = {}
+        self._began: dict[Source, float] = {}
         self._party: DTLS | None = None
         self._why = "the DTLS handshake took too long"
         self._over = False
@@ -80,7 +97,27 @@ class Handshakes:
     def _mayBegin(self, source: Source) -> bool:
         if self._active or self._over or self._party is not None:
             return False
-        return len(self._under) < MOST_SOURCES or self._isSignalled(source)
+        crowd = self._crowd(source)
+        return not crowd or self._outlived(crowd) is not None
+
+    def _crowd(self, source: Source) -> list[Source]:
+        """Of which there are too many, so that one from C{source} finds no place; empty if it does."""
+        if self._isSignalled(source):
+            return []
+        isShown = self._isShown(source)
+        rivals = [each for each in self._under if self._isShown(each) is isShown and not self._isSignalled(each)]
+        if isShown:
+            return rivals if len(rivals) >= MOST_OF_PARTY else []
+        host = sourceOf(str(source[0]))
+        same = [each for each in rivals if sourceOf(str(each[0])) == host]
+        if len(same) >= MOST_OF_HOST:
+            return same
+        return rivals if len(rivals) >= MOST_OF_OTHERS else []
+
+    def _outlived(self, crowd: list[Source]) -> Source | None:
+        """Which of them gives way; C{None} if all are young."""
+        latest = self._clock.seconds() - PATIENCE
+        return next((each for each in crowd if self._began[each] <= latest), None)
 
     def close(self) -> None:
         """Idempotent; says nothing."""
@@ -89,10 +126,15 @@ class Handshakes:
             self._deadline.cancel()
             self._deadline = None
         under, self._under = self._under, {}
+        self._began.clear()
         for association in under.values():
             association.close()
 
     def _start(self, source: Source, greeted: SSL.Connection | None = None) -> None:
+        given = self._outlived(self._crowd(source))
+        if given is not None:
+            self._forget(given).close()
+        self._began[source] = self._clock.seconds()
         association = self._under[source] = DTLS(
             self._clock,
             self._identity,
@@ -116,10 +158,14 @@ class Handshakes:
         self._agreed(ours, theirs, source)
 
     def _lost(self, source: Source, why: str) -> None:
-        self._under.pop(source, None)
+        self._forget(source)
         self._why = why
         if self._active or self._isSignalled(source):
             self._fail()
+
+    def _forget(self, source: Source) -> DTLS:
+        self._began.pop(source, None)
+        return self._under.pop(source)
 
     def _late(self) -> None:
         self._deadline = None

@@ -127,7 +127,7 @@ class MediaLatch:
         self.isAway = address is not None and sendable(address) is None
         if address is None or address == self._signalled or (self.isAway and self._signalled is not None):
             if self.source is not None:
-                self.rank = self._rankOf(self.source)
+                self.rank = self.rankOf(self.source)
             return False
         self._signalled = address
         self.forget()
@@ -146,7 +146,7 @@ class MediaLatch:
 
         @param quiet: what the party has sent before it fell silent; C{None} if it has not.
         """
-        rank = self._rankOf(source)
+        rank = self.rankOf(source)
         if rank > self.rank or rank is Rank.SIGNALLED or self._wasBefore(source):
             return True
         return self._mayCome(source, ssrc, quiet) and self._runsOn(source, sequence, ssrc)
@@ -157,7 +157,7 @@ class MediaLatch:
 
         @param isProved: it hears there, whatever the signalling says.
         """
-        rank = Rank.PROVED if isProved else self._rankOf(source)
+        rank = Rank.PROVED if isProved else self.rankOf(source)
         if rank > self.rank:
             self._places.clear()
         self.source, self.rank = source, rank
@@ -184,7 +184,8 @@ class MediaLatch:
             return named
         return self.source or named
 
-    def _rankOf(self, source: Source) -> Rank:
+    def rankOf(self, source: Source) -> Rank:
+        """What the signalling says of C{source}."""
         host = _hostOf(source)
         named = sendable(self._signalled)
         if isAt(source, self._signalled):

@@ -115,6 +115,7 @@ class Secured:
             protection.fingerprint,
             protection.active,
             lambda source: not atControl and isAt(source, self._side.signalled),
+            self._side.isShown,
             partial(self._transmit, atControl),
             agreed,
             failed,

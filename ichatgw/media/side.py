@@ -21,7 +21,7 @@ from ichatgw.media.flow import LOOK_SECONDS, Flow
 from ichatgw.media.gone import NOBODY, unheard, unwanted
 from ichatgw.media.guard import Guard, Wall
 from ichatgw.media.latch import SendTo, familyOf
-from ichatgw.media.medialatch import MediaLatch
+from ichatgw.media.medialatch import MediaLatch, Rank
 from ichatgw.media.port import Source
 from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
@@ -329,6 +329,10 @@ class Side:
     def muxed(self) -> bool:
         """Does our party have RTP and RTCP at one port (RFC 5761)?"""
         return self.remote is not None and self.remote.rtcp is not None and self.remote.rtcp == self.remote.address
+
+    def isShown(self, source: Source) -> bool:
+        """Does the signalling show that the party may be at that host?"""
+        return self._latch.rankOf(source) is not Rank.NOTHING
 
     @property
     def signalled(self) -> TransportAddress | None:

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, Identity
-from ichatgw.media.handshakes import MOST_SOURCES, Handshakes
+from ichatgw.media.handshakes import MOST_OF_HOST, MOST_OF_OTHERS, MOST_OF_PARTY, PATIENCE, Handshakes
 from ichatgw.media.port import Source
 from ichatgw.media.srtp import MasterKey
 from ichatgw.model import Fingerprint
@@ -31,6 +31,7 @@ class End:
             expected,
             active,
             lambda source: source == PARTY,
+            lambda source: source[0] == PARTY[0],
             lambda datagram, source: self.sent.append((datagram, source)),
             lambda ours, theirs, source: self.keys.append((ours, theirs, source)),
             self.failures.append,
@@ -85,11 +86,37 @@ class HandshakesTests(SynchronousTestCase):
         self.talk(self.party, PARTY)
         self.assertEqual(self.waiting.keys, [])
 
-    def test_many(self) -> None:
-        """There is an end to the number of handshakes, but never for the party."""
-        self.assertEqual([self.isHeard((ELSEWHERE[0], number + 1)) for number in range(8)], [True] * 4 + [False] * 4)
-        self.assertEqual(len(self.waiting.handshakes._under), MOST_SOURCES)
+    def test_oneStranger(self) -> None:
+        """
+        Handshakes of one host that come to no end keep out neither the party, wherever it is, nor others; those of one
+        network of IPv6 count as one host's.
+        """
+        for places in (
+            [(ELSEWHERE[0], number + 1) for number in range(8)],
+            [(f"2001:db8::{number}", 6000, 0, 0) for number in range(8)],
+        ):
+            heard = [self.isHeard(place) for place in places]
+            self.assertEqual(heard, [number < MOST_OF_HOST for number in range(8)])
+        for place in (PARTY, (PARTY[0], 7777), ("198.51.100.67", 6000), ("2001:db8:1::1", 6000, 0, 0)):
+            self.assertTrue(self.isHeard(place), place)
+
+    def test_manyStrangers(self) -> None:
+        """There is an end to the number of handshakes, and who comes later has a place after a while."""
+        places = [(f"198.51.100.{number}", 6000) for number in range(MOST_OF_OTHERS + 1)]
+        self.assertEqual([self.isHeard(place) for place in places], [True] * MOST_OF_OTHERS + [False])
+        self.clock.advance(PATIENCE)
+        self.assertTrue(self.isHeard(places[-1]))
+        self.assertEqual(len(self.waiting.handshakes._under), MOST_OF_OTHERS)
+
+    def test_party(self) -> None:
+        """The hosts of the party have places of their own, and the signalled address always has one."""
+        heard = [self.isHeard((PARTY[0], number + 1)) for number in range(MOST_OF_PARTY + 1)]
+        self.assertEqual(heard, [True] * MOST_OF_PARTY + [False])
         self.assertTrue(self.isHeard(PARTY))
+        self.clock.advance(PATIENCE)
+        self.talk(self.party, (PARTY[0], 7777))
+        self.assertEqual(len(self.waiting.keys), 1)
+        self.assertEqual(self.waiting.handshakes._began, {})
 
     def isHeard(self, place: Source) -> bool:
         """Does somebody who begins from C{place} get further than to the cookie?"""
