@@ -129,6 +129,9 @@ Form = tuple[str, int, int, formats.Marks]
 """What one format is, whatever its number and whatever else is said of it."""
 
 
+_LAWS = {"pcmu": ("PCMA", 8), "pcma": ("PCMU", 0)}
+
+
 @frozen
 class Codec:
     """
@@ -159,6 +162,14 @@ class Codec:
     def matches(self, other: Codec) -> bool:
         """Is it the same format, whatever its number?"""
         return self.form == other.form
+
+    @property
+    def otherLaw(self) -> Codec | None:
+        """
+        The same in the other law of G.711, by the number that it usually has: its octets are made of these one by one.
+        """
+        usual = _LAWS.get(self.name.lower())
+        return None if usual is None else evolve(self, name=usual[0], payloadType=usual[1])
 
     @property
     def isEvent(self) -> bool:
@@ -231,6 +242,14 @@ class SessionDescription:
         """
         same = [codec for codec in self.codecs if codec.matches(wanted)]
         return next((codec for codec in same if codec.variant == wanted.variant), same[0] if same else None)
+
+    def hears(self, wanted: Codec) -> Codec | None:
+        """
+        The format in which this party can be told what comes in C{wanted}: that one, or else the other law of G.711,
+        which the relay makes of it; C{None} if it has neither.
+        """
+        other = wanted.otherLaw
+        return self.find(wanted) or (None if other is None else self.find(other))
 
     def withAddress(self, address: TransportAddress) -> SessionDescription:
         """The same, seen at another address (RTCP on the port above)."""

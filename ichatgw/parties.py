@@ -197,7 +197,7 @@ class Parties:
     def suits(self, offer: SessionDescription) -> bool:
         """Can who stays talk to who makes that offer?"""
         codecs = self.offer.codecs if self.answeredAt is None else self.agreed
-        return any(offer.find(codec) is not None for codec in codecs)
+        return any(offer.hears(codec) is not None for codec in codecs if not codec.isEvent)
 
     def exchange(self, old: ILeg, new: ILeg) -> None:
         """Let C{new} take the place of C{old}; nobody is told."""
@@ -324,5 +324,12 @@ def _unheard() -> None:
 
 
 def common(codecs: tuple[Codec, ...], others: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """Those that are among the others as well, whatever their numbers."""
-    return tuple(codec for codec in codecs if any(codec.matches(other) for other in others))
+    """
+    Those that are among the others as well, whatever their numbers; if there are none, those that the relay can make of
+    others.
+    """
+    theirs = SessionDescription(others)
+    same = tuple(codec for codec in codecs if theirs.find(codec) is not None)
+    if any(not codec.isEvent for codec in same):
+        return same
+    return tuple(codec for codec in codecs if theirs.hears(codec) is not None)

@@ -51,8 +51,8 @@ def judge(leg: ILeg, offer: SessionDescription) -> None:
     What there is to say of an update: no iChat can be put on hold, the relay feeds it silence meanwhile, and it has one
     format.
     """
-    if offer.find(PCMU) is None:
-        leg.call.refused(leg, Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
+    if offer.hears(PCMU) is None:
+        leg.call.refused(leg, Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than G.711"))
     else:
         leg.call.agreed(leg, SessionDescription((PCMU,)))
 

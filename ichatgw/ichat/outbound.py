@@ -181,8 +181,8 @@ class OutboundLeg:
 
     def _begin(self, offer: SessionDescription) -> None:
         """Look for iChats to ring, or wait for one to come online."""
-        if offer.find(PCMU) is None:
-            self.machine.fail(Ending(EndReason.INCOMPATIBLE, "the caller has no PCMU"))
+        if offer.hears(PCMU) is None:
+            self.machine.fail(Ending(EndReason.INCOMPATIBLE, "the caller has no G.711"))
             return
         try:
             self._sender = self.link.enrol(self, bareJID(self.callee), callerName(self.caller.user))

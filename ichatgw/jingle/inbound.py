@@ -236,7 +236,7 @@ class InboundLeg(SessionOwner):
             self.machine.sessionOver(endingOf(error))
             return
         _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
-        lacking = [each for each in self._answer.codecs if not each.isEvent and self.session.offer.find(each) is None]
+        lacking = [each for each in self._answer.codecs if not each.isEvent and self.session.offer.hears(each) is None]
         if lacking and self.session.phase is Phase.ACTIVE:
             # It was taken to have them when it proposed; the other party may be sending one of them by now.
             self.call.updated(self, self.session.theirs)

@@ -16,7 +16,7 @@ from ichatgw.jingle.messages import CallMessage
 from ichatgw.jingle.rules import Phase
 from ichatgw.jingle.session import Session
 from ichatgw.model import KEYS, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
-from ichatgw.sdp import commonCodecs
+from ichatgw.sdp import answerCodecs
 
 ACCEPT_TIMEOUT = 30.0
 """Seconds that a client has to initiate its session after C{proceed}, or to accept ours: some make a certificate."""
@@ -68,7 +68,7 @@ def update(leg: ILeg, call: ICall, session: Session | None, offer: SessionDescri
     if session is None or session.phase is not Phase.ACTIVE:
         return
     try:
-        commonCodecs(offer.codecs, session.theirs)
+        answerCodecs(offer.codecs, session.theirs)
     except NoCommonCodec as error:
         call.refused(leg, Ending(EndReason.INCOMPATIBLE, str(error)))
         return

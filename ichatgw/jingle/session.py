@@ -55,7 +55,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, withEvents
+from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, makeable, withEvents, withMore
 
 CONTENT_NAME = "audio"
 
@@ -147,7 +147,7 @@ class Session:
         @raise CallError: if no transport can be had.
         """
         codecs = far.codecs if not far.isSupposed else tuple(each for each in far.codecs if _isEverywhere(each))
-        self.offer = SessionDescription(distinct(withEvents(codecs)), packing=far.packing)
+        self.offer = SessionDescription(distinct(withEvents(withMore(codecs, makeable(codecs)))), packing=far.packing)
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
         self._bundled = self._transport.local.fingerprint is not None  # or Movim's browser takes no offer (max-bundle)
@@ -161,7 +161,7 @@ class Session:
         @raise CallError: if there is no common format, or no transport can be had.
         """
         told = answerCodecs(answer.codecs, self.offer)
-        codecs = commonCodecs(answer.codecs, self.offer)
+        codecs = commonCodecs(told, self.offer)
         transport = self._makeTransport(self._remote)
         if self.phase is not Phase.PENDING:
             transport.close()

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from ichatgw.media.keys import KeyPlayer
-from ichatgw.media.mapping import EVENT, Events, Mapping
+from ichatgw.media.mapping import REWRITTEN, Mapping, Rewriter
 from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
 from ichatgw.media.silence import Format, preferred
@@ -53,7 +53,7 @@ class Flow:
     @ivar send: the C{sendto} of the socket towards the receiving party.
     @ivar destination: where that is; C{None} if it is not known, or wants nothing.
     @ivar payloadTypes: for each second byte another one, see L{Mapping}; C{None} if all pass as they are.
-    @ivar events: how events are rewritten, by payload type.
+    @ivar rewriters: how packets are rewritten, by payload type.
     @ivar formats: what the receiving party speaks, by its numbers.
     @ivar preferred: the format of silence to begin with; C{None} if we know none.
     @ivar original: the source's own SSRC; C{None} as long as it has sent nothing.
@@ -75,7 +75,7 @@ class Flow:
     send: Callable[[Any, Any], Any] | None = None
     destination: Source | None = None
     payloadTypes: bytes | None = None
-    events: dict[int, Events] = field(factory=dict)
+    rewriters: dict[int, Rewriter] = field(factory=dict)
     formats: dict[int, Format] = field(factory=dict)
     preferred: Format | None = None
 
@@ -127,7 +127,7 @@ class Flow:
             second = types[buffer[1]]
             if not 192 <= second <= 223:
                 buffer[1] = second
-            elif second != EVENT or not self.events[buffer[1] & 0x7F].rewrite(buffer, size):
+            elif second != REWRITTEN or not self.rewriters[buffer[1] & 0x7F].rewrite(buffer, size):
                 self._lose("of unknown formats")
                 return
         words = self._words
@@ -179,7 +179,7 @@ class Flow:
     def map(self, mapping: Mapping | None) -> None:
         """How the payload types of the source become those of the receiving party; C{None}: as they are."""
         self.payloadTypes = None if mapping is None else mapping.table
-        self.events = {} if mapping is None else mapping.events
+        self.rewriters = {} if mapping is None else mapping.rewriters
 
     def speak(self, formats: Sequence[Format]) -> None:
         """What the receiving party speaks, the best first."""

@@ -3,24 +3,26 @@
 The payload types of one party in the numbers of the other.
 
 Each party numbers the formats in its own way, and has events (RFC 4733) by the clock it likes: 8000 Hz beside the
-formats of telephones, 48000 Hz beside Opus.
+formats of telephones, 48000 Hz beside Opus.  Of the two laws of G.711 one may have the one and the other one the other.
 """
 
 from __future__ import annotations
 
 from math import gcd
 from struct import Struct
+from typing import Protocol
 
 from attrs import define, field
 
+from ichatgw.media.laws import ALAW_TO_ULAW, ULAW_TO_ALAW
 from ichatgw.media.rtp import HEADER
 from ichatgw.model import Codec, SessionDescription
 
 # RTP cannot have these as its second byte: it would be RTCP.
 DROPPED = 200
 """Stands in a table for formats that the receiver does not have."""
-EVENT = 201
-"""Stands in a table for events that are to be rewritten."""
+REWRITTEN = 201
+"""Stands in a table for formats whose packets are to be rewritten."""
 
 LONGEST = 0xFFFF
 """The longest duration that can be said; longer events are told in pieces (RFC 4733 section 2.5.1.3)."""
@@ -88,6 +90,42 @@ class Events:
         return -(-duration * self._times // self._over)
 
 
+@define(eq=False)
+class Law:
+    """
+    Makes the one law of G.711 of the other, octet by octet.
+
+    @ivar payloadType: the receiver's number.
+    @ivar table: for each octet of the source's law that of the receiver's.
+    """
+
+    payloadType: int
+    table: bytes
+
+    def rewrite(self, buffer: bytearray, size: int) -> bool:
+        """
+        The packet of C{size} bytes in C{buffer}, in place.
+
+        @return: whether it is one.
+        """
+        begin, end = HEADER.size, size
+        if buffer[0] & 0x3F:
+            begin = _payloadAt(buffer, size)
+            end -= buffer[size - 1] if buffer[0] & 0x20 else 0
+            if begin > end:
+                return False
+        buffer[begin:end] = buffer[begin:end].translate(self.table)
+        buffer[1] = self.payloadType | buffer[1] & 0x80
+        return True
+
+
+class Rewriter(Protocol):
+    """Makes packets of one format those of another."""
+
+    def rewrite(self, buffer: bytearray, size: int) -> bool:
+        """See L{Law} and L{Events}."""
+
+
 def _payloadAt(buffer: bytearray, size: int) -> int:
     """Behind contributing sources and header extensions; past the end if the packet is cut short."""
     at = HEADER.size + 4 * (buffer[0] & 0x0F)
@@ -102,12 +140,12 @@ def _payloadAt(buffer: bytearray, size: int) -> int:
 class Mapping:
     """
     @ivar table: for each second byte of an RTP packet (marker and payload type) what the receiver expects instead, or
-        L{DROPPED}, or L{EVENT}.
-    @ivar events: how to rewrite events, by their payload type.
+        L{DROPPED}, or L{REWRITTEN}.
+    @ivar rewriters: how to rewrite these, by their payload type.
     """
 
     table: bytes
-    events: dict[int, Events]
+    rewriters: dict[int, Rewriter]
 
 
 def mappingOf(sent: tuple[Codec, ...], receiver: SessionDescription) -> Mapping | None:
@@ -118,15 +156,24 @@ def mappingOf(sent: tuple[Codec, ...], receiver: SessionDescription) -> Mapping 
     if not sent or not receiver.codecs:
         return None
     table = bytearray([DROPPED]) * 256
-    events = {}
+    rewriters: dict[int, Rewriter] = {}
     for codec in sent:
         wanted = receiver.find(codec)
         if wanted is not None:
             _put(table, codec.payloadType, wanted.payloadType)
-        elif codec.isEvent and (wanted := _otherEvent(receiver)) is not None:
-            events[codec.payloadType] = Events.between(codec, wanted)
-            table[codec.payloadType] = table[codec.payloadType | 0x80] = EVENT
-    return Mapping(bytes(table), events)
+        elif (rewriter := _rewriter(codec, receiver)) is not None:
+            rewriters[codec.payloadType] = rewriter
+            table[codec.payloadType] = table[codec.payloadType | 0x80] = REWRITTEN
+    return Mapping(bytes(table), rewriters)
+
+
+def _rewriter(codec: Codec, receiver: SessionDescription) -> Rewriter | None:
+    wanted = _otherEvent(receiver) if codec.isEvent else receiver.hears(codec)
+    if wanted is None:
+        return None
+    if codec.isEvent:
+        return Events.between(codec, wanted)
+    return Law(wanted.payloadType, ULAW_TO_ALAW if codec.name.lower() == "pcmu" else ALAW_TO_ULAW)
 
 
 def _put(table: bytearray, from_: int, to: int) -> None:

@@ -8,7 +8,7 @@ few lines that a relayed audio call needs.
 
 from __future__ import annotations
 
-from ichatgw.sdp.formats import answerCodecs, asOffered, commonCodecs, distinct, withEvents
+from ichatgw.sdp.formats import answerCodecs, asOffered, commonCodecs, distinct, makeable, withEvents, withMore
 from ichatgw.sdp.reading import MAX_FORMATS, MAX_LINES, parse
 from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP, Stream
 from ichatgw.sdp.writing import ORIGIN_USER, writeAnswer, writeOffer
@@ -26,8 +26,10 @@ __all__ = [
     "asOffered",
     "commonCodecs",
     "distinct",
+    "makeable",
     "parse",
     "withEvents",
+    "withMore",
     "writeAnswer",
     "writeOffer",
 ]

@@ -5,6 +5,8 @@ Which formats two parties have in common.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve
 
 from ichatgw import formats
@@ -26,28 +28,43 @@ def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[C
     return tuple(found for _, found in _pairs(ours, theirs))
 
 
-def answerCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
+def answerCodecs(ours: tuple[Codec, ...], theirs: SessionDescription, isRelayed: bool = True) -> tuple[Codec, ...]:
     """
     For an answer: the codecs that both have, in our order, with their numbers, and with our parameters as far as these
     keep to what was offered.
 
     @param ours: what the answer says.
     @param theirs: the offer.
+    @param isRelayed: media passes here, so that without any in common the one law of G.711 may do for the other.
     @raise NoCommonCodec: if there is none.
     """
     return tuple(
         evolve(found, parameters=formats.answering(found.name, codec.parameters, found.parameters))
-        for codec, found in _pairs(ours, theirs)
+        for codec, found in _pairs(ours, theirs, isRelayed)
     )
 
 
-def _pairs(ours: tuple[Codec, ...], theirs: SessionDescription) -> list[tuple[Codec, Codec]]:
-    """Ours and theirs of each format that both have; two of ours may be one of theirs, which is there once then."""
-    pairs: dict[int, tuple[Codec, Codec]] = {}
-    for codec in ours:
-        found = None if codec.isEvent else theirs.find(codec)
-        if found is not None:
-            pairs.setdefault(found.payloadType, (codec, found))
+def makeable(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """What a relay can make of these and is not among them: of one law of G.711 the other one."""
+    others = [other for codec in codecs if (other := codec.otherLaw) is not None]
+    taken = {codec.payloadType for codec in codecs}
+    fresh = [each for each in others if not any(each.matches(codec) for codec in codecs)]
+    return distinct(tuple(each for each in fresh if each.payloadType not in taken))
+
+
+def withMore(codecs: tuple[Codec, ...], more: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """C{more} audio as the last, but before events."""
+    audio = tuple(codec for codec in codecs if not codec.isEvent)
+    return (*audio, *more, *(codec for codec in codecs if codec.isEvent)) if more else codecs
+
+
+def _pairs(ours: tuple[Codec, ...], theirs: SessionDescription, isRelayed: bool = False) -> list[tuple[Codec, Codec]]:
+    """
+    Ours and theirs of each format that both have; two of ours may be one of theirs, which is there once then.
+
+    @param isRelayed: see L{answerCodecs}.
+    """
+    pairs = _found(ours, theirs.find) or (_found(ours, theirs.hears) if isRelayed else {})
     if not pairs:
         raise NoCommonCodec(f"no common codec: {_names(ours)} here, {_names(theirs.codecs)} there")
     told = [codec for codec in ours if codec.isEvent]
@@ -57,6 +74,15 @@ def _pairs(ours: tuple[Codec, ...], theirs: SessionDescription) -> list[tuple[Co
     known = distinct(tuple(codec for codec in theirs.codecs if codec.isEvent))
     events = [codec for codec in known if codec.clockRate in rates] or known[:1]
     return [*pairs.values(), *((_byClock(told, each.clockRate), each) for each in events)]
+
+
+def _found(ours: tuple[Codec, ...], find: Callable[[Codec], Codec | None]) -> dict[int, tuple[Codec, Codec]]:
+    pairs: dict[int, tuple[Codec, Codec]] = {}
+    for codec in ours:
+        found = None if codec.isEvent else find(codec)
+        if found is not None:
+            pairs.setdefault(found.payloadType, (codec, found))
+    return pairs
 
 
 def _byClock(events: list[Codec], clockRate: int) -> Codec:

@@ -107,7 +107,7 @@ class InboundSipLeg(SipLeg):
         more = () if any(far.find(codec) for codec in (PCMU, PCMA)) else (PCMU, PCMA)
         speech = (*(codec for codec in far.codecs if not codec.isEvent), *more)
         events = tuple(codec for codec in far.codecs if codec.isEvent)
-        return self._negotiation.offer(self.source.host, (*speech, *events))
+        return self._negotiation.offer(self.source.host, (*speech, *events), isWide=True)
 
     def progress(self, answer: SessionDescription) -> None:
         """183 with an answer; early media is a favour, so what prevents it is no error."""

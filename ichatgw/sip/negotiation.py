@@ -70,6 +70,11 @@ def _nowhere() -> Whereabouts | None:
     return None
 
 
+def _any(codec: Codec) -> bool:
+    """There is no limit."""
+    return True
+
+
 def _newOrigin() -> sdp.Origin:
     return sdp.Origin(randbits(31))
 
@@ -92,6 +97,7 @@ class Negotiation:
     @ivar protecting: how its media is protected.
     @ivar failed: told if the keys for it cannot be agreed on.
     @ivar whereabouts: where the party is, as its latest message shows.
+    @ivar allowed: may the party be offered that format?
     @ivar awaitsAnswer: we have made an offer, and it has neither been answered for good nor refused.
     """
 
@@ -104,6 +110,7 @@ class Negotiation:
     protecting: Protecting = field(factory=Protecting)
     failed: Callable[[Ending], None] = field(default=_unheard)
     whereabouts: Callable[[], Whereabouts | None] = field(default=_nowhere)
+    allowed: Callable[[Codec], bool] = field(default=_any)
     _origin: sdp.Origin = field(factory=_newOrigin)
     _written: str = field(default="", init=False)
     _offered: tuple[Codec, ...] | None = field(default=None, init=False)
@@ -114,11 +121,14 @@ class Negotiation:
     _place: int = field(default=0, init=False)
     _host: str = field(default="", init=False)
     _offersMux: bool = field(default=False, init=False)
+    _isWide: bool = field(default=False, init=False)
+    _more: tuple[Codec, ...] = field(default=(), init=False)
 
     def letGo(self) -> None:
         """The leg has ended: nobody wants to know what fails."""
         self.failed = _unheard
         self.whereabouts = _nowhere
+        self.allowed = _any
 
     @property
     def awaitsAnswer(self) -> bool:
@@ -136,19 +146,29 @@ class Negotiation:
         """Where the other party of the call sends its media, if not to us."""
         return self.remote.address if self.side.isDirect and self.remote is not None else None
 
-    def offer(self, host: str, codecs: tuple[Codec, ...] | None = None, direction: Direction | None = None) -> str:
+    def offer(
+        self,
+        host: str,
+        codecs: tuple[Codec, ...] | None = None,
+        direction: Direction | None = None,
+        isWide: bool = False,
+    ) -> str:
         """
         Our offer, the first or a later one; it awaits its answer.
 
         @param host: where the party's messages come from, which counts as long as it has not said where its media is.
         @param codecs: what is offered; by default those that were agreed on.
         @param direction: seen from us; by default that of the other party.
+        @param isWide: so are formats that the relay makes of these.
         @return: SDP.
         @raise Congested: if no port is left.
         """
         if self.side.isDirect and self.protecting.wantsKeys:
             self.side = self.side.anchor()
-        offered = self._numbered(sdp.distinct(sdp.withEvents(self.codecs if codecs is None else codecs)))
+        codecs = self.codecs if codecs is None else codecs
+        self._isWide = isWide and not self.side.isDirect
+        self._more = self._makeable(codecs) if self._isWide else ()
+        offered = self._numbered(sdp.distinct(sdp.withEvents(sdp.withMore(codecs, self._more))))
         far = self.far if direction is None else direction
         ours = SessionDescription(offered, self._local(host), None, far, self.packing)
         profile, transport = self.protecting.offer()
@@ -161,19 +181,32 @@ class Negotiation:
         self._say(ours)
         return text
 
-    def reoffer(self, host: str, codecs: tuple[Codec, ...] | None = None) -> str | None:
+    def _makeable(self, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+        return tuple(codec for codec in sdp.makeable(codecs) if self.allowed(codec))
+
+    def offerable(self, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+        """Those of C{codecs} that may be offered; if that leaves no speech, what the relay can make of them."""
+        allowed = tuple(codec for codec in codecs if self.allowed(codec))
+        return allowed if speech(allowed) or self.side.isDirect else sdp.withMore(allowed, self._makeable(codecs))
+
+    def canWiden(self, codecs: tuple[Codec, ...]) -> bool:
+        """Would more than C{codecs} be offered if media passed here?"""
+        return self.side.isDirect and bool(self._makeable(codecs))
+
+    def reoffer(self, host: str, codecs: tuple[Codec, ...] | None = None, isWide: bool = False) -> str | None:
         """
         Our offer within the call, after something has changed at the other end.  It asks the party for no more than it
         allows by itself: nobody is taken off hold by another than himself.
 
         @param codecs: what is offered; by default what both can.
+        @param isWide: see L{offer}.
         @return: SDP; C{None} if it would say nothing new.
         @raise Congested: if no port is left.
         """
         codecs = self.agreed if codecs is None else codecs
         direction = self.far.within(self.wish.mirrored)
         saying = speech(codecs), direction, self._local(host), self.packing.effective
-        return None if self._said == saying else self.offer(host, codecs, direction)
+        return None if self._said == saying else self.offer(host, codecs, direction, isWide)
 
     def repeat(self, host: str) -> str:
         """
@@ -181,7 +214,7 @@ class Negotiation:
 
         @raise Congested: if no port is left.
         """
-        return self.offer(host, self.agreed, self.far if self._said is None else self._said[1])
+        return self.offer(host, self.agreed, self.far if self._said is None else self._said[1], self._isWide)
 
     def accept(self, text: str, final: bool = True) -> SessionDescription:
         """
@@ -195,9 +228,10 @@ class Negotiation:
         parsed = sdp.parse(text)
         stream = next((each for each in parsed.streams if each.index == self._place), parsed.stream)
         protection = self.protecting.accept(stream)
-        codecs = self.codecs if self._offered is None else self._offered
-        answer = sdp.asOffered(stream.description, codecs)
-        self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed)
+        offered = self.codecs if self._offered is None else self._offered
+        answer = sdp.asOffered(stream.description, offered)
+        codecs = self._preferred(offered, answer)
+        self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed, offered)
         self.protecting.agreed(protection)
         self.codecs = codecs
         if self._said is not None:
@@ -211,6 +245,13 @@ class Negotiation:
         if final:
             self._offered = None
         return evolve(answer, direction=self.wish)
+
+    def _preferred(self, offered: tuple[Codec, ...], answer: SessionDescription) -> tuple[Codec, ...]:
+        """What is sent as it comes goes before what is made of it."""
+        more = self._more
+        asTheyCome = tuple(codec for codec in offered if not any(codec.matches(each) for each in more))
+        isSpeech = any(answer.find(codec) is not None for codec in asTheyCome if not codec.isEvent)
+        return asTheyCome if isSpeech else offered
 
     def settle(self) -> None:
         """No answer to our offer is awaited any more: it has come before."""
@@ -272,7 +313,7 @@ class Negotiation:
         if self.side.isDirect and self.protecting.protects(offer.stream):
             self.side = self.side.anchor()
         theirs = offer.description
-        agreed = sdp.answerCodecs(ours, theirs)
+        agreed = sdp.answerCodecs(ours, theirs, not self.side.isDirect)
         direction = theirs.direction.mirrored.within(self.far)
         described = SessionDescription(agreed, self._local(host, theirs), None, direction, self.packing)
         isNear = theirs.address is not None and theirs.address.host == host
@@ -293,12 +334,18 @@ class Negotiation:
         return self.side.local(self._host or host)
 
     def _connect(
-        self, remote: SessionDescription, codecs: tuple[Codec, ...], protection: Protection | None, muxed: bool
+        self,
+        remote: SessionDescription,
+        codecs: tuple[Codec, ...],
+        protection: Protection | None,
+        muxed: bool,
+        told: tuple[Codec, ...] = (),
     ) -> None:
         """
         Tell our side where the party is, what of ours it speaks, by its numbers and by ours, and what protects it.
 
         @param muxed: RTCP goes where RTP goes.
+        @param told: what it may send, if that is more than C{codecs}.
         """
         if muxed:
             remote = evolve(remote, rtcp=remote.address)
@@ -308,7 +355,7 @@ class Negotiation:
             self._host = remote.address.host
         for codec in common:
             self._numbers.setdefault(codec.payloadType, codec)
-        ours = tuple(codec for codec in codecs if remote.find(codec) is not None)
+        ours = tuple(codec for codec in told or codecs if remote.find(codec) is not None)
         self.side.connect(self.remote, ours, self.whereabouts())
         self.side.protect(protection, self.failed)
 

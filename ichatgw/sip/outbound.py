@@ -22,6 +22,7 @@ from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.inviting import MOST_FORKS, Invite
 from ichatgw.sip.leg import SipLeg, disconnection
+from ichatgw.sip.negotiation import speech
 from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.reasons import fromHeader, fromStatus
 from ichatgw.sip.renegotiation import Renegotiation
@@ -58,11 +59,11 @@ class OutboundSipLeg(SipLeg):
     ) -> None:
         super().__init__(id, party, forget)
         self._negotiation.protecting.policy = evolve(policy)
-        self.changes = Renegotiation(self, self._negotiation, lambda codec: codec.payloadType not in filtered)
+        self._negotiation.allowed = lambda codec: codec.payloadType not in filtered
+        self.changes = Renegotiation(self, self._negotiation)
         self._hunt = hunt
         self._converse = converse
         self._prepare = prepare
-        self._filtered = filtered
         self._mayLead = mayLead
         self._pending: Deferred[None] | None = None
         self._attempt: Attempt | None = None
@@ -83,9 +84,9 @@ class OutboundSipLeg(SipLeg):
         if self._ended or self._started:
             return
         self._started = True
-        self._offer = tuple(codec for codec in offer.codecs if codec.payloadType not in self._filtered)
+        self._offer = self._negotiation.offerable(offer.codecs)
         self.changes.meet(evolve(offer, codecs=self._offer))
-        if not self._offer:
+        if not speech(self._offer):
             self._finish(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
         self._next()
@@ -118,15 +119,26 @@ class OutboundSipLeg(SipLeg):
         self._attempt = attempt
         target = self._target = attempt.target
         self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
-        text = self._negotiation.offer(target.address.host, self._offer)
         dialog = self.dialog = self._converse(self)
+        text = self._negotiation.offer(target.address.host, self._offer, isWide=dialog.pinned is None)
         _log.info("call={call} leg={leg} {party!r:.120} INVITE to {target}", target=target, **self._names())
         dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text))
         self._hunt.watch(self._silent)
 
+    def _mustRelay(self) -> bool:
+        """Is it worth another offer that media passes here, where more can be offered?"""
+        if not self._negotiation.canWiden(self._offer):
+            return False
+        try:
+            self.side = self.side.anchor()
+        except CallError:
+            return False
+        self._negotiation.forget()
+        return True
+
     def _again(self, attempt: Attempt) -> None:
-        """The same target gets an offer that leaves no room for plain media."""
-        _log.info("call={call} leg={leg} {party!r:.120} is offered nothing but encrypted media now", **self._names())
+        """The same target gets another offer, with more in it or less."""
+        _log.info("call={call} leg={leg} {party!r:.120} gets another offer", **self._names())
         self._hunt.rest()
         self._early.clear()
         self._settledBy = None
@@ -200,7 +212,7 @@ class OutboundSipLeg(SipLeg):
         if self._answered:
             self._finish(ending)
             return
-        if code in (488, 606) and self._attempt is not None and self._negotiation.insist():
+        if code in (488, 606) and self._attempt is not None and (self._mustRelay() or self._negotiation.insist()):
             self._again(self._attempt)
             return
         if code in (300, 301, 302) and self.dialog is not None:

@@ -204,7 +204,7 @@ class Protecting:
                 raise Unprotected("media must be encrypted, and no keys that can be used are offered")
             raise NoCommonCodec(f"{offer.streams[0].protocol} without keys that can be used")
         for stream in usable:
-            if any(stream.description.find(codec) is not None for codec in codecs):
+            if any(stream.description.hears(codec) is not None for codec in codecs):
                 return offer.taking(stream)
         return offer.taking(usable[0])
 

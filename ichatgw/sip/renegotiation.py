@@ -3,13 +3,12 @@
 What changes in the middle of a call, between a SIP leg's call and its dialog.
 
 Media is anchored, so a party that holds, resumes or narrows its formats is answered at once, and the other one is told
-afterwards.  Nothing is transcoded: if a party wants to go on with formats that the other one does not speak now, that
-one is asked first, and the party is answered as it was.
+afterwards.  Nothing is transcoded but the laws of G.711: if a party wants to go on with formats that the other one does
+not speak now, that one is asked first, and the party is answered as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from attrs import evolve, frozen
@@ -65,16 +64,9 @@ class _Gone:
 
 
 class Renegotiation:
-    """
-    @param allowed: is the party offered that format?
-    """
-
-    def __init__(
-        self, leg: SipLeg, negotiation: Negotiation, allowed: Callable[[Codec], bool] = lambda codec: True
-    ) -> None:
+    def __init__(self, leg: SipLeg, negotiation: Negotiation) -> None:
         self._leg = leg
         self._negotiation = negotiation
-        self._allowed = allowed
         self._far = SessionDescription((PCMU,))
         self._wanted: tuple[Codec, ...] | None = None
         self._owed = False
@@ -101,7 +93,7 @@ class Renegotiation:
         if reoffers is None or self._asked is not None:
             self._leg.call.refused(self._leg, CROSSING)
             return
-        codecs = tuple(codec for codec in offer.codecs if self._allowed(codec))
+        codecs = self._negotiation.offerable(offer.codecs)
         if not speech(codecs):
             self._leg.call.refused(self._leg, Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
@@ -141,7 +133,12 @@ class Renegotiation:
 
     def _sharesSpeech(self) -> bool:
         remote = self._negotiation.remote
-        return remote is None or any(remote.find(codec) for codec in self._far.codecs if not codec.isEvent)
+        return remote is None or any(remote.hears(codec) for codec in self._far.codecs if not codec.isEvent)
+
+    @property
+    def _isWide(self) -> bool:
+        """May the party be offered what the relay makes of the other one's formats?  An iChat has but one."""
+        return self._leg.dialog is not None and self._leg.dialog.pinned is None
 
     # News of the dialog, see L{ichatgw.sip.reoffers.Changes}
 
@@ -155,12 +152,12 @@ class Renegotiation:
         try:
             if text is None:
                 self._keepSecret()
-                return self._negotiation.offer(host, self._far.codecs)
+                return self._negotiation.offer(host, self._far.codecs, isWide=self._isWide)
             offer = self._negotiation.read(text, self._far.codecs)
         except (MalformedError, CallError) as problem:
             return self._refusedHere(str(problem), getattr(problem, "cause", None))
         try:
-            sdp.commonCodecs(self._far.codecs, offer.description)
+            sdp.answerCodecs(self._far.codecs, offer.description, not self._negotiation.side.isDirect)
         except NoCommonCodec as problem:
             return self._ask(offer) if mayWait and offer.description.codecs else self._refusedHere(str(problem))
         return self._answer(offer)
@@ -178,7 +175,8 @@ class Renegotiation:
         wanted, self._wanted = self._wanted, None
         try:
             self._keepSecret()
-            text = self._negotiation.reoffer(self._leg.signallingHost, wanted)
+            isWide = self._isWide and wanted is not None
+            text = self._negotiation.reoffer(self._leg.signallingHost, wanted, isWide)
         except CallError as problem:
             self.offerRefused(Ending(problem.reason, str(problem)))
             return None

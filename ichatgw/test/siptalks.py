@@ -17,7 +17,9 @@ from ichatgw.test.legs import ANSWER
 from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond
 
 PCMA = Codec("PCMA", 8000, 8)
+G722 = Codec("G722", 8000, 9)
 HELD = PHONE_SDP.replace("a=sendrecv", "a=sendonly")
+WIDE = PHONE_SDP.replace(" 0 8 101", " 9")
 ALAW = PHONE_SDP.replace(" 0 8 101", " 8")
 ULAW = PHONE_SDP.replace(" 0 8 101", " 0")
 

@@ -127,8 +127,16 @@ class OutboundTests(IChatCase):
         self.assertEqual(self.world.words, ["result to scott@jabber.example/iChat"])
         self.assertEqual(self.world.dialer.legs, [])
 
+    def test_otherLaw(self) -> None:
+        """A caller with the other law of G.711 rings iChats; what else it has is of no use to them."""
+        leg = self.world.protocol.dial("xmpp:scott@jabber.example", BELL)
+        call = leg.call = FakeCall()
+        leg.start(SessionDescription((Codec("PCMA", 8000, 8),)))
+        self.assertEqual(call.reasons, [])
+        self.assertNotEqual(self.world.words, [])
+
     def test_noPCMU(self) -> None:
-        """A caller without PCMU is told so before an iChat rings (X22)."""
+        """A caller without G.711 is told so before an iChat rings (X22)."""
         leg = self.world.protocol.dial("xmpp:scott@jabber.example", BELL)
         call = leg.call = FakeCall()
         leg.start(SessionDescription((Codec("G729", 8000, 18),)))

@@ -20,7 +20,6 @@ from ichatgw.test.jingles import (
     LAPTOP,
     NUMBER,
     OPUS,
-    PCMA,
     PHONE,
     US,
     World,
@@ -30,6 +29,7 @@ from ichatgw.test.jingles import (
 )
 
 ANSWER = SessionDescription((PCMU,))
+G722 = Codec("G722", 8000, 9)
 VIDEO = (
     "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='video'>"
     "<payload-type id='97' name='rtx' clockrate='90000'><parameter name='apt' value='96'/></payload-type>"
@@ -242,12 +242,12 @@ class ProposedTests(SynchronousTestCase):
 
     def test_noCommonFormat(self) -> None:
         """A session with other formats than the far end took is terminated, and so is the call."""
-        self.leg.answer(SessionDescription((PCMA,)))
+        self.leg.answer(SessionDescription((G722,)))
         self.world.said()
         self.world.initiate()
         self.assertEqual(self.world.said()[1], f"session-terminate unsupported-applications to {PHONE.full()}")
         self.assertEqual(news(self.leg).reasons, [EndReason.INCOMPATIBLE])
-        self.assertIn("PCMA", news(self.leg).endings[0][1].text)
+        self.assertIn("G722", news(self.leg).endings[0][1].text)
         self.assertTrue(self.world.isEmpty())
 
     def test_otherTransport(self) -> None:
@@ -414,7 +414,7 @@ class DirectTests(SynchronousTestCase):
 
     def test_noCommonFormat(self) -> None:
         """An answer without a format of the client's ends the call."""
-        self.leg.answer(SessionDescription((PCMA,)))
+        self.leg.answer(SessionDescription((G722,)))
         self.assertEqual(news(self.leg).reasons, [EndReason.INCOMPATIBLE])
         self.assertTrue(self.world.isEmpty())
 

@@ -179,6 +179,20 @@ class CallTests(SynchronousTestCase):
         self.assertShown(ok, THERE)
         self.assertEqual(self.media.relays, [])
 
+    def test_otherLaw(self) -> None:
+        """Who refuses the only law of G.711 that is there is offered both, with media that passes here."""
+        body = PHONE_SDP.replace(" 0 8 101", " 8")
+        invite = self.of("INVITE", self.rig.receive(request("INVITE", body=body)))
+        self.assertIn("RTP/AVP 8\r\n", invite)
+        sent = self.rig.receive(respond(invite, 488, "Not Acceptable Here"), FAR)
+        invite = self.of("INVITE", sent)
+        self.assertIn("RTP/AVP 8 0\r\n", invite)
+        self.assertEqual(len(self.media.relays), 1)
+        ulaw = FAR_SDP.replace(" 0 8 101", " 0")
+        sent = self.rig.receive(respond(invite, 200, "OK", body=ulaw, extra=FAR_CONTACT), FAR)
+        (ok,) = [message for message in sent if status(message) == 200]
+        self.assertIn("m=audio 20000 RTP/AVP 8\r\n", ok)
+
     def test_hold(self) -> None:
         """A hold is passed on (X24), and so is that it is over."""
         self.call()

@@ -194,8 +194,8 @@ class PayloadTypeTests(RelayTestCase):
     def test_unknown(self) -> None:
         """What the receiver does not have, or nobody has named, is not passed on."""
         self.connectBoth()
-        self.relay.caller.connect(at(ALICE, PCMU, Codec("PCMA", 8000, 8)))
-        for payloadType in (8, 13, 97, 0):
+        self.relay.caller.connect(at(ALICE, PCMU, Codec("G722", 8000, 9)))
+        for payloadType in (9, 13, 97, 0):
             self.fromAlice(rtp(1, payloadType=payloadType))
         self.assertEqual([p.payloadType for p in self.heard(BOB)], [0])
         self.assertEqual(self.relay.caller.arriving.dropped["of unknown formats"], 3)

@@ -275,7 +275,7 @@ class OfferContract(SynchronousTestCase):
         """A format that is offered twice, and is the same, is one."""
         offer = Said((Format(109, "opus", 48000, "stereo=1", 2), Format(111, "opus", 48000, "", 2), PCMA))
         for pair, shown, told in self.eachPair(offer, lambda shown: shown):
-            self.assertEqual([each.name for each in shown.formats], ["opus", "PCMA"], pair)
+            self.assertEqual([each.name for each in shown.formats], ["opus", "PCMA", "PCMU"], pair)
             self.assertEqual([each.number for each in told.formats], [109, 8], pair)
 
     def test_unsaidInTheAnswer(self) -> None:

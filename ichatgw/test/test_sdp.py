@@ -233,10 +233,10 @@ class WriteTests(SynchronousTestCase):
 
     def test_noCommonCodec(self) -> None:
         """Without a common codec there is no answer, and the error names what each side has."""
-        offer = sdp.parse(PHONE_SDP.replace("0 8 101", "8"))
+        offer = sdp.parse(PHONE_SDP.replace("0 8 101", "9"))
         problem = self.assertRaises(NoCommonCodec, sdp.writeAnswer, OURS, ORIGIN, offer)
         self.assertIn("PCMU", str(problem))
-        self.assertIn("PCMA", str(problem))
+        self.assertIn("G722", str(problem))
 
     def test_onlyEvents(self) -> None:
         """Keys alone make no call."""

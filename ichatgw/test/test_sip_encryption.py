@@ -149,7 +149,7 @@ class CallingTests(SynchronousTestCase):
     def call(
         self, called: str = "sip:100@192.0.2.77", encryption: Encryption = Encryption.OPTIONAL, **arguments: Any
     ) -> str:
-        self.rig = Rig(policy=policy(encryption, **arguments))
+        self.rig = Rig(policy=policy(encryption, **arguments), filtered=frozenset({8}))
         self.leg = self.rig.dial(called)
         self.leg.start(OFFER)
         return (self.rig.wire.take() + self.rig.streams.take())[-1]

@@ -134,7 +134,7 @@ class InboundTests(SynchronousTestCase):
         leg = self.arrive(body=None)
         leg.answer(ANSWER)
         (ok,) = self.rig.wire.take()
-        self.assertIn("m=audio 20000 RTP/AVP 0\r\n", ok)
+        self.assertIn("m=audio 20000 RTP/AVP 0 8\r\n", ok)
         self.assertEqual(side(leg).remotes, [])
         self.rig.receive(ackFor(ok, body=PHONE_SDP))
         self.assertEqual(side(leg).remotes[0].address, TransportAddress("192.0.2.77", 30000))
@@ -203,7 +203,7 @@ class InboundTests(SynchronousTestCase):
         """A re-INVITE without a body gets our offer, and its ACK's answer is taken."""
         leg, to = self.connected()
         ok = self.rig.receive(request("INVITE", to=to, cseq=2, body=None))[-1]
-        self.assertIn("m=audio 20000 RTP/AVP 0\r\n", ok)
+        self.assertIn("m=audio 20000 RTP/AVP 0 8\r\n", ok)
         self.rig.receive(ackFor(ok, cseq=2, body=PHONE_SDP.replace("30000", "30004")))
         self.assertEqual(side(leg).remotes[-1].address, TransportAddress("192.0.2.77", 30004))
         self.assertNotIn("ended", news(leg).news)

@@ -20,6 +20,7 @@ from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, requ
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
 ULAW = PLAIN.replace(" 0 8", " 0")
 ALAW = PLAIN.replace(" 0 8", " 8")
+WIDE = PLAIN.replace(" 0 8", " 9")
 
 
 def way(text: str, direction: str) -> str:
@@ -149,18 +150,18 @@ class FormatTests(SynchronousTestCase):
     def test_other(self) -> None:
         """Who wants a format that the other one does not speak is answered when that one has been asked."""
         joined = Joined()
-        trying, asked = joined.send("alice", "INVITE", ALAW)
-        self.assertEqual((status(trying), formats(asked)), (100, "8"))
-        sent = joined.rig.receive(respond(asked, 200, "OK", body=ALAW))
+        trying, asked = joined.send("alice", "INVITE", WIDE)
+        self.assertEqual((status(trying), formats(asked)), (100, "9"))
+        sent = joined.rig.receive(respond(asked, 200, "OK", body=WIDE))
         ok = next(m for m in sent if status(m) == 200)
-        self.assertEqual(formats(ok), "8")
+        self.assertEqual(formats(ok), "9")
         self.assertEqual(joined.acknowledge("alice", ok), [])
 
     def test_otherRefused(self) -> None:
         """If that one refuses, so do we, and they talk as before."""
         joined = Joined()
-        _, asked = joined.send("alice", "INVITE", ALAW)
-        sent = joined.rig.receive(respond(asked, 488, "No", extra='Warning: 305 bob "no A-law here"\r\n'))
+        _, asked = joined.send("alice", "INVITE", WIDE)
+        sent = joined.rig.receive(respond(asked, 488, "No", extra='Warning: 305 bob "no G.722 here"\r\n'))
         refusal = next(m for m in sent if status(m))
         self.assertEqual(status(refusal), 488)
         self.assertTrue(header(refusal, "Warning").startswith("305 "))
@@ -171,7 +172,7 @@ class FormatTests(SynchronousTestCase):
         """Who gives up one of two formats is answered at once; the other one is told to use what is left."""
         joined = Joined(answered=PLAIN)
         answer, (told,) = joined.reinvite("alice", ALAW)
-        self.assertEqual((formats(answer), formats(told)), ("8", "8"))
+        self.assertEqual((formats(answer), formats(told)), ("8", "8 0"))
 
     def test_crossing(self) -> None:
         """When both ask at once both are refused, and nothing hangs."""
@@ -228,7 +229,7 @@ class EndTests(SynchronousTestCase):
         """Whoever hangs up while a re-INVITE is under way, both are told, and nothing remains."""
         for who in ("alice", "bob"):
             joined = Joined()
-            joined.send("alice", "INVITE", ALAW)
+            joined.send("alice", "INVITE", WIDE)
             sent = joined.send(who, "BYE")
             self.assertIn("BYE", [m.split()[0] for m in sent])
             self.assertEqual(sorted(status(m) for m in sent if status(m))[-1], 487)

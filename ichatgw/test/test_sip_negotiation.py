@@ -54,6 +54,55 @@ class NegotiationTests(SynchronousTestCase):
         self.assertEqual(self.negotiation.codecs, (PCMA, PCMU))
         self.assertFalse(self.negotiation.awaitsAnswer)
 
+    def test_otherLaw(self) -> None:
+        """Without a common format one law of G.711 is answered for the other; media passes here, and is changed."""
+        only = sdp.parse(PHONE_SDP.replace(" 0 8 101", " 8"))
+        self.assertEqual(line(self.negotiation.answer(only, PHONE, (PCMU,)), "m="), "m=audio 20000 RTP/AVP 8")
+        self.assertEqual((self.side.remotes[-1].codecs, self.side.sents[-1]), ((PCMA,), (PCMA,)))
+        self.side.isDirect = True
+        with self.assertRaises(NoCommonCodec):
+            self.negotiation.answer(only, PHONE, (PCMU,))
+
+    def test_bothLawsOffered(self) -> None:
+        """A wide offer has the other law of G.711 too, the last of the audio, if it may be and media passes here."""
+        events = Codec("telephone-event", 8000, 101, 1, "0-15")
+        for codecs, offered in (
+            ((PCMU,), "0 8"),
+            ((PCMA, events), "8 0 101"),
+            ((PCMA, PCMU), "8 0"),
+            ((OPUS,), "96"),
+            ((evolve(PCMU, payloadType=8),), "8"),
+        ):
+            text = Negotiation.offer(self.fresh(), PHONE, codecs, isWide=True)
+            self.assertEqual(line(text, "m=").partition("AVP ")[2], offered)
+        self.negotiation.allowed = lambda codec: codec.payloadType != 8
+        self.assertTrue(line(self.negotiation.offer(PHONE, (PCMU,), isWide=True), "m=").endswith("AVP 0"))
+
+    def fresh(self) -> Negotiation:
+        made = Negotiation()
+        made.side = self.side
+        return made
+
+    def test_wideOfferAnswered(self) -> None:
+        """
+        Who takes what the other party speaks is sent that; it may send the other law all the same.  Who takes only the
+        other law is sent that.
+        """
+        for answered, sent, mayCome in ((" 0 8", (PCMU,), {0, 8}), (" 8", (PCMA,), {8}), (" 0", (PCMU,), {0})):
+            negotiation = self.fresh()
+            negotiation.offer(PHONE, (PCMU,), isWide=True)
+            negotiation.accept(PHONE_SDP.replace(" 0 8 101", answered))
+            self.assertEqual((negotiation.agreed, self.side.remotes[-1].codecs), (sent, sent))
+            self.assertEqual({codec.payloadType for codec in self.side.sents[-1] or ()}, mayCome)
+
+    def test_wideOfferRepeated(self) -> None:
+        """An offer that says the same again is wide again, so that its version stays."""
+        first = self.negotiation.offer(PHONE, (PCMU,), isWide=True)
+        self.negotiation.accept(PHONE_SDP.replace(" 0 8 101", " 0"))
+        self.assertEqual(self.negotiation.repeat(PHONE), first)
+        self.negotiation.accept(PHONE_SDP.replace(" 0 8 101", " 0"))
+        self.assertIsNone(self.negotiation.reoffer(PHONE))
+
     def test_noCommonCodec(self) -> None:
         """An offer of which we can nothing is refused, and what was agreed on still holds."""
         self.answered()

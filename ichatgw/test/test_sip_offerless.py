@@ -73,7 +73,7 @@ class OfferTests(SynchronousTestCase):
         """The caller is offered what the callee has answered, with events; its answer in the ACK is taken."""
         scene = Scene()
         (ok,) = scene.bobSays(200, ALAW)
-        self.assertEqual(formats(ok), "8 101")
+        self.assertEqual(formats(ok), "8 0 101")
         self.assertEqual(scene.rig.receive(ackFor(ok, body=ALAW)), [])
         self.assertEqual([codec.name for codec in scene.aliceSide.remotes[-1].codecs], ["PCMA", "telephone-event"])
 
@@ -84,7 +84,7 @@ class OfferTests(SynchronousTestCase):
         self.assertEqual(formats(ok), "96 0 8")
         (again,) = scene.rig.receive(ackFor(ok, body=ALAW))
         self.assertTrue(again.startswith("INVITE"))
-        self.assertEqual(formats(again), "8")
+        self.assertEqual(formats(again), "8 0")
         scene.rig.receive(respond(again, 200, "OK", body=PHONE_SDP.replace("0 8 101", "8")))
         self.assertEqual(scene.closed, [])
 
@@ -146,7 +146,7 @@ class ReliableTests(SynchronousTestCase):
     def test_progress(self) -> None:
         """Early media is offered with what the callee has answered."""
         (progress,) = self.scene.bobSays(183, ALAW)
-        self.assertEqual((status(progress), formats(progress)), (183, "8 101"))
+        self.assertEqual((status(progress), formats(progress)), (183, "8 0 101"))
         self.scene.prack(progress, ALAW)
         self.assertEqual([codec.name for codec in self.scene.aliceSide.remotes[-1].codecs], ["PCMA", "telephone-event"])
 
@@ -165,7 +165,7 @@ class ReliableTests(SynchronousTestCase):
         self.scene.prack(ringing, ULAW)
         (ok,) = self.scene.bobSays(200, ALAW)
         (again,) = self.scene.rig.receive(ackFor(ok))
-        self.assertEqual((again.split()[0], formats(again)), ("INVITE", "8 101"))
+        self.assertEqual((again.split()[0], formats(again)), ("INVITE", "8 0 101"))
 
     def test_noAnswer(self) -> None:
         """A PRACK without an answer ends the call."""
@@ -196,4 +196,4 @@ class OtherLegTests(SynchronousTestCase):
         call.start(rig.invitations.offers[-1])
         other.partyAnswers(SessionDescription((Codec("PCMU", 8000, 0),)))
         (ok,) = rig.wire.take()
-        self.assertEqual(formats(ok), "0")
+        self.assertEqual(formats(ok), "0 8")

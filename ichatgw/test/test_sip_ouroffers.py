@@ -115,10 +115,11 @@ class OursTests(SynchronousTestCase):
             self.assertEqual((formats(invite), directionOf(invite)), ("0", "sendonly"))
 
     def test_nothingToOffer(self) -> None:
-        """Formats that are filtered, or carry no speech, are not offered."""
-        talk = Talk.outbound(Rig(filtered=frozenset({8})))
-        talk.leg.update(SessionDescription((PCMA, Codec("telephone-event", 8000, 101))))
-        self.assertEqual((talk.news.news[-1], talk.rig.wire.take()), ("refused", []))
+        """Formats that are filtered, or carry no speech, are not offered; what is made of them may be agreed."""
+        for codec, outcome in ((Codec("G722", 8000, 9), "refused"), (PCMA, "agreed")):
+            talk = Talk.outbound(Rig(filtered=frozenset({8, 9})))
+            talk.leg.update(SessionDescription((codec, Codec("telephone-event", 8000, 101))))
+            self.assertEqual((talk.news.news[-1], talk.rig.wire.take()), (outcome, []))
 
     def test_lost(self) -> None:
         """A phone that does not know the call, or does not answer, has lost it."""

@@ -38,7 +38,7 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(header(self.invite, "Contact"), "<sip:scott@192.0.2.10:5070>")
         self.assertIn("branch=z9hG4bK", header(self.invite, "Via"))
         self.assertIn("192.0.2.10:5070", header(self.invite, "Via"))
-        self.assertIn("m=audio 20000 RTP/AVP 0\r\n", self.invite)
+        self.assertIn("m=audio 20000 RTP/AVP 0 8\r\n", self.invite)
         self.assertEqual(header(self.invite, "Max-Forwards"), "70")
         self.assertIn("INVITE", header(self.invite, "Allow"))
 
@@ -108,7 +108,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_unacceptableAnswer(self) -> None:
         """An answer without our codec, or none at all, ends the call: ACK first, then BYE."""
-        for body in (PHONE_SDP.replace(" 0 8 101", " 8"), "v=0\r\nrubbish", ""):
+        for body in (PHONE_SDP.replace(" 0 8 101", " 9"), "v=0\r\nrubbish", ""):
             leg = self.call()
             sent = self.rig.receive(respond(self.invite, 200, "OK", body=body))
             self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
@@ -176,10 +176,12 @@ class OutboundTests(SynchronousTestCase):
 
     def test_filteredCodecs(self) -> None:
         """Formats of CodecIdFilterList are not offered; if none is left there is no call."""
-        self.rig = Rig(filtered=frozenset({3}))
-        leg = self.rig.dial()
-        leg.start(SessionDescription((Codec("GSM", 8000, 3), PCMU)))
-        self.assertIn("RTP/AVP 0\r\n", self.rig.wire.take()[0])
+        for filtered, offered in ({3}, "0 8"), ({3, 8}, "0"), ({0, 3}, "8"):
+            self.rig = Rig(filtered=frozenset(filtered))
+            leg = self.rig.dial()
+            leg.start(SessionDescription((Codec("GSM", 8000, 3), PCMU)))
+            sent = self.rig.wire.take()
+            self.assertIn(f"RTP/AVP {offered}\r\n", sent[0])
         leg = self.rig.dial()
         leg.start(SessionDescription((Codec("GSM", 8000, 3),)))
         self.assertEqual(news(leg).reasons, [EndReason.INCOMPATIBLE])

@@ -221,9 +221,9 @@ class AnswerTests(SynchronousTestCase):
     def test_codecs(self) -> None:
         """A stream with a common format goes before a better protected one without."""
         head = PHONE_SDP.partition("m=")[0]
-        offer = sdp.parse(f"{head}m=audio 1 RTP/SAVP 8\r\n{CRYPTO}m=audio 2 RTP/AVP 0\r\n")
+        offer = sdp.parse(f"{head}m=audio 1 RTP/SAVP 9\r\n{CRYPTO}m=audio 2 RTP/AVP 0\r\n")
         self.assertEqual(protecting().choose(offer, (PCMU,)).chosen, 1)
-        self.assertEqual(protecting().choose(offer, (Codec("PCMA", 8000, 8),)).chosen, 0)
+        self.assertEqual(protecting().choose(offer, (Codec("G722", 8000, 9),)).chosen, 0)
         self.assertEqual(protecting().choose(offer).chosen, 0)
 
     def test_keys(self) -> None:

@@ -133,7 +133,7 @@ class CalledTests(SynchronousTestCase):
         self.assertEqual((status(ok), header(ok, "Content-Length")), (200, "0"))
         (invite,) = self.rig.receive(request("ACK", to=header(ok, "To"), branch="ack", body=None))
         self.assertTrue(invite.startswith("INVITE"))
-        self.assertIn("RTP/AVP 8\r\n", invite)
+        self.assertIn("RTP/AVP 8 0\r\n", invite)
 
     def test_sameAnswer(self) -> None:
         """If it has not, nothing more is said."""

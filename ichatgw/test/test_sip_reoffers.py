@@ -11,7 +11,7 @@ from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.reoffers import PATIENCE
 from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import ALAW, HELD, PCMA, both, directionOf, formats, versionOf
+from ichatgw.test.siptalks import G722, HELD, WIDE, both, directionOf, formats, versionOf
 from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, status
 
 
@@ -169,13 +169,13 @@ class AskingTests(SynchronousTestCase):
     def test_agreed(self) -> None:
         """The other party is asked while the phone hears 100, and answered as it was."""
         for talk in both():
-            (trying,) = talk.send("INVITE", body=ALAW)
+            (trying,) = talk.send("INVITE", body=WIDE)
             self.assertEqual(status(trying), 100)
-            self.assertEqual(talk.news.updates[-1].codecs, (PCMA,))
-            talk.leg.agree(SessionDescription((PCMA,), direction=Direction.SENDONLY))
+            self.assertEqual(talk.news.updates[-1].codecs, (G722,))
+            talk.leg.agree(SessionDescription((G722,), direction=Direction.SENDONLY))
             (ok,) = talk.rig.wire.take()
-            self.assertEqual((status(ok), formats(ok), directionOf(ok)), (200, "8", "sendonly"))
-            self.assertEqual(talk.side.remotes[-1].codecs, (PCMA,))
+            self.assertEqual((status(ok), formats(ok), directionOf(ok)), (200, "9", "sendonly"))
+            self.assertEqual(talk.side.remotes[-1].codecs, (G722,))
             talk.acknowledge(ok)
             self.assertEqual(len(talk.news.updates), 1)
 
@@ -183,7 +183,7 @@ class AskingTests(SynchronousTestCase):
         """If it does not go along, that is 488 with a warning, and the call goes on as it was."""
         for talk in both():
             before = talk.side.remotes[:]
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             talk.leg.refuse(Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
             (reply,) = talk.rig.wire.take()
             self.assertEqual(status(reply), 488)
@@ -196,7 +196,7 @@ class AskingTests(SynchronousTestCase):
     def test_answerOfOthers(self) -> None:
         """An agreement to something else is none."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             talk.leg.agree(OFFER)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [488])
 
@@ -204,20 +204,20 @@ class AskingTests(SynchronousTestCase):
         """A party that answers within the question is no reason for a 100."""
         for talk in both():
             talk.leg.call = Willing()
-            (ok,) = talk.send("INVITE", body=ALAW)
-            self.assertEqual((status(ok), formats(ok)), (200, "8"))
+            (ok,) = talk.send("INVITE", body=WIDE)
+            self.assertEqual((status(ok), formats(ok)), (200, "9"))
 
     def test_update(self) -> None:
         """An UPDATE cannot wait; a re-INVITE can."""
         for talk in both():
-            (reply,) = talk.send("UPDATE", body=ALAW)
+            (reply,) = talk.send("UPDATE", body=WIDE)
             self.assertEqual(status(reply), 488)
             self.assertEqual(talk.news.updates, [])
 
     def test_anotherMeanwhile(self) -> None:
         """While the question waits, another offer of the phone is too early, and one of the other party crosses it."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             for method in ("INVITE", "UPDATE"):
                 (reply,) = talk.send(method, body=HELD)
                 self.assertEqual(status(reply), 500)
@@ -228,31 +228,31 @@ class AskingTests(SynchronousTestCase):
     def test_cancelled(self) -> None:
         """A phone that gives up its re-INVITE hears 487; the other party, who may have gone along, is told."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             branch = f"INVITE{talk.cseq}{header(talk.accepted, 'Call-ID').partition('@')[0]}"
             replies = talk.rig.receive(talk.text("CANCEL", cseq=talk.cseq, branch=branch))
             self.assertEqual(sorted(status(m) for m in replies), [200, 487])
             self.assertEqual(talk.news.updates[-1].codecs, (PCMU,))
-            talk.leg.agree(SessionDescription((PCMA,)))
+            talk.leg.agree(SessionDescription((G722,)))
             self.assertEqual(talk.rig.wire.take(), [])
 
     def test_tooLong(self) -> None:
         """A question that is never answered is 504, and the call goes on as it was."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             talk.rig.clock.advance(PATIENCE)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [504])
-            talk.leg.agree(SessionDescription((PCMA,)))
+            talk.leg.agree(SessionDescription((G722,)))
             self.assertEqual([m for m in talk.rig.wire.take() if not status(m)], [])
 
     def test_endMeanwhile(self) -> None:
         """When the call ends meanwhile, whoever ends it, the re-INVITE is 487."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             talk.leg.hangup(Ending(EndReason.HANGUP))
             self.assertEqual(sorted(m.split()[0] for m in talk.rig.wire.take()), ["BYE", "SIP/2.0"])
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=WIDE)
             self.assertEqual(sorted(status(m) for m in talk.send("BYE")), [200, 487])
 
 

@@ -116,10 +116,10 @@ class EndToEnd(TestCase):
         return ichat
 
     async def startBaresip(
-        self, user: str = "phone", host: str = "127.0.0.1", more: str = "", encryption: str = ""
+        self, user: str = "phone", host: str = "127.0.0.1", more: str = "", **options: str
     ) -> Baresip:
         """Start a phone with a tone, and more lines in its configuration."""
-        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host, more, encryption=encryption)
+        phone = Baresip(self.clock, self.directory(user), PORTS, user, PHONE_TONE, host, more, **options)
         self.ending(phone)
         await phone.start()
         return phone

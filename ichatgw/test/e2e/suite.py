@@ -17,6 +17,7 @@ from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
 from ichatgw.test.e2e.killed import KilledInCalls
+from ichatgw.test.e2e.laws import OtherLaw, OtherLawEncrypted
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.registrars import AtRegistrar
@@ -56,6 +57,8 @@ __all__ = [
     "NameServers",
     "NextTarget",
     "OnEjabberd",
+    "OtherLaw",
+    "OtherLawEncrypted",
     "OverTCP",
     "OverTLS",
     "PhoneCallsIChat",
