@@ -249,6 +249,14 @@ class IMediaSide(Interface):
         @param failed: told if there will be no keys, because DTLS came to nothing.
         """
 
+    def watch(silent: Callable[[], None]) -> None:
+        """
+        Say if the party falls silent.
+
+        @param silent: told when the party, which was heard and may send, has sent nothing for as long as the settings
+            allow; and again each time that has passed once more.
+        """
+
     def press(tone: Tone) -> bool:
         """
         Tell the party of a key in its media (RFC 4733).

@@ -333,6 +333,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         settings.mediaRelayPortRangeMax,
         identity=identity,
         elsewhere=Elsewhere(settings.mediaFromOtherHosts),
+        patience=settings.mediaTimeout,
     )
     limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
     switch = Switch(

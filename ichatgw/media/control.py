@@ -23,11 +23,13 @@ class Control:
     Takes RTCP of the side's party only, lets the other side send it on, and knows where that for the party goes.
 
     @ivar latch: where the party's comes from.
+    @ivar heard: whether any has come; may be set back.
     """
 
     def __init__(self, side: Side) -> None:
         self._side = side
         self.latch = ControlLatch()
+        self.heard = False
 
     def letGo(self) -> None:
         """The side is closed."""
@@ -75,6 +77,7 @@ class Control:
         except MalformedError:
             flow.dropped["malformed RTCP"] += 1
             return
+        self.heard = True
         pair = side.pairFor(source)
         self.latch.adopt(source, None if pair is None else (pair.rtcp if atControl else pair.rtp).sendto)
         side.far.sendControl(rewritten)

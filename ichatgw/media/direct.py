@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
+from ichatgw.media.gone import unheard
 from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
 
 _log = Logger()
@@ -41,6 +42,7 @@ class DirectSide:
     _ours: tuple[Codec, ...] | None = field(default=None, init=False)
     _whereabouts: Whereabouts | None = field(default=None, init=False)
     _direction: Direction = field(default=Direction.SENDRECV, init=False)
+    _silent: Callable[[], None] = field(default=unheard, init=False)
 
     @property
     def isDirect(self) -> bool:
@@ -74,11 +76,17 @@ class DirectSide:
         if not self.isDirect:
             self.anchor().hold(direction)
 
+    def watch(self, silent: Callable[[], None]) -> None:
+        self._silent = silent
+        if not self.isDirect:
+            self.anchor().watch(silent)
+
     def press(self, tone: Tone) -> bool:
         return not self.isDirect and self.anchor().press(tone)
 
     def hand(self, real: IMediaSide) -> None:
         """Tell the side that takes its place what is known."""
+        real.watch(self._silent)
         if self.remote is not None and self.remote.address is not None:
             real.local(self.remote.address.host)
             real.connect(self.remote, self._ours, self._whereabouts)

@@ -61,6 +61,7 @@ class MediaEngine:
         random32: Callable[[], int] = _random32,
         identity: Identity | None = None,
         elsewhere: Elsewhere = Elsewhere.NAT,
+        patience: float = 0,
     ) -> None:
         """
         @param reactor: watches the sockets; also the clock unless C{clock} is given.
@@ -71,6 +72,7 @@ class MediaEngine:
         @param random32: makes SSRCs and first sequence numbers.
         @param identity: our certificate for DTLS; one of its own if not given.
         @param elsewhere: whether media may come from hosts that the signalling does not show.
+        @param patience: seconds after which a party that should send is said to be silent; 0 for never.
         """
         timer: IReactorTime = reactor if clock is None else clock
         self._pool = PortPool(timer, portMin, portMax, quarantine)
@@ -79,6 +81,7 @@ class MediaEngine:
             addresses, self._pool, readersFor(reactor) if readers is None else readers, self._scratch, makeSocket
         )
         self._random32 = random32
+        self._patience = patience
         self._makeLatch = partial(MediaLatch, timer.seconds, elsewhere)
         self._feeder = Feeder(timer)
         self.identity = identity or Identity()
@@ -142,7 +145,9 @@ class MediaEngine:
 
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
-        return Side(name, callId, SideSockets(self._supplies, port), flow, self._makeLatch(), self._makeSecuring)
+        return Side(
+            name, callId, SideSockets(self._supplies, port), flow, self._makeLatch(), self._makeSecuring, self._patience
+        )
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

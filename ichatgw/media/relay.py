@@ -55,8 +55,8 @@ class Relay:
 
     def look(self) -> None:
         """To be called every L{LOOK_SECONDS<ichatgw.media.flow.LOOK_SECONDS>}."""
-        self.caller.arriving.look()
-        self.callee.arriving.look()
+        self.caller.look()
+        self.callee.look()
 
     def another(self) -> Side:
         if self._closed:

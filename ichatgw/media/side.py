@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide
+from ichatgw.media.absence import Absence
 from ichatgw.media.control import Control
 from ichatgw.media.entrance import Entrance
 from ichatgw.media.flow import LOOK_SECONDS, Flow
@@ -101,10 +102,12 @@ class Side:
         arriving: Flow,
         latch: MediaLatch,
         makeSecuring: Callable[[Side], Securing],
+        patience: float,
     ) -> None:
         """
         @param latch: says whose media is taken.
         @param makeSecuring: what protects media if that is agreed on.
+        @param patience: seconds after which a party is silent; 0 for never.
         """
         self.name = name
         self.call = callId
@@ -117,6 +120,7 @@ class Side:
         self._twice: Twice | None = None
         self.control = Control(self)
         self._entrance = Entrance(self, latch)
+        self._absence = Absence(self, patience)
         self._closed = False
         self._guard: Guard | None = None
         self._makeSecuring = makeSecuring
@@ -177,6 +181,14 @@ class Side:
     def hold(self, direction: Direction) -> None:
         self.direction = direction
         self._aim()
+
+    def watch(self, silent: Callable[[], None]) -> None:
+        self._absence.silent = silent
+
+    def look(self) -> None:
+        """See L{ichatgw.media.relay.Relay.look}."""
+        self.arriving.look()
+        self._absence.look()
 
     def press(self, tone: Tone) -> bool:
         return not self._closed and self.far.arriving.press(tone)
@@ -261,6 +273,7 @@ class Side:
         self._sockets.close()
         self.arriving.stranger = unwanted
         self._entrance.letGo()
+        self._absence.letGo()
         self.described = unheard
         self.control.letGo()
 

@@ -111,6 +111,15 @@ class CallSettings:
         " or change networks in a call and say nothing of it). Such a host is taken for the phone after several packets"
         " of one stream, once; whoever guesses the port may be the first to send them.",
     )
+    mediaTimeout: int = setting(
+        _CALLS,
+        "MediaTimeout",
+        wholeOrNone(5, 86_400, "seconds"),
+        60,
+        "How long a phone whose media passes here, and that should send, may send nothing (neither RTP nor RTCP) before"
+        " it is asked, by OPTIONS within the call, whether it is there. If it does not answer, or does not know the"
+        " call, that ends. Phones that hold, or were never heard, are not asked. 0 asks nobody.",
+    )
     alwaysRelayIChatMedia: bool = setting(
         _CALLS,
         "AlwaysRelayIChatMedia",

@@ -24,7 +24,7 @@ from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Wh
 from ichatgw.sip import dtmf
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.identity import connectedTo
-from ichatgw.sip.indialog import OK, Reply, bodyOf
+from ichatgw.sip.indialog import OK, Reply, bodyOf, endsCall
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.passing import Passing
 from ichatgw.sip.reasons import toHeader
@@ -69,6 +69,7 @@ class SipLeg:
         self.refers = 0
         self.login: str | None = None
         self._keys = 0
+        self._isAsked = False
         self._passing = Passing()
         self._negotiation = Negotiation(failed=self._insecure, whereabouts=self._whereabouts)
         self.changes = Renegotiation(self, self._negotiation)
@@ -81,6 +82,7 @@ class SipLeg:
     @side.setter
     def side(self, side: IMediaSide) -> None:
         self._negotiation.side = side
+        side.watch(self._unheard)
 
     @property
     def isAnswered(self) -> bool:
@@ -165,6 +167,32 @@ class SipLeg:
 
     def _whereabouts(self) -> Whereabouts | None:
         return None if self.dialog is None else self.dialog.whereabouts
+
+    def _unheard(self) -> None:
+        """Nothing is heard of the party, which may be what it does while it is mute: it is asked."""
+        dialog = self.dialog
+        if self._ended or not self._answered or self._isAsked or dialog is None or dialog.pinned is not None:
+            return
+        self._isAsked = True
+        _log.info(
+            "call={call} leg={leg} {party!r:.120} sends no media any more, and is asked whether it is there",
+            call=self.call.id,
+            leg=self.id,
+            party=self.party.uri,
+        )
+        try:
+            dialog.ask("OPTIONS", self._toldOfItself)
+        except OSError as problem:
+            self._vanished(str(problem))
+
+    def _toldOfItself(self, response: Any) -> None:
+        self._isAsked = False
+        code, phrase = response.getSCode()
+        if endsCall("OPTIONS", code) or response.source is None:
+            self._vanished(f"{code} {phrase}")
+
+    def _vanished(self, why: str) -> None:
+        self.hangup(Ending(EndReason.CONNECTIVITY, f"no media any more, and no sign of life: {why}"[:200]))
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""

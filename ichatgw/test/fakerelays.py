@@ -39,6 +39,7 @@ class FakeSide:
     holds: list[Direction] = field(factory=list)
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
+    silent: Callable[[], None] = field(init=False)
     isDirect: bool = False
     takesKeys: bool = False
     tones: list[Tone] = field(factory=list)
@@ -64,6 +65,9 @@ class FakeSide:
     def protect(self, protection: Protection | None, failed: Callable[[Ending], None]) -> None:
         self.protections.append(protection)
         self.failed = failed
+
+    def watch(self, silent: Callable[[], None]) -> None:
+        self.silent = silent
 
     def press(self, tone: Tone) -> bool:
         if self.takesKeys:

@@ -151,6 +151,7 @@ def makeEngine(
     portMax: int = 8099,
     configured: str = "",
     elsewhere: Elsewhere = Elsewhere.NAT,
+    patience: float = 0,
 ) -> MediaEngine:
     return MediaEngine(
         clock,
@@ -161,4 +162,5 @@ def makeEngine(
         makeSocket=network.makeSocket,
         random32=Numbers(),
         elsewhere=elsewhere,
+        patience=patience,
     )

@@ -287,3 +287,18 @@ def _options(number: int) -> bytes:
 def _resident(pid: int) -> int:
     """Resident memory in KiB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4
+
+
+class Vanished(EndToEnd):
+    """A phone is gone in the middle of a call, without a word."""
+
+    timeout = 90
+
+    async def test_phone(self) -> None:
+        """Nothing is heard of it any more, it does not answer when it is asked, and the iChat is told."""
+        gateway = await self.startGateway(settings={"MediaTimeout": "5"})
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        phone.program.signal("KILL")
+        await within(self.clock, 45, call.whenEnded())
+        self.assertEqual(gateway.said("sends no media any more"), 1)

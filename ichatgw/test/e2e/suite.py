@@ -11,7 +11,7 @@ from ichatgw.test.e2e.direct import DirectMedia
 from ichatgw.test.e2e.encryption import EncryptedAtBothEnds, EncryptedByLinphone, EncryptedMedia
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
-from ichatgw.test.e2e.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget
+from ichatgw.test.e2e.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget, Vanished
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
@@ -69,5 +69,6 @@ __all__ = [
     "Restarts",
     "Strangers",
     "Transfers",
+    "Vanished",
     "Variants",
 ]

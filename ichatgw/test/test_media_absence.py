@@ -1,0 +1,96 @@
+# -*- test-case-name: ichatgw.test.test_media_absence -*-
+"""
+Tests for L{ichatgw.media.absence}, through a relay.
+"""
+
+from __future__ import annotations
+
+from ichatgw.media.relay import Relay
+from ichatgw.model import Direction
+from ichatgw.test.media_fakes import makeEngine
+from ichatgw.test.relays import ALICE, BOB, RelayTestCase, at, receiverReport, rtp
+
+PATIENCE = 10
+
+
+class AbsenceTests(RelayTestCase):
+    """Bob may fall silent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.relay.close()
+        relay = makeEngine(self.clock, self.network, patience=PATIENCE).allocate("call-2")
+        assert isinstance(relay, Relay)
+        self.relay = relay
+        self.silences = 0
+        relay.callee.watch(self.silent)
+        self.connectBoth()
+
+    def silent(self) -> None:
+        self.silences += 1
+
+    def test_silent(self) -> None:
+        """A party that was heard and sends nothing any more is told of, not a moment sooner, and then again."""
+        self.fromBob(rtp())
+        self.pump(PATIENCE - 0.2)
+        self.assertEqual(self.silences, 0)
+        self.pump(0.5)
+        self.assertEqual(self.silences, 1)
+        self.pump(PATIENCE)
+        self.assertEqual(self.silences, 2)
+
+    def test_heard(self) -> None:
+        """RTP and RTCP alike are a sign of life."""
+        self.fromBob(rtp())
+        for sign, source, port in (
+            (rtp(), BOB, 8002),
+            (receiverReport(0xAAAA, 1), (BOB[0], BOB[1] + 1), 8003),
+        ):
+            for _ in range(3):
+                self.pump(PATIENCE - 0.5)
+                self.fromBob(sign, source, port)
+        self.pump(PATIENCE - 0.5)
+        self.assertEqual(self.silences, 0)
+        self.pump(0.8)
+        self.assertEqual(self.silences, 1)
+
+    def test_neverHeard(self) -> None:
+        """A party that has never sent anything is not missed."""
+        self.pump(5 * PATIENCE)
+        self.assertEqual(self.silences, 0)
+
+    def test_holds(self) -> None:
+        """Nor is one that says that it sends nothing, until it sends again."""
+        self.fromBob(rtp())
+        for direction in (Direction.INACTIVE, Direction.RECVONLY):
+            self.relay.callee.connect(at(BOB, direction=direction))
+            self.pump(2 * PATIENCE)
+            self.relay.callee.connect(at(BOB))
+            self.relay.callee.hold(direction)
+            self.pump(2 * PATIENCE)
+            self.assertEqual(self.silences, 0)
+        self.relay.callee.hold(Direction.SENDRECV)
+        self.pump(PATIENCE + 0.5)
+        self.assertEqual(self.silences, 1)
+
+    def test_otherParty(self) -> None:
+        """That the other one speaks does not count."""
+        self.fromBob(rtp())
+        for sequence in range(2 * PATIENCE + 1):
+            self.fromAlice(rtp(sequence), ALICE)
+            self.pump(1)
+        self.assertEqual(self.silences, 2)
+
+    def test_never(self) -> None:
+        """Without a time nobody is told of; nor when the call is over."""
+        relay = makeEngine(self.clock, self.network, 9000, 9099).allocate("call-3")
+        assert isinstance(relay, Relay)
+        relay.callee.watch(self.silent)
+        relay.callee.local(BOB[0])
+        relay.callee.connect(at(BOB))
+        self.fromBob(rtp(), BOB, 9002)
+        self.fromBob(rtp())
+        self.relay.close()
+        self.pump(3 * PATIENCE)
+        self.relay.look()
+        self.assertEqual(self.silences, 0)
