@@ -70,6 +70,7 @@ _DONE = (State.SUCCEEDED, State.FAILED)
 class Pair:
     """
     @ivar nominatedAt: when the controlling peer last asked for this one; C{None} if never.
+    @ivar askedAt: when the peer last sent a check by this one.
     @ivar request: our check that is on its way.
     """
 
@@ -77,6 +78,7 @@ class Pair:
     remote: Candidate
     state: State = State.FROZEN
     nominatedAt: float | None = None
+    askedAt: float | None = None
     request: Request | None = field(default=None, repr=False)
 
     def priority(self, controlling: bool) -> int:

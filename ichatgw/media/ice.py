@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -32,7 +33,22 @@ NOMINATION_WAIT = 0.2
 """Seconds that better pairs have for working too, before we nominate the best."""
 
 STEADY = 5.0
-"""Seconds after which a peer that nominates another pair means it, although it is a worse one."""
+"""
+Seconds after which a peer that has nominated a worse pair, and not the better one since, means it.  Until then it may
+have nominated all that it has tried (RFC 8445 section 8.1.1).
+"""
+
+QUIET = 1.0
+"""Seconds after which media that came by a pair does not come by it any more."""
+
+ABANDONED = 3.0
+"""
+Seconds without media and checks after which a pair is given up for one that was nominated: longer than browsers wait
+from one check of a pair to the next.
+"""
+
+AGAIN = 0.5
+"""Seconds from one change of ways to the next, if it is only media that shows it: some may arrive late."""
 
 MUTE = 5.0
 """Seconds after which a peer that answers our checks and sends none is taken to have ICE lite."""
@@ -70,6 +86,16 @@ class _Unheard:
 _UNHEARD = _Unheard()
 
 
+def _unheard() -> TransportAddress | None:
+    """There is no media."""
+    return None
+
+
+def _since(moment: float | None, now: float) -> float:
+    """For how many seconds; for ever if it has not happened."""
+    return inf if moment is None else now - moment
+
+
 def _nowhere(base: Base, address: TransportAddress, datagram: bytes) -> None:
     """An agent that is closed sends nothing."""
 
@@ -79,6 +105,7 @@ class Agent:
     @param ufrag: our user name fragment, and C{password} that goes with it.
     @param controlling: we decide which pair is used.
     @param transmit: sends a datagram from one of our sockets.
+    @ivar mediaFrom: tells where the peer's media has come from within the last L{QUIET} seconds; C{None} if none has.
     """
 
     def __init__(
@@ -116,6 +143,8 @@ class Agent:
         self._wasAsked = False
         self._sources: OrderedDict[bytes, tuple[Base, TransportAddress]] = OrderedDict()
         self._chosenAt = 0.0
+        self._rival: IDelayedCall | None = None
+        self.mediaFrom: Callable[[], TransportAddress | None] = _unheard
         self._over = False
         self._checks = RateLimit(clock, MOST_REQUESTS, MOST_REQUESTS)
         self.selected: Pair | None = None
@@ -164,10 +193,11 @@ class Agent:
             self._consent.close()
             self._consent = None
         self._transmit, self._news = _nowhere, _UNHEARD
-        for timer in (self._timer, self._deadline, self._nomination, self._mute):
+        for timer in (self._timer, self._deadline, self._nomination, self._mute, self._rival):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._timer = self._deadline = self._nomination = self._mute = None
+        self._timer = self._deadline = self._nomination = self._mute = self._rival = None
+        self.mediaFrom = _unheard
 
     def received(self, base: Base, source: TransportAddress, datagram: bytes) -> None:
         """A datagram that looks like STUN.  Never raises."""
@@ -217,6 +247,7 @@ class Agent:
             pair = self._list.learn(base, source, int(request.attributes.get("PRIORITY", 1)))
             if pair is None:
                 return
+        pair.askedAt = self._clock.seconds()
         nominates = "USE-CANDIDATE" in request.attributes and not self.controlling
         if nominates:
             pair.nominatedAt = self._clock.seconds()
@@ -324,16 +355,20 @@ class Agent:
 
     # The way.
 
-    def _choose(self, pair: Pair) -> None:
-        now, before = self._clock.seconds(), self.selected
+    def _choose(self, pair: Pair, isHeard: bool = False) -> None:
+        """
+        C{pair} was nominated.
+
+        @param isHeard: the peer sends media by it.
+        """
+        before = self.selected
         if before is pair:
-            self._chosenAt = now
             return
-        if before is not None:
-            better = pair.priority(self.controlling) > before.priority(self.controlling)
-            if not better and now - self._chosenAt < STEADY:
-                return
-        self.selected, self._chosenAt = pair, now
+        if before is not None and not isHeard and not self._mayFollow(before, pair):
+            if self._rival is None:
+                self._rival = self._clock.callLater(QUIET, self._compare)
+            return
+        self.selected, self._chosenAt = pair, self._clock.seconds()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -351,6 +386,39 @@ class Agent:
             )
         self._consent.given()
         self._news.selected(pair.base, pair.remote.address)
+
+    def _mayFollow(self, before: Pair, pair: Pair) -> bool:
+        """C{pair} was nominated: does it take the place of C{before}?"""
+        now = self._clock.seconds()
+        if pair.priority(self.controlling) > before.priority(self.controlling):
+            return True
+        if self.controlling:
+            return now - self._chosenAt >= STEADY
+        heard = self.mediaFrom()
+        if heard is not None and heard != before.remote.address:
+            return heard == pair.remote.address
+        if _since(before.nominatedAt, now) < _since(pair.nominatedAt, now):
+            return False  # all are nominated again and again, and the better one last
+        isQuiet = heard is None and _since(before.askedAt, now) >= ABANDONED
+        return isQuiet or _since(pair.nominatedAt, now) >= STEADY
+
+    def _compare(self) -> None:
+        """Does the peer go on with a pair that it has nominated after the one that is used?"""
+        self._rival = None
+        before = self.selected
+        if before is None or self.controlling:
+            return
+        others = [pair for pair in self._list.valid() if pair is not before and pair.nominatedAt is not None]
+        latest = max(others, key=lambda pair: pair.nominatedAt or 0.0, default=None)
+        if latest is not None and (before.nominatedAt or 0.0) <= (latest.nominatedAt or 0.0):
+            self._choose(latest)
+
+    def moved(self, base: Base, source: TransportAddress) -> None:
+        """The peer's media, which has proved to be its, comes from another place than before."""
+        pair = self._list.find(base, source)
+        isNominated = pair is not None and pair.state is State.SUCCEEDED and pair.nominatedAt is not None
+        if pair is not None and isNominated and self._clock.seconds() - self._chosenAt >= AGAIN:
+            self._choose(pair, isHeard=True)
 
     def _ask(self) -> None:
         """Does the peer still want this?"""

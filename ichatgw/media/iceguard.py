@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from ichatgw.media.checklist import Base
 from ichatgw.media.dtls import DTLS
+from ichatgw.media.flow import LOOK_SECONDS
 from ichatgw.media.gathering import Gathering
-from ichatgw.media.ice import Agent
+from ichatgw.media.ice import QUIET, Agent
 from ichatgw.media.latch import SendTo
 from ichatgw.media.lock import Lock
 from ichatgw.media.port import MAX_DATAGRAM, Source
@@ -48,6 +49,11 @@ class ICEGuard:
     @property
     def agents(self) -> list[Agent]:
         return [self.agent] if self.controlAgent is None else [self.agent, self.controlAgent]
+
+    def mediaFrom(self) -> TransportAddress | None:
+        """See L{Agent}."""
+        flow = self._side.arriving
+        return None if flow.source is None or flow.quietLooks * LOOK_SECONDS >= QUIET else _addressOf(flow.source)
 
     def mux(self) -> None:
         """RTCP goes where RTP goes (RFC 5761)."""
@@ -142,7 +148,9 @@ class ICEGuard:
         else:
             length = self.lock.openMedia(size)
         if length:
-            flow.source = source  # it has proved who it is
+            if source != flow.source:
+                flow.source = source  # it has proved who it is
+                self.agent.moved(Base(1, len(source) == 4), _addressOf(source))
             flow.rtp(length, source)
 
     def _control(self, agent: Agent, component: int, size: int, source: Source) -> None:

@@ -21,7 +21,7 @@ from ichatgw.model import TransportAddress
 __all__ = ["Class", "Message", "parse"]
 
 # Longer than any that is of use to ICE.
-MAX_MESSAGE = 576
+MAX_MESSAGE = 1500
 ROLE_CONFLICT = 487
 TRANSACTION_OCTETS = 12
 

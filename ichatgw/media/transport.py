@@ -163,6 +163,7 @@ class Transport:
     def _startAgents(self) -> None:
         """One for RTP; one for RTCP if that may have a place of its own, which is of no weight if it finds none."""
         agent = self._guard.agent = self._newAgent(1, self, None)
+        agent.mediaFrom = self._guard.mediaFrom
         self._guard.controlAgent = None
         if any(base.component == 2 for base in self._gathering.sends):
             self._guard.controlAgent = self._newAgent(2, _ControlNews(self._controlFound), agent.tiebreaker)

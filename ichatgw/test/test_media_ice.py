@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media import stun
 from ichatgw.media.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
-from ichatgw.media.ice import MUTE, STEADY, Agent
+from ichatgw.media.ice import ABANDONED, MUTE, STEADY, Agent
 from ichatgw.model import Candidate, TransportAddress
 
 FOUR, SIX = Base(1, False), Base(1, True)
@@ -175,6 +175,74 @@ class AgentTests(SynchronousTestCase):
         self.clock.advance(STEADY + 1)
         self.ask(1, nominates=True)
         self.assertEqual(self.ways, [1, 3, 1])
+
+    def nominated(self, *ports: int) -> None:
+        """The best two pairs work, port 1 before port 2, and the peer nominates these."""
+        self.agent.start(*PEER)
+        self.agent.add([candidate(1, 20), candidate(2, 10)])
+        self.answer()
+        self.clock.advance(1)
+        for port in ports:
+            self.ask(port, nominates=True)
+
+    def test_worsePairOnce(self) -> None:
+        """A peer that nominates a worse pair once, and the better one no more, is followed."""
+        self.nominated(1, 2)
+        self.assertEqual(self.ways, [1])
+        self.clock.pump([0.5] * 12)
+        self.assertEqual(self.ways, [1, 2])
+
+    def test_worsePairWithMedia(self) -> None:
+        """At once, if its media comes by that one."""
+        self.nominated(1)
+        self.clock.advance(10)
+        self.ask(1, nominates=True)
+        self.agent.mediaFrom = lambda: at(1)
+        self.ask(2, nominates=True)
+        self.assertEqual(self.ways, [1])
+        self.agent.mediaFrom = lambda: at(2)
+        self.agent.moved(FOUR, at(2))
+        self.assertEqual(self.ways, [1, 2])
+        self.agent.moved(FOUR, at(1))
+        self.assertEqual(self.ways, [1, 2], "it was under way")
+
+    def test_mediaBeforeNomination(self) -> None:
+        """Or if its media has come by that one before."""
+        self.nominated(1)
+        self.agent.mediaFrom = lambda: at(2)
+        self.agent.moved(FOUR, at(2))
+        self.assertEqual(self.ways, [1], "it was not nominated")
+        self.ask(2, nominates=True)
+        self.assertEqual(self.ways, [1, 2])
+
+    def test_oldPairSilent(self) -> None:
+        """If nothing comes by the old pair for some seconds, neither media nor checks, that is enough."""
+        self.nominated(1)
+        self.clock.advance(ABANDONED + 0.1)
+        self.ask(2, nominates=True)
+        self.assertEqual(self.ways, [1, 2])
+
+    def test_allAgainAndAgain(self) -> None:
+        """A peer that nominates all pairs again and again stays with the best."""
+        self.nominated(1, 2)
+        for _ in range(20):
+            for port in (1, 2):
+                self.clock.advance(1.2)
+                self.ask(port, nominates=True)
+        self.assertEqual(self.ways, [1])
+
+    def test_longCheck(self) -> None:
+        """A check may be as long as a datagram: some carry more than they need."""
+        self.agent.start(*PEER)
+        password = "our-password-of-22-letters"
+        message = stun.parse(stun.check(os.urandom(12), "ours:peer", password, 7, (True, 1), True))
+        del message.attributes["MESSAGE-INTEGRITY"], message.attributes["FINGERPRINT"]
+        message.attributes["SOFTWARE"] = "x" * 1100
+        request = stun._signed(message, password)
+        self.assertGreater(len(request), 1100)
+        self.agent.received(FOUR, at(5), request)
+        self.answer()
+        self.assertEqual(self.ways, [5])
 
     def test_controlling(self) -> None:
         """We nominate the best that works, and use it once the peer has said yes."""
