@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 
+from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import Congested, MalformedError
@@ -15,6 +16,7 @@ from ichatgw.media import stun
 from ichatgw.media.checklist import Base, preferenceOf, priorityOf
 from ichatgw.media.latch import SendTo, sendable
 from ichatgw.media.side import Side
+from ichatgw.media.sockets import PortPair
 from ichatgw.media.stunrequests import Random, Requests
 from ichatgw.model import Candidate, TransportAddress
 
@@ -25,6 +27,20 @@ MOST_SERVERS = 2
 """How many addresses of a STUN server are asked."""
 
 _WAITS = (0.5, 1.0, 2.0)
+
+
+@frozen
+class _Place:
+    """The sockets of one family, and the addresses of ours at which they can be reached."""
+
+    isIPv6: bool
+    hosts: list[str]
+    public: list[str]
+    pair: PortPair
+
+
+def _unheard(candidate: Candidate) -> None:
+    """Nobody wants to know."""
 
 
 class Gathering:
@@ -44,6 +60,9 @@ class Gathering:
         self.sends: dict[Base, SendTo] = {}
         self.candidates: tuple[Candidate, ...] = ()
         self._requests: Requests | None = None
+        self._servers: tuple[TransportAddress, ...] = ()
+        self._told: Callable[[Candidate], None] = _unheard
+        self._places: list[_Place] = []
         problem: Congested | None = None
         for isIPv6 in (True, False):
             hosts = [host for host in side.hosts[:MOST_HOSTS] if (":" in host) == isIPv6]
@@ -55,13 +74,28 @@ class Gathering:
             except Congested as refusal:
                 problem = refusal
                 continue
-            for component, port in zip(range(1, components + 1), (pair.rtp, pair.rtcp), strict=False):
-                self.sends[Base(component, isIPv6)] = port.sendto
-                self._addHosts(hosts, public, component, isIPv6, pair.number + component - 1)
+            self._places.append(_Place(isIPv6, hosts, public, pair))
+            for component in range(1, components + 1):
+                self._addComponent(self._places[-1], component)
         if not self.candidates:
             raise problem or Congested("no address for media")
 
-    def _addHosts(self, hosts: list[str], public: list[str], component: int, isIPv6: bool, port: int) -> None:
+    def widen(self) -> tuple[Candidate, ...]:
+        """
+        RTCP wants a component of its own after all.
+
+        @return: the candidates that there are for it at once.
+        """
+        before = self.candidates
+        for place in self._places:
+            self._addComponent(place, 2)
+        self._query(base for base in self.sends if base.component == 2)
+        return tuple(each for each in self.candidates if each not in before)
+
+    def _addComponent(self, place: _Place, component: int) -> None:
+        hosts, public, isIPv6 = place.hosts, place.public, place.isIPv6
+        self.sends[Base(component, isIPv6)] = (place.pair.rtp if component == 1 else place.pair.rtcp).sendto
+        port = place.pair.number + component - 1
         family = "6" if isIPv6 else "4"
         found = []
         for number, host in enumerate(hosts):
@@ -89,12 +123,20 @@ class Gathering:
 
         @param found: told each candidate that is new.
         """
-        self.close()
-        requests = self._requests = Requests(clock, random)
-        for server in list(servers)[:MOST_SERVERS]:
+        if self._requests is not None:
+            self._requests.close()
+        self._requests = Requests(clock, random)
+        self._servers, self._told = tuple(servers)[:MOST_SERVERS], found
+        self._query(self.sends)
+
+    def _query(self, bases: Iterable[Base]) -> None:
+        requests, found = self._requests, self._told
+        wanted = tuple(bases)
+        for server in self._servers if requests is not None else ():
             destination = sendable(server)
-            for base, send in self.sends.items():
-                if destination is not None and base.isIPv6 == server.isIPv6:
+            for base in wanted:
+                send = self.sends[base]
+                if requests is not None and destination is not None and base.isIPv6 == server.isIPv6:
                     requests.send(
                         stun.query,
                         lambda datagram, send=send, to=destination: _send(send, datagram, to),  # type: ignore[misc]
@@ -122,6 +164,8 @@ class Gathering:
         """Ask no more.  Idempotent."""
         if self._requests is not None:
             self._requests.close()
+            self._requests, self._told = None, _unheard
+        self._places.clear()
 
     def _seen(self, base: Base, message: stun.Message, found: Callable[[Candidate], None]) -> None:
         """There is no NAT if it is an address that we know."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -19,6 +18,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.media import stun
 from ichatgw.media.checklist import Base, Checklist, Pair, State
 from ichatgw.media.consent import Consent
+from ichatgw.media.nomination import AGAIN, QUIET, STEADY, isMeant
 from ichatgw.media.stunrequests import Random, Requests
 from ichatgw.model import Candidate, TransportAddress
 from ichatgw.ratelimit import RateLimit
@@ -31,24 +31,6 @@ PATIENCE = 30.0
 
 NOMINATION_WAIT = 0.2
 """Seconds that better pairs have for working too, before we nominate the best."""
-
-STEADY = 5.0
-"""
-Seconds after which a peer that has nominated a worse pair, and not the better one since, means it.  Until then it may
-have nominated all that it has tried (RFC 8445 section 8.1.1).
-"""
-
-QUIET = 1.0
-"""Seconds after which media that came by a pair does not come by it any more."""
-
-ABANDONED = 3.0
-"""
-Seconds without media and checks after which a pair is given up for one that was nominated: longer than browsers wait
-from one check of a pair to the next.
-"""
-
-AGAIN = 0.5
-"""Seconds from one change of ways to the next, if it is only media that shows it: some may arrive late."""
 
 MUTE = 5.0
 """Seconds after which a peer that answers our checks and sends none is taken to have ICE lite."""
@@ -89,11 +71,6 @@ _UNHEARD = _Unheard()
 def _unheard() -> TransportAddress | None:
     """There is no media."""
     return None
-
-
-def _since(moment: float | None, now: float) -> float:
-    """For how many seconds; for ever if it has not happened."""
-    return inf if moment is None else now - moment
 
 
 def _nowhere(base: Base, address: TransportAddress, datagram: bytes) -> None:
@@ -394,13 +371,7 @@ class Agent:
             return True
         if self.controlling:
             return now - self._chosenAt >= STEADY
-        heard = self.mediaFrom()
-        if heard is not None and heard != before.remote.address:
-            return heard == pair.remote.address
-        if _since(before.nominatedAt, now) < _since(pair.nominatedAt, now):
-            return False  # all are nominated again and again, and the better one last
-        isQuiet = heard is None and _since(before.askedAt, now) >= ABANDONED
-        return isQuiet or _since(pair.nominatedAt, now) >= STEADY
+        return isMeant(before, pair, now, self.mediaFrom())
 
     def _compare(self) -> None:
         """Does the peer go on with a pair that it has nominated after the one that is used?"""

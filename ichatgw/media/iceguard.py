@@ -9,12 +9,54 @@ from ichatgw.media.checklist import Base
 from ichatgw.media.dtls import DTLS
 from ichatgw.media.flow import LOOK_SECONDS
 from ichatgw.media.gathering import Gathering
-from ichatgw.media.ice import QUIET, Agent
+from ichatgw.media.ice import Agent
 from ichatgw.media.latch import SendTo
 from ichatgw.media.lock import Lock
+from ichatgw.media.nomination import QUIET
 from ichatgw.media.port import MAX_DATAGRAM, Source
 from ichatgw.media.side import Side
 from ichatgw.model import TransportAddress
+
+
+class Association:
+    """
+    DTLS on one component: it begins when there is a way.
+    """
+
+    def __init__(self, dtls: DTLS) -> None:
+        self._dtls = dtls
+        self._begun = False
+        self._early: bytes | None = None
+
+    def begin(self) -> None:
+        """There is one.  Idempotent."""
+        if self._begun:
+            return
+        self._begun = True
+        self._dtls.start()
+        early, self._early = self._early, None
+        if early is not None:
+            self._dtls.received(early)
+
+    def received(self, datagram: bytes, isProved: bool, isKnown: bool) -> bool:
+        """
+        DTLS is answered where ICE has proved that the party is; what comes a moment before that is kept.
+
+        @param isKnown: it comes from a place that may be proved.
+        @return: was it of use?
+        """
+        if self._begun and isProved:
+            self._dtls.received(datagram)
+        elif not self._begun and isKnown:
+            self._early = datagram
+        else:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._dtls.close()
+        self._early = None
 
 
 class ICEGuard:
@@ -25,7 +67,8 @@ class ICEGuard:
     @ivar isPlain: media is not protected: then what comes from proven places passes.
     @ivar isMuxed: RTCP goes where RTP goes.
     @ivar agent: ICE for RTP, C{controlAgent} for RTCP if that goes elsewhere.
-    @ivar dtls: if that agrees on the keys.
+    @ivar dtls: if that agrees on the keys; C{controlDTLS} on those of RTCP if that goes elsewhere (RFC 5764 section
+        4.1), for C{controlLock}.
     @ivar controlWay: how and where RTCP goes if it goes elsewhere.
     """
 
@@ -35,16 +78,15 @@ class ICEGuard:
     def __init__(self, side: Side) -> None:
         self._side = side
         self._scratch = side.arriving.scratch
-        self.lock = Lock(side)
+        self.lock = self.controlLock = Lock(side)
         self.isPlain = False
         self.isMuxed = False
         self.controlAgent: Agent | None = None
-        self.dtls: DTLS | None = None
+        self.dtls: Association | None = None
+        self.controlDTLS: Association | None = None
         self.controlWay: tuple[SendTo | None, Source | None] = (None, None)
         self._plain: SendTo | None = None
         self._way: tuple[SendTo | None, Source | None] = (None, None)
-        self._begun = False
-        self._early: bytes | None = None
 
     @property
     def agents(self) -> list[Agent]:
@@ -58,6 +100,7 @@ class ICEGuard:
     def mux(self) -> None:
         """RTCP goes where RTP goes (RFC 5761)."""
         self.isMuxed = True
+        self.controlLock = self.lock
         if self.controlAgent is not None:
             self.controlAgent.close()
             self.controlAgent = None
@@ -68,23 +111,26 @@ class ICEGuard:
         self._way = (send if self.isPlain else self.lock.protecting(send), destination)
         if self.isPlain:
             self._side.arriving.source = None
-        elif self.dtls is not None and not self._begun:
-            self._begun = True
-            self.dtls.start()
-            early, self._early = self._early, None
-            if early is not None:
-                self.dtls.received(early)
+        elif self.dtls is not None:
+            self.dtls.begin()
+
+    def takeControl(self, send: SendTo, destination: Source | None) -> None:
+        """And this is where RTCP goes, if it goes elsewhere."""
+        self.controlWay = (send, destination)
+        if self.controlDTLS is not None:
+            self.controlDTLS.begin()
 
     def close(self) -> None:
         """Deaf and dumb from now on.  Idempotent."""
         for agent in self.agents:
             agent.close()
-        if self.dtls is not None:
-            self.dtls.close()
-            self.dtls = None
-        self.lock.shield = None
+        for association in (self.dtls, self.controlDTLS):
+            if association is not None:
+                association.close()
+        self.dtls = self.controlDTLS = None
+        self.lock.shield = self.controlLock.shield = None
         self._way = self.controlWay = (None, None)
-        self._plain = self._early = None
+        self._plain = None
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
@@ -106,7 +152,7 @@ class ICEGuard:
         elif first <= 3:
             self._checked(self.agent, Base(1, len(source) == 4), size, source)
         elif 20 <= first <= 63 and self.dtls is not None:
-            self._handshake(self.dtls, size, source)
+            self._handshake(self.dtls, self.agent, 1, size, source)
         else:
             self._drop("junk")
 
@@ -119,6 +165,8 @@ class ICEGuard:
             self._checked(self.controlAgent, Base(2, len(source) == 4), size, source)
         elif 128 <= buffer[0] <= 191 and 192 <= buffer[1] <= 223:
             self._control(self.controlAgent, 2, size, source)
+        elif 20 <= buffer[0] <= 63 and self.controlDTLS is not None:
+            self._handshake(self.controlDTLS, self.controlAgent, 2, size, source)
         else:
             self._drop("junk")
 
@@ -127,15 +175,10 @@ class ICEGuard:
         if not self.gathering.received(datagram, address):
             agent.received(base, address, datagram)
 
-    def _handshake(self, dtls: DTLS, size: int, source: Source) -> None:
-        """DTLS is answered where ICE has proved that the party is; what comes a moment before that is kept."""
+    def _handshake(self, dtls: Association, agent: Agent, component: int, size: int, source: Source) -> None:
+        base, address = Base(component, len(source) == 4), _addressOf(source)
         datagram = bytes(self._scratch.views[size])
-        base, address = Base(1, len(source) == 4), _addressOf(source)
-        if self._begun and self.agent.allows(base, address):
-            dtls.received(datagram)
-        elif not self._begun and self.agent.knows(base, address):
-            self._early = datagram
-        else:
+        if not dtls.received(datagram, agent.allows(base, address), agent.knows(base, address)):
             self._drop("DTLS from a stranger")
 
     def _media(self, size: int, source: Source) -> None:
@@ -155,7 +198,7 @@ class ICEGuard:
 
     def _control(self, agent: Agent, component: int, size: int, source: Source) -> None:
         if not self.isPlain:
-            opened = self.lock.openControl(size)
+            opened = (self.lock if component == 1 else self.controlLock).openControl(size)
         elif agent.allows(Base(component, len(source) == 4), _addressOf(source)):
             opened = bytes(self._scratch.views[size])
         else:
@@ -166,7 +209,8 @@ class ICEGuard:
 
     def sendControl(self, datagram: bytes) -> None:
         """See L{ichatgw.media.guard.Guard}."""
-        protected = datagram if self.isPlain else self.lock.protectControl(datagram)
+        lock = self.lock if self.isMuxed else self.controlLock
+        protected = datagram if self.isPlain else lock.protectControl(datagram)
         if protected is None:
             return
         send, destination = (self._plain, self._way[1]) if self.isMuxed else self.controlWay
@@ -174,8 +218,14 @@ class ICEGuard:
             self.sendTo(send, protected, destination)
 
     def toPeer(self, datagram: bytes) -> None:
-        """A datagram of DTLS, or protected RTCP."""
+        """A datagram of DTLS."""
         send, destination = self._plain, self._way[1]
+        if send is not None and destination is not None:
+            self.sendTo(send, datagram, destination)
+
+    def toControl(self, datagram: bytes) -> None:
+        """The same, where RTCP goes if it goes elsewhere."""
+        send, destination = self.controlWay
         if send is not None and destination is not None:
             self.sendTo(send, datagram, destination)
 

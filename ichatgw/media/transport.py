@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -20,8 +21,9 @@ from ichatgw.media.checklist import Base, Checklist
 from ichatgw.media.dtls import DTLS, Identity, isKnownHash
 from ichatgw.media.gathering import Gathering
 from ichatgw.media.ice import Agent, News
-from ichatgw.media.iceguard import ICEGuard
+from ichatgw.media.iceguard import Association, ICEGuard
 from ichatgw.media.latch import sendable
+from ichatgw.media.lock import Lock
 from ichatgw.media.side import Side
 from ichatgw.media.srtp import MasterKey, Suite
 from ichatgw.media.stunrequests import Random
@@ -109,9 +111,10 @@ class Transport:
         self._isConnected = False
         self._over = False
         protection = self._keyOffer() if withKeys and remote is None else self._protection()
-        # Who has DTLS has RTCP where RTP is (RFC 5761); others may want it apart, and then it needs a component.
+        # Who has DTLS has RTCP where RTP is (RFC 5761), but for few; others may want it apart, and then it needs a
+        # component.
         muxed = remote.muxed if remote is not None else True
-        self._gathering = Gathering(side, 2 if withKeys or not (muxed or protection.fingerprint) else 1)
+        self._gathering = Gathering(side, 2 if withKeys or not muxed else 1)
         self._guard.gathering = self._gathering
         ufrag, password = self._credentials()
         self.local = evolve(
@@ -192,6 +195,8 @@ class Transport:
         self._described = True
         self._side.guard(self._guard)
         self._side.connect(media, ours)
+        if not remote.muxed:
+            self._widen()
         if self._offered is not None and not self._takeKeys(self._offered, remote):
             self._fail(Ending(EndReason.SECURITY, "no key for one of those that were offered"))
             return
@@ -208,6 +213,15 @@ class Transport:
         for agent in self._guard.agents:
             agent.start(remote.ufrag, remote.password)
             agent.add([*remote.candidates, *waiting])
+
+    def _widen(self) -> None:
+        """We have offered RTCP where RTP is, and the party wants it apart: tell it where."""
+        if self._guard.controlAgent is not None:
+            return
+        found = self._gathering.widen()
+        self._guard.controlAgent = self._newAgent(2, _ControlNews(self._controlFound), self._guard.agent.tiebreaker)
+        self.local = evolve(self.local, candidates=self._gathering.candidates)
+        self._news.candidatesFound(found)
 
     def _takeKeys(self, offered: sdes.OfferedKeys, remote: TransportDescription) -> bool:
         """May the party's answer to our keys be accepted?"""
@@ -275,7 +289,7 @@ class Transport:
         self._side.aim()
 
     def _controlFound(self, base: Base, address: TransportAddress) -> None:
-        self._guard.controlWay = (self._gathering.sends[base], sendable(address))
+        self._guard.takeControl(self._gathering.sends[base], sendable(address))
 
     def lost(self, why: str) -> None:
         """See L{ichatgw.media.ice.News}."""
@@ -291,15 +305,18 @@ class Transport:
 
     def _beginDTLS(self, remote: TransportDescription) -> None:
         assert remote.fingerprint is not None
-        self._guard.dtls = DTLS(
-            self._clock,
-            self._identity,
-            self._active,
-            remote.fingerprint,
-            self._guard.toPeer,
-            self._secured,
-            lambda why: self._fail(Ending(EndReason.SECURITY, why)),
+        make = partial(DTLS, self._clock, self._identity, self._active, remote.fingerprint)
+        guard = self._guard
+        guard.dtls = Association(
+            make(guard.toPeer, self._secured, lambda why: self._fail(Ending(EndReason.SECURITY, why)))
         )
+        if not remote.muxed:
+            control = guard.controlLock = Lock(self._side)
+            guard.controlDTLS = Association(make(guard.toControl, control.turn, self._noControlKeys))
+
+    def _noControlKeys(self, why: str) -> None:
+        """A call does without RTCP."""
+        _log.debug("call={call} no keys for RTCP: {why}", call=self._call, why=why)
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:
         self._lock.turn(sending, receiving)

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media import stun
 from ichatgw.media.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
-from ichatgw.media.ice import ABANDONED, MUTE, STEADY, Agent
+from ichatgw.media.ice import MUTE, Agent
+from ichatgw.media.nomination import ABANDONED, STEADY
 from ichatgw.model import Candidate, TransportAddress
 
 FOUR, SIX = Base(1, False), Base(1, True)

@@ -99,10 +99,12 @@ class ConnectTests(World):
         self.two.transport.connect(offer, MEDIA, (PCMU,))
         guard = self.one.transport._guard
         self.one.transport.connect(answer, MEDIA, (PCMU,))
+        association = guard.dtls
+        assert association is not None
         hello: list[bytes] = []
 
         def keep(datagram: bytes) -> bool:
-            isDTLS = 20 <= datagram[0] <= 63 and not guard._begun
+            isDTLS = 20 <= datagram[0] <= 63 and not association._begun
             if isDTLS:
                 hello.append(datagram)
             return isDTLS
@@ -114,9 +116,9 @@ class ConnectTests(World):
         port = offer.candidates[0].address.port
         place = ("192.0.2.2", answer.candidates[0].address.port)
         self.one.network.deliver(first, ("203.0.113.66", 6666), port)
-        self.assertIsNone(guard._early)
+        self.assertIsNone(association._early)
         self.one.network.deliver(first, place, port)
-        self.assertEqual((guard._early, self.one.network.sentTo(place)), (first, []))
+        self.assertEqual((association._early, self.one.network.sentTo(place)), (first, []))
         take(self.one.transport._gathering.sends[Base(1, False)], place)
         self.run_(0.1)
         self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))

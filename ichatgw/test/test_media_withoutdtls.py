@@ -28,7 +28,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.test.mediahosts import MEDIA, PHONE, World
+from ichatgw.test.mediahosts import MEDIA, PHONE, Host, World
 
 KEY = "inline:" + "A" * 40
 
@@ -80,10 +80,77 @@ class KeysTests(World):
             self.assertEqual([each.reason for each in self.one.news.endings], [EndReason.SECURITY])
 
 
+REPORT = bytes.fromhex("80c90001") + (77).to_bytes(4, "big")
+
+
+class ApartTests(World):
+    """Parties with DTLS that want RTCP apart: it has DTLS of its own there, and keys."""
+
+    def assertReported(self, near: Host, far: Host) -> None:
+        """RTCP of the one phone reaches the other."""
+        control = (PHONE[0], PHONE[1] + 1)
+        far.network.sentTo(control)
+        near.network.deliver(REPORT, control, near.phonePort + 1)
+        self.run_(0.05)
+        self.assertEqual(len(far.network.sentTo(control)), 1)
+
+    def assertApart(self) -> None:
+        """Both hear sound, and reports by the second component, whose keys are others."""
+        self.assertTalking()
+        self.assertReported(self.one, self.two)
+        self.assertReported(self.two, self.one)
+        for host in (self.one, self.two):
+            guard = host.transport._guard
+            self.assertIsNotNone(guard.controlAgent)
+            assert guard.lock.shield is not None and guard.controlLock.shield is not None
+            self.assertNotEqual(guard.lock.shield.sending, guard.controlLock.shield.sending)
+            host.transport.close()
+            host.relay.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_offered(self) -> None:
+        """An offer without rtcp-mux is answered without, and by two components."""
+        offer = evolve(self.offer(), muxed=False)
+        self.one.transport._widen()
+        offer = evolve(offer, candidates=self.one.transport.local.candidates)
+        answer = self.two.make(offer).local
+        self.assertEqual((answer.muxed, {each.component for each in answer.candidates}), (False, {1, 2}))
+        self.introduce(offer, answer)
+        self.run_(0.5)
+        self.assertApart()
+
+    def test_answered(self) -> None:
+        """An answer without rtcp-mux to an offer with it is told a place for RTCP afterwards."""
+        offer = self.offer()
+        self.assertEqual((offer.muxed, {each.component for each in offer.candidates}), (True, {1}))
+        self.two.make(evolve(offer, muxed=False))
+        self.two.transport.connect(evolve(offer, muxed=False), MEDIA, (PCMU,))
+        self.one.transport.connect(self.two.transport.local, MEDIA, (PCMU,))
+        self.assertEqual({each.component for each in self.one.news.candidates}, {2})
+        self.two.transport.addCandidates(self.one.news.candidates)
+        self.run_(0.5)
+        self.assertApart()
+
+    def test_noWay(self) -> None:
+        """Without a way for RTCP the call goes on."""
+        offer = self.offer()
+        self.two.make(evolve(offer, muxed=False))
+        self.two.transport.connect(evolve(offer, muxed=False), MEDIA, (PCMU,))
+        self.one.transport.connect(
+            evolve(
+                self.two.transport.local,
+                candidates=tuple(each for each in self.two.transport.local.candidates if each.component == 1),
+            ),
+            MEDIA,
+            (PCMU,),
+        )
+        self.run_(40, step=0.5)
+        self.assertEqual((self.one.news.endings, self.two.news.endings), ([], []))
+        self.assertTalking()
+
+
 class WithoutDTLSTests(World):
     """Parties with ICE that have no DTLS, and may want RTCP apart."""
-
-    REPORT = bytes.fromhex("80c90001") + (77).to_bytes(4, "big")
 
     def joinOlder(self, muxed: bool, *, isPlain: bool) -> None:
         """One offers keys, Two takes one of them or, having none itself, is plain."""
@@ -97,7 +164,7 @@ class WithoutDTLSTests(World):
     def assertReported(self) -> None:
         """RTCP of One's phone reaches Two's."""
         self.two.network.sentTo((PHONE[0], PHONE[1] + 1))
-        self.one.network.deliver(self.REPORT, (PHONE[0], PHONE[1] + 1), self.one.phonePort + 1)
+        self.one.network.deliver(REPORT, (PHONE[0], PHONE[1] + 1), self.one.phonePort + 1)
         self.run_(0.05)
         self.assertEqual(len(self.two.network.sentTo((PHONE[0], PHONE[1] + 1))), 1)
 
@@ -141,7 +208,7 @@ class WithoutDTLSTests(World):
             packet = RTPPacket(0, 1, 160, 99, b"speech" * 20).pack()
             self.two.heard()
             self.two.network.deliver(packet, ("203.0.113.66", 6666), port)
-            self.two.network.deliver(self.REPORT, ("203.0.113.66", 6666), port)
+            self.two.network.deliver(REPORT, ("203.0.113.66", 6666), port)
             self.assertEqual(self.two.heard(), [])
 
     def test_plainNotAllowed(self) -> None:
