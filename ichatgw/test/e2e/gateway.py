@@ -34,6 +34,7 @@ _LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ |  ")
 class Gateway:
     """
     @ivar port: where it listens for SIP, and C{securePort} over TLS, if it has a certificate.
+    @ivar mediaPorts: those that it may take for media.
     @ivar program: its process; what it logs is its output.
     """
 
@@ -56,6 +57,7 @@ class Gateway:
             firstMedia=media,
             lastMedia=media + MEDIA_PORTS - 1,
         )
+        self.mediaPorts = range(media, media + MEDIA_PORTS)
         self.program = Program(reactor, "gateway", [], self._directory)
 
     @property

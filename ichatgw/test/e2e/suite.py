@@ -13,6 +13,7 @@ from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
 from ichatgw.test.e2e.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget, Vanished
 from ichatgw.test.e2e.hostile import Hostile
+from ichatgw.test.e2e.intruder import StrangersToMedia
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
 from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
 from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
@@ -68,6 +69,7 @@ __all__ = [
     "Refreshed",
     "Restarts",
     "Strangers",
+    "StrangersToMedia",
     "Transfers",
     "Vanished",
     "Variants",
