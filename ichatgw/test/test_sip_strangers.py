@@ -203,8 +203,8 @@ class CostTests(StrangersTestCase):
                 self.passes(1000, message, lambda each, hosts=hosts: hosts[each % len(hosts)])  # type: ignore[misc]
                 best = 1.0
                 for _ in range(5):
-                    begun = time.perf_counter()
+                    begun = time.process_time()
                     for each in range(1000):
                         self.strangers.lets(message, hosts[each % sources])
-                    best = min(best, (time.perf_counter() - begun) / 1000)
+                    best = min(best, (time.process_time() - begun) / 1000)
                 self.assertLess(best, 50e-6, message[:40])
