@@ -93,6 +93,8 @@ def endsCall(method: str, code: int, isPassed: bool = False) -> bool:
 
     @param isPassed: it is another party's request, and what is said may be meant for that one.
     """
+    if method == "OPTIONS":
+        return code in _CALL_IS_OVER  # the rest is what a new INVITE would hear (RFC 3261 section 11.2)
     isOurs = not isPassed and method not in _OF_SUBSCRIPTIONS
     return code in _DIALOG_IS_OVER or (code in _CALL_IS_OVER and isOurs)
 

@@ -17,7 +17,7 @@ class VanishedTests(SynchronousTestCase):
 
     def test_answers(self) -> None:
         """It is asked by OPTIONS in its dialog; if it says anything to that, the call goes on."""
-        for code, phrase in ((200, "OK"), (405, "Method Not Allowed"), (501, "Not Implemented")):
+        for code, phrase in ((200, "OK"), (404, "Not Found"), (486, "Busy Here"), (501, "No")):
             for talk in both():
                 talk.side.silent()
                 talk.side.silent()
