@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from attrs import frozen
@@ -64,7 +65,8 @@ class Twice:
     also: Source
 
     def __call__(self, datagram: Any, destination: Source) -> None:
-        self.send(datagram, self.also)
+        with suppress(OSError):  # the destination decides whether it could be sent
+            self.send(datagram, self.also)
         self.send(datagram, destination)
 
 

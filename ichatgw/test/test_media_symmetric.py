@@ -10,6 +10,7 @@ from typing import Any
 from ichatgw.media.medialatch import RUN, Elsewhere
 from ichatgw.media.relay import Relay
 from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.side import Twice
 from ichatgw.model import PCMU, Direction, SessionDescription, Whereabouts
 from ichatgw.test.media_fakes import makeEngine
 from ichatgw.test.relays import ALICE, BOB, STRANGER, TO_BOB, RelayTestCase, at, receiverReport, rtp
@@ -195,6 +196,19 @@ class LatchingTests(RelayTestCase):
             self.heard(named), self.heard(other)
             self.fromAlice(rtp(ssrc=places))
             self.assertEqual((len(self.heard(named)), len(self.heard(other))), (1, places - 1))
+
+    def test_namedPortUnreachable(self) -> None:
+        """If the port that it has named cannot be sent to, the other one still is."""
+        sent = []
+
+        def send(datagram: Any, address: Any) -> None:
+            if address == BOB:
+                raise OSError("refused")
+            sent.append(address)
+
+        Twice(send, BOB)(rtp(), self.NATTED)
+        self.assertEqual(sent, [self.NATTED])
+        self.assertRaises(OSError, Twice(send, self.NATTED), rtp(), BOB)
 
     def test_stillOtherPort(self) -> None:
         """Once it is heard from the port that it has named, it is sent to there alone."""
