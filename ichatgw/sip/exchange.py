@@ -75,7 +75,7 @@ class Exchange:
             return
         self._transaction = None
         self._hunt.rest()
-        if code in (401, 407) and self._tries < MOST_LOGINS and self._answers.challenged(request, response):
+        if self._tries < MOST_LOGINS and self._answers.again(request, response):
             self._tries += 1
             self._guarded(self._send, attempt)
             return

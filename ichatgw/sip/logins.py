@@ -157,6 +157,20 @@ class Answers:
         self._byRealm[realm] = _Login(challenge, credentials, refused)
         return True
 
+    def again(self, request: Any, response: Any) -> bool:
+        """
+        Is it of use to send a request outside of dialogs again?  There are registrars that refuse a login that has
+        become too old, and ask for no other; then it is forgotten.
+        """
+        code, _ = response.getSCode()
+        if code in (401, 407):
+            return self.challenged(request, response)
+        carried = {getattr(header, "login", None) for header in request.headers}
+        if code == 403 and any(login.proven and login in carried for login in self._byRealm.values()):
+            self._byRealm.clear()
+            return True
+        return False
+
     def heard(self, response: Any) -> None:
         """A response: if it is final, and no challenge, the logins were taken, and others may be wanted from now on."""
         code, _ = response.getSCode()

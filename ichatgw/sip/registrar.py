@@ -161,6 +161,8 @@ class Registrar:
 
         def read(response: Any) -> Answer:
             answer = _read(response, binding, seconds)
+            if answer.granted is None:
+                binding.answers = None  # there are registrars that do not ask anew, but refuse, if a nonce is too old
             flow = _source(response) if answer.granted else None
             self._keep(binding, flow, [*sent[-1:], *_contacts(response, binding)])
             if answer.granted and response.source is not None:
@@ -171,6 +173,7 @@ class Registrar:
             return answer
 
         def failed(failure: Failure) -> Failure:
+            binding.answers = None
             self._keep(binding, None)
             return failure
 

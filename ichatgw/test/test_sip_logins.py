@@ -272,6 +272,24 @@ class RegisterTests(SynchronousTestCase):
         rig.wire.take()
         self.assertNoResult(asked)
 
+    def test_refused(self) -> None:
+        """There are registrars that refuse a login that is too old, and ask for no other: it is sent without one."""
+        rig = Rig(keyring=KEYRING)
+        registrar, binding = rig.endpoint.registrar(), Binding("sip:scott@192.0.2.77")
+        registrar.register(binding, 60)
+        (second,) = rig.receive(respond(rig.wire.take()[0], 401, "No", extra=asks()))
+        rig.receive(respond(second, 200, "OK"))
+        registrar.register(binding, 60)
+        (third,) = rig.wire.take()
+        self.assertEqual(list(logins(third)), ["r"])
+        (fourth,) = rig.receive(respond(third, 403, "No"))
+        self.assertEqual(logins(fourth), {})
+        (fifth,) = rig.receive(respond(fourth, 401, "No", extra=asks(nonce="m")))
+        self.assertEqual(logins(fifth)["r"]["nonce"], "m")
+        self.assertEqual(rig.receive(respond(fifth, 403, "No")), [])
+        registrar.register(binding, 60)
+        self.assertEqual(logins(rig.wire.take()[0]), {})
+
     def test_wrongOnce(self) -> None:
         """A password that was refused is tried again with the next registration: it may be right by then."""
         rig = Rig(keyring=KEYRING)
