@@ -216,7 +216,6 @@ class Gateway(MultiService):
     def _stopCarriers(self) -> Deferred[None]:
         if self._store is not None:
             self._store.flush()  # who has just subscribed is shown something, which must not come after its end
-        self._presence.goodbye()
 
         def stopped(_: None) -> None:
             self.media.stop()
@@ -228,7 +227,9 @@ class Gateway(MultiService):
                 self.journal.stopService()
             _log.info("ichatgw has stopped")
 
-        return _together(self.endpoint.stopService, self.link.stopService).addCallback(stopped)
+        gone = _together(self._presence.goodbye)
+        gone.addCallback(lambda _: _together(self.endpoint.stopService, self.link.stopService))
+        return gone.addCallback(stopped)
 
 
 def _together(*stops: Callable[[], Any]) -> Deferred[None]:
@@ -260,18 +261,20 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         reactor, turns, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
     )
 
+    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     link = Link(
         reactor,
+        turns,
         settings.jabberServer,
         settings.jabberComponentPort,
         settings.jabberComponentName,
         settings.jabberComponentPassword,
         settings.jabberServerPingDuration,
+        allows=guests,
     )
     link.logMessages(_messageLog(settings))
     path = settings.subscriptionDatabase
-    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
-    database = None if path in ("", "none") else SQLiteStore(reactor, path, guests)
+    database = None if path in ("", "none") else SQLiteStore(turns, path, guests)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)

@@ -66,6 +66,7 @@ class Line:
     pause: Callable[[], object] | None = None
     resume: Callable[[], object] | None = None
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
+    _queued: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
         """How many jobs wait."""
@@ -79,9 +80,18 @@ class Line:
         """
         if not self._waiting and self._turns.hasRoom:
             self._turns.run(self.name, job, *args)
-            return
+        else:
+            self.later(job, *args)
+
+    def later(self, job: Callable[..., object], *args: Any) -> None:
+        """
+        Do C{job(*args)} in another turn, or later in this one.
+
+        What a job has to do beyond itself goes by this, else it would be a part of that job, whatever it takes.
+        """
         self._waiting.append((job, args))
-        if len(self._waiting) == 1:
+        if not self._queued:
+            self._queued = True
             self._turns.waits(self)
             if self.pause is not None:
                 self.pause()
@@ -99,9 +109,10 @@ class Line:
         if self._waiting:
             job, args = self._waiting.popleft()
             self._turns.run(self.name, job, *args)
-        if not self._waiting and self.resume is not None:
+        self._queued = bool(self._waiting)
+        if not self._queued and self.resume is not None:
             self.resume()
-        return bool(self._waiting)
+        return self._queued
 
 
 @define(eq=False)
@@ -111,11 +122,15 @@ class Sweep(Generic[T]):
 
     @ivar do: the work on one item; what it raises is logged, and the next item comes.
     @ivar done: called after the last item.
+    @ivar ready: is this a moment for more?  If not, it is asked again after L{SWEEP_INTERVAL}.
+    @ivar interval: seconds from one part to the next.
     """
 
     _turns: Turns
     do: Callable[[T], object]
     done: Callable[[], object] | None = None
+    ready: Callable[[], bool] | None = None
+    interval: float = SWEEP_INTERVAL
     _items: Iterator[T] | None = field(default=None, init=False)
     _later: IDelayedCall | None = field(default=None, init=False)
 
@@ -141,6 +156,9 @@ class Sweep(Generic[T]):
         self._later = None
         turns, items = self._turns, self._items
         assert items is not None
+        if self.ready is not None and not self.ready():
+            self._later = turns.callLater(SWEEP_INTERVAL, self._part)
+            return
         ends = turns.seconds() + SWEEP_SECONDS
         for _ in range(SWEEP_ITEMS):
             try:
@@ -155,7 +173,7 @@ class Sweep(Generic[T]):
                 return  # the work itself has stopped it, or begun anew
             if turns.seconds() >= ends:
                 break
-        self._later = turns.callLater(SWEEP_INTERVAL, self._part)
+        self._later = turns.callLater(self.interval, self._part)
 
 
 @implementer(IReactorTime)
@@ -189,9 +207,15 @@ class Turns:
         """A line for the jobs of one source; see L{Line}."""
         return Line(self, name, pause, resume)
 
-    def sweep(self, do: Callable[[T], object], done: Callable[[], object] | None = None) -> Sweep[T]:
+    def sweep(
+        self,
+        do: Callable[[T], object],
+        done: Callable[[], object] | None = None,
+        ready: Callable[[], bool] | None = None,
+        interval: float = SWEEP_INTERVAL,
+    ) -> Sweep[T]:
         """For work on many items; see L{Sweep}."""
-        return Sweep(self, do, done)
+        return Sweep(self, do, done, ready, interval)
 
     @property
     def hasRoom(self) -> bool:

@@ -12,6 +12,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.test.streams import StubLink
+from ichatgw.turns import Turns
 from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import MemoryStore
@@ -49,7 +50,7 @@ class PresenceCase(SynchronousTestCase):
         self.clock = Clock()
         self.store = MemoryStore()
         self.asked: list[str] = []
-        self.presence = Presence(self.clock, CONTROL, self.translates, self.store, allows=self.allows)
+        self.presence = Presence(Turns(self.clock), CONTROL, self.translates, self.store, allows=self.allows)
         self.listener = NotingListener()
         self.presence.listeners.append(self.listener)
         self.link = StubLink(self.presence)

@@ -17,6 +17,7 @@ import ichatgw
 from ichatgw.config import TABLE
 from ichatgw.configfile import OBSOLETE
 from ichatgw.test.streams import StubLink
+from ichatgw.turns import Turns
 from ichatgw.xmpp.guests import Guests
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.stanzas import parseJID
@@ -57,7 +58,7 @@ class LinkTests(SynchronousTestCase):
         about = {setting.name: setting for setting in TABLE}
         control = parseJID(f"{about['JabberControlUsername'].default}@{about['JabberComponentName'].example}")
         store, allows = MemoryStore(), Guests(control.host)
-        presence = Presence(Clock(), control, lambda address: False, store, allows=allows)
+        presence = Presence(Turns(Clock()), control, lambda address: False, store, allows=allows)
         link = StubLink(Subscriptions(Clock(), control, store, presence, allows))
         presence.parent = link
         link.up()

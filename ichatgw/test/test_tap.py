@@ -38,8 +38,7 @@ from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService, r
 from ichatgw.test.fakes import OFFER, FakeLeg
 from ichatgw.test.sipwire import FakeWire
 from ichatgw.test.streams import acceptLast
-from ichatgw.turns import Turns
-from ichatgw.xmpp.batches import BATCH
+from ichatgw.turns import SWEEP_ITEMS, Turns
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
@@ -345,7 +344,7 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(server.take(), "")
         server.producer.resumeProducing()
         clock.pump([0.1] * 100)
-        self.assertEqual(server.take().count("'probe'"), 1000 - BATCH // 2)
+        self.assertEqual(server.take().count("'probe'"), 1000 - SWEEP_ITEMS // 2)
 
     def test_makeService(self) -> None:
         """C{twistd} gets one service, with its log observer if it did not ask for another."""

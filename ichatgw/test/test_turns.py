@@ -261,6 +261,28 @@ class MediaTests(TurnsTestCase):
         self.assertEqual(self.work.done, ["media", 1, "media", 2])
 
 
+class LaterTests(TurnsTestCase):
+    """Jobs that come of others."""
+
+    def test_later(self) -> None:
+        """What a job puts off is no part of it, and has a turn of its own."""
+        line = self.turns.line("a")
+
+        def again(left: int) -> None:
+            self.work.do(left)
+            if left:
+                line.later(again, left - 1)
+
+        line.put(again, 9)
+        self.assertEqual(self.work.done, [9])
+        self.assertEqual(self.turn(), [8, 7])
+        self.assertEqual(self.turn(), [6, 5])
+        self.assertEqual(len(self.turns._lines), 1)
+        for _ in range(4):
+            self.turn()
+        self.assertEqual((len(line), len(self.turns._lines)), (0, 0))
+
+
 class SweepTests(TurnsTestCase):
     """Work on many items."""
 
@@ -296,6 +318,18 @@ class SweepTests(TurnsTestCase):
         self.sweep.start(range(SWEEP_ITEMS + 1))
         self.assertEqual(len(self.work.done), SWEEP_ITEMS)
         self.assertEqual(self.part(), [SWEEP_ITEMS])
+
+    def test_notReady(self) -> None:
+        """When it is not the moment for more, it is asked again later."""
+        ready = False
+        sweep: Sweep[object] = self.turns.sweep(self.work.do, self.ended, lambda: ready, interval=0.0)
+        sweep.start(range(6))
+        self.assertEqual(self.turn(), [])
+        self.assertEqual(self.part(), [])
+        self.assertTrue(sweep.running)
+        ready = True
+        self.assertEqual(self.part(), [0, 1, 2, 3])
+        self.assertEqual((self.turn(), self.ends), ([4, 5], 1))
 
     def test_stopped(self) -> None:
         """Items that are left when it is stopped are not worked on, and it has no end."""

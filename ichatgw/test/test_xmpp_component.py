@@ -20,6 +20,7 @@ from wokkel.generic import Request
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.test.streams import HEADER, ServerSide, acceptLast, refuseLast
+from ichatgw.turns import Turns
 from ichatgw.xmpp.component import LONGEST_DELAY, Backoff, Link, endpointFor
 
 SECRET = "s3cret-word"
@@ -52,7 +53,7 @@ class LinkCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.link = Link(self.reactor, "192.0.2.1", 5275, "GW.test", SECRET, random=lambda: 1.0)
+        self.link = Link(self.reactor, Turns(self.reactor), "192.0.2.1", 5275, "GW.test", SECRET, random=lambda: 1.0)
         self.handler = NotingHandler()
         self.link.addHandler(self.handler)
         self.lines: list[str] = []
@@ -295,7 +296,7 @@ class StopTests(LinkCase):
 
     def test_notStarted(self) -> None:
         """A link that was never started is stopped already."""
-        link = Link(self.reactor, "192.0.2.1", 5275, "gw.test", SECRET)
+        link = Link(self.reactor, Turns(self.reactor), "192.0.2.1", 5275, "gw.test", SECRET)
         self.successResultOf(link.stopService())
 
     def test_again(self) -> None:

@@ -14,7 +14,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
-from ichatgw.xmpp.batches import BATCH, BATCH_INTERVAL
+from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
 from ichatgw.xmpp.online import GRACE, Online
 from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
 from ichatgw.xmpp.store import MemoryStore
@@ -32,16 +32,14 @@ class FakeRegistrations:
 
     def __init__(self) -> None:
         self.byUser: dict[str, str] = {}
-
-    @property
-    def users(self) -> frozenset[str]:
-        return frozenset(self.byUser)
+        self.removed: list[str] = []
 
     def add(self, user: str, aor: str) -> None:
         self.byUser[user] = aor
 
     def remove(self, user: str) -> None:
-        self.byUser.pop(user, None)
+        if self.byUser.pop(user, None) is not None:
+            self.removed.append(user)
 
 
 class FakePresence:
@@ -51,6 +49,7 @@ class FakePresence:
         self.table: tuple[Resource, ...] = ()
 
         self.others: list[JID] = []
+        self.greeting = False
 
     @property
     def users(self) -> tuple[JID, ...]:
@@ -72,7 +71,7 @@ class OnlineTests(SynchronousTestCase):
         self.output = "sip:scott@sip.example"
         self.domains = {"chat.example"}
         self.online = Online(
-            self.clock,
+            Turns(self.clock),
             cast(Presence, self.presence),
             self.store,
             self.translate,
@@ -157,16 +156,17 @@ class OnlineTests(SynchronousTestCase):
 
     def test_otherRulesOfMany(self) -> None:
         """Many are not looked at in one go; another change, or the loss of the link, ends what is left of it."""
-        self.presence.others = [JID(f"u{number}@chat.example") for number in range(2 * BATCH)]
+        self.presence.others = [JID(f"u{number}@chat.example") for number in range(2 * SWEEP_ITEMS)]
         self.come(client())
         self.output = "sip:scott@other.example"
         for _ in range(2):
             self.online.reconsider()
             self.assertRegistered()
-        self.clock.pump([BATCH_INTERVAL] * 2)
+        self.clock.pump([SWEEP_INTERVAL] * 2)
         self.assertRegistered("sip:scott@other.example")
         self.online.reconsider()
         self.online.connectionLost(Failure(OSError()))
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_undeliverable(self) -> None:
@@ -198,3 +198,99 @@ class OnlineTests(SynchronousTestCase):
         self.clock.advance(GRACE + 1)
         self.assertRegistered()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def lose(self) -> None:
+        """The link is lost, and with it the table."""
+        self.presence.table = ()
+        self.online.connectionLost(Failure(OSError()))
+
+    def test_otherClientFirst(self) -> None:
+        """A client that takes no calls may be seen first when the link is back: nobody is taken off for that."""
+        self.come(client(), client("p", node="http://pidgin.im/"))
+        self.registrations.removed.clear()
+        self.lose()
+        self.online.connectionInitialized()
+        self.come(client("p", node="http://pidgin.im/"))
+        self.assertRegistered()
+        self.come(client(), client("p", node="http://pidgin.im/"))
+        self.clock.advance(GRACE + 1)
+        self.assertRegistered()
+        self.assertEqual(self.registrations.removed, [])
+
+    def test_otherClientOnly(self) -> None:
+        """If it is the only one that is seen in time, the user is taken off."""
+        self.come(client())
+        self.lose()
+        self.online.connectionInitialized()
+        self.come(client("p", node="http://pidgin.im/"))
+        self.clock.advance(GRACE + 1)
+        self.assertRegistered(None)
+
+    def test_saidToBeOffline(self) -> None:
+        """Users whose server says that they are offline are taken off at once when the link is back."""
+        self.come(client())
+        self.lose()
+        self.online.connectionInitialized()
+        self.online.unavailable(JID("scott@chat.example/p"))
+        self.assertRegistered()
+        self.online.unavailable(SCOTT)
+        self.assertRegistered(None)
+
+    def test_goesAfterwards(self) -> None:
+        """Who has shown himself since, and goes, is taken off at once."""
+        self.come(client())
+        self.lose()
+        self.online.connectionInitialized()
+        self.come(client())
+        self.presence.table = ()
+        self.online.unavailable(client().jid)
+        self.assertRegistered(None)
+
+    def test_mayNotWhileDown(self) -> None:
+        """Who may be registered no more is taken off, be the link up or down."""
+        self.come(client())
+        self.lose()
+        self.domains.clear()
+        self.online.reconsider()
+        self.assertRegistered(None)
+
+    def test_flappingLink(self) -> None:
+        """A link that is lost again before all have had their time takes nobody off, however often that happens."""
+        self.come(client())
+        for _ in range(5):
+            self.lose()
+            self.clock.advance(3)
+            self.online.connectionInitialized()
+            self.clock.advance(GRACE - 1)
+            self.assertRegistered()
+        self.lose()
+        self.clock.advance(10 * GRACE)
+        self.assertRegistered()
+
+    def test_lostWhileTakingOff(self) -> None:
+        """Nor does a link that is lost while those are being taken off who did not show themselves."""
+        for number in range(2 * SWEEP_ITEMS):
+            user = JID(f"u{number}@chat.example")
+            self.store.add(user, PHONE)
+            self.online._registered[user] = None
+            self.registrations.byUser[user.full()] = "sip:x@sip.example"
+        self.lose()
+        self.online.connectionInitialized()
+        self.clock.advance(GRACE)
+        self.assertEqual(len(self.registrations.byUser), SWEEP_ITEMS)
+        self.lose()
+        self.clock.advance(10 * GRACE)
+        self.assertEqual(len(self.registrations.byUser), SWEEP_ITEMS)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_manyToAsk(self) -> None:
+        """Users have their time from when the last server has been asked."""
+        self.come(client())
+        self.lose()
+        self.presence.greeting = True
+        self.online.connectionInitialized()
+        self.clock.pump([GRACE] * 3)
+        self.assertRegistered()
+        self.presence.greeting = False
+        self.clock.advance(GRACE)
+        self.assertRegistered(None)

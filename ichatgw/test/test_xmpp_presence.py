@@ -8,7 +8,7 @@ from __future__ import annotations
 from zope.interface.verify import verifyObject
 
 from ichatgw.test.presences import CAPS, CONTROL, ICHAT, SCOTT, NotingListener, PresenceCase
-from ichatgw.xmpp import presence as module
+from ichatgw.xmpp import clients as module
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -160,18 +160,20 @@ class TableTests(PresenceCase):
         self.assertEqual(self.listener.resources[-1].show, "away")
 
     def test_manyStrangers(self) -> None:
-        """So many strangers fit in; subscribers always do."""
+        """So many strangers fit in; users and subscribers always do."""
         self.patch(module, "MOST_STRANGERS", 3)
         for number in range(10):
-            self.receive(f"eve{number}@b/x")
+            self.receive(f"eve{number}@eve.example/x")
         self.assertEqual(len(self.listener.resources), 3)
-        self.store.add(SCOTT, CONTROL)
-        self.receive("scott@jabber.example/x")
-        self.assertEqual(self.full(), ["x"])
-        self.receive("eve0@b/x", kind="unavailable")
-        self.receive("eve1@b", kind="unavailable")
-        self.receive("eve9@b/x")
-        self.assertEqual(self.listener.news[-1], ("available", "eve9@b/x"))
+        self.receive("ann@jabber.example/x")
+        self.assertEqual(len(self.listener.resources), 4)
+        self.store.add(parseJID("bob@eve.example"), CONTROL)
+        self.receive("bob@eve.example/x")
+        self.assertEqual(len(self.listener.resources), 5)
+        self.receive("eve0@eve.example/x", kind="unavailable")
+        self.receive("eve1@eve.example", kind="unavailable")
+        self.receive("eve9@eve.example/x")
+        self.assertEqual(self.listener.news[-1], ("available", "eve9@eve.example/x"))
 
     def test_failingListener(self) -> None:
         """A listener's failure is logged, and the others are told."""

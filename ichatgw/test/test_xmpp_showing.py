@@ -9,8 +9,9 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.test.presences import CONTROL, ICHAT, OURS, SCOTT, PresenceCase
 from ichatgw.test.streams import StubLink
-from ichatgw.xmpp import batches as module
-from ichatgw.xmpp.presence import Presence
+from ichatgw.test.test_turns import ABOVE, WorkingClock
+from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.xmpp.presence import GOODBYE_TIMEOUT, Presence
 from ichatgw.xmpp.stanzas import parseJID
 
 
@@ -78,12 +79,12 @@ class SendTests(PresenceCase):
 
     def test_manyGreetings(self) -> None:
         """Many greetings go out in parts, and no more of them once the link is lost."""
-        for number in range(module.BATCH):
+        for number in range(SWEEP_ITEMS):
             self.store.add(parseJID(f"u{number}@b"), CONTROL)
         self.link.up()
-        self.assertEqual(len(self.link.take()), module.BATCH)
-        self.clock.advance(module.BATCH_INTERVAL)
-        self.assertEqual(len(self.link.take()), module.BATCH)
+        self.assertEqual(len(self.link.take()), SWEEP_ITEMS)
+        self.clock.advance(SWEEP_INTERVAL)
+        self.assertEqual(len(self.link.take()), SWEEP_ITEMS)
         self.link.lose()
         self.clock.advance(1)
         self.assertEqual(self.link.take(), [])
@@ -106,13 +107,63 @@ class SendTests(PresenceCase):
 
     def test_goodbyeWhileGreeting(self) -> None:
         """Nobody is greeted after the goodbye."""
-        for number in range(module.BATCH):
+        for number in range(SWEEP_ITEMS):
             self.store.add(parseJID(f"u{number}@b"), CONTROL)
         self.link.up()
         self.presence.goodbye()
         self.link.take()
         self.clock.advance(1)
         self.assertEqual(self.link.take(), [])
+
+    def test_manyGoodbyes(self) -> None:
+        """Many goodbyes go out in parts, without a pause; whoever waits for the end is told."""
+        for number in range(2 * SWEEP_ITEMS + 1):
+            self.store.add(parseJID(f"u{number}@b"), CONTROL)
+        said = self.presence.goodbye()
+        self.assertEqual(len(self.link.take()), SWEEP_ITEMS)
+        self.assertNoResult(said)
+        self.clock.advance(0)
+        self.successResultOf(said)
+        self.assertEqual(len(self.link.take()), SWEEP_ITEMS + 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_goodbyeIsNotHeard(self) -> None:
+        """A server that takes in nothing, a link that is lost, or none keeps nothing from stopping."""
+        for number in range(2 * SWEEP_ITEMS):
+            self.store.add(parseJID(f"u{number}@b"), CONTROL)
+        self.link.stub.xmlstream.congested = True
+        said = self.presence.goodbye()
+        self.clock.pump([0.1] * int(10 * GOODBYE_TIMEOUT + 1))
+        self.successResultOf(said)
+        self.assertEqual(self.link.take(), [])
+        said = self.presence.goodbye()
+        self.link.lose()
+        self.successResultOf(said)
+        self.successResultOf(self.presence.goodbye())
+        self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_slowGreetings(self) -> None:
+        """A turn ends at its milliseconds, and it is known whether there are more."""
+        clock = WorkingClock()
+        for number in range(10):
+            self.store.add(parseJID(f"u{number}@b"), CONTROL)
+        presence = Presence(Turns(clock), CONTROL, self.translates, self.store, allows=self.allows)
+        link = StubLink(presence)
+        send = link.send
+
+        def slow(stanza: Element) -> None:
+            clock.work(SWEEP_SECONDS / 4 * ABOVE)
+            send(stanza)
+
+        self.patch(link, "send", slow)
+        link.up()
+        self.assertEqual((len(link.take()), presence.greeting), (4, True))
+        for _ in range(5):
+            clock.advance(SWEEP_INTERVAL)
+        self.assertEqual((len(link.take()), presence.greeting), (16, False))
+        presence.goodbye()
+        self.assertEqual(len(link.take()), 4)
 
     def test_lost(self) -> None:
         """When the link is lost the table is emptied, and nobody is told, for that ends no call."""
@@ -128,7 +179,7 @@ class PhoneTests(PresenceCase):
     def setUp(self) -> None:
         super().setUp()
         self.presence = Presence(
-            self.clock,
+            Turns(self.clock),
             CONTROL,
             self.translates,
             self.store,

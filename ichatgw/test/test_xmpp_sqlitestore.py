@@ -20,7 +20,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import ConfigError
-from ichatgw.xmpp.batches import BATCH, BATCH_INTERVAL
+from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
 from ichatgw.xmpp.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -54,7 +54,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.clock = Clock()
 
     def open(self) -> SQLiteStore:
-        store = SQLiteStore(self.clock, str(self.path), lambda user: user.host != "eve.example")
+        store = SQLiteStore(Turns(self.clock), str(self.path), lambda user: user.host != "eve.example")
         store.startService()
         self.addCleanup(store.stopService)
         return store
@@ -324,7 +324,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         Users who may not call are not taken out of the file, and removed from it after the start, some at a time, which
         is said in one line with how many there were.
         """
-        strangers = [(f"e{number}@eve.example", f"{number % 7}@gw.chat.example") for number in range(3 * BATCH)]
+        strangers = [(f"e{number}@eve.example", f"{number % 7}@gw.chat.example") for number in range(3 * SWEEP_ITEMS)]
         self.open().stopService()
         with sqlite3.connect(self.path) as database:
             database.executemany(
@@ -337,15 +337,15 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.assertEqual(
             [formatEvent(event) for event in events],
             [
-                f"{3 * BATCH + 1} subscriptions of {3 * BATCH} users who may not call are dropped from {self.path}:"
-                " not among AllowedXMPPDomains"
+                f"{3 * SWEEP_ITEMS + 1} subscriptions of {3 * SWEEP_ITEMS} users who may not call are dropped from"
+                f" {self.path}: not among AllowedXMPPDomains"
             ],
         )
         self.assertEqual(store.users(), (SCOTT,))
-        self.assertEqual(self.rows(), 3 * BATCH + 2)
+        self.assertEqual(self.rows(), 3 * SWEEP_ITEMS + 2)
         self.clock.advance(0)
-        self.assertEqual(self.rows(), 2 * BATCH + 2)
-        self.clock.pump([BATCH_INTERVAL] * 8)
+        self.assertEqual(self.rows(), 2 * SWEEP_ITEMS + 2)
+        self.clock.pump([SWEEP_INTERVAL] * 8)
         self.assertEqual((self.rows(), self.clock.getDelayedCalls()), (1, []))
         with capturedLogs() as events:
             self.assertEqual(self.again(), {"scott@chat.example": ["control@gw.chat.example"]})
@@ -357,13 +357,13 @@ class SQLiteStoreTests(SynchronousTestCase):
         with sqlite3.connect(self.path) as database:
             database.executemany(
                 "INSERT INTO subscription VALUES (?, ?)",
-                [(f"e{number:04}@eve.example", "9@gw.chat.example") for number in range(3 * BATCH)],
+                [(f"e{number:04}@eve.example", "9@gw.chat.example") for number in range(3 * SWEEP_ITEMS)],
             )
         database.close()
         store = self.open()
-        last = parseJID(f"e{3 * BATCH - 1:04}@eve.example")
+        last = parseJID(f"e{3 * SWEEP_ITEMS - 1:04}@eve.example")
         store.add(last, parseJID("9@gw.chat.example"))
-        self.clock.pump([BATCH_INTERVAL] * 8)
+        self.clock.pump([SWEEP_INTERVAL] * 8)
         self.assertEqual(self.rows(), 1)
         store.stopService()
         store = self.open()

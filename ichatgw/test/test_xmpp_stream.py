@@ -9,14 +9,20 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
 from ichatgw.test.streams import HEADER, ServerSide
+from ichatgw.turns import Turns
 from ichatgw.xmpp.stream import MOST_UNSENT, ComponentStream, StreamLost
 
 PING = "<iq type='get' id='p' from='xmpp.test' to='gw.test'><ping xmlns='urn:xmpp:ping'/></iq>"
 UNKNOWN = "<iq type='{}' id='1' from='eve@a/b' to='100@gw.test'><q xmlns='n'/></iq>"
+
+
+def mayCall(user: JID) -> bool:
+    return user.host != "evil.test"
 
 
 class StreamCase(SynchronousTestCase):
@@ -24,7 +30,7 @@ class StreamCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.stream = ComponentStream(self.clock, "gw.test", "test", 60)
+        self.stream = ComponentStream(Turns(self.clock), "gw.test", "test", 60, mayCall)
         self.why: list[str] = []
         self.stream.lost.addCallback(self.why.append)
         self.server = ServerSide(self.stream)
@@ -131,8 +137,8 @@ class LifeTests(StreamCase):
 
     def test_configured(self) -> None:
         """A shorter interval is honoured; none at all means the longest."""
-        self.assertEqual(ComponentStream(self.clock, "gw.test", "", 7).pingInterval, 7)
-        self.assertEqual(ComponentStream(self.clock, "gw.test", "", 0).pingInterval, 29)
+        self.assertEqual(ComponentStream(Turns(self.clock), "gw.test", "", 7, mayCall).pingInterval, 7)
+        self.assertEqual(ComponentStream(Turns(self.clock), "gw.test", "", 0, mayCall).pingInterval, 29)
 
     def test_unsent(self) -> None:
         """A server that takes in nothing is given up before memory is; what it takes in does not count."""
@@ -153,6 +159,84 @@ class LifeTests(StreamCase):
         self.stream.send("x" * 1024 * 1024)
         self.assertTrue(self.server.aborted)
         self.assertEqual(self.why, ["the server takes in nothing"])
+
+
+class IntakeTests(StreamCase):
+    """How stanzas come in."""
+
+    def test_slices(self) -> None:
+        """One large read is dealt with in many turns, in its order, and the server waits meanwhile."""
+        self.up()
+        seen = self.observe("/message")
+        text = "".join(f"<message from='u{n}@a.test/x' to='1@gw.test' id='{n}'/>" for n in range(1000))
+        self.server.send(text)
+        self.assertLess(len(seen), 200)
+        self.assertEqual(self.server.producerState, "paused")
+        self.clock.pump([0.0] * 100)
+        self.assertEqual([one["id"] for one in seen], [str(number) for number in range(1000)])
+        self.assertEqual(self.server.producerState, "producing")
+
+    def test_strangers(self) -> None:
+        """What a stranger sends beyond its share is refused, a user's stanza is not, and a request hears of it."""
+        self.up()
+        seen = self.observe("/message")
+        iq = "<iq type='get' id='{}' from='eve@evil.test/x' to='1@gw.test'><q xmlns='n'/></iq>"
+        self.server.send("".join(iq.format(number) for number in range(300)))
+        self.server.send("<message from='u@a.test/x' to='1@gw.test'/>")
+        self.clock.pump([0.0] * 100)
+        answers = self.server.take()
+        self.assertEqual(answers.count("<iq"), 300)
+        self.assertGreater(answers.count("<resource-constraint"), 50)
+        self.assertGreater(answers.count("<service-unavailable"), 50)
+        self.assertEqual(len(seen), 1)
+
+    def test_strangersMessages(self) -> None:
+        """What needs no answer is refused without one."""
+        self.up()
+        self.server.send("<message from='eve@evil.test/x' to='1@gw.test'/>" * 300)
+        self.clock.pump([0.0] * 100)
+        self.assertEqual(self.server.take(), "")
+
+    def test_lost(self) -> None:
+        """What has not been dealt with when the connection is lost never is."""
+        self.up()
+        seen = self.observe("/message")
+        self.server.send("<message from='u@a.test/x' to='1@gw.test'/>" * 1000)
+        before = len(seen)
+        self.server.loseConnection()
+        self.clock.pump([0.0] * 100)
+        self.assertEqual((len(seen), self.clock.getDelayedCalls()), (before, []))
+
+    def test_waitingIsNoSilence(self) -> None:
+        """A server that we have wait is not given up because nothing is heard of it."""
+        self.up()
+        self.clock.advance(29)
+        self.stream._intake.waits = True
+        self.clock.pump([1.0] * 30)
+        self.assertFalse(self.server.aborted)
+        self.stream._intake.waits = False
+        self.clock.pump([1.0] * 10)
+        self.assertEqual(self.why, ["the server does not answer"])
+
+    def test_outOfProportion(self) -> None:
+        """A request that is too large to be read is answered, and a message is not (RFC 6120 section 8.2.3)."""
+        self.up()
+        for inside in ("<a/>" * 600, "<a>" * 60 + "</a>" * 60, f"<a>{'x' * 70_000}</a>"):
+            self.server.send(f"<iq type='set' id='7' from='u@a.test/x' to='1@gw.test'>{inside}</iq>")
+            self.server.send(f"<message id='8' from='u@a.test/x' to='1@gw.test'>{inside}</message>")
+            self.clock.pump([0.0] * 100)
+            answer = self.server.take()
+            self.assertIn("<iq to='u@a.test/x' from='1@gw.test' id='7' type='error'><error type='modify'>", answer)
+            self.assertEqual((answer.count("<policy-violation"), answer.count("<iq")), (1, 1))
+
+    def test_outOfProportionFromNobody(self) -> None:
+        """One that has no address to answer to, or is not for us, is not answered."""
+        self.up()
+        for head in ("id='7'", "id='7' from='u@a.test/x' to='1@other.test'", "id='7' from='@' to='1@gw.test'"):
+            self.server.send(f"<iq type='set' {head}>{'<a/>' * 600}</iq>")
+            self.server.send(f"<iq type='result' {head}>{'<a/>' * 600}</iq>")
+        self.clock.pump([0.0] * 100)
+        self.assertEqual(self.server.take(), "")
 
 
 class CloseTests(StreamCase):

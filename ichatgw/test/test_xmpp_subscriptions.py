@@ -16,6 +16,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.ratelimit import LINES
 from ichatgw.test.streams import StubLink
+from ichatgw.turns import Turns
 from ichatgw.xmpp.component import Link
 from ichatgw.xmpp.presence import Presence
 from ichatgw.xmpp.sqlitestore import SQLiteStore
@@ -50,7 +51,7 @@ class SubscriptionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.store = MemoryStore(maxPerUser=3)
-        presence = Presence(self.clock, CONTROL, self.translates, self.store, allows=mayCall)
+        presence = Presence(Turns(self.clock), CONTROL, self.translates, self.store, allows=mayCall)
         self.changed: list[JID] = []
         self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, presence, mayCall, self.changed.append)
         self.link = StubLink(self.subscriptions)
@@ -197,11 +198,11 @@ class OnDiskTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = MemoryReactorClock()
         self.path = self.mktemp()
-        self.store = SQLiteStore(self.clock, self.path, mayCall)
+        self.store = SQLiteStore(Turns(self.clock), self.path, mayCall)
         self.store.startService()
         self.addCleanup(self.store.stopService)
         self.presence = Presence(
-            self.clock, CONTROL, lambda address: address.startswith("xmpp:72"), self.store, allows=mayCall
+            Turns(self.clock), CONTROL, lambda address: address.startswith("xmpp:72"), self.store, allows=mayCall
         )
         self.subscriptions = Subscriptions(self.clock, CONTROL, self.store, self.presence, mayCall)
         self.link = StubLink(self.subscriptions)
@@ -249,7 +250,9 @@ class OnDiskTests(SynchronousTestCase):
         """When the link is lost meanwhile, the subscription is kept, and what was to be said is dropped."""
         self.receive("subscribe", "72@gw.test")
         self.link.lose()
-        self.subscriptions.parent = self.presence.parent = Link(self.clock, "192.0.2.1", 5347, "gw.test", "secret")
+        self.subscriptions.parent = self.presence.parent = Link(
+            self.clock, Turns(self.clock), "192.0.2.1", 5347, "gw.test", "secret"
+        )
         self.clock.advance(0)
         self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])
 

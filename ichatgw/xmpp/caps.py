@@ -25,7 +25,8 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
-from ichatgw.turns import Sweep, Turns
+from ichatgw.turns import Turns
+from ichatgw.xmpp.clients import Leftover
 from ichatgw.xmpp.discoinfo import Info, Version, readInfo
 from ichatgw.xmpp.kinds import MOST_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
 from ichatgw.xmpp.presence import IPresenceListener, Resource
@@ -88,8 +89,7 @@ class Capabilities(XMPPHandler):
         self._timer: IDelayedCall | None = None
         self._learned: deque[dict[JID, Client]] = deque()
         self._telling = turns.sweep(self._tell)
-        self._dropped: deque[dict[Any, Any]] = deque()
-        self._dropping: Sweep[object] = turns.sweep(lambda item: None)
+        self._leftover = Leftover(turns)
 
     def features(self, resource: Resource) -> frozenset[str] | None:
         """What a client can that decides about calls; C{None} if that is not known, or not yet."""
@@ -116,17 +116,15 @@ class Capabilities(XMPPHandler):
     def connectionLost(self, reason: Any) -> None:
         """Nobody is asked any more.  Large tables go some at a time."""
         super().connectionLost(reason)
-        self._dropped += [self._clients, self._byUser, self._fresh, self._slow, *self._learned]
+        self._leftover.add(self._clients, self._byUser, self._fresh, self._slow, *self._learned)
         for group in (self._users, self._strangers):
-            self._dropped.append(group.kinds)
+            self._leftover.add(group.kinds, *(kind.clients for kind in group.kinds.values()))
             group.clear()
         self._clients, self._byUser = {}, {}
         self._fresh, self._slow = OrderedDict(), OrderedDict()
         self._learned.clear()
         self._telling.stop()
         self._wake()
-        if not self._dropping.running:
-            self._dropping.start(_emptied(self._dropped))
 
     # Who waits
 
@@ -342,12 +340,3 @@ def _oldest(asked: OrderedDict[str, Client], before: float) -> list[Client]:
             break
         found.append(client)
     return found
-
-
-def _emptied(tables: deque[dict[Any, Any]]) -> Iterator[object]:
-    """Take all out of these tables."""
-    while tables:
-        table = tables[0]
-        while table:
-            yield table.popitem()
-        tables.popleft()

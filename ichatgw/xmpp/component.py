@@ -23,12 +23,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from twisted.words.xish.xmlstream import BootstrapMixin
 from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
 from ichatgw.ratelimit import RateLimit
+from ichatgw.turns import Turns
 from ichatgw.xmpp.stream import ComponentStream, MessageLog
 
 log = Logger()
@@ -107,28 +109,34 @@ class Link(StreamManager, Service):
     def __init__(
         self,
         reactor: Any,
+        turns: Turns,
         host: str,
         port: int,
         name: str,
         secret: str,
         pingInterval: float = 60.0,
         random: Callable[[], float] = random.random,
+        allows: Callable[[JID], bool] = lambda user: True,
     ) -> None:
-        self._clock: IReactorTime = reactor
+        """
+        @param random: gives a number from 0 to 1.
+        @param allows: may this user call?  The stanzas of others wait in a line of their own.
+        """
+        self._clock: IReactorTime = turns
         self._endpoint = endpointFor(reactor, host, port)
         self._where = f"{host}:{port}"
         self._component = name.lower()
         self.secret = secret
         self._backoff = Backoff(random)
-        self._complaints = RateLimit(reactor, 1 / 60, 1, mostSources=32)
+        self._complaints = RateLimit(turns, 1 / 60, 1, mostSources=32)
         self._troubled = False
         self._attempts: Deferred[None] | None = None
         self._messageLog: MessageLog | None = None
         super().__init__(
             _StreamFactory(
-                lambda: ComponentStream(reactor, self._component, self.secret, pingInterval, self._messageLog)
+                lambda: ComponentStream(turns, self._component, self.secret, pingInterval, allows, self._messageLog)
             ),
-            reactor,
+            turns,
         )
         self.addHandler(PingHandler())
 

@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 from attrs import define, field
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.xmpp.clients import Resource
 from ichatgw.xmpp.discoinfo import FIRST_ALGORITHMS, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Version
 from ichatgw.xmpp.fairqueue import FairQueue
-from ichatgw.xmpp.presence import Resource
 
 MOST_KNOWN = 1000
 """Versions whose features are remembered, of users and of strangers each."""

@@ -7,12 +7,13 @@ Which users are online, so that SIP can find them: those who are subscribed and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Protocol
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.jid import JID
@@ -20,7 +21,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import NoRoute
-from ichatgw.xmpp.batches import Batches
+from ichatgw.turns import Sweep, Turns
 from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
 from ichatgw.xmpp.stanzas import bareJID
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -34,10 +35,6 @@ log = Logger()
 class Registrations(Protocol):
     """Who makes users known to SIP; see L{ichatgw.sip.registration.Registrations}."""
 
-    @property
-    def users(self) -> frozenset[str]:
-        """Those who are to be registered."""
-
     def add(self, user: str, aor: str) -> None:
         """The user is there."""
 
@@ -50,7 +47,9 @@ class Online(XMPPHandler):
     """
     Keeps the registrations in step with presence.
 
-    While the link is down users stay registered, and for L{GRACE} after that.
+    While the link is down users stay registered, and for L{GRACE} after their servers have been asked how things stand.
+    Until then those who were registered before are taken off only if their server says that they are offline, or if
+    they may not be registered any more: one client that takes no calls may be seen before another one that does.
 
     @param takesCalls: does this client take calls?
     @param allows: is this a user whom we serve?  Strangers are not registered: whoever registers one of ours may call.
@@ -58,7 +57,7 @@ class Online(XMPPHandler):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        turns: Turns,
         presence: Presence,
         store: ISubscriptionStore,
         translate: Callable[[str], str],
@@ -67,7 +66,7 @@ class Online(XMPPHandler):
         allows: Callable[[JID], bool],
     ) -> None:
         super().__init__()
-        self._clock = clock
+        self._turns = turns
         self._presence = presence
         self._store = store
         self._translate = translate
@@ -75,21 +74,27 @@ class Online(XMPPHandler):
         self._takesCalls = takesCalls
         self._allows = allows
         self._settling: IDelayedCall | None = None
-        self._reconsidering = Batches[JID](clock, self.changed)
+        self._registered: dict[JID, None] = {}
+        self._unsettled: set[JID] = set()
+        self._reconsidering: Sweep[JID] = turns.sweep(self.changed)
+        self._taking: Sweep[JID] = turns.sweep(self._settleOne)
 
     def connectionInitialized(self) -> None:
-        self._settling = self._clock.callLater(GRACE, self._settle)
+        self._settling = self._turns.callLater(GRACE, self._settle)
 
     def connectionLost(self, reason: Failure) -> None:
+        """Presence tells nothing for now."""
         super().connectionLost(reason)
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
         self._reconsidering.stop()
+        self._taking.stop()
+        self._unsettled = set(self._registered)
 
     def reconsider(self) -> None:
         """The rules, or whom we serve, are not what they were: look at everybody again, some at a time."""
-        self._reconsidering.start(self._presence.users)
+        self._reconsidering.start(chain(self._presence.users, tuple(self._registered)))
 
     def available(self, resource: Resource) -> None:
         """See L{IPresenceListener}."""
@@ -97,6 +102,8 @@ class Online(XMPPHandler):
 
     def unavailable(self, jid: JID) -> None:
         """See L{IPresenceListener}."""
+        if not jid.resource:
+            self._unsettled.discard(jid)
         self.changed(bareJID(jid))
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
@@ -105,13 +112,22 @@ class Online(XMPPHandler):
     def changed(self, user: JID) -> None:
         """Presence or subscription of C{user}, a bare address, is not what it was."""
         name = user.full()
-        clients = self._presence.resources(user)
-        if self._allows(user) and any(self._takesCalls(each) for each in clients) and self._store.knows(user):
+        if self._allows(user) and self._isThere(user) and self._store.knows(user):
             aor = self._address(name)
             if aor is not None:
+                self._registered[user] = None
                 self._registrations.add(name, aor)
                 return
+        self._registered.pop(user, None)
+        self._unsettled.discard(user)
         self._registrations.remove(name)
+
+    def _isThere(self, user: JID) -> bool:
+        """Has the user a client that takes calls, or had, and it is not known yet what has become of it?"""
+        if any(self._takesCalls(each) for each in self._presence.resources(user)):
+            self._unsettled.discard(user)
+            return True
+        return user in self._unsettled
 
     def _address(self, name: str) -> str | None:
         try:
@@ -122,6 +138,13 @@ class Online(XMPPHandler):
         return address if address.startswith(("sip:", "sips:")) and "@" in address else None
 
     def _settle(self) -> None:
+        """All have had their time.  Those who are not there any more are taken off, some at a time."""
         self._settling = None
-        for name in self._registrations.users:
-            self.changed(JID(name))
+        if self._presence.greeting:
+            self._settling = self._turns.callLater(GRACE, self._settle)
+        else:
+            self._taking.start(tuple(self._unsettled))
+
+    def _settleOne(self, user: JID) -> None:
+        self._unsettled.discard(user)
+        self.changed(user)

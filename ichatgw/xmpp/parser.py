@@ -20,6 +20,7 @@ MOST_DEPTH = 50  # of elements in each other
 MOST_ATTRIBUTES = 100  # of one element
 MOST_ELEMENTS = 500  # of one stanza
 MOST_BYTES = 64 * 1024  # of one stanza
+WEIGHT_OF_ELEMENT = 1000  # octets that one takes, beside its text
 
 
 class StanzaParser(ExpatElementStream):
@@ -52,6 +53,11 @@ class StanzaParser(ExpatElementStream):
         self._holds = defer is None
         if defer is not None:
             defer(False)
+
+    @property
+    def weight(self) -> int:
+        """Octets that the stanza takes which has just ended."""
+        return int(self.parser.CurrentByteIndex) - self._start + WEIGHT_OF_ELEMENT * self._elements
 
     def parse(self, buffer: bytes) -> None:
         """
@@ -113,7 +119,8 @@ class StanzaParser(ExpatElementStream):
         self._elements = 1
         self._namespaceDepth = len(self.defaultNsStack)
         # Only this much of it is needed if it is skipped.
-        self._head = Element((None, name.rpartition(" ")[2]))
+        namespace, _, local = name.rpartition(" ")
+        self._head = Element((namespace, local))
         for key in ("from", "to", "type", "id"):
             if key in attrs:
                 self._head[key] = attrs[key]

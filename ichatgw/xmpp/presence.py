@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
@@ -23,61 +22,35 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.batches import Batches
+from ichatgw.turns import Sweep, Turns
+from ichatgw.xmpp.clients import ICHAT_NODE, ICHAT_NODES, SHOW_ORDER, Clients, Resource
 from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITHMS
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 from ichatgw.xmpp.store import ISubscriptionStore
 
+__all__ = [
+    "CAPS_EXTENSIONS",
+    "CAPS_VERSION",
+    "ICHAT_NODE",
+    "PHONE_RESOURCE",
+    "IPresenceListener",
+    "Presence",
+    "Resource",
+    "presenceStanza",
+]
+
 log = Logger()
 
-ICHAT_NODE = "apple:ichat:caps"
-ICHAT_NODES = frozenset({ICHAT_NODE, "http://www.apple.com/ichat/caps"})
 CAPS_VERSION = "448"  # no iChat ever had it
 CAPS_EXTENSIONS = ("avavail", "avcap", "audio")
 
 PHONE_RESOURCE = "gw"
 """The resource of our addresses for Jingle clients, which talk to a full address and read of it what it can."""
 
-SHOW_ORDER = ("", "chat", "away", "dnd", "xa")
-MOST_RESOURCES = 16
-MOST_STRANGERS = 10_000
 LONGEST_TEXT = 256
 
-
-@frozen
-class Resource:
-    """
-    One client of a user, as its presence describes it.
-
-    @ivar jid: its full address.
-    @ivar show: how available it says to be: empty, C{chat}, C{away}, C{xa} or C{dnd}.
-    @ivar node: which program it is, C{ver}: which version, C{ext}: which extensions it has now (XEP-0115, first form).
-    @ivar hash: how C{ver} was computed (XEP-0115, second form); empty in the first.
-    @ivar caps2: the best hash of XEP-0390 that it shows, after the name of its algorithm and a dot; empty if none.
-    """
-
-    jid: JID
-    show: str
-    priority: int
-    node: str
-    ver: str
-    ext: frozenset[str]
-    hash: str = ""
-    caps2: str = ""
-
-    @property
-    def isIChat(self) -> bool:
-        return self.node in ICHAT_NODES
-
-    @property
-    def avAvailable(self) -> bool:
-        """Can it take an audio call now?  (An iChat in a call drops C{avavail}.)"""
-        return self.isIChat and "avavail" in self.ext
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Sorts the best one to call first; resources of equal rank are equally good."""
-        return (SHOW_ORDER.index(self.show), -self.priority)
+GOODBYE_TIMEOUT = 10.0
+"""Seconds in which all are told that we go; those who are not by then see us a little longer."""
 
 
 class IPresenceListener(Interface):
@@ -109,15 +82,15 @@ class Presence(XMPPHandler):
     iChat, to other clients with a resource and the capabilities of a phone.  As long as no iChat of a user is known,
     the latter goes to all his clients at once; each iChat is shown its own as soon as it is known.
 
-    The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Users
-    who have subscribed to nothing are kept up to a number, resources of one user likewise.
+    The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Those
+    who have subscribed to nothing and may not call are kept up to a number, resources of one user likewise.
 
     @ivar listeners: who is told, L{IPresenceListener}s.
     """
 
     def __init__(
         self,
-        clock: IReactorTime,
+        turns: Turns,
         control: JID,
         translates: Callable[[str], bool],
         store: ISubscriptionStore,
@@ -143,8 +116,11 @@ class Presence(XMPPHandler):
         self._addGatewayCaps = addGatewayCaps
         self._allows = allows
         self._gateway = parseJID(control.host)
-        self._users: dict[JID, dict[JID, Resource]] = {}
-        self._greeting = Batches[Element](clock, self.send, lambda: not self.xmlstream.congested)
+        self._turns = turns
+        self._clients = Clients(turns, lambda user: not (allows(user) or store.knows(user)))
+        self._greeting: Sweep[Element] = turns.sweep(self.send, ready=self._canSend)
+        self._parting: Sweep[Element] = turns.sweep(self.send, self._goodbyeSaid, self._canSend, interval=0.0)
+        self._farewell: Deferred[None] | None = None
 
     def serves(self, ours: JID) -> bool:
         """
@@ -158,11 +134,16 @@ class Presence(XMPPHandler):
     @property
     def users(self) -> tuple[JID, ...]:
         """Those of whom a client is known, as bare addresses."""
-        return tuple(self._users)
+        return self._clients.users
+
+    @property
+    def greeting(self) -> bool:
+        """Are there users whose servers have not been asked yet how things stand, since the link is back?"""
+        return self._greeting.running
 
     def resources(self, bare: JID) -> tuple[Resource, ...]:
         """The clients of a user, the best to call first."""
-        return tuple(sorted(self._users.get(bare, {}).values(), key=lambda resource: resource.rank))
+        return tuple(sorted(self._clients.of(bare), key=lambda resource: resource.rank))
 
     # What we send
 
@@ -183,13 +164,36 @@ class Presence(XMPPHandler):
         """Tell C{to} that the full address C{from_} is a phone."""
         self.send(self._phoneStanza(to, from_))
 
-    def goodbye(self) -> None:
-        """Tell each known user that what it has subscribed to is going.  Comes before an orderly stop."""
+    def goodbye(self) -> Deferred[None]:
+        """
+        Tell each known user that what it has subscribed to is going.  Comes before an orderly stop.
+
+        @return: fires when all are told, or after L{GOODBYE_TIMEOUT}.
+        """
         self._greeting.stop()
+        if self.xmlstream is None:
+            return succeed(None)
+        told: Deferred[None] = Deferred()
+        self._farewell = told
+        timer = self._turns.callLater(GOODBYE_TIMEOUT, self._goodbyeSaid)
+        told.addCallback(lambda _: timer.cancel() if timer.active() else None)
+        self._parting.start(self._goodbyes())
+        return told
+
+    def _goodbyes(self) -> Iterator[Element]:
         for user in self._store.users():
             for ours in self._store.gatewayJIDs(user):
-                for stanza in self._stanzas(user, ours, ours != self._control, "unavailable"):
-                    self.send(stanza)
+                yield from self._stanzas(user, ours, ours != self._control, "unavailable")
+
+    def _goodbyeSaid(self) -> None:
+        self._parting.stop()
+        told, self._farewell = self._farewell, None
+        if told is not None:
+            told.callback(None)
+
+    def _canSend(self) -> bool:
+        """Does the server take in what we send?"""
+        return self.xmlstream is not None and not self.xmlstream.congested
 
     def _stanzas(self, to: JID, from_: JID, withCaps: bool, kind: str | None = None) -> Iterator[Element]:
         """Presence of one of our addresses, to each kind of client its own."""
@@ -202,7 +206,8 @@ class Presence(XMPPHandler):
         if not withCaps or self._addCaps is None:
             yield presenceStanza(to, from_, kind, withCaps)
             return
-        known = [one for one in self._users.get(bareJID(to), {}).values() if to in (one.jid, bareJID(one.jid))]
+        user = bareJID(to)
+        known = [one for one in self._clients.of(user) if to in (one.jid, user)]
         if not any(one.isIChat for one in known):
             yield self._phoneStanza(to, _phone(from_), kind)
             return
@@ -225,7 +230,8 @@ class Presence(XMPPHandler):
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._greeting.stop()
-        self._users.clear()
+        self._goodbyeSaid()
+        self._clients.clear()
 
     def _greetings(self) -> Iterator[Element]:
         for user in self._store.users():
@@ -257,16 +263,11 @@ class Presence(XMPPHandler):
     def _available(self, jid: JID, stanza: Element) -> None:
         if not jid.resource:
             return  # a server or a service, not a client
-        bare = bareJID(jid)
         resource = _readResource(jid, stanza)
-        own = self._users.get(bare, {})
-        if jid not in own:
-            if len(own) >= MOST_RESOURCES or (not own and not self._hasRoom(bare)):
-                log.debug("There is no room for the presence of {jid!r}", jid=jid.full()[:80])
-                return
-            self._users[bare] = own
-        before = own.get(jid)
-        own[jid] = resource
+        hasRoom, before = self._clients.put(resource)
+        if not hasRoom:
+            log.debug("There is no room for the presence of {jid!r}", jid=jid.full()[:80])
+            return
         if before is None or before.isIChat != resource.isIChat:
             self._introduce(resource)
         self._tell(lambda listener: listener.available(resource))
@@ -274,20 +275,13 @@ class Presence(XMPPHandler):
     def _introduce(self, resource: Resource) -> None:
         """A client of another kind than the user's others has come: what all were shown may not be for it."""
         bare = bareJID(resource.jid)
-        if self._addCaps is not None and any(one.isIChat for one in self._users[bare].values()):
+        if self._addCaps is not None and any(one.isIChat for one in self._clients.of(bare)):
             for ours in self._store.gatewayJIDs(bare):
                 if ours != self._control:
                     self.show(resource.jid, ours, withCaps=True)
 
-    def _hasRoom(self, bare: JID) -> bool:
-        return len(self._users) < MOST_STRANGERS or self._store.knows(bare)
-
     def _unavailable(self, jid: JID) -> None:
-        bare = bareJID(jid)
-        own = self._users.get(bare, {})
-        own.pop(jid, None)
-        if not own or not jid.resource:
-            self._users.pop(bare, None)
+        self._clients.remove(jid)
         self._tell(lambda listener: listener.unavailable(jid))
 
     def _failed(self, jid: JID, stanza: Element) -> None:

@@ -17,14 +17,14 @@ from contextlib import closing, contextmanager
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.ratelimit import RateLimit
-from ichatgw.xmpp.batches import Batches
+from ichatgw.turns import Sweep, Turns
 from ichatgw.xmpp.guests import NO_GUEST
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 from ichatgw.xmpp.store import ISubscriptionStore, MemoryStore
@@ -69,14 +69,14 @@ class SQLiteStore(Service):
     subscriptions are kept in memory, which is logged, and all of them are written as soon as that succeeds again.
     """
 
-    def __init__(self, clock: IReactorTime, path: str, allows: Callable[[JID], bool]) -> None:
+    def __init__(self, turns: Turns, path: str, allows: Callable[[JID], bool]) -> None:
         """
         @param allows: may this user, a bare address, call?
         """
         self._allows = allows
         self._strangers: list[tuple[JID, JID]] = []
-        self._forgetting = Batches[tuple[JID, JID]](clock, self._forget)
-        self._clock = clock
+        self._forgetting: Sweep[tuple[JID, JID]] = turns.sweep(self._forget)
+        self._clock = turns
         self._path = path
         self._memory = MemoryStore()
         self._database: sqlite3.Connection | None = None
@@ -85,7 +85,7 @@ class SQLiteStore(Service):
         self._waiting: list[Deferred[None]] = []
         self._due: IDelayedCall | None = None
         self._rested = 0.0
-        self._complaints = RateLimit(clock, 1 / 60, 1)
+        self._complaints = RateLimit(turns, 1 / 60, 1)
 
     def startService(self) -> None:
         """

@@ -103,16 +103,17 @@ def recipient(stanza: Element) -> JID:
     return parseJID(stanza.getAttribute("to") or "")
 
 
-def errorReply(stanza: Element, condition: str, text: str = "") -> Element:
+def errorReply(stanza: Element, condition: str, text: str = "", kind: str | None = None) -> Element:
     """
     Answer a request with an error (RFC 6120 section 8.3) that comes from the address that was asked.
 
     What was sent is not repeated, as the RFC leaves it open: it may be large or hostile.
 
     @param text: what people may be told of it beyond that.
+    @param kind: what the sender can do about it; if not given, as the RFC has it for this condition.
     """
     reply: Element = toResponse(stanza, "error")
-    reply.addChild(StanzaError(condition, text=text or None).getElement())
+    reply.addChild(StanzaError(condition, type=kind, text=text or None).getElement())
     return reply
 
 

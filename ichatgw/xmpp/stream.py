@@ -13,10 +13,11 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import NS_COMPONENT_ACCEPT, ConnectComponentAuthenticator
+from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmlstream import (
     INIT_FAILED_EVENT,
     NS_STREAMS,
@@ -28,6 +29,8 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import GatewayError, MalformedError
+from ichatgw.turns import Turns
+from ichatgw.xmpp.intake import Arrival, Intake
 from ichatgw.xmpp.parser import StanzaParser
 from ichatgw.xmpp.stanzas import errorReply, isRequest, recipient, sender
 
@@ -89,13 +92,26 @@ class ComponentStream(XmlStream):
     """
 
     transport: Any
+    stream: Any
 
     def __init__(
-        self, clock: IReactorTime, name: str, secret: str, pingInterval: float, messageLog: MessageLog | None = None
+        self,
+        turns: Turns,
+        name: str,
+        secret: str,
+        pingInterval: float,
+        allows: Callable[[JID], bool],
+        messageLog: MessageLog | None = None,
     ) -> None:
+        """
+        @param allows: may this user call?
+        """
         super().__init__(ConnectComponentAuthenticator(name, secret))
         self.messageLog = messageLog
-        self.clock = clock
+        self.clock = turns
+        self._allows = allows
+        self._arrived: list[Arrival] = []
+        self._intake = Intake(turns, self._parse, self._deal, self._refuse, self._letServerWait)
         self.name = name
         self.pingInterval = min(pingInterval, LONGEST_PING_INTERVAL) if pingInterval > 0 else LONGEST_PING_INTERVAL
         self.ready: Deferred[None] = Deferred()
@@ -114,7 +130,7 @@ class ComponentStream(XmlStream):
     # The transport's side
 
     def _initializeStream(self) -> None:
-        self.stream = StanzaParser(self._skipped)
+        self.stream = StanzaParser(self._passedOver)
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
@@ -127,19 +143,31 @@ class ComponentStream(XmlStream):
 
     def dataReceived(self, data: bytes) -> None:
         self._heard()
-        if self.stream is None:
-            return
-        try:
-            super().dataReceived(data)
-        except Exception:
-            log.failure("The server's stream cannot be read")
-            self.giveUp("the server's stream cannot be read")
+        self._intake.received(data)
+
+    def _parse(self, data: bytes) -> list[Arrival]:
+        """Read some octets; what is no stanza is dispatched here and now."""
+        if self.stream is not None:
+            try:
+                super().dataReceived(data)
+            except Exception:
+                log.failure("The server's stream cannot be read")
+                self.giveUp("the server's stream cannot be read")
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def _letServerWait(self, wait: bool) -> None:
+        if wait:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         for timer in (self._timer, self._deadline):
             if timer is not None and timer.active():
                 timer.cancel()
         self._timer = self._deadline = None
+        self._intake.clear()
         super().connectionLost(reason)
         why = self.why or ("connection closed" if self._established else "the server closed the connection at once")
         if not self._established:
@@ -195,13 +223,21 @@ class ComponentStream(XmlStream):
     def _ping(self) -> None:
         self._timer = self.clock.callLater(self.pingInterval, self._ping)
         if self._deadline is None:
-            self._deadline = self.clock.callLater(PING_TIMEOUT, self.giveUp, "the server does not answer")
+            self._deadline = self.clock.callLater(PING_TIMEOUT, self._noAnswer)
         ping = Element((None, "iq"))
         ping["type"], ping["from"], ping["to"] = "get", self.name, self.name
         ping.addUniqueId()
         ping.addElement((NS_PING, "ping"))
         super().send(" ")
         self.send(ping)
+
+    def _noAnswer(self) -> None:
+        """No sign of life has come, or it has not been read, as we have the server wait."""
+        self._deadline = None
+        if self._intake.waits:
+            self._deadline = self.clock.callLater(PING_TIMEOUT, self._noAnswer)
+        else:
+            self.giveUp("the server does not answer")
 
     def _cancelTimer(self) -> None:
         if self._timer is not None:
@@ -248,18 +284,22 @@ class ComponentStream(XmlStream):
         if fault:
             self._skipped(element, fault)
             return
-        try:
-            self._dispatchStanza(element)
-        except Exception:
-            log.failure("A stanza could not be dealt with")
+        jid = sender(element)
+        user = jid.host == self.name or self._allows(jid)
+        self._arrived.append(Arrival(element, user, jid.host, self.stream.weight))
 
-    def _dispatchStanza(self, stanza: Any) -> None:
+    def _deal(self, stanza: Any) -> None:
         # An element takes an attribute it does not have for a child, so a child may not pass for one of these.
         stanza.handled = stanza.failed = False
         self.dispatch(stanza)
         if isRequest(stanza) and not stanza.handled:
             condition = "internal-server-error" if stanza.failed else "service-unavailable"
             self.send(errorReply(stanza, condition))
+
+    def _refuse(self, stanza: Element) -> None:
+        """There is no room for a stanza of a stranger (RFC 6120 section 8.3.3.18)."""
+        if isRequest(stanza):
+            self.send(errorReply(stanza, "resource-constraint"))
 
     def _faultOf(self, element: Element) -> str:
         """Why the stanza is none for us, in words; empty if it is."""
@@ -283,6 +323,12 @@ class ComponentStream(XmlStream):
             sender=(element.getAttribute("from") or "")[:80],
             recipient=(element.getAttribute("to") or "")[:80],
         )
+
+    def _passedOver(self, head: Element, fault: str) -> None:
+        """The parser has skipped a stanza that is out of all proportion; a request is answered all the same."""
+        self._skipped(head, fault)
+        if self._established and isRequest(head) and not self._faultOf(head):
+            self.send(errorReply(head, "policy-violation", fault, "modify"))
 
     # What goes out
 

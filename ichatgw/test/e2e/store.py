@@ -25,6 +25,7 @@ from ichatgw.test.e2e.crowd import CrowdServer
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause
 from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.turns import Turns
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 
 ROUNDS, GATEWAYS = 25, 8
@@ -36,11 +37,12 @@ _WRITER = """
 import random, sys
 from itertools import count, islice
 from twisted.internet import reactor, task
+from ichatgw.turns import Turns
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 CONTROL = parseJID("control@gw.chat.example")
-store = SQLiteStore(reactor, sys.argv[1], lambda user: True)
+store = SQLiteStore(Turns(reactor), sys.argv[1], lambda user: True)
 store.startService()
 numbers = count(int(sys.argv[2]))
 chance = random.Random(int(sys.argv[2]))
@@ -101,7 +103,7 @@ class Killed(SynchronousTestCase):
         self.assertTrue(len(numbers) > ROUNDS and any(number < 0 for number in numbers))
 
     def _found(self, path: Path) -> set[int]:
-        store = SQLiteStore(Clock(), str(path), lambda user: True)
+        store = SQLiteStore(Turns(Clock()), str(path), lambda user: True)
         store.startService()
         found = {int(str(user.user).removeprefix("user")) for user in store.users()}
         store.stopService()
