@@ -13,14 +13,14 @@ from typing import Protocol
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
-from ichatgw.errors import CallError, MalformedError, NoRoute
+from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
 from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide, IReferral
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.xmpp.presence import IPresenceListener, Resource
@@ -28,6 +28,33 @@ from ichatgw.xmpp.stanzas import bareJID, parseJID
 
 _log = Logger()
 _numbers = count(1)
+
+
+@implementer(IDialer)
+@frozen
+class ByLink:
+    """
+    Dials users of XMPP while the link to the server is up.
+
+    What is sent without a link is lost, and its answer would be waited for in vain.
+
+    @ivar dialer: dials them.
+    @ivar trouble: why there is no link; empty if there is one.
+    """
+
+    dialer: IDialer
+    trouble: Callable[[], str]
+
+    def dial(self, called: str, caller: Party) -> ILeg:
+        """
+        See L{IDialer}.
+
+        @raise NoLink: if there is no link.
+        """
+        trouble = self.trouble()
+        if trouble:
+            raise NoLink(f"no link to the XMPP server: {trouble}")
+        return self.dialer.dial(called, caller)
 
 
 class Users(Protocol):

@@ -54,6 +54,12 @@ class Congested(CallError):
     reason = EndReason.CONGESTED
 
 
+class NoLink(CallError):
+    """The server by which the callee is reached is not connected now."""
+
+    reason = EndReason.NO_LINK
+
+
 class Refused(CallError):
     """A policy of ours refuses the call."""
 

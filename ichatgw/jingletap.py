@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.addresses import LocalAddresses
-from ichatgw.choice import Chooser
+from ichatgw.choice import ByLink, Chooser
 from ichatgw.config import Settings
 from ichatgw.interfaces import IDialer
 from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
@@ -132,11 +132,12 @@ def jingleSideOf(
             early=settings.jingleEarlyMedia,
             lateAnswer=settings.jingleAnswerWithMedia,
             ringingTimeout=settings.ringingTimeout,
+            proceedingTimeout=settings.jingleProceedingTimeout / 1000,
         ),
     )
     made = JingleSide(protocol, capabilities, served)
     patience = settings.iChatProceedingTimeout / 1000
-    made.dialer = Chooser(turns, presence, iChat, protocol, made.takesJingle, patience)
+    made.dialer = Chooser(turns, presence, iChat, ByLink(protocol, lambda: link.trouble), made.takesJingle, patience)
     presence.listeners += [capabilities, protocol, made.dialer]
     capabilities.listeners.append(protocol.available)
     for handler in (capabilities, protocol, Prompt(settings.jabberComponentName)):

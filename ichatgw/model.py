@@ -33,6 +33,7 @@ class EndReason(Enum):
     FORBIDDEN = "the call is not allowed"
     INCOMPATIBLE = "the parties share no codec or transport"
     CONGESTED = "the gateway has no room for the call"
+    NO_LINK = "the server by which the callee is reached is not connected"
     CONNECTIVITY = "the far end vanished or its media never came"
     SECURITY = "the far end's keys or certificate are wrong"
     SHUTDOWN = "the gateway is stopping"

@@ -25,6 +25,9 @@ from ichatgw.limits import Limits, sourceOfCalls
 from ichatgw.media.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
 
+_PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
+"""For these reasons a call is refused that may be tried again after L{RETRY_AFTER} seconds."""
+
 RETRY_AFTER = 10
 """Seconds after which we ask a refused caller to try again."""
 
@@ -299,7 +302,7 @@ class Switch(Service):
         )
         self.limits.end(callId)
         leg.call = Nobody(callId)
-        retryAfter = RETRY_AFTER if refusal.reason in (EndReason.CONGESTED, EndReason.SHUTDOWN) else None
+        retryAfter = RETRY_AFTER if refusal.reason in _PASSING else None
         leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
 
     def _noted(self, call: Call) -> None:

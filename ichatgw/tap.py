@@ -27,6 +27,7 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw import __version__, logfile
 from ichatgw.addresses import LocalAddresses
+from ichatgw.choice import ByLink
 from ichatgw.clock import useMonotonicTime
 from ichatgw.collector import Collector
 from ichatgw.config import Settings
@@ -302,10 +303,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         inviteTimeout=settings.iChatInviteTimeout,
     )
     presence.listeners.append(iChat)
+    callsIChats = ByLink(iChat, lambda: link.trouble)
     jingle = None
     if phone is not None:
         jingle = jingleSideOf(
-            reactor, turns, settings, addresses, link, presence, control, plan.translate, guests, iChat
+            reactor, turns, settings, addresses, link, presence, control, plan.translate, guests, callsIChats
         )
     registrar = endpoint.registrar()
     registrations = Registrations(
@@ -343,7 +345,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         turns,
         plan,
         media,
-        {"sip": endpoint, "sips": endpoint, "xmpp": iChat if jingle is None else jingle.dialer},
+        {"sip": endpoint, "sips": endpoint, "xmpp": callsIChats if jingle is None else jingle.dialer},
         maxCalls=settings.maxCalls,
         limits=limits,
     )

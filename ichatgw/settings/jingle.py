@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import HOST_AND_PORT, SWITCH
+from ichatgw.configvalues import HOST_AND_PORT, SWITCH, whole
 from ichatgw.settings.declare import setting
 
 _JINGLE = "Jingle clients"
@@ -32,6 +32,15 @@ class JingleSettings:
         False,
         "Whether clients that know no protection of media may call and be called too, over raw UDP (XEP-0177) or by"
         " ICE. This is for networks that are trusted.",
+    )
+    jingleProceedingTimeout: int = setting(
+        _JINGLE,
+        "JingleProceedingTimeout",
+        whole(100, 600_000, "milliseconds"),
+        10_000,
+        "How long a user of whom no client is known to be online has for a first sign of life, for example one who does"
+        " not let the gateway see him. Clients that sleep are woken by the call. It begins when the user's server has"
+        " answered the question for presence, or has not within IChatProceedingTimeout.",
     )
     stunServer: tuple[str, int] | None = setting(
         _JINGLE,

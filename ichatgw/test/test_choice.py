@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.choice import Chooser, Undecided
+from ichatgw.choice import ByLink, Chooser, Undecided
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
@@ -202,6 +202,20 @@ class ChoiceTests(SynchronousTestCase):
         leg.decide()
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual((self.news(leg).reasons, broken.over), ([EndReason.FAILED], True))
+        self.assertNothingLeft()
+
+    def test_linkLost(self) -> None:
+        """If the link to the server is lost while presence is waited for, that is how it ends."""
+        trouble = [""]
+        self.chooser.jingle = ByLink(self.jingle, lambda: trouble[-1])
+        verifyObject(IDialer, self.chooser.jingle)
+        leg = self.dial()
+        trouble.append("connection refused")
+        self.clock.advance(5)
+        ((_, ending),) = self.news(leg).endings
+        self.assertEqual(
+            (ending.reason, ending.text), (EndReason.NO_LINK, "no link to the XMPP server: connection refused")
+        )
         self.assertNothingLeft()
 
     def test_cannot(self) -> None:

@@ -49,6 +49,7 @@ TOLD = {
     EndReason.FORBIDDEN: ("decline", "decline"),
     EndReason.INCOMPATIBLE: ("unsupported-applications", "unsupported-applications"),
     EndReason.CONGESTED: ("general-error", "general-error"),
+    EndReason.NO_LINK: ("connectivity-error", "connectivity-error"),
     EndReason.CONNECTIVITY: ("connectivity-error", "connectivity-error"),
     EndReason.SECURITY: ("security-error", "security-error"),
     EndReason.SHUTDOWN: ("gone", "gone"),

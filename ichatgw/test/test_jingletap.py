@@ -14,10 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.choice import Chooser
 from ichatgw.config import Settings
+from ichatgw.errors import NoLink
+from ichatgw.interfaces import ILeg
 from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingletap import phoneOf, servedBy
+from ichatgw.model import Party
 from ichatgw.tap import Gateway, gateway
-from ichatgw.test.streams import HEADER, acceptLast, parse
+from ichatgw.test.streams import HEADER, acceptLast, parse, refuseLast
 from ichatgw.xmpp.entity import PHONE_FEATURES
 from ichatgw.xmpp.kinds import shown
 from ichatgw.xmpp.presence import Resource
@@ -51,12 +54,33 @@ class JingleTests(SynchronousTestCase):
         self.assertIsNone(part(made, JingleProtocol))
         self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], Chooser)
 
+    def test_noLink(self) -> None:
+        """While there is no link to the XMPP server a call to one of its users is refused at once, and says why."""
+        for settings in (OFF, SETTINGS):
+            reactor = MemoryReactorClock()
+            made = gateway(reactor, settings)
+            made.link.startService()
+            dialer = cast(Any, made.switch)._dialers["xmpp"]
+            for why in ("it has not answered yet", "Connection was closed cleanly: refused"):
+                problem = self.assertRaises(NoLink, dialer.dial, "xmpp:alice@example", Party("sip:bell@192.0.2.7"))
+                self.assertEqual(str(problem), f"no link to the XMPP server: {why}")
+                if reactor.tcpClients:
+                    refuseLast(reactor)
+            reactor.advance(0.5)
+            acceptLast(reactor).shakeHands()
+            self.assertTrue(ILeg.providedBy(dialer.dial("xmpp:alice@example", Party("sip:bell@192.0.2.7"))))
+
+    def test_proceeding(self) -> None:
+        """JingleProceedingTimeout is in milliseconds."""
+        made = gateway(MemoryReactorClock(), evolve(SETTINGS, jingleProceedingTimeout=2500))
+        self.assertEqual(part(made, JingleProtocol)._options.proceedingTimeout, 2.5)
+
     def test_on(self) -> None:
         """By default users of XMPP are dialled by what they have, and their calls go to the switch."""
         made = gateway(MemoryReactorClock(), SETTINGS)
         chooser = cast(Any, made.switch)._dialers["xmpp"]
         protocol = part(made, JingleProtocol)
-        self.assertIs(chooser.jingle, protocol)
+        self.assertIs(chooser.jingle.dialer, protocol)
         self.assertIs(protocol.arrivals, made.switch)
 
     def test_features(self) -> None:

@@ -13,6 +13,7 @@ SAME_WORD = {
     EndReason.EXPIRED: EndReason.UNAVAILABLE,
     EndReason.CONNECTIVITY: EndReason.UNAVAILABLE,
     EndReason.SECURITY: EndReason.FORBIDDEN,
+    EndReason.NO_LINK: EndReason.CONGESTED,
     EndReason.SHUTDOWN: EndReason.CONGESTED,
 }
 """Reasons for which SIP has no word of their own, and what comes back instead."""

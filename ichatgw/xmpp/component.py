@@ -98,7 +98,6 @@ class Link(StreamManager, Service):
     When the link fails, the next attempt comes after at most L{LONGEST_DELAY} seconds, however long it lasts, and the
     same trouble is logged once a minute.
 
-    @ivar connected: whether stanzas can be sent now.
     @ivar secret: the password, for the next stream; the one that there is stays.
     """
 
@@ -130,6 +129,7 @@ class Link(StreamManager, Service):
         self._backoff = Backoff(random)
         self._complaints = RateLimit(turns, 1 / 60, 1, mostSources=32)
         self._troubled = False
+        self._why = "it has not answered yet"
         self._attempts: Deferred[None] | None = None
         self._messageLog: MessageLog | None = None
         super().__init__(
@@ -142,7 +142,13 @@ class Link(StreamManager, Service):
 
     @property
     def connected(self) -> bool:
+        """Can stanzas be sent now?"""
         return bool(self._initialized)
+
+    @property
+    def trouble(self) -> str:
+        """Why stanzas cannot be sent now, in words; empty if they can."""
+        return "" if self._initialized else self._why
 
     def logMessages(self, sink: MessageLog | None) -> None:
         """Show each stanza to C{sink} from now on; C{None} for nobody."""
@@ -212,13 +218,14 @@ class Link(StreamManager, Service):
             )
         elif "conflict" in why:
             why += ": another program is connected under this name"
+        self._why = why[:300]
         if self._complaints.allow(why):
             self._troubled = True
             log.error(
                 "No link to the XMPP server {where} as {name}: {why}; trying again, which is said once a minute",
                 where=self._where,
                 name=self._component,
-                why=why[:300],
+                why=self._why,
             )
 
     def addHandler(self, handler: XMPPHandler) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ichatgw.sim.profile import Action, Calling, Taking
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.moment import until, within
 
 
 class PhoneIsTold(EndToEnd):
@@ -37,6 +37,16 @@ class PhoneIsTold(EndToEnd):
         """A user of whom nothing is heard within C{IChatProceedingTimeout} is 408."""
         gateway = await self.startGateway(settings={"IChatProceedingTimeout": 1000})
         await (await self.startSipp("refused", gateway.address, "anna", STATUS=408)).succeeded()
+
+    async def test_noLink(self) -> None:
+        """While the XMPP server is away a phone hears 503 at once, and the log says why."""
+        gateway = await self.startGateway()
+        await self.server.stop()
+        await until(self.clock, lambda: gateway.said("No link to the XMPP server") > 0, "the loss of the link", 5)
+        began = self.clock.seconds()
+        await (await self.startSipp("refused", gateway.address, STATUS=503)).succeeded()
+        self.assertLess(self.clock.seconds() - began, 2.0)
+        self.assertEqual(gateway.said("refused: no_link 'no link to the XMPP server: "), 1)
 
     async def test_errorFromIChat(self) -> None:
         """An iChat that answers C{item-not-found} is 404."""
