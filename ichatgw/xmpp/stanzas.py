@@ -7,7 +7,6 @@ Small things every reader and writer of stanzas needs: addresses that are checke
 from __future__ import annotations
 
 import re
-from copy import copy
 from functools import lru_cache
 
 from twisted.words.protocols.jabber.error import StanzaError
@@ -80,8 +79,8 @@ def bareJID(jid: JID) -> JID:
     """The address without its resource."""
     if not jid.resource:
         return jid
-    bare = copy(jid)
-    bare.resource = None
+    bare: JID = JID.__new__(JID)
+    bare.user, bare.host, bare.resource = jid.user, jid.host, None
     return bare
 
 
