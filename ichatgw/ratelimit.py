@@ -17,6 +17,9 @@ MOST_SOURCES = 1024
 COMPLAINTS = (0.1, 5)
 """Lines about what one user is refused, in a second and at once."""
 
+FAILURES = (0.1, 5)
+"""Tracebacks of what goes wrong here at one place, in a second and at once: a far end may have found a way to it."""
+
 LINES = (0.5, 30)
 """Lines about all that is refused at one place, in a second and at once."""
 

@@ -5,8 +5,10 @@ Tests for L{ichatgw.xmpp.presence}: what users show, and what becomes of it.
 
 from __future__ import annotations
 
+from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
+from ichatgw.ratelimit import FAILURES
 from ichatgw.test.presences import CAPS, CONTROL, ICHAT, SCOTT, NotingListener, PresenceCase
 from ichatgw.xmpp import clients as module
 from ichatgw.xmpp.presence import IPresenceListener, Resource
@@ -186,6 +188,19 @@ class TableTests(PresenceCase):
         self.receive("scott@jabber.example/x")
         self.assertEqual(self.listener.news, [("available", "scott@jabber.example/x")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_failingListenerAgainAndAgain(self) -> None:
+        """Whoever finds a way to a failure of ours does not fill the log with it."""
+
+        class Failing(NotingListener):
+            def unavailable(self, jid: JID) -> None:
+                raise ZeroDivisionError
+
+        self.presence.listeners.insert(0, Failing())
+        for number in range(100):
+            self.receive(f"e{number}@eve.example/x", kind="unavailable")
+        self.assertEqual(len(self.listener.news), 100)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), FAILURES[1])
 
 
 class UnknownUserTests(PresenceCase):

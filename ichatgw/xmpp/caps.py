@@ -25,6 +25,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
+from ichatgw.ratelimit import FAILURES, RateLimit
 from ichatgw.turns import Turns
 from ichatgw.xmpp.clients import Leftover
 from ichatgw.xmpp.discoinfo import Info, Version, readInfo
@@ -78,6 +79,7 @@ class Capabilities(XMPPHandler):
         self._turns = turns
         self._asker = asker
         self._allows = allows
+        self._failures = RateLimit(turns, *FAILURES, mostSources=1)
         self._ids = count(1)
         self._users = Group(1000, 1000)
         self._strangers = Group(1000, 100)
@@ -329,7 +331,8 @@ class Capabilities(XMPPHandler):
             try:
                 listener(client.resource)
             except Exception:
-                log.failure("A listener failed at capabilities")
+                if self._failures.allow(None):
+                    log.failure("A listener failed at capabilities")
 
 
 def _oldest(asked: OrderedDict[str, Client], before: float) -> list[Client]:

@@ -6,7 +6,7 @@ Which users are online, so that SIP can find them: those who are subscribed and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Protocol
 
@@ -77,7 +77,7 @@ class Online(XMPPHandler):
         self._registered: dict[JID, None] = {}
         self._unsettled: set[JID] = set()
         self._reconsidering: Sweep[JID] = turns.sweep(self.changed)
-        self._taking: Sweep[JID] = turns.sweep(self._settleOne)
+        self._taking: Sweep[JID] = turns.sweep(self.changed)
 
     def connectionInitialized(self) -> None:
         self._settling = self._turns.callLater(GRACE, self._settle)
@@ -143,8 +143,8 @@ class Online(XMPPHandler):
         if self._presence.greeting:
             self._settling = self._turns.callLater(GRACE, self._settle)
         else:
-            self._taking.start(tuple(self._unsettled))
+            self._taking.start(self._toSettle())
 
-    def _settleOne(self, user: JID) -> None:
-        self._unsettled.discard(user)
-        self.changed(user)
+    def _toSettle(self) -> Iterator[JID]:
+        while self._unsettled:
+            yield self._unsettled.pop()

@@ -22,6 +22,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
+from ichatgw.ratelimit import FAILURES, RateLimit
 from ichatgw.turns import Sweep, Turns
 from ichatgw.xmpp.clients import ICHAT_NODE, ICHAT_NODES, SHOW_ORDER, Clients, Resource
 from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITHMS
@@ -115,6 +116,7 @@ class Presence(XMPPHandler):
         self._addCaps = addCaps
         self._addGatewayCaps = addGatewayCaps
         self._allows = allows
+        self._failures = RateLimit(turns, *FAILURES, mostSources=1)
         self._gateway = parseJID(control.host)
         self._turns = turns
         self._clients = Clients(turns, lambda user: not (allows(user) or store.knows(user)))
@@ -293,7 +295,8 @@ class Presence(XMPPHandler):
             try:
                 news(listener)
             except Exception:
-                log.failure("A listener failed at presence")
+                if self._failures.allow(None):
+                    log.failure("A listener failed at presence")
 
     def _probed(self, user: JID, ours: JID) -> None:
         """Users who may not call hear the same of each address (RFC 6121 section 4.3.2)."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
@@ -29,6 +29,7 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import GatewayError, MalformedError
+from ichatgw.ratelimit import FAILURES, RateLimit
 from ichatgw.turns import Turns
 from ichatgw.xmpp.intake import Arrival, Intake
 from ichatgw.xmpp.parser import StanzaParser
@@ -60,12 +61,14 @@ class _Guarded:
     """
 
     function: Callable[..., object]
+    failures: RateLimit = field(eq=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         try:
             self.function(*args, **kwargs)
         except Exception:
-            log.failure("A stanza could not be dealt with")
+            if self.failures.allow(None):
+                log.failure("A stanza could not be dealt with")
             if args and isinstance(args[-1], Element):
                 vars(args[-1])["failed"] = True
 
@@ -110,6 +113,7 @@ class ComponentStream(XmlStream):
         self.messageLog = messageLog
         self.clock = turns
         self._allows = allows
+        self._failures = RateLimit(turns, *FAILURES, mostSources=1)
         self._arrived: list[Arrival] = []
         self._intake = Intake(turns, self._parse, self._deal, self._refuse, self._letServerWait)
         self.name = name
@@ -269,10 +273,10 @@ class ComponentStream(XmlStream):
     def addObserver(
         self, event: Any, observerfn: Callable[..., object], priority: int = 0, *args: Any, **kwargs: Any
     ) -> None:
-        super().addObserver(event, _Guarded(observerfn), priority, *args, **kwargs)
+        super().addObserver(event, _Guarded(observerfn, self._failures), priority, *args, **kwargs)
 
     def removeObserver(self, event: Any, observerfn: Callable[..., object]) -> None:
-        super().removeObserver(event, _Guarded(observerfn))
+        super().removeObserver(event, _Guarded(observerfn, self._failures))
 
     def onElement(self, element: Element) -> None:
         if self.messageLog is not None:
