@@ -43,7 +43,7 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
-from ichatgw.ratelimit import COMPLAINTS, RateLimit
+from ichatgw.ratelimit import Complaints
 from ichatgw.xmpp.guests import NO_GUEST, Guests
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
@@ -123,7 +123,7 @@ class IChatProtocol(XMPPHandler):
         self._ringingTimeout = ringingTimeout
         self._inviteTimeout = inviteTimeout
         self._ids = count(1)
-        self._complaints = RateLimit(clock, *COMPLAINTS)
+        self._complaints = Complaints(clock)
         self._legs: set[ILeg] = set()
         self._waiting = WaitingLegs(clock, waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}

@@ -37,7 +37,7 @@ from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Refus
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.stanzas import Action, Jingle, Reason, conditionOf, writeJingle
 from ichatgw.model import Ending, EndReason, Party
-from ichatgw.ratelimit import COMPLAINTS, RateLimit
+from ichatgw.ratelimit import Complaints, RateLimit
 from ichatgw.xmpp.guests import NO_GUEST
 from ichatgw.xmpp.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, sender
@@ -95,7 +95,7 @@ class JingleProtocol(XMPPHandler):
         self._translate = translate
         self._allows = allows
         self._options = options
-        self._complaints = RateLimit(clock, *COMPLAINTS)
+        self._complaints = Complaints(clock)
         self._proposals = RateLimit(clock, 0.5, 10, MOST_CALLERS)
         self._announcements = Announcements(
             calls=self.calls,
