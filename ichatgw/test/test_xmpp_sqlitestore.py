@@ -20,7 +20,8 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import ConfigError
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
+from ichatgw.test.test_turns import ABOVE, WorkingClock
+from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
 from ichatgw.xmpp.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 from ichatgw.xmpp.store import ISubscriptionStore
@@ -132,6 +133,34 @@ class SQLiteStoreTests(SynchronousTestCase):
         found = store.written().addCallback(lambda _: self.again())
         self.clock.advance(0)
         self.assertEqual(self.successResultOf(found), {"scott@chat.example": ["control@gw.chat.example"]})
+
+    def test_manyAreTold(self) -> None:
+        """Many are told in their order, a part of them in one turn; who asks meanwhile, or at the stop, comes after."""
+        told: list[int] = []
+
+        def ask(number: int) -> None:
+            store.written().addCallback(lambda _: told.append(number))
+
+        def work(_: object) -> None:
+            clock.work(SWEEP_SECONDS / 4 * ABOVE)
+
+        clock = WorkingClock()
+        store = SQLiteStore(Turns(clock), str(self.path), lambda user: True)
+        store.startService()
+        store.add(SCOTT, CONTROL)
+        for number in range(10):
+            store.written().addCallback(work)
+            ask(number)
+        clock.advance(0)
+        first = len(told)
+        self.assertLess(first, 6)
+        ask(10)
+        clock.advance(0)
+        self.assertLess(len(told), 2 * first + 2)
+        store.stopService()
+        self.assertEqual(told, list(range(11)))
+        ask(11)
+        self.assertEqual(told[-1], 11)
 
     def test_nothingToWrite(self) -> None:
         """What changes nothing is written already; and what has gone again by then costs no commit."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -83,6 +84,8 @@ class SQLiteStore(Service):
         self._behind = False
         self._changes: dict[tuple[JID, JID], bool] = {}
         self._waiting: list[Deferred[None]] = []
+        self._written: deque[Deferred[None]] = deque()
+        self._telling: Sweep[Deferred[None]] = turns.sweep(lambda each: each.callback(None), interval=0.0)
         self._due: IDelayedCall | None = None
         self._rested = 0.0
         self._complaints = RateLimit(turns, 1 / 60, 1)
@@ -135,14 +138,30 @@ class SQLiteStore(Service):
 
     def written(self) -> Deferred[None]:
         """See L{ISubscriptionStore}."""
-        if self._due is None:
+        if self._due is None and not self._written:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
+        (self._written if self._due is None else self._waiting).append(waiting)
         return waiting
 
     def flush(self) -> None:
         """Write now what is to be written, and tell those who wait for it."""
+        self._commit()
+        self._telling.stop()
+        for each in self._toTell():
+            each.callback(None)
+
+    def _flushLater(self) -> None:
+        """It is time to write.  Those who wait are told in their order, some at a time."""
+        self._commit()
+        if self._written and not self._telling.running:
+            self._telling.start(self._toTell())
+
+    def _toTell(self) -> Iterator[Deferred[None]]:
+        while self._written:
+            yield self._written.popleft()
+
+    def _commit(self) -> None:
         due, self._due = self._due, None
         if due is not None and due.active():
             due.cancel()
@@ -151,9 +170,8 @@ class SQLiteStore(Service):
             self._write(self._database)
             now = self._clock.seconds()
             self._rested = now + REST * (now - began)
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(None)
+        self._written.extend(self._waiting)
+        self._waiting = []
 
     def users(self) -> tuple[JID, ...]:
         """See L{ISubscriptionStore}."""
@@ -271,7 +289,7 @@ class SQLiteStore(Service):
             self._changes[pair] = wanted
         if self._due is None:
             rest = max(0.0, min(self._rested - self._clock.seconds(), LONGEST_REST))
-            self._due = self._clock.callLater(rest, self.flush)
+            self._due = self._clock.callLater(rest, self._flushLater)
 
     def _write(self, database: sqlite3.Connection) -> None:
         """Make the changes in the file; all of what is in memory, if an earlier change failed."""
