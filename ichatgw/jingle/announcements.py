@@ -193,9 +193,18 @@ class Announcements:
         leg = self._proposedIn(element, id.removeprefix(_PROPOSE_ID))
         if leg is not None:
             leg.machine.bounced(sender(element), fromError(conditionOf(element)))
-        for inbound in tuple(self.calls.inbound.values()) if id.startswith(_PROCEED_ID) else ():
-            if id == _PROCEED_ID + inbound.sid and element.getAttribute("from") == inbound.caller.full():
-                inbound.machine.retracted(Ending(EndReason.CANCELLED, "the client knows of no such call any more"))
+        inbound = self._takenIn(element, id.removeprefix(_PROCEED_ID))
+        if inbound is not None and id == _PROCEED_ID + inbound.sid:
+            inbound.machine.retracted(Ending(EndReason.CANCELLED, "the client knows of no such call any more"))
+
+    def _takenIn(self, element: Element, sid: str) -> InboundLeg | None:
+        """The call of the client that has sent C{element}."""
+        try:
+            client = sender(element)
+        except MalformedError:
+            return None
+        leg = self.calls.inbound.get((bareJID(client), sid))
+        return leg if leg is not None and leg.caller == client else None
 
     def _proposedIn(self, element: Element, sid: str) -> OutboundLeg | None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
 
@@ -30,6 +31,8 @@ from ichatgw.xmpp.stanzas import bareJID
 
 MOST_REMEMBERED = 1000
 """Sessions that are over are remembered, as a C{proceed} or a C{session-initiate} may come late."""
+
+LegOfUser = TypeVar("LegOfUser", InboundLeg, OutboundLeg)
 
 
 @define(eq=False, kw_only=True)
@@ -55,6 +58,8 @@ class Calls:
     inbound: dict[tuple[JID, str], InboundLeg] = field(init=False, factory=dict)
     outbound: dict[tuple[JID, str], OutboundLeg] = field(init=False, factory=dict)
     questions: Questions = field(init=False, factory=Questions)
+    _callers: dict[JID, dict[str, InboundLeg]] = field(init=False, factory=dict)
+    _callees: dict[JID, dict[str, OutboundLeg]] = field(init=False, factory=dict)
     # Those that are over, and whether they may begin anew.
     _past: OrderedDict[tuple[JID, str], bool] = field(init=False, factory=OrderedDict)
 
@@ -66,12 +71,16 @@ class Calls:
     def arrived(self, leg: InboundLeg) -> None:
         """A user calls."""
         self.legs.add(leg)
-        self.inbound[bareJID(leg.caller), leg.sid] = leg
+        user = bareJID(leg.caller)
+        self.inbound[user, leg.sid] = self._callers.setdefault(user, {})[leg.sid] = leg
+
+    def by(self, user: JID) -> Sequence[InboundLeg]:
+        """The legs of a user who calls, whichever client."""
+        return tuple(self._callers.get(bareJID(user), {}).values())
 
     def to(self, user: JID) -> Sequence[OutboundLeg]:
         """The legs towards the clients of a user, of whom one is named or none."""
-        bare = bareJID(user)
-        return [leg for (callee, _), leg in tuple(self.outbound.items()) if callee == bare]
+        return tuple(self._callees.get(bareJID(user), {}).values())
 
     def isOver(self, user: JID, sid: str) -> bool:
         """Was there a call of this name with the user, a while ago?"""
@@ -155,20 +164,33 @@ class Calls:
     def enrol(self, leg: OutboundLeg) -> None:
         """See L{ichatgw.jingle.outbound.OutboundLink}."""
         self.legs.add(leg)
-        self.outbound[bareJID(leg.callee), leg.sid] = leg
+        user = bareJID(leg.callee)
+        self.outbound[user, leg.sid] = self._callees.setdefault(user, {})[leg.sid] = leg
 
     def over(self, leg: ILeg) -> None:
         """Forget a leg that has ended."""
         self.legs.discard(leg)
         if isinstance(leg, InboundLeg):
-            self.inbound.pop((bareJID(leg.caller), leg.sid), None)
-            self._remember(bareJID(leg.caller), leg.sid)
+            user = bareJID(leg.caller)
+            self.inbound.pop((user, leg.sid), None)
+            _take(self._callers, user, leg.sid)
+            self._remember(user, leg.sid)
         elif isinstance(leg, OutboundLeg):
-            self.outbound.pop((bareJID(leg.callee), leg.sid), None)
-            self._remember(bareJID(leg.callee), leg.sid)
+            user = bareJID(leg.callee)
+            self.outbound.pop((user, leg.sid), None)
+            _take(self._callees, user, leg.sid)
+            self._remember(user, leg.sid)
 
     def _remember(self, user: JID, sid: str) -> None:
         self._past[user, sid] = False
         self._past.move_to_end((user, sid))
         if len(self._past) > MOST_REMEMBERED:
             self._past.popitem(last=False)
+
+
+def _take(legs: dict[JID, dict[str, LegOfUser]], user: JID, sid: str) -> None:
+    """One leg of a user is over."""
+    own = legs.get(user, {})
+    own.pop(sid, None)
+    if not own:
+        legs.pop(user, None)

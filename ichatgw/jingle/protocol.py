@@ -215,10 +215,7 @@ class JingleProtocol(XMPPHandler):
             return Refusal("forbidden", why=NO_GUEST)
         if not to.user:
             return Refusal("item-not-found")
-        if (
-            not self._proposals.allow(user)
-            or sum(1 for caller, _ in self.calls.inbound if caller == user) >= MOST_CALLS_OF_A_USER
-        ):
+        if not self._proposals.allow(user) or len(self.calls.by(user)) >= MOST_CALLS_OF_A_USER:
             return Refusal("resource-constraint", why="too many calls of this user")
         return None
 
@@ -246,7 +243,7 @@ class JingleProtocol(XMPPHandler):
         """A client, or with a bare address every client of a user, went offline."""
         for leg in self.calls.to(jid):
             leg.machine.gone(jid, Ending(EndReason.UNAVAILABLE, "went offline", cause=20))
-        for inbound in tuple(self.calls.inbound.values()):
+        for inbound in self.calls.by(jid):
             if inbound.caller == jid:
                 inbound.machine.retracted(Ending(EndReason.CANCELLED, "went offline"))
                 self.calls.letReturn(bareJID(jid), inbound.sid)

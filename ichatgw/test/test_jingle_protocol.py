@@ -227,6 +227,19 @@ class DialTests(SynchronousTestCase):
         """The caller is shown under an address that says who it is."""
         self.assertEqual(self.world.dial(phone=MESSAGES).us, BELL_JID)
 
+    def test_legsOfUser(self) -> None:
+        """The legs of a user are found by their address, with or without a client, and not when they are over."""
+        calls = self.world.protocol.calls
+        to = self.world.dial()
+        by = self.world.propose()
+        user = PHONE.userhostJID()
+        for jid in (PHONE, user):
+            self.assertEqual((calls.to(jid), calls.by(jid)), ((to,), (by,)))
+        self.assertEqual((calls.to(MALLORY), calls.by(MALLORY)), ((), ()))
+        for leg in (to, by):
+            leg.hangup(Ending(EndReason.HANGUP))
+        self.assertEqual((calls.to(user), calls.by(user), calls._callers, calls._callees), ((), (), {}, {}))
+
     def test_presence(self) -> None:
         """Presence that fails tells nothing of whether a proposal gets through."""
         leg = self.world.dial()
