@@ -27,10 +27,10 @@ from ichatgw.ratelimit import RateLimit
 PATIENCE = 0.5
 """Seconds that a call lives before it is written, and from one change to the next writing."""
 
-BATCH = 16
+BATCH = 48
 """Calls that are written in one turn."""
 
-PAUSE = 0.02
+PAUSE = 0.08
 """Seconds between two batches."""
 
 MOST_LEFT = 20_000

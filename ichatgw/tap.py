@@ -53,7 +53,6 @@ from ichatgw.options import Options
 from ichatgw.policy import Doorman
 from ichatgw.reload import Load, Reloadable, Reloader
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.farewells import BYE
 from ichatgw.sip.registration import Registrations
 from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf
@@ -365,7 +364,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     journal = _journal(reactor, settings)
     if journal is not None:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
-        made.keep(journal, Epilogue(turns, journal, {BYE: endpoint.goodbyes.say}, byXmpp, lambda: link.connected))
+        made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
     made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor))

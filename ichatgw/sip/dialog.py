@@ -18,13 +18,17 @@ from typing import Any
 
 from attrs import evolve
 from sippy.SipHeader import SipHeader
+from sippy.UacStateRinging import UacStateRinging
+from sippy.UacStateTrying import UacStateTrying
+from sippy.UasStateRinging import UasStateRinging
+from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
 from ichatgw.farewell import Farewell
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpText
-from ichatgw.sip.farewells import farewellOf
+from ichatgw.sip.farewells import cancelOf, farewellOf, refusalOf
 from ichatgw.sip.indialog import LATER, Reply
 from ichatgw.sip.inviting import Inviting
 from ichatgw.sip.logins import Answers
@@ -212,6 +216,10 @@ class Dialog(Inviting):
 
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ichatgw.farewell.Parting}."""
+        if isinstance(self.state, (UacStateTrying, UacStateRinging)) and self.tr is not None:
+            return (cancelOf(self.tr.data, self.tr.address, self.tr.userv.transport),)
+        if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self._flow is not None:
+            return (refusalOf(self.uasResp, self._flow.transport.value),)
         target = self.hopWithout if self.isConnected() else None
         if target is None or self.rTarget is None:
             return ()

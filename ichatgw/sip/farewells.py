@@ -1,6 +1,7 @@
 # -*- test-case-name: ichatgw.test.test_sip_farewells -*-
 """
-A BYE for a dialog that nothing is known of but a few words (see L{ichatgw.farewell}).
+A BYE for a dialog that nothing is known of but a few words (see L{ichatgw.farewell}), and what ends an INVITE that
+nobody has answered: the CANCEL, or the final response.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.farewell import Farewell
+from ichatgw.farewell import Farewell, Says
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.exchange import Exchange
 from ichatgw.sip.hunt import Attempt, Hunt
@@ -30,6 +31,10 @@ from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.transactions import Transactions
 
 BYE = "sip-bye"
+TEXT = "sip-text"
+
+TIMES = (0.0, 0.5, 1.5)
+"""Seconds after which a text is sent, over UDP: nobody hears whether it has arrived."""
 
 LEAP = 1000
 """
@@ -57,14 +62,55 @@ def farewellOf(
     return (BYE, *where, remote, str(local), str(far), str(callId), str(sequence + LEAP), *map(str, routes))
 
 
+def cancelOf(invite: str, address: tuple[str, int], transport: str) -> Farewell:
+    """
+    The CANCEL of an INVITE (RFC 3261 section 9.1).
+
+    @param invite: as it was sent, to C{address}.
+    """
+    first, *lines = invite.partition("\r\n\r\n")[0].split("\r\n")
+    vias = [line for line in lines if line.lower().startswith("via:")][:1]
+    kept = [line for line in lines if line.lower().startswith(_OF_CANCEL)]
+    number = next(line for line in lines if line.lower().startswith("cseq:")).split()[1]
+    head = [first.replace("INVITE", "CANCEL", 1), *vias, *kept, f"CSeq: {number} CANCEL"]
+    return _textTo(address, transport, head)
+
+
+def refusalOf(response: Any, transport: str) -> Farewell:
+    """
+    The final response to an INVITE.
+
+    @param response: sippy's, any to that INVITE that has our tag.
+    @param transport: by which the INVITE came.
+    """
+    vias = [f"Via: {via}" for via in response.getHFBodys("via")]
+    names = (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq"))
+    ends = [f"{shown}: {response.getHFBody(name)}" for shown, name in names]
+    return _textTo(response.getHFBody("via").getTAddr(), transport, [_UNAVAILABLE, *vias, *ends])
+
+
+_OF_CANCEL = ("route:", "from:", "to:", "call-id:", "max-forwards:")
+_UNAVAILABLE = "SIP/2.0 503 Service Unavailable"
+
+
+def _textTo(address: tuple[str, int], transport: str, lines: list[str]) -> Farewell:
+    host, port = address
+    return (TEXT, transport, host.strip("[]"), str(port), "\r\n".join([*lines, "Content-Length: 0", "", ""]))
+
+
 class Goodbyes:
-    """Sends such a BYE, and logs in if that is asked for."""
+    """Sends such a BYE, and logs in if that is asked for; and the texts."""
 
     def __init__(self, clock: IReactorTime, transactions: Transactions, logins: Logins, userAgent: str) -> None:
         self._clock = clock
         self._transactions = transactions
         self._logins = logins
         self._userAgent = userAgent
+
+    @property
+    def ways(self) -> dict[str, Says]:
+        """Who says what, for L{ichatgw.epilogue.Epilogue}."""
+        return {BYE: self.say, TEXT: self.send}
 
     def say(self, *words: str) -> None:
         """
@@ -93,6 +139,17 @@ class Goodbyes:
 
         hunt = Hunt(self._clock, SipURL(remote), lambda uri: succeed((target,)), lambda target: None, 0)
         Exchange(self._transactions, hunt, self._logins.begin(), make).start().addErrback(_unsaid, target)
+
+    def send(self, *words: str) -> None:
+        """
+        See L{ichatgw.farewell.Says}.
+
+        @raise ValueError: if the words are none of L{cancelOf} or L{refusalOf}.
+        """
+        transport, host, port, text = words
+        target = Target(Transport(transport), TransportAddress(host, int(port)))
+        for delay in TIMES[:1] if target.transport.reliable else TIMES:
+            self._clock.callLater(delay, self._transactions.send, text.encode(), target)
 
 
 def _parsed(header: Any) -> Any:

@@ -8,12 +8,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.farewell import farewellsOf
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.farewells import BYE, LEAP
+from ichatgw.sip.farewells import BYE, LEAP, TEXT, TIMES
 from ichatgw.sip.leg import SipLeg
 from ichatgw.sip.target import Target, Transport
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 PROXY = TransportAddress("192.0.2.99", 5062)
 ROUTE = "Record-Route: <sip:192.0.2.99:5062;lr>\r\n"
@@ -60,7 +60,6 @@ class FarewellTests(SynchronousTestCase):
         """So does one that has called us."""
         self.rig.invite()
         (leg,) = self.rig.invitations.legs
-        self.assertEqual(farewellsOf(leg), ())
         leg.ring()
         leg.answer(ANSWER)
         ok = self.rig.wire.take()[-1]
@@ -89,11 +88,52 @@ class FarewellTests(SynchronousTestCase):
         """Before there is a dialog, and when it is over, there is nothing to say."""
         leg = self.rig.dial()
         self.assertEqual(farewellsOf(leg), ())
-        leg.start(OFFER)
-        self.assertEqual(farewellsOf(leg), ())
         leg = self.outbound()
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(farewellsOf(leg), ())
+
+    def texts(self, leg: object) -> list[str]:
+        """What another process sends, again and again, to the phone."""
+        ((way, *words),) = farewellsOf(leg)
+        self.assertEqual(way, TEXT)
+        other = Rig()
+        before = len(other.clock.getDelayedCalls())
+        other.endpoint.goodbyes.ways[way](*words)
+        other.clock.pump([0.1] * 40)
+        self.assertEqual({address for _, address in other.wire.sent}, {PHONE})
+        self.assertEqual(len(other.clock.getDelayedCalls()), before)
+        return other.wire.take()
+
+    def test_ringing(self) -> None:
+        """A phone that rings gets the CANCEL of the INVITE that it has got, three times (RFC 3261 section 9.1)."""
+        leg = self.rig.dial()
+        leg.start(OFFER)
+        invite = self.rig.wire.take()[-1]
+        for step in ("", "Ringing"):
+            if step:
+                self.rig.receive(respond(invite, 180, step))
+            cancels = self.texts(leg)
+            self.assertEqual(len(cancels), len(TIMES))
+            (cancel,) = set(cancels)
+            self.assertTrue(cancel.startswith("CANCEL sip:100@192.0.2.77 SIP/2.0\r\n"), cancel)
+            for name in ("Via", "From", "To", "Call-ID", "Max-Forwards"):
+                self.assertEqual(header(cancel, name), header(invite, name))
+            self.assertEqual(header(cancel, "CSeq"), header(invite, "CSeq").replace("INVITE", "CANCEL"))
+        leg.hangup(Ending(EndReason.CANCELLED))
+        ours = next(message for message in self.rig.wire.take() if message.startswith("CANCEL"))
+        self.assertEqual((header(ours, "Via"), ours.split("\r\n")[0]), (header(cancel, "Via"), cancel.split("\r\n")[0]))
+
+    def test_waiting(self) -> None:
+        """A phone that has called, and hears it ring, gets a final response (RFC 3261 section 8.2.6)."""
+        (trying,) = self.rig.invite()
+        (leg,) = self.rig.invitations.legs
+        leg.ring()
+        (ringing,) = self.rig.wire.take()
+        (refusal,) = set(self.texts(leg))
+        self.assertEqual(status(refusal), 503)
+        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            self.assertEqual(header(refusal, name), header(ringing, name))
+        self.assertTrue(trying.startswith("SIP/2.0 100"))
 
     def test_login(self) -> None:
         """A BYE that is challenged is sent again with a login."""
@@ -119,3 +159,4 @@ class FarewellTests(SynchronousTestCase):
         """Words that are none of ours are refused."""
         for words in (("udp",), ("pigeon", "h", "1", "", "sip:a", "<sip:a>", "<sip:b>", "c", "1")):
             self.assertRaises(ValueError, self.rig.endpoint.goodbyes.say, *words)
+        self.assertRaises(ValueError, self.rig.endpoint.goodbyes.send, "udp", "192.0.2.77")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.test.e2e.case import PORTS
+from ichatgw.sim.jinglecallee import JingleTaking, Pickup
+from ichatgw.sim.phone import Answering
+from ichatgw.test.e2e.case import NUMBER, PORTS
 from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import JingleEndToEnd
+from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, until, within
 
 WRITTEN = 1.5
@@ -86,3 +88,25 @@ class KilledInCalls(JingleEndToEnd):
         await within(self.clock, 10, call.whenAnswered())
         await self._killed(gateway, outgoing, call)
         self.assertEqual((outgoing.why, call.outcome), ("they hung up", "they hung up"))
+
+    async def test_ringing(self) -> None:
+        """A phone that rings gets CANCEL, and the client that calls it hears that the call failed."""
+        phone = self.startPhone(answering=Answering(delay=None))
+        gateway = await self._first(phone.address.port)
+        client, arrival = await self.startJingle(), phone.whenCalled()
+        outgoing = client.call(NUMBER)
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, outgoing.whenRinging())
+        await self._killed(gateway, incoming, outgoing)
+        self.assertEqual((incoming.status, outgoing.condition, client.complaints), (487, "gone", []))
+
+    async def test_waiting(self) -> None:
+        """A client that rings stops, and the phone that calls it gets a final response."""
+        gateway = await self._first()
+        client = await self.startJingle(taking=JingleTaking(Pickup.IGNORE))
+        phone, arrival = self.startPhone(), client.whenCalled()
+        outgoing = phone.call(f"sip:{USER}@{gateway.address}")
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, outgoing.whenRinging())
+        await self._killed(gateway, outgoing, incoming)
+        self.assertEqual((outgoing.status, incoming.outcome, client.complaints), (503, "retracted", []))
