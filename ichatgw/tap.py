@@ -58,6 +58,7 @@ from ichatgw.sip.wire import UDPWire
 from ichatgw.siptap import endpointOf
 from ichatgw.stalls import Stalls, watching
 from ichatgw.switch import Switch
+from ichatgw.systemd import watchdog
 from ichatgw.turns import MOST_LAG, Turns
 from ichatgw.watch import Watch
 from ichatgw.xmpp.component import Link
@@ -367,7 +368,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
-    made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor))
+    made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor), watchdog())
     made.reloadables += [
         *sipParts,
         Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),

@@ -47,11 +47,13 @@ class Watch(Service):
 
     @ivar vitals: what that is.
     @ivar end: ends the process, and is told why.
+    @ivar alive: called at each look; C{None} if nobody wants to know.
     """
 
     _clock: IReactorTime
     vitals: Iterable[Vital]
     end: Callable[[str], object]
+    alive: Callable[[], object] | None = None
     _failed: int = field(default=0, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
@@ -69,6 +71,8 @@ class Watch(Service):
 
     def _look(self) -> None:
         self._timer = self._clock.callLater(INTERVAL, self._look)
+        if self.alive is not None:
+            self.alive()
         problems = [problem for vital in self.vitals if (problem := self._mended(vital))]
         self._failed = self._failed + 1 if problems else 0
         if self._failed >= TRIES:

@@ -45,6 +45,7 @@ RANKS = (
         "journal",
         "epilogue",
         "watch",
+        "systemd",
         "messagelog",
         "logfile",
         "call",

@@ -56,6 +56,13 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.run_(10), [])
         self.assertEqual((self.socket.revived, self.ends), (0, []))
 
+    def test_alive(self) -> None:
+        """Each look is a sign of life."""
+        signs: list[int] = []
+        self.watch.alive = lambda: signs.append(1)
+        self.run_(2)
+        self.assertTrue(7 <= len(signs) <= 8, len(signs))
+
     def test_back(self) -> None:
         """What has gone is there again within a second, and that is said once."""
         self.socket.missing = "the socket was lost"
