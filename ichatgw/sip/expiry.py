@@ -6,7 +6,7 @@ A warning before our certificate ends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -28,7 +28,7 @@ _log = Logger()
 
 def wallClock() -> datetime:
     """The date and time that certificates go by."""
-    return datetime.now(UTC)
+    return datetime.now(timezone.utc)
 
 
 @define(eq=False)

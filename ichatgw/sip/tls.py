@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any, cast
 
@@ -64,9 +64,6 @@ _FAULTS = {
     26: "it is not meant for this",
 }
 """What OpenSSL's verification (its X509_V_ERR_ numbers) finds most often."""
-
-SOON = timedelta(days=14)
-"""For so long it is said of a certificate, at the start and when it is read again, that it expires."""
 
 _DOMAIN = re.compile(r"sip:([^@:;?/]*)(?:[:;?/][^@]*)?", re.IGNORECASE).fullmatch
 """A SIP URI without a user: with one it is somebody's, and no domain's (RFC 5922 section 7.1)."""
@@ -337,14 +334,11 @@ def _present(context: SSL.Context, files: Files) -> None:
 
 
 def _remark(files: Files) -> None:
-    """Say what our certificate will not serve for, or not for long."""
+    """Say what our certificate will not serve for."""
     with open(files.certificate, "rb") as file:
         ours = x509.load_pem_x509_certificate(file.read())
-    left = ours.not_valid_after_utc - datetime.now(timezone.utc)
-    if left < timedelta():
+    if ours.not_valid_after_utc < datetime.now(timezone.utc):
         _log.warn("{file}: this certificate has expired", file=files.certificate)
-    elif left < SOON:
-        _log.warn("{file}: this certificate expires in {days} days", file=files.certificate, days=left.days)
     problem = mismatch(ours, files.domain, addresses=True) if files.domain else ""
     if problem:
         _log.warn("{file}: {problem} (TLSDomain)", file=files.certificate, problem=problem)

@@ -4,7 +4,7 @@ Tests for L{ichatgw.sip.expiry}.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.expiry import EVERY, Expiry
 
-END = datetime(2026, 12, 31, 12, 0, tzinfo=UTC)
+END = datetime(2026, 12, 31, 12, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
 
