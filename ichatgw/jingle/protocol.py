@@ -134,6 +134,7 @@ class JingleProtocol(XMPPHandler):
             jingle = Jingle.fromElement(iq)
         except MalformedError as error:
             self._refuse(iq, Refusal("bad-request"), str(error))
+            self._endMalformed(iq, str(error))
             return
         session = self.calls.session(jingle.from_, jingle.to, jingle.sid)
         if session is not None:
@@ -148,6 +149,16 @@ class JingleProtocol(XMPPHandler):
         else:
             isLate = jingle.action is Action.TERMINATE or self.calls.isOver(bareJID(jingle.from_), jingle.sid)
             self._refuse(iq, UNKNOWN_SESSION, "" if isLate else "no such session")
+
+    def _endMalformed(self, iq: Element, why: str) -> None:
+        """End a session that was offered in a way that cannot be read: not all clients look at the error."""
+        try:
+            outline = Jingle.outline(iq)
+        except MalformedError:
+            return
+        isNew = self.calls.session(outline.from_, outline.to, outline.sid) is None
+        if outline.action is Action.INITIATE and isNew and self._allows(outline.from_):
+            self._terminate(outline, Reason("general-error", why))
 
     def _initiated(self, iq: Element, jingle: Jingle) -> None:
         user = bareJID(jingle.from_)

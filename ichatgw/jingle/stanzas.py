@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
@@ -236,6 +236,31 @@ class Jingle:
     @classmethod
     def fromElement(cls, iq: Element) -> Jingle:
         """@raise MalformedError: if it is none."""
+        outline = cls.outline(iq)
+        element, action = child(iq, NS_JINGLE, "jingle"), outline.action
+        assert element is not None
+        contents = _readContents(element, action)
+        if len(contents) > MOST_CONTENTS:
+            raise MalformedError(f"more than {MOST_CONTENTS} contents")
+        infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
+        bundled = any(group.getAttribute("semantics") == "BUNDLE" for group in children(element, NS_GROUPING, "group"))
+        return evolve(
+            outline,
+            contents=contents,
+            reason=readReason(element),
+            infos=infos,
+            unknownInfo=unknown,
+            initiator=wordOr(element, "initiator", ""),
+            bundled=bundled,
+        )
+
+    @classmethod
+    def outline(cls, iq: Element) -> Jingle:
+        """
+        What is asked for, by whom, in which session, and nothing of what is in it.
+
+        @raise MalformedError: if it is no C{<jingle/>}.
+        """
         element = child(iq, NS_JINGLE, "jingle")
         if element is None:
             raise MalformedError("no <jingle/>")
@@ -244,15 +269,7 @@ class Jingle:
             raise MalformedError("an empty sid")
         name = wordOr(element, "action", "")
         action = next((known for known in Action if known.value == name), None)
-        contents = _readContents(element, action)
-        if len(contents) > MOST_CONTENTS:
-            raise MalformedError(f"more than {MOST_CONTENTS} contents")
-        infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
-        bundled = any(group.getAttribute("semantics") == "BUNDLE" for group in children(element, NS_GROUPING, "group"))
-        return cls(
-            recipient(iq), sender(iq), action, sid, contents, readReason(element), infos, unknown,
-            wordOr(element, "initiator", ""), bundled
-        )  # fmt: skip
+        return cls(recipient(iq), sender(iq), action, sid)
 
 
 def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:

@@ -22,6 +22,7 @@ from ichatgw.test.jingles import (
     BELL,
     BELL_JID,
     COMPONENT,
+    DESCRIPTION,
     MESSAGES,
     NUMBER,
     PHONE,
@@ -30,6 +31,7 @@ from ichatgw.test.jingles import (
     World,
     content,
     news,
+    transport,
 )
 from ichatgw.test.test_jingle_stanzas import CAPTURES, captured
 from ichatgw.xmpp.presence import IPresenceListener
@@ -155,6 +157,20 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual(
             self.world.jingle("session-terminate", to=JID(f"73@{COMPONENT}/gw")), "error item-not-found unknown-session"
         )
+
+    def test_malformedOffer(self) -> None:
+        """A session whose offer cannot be read is refused, and terminated for those who look at no errors."""
+        bad = content(DESCRIPTION + transport(ufrag="a"))
+        self.assertEqual(self.world.initiate(inside=bad), "error bad-request")
+        self.assertEqual(self.world.said()[1:], [f"session-terminate general-error to {PHONE.full()}"])
+        self.assertIn("bad ufrag", self.world.last("session-terminate").toXml())
+        self.assertEqual(self.world.initiate(sid="", inside=bad), "error bad-request")
+        self.assertEqual(self.world.initiate("s2", MALLORY, inside=bad), "error bad-request")
+        self.assertEqual([word for word in self.world.said() if "terminate" in word], [])
+        self.world.initiate("s3")
+        self.assertEqual(self.world.initiate("s3", inside=bad), "error bad-request")
+        self.assertEqual(news(self.world.arrived).news, [])
+        self.assertEqual([word for word in self.world.said() if "terminate" in word], [])
 
     def test_lateWords(self) -> None:
         """
