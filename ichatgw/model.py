@@ -183,6 +183,22 @@ PCMA = Codec("PCMA", 8000, 8)
 
 
 @frozen
+class Part:
+    """
+    What a party sends with its description, and is of use to parties of its kind only (RFC 5621).
+
+    @ivar contentType: with parameters.
+    @ivar disposition: the text of C{Content-Disposition}; empty if it has none.
+    @ivar id: by which others refer to it; empty if it has none.
+    """
+
+    contentType: str
+    disposition: str
+    content: bytes = field(repr=False)
+    id: str = ""
+
+
+@frozen
 class Packing:
     """
     How much audio a party wants to have in a packet (RFC 8866 section 6.4); C{None} for what it has not said.
@@ -226,6 +242,7 @@ class SessionDescription:
     @ivar rtcp: where it wants RTCP; C{None} means the port above (RFC 3605).
     @ivar direction: seen from the party.
     @ivar packing: how long it wants packets to be.
+    @ivar parts: what came with it.
     @ivar isSupposed: the party has not said this yet, but is taken to speak these formats; perhaps not all.
     """
 
@@ -235,6 +252,7 @@ class SessionDescription:
     direction: Direction = Direction.SENDRECV
     packing: Packing = ANY_PACKING
     isSupposed: bool = False
+    parts: tuple[Part, ...] = ()
 
     def find(self, wanted: Codec) -> Codec | None:
         """

@@ -9,6 +9,7 @@ from typing import Any
 
 from sippy.SipHeader import SipHeader
 
+from ichatgw.sip.gate import ACCEPT
 from ichatgw.sip.indialog import Reply
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE", "PRACK")
@@ -28,7 +29,7 @@ OPTIONS = Reply(
         ("allow", ", ".join(METHODS)),
         ("supported", ", ".join(SUPPORTED)),
         ("allow-events", "refer"),
-        ("accept", "application/sdp"),
+        ("accept", ACCEPT),
         ("accept-encoding", "identity"),
         ("accept-language", "en"),
     ),

@@ -26,8 +26,9 @@ from twisted.logger import Logger
 
 from ichatgw.farewell import Farewell
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.bodies import sdpText
 from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
-from ichatgw.sip.dialogstates import Cancelling, Connected, Trying, sdpText
+from ichatgw.sip.dialogstates import Cancelling, Connected, Trying
 from ichatgw.sip.farewells import cancelOf, farewellOf, refusalOf
 from ichatgw.sip.indialog import LATER, Reply
 from ichatgw.sip.inviting import Inviting

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sippy.MsgBody import MsgBody
 from sippy.Time.Timeout import Timeout
 from sippy.UacStateCancelling import UacStateCancelling
 from sippy.UasStateRinging import UasStateRinging
@@ -16,18 +15,6 @@ from sippy.UaStateConnected import UaStateConnected
 
 CANCELLED = 32.0
 """Seconds that an INVITE lives on after it was cancelled: 64*T1."""
-
-
-def sdpBody(text: str) -> Any:
-    """SDP text as sippy carries it."""
-    return MsgBody(text)
-
-
-def sdpText(body: Any) -> str | None:
-    """The SDP in a message body, C{None} if there is no body or it is something else."""
-    if body is None or body.getType() != "application/sdp":
-        return None
-    return str(body.content)
 
 
 class Trying(UasStateTrying):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.bodies import octets
 from ichatgw.sip.records import isName
 from ichatgw.sip.target import Target, Transport
 
@@ -129,7 +130,7 @@ class Door:
         if target is None or not target.port or not isHost(target.host):
             _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])
             return
-        self._send(data if isinstance(data, bytes) else data.encode("utf-8", "replace"), Target(self.kind, target))
+        self._send(data if isinstance(data, bytes) else octets(data), Target(self.kind, target))
 
 
 def domainIn(host: str) -> str:

@@ -246,7 +246,9 @@ class Endpoint(Service):
         self._transactions.show("RECEIVED message from", source, verdict.text)
         judged = self._admission.judge(verdict, source.address, room)
         if isinstance(judged, Passed):
-            self._transactions.incoming(verdict.text, verdict.isRequest, source.address, source.transport, judged.login)
+            self._transactions.incoming(
+                verdict.text, verdict.isRequest, source.address, source.transport, judged.login, verdict.parts
+            )
         else:
             self._settle(judged, source, room)
 

@@ -8,7 +8,8 @@ characters that follow.  What is wrong with a request is said to its sender as R
 an ACK gets no answer, nor does anything without a Via that can be read.
 
 The body is UTF-8 if it can be, else Latin-1 (an octet, a character), because sippy wants text; in an INFO or a MESSAGE
-each octet beyond ASCII becomes U+FFFD instead.  L{Admitted.body} has the octets as they came.
+each octet beyond ASCII becomes U+FFFD instead.  L{Admitted.body} has the octets as they came.  Of a body of several
+parts in a message that may hold an offer or an answer, the SDP alone passes; L{Admitted.parts} has the others.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ from hashlib import blake2b
 from attrs import frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.model import TransportAddress
+from ichatgw.model import Part, TransportAddress
+from ichatgw.sip import multipart
 from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
 from ichatgw.sip.headers import RULES, Rule
 from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
 
+ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
+"""What we read in an INVITE."""
+
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _PASSED_ON = ("INFO", "MESSAGE")
+_DESCRIBING = ("INVITE", "ACK", "PRACK", "UPDATE")
 _LENGTH = re.compile(r"[0-9]{1,10}").fullmatch
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
@@ -45,6 +51,7 @@ class Admitted:
     @ivar method: the method of a request, or the one that a response answers.
     @ivar headers: names as in RFC 3261 and values, as in C{text}.
     @ivar body: the octets of the body.
+    @ivar parts: what came with the SDP.
     """
 
     text: str
@@ -53,6 +60,7 @@ class Admitted:
     startLine: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    parts: tuple[Part, ...] = ()
 
 
 @frozen
@@ -264,6 +272,9 @@ def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], meth
         body = body[:length]
     elif transport != "UDP":
         raise Refusal(400, "Missing Content-Length")
+    parts: tuple[Part, ...] = ()
+    if body and method in _DESCRIBING:
+        body, headers, parts = _described(frame, body, headers, isRequest=startLine[:4] != "SIP/")
     try:
         content = body.decode()
     except UnicodeDecodeError:
@@ -271,4 +282,27 @@ def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], meth
         content = body.decode("ascii", "replace") if method in _PASSED_ON else body.decode("latin-1")
     lines = [startLine, *[f"{title}: {value}" for title, value in headers]]
     text = "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
-    return Admitted(text, startLine[:4] != "SIP/", method, startLine, tuple(headers), body)
+    return Admitted(text, startLine[:4] != "SIP/", method, startLine, tuple(headers), body, parts)
+
+
+def _described(
+    frame: Frame, body: bytes, headers: list[tuple[str, str]], isRequest: bool
+) -> tuple[bytes, list[tuple[str, str]], tuple[Part, ...]]:
+    """The SDP in a body, what the headers say then, and what else is in the body and may be passed over."""
+    contentType = next(iter(frame.values("content-type")), multipart.SDP)
+    if contentType.partition(";")[0].strip().lower() == multipart.SDP:
+        return body, headers, ()
+    try:
+        content = multipart.read(contentType, next(iter(frame.values("content-disposition")), ""), body)
+    except MalformedError as problem:
+        if not isRequest:
+            return body, headers, ()
+        raise Refusal(400, f"{problem}".capitalize()) from problem
+    if content.required and not multipart.isMultipart(contentType):
+        return body, headers, ()  # whoever wants SDP sees that it is none
+    if content.required and isRequest:
+        raise Refusal(415, "Unsupported Media Type", f"Accept: {ACCEPT}")
+    kept = [(title, value) for title, value in headers if not title.startswith("Content-")]
+    if content.sdp is None:
+        return b"", kept, content.others
+    return content.sdp, [*kept, ("Content-Type", multipart.SDP)], content.others

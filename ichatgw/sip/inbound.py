@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventPreConnect, CCEventRing
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
@@ -16,8 +17,8 @@ from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.interfaces import ILeg
 from ichatgw.media.direct import areNear
-from ichatgw.model import PCMA, PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.dialogstates import sdpBody
+from ichatgw.model import PCMA, PCMU, Ending, EndReason, Part, Party, SessionDescription, TransportAddress
+from ichatgw.sip.bodies import sdpBody
 from ichatgw.sip.indialog import Reply
 from ichatgw.sip.leg import SipLeg, disconnection
 from ichatgw.sip.negotiation import SUPPOSED
@@ -33,6 +34,7 @@ class InboundSipLeg(SipLeg):
     Somebody called us over SIP.
 
     @ivar source: where the INVITE came from.
+    @ivar parts: what came with the offer.
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
     @param protecting: how media would be protected, once L{objection} was asked; it is plain before that, as with an
@@ -53,6 +55,7 @@ class InboundSipLeg(SipLeg):
         self._objection: Ending | None = None
         self.source = source
         self.seek: Callable[[], SipLeg | Reply] | None = None
+        self.parts: tuple[Part, ...] = ()
         self._offer = offer
         if offer is not None:
             try:
@@ -63,7 +66,7 @@ class InboundSipLeg(SipLeg):
     @property
     def offered(self) -> SessionDescription | None:
         """What the caller offered; C{None} if the INVITE had no body."""
-        return self._offer.description if self._offer is not None else None
+        return evolve(self._offer.description, parts=self.parts) if self._offer is not None else None
 
     def objection(self) -> Ending | None:
         """
@@ -130,7 +133,7 @@ class InboundSipLeg(SipLeg):
             text = self._answerTo(answer)
         except CallError:
             return
-        self._respond(CCEventRing((183, "Session Progress", sdpBody(text))))
+        self._respond(CCEventRing((183, "Session Progress", sdpBody(text, answer.parts))))
 
     def answer(self, answer: SessionDescription) -> None:
         """200."""
@@ -143,9 +146,9 @@ class InboundSipLeg(SipLeg):
             if early:
                 event = CCEventConnect((200, "OK", None))
             elif self._offer is None:
-                event = CCEventPreConnect((200, "OK", sdpBody(self._offerOf(answer))))
+                event = CCEventPreConnect((200, "OK", sdpBody(self._offerOf(answer), answer.parts)))
             else:
-                event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer))))
+                event = CCEventConnect((200, "OK", sdpBody(self._answerTo(answer), answer.parts)))
         except CallError as refusal:
             self.hangup(Ending(refusal.reason, str(refusal), cause=refusal.cause))
             return

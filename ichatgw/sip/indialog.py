@@ -11,11 +11,10 @@ from copy import copy
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
-from sippy.MsgBody import MsgBody
-from sippy.SipContentType import SipContentType
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
+from ichatgw.sip.bodies import bodyOf
 from ichatgw.sip.logins import CREDENTIALS, MOST_LOGINS, Answers
 
 _log = Logger()
@@ -29,25 +28,6 @@ _OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "REFER", "SUBSCRIBE"})
 _WITHOUT_CONTACT = frozenset({"MESSAGE", "INFO", "PRACK"})
 
 _REFRESHING = frozenset({"SUBSCRIBE", "NOTIFY", "REFER"})
-
-
-class _Counted(str):
-    """Text that is as long as its octets, which is what sippy says in C{Content-Length}."""
-
-    def __len__(self) -> int:
-        return len(self.encode("utf-8", "replace"))
-
-
-class _Body(MsgBody):  # type: ignore[misc]
-    """sippy counts characters, and copies a body without its type."""
-
-    def localStr(self, local_addr: Any = None) -> str:
-        """As sippy sends it."""
-        return _Counted(super().localStr(local_addr))
-
-    def getCopy(self) -> Any:
-        """Another one."""
-        return _Body(cself=self)
 
 
 @frozen
@@ -74,17 +54,10 @@ class Reply:
         return response
 
 
-SDP = "application/sdp"
-
 OK = Reply(200, "OK")
 
 LATER = Reply(0, "")
 """In the place of a reply that follows."""
-
-
-def bodyOf(text: str, contentType: str) -> Any:
-    """A message body, as sippy carries it."""
-    return _Body(text, SipContentType(contentType))
 
 
 def endsCall(method: str, code: int, isPassed: bool = False) -> bool:

@@ -16,8 +16,8 @@ from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
 
-from ichatgw.model import TransportAddress
-from ichatgw.sip.dialogstates import sdpBody
+from ichatgw.model import Part, TransportAddress
+from ichatgw.sip.bodies import sdpBody
 from ichatgw.sip.forks import takeRoutes
 from ichatgw.sip.logins import MOST_LOGINS, Answers
 from ichatgw.sip.midway import NO_TERMS, Midway, Owner
@@ -41,10 +41,12 @@ class Invite(CCEventTry):  # type: ignore[misc]
     The order to send an INVITE; fills in what sippy would guess.
 
     @param prepare: sets what the dialog says of both ends, and returns the headers of this INVITE.
+    @param body: SDP.
+    @param parts: what goes with it.
     """
 
-    def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str) -> None:
-        super().__init__((None, None, None, sdpBody(body), None, None))
+    def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str, parts: tuple[Part, ...] = ()) -> None:
+        super().__init__((None, None, None, sdpBody(body, parts), None, None))
         self._prepare = prepare
 
     def onUacSetupComplete(self, uac: Any) -> None:

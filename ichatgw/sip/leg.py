@@ -22,9 +22,10 @@ from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
 from ichatgw.sip import dtmf
+from ichatgw.sip.bodies import bodyOf
 from ichatgw.sip.dialog import Dialog
 from ichatgw.sip.identity import connectedTo
-from ichatgw.sip.indialog import OK, Reply, bodyOf, endsCall
+from ichatgw.sip.indialog import OK, Reply, endsCall
 from ichatgw.sip.negotiation import Negotiation
 from ichatgw.sip.passing import Passing
 from ichatgw.sip.reasons import toHeader

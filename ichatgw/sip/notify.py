@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.sip.indialog import bodyOf
+from ichatgw.sip.bodies import bodyOf
 
 LIFETIME = 180
 """Seconds that a subscription lasts by itself; nothing rings longer by default."""

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
-from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
+from ichatgw.sip.bodies import partsOf, sdpText
 from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.hunt import Attempt, Hunt
 from ichatgw.sip.inviting import MOST_FORKS, Invite
 from ichatgw.sip.leg import SipLeg, disconnection
@@ -71,6 +71,7 @@ class OutboundSipLeg(SipLeg):
         self._started = False
         self._replaces: tuple[Any, ...] = ()
         self._offer: tuple[Codec, ...] = ()
+        self._parts: tuple[Part, ...] = ()
         self._early: dict[str | None, str] = {}
         self._settledBy: str | None = None
         self._rang = False
@@ -85,7 +86,8 @@ class OutboundSipLeg(SipLeg):
             return
         self._started = True
         self._offer = self._negotiation.offerable(offer.codecs)
-        self.changes.meet(evolve(offer, codecs=self._offer))
+        self._parts = offer.parts
+        self.changes.meet(evolve(offer, codecs=self._offer, parts=()))
         if not speech(self._offer):
             self._finish(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
@@ -122,7 +124,7 @@ class OutboundSipLeg(SipLeg):
         dialog = self.dialog = self._converse(self)
         text = self._negotiation.offer(target.address.host, self._offer, isWide=dialog.pinned is None)
         _log.info("call={call} leg={leg} {party!r:.120} INVITE to {target}", target=target, **self._names())
-        dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text))
+        dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text, self._parts))
         self._hunt.watch(self._silent)
 
     def _mustRelay(self) -> bool:
@@ -133,6 +135,14 @@ class OutboundSipLeg(SipLeg):
             self.side = self.side.anchor()
         except CallError:
             return False
+        self._negotiation.forget()
+        return True
+
+    def _mustBeAlone(self, code: int) -> bool:
+        """Is it worth another offer, without what comes with the SDP?"""
+        if code != 415 or not self._parts:
+            return False
+        self._parts = ()
         self._negotiation.forget()
         return True
 
@@ -212,7 +222,8 @@ class OutboundSipLeg(SipLeg):
         if self._answered:
             self._finish(ending)
             return
-        if code in (488, 606) and self._attempt is not None and (self._mustRelay() or self._negotiation.insist()):
+        mayChange = code in (488, 606) and (self._mustRelay() or self._negotiation.insist())
+        if self._attempt is not None and (mayChange or self._mustBeAlone(code)):
             self._again(self._attempt)
             return
         if code in (300, 301, 302) and self.dialog is not None:
@@ -237,7 +248,7 @@ class OutboundSipLeg(SipLeg):
             if early is not None:
                 if len(self._early) < MOST_FORKS:
                     self._early[self._fork] = text
-                self.call.progressing(self, early)
+                self.call.progressing(self, evolve(early, parts=partsOf(body)))
                 return
         if code == 180:
             self.call.ringing(self)
@@ -257,7 +268,7 @@ class OutboundSipLeg(SipLeg):
         except (MalformedError, CallError) as problem:
             self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
         else:
-            self.call.answered(self, answer)
+            self.call.answered(self, evolve(answer, parts=partsOf(body)))
 
     @property
     def _fork(self) -> str | None:

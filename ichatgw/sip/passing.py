@@ -20,8 +20,9 @@ from zope.interface import implementer
 
 from ichatgw.interfaces import IEnclosure
 from ichatgw.model import Enclosed, Receipt
+from ichatgw.sip.bodies import bodyOf
 from ichatgw.sip.capabilities import METHODS
-from ichatgw.sip.indialog import LATER, Reply, bodyOf
+from ichatgw.sip.indialog import LATER, Reply
 from ichatgw.sip.text import headerText
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason
 from ichatgw.sip import reliable
-from ichatgw.sip.dialogstates import sdpText
-from ichatgw.sip.indialog import SDP, Asking, Conversation, Reply, bodyOf
+from ichatgw.sip.bodies import SDP, bodyOf, sdpText
+from ichatgw.sip.gate import ACCEPT
+from ichatgw.sip.indialog import Asking, Conversation, Reply
 from ichatgw.sip.reasons import fromStatus
 from ichatgw.sip.sessiontimer import AGAIN, SessionTimer, tooShort
 
@@ -367,7 +368,7 @@ class Reoffers:
         self._dialog = _GONE
 
 
-_UNSUPPORTED = Reply(415, "Unsupported Media Type", (("accept", SDP),))
+_UNSUPPORTED = Reply(415, "Unsupported Media Type", (("accept", ACCEPT),))
 _GATEWAY_TIMEOUT = Reply(504, "Server Time-out")
 
 

@@ -17,10 +17,11 @@ from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.bodies import partsOf, sdpText
 from ichatgw.sip.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.dialogstates import sdpText
 from ichatgw.sip.door import literal
+from ichatgw.sip.gate import ACCEPT
 from ichatgw.sip.identity import callerOf, invitationOf
 from ichatgw.sip.inbound import InboundSipLeg
 from ichatgw.sip.indialog import Reply
@@ -119,7 +120,7 @@ class Requests:
             return self._respond(request, 482, "Loop Detected")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
-            return self._respond(request, 415, "Unsupported Media Type", ("accept", "application/sdp"))
+            return self._respond(request, 415, "Unsupported Media Type", ("accept", ACCEPT))
         short = tooShort(request)
         if short is not None:
             return short.to(request, self._userAgent), None, None
@@ -154,6 +155,7 @@ class Requests:
         transport = Transport(str(request.source[1]))
         protecting = Protecting(evolve(self._policy), transport is Transport.TLS)
         leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
+        leg.parts = partsOf(request.getBody())
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
         leg.login = request.login

@@ -32,7 +32,8 @@ from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
-from ichatgw.model import TransportAddress
+from ichatgw.model import Part, TransportAddress
+from ichatgw.sip.bodies import attach, octets
 from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
 from ichatgw.sip.forks import Forks
 from ichatgw.sip.gate import Admitted
@@ -266,11 +267,13 @@ class Transactions(Undelivered):
         source: TransportAddress,
         transport: Transport = Transport.UDP,
         login: str | None = None,
+        parts: tuple[Part, ...] = (),
     ) -> None:
         """
         Take a message that the gate has admitted.  Never raises.
 
         @param login: the user who has logged in with it.
+        @param parts: what came with the SDP in its body.
         """
         checksum = _checksum(text)
         seen = self._seen(checksum)
@@ -283,9 +286,9 @@ class Transactions(Undelivered):
         remote = Remote_address((bracketed(source.host), source.port), transport.value)
         try:
             if isRequest:
-                self._request(text, checksum, remote, login)
+                self._request(text, checksum, remote, login, parts)
             else:
-                self._response(text, checksum, remote)
+                self._response(text, checksum, remote, parts)
         except OSError as problem:
             _log.debug("Not taken from {source}: {problem!r}", source=source, problem=problem)
         except Exception:
@@ -293,10 +296,11 @@ class Transactions(Undelivered):
             if checksum not in self.l1rcache:
                 self.l1rcache[checksum] = SipTMRetransmitO()
 
-    def _request(self, text: str, checksum: bytes, remote: Any, login: str | None) -> None:
+    def _request(self, text: str, checksum: bytes, remote: Any, login: str | None, parts: tuple[Part, ...]) -> None:
         self.tserver.arriving = len(text)
         request = SipRequest(text)
         request.login = login
+        attach(request, parts)
         request.rtime = MonoTime()
         request.setSource(remote)
         if request.getMethod() == "CANCEL":
@@ -340,8 +344,9 @@ class Transactions(Undelivered):
             response = request.genResponse(500, "Server Internal Error")
             self.transmitMsg(door, response, response.getHFBody("via").getTAddr(), checksum)
 
-    def _response(self, text: str, checksum: bytes, remote: Any) -> None:
+    def _response(self, text: str, checksum: bytes, remote: Any, parts: tuple[Part, ...]) -> None:
         response = SipResponse(text)
+        attach(response, parts)
         response.rtime = MonoTime()
         transaction = self.tclient.get(response.getTId(True, True))
         response.setSource(remote)
@@ -398,7 +403,7 @@ class Transactions(Undelivered):
         target = literal(*address)
         if self.streams is None or target is None or not self._large.mayMove(message, target):
             return False
-        return len(message.localStr(self.getServer(address).getSIPaddr()).encode()) > MOST_DATAGRAM
+        return len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MOST_DATAGRAM
 
     def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
         """Over a stream nothing is sent twice but a 2xx to INVITE, whose ACK comes from the far end's far end."""

@@ -33,12 +33,17 @@ PHONE_SDP = (
 
 
 class FakeWire:
-    """Remembers what was sent."""
+    """
+    Remembers what was sent.
+
+    @ivar raw: the same in octets.
+    """
 
     port = 5070
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, TransportAddress]] = []
+        self.raw: list[tuple[bytes, TransportAddress]] = []
         self.received: Callable[[bytes, TransportAddress], None] | None = None
         self.unreachable: set[str] = set()
 
@@ -46,7 +51,8 @@ class FakeWire:
         self.received = received
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:
-        self.sent.append((datagram.decode("utf-8"), address))
+        self.raw.append((datagram, address))
+        self.sent.append((datagram.decode("utf-8", "replace"), address))
 
     def towards(self, host: str) -> TransportAddress:
         if host in self.unreachable:
@@ -59,6 +65,7 @@ class FakeWire:
     def take(self) -> list[str]:
         """What was sent since the last time."""
         taken, self.sent = self.sent, []
+        self.raw.clear()
         return [text for text, _ in taken]
 
 

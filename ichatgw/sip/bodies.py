@@ -1,0 +1,82 @@
+# -*- test-case-name: ichatgw.test.test_sip_multipart,ichatgw.test.test_sip_indialog -*-
+"""
+Message bodies as sippy carries them.
+
+sippy wants text.  Octets that are no UTF-8 are in it as lone surrogates (PEP 383), and leave as what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sippy.MsgBody import MsgBody
+from sippy.SipContentType import SipContentType
+
+from ichatgw.model import Part
+from ichatgw.sip import multipart
+
+SDP = multipart.SDP
+
+
+def octets(text: str) -> bytes:
+    """What is sent for a text of sippy's."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+class _Counted(str):
+    """Text that is as long as its octets, which is what sippy says in C{Content-Length}."""
+
+    def __len__(self) -> int:
+        return len(octets(self))
+
+
+class _Body(MsgBody):  # type: ignore[misc]
+    """sippy counts characters, and copies a body without its type."""
+
+    def localStr(self, local_addr: Any = None) -> str:
+        """As sippy sends it."""
+        return _Counted(super().localStr(local_addr))
+
+    def getCopy(self) -> Any:
+        """Another one."""
+        return _Body(cself=self)
+
+
+def bodyOf(text: str, contentType: str) -> Any:
+    """A message body, as sippy carries it."""
+    return _Body(text, SipContentType(contentType))
+
+
+def sdpBody(text: str, parts: Sequence[Part] = ()) -> Any:
+    """
+    SDP as sippy carries it.
+
+    @param parts: what goes with it.
+    """
+    if not parts:
+        return MsgBody(text)
+    contentType, content = multipart.write(text, parts)
+    return bodyOf(content.decode("utf-8", "surrogateescape"), contentType)
+
+
+def sdpText(body: Any) -> str | None:
+    """The SDP in a message body, C{None} if there is no body or it is something else."""
+    if body is None or body.getType() != SDP:
+        return None
+    return str(body.content)
+
+
+def attach(message: Any, parts: tuple[Part, ...]) -> None:
+    """C{parts} came with the SDP that is the body of C{message}."""
+    if parts and message.getBody() is not None:
+        message.getBody().parts = parts
+
+
+def partsOf(body: Any) -> tuple[Part, ...]:
+    """What came with the SDP."""
+    found: tuple[Part, ...] = getattr(body, "parts", ())
+    return found
