@@ -1,12 +1,17 @@
-# -*- test-case-name: ichatgw.test.test_sdp -*-
+# -*- test-case-name: ichatgw.test.test_sdp,ichatgw.test.test_sdp_sweep -*-
 """
 SDP text to values.
+
+A line that cannot be read is left out, and so is what nothing can be made of: the call goes on with the rest.  Nothing
+of what is kept can hold a line of its own, for whatever reader, as parts of it go on to other parties.
 """
 
 from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address, ip_address
+
+from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS
@@ -18,7 +23,10 @@ MAX_LINES = 500
 """More lines than any honest audio description has."""
 
 MAX_FORMATS = 128
-"""As many as there are RTP payload types."""
+"""As many as there are RTP payload types; more of one line are not looked at."""
+
+LONGEST_PARAMETERS = 1000
+"""Characters of C{a=fmtp}; longer ones are left out."""
 
 PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 """The profiles of RTP that we know (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764)."""
@@ -35,120 +43,142 @@ _STATIC = {
     15: ("G728", 8000),
     18: ("G729", 8000),
 }
-_RTPMAP = re.compile(r"(\d{1,3})\s+([!-.0-~]{1,64})/([1-9]\d{0,5})(?:/([1-9]\d?))?\s*$", re.ASCII)
-# A reader that takes one of these for the end of a line would let one party write lines of SDP to the other.
-_UNSAFE = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?![\r\n]|\Z)")
+_RTPMAP = re.compile(
+    r"\s*(\d{1,3})\s+([!-.0-~]{1,64})\s*/\s*([1-9]\d{0,5})(?:\s*/\s*([1-9]\d?))?(?:\s.*)?\Z", re.ASCII | re.DOTALL
+)
+_FMTP = re.compile(r"\s*(\d{1,3})(?:\s+(.*))?\Z", re.ASCII | re.DOTALL)
+_ENDS = re.compile(r"\r\n|\n|\r")
+# Whatever some reader takes for the end of a line, or of the text.
+_UNSAFE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf"  # of UTF-8, if the text was taken for Latin-1
 _DIRECTIONS = {direction.value: direction for direction in Direction}
+
+
+@define
+class _Level:
+    """
+    The lines of the session, or below one media line.
+
+    @ivar connections: what C{c=} says, each.
+    @ivar attributes: names in lower case and values, of each C{a=}.
+    """
+
+    connections: list[str] = field(factory=list)
+    attributes: list[tuple[str, str]] = field(factory=list)
+
+    def take(self, kind: str, value: str) -> None:
+        if kind == "c":
+            self.connections.append(value)
+        elif kind == "a":
+            name, colon, rest = value.partition(":")
+            self.attributes.append((name.strip().lower() if colon else name.strip(), rest.strip()))
+
+    @property
+    def lines(self) -> list[str]:
+        """The attributes as they would be written."""
+        return [f"{name}:{value}" if value else name for name, value in self.attributes]
+
+    def values(self, name: str) -> list[str]:
+        """Those of the attributes of that name."""
+        return [value for found, value in self.attributes if found == name]
 
 
 def parse(text: str) -> ParsedSDP:
     """
-    @raise MalformedError: if this is no SDP, or names an address that is no IP literal of a host.
-    @raise NoCommonCodec: if it is SDP, and holds no audio stream over RTP that is switched on.
+    @raise MalformedError: if this is no SDP.
+    @raise NoCommonCodec: if it is SDP, and holds no audio stream over RTP that is switched on and could be used.
     """
-    if _UNSAFE.search(text):
-        raise MalformedError("control characters in SDP")
-    lines = text.split("\n", MAX_LINES)
+    lines = _ENDS.split(text.removeprefix(_BYTE_ORDER_MARK), MAX_LINES)
     if len(lines) > MAX_LINES:
         raise MalformedError("SDP of more than 500 lines")
-    session: list[tuple[str, str]] = []
-    media: list[tuple[MediaLine, list[tuple[str, str]]]] = []
+    session, media, originUser, isSDP = _Level(), list[tuple[MediaLine, _Level]](), "", False
     for line in lines:
-        if not line.strip():
-            continue
-        kind, equals, value = line.partition("=")
+        kind, equals, value = _UNSAFE.sub("", line).partition("=")
+        kind, value = kind.strip().lower(), value.strip()
         if not equals or len(kind) != 1:
-            raise MalformedError("not an SDP line")
-        value = value.strip()
+            continue
+        isSDP = isSDP or kind in ("v", "m")
         if kind == "m":
-            media.append((_mediaLine(value), []))
+            media.append((_mediaLine(value), _Level()))
+        elif kind == "o" and not media:
+            originUser = originUser or value.partition(" ")[0]
         else:
-            (media[-1][1] if media else session).append((kind, value))
-    if not session or session[0][0] != "v":
-        raise MalformedError("SDP without v=")
-    mediaLines = tuple(line for line, _ in media)
-    streams = []
-    for index, (stream, attributes) in enumerate(media):
-        protocol = stream.protocol.upper()
-        if stream.kind == "audio" and stream.port and protocol in PROTOCOLS:
-            transport = readTransport(_values(session), _values(attributes))
-            streams.append(Stream(index, protocol, _describe(stream, session, attributes), transport))
+            (media[-1][1] if media else session).take(kind, value)
+    if not isSDP:
+        raise MalformedError("not SDP")
+    streams = [stream for index, (line, own) in enumerate(media) for stream in _streams(index, line, session, own)]
     if not streams:
         raise NoCommonCodec("no audio over RTP in the description")
-    return ParsedSDP(mediaLines, tuple(streams), 0, _originUser(session))
-
-
-def _values(attributes: list[tuple[str, str]]) -> list[str]:
-    return [value for kind, value in attributes if kind == "a"]
+    return ParsedSDP(tuple(line for line, _ in media), tuple(streams), 0, originUser)
 
 
 def _mediaLine(value: str) -> MediaLine:
-    words = value.split(None, 3 + MAX_FORMATS)
-    if not 4 <= len(words) <= 3 + MAX_FORMATS or not value.isascii():  # an answer repeats them
-        raise MalformedError("bad m= line")
-    kind, portText, protocol = words[:3]
-    port = _number(portText.partition("/")[0], 65535, "port")
-    return MediaLine(kind.lower(), port, protocol, tuple(words[3:]))
+    """A line of which nothing can be made is one that is off: an answer has to name it all the same."""
+    words = value.split(None, 3 + MAX_FORMATS)[: 3 + MAX_FORMATS]
+    if not value.isascii():  # an answer repeats them
+        words = [word for word in words if word.isascii()]
+    kind, portText, protocol, *formats = words + ["audio", "0", "RTP/AVP"][len(words) :]
+    port = _number(portText.partition("/")[0])
+    return MediaLine(kind.lower(), port or 0, protocol, tuple(formats))
 
 
-def _describe(line: MediaLine, session: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> SessionDescription:
-    address = _connection(attributes) or _connection(session)
-    if address is None:
-        raise MalformedError("no c= line for the audio stream")
-    direction = _direction(session) or Direction.SENDRECV
-    direction = _direction(attributes) or direction
-    if ip_address(address).is_unspecified:
+def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[Stream]:
+    """What a media line is for us: one stream, or none."""
+    protocol = line.protocol.upper()
+    if line.kind != "audio" or not line.port or protocol not in PROTOCOLS:
+        return []
+    codecs = _codecs(line, own)
+    connections = own.connections + session.connections
+    if not codecs or any(map(_isGroup, own.connections or session.connections)):
+        return []
+    host = next(filter(None, map(_host, connections)), None)
+    transport = readTransport(session.lines, own.lines)
+    return [Stream(index, protocol, _describe(SessionDescription(codecs), line.port, host, session, own), transport)]
+
+
+def _describe(
+    plain: SessionDescription, port: int, host: str | None, session: _Level, own: _Level
+) -> SessionDescription:
+    """
+    @param host: C{None} if it is not said, or by a name, which would have to be looked up; the party is where its media
+        comes from, then.
+    """
+    direction = _direction(own) or _direction(session) or Direction.SENDRECV
+    plain = evolve(plain, direction=direction, packing=_packing(session, own))
+    if host is None:
+        return plain
+    if ip_address(host).is_unspecified:
         # RFC 3264 section 8.4: the old way to hold.  Nothing may be sent there.
         silent = direction in (Direction.RECVONLY, Direction.INACTIVE)
-        held = Direction.INACTIVE if silent else Direction.SENDONLY
-        return SessionDescription(_codecs(line, attributes), None, None, held, _packing(session, attributes))
-    return SessionDescription(
-        _codecs(line, attributes),
-        TransportAddress(address, line.port),
-        _rtcp(attributes, address),
-        direction,
-        _packing(session, attributes),
-    )
+        return evolve(plain, direction=Direction.INACTIVE if silent else Direction.SENDONLY)
+    return evolve(plain, address=TransportAddress(host, port), rtcp=_rtcp(own, host))
 
 
-def _packing(session: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> Packing:
+def _packing(session: _Level, own: _Level) -> Packing:
     """RFC 8866 section 6.4; some write it above all media lines."""
-    found: dict[str, int] = {}
-    for value in (*_values(attributes), *_values(session)):
-        name, _, rest = value.partition(":")
-        milliseconds = packetTime(rest) if name in ("ptime", "maxptime") else None
-        if milliseconds is not None:
-            found.setdefault(name, milliseconds)
-    return Packing(found.get("ptime"), found.get("maxptime"))
+    found = []
+    for name in ("ptime", "maxptime"):
+        times = map(packetTime, [*own.values(name), *session.values(name)])
+        found.append(next(filter(None, times), None))
+    return Packing(*found)
 
 
-def _codecs(line: MediaLine, attributes: list[tuple[str, str]]) -> tuple[Codec, ...]:
+def _codecs(line: MediaLine, own: _Level) -> tuple[Codec, ...]:
     maps: dict[int, tuple[str, int, int]] = {}
+    for value in own.values("rtpmap"):
+        if mapped := _RTPMAP.match(value):
+            maps[int(mapped[1])] = (mapped[2], int(mapped[3]), int(mapped[4] or 1))
     parameters: dict[int, str] = {}
-    for kind, value in attributes:
-        if kind != "a":
-            continue
-        name, _, rest = value.partition(":")
-        if name == "rtpmap" and (found := _RTPMAP.match(rest)):
-            maps[int(found[1])] = (found[2], int(found[3]), int(found[4] or 1))
-        elif name == "fmtp":
-            payload, _, text = rest.partition(" ")
-            if _isPayloadType(payload):  # iChat writes "AAC" here
-                if not text.isascii():  # the other party gets it as it is
-                    raise MalformedError("bad a=fmtp")
-                parameters[int(payload)] = text.strip()
+    for value in own.values("fmtp"):
+        found = _FMTP.match(value)  # iChat writes "AAC" in the place of the number
+        text = "" if found is None else (found[2] or "").strip()
+        if found is not None and text.isascii() and len(text) <= LONGEST_PARAMETERS:
+            parameters[int(found[1])] = text
     codecs = []
-    if not all(map(_isPayloadType, line.formats)):
-        raise MalformedError("payload type out of range")
-    for number in dict.fromkeys(map(int, line.formats)):
-        if number in maps:
-            name, rate, channels = maps[number]
-            if name.lower() in CARRIERS:
-                continue
+    for number in dict.fromkeys(int(word) for word in line.formats if _isPayloadType(word)):
+        name, rate, channels = maps.get(number) or (*_STATIC.get(number, ("", 0)), 1)
+        if name and name.lower() not in CARRIERS:
             codecs.append(Codec(name, rate, number, channels, parameters.get(number, "")))
-        elif number in _STATIC:
-            name, rate = _STATIC[number]
-            codecs.append(Codec(name, rate, number, 1, parameters.get(number, "")))
     return tuple(codecs)
 
 
@@ -156,53 +186,59 @@ def _isPayloadType(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 127
 
 
-def _connection(attributes: list[tuple[str, str]]) -> str | None:
-    for kind, value in attributes:
-        if kind == "c":
-            words = value.split()
-            if len(words) != 3 or words[0].upper() != "IN":
-                raise MalformedError("bad c= line")
-            return _host(words[2])
-    return None
+def _literal(connection: str) -> str:
+    """The address in a C{c=} line, without what may follow a group's; it may be a name."""
+    words = connection.split()
+    return words[2].partition("/")[0] if len(words) >= 3 and words[0].upper() == "IN" else ""
 
 
-def _host(text: str) -> str:
-    """Only the literal of one host: a name would have to be looked up, a group must not be sent to."""
+def _host(connection: str) -> str | None:
+    """The literal of one host."""
+    return _hostOf(_literal(connection))
+
+
+def _isGroup(connection: str) -> bool:
+    """Does it name many hosts?  Nobody may have us send there."""
+    try:
+        address = ip_address(_literal(connection))
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_multicast or str(mapped or address) == "255.255.255.255"
+
+
+def _hostOf(text: str) -> str | None:
     try:
         address = ip_address(text)
     except ValueError:
-        raise MalformedError("not an IP address in SDP") from None
+        return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped  # the same host; our sockets of either family keep to their own
-    if address.is_multicast or str(address) == "255.255.255.255" or "%" in text:
-        raise MalformedError("not the address of a host in SDP")
-    return str(address)
+    isOne = not address.is_multicast and str(address) != "255.255.255.255" and "%" not in text
+    return str(address) if isOne else None
 
 
-def _rtcp(attributes: list[tuple[str, str]], host: str) -> TransportAddress | None:
+def _rtcp(own: _Level, host: str) -> TransportAddress | None:
     """C{a=rtcp} (RFC 3605).  iChat's C{a=RTCP:AUDIO 16402 VIDEO 16402} is another thing and is passed over."""
-    for kind, value in attributes:
-        if kind == "a" and value.startswith("rtcp:"):
-            words = value[5:].split()
-            if not words:
-                raise MalformedError("empty a=rtcp")
-            port = _number(words[0], 65535, "rtcp port")
-            where = _host(words[3]) if len(words) == 4 else host
-            if not port or ip_address(where).is_unspecified:
-                return None  # "not known yet" (RFC 8839 section 4.2.2), or nonsense; nothing may be sent there
-            return TransportAddress(where, port)
+    for value in own.values("rtcp"):
+        words = value.split()
+        port = _number(words[0]) if words else None
+        where = _hostOf(words[3]) if len(words) == 4 else host
+        if port is None or where is None:
+            continue
+        if not port or ip_address(where).is_unspecified:
+            return None  # "not known yet" (RFC 8839 section 4.2.2), or nonsense; nothing may be sent there
+        return TransportAddress(where, port)
     return None
 
 
-def _direction(attributes: list[tuple[str, str]]) -> Direction | None:
-    return next((_DIRECTIONS[value] for kind, value in attributes if kind == "a" and value in _DIRECTIONS), None)
+def _direction(level: _Level) -> Direction | None:
+    names = (name.lower() for name, value in level.attributes if not value)
+    return next((_DIRECTIONS[name] for name in names if name in _DIRECTIONS), None)
 
 
-def _originUser(session: list[tuple[str, str]]) -> str:
-    return next((value.split(" ", 1)[0] for kind, value in session if kind == "o"), "")
-
-
-def _number(text: str, maximum: int, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= maximum):
-        raise MalformedError(f"bad {what} in SDP")
+def _number(text: str) -> int | None:
+    """The number of a port."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        return None
     return int(text)

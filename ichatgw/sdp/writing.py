@@ -58,7 +58,7 @@ def writeAnswer(
 
 
 def _off(line: MediaLine) -> str:
-    return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats)}\r\n"
+    return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats) or '0'}\r\n"  # one format at least (RFC 8866)
 
 
 def _head(description: SessionDescription, origin: Origin) -> str:

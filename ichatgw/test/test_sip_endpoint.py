@@ -79,7 +79,7 @@ class RequestTests(SynchronousTestCase):
         """A body that is no SDP is 415, bad SDP 400, SDP without audio 488."""
         for code, contentType, body in (
             (415, "text/plain", "hello"),
-            (400, "application/sdp", "v=0\r\nrubbish"),
+            (400, "application/sdp", "rubbish"),
             (488, "application/sdp", PHONE_SDP.replace("RTP/AVP", "RTP/NAVP")),
         ):
             text = request("INVITE", callId=f"body-{code}", contentType=contentType, body=body)
