@@ -47,6 +47,14 @@ class LocalAddresses:
             known = self._known[host] = self._seenFrom(host)
         return known
 
+    def reaches(self, host: str) -> bool:
+        """Can C{host}, an IP literal, be reached from here, as far as families and routes tell?"""
+        try:
+            self.towards(host)
+        except OSError:
+            return False
+        return True
+
     def _seenFrom(self, host: str) -> str:
         if self.configured and (":" in self.configured) != (":" in host):
             raise OSError(f"{host} is not of the family of IPAddress {self.configured}")

@@ -60,6 +60,13 @@ class NoLink(CallError):
     reason = EndReason.NO_LINK
 
 
+class OutOfReach(CallError):
+    """A party wants its media where we cannot send it: at an IPv6 address, say, and we have none."""
+
+    reason = EndReason.INCOMPATIBLE
+    cause = 58
+
+
 class Refused(CallError):
     """A policy of ours refuses the call."""
 

@@ -226,6 +226,7 @@ class IMediaSide(Interface):
 
         The sockets of that address family are open when this returns.
         @raise Congested: if no port is left.
+        @raise OutOfReach: if there is no way there.
         """
 
     def connect(

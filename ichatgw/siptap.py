@@ -58,7 +58,7 @@ def endpointOf(
     security = Security(filesOf(settings))
     keyring = _keyring(settings)
     verifier = Verifier(settings.jabberComponentName, _users(settings), reactor, settings.digestAlgorithms)
-    policy = MediaPolicy(fingerprint=fingerprint)
+    policy = MediaPolicy(fingerprint=fingerprint, reaches=addresses.reaches)
     _demand(policy, settings)
     streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security, turns)
     endpoint = Endpoint(

@@ -69,6 +69,7 @@ _BY_CAUSE: dict[tuple[EndReason, int], str] = {
     (EndReason.TIMEOUT, 19): "timeout",
     (EndReason.INCOMPATIBLE, 47): "media-error",
     (EndReason.INCOMPATIBLE, 57): "incompatible-parameters",
+    (EndReason.INCOMPATIBLE, 58): "unsupported-transports",
     (EndReason.INCOMPATIBLE, 65): "unsupported-transports",
     (EndReason.INCOMPATIBLE, 88): "incompatible-parameters",
     (EndReason.FAILED, 41): "failed-application",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
-from ichatgw.errors import Congested, MalformedError
+from ichatgw.errors import Congested, MalformedError, OutOfReach
 from ichatgw.media import stun
 from ichatgw.media.checklist import Base, preferenceOf, priorityOf
 from ichatgw.media.latch import SendTo, sendable
@@ -63,7 +63,7 @@ class Gathering:
         self._servers: tuple[TransportAddress, ...] = ()
         self._told: Callable[[Candidate], None] = _unheard
         self._places: list[_Place] = []
-        problem: Congested | None = None
+        problem: Congested | OutOfReach | None = None
         for isIPv6 in (True, False):
             hosts = [host for host in side.hosts[:MOST_HOSTS] if (":" in host) == isIPv6]
             public = [host for host in side.advertised if (":" in host) == isIPv6]
@@ -71,7 +71,7 @@ class Gathering:
                 continue
             try:
                 pair = side.sockets(socket.AF_INET6 if isIPv6 else socket.AF_INET)
-            except Congested as refusal:
+            except (Congested, OutOfReach) as refusal:
                 problem = refusal
                 continue
             self._places.append(_Place(isIPv6, hosts, public, pair))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from attrs import define, evolve, field
 from zope.interface import implementer
 
-from ichatgw.errors import CallError
+from ichatgw.errors import CallError, OutOfReach
 from ichatgw.interfaces import IMediaSide, IMediaTransport, ITransportNews
 from ichatgw.model import (
     Candidate,
@@ -45,15 +45,13 @@ def plainTransport(
     @param ours: the addresses of this host, the best first.
     @param unguard: lets plain media pass at C{side}, whatever another transport has told it.
     @raise NotPlain: if the party says of no address that it is there.
+    @raise OutOfReach: if none of its addresses can be reached.
     @raise Congested: if no port is left.
     """
     if remote is None:
         local = _description([side.local(host) for host in ours[:MOST_ADDRESSES]])
         return PlainTransport(side, news, local, unguard)
-    address = _addressOf(remote)
-    if address is None:
-        raise NotPlain("no address for media")
-    return PlainTransport(side, news, _description([side.local(address.host)]), unguard)
+    return PlainTransport(side, news, _description([side.local(_wayTo(side, remote).host)]), unguard)
 
 
 @implementer(IMediaTransport)
@@ -71,13 +69,17 @@ class PlainTransport:
         """See L{IMediaTransport}."""
         if self._closed:
             return
-        address = _addressOf(remote)
-        if address is None or remote.ufrag or remote.fingerprint is not None:
+        try:
+            if remote.ufrag or remote.fingerprint is not None:
+                raise NotPlain("no plain media")
+            address = _wayTo(self.side, remote)
+        except CallError as problem:
             self._closed = True
-            self.news.failed(Ending(EndReason.INCOMPATIBLE, "no address for plain media", cause=65))
+            self.news.failed(Ending(problem.reason, str(problem), cause=65))
         else:
             self.unguard()
-            self.side.connect(evolve(media, address=address, rtcp=_addressOf(remote, 2)), ours)
+            control = next(iter(_addresses(remote, 2, address)), None)
+            self.side.connect(evolve(media, address=address, rtcp=control), ours)
             self.news.connected()
 
     def addCandidates(self, candidates: Sequence[Candidate]) -> None:
@@ -97,10 +99,35 @@ class PlainTransport:
         self._closed = True
 
 
-def _addressOf(remote: TransportDescription, component: int = 1) -> TransportAddress | None:
-    """The first address for RTP, or with component 2 for RTCP."""
-    found = (candidate.address for candidate in remote.candidates if candidate.component == component)
-    return next(found, None)
+def _wayTo(side: IMediaSide, remote: TransportDescription) -> TransportAddress:
+    """
+    The first address for RTP that can be reached.
+
+    @raise NotPlain: if there is no address.
+    @raise OutOfReach: if none of them can be reached.
+    @raise Congested: if no port is left.
+    """
+    problem: CallError = NotPlain("no address for media")
+    for address in _addresses(remote, 1)[:MOST_ADDRESSES]:
+        try:
+            side.local(address.host)
+        except OutOfReach as why:
+            problem = why
+        else:
+            return address
+    raise problem
+
+
+def _addresses(
+    remote: TransportDescription, component: int, like: TransportAddress | None = None
+) -> list[TransportAddress]:
+    """
+    Those for RTP, or with component 2 for RTCP.
+
+    @param like: of that family.
+    """
+    found = [candidate.address for candidate in remote.candidates if candidate.component == component]
+    return [address for address in found if like is None or address.isIPv6 is like.isIPv6]
 
 
 def _description(addresses: Sequence[TransportAddress]) -> TransportDescription:

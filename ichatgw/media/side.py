@@ -14,7 +14,7 @@ from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaSide
 from ichatgw.media.absence import Absence
 from ichatgw.media.control import Control
@@ -298,7 +298,7 @@ class Side:
             return None
         try:
             return self._open(familyOf(destination))
-        except Congested as problem:
+        except (Congested, OutOfReach) as problem:
             self._log.warn(
                 "call={call} no media for the {side}: {problem}", call=self.call, side=self.name, problem=problem
             )

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from twisted.logger import Logger
 
 from ichatgw.addresses import LocalAddresses
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, OutOfReach
 from ichatgw.media.pool import PortPool
 from ichatgw.media.port import Port, Scratch, SocketFactory, Source, bindUDP
 from ichatgw.media.readers import Readers
@@ -23,6 +23,8 @@ Deliver = Callable[[int, Source], None]
 
 # What binding says of a port that others use, or that we may not have.
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+# What it says of a family that this host does not have, or that we may not use.
+_NO_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 @frozen
@@ -85,6 +87,7 @@ class SideSockets:
         The pair of C{family}.
 
         @raise Congested: if there is no port, or no socket can be had.
+        @raise OutOfReach: if we have no address of that family.
         """
         pair = self._pairs.get(family)
         if pair is None:
@@ -95,12 +98,12 @@ class SideSockets:
 
     def address(self, towards: str, pair: PortPair) -> TransportAddress:
         """
-        @raise Congested: if there is no way to C{towards}.
+        @raise OutOfReach: if there is no way to C{towards}.
         """
         try:
             return TransportAddress(self._supplies.addresses.towards(towards), pair.number)
         except OSError as problem:
-            raise Congested(str(problem)) from problem
+            raise OutOfReach(str(problem)) from problem
 
     def close(self) -> None:
         """Close the sockets and give the ports back.  Idempotent."""
@@ -123,6 +126,8 @@ class SideSockets:
                 return self._bind(family, number, rtp, rtcp)
             except OSError as problem:
                 pool.giveBack(number)
+                if problem.errno in _NO_FAMILY:
+                    raise OutOfReach(f"no socket for media: {problem}") from problem
                 if problem.errno not in _TAKEN:
                     hint = "; see ulimit -n or LimitNOFILE" if problem.errno in (errno.EMFILE, errno.ENFILE) else ""
                     raise Congested(f"no socket for media: {problem}{hint}") from problem

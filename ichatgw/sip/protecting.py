@@ -13,7 +13,7 @@ from secrets import token_bytes
 from attrs import define, evolve, field
 
 from ichatgw import sdp
-from ichatgw.errors import CallError, NoCommonCodec
+from ichatgw.errors import CallError, NoCommonCodec, OutOfReach
 from ichatgw.media import sdes
 from ichatgw.media.dtls import isKnownHash
 from ichatgw.media.srtp import SUITES
@@ -57,6 +57,7 @@ class MediaPolicy:
 
     @ivar inClear: may keys travel in signalling without TLS?
     @ivar fingerprint: that of our certificate for DTLS; C{None} if there is no DTLS.
+    @ivar reaches: can media be sent to a host, an IP literal?
     """
 
     encryption: Encryption = Encryption.NEVER
@@ -64,6 +65,7 @@ class MediaPolicy:
     inClear: bool = False
     fingerprint: Fingerprint | None = None
     random: Callable[[int], bytes] = token_bytes
+    reaches: Callable[[str], bool] = lambda host: True
 
 
 PLAIN_ONLY = MediaPolicy()
@@ -164,9 +166,12 @@ class Protecting:
         """
         What the answer to our offer makes of it.
 
+        @raise OutOfReach: if its media is where we cannot send it.
         @raise Unprotected: if it protects nothing, and has to.
         @raise NoCommonCodec: if it answers with what was not offered.
         """
+        if not self._isInReach(stream):
+            raise OutOfReach(f"media at {stream.description.address}, which cannot be reached from here")
         transport = stream.transport
         protection: Protection | None = None
         if self._offered is not None and transport.keys:
@@ -192,13 +197,17 @@ class Protecting:
         one with a common format.
 
         @param codecs: our formats; none if they are not known.
+        @raise OutOfReach: if the media of none is where we can send it.
         @raise Unprotected: if none is protected in a way that we know, and that is demanded.
         @raise NoCommonCodec: if none can be used.
         """
+        inReach = [stream for stream in offer.streams if self._isInReach(stream)]
+        if not inReach:
+            raise OutOfReach(f"media at {offer.description.address}, which cannot be reached from here")
         required = self.policy.encryption is Encryption.REQUIRED
-        usable = [stream for stream in offer.streams if self._means(stream) is not None]
+        usable = [stream for stream in inReach if self._means(stream) is not None]
         if not required:
-            usable += [stream for stream in offer.streams if stream.mayBePlain and stream not in usable]
+            usable += [stream for stream in inReach if stream.mayBePlain and stream not in usable]
         if not usable:
             if required:
                 raise Unprotected("media must be encrypted, and no keys that can be used are offered")
@@ -207,6 +216,10 @@ class Protecting:
             if any(stream.description.hears(codec) is not None for codec in codecs):
                 return offer.taking(stream)
         return offer.taking(usable[0])
+
+    def _isInReach(self, stream: sdp.Stream) -> bool:
+        address = stream.description.address
+        return address is None or self.policy.reaches(address.host)
 
     def _means(self, stream: sdp.Stream) -> Keys | None:
         """How the keys for it can be agreed on."""

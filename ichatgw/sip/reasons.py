@@ -95,8 +95,8 @@ _MEANINGS: dict[int, tuple[EndReason, EndReason | None]] = {
 _VAGUE = frozenset({480, 500, 503, 603})
 
 #: What a 488 is about, by the cause: the code of a C{Warning} (RFC 3261 section 20.43).
-_WARNINGS = {65: 302, 79: 304, 88: 305}
-_CAUSES_OF_WARNINGS = {300: 65, 301: 65, 302: 65, 304: 79, 305: 88}
+_WARNINGS = {58: 301, 65: 302, 79: 304, 88: 305}
+_CAUSES_OF_WARNINGS = {300: 58, 301: 58, 302: 65, 304: 79, 305: 88}
 _OTHER_WARNING = 399
 
 _ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'

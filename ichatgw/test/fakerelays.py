@@ -10,7 +10,7 @@ from collections.abc import Callable
 from attrs import define, field
 from zope.interface import implementer
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaEngine, IMediaSide, IRelay
 from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
 
@@ -28,6 +28,7 @@ class FakeSide:
     @ivar protections: what C{protect} was told.
     @ivar takesKeys: whether its party takes keys in its media; these are C{tones}.
     @ivar full: whether there is no port left.
+    @ivar outOfReach: whether there is no way to IPv6.
     """
 
     address4: TransportAddress = TransportAddress("192.0.2.10", 20000)
@@ -42,6 +43,7 @@ class FakeSide:
     silent: Callable[[], None] = field(init=False)
     isDirect: bool = False
     takesKeys: bool = False
+    outOfReach: bool = False
     tones: list[Tone] = field(factory=list)
 
     def anchor(self) -> IMediaSide:
@@ -50,6 +52,8 @@ class FakeSide:
     def local(self, towards: str) -> TransportAddress:
         if self.full:
             raise Congested("no port left")
+        if self.outOfReach and ":" in towards:
+            raise OutOfReach("no route")
         return self.address6 if ":" in towards else self.address4
 
     def connect(

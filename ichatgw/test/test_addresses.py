@@ -39,6 +39,11 @@ class TowardsTests(SynchronousTestCase):
         for _ in range(2):
             self.assertRaises(OSError, addresses.towards, "255.255.255.255")
 
+    def test_reaches(self) -> None:
+        """So it is known beforehand which hosts can be reached."""
+        addresses = LocalAddresses("192.0.2.10")
+        self.assertEqual([addresses.reaches(host) for host in ("198.51.100.7", "2001:db8::7")], [True, False])
+
     def test_remembered(self) -> None:
         """An answer is remembered until somebody says that it shall be forgotten."""
         addresses = LocalAddresses()

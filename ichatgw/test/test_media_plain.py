@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.media.plain import MOST_ADDRESSES, NotPlain, PlainTransport, plainTransport
 from ichatgw.model import (
@@ -122,6 +122,20 @@ class PlainTests(SynchronousTestCase):
             self.make().connect(remote, MEDIA, (PCMU,))
             self.assertEqual(self.news.endings.pop().reason, EndReason.INCOMPATIBLE)
         self.assertEqual(self.side.remotes, [])
+
+    def test_outOfReach(self) -> None:
+        """Of the party's addresses the first one that can be reached is taken; if none can, it says so."""
+        side = FakeSide(outOfReach=True)
+        there = Candidate("1", 1, 0, TransportAddress("2001:db8::7", 7000))
+        here = Candidate("2", 1, 0, TransportAddress("198.51.100.7", 7002))
+        both = TransportDescription(candidates=(there, here), muxed=False)
+        made = plainTransport(side, self.news, both, (), lambda: None)
+        made.connect(both, SessionDescription((PCMU,)), (PCMU,))
+        self.assertEqual(side.remotes[-1].address, here.address)
+        alone = TransportDescription(candidates=(there,), muxed=False)
+        self.assertRaises(OutOfReach, plainTransport, side, self.news, alone, (), lambda: None)
+        made.connect(alone, SessionDescription((PCMU,)), (PCMU,))
+        self.assertEqual([ending.reason for ending in self.news.endings], [EndReason.INCOMPATIBLE])
 
     def test_full(self) -> None:
         """No port is no transport."""

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.errors import Congested
+from ichatgw.errors import Congested, OutOfReach
 from ichatgw.media.pool import PortPool
 from ichatgw.media.port import Scratch
 from ichatgw.media.sockets import PortPair, SideSockets, Supplies
@@ -58,7 +58,7 @@ class SideSocketsTests(SynchronousTestCase):
         pair = self.open(V4)
         self.assertEqual(str(self.sockets.address("198.51.100.7", pair)), f"{OURS}:8000")
         self.assertEqual(str(self.sockets.address("2001:db8::7", pair)), f"[{OURS6}]:8000")
-        self.assertRaises(Congested, self.sockets.address, "203.0.113.1", pair)
+        self.assertRaises(OutOfReach, self.sockets.address, "203.0.113.1", pair)
 
     def test_busy(self) -> None:
         """A pair of which another program has one port is skipped."""
@@ -84,7 +84,7 @@ class SideSocketsTests(SynchronousTestCase):
         self.sockets = self.make("192.0.2.77")
         self.open(V4)
         self.assertEqual(self.network.sockets[0].bound, ("192.0.2.77", 8002))
-        self.assertRaises(Congested, self.open, V6)
+        self.assertRaises(OutOfReach, self.open, V6)
         self.assertEqual(self.network.bound(), {(V4, 8002), (V4, 8003)})
 
     def test_close(self) -> None:
