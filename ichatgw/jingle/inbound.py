@@ -28,7 +28,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.call import Nobody
-from ichatgw.errors import CallError
+from ichatgw.errors import CallError, NoCommonCodec
 from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.jingle.borders import SessionOwner
@@ -103,6 +103,7 @@ class InboundLeg(SessionOwner):
     _answer: SessionDescription = field(init=False)
     _told: bool = field(init=False, default=False)
     _taken: bool = field(init=False, default=False)
+    _lack: NoCommonCodec | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -146,10 +147,15 @@ class InboundLeg(SessionOwner):
         update(self, self.call, self.session, offer)
 
     def agree(self, answer: SessionDescription) -> None:
-        """A client does not ask for other formats."""
+        """The other party goes over to what the client has: now it is accepted.  Else a client asks for nothing."""
+        if self._settled() is not None:
+            self._accept(answer)
 
     def refuse(self, ending: Ending) -> None:
-        """A client does not ask for other formats."""
+        """It does not: the two have nothing in common."""
+        lack = self._settled()
+        if lack is not None:
+            self.hangup(endingOf(lack))
 
     def info(self, tone: Tone) -> None:
         if not self.side.press(tone):
@@ -231,6 +237,9 @@ class InboundLeg(SessionOwner):
         try:
             self.session.receive(jingle)
             self.session.accept(self._answer)
+        except NoCommonCodec as problem:
+            self._put(problem)
+            return
         except CallError as error:
             self.session.terminate(endingOf(error))
             self.machine.sessionOver(endingOf(error))
@@ -240,6 +249,17 @@ class InboundLeg(SessionOwner):
         if lacking and self.session.phase is Phase.ACTIVE:
             # It was taken to have them when it proposed; the other party may be sending one of them by now.
             self.call.updated(self, self.session.theirs)
+
+    def _put(self, problem: NoCommonCodec) -> None:
+        """The other party has answered with nothing that the client has, and is asked to go over to what it has."""
+        _log.info("call={call} leg={leg} of {user!r:.120}: {why}", why=str(problem), **self._names())
+        self._lack = problem
+        self.call.updated(self, self.session.offer)
+
+    def _settled(self) -> NoCommonCodec | None:
+        """Why the client's session waits for what the other party says, if it does; from now on it does not."""
+        lack, self._lack = self._lack, None
+        return lack if self.session.phase is Phase.PENDING else None
 
     def _accept(self, answer: SessionDescription) -> None:
         try:

@@ -15,7 +15,7 @@ from ichatgw.jingle.borders import SessionLink
 from ichatgw.jingle.messages import CallMessage
 from ichatgw.jingle.rules import Phase
 from ichatgw.jingle.session import Session
-from ichatgw.model import KEYS, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
+from ichatgw.model import KEYS, PCMA, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
 from ichatgw.sdp import answerCodecs
 
 ACCEPT_TIMEOUT = 30.0
@@ -24,7 +24,8 @@ ACCEPT_TIMEOUT = 30.0
 PROPOSED = SessionDescription(
     (
         Codec("opus", 48000, 111, 2, "minptime=10;useinbandfec=1"),
-        Codec("PCMA", 8000, 8),
+        Codec("G722", 8000, 9),
+        PCMA,
         PCMU,
         Codec("telephone-event", 48000, 110, 1, "0-15"),
         Codec("telephone-event", 8000, 101, 1, "0-15"),
@@ -32,7 +33,8 @@ PROPOSED = SessionDescription(
 )
 """
 What a client that proposes a call can be taken to speak: it says so itself only after the call was answered.  All
-that are known have the first three; G722 is not among them, as Dino of 2023 has none.
+that are known have Opus, PCMA and PCMU, and most have G722; a phone that has taken what the client lacks after all is
+asked to go over to what it has.
 """
 
 
