@@ -265,6 +265,12 @@ class IMediaSide(Interface):
         @return: that this can be done; if not, the party has not named such a format, or is sent nothing.
         """
 
+    def listen(heard: Callable[[Tone], None]) -> None:
+        """
+        From now on tell C{heard} of the keys in the party's media (RFC 4733) as long as the other party takes none in
+        its own.  For parties whose media passes here.
+        """
+
     def hold(direction: Direction) -> None:
         """Which way the party now lets media flow (seen from the party); silence is sent where none arrives."""
 

@@ -52,10 +52,11 @@ from ichatgw.model import (
     Ending,
     EndReason,
     SessionDescription,
+    Tone,
     TransportDescription,
     TransportKind,
 )
-from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, makeable, withEvents, withMore
+from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, eventful, makeable, withEvents, withMore
 
 CONTENT_NAME = "audio"
 
@@ -147,7 +148,8 @@ class Session:
         @raise CallError: if no transport can be had.
         """
         codecs = far.codecs if not far.isSupposed else tuple(each for each in far.codecs if _isEverywhere(each))
-        self.offer = SessionDescription(distinct(withEvents(withMore(codecs, makeable(codecs)))), packing=far.packing)
+        codecs = withEvents(withMore(eventful(codecs), makeable(codecs)))
+        self.offer = SessionDescription(distinct(codecs), packing=far.packing)
         self.link.enter(self)
         self._transport = self._makeTransport(None, kind)
         self._bundled = self._transport.local.fingerprint is not None  # or Movim's browser takes no offer (max-bundle)
@@ -160,7 +162,7 @@ class Session:
 
         @raise CallError: if there is no common format, or no transport can be had.
         """
-        told = answerCodecs(answer.codecs, self.offer)
+        told = answerCodecs(eventful(answer.codecs), self.offer)
         codecs = commonCodecs(told, self.offer)
         transport = self._makeTransport(self._remote)
         if self.phase is not Phase.PENDING:
@@ -214,11 +216,18 @@ class Session:
         if self.phase is Phase.OVER:
             raise NoTransport("the session is over")
         try:
-            return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
+            made = self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
         except CallError as error:
             if error.reason is EndReason.INCOMPATIBLE:
                 raise NoTransport(str(error)) from error
             raise
+        self.owner.side.listen(self._heard)
+        return made
+
+    def _heard(self, tone: Tone) -> None:
+        """The client has pressed a key in its media, and the other party takes none there."""
+        if self.phase is Phase.ACTIVE:
+            self.owner.sessionPressed(self, tone.key, tone.milliseconds)
 
     def _describe(self, action: Action, media: SessionDescription, senders: str) -> None:
         assert self._transport is not None

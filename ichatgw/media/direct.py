@@ -81,6 +81,10 @@ class DirectSide:
         if not self.isDirect:
             self.anchor().watch(silent)
 
+    def listen(self, heard: Callable[[Tone], None]) -> None:
+        if not self.isDirect:
+            self.anchor().listen(heard)
+
     def press(self, tone: Tone) -> bool:
         return not self.isDirect and self.anchor().press(tone)
 

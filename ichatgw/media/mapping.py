@@ -8,6 +8,7 @@ formats of telephones, 48000 Hz beside Opus.  Of the two laws of G.711 one may h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import gcd
 from struct import Struct
 from typing import Protocol
@@ -16,7 +17,7 @@ from attrs import define, field
 
 from ichatgw.media.laws import ALAW_TO_ULAW, ULAW_TO_ALAW
 from ichatgw.media.rtp import HEADER
-from ichatgw.model import Codec, SessionDescription
+from ichatgw.model import Codec, SessionDescription, Tone
 
 # RTP cannot have these as its second byte: it would be RTCP.
 DROPPED = 200
@@ -31,6 +32,11 @@ _DURATION = Struct("!H")
 _TIMESTAMP = Struct("!I")
 _EXTENSION = Struct("!xxH")
 _BLOCK = 4
+_END = 0x80
+_KEYS = "0123456789*#ABCD"
+
+SHORTEST_TONE, LONGEST_TONE = 40, 10_000
+"""Milliseconds of a key that is told in signalling: what is shorter is not heard (ITU-T Q.24)."""
 
 
 @define(eq=False)
@@ -91,6 +97,55 @@ class Events:
 
 
 @define(eq=False)
+class Told:
+    """
+    Reads events for a receiver that takes none in its media: each key is told once, when it ends, or another begins.
+
+    @ivar clockRate: by which the sender counts.
+    @ivar heard: told of the keys.
+    """
+
+    clockRate: int
+    heard: Callable[[Tone], None]
+    _code: int = field(default=-1, init=False)
+    _begin: int = field(default=0, init=False)
+    _before: int = field(default=0, init=False)
+    _duration: int = field(default=0, init=False)
+    _isTold: bool = field(default=True, init=False)
+
+    def rewrite(self, buffer: bytearray, size: int) -> bool:
+        """
+        The packet of C{size} bytes in C{buffer}.
+
+        @return: that it is not to be sent on.
+        """
+        at = _payloadAt(buffer, size)
+        if at + _BLOCK <= size:
+            self._follow(_TIMESTAMP.unpack_from(buffer, 4)[0], buffer[at])
+            self._duration = _DURATION.unpack_from(buffer, at + 2)[0]
+            if buffer[at + 1] & _END:
+                self._tell()
+        return False
+
+    def _follow(self, timestamp: int, code: int) -> None:
+        if (timestamp, code) == (self._begin, self._code):
+            return
+        goesOn = code == self._code and not self._isTold and timestamp == (self._begin + LONGEST) & 0xFFFFFFFF
+        if not goesOn:
+            self._tell()
+        self._before = self._before + LONGEST if goesOn else 0
+        self._begin, self._code, self._isTold = timestamp, code, False
+
+    def _tell(self) -> None:
+        if self._isTold:
+            return
+        self._isTold = True
+        if self._code < len(_KEYS):
+            milliseconds = (self._before + self._duration) * 1000 // self.clockRate
+            self.heard(Tone(_KEYS[self._code], min(max(milliseconds, SHORTEST_TONE), LONGEST_TONE)))
+
+
+@define(eq=False)
 class Law:
     """
     Makes the one law of G.711 of the other, octet by octet.
@@ -123,7 +178,7 @@ class Rewriter(Protocol):
     """Makes packets of one format those of another."""
 
     def rewrite(self, buffer: bytearray, size: int) -> bool:
-        """See L{Law} and L{Events}."""
+        """See L{Law}, L{Events} and L{Told}."""
 
 
 def _payloadAt(buffer: bytearray, size: int) -> int:
@@ -148,9 +203,12 @@ class Mapping:
     rewriters: dict[int, Rewriter]
 
 
-def mappingOf(sent: tuple[Codec, ...], receiver: SessionDescription) -> Mapping | None:
+def mappingOf(
+    sent: tuple[Codec, ...], receiver: SessionDescription, heard: Callable[[Tone], None] | None = None
+) -> Mapping | None:
     """
     @param sent: the formats that a party sends, by its numbers.
+    @param heard: told of its keys if the receiver takes none in its media.
     @return: C{None} if one of the two has not said what it has: all passes then, as it is.
     """
     if not sent or not receiver.codecs:
@@ -161,14 +219,16 @@ def mappingOf(sent: tuple[Codec, ...], receiver: SessionDescription) -> Mapping 
         wanted = receiver.find(codec)
         if wanted is not None:
             _put(table, codec.payloadType, wanted.payloadType)
-        elif (rewriter := _rewriter(codec, receiver)) is not None:
+        elif (rewriter := _rewriter(codec, receiver, heard)) is not None:
             rewriters[codec.payloadType] = rewriter
             table[codec.payloadType] = table[codec.payloadType | 0x80] = REWRITTEN
     return Mapping(bytes(table), rewriters)
 
 
-def _rewriter(codec: Codec, receiver: SessionDescription) -> Rewriter | None:
+def _rewriter(codec: Codec, receiver: SessionDescription, heard: Callable[[Tone], None] | None) -> Rewriter | None:
     wanted = _otherEvent(receiver) if codec.isEvent else receiver.hears(codec)
+    if codec.isEvent and wanted is None:
+        return None if heard is None else Told(codec.clockRate, heard)
     if wanted is None:
         return None
     if codec.isEvent:

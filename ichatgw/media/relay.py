@@ -156,5 +156,5 @@ class Relay:
         """Both parties may have said how they number codecs."""
         caller, callee = self.caller.remote, self.callee.remote
         if caller is not None and callee is not None:
-            self.caller.arriving.map(mappingOf(self.caller.sent, callee))
-            self.callee.arriving.map(mappingOf(self.callee.sent, caller))
+            self.caller.arriving.map(mappingOf(self.caller.sent, callee, self.caller.heard))
+            self.callee.arriving.map(mappingOf(self.callee.sent, caller, self.callee.heard))

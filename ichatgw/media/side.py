@@ -87,6 +87,7 @@ class Side:
     @ivar described: called when the party has said what it speaks.
     @ivar remote: what it has said.
     @ivar direction: which way it lets media flow.
+    @ivar heard: told of keys in its media that the other party does not take there.
     @ivar early: DTLS that came before it was agreed on, which is a matter of milliseconds.
     @ivar sent: the formats in which it sends, by the payload types that it was told.
     """
@@ -127,6 +128,7 @@ class Side:
         self._guard: Guard | None = None
         self._makeSecuring = makeSecuring
         self._securing: Securing | None = None
+        self.heard: Callable[[Tone], None] | None = None
         self.early: list[tuple[bytes, Source]] = []
 
     @property
@@ -191,6 +193,10 @@ class Side:
         """See L{ichatgw.media.relay.Relay.look}."""
         self.arriving.look()
         self._absence.look()
+
+    def listen(self, heard: Callable[[Tone], None]) -> None:
+        self.heard = heard
+        self.described()
 
     def press(self, tone: Tone) -> bool:
         return not self._closed and self.far.arriving.press(tone)
@@ -271,6 +277,7 @@ class Side:
             self._securing = None
         self._guard = None
         self.early.clear()
+        self.heard = None
         self.arriving.close()
         self._sockets.close()
         self.arriving.stranger = unwanted

@@ -8,7 +8,16 @@ few lines that a relayed audio call needs.
 
 from __future__ import annotations
 
-from ichatgw.sdp.formats import answerCodecs, asOffered, commonCodecs, distinct, makeable, withEvents, withMore
+from ichatgw.sdp.formats import (
+    answerCodecs,
+    asOffered,
+    commonCodecs,
+    distinct,
+    eventful,
+    makeable,
+    withEvents,
+    withMore,
+)
 from ichatgw.sdp.reading import MAX_FORMATS, MAX_LINES, parse
 from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP, Stream
 from ichatgw.sdp.writing import ORIGIN_USER, writeAnswer, writeOffer
@@ -26,6 +35,7 @@ __all__ = [
     "asOffered",
     "commonCodecs",
     "distinct",
+    "eventful",
     "makeable",
     "parse",
     "withEvents",

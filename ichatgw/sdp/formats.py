@@ -118,6 +118,17 @@ def asOffered(answer: SessionDescription, offered: tuple[Codec, ...]) -> Session
     return evolve(answer, codecs=tuple(codecs))
 
 
+def eventful(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """With events, whether or not there are any: what a party says by them that no other one hears, is told it."""
+    if any(codec.isEvent for codec in codecs):
+        return codecs
+    taken = {codec.payloadType for codec in codecs}
+    number = next((each for each in (_EVENT_TYPES[8000], *range(96, 128)) if each not in taken), None)
+    if number is None:
+        return codecs
+    return (*codecs, Codec(formats.EVENTS, 8000, number, 1, formats.ALL_EVENTS))
+
+
 def withEvents(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
     """
     For an offer: if there are events, then by the clock of each format (RFC 4733 section 2.1), as some who take them
@@ -140,4 +151,4 @@ def withEvents(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
 
 
 def _names(codecs: tuple[Codec, ...]) -> str:
-    return " ".join(codec.name for codec in codecs)[:60] or "none"
+    return " ".join(codec.name for codec in codecs if not codec.isEvent)[:60] or "none"

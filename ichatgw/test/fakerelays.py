@@ -27,6 +27,7 @@ class FakeSide:
     @ivar holds: what C{hold} was told.
     @ivar protections: what C{protect} was told.
     @ivar takesKeys: whether its party takes keys in its media; these are C{tones}.
+    @ivar heard: what C{listen} was told.
     @ivar full: whether there is no port left.
     @ivar outOfReach: whether there is no way to IPv6.
     """
@@ -41,6 +42,7 @@ class FakeSide:
     protections: list[Protection | None] = field(factory=list)
     failed: Callable[[Ending], None] = field(init=False)
     silent: Callable[[], None] = field(init=False)
+    heard: Callable[[Tone], None] | None = None
     isDirect: bool = False
     takesKeys: bool = False
     outOfReach: bool = False
@@ -72,6 +74,9 @@ class FakeSide:
 
     def watch(self, silent: Callable[[], None]) -> None:
         self.silent = silent
+
+    def listen(self, heard: Callable[[Tone], None]) -> None:
+        self.heard = heard
 
     def press(self, tone: Tone) -> bool:
         if self.takesKeys:

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
-from ichatgw.model import PCMU, Codec, Direction, EndReason, SessionDescription, Tone
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.test.jingles import BELL_JID, LAPTOP, MESSAGES, PHONE, US, World, content, news
 
 INFO = "urn:xmpp:jingle:apps:rtp:info:1"
@@ -127,6 +127,15 @@ class _MidCallTests(_MidCall):
         side.takesKeys = True
         self.leg.info(Tone("#", 250))
         self.assertEqual((side.tones, self.told()), ([Tone("#", 250)], []))
+
+    def test_keyUnheard(self) -> None:
+        """A key in the client's media which the other party does not take there is told to that one."""
+        side: Any = self.leg.side
+        side.heard(Tone("7", 120))
+        self.assertEqual(news(self.leg).tones, [Tone("7", 120)])  # type: ignore[arg-type]
+        self.leg.hangup(Ending(EndReason.HANGUP))
+        side.heard(Tone("8", 120))
+        self.assertEqual(news(self.leg).tones, [Tone("7", 120)])  # type: ignore[arg-type]
 
     def test_keyDownAndUp(self) -> None:
         """A client of version 0.9, which says where a key begins and where it ends, has pressed it once."""

@@ -91,7 +91,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(jingle.content.transport.fingerprint["setup"], "actpass")
         self.assertEqual((jingle.group["semantics"], jingle.group.content["name"]), ("BUNDLE", jingle.content["name"]))
         ids = [c["id"] for c in jingle.content.description.elements() if c.name == "payload-type"]
-        self.assertEqual(ids, ["96", "8", "0"])
+        self.assertEqual(ids, ["96", "8", "0", "101", "110"])
         self.assertEqual(self.world.accept(PHONE, self.leg.sid), "result")
         self.assertEqual(news(self.leg).news, ["answered"])
         self.assertEqual(

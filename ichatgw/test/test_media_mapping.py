@@ -8,9 +8,9 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.mapping import DROPPED, LONGEST, REWRITTEN, Events, Mapping, mappingOf
+from ichatgw.media.mapping import DROPPED, LONGEST, REWRITTEN, Events, Mapping, Told, mappingOf
 from ichatgw.media.rtp import HEADER, RTPPacket
-from ichatgw.model import PCMU, Codec, SessionDescription
+from ichatgw.model import PCMU, Codec, SessionDescription, Tone
 
 SLOW, FAST = Codec("telephone-event", 8000, 101), Codec("telephone-event", 48000, 110)
 OPUS = Codec("opus", 48000, 111, 2)
@@ -115,3 +115,58 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual(packet[len(head) :].hex(), "010a03c0" + "020a003c")
         for size in range(12, len(head) + 4):
             self.assertFalse(up.rewrite(bytearray(packet[:size]), size))
+
+
+class ToldTests(SynchronousTestCase):
+    """Events of which the receiver is told in another way."""
+
+    def setUp(self) -> None:
+        self.tones: list[Tone] = []
+        self.told = Told(48000, self.tones.append)
+
+    def event(self, code: int, duration: int, timestamp: int = 1000, isEnd: bool = False) -> None:
+        payload = bytes([code, 0x80 if isEnd else 0]) + duration.to_bytes(2, "big")
+        packet = bytearray(RTPPacket(110, 1, timestamp, 7, payload).pack())
+        self.assertFalse(self.told.rewrite(packet, len(packet)), "it goes no further")
+
+    def test_once(self) -> None:
+        """A key is told once, when it ends, with its duration."""
+        for duration in (960, 1920, 4800):
+            self.event(11, duration)
+        self.assertEqual(self.tones, [])
+        for _ in range(3):
+            self.event(11, 9600, isEnd=True)
+        self.assertEqual(self.tones, [Tone("#", 200)])
+
+    def test_lostEnd(self) -> None:
+        """If its end is lost, it is told when the next one begins; the same key again is another one."""
+        self.event(1, 9600)
+        self.event(1, 960, 20000)
+        self.assertEqual(self.tones, [Tone("1", 200)])
+        self.event(1, 4800, 20000, isEnd=True)
+        self.assertEqual(self.tones[1:], [Tone("1", 100)])
+
+    def test_long(self) -> None:
+        """One that is longer than its sender can say at once is one."""
+        self.event(5, LONGEST)
+        self.event(5, 48000 - (LONGEST - 48000), 1000 + LONGEST, isEnd=True)
+        self.assertEqual(self.tones, [Tone("5", 2000)])
+
+    def test_limits(self) -> None:
+        """What is no key is not told; none is shorter than can be heard; a packet cut short is nothing."""
+        self.event(16, 960, isEnd=True)
+        self.event(0, 1, 5000, isEnd=True)
+        self.assertEqual(self.tones, [Tone("0", 40)])
+        self.assertFalse(self.told.rewrite(bytearray(RTPPacket(110, 1, 0, 7, b"\1").pack()), 13))
+
+    def test_mapped(self) -> None:
+        """So it is with receivers that have no events, if somebody wants to hear of them."""
+        for receiver, heard, expected in (
+            ((OPUS,), self.tones.append, Told),
+            ((OPUS, SLOW), self.tones.append, Events),
+            ((OPUS,), None, None),
+        ):
+            made = mappingOf((OPUS, FAST), SessionDescription(receiver), heard)
+            assert made is not None
+            self.assertEqual(type(made.rewriters.get(110)), expected or type(None))
+            self.assertEqual(made.table[110], DROPPED if expected is None else REWRITTEN)

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
 from ichatgw.media.rtp import RTPPacket
-from ichatgw.model import PCMU, Codec, Direction
+from ichatgw.model import PCMU, Codec, Direction, Tone
 from ichatgw.test.media_fakes import OURS, OURS6
 from ichatgw.test.relays import (
     ALICE,
@@ -199,6 +199,22 @@ class PayloadTypeTests(RelayTestCase):
             self.fromAlice(rtp(1, payloadType=payloadType))
         self.assertEqual([p.payloadType for p in self.heard(BOB)], [0])
         self.assertEqual(self.relay.caller.arriving.dropped["of unknown formats"], 3)
+
+    def test_unheardKeys(self) -> None:
+        """Keys of a party whose other party takes none in its media are told, until that one does."""
+        tones: list[Tone] = []
+        self.connectBoth()
+        self.relay.caller.listen(tones.append)
+        self.relay.caller.connect(at(ALICE, PCMU, self.EVENTS))
+        key = RTPPacket(101, 1, 160, 0xAAAA, bytes.fromhex("05800640")).pack()
+        self.fromAlice(key)
+        self.fromAlice(rtp(2))
+        self.assertEqual((tones, [packet.payloadType for packet in self.heard(BOB)]), ([Tone("5", 200)], [0]))
+        self.relay.callee.connect(at(BOB, PCMU, self.EVENTS))
+        self.fromAlice(RTPPacket(101, 3, 900, 0xAAAA, bytes.fromhex("06800640")).pack())
+        self.assertEqual((len(tones), [packet.payloadType for packet in self.heard(BOB)]), (1, [101]))
+        self.relay.close()
+        self.assertIsNone(self.relay.caller.heard)
 
     def test_ownNumbers(self) -> None:
         """A party sends by the numbers that it was told; one that sends by its own is understood as well."""

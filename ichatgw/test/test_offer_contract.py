@@ -43,6 +43,11 @@ class Said:
     formats: tuple[Format, ...]
     packing: tuple[str, str] = ("", "")
 
+    @property
+    def speech(self) -> tuple[Format, ...]:
+        """The formats that one can talk in."""
+        return tuple(each for each in self.formats if each.name != "telephone-event")
+
     def of(self, name: str) -> list[Format]:
         """The formats of that name."""
         return [each for each in self.formats if each.name.lower() == name.lower()]
@@ -238,25 +243,25 @@ class OfferContract(SynchronousTestCase):
             return Said((Format(18, "G729", 8000, "annexb=no"), Format(codec.number, "iLBC", 8000, "mode=20")))
 
         for pair, shown, told in self.eachPair(offer, answer):
-            self.assertEqual([each.parameters for each in shown.formats], ["annexb=yes", "mode=30"], pair)
-            self.assertEqual([each.parameters for each in told.formats], ["annexb=no", "mode=20"], pair)
-            self.assertEqual([each.number for each in told.formats], [18, 97], pair)
+            self.assertEqual([each.parameters for each in shown.speech], ["annexb=yes", "mode=30"], pair)
+            self.assertEqual([each.parameters for each in told.speech], ["annexb=no", "mode=20"], pair)
+            self.assertEqual([each.number for each in told.speech], [18, 97], pair)
 
     def test_oneCodecTwice(self) -> None:
         """A codec with two sets of parameters is offered by two numbers; the one that is taken is answered."""
         both = [ALIGNED.parameters, EFFICIENT.parameters]
 
         def first(shown: Said) -> Said:
-            return Said(shown.formats[:1])
+            return Said(shown.speech[:1])
 
         def second(shown: Said) -> Said:
-            return Said(shown.formats[1:])
+            return Said(shown.speech[1:])
 
         for number, answer in ((104, first), (110, second)):
             for pair, shown, told in self.eachPair(Said((ALIGNED, EFFICIENT)), answer):
-                self.assertEqual([each.parameters for each in shown.formats], both, pair)
-                self.assertEqual(len({each.number for each in shown.formats}), 2, pair)
-                self.assertEqual([each.number for each in told.formats], [number], pair)
+                self.assertEqual([each.parameters for each in shown.speech], both, pair)
+                self.assertEqual(len({each.number for each in shown.speech}), 2, pair)
+                self.assertEqual([each.number for each in told.speech], [number], pair)
 
     def test_bitrates(self) -> None:
         """So is G.722.1, at each of its rates, and another codec that has nothing but parameters to tell by."""
@@ -266,26 +271,26 @@ class OfferContract(SynchronousTestCase):
             ("x-new", "version=1", "version=2"),
         ):
             offer = Said((Format(99, name, 16000, one), Format(100, name, 16000, other)))
-            for pair, shown, told in self.eachPair(offer, lambda shown: Said(shown.formats[::-1])):
-                self.assertEqual([each.parameters for each in shown.formats], [one, other], pair)
-                self.assertEqual([each.parameters for each in told.formats], [other, one], pair)
-                self.assertEqual([each.number for each in told.formats], [100, 99], pair)
+            for pair, shown, told in self.eachPair(offer, lambda shown: Said(shown.speech[::-1])):
+                self.assertEqual([each.parameters for each in shown.speech], [one, other], pair)
+                self.assertEqual([each.parameters for each in told.speech], [other, one], pair)
+                self.assertEqual([each.number for each in told.speech], [100, 99], pair)
 
     def test_sameTwice(self) -> None:
         """A format that is offered twice, and is the same, is one."""
         offer = Said((Format(109, "opus", 48000, "stereo=1", 2), Format(111, "opus", 48000, "", 2), PCMA))
-        for pair, shown, told in self.eachPair(offer, lambda shown: shown):
-            self.assertEqual([each.name for each in shown.formats], ["opus", "PCMA", "PCMU"], pair)
-            self.assertEqual([each.number for each in told.formats], [109, 8], pair)
+        for pair, shown, told in self.eachPair(offer, lambda shown: Said(shown.speech)):
+            self.assertEqual([each.name for each in shown.speech], ["opus", "PCMA", "PCMU"], pair)
+            self.assertEqual([each.number for each in told.speech], [109, 8], pair)
 
     def test_unsaidInTheAnswer(self) -> None:
         """An answer that leaves out how packets look has taken them as they were offered."""
 
         def answer(shown: Said) -> Said:
-            return Said((Format(shown.formats[0].number, "AMR-WB", 16000),))
+            return Said((Format(shown.speech[0].number, "AMR-WB", 16000),))
 
         for pair, _, told in self.eachPair(Said((ALIGNED,)), answer):
-            self.assertEqual([each.parameters for each in told.formats], ["octet-align=1"], pair)
+            self.assertEqual([each.parameters for each in told.speech], ["octet-align=1"], pair)
 
     def test_severalFormats(self) -> None:
         """The order is the callee's; what it does not take is not answered; events come last."""
@@ -294,6 +299,14 @@ class OfferContract(SynchronousTestCase):
         for pair, shown, told in self.eachPair(offer, lambda shown: Said((wide, PCMA, EVENT))):
             self.assertEqual([each.name for each in shown.formats], ["PCMU", "PCMA", "G722", "telephone-event"], pair)
             self.assertEqual([each.number for each in told.formats], [9, 8, 101], pair)
+
+    def test_eventsAlways(self) -> None:
+        """A client is offered events, and answered them, whether or not the other party has any."""
+        offer = Said((PCMA, EVENT))
+        for pair, _, told in self.eachPair(offer, lambda shown: Said((PCMA,))):
+            self.assertEqual(bool(told.of("telephone-event")), pair.startswith("CallingClient"), pair)
+        for pair, shown, _ in self.eachPair(Said((PCMA,)), lambda shown: Said((PCMA,))):
+            self.assertEqual(bool(shown.of("telephone-event")), pair.endswith("CalledClient"), pair)
 
     def test_events(self) -> None:
         """The range of events is what both have."""
