@@ -11,6 +11,7 @@ from zope.interface import Attribute, Interface
 
 from ichatgw.model import (
     Candidate,
+    Checks,
     Codec,
     Direction,
     Enclosed,
@@ -263,6 +264,12 @@ class IMediaSide(Interface):
         Tell the party of a key in its media (RFC 4733).
 
         @return: that this can be done; if not, the party has not named such a format, or is sent nothing.
+        """
+
+    def check(checks: Checks | None) -> None:
+        """
+        Answer the checks of the party, and send media to where it says by them (ICE, as its lite end); C{None}: it
+        makes none.  To be said after C{connect}.
         """
 
     def listen(heard: Callable[[Tone], None]) -> None:

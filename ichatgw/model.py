@@ -396,6 +396,21 @@ class Protection:
 
 
 @frozen
+class Checks:
+    """
+    By what the checks of a party are known with which it finds a way to us (RFC 8445), if we are the lite end of ICE.
+
+    @ivar ufrag: our user name fragment.
+    @ivar password: ours.
+    @ivar peer: the party's user name fragment.
+    """
+
+    ufrag: str
+    password: str = field(repr=False)
+    peer: str
+
+
+@frozen
 class TransportDescription:
     """
     How a party can be reached, and how its media is protected; free of any wire format.

@@ -47,7 +47,9 @@ class Control:
         """A datagram of C{size} bytes came to the RTCP port."""
         flow = self._side.arriving
         datagram = bytes(flow.scratch.views[size])
-        if size > MAX_DATAGRAM or classify(datagram) is not Kind.RTCP:
+        if size <= MAX_DATAGRAM and classify(datagram) is Kind.STUN:
+            self._side.checked(datagram, source, atControl=True)
+        elif size > MAX_DATAGRAM or classify(datagram) is not Kind.RTCP:
             flow.dropped["not RTCP"] += 1
         elif self.latch.admits(source):
             self.taken(datagram, source, atControl=True)

@@ -15,7 +15,17 @@ from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
 from ichatgw.media.gone import unheard
-from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
+from ichatgw.model import (
+    Checks,
+    Codec,
+    Direction,
+    Ending,
+    Protection,
+    SessionDescription,
+    Tone,
+    TransportAddress,
+    Whereabouts,
+)
 
 _log = Logger()
 
@@ -80,6 +90,10 @@ class DirectSide:
         self._silent = silent
         if not self.isDirect:
             self.anchor().watch(silent)
+
+    def check(self, checks: Checks | None) -> None:
+        if checks is not None or not self.isDirect:
+            self.anchor().check(checks)
 
     def listen(self, heard: Callable[[Tone], None]) -> None:
         if not self.isDirect:

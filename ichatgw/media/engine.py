@@ -20,6 +20,7 @@ from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine, IRelay
 from ichatgw.media.dtls import Identity
 from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
+from ichatgw.media.lite import Lite
 from ichatgw.media.medialatch import Elsewhere, MediaLatch
 from ichatgw.media.pool import QUARANTINE, PortPool
 from ichatgw.media.port import Scratch, SocketFactory
@@ -86,6 +87,7 @@ class MediaEngine:
         self._feeder = Feeder(timer)
         self.identity = identity or Identity()
         self._makeSecuring = partial(Secured, timer, self.identity)
+        self._makeLite = partial(Lite, timer)
         self._relays: dict[Relay, None] = {}
         self._looks = LoopingCall(self._look)
         self._looks.clock = timer
@@ -145,9 +147,8 @@ class MediaEngine:
 
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
-        return Side(
-            name, callId, SideSockets(self._supplies, port), flow, self._makeLatch(), self._makeSecuring, self._patience
-        )
+        sockets, latch = SideSockets(self._supplies, port), self._makeLatch()
+        return Side(name, callId, sockets, flow, latch, self._makeSecuring, self._makeLite, self._patience)
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

@@ -61,6 +61,8 @@ class Entrance:
         kind = classify(datagram)
         if kind is Kind.RTCP:
             side.control.arrivedAtMedia(datagram, source)
+        elif kind is Kind.STUN:
+            side.checked(datagram, source, atControl=False)
         elif kind is not Kind.RTP:
             if kind is Kind.DTLS and len(side.early) < MOST_EARLY:
                 side.early.append((datagram, source))

@@ -173,7 +173,7 @@ class Secured:
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
         elif not 128 <= buffer[0] <= 191:
-            self._other(size, source, self._mediaDTLS)
+            self._other(size, source, self._mediaDTLS, atControl=False)
         elif 192 <= buffer[1] <= 223:
             opened = self._media.openControl(size)
             if opened is not None:
@@ -189,14 +189,16 @@ class Secured:
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
         elif not 128 <= buffer[0] <= 191:
-            self._other(size, source, self._controlDTLS)
+            self._other(size, source, self._controlDTLS, atControl=True)
         else:
             opened = self._control.openControl(size)
             if opened is not None:
                 self._side.control.taken(opened, source, atControl=True)
 
-    def _other(self, size: int, source: Source, handshakes: Handshakes | None) -> None:
-        if handshakes is not None and 20 <= self._buffer[0] <= 63:
+    def _other(self, size: int, source: Source, handshakes: Handshakes | None, atControl: bool) -> None:
+        if self._buffer[0] <= 3:
+            self._side.checked(bytes(self._side.arriving.scratch.views[size]), source, atControl)
+        elif handshakes is not None and 20 <= self._buffer[0] <= 63:
             handshakes.received(bytes(self._side.arriving.scratch.views[size]), source)
         else:
             self._drop("junk")

@@ -23,12 +23,14 @@ from ichatgw.media.flow import LOOK_SECONDS, Flow
 from ichatgw.media.gone import NOBODY, unheard, unwanted
 from ichatgw.media.guard import Guard, Wall
 from ichatgw.media.latch import SendTo, familyOf
+from ichatgw.media.lite import Lite
 from ichatgw.media.medialatch import MediaLatch, Rank
 from ichatgw.media.port import Source
 from ichatgw.media.silence import formatOf
 from ichatgw.media.sockets import PortPair, SideSockets
 from ichatgw.model import (
     PCMU,
+    Checks,
     Codec,
     Direction,
     Ending,
@@ -105,11 +107,13 @@ class Side:
         arriving: Flow,
         latch: MediaLatch,
         makeSecuring: Callable[[Side], Securing],
+        makeLite: Callable[[Side, Checks], Lite],
         patience: float,
     ) -> None:
         """
         @param latch: says whose media is taken.
         @param makeSecuring: what protects media if that is agreed on.
+        @param makeLite: what answers checks if the party makes any.
         @param patience: seconds after which a party is silent; 0 for never.
         """
         self.name = name
@@ -128,6 +132,8 @@ class Side:
         self._guard: Guard | None = None
         self._makeSecuring = makeSecuring
         self._securing: Securing | None = None
+        self._makeLite = makeLite
+        self._lite: Lite | None = None
         self.heard: Callable[[Tone], None] | None = None
         self.early: list[tuple[bytes, Source]] = []
 
@@ -193,6 +199,18 @@ class Side:
         """See L{ichatgw.media.relay.Relay.look}."""
         self.arriving.look()
         self._absence.look()
+
+    def check(self, checks: Checks | None) -> None:
+        if self._closed or (self._lite is not None and self._lite.checks == checks):
+            return
+        self._lite = None if checks is None else self._makeLite(self, checks)
+
+    def checked(self, datagram: bytes, source: Source, atControl: bool) -> None:
+        """STUN came; it may be a check of the party."""
+        if self._lite is None:
+            self.arriving.dropped["STUN"] += 1
+        else:
+            self._lite.received(datagram, source, atControl)
 
     def listen(self, heard: Callable[[Tone], None]) -> None:
         self.heard = heard
@@ -277,7 +295,7 @@ class Side:
             self._securing = None
         self._guard = None
         self.early.clear()
-        self.heard = None
+        self.heard = self._lite = None
         self.arriving.close()
         self._sockets.close()
         self.arriving.stranger = unwanted

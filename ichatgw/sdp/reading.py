@@ -16,6 +16,7 @@ from attrs import define, evolve, field
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
+from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import readTransport
 from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
 
@@ -27,6 +28,9 @@ MAX_FORMATS = 128
 
 LONGEST_PARAMETERS = 1000
 """Characters of C{a=fmtp}; longer ones are left out."""
+
+DISCARD = 9
+"""The port of those who do not know yet where they want media."""
 
 PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 """The profiles of RTP that we know (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764)."""
@@ -133,7 +137,12 @@ def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[
         return []
     host = next(filter(None, map(_host, connections)), None)
     transport = readTransport(session.lines, own.lines)
-    return [Stream(index, protocol, _describe(SessionDescription(codecs), line.port, host, session, own), transport)]
+    if host is not None and transport.ufrag and line.port == DISCARD and ip_address(host).is_unspecified:
+        host = None  # no hold: where the party is its checks will tell (RFC 8839 section 4.3.1)
+    description = _describe(SessionDescription(codecs), line.port, host, session, own)
+    if isMismatch(transport.candidates, description.address):
+        transport = evolve(transport, ufrag="", password="", candidates=())
+    return [Stream(index, protocol, description, transport)]
 
 
 def _describe(

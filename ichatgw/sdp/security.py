@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.test_sdp_security -*-
 """
-The attributes that protect media: C{a=crypto} (RFC 4568), C{a=fingerprint} (RFC 8122) with C{a=setup} (RFC 4145), and
-C{a=rtcp-mux} (RFC 5761).
+The attributes of how media goes: C{a=crypto} (RFC 4568), C{a=fingerprint} (RFC 8122) with C{a=setup} (RFC 4145),
+C{a=rtcp-mux} (RFC 5761), and those of ICE (RFC 8839).
 
 What of them is wrong is passed over, as if the party had not written it: without it, the stream may be of no use, or
 be plain.
@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ichatgw.model import CryptoKey, Fingerprint, Setup, TransportDescription
+from ichatgw.model import CryptoKey, Fingerprint, Setup, TransportAddress, TransportDescription
+from ichatgw.sdp.checks import readICE
 
 MOST_KEYS = 32
 """As many of one stream are looked at."""
+
+_PRIORITY = (126 << 24) + (65535 << 8) + 256  # RFC 8445 section 5.1.2.1, of a host with one address
 
 _CRYPTO = re.compile(
     r"([1-9][0-9]{0,8}|0)[ \t]+([A-Za-z0-9_]{1,64})[ \t]+([!-~]{1,512})((?:[ \t]+[!-~]{1,128}){0,16})\Z"
@@ -30,11 +33,15 @@ def readTransport(session: Iterable[str], media: Iterable[str]) -> TransportDesc
     @param session: the attributes of the session.
     @param media: those of the stream, which count more.
     """
-    media = list(media)
+    session, media = list(session), list(media)
+    ufrag, password, candidates = readICE(session, media)
     fingerprints = _fingerprints(media) or _fingerprints(session)
     best = next((fingerprints[name] for name in HASHES if name in fingerprints), None)
     setup = _setup(media) or _setup(session)
     return TransportDescription(
+        ufrag,
+        password,
+        candidates,
         fingerprint=best,
         setup=setup if best is not None else None,
         keys=_keys(media),
@@ -67,9 +74,18 @@ def _setup(attributes: Iterable[str]) -> Setup | None:
     return None
 
 
-def writeTransport(transport: TransportDescription) -> str:
-    """Its attributes, each a line."""
+def writeTransport(transport: TransportDescription, address: TransportAddress) -> str:
+    """
+    Its attributes, each a line.
+
+    @param address: where media is wanted; with ICE it is our one candidate, as we are its lite end.
+    """
     lines = []
+    if transport.ufrag:
+        lines += [f"a=ice-ufrag:{transport.ufrag}\r\n", f"a=ice-pwd:{transport.password}\r\n"]
+        for component in (1,) if transport.muxed else (1, 2):
+            where = f"{address.host} {address.port + component - 1}"
+            lines.append(f"a=candidate:1 {component} UDP {_PRIORITY - component} {where} typ host\r\n")
     for key in transport.keys:
         session = f" {key.session}" if key.session else ""
         lines.append(f"a=crypto:{key.tag} {key.suite} {key.parameters}{session}\r\n")

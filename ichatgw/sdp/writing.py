@@ -31,7 +31,7 @@ def writeOffer(
     @param place: which of them is the audio.
     @return: SDP with C{CRLF} line ends.
     """
-    head = _head(description, origin)
+    head = _head(description, origin, transport)
     audio = _audio(description, description.codecs, protocol, transport)
     media = [audio if index == place else _off(line) for index, line in enumerate(lines)] or [audio]
     return head + "".join(media)
@@ -48,7 +48,7 @@ def writeAnswer(
     @raise NoCommonCodec: if the offer has none of the codecs.
     """
     codecs = answerCodecs(description.codecs, offer.description)
-    parts = [_head(description, origin)]
+    parts = [_head(description, origin, transport)]
     for index, line in enumerate(offer.lines):
         if index == offer.chosen:
             parts.append(_audio(description, codecs, line.protocol, transport))
@@ -61,12 +61,14 @@ def _off(line: MediaLine) -> str:
     return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats) or '0'}\r\n"  # one format at least (RFC 8866)
 
 
-def _head(description: SessionDescription, origin: Origin) -> str:
+def _head(description: SessionDescription, origin: Origin, transport: TransportDescription) -> str:
     address = description.address
     if address is None:
         raise ValueError("a description of ours without an address")
     where = f"IN {'IP6' if address.isIPv6 else 'IP4'} {address.host}"
-    return f"v=0\r\no={ORIGIN_USER} {origin.sessionId} {origin.version} {where}\r\ns=-\r\nc={where}\r\nt=0 0\r\n"
+    lite = "a=ice-lite\r\n" if transport.ufrag else ""
+    o = f"o={ORIGIN_USER} {origin.sessionId} {origin.version} {where}"
+    return f"v=0\r\n{o}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{lite}"
 
 
 def _audio(
@@ -85,5 +87,5 @@ def _audio(
         if milliseconds is not None:
             parts.append(f"a={name}:{milliseconds}\r\n")
     parts.append(f"a={description.direction.value}\r\n")
-    parts.append(writeTransport(transport))
+    parts.append(writeTransport(transport, description.address))
     return "".join(parts)

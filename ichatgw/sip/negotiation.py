@@ -172,6 +172,7 @@ class Negotiation:
         far = self.far if direction is None else direction
         ours = SessionDescription(offered, self._local(host), None, far, self.packing)
         profile, transport = self.protecting.offer()
+        transport = self.protecting.withChecks(transport)
         text = self._versioned(
             lambda origin: sdp.writeOffer(ours, origin, profile, transport, self._lines, self._place)
         )
@@ -231,6 +232,8 @@ class Negotiation:
         offered = self.codecs if self._offered is None else self._offered
         answer = sdp.asOffered(stream.description, offered)
         codecs = self._preferred(offered, answer)
+        if self.protecting.checks is not None:
+            self.protecting.checksFor(stream.transport)
         self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed, offered)
         self.protecting.agreed(protection)
         self.codecs = codecs
@@ -310,14 +313,17 @@ class Negotiation:
         """
         ours = self.codecs if codecs is None else codecs
         offer = self.protecting.choose(offer, ours)
-        if self.side.isDirect and self.protecting.protects(offer.stream):
+        checks = self.protecting.checksFor(offer.stream.transport)
+        if self.side.isDirect and (checks is not None or self.protecting.protects(offer.stream)):
             self.side = self.side.anchor()
         theirs = offer.description
         agreed = sdp.answerCodecs(ours, theirs, not self.side.isDirect)
         direction = theirs.direction.mirrored.within(self.far)
         described = SessionDescription(agreed, self._local(host, theirs), None, direction, self.packing)
-        isNear = theirs.address is not None and theirs.address.host == host
+        # Who does ICE is to begin DTLS: it knows the way first.
+        isNear = checks is None and theirs.address is not None and theirs.address.host == host
         transport, protection = self.protecting.answer(offer.stream, isNear)
+        transport = self.protecting.withChecks(transport)
         text = self._versioned(lambda origin: sdp.writeAnswer(described, origin, offer, transport))
         self._lines, self._place = offer.lines, offer.chosen
         self._connect(theirs, agreed, protection, transport.muxed)
@@ -358,6 +364,7 @@ class Negotiation:
         ours = tuple(codec for codec in told or codecs if remote.find(codec) is not None)
         self.side.connect(self.remote, ours, self.whereabouts())
         self.side.protect(protection, self.failed)
+        self.side.check(self.protecting.checks)
 
     def _say(self, ours: SessionDescription) -> None:
         assert ours.address is not None

@@ -263,12 +263,21 @@ class OutboundSipLeg(SipLeg):
         try:
             if text is not None:
                 answer = self._negotiation.accept(text)
+                self._sayUnasked()
             else:
                 raise NoCommonCodec("the 200 brought no answer")
         except (MalformedError, CallError) as problem:
             self.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
         else:
             self.call.answered(self, evolve(answer, parts=partsOf(body)))
+
+    def _sayUnasked(self) -> None:
+        if self._negotiation.protecting.isUnasked:
+            _log.warn(
+                "call={call} leg={leg} {party!r:.120} answers with keys for its media, and was offered none; if nobody "
+                "hears anything: SIPMediaEncryption and SIPMediaKeys say what it is offered",
+                **self._names(),
+            )
 
     @property
     def _fork(self) -> str | None:

@@ -18,6 +18,7 @@ from ichatgw.media import sdes
 from ichatgw.media.dtls import isKnownHash
 from ichatgw.media.srtp import SUITES
 from ichatgw.model import (
+    Checks,
     Codec,
     CryptoKey,
     EndReason,
@@ -79,6 +80,8 @@ class Protecting:
 
     @ivar isPrivate: nobody but the far end of the connection reads what we signal: it is TLS.
     @ivar current: what was agreed on last; C{None} for plain media.
+    @ivar isUnasked: the last answer had keys, and none were offered: the party waits for encrypted media.
+    @ivar checks: answer those of the party, if it does ICE.
     @ivar insists: what we offer leaves no room for plain media, even if that would do.
     """
 
@@ -86,13 +89,35 @@ class Protecting:
     isPrivate: bool = False
     current: Protection | None = field(default=None, init=False)
     insists: bool = field(default=False, init=False)
+    checks: Checks | None = field(default=None, init=False)
+    isUnasked: bool = field(default=False, init=False)
     _profile: str = field(default="", init=False)
     _keys: dict[str, CryptoKey] = field(factory=dict, init=False, repr=False)
     _offered: sdes.OfferedKeys | None = field(default=None, init=False)
     _offeredDTLS: bool = field(default=False, init=False)
 
+    def checksFor(self, transport: TransportDescription) -> Checks | None:
+        """
+        What answers the checks of a party that does ICE, as it describes itself; if it starts anew, so do we.
+
+        @return: C{None} if it does none.
+        """
+        before = self.checks
+        if not transport.ufrag:
+            self.checks = None
+        elif before is None or before.peer != transport.ufrag:
+            random = self.policy.random
+            self.checks = Checks(random(4).hex(), random(12).hex(), transport.ufrag)
+        return self.checks
+
+    def withChecks(self, transport: TransportDescription) -> TransportDescription:
+        """What we say of ourselves, with ICE if the party does it."""
+        checks = self.checks
+        return transport if checks is None else evolve(transport, ufrag=checks.ufrag, password=checks.password)
+
     def forget(self) -> None:
         """Somebody else is called now, who gets other keys."""
+        self.checks = None
         self.current = self._offered = None
         self._profile, self._offeredDTLS, self.insists = "", False, False
         self._keys.clear()
@@ -187,6 +212,7 @@ class Protecting:
             raise Unprotected("media must be encrypted, and the answer has no keys")
         elif not stream.mayBePlain:
             raise NoCommonCodec(f"{stream.protocol} without keys that we could use in the answer")
+        self.isUnasked = protection is None and (transport.fingerprint is not None or bool(transport.keys))
         return protection
 
     # Offers of the party

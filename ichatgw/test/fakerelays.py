@@ -12,7 +12,17 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaEngine, IMediaSide, IRelay
-from ichatgw.model import Codec, Direction, Ending, Protection, SessionDescription, Tone, TransportAddress, Whereabouts
+from ichatgw.model import (
+    Checks,
+    Codec,
+    Direction,
+    Ending,
+    Protection,
+    SessionDescription,
+    Tone,
+    TransportAddress,
+    Whereabouts,
+)
 
 
 @implementer(IMediaSide)
@@ -28,6 +38,7 @@ class FakeSide:
     @ivar protections: what C{protect} was told.
     @ivar takesKeys: whether its party takes keys in its media; these are C{tones}.
     @ivar heard: what C{listen} was told.
+    @ivar checks: what C{check} was told.
     @ivar full: whether there is no port left.
     @ivar outOfReach: whether there is no way to IPv6.
     """
@@ -43,6 +54,7 @@ class FakeSide:
     failed: Callable[[Ending], None] = field(init=False)
     silent: Callable[[], None] = field(init=False)
     heard: Callable[[Tone], None] | None = None
+    checks: list[Checks | None] = field(factory=list)
     isDirect: bool = False
     takesKeys: bool = False
     outOfReach: bool = False
@@ -74,6 +86,9 @@ class FakeSide:
 
     def watch(self, silent: Callable[[], None]) -> None:
         self.silent = silent
+
+    def check(self, checks: Checks | None) -> None:
+        self.checks.append(checks)
 
     def listen(self, heard: Callable[[Tone], None]) -> None:
         self.heard = heard

@@ -178,6 +178,21 @@ class CallingTests(SynchronousTestCase):
         self.assertEqual(side(self.leg).protections, [None])
         self.assertEqual(news(self.leg).news, ["answered"])
 
+    def test_unasked(self) -> None:
+        """One that answers with keys which it was not offered has a line that names the setting; others have none."""
+        fingerprint = f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\na=setup:active\r\n"
+        for encryption, body, lines in (
+            (Encryption.NEVER, PHONE_SDP + fingerprint, 1),
+            (Encryption.NEVER, secured(phoneKey("1"), "RTP/AVP"), 1),
+            (Encryption.NEVER, PHONE_SDP, 0),
+            (Encryption.OPTIONAL, PHONE_SDP, 0),
+        ):
+            invite = self.call(encryption=encryption)
+            with capturedLogs() as events:
+                self.answer(invite, body)
+            self.assertEqual(sum("SIPMediaEncryption" in event["log_format"] for event in events), lines, body)
+            self.assertEqual(news(self.leg).news, ["answered"])
+
     def test_required(self) -> None:
         """If it is not, the call is ended, and the caller hears 488 with the reason."""
         invite = self.call(encryption=Encryption.REQUIRED)
