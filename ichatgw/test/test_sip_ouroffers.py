@@ -114,6 +114,25 @@ class OursTests(SynchronousTestCase):
             invite = reinvite(talk, Direction.SENDONLY)
             self.assertEqual((formats(invite), directionOf(invite)), ("0", "sendonly"))
 
+    def test_unsendable(self) -> None:
+        """A hold that cannot even be sent has failed, and the other party hears it; the next one is told."""
+        for talk in both():
+            talk.rig.wire.unreachable.add("192.0.2.77")
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            self.assertEqual([each.reason for each in talk.news.refusals], [EndReason.CONNECTIVITY])
+            self.assertEqual((talk.rig.wire.take(), "ended" in talk.news.news), ([], False))
+            talk.rig.wire.unreachable.clear()
+            self.assertEqual(directionOf(reinvite(talk, Direction.SENDONLY)), "sendonly")
+
+    def test_whileAsked(self) -> None:
+        """While the phone waits for the other party's word on its own offer, a change of that party is refused."""
+        for talk in both():
+            talk.send("INVITE", body=ALAW)
+            self.assertEqual(talk.news.news[-1], "updated")
+            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            self.assertIs(talk.news.refusals[-1].reason, EndReason.INCOMPATIBLE)
+            self.assertEqual(talk.rig.wire.take(), [])
+
     def test_nothingToOffer(self) -> None:
         """Formats that are filtered, or carry no speech, are not offered; what is made of them may be agreed."""
         for codec, outcome in ((Codec("G722", 8000, 9), "refused"), (PCMA, "agreed")):

@@ -218,6 +218,26 @@ class OurTurnTests(SynchronousTestCase):
                 self.assertEqual(passes(talk, 4), [])
                 self.assertEqual([m.split()[0] for m in passes(talk, 2)], ["UPDATE"])
 
+    def test_refusedInvite(self) -> None:
+        """
+        A refresh by re-INVITE that is refused says nothing to the other party: things are as they were, and it is made
+        again, at once and for longer if that is what is asked for.
+        """
+        for code, extra, wait, expires in (
+            (500, "", 6, "600"),
+            (488, "", 6, "600"),
+            (422, "Min-SE: 900\r\n", 0.5, "900"),
+        ):
+            for talk in self.each("Allow: INVITE, ACK, BYE\r\n"):
+                (invite,) = passes(talk, 301)
+                (ack,) = talk.rig.receive(respond(invite, code, "No", extra=extra))
+                self.assertTrue(ack.startswith("ACK"))
+                (again,) = passes(talk, wait)
+                self.assertEqual((again[:6], versionOf(again)), ("INVITE", versionOf(invite)), code)
+                self.assertEqual(header(again, "Session-Expires"), f"{expires};refresher=uac")
+                self.assertNotIn("refused", talk.news.news)
+                self.assertNotIn("ended", talk.news.news)
+
     def test_longer(self) -> None:
         """So is one that asks for too short a time, with what is asked for."""
         for talk in self.each():
