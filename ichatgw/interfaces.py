@@ -272,10 +272,10 @@ class IMediaSide(Interface):
         makes none.  To be said after C{connect}.
         """
 
-    def listen(heard: Callable[[Tone], None]) -> None:
+    def listen(heard: Callable[[Tone], None] | None) -> None:
         """
         From now on tell C{heard} of the keys in the party's media (RFC 4733) as long as the other party takes none in
-        its own.  For parties whose media passes here.
+        its own; C{None}: nobody.  For parties whose media passes here.
         """
 
     def hold(direction: Direction) -> None:

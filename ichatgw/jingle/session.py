@@ -15,7 +15,7 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import CallError
-from ichatgw.interfaces import IMediaTransport, ITransportNews
+from ichatgw.interfaces import IMediaSide, IMediaTransport, ITransportNews
 from ichatgw.jingle.borders import NoOwner, SessionLink, SessionOwner
 from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
 from ichatgw.jingle.reasons import fromReason, toReason
@@ -110,6 +110,7 @@ class Session:
     _transport: IMediaTransport | None = field(init=False, default=None)
     _offered: tuple[Content, ...] = field(init=False, default=())
     _responder: str = field(init=False, default="responder")
+    _side: IMediaSide | None = field(init=False, default=None)
     _described: bool = field(init=False, default=False)
     _connected: bool = field(init=False, default=False)
     _taken: int = field(init=False, default=0)
@@ -174,6 +175,7 @@ class Session:
         self.theirs = evolve(self.offer, codecs=codecs)
         ours = SessionDescription(told, packing=answer.packing)
         self._describe(Action.ACCEPT, ours, sendersOf(self._senders.mirrored, False))
+        self._listen()
         transport.connect(self._remote, self.theirs, told)
 
     def inform(self, name: str) -> None:
@@ -201,6 +203,9 @@ class Session:
     def drop(self) -> None:
         """End it without a word."""
         self.phase = Phase.OVER
+        side, self._side = self._side, None
+        if side is not None:
+            side.listen(None)
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
@@ -216,18 +221,20 @@ class Session:
         if self.phase is Phase.OVER:
             raise NoTransport("the session is over")
         try:
-            made = self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
+            return self.link.transports.make(self.owner.call.id, self.owner.side, self, remote, kind)
         except CallError as error:
             if error.reason is EndReason.INCOMPATIBLE:
                 raise NoTransport(str(error)) from error
             raise
-        self.owner.side.listen(self._heard)
-        return made
+
+    def _listen(self) -> None:
+        """It is this session's client whose media comes to our side from now on."""
+        self._side = self.owner.side
+        self._side.listen(self._heard)
 
     def _heard(self, tone: Tone) -> None:
         """The client has pressed a key in its media, and the other party takes none there."""
-        if self.phase is Phase.ACTIVE:
-            self.owner.sessionPressed(self, tone.key, tone.milliseconds)
+        self.owner.sessionPressed(self, tone.key, tone.milliseconds)
 
     def _describe(self, action: Action, media: SessionDescription, senders: str) -> None:
         assert self._transport is not None
@@ -344,6 +351,7 @@ class Session:
         self._senders = theirs.direction
         answer = self.theirs = evolve(theirs, codecs=codecs, direction=self._direction)
         assert self._transport is not None
+        self._listen()
         self._transport.connect(self._remote, answer, ours)
         if self.phase is Phase.ACTIVE:
             self.owner.sessionAccepted(self, answer)

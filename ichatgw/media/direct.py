@@ -95,7 +95,7 @@ class DirectSide:
         if checks is not None or not self.isDirect:
             self.anchor().check(checks)
 
-    def listen(self, heard: Callable[[Tone], None]) -> None:
+    def listen(self, heard: Callable[[Tone], None] | None) -> None:
         if not self.isDirect:
             self.anchor().listen(heard)
 

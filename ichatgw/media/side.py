@@ -212,7 +212,7 @@ class Side:
         else:
             self._lite.received(datagram, source, atControl)
 
-    def listen(self, heard: Callable[[Tone], None]) -> None:
+    def listen(self, heard: Callable[[Tone], None] | None) -> None:
         self.heard = heard
         self.described()
 

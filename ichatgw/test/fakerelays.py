@@ -90,7 +90,7 @@ class FakeSide:
     def check(self, checks: Checks | None) -> None:
         self.checks.append(checks)
 
-    def listen(self, heard: Callable[[Tone], None]) -> None:
+    def listen(self, heard: Callable[[Tone], None] | None) -> None:
         self.heard = heard
 
     def press(self, tone: Tone) -> bool:
