@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 from automat import TypeMachineBuilder
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -34,7 +34,7 @@ from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.machines import indexed
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import ANY_PACKING, Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.over import Over
 
 _log = Logger()
@@ -145,7 +145,8 @@ class InboundLeg:
         self.machine.hangup(ending)
 
     def _expectInvite(self, answer: SessionDescription) -> None:
-        self._answer = answer
+        # Of the other party's wishes an iChat is told nothing: none has ever been seen to ask for them.
+        self._answer = evolve(answer, packing=ANY_PACKING, parts=())
         self._timer = self.clock.callLater(
             self.inviteTimeout,
             self.machine.cancelled,

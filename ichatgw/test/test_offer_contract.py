@@ -14,7 +14,10 @@ from typing import Protocol
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.model import SessionDescription
+from ichatgw.model import Invitation, SessionDescription
+from ichatgw.test import ichats
+from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.fakes import FakeCall
 from ichatgw.test.jingles import PHONE as CLIENT
 from ichatgw.test.jingles import SESSIONS, World, content, transport
 from ichatgw.test.siptalks import news
@@ -196,10 +199,52 @@ class CalledClient:
         return news(self.leg).answers[-1]
 
 
+class CallingIChat:
+    """By stanzas first, and then over SIP."""
+
+    def __init__(self) -> None:
+        self.world, self.rig = ichats.World(), Rig()
+
+    def offers(self, said: Said) -> SessionDescription:
+        self.world.request()
+        self.said = said
+        return self.world.arrivals.arrivals[-1][2]
+
+    def isAnswered(self, answer: SessionDescription) -> Said:
+        self.world.arrived.answer(answer)
+        self.rig.invite(body=asSDP(self.said))
+        (inner,), (offer,) = self.rig.invitations.legs, self.rig.invitations.offers
+        marks = Invitation(ichats.ICHAT_ADDRESS, "Viceroy 1.4.1", "scott@jabber.example", "72@gw.jabber.example")
+        self.world.protocol.invited(inner, "sip:user@192.0.2.10", offer, marks)
+        return ofSDP(self.rig.wire.take()[-1])
+
+
+class CalledIChat:
+    """By stanzas first, and then over SIP."""
+
+    def __init__(self) -> None:
+        self.world, self.rig = ichats.World(), Rig()
+        self.world.protocol._dialer = self.rig.endpoint.pinned()
+
+    def isOffered(self, offer: SessionDescription) -> Said:
+        self.world.presence.known.append(ichats.ichat())
+        self.leg = self.world.protocol.dial("xmpp:scott@jabber.example", ichats.BELL)
+        self.leg.call, self.leg.side = FakeCall(), FakeSide()
+        self.leg.start(offer)
+        self.world.accept()
+        self.invite = self.rig.wire.take()[-1]
+        return ofSDP(self.invite)
+
+    def answers(self, said: Said) -> SessionDescription:
+        self.rig.receive(respond(self.invite, 200, "OK", body=asSDP(said)), ichats.ICHAT_ADDRESS)
+        return news(self.leg).answers[-1]
+
+
 PAIRS: Iterable[tuple[Callable[[], Caller], Callable[[], Callee]]] = [
     (caller, callee) for caller in (CallingPhone, CallingClient) for callee in (CalledPhone, CalledClient)
 ]
 
+PCMU = Format(0, "PCMU", 8000)
 PCMA = Format(8, "PCMA", 8000)
 EVENT = Format(101, "telephone-event", 8000, "0-15")
 ALIGNED = Format(104, "AMR-WB", 16000, "octet-align=1;mode-change-capability=2")
@@ -307,6 +352,24 @@ class OfferContract(SynchronousTestCase):
             self.assertEqual(bool(told.of("telephone-event")), pair.startswith("CallingClient"), pair)
         for pair, shown, _ in self.eachPair(Said((PCMA,)), lambda shown: Said((PCMA,))):
             self.assertEqual(bool(shown.of("telephone-event")), pair.endswith("CalledClient"), pair)
+
+    def test_iChats(self) -> None:
+        """
+        An iChat has PCMU and no wishes: it is offered and answered nothing else, whatever the other party says, and
+        that one is told what it says.
+        """
+        offer, plain = Said((PCMU, PCMA, EVENT), ("30", "40")), Said((PCMU,))
+        for makeCaller in (CallingPhone, CallingClient):
+            caller, callee = makeCaller(), CalledIChat()
+            self.assertEqual(callee.isOffered(caller.offers(offer)), plain)
+            told = caller.isAnswered(callee.answers(Said((PCMU,), ("20", ""))))
+            self.assertEqual((told.speech, told.packing), ((PCMU,), ("20", "")))
+        for makeCallee in (CalledPhone, CalledClient):
+            ichat, other = CallingIChat(), makeCallee()
+            shown = other.isOffered(ichat.offers(plain))
+            self.assertEqual(shown.speech[0], PCMU)
+            told = ichat.isAnswered(other.answers(Said((PCMU,), ("30", ""))))
+            self.assertEqual((told.speech, told.packing), ((PCMU,), ("", "")))
 
     def test_events(self) -> None:
         """The range of events is what both have."""
