@@ -127,7 +127,7 @@ class OursTests(SynchronousTestCase):
     def test_whileAsked(self) -> None:
         """While the phone waits for the other party's word on its own offer, a change of that party is refused."""
         for talk in both():
-            talk.send("INVITE", body=ALAW)
+            talk.send("INVITE", body=PHONE_SDP.replace(" 0 8 101", " 9"))
             self.assertEqual(talk.news.news[-1], "updated")
             talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
             self.assertIs(talk.news.refusals[-1].reason, EndReason.INCOMPATIBLE)

@@ -185,7 +185,7 @@ class CostTests(StrangersTestCase):
     def test_cheap(self) -> None:
         """
         A message above the budget takes less than 50 microseconds, whatever it is and however many sources there are.
-        The least of some rounds is compared, as the machine may be busy.
+        The least of some rounds of our own time is compared, as the machine may be busy.
         """
         for message in (
             request("INVITE").encode(),
