@@ -133,7 +133,7 @@ class ErrorsTests(SynchronousTestCase):
     def test_oneRoot(self) -> None:
         """Every error is a L{errors.GatewayError}."""
         classes = [thing for thing in vars(errors).values() if isinstance(thing, type) and issubclass(thing, Exception)]
-        self.assertEqual(len(classes), 10)
+        self.assertEqual(len(classes), 11)
         for error in classes:
             self.assertTrue(issubclass(error, errors.GatewayError), error)
 
