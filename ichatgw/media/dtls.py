@@ -30,6 +30,13 @@ from ichatgw.ratelimit import RateLimit
 HANDSHAKE_TIMEOUT = 20.0
 """Seconds that a handshake may take."""
 
+LAST_FLIGHT_TIMEOUT = 30.0
+"""
+Seconds after the handshake in which a flight of the peer that comes again is answered, since our last one may have been
+lost (RFC 6347 section 4.2.4; peers give up sooner than in its four minutes).  After that the association is let go:
+only its keys are in use, and OpenSSL needs 70 to 80 KiB for it.
+"""
+
 MTU = 1200
 """Octets of a datagram of ours."""
 
@@ -157,7 +164,7 @@ class DTLS:
         self._transmit = transmit
         self._agreed = agreed
         self._failed = failed
-        self._connection = identity.connection(active) if greeted is None else greeted
+        self._connection: SSL.Connection = identity.connection(active) if greeted is None else greeted
         self._begins = active or greeted is not None
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
@@ -187,10 +194,7 @@ class DTLS:
     def close(self) -> None:
         """Idempotent; says nothing."""
         self._over = True
-        for timer in (self._timer, self._deadline):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._deadline = None
+        self._stopTimers()
 
     def _late(self) -> None:
         self._deadline = None
@@ -239,8 +243,15 @@ class DTLS:
         else:
             self._done = True
             self._stopTimers()
+            self._deadline = self._clock.callLater(LAST_FLIGHT_TIMEOUT, self._letGo)
             ours, theirs = self._keys(suite)
             self._agreed(ours, theirs)
+
+    def _letGo(self) -> None:
+        """The peer has had our last flight."""
+        self._deadline = None
+        self.close()
+        del self._connection
 
     def _peerCertificate(self) -> bytes | None:
         """As it came: a stranger's certificate is looked at only when it is known to be the party's, if at all."""

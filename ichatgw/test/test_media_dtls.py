@@ -6,6 +6,7 @@ Tests for L{ichatgw.media.dtls}.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -17,7 +18,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from ichatgw.media.dtls import _SUITES, DTLS, HANDSHAKE_TIMEOUT, MTU, Identity, fingerprintOf
+from ichatgw.media.dtls import _SUITES, DTLS, HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, MTU, Identity, fingerprintOf
 from ichatgw.media.srtp import MasterKey
 from ichatgw.model import Fingerprint
 
@@ -98,6 +99,8 @@ class LossTests(TestCase):
             self.assertEqual(active.failures + passive.failures, [])
             await deferLater(reactor, 0.02)
         self.assertEqual(active.keys[0], passive.keys[0][::-1])
+        active.dtls.close()
+        passive.dtls.close()
         return sum(sent.values())
 
 
@@ -122,12 +125,24 @@ class DTLSTests(SynchronousTestCase):
                     self.assertTrue(len(datagram) <= MTU)
                     far.dtls.received(datagram)
 
+    def test_letGo(self) -> None:
+        """When no flight can be wanted again, OpenSSL's memory is given back, and nothing is answered."""
+        self.talk()
+        self.assertEqual(len(self.passive.keys), 1)
+        connection = weakref.ref(self.passive.dtls._connection)
+        self.clock.advance(LAST_FLIGHT_TIMEOUT)
+        self.assertIsNone(connection())
+        self.passive.dtls.received(b"\x16" * 20)
+        self.assertEqual((self.passive.take(), self.passive.failures, self.clock.getDelayedCalls()), ([], [], []))
+        self.passive.dtls.close()
+
     def test_keys(self) -> None:
         """Both have the same keys, each its own and the other's."""
         self.talk()
         ((ours, theirs),) = self.active.keys
         self.assertEqual(self.passive.keys, [(theirs, ours)])
         self.assertNotEqual(ours, theirs)
+        self.clock.advance(LAST_FLIGHT_TIMEOUT)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(HANDSHAKE_TIMEOUT + 1)
         self.assertEqual(self.active.failures + self.passive.failures, [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, Identity
+from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, Identity
 from ichatgw.media.handshakes import MOST_OF_HOST, MOST_OF_OTHERS, MOST_OF_PARTY, PATIENCE, Handshakes
 from ichatgw.media.port import Source
 from ichatgw.media.srtp import MasterKey
@@ -70,6 +70,7 @@ class HandshakesTests(SynchronousTestCase):
         ((ours, theirs, place),) = self.waiting.keys
         self.assertEqual(place, ELSEWHERE)
         self.assertEqual(self.party.keys, [(theirs, ours, PARTY)])
+        self.clock.advance(LAST_FLIGHT_TIMEOUT)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_impostor(self) -> None:
