@@ -24,6 +24,7 @@ from ichatgw.ratelimit import RateLimit
 from ichatgw.sip.capabilities import METHODS, OPTIONS, OTHER_METHODS
 from ichatgw.sip.gate import Admitted, Answer, Dropped
 from ichatgw.sip.identity import invitationOf
+from ichatgw.sip.known import Marks
 from ichatgw.sip.legs import Legs
 from ichatgw.sip.logins import judged
 from ichatgw.sip.reasons import toStatus
@@ -31,7 +32,7 @@ from ichatgw.sip.replaces import readTargetDialog
 from ichatgw.sip.stateless import Header, respond
 from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.tables import Dialogs
-from ichatgw.sip.transactions import Marks, Transactions
+from ichatgw.sip.transactions import Transactions
 from ichatgw.sip.verifier import Verifier
 
 RETRY_AFTER = 5

@@ -15,7 +15,6 @@ parts in a message that may hold an offer or an answer, the SDP alone passes; L{
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 
 from attrs import frozen
 
@@ -24,6 +23,7 @@ from ichatgw.model import Part, TransportAddress
 from ichatgw.sip import multipart
 from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
 from ichatgw.sip.headers import RULES, Rule
+from ichatgw.sip.stateless import respond
 from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
@@ -35,7 +35,6 @@ _DESCRIBING = ("INVITE", "ACK", "PRACK", "UPDATE")
 _LENGTH = re.compile(r"[0-9]{1,10}").fullmatch
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
-_TAGGED = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE).search
 
 
 @frozen
@@ -206,21 +205,15 @@ class Gate:
             return None
         if not vias:
             return None
-        lines = [f"SIP/2.0 {refusal.status} {refusal.phrase}", f"Via: {stampedVia(vias[0], source.host, source.port)}"]
-        lines += [f"Via: {value}" for value in vias[1:]]
+        top = stampedVia(vias[0], source.host, source.port)
+        headers = [("Via", value) for value in (top, *vias[1:])]
         for name in ("from", "to", "call-id", "cseq"):
-            value = next(iter(frame.values(name)), None)
-            if value is None:
-                continue
-            if name == "to" and not _TAGGED(value):
-                tag = blake2b(repr(frame.fields).encode(), digest_size=8).hexdigest()
-                value = f"{value};tag={tag}"
-            lines.append(f"{RULES[name].title}: {value}")
-        if refusal.extra:
-            lines.append(refusal.extra)
-        if not all(map(isClean, lines)):
+            headers += [(RULES[name].title, value) for value in frame.values(name)[:1]]
+        name, colon, value = refusal.extra.partition(": ")
+        extra = [(name, value)] if colon else []
+        if not all(isClean(value) for _, value in (*headers, *extra)):
             return None
-        return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(frame.charset)
+        return respond(headers, refusal.status, refusal.phrase, [extra], charset=frame.charset)
 
 
 def _converted(rule: Rule, value: str, isNeedless: bool) -> list[tuple[str, str]]:

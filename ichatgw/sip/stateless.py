@@ -53,7 +53,7 @@ def _tagged(to: str, headers: Sequence[Header]) -> str:
     """With a tag of ours; it is the same each time the request comes."""
     if tagOf(to) is not None:
         return to
-    return f"{to};tag={blake2b(repr(headers).encode(), digest_size=6, key=_KEY).hexdigest()}"
+    return f"{to};tag={blake2b(repr(headers).encode(), digest_size=8, key=_KEY).hexdigest()}"
 
 
 def tagOf(value: str) -> str | None:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from hashlib import md5
 from typing import Any
 
 import ichatgw.sip.compat  # noqa: F401
 
 # isort: split
-from attrs import define, frozen
+from attrs import define
 from sippy.Network_server import Remote_address
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
@@ -36,11 +35,10 @@ from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.bodies import attach, octets
 from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
 from ichatgw.sip.forks import Forks
-from ichatgw.sip.gate import Admitted
+from ichatgw.sip.known import Known, checksumOf
 from ichatgw.sip.large import MOST_DATAGRAM, Large
 from ichatgw.sip.logins import CREDENTIALS
-from ichatgw.sip.stateless import parameterOf, tagOf
-from ichatgw.sip.tables import MOST_OF_CALL_ID, Answers, Asked, Dialogs, Served
+from ichatgw.sip.tables import Answers, Asked, Dialogs, Served
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.undelivered import Undelivered
 
@@ -59,36 +57,10 @@ class _MessageLog:
             self.sink(what, message)
 
 
-@frozen
-class Marks:
-    """What tells a message to which dialog and transaction it belongs."""
-
-    callId: str
-    fromTag: str | None
-    toTag: str | None
-    number: int
-    method: str
-    branch: str | None
-
-    @classmethod
-    def of(cls, message: Admitted) -> Marks:
-        """Those of a message that the gate has let through; of several Vias, the top one counts."""
-        first = dict(reversed(message.headers))
-        return cls(
-            first["Call-ID"],
-            tagOf(first["From"]),
-            tagOf(first["To"]),
-            int(first["CSeq"].partition(" ")[0]),
-            message.method,
-            parameterOf(first["Via"], "branch"),
-        )
-
-
-class Transactions(Undelivered):
+class Transactions(Known, Undelivered):
     """
     @ivar tclient: client transactions by id.
     @ivar tserver: server transactions by id.
-    @ivar dialogs: those that live.
     """
 
     def __init__(
@@ -184,77 +156,6 @@ class Transactions(Undelivered):
                 self.suggest(target)
             self.streams.send(data, target)
 
-    def hasArrived(self, callId: str, mark: tuple[object, ...]) -> bool:
-        """
-        Is there a dialog that began with the same INVITE (RFC 3261 section 8.2.2.2)?  One that was refused is none.
-
-        @param mark: see L{ichatgw.sip.farend.FarEnd.mark}.
-        """
-        return any(
-            consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())
-        )
-
-    def isCrowded(self, callId: str) -> bool:
-        """Has C{callId} as many dialogs as it may?"""
-        return len(self.req_consumers.get(callId, ())) >= MOST_OF_CALL_ID
-
-    @property
-    def isFull(self) -> bool:
-        """Do the requests that are not done with take as much memory as they may?"""
-        return self.tserver.isFull
-
-    def isWithin(self, marks: Marks, text: str) -> bool:
-        """
-        Does a request belong to a dialog or transaction that there is?
-
-        @param text: the request, as the gate gives it.
-        """
-        if marks.toTag is not None and self.dialogs.find(marks.toTag) is not None:
-            return True
-        last = marks.toTag if marks.method == "ACK" else marks.branch
-        if (marks.callId, marks.fromTag, marks.number, last) in self.tserver:
-            return True
-        return self._seen(_checksum(text)) is not None
-
-    def awaits(self, marks: Marks) -> bool:
-        """Does a response belong to a request of ours?"""
-        tid = (marks.callId, marks.fromTag, marks.number, marks.method, marks.branch)
-        return tid in self.tclient or self._forks.knows(tid)
-
-    def knows(self, host: str) -> bool:
-        """See L{ichatgw.sip.strangers.Ours}."""
-        return host in self.dialogs.hosts or host in self.tclient.hosts
-
-    def hasDialog(self, tag: str, host: str) -> bool:
-        """See L{ichatgw.sip.strangers.Ours}."""
-        return self.dialogs.hasDialog(tag, host)
-
-    def hasAsked(self, branch: str, host: str) -> bool:
-        """See L{ichatgw.sip.strangers.Ours}."""
-        return self.tclient.hasAsked(branch, host)
-
-    def regConsumer(self, consumer: Any, call_id: str, compact: bool = False) -> None:
-        """A dialog begins."""
-        super().regConsumer(consumer, call_id, compact)
-        self.dialogs.add(consumer)
-
-    def unregConsumer(self, consumer: Any, call_id: str) -> None:
-        """A dialog is over.  After a shutdown it may be unknown here."""
-        if call_id in self.req_consumers:
-            super().unregConsumer(consumer, call_id)
-            self.dialogs.discard(consumer)
-
-    def rCachePurge(self) -> None:
-        """sippy's timer: what was answered longer than 32 s ago will not be asked again."""
-        self._ageAnswers()
-        self.rotateCache()
-
-    def _ageAnswers(self) -> None:
-        self.l1rcache, self.l2rcache = Answers(), self.l1rcache
-
-    def _seen(self, checksum: bytes) -> Any:
-        return self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
-
     def rotateCache(self) -> None:
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
         self._doors.clear()
@@ -275,14 +176,14 @@ class Transactions(Undelivered):
         @param login: the user who has logged in with it.
         @param parts: what came with the SDP in its body.
         """
-        checksum = _checksum(text)
-        seen = self._seen(checksum)
+        checksum = checksumOf(text)
+        seen = self.seen(checksum)
         if seen is not None:
             if seen.data is not None:
                 self.transmitData(seen.userv, seen.data, seen.address)
             return
         if self.l1rcache.isFull:
-            self._ageAnswers()
+            self.ageAnswers()
         remote = Remote_address((bracketed(source.host), source.port), transport.value)
         try:
             if isRequest:
@@ -492,8 +393,3 @@ class Transactions(Undelivered):
             if table.get(tid) is transaction:
                 del table[tid]
         transaction.cleanup()
-
-
-def _checksum(text: str) -> bytes:
-    """By which a message is known that comes again."""
-    return md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()

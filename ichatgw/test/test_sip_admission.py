@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip import admission
 from ichatgw.sip.gate import Admitted, Gate
+from ichatgw.sip.known import Marks
 from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import Marks
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import OFFER
 from ichatgw.test.sipwire import PHONE, Rig, ackFor, header, request, respond, status

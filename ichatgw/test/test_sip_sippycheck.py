@@ -12,7 +12,7 @@ from types import ModuleType
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
-from ichatgw.sip import dialog, dialogstates, farend, indialog, midway, sippycheck, transactions, undelivered
+from ichatgw.sip import dialog, dialogstates, farend, indialog, known, midway, sippycheck, transactions, undelivered
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
@@ -20,7 +20,7 @@ import sippy.Time.Timeout
 from sippy.SipTransactionManager import SipTransactionManager
 from sippy.UA import UA
 
-OURS = (dialog, dialogstates, farend, indialog, midway, transactions, undelivered)
+OURS = (dialog, dialogstates, farend, indialog, known, midway, transactions, undelivered)
 
 
 def replaced(module: ModuleType) -> Iterator[str]:
