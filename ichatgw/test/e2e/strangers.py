@@ -142,7 +142,7 @@ class Observer:
         """What it has observed since the last time."""
         self._told += 1
         self._say("")
-        await self.program.said(rf"(?s)(\{{[^\n]*\}}\n.*){{{self._told}}}")
+        await until(self.program.reactor, lambda: self.program.output.count("}\n") >= self._told, "a report")
         said = json.loads(self.program.output.splitlines()[-1])
         return Observed(said["gap"], said["packets"], tuple(said["answers"]), said["unanswered"])
 
