@@ -62,11 +62,11 @@ class Rate:
     most: float
 
 
-SOURCE = Rate(10, 60)
+SOURCE = Rate(10, 30)
 """For one source: enough for some phones behind one address to log in, which takes each some four messages."""
 
-ALL = Rate(100, 200)
-"""For all strangers together: at some 0.2 ms a message it is 2 % of a processor."""
+ALL = Rate(100, 60)
+"""For all strangers together: at some 0.3 ms a message it is 3 % of a processor, and 20 ms at once."""
 
 PROVED = Rate(50, 300)
 """For a source where a user has logged in.  It is not part of L{ALL}, so that other strangers cannot use it up."""

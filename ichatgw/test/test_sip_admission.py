@@ -216,6 +216,7 @@ class OverloadTests(SynchronousTestCase):
             codes = []
             for each in range(25):
                 name = f"{source.host}-{each}"
+                self.rig.clock.advance(0.2)
                 codes += [
                     status(sent) for sent in self.rig.receive(request("INVITE", callId=name, branch=name), source)
                 ]
