@@ -292,7 +292,7 @@ class Strangers(SecureEndToEnd):
 
         async def flooding() -> str:
             await self._federate(server)
-            return f"{2 * FEDERATED} stanzas a second"
+            return f"{FEDERATED} stanzas a second"
 
         await self.endure("federated users, warming up", flooding)
         before = self.memory()
@@ -301,8 +301,8 @@ class Strangers(SecureEndToEnd):
 
     async def _federate(self, server: CrowdServer, seconds: int = 8) -> None:
         for part in range(seconds * 50):
-            for number in range(FEDERATED // 50):
-                user = f"user{(part * FEDERATED // 50 + number) % FEDERATED}@{DOMAIN}"
+            for number in range(FEDERATED // 100):
+                user = f"user{(part * FEDERATED // 100 + number) % FEDERATED}@{DOMAIN}"
                 server.router.route(presence(user))
                 server.router.route(proposal(user, part))
             await pause(self.clock, 0.02)
