@@ -36,7 +36,7 @@ CELLS = 16384
 MOST_PROVED = 1024
 """How many sources have a budget of their own since a user has logged in there."""
 
-LOOKED_AT = 2048
+LOOKED_AT = 1024
 """Octets at the beginning of a message in which the header with its token is looked for."""
 
 LONGEST = 256

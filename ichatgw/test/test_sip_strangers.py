@@ -202,9 +202,9 @@ class CostTests(StrangersTestCase):
                 self.ours.hosts.update(hosts[::2])
                 self.passes(1000, message, lambda each, hosts=hosts: hosts[each % len(hosts)])  # type: ignore[misc]
                 best = 1.0
-                for _ in range(5):
+                for _ in range(10):
                     begun = time.process_time()
-                    for each in range(1000):
+                    for each in range(500):
                         self.strangers.lets(message, hosts[each % sources])
-                    best = min(best, (time.process_time() - begun) / 1000)
+                    best = min(best, (time.process_time() - begun) / 500)
                 self.assertLess(best, 50e-6, message[:40])
