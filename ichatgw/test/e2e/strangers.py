@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import asdict, define, evolve, field
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.words.xish.domish import Element
 
@@ -181,19 +182,25 @@ class Strangers(SecureEndToEnd):
         rules = ((r"^sip:(\d+)@", f"sip:$1@127.0.0.1:{phone}"),)
         self.gateway = await self.startGateway(phone, settings=settings, rules=rules)
         ports = [PORTS.take(2) for _ in range(2 * CALLS)]
-        callers, called = Line(self.gateway, ports[:CALLS]), Line(self.gateway, ports[CALLS:])
+        later = [PORTS.take(2) for _ in range(2)]
+        callers = self.callers = Line(self.gateway, [*ports[:CALLS], later[0]])
+        called = Line(self.gateway, [*ports[CALLS:], later[1]])
         for line, port in ((callers, PORTS.take(2)), (called, phone)):
             opened = self.clock.listenUDP(port, line, interface="127.0.0.1")
             self.addCleanup(opened.stopListening)
         for number in range(100, 100 + CALLS):
-            callers.call(number)
-            await until(self.clock, lambda: len(callers.media) > number - 100, f"call {number}")  # noqa: B023
+            await self.call(number)
         remotes = [line.media[str(100 + each)] for line in (callers, called) for each in range(CALLS)]
         self.observer = Observer(Program(self.clock, "observer", module("observer"), self.directory("observer")))
         self.ending(self.observer.program)
         self.observer.start(Plan(tuple(zip(ports, remotes, strict=True)), self.gateway.port))
         await pause(self.clock, 1.0)
         await self.observe()
+
+    async def call(self, number: int) -> None:
+        """One more call comes up."""
+        self.callers.call(number)
+        await until(self.clock, lambda: str(number) in self.callers.media, f"call {number}")
 
     async def observe(self) -> None:
         """How it is without strangers."""
@@ -252,8 +259,8 @@ class Strangers(SecureEndToEnd):
     async def test_messages(self) -> None:
         """
         INVITE, OPTIONS, REGISTER, REFER, ACK and garbage, over UDP, TCP and TLS, from one address to a thousand, with
-        what a sender may choose the same or different: others do not notice, and no memory is lost.  What comes back
-        to them over UDP is less than they send.
+        what a sender may choose the same or different: others do not notice, no memory is lost, and a call that begins
+        meanwhile comes up.  What comes back to strangers over UDP is less than they send.
         """
         await self.start()
         await self.endure("warming up", lambda: self.flood(Flood(self.gateway.port, sources=1024, seconds=2)))
@@ -261,6 +268,10 @@ class Strangers(SecureEndToEnd):
         for what, flood in MANY:
             port = self.gateway.securePort if flood.transport == "tls" else self.gateway.port
             await self.endure(what, lambda flood=flood, port=port: self.flood(evolve(flood, port=port)))  # type: ignore[misc]
+        flooding = Deferred.fromCoroutine(self.flood(Flood(self.gateway.port, sources=64, seconds=4)))
+        await pause(self.clock, 1.0)
+        await self.call(100 + CALLS)
+        await flooding
         await pause(self.clock, 1.0)
         self.assertLess(self.memory() - before, MOST_LEFT)
 
