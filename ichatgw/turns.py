@@ -59,12 +59,15 @@ class Line:
     @ivar name: what its jobs are, for the log.
     @ivar pause: called when a job has to wait: the source should give no more.
     @ivar resume: called when no job waits any more.
+    @ivar counts: whether it is a sign of too much to do if they wait; not if they are those of strangers.  It is set
+        while none waits.
     """
 
     _turns: Turns
     name: str
     pause: Callable[[], object] | None = None
     resume: Callable[[], object] | None = None
+    counts: bool = field(default=True, kw_only=True)
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
     _queued: bool = field(default=False, init=False)
 
@@ -197,6 +200,7 @@ class Turns:
         self._inJob = False
         self._mediaAt = 0.0
         self._next: IDelayedCall | None = None
+        self._counting = 0
         self._behindSince = 0.0
 
     # Jobs.
@@ -224,8 +228,8 @@ class Turns:
 
     @property
     def lag(self) -> float:
-        """For how many seconds there has been a job that waits, without a break; 0 if there is none."""
-        return self.seconds() - self._behindSince if self._lines else 0.0
+        """For how many seconds there has been a job that waits and counts, without a break; 0 if there is none."""
+        return self.seconds() - self._behindSince if self._counting else 0.0
 
     @property
     def isLate(self) -> bool:
@@ -268,8 +272,10 @@ class Turns:
 
     def waits(self, line: Line) -> None:
         """For L{Line}: it has a job that has to wait."""
-        if not self._lines:
-            self._behindSince = self.seconds()
+        if line.counts:
+            if not self._counting:
+                self._behindSince = self.seconds()
+            self._counting += 1
         self._lines.append(line)
         if self._next is None:
             self._next = self.clock.callLater(0, self._turn)
@@ -282,6 +288,8 @@ class Turns:
             line = self._lines.popleft()
             if line.next():
                 self._lines.append(line)
+            elif line.counts:
+                self._counting -= 1
         if self._lines and self._next is None:
             self._next = self.clock.callLater(0, self._turn)
 

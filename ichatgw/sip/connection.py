@@ -231,7 +231,8 @@ class Connection(Protocol):
             self._readOn()
 
     def readLittle(self) -> None:
-        """Read L{SLICE} octets at a time and no more: so little waits here if its sender sends too much."""
+        """It is a stranger's: read L{SLICE} octets at a time, so that little waits here if too much is sent."""
+        self._line.counts = False
         transport = self._socketed()
         if transport is not None:
             transport.bufferSize = SLICE

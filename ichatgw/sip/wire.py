@@ -33,6 +33,9 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 READ_OCTETS = 16 * 1024
 """Octets that are read in one go; those for which the turn has no room wait in memory."""
 
+SHARE = 0.5
+"""We are late only if so much of the time goes into messages that are not dropped."""
+
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 _log = Logger()
@@ -56,22 +59,33 @@ class _Datagrams(DatagramProtocol):
         self._closed = closed
         self._seconds = turns.seconds
         self._line = turns.line("SIP over UDP", self._pause, self._resume)
+        self._line.counts = False
         self._behindSince: float | None = None
+        self._worked = 0.0
 
     @property
     def lag(self) -> float:
-        """For how many seconds there have been datagrams that wait, without a break; 0 if there is none."""
-        return 0.0 if self._behindSince is None else self._seconds() - self._behindSince
+        """
+        For how many seconds there have been datagrams that wait, without a break; 0 if there is none, or if it is not
+        those who may send that take the time: a flood of others is dropped, however long it lasts.
+        """
+        lag = 0.0 if self._behindSince is None else self._seconds() - self._behindSince
+        return lag if self._worked >= SHARE * lag else 0.0
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand on, in this turn or in a later one."""
         self._look()
-        self._line.put(self._received, datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+        self._line.put(self._hand, datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+
+    def _hand(self, datagram: bytes, source: TransportAddress) -> None:
+        begun = self._seconds()
+        if self._received(datagram, source) is not False:
+            self._worked += self._seconds() - begun
 
     def _look(self) -> None:
         """Are there others?"""
         if not len(self._line) and not _holds(self.transport):
-            self._behindSince = None
+            self._behindSince, self._worked = None, 0.0
         elif self._behindSince is None:
             self._behindSince = self._seconds()
 

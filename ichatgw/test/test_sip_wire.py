@@ -203,7 +203,8 @@ class LagTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.wire = UDPWire(self.reactor, LocalAddresses("127.0.0.1"), 0)
-        self.wire.listen(lambda datagram, source: None)
+        self.passes, self.cost = True, 0.1
+        self.wire.listen(self.received)
         self.addCleanup(self.wire.close)
         (port,) = self.reactor.ports
         self.protocol = port.protocol
@@ -214,6 +215,10 @@ class LagTests(SynchronousTestCase):
         self.kernel.setblocking(False)
         self.protocol.transport = self.kernel
 
+    def received(self, datagram: bytes, source: TransportAddress) -> bool:
+        self.reactor.rightNow += self.cost
+        return self.passes
+
     def read(self) -> None:
         """One datagram is read."""
         datagram, address = self.kernel.recvfrom(100)
@@ -222,14 +227,21 @@ class LagTests(SynchronousTestCase):
     def test_lag(self) -> None:
         """It is as long as there have been datagrams in the kernel without a break."""
         self.assertEqual(self.wire.lag, 0.0)
-        for _ in range(3):
+        for _ in range(4):
             self.far.sendto(b"x", self.kernel.getsockname())
-        self.read()
-        self.reactor.advance(0.3)
-        self.assertAlmostEqual(self.wire.lag, 0.3)
-        self.read()
-        self.assertAlmostEqual(self.wire.lag, 0.3)
-        self.read()
+        for lag in (0.1, 0.2, 0.3, 0.0):
+            self.read()
+            self.reactor.advance(0)
+            self.assertAlmostEqual(self.wire.lag, lag)
+
+    def test_flood(self) -> None:
+        """It is none if the time goes into messages that are dropped."""
+        for _ in range(20):
+            self.far.sendto(b"x", self.kernel.getsockname())
+        for number in range(18):
+            self.passes = number % 3 == 0
+            self.read()
+            self.reactor.advance(0)
         self.assertEqual(self.wire.lag, 0.0)
 
     def test_closed(self) -> None:

@@ -204,6 +204,21 @@ class LineTests(TurnsTestCase):
         self.turn()
         self.assertFalse(self.turns.isLate)
 
+    def test_doesNotCount(self) -> None:
+        """Jobs of strangers that wait are no sign of too much to do, however long."""
+        strangers, users = self.turns.line("a"), self.turns.line("b")
+        strangers.counts = False
+        for number in range(9):
+            strangers.put(self.work.do, number)
+        self.clock.work(1.0)
+        self.assertFalse(self.turns.isLate)
+        users.put(self.work.do, "one")
+        self.clock.work(MOST_LAG * 1.1)
+        self.assertTrue(self.turns.isLate)
+        self.turn()
+        self.assertTrue(len(strangers))
+        self.assertFalse(self.turns.isLate)
+
 
 class MediaTests(TurnsTestCase):
     """Sound goes first."""
