@@ -113,6 +113,8 @@ class Intake:
         self._reading = turns.line("XMPP is read")
         self._users = _Queue(turns.line("a user's stanza"), FairQueue(MOST_WAITING + SLICE, MOST_WAITING))
         self._strangers = _Queue(turns.line("a stranger's stanza"), FairQueue(MOST_OF_DOMAIN, MOST_DOMAINS))
+        # However many strangers there are, users' calls go on.
+        self._reading.counts = self._strangers.line.counts = False
         self.waits = False
 
     @property
