@@ -5,6 +5,7 @@ What has to be mended in sippy itself, as it copies URIs and writes headers wher
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sippy.SipURL
@@ -14,6 +15,12 @@ from sippy.SipURL import SipURL
 
 from ichatgw.errors import MalformedError
 from ichatgw.sip.syntax import UnknownScheme, borrowed, escaped, uri
+
+URIS_KEPT, LONGEST_KEPT = 2048, 200
+"""
+How many URIs are kept as they were read, and how many characters one may have for that: those of a dialog come again
+with each of its messages.
+"""
 
 _make, _copy, _write = SipURL.__init__, SipURL.getCopy, SipURL.localStr
 
@@ -49,14 +56,29 @@ def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any)
         _make(self, None, *args, **kwargs)
         return
     try:
-        plain = uri(url, keepHeaders=True)
-    except UnknownScheme:
-        plain = borrowed(url)
+        read = (_readBefore if len(url) <= LONGEST_KEPT else _read)(url, *args, **kwargs)
     except MalformedError:
         _make(self, url, *args, **kwargs)
         return
-    _make(self, plain, *args, **kwargs)
-    self.written, self.stated = url, _stated(self)
+    vars(self).update(vars(read))
+    self.userparams, self.other = list(read.userparams), list(read.other)
+
+
+def _read(url: str, *args: Any, **kwargs: Any) -> Any:
+    """
+    @raise MalformedError: if it is none that we can read.
+    """
+    try:
+        plain = uri(url, keepHeaders=True)
+    except UnknownScheme:
+        plain = borrowed(url)
+    made = SipURL.__new__(SipURL)
+    _make(made, plain, *args, **kwargs)
+    made.written, made.stated = url, _stated(made)
+    return made
+
+
+_readBefore = lru_cache(maxsize=URIS_KEPT)(_read)
 
 
 def _copyAsWritten(url: Any) -> Any:

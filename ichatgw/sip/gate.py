@@ -15,6 +15,8 @@ parts in a message that may hold an offer or an answer, the SDP alone passes; L{
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -28,6 +30,12 @@ from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stamp
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
+
+VALUES_KEPT, LONGEST_KEPT = 4096, 200
+"""
+How many values of headers are kept as they were judged, and how many characters one may have for that: those of a
+dialog come again with each of its messages.
+"""
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _PASSED_ON = ("INFO", "MESSAGE")
@@ -216,10 +224,18 @@ class Gate:
         return respond(headers, refusal.status, refusal.phrase, [extra], charset=frame.charset)
 
 
+def _convert(convert: Callable[[str], Sequence[str]], value: str) -> tuple[str, ...]:
+    return tuple(convert(value))
+
+
+_convertedBefore = lru_cache(maxsize=VALUES_KEPT)(_convert)
+
+
 def _converted(rule: Rule, value: str, isNeedless: bool) -> list[tuple[str, str]]:
     """What goes on of one header."""
+    convert = _convertedBefore if rule.recurs and len(value) <= LONGEST_KEPT else _convert
     try:
-        return [(rule.title, item) for item in rule.convert(value)]
+        return [(rule.title, item) for item in convert(rule.convert, value)]
     except MalformedError as error:
         if rule.needless or isNeedless:
             return []

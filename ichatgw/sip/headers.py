@@ -60,6 +60,11 @@ class Rule:
         """Does it cost more the more is in it?  What goes on as it came does not."""
         return self.convert is not _asIs
 
+    @property
+    def recurs(self) -> bool:
+        """Is it the same in most messages of a dialog?"""
+        return self.convert in _RECURRING
+
 
 def _asIs(value: str) -> Sequence[str]:
     return (value,)
@@ -183,6 +188,8 @@ def _dialog(value: str) -> Sequence[str]:
     """A Call-ID with tags, as in Replaces (RFC 3891)."""
     return (";".join([piece.strip(BLANKS) for piece in value.split(";")]),)
 
+
+_RECURRING = frozenset({_party, _parties, _route, _contacts, _contentType})
 
 _UINT32 = 2**32 - 1
 
