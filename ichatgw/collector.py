@@ -17,7 +17,7 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-YOUNG = 2000
+YOUNG = 4000
 """Objects that have come since the last look and still are there, at which the next one is due."""
 
 LOOK_INTERVAL = 10.0
@@ -56,8 +56,8 @@ class Collector(Service):
             self._later.cancel()
             self._later = None
 
-    def jobEnded(self) -> None:
-        """A job may have left young garbage."""
+    def jobEnded(self, seconds: float, name: str) -> None:
+        """A job of so many seconds may have left young garbage."""
         if gc.get_count()[0] >= YOUNG and self.running:
             gc.collect(0)
 

@@ -9,7 +9,9 @@ nothing.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+
+from ichatgw.literals import ip_address
 
 
 @lru_cache(maxsize=4096)  # asked for each message, of the same few hosts

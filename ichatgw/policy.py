@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +17,7 @@ from zope.interface import implementer
 from ichatgw.call import Nobody
 from ichatgw.configvalues import PRIVATE
 from ichatgw.interfaces import IArrivals, ILeg
+from ichatgw.literals import ip_address
 from ichatgw.model import Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.ratelimit import RateLimit
 

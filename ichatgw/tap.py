@@ -148,7 +148,7 @@ class Gateway(MultiService):
         self.stalls = Stalls(turns)
         self._collector = Collector(turns, lambda: not media.live)
         turns.media = media.drain
-        turns.watch = watching(self.stalls.took, lambda *job: self._collector.jobEnded())
+        turns.watch = watching(self.stalls.took, self._collector.jobEnded)
         self.switch = switch
         self.endpoint = endpoint
         self.link = link

@@ -25,7 +25,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-TURN_SECONDS = 0.004
+TURN_SECONDS = 0.008
 """Seconds of signalling in one turn of the reactor; the job that exceeds them is the last of the turn."""
 
 TURN_JOBS = 32
@@ -36,6 +36,9 @@ MEDIA_INTERVAL = 0.001
 
 MOST_LAG = 0.25
 """Seconds for which jobs may wait without a break until it is too much: less than a phone waits to send again."""
+
+WAITING = 8
+"""Jobs of one source that wait when it is told to give no more."""
 
 SWEEP_SECONDS = 0.002
 """Seconds of work on many items in one turn of the reactor."""
@@ -57,7 +60,7 @@ class Line:
     The jobs of one source in order: one connection, one socket, one link.
 
     @ivar name: what its jobs are, for the log.
-    @ivar pause: called when a job has to wait: the source should give no more.
+    @ivar pause: called when L{WAITING} jobs have to wait: the source should give no more.
     @ivar resume: called when no job waits any more.
     @ivar counts: whether it is a sign of too much to do if they wait; not if they are those of strangers.  It is set
         while none waits.
@@ -70,6 +73,7 @@ class Line:
     counts: bool = field(default=True, kw_only=True)
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
     _queued: bool = field(default=False, init=False)
+    _isPaused: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
         """How many jobs wait."""
@@ -96,6 +100,8 @@ class Line:
         if not self._queued:
             self._queued = True
             self._turns.waits(self)
+        if len(self._waiting) == WAITING and not self._isPaused:
+            self._isPaused = True
             if self.pause is not None:
                 self.pause()
 
@@ -113,8 +119,10 @@ class Line:
             job, args = self._waiting.popleft()
             self._turns.run(self.name, job, *args)
         self._queued = bool(self._waiting)
-        if not self._queued and self.resume is not None:
-            self.resume()
+        if not self._queued and self._isPaused:
+            self._isPaused = False
+            if self.resume is not None:
+                self.resume()
         return self._queued
 
 

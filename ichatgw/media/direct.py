@@ -7,13 +7,13 @@ C{AlwaysRelayIChatMedia} is off.  When that will not do any more, a real relay t
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
+from ichatgw.literals import ip_address
 from ichatgw.media.gone import unheard
 from ichatgw.model import (
     Checks,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
+from ichatgw.literals import ip_address
 from ichatgw.media.port import Source
 from ichatgw.model import SessionDescription, TransportAddress
 

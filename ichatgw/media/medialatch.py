@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, IntEnum
-from ipaddress import ip_address
 from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from ichatgw.literals import ip_address
 from ichatgw.media.latch import isAt, sendable
 from ichatgw.media.port import Source
 from ichatgw.model import TransportAddress, Whereabouts

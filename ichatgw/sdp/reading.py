@@ -9,12 +9,13 @@ of what is kept can hold a line of its own, for whatever reader, as parts of it 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS
+from ichatgw.literals import ip_address
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
 from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import readTransport

@@ -22,7 +22,7 @@ How many URIs are kept as they were read, and how many characters one may have f
 with each of its messages.
 """
 
-_make, _copy, _write = SipURL.__init__, SipURL.getCopy, SipURL.localStr
+_make, _write = SipURL.__init__, SipURL.localStr
 
 
 def _stated(url: Any) -> tuple[Any, ...]:
@@ -55,24 +55,20 @@ def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any)
     if url is None:
         _make(self, None, *args, **kwargs)
         return
-    try:
-        read = (_readBefore if len(url) <= LONGEST_KEPT else _read)(url, *args, **kwargs)
-    except MalformedError:
-        _make(self, url, *args, **kwargs)
-        return
+    read = (_readBefore if len(url) <= LONGEST_KEPT else _read)(url, *args, **kwargs)
     vars(self).update(vars(read))
     self.userparams, self.other = list(read.userparams), list(read.other)
 
 
 def _read(url: str, *args: Any, **kwargs: Any) -> Any:
-    """
-    @raise MalformedError: if it is none that we can read.
-    """
+    made = SipURL.__new__(SipURL)
     try:
         plain = uri(url, keepHeaders=True)
     except UnknownScheme:
         plain = borrowed(url)
-    made = SipURL.__new__(SipURL)
+    except MalformedError:
+        _make(made, url, *args, **kwargs)
+        return made
     _make(made, plain, *args, **kwargs)
     made.written, made.stated = url, _stated(made)
     return made
@@ -82,12 +78,10 @@ _readBefore = lru_cache(maxsize=URIS_KEPT)(_read)
 
 
 def _copyAsWritten(url: Any) -> Any:
-    """And it makes C{sip} of C{sips}: the call that was to be secure would go on in the clear."""
-    made = _copy(url)
-    made.scheme = url.scheme
-    made.written = url.written
-    if url.written is not None:
-        made.stated = url.stated
+    """sippy makes C{sip} of C{sips} here: the call that was to be secure would go on in the clear."""
+    made = SipURL.__new__(SipURL)
+    vars(made).update(vars(url))
+    made.userparams, made.other = list(url.userparams), list(url.other)
     return made
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any, Protocol
 
 import ichatgw.sip.compat  # noqa: F401
@@ -19,6 +18,7 @@ from sippy.SipContact import SipContact
 from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
+from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress
 from ichatgw.sip.bodies import octets
 from ichatgw.sip.records import isName

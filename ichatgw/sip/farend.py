@@ -6,7 +6,6 @@ Where the far end of a dialog is, and what it takes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from sippy.SipFrom import SipFrom
@@ -15,6 +14,7 @@ from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
 
+from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress, Whereabouts
 from ichatgw.sip.door import domainIn, literal
 from ichatgw.sip.hop import nextHop

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import ip_address
 
+from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress
 from ichatgw.sip.target import Target, Transport
 

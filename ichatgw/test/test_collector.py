@@ -44,10 +44,10 @@ class CollectorTests(SynchronousTestCase):
     def test_young(self) -> None:
         """Garbage is found after the job by which enough has come."""
         found = self.garbage()
-        self.collector.jobEnded()
+        self.collector.jobEnded(0.001, "a job")
         self.assertIsNotNone(found())
         kept = [[] for _ in range(YOUNG)]  # type: ignore[var-annotated]
-        self.collector.jobEnded()
+        self.collector.jobEnded(0.001, "a job")
         self.assertIsNone(found())
         del kept
 

@@ -33,7 +33,7 @@ from ichatgw.sip.connection import (
 from ichatgw.sip.connections import HANDSHAKE, Connections
 from ichatgw.sip.places import MOST_CONNECTIONS, MOST_FROM_HOST, MOST_FROM_NETWORK, MOST_OF_STRANGERS
 from ichatgw.sip.target import Target, Transport
-from ichatgw.turns import TURN_JOBS
+from ichatgw.turns import TURN_JOBS, WAITING
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
 
@@ -109,10 +109,10 @@ class IncomingTests(ConnectionsCase):
         connection = self.accept()
         assert connection is not None
         transport: Any = connection.transport
-        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        connection.dataReceived(MESSAGE * (TURN_JOBS + WAITING))
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS, "paused"))
         self.reactor.advance(0)
-        self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + 5, "producing"))
+        self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + WAITING, "producing"))
 
     def test_tooMuch(self) -> None:
         """One who sends more than strangers may has to wait, and is not read meanwhile; nothing is lost."""
@@ -152,7 +152,7 @@ class IncomingTests(ConnectionsCase):
             return len(asked) <= TURN_JOBS
 
         self.connections.received = received
-        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        connection.dataReceived(MESSAGE * (TURN_JOBS + WAITING))
         self.reactor.advance(0)
         self.assertEqual((len(asked), transport.producerState), (TURN_JOBS + 1, "paused"))
         transport.abortConnection()
@@ -191,10 +191,10 @@ class IncomingTests(ConnectionsCase):
         """What came before the end of a connection is handed on all the same."""
         connection = self.accept()
         assert connection is not None
-        connection.dataReceived(MESSAGE * (TURN_JOBS + 5))
+        connection.dataReceived(MESSAGE * (TURN_JOBS + WAITING))
         connection.abort("it leaves")
         self.reactor.advance(0)
-        self.assertEqual(len(self.received), TURN_JOBS + 5)
+        self.assertEqual(len(self.received), TURN_JOBS + WAITING)
 
     def test_ping(self) -> None:
         """A keepalive is answered here."""

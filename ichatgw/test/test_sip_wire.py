@@ -15,7 +15,7 @@ from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.sip.wire import UDPWire, _Datagrams
-from ichatgw.turns import TURN_JOBS, Turns
+from ichatgw.turns import TURN_JOBS, WAITING, Turns
 
 
 class FakePort:
@@ -182,11 +182,11 @@ class UDPWireTests(SynchronousTestCase):
         self.listen()
         port = self.reactor.ports[0]
         port.protocol.transport = port
-        for _ in range(TURN_JOBS + 5):
+        for _ in range(TURN_JOBS + WAITING):
             port.protocol.datagramReceived(b"x", ("192.0.2.1", 5060))
         self.assertEqual((len(self.received), port.reading), (TURN_JOBS, False))
         self.reactor.advance(0)
-        self.assertEqual((len(self.received), port.reading), (TURN_JOBS + 5, True))
+        self.assertEqual((len(self.received), port.reading), (TURN_JOBS + WAITING, True))
 
     def test_close(self) -> None:
         """Closing closes all; after it nothing is sent."""

@@ -1,0 +1,25 @@
+"""
+Tests of L{ichatgw.literals}.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.literals import ip_address
+
+
+class LiteralTests(SynchronousTestCase):
+    """L{ip_address}."""
+
+    def test_same(self) -> None:
+        """It reads what the library reads, each time."""
+        for text in ("192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0") * 2:
+            self.assertEqual(ip_address(text), ipaddress.ip_address(text))
+
+    def test_none(self) -> None:
+        """What is no address is refused, each time."""
+        for text in ("", "192.0.2", "example.com", "[::1]") * 2:
+            self.assertRaises(ValueError, ip_address, text)
