@@ -1,6 +1,8 @@
 """
 What it costs to judge a SIP message and to let sippy parse it: C{python bench/gate.py}.
 
+At the end, what it costs to drop a message of a stranger above the budget, before it is judged: at most 50 us.
+
 First a usual INVITE, then the dearest of some thousand hostile datagrams of up to 64 KiB: one thing repeated, in each
 header and outside of them, in one line or in as many as are allowed.  No message may cost more than 5 ms.
 """
@@ -9,9 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle
 
+from twisted.internet.task import Clock
+
+import ichatgw.sip.compat  # noqa: F401
 from ichatgw.model import TransportAddress
 from ichatgw.sip.gate import Admitted, Gate
+from ichatgw.sip.strangers import Strangers
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
@@ -81,6 +88,45 @@ def hostile() -> Iterator[tuple[str, bytes]]:
                 yield f"lines of {header!r} + {size} octets of {thing!r}", SMALL + lines + b"\r\n"
 
 
+class Ours:
+    """A gateway that has something going on with half of those who send."""
+
+    def __init__(self, hosts: set[str]) -> None:
+        self._hosts = hosts
+
+    def knows(self, host: str) -> bool:
+        """Of one host in two something is known."""
+        return host in self._hosts
+
+    def hasDialog(self, tag: str, host: str) -> bool:
+        """No dialog is this one."""
+        return False
+
+    def hasAsked(self, branch: str, host: str) -> bool:
+        """No request is answered by this."""
+        return False
+
+
+def dropped() -> Iterator[tuple[float, str, int]]:
+    """Seconds, the message and from how many sources: for messages that make the search for a token long."""
+    for message in (
+        USUAL,
+        b"\r\nTo:" * 3000,
+        b"\r\nTo: ;" + b"; tag" * 3000,
+        b"\r\nTo: ;" + b" " * 15000,
+        b";" * 15000,
+        b"\r" * 15000,
+        b"SIP/2.0 200 OK\r\nVia: " + b";branch" * 2000,
+    ):
+        for sources in (1, 1024):
+            hosts = [f"203.0.{each // 250}.{each % 250}" for each in range(sources)]
+            strangers = Strangers(Clock(), Ours(set(hosts[::2])), lambda host: False)
+            turn = cycle(hosts)
+            for _ in range(3000):
+                strangers.lets(message, next(turn))
+            yield seconds(lambda: strangers.lets(message, next(turn)), 1000), repr(message[:30]), sources  # noqa: B023
+
+
 def seconds(action: Callable[[], object], times: int) -> float:
     """The least CPU time of one run."""
     best = 1.0
@@ -112,6 +158,10 @@ def main() -> None:
     print(f"the dearest of {len(costs)} hostile datagrams:\n{'ms':>6}  verdict   what")
     for cost, kind, name in costs[:10]:
         print(f"{cost * 1e3:6.2f}  {kind:<8}  {name}")
+
+    print(f"\ndropped, for the budget is spent:\n{'us':>6}  sources  what")
+    for cost, name, sources in dropped():
+        print(f"{cost * 1e6:6.1f}  {sources:7d}  {name}")
 
 
 if __name__ == "__main__":
