@@ -5,7 +5,8 @@ is killed.
 
 A call is written when it has lived for a moment (most that end at once never are), and again when what would have to be
 said has changed; it is removed when it is over.  A few calls share a commit.  It need not outlive a power cut, when
-sockets and phones are gone too, so nothing waits for the disk: a commit is a write to memory of the system.
+sockets and phones are gone too, so a commit is a write to memory of the system, and is made where a disk that hangs
+delays nothing else.
 C{docs/decisions/0014-ends-are-told-after-a-kill.rst} has the numbers.
 """
 
@@ -15,12 +16,15 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from attrs import define, field, frozen
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from ichatgw.disk import Disk
 from ichatgw.farewell import Farewell
 from ichatgw.ratelimit import RateLimit
 
@@ -62,6 +66,8 @@ class Journal(Service):
 
     _clock: IReactorTime
     path: str
+    _disk: Disk
+    _isWriting: bool = field(default=False, init=False)
     _database: sqlite3.Connection | None = field(default=None, init=False)
     _touched: dict[str, tuple[float, Ask]] = field(factory=dict, init=False)
     _written: dict[str, str] = field(factory=dict, init=False)
@@ -102,7 +108,9 @@ class Journal(Service):
             self._timer.cancel()
             self._timer = None
         if self._database is not None:
+            self._disk.settle()
             self._commit(tuple(self._touched))
+            self._disk.settle()
             self._database.close()
             self._database = None
 
@@ -125,6 +133,9 @@ class Journal(Service):
 
     def _due(self) -> None:
         self._timer = None
+        if self._isWriting:
+            self._wake(PAUSE)
+            return
         now = self._clock.seconds()
         due: list[str] = []
         for name, (at, _) in self._touched.items():
@@ -148,16 +159,18 @@ class Journal(Service):
         database = self._database
         if database is None or not (rows or over):
             return
-        try:
-            database.execute("BEGIN")
-            database.executemany(_ERASE, [(name,) for name in over])
-            database.executemany(_WRITE, rows)
-            database.execute("COMMIT")
-        except sqlite3.Error as problem:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            if self._complaints.allow(None):
-                _log.error("{path} cannot be written: {problem}", path=self.path, problem=problem)
+        self._isWriting = True
+        done = self._disk.run(partial(_write, database, [(name,) for name in over], rows))
+        done.addErrback(self._failed).addCallback(self._wrote)
+
+    def _wrote(self, _: object) -> None:
+        self._isWriting = False
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(sqlite3.Error) is None:
+            _log.failure("{path} cannot be written", failure, path=self.path)
+        elif self._complaints.allow(None):
+            _log.error("{path} cannot be written: {problem}", path=self.path, problem=failure.value)
 
     def _said(self, name: str, ask: Ask) -> str:
         try:
@@ -172,7 +185,7 @@ class Journal(Service):
         """
         umask = os.umask(0o077)
         try:
-            database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+            database = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         finally:
             os.umask(umask)
         try:
@@ -194,6 +207,25 @@ class Journal(Service):
                     os.remove(path)
                 except OSError as problem:
                     _log.warn("{path} cannot be removed: {problem}", path=path, problem=problem.strerror)
+
+
+def _write(database: sqlite3.Connection, over: list[tuple[str]], rows: list[tuple[str, str]]) -> None:
+    """
+    Commit changes, in whichever thread.
+
+    @param over: names of calls that are over.
+    @param rows: names of others, and how they would be ended.
+    @raise sqlite3.Error: if that cannot be.
+    """
+    try:
+        database.execute("BEGIN")
+        database.executemany(_ERASE, over)
+        database.executemany(_WRITE, rows)
+        database.execute("COMMIT")
+    except sqlite3.Error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 def _readLeft(row: tuple[object, object]) -> Left:

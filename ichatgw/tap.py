@@ -33,6 +33,7 @@ from ichatgw.collector import Collector
 from ichatgw.config import Settings
 from ichatgw.configvalues import Network
 from ichatgw.dialplan import DialPlan
+from ichatgw.disk import Disk, DiskThread
 from ichatgw.epilogue import Epilogue
 from ichatgw.errors import ConfigError
 from ichatgw.hidden import Content
@@ -275,7 +276,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     link.logMessages(_messageLog(settings))
     path = settings.subscriptionDatabase
-    database = None if path in ("", "none") else SQLiteStore(turns, path, guests)
+    disk = DiskThread(reactor)
+    database = None if path in ("", "none") else SQLiteStore(turns, path, guests, disk)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
@@ -362,7 +364,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
-    journal = _journal(reactor, settings)
+    journal = _journal(reactor, settings, disk)
     if journal is not None:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
@@ -390,11 +392,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     return made
 
 
-def _journal(reactor: Any, settings: Settings) -> Journal | None:
+def _journal(reactor: Any, settings: Settings, disk: Disk) -> Journal | None:
     path = settings.callDatabase
     if not path and settings.subscriptionDatabase not in ("", "none"):
         path = f"{settings.subscriptionDatabase}-calls"
-    return None if path in ("", "none") else Journal(reactor, path)
+    return None if path in ("", "none") else Journal(reactor, path, disk)
 
 
 def endProcess(reactor: Any, why: str, atExit: Callable[..., object] = atexit.register) -> None:

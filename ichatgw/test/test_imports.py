@@ -24,6 +24,7 @@ RANKS = (
         "interfaces",
         "addresses",
         "clock",
+        "disk",
         "hidden",
         "farewell",
         "networks",
@@ -146,8 +147,10 @@ class ImportTests(SynchronousTestCase):
                 self.assertNotIn("twisted.internet.reactor", set(imported(tree)), name)
 
     def test_nothingBlocks(self) -> None:
-        """There are no threads and no sleeping."""
+        """There are no threads and no sleeping; only the disk, which would keep all waiting, has a thread."""
         for name, tree in modules():
+            if name == "disk":
+                continue
             self.assertEqual(
                 set(imported(tree)) & {"threading", "time.sleep", "twisted.internet.threads", "concurrent.futures"},
                 set(),

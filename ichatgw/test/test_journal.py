@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.disk import DirectDisk
 from ichatgw.epilogue import Epilogue
 from ichatgw.farewell import Farewell, farewellsOf
 from ichatgw.journal import BATCH, PATIENCE, PAUSE, Journal, Left
@@ -32,7 +33,7 @@ class JournalCase(SynchronousTestCase):
         self.journal = self.open()
 
     def open(self) -> Journal:
-        journal = Journal(self.clock, self.path)
+        journal = Journal(self.clock, self.path, DirectDisk())
         journal.startService()
         self.addCleanup(journal.stopService)
         return journal

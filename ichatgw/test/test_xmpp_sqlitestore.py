@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
+from ichatgw.disk import DirectDisk, Disk
 from ichatgw.errors import ConfigError
 from ichatgw.test.test_turns import ABOVE, WorkingClock
 from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
@@ -45,6 +48,29 @@ class FullDisk:
         """As a cursor does."""
 
 
+class SlowDisk:
+    """A disk that does a thing when it is told to."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Callable[[], object], Deferred[Any]]] = []
+
+    def run(self, work: Callable[[], object]) -> Deferred[Any]:
+        """Later."""
+        done: Deferred[Any] = Deferred()
+        self.given.append((work, done))
+        return done
+
+    def turn(self) -> None:
+        """It does the first."""
+        work, done = self.given.pop(0)
+        done.callback(work())
+
+    def settle(self) -> None:
+        """It does all."""
+        while self.given:
+            self.turn()
+
+
 class SQLiteStoreTests(SynchronousTestCase):
     """L{SQLiteStore}."""
 
@@ -53,9 +79,10 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.folder.mkdir()
         self.path = self.folder / "subscriptions.sqlite"
         self.clock = Clock()
+        self.disk: Disk = DirectDisk()
 
     def open(self) -> SQLiteStore:
-        store = SQLiteStore(Turns(self.clock), str(self.path), lambda user: user.host != "eve.example")
+        store = SQLiteStore(Turns(self.clock), str(self.path), lambda user: user.host != "eve.example", self.disk)
         store.startService()
         self.addCleanup(store.stopService)
         return store
@@ -145,7 +172,7 @@ class SQLiteStoreTests(SynchronousTestCase):
             clock.work(SWEEP_SECONDS / 4 * ABOVE)
 
         clock = WorkingClock()
-        store = SQLiteStore(Turns(clock), str(self.path), lambda user: True)
+        store = SQLiteStore(Turns(clock), str(self.path), lambda user: True, self.disk)
         store.startService()
         store.add(SCOTT, CONTROL)
         for number in range(10):
@@ -202,43 +229,49 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.again(), {})
 
-    def test_rests(self) -> None:
-        """After a commit calls have the reactor for four times as long as it took; what comes meanwhile is gathered."""
-        store = self.open()
-        commits = self.commits(store, seconds=0.0625)
-        store.add(SCOTT, CONTROL)
-        self.clock.advance(0)
-        for number in range(15):
-            store.add(parseJID(f"user{number}@chat.example"), CONTROL)
-            self.clock.advance(1 / 64)
-        self.assertEqual(commits, [0.0])
-        self.clock.advance(1 / 64)
-        self.assertEqual(commits, [0.0, 0.0625 + 0.25])
-        self.assertEqual(len(self.again()), 16)
-
-    def test_loneChange(self) -> None:
-        """Who comes when the disk has rested does not wait."""
-        store = self.open()
-        commits = self.commits(store, seconds=0.05)
-        store.add(SCOTT, CONTROL)
-        self.clock.advance(0)
-        self.clock.advance(0.2)
-        store.add(ANNA, CONTROL)
-        self.clock.advance(0)
-        self.assertEqual([round(when, 2) for when in commits], [0.0, 0.25])
-
     def test_slowDisk(self) -> None:
-        """Nobody waits long for a disk that is very slow, or for a clock that was set."""
+        """What comes while a commit is made shares the next one; answers keep their order."""
+        disk = self.disk = SlowDisk()
         store = self.open()
-        self.commits(store, seconds=30)
+        told: list[str] = []
+
+        def ask(name: str) -> None:
+            store.written().addCallback(lambda _: told.append(name))
+
         store.add(SCOTT, CONTROL)
+        ask("first")
+        self.clock.advance(0)
+        ask("refused")
+        store.add(ANNA, CONTROL)
+        ask("second")
+        store.add(ANNA, NUMBER)
+        ask("third")
+        self.clock.advance(1)
+        self.assertEqual((len(disk.given), told), (1, []))
+        disk.turn()
+        self.assertEqual(told, ["first", "refused"])
+        self.clock.advance(0)
+        self.assertEqual(len(disk.given), 1)
+        disk.turn()
+        self.assertEqual(told, ["first", "refused", "second", "third"])
+        self.disk = DirectDisk()
+        self.assertEqual(len(self.again()), 2)
+
+    def test_stopWithASlowDisk(self) -> None:
+        """At the stop what is being written is waited for, and then what has come meanwhile."""
+        disk = self.disk = SlowDisk()
+        store = self.open()
+        store.add(SCOTT, CONTROL)
+        first = store.written()
         self.clock.advance(0)
         store.add(ANNA, CONTROL)
-        self.assertEqual([call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls()], [0.5])
-        store.flush()
-        self.clock.rightNow = 0
-        store.add(ANNA, NUMBER)
-        self.assertEqual([call.getTime() for call in self.clock.getDelayedCalls()], [0.5])
+        second = store.written()
+        store.stopService()
+        self.successResultOf(first)
+        self.successResultOf(second)
+        self.assertEqual((disk.given, self.clock.getDelayedCalls()), ([], []))
+        self.disk = DirectDisk()
+        self.assertEqual(len(self.again()), 2)
 
     def test_stop(self) -> None:
         """At the stop all is written and all are told; what comes later is not waited for."""

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
+from ichatgw.disk import DirectDisk
 from ichatgw.ratelimit import LINES
 from ichatgw.test.streams import StubLink
 from ichatgw.turns import Turns
@@ -198,7 +199,7 @@ class OnDiskTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = MemoryReactorClock()
         self.path = self.mktemp()
-        self.store = SQLiteStore(Turns(self.clock), self.path, mayCall)
+        self.store = SQLiteStore(Turns(self.clock), self.path, mayCall, DirectDisk())
         self.store.startService()
         self.addCleanup(self.store.stopService)
         self.presence = Presence(

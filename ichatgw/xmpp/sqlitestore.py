@@ -3,9 +3,8 @@
 Subscriptions that outlive the process: one SQLite file.
 
 What has changed is on the disk when the Deferred of C{written} fires (C{synchronous = EXTRA}), so that no acknowledged
-subscription is lost, not even by a C{kill -9}.  A commit takes the reactor's time, so all changes that have come by
-then share it, and the next one waits until others have had their turn; see
-C{docs/decisions/0001-subscriptions-on-the-reactor.rst}.
+subscription is lost, not even by a C{kill -9}.  A commit waits for the disk, in a thread; all changes that come
+meanwhile share the next one.  See C{docs/decisions/0018-commits-have-a-thread.rst}.
 """
 
 from __future__ import annotations
@@ -15,14 +14,17 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
+from ichatgw.disk import Disk
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.ratelimit import RateLimit
 from ichatgw.turns import Sweep, Turns
@@ -41,12 +43,6 @@ Marks a database that is past that.  It is written together with what was read, 
 BUSY_TIMEOUT = 0.2
 """Seconds to wait for somebody else who has the file, e.g. a backup."""
 
-REST = 4
-"""How many times as long as a commit took nothing is written after it, so that calls have most of the time."""
-
-LONGEST_REST = 0.5
-"""Seconds; nobody waits longer than that for a slow disk, and a clock that is set has no say."""
-
 _SCHEMA = "CREATE TABLE IF NOT EXISTS subscription (user TEXT, gateway TEXT, PRIMARY KEY (user, gateway)) WITHOUT ROWID"
 _INSERT = "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
 _DELETE = "DELETE FROM subscription WHERE user = ? AND gateway = ?"
@@ -59,9 +55,9 @@ class SQLiteStore(Service):
     """
     Reads the file when the service starts, and answers from memory; only changes go to the disk.
 
-    Changes are committed in the next turn of the reactor, or when the store has rested from the commit before: all that
-    a server sends at once goes by one commit, and a crowd of users by a few each second.  Pairs that come and go
-    between two commits leave nothing to do, so there are never more changes than pairs in memory and in the file.
+    Changes are committed in the next turn of the reactor, or when the commit before is done: all that a server sends at
+    once goes by one commit, and a crowd of users by a few each second.  Pairs that come and go between two commits
+    leave nothing to do, so there are never more changes than pairs in memory and in the file.
 
     Pairs of users who may not call are not taken out of the file into memory, and removed from it after the start, some
     at a time.
@@ -70,10 +66,12 @@ class SQLiteStore(Service):
     subscriptions are kept in memory, which is logged, and all of them are written as soon as that succeeds again.
     """
 
-    def __init__(self, turns: Turns, path: str, allows: Callable[[JID], bool]) -> None:
+    def __init__(self, turns: Turns, path: str, allows: Callable[[JID], bool], disk: Disk) -> None:
         """
         @param allows: may this user, a bare address, call?
+        @param disk: where commits are made.
         """
+        self._disk = disk
         self._allows = allows
         self._strangers: list[tuple[JID, JID]] = []
         self._forgetting: Sweep[tuple[JID, JID]] = turns.sweep(self._forget)
@@ -87,7 +85,7 @@ class SQLiteStore(Service):
         self._written: deque[Deferred[None]] = deque()
         self._telling: Sweep[Deferred[None]] = turns.sweep(lambda each: each.callback(None), interval=0.0)
         self._due: IDelayedCall | None = None
-        self._rested = 0.0
+        self._committing: list[Deferred[None]] | None = None
         self._complaints = RateLimit(turns, 1 / 60, 1)
 
     def startService(self) -> None:
@@ -138,40 +136,29 @@ class SQLiteStore(Service):
 
     def written(self) -> Deferred[None]:
         """See L{ISubscriptionStore}."""
-        if self._due is None and not self._written:
-            return succeed(None)
         waiting: Deferred[None] = Deferred()
-        (self._written if self._due is None else self._waiting).append(waiting)
+        if self._due is not None or (self._committing is not None and self._changes):
+            self._waiting.append(waiting)
+        elif self._committing is not None:
+            self._committing.append(waiting)
+        elif self._written:
+            self._written.append(waiting)
+        else:
+            waiting.callback(None)
         return waiting
 
     def flush(self) -> None:
-        """Write now what is to be written, and tell those who wait for it."""
+        """Write now what is to be written, wait for it, and tell those who wait.  For the start and the end."""
+        self._disk.settle()
         self._commit()
+        self._disk.settle()
         self._telling.stop()
         for each in self._toTell():
             each.callback(None)
 
-    def _flushLater(self) -> None:
-        """It is time to write.  Those who wait are told in their order, some at a time."""
-        self._commit()
-        if self._written and not self._telling.running:
-            self._telling.start(self._toTell())
-
     def _toTell(self) -> Iterator[Deferred[None]]:
         while self._written:
             yield self._written.popleft()
-
-    def _commit(self) -> None:
-        due, self._due = self._due, None
-        if due is not None and due.active():
-            due.cancel()
-        if self._database is not None and (self._changes or self._behind):
-            began = self._clock.seconds()
-            self._write(self._database)
-            now = self._clock.seconds()
-            self._rested = now + REST * (now - began)
-        self._written.extend(self._waiting)
-        self._waiting = []
 
     def users(self) -> tuple[JID, ...]:
         """See L{ISubscriptionStore}."""
@@ -196,7 +183,7 @@ class SQLiteStore(Service):
     def _load(self, mark: str = "") -> list[tuple[str, str]]:
         umask = os.umask(0o077)
         try:
-            database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         finally:
             os.umask(umask)
         try:
@@ -287,36 +274,72 @@ class SQLiteStore(Service):
             del self._changes[pair]  # as the file has it
         else:
             self._changes[pair] = wanted
-        if self._due is None:
-            rest = max(0.0, min(self._rested - self._clock.seconds(), LONGEST_REST))
-            self._due = self._clock.callLater(rest, self._flushLater)
+        self._soon()
 
-    def _write(self, database: sqlite3.Connection) -> None:
-        """Make the changes in the file; all of what is in memory, if an earlier change failed."""
+    def _soon(self) -> None:
+        """There is something to be written, in the next turn or after the commit that is being made."""
+        if self._due is None and self._committing is None:
+            self._due = self._clock.callLater(0, self._commit)
+
+    def _commit(self) -> None:
+        """Have the changes made in the file; all of what is in memory, if an earlier change failed."""
+        due, self._due = self._due, None
+        if due is not None and due.active():
+            due.cancel()
+        self._committing, self._waiting = self._waiting, []
+        database = self._database
+        if database is None or not (self._changes or self._behind):
+            self._told()
+            return
         changes, self._changes = self._changes, {}
-        try:
-            with _transaction(database) as cursor:
-                if self._behind:
-                    cursor.execute("DELETE FROM subscription")
-                    changes = dict.fromkeys(self._pairs(), True)
-                for statement, wanted in ((_INSERT, True), (_DELETE, False)):
-                    cursor.executemany(
-                        statement,
-                        [(user.full(), ours.full()) for (user, ours), what in changes.items() if what is wanted],
-                    )
-                cursor.execute(IMPORTED)
-        except sqlite3.Error as problem:
-            self._behind = True
-            if self._complaints.allow(""):
-                _log.error(
-                    "{path} cannot be written: {problem}. Subscriptions are kept in memory until it can",
-                    path=self._path,
-                    problem=problem,
-                )
-        else:
-            if self._behind:
-                _log.info("{path} is up to date again", path=self._path)
+        if self._behind:
+            changes = dict.fromkeys(self._pairs(), True)
+        rows = [(user.full(), ours.full(), wanted) for (user, ours), wanted in changes.items()]
+        done = self._disk.run(partial(_write, database, self._behind, rows))
+        done.addCallbacks(self._committed, self._failed)
+
+    def _committed(self, _: object) -> None:
+        if self._behind:
             self._behind = False
+            _log.info("{path} is up to date again", path=self._path)
+        self._told()
+
+    def _failed(self, failure: Failure) -> None:
+        self._behind = True
+        if failure.check(sqlite3.Error) is None:
+            _log.failure("{path} cannot be written", failure, path=self._path)
+        elif self._complaints.allow(""):
+            _log.error(
+                "{path} cannot be written: {problem}. Subscriptions are kept in memory until it can",
+                path=self._path,
+                problem=failure.value,
+            )
+        self._told()
+
+    def _told(self) -> None:
+        """A commit is over, and those who wait for it are told in their order, some at a time."""
+        self._written.extend(self._committing or ())
+        self._committing = None
+        if self._changes:
+            self._soon()
+        if self._written and not self._telling.running:
+            self._telling.start(self._toTell())
+
+
+def _write(database: sqlite3.Connection, isAll: bool, rows: list[tuple[str, str, bool]]) -> None:
+    """
+    Commit changes, in whichever thread.
+
+    @param isAll: are these all that there is?
+    @param rows: user, address of ours, and whether the pair is to be there.
+    @raise sqlite3.Error: if that cannot be.
+    """
+    with _transaction(database) as cursor:
+        if isAll:
+            cursor.execute("DELETE FROM subscription")
+        for statement, wanted in ((_INSERT, True), (_DELETE, False)):
+            cursor.executemany(statement, [(user, ours) for user, ours, what in rows if what is wanted])
+        cursor.execute(IMPORTED)
 
 
 def _why(path: str, problem: sqlite3.OperationalError) -> str:

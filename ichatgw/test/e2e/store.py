@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 import ichatgw
+from ichatgw.disk import DirectDisk
 from ichatgw.sim.xml import element
 from ichatgw.test.e2e.case import CONTROL, PORTS, EndToEnd
 from ichatgw.test.e2e.crowd import CrowdServer
@@ -42,7 +43,7 @@ from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 CONTROL = parseJID("control@gw.chat.example")
-store = SQLiteStore(Turns(reactor), sys.argv[1], lambda user: True)
+store = SQLiteStore(Turns(reactor), sys.argv[1], lambda user: True, DirectDisk())
 store.startService()
 numbers = count(int(sys.argv[2]))
 chance = random.Random(int(sys.argv[2]))
@@ -103,7 +104,7 @@ class Killed(SynchronousTestCase):
         self.assertTrue(len(numbers) > ROUNDS and any(number < 0 for number in numbers))
 
     def _found(self, path: Path) -> set[int]:
-        store = SQLiteStore(Turns(Clock()), str(path), lambda user: True)
+        store = SQLiteStore(Turns(Clock()), str(path), lambda user: True, DirectDisk())
         store.startService()
         found = {int(str(user.user).removeprefix("user")) for user in store.users()}
         store.stopService()

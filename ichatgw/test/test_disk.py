@@ -1,0 +1,100 @@
+"""
+Tests of L{ichatgw.disk}.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.disk import DirectDisk, DiskThread
+
+
+class Main:
+    """The reactor, as far as it matters here: what other threads ask of it is done when it is its turn."""
+
+    def __init__(self) -> None:
+        self._asked: list[Callable[[], None]] = []
+        self._some = threading.Condition()
+
+    def callFromThread(self, call: Callable[..., None], *args: object) -> None:
+        """In another thread."""
+        with self._some:
+            self._asked.append(lambda: call(*args))
+            self._some.notify()
+
+    def turn(self) -> None:
+        """Wait for one thing, and do it."""
+        with self._some:
+            self._some.wait_for(lambda: self._asked, 10)
+            asked = self._asked.pop(0)
+        asked()
+
+
+class DiskThreadTests(SynchronousTestCase):
+    """L{DiskThread}."""
+
+    def setUp(self) -> None:
+        self.main = Main()
+        main: Any = self.main
+        self.disk = DiskThread(main)
+        self.addCleanup(self.disk.close)
+
+    def test_elsewhere(self) -> None:
+        """Work is done in another thread, and what comes of it is told in ours."""
+        threads: list[int] = []
+
+        def tell(ident: int) -> None:
+            threads.extend((ident, threading.get_ident()))
+
+        told = self.disk.run(threading.get_ident).addCallback(tell)
+        self.assertNoResult(told)
+        self.main.turn()
+        worker, here = threads
+        self.assertEqual(here, threading.get_ident())
+        self.assertNotEqual(worker, here)
+
+    def test_order(self) -> None:
+        """One thing is done after the other."""
+        done: list[int] = []
+        for number in range(20):
+            self.disk.run(partial(done.append, number))
+        self.disk.settle()
+        self.assertEqual(done, list(range(20)))
+
+    def test_failure(self) -> None:
+        """What work raises is told."""
+        told = self.disk.run(lambda: 1 / 0)
+        self.main.turn()
+        self.failureResultOf(told, ZeroDivisionError)
+
+    def test_settled(self) -> None:
+        """What was waited for is told once."""
+        told = self.disk.run(lambda: 7)
+        self.disk.settle()
+        self.assertEqual(self.successResultOf(told), 7)
+        self.main.turn()
+
+    def test_blocked(self) -> None:
+        """While work hangs, others are not kept: more can be given."""
+        hang = threading.Event()
+        first, second = self.disk.run(hang.wait), self.disk.run(lambda: 2)
+        self.assertNoResult(second)
+        hang.set()
+        self.disk.settle()
+        self.assertEqual((self.successResultOf(first), self.successResultOf(second)), (True, 2))
+
+
+class DirectDiskTests(SynchronousTestCase):
+    """L{DirectDisk}."""
+
+    def test_atOnce(self) -> None:
+        """It does what it is given, and tells what it raises."""
+        disk = DirectDisk()
+        self.assertEqual(self.successResultOf(disk.run(lambda: 7)), 7)
+        self.failureResultOf(disk.run(lambda: 1 / 0), ZeroDivisionError)
+        disk.settle()
