@@ -17,7 +17,7 @@ PLAIN = TransportDescription(muxed=False)
 @frozen
 class MediaLine:
     """
-    An C{m=} line as it stands, kept because an answer has to name every one of them (X29: with its formats).
+    An C{m=} line as it stands, kept because an answer has to name every one of them (with its formats).
 
     @ivar port: 0 means the offerer has switched it off.
     """
@@ -106,7 +106,7 @@ class Origin:
     """
     The identity of our description within one dialog (RFC 8866 section 5.2).
 
-    @ivar sessionId: stays the same for the life of the dialog (X30).
+    @ivar sessionId: stays the same for the life of the dialog.
     @ivar version: one more at each change.
     """
 

@@ -6,7 +6,7 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
   far end's own connection if that is open, or back to where its last message came from; a pinned dialog (iChat) goes to
   one address, whatever its Contact says.
 - Offers within the call go by way of L{ichatgw.sip.reoffers}, other requests by L{ichatgw.sip.indialog}.
-- Every request gets a response (X25); an early BYE too.
+- Every request gets a response; an early BYE too.
 - An INVITE of ours is the business of L{ichatgw.sip.inviting}.
 """
 

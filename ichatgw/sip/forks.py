@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.test_sip_forks -*-
 """
 One INVITE may reach many phones, and more than one of them may answer (RFC 3261 section 13.2.2.4).  The first is talked
-to; each later one is acknowledged, and its dialog ended (X26).
+to; each later one is acknowledged, and its dialog ended.
 """
 
 from __future__ import annotations

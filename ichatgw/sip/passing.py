@@ -3,7 +3,7 @@
 INFO and MESSAGE that are not for us: what is in them is handed to the party at the other end of the call, and the
 answer of that one goes back (RFC 6086, RFC 3428).
 
-Each request is answered once, before it is given up at its sender's (X25).  What the far end says of its own call with
+Each request is answered once, before it is given up at its sender's.  What the far end says of its own call with
 us does not go back: the sender would take it for the end of his.
 """
 

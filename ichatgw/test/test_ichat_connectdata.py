@@ -67,12 +67,12 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(decode(f"\n{ETH0[:40].upper()}\r\n {ETH0[40:]}\t"), (RECORD4,))
 
     def test_nothing(self) -> None:
-        """An empty text, or one of white space only, names no address (X15)."""
+        """An empty text, or one of white space only, names no address."""
         self.assertEqual(decode(""), ())
         self.assertEqual(decode("\n"), ())
 
     def test_halfARecord(self) -> None:
-        """A text that is not of whole 40-byte records is malformed, even if 40 characters long (X14)."""
+        """A text that is not of whole 40-byte records is malformed, even if 40 characters long."""
         for text in (ETH0[:40], ETH0 + "00", ETH0[:-2], ETH0[:-1]):
             self.assertRaises(MalformedError, decode, text)
 

@@ -86,7 +86,7 @@ class InboundTests(IChatCase):
         self.assertEnded(leg, EndReason.CANCELLED)
 
     def test_abandonedAfterAccept(self) -> None:
-        """An iChat may also give up between our accept and its INVITE (X12)."""
+        """An iChat may also give up between our accept and its INVITE."""
         leg = self.arrive()
         leg.answer(ANSWER)
         self.world.cancel()
@@ -100,7 +100,7 @@ class InboundTests(IChatCase):
         self.assertEqual(news(leg).news, [])
 
     def test_neverInvites(self) -> None:
-        """An iChat whose INVITE does not come within the time-out is given up (X21), and not a moment sooner."""
+        """An iChat whose INVITE does not come within the time-out is given up, and not a moment sooner."""
         leg = self.arrive()
         self.world.clock.advance(100)
         leg.answer(ANSWER)
@@ -130,7 +130,7 @@ class InboundTests(IChatCase):
         self.assertEnded(leg, EndReason.UNAVAILABLE)
 
     def test_askedTwice(self) -> None:
-        """An iChat that asks again while it waits has one call (X13); if it was accepted already it is told again."""
+        """An iChat that asks again while it waits has one call; if it was accepted already it is told again."""
         leg = self.arrive()
         self.world.request()
         self.assertEqual(len(self.world.arrivals.arrivals), 1)
@@ -160,7 +160,7 @@ class InboundTests(IChatCase):
         self.assertEqual(self.world.words.count("response 0 to scott@jabber.example/iChat"), 1)
 
     def test_innerLegEnds(self) -> None:
-        """Whatever ends the inner leg ends the leg for the same reason, e.g. an INVITE without PCMU (X22)."""
+        """Whatever ends the inner leg ends the leg for the same reason, e.g. an INVITE without PCMU."""
         leg = self.arrive()
         leg.answer(ANSWER)
         self.world.invite().partyHangsUp(Ending(EndReason.INCOMPATIBLE))

@@ -74,7 +74,7 @@ class OutboundTests(IChatCase):
         self.assertWithinTheCall(leg, inner)
 
     def test_noUser(self) -> None:
-        """Ladder 5: a user who is not there is C{NOT_FOUND}, be it known by presence (X1) or by an error."""
+        """Ladder 5: a user who is not there is C{NOT_FOUND}, be it known by presence or by an error."""
         leg = self.world.dial()
         self.assertEqual(self.world.words, ["probe scott@jabber.example"])
         self.world.goesOffline(SCOTT)
@@ -87,7 +87,7 @@ class OutboundTests(IChatCase):
         self.assertEnded(leg, EndReason.UNAVAILABLE)
 
     def test_declined(self) -> None:
-        """Ladder 6: an iChat that declines ends the call as declined (X1), however it says so (X9)."""
+        """Ladder 6: an iChat that declines ends the call as declined, however it says so."""
         for children in (
             "<response>1</response><connectData/>",
             "<response>0</response><connectData>\n</connectData>",
@@ -136,7 +136,7 @@ class OutboundTests(IChatCase):
         self.assertNotEqual(self.world.words, [])
 
     def test_noPCMU(self) -> None:
-        """A caller without G.711 is told so before an iChat rings (X22)."""
+        """A caller without G.711 is told so before an iChat rings."""
         leg = self.world.protocol.dial("xmpp:scott@jabber.example", BELL)
         call = leg.call = FakeCall()
         leg.start(SessionDescription((Codec("G729", 8000, 18),)))
@@ -172,7 +172,7 @@ class OutboundTests(IChatCase):
 
     def test_longCallers(self) -> None:
         """
-        Two callers whose names are equal in the ten characters that iChat takes keep their calls apart (X13).
+        Two callers whose names are equal in the ten characters that iChat takes keep their calls apart.
         """
         first = self.world.dial(ichat(), caller=Party("sip:alexander.bell@sip.example"))
         second = self.world.dial(ichat(), caller=Party("sip:alexander.fleming@sip.example"))

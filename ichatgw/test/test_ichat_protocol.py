@@ -169,7 +169,7 @@ class ProtocolTests(SynchronousTestCase):
         self.assertTrue(self.world.isEmpty())
 
     def test_counterProposal(self) -> None:
-        """A counterProposal in a call is answered with our addresses, from us to the iChat (X10)."""
+        """A counterProposal in a call is answered with our addresses, from us to the iChat."""
         self.world.dial(ichat())
         self.world.set("counterProposal", f"<connectData>{ICHAT_DATA}</connectData>", to=BELL_JID)
         answer = self.world.link.stanzas[-1]

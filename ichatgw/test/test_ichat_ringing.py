@@ -29,7 +29,7 @@ class RingingTests(IChatCase):
         self.assertEnded(leg, EndReason.NOT_FOUND)
 
     def test_allEqualOnesRing(self) -> None:
-        """All iChats of the best kind and the highest priority ring at once (X6), others do not."""
+        """All iChats of the best kind and the highest priority ring at once, others do not."""
         third = JID("scott@jabber.example/third")
         self.world.dial(ichat(priority=1), ichat(MINI, priority=1), ichat(third), ichat(third, "away", 5))
         requests = [words for words in self.world.words if words.startswith("request")]
@@ -77,7 +77,7 @@ class RingingTests(IChatCase):
         self.assertEnded(leg, EndReason.DECLINED)
 
     def test_oneOfTwoGoesOffline(self) -> None:
-        """An iChat that goes offline leaves the other ringing (X5); with the last one the call ends."""
+        """An iChat that goes offline leaves the other ringing; with the last one the call ends."""
         leg = self.world.dial(ichat(), ichat(MINI))
         self.world.goesOffline(ICHAT)
         self.assertEqual(news(leg).news, ["ringing", "ringing"])
@@ -108,7 +108,7 @@ class RingingTests(IChatCase):
         self.assertEqual(news(leg).reasons, [])
 
     def test_requestError(self) -> None:
-        """An IQ error for the request means that this iChat will not take the call (X5); its condition is kept."""
+        """An IQ error for the request means that this iChat will not take the call; its condition is kept."""
         leg = self.world.dial(ichat(), ichat(MINI))
         self.world.error("item-not-found", ICHAT)
         self.assertEqual(news(leg).reasons, [])
@@ -125,7 +125,7 @@ class RingingTests(IChatCase):
         self.assertEnded(leg, EndReason.TIMEOUT)
 
     def test_stranger(self) -> None:
-        """A verdict from an iChat that was never asked is ignored (X11)."""
+        """A verdict from an iChat that was never asked is ignored."""
         leg = self.world.dial(ichat())
         self.world.accept(MINI)
         self.world.decline(MINI)
@@ -142,7 +142,7 @@ class RingingTests(IChatCase):
         self.assertEnded(leg, EndReason.DECLINED)
 
     def test_malformedResponse(self) -> None:
-        """Who accepts with nonsense is told so, and is out (X14, X15)."""
+        """Who accepts with nonsense is told so, and is out."""
         leg = self.world.dial(ichat())
         self.world.accept(data=ICHAT_DATA[:40])
         self.assertIn("error bad-request to scott@jabber.example/iChat", self.world.words)

@@ -37,7 +37,7 @@ class SelectTests(SynchronousTestCase):
         self.assertSelects("a", resource("a"), resource("b", "chat", 127))
 
     def test_highestPriority(self) -> None:
-        """Of the same C{show}, the highest priority rings (X6)."""
+        """Of the same C{show}, the highest priority rings."""
         self.assertSelects("b", resource("a", priority=0), resource("b", priority=5), resource("c", priority=-1))
 
     def test_equals(self) -> None:

@@ -115,7 +115,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(VCResponse.fromElement(response), VCResponse(BELL, SCOTT, ACCEPT, RECORDS))
 
     def test_refuse(self) -> None:
-        """All else is a refusal (X9)."""
+        """All else is a refusal."""
         for children in (
             "",
             "<response>0</response>",

@@ -46,7 +46,7 @@ class InviteTests(SynchronousTestCase):
         self.assertEqual(inner.orders, ["answer"])
 
     def test_otherCase(self) -> None:
-        """The display names are compared as addresses, whatever their case (X19)."""
+        """The display names are compared as addresses, whatever their case."""
         self.accept()
         self.assertTaken(self.world.invite("Scott@JABBER.Example", "72@GW.jabber.example"))
 
@@ -60,7 +60,7 @@ class InviteTests(SynchronousTestCase):
         self.assertRefused(self.world.invite(userAgent="viceroy 1.3"))
 
     def test_nobodyWaits(self) -> None:
-        """An INVITE that nobody waits for is refused and never becomes a call of its own (X19, X20)."""
+        """An INVITE that nobody waits for is refused and never becomes a call of its own."""
         self.assertRefused(self.world.invite())
         self.assertTrue(self.world.isEmpty())
 
@@ -86,7 +86,7 @@ class InviteTests(SynchronousTestCase):
         self.assertEqual(news(self.world.arrived).news, [])
 
     def test_forgedSource(self) -> None:
-        """Who knows the names but sends from elsewhere is refused if the iChat named a public address (X20)."""
+        """Who knows the names but sends from elsewhere is refused if the iChat named a public address."""
         leg = self.accept(data=PUBLIC_DATA)
         self.assertRefused(self.world.invite(source=ELSEWHERE))
         self.assertTaken(self.world.invite(source=TransportAddress("8.8.4.4", 16402)))

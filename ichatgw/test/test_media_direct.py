@@ -194,7 +194,7 @@ class CallTests(SynchronousTestCase):
         self.assertIn("m=audio 20000 RTP/AVP 8\r\n", ok)
 
     def test_hold(self) -> None:
-        """A hold is passed on (X24), and so is that it is over."""
+        """A hold is passed on, and so is that it is over."""
         self.call()
         held, told = self.again(PHONE_SDP.replace("sendrecv", "sendonly"))
         self.assertIn("a=recvonly", held)

@@ -265,7 +265,7 @@ class WriteTests(SynchronousTestCase):
             self.assertEqual(sdp.parse(sdp.writeOffer(description, ORIGIN)).description, description)
 
     def test_answer(self) -> None:
-        """An answer names every line of the offer; those refused have port 0 and their formats (X29)."""
+        """An answer names every line of the offer; those refused have port 0 and their formats."""
         answer = sdp.writeAnswer(OURS, ORIGIN, sdp.parse(ICHAT))
         self.assertIn("m=audio 8000 RTP/AVP 0\r\n", answer)
         self.assertTrue(answer.endswith("m=video 0 RTP/AVP 123 126 34\r\n"))

@@ -56,7 +56,7 @@ class RequestTests(SynchronousTestCase):
             self.assertIn(";tag=", header(response, "To"), text)
 
     def test_notTaken(self) -> None:
-        """Methods that we know and do not take are 405 with Allow, unknown ones 501 (X17)."""
+        """Methods that we know and do not take are 405 with Allow, unknown ones 501."""
         for cseq, (method, code) in enumerate([("REGISTER", 405), ("NOTIFY", 405), ("MESSAGE", 405), ("FROB", 501)]):
             (response,) = self.rig.receive(request(method, cseq=cseq + 1))
             self.assertEqual(status(response), code, method)

@@ -181,7 +181,7 @@ class InboundTests(SynchronousTestCase):
         self.assertEqual(address, PHONE)
 
     def test_hold(self) -> None:
-        """A re-INVITE is answered here, its direction mirrored, and the relay is told; o= keeps its id (X30)."""
+        """A re-INVITE is answered here, its direction mirrored, and the relay is told; o= keeps its id."""
         leg, to = self.connected()
         first = self.rig.endpoint
         held = PHONE_SDP.replace("a=sendrecv", "a=sendonly").replace("30000", "30002")
@@ -209,7 +209,7 @@ class InboundTests(SynchronousTestCase):
         self.assertNotIn("ended", news(leg).news)
 
     def test_everyRequestIsAnswered(self) -> None:
-        """Requests inside the dialog are answered, taken or not (X25)."""
+        """Requests inside the dialog are answered, taken or not."""
         _, to = self.connected()
         for cseq, (method, code) in enumerate(
             [("OPTIONS", 200), ("MESSAGE", 200), ("INFO", 200), ("REFER", 400), ("FROBNICATE", 501)], 2

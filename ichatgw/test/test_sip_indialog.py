@@ -52,7 +52,7 @@ class InTests(SynchronousTestCase):
             self.assertEqual(talk.news.tones, [])
 
     def test_messages(self) -> None:
-        """PING is 200; a text that nobody would read is refused, and never left without an answer (X25)."""
+        """PING is 200; a text that nobody would read is refused, and never left without an answer."""
         for talk in both():
             self.assertEqual(
                 [status(m) for m in talk.send("MESSAGE", contentType="text/plain", body="PING")],

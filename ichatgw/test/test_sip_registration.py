@@ -191,7 +191,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(self.registrar.take(), [(SCOTT, 0)])
 
     def test_returnsWhileTakenOff(self) -> None:
-        """Who returns while he is taken off the list is put back on it (X35)."""
+        """Who returns while he is taken off the list is put back on it."""
         self.add()
         self.registrar.waiting = []
         self.remove()

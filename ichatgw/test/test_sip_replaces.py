@@ -157,7 +157,7 @@ class InviteTests(ReplacingCase):
         self.assertRefused(self.name(Talk.inbound(self.rig), ";early-only"), 486)
 
     def test_unknown(self) -> None:
-        """What names no call of ours, or with the tags of the wrong ends, is refused, and no new call (X28)."""
+        """What names no call of ours, or with the tags of the wrong ends, is refused, and no new call."""
         callId, to, from_ = self.name(Talk.inbound(self.rig)).split(";")
         for wrong in (
             f"other;{to};{from_}",

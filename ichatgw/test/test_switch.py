@@ -267,7 +267,7 @@ class RefusalTests(SwitchCase):
         self.assertEqual(self.arrive().hangups, [])
 
     def test_dialerRefuses(self) -> None:
-        """A dialer that refuses says why, and the ports that were taken are given back once (X23)."""
+        """A dialer that refuses says why, and the ports that were taken are given back once."""
         for error, reason, retryAfter in (
             (NoRoute("nobody"), EndReason.NOT_FOUND, None),
             (Refused("not you"), EndReason.FORBIDDEN, None),

@@ -186,7 +186,7 @@ class AtRegistrar(WithRegistrar):
         await self.registrar.saved("scott", 0)
 
     async def test_returns(self) -> None:
-        """Who returns at once, perhaps while he is being taken off, is registered in the end (X35)."""
+        """Who returns at once, perhaps while he is being taken off, is registered in the end."""
         await self.startRegistrar()
         gateway = await self.startRegistering()
         ichat = await self.startIChat()

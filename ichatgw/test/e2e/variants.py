@@ -226,7 +226,7 @@ class Variants(EndToEnd):
         await self.none()
 
     async def test_intruders(self) -> None:
-        """An INVITE that no call waits for, from a known host or another one, places none, and disturbs none (X20)."""
+        """An INVITE that no call waits for, from a known host or another one, places none, and disturbs none."""
         await self.begin()
         target = TransportAddress("127.0.0.1", self.gateway.port)
         for calling in (Calling(), Calling(foreignHost="127.0.0.2")):
