@@ -4,6 +4,8 @@ Tests for L{ichatgw.xmpp.stream}.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -394,3 +396,26 @@ class SendTests(StreamCase):
         message.addElement("body", content="a\x00b\x1b\ud800\uffffc\td\U0001f600")
         self.stream.send(message)
         self.assertEqual(self.server.take(), "<message from='gw.test'><body>abc\td\U0001f600</body></message>")
+
+
+class MemoryTests(StreamCase):
+    """What is left of stanzas that have been dealt with."""
+
+    def test_freedAtOnce(self) -> None:
+        """Nothing: they are freed without Python's collector, those that are answered or dropped too."""
+        self.up()
+        inner = "<a xmlns='urn:x'><b><c/></b><b/></a>"
+        seen: list[weakref.ref[Element]] = []
+        self.stream.addObserver("/*", lambda stanza: seen.append(weakref.ref(stanza)))
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = len([each for each in gc.get_objects() if isinstance(each, Element)])
+        for sender in ("scott@chat.test/x", "e@evil.test", "nobody@gw.test", "@"):
+            for kind in ("message", "presence", "iq type='get' id='1'"):
+                name = kind.partition(" ")[0]
+                self.server.send(f"<{kind} from='{sender}' to='gw.test'>{inner}</{name}>")
+        for _ in range(20):
+            self.clock.advance(0.1)
+        self.assertGreaterEqual(len(seen), 6)
+        self.assertEqual([ref for ref in seen if ref() is not None], [])
+        self.assertEqual(len([each for each in gc.get_objects() if isinstance(each, Element)]), before)

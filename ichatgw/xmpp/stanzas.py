@@ -119,3 +119,15 @@ def errorReply(stanza: Element, condition: str, text: str = "", kind: str | None
 def isRequest(stanza: Element) -> bool:
     """Is it an IQ that must be answered?"""
     return stanza.name == "iq" and stanza.getAttribute("type") in ("get", "set")
+
+
+def untangle(stanza: Element) -> None:
+    """
+    Let no element in a stanza that has been dealt with know the one around it: so it is freed at once, and not when
+    Python's collector comes, which leaves older objects alone while anybody talks.
+    """
+    waiting = [stanza]
+    while waiting:
+        for child in waiting.pop().elements():
+            child.parent = None
+            waiting.append(child)

@@ -33,7 +33,7 @@ from ichatgw.ratelimit import FAILURES, RateLimit
 from ichatgw.turns import Turns
 from ichatgw.xmpp.intake import Arrival, Intake
 from ichatgw.xmpp.parser import StanzaParser
-from ichatgw.xmpp.stanzas import errorReply, isRequest, recipient, sender
+from ichatgw.xmpp.stanzas import errorReply, isRequest, recipient, sender, untangle
 
 MessageLog = Callable[[str, str], None]
 
@@ -287,6 +287,7 @@ class ComponentStream(XmlStream):
         fault = self._faultOf(element)
         if fault:
             self._skipped(element, fault)
+            untangle(element)
             return
         jid = sender(element)
         user = jid.host == self.name or self._allows(jid)
@@ -299,11 +300,13 @@ class ComponentStream(XmlStream):
         if isRequest(stanza) and not stanza.handled:
             condition = "internal-server-error" if stanza.failed else "service-unavailable"
             self.send(errorReply(stanza, condition))
+        untangle(stanza)
 
     def _refuse(self, stanza: Element) -> None:
         """There is no room for a stanza of a stranger (RFC 6120 section 8.3.3.18)."""
         if isRequest(stanza):
             self.send(errorReply(stanza, "resource-constraint"))
+        untangle(stanza)
 
     def _faultOf(self, element: Element) -> str:
         """Why the stanza is none for us, in words; empty if it is."""
@@ -361,3 +364,4 @@ class ComponentStream(XmlStream):
         if self.messageLog is not None:
             self.messageLog("SENDING to the XMPP server:\n", text)
         super().send(text)
+        untangle(obj)
