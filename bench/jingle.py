@@ -60,9 +60,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @define(eq=False)
 class Bench:
-    """The parties, and the gateway between them."""
+    """
+    The parties, and the gateway between them.
+
+    @ivar rules: further settings of the gateway.
+    """
 
     reactor: Any
+    rules: Sequence[tuple[str, str]] = ()
     router: Router = field(init=False)
     gateway: Gateway = field(init=False)
     phones: list[Phone] = field(factory=list, init=False)
@@ -93,6 +98,7 @@ class Bench:
                 ("JabberComponentPort", str(self.router.listen(HOST))),
                 ("JabberComponentName", COMPONENT),
                 ("JabberComponentPassword", "bench"),
+                *self.rules,
                 ("TranslationPattern", rf"^xmpp:(.*)@{COMPONENT}$"),
                 ("TranslationOutput", f"sip:$1@{self.phones[1].address}"),
                 ("TranslationPattern", r"^sip:(c\d+)@"),

@@ -34,6 +34,7 @@ _SDP = (
     "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 _HEADER = re.compile(r"^(via|from|to|call-id|cseq|record-route):\s*(.*)$", re.I | re.M)
+_CONTACT = re.compile(r"^Contact: *([^\r\n]*)", re.I | re.M)
 _PROBE = re.compile(r"<presence (?=[^>]*type='probe')[^>]*to='u(\d+)@")
 _ATTRIBUTE = {name: re.compile(rf"<iq[^>]*\b{name}=['\"]([^'\"]*)['\"]") for name in ("to", "from", "id")}
 
@@ -212,9 +213,11 @@ class Load:
 
     def _reply(self, text: str) -> bytes | None:
         method = text.partition(" ")[0]
+        if method == "REGISTER":
+            return self._ok(text, "", registers=True).encode()
         return self._ok(text, _SDP if method == "INVITE" else "").encode() if method in ("INVITE", "BYE") else None
 
-    def _ok(self, request: str, body: str) -> str:
+    def _ok(self, request: str, body: str, registers: bool = False) -> str:
         place = str(self.phonePort)
         if "SIP/2.0/TLS" in request:
             place = f"{self.secure.phonePort};transport=tls"
@@ -227,8 +230,11 @@ class Load:
                 value += ";tag=p"
             lines.append(f"{name}: {value}\r\n")
         contentType = "Content-Type: application/sdp\r\n" if body else ""
+        contact = f"<sip:user@{HOST}:{place}>"
+        if registers:
+            contact = f"{_CONTACT.findall(request)[0].partition('>')[0]}>;expires=3600"
         return (
-            f"SIP/2.0 200 OK\r\n{''.join(lines)}Contact: <sip:user@{HOST}:{place}>\r\n{contentType}"
+            f"SIP/2.0 200 OK\r\n{''.join(lines)}Contact: {contact}\r\n{contentType}"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
 
@@ -269,6 +275,13 @@ class Load:
     def presences(self, first: int, count: int) -> None:
         """Let so many users come online."""
         self._write("".join(presence(n) for n in range(first, first + count)))
+
+    def subscribe(self, first: int, count: int) -> None:
+        """Let so many users subscribe."""
+        users = range(first, first + count)
+        self._write(
+            "".join(f"<presence type='subscribe' from='u{n}@{DOMAIN}' to='control@{COMPONENT}'/>" for n in users)
+        )
 
     def cut(self) -> None:
         """Lose the link."""

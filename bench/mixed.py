@@ -25,7 +25,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 from calls import GatewayProcess, freePort, percentile
 from loadgen import COMPONENT, DOMAIN, HOST, Load
-from sound import Heard, Sound, Talkers, build
+from sound import Heard, Sound, Talkers, compiled
 
 STRANGER = "127.0.0.2"
 FIRST_PORT = 12000
@@ -36,6 +36,12 @@ AllowedSIPPeers = 127.0.0.1/32
 SubscriptionDatabase = {database}
 TranslationPattern = ^sip:(t\\d+)@
 TranslationOutput = sip:$1@127.0.0.1:{callee}
+"""
+
+_REGISTRAR = """
+RegistrationTime = 3600
+TranslationPattern = ^xmpp:(u\\d+)@
+TranslationOutput = sip:$1@127.0.0.1:{phone}
 """
 
 
@@ -87,6 +93,12 @@ class Scene:
         self.load.later(1, partial(self.gateway.reload, rules))
         self.load.run(self.seconds)
 
+    def subscriptions(self, rate: int) -> None:
+        """So many users subscribe each second."""
+        for step in range(int(self.seconds * 10)):
+            self.load.later(step / 10, partial(self.load.subscribe, 1000 + step * rate // 10, rate // 10))
+        self.load.run(self.seconds)
+
     def strangers(self, count: int) -> None:
         """A stranger sends so many requests at once, in each second."""
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
@@ -113,14 +125,16 @@ class Row:
     A line of the table.
 
     @ivar subscribers: how many subscriptions the gateway knows from before.
-    @ivar environment: of the gateway.
+    @ivar more: further settings of the gateway.
+    @ivar slowDisk: whether each fsync of the gateway takes 100 ms.
     """
 
     name: str
     act: Callable[[Scene], None]
     subscribers: int = 0
     seconds: float = 0.0
-    environment: str = ""
+    more: str = ""
+    slowDisk: bool = False
 
 
 ROWS = (
@@ -135,6 +149,8 @@ ROWS = (
     Row("5000 rules at SIGHUP", lambda scene: scene.rules(5000)),
     Row("link lost, 5000 users", Scene.link, 5000),
     Row("link lost, 50000 users", Scene.link, 50000, 20),
+    Row("5000 users registered", lambda scene: scene.burst(5000), 5000, more=_REGISTRAR),
+    Row("100 subscriptions/s, slow disk", lambda scene: scene.subscriptions(100), 1, slowDisk=True),
 )
 
 
@@ -143,16 +159,16 @@ def scene(calls: int, seconds: float, row: Row, cores: list[int], profile: str =
     """A gateway, its calls, and an end to all of it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        program = build(folder)
-        if program is None:
-            raise SystemExit("a C compiler is needed: apt-get install gcc libc6-dev")
+        program = compiled(folder, "sound.c")
         load = Load((HOST, freePort()), folder)
         talkers = Talkers(load.gateway)
         database = folder / "subscriptions" if row.subscribers else None
         if database is not None:
             subscribe(database, row.subscribers)
         more = _SETTINGS.format(callee=talkers.calleePort, database=database or "none")
-        process = GatewayProcess(folder, load, cores[0], more=more, profile=profile)
+        more += row.more.format(phone=load.phonePort)
+        environment = {"LD_PRELOAD": str(compiled(folder, "slowsync.c"))} if row.slowDisk else {}
+        process = GatewayProcess(folder, load, cores[0], more=more, profile=profile, environment=environment)
         sound = None
         try:
             load.run(15, lambda: load.online)

@@ -26,7 +26,7 @@ from typing import Any
 
 from attrs import frozen
 from calls import freePort
-from sound import HOST, Heard, Sound, build, sdp
+from sound import HOST, Heard, Sound, compiled, sdp
 
 FIRST_PORT = 11000
 """Of the parties."""
@@ -168,9 +168,7 @@ def main() -> None:
     kinds = {"relay": relay, **({"rtpengine": rtpengine} if shutil.which("rtpengine") else {})}
     print(f"{'calls':>5} {'':9} {'us/packet':>9} {'ratio':>6} {'loss %':>7} {'p50 ms':>7} {'p99':>7} {'worst':>7}")
     with tempfile.TemporaryDirectory() as folder:
-        program = build(Path(folder))
-        if program is None:
-            raise SystemExit("a C compiler is needed: apt-get install gcc libc6-dev")
+        program = compiled(Path(folder), "sound.c")
         for calls in options.calls:
             runs: dict[str, list[Run]] = {name: [] for name in kinds}
             for _ in range(options.rounds):

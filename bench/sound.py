@@ -47,14 +47,18 @@ class Heard:
         return cls(sent, received, p50 / 1000, p99 / 1000, worst / 1000, gap, fewest, late / 1000)
 
 
-def build(folder: Path) -> Path | None:
-    """The generator, compiled; C{None} if there is no compiler."""
+def compiled(folder: Path, source: str) -> Path:
+    """
+    A program of C{bench/}, or a library to be loaded before others, compiled into C{folder}.
+
+    @raise SystemExit: if there is no compiler.
+    """
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        return None
-    made = folder / "sound"
-    source = Path(__file__).with_name("sound.c")
-    subprocess.run([compiler, "-O2", "-o", made, source], check=True)
+        raise SystemExit("a C compiler is needed: apt-get install gcc libc6-dev")
+    made = folder / source.partition(".")[0]
+    kind = ["-shared", "-fPIC", "-ldl"] if source == "slowsync.c" else []
+    subprocess.run([compiler, "-O2", "-o", made, Path(__file__).with_name(source), *kind], check=True)
     return made
 
 
@@ -97,10 +101,14 @@ class Sound:
 
 
 class Talkers:
-    """Callers and callees of calls that stay up, one call after the other, each in some lines of SIP over UDP."""
+    """
+    Callers and callees of calls that stay up, one call after the other, each in some lines of SIP over UDP.
+
+    @ivar gateway: where it listens for SIP.
+    """
 
     def __init__(self, gateway: tuple[str, int]) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._caller, self._callee = (self._open() for _ in range(2))
         self.calleePort = self._callee.getsockname()[1]
 
@@ -120,14 +128,14 @@ class Talkers:
         """
         callId = f"talk{number}@{HOST}"
         invite = self._request("INVITE", callId, number, f"<sip:t{number}@{HOST}>", ports[0])
-        self._caller.sendto(invite, self._gateway)
+        self._caller.sendto(invite, self.gateway)
         asked = self._await(self._callee, "INVITE ", callId=None)
         forCallee = int(_PORT.findall(asked)[0])
-        self._callee.sendto(self._ok(asked, ports[1]), self._gateway)
+        self._callee.sendto(self._ok(asked, ports[1]), self.gateway)
         answer = self._await(self._caller, "SIP/2.0 200", callId)
         to = re.search(r"^To: *(.*)$", answer, re.MULTILINE | re.IGNORECASE)
         assert to is not None
-        self._caller.sendto(self._request("ACK", callId, number, to[1].strip(), None), self._gateway)
+        self._caller.sendto(self._request("ACK", callId, number, to[1].strip(), None), self.gateway)
         return int(_PORT.findall(answer)[0]), forCallee
 
     def _await(self, opened: socket.socket, begin: str, callId: str | None) -> str:
@@ -141,7 +149,7 @@ class Talkers:
         own = self._caller.getsockname()[1]
         contentType = "Content-Type: application/sdp\r\n" if body else ""
         return (
-            f"{method} sip:t{number}@{HOST}:{self._gateway[1]} SIP/2.0\r\n"
+            f"{method} sip:t{number}@{HOST}:{self.gateway[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {HOST}:{own};branch=z9hG4bK{method}{number};rport\r\nMax-Forwards: 70\r\n"
             f"From: <sip:talker{number}@{HOST}>;tag={number}\r\nTo: {to}\r\nCall-ID: {callId}\r\nCSeq: 1 {method}\r\n"
             f"Contact: <sip:talker{number}@{HOST}:{own}>\r\n{contentType}Content-Length: {len(body)}\r\n\r\n{body}"
