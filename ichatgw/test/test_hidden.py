@@ -30,7 +30,25 @@ SIP = (
     f"v=0\r\nm=audio 1 RTP/AVP 0\r\nk=base64:{SECRET}\r\n",
     f"v=0\r\na=key-mgmt:mikey {SECRET}\r\n",
     f"v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:{SECRET}\r\n",
+    f"INVITE sip:o'brien:{SECRET}@pbx.example SIP/2.0\r\nFrom: <sip:a@b>\r\n\r\n",
+    f"INVITE sip:pbx SIP/2.0\r\nTo: <sip:jo's:{SECRET}@pbx.example;user=phone>\r\n\r\n",
 )
+
+MISSPELT = (
+    f"INVITE sip:a@b SIP/2.0\r\nAuthorization: {SECRET}\r\n\r\n",
+    f"INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest {SECRET}\r\n\r\n",
+    f"INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest a=b, Basic {SECRET}\r\n\r\n",
+    f'INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest a=b, response=\r\n "{SECRET}"\r\n\r\n',
+    f"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline: {SECRET}|2^20|1:4\r\n",
+    f"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 {SECRET}\r\n",
+    f"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 other: {SECRET}\r\n",
+    f"v=0\r\na=crypto:1 {SECRET}\r\n",
+    f"v=0\r\na=crypto {SECRET}\r\n",
+    f"v=0\r\nk={SECRET}\r\n",
+    f"v=0\r\na=key-mgmt:{SECRET}\r\n",
+    f"v=0\r\na=key-mgmt: mikey {SECRET}\r\n",
+)
+"""Not by the grammar, but by a phone's software; what is not taken is shown in the log all the same."""
 
 XMPP = (
     f"<handshake>{SECRET}</handshake>",
@@ -39,6 +57,10 @@ XMPP = (
     f"<iq><r:query xmlns:r='jabber:iq:register'><r:password>{SECRET}</r:password></r:query></iq>",
     f"<iq><query xmlns='jabber:iq:auth'><digest>{SECRET}</digest></query></iq>",
     f"<x xmlns='jabber:x:data'><field type='text-private' var='new-password'>\n<value>{SECRET}</value></field></x>",
+    f"<x xmlns='jabber:x:data'><field var='password'><required/><value>{SECRET}</value></field></x>",
+    f"<x xmlns='jabber:x:data'><field var='pin' type='text-private'><value>{SECRET}</value></field></x>",
+    f"<x xmlns='jabber:x:data'><d:field xmlns:d='jabber:x:data' var='passwd'><d:value>{SECRET}</d:value></d:field></x>",
+    f"<query><old-password>{SECRET}</old-password></query>",
     f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{SECRET}</auth>",
     f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{SECRET}</response>",
     f"<authenticate xmlns='urn:xmpp:sasl:2'><initial-response>{SECRET}</initial-response></authenticate>",
@@ -60,7 +82,7 @@ class SecretTests(SynchronousTestCase):
 
     def test_secrets(self) -> None:
         """What is or proves a password, and keys of media, are left out on both sides, however they are written."""
-        for text in (*SIP, *XMPP):
+        for text in (*SIP, *MISSPELT, *XMPP):
             for content in Content:
                 shown = redacted(text, content)
                 self.assertNotIn(SECRET, shown)
@@ -79,12 +101,31 @@ class SecretTests(SynchronousTestCase):
         self.assertEqual(redacted(text).count(HIDDEN), 3)
         self.assertNotIn(SECRET, redacted(text))
 
+    def test_passwordWithApostrophe(self) -> None:
+        """An apostrophe is as good as a letter in a password (RFC 3261 section 25.1)."""
+        for password in (f"it's{SECRET}", f"{SECRET}'s"):
+            self.assertNotIn(SECRET, redacted(f"INVITE sip:bob:{password}@pbx.example SIP/2.0\r\n\r\n"))
+            self.assertNotIn(SECRET, withoutPasswords(f"INVITE for 'sip:bob:{password}@pbx.example'"))
+
+    def test_form(self) -> None:
+        """All values of a private field, and none of the fields beside it."""
+        fields = (
+            "<field var='name'><value>jo</value></field>"
+            f"<field type='text-private' var='pin'><value>{SECRET}</value><value>{SECRET}</value></field>"
+            "<field var='town'><value>here</value></field>"
+        )
+        shown = redacted(f"<x xmlns='jabber:x:data'>{fields}</x>")
+        self.assertEqual(shown, f"<x xmlns='jabber:x:data'>{fields.replace(SECRET, HIDDEN)}</x>")
+
     def test_rest(self) -> None:
         """All else stays as it is: addresses with ports, the response of an iChat, challenges."""
         for text in (
             "INVITE sip:a@b SIP/2.0\r\nX-Response: response=1\r\n\r\nv=0\r\nk=prompt\r\nm=audio 8000 RTP/AVP 0\r\n",
             "OPTIONS sip:192.0.2.1:5070 SIP/2.0\r\nContact: <sip:a@192.0.2.1:5060;ob>, <sip:gw:5070>\r\n\r\n",
             "INVITE sip:[2001:db8::1]:5070 SIP/2.0\r\nTo: <sip:a@b>\r\nCall-ID: a:b:c@d\r\n\r\n",
+            "INVITE sip:a@b SIP/2.0\r\n\r\nv=0\r\nk=prompt\r\n",
+            'INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest username="a", realm = "b c", qop =auth, nc  = 1\r\n\r\n',
+            "<x xmlns='jabber:x:data'><field var='name' type='text-single'><value>jo</value></field></x>",
             'SIP/2.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="a", nonce="b"\r\n\r\n',
             "<query xmlns='apple:iq:vc:response'><response>0</response><connectData>00</connectData></query>",
             "<presence from='a@b/c:d'><password-policy/></presence>",
@@ -104,7 +145,14 @@ class SecretTests(SynchronousTestCase):
             "sip:" * 16000,
             "sip:a:" * 10000,
             "a=crypto:" + "1 " * 30000,
+            "a=crypto:1 " + " " * unit + "inline:",
+            "a=crypto:1 " + "A" * unit,
             "\r\na=key-mgmt:" * 4000,
+            "Authorization:" + " " * unit + "Digest",
+            "Authorization: Digest a=b" + ", " * 30000,
+            "Authorization: Digest a=b," + "w" * unit + " " * unit,
+            "<field type='text-private'>" + "<value>" * 9000,
+            "<field" * 10000,
             "<field var='" + "password" * 8000 + "'>",
             "<field " + "var='password' " * 4000 + ">",
             "<" + "w" * unit,
@@ -137,6 +185,11 @@ class ContentTests(SynchronousTestCase):
             f"{head}c: application/dtmf\r\n\r\n7",
             f"{head}Content-Type : application/vnd.nortelnetworks.digits\r\n\r\np=Digit-Collection\r\nd=7\r\n",
             f"{head}Content-Type: multipart/mixed;boundary=x\r\n\r\n--x\r\nContent-Type: application/dtmf\r\n\r\n7\r\n",
+            f"{head}Content-Type: audio/telephone-event\r\n\r\n7",
+            f"{head}Content-Type: text/plain\r\n\r\nSignal=7\r\n",
+            f"{head}\r\nsignal = 7\r\n",
+            "MESSAGE sip:a@b SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=7\r\n",
+            "NOTIFY sip:a@b SIP/2.0\r\nContent-Type: application/kpml-response+xml\r\n\r\n<kpml-response digits='7'/>",
             "<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='7'/>",
         ):
             for content in (Content.DIGITS, Content.TEXTS):
