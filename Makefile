@@ -83,6 +83,7 @@ bench: venv ## the benchmarks, as tables
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/packets.py
 	$(BIN)/python bench/mixed.py
+	$(BIN)/python bench/mixedjingle.py
 
 soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS, SOAK_RATE)
 	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
