@@ -89,6 +89,9 @@ class Owner(Structure):
     def judge(self, connection: Connection, name: str) -> str:
         """What is wrong with the certificate of the far end as one for C{name}; empty if nothing."""
 
+    def affords(self, connection: Connection) -> bool:
+        """Keepalives have come: may their sender send more now?"""
+
     def take(self, message: bytes, source: Target) -> bool:
         """
         A message has come.
@@ -178,10 +181,12 @@ class Connection(Protocol):
         if self._unanswered is not None:  # whatever it says, it is alive
             self._unanswered.cancel()
             self._unanswered = None
+        pinged = False
         try:
             for message in self._framer.feed(data):
                 self._begun = False
                 if message == PING:
+                    pinged = True
                     self.send(PONG)
                 elif message == PONG:
                     self._answered()
@@ -193,6 +198,8 @@ class Connection(Protocol):
         except MalformedError as problem:
             self.abort(str(problem))
             return
+        if pinged and not self._owner.affords(self):
+            self._throttle()
         if not self._framer.partial:
             self._begun = False
             if self._heard:
@@ -218,6 +225,11 @@ class Connection(Protocol):
             self._held.append(message)
         elif not self._owner.take(message, self.target):
             self._held.append(message)
+            self._throttle()
+
+    def _throttle(self) -> None:
+        """Read nothing for a while."""
+        if self._throttled is None:
             self._throttled = self._owner.clock.callLater(THROTTLED, self._goOn)
             self._stopReading()
 

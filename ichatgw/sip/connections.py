@@ -266,6 +266,12 @@ class Connections:
         problem = self._security.judge(transport.getPeerCertificate(), name)
         return f"its certificate is refused: {problem}" if problem else ""
 
+    def affords(self, connection: Connection) -> bool:
+        """Keepalives that are read at once cost a stranger as much as a message."""
+        assert connection.target is not None
+        host = connection.target.address.host
+        return self.mayCall(host) or self.pays(host, 0)
+
     def take(self, message: bytes, source: Target) -> bool:
         """A message; what fails there must not stop the connection's other messages."""
         taken = True

@@ -22,6 +22,7 @@ PING = b"\r\n\r\n"
 
 PONG = b"\r\n"
 
+_PINGS = re.compile(rb"(?:\r\n\r\n)+")
 _END = b"\r\n\r\n"
 _BARE_END = b"\n\n"
 _LENGTH = re.compile(rb"\r?\n(?:content-length|l)[ \t]*:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
@@ -48,7 +49,8 @@ class Framer:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        The messages that are complete now, whole, L{PING} for each keepalive and L{PONG} for one that answers ours.
+        The messages that are complete now, whole, L{PING} for keepalives, however many come one after the other, and
+        L{PONG} for one that answers ours.
 
         @raise MalformedError: if it cannot be known where a message ends, or one is too long: the stream is of no more
             use.
@@ -85,8 +87,12 @@ class Framer:
         return end if end >= 0 and self._buffer.find(b"\r", 0, end) < 0 else -1
 
     def _blank(self) -> bytes | None:
-        if self._buffer[:4] == PING:
-            return self._take(len(PING))
+        pings = _PINGS.match(self._buffer)
+        if pings is not None:
+            end = pings.end()
+            del pings  # it holds the buffer, which could not be cut else
+            self._take(end)
+            return PING
         if self.awaitsPong:
             self.awaitsPong = False
             return self._take(len(PONG))

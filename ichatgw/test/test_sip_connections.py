@@ -203,6 +203,25 @@ class IncomingTests(ConnectionsCase):
         connection.dataReceived(b"\r\n\r\n")
         self.assertEqual((self.written(connection), self.received), (b"\r\n", []))
 
+    def test_manyPings(self) -> None:
+        """Keepalives are paid for like messages: a stranger who sends too many is not read for a while."""
+        connection = self.accept()
+        assert connection is not None
+        transport: Any = connection.transport
+        asked: list[tuple[str, int]] = []
+        self.connections.pays = lambda host, octets: asked.append((host, octets)) or len(asked) <= 2  # type: ignore[func-returns-value]
+        for times in (1, 1000):
+            connection.dataReceived(b"\r\n\r\n" * times)
+            self.assertEqual((self.written(connection), transport.producerState), (b"\r\n", "producing"))
+        connection.dataReceived(b"\r\n\r\n" + MESSAGE)
+        self.assertEqual((len(self.received), transport.producerState), (1, "paused"))
+        self.assertEqual(asked, [("192.0.2.1", 0)] * 3)
+        self.reactor.advance(THROTTLED)
+        self.assertEqual(transport.producerState, "producing")
+        self.connections.mayCall = lambda host: True
+        connection.dataReceived(b"\r\n\r\n")
+        self.assertEqual((len(asked), transport.producerState), (3, "producing"))
+
     def test_garbage(self) -> None:
         """What is no SIP ends the connection, and says why."""
         connection = self.accept()

@@ -42,6 +42,10 @@ class FramerTests(SynchronousTestCase):
         self.assertEqual(self.feed(b"\r", b"\n\r", b"\n"), [PING])
         self.assertEqual(self.feed(b"\r\n", b"\r\n\r\n", TWO), [PING, TWO])
 
+    def test_manyKeepalives(self) -> None:
+        """Those that come at once are one, so that they cost no more than one to deal with."""
+        self.assertEqual(self.feed(PING * 1000 + ONE + PING * 3 + b"\r\n", b"\r\n" + TWO), [PING, ONE, PING, PING, TWO])
+
     def test_pong(self) -> None:
         """An empty line is a pong if one is awaited, before a message, after a ping or alone; later it is not."""
         for data, found in (
