@@ -25,6 +25,27 @@ MOST_EVENTS = 255
 CARRIERS = frozenset({"red", "ulpfec", "flexfec-03", "rtx"})
 """Names of formats that carry others by their numbers, which differ from party to party: no relay can pass them on."""
 
+STATIC: Mapping[int, tuple[str, int, int]] = {
+    0: ("PCMU", 8000, 1),
+    3: ("GSM", 8000, 1),
+    4: ("G723", 8000, 1),
+    5: ("DVI4", 8000, 1),
+    6: ("DVI4", 16000, 1),
+    7: ("LPC", 8000, 1),
+    8: ("PCMA", 8000, 1),
+    9: ("G722", 8000, 1),
+    10: ("L16", 44100, 2),
+    11: ("L16", 44100, 1),
+    12: ("QCELP", 8000, 1),
+    13: ("CN", 8000, 1),
+    14: ("MPA", 90000, 1),
+    15: ("G728", 8000, 1),
+    16: ("DVI4", 11025, 1),
+    17: ("DVI4", 22050, 1),
+    18: ("G729", 8000, 1),
+}
+"""Name, clock in Hz and channels of the audio formats that are known by their number alone (RFC 3551 section 6)."""
+
 PRESENT = "*"
 """As a default: it counts whether the parameter is there, and not what it says."""
 

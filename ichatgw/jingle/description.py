@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS
+from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS, STATIC
 from ichatgw.jingle.namespaces import NS_RTP
 from ichatgw.jingle.xml import child, children, number, readable, word, wordOr
 from ichatgw.model import Codec, CryptoKey, Direction, Packing, SessionDescription, packetTime
@@ -30,7 +30,6 @@ _BY_INITIATOR = {
 SENDERS = frozenset(_BY_INITIATOR)
 _TO_SENDERS = {direction: senders for senders, direction in _BY_INITIATOR.items()}
 
-_STATIC = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}
 LONGEST_PARAMETERS = 500
 """Of one format: they go on to the other party, whose datagrams have no room for more."""
 
@@ -67,10 +66,10 @@ def readCodecs(description: Element) -> tuple[Codec, ...]:
 
 def _readCodec(element: Element) -> Codec | None:
     payloadType = number(element, "id", 127)
-    name, clockRate = _STATIC.get(payloadType, ("", 0))
+    name, clockRate, channels = STATIC.get(payloadType, ("", 0, 1))
     name = word(element, "name", "") or name
     clockRate = number(element, "clockrate", 1_000_000, clockRate)
-    channels = number(element, "channels", 16, 1) or 1
+    channels = number(element, "channels", 16, channels) or 1
     if not name or not clockRate:
         return None  # a static number that nobody uses
     if _NAME.match(name) is None:

@@ -14,7 +14,7 @@ from ipaddress import IPv6Address
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
-from ichatgw.formats import CARRIERS
+from ichatgw.formats import CARRIERS, STATIC
 from ichatgw.literals import ip_address
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
 from ichatgw.sdp.checks import isMismatch
@@ -36,18 +36,6 @@ DISCARD = 9
 PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 """The profiles of RTP that we know (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764)."""
 
-# RFC 3551 section 6, the formats that may come without an rtpmap.
-_STATIC = {
-    0: ("PCMU", 8000),
-    3: ("GSM", 8000),
-    4: ("G723", 8000),
-    8: ("PCMA", 8000),
-    9: ("G722", 8000),
-    12: ("QCELP", 8000),
-    13: ("CN", 8000),
-    15: ("G728", 8000),
-    18: ("G729", 8000),
-}
 _RTPMAP = re.compile(
     r"\s*(\d{1,3})\s+([!-.0-~]{1,64})\s*/\s*([1-9]\d{0,5})(?:\s*/\s*([1-9]\d?))?(?:\s.*)?\Z", re.ASCII | re.DOTALL
 )
@@ -186,7 +174,7 @@ def _codecs(line: MediaLine, own: _Level) -> tuple[Codec, ...]:
             parameters[int(found[1])] = text
     codecs = []
     for number in dict.fromkeys(int(word) for word in line.formats if _isPayloadType(word)):
-        name, rate, channels = maps.get(number) or (*_STATIC.get(number, ("", 0)), 1)
+        name, rate, channels = maps.get(number) or STATIC.get(number, ("", 0, 1))
         if name and name.lower() not in CARRIERS:
             codecs.append(Codec(name, rate, number, channels, parameters.get(number, "")))
     return tuple(codecs)
@@ -248,7 +236,8 @@ def _direction(level: _Level) -> Direction | None:
 
 
 def _number(text: str) -> int | None:
-    """The number of a port."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+    """The number of a port, whatever zeros it begins with (RFC 8866 section 9)."""
+    digits = text.lstrip("0") or text[-1:]
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535):
         return None
-    return int(text)
+    return int(digits)

@@ -113,6 +113,22 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual(sdp.parse(PHONE_SDP.replace("0 8 101", numbers)).description.codecs, (PCMU,), numbers)
         self.assertRaises(NoCommonCodec, sdp.parse, PHONE_SDP.replace("0 8 101", " ".join(["96"] * 128 + ["0"])))
 
+    def test_static(self) -> None:
+        """The numbers of RFC 3551 need no map, and a map counts more; those that it reserves say nothing."""
+        for number, clock, channels in ((5, 8000, 1), (10, 44100, 2), (11, 44100, 1), (17, 22050, 1)):
+            (codec,) = sdp.parse(PHONE_SDP.replace("0 8 101", f"{number} 1 19 95")).description.codecs
+            self.assertEqual((codec.payloadType, codec.clockRate, codec.channels), (number, clock, channels))
+        text = PHONE_SDP.replace("0 8 101", "10").replace("a=sendrecv", "a=rtpmap:10 L16/8000")
+        self.assertEqual(sdp.parse(text).description.codecs, (Codec("L16", 8000, 10),))
+
+    def test_zeros(self) -> None:
+        """A port may begin with zeros, which change nothing (RFC 8866 section 9)."""
+        for written in ("030000", "0000030000", "030000/1"):
+            address = sdp.parse(PHONE_SDP.replace("audio 30000", f"audio {written}")).description.address
+            self.assertEqual(address, TransportAddress("192.0.2.77", 30000), written)
+        for off in ("0", "00", "", "065536", "0x1"):
+            self.assertRaises(NoCommonCodec, sdp.parse, PHONE_SDP.replace("audio 30000", f"audio {off}"))
+
     def test_oddMaps(self) -> None:
         """A map that says nothing sensible is as none: no clock of 0 Hz, no channel, no foreign digits."""
         for value in ("96 X/0", "96 X/8000/0", "96 X", "96 X/\u0668000", "96 X/8000/", "96 a/b/8000"):
