@@ -86,10 +86,15 @@ def _readFingerprint(element: Element) -> tuple[Fingerprint, Setup]:
     algorithm, value = word(element, "hash", "").lower(), textOf(element).upper()
     if not _ALGORITHM.match(algorithm) or not _FINGERPRINT.match(value):
         raise MalformedError("bad fingerprint")
+    return Fingerprint(algorithm, value), _readSetup(wordOr(element, "setup", ""))
+
+
+def _readSetup(text: str) -> Setup:
+    """The role beside a fingerprint; one that is not said, or cannot be read, means either."""
     try:
-        return Fingerprint(algorithm, value), Setup(word(element, "setup", "").lower() or "actpass")
+        return Setup(text.lower())
     except ValueError:
-        raise MalformedError("bad setup of a fingerprint") from None
+        return Setup.ACTPASS
 
 
 def _readCandidates(transport: Element) -> tuple[Candidate, ...]:

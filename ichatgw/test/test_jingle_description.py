@@ -99,7 +99,8 @@ class CodecTests(SynchronousTestCase):
     def test_static(self) -> None:
         """A static number needs neither name nor clock."""
         self.assertEqual(payload("id='8'"), (Codec("PCMA", 8000, 8),))
-        self.assertEqual(payload("id='5'"), ())
+        self.assertEqual(payload("id='10'"), (Codec("L16", 44100, 10, 2),))
+        self.assertEqual(payload("id='19'"), ())
 
     def test_first(self) -> None:
         """Of two formats with one number the first counts."""
@@ -310,7 +311,9 @@ class TransportTests(SynchronousTestCase):
             (fingerprint("sha-1", 20) + fingerprint("SHA-256", 32), "sha-256", Setup.ACTPASS),
             (fingerprint("sha-9", 32) + fingerprint("sha-256", 32, "passive"), "sha-256", Setup.PASSIVE),
             (fingerprint("sha-512", 64, value="xy") + fingerprint("sha-256", 32), "sha-256", Setup.ACTPASS),
-            (fingerprint("sha-512", 64, "x") + fingerprint("sha-256", 32), "sha-256", Setup.ACTPASS),
+            (fingerprint("sha-512", 64, "x") + fingerprint("sha-256", 32, "active"), "sha-512", Setup.ACTPASS),
+            (fingerprint("sha-256", 32, "Active"), "sha-256", Setup.ACTIVE),
+            (fingerprint("sha-256", 32, "\xe4"), "sha-256", Setup.ACTPASS),
             (fingerprint("\xe4", 32) + fingerprint("sha-256", 32), "sha-256", Setup.ACTPASS),
             (fingerprint("sha-9", 32), "sha-9", Setup.ACTPASS),
         ):
@@ -320,12 +323,11 @@ class TransportTests(SynchronousTestCase):
             self.assertTrue(read.isFingerprinted)
 
     def test_malformed(self) -> None:
-        """Wrong names and passwords are refused; that there was a wrong fingerprint or role is known."""
+        """Wrong names and passwords are refused; that there was a wrong fingerprint is known."""
         value = FINGERPRINT.value
         for inside in (
             f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0'>{value}</fingerprint>",
             f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256'>{value}:XY</fingerprint>",
-            f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='x'>{value}</fingerprint>",
         ):
             read = readTransport(transport(inside))
             assert read is not None
