@@ -73,7 +73,7 @@ def read(contentType: str, disposition: str, body: bytes) -> Content:
     others: list[Part] = []
     required = []
     whole = Part(contentType, disposition, body)
-    for part in [whole] if alone else _parts(whole, budget, 1):
+    for part in [whole] if alone else _parts(whole, _marks(whole), budget, 1):
         kind = part.contentType.partition(";")[0].strip().lower()
         word, handling = _disposition(part.disposition)
         if sdp is None and kind == SDP and word in ("", "session"):
@@ -111,8 +111,12 @@ def _headers(part: Part) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _parts(whole: Part, budget: list[int], depth: int) -> Iterator[Part]:
-    """Those of a part that has parts, whatever the depth."""
+def _marks(whole: Part) -> list[re.Match[bytes]]:
+    """
+    What begins each of the parts.
+
+    @raise MalformedError: if they cannot be told from each other.
+    """
     boundary = _parameters(whole.contentType).get("boundary", "")
     if not _BOUNDARY.match(boundary):
         raise MalformedError("a multipart body without a boundary")
@@ -120,6 +124,11 @@ def _parts(whole: Part, budget: list[int], depth: int) -> Iterator[Part]:
     marks = list(mark.finditer(whole.content))
     if not marks:
         raise MalformedError("a multipart body without parts")
+    return marks
+
+
+def _parts(whole: Part, marks: list[re.Match[bytes]], budget: list[int], depth: int) -> Iterator[Part]:
+    """Those of a part that has parts, whatever the depth.  One whose own cannot be told from each other is one part."""
     for index, begin in enumerate(marks):
         if begin[1]:
             return
@@ -128,10 +137,19 @@ def _parts(whole: Part, budget: list[int], depth: int) -> Iterator[Part]:
             raise MalformedError("too many parts")
         end = marks[index + 1].start() if index + 1 < len(marks) else len(whole.content)
         part = _part(whole.content[begin.end() : end])
-        if isMultipart(part.contentType) and depth < DEEPEST:
-            yield from _parts(part, budget, depth + 1)
+        inner = _marksOr(part) if depth < DEEPEST else []
+        if inner:
+            yield from _parts(part, inner, budget, depth + 1)
         else:
             yield part
+
+
+def _marksOr(part: Part) -> list[re.Match[bytes]]:
+    """None, if it has no parts or they cannot be told from each other."""
+    try:
+        return _marks(part) if isMultipart(part.contentType) else []
+    except MalformedError:
+        return []
 
 
 def _part(text: bytes) -> Part:

@@ -88,6 +88,17 @@ class ReadTests(SynchronousTestCase):
             head = f"Content-Type: multipart/alternative;boundary={boundary}\r\n\r\n".encode()
             content, boundary = body(head + content, boundary=outer.encode()), outer
 
+    def test_unreadableWithin(self) -> None:
+        """A part that should have parts, and has none that can be told from each other, costs none of the others."""
+        for kind in (b"multipart/related", b"multipart/mixed;boundary=b2", b"Multipart/Signed; boundary="):
+            broken = b"Content-Type: " + kind + b"\r\n\r\nnothing"
+            for content in (body(SDP_PART, broken), body(broken, SDP_PART)):
+                self.assertEqual(self.sdpOf(content), PHONE_SDP.encode())
+            needed = b"Content-Disposition: signal;handling=required\r\n" + broken
+            self.assertEqual(
+                read(MIXED, "", body(SDP_PART, needed)).required, (kind.partition(b";")[0].decode().lower(),)
+            )
+
     def test_dispositions(self) -> None:
         """Only SDP of the session is it; a part that says that it has to be understood is told."""
         early = b"Content-Disposition: early-session\r\n" + SDP_PART
