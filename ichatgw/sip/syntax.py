@@ -31,6 +31,7 @@ isToken = re.compile(_TOKEN).fullmatch
 
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)', re.DOTALL)
 _ANGLES = re.compile(r"<[^<>]*>?")
+_BRACKETED_URI = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*:[^<>]*>")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _VALUE = re.compile(r'[^\s";,<>]+|"[^"]*"')
 _MISREAD = re.compile(r'".*[;\\]', re.DOTALL)
@@ -339,7 +340,8 @@ def _brackets(text: str) -> tuple[int, int]:
     """
     try:
         masked = mask(text)
-        opening = masked.find("<")
+        found = _BRACKETED_URI.search(masked)  # the name may have brackets of its own
+        opening = masked.find("<") if found is None else found.start()
     except MalformedError:
         # A quote in the name that does not end: the URI is behind it.
         masked, opening = text, text.rfind("<")

@@ -116,6 +116,8 @@ class HeaderTests(GateTestCase):
             '"a"b" <sip:a@b>': '"a b" <sip:a@b>',
             '"a\\" <sip:a@b>': '"a/" <sip:a@b>',
             "a;b\\c <sip:a@b>": '"a;b/c" <sip:a@b>',
+            "A. <work> <sip:a@b>;tag=x": '"A. (work)" <sip:a@b>;tag=x',
+            "a <-> b <tel:+49>": '"a (-) b" <tel:+49>',
         }
         for written, plain in addresses.items():
             self.assertEqual(self.header(request(From=written), "From"), [plain])
