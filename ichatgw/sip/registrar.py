@@ -207,12 +207,14 @@ def _granted(response: Any, binding: Binding, seconds: int) -> int:
     For how long our Contact is registered: as itself says, or the whole response (section 10.2.4).
 
     A registrar may have written another address into it, where it believes us to be, and have left out our token.  Of
-    several that may be ours, the one that ends first is as long as we are sure to be reached.
+    several that may be ours, the one that ends first is as long as we are sure to be reached.  Some
+    registrars list none at all.
     """
     contacts = [str(header.body.body or header.body) for header in response.headers if header.name == "contact"]
     stated = _number(response, "expires")
     whole = seconds if stated is None else stated
-    return min([seconds, *(_lifetime(contact, whole) for contact in _ours(contacts, binding))], default=seconds)
+    lifetimes = [_lifetime(contact, whole) for contact in _ours(contacts, binding)] or [whole]
+    return min(seconds, *lifetimes)
 
 
 def _contacts(response: Any, binding: Binding) -> list[Any]:

@@ -94,6 +94,15 @@ class RegisterTests(SynchronousTestCase):
             self.reply(self.sent(), 200, "OK", extra)
             self.assertEqual(self.successResultOf(asked), Answer(granted=granted), extra)
 
+    def test_unlisted(self) -> None:
+        """Of a registrar that lists no Contact at all, the time that it states for the whole counts."""
+        for extra, granted in (("Expires: 60\r\n", 60), ("Expires: 9999\r\n", 3600), ("", 3600)):
+            self.binding.sequence += 1
+            asked = self.registrar.register(self.binding, 3600)
+            answer = respond(self.sent(), 200, "OK", extra=extra)
+            self.rig.receive(answer.replace(f"Contact: {header(answer, 'Contact')}\r\n", ""))
+            self.assertEqual(self.successResultOf(asked), Answer(granted=granted), extra)
+
     def test_rewritten(self) -> None:
         """
         A Contact that the registrar has rewritten is ours if it is the only one, or the only one of our user; of
