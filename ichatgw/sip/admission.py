@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import TransportAddress
-from ichatgw.ratelimit import RateLimit
+from ichatgw.networks import sourceOf
+from ichatgw.ratelimit import Complaints, RateLimit
 from ichatgw.sip.capabilities import METHODS, OPTIONS, OTHER_METHODS
 from ichatgw.sip.gate import Admitted, Answer, Dropped
 from ichatgw.sip.identity import invitationOf
@@ -86,7 +87,7 @@ class Admission:
         self._transactions = transactions
         self._dialogs: Dialogs = transactions.dialogs
         self._verifier = verifier
-        self._lines = RateLimit(clock, 1, 10)
+        self._complaints = Complaints(clock)
         self._refusals = RateLimit(clock, 0.2, 1, mostSources=1)
 
     def judge(self, message: Admitted, source: TransportAddress, room: int | None = None) -> Verdict:
@@ -165,7 +166,7 @@ class Admission:
     def _refused(
         self, message: Admitted, source: TransportAddress, code: int, phrase: str, why: str, room: int | None
     ) -> Verdict:
-        if self._lines.allow(source.host):
+        if self._complaints.allow(sourceOf(source.host)):
             _log.info(
                 "{method} from {source} for {called!r} refused: {why}",
                 method=message.method,

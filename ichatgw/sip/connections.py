@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.model import TransportAddress
 from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import RateLimit
+from ichatgw.ratelimit import Complaints, RateLimit
 from ichatgw.sip.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
 from ichatgw.sip.places import Places
 from ichatgw.sip.target import Target, Transport
@@ -107,6 +107,7 @@ class Connections:
         self._places: Places[Connection] = Places()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._lines = RateLimit(reactor, 1, 5)
+        self._complaints = Complaints(reactor)
         self._aliases: dict[Target, Connection] = {}
         self._gone: OrderedDict[Target, None] = OrderedDict()
         self._bind = (host, 0) if host else None
@@ -233,7 +234,7 @@ class Connections:
             self._places.leave(place)  # at once, as a socket takes a moment to close
             place.abort("another one needs its place")
             return True
-        if not place and self._lines.allow(sourceOf(host)):
+        if not place and self._isSaid(host):
             _log.warn("A connection from {host} is refused: too many", host=host)
         return place
 
@@ -285,6 +286,12 @@ class Connections:
             self._places.used(connection, self.mayCall(host), self.clock.seconds())
         return taken
 
+    def _isSaid(self, host: str, outgoing: bool = False) -> bool:
+        """May a line be written about a connection?  There are so many about those that strangers have made to us."""
+        if outgoing or self.mayCall(host):
+            return self._lines.allow(host)
+        return self._complaints.allow(sourceOf(host))
+
     def closed(self, connection: Connection, why: str) -> None:
         """A connection is over."""
         target = connection.target
@@ -302,7 +309,7 @@ class Connections:
                 if len(self._gone) > MOST_GONE:
                     self._gone.popitem(last=False)
             isFault = connection.problem or why.startswith(FAULT_OF_TLS)
-            if isFault and not self._closing and self._lines.allow(target.address.host):
+            if isFault and not self._closing and self._isSaid(target.address.host, connection.outgoing):
                 _log.warn("The connection with {target} is closed: {why}", target=target, why=why)
             else:
                 _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
@@ -316,7 +323,7 @@ class Connections:
             del self._making[target]
         if self._closing:
             return
-        if self._lines.allow(target.address.host):
+        if self._isSaid(target.address.host, connection.outgoing):
             _log.warn(
                 "No connection {way} {target}: {why}",
                 way="to" if connection.outgoing else "from",

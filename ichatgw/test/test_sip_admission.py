@@ -6,10 +6,12 @@ Which requests become transactions, and what all others are answered.
 from __future__ import annotations
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.ratelimit import LINES
 from ichatgw.sip import admission
 from ichatgw.sip.gate import Admitted, Gate
 from ichatgw.sip.known import Marks
@@ -173,6 +175,15 @@ class StrangersTests(SynchronousTestCase):
                 "SENDING message to udp:203.0.113.9:5060:\nSIP/2.0",
             ],
         )
+
+    def test_fewLines(self) -> None:
+        """However many strangers are refused, the log has a few lines about that."""
+        with capturedLogs() as events:
+            for number in range(200):
+                self.rig.receive(request("INVITE"), TransportAddress(f"203.0.{number}.9", 5060))
+                self.rig.clock.advance(0.02)
+        lines = [line for line in map(formatEvent, events) if line and "not among AllowedSIPPeers" in line]
+        self.assertEqual(len(lines), LINES[1] + int(199 * 0.02 * LINES[0]))
 
 
 class OverloadTests(SynchronousTestCase):

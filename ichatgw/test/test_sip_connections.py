@@ -12,11 +12,12 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
+from ichatgw.ratelimit import LINES
 from ichatgw.sip import places
 from ichatgw.sip.connection import (
     ANOTHER,
@@ -231,6 +232,25 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual(self.connections.open, 0)
         self.assertIn("Content-Length", formatEvent(events[-1]) or "")
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_garbageOfMany(self) -> None:
+        """
+        About connections of strangers there are a few lines, however many strangers there are; those about hosts that
+        may call, and to hosts that are called, are written all the same.
+        """
+        self.connections.mayCall = lambda host: host == "192.0.2.1"
+        hosts = [f"203.0.113.{number}" for number in range(100)]
+        with capturedLogs() as events:
+            for host in (*hosts, "192.0.2.1"):
+                connection = self.accept(40000, host)
+                assert connection is not None
+                connection.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+            self.connections.send(b"x", at(5060, "203.0.113.200"))
+            self.dialled()[2].clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        lines = [formatEvent(event) or "" for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual(len(lines), LINES[1] + 2)
+        self.assertIn("192.0.2.1", lines[-2])
+        self.assertIn("203.0.113.200", lines[-1])
 
     def test_silence(self) -> None:
         """Who connects and says nothing, or begins and does not end, is sent away; who has spoken has longer."""
