@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 from ichatgw.configvalues import Kind
 from ichatgw.dialplan import checkOutput, checkTogether, compilePattern, doubts
 from ichatgw.errors import ConfigError
+from ichatgw.textfile import decoded
 
 _T = TypeVar("_T")
 
@@ -178,7 +179,7 @@ class Reader:
             return
         try:
             data, worldReadable = _readBytes(entry.value, _LARGEST_SECRET)
-            secret = data.decode("utf-8").strip()
+            secret = decoded(data).strip()
             if not secret or not secret.isprintable():
                 raise ValueError("no password")
         except (OSError, ValueError) as e:
@@ -241,7 +242,7 @@ def readFile(path: str, reader: Reader) -> list[Entry]:
     except ValueError as e:
         raise ConfigError(f"{path}: {e}") from None
     try:
-        text = data.decode("utf-8-sig")
+        text = decoded(data)
     except UnicodeDecodeError:
         text = data.decode("latin-1")
         reader.warnings.append(f"{path}: not valid UTF-8, read as ISO 8859-1")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from attrs import field, frozen
 
 from ichatgw.errors import ConfigError
+from ichatgw.textfile import decoded
 
 OWN_NAME = "-"
 """In the place of a name to log in with: the user part of the address that calls or is registered."""
@@ -80,10 +81,10 @@ def loadUsers(path: str) -> dict[str, str]:
 def _lines(path: str) -> Iterator[tuple[int, str]]:
     """The lines that say something, with their numbers.  None is ever shown: it holds a password."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & stat.S_IROTH:
                 raise ConfigError(f"{path} holds passwords and everybody on this host can read it: chmod o-r it")
-            lines = file.read().splitlines()
+            lines = decoded(file.read()).splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} cannot be read: {getattr(problem, 'strerror', None) or 'not UTF-8'}") from problem
     for number, line in enumerate(lines, 1):

@@ -201,9 +201,11 @@ class SourceTests(ConfigTestCase):
         self.assertEqual((settings.jabberComponentPassword, settings.udpTcpPort), ("environment", 5070))
 
     def test_passwordFile(self) -> None:
-        """A secret may stand in a file of its own; the line end there is no part of it."""
-        secret = self.write("from file\n")
-        self.assertEqual(self.load(f"JabberComponentPasswordFile = {secret}\n").jabberComponentPassword, "from file")
+        """A secret may stand in a file of its own; the line end there is no part of it, nor a byte order mark."""
+        for written in ("from file\n", "\ufefffrom file\r\n"):
+            secret = self.write(written)
+            found = self.load(f"JabberComponentPasswordFile = {secret}\n").jabberComponentPassword
+            self.assertEqual(found, "from file")
         settings = self.load(
             overrides={"jabbercomponentpasswordfile": secret}, environ={"ICHATGW_JABBERCOMPONENTPASSWORD": "x"}
         )

@@ -85,8 +85,11 @@ class SyntaxTests(ConfigTestCase):
             )
 
     def test_byteOrderMark(self) -> None:
-        """A byte order mark, as some editors write it, does not spoil the first name."""
+        """A byte order mark, as some editors write it, tells the encoding and does not spoil the first name."""
         Settings.load(self.write("\ufeff" + REQUIRED))
+        text = (REQUIRED + RULES + "LogFilename = caf\u00e9\n").replace("\n", "\r\n")
+        settings, warnings = Settings.load(self.write(text.encode("utf-16")))
+        self.assertEqual((settings.logFilename, warnings), ("caf\u00e9", []))
 
     def test_latin1(self) -> None:
         """A file that is not UTF-8 is read as ISO 8859-1, with a warning."""

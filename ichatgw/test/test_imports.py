@@ -17,7 +17,7 @@ ROOT = Path(ichatgw.__file__).parent
 
 # A part may import those of its own rank or below.
 RANKS = (
-    {"formats", "literals", "machines"},
+    {"formats", "literals", "machines", "textfile"},
     {"model"},
     {
         "errors",

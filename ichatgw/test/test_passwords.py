@@ -39,6 +39,14 @@ class PasswordTests(SynchronousTestCase):
         """A name and a password."""
         self.assertEqual(loadUsers(self.write("alice wonder land\n#bob x\n")), {"alice": "wonder land"})
 
+    def test_byteOrderMark(self) -> None:
+        """A byte order mark, as some editors write it, is no part of the first name."""
+        text = "\ufeffalice wonder\r\nbob x\r\n"
+        for data in (text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be")):
+            self.assertEqual(loadUsers(self.write(data)), {"alice": "wonder", "bob": "x"})
+        found = Keyring.load(self.write("\ufeffexample.com alice secret\r\n")).find("100", "example.com")
+        self.assertEqual(found, Credentials("alice", "secret"))
+
     def test_wrong(self) -> None:
         """What is wrong is said with its place, and never with what stands there."""
         for load, text in (
