@@ -109,6 +109,7 @@ class Passing:
     def __init__(self) -> None:
         self._theirs: set[Passed] = set()
         self._handed: set[IEnclosure] = set()
+        self._isTold = False
 
     def requested(self, leg: SipLeg, request: Any, refusal: Reply) -> Reply:
         """
@@ -121,7 +122,9 @@ class Passing:
         if enclosed is None:
             return refusal
         if len(self._theirs) >= MOST_PENDING:
-            _log.info("call={call} leg={leg} sends too many requests at once", call=leg.call.id, leg=leg.id)
+            if not self._isTold:
+                _log.info("call={call} leg={leg} sends too many requests at once", call=leg.call.id, leg=leg.id)
+            self._isTold = True
             return Reply(500, "Server Internal Error", (("retry-after", str(1 + randbelow(10))),))
         passed = Passed(enclosed, request, refusal, leg.dialog, self._theirs)
         self._theirs.add(passed)

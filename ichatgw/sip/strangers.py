@@ -9,6 +9,7 @@ difference: the sender chooses them.
 
 Two things are free: a request of a dialog that lives, from where the far end of that dialog is; and a response to a
 request of ours, from where we sent that.  Both are known by a random token of ours that the message has to hold.
+There are so many for each token (L{WITHIN}); those beyond are paid for like all others.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ ALL = Rate(100, 60)
 PROVED = Rate(50, 300)
 """For a source where a user has logged in.  It is not part of L{ALL}, so that other strangers cannot use it up."""
 
+WITHIN = Rate(30, 300)
+"""
+How many messages are free for one token: far more than a phone sends in a call, and few enough that one who has been
+called cannot keep us from our work.
+"""
+
 
 class Ours(Protocol):
     """Knows the tokens of ours that are in use, and at whom."""
@@ -99,9 +106,9 @@ class _Bucket:
 
 class _Cells:
     """
-    The budgets of all sources in a table of fixed size.  Which sources share one is decided by a hash that strangers do
-    not know: so none can be found that hurts a certain other one, and however many there are, nobody has to be
-    forgotten for somebody new.
+    The budgets of all sources, or tokens, in a table of fixed size.  Which of them share one is decided by a hash that
+    strangers do not know: so none can be found that hurts a certain other one, and however many there are, nobody has
+    to be forgotten for somebody new.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -140,6 +147,7 @@ class Strangers:
     dropped: int = field(default=0, init=False)
     _sources: _Cells = field(factory=lambda: _Cells(SOURCE), init=False)
     _all: _Bucket = field(init=False)
+    _tokens: _Cells = field(factory=lambda: _Cells(WITHIN), init=False)
     _proved: OrderedDict[str, _Bucket] = field(factory=OrderedDict, init=False)
     _lines: RateLimit = field(init=False)
     _told: int = field(default=0, init=False)
@@ -218,4 +226,11 @@ class Strangers:
         if found is None:
             return False
         token = found[1].decode("ascii")
-        return self._ours.hasAsked(token, host) if isResponse else self._ours.hasDialog(token, host)
+        isOurs = self._ours.hasAsked(token, host) if isResponse else self._ours.hasDialog(token, host)
+        if not isOurs:
+            return False
+        cell = self._tokens.refill(token, self._clock.seconds())
+        if not self._tokens.holds(cell, 1):
+            return False
+        self._tokens.take(cell, 1)
+        return True

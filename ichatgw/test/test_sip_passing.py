@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -175,14 +176,17 @@ class InTests(SynchronousTestCase):
         for talk in both():
             for number in range(MOST_PENDING):
                 self.hand(talk, f"<n>{number}</n>")
-            (reply,) = talk.send("INFO", contentType=XML, body=PICTURE)
+            with capturedLogs() as events:
+                talk.send("INFO", contentType=XML, body=PICTURE)
+                (reply,) = talk.send("INFO", contentType=XML, body=PICTURE)
+            self.assertEqual(sum("too many" in (formatEvent(event) or "") for event in events), 1)
             self.assertEqual(status(reply), 500)
             self.assertTrue(1 <= int(header(reply, "Retry-After")) <= 10)
             self.assertEqual(len(talk.news.enclosures), MOST_PENDING)
             for number, enclosure in reversed(list(enumerate(talk.news.enclosures))):
                 enclosure.answered(Receipt(200, f"for {number}"))
                 (reply,) = talk.rig.wire.take()
-                first = talk.cseq - MOST_PENDING
+                first = talk.cseq - MOST_PENDING - 1
                 self.assertEqual(header(reply, "CSeq"), f"{first + number} INFO")
                 self.assertTrue(reply.startswith(f"SIP/2.0 200 for {number}\r\n"))
             self.hand(talk)
