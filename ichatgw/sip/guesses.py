@@ -9,11 +9,12 @@ names that exist are counted by name, so that made-up names fill no table.
 from __future__ import annotations
 
 from collections import OrderedDict
+from secrets import randbits
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from ichatgw.networks import sourceOf
+from ichatgw.networks import neighbourhoodOf, sourceOf
 
 SOURCE_FREE = 3
 """Wrong logins of one source without a wait; the next one costs a second, and each further one twice as much."""
@@ -28,7 +29,10 @@ FORGIVEN = 3600.0
 """Seconds without a wrong login, beyond the wait, after which those before are forgotten."""
 
 MOST_SOURCES = 4096
-"""How many sources are counted one by one; those beyond are counted as one."""
+"""How many sources are counted one by one; of those beyond, all of a network are counted as one."""
+
+OTHERS = 1024
+"""In how many counts those beyond are: networks share them by chance, which strangers cannot foresee."""
 
 MOST_GOOD = 16
 """Of how many sources we remember that a name logged in rightly there."""
@@ -68,7 +72,8 @@ class Guesses:
 
     _clock: IReactorTime
     _sources: OrderedDict[str, _Failures] = field(factory=OrderedDict, init=False)
-    _others: _Failures = field(factory=lambda: _Failures(SOURCE_FREE), init=False)
+    _others: dict[int, _Failures] = field(factory=dict, init=False)
+    _salt: int = field(factory=lambda: randbits(64), init=False)
     _names: dict[str, _Failures] = field(factory=dict, init=False)
     _good: dict[str, OrderedDict[str, _Failures]] = field(factory=dict, init=False)
 
@@ -80,7 +85,7 @@ class Guesses:
         @param host: where the login came from, an IP literal.
         @return: seconds; 0 for now.
         """
-        until = max((each.until for each in self._concerned(name, sourceOf(host))), default=0.0)
+        until = max((each.until for each in self._concerned(name, host)), default=0.0)
         return max(0.0, until - self._clock.seconds())
 
     def failed(self, name: str | None, host: str) -> float:
@@ -92,7 +97,7 @@ class Guesses:
         """
         source = sourceOf(host)
         now = self._clock.seconds()
-        self._at(source, now).add(now)
+        self._at(host, now).add(now)
         own = self._own(name, source)
         if own is not None:
             own.add(now)
@@ -114,12 +119,13 @@ class Guesses:
         self._names.pop(name, None)
         self._good.pop(name, None)
 
-    def _concerned(self, name: str | None, source: str) -> list[_Failures]:
+    def _concerned(self, name: str | None, host: str) -> list[_Failures]:
         """Whose wait holds for a login."""
+        source = sourceOf(host)
         own = self._own(name, source)
         if own is not None:
             return [own]
-        counted = self._sources.get(source) or (self._others if self._isFull() else None)
+        counted = self._sources.get(source) or (self._other(host) if self._isFull() else None)
         named = self._names.get(name) if name is not None else None
         return [each for each in (counted, named) if each is not None]
 
@@ -131,13 +137,19 @@ class Guesses:
     def _isFull(self) -> bool:
         return len(self._sources) >= MOST_SOURCES
 
-    def _at(self, source: str, now: float) -> _Failures:
+    def _other(self, host: str) -> _Failures:
+        """Those of the networks that share a count with that of C{host}."""
+        place = hash((self._salt, neighbourhoodOf(host))) % OTHERS
+        return self._others.setdefault(place, _Failures(SOURCE_FREE))
+
+    def _at(self, host: str, now: float) -> _Failures:
         """Those of a source, the one that was quiet for longest going if there is no room and it is forgiven."""
+        source = sourceOf(host)
         if source not in self._sources:
             if self._isFull():
                 oldest = next(iter(self._sources))
                 if now <= self._sources[oldest].until + FORGIVEN:
-                    return self._others
+                    return self._other(host)
                 del self._sources[oldest]
             self._sources[source] = _Failures(SOURCE_FREE)
         self._sources.move_to_end(source)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.sip import guesses
 from ichatgw.sip.guesses import (
     FORGIVEN,
     LONGEST_WAIT,
@@ -88,18 +89,34 @@ class GuessesTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """
         However many sources fail, memory is bounded, none of those that wait is forgotten for it, and those for whom
-        there is no room wait as one.
+        there is no room wait as one with those of their network.
         """
         self.guess(SOURCE_FREE + 8)
         for number in range(MOST_SOURCES + 50):
             self.guesses.failed(None, f"10.1.{number // 256}.{number % 256}")
         self.assertLessEqual(len(self.guesses._sources), MOST_SOURCES)
         self.assertGreater(self.guesses.wait(None, OTHER), 0)
-        self.assertGreater(self.guesses.wait(None, "203.0.113.1"), 0)
+        self.assertGreater(self.guesses.wait(None, f"10.1.{MOST_SOURCES // 256}.200"), 0)
         self.clock.advance(FORGIVEN + LONGEST_WAIT + 1)
         for number in range(MOST_SOURCES + 50):
             self.guesses.failed(None, f"10.2.{number // 256}.{number % 256}")
         self.assertLessEqual(len(self.guesses._sources), MOST_SOURCES)
+
+    def test_noRoom(self) -> None:
+        """
+        One who has ever so many sources (an IPv6 /48 has 65536) does not keep phones out that come from elsewhere for
+        the first time; there, too, a few guesses are looked at and no more.
+        """
+        self.patch(guesses, "OTHERS", 1 << 60)  # no two networks share a count by chance
+        for number in range(MOST_SOURCES + 200):
+            self.guesses.failed(None, f"2001:db8:1:{number:x}::1")
+        self.assertGreater(self.guesses.wait(None, "2001:db8:1:ffff::1"), 0)
+        for host in ("203.0.113.1", "2001:db8:2::1"):
+            for _ in range(SOURCE_FREE):
+                self.assertEqual(self.guesses.wait(None, host), 0)
+                self.guesses.failed(None, host)
+            self.guesses.failed(None, host)
+            self.assertGreater(self.guesses.wait(None, host), 0)
 
     def test_unknownNames(self) -> None:
         """A name that does not exist is counted nowhere."""
