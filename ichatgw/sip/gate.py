@@ -138,9 +138,7 @@ class Gate:
         match = _STATUS_LINE(frame.startLine)
         if match is None:
             raise Refusal(400, "Misspelt Status Line")
-        headers = self._headers(frame, isResponse=True)
-        if ("Contact", "*") in headers:
-            raise Refusal(400, "Misplaced Contact Wildcard")
+        headers = [header for header in self._headers(frame, isResponse=True) if header != ("Contact", "*")]
         method = _one(headers, "CSeq").partition(" ")[2]
         return _admitted(frame, f"SIP/2.0 {match[1]} {match[2] or ''}", headers, method, transport)
 

@@ -174,11 +174,13 @@ class HeaderTests(GateTestCase):
         self.assertEqual(self.header(options(Contact=None), "Contact"), [])
 
     def test_wildcardContact(self) -> None:
-        """C{*} is for REGISTER only."""
+        """C{*} is for REGISTER only; a response that has it is as one without a Contact."""
         register = request(startLine="REGISTER sip:example.net SIP/2.0", CSeq="1 REGISTER", Contact="*")
         self.assertEqual(self.header(register, "Contact"), ["*"])
         self.answered(request(Contact="*"), 400)
-        self.dropped(response(Contact="*"))
+        good = "<sip:a@b>"
+        self.assertEqual(self.header(response("Contact: *", Contact=good), "Contact"), [good])
+        self.assertEqual(self.header(response(Contact="*"), "Contact"), [])
 
     def test_routes(self) -> None:
         """Routes come one a line; one that is not SIP's is refused."""
