@@ -213,6 +213,7 @@ class Connection(Protocol):
         self._stopTimer()
         self._waiting.clear()
         self._held.clear()
+        self._line.pause = self._line.resume = None  # it holds us, and we hold it
         self._owner.closed(self, self.problem or words(reason))
 
     def _hand(self, message: bytes) -> None:

@@ -5,6 +5,8 @@ Tests for L{ichatgw.sip.connections}.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT
 from types import SimpleNamespace
 from typing import Any
@@ -93,6 +95,20 @@ class ConnectionsCase(SynchronousTestCase):
 
 class IncomingTests(ConnectionsCase):
     """Those who connect to us."""
+
+    def test_freedAtOnce(self) -> None:
+        """A connection that is over is freed without Python's collector, as there may be many of strangers."""
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE)
+        connection.abort("it leaves")
+        over = weakref.ref(connection)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        transport: Any = connection.transport
+        transport.producer = None  # as a real one does when it is closed
+        del transport.protocol, transport, connection
+        self.assertIsNone(over())
 
     def test_messages(self) -> None:
         """What comes is handed on with where it came from; an answer goes back the same way."""

@@ -38,12 +38,13 @@ _WRITER = """
 import random, sys
 from itertools import count, islice
 from twisted.internet import reactor, task
+from ichatgw.disk import DiskThread
 from ichatgw.turns import Turns
 from ichatgw.xmpp.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 CONTROL = parseJID("control@gw.chat.example")
-store = SQLiteStore(Turns(reactor), sys.argv[1], lambda user: True, DirectDisk())
+store = SQLiteStore(Turns(reactor), sys.argv[1], lambda user: True, DiskThread(reactor))
 store.startService()
 numbers = count(int(sys.argv[2]))
 chance = random.Random(int(sys.argv[2]))
