@@ -28,6 +28,8 @@ LOOK_SECONDS = 0.1
 PRIME = 2
 HUNGRY = 10
 STALE = 20
+# The same after a packet of a key: silence amid its packets would make two keys of it (RFC 4733 section 2.5.1.2).
+PRESSED = 50
 # More packets than this from one look to the next are no call but a flood, or a loop of relays.  A stall of the host
 # for some seconds stays below.
 FLOOD = 500
@@ -279,8 +281,16 @@ class Flow:
             self._hungryLooks = 0
         elif self.destination is not None:
             self._hungryLooks += 1
-            if self._hungryLooks >= (HUNGRY if self.fed else PRIME) and self.preferred is not None:
+            if self.preferred is not None and self._hungryLooks >= PRIME and self._hungryLooks >= self._patience:
                 self._feeder.add(self)
+
+    @property
+    def _patience(self) -> int:
+        """After how many looks without a packet the receiving party is fed."""
+        format = self._last()[2]
+        if format is not None and format.isKeys:
+            return PRESSED
+        return HUNGRY if self.fed else PRIME
 
     def aim(self, send: Callable[[Any, Any], Any] | None, destination: Source | None) -> None:
         """Say where the receiving party is; C{None} if nothing is to be sent to it."""

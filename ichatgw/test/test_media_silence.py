@@ -58,6 +58,21 @@ class SilenceTests(RelayTestCase):
         self.pump(0.2)
         self.assertNotEqual(self.heard(BOB), [])
 
+    def test_amidAKey(self) -> None:
+        """A key whose packets pause stays one key: silence starts later, and they keep their timestamp."""
+        keys = Codec("telephone-event", 8000, 101)
+        self.relay.caller.connect(at(ALICE, PCMU, keys))
+        self.relay.callee.connect(at(BOB, PCMU, keys))
+        self.talk(10)
+        self.heard(BOB)
+        for pause, sequence in ((1.5, 110), (4.5, 111), (0.02, 112)):
+            self.fromAlice(RTPPacket(101, sequence, 110 * 160, 0xAAAA, b"\x05\x0a\x00\xa0").pack())
+            self.pump(pause)
+        packets = self.heard(BOB)
+        self.assertEqual([(p.payloadType, p.timestamp) for p in packets], [(101, packets[0].timestamp)] * 3)
+        self.pump(6)
+        self.assertIn(SILENCE, [packet.payload for packet in self.heard(BOB)])
+
     def test_rate(self) -> None:
         """Silence is 50 packets of 20 ms a second, counted on, with the SSRC that the party knows."""
         self.talk(10)
