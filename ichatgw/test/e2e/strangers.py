@@ -263,7 +263,12 @@ class Strangers(SecureEndToEnd):
         meanwhile comes up.  What comes back to strangers over UDP is less than they send.
         """
         await self.start()
-        await self.endure("warming up", lambda: self.flood(Flood(self.gateway.port, sources=1024, seconds=2)))
+        # What is made once, when something comes for the first time, is not what is looked for.
+        first = Flood(self.gateway.port, sources=1024, seconds=2)
+        await self.endure("warming up", lambda: self.flood(first))
+        await self.endure("warming up, TCP", lambda: self.flood(evolve(first, transport="tcp", sources=64)))
+        secure = evolve(MANY[-1][1], port=self.gateway.securePort, seconds=2)
+        await self.endure("warming up, TLS", lambda: self.flood(secure))
         before = self.memory()
         for what, flood in MANY:
             port = self.gateway.securePort if flood.transport == "tls" else self.gateway.port
