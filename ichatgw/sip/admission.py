@@ -101,11 +101,11 @@ class Admission:
             if mayCall or self._transactions.awaits(marks):
                 return Passed()
             return Dropped("a response of a stranger to nothing that we asked")
-        if not mayCall and self._transactions.isWithin(marks, message.text):
+        if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
         begins = message.method == "INVITE" and marks.toTag is None
         if begins and self._isTooMuch(source.host, mayCall):
-            if self._transactions.isWithin(marks, message.text):
+            if self._transactions.isWithin(marks, message.text, source.host):
                 return Passed()
             return self._overloaded(message, source, None if mayCall else room)
         if mayCall:

@@ -78,13 +78,17 @@ class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
         """Do the requests that are not done with take as much memory as they may?"""
         return self.tserver.isFull
 
-    def isWithin(self, marks: Marks, text: str) -> bool:
+    def isWithin(self, marks: Marks, text: str, host: str) -> bool:
         """
         Does a request belong to a dialog or transaction that there is?
 
+        From where the far end of a dialog is, our tag is enough; a phone whose address has changed has to name all of
+        the dialog.
+
         @param text: the request, as the gate gives it.
+        @param host: where it came from, an IP literal.
         """
-        if marks.toTag is not None and self.dialogs.find(marks.toTag) is not None:
+        if marks.toTag is not None and self.dialogs.has(marks.toTag, host, (marks.callId, marks.fromTag)):
             return True
         last = marks.toTag if marks.method == "ACK" else marks.branch
         if (marks.callId, marks.fromTag, marks.number, last) in self.tserver:

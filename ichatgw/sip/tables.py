@@ -168,6 +168,20 @@ class Dialogs:
             return False
         return host == dialog.heardHost or (dialog.first is not None and host == dialog.first.address.host)
 
+    def has(self, tag: str, host: str, rest: tuple[str, str | None]) -> bool:
+        """
+        Is a request of C{host} one of a dialog that lives?
+
+        @param tag: ours.
+        @param rest: the Call-ID and the tag of the far end, which C{host} has to know if it is not where that is.
+        """
+        if self.hasDialog(tag, host):
+            return True
+        dialog = self._byTag.get(tag)
+        if dialog is None or dialog.rUri is None:
+            return False
+        return (str(dialog.cId), dialog.rUri.getTag()) == rest
+
     def countOf(self, host: str) -> int:
         """How many were begun with the source that C{host}, an IP literal, belongs to."""
         return self._counts[sourceOf(host)]

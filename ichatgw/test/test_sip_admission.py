@@ -18,7 +18,7 @@ from ichatgw.sip.known import Marks
 from ichatgw.sip.target import Target, Transport
 from ichatgw.sip.verifier import Verifier
 from ichatgw.test.fakes import OFFER
-from ichatgw.test.sipwire import PHONE, Rig, ackFor, header, request, respond, status
+from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
@@ -130,6 +130,54 @@ class StrangersTests(SynchronousTestCase):
         ]
         self.assertEqual(sent, [[200]] * 298)
         self.assertEqual(self.codes(request("BYE", to=header(ok, "To"), cseq=300)), [200])
+
+    def upWithStranger(self) -> str:
+        """A call with a stranger is up; its 200."""
+        self.rig.invitations.refusal = None
+        self.rig.receive(request("INVITE"), STRANGER)
+        self.rig.invitations.legs[-1].answer(OFFER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.invitations.refusal = Ending(EndReason.FORBIDDEN)
+        self.rig.receive(ackFor(ok), STRANGER)
+        return ok
+
+    def test_tagAlone(self) -> None:
+        """Our tag alone opens a dialog only to where its far end is; from elsewhere it is 481, and nothing is kept."""
+        to = header(self.upWithStranger(), "To")
+        transactions = self.rig.endpoint._transactions
+        kept = len(transactions.tserver), len(transactions.l1rcache)
+        elsewhere = TransportAddress("198.51.100.7", 5060)
+        for number, wrong in enumerate(
+            ({"callId": "guessed"}, {"from_": "<sip:x@y>;tag=guessed"}, {"from_": "<sip:x@y>"})
+        ):
+            for method in ("BYE", "INFO", "MESSAGE", "UPDATE", "INVITE"):
+                sent = self.codes(request(method, to=to, cseq=10 + number, **wrong), elsewhere)
+                self.assertEqual(sent, [481], (method, wrong))
+            self.assertEqual(self.codes(request("ACK", to=to, cseq=10 + number, **wrong), elsewhere), [])
+            self.rig.clock.advance(5)
+        self.assertEqual((len(transactions.tserver), len(transactions.l1rcache)), kept)
+        (leg,) = self.rig.endpoint.legs
+        assert leg.dialog is not None
+        self.assertEqual(leg.dialog.heardHost, STRANGER.host)
+
+    def test_movedPhone(self) -> None:
+        """A phone whose address has changed in a call names all of the dialog, and is heard."""
+        to = header(self.upWithStranger(), "To")
+        elsewhere = TransportAddress("198.51.100.7", 40000)
+        ping = request("MESSAGE", to=to, cseq=2, contentType="text/plain", body="PING")
+        self.assertEqual(self.codes(ping, elsewhere), [200])
+        self.assertEqual(self.codes(request("BYE", to=to, cseq=3), elsewhere), [200])
+
+    def test_movedWhenCalled(self) -> None:
+        """So is one that we have called."""
+        leg = self.rig.dial("sip:100@203.0.113.9")
+        leg.start(OFFER)
+        (invite,) = self.rig.wire.take()
+        self.rig.receive(respond(invite, 200, "OK", body=PHONE_SDP), STRANGER)
+        elsewhere = TransportAddress("198.51.100.7", 40000)
+        bye = byeAfter(invite)
+        wrong = bye.replace(";tag=b1", ";tag=b2")
+        self.assertEqual((self.codes(wrong, elsewhere), self.codes(bye, elsewhere)), ([481], [200]))
 
     def test_cancelled(self) -> None:
         """The CANCEL of a call that there is passes."""
