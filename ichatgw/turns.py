@@ -10,8 +10,10 @@ users) is done as jobs of one L{Turns}, which keeps two bounds:
  - when the jobs of a turn have taken L{TURN_SECONDS}, or are L{TURN_JOBS}, the others wait for the next turn, and the
    reactor reads its sockets and runs its timers.
 
-Jobs of one source keep their order (L{Line}); sources take turns.  C{docs/decisions/0010-turns-are-short.rst} says why
-it is so.
+Jobs of one source keep their order (L{Line}); sources take turns.  What strangers want done has a small part of each
+turn (L{Share}), and so have new calls: others are answered the sooner, the sooner the sockets are read again.
+
+C{docs/decisions/0010-turns-are-short.rst} says why it is so.
 """
 
 from __future__ import annotations
@@ -30,6 +32,12 @@ TURN_SECONDS = 0.008
 
 TURN_JOBS = 32
 """Jobs in one turn of the reactor, for clocks that stand still while jobs run."""
+
+STRANGERS_SECONDS = 0.002
+"""Seconds of a turn that all strangers have together; the job that exceeds them is their last of the turn."""
+
+CALLS_SECONDS = 0.003
+"""Seconds of a turn for calls that are to begin."""
 
 MEDIA_INTERVAL = 0.001
 """Seconds of signalling after which media ports are read."""
@@ -55,6 +63,24 @@ _log = Logger()
 
 
 @define(eq=False)
+class Share:
+    """
+    A part of each turn that some lines have together, so that others need not wait for them for longer.
+
+    @ivar seconds: how many of a turn it has.
+    @ivar spent: how many it has had in this one.
+    """
+
+    seconds: float
+    spent: float = field(default=0.0, init=False)
+
+    @property
+    def isSpent(self) -> bool:
+        """Is there nothing left of it in this turn?"""
+        return self.spent >= self.seconds
+
+
+@define(eq=False)
 class Line:
     """
     The jobs of one source in order: one connection, one socket, one link.
@@ -64,6 +90,8 @@ class Line:
     @ivar resume: called when no job waits any more.
     @ivar counts: whether it is a sign of too much to do if they wait; not if they are those of strangers.  It is set
         while none waits.
+    @ivar share: the part of a turn that they have together with those of other lines; C{None} for the whole turn.  It
+        is set while none waits.
     """
 
     _turns: Turns
@@ -71,6 +99,7 @@ class Line:
     pause: Callable[[], object] | None = None
     resume: Callable[[], object] | None = None
     counts: bool = field(default=True, kw_only=True)
+    share: Share | None = field(default=None, kw_only=True)
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
     _queued: bool = field(default=False, init=False)
     _isPaused: bool = field(default=False, init=False)
@@ -85,10 +114,21 @@ class Line:
 
         What the job raises is logged, and goes no further.
         """
-        if not self._waiting and self._turns.hasRoom:
-            self._turns.run(self.name, job, *args)
+        if self.hasRoom:
+            self.run(job, *args)
         else:
             self.later(job, *args)
+
+    @property
+    def hasRoom(self) -> bool:
+        """Would a job be done at once?"""
+        return not self._waiting and self._turns.hasRoomFor(self)
+
+    def run(self, job: Callable[..., object], *args: Any) -> None:
+        """Do C{job(*args)} now, whatever waits."""
+        took = self._turns.run(self.name, job, *args)
+        if self.share is not None:
+            self.share.spent += took
 
     def later(self, job: Callable[..., object], *args: Any) -> None:
         """
@@ -117,7 +157,7 @@ class Line:
         """
         if self._waiting:
             job, args = self._waiting.popleft()
-            self._turns.run(self.name, job, *args)
+            self.run(job, *args)
         self._queued = bool(self._waiting)
         if not self._queued and self._isPaused:
             self._isPaused = False
@@ -195,6 +235,8 @@ class Turns:
     @ivar clock: the reactor's clock.
     @ivar media: reads the media ports that have something; set when there are any.
     @ivar watch: told how many seconds a job took, and what it was.
+    @ivar strangers: the part of a turn for what strangers want done.
+    @ivar callers: that for calls which are to begin.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -202,6 +244,8 @@ class Turns:
         self.media: Callable[[], object] = _nothing
         self.watch: Callable[[float, str], object] = _nothing
         self.seconds = clock.seconds
+        self.strangers = Share(STRANGERS_SECONDS)
+        self.callers = Share(CALLS_SECONDS)
         self._lines: deque[Line] = deque()
         self._spent = 0.0
         self._jobs = 0
@@ -209,6 +253,7 @@ class Turns:
         self._mediaAt = 0.0
         self._next: IDelayedCall | None = None
         self._counting = 0
+        self._urgent = 0
         self._behindSince = 0.0
 
     # Jobs.
@@ -230,9 +275,14 @@ class Turns:
         return Sweep(self, do, done, ready, interval)
 
     @property
-    def hasRoom(self) -> bool:
-        """May another job be done in this turn, and does none wait?"""
-        return not self._lines and self._spent < TURN_SECONDS and self._jobs < TURN_JOBS
+    def _hasTime(self) -> bool:
+        return self._spent < TURN_SECONDS and self._jobs < TURN_JOBS
+
+    def hasRoomFor(self, line: Line) -> bool:
+        """For L{Line}: may another job of it be done in this turn, before all that wait?"""
+        if line.share is None:
+            return self._hasTime and not self._urgent
+        return self._hasTime and not self._lines and not line.share.isSpent
 
     @property
     def lag(self) -> float:
@@ -244,11 +294,12 @@ class Turns:
         """Is there so much to do that nothing new should be begun?"""
         return self.lag > MOST_LAG
 
-    def run(self, name: str, job: Callable[..., object], *args: Any) -> None:
+    def run(self, name: str, job: Callable[..., object], *args: Any) -> float:
         """
         Do a job now, and count it.
 
         @param name: what it is, for the log.
+        @return: how many seconds it took; 0 if it is a part of another one.
         """
         inner, self._inJob = self._inJob, True
         begun = self.seconds() if inner else self.letMediaPass()
@@ -258,13 +309,14 @@ class Turns:
             _log.failure("A job failed: {name}", name=name)
         self._inJob = inner
         if inner:
-            return  # it is a part of the job that it is done in
+            return 0.0  # it is a part of the job that it is done in
         took = self.seconds() - begun
         self._jobs += 1
         self._spent += took
         self.watch(took, name)
         if self._next is None and (self._spent >= TURN_SECONDS or self._jobs >= TURN_JOBS):
             self._next = self.clock.callLater(0, self._turn)
+        return took
 
     def letMediaPass(self) -> float:
         """
@@ -284,6 +336,8 @@ class Turns:
             if not self._counting:
                 self._behindSince = self.seconds()
             self._counting += 1
+        if line.share is None:
+            self._urgent += 1
         self._lines.append(line)
         if self._next is None:
             self._next = self.clock.callLater(0, self._turn)
@@ -292,14 +346,27 @@ class Turns:
         """Another turn: some of the jobs that wait, one of each line after the other."""
         self._next = None
         self._spent, self._jobs = 0.0, 0
-        while self._lines and self._spent < TURN_SECONDS and self._jobs < TURN_JOBS:
+        for share in (self.strangers, self.callers):
+            share.spent = 0.0
+        passed: list[Line] = []
+        while self._lines and self._hasTime:
             line = self._lines.popleft()
-            if line.next():
+            if line.share is not None and line.share.isSpent:
+                passed.append(line)
+            elif line.next():
                 self._lines.append(line)
-            elif line.counts:
-                self._counting -= 1
+            else:
+                self._left(line)
+        self._lines.extendleft(reversed(passed))
         if self._lines and self._next is None:
             self._next = self.clock.callLater(0, self._turn)
+
+    def _left(self, line: Line) -> None:
+        """None of its jobs waits any more."""
+        if line.counts:
+            self._counting -= 1
+        if line.share is None:
+            self._urgent -= 1
 
     # Time.
 

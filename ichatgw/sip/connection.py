@@ -246,6 +246,7 @@ class Connection(Protocol):
     def readLittle(self) -> None:
         """It is a stranger's: read L{SLICE} octets at a time, so that little waits here if too much is sent."""
         self._line.counts = False
+        self._line.share = self._owner.turns.strangers
         transport = self._socketed()
         if transport is not None:
             transport.bufferSize = SLICE

@@ -4,6 +4,8 @@ Tests of L{ichatgw.turns}.
 
 from __future__ import annotations
 
+import math
+
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
@@ -11,14 +13,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.turns import (
+    CALLS_SECONDS,
     MEDIA_INTERVAL,
     MOST_LAG,
+    STRANGERS_SECONDS,
     SWEEP_INTERVAL,
     SWEEP_ITEMS,
     SWEEP_SECONDS,
     TURN_JOBS,
     TURN_SECONDS,
     WAITING,
+    Line,
+    Share,
     Sweep,
     Turns,
 )
@@ -232,6 +238,72 @@ class LineTests(TurnsTestCase):
         self.turn()
         self.assertTrue(len(strangers))
         self.assertFalse(self.turns.isLate)
+
+
+class ShareTests(TurnsTestCase):
+    """Lines that have a part of each turn together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.work.cost = STRANGERS_SECONDS / 2 * ABOVE
+
+    def line(self, share: Share | None) -> Line:
+        """A line with that share."""
+        made = self.turns.line("a")
+        made.share = share
+        return made
+
+    def test_endsAtItsSeconds(self) -> None:
+        """What lines with one share do ends when that is spent, and goes on in the next turn, each in its turn."""
+        one, other = self.line(self.turns.strangers), self.line(self.turns.strangers)
+        for number in range(3):
+            one.put(self.work.do, number)
+            other.put(self.work.do, -number)
+        self.assertEqual(self.work.done, [0, 0])
+        self.assertEqual(self.turn(), [1, -1])
+        self.assertEqual(self.turn(), [2, -2])
+
+    def test_othersDoNotWait(self) -> None:
+        """Others are served at once, and have the rest of the turn, however much waits of a share that is spent."""
+        strangers, others = self.line(self.turns.strangers), self.line(None)
+        for number in range(9):
+            strangers.put(self.work.do, number)
+        self.work.done.clear()
+        others.put(self.work.do, "others'")
+        self.assertEqual(self.work.done, ["others'"])
+        self.turn()
+        for number in range(20):
+            others.put(self.work.do, f"others' {number}")
+        self.assertEqual([each for each in self.work.done if isinstance(each, int)], [2, 3])
+        self.assertGreater(len(self.work.done), 5)
+        self.assertIn(4, self.turn())
+
+    def test_noneStarves(self) -> None:
+        """Those with a share get it in each turn, however much others have to do."""
+        strangers, others = self.line(self.turns.strangers), self.line(None)
+        for number in range(4):
+            strangers.put(self.work.do, number)
+        for _ in range(99):
+            others.put(self.work.do, "others'")
+        self.assertEqual([each for _ in range(3) for each in self.turn() if isinstance(each, int)], [2, 3])
+
+    def test_apart(self) -> None:
+        """One share is not spent by another one's lines."""
+        strangers, callers = self.line(self.turns.strangers), self.line(self.turns.callers)
+        for number in range(3):
+            strangers.put(self.work.do, number)
+        for _ in range(9):
+            callers.put(self.work.do, "call")
+        self.assertEqual(self.turn().count("call"), math.ceil(CALLS_SECONDS / self.work.cost))
+        self.assertEqual((len(strangers), self.turns.lag > 0), (0, True))
+
+    def test_aLongJob(self) -> None:
+        """A job longer than the share is the last of it, and what waits comes in the next turn."""
+        self.work.cost = STRANGERS_SECONDS * 2
+        strangers = self.line(self.turns.strangers)
+        for number in range(3):
+            strangers.put(self.work.do, number)
+        self.assertEqual([list(self.work.done), self.turn(), self.turn()], [[0], [1], [2]])
 
 
 class MediaTests(TurnsTestCase):

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.test.test_turns import ABOVE, WorkingClock
-from ichatgw.turns import TURN_JOBS, TURN_SECONDS, Turns
+from ichatgw.turns import STRANGERS_SECONDS, TURN_JOBS, TURN_SECONDS, Turns
 from ichatgw.xmpp import intake as module
 from ichatgw.xmpp.intake import MOST_DOMAINS, MOST_OF_DOMAIN, MOST_WAITING, MOST_WEIGHT, SLICE, Arrival, Intake
 
@@ -117,6 +117,24 @@ class IntakeTests(SynchronousTestCase):
             self.turn()
         self.assertIn("b@good:1", self.dealt)
         self.assertEqual(len(self.dealt), 5)
+
+    def test_sharedOut(self) -> None:
+        """
+        However much strangers send, what is read and dealt with of it in a turn leaves most of that to SIP: a message
+        that comes meanwhile is taken at once.
+        """
+        self.cost = STRANGERS_SECONDS / 4 * ABOVE
+        sip = self.turns.line("SIP")
+        taken: list[int] = []
+        for number in range(20):
+            before = self.clock.seconds()
+            self.send(*(f"e@d{each}:x" for each in range(50)))
+            self.assertLess(self.clock.seconds() - before, STRANGERS_SECONDS * 1.5)
+            sip.put(taken.append, number)
+            self.assertEqual(taken[-1], number)
+            before = self.clock.seconds()
+            self.turn()
+            self.assertLess(self.clock.seconds() - before, STRANGERS_SECONDS * 1.5)
 
     def test_strangersAreRefused(self) -> None:
         """Strangers' stanzas beyond their share are refused; users' and other domains' are not, and nobody waits."""

@@ -104,7 +104,6 @@ class Intake:
         @param refuse: is given a stanza that there is no room for.
         @param wait: told whether the server is to wait.
         """
-        self._turns = turns
         self._parse = parse
         self._deal = deal
         self._refuse = refuse
@@ -115,6 +114,7 @@ class Intake:
         self._strangers = _Queue(turns.line("a stranger's stanza"), FairQueue(MOST_OF_DOMAIN, MOST_DOMAINS))
         # However many strangers there are, users' calls go on.
         self._reading.counts = self._strangers.line.counts = False
+        self._reading.share = self._strangers.line.share = turns.strangers
         self.waits = False
 
     @property
@@ -124,9 +124,9 @@ class Intake:
     def received(self, data: bytes) -> None:
         """Octets have come.  As much is done at once as the turn has room for."""
         self._unread.extend(data[start : start + SLICE] for start in range(0, len(data), SLICE))
-        while self._unread and self._turns.hasRoom and not self._isFull:
+        while self._unread and self._reading.hasRoom and not self._isFull:
             arrivals: list[Arrival] = []
-            self._turns.run(self._reading.name, self._parseSlice, arrivals)
+            self._reading.run(self._parseSlice, arrivals)
             for arrival in arrivals:
                 self._arrived(arrival, Line.put)
         self._goOn()
