@@ -1,0 +1,3 @@
+"""
+Settings: their kinds, where they are read from, and what a reload changes.
+"""

@@ -1,0 +1,3 @@
+"""
+How settings are read from text, and written down for administrators.
+"""

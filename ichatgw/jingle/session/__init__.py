@@ -1,0 +1,3 @@
+"""
+Jingle sessions (XEP-0166): their state, and what may be asked of them.
+"""

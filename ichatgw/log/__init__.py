@@ -1,0 +1,3 @@
+"""
+The log: its file, messages in full, and what is never shown.
+"""

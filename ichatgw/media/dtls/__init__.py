@@ -1,0 +1,3 @@
+"""
+DTLS handshakes that give keys for SRTP (RFC 5764).
+"""

@@ -1,0 +1,3 @@
+"""
+ICE (RFC 8445): candidates, checks, nomination and consent.
+"""

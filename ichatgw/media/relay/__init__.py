@@ -1,0 +1,3 @@
+"""
+The relay of a call: two sides, and a flow each way.
+"""

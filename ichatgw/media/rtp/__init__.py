@@ -1,0 +1,3 @@
+"""
+RTP and RTCP packets, payload types, G.711 and telephone events.
+"""

@@ -1,0 +1,3 @@
+"""
+The way of one party's media: plain, with SRTP, or with ICE and SRTP.
+"""

@@ -1,0 +1,3 @@
+"""
+What is known of addresses and names on the network: our own, literals, DNS, STUN servers.
+"""

@@ -1,0 +1,3 @@
+"""
+The process: turns of the reactor, time, memory, the disk and the collector.
+"""

@@ -1,0 +1,3 @@
+"""
+A simulated Jingle client.
+"""

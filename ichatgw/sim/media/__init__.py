@@ -1,0 +1,3 @@
+"""
+The media of simulated phones: sockets, packets and tones.
+"""

@@ -1,0 +1,3 @@
+"""
+A simulated SIP phone.
+"""

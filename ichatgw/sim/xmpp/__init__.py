@@ -1,0 +1,3 @@
+"""
+A small XMPP server, and the way of clients to it.
+"""

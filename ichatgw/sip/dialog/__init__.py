@@ -1,0 +1,3 @@
+"""
+SIP dialogs (RFC 3261 section 12): requests within them, offers and answers, PRACK and session timers.
+"""

@@ -1,0 +1,3 @@
+"""
+The legs of SIP parties.
+"""

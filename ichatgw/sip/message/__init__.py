@@ -1,0 +1,3 @@
+"""
+SIP messages: framing, the gate before sippy's parser, header values, bodies and statuses.
+"""

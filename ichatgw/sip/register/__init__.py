@@ -1,0 +1,3 @@
+"""
+Registrations at a SIP registrar (RFC 3261 section 10).
+"""

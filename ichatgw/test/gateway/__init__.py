@@ -1,0 +1,3 @@
+"""
+Tests of the whole gateway, and of what its parts promise together.
+"""

@@ -1,0 +1,3 @@
+"""
+Tests of what C{make interop} itself is made of.
+"""

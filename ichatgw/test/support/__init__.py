@@ -1,0 +1,3 @@
+"""
+What several tests share: stand-ins, scenes and values.
+"""

@@ -1,0 +1,3 @@
+"""
+Clients of XMPP for tests.
+"""

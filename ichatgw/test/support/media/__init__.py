@@ -1,0 +1,3 @@
+"""
+What tests of media share.
+"""

@@ -1,0 +1,3 @@
+"""
+The link to the XMPP server (XEP-0114).
+"""

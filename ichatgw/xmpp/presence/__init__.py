@@ -1,0 +1,3 @@
+"""
+Presence and subscriptions, and what follows from them.
+"""
