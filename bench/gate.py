@@ -15,9 +15,9 @@ from itertools import cycle
 
 from twisted.internet.task import Clock
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 from ichatgw.model import TransportAddress
-from ichatgw.sip.gate import Admitted, Gate
+from ichatgw.sip.message.gate import Admitted, Gate
 from ichatgw.sip.strangers import Strangers
 
 # Importing ichatgw.sip readies sippy, and so comes first.

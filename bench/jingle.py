@@ -20,12 +20,12 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater, react
 
 from ichatgw.sim.child import Gateway, freePort, mediaPorts
-from ichatgw.sim.guise import CONVERSATIONS
-from ichatgw.sim.jingle import JinglePhone
-from ichatgw.sim.jinglecall import JingleCall
-from ichatgw.sim.jinglecallee import JingleTaking
-from ichatgw.sim.phone import Answering, Phone
-from ichatgw.sim.router import Router
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.callee import JingleTaking
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import CONVERSATIONS
+from ichatgw.sim.sip.phone import Answering, Phone
+from ichatgw.sim.xmpp.router import Router
 
 HOST, USERS, COMPONENT = "127.0.0.1", "chat.example", "gw.chat.example"
 KINDS = ("SIP>Jingle", "Jingle>SIP", "SIP>SIP")

@@ -81,11 +81,11 @@ def relaySides(reactor: Any, parties: list[Any], shared: bool, described: dict[i
     """
     @param described: if given, the callees' sides are protected, and put in here with what they say of themselves.
     """
-    from ichatgw.addresses import LocalAddresses
     from ichatgw.media.engine import MediaEngine
-    from ichatgw.media.readers import ReactorReaders
-    from ichatgw.media.transports import MediaTransports
+    from ichatgw.media.sockets.readers import ReactorReaders
+    from ichatgw.media.transport.transports import MediaTransports
     from ichatgw.model import PCMU, SessionDescription, TransportAddress
+    from ichatgw.net.localaddresses import LocalAddresses
 
     first = 20000
     readers = None if shared else ReactorReaders(reactor)

@@ -10,8 +10,8 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from ichatgw.sip.stream import Framer
-from ichatgw.test.certificates import Authority
+from ichatgw.sip.transport.streamframing import Framer
+from ichatgw.test.support.sip.certificates import Authority
 
 HOST = "127.0.0.1"
 

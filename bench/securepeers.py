@@ -13,10 +13,10 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from ichatgw.errors import MalformedError
-from ichatgw.media import stun
-from ichatgw.media.dtls import DTLS, Identity
-from ichatgw.media.inplace import InPlace
-from ichatgw.media.srtp import MasterKey, Shield, Suite
+from ichatgw.media.dtls.dtls import DTLS, Identity
+from ichatgw.media.ice import stun
+from ichatgw.media.srtp.inplace import InPlace
+from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
 from ichatgw.model import Fingerprint, TransportAddress
 
 HOST = "127.0.0.1"

@@ -16,10 +16,10 @@ from soakparties import SoakIChat, SoakPhone
 from twisted.internet.defer import Deferred
 
 from ichatgw.sim.child import freePort
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.phone import Answering, PhoneCall
-from ichatgw.sim.profile import LEOPARD, SNOW, Action, Taking
-from ichatgw.sim.router import Router
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.ichat.profile import LEOPARD, SNOW, Action, Taking
+from ichatgw.sim.sip.phone import Answering, PhoneCall
+from ichatgw.sim.xmpp.router import Router
 
 HOST = "127.0.0.1"
 COMPONENT = "gw.soak.example"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
-from ichatgw.sim.dialog import Dialog
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.media import Media
-from ichatgw.sim.phone import Phone, PhoneCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.media.media import Media
+from ichatgw.sim.sip.dialog import Dialog
+from ichatgw.sim.sip.phone import Phone, PhoneCall
 
 
 @define(eq=False)

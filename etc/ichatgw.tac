@@ -12,9 +12,9 @@ from twisted.application.service import Application
 from twisted.internet import reactor
 from twisted.logger import ILogObserver, Logger
 
-from ichatgw.config import Settings
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
-from ichatgw.logfile import observer
+from ichatgw.log.logfile import observer
 from ichatgw.options import again
 from ichatgw.tap import gateway, reloading
 

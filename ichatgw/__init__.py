@@ -1,7 +1,7 @@
 """
 A gateway that joins XMPP callers and SIP phones for audio calls.
 
-Start reading at L{ichatgw.tap.gateway}, where the parts meet, and at L{ichatgw.call}, which knows what a call is.
+Start reading at L{ichatgw.tap.gateway}, where the parts meet, and at L{ichatgw.calls.call}, which knows what a call is.
 """
 
 from importlib.metadata import PackageNotFoundError, version

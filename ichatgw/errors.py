@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.calls.test_call -*-
 """
 Everything that can go wrong by name.  One root, so that a border can catch it all at once.
 """

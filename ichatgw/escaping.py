@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_escaping -*-
+# -*- test-case-name: ichatgw.test.test_escaping -*-
 """
 User parts of addresses: what XMPP does not allow in them is escaped (XEP-0106), as SIP does it with percent signs.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.calls.test_call -*-
 """
 The borders between the parts.  Orders go down to a leg, news comes up from it.
 """

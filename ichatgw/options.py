@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_options -*-
+# -*- test-case-name: ichatgw.test.gateway.test_options -*-
 """
 The command line of C{twistd ichatgw}: one option for each setting, made from the table of settings.
 """
@@ -15,10 +15,12 @@ from typing import Any
 from twisted.logger import ILogObserver
 from twisted.python import usage
 
-from ichatgw import __version__, configdoc, logfile
-from ichatgw.config import TABLE, Settings
-from ichatgw.configfile import OBSOLETE, OUTPUT, PATTERN, Setting
+from ichatgw import __version__
+from ichatgw.config.reading import document
+from ichatgw.config.reading.reader import OBSOLETE, OUTPUT, PATTERN, Setting
+from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
+from ichatgw.log import logfile
 
 DEFAULT_FILE = "ichat-gw.config"
 _RULES = (PATTERN, OUTPUT)
@@ -27,8 +29,8 @@ _RULES = (PATTERN, OUTPUT)
 def _parameter(setting: Setting) -> list[str | None]:
     """One line of C{optParameters}.  A secret is named by its file: what is on a command line is seen by all."""
     if setting.secret:
-        return [setting.fileName.lower(), None, None, f"File that holds this: {configdoc.summary(setting)}"]
-    return [setting.name.lower(), None, None, configdoc.summary(setting)]
+        return [setting.fileName.lower(), None, None, f"File that holds this: {document.summary(setting)}"]
+    return [setting.name.lower(), None, None, document.summary(setting)]
 
 
 def _rule(setting: Setting) -> Any:
@@ -37,7 +39,7 @@ def _rule(setting: Setting) -> Any:
     def option(self: Options, value: str) -> None:
         self.rules.append((setting.name, value))
 
-    option.__doc__ = configdoc.summary(setting)
+    option.__doc__ = document.summary(setting)
     return option
 
 
@@ -96,7 +98,7 @@ class Options(usage.Options):
 
     def opt_sample_config(self) -> None:
         """Print a configuration file with every setting explained, and exit."""
-        sys.stdout.write(configdoc.sample(TABLE))
+        sys.stdout.write(document.sample(TABLE))
         raise SystemExit(0)
 
     def opt_version(self) -> None:

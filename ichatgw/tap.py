@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_tap -*-
+# -*- test-case-name: ichatgw.test.gateway.test_tap -*-
 """
 C{twistd ichatgw}: the one place where the parts meet.
 """
@@ -15,7 +15,7 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field
@@ -25,53 +25,54 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw import __version__, logfile
-from ichatgw.addresses import LocalAddresses
-from ichatgw.choice import ByLink
-from ichatgw.clock import useMonotonicTime
-from ichatgw.collector import Collector
-from ichatgw.config import Settings
-from ichatgw.configvalues import Network
-from ichatgw.dialplan import DialPlan
-from ichatgw.disk import Disk, DiskThread
-from ichatgw.epilogue import Epilogue
+from ichatgw import __version__
+from ichatgw.calls.admission import Doorman
+from ichatgw.calls.dialplan import DialPlan
+from ichatgw.calls.journal import Journal
+from ichatgw.calls.limits import Limits
+from ichatgw.calls.recovery import Epilogue
+from ichatgw.calls.switch import Switch
+from ichatgw.config.reload import Load, Reloadable, Reloader
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
-from ichatgw.hidden import Content
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.jingle.farewells import ways as jingleWays
-from ichatgw.jingletap import jingleSideOf, phoneOf
-from ichatgw.journal import Journal
-from ichatgw.limits import Limits
-from ichatgw.media.dtls import Identity
+from ichatgw.jingle.setup import jingleSideOf, phoneOf
+from ichatgw.log import logfile
+from ichatgw.log.messagelog import MessageLog
+from ichatgw.log.redaction import Content
+from ichatgw.media.dtls.dtls import Identity
 from ichatgw.media.engine import MediaEngine
-from ichatgw.media.medialatch import Elsewhere
-from ichatgw.memory import Memory
-from ichatgw.messagelog import MessageLog
+from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.model import TransportAddress
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.net.networks import Network
 from ichatgw.options import Options
-from ichatgw.policy import Doorman
-from ichatgw.reload import Load, Reloadable, Reloader
+from ichatgw.runtime.clock import useMonotonicTime
+from ichatgw.runtime.collector import Collector
+from ichatgw.runtime.disk import Disk, DiskThread
+from ichatgw.runtime.memory import Memory
+from ichatgw.runtime.stalls import Stalls, watching
+from ichatgw.runtime.systemd import watchdog
+from ichatgw.runtime.turns import MOST_LAG, Turns
+from ichatgw.runtime.watch import Watch
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.registration import Registrations
-from ichatgw.sip.wire import UDPWire
-from ichatgw.siptap import endpointOf
-from ichatgw.stalls import Stalls, watching
-from ichatgw.switch import Switch
-from ichatgw.systemd import watchdog
-from ichatgw.turns import MOST_LAG, Turns
-from ichatgw.watch import Watch
-from ichatgw.xmpp.component import Link
+from ichatgw.sip.register.schedule import Registrations
+from ichatgw.sip.setup import endpointOf
+from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.xmpp.control import Greeter
+from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import GATEWAY, Disco
-from ichatgw.xmpp.guests import Guests
-from ichatgw.xmpp.linked import Linked
-from ichatgw.xmpp.online import Online
-from ichatgw.xmpp.presence import Presence
-from ichatgw.xmpp.sqlitestore import SQLiteStore
-from ichatgw.xmpp.store import MemoryStore
-from ichatgw.xmpp.subscriptions import Subscriptions
+from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.link.linked import Linked
+from ichatgw.xmpp.presence.access import Guests
+from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.registrations import Online
+from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.store import MemoryStore
+from ichatgw.xmpp.presence.subscriptions import Subscriptions
 
 __all__ = ["Gateway", "Options", "gateway", "makeService"]
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_policy -*-
+# -*- test-case-name: ichatgw.test.calls.test_admission -*-
 """
 Who may call.  Closed unless a setting opens it.
 """
@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
-from ichatgw.configvalues import PRIVATE
+from ichatgw.calls.call import Nobody
 from ichatgw.interfaces import IArrivals, ILeg
-from ichatgw.literals import ip_address
 from ichatgw.model import Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.ratelimit import RateLimit
+from ichatgw.net.literals import ip_address
+from ichatgw.net.networks import PRIVATE
+from ichatgw.runtime.ratelimit import RateLimit
 
 _log = Logger()
 

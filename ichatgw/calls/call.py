@@ -1,11 +1,12 @@
-# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_call_failures -*-
+# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_call_failures -*-
 """
 The call: one small machine, two legs, no protocol.
 
 A leg says C{ended} once; a call that has heard it of all its legs is closed.  A leg that stays silent is written off
 after L{CLOSING_TIMEOUT}.
 
-While it talks, one of its legs can be replaced by another (L{ichatgw.transfer}); the other party stays where it is.
+While it talks, one of its legs can be replaced by another (L{ichatgw.calls.transfer}); the other party stays where it
+is.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.callmachine import makeMachine
-from ichatgw.farewell import Farewell, farewellsOf
+from ichatgw.calls.farewell import Farewell, farewellsOf
+from ichatgw.calls.machine import makeMachine
+from ichatgw.calls.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
 from ichatgw.interfaces import IEnclosure, ILeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, SessionDescription, Tone
-from ichatgw.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
 
 __all__ = ["CLOSING_TIMEOUT", "Call", "Nobody"]
 

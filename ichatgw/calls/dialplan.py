@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_dialplan -*-
+# -*- test-case-name: ichatgw.test.calls.test_dialplan -*-
 """
 The translation rules: which address a called address stands for.
 
@@ -17,8 +17,8 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.escaping import toSIP
 from ichatgw.model import TELEPHONE_HOST
-from ichatgw.xmpp.escaping import toSIP
 
 SCHEMES = ("sip", "sips", "xmpp")
 LONGEST = 1024

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_journal -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
 How a party is told that its call is over, by a gateway that knows nothing of the call any more.
 

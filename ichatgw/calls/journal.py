@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_journal -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
 The calls that are alive, kept on the disk, so that their parties can be told of the end by the next process if this one
 is killed.
@@ -24,9 +24,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ichatgw.disk import Disk
-from ichatgw.farewell import Farewell
-from ichatgw.ratelimit import RateLimit
+from ichatgw.calls.farewell import Farewell
+from ichatgw.runtime.disk import Disk
+from ichatgw.runtime.ratelimit import RateLimit
 
 PATIENCE = 0.5
 """Seconds that a call lives before it is written, and from one change to the next writing."""

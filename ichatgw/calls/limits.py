@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_limits -*-
+# -*- test-case-name: ichatgw.test.calls.test_limits -*-
 """
 How many calls one caller may have, and how many all may begin in a second.
 
@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from ichatgw.errors import Congested, Refused
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Party, TransportAddress
-from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import RateLimit
+from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.ratelimit import RateLimit
 
 OF_CALLER, OF_SOURCE = 4, 2
 """Of the other half a caller may have the limit divided by the first number, and a source divided by the second."""

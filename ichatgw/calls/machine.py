@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_call_failures -*-
+# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_call_failures -*-
 """
 The machine of a call.
 
@@ -20,11 +20,11 @@ from attrs import evolve
 from automat import TypeMachineBuilder
 from twisted.logger import Logger
 
+from ichatgw.calls.parties import Parties, common
+from ichatgw.calls.transfer import begin
 from ichatgw.interfaces import IEnclosure, ILeg, IReferral
-from ichatgw.machines import indexed
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
-from ichatgw.parties import Parties, common
-from ichatgw.transfer import begin
+from ichatgw.runtime.machines import indexed
 
 REPLACED = Ending(EndReason.HANGUP, "replaced by another party")
 """What a leg is told whose place another has taken."""

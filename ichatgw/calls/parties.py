@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call,ichatgw.test.test_transfer_places -*-
+# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_transfer_places -*-
 """
 What a call's machine works on: the two parties, and the legs that once were theirs or may become so.
 """
@@ -17,7 +17,7 @@ from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral, IRelay
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
 
 if TYPE_CHECKING:
-    from ichatgw.transfer import Transfer
+    from ichatgw.calls.transfer import Transfer
 
 CLOSING_TIMEOUT = 40.0
 """Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""

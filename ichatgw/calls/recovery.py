@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_journal -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
 What follows after a process that was killed: the parties of the calls that it left behind are told that these are over.
 """
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import define, field
 from twisted.logger import Logger
 
-from ichatgw.farewell import Farewell, Says
-from ichatgw.journal import Journal, Left
-from ichatgw.turns import Sweep, Turns
+from ichatgw.calls.farewell import Farewell, Says
+from ichatgw.calls.journal import Journal, Left
+from ichatgw.runtime.turns import Sweep, Turns
 
 _log = Logger()
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_switch -*-
+# -*- test-case-name: ichatgw.test.calls.test_switch -*-
 """
 Where calls are made: an arriving leg, its route, the outbound leg and a relay become a call.
 """
@@ -17,12 +17,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.call import Call, Nobody
+from ichatgw.calls.call import Call, Nobody
+from ichatgw.calls.journal import Journal
+from ichatgw.calls.limits import Limits, sourceOfCalls
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
 from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
-from ichatgw.journal import Journal
-from ichatgw.limits import Limits, sourceOfCalls
-from ichatgw.media.direct import DirectRelay
+from ichatgw.media.relay.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
 
 _PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
@@ -184,7 +184,7 @@ class Switch(Service):
         return call if call is leg.call and call is not None and leg in (call.caller, call.callee) else None
 
     def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
-        """See L{ichatgw.parties.Switchboard}: where a transfer leads is decided as for any other call."""
+        """See L{ichatgw.calls.parties.Switchboard}: where a transfer leads is decided as for any other call."""
         if self._stopping:
             raise _Stopping("the gateway is stopping")
         self.limits.admit(call.id, peer.party)
@@ -206,7 +206,7 @@ class Switch(Service):
         return leg
 
     def exchanged(self, call: ICall) -> None:
-        """See L{ichatgw.parties.Switchboard}."""
+        """See L{ichatgw.calls.parties.Switchboard}."""
         made = self._calls.get(call.id)
         if made is not None:
             self.limits.move(call.id, made.caller.party)

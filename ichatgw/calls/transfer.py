@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_transfer,ichatgw.test.test_transfer_failures,ichatgw.test.test_transfer_places -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.calls.test_transfer,ichatgw.test.calls.test_transfer_failures,ichatgw.test.calls.test_transfer_places -*-  # noqa: E501
 """
 A party of a call wants its peer to be connected to somebody else (RFC 3515).
 
@@ -12,10 +12,10 @@ from attrs import define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ichatgw.calls.parties import ITransferable, Parties, common
 from ichatgw.errors import CallError, NoCommonCodec
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
-from ichatgw.parties import ITransferable, Parties, common
 
 TRANSFERRED = Ending(EndReason.HANGUP, "transferred")
 """What a leg is told whose peer has gone on."""

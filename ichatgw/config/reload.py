@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_reload -*-
+# -*- test-case-name: ichatgw.test.config.test_reload -*-
 """
 Settings that change while calls go on: at C{SIGHUP} they are read anew.
 """
@@ -15,8 +15,8 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
-from ichatgw.config import TABLE, Settings
-from ichatgw.configfile import Setting
+from ichatgw.config.reading.reader import Setting
+from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError, NeedsRestart
 
 Load = Callable[[], tuple[Settings, list[str]]]

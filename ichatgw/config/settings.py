@@ -1,9 +1,9 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_syntax,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading -*-
 """
 All settings together: L{TABLE} is what the parser of the configuration file, the command line options, the sample file
-and the documentation are made from.  L{ichatgw.settings} declares them.
+and the documentation are made from.  L{ichatgw.config.declared} declares them.
 
-C{python -m ichatgw.config sample} writes the sample file to the standard output, C{... rst} the documentation.
+C{python -m ichatgw.config.settings sample} writes the sample file to the standard output, C{... rst} the documentation.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, evolve, fields, frozen
 
-from ichatgw import configdoc
-from ichatgw.configfile import Entry, Reader, Setting, environmentEntries, readFile
-from ichatgw.configvalues import Proxy
+from ichatgw.config.declared.calls import CallSettings
+from ichatgw.config.declared.encryption import EncryptionSettings
+from ichatgw.config.declared.jingle import JingleSettings
+from ichatgw.config.declared.log import LogSettings
+from ichatgw.config.declared.sip import SIPSettings
+from ichatgw.config.declared.tls import TLSSettings
+from ichatgw.config.declared.xmpp import XMPPSettings
+from ichatgw.config.reading import document
+from ichatgw.config.reading.kinds import Proxy
+from ichatgw.config.reading.reader import Entry, Reader, Setting, environmentEntries, readFile
 from ichatgw.errors import ConfigError
-from ichatgw.settings.calls import CallSettings
-from ichatgw.settings.encryption import EncryptionSettings
-from ichatgw.settings.jingle import JingleSettings
-from ichatgw.settings.log import LogSettings
-from ichatgw.settings.sip import SIPSettings
-from ichatgw.settings.tls import TLSSettings
-from ichatgw.settings.xmpp import XMPPSettings
 
 __all__ = ["TABLE", "Proxy", "Settings"]
 
@@ -129,9 +129,9 @@ TABLE: tuple[Setting, ...] = tuple(setting for attribute in fields(Settings) for
 
 def main(arguments: list[str]) -> int:
     """Write what is made from the table."""
-    writers = {"sample": configdoc.sample, "rst": configdoc.rst}
+    writers = {"sample": document.sample, "rst": document.rst}
     if len(arguments) != 1 or arguments[0] not in writers:
-        sys.stderr.write("Usage: python -m ichatgw.config sample|rst\n")
+        sys.stderr.write("Usage: python -m ichatgw.config.settings sample|rst\n")
         return 2
     sys.stdout.write(writers[arguments[0]](TABLE))
     return 0

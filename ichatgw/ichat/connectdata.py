@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_connectdata -*-
+# -*- test-case-name: ichatgw.test.ichat.test_connectdata -*-
 """
 C{VCNewCallerIPPortData} and C{connectData}: how iChat names the addresses it can be reached at.
 

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_ichat_farewells -*-
+# -*- test-case-name: ichatgw.test.ichat.test_farewells -*-
 """
-How requests between iChats are ended that nothing is known of but a few words (see L{ichatgw.farewell}).  When iChats
-talk, they do so by SIP, and are told by that.
+How requests between iChats are ended that nothing is known of but a few words (see L{ichatgw.calls.farewell}).  When
+iChats talk, they do so by SIP, and are told by that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.farewell import Farewell
+from ichatgw.calls.farewell import Farewell
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import VCCancel, VCResponse, VCStanza
 from ichatgw.model import EndReason
@@ -31,7 +31,7 @@ def declined(us: JID, them: JID) -> Farewell:
 
 
 def ways(send: Callable[[VCStanza], object]) -> dict[str, Callable[..., None]]:
-    """Who says what, for L{ichatgw.epilogue.Epilogue}."""
+    """Who says what, for L{ichatgw.calls.recovery.Epilogue}."""
 
     def cancel(us: str, them: str) -> None:
         send(VCCancel(parseJID(them), parseJID(us)))

@@ -1,11 +1,11 @@
-# -*- test-case-name: ichatgw.test.test_ichat_waiting -*-
+# -*- test-case-name: ichatgw.test.ichat.test_waiting -*-
 """
 An INVITE that may be that of an iChat behind a NAT, or of a stranger who knows the names in it.
 """
 
 from __future__ import annotations
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import HOLD, WaitingLegs
 from ichatgw.interfaces import ILeg

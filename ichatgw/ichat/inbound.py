@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_inbound,ichatgw.test.test_ichat_contract -*-
+# -*- test-case-name: ichatgw.test.ichat.test_inbound,ichatgw.test.ichat.test_contract -*-
 """
 A leg from an iChat that calls.
 
@@ -25,17 +25,17 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
-from ichatgw.farewell import Farewell, farewellsOf
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.ended import Over
+from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import declined
 from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.machines import indexed
 from ichatgw.model import ANY_PACKING, Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.over import Over
+from ichatgw.runtime.machines import indexed
 
 _log = Logger()
 _numbers = count(1)
@@ -156,7 +156,7 @@ class InboundLeg:
         self._accept()
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         if isinstance(self.machine, Over):
             return ()
         return farewellsOf(self._inner) if self._inner is not None else (declined(self.called, self.caller),)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_contract,ichatgw.test.test_ichat_outbound -*-
+# -*- test-case-name: ichatgw.test.ichat.test_contract,ichatgw.test.ichat.test_outbound -*-
 """
 What the two kinds of iChat legs have in common.
 
@@ -18,11 +18,11 @@ from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, Tone
-from ichatgw.xmpp.presence import Resource
+from ichatgw.xmpp.presence.presence import Resource
 
 
 class PresenceView(Protocol):
-    """What a leg wants of L{ichatgw.xmpp.presence.Presence}."""
+    """What a leg wants of L{ichatgw.xmpp.presence.presence.Presence}."""
 
     def resources(self, bare: JID) -> Sequence[Resource]:
         """The user's clients that are known."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_outbound,ichatgw.test.test_ichat_ringing,ichatgw.test.test_ichat_contract -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.ichat.test_outbound,ichatgw.test.ichat.test_ringing,ichatgw.test.ichat.test_contract -*-  # noqa: E501
 """
 A leg towards an iChat.
 
@@ -25,18 +25,18 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.ended import Over
+from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.errors import CallError, Congested
-from ichatgw.farewell import Farewell, farewellsOf
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import cancelled
 from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide
-from ichatgw.machines import indexed
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.over import Over
+from ichatgw.runtime.machines import indexed
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -175,7 +175,7 @@ class OutboundLeg:
         self.machine.hangup(ending)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         asked = tuple(cancelled(self._sender, jid) for jid in self._pending)
         return (*asked, *farewellsOf(self._inner))
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_protocol -*-
+# -*- test-case-name: ichatgw.test.ichat.test_protocol -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 iChat calls on the component's stream, and the INVITEs that belong to them.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IReactorTime
@@ -21,7 +21,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.errors import CallError, Congested, MalformedError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.held import Held
@@ -43,9 +43,9 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
-from ichatgw.ratelimit import Complaints
-from ichatgw.xmpp.guests import NO_GUEST, Guests
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.runtime.ratelimit import Complaints
+from ichatgw.xmpp.presence.access import NO_GUEST, Guests
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
 _log = Logger()

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_reasons -*-
+# -*- test-case-name: ichatgw.test.ichat.test_reasons -*-
 """
 Reasons for an end, and the words that XMPP and iChat have for them.
 """

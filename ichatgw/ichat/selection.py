@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_selection -*-
+# -*- test-case-name: ichatgw.test.ichat.test_selection -*-
 # mypy: allow-untyped-calls
 """
 Which of a user's iChats ring, and under which name a caller rings them.
@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep
 
-from ichatgw.xmpp.escaping import escape
-from ichatgw.xmpp.presence import Resource
+from ichatgw.escaping import escape
+from ichatgw.xmpp.presence.presence import Resource
 
 #: iChat refuses a call (603) from an address whose user part is longer.
 LONGEST_NAME = 10

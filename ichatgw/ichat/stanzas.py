@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_stanzas -*-
+# -*- test-case-name: ichatgw.test.ichat.test_stanzas -*-
 # mypy: allow-untyped-calls
 """
 The stanzas of an iChat call: C{apple:iq:vc:request}, C{response}, C{cancel} and C{counterProposal}.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_waiting -*-
+# -*- test-case-name: ichatgw.test.ichat.test_waiting -*-
 """
 Calls of iChats that wait for the iChat's own INVITE, and the question whose INVITE has come.
 
@@ -27,7 +27,7 @@ from ichatgw.errors import CallError, Congested, MalformedError, Refused
 from ichatgw.ichat.connectdata import AddressRecord, plainAddress
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.model import EndReason, Invitation, TransportAddress
-from ichatgw.networks import sourceOf
+from ichatgw.net.networks import sourceOf
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 
 #: How long, and of how many calls, it is remembered that they were there, for INVITEs that come too late.

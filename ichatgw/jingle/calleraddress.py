@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_selection -*-
+# -*- test-case-name: ichatgw.test.jingle.test_selection -*-
 # mypy: allow-untyped-calls
 """
 Under which address a caller of SIP is seen by XMPP clients.
@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.calls.limits import callerKey
 from ichatgw.errors import CallError, MalformedError
-from ichatgw.limits import callerKey
+from ichatgw.escaping import fromSIP
 from ichatgw.model import Party
-from ichatgw.xmpp.escaping import fromSIP
-from ichatgw.xmpp.presence import PHONE_RESOURCE
+from ichatgw.xmpp.presence.presence import PHONE_RESOURCE
 from ichatgw.xmpp.stanzas import parseJID
 
 RESOURCE = "gw"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 The Jingle legs and sessions that live, and the way of what they say.
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field
@@ -19,13 +19,13 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.interfaces import ILeg, IMediaTransports
 from ichatgw.jingle.inbound import InboundLeg
-from ichatgw.jingle.messages import CallMessage
 from ichatgw.jingle.outbound import OutboundLeg
-from ichatgw.jingle.questions import Questions
-from ichatgw.jingle.rules import Phase
-from ichatgw.jingle.session import Session
-from ichatgw.jingle.stanzas import Action, Jingle, writeJingle
-from ichatgw.jingle.xml import writable
+from ichatgw.jingle.session.actions import Phase
+from ichatgw.jingle.session.pendingiqs import Questions
+from ichatgw.jingle.session.session import Session
+from ichatgw.jingle.stanzas.jingle import Action, Jingle, writeJingle
+from ichatgw.jingle.stanzas.proposals import CallMessage
+from ichatgw.jingle.stanzas.xml import writable
 from ichatgw.model import Ending, EndReason
 from ichatgw.xmpp.stanzas import bareJID
 
@@ -129,7 +129,7 @@ class Calls:
     # What the legs and sessions ask for
 
     def ask(self, session: Session, action: Action, *payload: Element) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
+        """See L{ichatgw.jingle.session.interfaces.SessionLink}."""
         initiator = None
         if action in (Action.INITIATE, Action.ACCEPT):
             initiator = session.us if session.isInitiator else session.them
@@ -138,11 +138,11 @@ class Calls:
         self.send(iq)
 
     def enter(self, session: Session) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
+        """See L{ichatgw.jingle.session.interfaces.SessionLink}."""
         self.sessions[session.them, session.sid] = session
 
     def leave(self, session: Session) -> None:
-        """See L{ichatgw.jingle.borders.SessionLink}."""
+        """See L{ichatgw.jingle.session.interfaces.SessionLink}."""
         if self.sessions.get((session.them, session.sid)) is session:
             del self.sessions[session.them, session.sid]
             self._remember(bareJID(session.them), session.sid)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_jingle_farewells -*-
+# -*- test-case-name: ichatgw.test.jingle.test_farewells -*-
 """
-How sessions and proposals are ended that nothing is known of but a few words (see L{ichatgw.farewell}).
+How sessions and proposals are ended that nothing is known of but a few words (see L{ichatgw.calls.farewell}).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from itertools import count
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
-from ichatgw.farewell import Farewell
-from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.reasons import toReason
-from ichatgw.jingle.stanzas import Action, writeJingle
+from ichatgw.calls.farewell import Farewell
+from ichatgw.jingle.session.reasons import toReason
+from ichatgw.jingle.stanzas.jingle import Action, writeJingle
+from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Ending, EndReason
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -43,7 +43,7 @@ def told(word: Word, us: JID, them: JID, sid: str) -> Farewell:
 
 
 def ways(send: Callable[[Element], object]) -> dict[str, Callable[..., None]]:
-    """Who says what, for L{ichatgw.epilogue.Epilogue}."""
+    """Who says what, for L{ichatgw.calls.recovery.Epilogue}."""
 
     def terminate(us: str, them: str, sid: str) -> None:
         reason = toReason(KILLED).toElement()

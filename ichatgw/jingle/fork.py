@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_ringing,ichatgw.test.test_jingle_outbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_fork,ichatgw.test.jingle.test_outbound -*-
 """
 The clients of a user that ring at once: by one proposal (XEP-0353), and those that know none by a session each.
 """
@@ -11,17 +11,17 @@ from attrs import define, field
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.calls.farewell import Farewell
 from ichatgw.errors import CallError
-from ichatgw.farewell import Farewell
-from ichatgw.jingle.borders import NoOwner, SessionOwner
 from ichatgw.jingle.farewells import terminated, told
 from ichatgw.jingle.leg import LegLink
-from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.reasons import toReason
-from ichatgw.jingle.rules import endingOf
 from ichatgw.jingle.selection import Clients, Targets, select, transportFor
-from ichatgw.jingle.session import Session
-from ichatgw.jingle.stanzas import Reason
+from ichatgw.jingle.session.actions import endingOf
+from ichatgw.jingle.session.interfaces import NoOwner, SessionOwner
+from ichatgw.jingle.session.reasons import toReason
+from ichatgw.jingle.session.session import Session
+from ichatgw.jingle.stanzas.jingle import Reason
+from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Ending, EndReason, SessionDescription, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
 
@@ -77,7 +77,7 @@ class Ringing:
         return select(self.clients, self.callee, self.served)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         found = [terminated(self.us, session.them, session.sid) for session in self._direct.values()]
         if self.isProposed:
             found.append(told(Word.RETRACT, self.us, self.callee, self.sid))

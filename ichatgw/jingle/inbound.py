@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_inbound -*-
 """
 A leg from a client that calls.
 
@@ -27,21 +27,21 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.ended import Over
+from ichatgw.calls.farewell import Farewell
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.jingle.borders import SessionOwner
 from ichatgw.jingle.farewells import terminated, told
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
-from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.reasons import toError, toReason
-from ichatgw.jingle.rules import Phase, endingOf
-from ichatgw.jingle.session import Session
-from ichatgw.jingle.stanzas import Jingle
-from ichatgw.machines import indexed
+from ichatgw.jingle.session.actions import Phase, endingOf
+from ichatgw.jingle.session.interfaces import SessionOwner
+from ichatgw.jingle.session.reasons import toError, toReason
+from ichatgw.jingle.session.session import Session
+from ichatgw.jingle.stanzas.jingle import Jingle
+from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.over import Over
+from ichatgw.runtime.machines import indexed
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -119,7 +119,7 @@ class InboundLeg(SessionOwner):
         return self._timer is not None
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         if isinstance(self.machine, Over):
             return ()
         session = terminated(self.us, self.caller, self.sid)

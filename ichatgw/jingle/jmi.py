@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_announcements,ichatgw.test.test_jingle_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_jmi,ichatgw.test.jingle.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 The messages before and after sessions (XEP-0353), and the legs that they are about.
@@ -18,13 +18,13 @@ from twisted.words.xish.domish import Element
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
-from ichatgw.jingle.messages import CallMessage, Word
 from ichatgw.jingle.outbound import OutboundLeg
-from ichatgw.jingle.reasons import fromError, fromReason, ofRefusal, toReason
-from ichatgw.jingle.rules import Phase, Refusal
-from ichatgw.jingle.stanzas import Reason, conditionOf
+from ichatgw.jingle.session.actions import Phase, Refusal
+from ichatgw.jingle.session.reasons import fromError, fromReason, ofRefusal, toReason
+from ichatgw.jingle.stanzas.jingle import Reason, conditionOf
+from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Ending, EndReason
-from ichatgw.xmpp.presence import PHONE_RESOURCE
+from ichatgw.xmpp.presence.presence import PHONE_RESOURCE
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 
 OLDEST_PROPOSAL = 60.0

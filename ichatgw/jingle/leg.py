@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_inbound -*-
 """
 What the two kinds of Jingle legs have in common.
 """
@@ -11,10 +11,10 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import NoCommonCodec
 from ichatgw.interfaces import ICall, ILeg
-from ichatgw.jingle.borders import SessionLink
-from ichatgw.jingle.messages import CallMessage
-from ichatgw.jingle.rules import Phase
-from ichatgw.jingle.session import Session
+from ichatgw.jingle.session.actions import Phase
+from ichatgw.jingle.session.interfaces import SessionLink
+from ichatgw.jingle.session.session import Session
+from ichatgw.jingle.stanzas.proposals import CallMessage
 from ichatgw.model import KEYS, PCMA, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
 from ichatgw.sdp import answerCodecs
 

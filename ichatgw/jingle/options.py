@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_RAW_UDP
+from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_RAW_UDP
 
 
 @frozen

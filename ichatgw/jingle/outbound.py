@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_outbound,ichatgw.test.test_jingle_ringing -*-
+# -*- test-case-name: ichatgw.test.jingle.test_outbound,ichatgw.test.jingle.test_fork -*-
 """
 A leg towards the clients of a user.
 
@@ -26,18 +26,18 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
-from ichatgw.farewell import Farewell
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.ended import Over
+from ichatgw.calls.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.fork import Ringing
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
-from ichatgw.jingle.reasons import ofCallee
-from ichatgw.jingle.ringing import Ringing
 from ichatgw.jingle.selection import Clients
-from ichatgw.jingle.session import Session
-from ichatgw.machines import indexed
+from ichatgw.jingle.session.interfaces import SessionOwner
+from ichatgw.jingle.session.reasons import ofCallee
+from ichatgw.jingle.session.session import Session
 from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.over import Over
+from ichatgw.runtime.machines import indexed
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
@@ -152,7 +152,7 @@ class OutboundLeg(SessionOwner):
         self.machine = _makeMachine(self)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         return () if isinstance(self.machine, Over) else self.ringing.farewells()
 
     # Orders

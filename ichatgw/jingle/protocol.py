@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Jingle calls on the component's stream.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IReactorTime
@@ -22,24 +22,24 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError
 from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports
-from ichatgw.jingle.addresses import callerJID
-from ichatgw.jingle.announcements import Announcements
-from ichatgw.jingle.borders import SessionOwner
+from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
+from ichatgw.jingle.jmi import Announcements
 from ichatgw.jingle.leg import PROPOSED
-from ichatgw.jingle.messages import Word
-from ichatgw.jingle.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
-from ichatgw.jingle.reasons import fromError, ofRefusal, toReason
-from ichatgw.jingle.rules import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Refusal, endingOf
 from ichatgw.jingle.selection import Clients
-from ichatgw.jingle.stanzas import Action, Jingle, Reason, conditionOf, writeJingle
+from ichatgw.jingle.session.actions import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESSION, Refusal, endingOf
+from ichatgw.jingle.session.interfaces import SessionOwner
+from ichatgw.jingle.session.reasons import fromError, ofRefusal, toReason
+from ichatgw.jingle.stanzas.jingle import Action, Jingle, Reason, conditionOf, writeJingle
+from ichatgw.jingle.stanzas.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
+from ichatgw.jingle.stanzas.proposals import Word
 from ichatgw.model import Ending, EndReason, Party
-from ichatgw.ratelimit import Complaints, RateLimit
-from ichatgw.xmpp.guests import NO_GUEST
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.runtime.ratelimit import Complaints, RateLimit
+from ichatgw.xmpp.presence.access import NO_GUEST
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, sender
 
 MOST_CALLS_OF_A_USER = 8

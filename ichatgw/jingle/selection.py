@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_selection -*-
+# -*- test-case-name: ichatgw.test.jingle.test_selection -*-
 # mypy: allow-untyped-calls
 """
 How each client of a user is called, and under which address a caller calls.
@@ -13,7 +13,7 @@ from typing import Protocol
 from attrs import frozen
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.jingle.namespaces import (
+from ichatgw.jingle.stanzas.namespaces import (
     NS_DTLS,
     NS_ICE_UDP,
     NS_JINGLE,
@@ -23,7 +23,7 @@ from ichatgw.jingle.namespaces import (
     NS_RTP_AUDIO,
 )
 from ichatgw.model import TransportKind
-from ichatgw.xmpp.presence import Resource
+from ichatgw.xmpp.presence.presence import Resource
 
 
 class Clients(Protocol):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingletap -*-
+# -*- test-case-name: ichatgw.test.jingle.test_setup -*-
 # mypy: allow-untyped-calls
 """
 The Jingle side, as the settings want it.
@@ -11,28 +11,28 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field, frozen
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.addresses import LocalAddresses
-from ichatgw.choice import ByLink, Chooser
-from ichatgw.config import Settings
+from ichatgw.config.settings import Settings
 from ichatgw.interfaces import IDialer
-from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingle.selection import Manner, manner
-from ichatgw.media.transports import MediaTransports
-from ichatgw.sip.records import Records
-from ichatgw.stunservers import STUNServers
-from ichatgw.turns import Turns
-from ichatgw.xmpp.caps import Capabilities
-from ichatgw.xmpp.component import Link
-from ichatgw.xmpp.entity import PHONE_FEATURES, Entity
-from ichatgw.xmpp.presence import Presence, Resource
+from ichatgw.jingle.stanzas.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
+from ichatgw.media.transport.transports import MediaTransports
+from ichatgw.net.dns import Records
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.net.stunservers import STUNServers
+from ichatgw.runtime.turns import Turns
+from ichatgw.xmpp.caps.caps import Capabilities
+from ichatgw.xmpp.caps.entity import PHONE_FEATURES, Entity
+from ichatgw.xmpp.dialer import ByLink, Chooser
+from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.presence.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
 
 

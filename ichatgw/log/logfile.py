@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_logfile -*-
+# -*- test-case-name: ichatgw.test.log.test_logfile -*-
 """
 The gateway's log: one line an event, filtered by C{LogLevel}, in a file that starts anew after C{LogFileMaxLines}.
 
@@ -22,7 +22,7 @@ from twisted.application.service import MultiService
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, formatTime
 from zope.interface import implementer
 
-from ichatgw.hidden import withoutPasswords
+from ichatgw.log.redaction import withoutPasswords
 
 LONGEST_LINE = 2000
 MOST_TRACEBACK_LINES = 40

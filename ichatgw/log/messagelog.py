@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_messagelog -*-
+# -*- test-case-name: ichatgw.test.log.test_messagelog -*-
 """
-Messages in full, for C{LogLevel = STACK}: what came from and went to either network, but for what L{ichatgw.hidden}
-leaves out.
+Messages in full, for C{LogLevel = STACK}: what came from and went to either network, but for what
+L{ichatgw.log.redaction} leaves out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import frozen
 from twisted.logger import Logger
 
-from ichatgw.hidden import Content, redacted
+from ichatgw.log.redaction import Content, redacted
 
 _log = Logger()
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_hidden -*-
+# -*- test-case-name: ichatgw.test.log.test_redaction -*-
 """
 What no log shows of messages, on either side: passwords, what proves them, keys of media, and what people write or key
 in.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_engine -*-
+# -*- test-case-name: ichatgw.test.media.test_engine -*-
 """
 Makes relays in this process, on the one reactor.
 """
@@ -15,20 +15,20 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine, IRelay
-from ichatgw.media.dtls import Identity
-from ichatgw.media.flow import LOOK_SECONDS, Feeder, Flow, swapped
-from ichatgw.media.lite import Lite
-from ichatgw.media.medialatch import Elsewhere, MediaLatch
-from ichatgw.media.pool import QUARANTINE, PortPool
-from ichatgw.media.port import Scratch, SocketFactory
-from ichatgw.media.readers import Readers, readersFor
-from ichatgw.media.relay import Relay
-from ichatgw.media.secured import Secured
-from ichatgw.media.side import Side
-from ichatgw.media.sockets import SideSockets, Supplies
+from ichatgw.media.dtls.dtls import Identity
+from ichatgw.media.ice.lite import Lite
+from ichatgw.media.relay.flow import LOOK_SECONDS, Feeder, Flow, swapped
+from ichatgw.media.relay.medialatch import Elsewhere, MediaLatch
+from ichatgw.media.relay.relay import Relay
+from ichatgw.media.relay.side import Side
+from ichatgw.media.sockets.port import Scratch, SocketFactory
+from ichatgw.media.sockets.portrange import QUARANTINE, PortPool
+from ichatgw.media.sockets.readers import Readers, readersFor
+from ichatgw.media.sockets.sockets import SideSockets, Supplies
+from ichatgw.media.transport.secured import Secured
+from ichatgw.net.localaddresses import LocalAddresses
 
 
 def _makeSocket(family: int) -> socket.socket:
@@ -104,11 +104,11 @@ class MediaEngine:
 
     @property
     def missing(self) -> str:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         return self._supplies.readers.missing
 
     def revive(self) -> None:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         self._supplies.readers.revive()
 
     def drain(self) -> None:

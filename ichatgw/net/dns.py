@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_records -*-
+# -*- test-case-name: ichatgw.test.net.test_dns -*-
 """
 DNS records by C{twisted.names}, remembered: what there is for its time to live, what there is not for a while too
 (RFC 2308).  (C{twisted.names} has a cache, and nothing in its client that fills it.)
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
 from ichatgw.model import TransportAddress
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 
 A, AAAA, SRV, NAPTR = dns.A, dns.AAAA, dns.SRV, dns.NAPTR
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_literals -*-
+# -*- test-case-name: ichatgw.test.net.test_literals -*-
 """
 IP addresses as text.
 """

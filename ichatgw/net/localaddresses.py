@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_addresses -*-
+# -*- test-case-name: ichatgw.test.net.test_localaddresses -*-
 """
 Our own addresses: which one a far host sees, and which ones there are.
 """

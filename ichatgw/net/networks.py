@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_networks -*-
+# -*- test-case-name: ichatgw.test.net.test_networks -*-
 """
 How much of an address tells one stranger from another.
 
@@ -9,9 +9,28 @@ nothing.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from ichatgw.literals import ip_address
+from ichatgw.net.literals import ip_address
+
+Network = IPv4Network | IPv6Network
+
+PRIVATE: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
+"""What the word C{private} stands for: loopback, private and link-local addresses."""
 
 
 @lru_cache(maxsize=4096)  # asked for each message, of the same few hosts

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_stunservers -*-
+# -*- test-case-name: ichatgw.test.net.test_stunservers -*-
 """
 Where the STUN server is that tells us how the Internet sees us.
 """
@@ -21,7 +21,7 @@ _log = Logger()
 
 
 class Records(Protocol):
-    """Who looks names up; see L{ichatgw.sip.records.Records}."""
+    """Who looks names up; see L{ichatgw.net.dns.Records}."""
 
     def lookUp(self, name: str, kind: int) -> Deferred[tuple[Any, ...]]: ...
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_clock -*-
+# -*- test-case-name: ichatgw.test.runtime.test_clock -*-
 """
 The time that intervals are measured by: it only goes forward, second by second, whatever is done to the clock on the
 wall.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_collector -*-
+# -*- test-case-name: ichatgw.test.runtime.test_collector -*-
 """
 When Python looks for cyclic garbage.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_disk -*-
+# -*- test-case-name: ichatgw.test.runtime.test_disk -*-
 """
 Writing to disk without waiting for it.
 

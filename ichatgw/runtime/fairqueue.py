@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_fairqueue -*-
+# -*- test-case-name: ichatgw.test.runtime.test_fairqueue -*-
 """
 What waits, from many sources that take turns: one that sends much waits longer, and the others do not.
 """

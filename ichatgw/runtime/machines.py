@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_machines -*-
+# -*- test-case-name: ichatgw.test.runtime.test_machines -*-
 """
 State machines that are as fast with many transitions as with few.
 """

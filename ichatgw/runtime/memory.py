@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_memory -*-
+# -*- test-case-name: ichatgw.test.runtime.test_memory -*-
 """
 Whether there is memory for another call.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_stalls -*-
+# -*- test-case-name: ichatgw.test.runtime.test_stalls -*-
 """
 Notices when a turn of the reactor takes long, since all sound is late then.
 """

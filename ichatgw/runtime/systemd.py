@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_systemd -*-
+# -*- test-case-name: ichatgw.test.runtime.test_systemd -*-
 """
 A sign of life for C{systemd} (sd_notify(3), C{WatchdogSec}), which starts a process again that stands still.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_turns -*-
+# -*- test-case-name: ichatgw.test.runtime.test_turns -*-
 """
 What signalling may do in one turn of the reactor, so that sound never waits for it.
 

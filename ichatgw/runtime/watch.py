@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_watch -*-
+# -*- test-case-name: ichatgw.test.runtime.test_watch -*-
 """
 Sees to it that what the gateway listens with lives as long as the process does.
 

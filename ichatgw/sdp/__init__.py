@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
 """
 SDP text to values and back (RFC 8866, offer/answer RFC 3264).  Pure.
 

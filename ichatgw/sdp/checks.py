@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp_checks -*-
+# -*- test-case-name: ichatgw.test.sdp.test_checks -*-
 """
 What a description says of ICE (RFC 8839).
 """

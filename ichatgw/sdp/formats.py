@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
 """
 Which formats two parties have in common.
 """

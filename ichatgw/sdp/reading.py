@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp,ichatgw.test.test_sdp_sweep -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.sdp.test_sdp_sweep -*-
 """
 SDP text to values.
 
@@ -15,8 +15,8 @@ from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS, STATIC
-from ichatgw.literals import ip_address
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
+from ichatgw.net.literals import ip_address
 from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import readTransport
 from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 C{python -m ichatgw.sim}: run a simulated iChat against a real server, a simulated phone, or the small router.
 """

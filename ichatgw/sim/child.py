@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ladder -*-
+# -*- test-case-name: ichatgw.test.sim.test_ladder -*-
 """
 A gateway in a process of its own, run by the real C{twistd}, with a configuration made for the occasion.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 What the commands of C{python -m ichatgw.sim} do.
 """
@@ -12,20 +12,20 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 
-from ichatgw.sim.guise import CONVERSATIONS
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.jingle import JinglePhone
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.ichat.profile import PROFILES, Action, Taking
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import CONVERSATIONS
 from ichatgw.sim.jinglecommand import runJingle
 from ichatgw.sim.ladder import SIP, XMPP, Trace
-from ichatgw.sim.login import fullJID, logIn, subscribed
 from ichatgw.sim.options import address, parse
-from ichatgw.sim.phone import Answering, Phone
-from ichatgw.sim.profile import PROFILES, Action, Taking
-from ichatgw.sim.router import Router
 from ichatgw.sim.run import exitWith
+from ichatgw.sim.sip.phone import Answering, Phone
 from ichatgw.sim.talk import STEP, Late, say, talk, within
-from ichatgw.sim.xml import domainOf, element
+from ichatgw.sim.xmpp.login import fullJID, logIn, subscribed
+from ichatgw.sim.xmpp.router import Router
+from ichatgw.sim.xmpp.xml import domainOf, element
 
 
 async def runIChat(reactor: Any, options: Namespace) -> bool:

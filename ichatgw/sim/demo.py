@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ladder -*-
+# -*- test-case-name: ichatgw.test.sim.test_ladder -*-
 """
 C{python -m ichatgw.sim.demo}: real calls through the real gateway, drawn as ladders.
 
@@ -19,18 +19,18 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
 from ichatgw.sim.child import Gateway, NoTwistd, freePort, mediaPorts
-from ichatgw.sim.guise import CONVERSATIONS
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.jingle import JinglePhone
-from ichatgw.sim.jinglecall import JingleCall
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.ichat.profile import Action, Taking
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import CONVERSATIONS
 from ichatgw.sim.ladder import GATEWAY, ICHAT_TITLE, JINGLE_TITLE, SIP, XMPP, Trace
-from ichatgw.sim.media import Media
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
-from ichatgw.sim.profile import Action, Taking
-from ichatgw.sim.router import Router
+from ichatgw.sim.media.media import Media
 from ichatgw.sim.run import exitWith
+from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
 from ichatgw.sim.talk import Call
+from ichatgw.sim.xmpp.router import Router
 
 HOST = "127.0.0.1"
 USERS = "chat.example"

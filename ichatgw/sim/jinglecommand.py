@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 C{python -m ichatgw.sim jingle}: log in to an XMPP server as a Jingle client, call or answer, talk.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from ichatgw.sim.guise import GUISES
-from ichatgw.sim.jingle import JinglePhone
-from ichatgw.sim.jinglecall import JingleCall
-from ichatgw.sim.jinglecallee import JingleTaking, Pickup
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.callee import JingleTaking, Pickup
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import GUISES
 from ichatgw.sim.ladder import JINGLE_TITLE, Trace
-from ichatgw.sim.login import fullJID, logIn, subscribed
 from ichatgw.sim.talk import STEP, say, talk, within
-from ichatgw.sim.xml import domainOf
+from ichatgw.sim.xmpp.login import fullJID, logIn, subscribed
+from ichatgw.sim.xmpp.xml import domainOf
 
 KEYS_AFTER = 1.0
 """Seconds of talk before keys are pressed."""

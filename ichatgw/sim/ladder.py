@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ladder -*-
+# -*- test-case-name: ichatgw.test.sim.test_ladder -*-
 """
 Calls drawn as ladders: who said what to whom, and when.
 """
@@ -9,10 +9,10 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
-from ichatgw.sim.agent import Observer
-from ichatgw.sim.jinglexml import JINGLE, MESSAGE, RECEIPTS, reasonOf
-from ichatgw.sim.sipmessage import SIPMessage
+from ichatgw.sim.jingle.xml import JINGLE, MESSAGE, RECEIPTS, reasonOf
+from ichatgw.sim.sip.agent import Observer
+from ichatgw.sim.sip.message import SIPMessage
+from ichatgw.sim.xmpp import xml
 
 XMPP, GATEWAY, SIP = range(3)
 ICHAT_TITLE, JINGLE_TITLE = "XMPP (iChat)", "XMPP (Jingle)"
@@ -55,7 +55,7 @@ class Trace:
         self.events.append(Event(self.clock.seconds(), sender, receiver, label, line))
 
     def stanza(self, stanza: Element, sender: str, receiver: str) -> None:
-        """A stanza passed the server (L{ichatgw.sim.router.Router.tap})."""
+        """A stanza passed the server (L{ichatgw.sim.xmpp.router.Router.tap})."""
         label = stanzaLabel(stanza)
         if label and (sender == self.userDomain) != (receiver == self.userDomain):
             columns = (XMPP, GATEWAY) if sender == self.userDomain else (GATEWAY, XMPP)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 Things that happen once, for any number of people who wait for them.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 The command line of C{python -m ichatgw.sim}.
 """
@@ -10,10 +10,10 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Mapping
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.guise import GUISES
-from ichatgw.sim.jinglecallee import Pickup
-from ichatgw.sim.profile import PROFILES, Action
-from ichatgw.sim.rtp import KEYS
+from ichatgw.sim.ichat.profile import PROFILES, Action
+from ichatgw.sim.jingle.callee import Pickup
+from ichatgw.sim.jingle.profile import GUISES
+from ichatgw.sim.media.rtp import KEYS
 
 COMMANDS = ("ichat", "jingle", "phone", "router")
 PASSWORD_VARIABLE = "ICHATGW_SIM_PASSWORD"

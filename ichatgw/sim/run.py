@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 Running a simulator as a program.
 """
@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import react
 
-from ichatgw.clock import useMonotonicTime
+from ichatgw.runtime.clock import useMonotonicTime
 
 
 def exitWith(play: Callable[[Any], Awaitable[bool]], *, interrupted: bool = False, reactor: Any = None) -> NoReturn:

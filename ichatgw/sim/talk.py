@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 What the programs that place or take a call have in common.
 """
@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim.ichat import Link
+from ichatgw.sim.ichat.ichat import Link
 from ichatgw.sim.ladder import Trace
-from ichatgw.sim.media import Media
-from ichatgw.sim.xml import domainOf, get
+from ichatgw.sim.media.media import Media
+from ichatgw.sim.xmpp.xml import domainOf, get
 
 say = partial(print, flush=True)
 

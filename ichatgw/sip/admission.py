@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_admission -*-
+# -*- test-case-name: ichatgw.test.sip.test_admission -*-
 """
 Which requests become transactions: those that belong to something that there is, those of hosts that may call, of users
 who have logged in, and of iChats that are waited for.  All others are answered here without leaving anything behind
@@ -20,21 +20,21 @@ from twisted.logger import Logger
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import TransportAddress
-from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import Complaints, RateLimit
-from ichatgw.sip.capabilities import METHODS, OPTIONS, OTHER_METHODS
-from ichatgw.sip.gate import Admitted, Answer, Dropped
-from ichatgw.sip.identity import invitationOf
-from ichatgw.sip.known import Marks
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import judged
-from ichatgw.sip.reasons import toStatus
-from ichatgw.sip.replaces import readTargetDialog
-from ichatgw.sip.stateless import Header, respond
+from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.ratelimit import Complaints, RateLimit
+from ichatgw.sip.auth.authorization import judged
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, OTHER_METHODS
+from ichatgw.sip.dialog.replaces import readTargetDialog
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.message.gate import Admitted, Answer, Dropped
+from ichatgw.sip.message.identity import invitationOf
+from ichatgw.sip.message.stateless import Header, respond
+from ichatgw.sip.message.status import toStatus
 from ichatgw.sip.strangers import Strangers
-from ichatgw.sip.tables import Dialogs
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.verifier import Verifier
+from ichatgw.sip.transaction.known import Marks
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.tables import Dialogs
 
 RETRY_AFTER = 5
 """Seconds after which we ask a caller to try again who comes when there is too much to do."""

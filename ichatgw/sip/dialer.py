@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 Who is called over SIP becomes a leg; who is registered has a registrar.
 """
@@ -19,27 +19,27 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
-from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.door import bracketed, literal
-from ichatgw.sip.exchange import Exchange, Make
-from ichatgw.sip.hunt import MOST_REDIRECTIONS, Attempt, Hunt
-from ichatgw.sip.identity import identityHeaders, shownAs
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Answers, Logins
-from ichatgw.sip.midway import NO_TERMS
-from ichatgw.sip.outbound import OutboundSipLeg
-from ichatgw.sip.outside import Outside
-from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
-from ichatgw.sip.refer import Referrals
-from ichatgw.sip.registrar import Registrar
-from ichatgw.sip.resolver import Resolver
-from ichatgw.sip.sessiontimer import SessionTerms
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.text import displayName
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.uris import Misaddressed, parse, userOf
+from ichatgw.net.hosts import bracketed, literal
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.dialog.core import NO_TERMS
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
+from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.message.identity import identityHeaders, shownAs
+from ichatgw.sip.message.sanitize import displayName
+from ichatgw.sip.message.uris import Misaddressed, parse, userOf
+from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.outofdialog import Exchange, Make
+from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, Attempt, Hunt
+from ichatgw.sip.transfer.outofdialogrefer import Outside
+from ichatgw.sip.transfer.refer import Referrals
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.transport.target import Target, Transport
 
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""

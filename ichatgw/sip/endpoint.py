@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 The SIP endpoint: what arrives is judged, answered or made a leg; what is dialled becomes a leg.
 """
@@ -14,37 +14,37 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ichatgw.config.reading.credentials import Keyring
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IDialer, IInvitations
-from ichatgw.media.stun import binding
+from ichatgw.media.ice.stun import binding
 from ichatgw.model import Party, TransportAddress
-from ichatgw.passwords import Keyring
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.runtime.watch import Vital
 from ichatgw.sip.admission import Admission, Passed
-from ichatgw.sip.capabilities import SUPPORTED
+from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialer import Dialer, Place
-from ichatgw.sip.farewells import Goodbyes
-from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
-from ichatgw.sip.keepalive import KeepAlives
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Logins
-from ichatgw.sip.outbound import OutboundSipLeg
-from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
-from ichatgw.sip.reactor import useClock
-from ichatgw.sip.refer import Referrals
-from ichatgw.sip.registrar import Registrar
+from ichatgw.sip.dialog.capabilities import SUPPORTED
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
+from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
+from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.requests import Requests
-from ichatgw.sip.resolver import Resolver
-from ichatgw.sip.sessiontimer import SessionTerms
+from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
-from ichatgw.sip.stream import PING
-from ichatgw.sip.streamwire import StreamWire
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.verifier import Verifier
-from ichatgw.sip.wire import UDPWire
-from ichatgw.watch import Vital
+from ichatgw.sip.transaction.farewells import Goodbyes
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transfer.refer import Referrals
+from ichatgw.sip.transport.keepalive import KeepAlives
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.transport.streamframing import PING
+from ichatgw.sip.transport.streams import StreamWire
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.udp import UDPWire
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""

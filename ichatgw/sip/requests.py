@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 Requests that begin something: an INVITE becomes a leg, the others are answered here.
 """
@@ -17,27 +17,27 @@ from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IInvitations
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.bodies import partsOf, sdpText
-from ichatgw.sip.capabilities import OPTIONS, refusal
-from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.door import literal
-from ichatgw.sip.gate import ACCEPT
-from ichatgw.sip.identity import callerOf, invitationOf
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.logins import Logins
-from ichatgw.sip.midway import NO_TERMS
-from ichatgw.sip.negotiation import SUPPOSED
-from ichatgw.sip.outside import Outside
-from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy, Protecting
-from ichatgw.sip.renegotiation import Renegotiation
-from ichatgw.sip.replaces import Replacement, readReplaces
-from ichatgw.sip.sessiontimer import SessionTerms, tooShort
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.text import userPart
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.uris import uriOf
+from ichatgw.net.hosts import literal
+from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.dialog.capabilities import OPTIONS, refusal
+from ichatgw.sip.dialog.core import NO_TERMS
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.replaces import Replacement, readReplaces
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.dialog.sessiontimer import SessionTerms, tooShort
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, Protecting
+from ichatgw.sip.leg.negotiation import SUPPOSED
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.message.bodies import partsOf, sdpText
+from ichatgw.sip.message.gate import ACCEPT
+from ichatgw.sip.message.identity import callerOf, invitationOf
+from ichatgw.sip.message.sanitize import userPart
+from ichatgw.sip.message.uris import uriOf
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transfer.outofdialogrefer import Outside
+from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
 

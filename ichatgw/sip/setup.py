@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_siptap -*-
+# -*- test-case-name: ichatgw.test.sip.test_setup -*-
 """
 The SIP side, as the settings want it.
 """
@@ -13,24 +13,24 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ichatgw.addresses import LocalAddresses
-from ichatgw.config import Settings
+from ichatgw.config.declared.sip import TO
+from ichatgw.config.reading.credentials import Keyring, loadUsers
+from ichatgw.config.reload import Reloadable
+from ichatgw.config.settings import Settings
 from ichatgw.model import Fingerprint
-from ichatgw.passwords import Keyring, loadUsers
-from ichatgw.reload import Reloadable
-from ichatgw.settings.sip import TO
-from ichatgw.sip import sippycheck
+from ichatgw.net.dns import Records
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.runtime.turns import Turns
+from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialer import Place
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy
-from ichatgw.sip.records import Records
-from ichatgw.sip.resolver import Resolver
-from ichatgw.sip.streamwire import StreamWire
-from ichatgw.sip.target import Transport
-from ichatgw.sip.tls import Files, Security
-from ichatgw.sip.verifier import Verifier
-from ichatgw.sip.wire import UDPWire
-from ichatgw.turns import Turns
+from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy
+from ichatgw.sip.sippylib import selfcheck
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.transport.streams import StreamWire
+from ichatgw.sip.transport.target import Transport
+from ichatgw.sip.transport.tls import Files, Security
+from ichatgw.sip.transport.udp import UDPWire
 
 _log = Logger()
 
@@ -52,7 +52,7 @@ def endpointOf(
     @param fingerprint: that of our certificate for DTLS with phones.
     @raise ConfigError: if a file cannot be used, or the sippy that is installed.
     """
-    warning = sippycheck.check()
+    warning = selfcheck.check()
     if warning:
         _log.warn("{text}", text=warning)
     security = Security(filesOf(settings))

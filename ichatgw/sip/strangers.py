@@ -1,9 +1,9 @@
-# -*- test-case-name: ichatgw.test.test_sip_strangers -*-
+# -*- test-case-name: ichatgw.test.sip.test_strangers -*-
 """
 What hosts that may not call can have done for them.
 
 Whatever such a host sends over SIP costs something: a message 1, and as much again for each L{OCTETS} octets.  It is
-paid from the budget of its source (see L{ichatgw.networks.sourceOf}) and from one budget for all strangers.  What
+paid from the budget of its source (see L{ichatgw.net.networks.sourceOf}) and from one budget for all strangers.  What
 cannot be paid is dropped before it is parsed.  The method, the identifiers in the message and the transport make no
 difference: the sender chooses them.
 
@@ -25,8 +25,8 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import RateLimit
+from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.ratelimit import RateLimit
 
 OCTETS = 1024
 """Octets that cost as much as a message does."""

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_escaping -*-
+# -*- test-case-name: ichatgw.test.test_escaping -*-
 """
-Tests for L{ichatgw.xmpp.escaping}.
+Tests for L{ichatgw.escaping}.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.xmpp.escaping import escape, fromSIP, toSIP
+from ichatgw.escaping import escape, fromSIP, toSIP
 
 
 class EscapingTests(SynchronousTestCase):

@@ -25,15 +25,23 @@ from ichatgw.interfaces import (
     IRelay,
 )
 from ichatgw.model import Party
-from ichatgw.test.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeEnclosure, FakeInvitations, FakeLeg
-from ichatgw.test.legs import LegContract
+from ichatgw.test.support.fakes import (
+    OFFER,
+    FakeArrivals,
+    FakeCall,
+    FakeDialer,
+    FakeEnclosure,
+    FakeInvitations,
+    FakeLeg,
+)
+from ichatgw.test.support.legs import LegContract
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
 
 CALLER = Party("sip:alice@example.net", "Alice")
 
 
 class FakesTests(SynchronousTestCase):
-    """L{ichatgw.test.fakes} and L{ichatgw.test.fakerelays}."""
+    """L{ichatgw.test.support.fakes} and L{ichatgw.test.support.media.fakerelays}."""
 
     def test_interfaces(self) -> None:
         """Each fake provides its interface."""

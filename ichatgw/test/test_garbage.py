@@ -2,7 +2,7 @@
 # mypy: allow-untyped-calls
 """
 What is over lets go of all that it knew: nothing of a call with an iChat or a Jingle client, or of its way for media,
-has to wait for the garbage collector.  (L{ichatgw.test.test_leaks} asks the same of calls between phones.)
+has to wait for the garbage collector.  (L{ichatgw.test.gateway.test_leaks} asks the same of calls between phones.)
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.dialplan import DialPlan
+from ichatgw.calls.dialplan import DialPlan
+from ichatgw.calls.switch import Switch
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.switch import Switch
-from ichatgw.test import ichats, jingles
-from ichatgw.test.fakerelays import FakeMediaEngine
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
-from ichatgw.test.garbage import remainder
-from ichatgw.test.mediahosts import World
+from ichatgw.test.support.clients import ichats, jingles
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.garbage import remainder
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine
+from ichatgw.test.support.media.mediahosts import World
 
 
 class ClientGarbageTests(SynchronousTestCase):

@@ -6,7 +6,10 @@ The borders between the parts, as the sources show them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,65 +18,65 @@ import ichatgw
 
 ROOT = Path(ichatgw.__file__).parent
 
-# A part may import those of its own rank or below.
+# A part may import those of its own rank or below; within one rank, arrows between parts go one way too.
 RANKS = (
-    {"formats", "literals", "machines", "textfile"},
+    {"formats"},
     {"model"},
-    {
-        "errors",
-        "interfaces",
-        "addresses",
-        "clock",
-        "disk",
-        "hidden",
-        "farewell",
-        "networks",
-        "ratelimit",
-        "passwords",
-        "stunservers",
-        "turns",
-    },
-    {
-        "config",
-        "configdoc",
-        "configfile",
-        "configvalues",
-        "settings",
-        "collector",
-        "stalls",
-        "limits",
-        "memory",
-        "journal",
-        "epilogue",
-        "watch",
-        "systemd",
-        "messagelog",
-        "logfile",
-        "call",
-        "callmachine",
-        "parties",
-        "transfer",
-        "over",
-        "dialplan",
-        "sdp",
-        "media",
-        "xmpp",
-    },
-    {"switch", "policy", "choice", "reload", "sip", "ichat", "jingle", "options"},
-    {"tap", "siptap", "jingletap"},
+    {"errors", "interfaces", "escaping"},
+    {"runtime"},
+    {"net"},
+    {"log", "media", "sdp", "calls"},
+    {"xmpp"},
+    {"config"},
+    {"options", "sip", "ichat", "jingle"},
+    {"tap"},
 )
+# The same for the folders of a part; what lies beside them and is not named here knows all.
+FOLDERS = {
+    "config": ({"reading"}, {"declared"}),
+    "jingle": ({"stanzas"}, {"session"}),
+    "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),
+    "sip": (
+        {"sippylib", "message"},
+        {"transport", "auth"},
+        {"transaction"},
+        {"dialog", "register"},
+        {"leg", "transfer"},
+    ),
+    "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps"}),
+}
+MAX_MODULES = 15
+"""How many modules a folder has at most."""
 ADAPTERS = {"sip", "ichat", "jingle"}
-SIM_MAY = {"", "sim", "model", "errors", "clock", "media.rtp", "ichat.connectdata", "xmpp.compat"}
+SIM_MAY = {
+    "",
+    "sim",
+    "model",
+    "errors",
+    "runtime.clock",
+    "media.rtp.rtp",
+    "ichat.connectdata",
+    "xmpp.link.wokkelcompat",
+}
 # The Jingle client's media is the gateway's own; its stanzas are not.
-SIM_MEDIA = {"media.checklist", "media.dtls", "media.ice", "media.sdes", "media.srtp"}
+SIM_MEDIA = {
+    "media.dtls.dtls",
+    "media.ice.agent",
+    "media.ice.checklist",
+    "media.srtp.sdes",
+    "media.srtp.srtp",
+}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
     """Each module of the package but its tests, by its name below C{ichatgw}."""
-    for path in sorted(ROOT.rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip(".")
-        if not name.startswith("test"):
-            yield name, ast.parse(path.read_text("utf-8"))
+    named = (
+        (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."), path)
+        for path in sorted(ROOT.rglob("*.py"))
+        if "test" not in path.relative_to(ROOT).parts
+    )
+    return tuple((name, ast.parse(path.read_text("utf-8"))) for name, path in named)
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -86,28 +89,81 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def rank(part: str) -> int:
+def rank(part: str, ranks: Sequence[set[str]] = RANKS) -> int:
     """The rank of a part; that of a stranger is an error here."""
-    return next(number for number, parts in enumerate(RANKS) if part in parts)
+    return next(number for number, parts in enumerate(ranks) if part in parts)
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    """Each import of one module of the package by another, both by their names below C{ichatgw}."""
+    known = dict(modules())
+    for name, tree in known.items():
+        for other in imported(tree):
+            target = other.removeprefix("ichatgw.")
+            if other.startswith("ichatgw.") and target in known and target != name:
+                yield name, target
+
+
+def folderOf(name: str) -> str:
+    """The folder within its part that a module lies in; none for what lies beside the folders."""
+    words = name.split(".")
+    return words[1] if len(words) > 2 or words[1:2] and (ROOT / words[0] / words[1]).is_dir() else ""
+
+
+def cycle(graph: Mapping[str, set[str]]) -> list[str]:
+    """One round of arrows that leads back to where it began, empty if there is none."""
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as found:
+        return list(found.args[1])
+    return []
 
 
 class ImportTests(SynchronousTestCase):
     """Who may know whom."""
 
     def test_oneWay(self) -> None:
-        """No part imports one of a higher rank."""
-        for name, tree in modules():
-            part = name.partition(".")[0]
+        """No part imports one of a higher rank, and no two parts import each other."""
+        graph: dict[str, set[str]] = {}
+        for name, other in arrows():
+            part, target = name.partition(".")[0], other.partition(".")[0]
             if part in ("", "sim"):
                 continue
-            for other in imported(tree):
-                if other.startswith("ichatgw."):
-                    target = other.split(".")[1]
-                    known = any(target in parts for parts in RANKS)
-                    if known and target != part:
-                        self.assertTrue(rank(target) <= rank(part), f"{name} imports {other}")
-                    self.assertNotEqual(target, "sim", f"{name} imports {other}")
-                    self.assertNotEqual(target, "test", f"{name} imports {other}")
+            self.assertNotIn(target, ("sim", "test"), f"{name} imports {other}")
+            if target and target != part:
+                self.assertTrue(rank(target) <= rank(part), f"{name} imports {other}")
+                graph.setdefault(part, set()).add(target)
+        self.assertEqual(cycle(graph), [])
+
+    def test_folders(self) -> None:
+        """No folder of a part imports one of a higher rank, and no two folders import each other."""
+        graph: dict[str, set[str]] = {}
+        for name, other in arrows():
+            part = name.partition(".")[0]
+            folder, target = folderOf(name), folderOf(other) or other.rpartition(".")[2]
+            if part in FOLDERS and other.startswith(f"{part}.") and folder and folder != target:
+                ranks = FOLDERS[part]
+                self.assertTrue(any(target in each for each in ranks), f"{name} imports {other}, which knows all")
+                self.assertTrue(rank(target, ranks) <= rank(folder, ranks), f"{name} imports {other}")
+                if {folder, target} != {"leg", "transfer"}:
+                    graph.setdefault(f"{part}.{folder}", set()).add(f"{part}.{target}")
+        self.assertNotEqual(graph, {})
+        self.assertEqual(cycle(graph), [])
+
+    def test_everyFolderHasItsRank(self) -> None:
+        """There is no folder of which these tests know nothing."""
+        for name, _ in modules():
+            part, folder = name.partition(".")[0], folderOf(name) if "." in name else ""
+            if folder and part != "sim":
+                self.assertTrue(any(folder in parts for parts in FOLDERS.get(part, ())), name)
+
+    def test_size(self) -> None:
+        """No folder has more modules than a reader takes in at a glance."""
+        sizes = Counter(path.parent for path in ROOT.rglob("*.py") if path.name != "__init__.py")
+        for folder, size in sizes.items():
+            if "e2e" not in folder.parts and "interop" not in folder.parts:
+                self.assertTrue(size <= MAX_MODULES, f"{folder.relative_to(ROOT)} has {size}")
 
     def test_everyPartHasItsRank(self) -> None:
         """There is no part of which these tests know nothing."""
@@ -136,7 +192,7 @@ class ImportTests(SynchronousTestCase):
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
                     self.assertIn(
                         part,
-                        ("xmpp", "ichat", "jingle", "choice", "sim", "tap", "jingletap"),
+                        ("xmpp", "ichat", "jingle", "sim", "tap"),
                         f"{name} imports {other}",
                     )
 
@@ -149,7 +205,7 @@ class ImportTests(SynchronousTestCase):
     def test_nothingBlocks(self) -> None:
         """There are no threads and no sleeping; only the disk, which would keep all waiting, has a thread."""
         for name, tree in modules():
-            if name == "disk":
+            if name == "runtime.disk":
                 continue
             self.assertEqual(
                 set(imported(tree)) & {"threading", "time.sleep", "twisted.internet.threads", "concurrent.futures"},

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_clients -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_clients -*-
 # mypy: allow-untyped-calls
 """
 The table of clients that are known to be online.
@@ -10,13 +10,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import frozen
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.turns import Sweep, Turns
+from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.stanzas import bareJID
 
 ICHAT_NODE = "apple:ichat:caps"

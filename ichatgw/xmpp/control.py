@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_control -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_control -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Somebody writes to a gateway address, and is told what it is.
@@ -6,7 +6,7 @@ Somebody writes to a gateway address, and is told what it is.
 
 from __future__ import annotations
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IReactorTime
@@ -15,7 +15,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 
 log = Logger()

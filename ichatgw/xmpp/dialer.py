@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_choice -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_dialer -*-
 # mypy: allow-untyped-calls
 """
 Which protocol a call to an XMPP user takes: what his clients say of themselves decides.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field, frozen
@@ -19,11 +19,11 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
 from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide, IReferral
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 
 _log = Logger()

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_disco -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_disco -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Service discovery (XEP-0030) and software version (XEP-0092).
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.words.protocols.jabber.jid import JID
@@ -22,12 +22,12 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
+from ichatgw.xmpp.caps.entity import Entity
 from ichatgw.xmpp.discoinfo import NS_CAPS
-from ichatgw.xmpp.entity import Entity
-from ichatgw.xmpp.presence import CAPS_VERSION, ICHAT_NODE
+from ichatgw.xmpp.link.stream import NS_PING
+from ichatgw.xmpp.presence.presence import CAPS_VERSION, ICHAT_NODE
 from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
-from ichatgw.xmpp.stream import NS_PING
 
 NAME = "ichat-gw"
 NS_ESCAPING = r"jid\20escaping"

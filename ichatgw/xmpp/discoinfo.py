@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_discoinfo -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_discoinfo -*-
 """
 What an answer to disco#info says (XEP-0030, XEP-0128), and the hashes of it that clients show in their presence: those
 of XEP-0115, and those of XEP-0390.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_prompt -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_prompt -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 The prompt of a gateway (XEP-0100 section 6.4): who adds a contact is asked for a number or a SIP address, and told
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.words.protocols.jabber.xmlstream import toResponse
@@ -18,7 +18,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.xmpp.escaping import escape, fromSIP
+from ichatgw.escaping import escape, fromSIP
 from ichatgw.xmpp.stanzas import errorReply, parseJID
 
 NS_GATEWAY = "jabber:iq:gateway"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_stanzas -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_stanzas -*-
 # mypy: allow-untyped-calls
 """
 Small things every reader and writer of stanzas needs: addresses that are checked, and error answers.

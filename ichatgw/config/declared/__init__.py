@@ -1,1 +1,1 @@
-"""Every setting once, by subject; L{ichatgw.config} puts them together."""
+"""Every setting once, by subject; L{ichatgw.config.settings} puts them together."""

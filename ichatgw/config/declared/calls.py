@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of calls, who may make them, and their media.
 """
@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DOMAINS, NETWORKS, PAYLOAD_TYPES, PRIVATE, SWITCH, Network, choice, whole, wholeOrNone
-from ichatgw.settings.declare import setting
+from ichatgw.config.declared.declare import setting
+from ichatgw.config.reading.kinds import (
+    DOMAINS,
+    NETWORKS,
+    PAYLOAD_TYPES,
+    SWITCH,
+    choice,
+    whole,
+    wholeOrNone,
+)
+from ichatgw.net.networks import PRIVATE, Network
 
 _CALLS = "Calls and media"
 

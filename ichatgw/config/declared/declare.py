@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.config.test_settings -*-
 """
 How settings are declared: as attributes of attrs classes that carry their L{Setting}.
 """
@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from attrs import field
 
-from ichatgw.configfile import Setting
-from ichatgw.configvalues import Kind, whole
+from ichatgw.config.reading.kinds import Kind, whole
+from ichatgw.config.reading.reader import Setting
 
 _T = TypeVar("_T")
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of calls to and from Jingle clients.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import HOST_AND_PORT, SWITCH, whole
-from ichatgw.settings.declare import setting
+from ichatgw.config.declared.declare import setting
+from ichatgw.config.reading.kinds import HOST_AND_PORT, SWITCH, whole
 
 _JINGLE = "Jingle clients"
 

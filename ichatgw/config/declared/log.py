@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of the log.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import WRITABLE, choice, whole
-from ichatgw.hidden import Content
-from ichatgw.logfile import LEVELS
-from ichatgw.settings.declare import setting
+from ichatgw.config.declared.declare import setting
+from ichatgw.config.reading.kinds import WRITABLE, choice, whole
+from ichatgw.log.logfile import LEVELS
+from ichatgw.log.redaction import Content
 
 _LOG = "Log"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of SIP: addresses, names, proxies and registrations.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from attrs import Factory, frozen
 
-from ichatgw.configvalues import (
+from ichatgw.config.declared.declare import PORT, setting
+from ichatgw.config.declared.xmpp import XMPPSettings
+from ichatgw.config.reading.kinds import (
     ADDRESS,
     ADDRESSES,
     ALGORITHMS,
@@ -21,8 +23,6 @@ from ichatgw.configvalues import (
     whole,
 )
 from ichatgw.model import Party, TransportAddress
-from ichatgw.settings.declare import PORT, setting
-from ichatgw.settings.xmpp import XMPPSettings
 
 _SIP = "SIP"
 

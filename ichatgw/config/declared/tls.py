@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of SIP over TLS.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configvalues import DIRECTORY, DOMAIN, READABLE, SWITCH, TEXT, choice
-from ichatgw.settings.declare import PORT, setting
+from ichatgw.config.declared.declare import PORT, setting
+from ichatgw.config.reading.kinds import DIRECTORY, DOMAIN, READABLE, SWITCH, TEXT, choice
 
 _TLS = "TLS"
 

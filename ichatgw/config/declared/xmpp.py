@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config,ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
 Settings of the XMPP server, who has subscribed, and the translation rules.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ichatgw.configfile import OUTPUT, PATTERN, Setting
-from ichatgw.configvalues import DOMAIN, FILE, HOST, NODE, TEXT, Kind, whole
-from ichatgw.settings.declare import rules, setting
+from ichatgw.config.declared.declare import rules, setting
+from ichatgw.config.reading.kinds import DOMAIN, FILE, HOST, NODE, TEXT, Kind, whole
+from ichatgw.config.reading.reader import OUTPUT, PATTERN, Setting
 
 _XMPP = "XMPP server"
 _RULES = "Translation rules"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_passwords -*-
+# -*- test-case-name: ichatgw.test.config.reading.test_credentials -*-
 """
 The two files with passwords: with which we log in at SIP servers, and with which phones log in here.
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
+from ichatgw.config.reading.textfile import decoded
 from ichatgw.errors import ConfigError
-from ichatgw.textfile import decoded
 
 OWN_NAME = "-"
 """In the place of a name to log in with: the user part of the address that calls or is registered."""

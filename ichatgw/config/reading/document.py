@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.config.test_settings -*-
 """
 Writes the table of settings down for administrators: as a sample file, and as a chapter of the documentation.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from textwrap import wrap
 
-from ichatgw.configfile import OBSOLETE, Setting
+from ichatgw.config.reading.reader import OBSOLETE, Setting
 
 _HEAD = """\
 # Sample configuration of the gateway.
@@ -21,7 +21,7 @@ _HEAD = """\
 """
 
 _RST_HEAD = """\
-.. Made by "python -m ichatgw.config rst"; change ichatgw/settings instead.
+.. Made by "python -m ichatgw.config.settings rst"; change ichatgw/config/declared instead.
 
 Settings
 ========

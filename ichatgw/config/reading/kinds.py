@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config_values -*-
+# -*- test-case-name: ichatgw.test.config.reading.test_kinds -*-
 """
 The kinds of values that settings take: how each is read from text, and how it is described to administrators.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
 from ichatgw.model import Party, TransportAddress
+from ichatgw.net.networks import PRIVATE, Network
 
 _T = TypeVar("_T")
-Network = IPv4Network | IPv6Network
 _TRUE = ("on", "true", "1", "enable")
 _FALSE = ("off", "false", "0", "disable")
 DNS_PORT = 53
@@ -257,23 +257,6 @@ WRITABLE: Kind[str] = Kind(_parseWritable, "the name of a file that can be writt
 SWITCH: Kind[bool] = Kind(
     _parseSwitch, f"{'|'.join(_TRUE)} or {'|'.join(_FALSE)}", show=lambda value: "on" if value else "off"
 )
-PRIVATE: tuple[Network, ...] = tuple(
-    map(
-        ip_network,
-        (
-            "127.0.0.0/8",
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "169.254.0.0/16",
-            "::1/128",
-            "fc00::/7",
-            "fe80::/10",
-        ),
-    )
-)
-"""What the word C{private} stands for: loopback, private and link-local addresses."""
-
 _ANY: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 

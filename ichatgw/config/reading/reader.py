@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config_syntax,ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.config.reading.test_readersyntax,ichatgw.test.config.test_settings -*-
 """
 Reads settings from where administrators write them: a file of C{Name = value} lines, the environment, the command
 line.  What is wrong is collected, so that all of it is said at once.
@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
-from ichatgw.configvalues import Kind
-from ichatgw.dialplan import checkOutput, checkTogether, compilePattern, doubts
+from ichatgw.calls.dialplan import checkOutput, checkTogether, compilePattern, doubts
+from ichatgw.config.reading.kinds import Kind
+from ichatgw.config.reading.textfile import decoded
 from ichatgw.errors import ConfigError
-from ichatgw.textfile import decoded
 
 _T = TypeVar("_T")
 
@@ -49,7 +49,7 @@ class Setting:
 
     @ivar section: the heading it stands under.
     @ivar name: as administrators write it, apart from case.
-    @ivar attribute: the name of its value in L{ichatgw.config.Settings}.
+    @ivar attribute: the name of its value in L{ichatgw.config.settings.Settings}.
     @ivar help: for administrators.
     @ivar secret: if so its value is never shown, and may stand in a file of its own or in the environment.
     @ivar required: if so there is no default.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_textfile -*-
+# -*- test-case-name: ichatgw.test.config.reading.test_textfile -*-
 """
 The text of files that people write with whatever editor they have.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
 """
 What may be asked of a Jingle session, and when; and what there has to be in it.
 """
@@ -10,7 +10,7 @@ from enum import Enum
 from attrs import frozen
 
 from ichatgw.errors import CallError
-from ichatgw.jingle.stanzas import Action, Content, Jingle
+from ichatgw.jingle.stanzas.jingle import Action, Content, Jingle
 from ichatgw.model import KEYS, Ending, EndReason
 
 

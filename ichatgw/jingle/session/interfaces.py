@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
 """
 What a Jingle session asks of its surroundings.
 """
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import define, field
 from twisted.words.xish.domish import Element
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.interfaces import ICall, IMediaSide, IMediaTransports
-from ichatgw.jingle.stanzas import Action
+from ichatgw.jingle.stanzas.jingle import Action
 from ichatgw.model import Direction, Ending, SessionDescription
 
 if TYPE_CHECKING:
-    from ichatgw.jingle.session import Session
+    from ichatgw.jingle.session.session import Session
 
 
 class SessionLink(Protocol):

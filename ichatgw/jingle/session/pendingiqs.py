@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
 """
 Requests of our sessions that wait for an answer.
 """
@@ -11,8 +11,8 @@ from itertools import count
 from attrs import define, field
 from twisted.words.xish.domish import Element
 
-from ichatgw.jingle.session import Session
-from ichatgw.jingle.stanzas import Action
+from ichatgw.jingle.session.session import Session
+from ichatgw.jingle.stanzas.jingle import Action
 
 MOST_OPEN = 64
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_reasons -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_reasons -*-
 """
 Reasons for an end, the words that Jingle has for them (XEP-0166 section 7.4), and what errors of XMPP mean for a call.
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ichatgw.jingle.rules import Refusal
-from ichatgw.jingle.stanzas import Reason
+from ichatgw.jingle.session.actions import Refusal
+from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.model import Ending, EndReason
 
 _FROM_CONDITION: dict[str, tuple[EndReason, int]] = {

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
 """
 One Jingle session with one client (XEP-0166): what it says is checked against the state of the session, its audio is
 negotiated, and its media is handed to a transport.
@@ -16,10 +16,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaSide, IMediaTransport, ITransportNews
-from ichatgw.jingle.borders import NoOwner, SessionLink, SessionOwner
-from ichatgw.jingle.description import directionOf, sendersOf, writeDescription
-from ichatgw.jingle.reasons import fromReason, toReason
-from ichatgw.jingle.rules import (
+from ichatgw.jingle.session.actions import (
     ABOUT_OTHERS,
     ABSENT,
     LOST,
@@ -30,7 +27,11 @@ from ichatgw.jingle.rules import (
     endingOf,
     refusalOf,
 )
-from ichatgw.jingle.stanzas import (
+from ichatgw.jingle.session.interfaces import NoOwner, SessionLink, SessionOwner
+from ichatgw.jingle.session.reasons import fromReason, toReason
+from ichatgw.jingle.session.unwantedcontents import accepted, named, responder, writeStub
+from ichatgw.jingle.stanzas.description import directionOf, sendersOf, writeDescription
+from ichatgw.jingle.stanzas.jingle import (
     Action,
     Content,
     Info,
@@ -41,8 +42,7 @@ from ichatgw.jingle.stanzas import (
     writeDigit,
     writeInfo,
 )
-from ichatgw.jingle.transport import writeTransport
-from ichatgw.jingle.unwanted import accepted, named, responder, writeStub
+from ichatgw.jingle.stanzas.transport import writeTransport
 from ichatgw.model import (
     PCMA,
     PCMU,

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session,ichatgw.test.test_jingle_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_inbound -*-
 # mypy: allow-untyped-calls
 """
 Contents that a call has no use for: video, data, a second audio.
@@ -19,10 +19,10 @@ from collections.abc import Iterable, Sequence
 
 from twisted.words.xish.domish import Element
 
-from ichatgw.jingle.description import writeDescription
-from ichatgw.jingle.namespaces import NS_RTP
-from ichatgw.jingle.stanzas import Content, Jingle, writeContent
-from ichatgw.jingle.transport import writeTransport
+from ichatgw.jingle.stanzas.description import writeDescription
+from ichatgw.jingle.stanzas.jingle import Content, Jingle, writeContent
+from ichatgw.jingle.stanzas.namespaces import NS_RTP
+from ichatgw.jingle.stanzas.transport import writeTransport
 from ichatgw.model import SessionDescription, TransportDescription
 
 _PLAINEST = "vp8"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_description -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_description -*-
 # mypy: allow-untyped-calls
 """
 C{<description/>} of Jingle RTP sessions (XEP-0167): which formats a party speaks.
@@ -16,8 +16,8 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS, STATIC
-from ichatgw.jingle.namespaces import NS_RTP
-from ichatgw.jingle.xml import child, children, number, readable, word, wordOr
+from ichatgw.jingle.stanzas.namespaces import NS_RTP
+from ichatgw.jingle.stanzas.xml import child, children, number, readable, word, wordOr
 from ichatgw.model import Codec, CryptoKey, Direction, Packing, SessionDescription, packetTime
 
 # Who may send in a content, by XEP-0166 section 7.3, is told as a direction seen from a party: from the initiator ...

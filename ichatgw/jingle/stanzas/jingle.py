@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
 # mypy: allow-untyped-calls
 """
 The stanzas of a Jingle session: C{<jingle/>} and what it holds (XEP-0166, XEP-0167).
@@ -15,10 +15,18 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.description import SENDERS, directionOf, isMuxed, offersKeys, readCodecs, readKeys, readPacking
-from ichatgw.jingle.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
-from ichatgw.jingle.transport import ReadTransport, readTransport
-from ichatgw.jingle.xml import child, children, numberOr, textOf, word, wordOr, writable
+from ichatgw.jingle.stanzas.description import (
+    SENDERS,
+    directionOf,
+    isMuxed,
+    offersKeys,
+    readCodecs,
+    readKeys,
+    readPacking,
+)
+from ichatgw.jingle.stanzas.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
+from ichatgw.jingle.stanzas.transport import ReadTransport, readTransport
+from ichatgw.jingle.stanzas.xml import child, children, numberOr, textOf, word, wordOr, writable
 from ichatgw.model import ANY_PACKING, Codec, CryptoKey, Packing
 from ichatgw.xmpp.stanzas import recipient, sender
 

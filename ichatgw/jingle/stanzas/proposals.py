@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
 # mypy: allow-untyped-calls
 """
 The messages that come before a Jingle session, and after it (XEP-0353).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from itertools import islice
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import frozen
@@ -19,9 +19,9 @@ from twisted.words.xish.domish import Element
 from wokkel.delay import NS_DELAY, NS_JABBER_DELAY, Delay
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
-from ichatgw.jingle.stanzas import MOST_CONTENTS, Reason, readReason
-from ichatgw.jingle.xml import child, word, wordOr
+from ichatgw.jingle.stanzas.jingle import MOST_CONTENTS, Reason, readReason
+from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
+from ichatgw.jingle.stanzas.xml import child, word, wordOr
 from ichatgw.xmpp.stanzas import recipient, sender
 
 _DELAYS = frozenset({(NS_DELAY, "delay"), (NS_JABBER_DELAY, "x")})

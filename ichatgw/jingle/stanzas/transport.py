@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_description -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_description -*-
 # mypy: allow-untyped-calls
 """
 C{<transport/>} of a content: ICE-UDP (XEP-0176) with the fingerprint of DTLS-SRTP (XEP-0320), and raw UDP (XEP-0177).
@@ -15,8 +15,8 @@ from attrs import frozen
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
-from ichatgw.jingle.xml import child, children, number, numberOr, readable, textOf, word, wordOr
+from ichatgw.jingle.stanzas.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
+from ichatgw.jingle.stanzas.xml import child, children, number, numberOr, readable, textOf, word, wordOr
 from ichatgw.model import Candidate, Fingerprint, Setup, TransportAddress, TransportDescription
 from ichatgw.sdp.security import HASHES
 

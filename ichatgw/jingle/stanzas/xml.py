@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
 # mypy: allow-untyped-calls
 """
 Small things that every reader and writer of Jingle needs.

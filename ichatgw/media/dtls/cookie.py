@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_greeting -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_cookie -*-
 """
 Who begins DTLS from a place that nobody has vouched for first has to show that he is there (RFC 6347 section 4.2.1).
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from OpenSSL import SSL
 
-from ichatgw.media.dtls import Identity
-from ichatgw.media.port import Source
+from ichatgw.media.dtls.dtls import Identity
+from ichatgw.media.sockets.port import Source
 
 
 class Greeting:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_dtls -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_dtls -*-
 """
 DTLS-SRTP (RFC 5763, RFC 5764) by pyOpenSSL: datagrams in, datagrams out, and at the end keys for SRTP.
 
@@ -23,9 +23,9 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ichatgw.media.srtp import MasterKey, Suite
+from ichatgw.media.srtp.srtp import MasterKey, Suite
 from ichatgw.model import Fingerprint
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 
 HANDSHAKE_TIMEOUT = 20.0
 """Seconds that a handshake may take."""
@@ -116,7 +116,7 @@ class Identity:
         return made
 
     def _cookie(self, connection: SSL.Connection) -> bytes:
-        """For the place that stands in the connection's data; see L{ichatgw.media.greeting}."""
+        """For the place that stands in the connection's data; see L{ichatgw.media.dtls.cookie}."""
         return hmac.digest(self._secret, connection.get_app_data(), "sha256")
 
 

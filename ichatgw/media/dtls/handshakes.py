@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_handshakes -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_handshakes -*-
 """
 DTLS with a party of which only the signalled address is known, and that may be behind a NAT.
 """
@@ -11,12 +11,12 @@ from functools import partial
 from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ichatgw.media.dtls import DTLS, HANDSHAKE_TIMEOUT, Identity
-from ichatgw.media.greeting import Greeting
-from ichatgw.media.port import Source
-from ichatgw.media.srtp import MasterKey
+from ichatgw.media.dtls.cookie import Greeting
+from ichatgw.media.dtls.dtls import DTLS, HANDSHAKE_TIMEOUT, Identity
+from ichatgw.media.sockets.port import Source
+from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
-from ichatgw.networks import sourceOf
+from ichatgw.net.networks import sourceOf
 
 MOST_OF_HOST = 2
 """So many handshakes may be under way with one host, or network of IPv6, that may be anybody's."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_ice -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
 """
 ICE (RFC 8445, RFC 8838): finds a way between our sockets and a peer, and sees to it that the peer still wants it
 (RFC 7675).
@@ -15,13 +15,13 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.errors import MalformedError
-from ichatgw.media import stun
-from ichatgw.media.checklist import Base, Checklist, Pair, State
-from ichatgw.media.consent import Consent
-from ichatgw.media.nomination import AGAIN, QUIET, STEADY, isMeant
-from ichatgw.media.stunrequests import Random, Requests
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.checklist import Base, Checklist, Pair, State
+from ichatgw.media.ice.consent import Consent
+from ichatgw.media.ice.nomination import AGAIN, QUIET, STEADY, isMeant
+from ichatgw.media.ice.stunrequests import Random, Requests
 from ichatgw.model import Candidate, TransportAddress
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 
 TA = 0.05
 """Seconds between two checks (RFC 8445 section 14.2)."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_ice -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
 """
 Which ways there may be between our sockets and the peer's candidates, and which is to be tried next (RFC 8445 section
 6.1, RFC 8838).
@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from aioice.candidate import candidate_priority
 from attrs import define, evolve, field, frozen
 
-from ichatgw.media.stunrequests import Request
+from ichatgw.media.ice.stunrequests import Request
 from ichatgw.model import Candidate, TransportAddress
 
 # The most candidates that a peer may name, and the most pairs, those with learned candidates included.

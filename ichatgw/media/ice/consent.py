@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_ice -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
 """
 Whether a peer still wants to be sent media (RFC 7675).
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ichatgw.media.stunrequests import Random
+from ichatgw.media.ice.stunrequests import Random
 
 INTERVAL = 5.0
 """Seconds between two questions; RFC 7675 section 5.1 wants 0.8 to 1.2 times as much."""

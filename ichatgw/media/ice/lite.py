@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_lite -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_lite -*-
 """
 The lite end of ICE (RFC 8445 section 2.5): a party that has found a way to us says so by its checks, and these are
 answered.  We check nothing, as our address is the one that the signalling shows.
@@ -12,10 +12,10 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import MalformedError
-from ichatgw.media import stun
-from ichatgw.media.port import Source
+from ichatgw.media.ice import stun
+from ichatgw.media.sockets.port import Source
 from ichatgw.model import Checks, TransportAddress
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 
 MOST_REQUESTS = 50
 """Checks a second, in the long run and at once."""

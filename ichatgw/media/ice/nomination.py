@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_ice -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
 """
 Whether a controlling peer that nominates a worse pair than the one in use means it (RFC 8445 section 8.1.1).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import inf
 
-from ichatgw.media.checklist import Pair
+from ichatgw.media.ice.checklist import Pair
 from ichatgw.model import TransportAddress
 
 STEADY = 5.0

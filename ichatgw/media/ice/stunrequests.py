@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_stun -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_stun -*-
 """
 STUN requests on their way: sent again until they are answered or given up (RFC 8489 section 6.2.1).
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ichatgw.media.stun import TRANSACTION_OCTETS, Class, Message
+from ichatgw.media.ice.stun import TRANSACTION_OCTETS, Class, Message
 from ichatgw.model import TransportAddress
 
 Random = Callable[[int], bytes]

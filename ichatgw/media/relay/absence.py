@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_absence -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_absence -*-
 """
 Whether a party that should send is still there.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from ichatgw.media.flow import LOOK_SECONDS
-from ichatgw.media.gone import NOBODY, unheard
+from ichatgw.media.relay.closed import NOBODY, unheard
+from ichatgw.media.relay.flow import LOOK_SECONDS
 
 if TYPE_CHECKING:
-    from ichatgw.media.side import Side
+    from ichatgw.media.relay.side import Side
 
 
 class Absence:

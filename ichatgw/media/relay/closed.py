@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ichatgw.media.port import Source
+from ichatgw.media.sockets.port import Source
 from ichatgw.model import Tone
 
 
 class NoFlow:
-    """In the place of the L{Flow<ichatgw.media.flow.Flow>} that comes from L{NoSide}."""
+    """In the place of the L{Flow<ichatgw.media.relay.flow.Flow>} that comes from L{NoSide}."""
 
     @property
     def dropped(self) -> Counter[str]:
@@ -33,7 +33,7 @@ class NoFlow:
 
 
 class NoSide:
-    """In the place of a L{Side<ichatgw.media.side.Side>}."""
+    """In the place of a L{Side<ichatgw.media.relay.side.Side>}."""
 
     arriving = NoFlow()
     muxed = False

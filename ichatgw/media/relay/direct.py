@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_direct -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_direct -*-
 """
 A relay that is none as long as it can be helped: each party is shown where the other one is, as it is when
 C{AlwaysRelayIChatMedia} is off.  When that will not do any more, a real relay takes its place.
@@ -13,8 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.literals import ip_address
-from ichatgw.media.gone import unheard
+from ichatgw.media.relay.closed import unheard
 from ichatgw.model import (
     Checks,
     Codec,
@@ -26,6 +25,7 @@ from ichatgw.model import (
     TransportAddress,
     Whereabouts,
 )
+from ichatgw.net.literals import ip_address
 
 _log = Logger()
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_symmetric -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_symmetric -*-
 """
 What comes to a side of a relay from elsewhere than its party is known to be, and what is learned from it.
 """
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, cast
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.flow import STALE
-from ichatgw.media.gone import NOBODY
-from ichatgw.media.latch import isAt
-from ichatgw.media.medialatch import MediaLatch, Quiet, Rank
-from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.rtp import Kind, RTPPacket, classify
+from ichatgw.media.relay.closed import NOBODY
+from ichatgw.media.relay.flow import STALE
+from ichatgw.media.relay.latch import isAt
+from ichatgw.media.relay.medialatch import MediaLatch, Quiet, Rank
+from ichatgw.media.rtp.rtp import Kind, RTPPacket, classify
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 
 if TYPE_CHECKING:
-    from ichatgw.media.side import Side
+    from ichatgw.media.relay.side import Side
 
 MOST_EARLY = 4
 """So many datagrams of DTLS are kept for what is to be agreed on."""
@@ -47,8 +47,8 @@ class Entrance:
 
     def _arrived(self, size: int, source: Source) -> None:
         """
-        What L{Flow.rtp<ichatgw.media.flow.Flow.rtp>} does not know: RTP from somewhere new, RTCP on the RTP port, or
-        junk.
+        What L{Flow.rtp<ichatgw.media.relay.flow.Flow.rtp>} does not know: RTP from somewhere new, RTCP on the RTP port,
+        or junk.
 
         Nothing is learned from anything but well-formed RTP of a format that was agreed on.
         """

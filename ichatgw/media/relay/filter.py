@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay,ichatgw.test.test_media_secured -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.transport.test_secured -*-
 """
 What stands between a party and its side of a relay.
 """
@@ -9,9 +9,9 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ichatgw.media.flow import Flow
-from ichatgw.media.latch import SendTo
-from ichatgw.media.port import Source
+from ichatgw.media.relay.flow import Flow
+from ichatgw.media.relay.latch import SendTo
+from ichatgw.media.sockets.port import Source
 
 
 class Guard(Protocol):

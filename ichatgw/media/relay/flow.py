@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_silence -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_comfort -*-
 """
 One direction of a relay: what one party sends, on its way to the other.
 """
@@ -15,11 +15,11 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ichatgw.media.keys import KeyPlayer
-from ichatgw.media.mapping import REWRITTEN, Mapping, Rewriter
-from ichatgw.media.port import MAX_DATAGRAM, Scratch, Source
-from ichatgw.media.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
-from ichatgw.media.silence import Format, preferred
+from ichatgw.media.rtp.comfort import Format, preferred
+from ichatgw.media.rtp.dtmf import KeyPlayer
+from ichatgw.media.rtp.payloadtypes import REWRITTEN, Mapping, Rewriter
+from ichatgw.media.rtp.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.model import Tone
 
 # How often flows are looked at, and after how many looks without a packet a party is fed (one that never got any: at
@@ -205,7 +205,7 @@ class Flow:
         return self._player.play(tone)
 
     def insert(self, payloadType: int, payload: bytes, timestamp: int | None) -> int | None:
-        """See L{ichatgw.media.keys.Stream}: what the source sends goes on around it."""
+        """See L{ichatgw.media.rtp.dtmf.Stream}: what the source sends goes on around it."""
         if self.send is None or self.destination is None:
             return None
         lastSequence, lastTimestamp, format = self._last()

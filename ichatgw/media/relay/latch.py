@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_latch -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_latch -*-
 """
 Which addresses a party may send from, and where it can be sent to (symmetric RTP, RFC 4961).
 """
@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ichatgw.literals import ip_address
-from ichatgw.media.port import Source
+from ichatgw.media.sockets.port import Source
 from ichatgw.model import SessionDescription, TransportAddress
+from ichatgw.net.literals import ip_address
 
 _BROADCAST = "255.255.255.255"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_symmetric,ichatgw.test.test_media_strangers -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_symmetric,ichatgw.test.media.relay.test_strangers -*-
 """
 Whose media is taken for that of a party (symmetric RTP, RFC 4961; what can go wrong with it: RFC 7362).
 """
@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from ichatgw.literals import ip_address
-from ichatgw.media.latch import isAt, sendable
-from ichatgw.media.port import Source
+from ichatgw.media.relay.latch import isAt, sendable
+from ichatgw.media.sockets.port import Source
 from ichatgw.model import TransportAddress, Whereabouts
+from ichatgw.net.literals import ip_address
 
 RUN = 5
 """So many packets of one stream, with numbers that run on, show that a source that nothing speaks for is in earnest."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay -*-
 """
 A relay: two sides, and what comes in at one goes out at the other.
 """
@@ -12,10 +12,10 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.media.gone import unheard
-from ichatgw.media.mapping import mappingOf
-from ichatgw.media.rtp import FRAME_SECONDS
-from ichatgw.media.side import Side
+from ichatgw.media.relay.closed import unheard
+from ichatgw.media.relay.side import Side
+from ichatgw.media.rtp.payloadtypes import mappingOf
+from ichatgw.media.rtp.rtp import FRAME_SECONDS
 
 
 @implementer(IRelay)
@@ -54,7 +54,7 @@ class Relay:
         caller.described = callee.described = self._agree
 
     def look(self) -> None:
-        """To be called every L{LOOK_SECONDS<ichatgw.media.flow.LOOK_SECONDS>}."""
+        """To be called every L{LOOK_SECONDS<ichatgw.media.relay.flow.LOOK_SECONDS>}."""
         self.caller.look()
         self.callee.look()
 

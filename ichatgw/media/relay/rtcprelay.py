@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_control -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_rtcprelay -*-
 """
 RTCP of one side of a relay.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.gone import NOBODY
-from ichatgw.media.latch import ControlLatch, SendTo, isAt
-from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.rtcp import Renumbering, rewrite
-from ichatgw.media.rtp import Kind, classify
+from ichatgw.media.relay.closed import NOBODY
+from ichatgw.media.relay.latch import ControlLatch, SendTo, isAt
+from ichatgw.media.rtp.rtcp import Renumbering, rewrite
+from ichatgw.media.rtp.rtp import Kind, classify
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 
 if TYPE_CHECKING:
-    from ichatgw.media.side import Side
+    from ichatgw.media.relay.side import Side
 
 
 class Control:

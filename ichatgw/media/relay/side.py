@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay,ichatgw.test.test_media_symmetric -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.relay.test_symmetric -*-
 """
 One side of a relay: where its party is, whose packets it takes, and what it is sent.
 """
@@ -16,18 +16,18 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaSide
-from ichatgw.media.absence import Absence
-from ichatgw.media.control import Control
-from ichatgw.media.entrance import Entrance
-from ichatgw.media.flow import LOOK_SECONDS, Flow
-from ichatgw.media.gone import NOBODY, unheard, unwanted
-from ichatgw.media.guard import Guard, Wall
-from ichatgw.media.latch import SendTo, familyOf
-from ichatgw.media.lite import Lite
-from ichatgw.media.medialatch import MediaLatch, Rank
-from ichatgw.media.port import Source
-from ichatgw.media.silence import formatOf
-from ichatgw.media.sockets import PortPair, SideSockets
+from ichatgw.media.ice.lite import Lite
+from ichatgw.media.relay.absence import Absence
+from ichatgw.media.relay.closed import NOBODY, unheard, unwanted
+from ichatgw.media.relay.entrance import Entrance
+from ichatgw.media.relay.filter import Guard, Wall
+from ichatgw.media.relay.flow import LOOK_SECONDS, Flow
+from ichatgw.media.relay.latch import SendTo, familyOf
+from ichatgw.media.relay.medialatch import MediaLatch, Rank
+from ichatgw.media.relay.rtcprelay import Control
+from ichatgw.media.rtp.comfort import formatOf
+from ichatgw.media.sockets.port import Source
+from ichatgw.media.sockets.sockets import PortPair, SideSockets
 from ichatgw.model import (
     PCMU,
     Checks,
@@ -196,7 +196,7 @@ class Side:
         self._absence.silent = silent
 
     def look(self) -> None:
-        """See L{ichatgw.media.relay.Relay.look}."""
+        """See L{ichatgw.media.relay.relay.Relay.look}."""
         self.arriving.look()
         self._absence.look()
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_silence -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_comfort -*-
 """
 What silence is in each format, and how fast the RTP clock of it runs.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from attrs import field, frozen
 
-from ichatgw.media.rtp import FRAME_SAMPLES
+from ichatgw.media.rtp.rtp import FRAME_SAMPLES
 from ichatgw.model import Codec
 
 _FRAMES_A_SECOND = 50

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_keys -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_dtmf -*-
 """
 Plays keys to a party as telephone events (RFC 4733), between the packets of the other one.
 """
@@ -13,8 +13,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ichatgw.media.rtp import FRAME_SECONDS
-from ichatgw.media.silence import Format
+from ichatgw.media.rtp.comfort import Format
+from ichatgw.media.rtp.rtp import FRAME_SECONDS
 from ichatgw.model import Tone
 
 MOST_WAITING = 32

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_laws -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_g711 -*-
 """
 The two laws of G.711, each octet of one in the other (ITU-T G.711, tables 1a to 2b).
 """

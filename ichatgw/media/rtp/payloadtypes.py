@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_mapping -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_payloadtypes -*-
 """
 The payload types of one party in the numbers of the other.
 
@@ -15,8 +15,8 @@ from typing import Protocol
 
 from attrs import define, field
 
-from ichatgw.media.laws import ALAW_TO_ULAW, ULAW_TO_ALAW
-from ichatgw.media.rtp import HEADER
+from ichatgw.media.rtp.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
+from ichatgw.media.rtp.rtp import HEADER
 from ichatgw.model import Codec, SessionDescription, Tone
 
 # RTP cannot have these as its second byte: it would be RTCP.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_rtp -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_rtp -*-
 """
 RTP packets (RFC 3550, RFC 3551), and what else arrives on a port for RTP (RFC 7983, RFC 5761).
 

@@ -1,9 +1,9 @@
-# -*- test-case-name: ichatgw.test.test_media_port -*-
+# -*- test-case-name: ichatgw.test.media.sockets.test_port -*-
 """
 UDP sockets for media.
 
 Twisted's own UDP port costs two to three times the bare system calls for each datagram, which is most of what a relay
-does.  So these are plain readers (L{ichatgw.media.readers} waits for them), all of which read into one buffer.
+does.  So these are plain readers (L{ichatgw.media.sockets.readers} waits for them), all of which read into one buffer.
 """
 
 from __future__ import annotations

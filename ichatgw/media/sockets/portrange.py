@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_pool -*-
+# -*- test-case-name: ichatgw.test.media.sockets.test_portrange -*-
 """
 The UDP ports that calls may use, in pairs: an even one for RTP and the odd one above it for RTCP.
 """

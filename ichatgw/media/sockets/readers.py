@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_readers -*-
+# -*- test-case-name: ichatgw.test.media.sockets.test_readers -*-
 """
 Waits for media ports.
 
@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ichatgw.ratelimit import RateLimit
+from ichatgw.runtime.ratelimit import RateLimit
 
 BATCH = 256
 """How many ports are asked for at once."""
@@ -181,13 +181,13 @@ class EpollReaders:
 
     @property
     def missing(self) -> str:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         isTimed = self._timer is not None and self._timer.active()
         fine = not self._readers or self._waiting is Waiting.WATCHED or (self._waiting is Waiting.PACED and isTimed)
         return "" if fine else "media ports are not waited for any more"
 
     def revive(self) -> None:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         if self._epoll is None:
             epoll = select.epoll()
             for descriptor in self._readers:

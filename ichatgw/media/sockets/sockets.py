@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_sockets -*-
+# -*- test-case-name: ichatgw.test.media.sockets.test_sockets -*-
 """
 The sockets of one side of a relay: a pair of ports for each address family, opened when first needed.
 """
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 from twisted.logger import Logger
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested, OutOfReach
-from ichatgw.media.pool import PortPool
-from ichatgw.media.port import Port, Scratch, SocketFactory, Source, bindUDP
-from ichatgw.media.readers import Readers
+from ichatgw.media.sockets.port import Port, Scratch, SocketFactory, Source, bindUDP
+from ichatgw.media.sockets.portrange import PortPool
+from ichatgw.media.sockets.readers import Readers
 from ichatgw.model import TransportAddress
+from ichatgw.net.localaddresses import LocalAddresses
 
 Deliver = Callable[[int, Source], None]
 

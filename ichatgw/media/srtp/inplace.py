@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_srtp -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_srtp -*-
 """
 SRTP without copies: packets are protected and opened where they lie.
 
@@ -13,7 +13,7 @@ from typing import Any
 from pylibsrtp import _binding
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.srtp import Shield
+from ichatgw.media.srtp.srtp import Shield
 
 SHORTEST = 12
 """Octets of the shortest packet."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_sdes -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_sdes -*-
 """
 Keys for SRTP that travel with the signalling (RFC 4568), as C{a=crypto} of SDP and C{<crypto/>} of Jingle have them.
 """
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from attrs import evolve, frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.srtp import SUITES, MasterKey, Suite
-from ichatgw.media.stunrequests import Random
+from ichatgw.media.ice.stunrequests import Random
+from ichatgw.media.srtp.srtp import SUITES, MasterKey, Suite
 from ichatgw.model import CryptoKey
 
 _SUITES = {suite.value.lower(): suite for suite in SUITES}

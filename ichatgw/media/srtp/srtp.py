@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_srtp -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_srtp -*-
 """
 SRTP (RFC 3711, RFC 7714) by libsrtp: packets in, packets out.
 """

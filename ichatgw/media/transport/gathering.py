@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_candidates -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_candidates -*-
 """
 Our candidates: the addresses of this host, those that a router hands on to it, and where a STUN server sees it.
 """
@@ -12,12 +12,12 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import Congested, MalformedError, OutOfReach
-from ichatgw.media import stun
-from ichatgw.media.checklist import Base, preferenceOf, priorityOf
-from ichatgw.media.latch import SendTo, sendable
-from ichatgw.media.side import Side
-from ichatgw.media.sockets import PortPair
-from ichatgw.media.stunrequests import Random, Requests
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.checklist import Base, preferenceOf, priorityOf
+from ichatgw.media.ice.stunrequests import Random, Requests
+from ichatgw.media.relay.latch import SendTo, sendable
+from ichatgw.media.relay.side import Side
+from ichatgw.media.sockets.sockets import PortPair
 from ichatgw.model import Candidate, TransportAddress
 
 MOST_HOSTS = 8

@@ -1,20 +1,20 @@
-# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_failures -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_failures -*-
 """
 What stands between a side and a party that ICE has found: tells apart what comes, and lets pass what is the party's.
 """
 
 from __future__ import annotations
 
-from ichatgw.media.checklist import Base
-from ichatgw.media.dtls import DTLS
-from ichatgw.media.flow import LOOK_SECONDS
-from ichatgw.media.gathering import Gathering
-from ichatgw.media.ice import Agent
-from ichatgw.media.latch import SendTo
-from ichatgw.media.lock import Lock
-from ichatgw.media.nomination import QUIET
-from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.side import Side
+from ichatgw.media.dtls.dtls import DTLS
+from ichatgw.media.ice.agent import Agent
+from ichatgw.media.ice.checklist import Base
+from ichatgw.media.ice.nomination import QUIET
+from ichatgw.media.relay.flow import LOOK_SECONDS
+from ichatgw.media.relay.latch import SendTo
+from ichatgw.media.relay.side import Side
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
+from ichatgw.media.transport.gathering import Gathering
+from ichatgw.media.transport.srtpcontext import Lock
 from ichatgw.model import TransportAddress
 
 
@@ -134,11 +134,11 @@ class ICEGuard:
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         return self._way if self.isPlain or self.lock.shield is not None else (None, None)
 
     def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
+        """See L{ichatgw.media.relay.filter.Guard}; this runs for each packet."""
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
             return
@@ -157,7 +157,7 @@ class ICEGuard:
             self._drop("junk")
 
     def arrivedAtControl(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         buffer = self._scratch.buffer
         if self.controlAgent is None or not 2 <= size <= MAX_DATAGRAM:
             self._drop("not muxed")
@@ -208,7 +208,7 @@ class ICEGuard:
             self._side.control.taken(opened, source, atControl=component == 2)
 
     def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         lock = self.lock if self.isMuxed else self.controlLock
         protected = datagram if self.isPlain else lock.protectControl(datagram)
         if protected is None:

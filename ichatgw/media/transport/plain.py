@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_plain -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_plain -*-
 """
 A transport without ICE and without keys: plain RTP between two addresses, as raw UDP of Jingle has it (XEP-0177).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_secured,ichatgw.test.test_media_dtlssrtp -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_secured,ichatgw.test.media.transport.test_dtlssrtp -*-
 """
 SRTP with a party at a plain address: no ICE, but keys from the signalling (RFC 4568) or from DTLS (RFC 5763).
 """
@@ -11,20 +11,20 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.media.dtls import Identity
-from ichatgw.media.handshakes import Handshakes
-from ichatgw.media.latch import SendTo, isAt
-from ichatgw.media.lock import Lock
-from ichatgw.media.port import MAX_DATAGRAM, Source
-from ichatgw.media.sdes import masterKey
-from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey
+from ichatgw.media.dtls.dtls import Identity
+from ichatgw.media.dtls.handshakes import Handshakes
+from ichatgw.media.relay.latch import SendTo, isAt
+from ichatgw.media.relay.side import Side
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
+from ichatgw.media.srtp.sdes import masterKey
+from ichatgw.media.srtp.srtp import MasterKey
+from ichatgw.media.transport.srtpcontext import Lock
 from ichatgw.model import Ending, EndReason, Protection, TransportAddress
 
 
 class Secured:
     """
-    A L{ichatgw.media.guard.Guard}: nothing passes before there are keys, but DTLS.
+    A L{ichatgw.media.relay.filter.Guard}: nothing passes before there are keys, but DTLS.
 
     Where the party is, its side knows, by signalling or because a packet that could be opened came from there.  If RTCP
     has a port of its own, DTLS is done there too, and its keys are others (RFC 5764 section 4.1); keys from the
@@ -159,7 +159,7 @@ class Secured:
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         send, destination = self._side.mediaWay
         if send is None or self._media.shield is None:
             return None, None
@@ -168,7 +168,7 @@ class Secured:
         return self._send[1], destination
 
     def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}; this runs for each packet."""
+        """See L{ichatgw.media.relay.filter.Guard}; this runs for each packet."""
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
@@ -184,7 +184,7 @@ class Secured:
                 self._side.mediaOpened(length, source)
 
     def arrivedAtControl(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
@@ -204,7 +204,7 @@ class Secured:
             self._drop("junk")
 
     def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.guard.Guard}."""
+        """See L{ichatgw.media.relay.filter.Guard}."""
         send, destination = self._side.control.way
         lock = self._media if self._side.muxed else self._control
         protected = None if send is None else lock.protectControl(datagram)

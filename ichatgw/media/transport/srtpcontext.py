@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_lock -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_srtpcontext -*-
 """
 SRTP between a side of a relay and its party, whichever way the keys came and the packets go.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.flow import swapped
-from ichatgw.media.inplace import InPlace
-from ichatgw.media.latch import SendTo
-from ichatgw.media.port import Source
-from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey, Shield
+from ichatgw.media.relay.flow import swapped
+from ichatgw.media.relay.latch import SendTo
+from ichatgw.media.relay.side import Side
+from ichatgw.media.sockets.port import Source
+from ichatgw.media.srtp.inplace import InPlace
+from ichatgw.media.srtp.srtp import MasterKey, Shield
 
 HOPELESS = 50
 """So many packets in a row that cannot be opened are no accident: one second of sound."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_candidates,ichatgw.test.test_media_failures,ichatgw.test.test_media_withoutdtls -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_candidates,ichatgw.test.media.transport.test_failures,ichatgw.test.media.transport.test_withoutdtls -*-  # noqa: E501
 """
 The way of one party's media: ICE finds it, DTLS or the signalling gives keys, and SRTP protects what goes there.
 """
@@ -16,17 +16,17 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaTransport, ITransportNews
-from ichatgw.media import sdes
-from ichatgw.media.checklist import Base, Checklist
-from ichatgw.media.dtls import DTLS, Identity, isKnownHash
-from ichatgw.media.gathering import Gathering
-from ichatgw.media.ice import Agent, News
-from ichatgw.media.iceguard import Association, ICEGuard
-from ichatgw.media.latch import sendable
-from ichatgw.media.lock import Lock
-from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey, Suite
-from ichatgw.media.stunrequests import Random
+from ichatgw.media.dtls.dtls import DTLS, Identity, isKnownHash
+from ichatgw.media.ice.agent import Agent, News
+from ichatgw.media.ice.checklist import Base, Checklist
+from ichatgw.media.ice.stunrequests import Random
+from ichatgw.media.relay.latch import sendable
+from ichatgw.media.relay.side import Side
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import MasterKey, Suite
+from ichatgw.media.transport.gathering import Gathering
+from ichatgw.media.transport.icefilter import Association, ICEGuard
+from ichatgw.media.transport.srtpcontext import Lock
 from ichatgw.model import (
     Candidate,
     Codec,
@@ -276,7 +276,7 @@ class Transport:
     # What ICE says.
 
     def selected(self, base: Base, address: TransportAddress) -> None:
-        """See L{ichatgw.media.ice.News}."""
+        """See L{ichatgw.media.ice.agent.News}."""
         if self._over:
             return
         _log.info("call={call} media goes to {address} by ICE", call=self._call, address=address)
@@ -292,7 +292,7 @@ class Transport:
         self._guard.takeControl(self._gathering.sends[base], sendable(address))
 
     def lost(self, why: str) -> None:
-        """See L{ichatgw.media.ice.News}."""
+        """See L{ichatgw.media.ice.agent.News}."""
         self._fail(Ending(EndReason.CONNECTIVITY, why))
 
     def _transmit(self, base: Base, address: TransportAddress, datagram: bytes) -> None:

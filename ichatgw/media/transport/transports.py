@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport,ichatgw.test.test_media_withoutdtls -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_withoutdtls -*-
 """
 Makes the transports of media: with ICE and keys for all, without either where that is allowed.
 """
@@ -13,11 +13,11 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IMediaTransport, IMediaTransports, ITransportNews
-from ichatgw.media.dtls import Identity
-from ichatgw.media.plain import NotPlain, plainTransport
-from ichatgw.media.side import Side
-from ichatgw.media.stunrequests import Random
-from ichatgw.media.transport import Transport
+from ichatgw.media.dtls.dtls import Identity
+from ichatgw.media.ice.stunrequests import Random
+from ichatgw.media.relay.side import Side
+from ichatgw.media.transport.plain import NotPlain, plainTransport
+from ichatgw.media.transport.transport import Transport
 from ichatgw.model import TransportAddress, TransportDescription, TransportKind
 
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_account -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_account -*-
 """
 The part of an iChat that talks XMPP about everything but calls: presence, contacts, what they can do, chat.
 """
@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim import xml
+from ichatgw.sim.ichat.profile import FEATURES, Profile
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.profile import FEATURES, Profile
+from ichatgw.sim.xmpp import xml
 
 GATEWAY_CAPS = {"node": "apple:ichat:caps", "ver": "448", "ext": "avavail avcap audio"}
 GATEWAY_FEATURES = {

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_blob -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_blob -*-
 """
 The address records in C{VCNewCallerIPPortData} and C{connectData}, as an iChat writes and reads them.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 A call as an iChat sees it: what is the same whoever called.  Its SIP, its media, its ending.
 """
@@ -15,16 +15,16 @@ from twisted.internet.task import LoopingCall
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim import xml
-from ichatgw.sim.dialog import Dialog, State
-from ichatgw.sim.media import Media
+from ichatgw.sim.ichat.profile import CANCEL, addressRecords, description
+from ichatgw.sim.media.media import Media
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.profile import CANCEL, addressRecords, description
-from ichatgw.sim.sdp import Description
-from ichatgw.sim.sipmessage import SIPMessage
+from ichatgw.sim.sip.dialog import Dialog, State
+from ichatgw.sim.sip.message import SIPMessage
+from ichatgw.sim.sip.sdp import Description
+from ichatgw.sim.xmpp import xml
 
 if TYPE_CHECKING:
-    from ichatgw.sim.ichat import IChat
+    from ichatgw.sim.ichat.ichat import IChat
 
 PING_PATIENCE = 2.0
 

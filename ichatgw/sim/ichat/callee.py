@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 An iChat that is called: their vc:request, its vc:response, and then an INVITE from them.
 """
@@ -9,12 +9,12 @@ from attrs import define, field
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim import xml
-from ichatgw.sim.blob import Record, decodeRecords
-from ichatgw.sim.dialog import Dialog
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.profile import COUNTER_PROPOSAL, RESPONSE, Action, Taking
-from ichatgw.sim.sdp import Description
+from ichatgw.sim.ichat.blob import Record, decodeRecords
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.profile import COUNTER_PROPOSAL, RESPONSE, Action, Taking
+from ichatgw.sim.sip.dialog import Dialog
+from ichatgw.sim.sip.sdp import Description
+from ichatgw.sim.xmpp import xml
 
 LONGEST_USER = 10
 """An iChat refuses the INVITE of a caller whose user part is longer."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 An iChat that calls: vc:request, their vc:response, and then an INVITE of its own.
 """
@@ -10,15 +10,15 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim import xml
-from ichatgw.sim.agent import Agent
-from ichatgw.sim.blob import Record, decodeRecords
-from ichatgw.sim.dialog import Dialog
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.profile import REQUEST, Calling, description
-from ichatgw.sim.sdp import Description
-from ichatgw.sim.sipmessage import SIPMessage
-from ichatgw.sim.sockets import listen
+from ichatgw.sim.ichat.blob import Record, decodeRecords
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.profile import REQUEST, Calling, description
+from ichatgw.sim.media.sockets import listen
+from ichatgw.sim.sip.agent import Agent
+from ichatgw.sim.sip.dialog import Dialog
+from ichatgw.sim.sip.message import SIPMessage
+from ichatgw.sim.sip.sdp import Description
+from ichatgw.sim.xmpp import xml
 
 
 @define(eq=False)

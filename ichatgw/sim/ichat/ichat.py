@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 One login of an iChat: XMPP on a link that others provide, and one UDP socket for SIP, RTP, RTCP and STUN.
 
@@ -16,16 +16,12 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim import xml
-from ichatgw.sim.account import Account
-from ichatgw.sim.agent import Agent, Observer
-from ichatgw.sim.blob import decodeRecords
-from ichatgw.sim.dialog import Dialog
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.ichatcallee import IncomingCall
-from ichatgw.sim.ichatcaller import OutgoingCall
-from ichatgw.sim.media import Media
-from ichatgw.sim.profile import (
+from ichatgw.sim.ichat.account import Account
+from ichatgw.sim.ichat.blob import decodeRecords
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.callee import IncomingCall
+from ichatgw.sim.ichat.caller import OutgoingCall
+from ichatgw.sim.ichat.profile import (
     CANCEL,
     COUNTER_PROPOSAL,
     LEOPARD,
@@ -37,8 +33,12 @@ from ichatgw.sim.profile import (
     Taking,
     addressRecords,
 )
-from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenNear
-from ichatgw.sim.tone import ToneDetector, ToneSource
+from ichatgw.sim.media.media import Media
+from ichatgw.sim.media.sockets import ISimReactor, Socket, listen, listenNear
+from ichatgw.sim.media.tone import ToneDetector, ToneSource
+from ichatgw.sim.sip.agent import Agent, Observer
+from ichatgw.sim.sip.dialog import Dialog
+from ichatgw.sim.xmpp import xml
 
 HIGHEST_PORT = 16402
 LOWEST_PORT = 16393

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat,ichatgw.test.test_sim_account -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat,ichatgw.test.sim.ichat.test_account -*-
 """
 What kind of iChat to be, and how it shall behave or misbehave.
 """
@@ -11,7 +11,7 @@ from random import getrandbits
 from attrs import frozen
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.blob import Record, encodeRecords
+from ichatgw.sim.ichat.blob import Record, encodeRecords
 
 REQUEST = "apple:iq:vc:request"
 RESPONSE = "apple:iq:vc:response"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 The part of a Jingle client that talks XMPP about everything but calls: its capabilities and those of its contacts.
 """
@@ -13,10 +13,10 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
-from ichatgw.sim.account import Account
-from ichatgw.sim.guise import Guise
+from ichatgw.sim.ichat.account import Account
+from ichatgw.sim.jingle.profile import Guise
 from ichatgw.sim.moment import Moment
+from ichatgw.sim.xmpp import xml
 
 HASHES = "urn:xmpp:hashes:2"
 CAPS2 = "urn:xmpp:caps"

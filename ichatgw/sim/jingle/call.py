@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 A call as a Jingle client sees it: what is the same whoever called.  Its session, its media, its ending.
 """
@@ -15,9 +15,8 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Candidate, Codec, TransportAddress, TransportDescription
-from ichatgw.sim import xml
-from ichatgw.sim.endpoint import Endpoint
-from ichatgw.sim.jinglexml import (
+from ichatgw.sim.jingle.endpoint import Endpoint
+from ichatgw.sim.jingle.xml import (
     DTMF,
     GROUPING,
     JINGLE,
@@ -30,11 +29,12 @@ from ichatgw.sim.jinglexml import (
     parseTransport,
     reasonOf,
 )
-from ichatgw.sim.media import PCMA, PCMU, Media
+from ichatgw.sim.media.media import PCMA, PCMU, Media
 from ichatgw.sim.moment import Moment
+from ichatgw.sim.xmpp import xml
 
 if TYPE_CHECKING:
-    from ichatgw.sim.jingle import JinglePhone
+    from ichatgw.sim.jingle.client import JinglePhone
 
 Refusal = tuple[str, str]
 """The condition of an error, and Jingle's own detail of it."""
@@ -332,7 +332,7 @@ class JingleCall:
         self.endpoint.connect(theirs.transport)
 
     def mediaConnected(self, remote: TransportAddress, control: TransportAddress) -> None:
-        """See L{ichatgw.sim.endpoint.Listener}."""
+        """See L{ichatgw.sim.jingle.endpoint.Listener}."""
         if self.over:
             return
         if self.connectedAt is None:
@@ -341,7 +341,7 @@ class JingleCall:
         self._connected.come(self)
 
     def mediaFailed(self, why: str) -> None:
-        """See L{ichatgw.sim.endpoint.Listener}."""
+        """See L{ichatgw.sim.jingle.endpoint.Listener}."""
         if not self.over:
             self.words = why
             if self.hasSession:
@@ -350,7 +350,7 @@ class JingleCall:
             self.finish("media failed")
 
     def mediaReceived(self, datagram: bytes) -> None:
-        """See L{ichatgw.sim.endpoint.Listener}."""
+        """See L{ichatgw.sim.jingle.endpoint.Listener}."""
         if not self.over:
             self.media.datagramReceived(datagram)
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 A Jingle client that is called: by a message and then a session, or by a session at once.
 """
@@ -11,9 +11,9 @@ from attrs import define, evolve, field, frozen
 from twisted.words.xish.domish import Element
 
 from ichatgw.model import Setup
-from ichatgw.sim import xml
-from ichatgw.sim.jinglecall import JingleCall, spokenOf
-from ichatgw.sim.jinglexml import Content, contentOf, reasonOf
+from ichatgw.sim.jingle.call import JingleCall, spokenOf
+from ichatgw.sim.jingle.xml import Content, contentOf, reasonOf
+from ichatgw.sim.xmpp import xml
 
 INITIATE_PATIENCE = 15.0
 """Seconds after a C{proceed} in which the session must come (Monal)."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 A Jingle client that calls: by a message and then a session, or by a session at once.
 """
@@ -11,10 +11,10 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Setup, TransportDescription
-from ichatgw.sim import xml
-from ichatgw.sim.guise import VIDEO
-from ichatgw.sim.jinglecall import JingleCall, Refusal, descriptionOf
-from ichatgw.sim.jinglexml import MESSAGE, RECEIPTS, Content, contentsOf, reasonOf
+from ichatgw.sim.jingle.call import JingleCall, Refusal, descriptionOf
+from ichatgw.sim.jingle.profile import VIDEO
+from ichatgw.sim.jingle.xml import MESSAGE, RECEIPTS, Content, contentsOf, reasonOf
+from ichatgw.sim.xmpp import xml
 
 
 @define(eq=False)

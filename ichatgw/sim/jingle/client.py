@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 One login of a Jingle client: XMPP on a link that others provide, and sockets for the media of each call.
 
@@ -16,21 +16,21 @@ from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.dtls import Identity
+from ichatgw.media.dtls.dtls import Identity
 from ichatgw.model import TransportDescription
-from ichatgw.sim import xml
-from ichatgw.sim.endpoint import Endpoint, ICEEndpoint, RawEndpoint
-from ichatgw.sim.guise import STANZA, Guise
-from ichatgw.sim.ichat import Link
-from ichatgw.sim.jingleaccount import JingleAccount
-from ichatgw.sim.jinglecall import JingleCall
-from ichatgw.sim.jinglecallee import IncomingJingleCall, JingleTaking
-from ichatgw.sim.jinglecaller import OutgoingJingleCall
-from ichatgw.sim.jinglexml import HINTS, JINGLE, JINGLE_ERRORS, MESSAGE, RAW_UDP, RTP, WORDS
-from ichatgw.sim.media import Media
-from ichatgw.sim.profile import LEOPARD
-from ichatgw.sim.sockets import ISimReactor
-from ichatgw.sim.tone import ToneDetector, ToneSource
+from ichatgw.sim.ichat.ichat import Link
+from ichatgw.sim.ichat.profile import LEOPARD
+from ichatgw.sim.jingle.account import JingleAccount
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.callee import IncomingJingleCall, JingleTaking
+from ichatgw.sim.jingle.caller import OutgoingJingleCall
+from ichatgw.sim.jingle.endpoint import Endpoint, ICEEndpoint, RawEndpoint
+from ichatgw.sim.jingle.profile import STANZA, Guise
+from ichatgw.sim.jingle.xml import HINTS, JINGLE, JINGLE_ERRORS, MESSAGE, RAW_UDP, RTP, WORDS
+from ichatgw.sim.media.media import Media
+from ichatgw.sim.media.sockets import ISimReactor
+from ichatgw.sim.media.tone import ToneDetector, ToneSource
+from ichatgw.sim.xmpp import xml
 
 
 @define(eq=False)

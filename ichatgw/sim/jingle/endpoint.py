@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 The near end of a Jingle client's media: sockets, and what finds the way and protects what goes there.
 
@@ -16,14 +16,14 @@ from typing import Protocol
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.checklist import Base, Checklist, preferenceOf, priorityOf
-from ichatgw.media.dtls import DTLS, Identity
-from ichatgw.media.ice import Agent
-from ichatgw.media.sdes import choose, newKey
-from ichatgw.media.srtp import MasterKey, Shield, Suite
+from ichatgw.media.dtls.dtls import DTLS, Identity
+from ichatgw.media.ice.agent import Agent
+from ichatgw.media.ice.checklist import Base, Checklist, preferenceOf, priorityOf
+from ichatgw.media.srtp.sdes import choose, newKey
+from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
 from ichatgw.model import Candidate, CryptoKey, Setup, TransportAddress, TransportDescription
-from ichatgw.sim.guise import Protection
-from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenPair
+from ichatgw.sim.jingle.profile import Protection
+from ichatgw.sim.media.sockets import ISimReactor, Socket, listen, listenPair
 
 SUITE = Suite.AES_CM_128_HMAC_SHA1_80
 
@@ -255,7 +255,7 @@ class ICEEndpoint:
     # What ICE and DTLS say
 
     def selected(self, base: Base, address: TransportAddress) -> None:
-        """See L{ichatgw.media.ice.News}."""
+        """See L{ichatgw.media.ice.agent.News}."""
         self._way = address
         if self._shield is not None or self._isPlain:
             self.listener.mediaConnected(address, address)
@@ -266,7 +266,7 @@ class ICEEndpoint:
         self._began = True
 
     def lost(self, why: str) -> None:
-        """See L{ichatgw.media.ice.News}."""
+        """See L{ichatgw.media.ice.agent.News}."""
         self.listener.mediaFailed(why)
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:

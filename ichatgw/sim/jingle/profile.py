@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 What kind of Jingle client to be: the habits of real ones, as they were seen on the wire.
 """
@@ -10,7 +10,7 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from ichatgw.model import Codec
-from ichatgw.sim.jinglexml import DTLS, ICE_UDP, JINGLE, MESSAGE, RAW_UDP, RTP, RTP_AUDIO, RTP_VIDEO
+from ichatgw.sim.jingle.xml import DTLS, ICE_UDP, JINGLE, MESSAGE, RAW_UDP, RTP, RTP_AUDIO, RTP_VIDEO
 
 OPUS = Codec("opus", 48000, 111, 2, "minptime=10;useinbandfec=1")
 RED = Codec("red", 48000, 63, 2, "111/111")

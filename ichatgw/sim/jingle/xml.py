@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 Jingle as a client writes and reads it: descriptions and transports (XEP-0167, XEP-0176, XEP-0177, XEP-0320).
 
@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Candidate, Codec, CryptoKey, Fingerprint, Setup, TransportAddress, TransportDescription
-from ichatgw.sim import xml
+from ichatgw.sim.xmpp import xml
 
 JINGLE = "urn:xmpp:jingle:1"
 JINGLE_ERRORS = "urn:xmpp:jingle:errors:1"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_media -*-
+# -*- test-case-name: ichatgw.test.sim.media.test_media -*-
 """
 The voice and the ear of a simulated phone: a packet of tone every 20 ms, and a close look at what comes back.
 """
@@ -14,8 +14,8 @@ from twisted.internet.task import LoopingCall
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.rtp import KEYS, Packet, checkControl, isControl, keyEvent, keyOf, senderReport
-from ichatgw.sim.tone import FRAME, FROM_ALAW, TO_ALAW, ToneDetector, ToneSource
+from ichatgw.sim.media.rtp import KEYS, Packet, checkControl, isControl, keyEvent, keyOf, senderReport
+from ichatgw.sim.media.tone import FRAME, FROM_ALAW, TO_ALAW, ToneDetector, ToneSource
 
 PCMU, PCMA = 0, 8
 INTERVAL = 0.02

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_rtp -*-
+# -*- test-case-name: ichatgw.test.sim.test_rtp -*-
 """
 RTP and RTCP packets as a phone makes and reads them (RFC 3550).
 

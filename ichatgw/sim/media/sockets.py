@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 UDP sockets that speak of transport addresses.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_tone -*-
+# -*- test-case-name: ichatgw.test.sim.media.test_tone -*-
 """
 A tone to send and an ear to hear it with: G.711 mu-law and A-law (ITU-T G.711), a sine source and a Goertzel detector.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 A SIP user agent on one socket: it sorts what arrives into transactions and dialogs (RFC 3261 sections 8, 17, 18).
 """
@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.dialog import NOBODY, Dialog, Listener, newTag
-from ichatgw.sim.sipmessage import NameAddress, SIPMessage, addressOf
-from ichatgw.sim.transactions import LIFETIME, ClientTransaction, ServerTransaction
+from ichatgw.sim.sip.dialog import NOBODY, Dialog, Listener, newTag
+from ichatgw.sim.sip.message import NameAddress, SIPMessage, addressOf
+from ichatgw.sim.sip.transactions import LIFETIME, ClientTransaction, ServerTransaction
 
 Observer = Callable[[bool, SIPMessage], None]
 

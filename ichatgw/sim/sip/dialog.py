@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 One SIP call, from the INVITE to the BYE (RFC 3261 sections 12 to 15), from either side.
 """
@@ -13,11 +13,11 @@ from uuid import uuid4
 from attrs import define, field
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.sipmessage import NameAddress, SIPMessage, addressOf
-from ichatgw.sim.transactions import ClientTransaction, ServerTransaction
+from ichatgw.sim.sip.message import NameAddress, SIPMessage, addressOf
+from ichatgw.sim.sip.transactions import ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
-    from ichatgw.sim.agent import Agent
+    from ichatgw.sim.sip.agent import Agent
 
 SDP = "application/sdp"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_sipmessage -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_message -*-
 """
 SIP messages, small and strict enough to find a fault in somebody else's (RFC 3261).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 A SIP phone: it places and answers calls, says one tone and listens for another.
 """
@@ -13,14 +13,14 @@ from twisted.internet.interfaces import IDelayedCall
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.agent import Agent, Observer
-from ichatgw.sim.dialog import Dialog, State
-from ichatgw.sim.media import PCMA, Media
+from ichatgw.sim.media.media import PCMA, Media
+from ichatgw.sim.media.sockets import ISimReactor, Socket, listen, listenPair
+from ichatgw.sim.media.tone import ToneDetector, ToneSource
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.sdp import KEY_TYPE, Description, phoneDescription
-from ichatgw.sim.sipmessage import SIPMessage, addressOf
-from ichatgw.sim.sockets import ISimReactor, Socket, listen, listenPair
-from ichatgw.sim.tone import ToneDetector, ToneSource
+from ichatgw.sim.sip.agent import Agent, Observer
+from ichatgw.sim.sip.dialog import Dialog, State
+from ichatgw.sim.sip.message import SIPMessage, addressOf
+from ichatgw.sim.sip.sdp import KEY_TYPE, Description, phoneDescription
 
 USER_AGENT = "ichatgw-sim-phone"
 

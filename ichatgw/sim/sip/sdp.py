@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_sdp -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_sdp -*-
 """
 The session descriptions that a plain phone and an iChat write, and as much reading as they do (RFC 4566, RFC 3264).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 SIP transactions over UDP (RFC 3261 section 17): who sends again, when, and until when.
 """
@@ -11,7 +11,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.sipmessage import SIPMessage
+from ichatgw.sim.sip.message import SIPMessage
 
 T1 = 0.5
 T2 = 4.0

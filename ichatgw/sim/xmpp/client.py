@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_scram -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_scram -*-
 """
 The way to a real XMPP server: one client connection (RFC 6120).
 """
@@ -23,9 +23,9 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim import xml
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.scram import Scram
+from ichatgw.sim.xmpp import xml
+from ichatgw.sim.xmpp.scram import Scram
 
 SCRAMS = ("SCRAM-SHA-256", "SCRAM-SHA-1")
 

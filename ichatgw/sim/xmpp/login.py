@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 From the command line to a login at an XMPP server, and back.
 """
@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim.account import Account
-from ichatgw.sim.client import Client, Security
-from ichatgw.sim.ichat import Link
+from ichatgw.sim.ichat.account import Account
+from ichatgw.sim.ichat.ichat import Link
 from ichatgw.sim.ladder import Trace
 from ichatgw.sim.talk import STEP, Watched, say, within
-from ichatgw.sim.xml import domainOf, get
+from ichatgw.sim.xmpp.client import Client, Security
+from ichatgw.sim.xmpp.xml import domainOf, get
 
 
 class XMPPPhone(Protocol):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_router -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_router -*-
 """
 The users of one domain as a server keeps them: who is logged in, who may see whom (RFC 6121 sections 3 and 4).
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
+from ichatgw.sim.xmpp import xml
 
 Deliver = Callable[[Element], None]
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_router -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_router -*-
 """
 A small XMPP server: components connect to it (XEP-0114), and the users of one domain live inside it.
 
@@ -17,9 +17,9 @@ from twisted.internet.interfaces import IListeningPort, IReactorTCP
 from twisted.words.protocols.jabber import component, error, xmlstream
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
 from ichatgw.sim.moment import Moment
-from ichatgw.sim.roster import Deliver, Login, Users
+from ichatgw.sim.xmpp import xml
+from ichatgw.sim.xmpp.roster import Deliver, Login, Users
 
 Stream = Any
 """An L{xmlstream.XmlStream}; half of its attributes are of no declared type."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_scram -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_scram -*-
 """
 Logging in without giving the password away: SCRAM (RFC 5802, RFC 7677), without channel binding.
 """

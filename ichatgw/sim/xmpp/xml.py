@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_router -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_router -*-
 """
 XML elements and addresses of XMPP with types on them: the library beneath has none.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_logins,ichatgw.test.test_sip_registrar,ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.auth,ichatgw.test.sip.register,ichatgw.test.sip.dialog.test_requests -*-
 """
 Requests of ours that are challenged (RFC 3261 section 22), and what requests to us say of who sends them.
 """
@@ -13,9 +13,9 @@ from urllib.parse import unquote
 from attrs import define, evolve, field
 from sippy.SipHeader import SipHeader
 
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce
-from ichatgw.sip.verifier import Judgement, Verifier
+from ichatgw.config.reading.credentials import Credentials, Keyring
+from ichatgw.sip.auth.digest import Challenge, answer, challenges, nextNonce
+from ichatgw.sip.auth.verifier import Judgement, Verifier
 
 MOST_LOGINS = 5
 """How often one request is sent again with a login: two proxies, the server, and nonces that were too old."""

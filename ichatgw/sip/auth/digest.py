@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_digest -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_digest -*-
 """
 Digest authentication (RFC 3261 section 22, RFC 7616, RFC 8760): reading and answering challenges.
 """
@@ -12,8 +12,8 @@ from secrets import token_hex
 
 from attrs import frozen
 
+from ichatgw.config.reading.credentials import Credentials
 from ichatgw.errors import MalformedError
-from ichatgw.passwords import Credentials
 
 LONGEST = 2048
 """Characters of a header that we care to read."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_guesses -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_loginlimits -*-
 """
 How long those who log in wrongly have to wait before their next password is looked at.
 
@@ -14,7 +14,7 @@ from secrets import randbits
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from ichatgw.networks import neighbourhoodOf, sourceOf
+from ichatgw.net.networks import neighbourhoodOf, sourceOf
 
 SOURCE_FREE = 3
 """Wrong logins of one source without a wait; the next one costs a second, and each further one twice as much."""

@@ -1,11 +1,11 @@
-# -*- test-case-name: ichatgw.test.test_sip_verifier -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_verifier -*-
 """
 Those who log in here (RFC 3261 section 22, RFC 7616): how they are challenged, and how their answers are judged.
 
 A challenge leaves nothing in memory: the nonce says by itself when it was made and for which source, and that we made
 it.  A password is looked at only with such a nonce, so that each guess is one of a source that has received our answer;
-L{ichatgw.sip.guesses} says how many of them there may be.  All that is not right is answered by the same challenge,
-whether the name exists or not, and whether the password was looked at or not.
+L{ichatgw.sip.auth.loginlimits} says how many of them there may be.  All that is not right is answered by the same
+challenge, whether the name exists or not, and whether the password was looked at or not.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
-from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.digest import digestHash, digestResponse, quoted, readParameters
-from ichatgw.sip.guesses import Guesses
-from ichatgw.sip.syntax import UnknownScheme, borrowed
-from ichatgw.sip.syntax import uri as plainURI
+from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.sip.auth.digest import digestHash, digestResponse, quoted, readParameters
+from ichatgw.sip.auth.loginlimits import Guesses
+from ichatgw.sip.message.syntax import UnknownScheme, borrowed
+from ichatgw.sip.message.syntax import uri as plainURI
 
 NONCE_LIFE = 300
 """Seconds for which a nonce of ours holds."""

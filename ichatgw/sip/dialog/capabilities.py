@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 What we can, as we say it of ourselves.
 """
@@ -9,8 +9,8 @@ from typing import Any
 
 from sippy.SipHeader import SipHeader
 
-from ichatgw.sip.gate import ACCEPT
-from ichatgw.sip.indialog import Reply
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.message.gate import ACCEPT
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE", "PRACK")
 """What we take, in the order of our C{Allow} header."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests -*-
 """
 What goes on within a dialog, between its beginning and its end: requests of ours, offers, and the timer of the session.
 """
@@ -16,14 +16,14 @@ from sippy.UaStateFailed import UaStateFailed
 from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.capabilities import allow, supported
-from ichatgw.sip.farend import FarEnd
-from ichatgw.sip.indialog import Asking, Reply, repeated
-from ichatgw.sip.logins import MOST_LOGINS, Answers
-from ichatgw.sip.reliable import TAG
-from ichatgw.sip.reoffers import Changes, Reoffers
-from ichatgw.sip.sessiontimer import AGAIN, SessionTerms, SessionTimer
-from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.dialog.capabilities import allow, supported
+from ichatgw.sip.dialog.offeranswer import Changes, Reoffers
+from ichatgw.sip.dialog.prack import TAG
+from ichatgw.sip.dialog.remotetarget import FarEnd
+from ichatgw.sip.dialog.requests import Asking, Reply, repeated
+from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTerms, SessionTimer
+from ichatgw.sip.transaction.layer import Transactions
 
 _log = Logger()
 
@@ -41,7 +41,8 @@ class Owner(Protocol):
         """
         The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
 
-        @return: what to answer; C{None} if we do not take that, L{ichatgw.sip.indialog.LATER} if the leg does it.
+        @return: what to answer; C{None} if we do not take that, L{ichatgw.sip.dialog.requests.LATER} if the leg does
+            it.
         """
 
     def lost(self, ending: Ending) -> None:
@@ -176,8 +177,8 @@ class Midway(FarEnd):
 
         @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
             the dialog is over.
-        @param body: see L{ichatgw.sip.indialog.bodyOf}.
-        @param isPassed: see L{ichatgw.sip.indialog.endsCall}.
+        @param body: see L{ichatgw.sip.dialog.requests.bodyOf}.
+        @param isPassed: see L{ichatgw.sip.dialog.requests.endsCall}.
         @raise OSError: if the far end cannot be reached.
         """
         if self.state is None or self.over:
@@ -199,7 +200,7 @@ class Midway(FarEnd):
         self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
 
     def afterAck(self, step: Callable[[], None]) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self._afterAck.append(step)
 
     def acknowledged(self) -> None:
@@ -209,16 +210,16 @@ class Midway(FarEnd):
             step()
 
     def sessionHeaders(self) -> list[Any]:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
         return [] if self.pinned is not None else self.session.headers()
 
     def accepted(self, response: Any) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self.refreshTarget(response)
         self.session.answered(response)
 
     def refresh(self) -> bool:
-        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
         if self._refreshesByInvite or not self.allows("UPDATE", unless=False):
             return self.reoffers.refresh()
         try:
@@ -237,22 +238,24 @@ class Midway(FarEnd):
             self.session.again(0 if self._refreshesByInvite else AGAIN)
 
     def expired(self) -> None:
-        """See L{ichatgw.sip.sessiontimer.Refreshing}."""
+        """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
         if not self.over:
             self.owner.lost(Ending(EndReason.EXPIRED, "the session was not refreshed in time"))
 
     @property
     def changes(self) -> Changes:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
         return self.owner.changes
 
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """See L{ichatgw.sip.reoffers.Dialogue}."""
+        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
         manager = self.global_config["_sip_tm"]
         transaction = manager.tserver.get(response.getTId(wBRN=True))
         if transaction is not None:
             manager.sendResponse(response, transaction, ack_cb=acknowledged)
 
     def ownHeaders(self, *without: str) -> list[Any]:
-        """See L{ichatgw.sip.reoffers.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions."""
+        """
+        See L{ichatgw.sip.dialog.offeranswer.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions.
+        """
         return [allow()] if self.pinned is not None else [allow(), supported(*without)]

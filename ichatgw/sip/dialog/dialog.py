@@ -1,13 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
+# -*- test-case-name: ichatgw.test.sip.leg -*-
 """
 sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
 
-- In-dialog requests go where L{ichatgw.sip.hop} says: to an address from the route set or the remote target, over the
-  far end's own connection if that is open, or back to where its last message came from; a pinned dialog (iChat) goes to
-  one address, whatever its Contact says.
-- Offers within the call go by way of L{ichatgw.sip.reoffers}, other requests by L{ichatgw.sip.indialog}.
+- In-dialog requests go where L{ichatgw.sip.dialog.routeset} says: to an address from the route set or the remote
+  target, over the far end's own connection if that is open, or back to where its last message came from; a pinned
+  dialog (iChat) goes to one address, whatever its Contact says.
+- Offers within the call go by way of L{ichatgw.sip.dialog.offeranswer}, other requests by
+  L{ichatgw.sip.dialog.requests}.
 - Every request gets a response; an early BYE too.
-- An INVITE of ours is the business of L{ichatgw.sip.inviting}.
+- An INVITE of ours is the business of L{ichatgw.sip.dialog.invite}.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
-from ichatgw.farewell import Farewell
+from ichatgw.calls.farewell import Farewell
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.bodies import sdpText
-from ichatgw.sip.capabilities import METHODS, OPTIONS, refusal
-from ichatgw.sip.dialogstates import Cancelling, Connected, Trying
-from ichatgw.sip.farewells import cancelOf, farewellOf, refusalOf
-from ichatgw.sip.indialog import LATER, Reply
-from ichatgw.sip.inviting import Inviting
-from ichatgw.sip.logins import Answers
-from ichatgw.sip.midway import NO_TERMS, Owner
-from ichatgw.sip.reliable import Sender, demands
-from ichatgw.sip.reoffers import PENDING
-from ichatgw.sip.replaces import DialogId
-from ichatgw.sip.sessiontimer import SessionTerms
-from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.auth.authorization import Answers
+from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
+from ichatgw.sip.dialog.core import NO_TERMS, Owner
+from ichatgw.sip.dialog.invite import Inviting
+from ichatgw.sip.dialog.offeranswer import PENDING
+from ichatgw.sip.dialog.prack import Sender, demands
+from ichatgw.sip.dialog.replaces import DialogId
+from ichatgw.sip.dialog.requests import LATER, Reply
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
+from ichatgw.sip.message.bodies import sdpText
+from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
+from ichatgw.sip.transaction.layer import Transactions
 
 _log = Logger()
 
@@ -216,7 +217,7 @@ class Dialog(Inviting):
         return DialogId(str(self.cId), *tags) if all(tags) else None
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         if isinstance(self.state, (UacStateTrying, UacStateRinging)) and self.tr is not None:
             return (cancelOf(self.tr.data, self.tr.address, self.tr.userv.transport),)
         if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self._flow is not None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_forks,ichatgw.test.test_sip_logins -*-
+# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.transaction,ichatgw.test.sip.auth.test_authorization -*-
 """
 An INVITE of ours, from its sending to the ACK: whoever it reaches, and whatever is asked for on the way.
 
@@ -17,15 +17,15 @@ from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
 
 from ichatgw.model import Part, TransportAddress
-from ichatgw.sip.bodies import sdpBody
-from ichatgw.sip.forks import takeRoutes
-from ichatgw.sip.logins import MOST_LOGINS, Answers
-from ichatgw.sip.midway import NO_TERMS, Midway, Owner
-from ichatgw.sip.reliable import Receiver
-from ichatgw.sip.sessiontimer import SessionTerms
-from ichatgw.sip.target import Target
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.words import LastWords
+from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.dialog.core import NO_TERMS, Midway, Owner
+from ichatgw.sip.dialog.prack import Receiver
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.message.bodies import sdpBody
+from ichatgw.sip.message.remotereason import LastWords
+from ichatgw.sip.transaction.forks import takeRoutes
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transport.target import Target
 
 _log = Logger()
 
@@ -172,7 +172,7 @@ class Inviting(Midway):
         self.acknowledged()
 
     def fork(self, response: Any) -> Inviting:
-        """See L{ichatgw.sip.forks.Forked}."""
+        """See L{ichatgw.sip.transaction.forks.Forked}."""
         fork = type(self)(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.answers)
         fork.cId, fork.lUri, fork.lContact = self.cId, self.lUri, self.lContact
         fork.rUri = self.rUri.getCopy()

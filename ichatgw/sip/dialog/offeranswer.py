@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reoffers,ichatgw.test.test_sip_ouroffers -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers -*-
 """
 Offers within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311), one at a time, and
 what happens when both ends make one (RFC 6337 section 3).
@@ -15,12 +15,12 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason
-from ichatgw.sip import reliable
-from ichatgw.sip.bodies import SDP, bodyOf, sdpText
-from ichatgw.sip.gate import ACCEPT
-from ichatgw.sip.indialog import Asking, Conversation, Reply
-from ichatgw.sip.reasons import fromStatus
-from ichatgw.sip.sessiontimer import AGAIN, SessionTimer, tooShort
+from ichatgw.sip.dialog import prack
+from ichatgw.sip.dialog.requests import Asking, Conversation, Reply
+from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTimer, tooShort
+from ichatgw.sip.message.bodies import SDP, bodyOf, sdpText
+from ichatgw.sip.message.gate import ACCEPT
+from ichatgw.sip.message.status import fromStatus
 
 MOST_CROSSINGS = 5
 """How often an offer that crosses one of the far end's is made again."""
@@ -292,7 +292,7 @@ class Reoffers:
             self._send("INVITE", text)
 
     def _send(self, method: str, text: str) -> None:
-        own = self._dialog.ownHeaders(reliable.TAG)  # nobody needs to ring
+        own = self._dialog.ownHeaders(prack.TAG)  # nobody needs to ring
         headers = [*own, *self._dialog.sessionHeaders()]
         asking = Asking(self._dialog, method, self._answered, headers, bodyOf(text, SDP))
         self._ours, self._offering = asking, True

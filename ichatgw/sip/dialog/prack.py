@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reliable -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_prack -*-
 """
 Provisional responses that do not get lost (RFC 3262), at both ends.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_outbound -*-
 """
 Where the far end of a dialog is, and what it takes.
 """
@@ -14,13 +14,14 @@ from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UA import UA
 
-from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress, Whereabouts
-from ichatgw.sip.door import domainIn, literal
-from ichatgw.sip.hop import nextHop
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import Transactions
-from ichatgw.sip.uris import identity
+from ichatgw.net.hosts import literal
+from ichatgw.net.literals import ip_address
+from ichatgw.sip.dialog.routeset import nextHop
+from ichatgw.sip.message.uris import identity
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transport.listeningpoint import domainIn
+from ichatgw.sip.transport.target import Target, Transport
 
 
 def _seenAt(via: Any) -> str:
@@ -214,7 +215,7 @@ class FarEnd(UA):  # type: ignore[misc]
         return super().newTransaction(req, **kwargs)
 
     def refreshTarget(self, message: Any) -> None:
-        """See L{ichatgw.sip.indialog.Conversation}."""
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
         contacts = message.getHFBodys("contact")
         if contacts and not contacts[0].asterisk:
             self.rTarget = contacts[0].getUrl().getCopy()

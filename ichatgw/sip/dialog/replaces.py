@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_replaces -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_replaces -*-
 """
 Dialogs by their names, as Replaces (RFC 3891) and Target-Dialog (RFC 4538) give them.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.indialog import Reply
+from ichatgw.sip.dialog.requests import Reply
 
 NOT_FOUND = Reply(481, "Call/Transaction Does Not Exist")
 BUSY = Reply(486, "Busy Here")

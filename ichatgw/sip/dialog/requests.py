@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests -*-
 """
 Requests within a dialog, both ways (RFC 3261 section 12.2): INFO, MESSAGE, NOTIFY and others that neither begin nor end
 it.
@@ -14,8 +14,8 @@ from attrs import define, field, frozen
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
-from ichatgw.sip.bodies import bodyOf
-from ichatgw.sip.logins import CREDENTIALS, MOST_LOGINS, Answers
+from ichatgw.sip.auth.authorization import CREDENTIALS, MOST_LOGINS, Answers
+from ichatgw.sip.message.bodies import bodyOf
 
 _log = Logger()
 

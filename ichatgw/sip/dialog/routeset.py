@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_hop -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_routeset -*-
 """
 Where the next request of a dialog goes.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress
-from ichatgw.sip.target import Target, Transport
+from ichatgw.net.literals import ip_address
+from ichatgw.sip.transport.target import Target, Transport
 
 
 def nextHop(

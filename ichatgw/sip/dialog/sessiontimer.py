@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_sessiontimer -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_sessiontimer -*-
 """
 Session timers (RFC 4028): a call whose far end has vanished without a word comes to an end.
 """
@@ -11,8 +11,8 @@ from attrs import define
 from sippy.SipHeader import SipHeader
 from sippy.Time.Timeout import Timeout
 
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.reliable import number, supports
+from ichatgw.sip.dialog.prack import number, supports
+from ichatgw.sip.dialog.requests import Reply
 
 TAG = "timer"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_outbound -*-
 """
 The states of sippy's UA that are other than sippy's own.
 """

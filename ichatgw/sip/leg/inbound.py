@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_contract -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_contract -*-
 """
 The leg of a party that calls us over SIP.
 """
@@ -16,15 +16,15 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import CallError
 from ichatgw.interfaces import ILeg
-from ichatgw.media.direct import areNear
+from ichatgw.media.relay.direct import areNear
 from ichatgw.model import PCMA, PCMU, Ending, EndReason, Part, Party, SessionDescription, TransportAddress
-from ichatgw.sip.bodies import sdpBody
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.leg import SipLeg, disconnection
-from ichatgw.sip.negotiation import SUPPOSED
-from ichatgw.sip.protecting import Protecting
-from ichatgw.sip.reasons import fromHeader, fromStatus, toStatus, warningFor
-from ichatgw.sip.replaces import NOT_FOUND
+from ichatgw.sip.dialog.replaces import NOT_FOUND
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.leg import SipLeg, disconnection
+from ichatgw.sip.leg.mediasecurity import Protecting
+from ichatgw.sip.leg.negotiation import SUPPOSED
+from ichatgw.sip.message.bodies import sdpBody
+from ichatgw.sip.message.status import fromHeader, fromStatus, toStatus, warningFor
 
 _log = Logger()
 
@@ -215,7 +215,7 @@ class InboundSipLeg(SipLeg):
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
         return self.source.host
 
     def _respond(self, event: Any) -> None:

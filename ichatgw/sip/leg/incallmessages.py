@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_passing -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_incallmessages -*-
 """
 INFO and MESSAGE that are not for us: what is in them is handed to the party at the other end of the call, and the
 answer of that one goes back (RFC 6086, RFC 3428).
@@ -20,13 +20,13 @@ from zope.interface import implementer
 
 from ichatgw.interfaces import IEnclosure
 from ichatgw.model import Enclosed, Receipt
-from ichatgw.sip.bodies import bodyOf
-from ichatgw.sip.capabilities import METHODS
-from ichatgw.sip.indialog import LATER, Reply
-from ichatgw.sip.text import headerText
+from ichatgw.sip.dialog.capabilities import METHODS
+from ichatgw.sip.dialog.requests import LATER, Reply
+from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.sip.message.sanitize import headerText
 
 if TYPE_CHECKING:
-    from ichatgw.sip.leg import SipLeg
+    from ichatgw.sip.leg.leg import SipLeg
 
 MOST_PENDING = 8
 """So many requests of one party wait for the answer of the other one."""
@@ -35,7 +35,7 @@ PATIENCE = 20.0
 """Seconds that the other party has.  The sender gives up after 32 s, some of which may have gone for repetitions."""
 
 ILLEGIBLE = "\ufffd"
-"""What L{ichatgw.sip.gate} has put in the place of octets that are no UTF-8."""
+"""What L{ichatgw.sip.message.gate} has put in the place of octets that are no UTF-8."""
 
 # RFC 4320 section 4.2 forbids 408 here, RFC 5057 section 5.1 has 480 and 481 say something of the call.
 _UNREACHED = Receipt(504, "Server Time-out")

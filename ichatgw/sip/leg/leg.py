@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound,ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
+# -*- test-case-name: ichatgw.test.sip.leg -*-
 """
 The SIP party's side of a call: one dialog seen as a leg.
 
@@ -16,25 +16,25 @@ from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.farewell import Farewell
 from ichatgw.errors import MalformedError
-from ichatgw.farewell import Farewell
 from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
-from ichatgw.sip import dtmf
-from ichatgw.sip.bodies import bodyOf
-from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.identity import connectedTo
-from ichatgw.sip.indialog import OK, Reply, endsCall
-from ichatgw.sip.negotiation import Negotiation
-from ichatgw.sip.passing import Passing
-from ichatgw.sip.reasons import toHeader
-from ichatgw.sip.renegotiation import Renegotiation
-from ichatgw.sip.reoffers import Reoffers
-from ichatgw.sip.replaces import DialogId
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.offeranswer import Reoffers
+from ichatgw.sip.dialog.replaces import DialogId
+from ichatgw.sip.dialog.requests import OK, Reply, endsCall
+from ichatgw.sip.leg.incallmessages import Passing
+from ichatgw.sip.leg.negotiation import Negotiation
+from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.message import dtmfinfo
+from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.sip.message.identity import connectedTo
+from ichatgw.sip.message.status import toHeader
 
 if TYPE_CHECKING:
-    from ichatgw.sip.refer import Referrals
+    from ichatgw.sip.transfer.refer import Referrals
 
 MOST_KEYS = 20
 """So many keys may wait for a phone to answer that it was told of them."""
@@ -91,7 +91,7 @@ class SipLeg:
         return self._answered
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.farewell.Parting}."""
+        """See L{ichatgw.calls.farewell.Parting}."""
         return () if self._ended or self.dialog is None else self.dialog.farewells()
 
     def isOf(self, name: DialogId) -> bool:
@@ -149,7 +149,7 @@ class SipLeg:
             why = "it has not answered those before"
         else:
             try:
-                self.dialog.ask("INFO", self._keyTold, body=bodyOf(dtmf.write(tone), dtmf.RELAY))
+                self.dialog.ask("INFO", self._keyTold, body=bodyOf(dtmfinfo.write(tone), dtmfinfo.RELAY))
                 self._keys += 1
             except OSError as problem:
                 why = str(problem)
@@ -220,7 +220,7 @@ class SipLeg:
         raise NotImplementedError
 
     def requested(self, request: Any) -> Reply | None:
-        """See L{ichatgw.sip.midway.Owner}."""
+        """See L{ichatgw.sip.dialog.core.Owner}."""
         if request.getMethod() == "INFO":
             return self._handOn(request, self._informed(request))
         if request.getMethod() == "REFER":
@@ -241,19 +241,19 @@ class SipLeg:
         if body is None and not request.countHFs("info-package"):
             return OK  # a sign of life of older phones
         kind = "" if body is None else body.getType()
-        if kind in (dtmf.RELAY, dtmf.PLAIN):
+        if kind in (dtmfinfo.RELAY, dtmfinfo.PLAIN):
             try:
-                tone = dtmf.parse(str(body.content), kind)
+                tone = dtmfinfo.parse(str(body.content), kind)
             except MalformedError as problem:
                 return Reply(400, f"Bad Key, {problem}")
             self.call.info(self, tone)
             return OK
         if request.countHFs("info-package"):
             return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
-        return Reply(415, "Unsupported Media Type", (("accept", f"{dtmf.RELAY}, {dtmf.PLAIN}"),))
+        return Reply(415, "Unsupported Media Type", (("accept", f"{dtmfinfo.RELAY}, {dtmfinfo.PLAIN}"),))
 
     def identified(self, message: Any) -> None:
-        """See L{ichatgw.sip.midway.Owner}.  Who has logged in stays who it is."""
+        """See L{ichatgw.sip.dialog.core.Owner}.  Who has logged in stays who it is."""
         if self._ended or self.login is not None or (self.dialog is not None and self.dialog.pinned is not None):
             return
         party = connectedTo(message, self.party)
@@ -273,17 +273,17 @@ class SipLeg:
         return "" if self.dialog is None else self.dialog.words.reasons
 
     def lost(self, ending: Ending) -> None:
-        """See L{ichatgw.sip.midway.Owner}."""
+        """See L{ichatgw.sip.dialog.core.Owner}."""
         self.hangup(ending)
 
     @property
     def reoffers(self) -> Reoffers | None:
-        """See L{ichatgw.sip.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
         return None if self.dialog is None else self.dialog.reoffers
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
         raise NotImplementedError
 
     def _finish(self, ending: Ending) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_protecting,ichatgw.test.test_sip_encryption,ichatgw.test.test_sip_rekeying -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.leg.test_mediasecurity,ichatgw.test.sip.leg.test_encryption,ichatgw.test.sip.leg.test_rekeying -*-  # noqa: E501
 """
 How media with SIP parties is protected: what is wanted, what is offered, and what is agreed on (RFC 4568, RFC 5763, RFC
 8643).
@@ -14,9 +14,9 @@ from attrs import define, evolve, field
 
 from ichatgw import sdp
 from ichatgw.errors import CallError, NoCommonCodec, OutOfReach
-from ichatgw.media import sdes
-from ichatgw.media.dtls import isKnownHash
-from ichatgw.media.srtp import SUITES
+from ichatgw.media.dtls.dtls import isKnownHash
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import SUITES
 from ichatgw.model import (
     Checks,
     Codec,

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_negotiation -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_negotiation -*-
 """
 The offers and answers of one dialog (RFC 3264).
 """
@@ -26,7 +26,7 @@ from ichatgw.model import (
     TransportAddress,
     Whereabouts,
 )
-from ichatgw.sip.protecting import Protecting
+from ichatgw.sip.leg.mediasecurity import Protecting
 
 Said = tuple[frozenset[Form], Direction, TransportAddress, tuple[int, int | None]]
 """

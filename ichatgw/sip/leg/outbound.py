@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_outbound,ichatgw.test.test_sip_contract -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_outbound,ichatgw.test.sip.leg.test_contract -*-
 """
 The leg of a party that we call over SIP.
 """
@@ -17,16 +17,16 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
-from ichatgw.sip.bodies import partsOf, sdpText
-from ichatgw.sip.dialog import Dialog
-from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.inviting import MOST_FORKS, Invite
-from ichatgw.sip.leg import SipLeg, disconnection
-from ichatgw.sip.negotiation import speech
-from ichatgw.sip.protecting import PLAIN_ONLY, MediaPolicy
-from ichatgw.sip.reasons import fromHeader, fromStatus
-from ichatgw.sip.renegotiation import Renegotiation
-from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.invite import MOST_FORKS, Invite
+from ichatgw.sip.leg.leg import SipLeg, disconnection
+from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
+from ichatgw.sip.leg.negotiation import speech
+from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.message.bodies import partsOf, sdpText
+from ichatgw.sip.message.status import fromHeader, fromStatus
+from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
 
@@ -286,6 +286,6 @@ class OutboundSipLeg(SipLeg):
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
         assert self._target is not None
         return self._target.address.host

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 The SIP legs that live.
 """
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.replaces import DialogId, Replacement, verdict
+from ichatgw.sip.dialog.replaces import DialogId, Replacement, verdict
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.leg import SipLeg
 
 if TYPE_CHECKING:
-    from ichatgw.sip.refer import Referrals
+    from ichatgw.sip.transfer.refer import Referrals
 
 MOST_ENDED = 1000
 """How many dialogs that are over are remembered."""

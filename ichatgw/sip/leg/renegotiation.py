@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reoffers,ichatgw.test.test_sip_ouroffers,ichatgw.test.test_sip_midcall -*-
+# -*- test-case-name: ichatgw.test.sip.dialog -*-
 """
 What changes in the middle of a call, between a SIP leg's call and its dialog.
 
@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ichatgw import sdp
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.model import (
     ANY_PACKING,
@@ -30,15 +30,15 @@ from ichatgw.model import (
     SessionDescription,
     TransportAddress,
 )
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.negotiation import Negotiation, speech
-from ichatgw.sip.protecting import Unprotected
-from ichatgw.sip.reasons import warningFor
-from ichatgw.sip.reoffers import Verdict
-from ichatgw.sip.target import Transport
+from ichatgw.sip.dialog.offeranswer import Verdict
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.mediasecurity import Unprotected
+from ichatgw.sip.leg.negotiation import Negotiation, speech
+from ichatgw.sip.message.status import warningFor
+from ichatgw.sip.transport.target import Transport
 
 if TYPE_CHECKING:
-    from ichatgw.sip.leg import SipLeg
+    from ichatgw.sip.leg.leg import SipLeg
 
 CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
@@ -140,7 +140,7 @@ class Renegotiation:
         """May the party be offered what the relay makes of the other one's formats?  An iChat has but one."""
         return self._leg.dialog is not None and self._leg.dialog.pinned is None
 
-    # News of the dialog, see L{ichatgw.sip.reoffers.Changes}
+    # News of the dialog, see L{ichatgw.sip.dialog.offeranswer.Changes}
 
     @property
     def isSettled(self) -> bool:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_multipart,ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_multipart,ichatgw.test.sip.dialog.test_requests -*-
 """
 Message bodies as sippy carries them.
 
@@ -14,7 +14,7 @@ from sippy.MsgBody import MsgBody
 from sippy.SipContentType import SipContentType
 
 from ichatgw.model import Part
-from ichatgw.sip import multipart
+from ichatgw.sip.message import multipart
 
 SDP = multipart.SDP
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_dtmf -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_dtmfinfo -*-
 """
 Keys in the body of an INFO: C{application/dtmf-relay} and C{application/dtmf}.  No standard has them, most phones do.
 Pure.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_framing -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_framing -*-
 """
 From the bytes of a datagram to start line, header fields and body (RFC 3261 section 7).
 
@@ -15,8 +15,8 @@ import re
 from attrs import field, frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.headers import RULES
-from ichatgw.sip.syntax import BLANKS, isToken
+from ichatgw.sip.message.headers import RULES
+from ichatgw.sip.message.syntax import BLANKS, isToken
 
 COMPACT = {
     "b": "referred-by",

@@ -1,11 +1,11 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate,ichatgw.test.test_sip_framing,ichatgw.test.test_sip_headers -*-
+# -*- test-case-name: ichatgw.test.sip.message -*-
 """
 What stands before sippy's parser: a message passes in a form that sippy reads safely, is answered, or is dropped.
 
 Nothing here has a socket, a clock or a log.  What passes has one start line with single spaces, CRLF line ends, one
-value a line, no folding, only headers known to L{ichatgw.sip.headers.RULES}, and a C{Content-Length} that counts the
-characters that follow.  What is wrong with a request is said to its sender as RFC 3261 says, statelessly; a response or
-an ACK gets no answer, nor does anything without a Via that can be read.
+value a line, no folding, only headers known to L{ichatgw.sip.message.headers.RULES}, and a C{Content-Length} that
+counts the characters that follow.  What is wrong with a request is said to its sender as RFC 3261 says, statelessly; a
+response or an ACK gets no answer, nor does anything without a Via that can be read.
 
 The body is UTF-8 if it can be, else Latin-1 (an octet, a character), because sippy wants text; in an INFO or a MESSAGE
 each octet beyond ASCII becomes U+FFFD instead.  L{Admitted.body} has the octets as they came.  Of a body of several
@@ -22,11 +22,11 @@ from attrs import frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part, TransportAddress
-from ichatgw.sip import multipart
-from ichatgw.sip.framing import Frame, Limits, Refusal, isClean
-from ichatgw.sip.headers import RULES, Rule
-from ichatgw.sip.stateless import respond
-from ichatgw.sip.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
+from ichatgw.sip.message import multipart
+from ichatgw.sip.message.framing import Frame, Limits, Refusal, isClean
+from ichatgw.sip.message.headers import RULES, Rule
+from ichatgw.sip.message.stateless import respond
+from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_headers,ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_headers,ichatgw.test.sip.message.test_gate -*-
 """
 The headers that pass the gate, and the form each of them must have for sippy to read it without stumbling.
 
@@ -15,7 +15,7 @@ from contextlib import suppress
 from attrs import frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.syntax import (
+from ichatgw.sip.message.syntax import (
     BLANKS,
     UnknownScheme,
     addressItems,

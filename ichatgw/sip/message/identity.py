@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_identity -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_identity -*-
 """
 Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion
 (RFC 5806).
@@ -13,10 +13,10 @@ from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
 
 from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Party, TransportAddress
-from ichatgw.sip.door import literal
-from ichatgw.sip.syntax import legible
-from ichatgw.sip.text import displayName
-from ichatgw.sip.uris import uriOf, written
+from ichatgw.net.hosts import literal
+from ichatgw.sip.message.sanitize import displayName
+from ichatgw.sip.message.syntax import legible
+from ichatgw.sip.message.uris import uriOf, written
 
 MOST_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""

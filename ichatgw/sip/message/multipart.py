@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_multipart -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_multipart -*-
 """
 Bodies of several parts (RFC 2046 section 5.1, RFC 5621): the description of the session among signalling of the
 telephone network (RFC 3204), locations (RFC 6442) and other things that are none of ours.  Pure.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_causes -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_causes -*-
 """
 What the far end says of the end of a call.
 """

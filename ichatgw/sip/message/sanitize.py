@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_text -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_sanitize -*-
 """
 Cleans what people wrote on the XMPP side before it becomes part of a SIP header.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from ichatgw.sip.syntax import userOfText
+from ichatgw.sip.message.syntax import userOfText
 
 _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]+")

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_transports -*-
+# -*- test-case-name: ichatgw.test.sip.test_transports -*-
 """
 What has to be mended in sippy itself, as it copies URIs and writes headers wherever it goes.
 """
@@ -14,7 +14,7 @@ from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.syntax import UnknownScheme, borrowed, escaped, uri
+from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri
 
 URIS_KEPT, LONGEST_KEPT = 2048, 200
 """
@@ -110,7 +110,7 @@ if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
     SipGenericHF.getCanName = _inTitleCase
 
 
-# sippy cuts challenges and credentials at each comma, quoted or not; L{ichatgw.sip.digest} reads their text.
+# sippy cuts challenges and credentials at each comma, quoted or not; L{ichatgw.sip.auth.digest} reads their text.
 for _name in ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate"):
     hf_types.pop(_name, None)
 

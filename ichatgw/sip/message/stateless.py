@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_stateless -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_stateless -*-
 """
 Responses that are sent once and forgotten (RFC 3261 sections 8.2.6 and 8.2.7).
 

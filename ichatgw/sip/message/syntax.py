@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate,ichatgw.test.test_sip_headers -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_gate,ichatgw.test.sip.message.test_headers -*-
 """
 The small grammars inside SIP header values: quoted strings, parameters, URIs, name-addr, Via.
 

@@ -1,8 +1,9 @@
-# -*- test-case-name: ichatgw.test.test_sip_uris -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_uris -*-
 """
 SIP URIs between sippy and the rest: as the translation rules see them, and as what they give is written.
 
-sippy's C{SipURL} holds the user part as it stands in the URI, with its escapes (see L{ichatgw.sip.compat}).
+sippy's C{SipURL} holds the user part as it stands in the URI, with its escapes (see
+L{ichatgw.sip.message.sippypatches}).
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from sippy.SipURL import SipURL
 
 from ichatgw.errors import CallError
 from ichatgw.model import TELEPHONE_HOST, Party
-from ichatgw.sip.syntax import escaped, legible
-from ichatgw.sip.text import userPart
+from ichatgw.sip.message.sanitize import userPart
+from ichatgw.sip.message.syntax import escaped, legible
 
 _URN_HOST = "urn.invalid"
 

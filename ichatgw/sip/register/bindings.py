@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_bindings -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_bindings -*-
 """
 Which of our Contacts lead to whom: a call to one of them is for the user who is registered there, whatever else the
 INVITE says (RFC 3261 section 8.2.2.1).
@@ -12,8 +12,8 @@ from typing import Any
 
 from attrs import define, field
 
-from ichatgw.sip.logins import Answers
-from ichatgw.sip.target import Transport
+from ichatgw.sip.auth.authorization import Answers
+from ichatgw.sip.transport.target import Transport
 
 TOKEN = "rinstance="
 """The parameter of our Contacts that no two of them share."""

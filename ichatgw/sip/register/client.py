@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_registrar -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_client -*-
 """
 REGISTER (RFC 3261 section 10), on the wire.
 """
@@ -20,14 +20,14 @@ from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ichatgw.sip.bindings import TOKEN, Binding, Bindings
-from ichatgw.sip.capabilities import allow
-from ichatgw.sip.door import literal
-from ichatgw.sip.exchange import Make
-from ichatgw.sip.hunt import Attempt
-from ichatgw.sip.logins import Answers, Logins
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.uris import identity, parse
+from ichatgw.net.hosts import literal
+from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.dialog.capabilities import allow
+from ichatgw.sip.message.uris import identity, parse
+from ichatgw.sip.register.bindings import TOKEN, Binding, Bindings
+from ichatgw.sip.transaction.outofdialog import Make
+from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.sip.transport.target import Target, Transport
 
 MOST_GRANTED = 256
 """How many registrars are remembered."""
@@ -59,7 +59,7 @@ class Answer:
 class Registrar:
     """
     @ivar cut: is told of addresses that are not reached any more where they were registered.
-    @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
+    @param exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
     @param contact: makes our Contact, as the far end of an attempt sees us, for a user.
     @param routes: makes the Route headers of an attempt.
     """

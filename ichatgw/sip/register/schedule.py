@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_registration -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_schedule -*-
 """
 Who is registered, for how long, and when again.
 
@@ -20,8 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.registrar import Answer
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.register.client import Answer
 
 STOP_TIMEOUT = 3.0
 """Seconds that the registrars have for taking our users off their lists when we stop."""
@@ -52,7 +52,7 @@ _ADVICE = {
 
 
 class Registers(Protocol):
-    """Sends a REGISTER; see L{ichatgw.sip.registrar.Registrar}."""
+    """Sends a REGISTER; see L{ichatgw.sip.register.client.Registrar}."""
 
     def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:
         """Bind the address, or take it back."""

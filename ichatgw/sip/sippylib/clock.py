@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reactor -*-
+# -*- test-case-name: ichatgw.test.sip.sippylib.test_clock -*-
 """
 sippy's clock and timers on ours.
 

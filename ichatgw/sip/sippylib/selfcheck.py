@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_sippycheck -*-
+# -*- test-case-name: ichatgw.test.sip.sippylib.test_selfcheck -*-
 """
 Does the sippy that is installed fit?
 
@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 
 from ichatgw.errors import ConfigError
-from ichatgw.sip.reactor import dispatcher
+from ichatgw.sip.sippylib.clock import dispatcher
 
 KNOWN = ("2.5.0",)
 """The versions that are known to fit."""

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_sip_farewells -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_farewells -*-
 """
-A BYE for a dialog that nothing is known of but a few words (see L{ichatgw.farewell}), and what ends an INVITE that
-nobody has answered: the CANCEL, or the final response.
+A BYE for a dialog that nothing is known of but a few words (see L{ichatgw.calls.farewell}), and what ends an INVITE
+that nobody has answered: the CANCEL, or the final response.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ichatgw.calls.farewell import Farewell, Says
 from ichatgw.errors import CallError
-from ichatgw.farewell import Farewell, Says
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.exchange import Exchange
-from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.logins import Logins
-from ichatgw.sip.reasons import toHeader
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.message.status import toHeader
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.outofdialog import Exchange
+from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transport.target import Target, Transport
 
 BYE = "sip-bye"
 TEXT = "sip-text"
@@ -109,12 +109,12 @@ class Goodbyes:
 
     @property
     def ways(self) -> dict[str, Says]:
-        """Who says what, for L{ichatgw.epilogue.Epilogue}."""
+        """Who says what, for L{ichatgw.calls.recovery.Epilogue}."""
         return {BYE: self.say, TEXT: self.send}
 
     def say(self, *words: str) -> None:
         """
-        See L{ichatgw.farewell.Says}.
+        See L{ichatgw.calls.farewell.Says}.
 
         @raise ValueError: if the words are none of L{farewellOf}.
         """
@@ -142,7 +142,7 @@ class Goodbyes:
 
     def send(self, *words: str) -> None:
         """
-        See L{ichatgw.farewell.Says}.
+        See L{ichatgw.calls.farewell.Says}.
 
         @raise ValueError: if the words are none of L{cancelOf} or L{refusalOf}.
         """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_forks -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_forks -*-
 """
 One INVITE may reach many phones, and more than one of them may answer (RFC 3261 section 13.2.2.4).  The first is talked
 to; each later one is acknowledged, and its dialog ended.

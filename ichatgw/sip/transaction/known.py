@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_tables,ichatgw.test.test_sip_admission -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_tables,ichatgw.test.sip.test_admission -*-
 """
 What the transaction layer knows of messages, dialogs and requests of ours, without asking sippy to read anything.
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 from hashlib import md5
 from typing import Any
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from attrs import frozen
 from sippy.SipTransactionManager import SipTransactionManager
 
-from ichatgw.sip.forks import Forks
-from ichatgw.sip.gate import Admitted
-from ichatgw.sip.stateless import parameterOf, tagOf
-from ichatgw.sip.tables import MOST_OF_CALL_ID, Answers, Asked, Dialogs, Served
+from ichatgw.sip.message.gate import Admitted
+from ichatgw.sip.message.stateless import parameterOf, tagOf
+from ichatgw.sip.transaction.forks import Forks
+from ichatgw.sip.transaction.tables import MOST_OF_CALL_ID, Answers, Asked, Dialogs, Served
 
 
 @frozen
@@ -47,7 +47,7 @@ class Marks:
 
 class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
     """
-    The part of L{ichatgw.sip.transactions.Transactions} that knows.
+    The part of L{ichatgw.sip.transaction.layer.Transactions} that knows.
 
     @ivar dialogs: those that live.
     """
@@ -63,7 +63,7 @@ class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
         """
         Is there a dialog that began with the same INVITE (RFC 3261 section 8.2.2.2)?  One that was refused is none.
 
-        @param mark: see L{ichatgw.sip.farend.FarEnd.mark}.
+        @param mark: see L{ichatgw.sip.dialog.remotetarget.FarEnd.mark}.
         """
         return any(
             consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_transactions -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_layer -*-
 """
 sippy's transaction layer (RFC 3261 section 17), fed by our gate and sending through our wire.
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from attrs import define
@@ -32,15 +32,16 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.model import Part, TransportAddress
-from ichatgw.sip.bodies import attach, octets
-from ichatgw.sip.door import Door, Streams, Wire, bracketed, contactAt, literal, returnPath, wishAlias
-from ichatgw.sip.forks import Forks
-from ichatgw.sip.known import Known, checksumOf
-from ichatgw.sip.large import MOST_DATAGRAM, Large
-from ichatgw.sip.logins import CREDENTIALS
-from ichatgw.sip.tables import Answers, Asked, Dialogs, Served
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.undelivered import Undelivered
+from ichatgw.net.hosts import bracketed, literal
+from ichatgw.sip.auth.authorization import CREDENTIALS
+from ichatgw.sip.message.bodies import attach, octets
+from ichatgw.sip.transaction.forks import Forks
+from ichatgw.sip.transaction.known import Known, checksumOf
+from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
+from ichatgw.sip.transaction.transporterrors import Undelivered
+from ichatgw.sip.transport.listeningpoint import Door, Streams, Wire, contactAt, returnPath, wishAlias
+from ichatgw.sip.transport.mtu import MOST_DATAGRAM, Large
+from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_outside -*-
+# -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer -*-
 """
 One request outside dialogs, from target to target until somebody has answered it.
 """
@@ -12,9 +12,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.hunt import Attempt, Hunt
-from ichatgw.sip.logins import MOST_LOGINS, Answers
-from ichatgw.sip.transactions import Transactions
+from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.targetset import Attempt, Hunt
 
 Make = Callable[[Attempt], Any]
 """Makes a request for an attempt."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_tables -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_tables -*-
 """
 What the transaction layer keeps, each table with its bound, and each look-up at a cost that does not grow with it.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 from attrs import define, field
 
-from ichatgw.networks import sourceOf
-from ichatgw.sip.compat import Forgiving
-from ichatgw.sip.door import literal
+from ichatgw.net.hosts import literal
+from ichatgw.net.networks import sourceOf
+from ichatgw.sip.message.sippypatches import Forgiving
 
 MOST_ANSWERS = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""

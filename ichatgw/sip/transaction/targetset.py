@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_hunt -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_targetset -*-
 """
 The hunt for somebody who takes an INVITE: the targets of its address one after another (RFC 3263 section 4.3), then
 those of the addresses that a redirection names (RFC 3261 section 8.1.3.4).
@@ -13,7 +13,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ichatgw.sip.target import Target
+from ichatgw.sip.transport.target import Target
 
 PATIENCE = 4.0
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_undelivered -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors -*-
 """
 Requests of ours that a connection did not carry, or may not have carried.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransactionManager
@@ -16,9 +16,10 @@ from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
-from ichatgw.sip.door import Door, literal
-from ichatgw.sip.large import Large
-from ichatgw.sip.target import Target
+from ichatgw.net.hosts import literal
+from ichatgw.sip.transport.listeningpoint import Door
+from ichatgw.sip.transport.mtu import Large
+from ichatgw.sip.transport.target import Target
 
 FIRST_REPETITION = 0.5
 """Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
@@ -30,7 +31,7 @@ _log = Logger()
 
 
 class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
-    """The part of L{ichatgw.sip.transactions.Transactions} that hears of connections."""
+    """The part of L{ichatgw.sip.transaction.layer.Transactions} that hears of connections."""
 
     _large: Large
 

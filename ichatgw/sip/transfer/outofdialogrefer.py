@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_outside -*-
+# -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer -*-
 """
 REFERs that come outside of the dialog that they are about (RFC 4538): from a console that transfers the calls of its
 phone, say.  Only who may call may do so, and only if he knows the full name of the dialog.
@@ -23,14 +23,14 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.ratelimit import RateLimit
-from ichatgw.sip.exchange import Make
-from ichatgw.sip.hunt import Attempt
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.refer import FORBIDDEN, Referrals
-from ichatgw.sip.replaces import readTargetDialog
-from ichatgw.sip.target import Target, Transport
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.sip.dialog.replaces import readTargetDialog
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.transaction.outofdialog import Make
+from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.sip.transfer.refer import FORBIDDEN, Referrals
+from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
 
@@ -46,7 +46,7 @@ class _Unheard:
 @define(eq=False)
 class Outside:
     """
-    @param exchange: carries out a request to a URI; see L{ichatgw.sip.exchange}.
+    @param exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
     @param contact: makes our Contact, as somebody sees us.
     """
 
@@ -111,7 +111,7 @@ class _Subscriber:
     _sequence: int = field(default=0, init=False)
 
     def ask(self, heard: Callable[[Any], None], headers: list[tuple[str, str]], body: Any) -> None:
-        """See L{ichatgw.sip.notify.Ask}."""
+        """See L{ichatgw.sip.transfer.subscription.Ask}."""
         contact = self.request.getHFBody("contact").getUri().url
         routes = [SipRoute(address=each.getUri().getCopy()) for each in self.request.getHFBodys("record-route")]
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_refer -*-
+# -*- test-case-name: ichatgw.test.sip.transfer.test_refer -*-
 """
 REFER (RFC 3515): a phone wants whoever it talks to to be connected to somebody else.
 
@@ -21,13 +21,13 @@ from zope.interface import implementer
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ILeg, IReferral
 from ichatgw.model import TELEPHONE_HOST, Ending
-from ichatgw.sip.door import literal
-from ichatgw.sip.indialog import Reply
-from ichatgw.sip.legs import Legs
-from ichatgw.sip.notify import Ask, Subscription
-from ichatgw.sip.reasons import TO_STATUS
-from ichatgw.sip.replaces import Replacement, readReplaces
-from ichatgw.sip.uris import uriOf
+from ichatgw.net.hosts import literal
+from ichatgw.sip.dialog.replaces import Replacement, readReplaces
+from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.message.status import TO_STATUS
+from ichatgw.sip.message.uris import uriOf
+from ichatgw.sip.transfer.subscription import Ask, Subscription
 
 ACCEPTED = Reply(202, "Accepted")
 UNNOTIFIED = Reply(202, "Accepted", (("refer-sub", "false"),))

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_notify -*-
+# -*- test-case-name: ichatgw.test.sip.transfer.test_subscription -*-
 """
 What becomes of a referral, told to whoever has sent it: the subscription that each REFER brings about (RFC 3515 section
 2.4, RFC 6665).
@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.sip.bodies import bodyOf
+from ichatgw.sip.message.bodies import bodyOf
 
 LIFETIME = 180
 """Seconds that a subscription lasts by itself; nothing rings longer by default."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_expiry -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_certificateexpiry -*-
 """
 A warning before our certificate ends.
 """

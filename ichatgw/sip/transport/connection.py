@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_connections -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool -*-
 """
 One connection that carries SIP over TCP or TLS.
 """
@@ -20,9 +20,9 @@ from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sip.stream import PING, PONG, Framer
-from ichatgw.sip.target import Target, Transport
-from ichatgw.turns import Turns
+from ichatgw.runtime.turns import Turns
+from ichatgw.sip.transport.streamframing import PING, PONG, Framer
+from ichatgw.sip.transport.target import Target, Transport
 
 CONNECT_TIMEOUT = 6.0
 """Seconds for making a connection, TLS included."""
@@ -152,7 +152,7 @@ class Connection(Protocol):
             self.usable()
 
     def handshakeCompleted(self) -> None:
-        """The TLS handshake is over; what was to be verified has been, see L{ichatgw.sip.tls}."""
+        """The TLS handshake is over; what was to be verified has been, see L{ichatgw.sip.transport.tls}."""
         if not self.problem and self.outgoing:
             self.problem = self._owner.judge(self, self.name)
         if self.problem:

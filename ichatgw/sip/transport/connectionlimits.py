@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_places -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionlimits -*-
 """
 Who may connect, and who has to go for it.
 
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
-from ichatgw.networks import neighbourhoodOf, sourceOf
+from ichatgw.net.networks import neighbourhoodOf, sourceOf
 
 MOST_CONNECTIONS = 4000
 MOST_OF_STRANGERS = MOST_CONNECTIONS // 2

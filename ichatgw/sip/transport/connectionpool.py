@@ -1,10 +1,11 @@
-# -*- test-case-name: ichatgw.test.test_sip_connections -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool -*-
 """
 SIP over TCP and TLS: the connections that there are, whoever made them.
 
 A response goes where its request came from, a request over the connection that there is to its target (RFC 3261 section
 18), or over a new one.  What is sent while a connection is made waits for it.  A connection that says nothing for long,
-or does not take what we send, is closed; L{ichatgw.sip.places} says who may connect, and who has to go for it.
+or does not take what we send, is closed; L{ichatgw.sip.transport.connectionlimits} says who may connect, and who has to
+go for it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.model import TransportAddress
-from ichatgw.networks import sourceOf
-from ichatgw.ratelimit import Complaints, RateLimit
-from ichatgw.sip.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
-from ichatgw.sip.places import Places
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.tls import Security
-from ichatgw.turns import Turns
+from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.ratelimit import Complaints, RateLimit
+from ichatgw.runtime.turns import Turns
+from ichatgw.sip.transport.connection import CONNECT_TIMEOUT, FAULT_OF_TLS, Connection
+from ichatgw.sip.transport.connectionlimits import Places
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.tls import Security
 
 MOST_ALIASES = 4
 """For one connection."""

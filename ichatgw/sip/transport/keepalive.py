@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_keepalive -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_keepalive -*-
 """
 Empty packets that keep routers' doors open (RFC 5626 section 3.5): to phones in calls, and to registrars at which users
 are registered.
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ichatgw.sip.target import Target
+from ichatgw.sip.transport.target import Target
 
 DATAGRAM_PERIOD = 30.0
 """Seconds between two packets to one place over UDP, as routers forget a flow after as little as that."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_transactions -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_layer -*-
 """
 Our addresses as sippy sees them, and what carries messages from there.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Protocol
 
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from sippy.SipAddress import SipAddress
@@ -18,11 +17,11 @@ from sippy.SipContact import SipContact
 from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
-from ichatgw.literals import ip_address
 from ichatgw.model import TransportAddress
-from ichatgw.sip.bodies import octets
-from ichatgw.sip.records import isName
-from ichatgw.sip.target import Target, Transport
+from ichatgw.net.dns import isName
+from ichatgw.net.hosts import bracketed, isHost, literal
+from ichatgw.sip.message.bodies import octets
+from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
 
@@ -39,27 +38,6 @@ class Wire(Protocol):
 
         @raise OSError: if there is none.
         """
-
-
-def bracketed(host: str) -> str:
-    """As sippy and SIP write an IPv6 literal."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-@lru_cache(maxsize=4096)  # asked for each message, of the same few hosts
-def literal(host: str, port: int) -> TransportAddress | None:
-    """The address, or C{None} if C{host} is a name (or the port is none)."""
-    try:
-        return TransportAddress(str(ip_address(host.strip("[]"))), int(port))
-    except (ValueError, TypeError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def isHost(host: str) -> bool:
-    """Does the literal name one host?  Nobody may have us send to a group, or to ourselves by 0.0.0.0."""
-    address = ip_address(host)
-    return not (address.is_multicast or address.is_unspecified or host == "255.255.255.255")
 
 
 class _Options:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_large -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_mtu -*-
 """
 Requests that are too large for a datagram (RFC 3261 section 18.1.1).
 """
@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.reactor import dispatcher
+from ichatgw.sip.sippylib.clock import dispatcher
 
 MOST_DATAGRAM = 1300
 """Octets of a request over UDP, as nobody knows the MTU of the whole path."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_resolver -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_resolver -*-
 """
 Where a request to a SIP URI goes: RFC 3263, without waiting for anybody but those who ask.
 """
@@ -14,9 +14,9 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, Timeo
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, TransportAddress
-from ichatgw.sip.door import isHost, literal
-from ichatgw.sip.records import AAAA, NAPTR, SRV, A, Records, Unanswered, address
-from ichatgw.sip.target import Target, Transport
+from ichatgw.net.dns import AAAA, NAPTR, SRV, A, Records, Unanswered, address
+from ichatgw.net.hosts import isHost, literal
+from ichatgw.sip.transport.target import Target, Transport
 
 MOST_TARGETS = 12
 """How many targets one request is given at most."""

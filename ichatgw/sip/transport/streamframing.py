@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_stream -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streamframing -*-
 """
 Where one message ends and the next begins, on a stream (RFC 3261 section 18.3).
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_streamwire -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streams -*-
 """
 The listening sockets for SIP over TCP and TLS, and the connections.
 """
@@ -13,15 +13,15 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
-from ichatgw.sip.connections import Connections, Received
-from ichatgw.sip.expiry import Expiry, WallClock, wallClock
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.tls import Security
-from ichatgw.sip.wire import NO_IPV6, openSocket
-from ichatgw.turns import Turns
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.runtime.turns import Turns
+from ichatgw.sip.transport.certificateexpiry import Expiry, WallClock, wallClock
+from ichatgw.sip.transport.connectionpool import Connections, Received
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.tls import Security
+from ichatgw.sip.transport.udp import NO_IPV6, openSocket
 
 BACKLOG = 512
 
@@ -36,7 +36,7 @@ class StreamWire:
     @param turns: when a message has its turn.
     @param now: the clock on the wall.
 
-    It can be looked after, see L{ichatgw.watch.Vital}.
+    It can be looked after, see L{ichatgw.runtime.watch.Vital}.
     """
 
     def __init__(
@@ -122,14 +122,14 @@ class StreamWire:
 
     @property
     def missing(self) -> str:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         if not self._lost:
             return ""
         places = " and ".join(f"{kind.name} on {host} port {self._numbers[kind]}" for kind, host in self._lost)
         return f"the socket for SIP over {places} was lost"
 
     def revive(self) -> None:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         for place in list(self._lost):
             self._open(*place)
             self._lost.remove(place)
@@ -144,11 +144,11 @@ class StreamWire:
         self.connections.pays = pays
 
     def send(self, data: bytes, target: Target) -> None:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         self.connections.send(data, target)
 
     def towards(self, host: str, transport: Transport) -> TransportAddress:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         return TransportAddress(self._addresses.towards(host), self._numbers[transport])
 
     def ping(self, target: Target) -> None:
@@ -156,24 +156,24 @@ class StreamWire:
         self.connections.ping(target)
 
     def isOpen(self, target: Target) -> bool:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         return self.connections.isOpen(target)
 
     @property
     def presents(self) -> bool:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         return self._security.canServe
 
     def alias(self, source: Target, port: int) -> None:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         self.connections.alias(source, port)
 
     def expect(self, target: Target) -> None:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         self.connections.expect(target)
 
     def suggest(self, target: Target) -> None:
-        """See L{ichatgw.sip.door.Streams}."""
+        """See L{ichatgw.sip.transport.listeningpoint.Streams}."""
         self.connections.suggest(target)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_target -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_target -*-
 """
 Where a message goes, and over what.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_tls -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_tls -*-
 """
 TLS for SIP (RFC 3261 section 26.2, RFC 5922): contexts by pyOpenSSL, identities by service_identity.
 

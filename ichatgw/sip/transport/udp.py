@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_wire -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_udp -*-
 """
 The UDP sockets of the SIP endpoint.
 """
@@ -19,10 +19,10 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
-from ichatgw.turns import Turns
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.runtime.turns import Turns
 
 MAX_DATAGRAM = 65535
 """Read whole, then judged: a datagram cut by the kernel would be misread."""
@@ -113,7 +113,7 @@ class UDPWire:
     @ivar port: the port, the same for both families.
     @param turns: when a datagram has its turn.
 
-    It can be looked after, see L{ichatgw.watch.Vital}.
+    It can be looked after, see L{ichatgw.runtime.watch.Vital}.
     """
 
     _received: Callable[[bytes, TransportAddress], object]
@@ -171,12 +171,12 @@ class UDPWire:
 
     @property
     def missing(self) -> str:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         hosts = " and ".join(self._lost.values())
         return hosts and f"the socket for SIP over UDP on {hosts} port {self.port} was lost"
 
     def revive(self) -> None:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         for family, host in list(self._lost.items()):
             self._open(host)
             del self._lost[family]

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_policy -*-
+# -*- test-case-name: ichatgw.test.calls.test_admission -*-
 """
 Who may call.
 """
@@ -13,13 +13,14 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.configvalues import NETWORKS, PRIVATE
+from ichatgw.calls.admission import Doorman
+from ichatgw.config.reading.kinds import NETWORKS
 from ichatgw.interfaces import IArrivals, IInvitations
 from ichatgw.model import EndReason, TransportAddress
-from ichatgw.policy import Doorman
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.test.fakes import NOT_ALLOWED, OFFER, FakeArrivals, FakeLeg
-from ichatgw.test.sipwire import PHONE, Rig, request, status
+from ichatgw.net.networks import PRIVATE
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.test.support.fakes import NOT_ALLOWED, OFFER, FakeArrivals, FakeLeg
+from ichatgw.test.support.sip.sipwire import PHONE, Rig, request, status
 
 
 class NetworkLeg(FakeLeg):

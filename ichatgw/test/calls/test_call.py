@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.call}: what usually happens, every input in every state, and what is logged."""
+"""Tests for L{ichatgw.calls.call}: what usually happens, every input in every state, and what is logged."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from attrs import evolve
 from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import CLOSING_TIMEOUT, Nobody
+from ichatgw.calls.call import CLOSING_TIMEOUT, Nobody
 from ichatgw.interfaces import ICall
 from ichatgw.model import Direction, Ending, EndReason, Tone
-from ichatgw.test.callscenes import ANSWER, BUSY, BYE, STOP, CallCase, Ouch, Scene, raises
-from ichatgw.test.fakes import OFFER, FakeEnclosure, FakeLeg
+from ichatgw.test.support.callscenes import ANSWER, BUSY, BYE, STOP, CallCase, Ouch, Scene, raises
+from ichatgw.test.support.fakes import OFFER, FakeEnclosure, FakeLeg
 
 STAGES = ("idle", "calling", "talking", "closing", "closing, one left", "closed")
 INPUTS: dict[str, Callable[[Scene], None]] = {

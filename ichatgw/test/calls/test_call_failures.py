@@ -1,14 +1,14 @@
-"""Tests for L{ichatgw.call}: news from inside an order, legs that never end, and whatever else fails."""
+"""Tests for L{ichatgw.calls.call}: news from inside an order, legs that never end, and whatever else fails."""
 
 from __future__ import annotations
 
 from twisted.logger import LogLevel, capturedLogs
 
-from ichatgw.call import CLOSING_TIMEOUT, Call
+from ichatgw.calls.call import CLOSING_TIMEOUT, Call
 from ichatgw.model import EndReason
-from ichatgw.test.callscenes import BUSY, BYE, STOP, AnswersInside, CallCase, Ouch, Scene, endsInside, raises
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import OFFER, FakeLeg
+from ichatgw.test.support.callscenes import BUSY, BYE, STOP, AnswersInside, CallCase, Ouch, Scene, endsInside, raises
+from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeRelay
 
 
 class ReentrancyTests(CallCase):

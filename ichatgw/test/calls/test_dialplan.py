@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.dialplan}."""
+"""Tests for L{ichatgw.calls.dialplan}."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from twisted.logger import LogEvent, capturedLogs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern, doubts
+from ichatgw.calls.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern, doubts
 from ichatgw.errors import ConfigError, NoRoute
-from ichatgw.jingle.addresses import callerJID
+from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.model import Party
 
 MANUAL = (

@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.test_journal -*-
-"""Tests for L{ichatgw.journal} and L{ichatgw.epilogue}: calls outlive the process as words of farewell."""
+# -*- test-case-name: ichatgw.test.calls.test_journal -*-
+"""Tests for L{ichatgw.calls.journal} and L{ichatgw.calls.recovery}: calls outlive the process as words of farewell."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.disk import DirectDisk
-from ichatgw.epilogue import Epilogue
-from ichatgw.farewell import Farewell, farewellsOf
-from ichatgw.journal import BATCH, PATIENCE, PAUSE, Journal, Left
-from ichatgw.turns import SWEEP_INTERVAL, Turns
+from ichatgw.calls.farewell import Farewell, farewellsOf
+from ichatgw.calls.journal import BATCH, PATIENCE, PAUSE, Journal, Left
+from ichatgw.calls.recovery import Epilogue
+from ichatgw.runtime.disk import DirectDisk
+from ichatgw.runtime.turns import SWEEP_INTERVAL, Turns
 
 HELLO: Farewell = ("sip-bye", "udp", "192.0.2.7")
 AGAIN: Farewell = ("jingle-terminate", "a@b/c", "d@e/f", "s1")

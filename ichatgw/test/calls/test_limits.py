@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_limits -*-
+# -*- test-case-name: ichatgw.test.calls.test_limits -*-
 """
 How many calls there may be.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.limits import Limits, callerKey, sourceOfCalls
 from ichatgw.errors import Congested, Refused
-from ichatgw.limits import Limits, callerKey, sourceOfCalls
 from ichatgw.model import Party, TransportAddress
-from ichatgw.test.fakes import FakeLeg
+from ichatgw.test.support.fakes import FakeLeg
 
 SCOTT = Party("xmpp:scott@jabber.example/iChat")
 BELL = Party("sip:bell@192.0.2.1")

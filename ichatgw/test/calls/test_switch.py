@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.switch}."""
+"""Tests for L{ichatgw.calls.switch}."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import CLOSING_TIMEOUT
+from ichatgw.calls.call import CLOSING_TIMEOUT
+from ichatgw.calls.switch import RETRY_AFTER, Switch
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.interfaces import IArrivals, ICall, ILeg
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party
-from ichatgw.switch import RETRY_AFTER, Switch
-from ichatgw.test.fakerelays import FakeMediaEngine
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
 CALLER = Party("sip:alice@example.net", "Alice")
 

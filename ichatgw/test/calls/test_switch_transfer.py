@@ -1,4 +1,4 @@
-"""Tests for the part of L{ichatgw.switch} that leads calls elsewhere."""
+"""Tests for the part of L{ichatgw.calls.switch} that leads calls elsewhere."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from ichatgw.calls.limits import Limits
+from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.switch import Replaceable, Replacing, Switch
 from ichatgw.interfaces import ILeg
-from ichatgw.limits import Limits
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
-from ichatgw.parties import FAREWELL
-from ichatgw.switch import Replaceable, Replacing, Switch
-from ichatgw.test.fakerelays import FakeMediaEngine
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg, FakeReferral
-from ichatgw.test.test_switch import ByAddress
+from ichatgw.test.calls.test_switch import ByAddress
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg, FakeReferral
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
 ALICE = Party("sip:alice@example.net", "Alice")
 BOB, CAROL = "sip:bob@gw.example", "sip:carol@gw.example"

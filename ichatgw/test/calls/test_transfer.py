@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.transfer}, and for what L{ichatgw.call} does when one party refers the other."""
+"""Tests for L{ichatgw.calls.transfer}, and for what L{ichatgw.calls.call} does when one party refers the other."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from attrs import evolve
 from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
+from ichatgw.calls.parties import FAREWELL, ITransferable
+from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.interfaces import ICall, IReferral
 from ichatgw.model import PCMU, Direction, SessionDescription, Tone
-from ichatgw.parties import FAREWELL, ITransferable
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
-from ichatgw.test.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
-from ichatgw.transfer import TRANSFERRED
+from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeReferral
+from ichatgw.test.support.media.fakerelays import FakeRelay
+from ichatgw.test.support.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
 
 
 class ReferTests(TransferCase):

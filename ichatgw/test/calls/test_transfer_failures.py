@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ichatgw.call import CLOSING_TIMEOUT, Call
+from ichatgw.calls.call import CLOSING_TIMEOUT, Call
+from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription
-from ichatgw.parties import FAREWELL
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
-from ichatgw.test.transfers import BOTH, BUSY, BYE, TransferCase
-from ichatgw.transfer import TRANSFERRED
+from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeReferral
+from ichatgw.test.support.media.fakerelays import FakeRelay
+from ichatgw.test.support.transfers import BOTH, BUSY, BYE, TransferCase
 
 
 class RecoveryTests(TransferCase):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Direction, EndReason, SessionDescription
-from ichatgw.parties import FAREWELL
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import OFFER, FakeLeg, FakeReferral
-from ichatgw.test.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
-from ichatgw.transfer import TRANSFERRED
+from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeReferral
+from ichatgw.test.support.media.fakerelays import FakeRelay
+from ichatgw.test.support.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
 
 G722 = Codec("G722", 8000, 9)
 

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.config}.
+Tests of L{ichatgw.config.settings}.
 """

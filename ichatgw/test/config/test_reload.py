@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_reload -*-
+# -*- test-case-name: ichatgw.test.config.test_reload -*-
 """
 Settings that change while the gateway runs.
 """
@@ -17,13 +17,13 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import options
-from ichatgw.config import Settings
-from ichatgw.configvalues import PRIVATE
+from ichatgw.config.reload import Reloadable, Reloader
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
-from ichatgw.logfile import LineObserver
-from ichatgw.reload import Reloadable, Reloader
+from ichatgw.log.logfile import LineObserver
+from ichatgw.net.networks import PRIVATE
 from ichatgw.tap import gateway, reloading
-from ichatgw.xmpp.online import Online
+from ichatgw.xmpp.presence.registrations import Online
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(

@@ -1,4 +1,7 @@
-"""Tests for L{ichatgw.config} and L{ichatgw.configdoc}: the table of settings, and where their values come from."""
+"""
+Tests for L{ichatgw.config.settings} and L{ichatgw.config.reading.document}: the table of settings, and where their
+values come from.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from pathlib import Path
 from attrs import fields
 from twisted.trial.unittest import SkipTest
 
-from ichatgw import configdoc
-from ichatgw.config import TABLE, Proxy, Settings, main
+import ichatgw.test
+from ichatgw.config.reading import document
+from ichatgw.config.settings import TABLE, Proxy, Settings, main
 from ichatgw.errors import ConfigError
 from ichatgw.model import Party, TransportAddress
-from ichatgw.test.configs import REQUIRED, RULES, ConfigTestCase
+from ichatgw.test.support.configs import REQUIRED, RULES, ConfigTestCase
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = Path(ichatgw.test.__file__).parents[2]
 
 
 class OriginalFileTests(ConfigTestCase):
@@ -24,7 +27,7 @@ class OriginalFileTests(ConfigTestCase):
 
     def test_values(self) -> None:
         """Each setting has the value that the file gives it."""
-        settings, _ = Settings.load(str(HERE / "data" / "original.config"))
+        settings, _ = Settings.load(str(Path(ichatgw.test.__file__).parent / "data" / "original.config"))
         self.assertEqual(
             settings,
             Settings(
@@ -47,7 +50,7 @@ class OriginalFileTests(ConfigTestCase):
 
     def test_warnings(self) -> None:
         """Only what this version lacks or one process does not need is remarked upon."""
-        path = self.write((HERE / "data" / "original.config").read_bytes())
+        path = self.write((Path(ichatgw.test.__file__).parent / "data" / "original.config").read_bytes())
         _, warnings = Settings.load(path)
         self.assertEqual(
             [warning.replace(path, "FILE") for warning in warnings],
@@ -113,15 +116,15 @@ class TableTests(ConfigTestCase):
 
     def test_sampleFile(self) -> None:
         """The sample file in etc/ is the one made from the table."""
-        self.assertEqual(self.shipped("etc", "ichat-gw.config"), configdoc.sample(TABLE))
+        self.assertEqual(self.shipped("etc", "ichat-gw.config"), document.sample(TABLE))
 
     def test_documentation(self) -> None:
         """The chapter in docs/ is the one made from the table."""
-        self.assertEqual(self.shipped("docs", "settings.rst"), configdoc.rst(TABLE))
+        self.assertEqual(self.shipped("docs", "settings.rst"), document.rst(TABLE))
 
     def test_sampleLoads(self) -> None:
         """The sample file loads, and changes no default."""
-        settings, warnings = Settings.load(self.write(configdoc.sample(TABLE)))
+        settings, warnings = Settings.load(self.write(document.sample(TABLE)))
         self.assertEqual(
             settings,
             Settings(
@@ -134,15 +137,15 @@ class TableTests(ConfigTestCase):
 
     def test_sampleUncommented(self) -> None:
         """With every comment sign before a setting taken away it loads as well, with the rules of the manual."""
-        lines = configdoc.sample(TABLE).replace("\n#", "\n").split("\n")
+        lines = document.sample(TABLE).replace("\n#", "\n").split("\n")
         text = "\n".join(line for line in lines if " = " in line and not line.startswith(" "))
         settings, _ = Settings.load(self.write(text.replace("@JabberComponentName", "@gw.example.com")))
         self.assertEqual([output for _, output in settings.translationRules][1], "xmpp:$1@jabber.company.com")
         self.assertEqual(len(settings.translationRules), 2)
 
     def test_command(self) -> None:
-        """C{python -m ichatgw.config} writes either, and says how it is used otherwise."""
-        for argument, expected in (("sample", configdoc.sample(TABLE)), ("rst", configdoc.rst(TABLE))):
+        """C{python -m ichatgw.config.settings} writes either, and says how it is used otherwise."""
+        for argument, expected in (("sample", document.sample(TABLE)), ("rst", document.rst(TABLE))):
             stream = StringIO()
             self.patch(sys, "stdout", stream)
             self.assertEqual(main([argument]), 0)

@@ -5,7 +5,7 @@ Calls that are answered, both ways, with sound both ways.
 
 from __future__ import annotations
 
-from ichatgw.sim.profile import SNOW, Action, Quirks, Taking
+from ichatgw.sim.ichat.profile import SNOW, Action, Quirks, Taking
 from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, EndToEnd
 from ichatgw.test.e2e.moment import within
 

@@ -17,9 +17,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.media import Media
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.media.media import Media
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.login import Login

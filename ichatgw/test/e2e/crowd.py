@@ -11,10 +11,10 @@ from sqlite3 import connect
 from time import monotonic
 from typing import Any
 
-from ichatgw.sim.account import Account
-from ichatgw.sim.profile import LEOPARD
-from ichatgw.sim.roster import Login
-from ichatgw.sim.router import Router
+from ichatgw.sim.ichat.account import Account
+from ichatgw.sim.ichat.profile import LEOPARD
+from ichatgw.sim.xmpp.roster import Login
+from ichatgw.sim.xmpp.router import Router
 from ichatgw.test.e2e.case import CONTROL
 from ichatgw.test.e2e.kamailio import DOMAIN, password
 from ichatgw.test.e2e.moment import pause

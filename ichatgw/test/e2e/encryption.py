@@ -5,7 +5,7 @@ Phones whose media is SRTP.
 
 from __future__ import annotations
 
-from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.case import ENOUGH, ICHAT_TONE, NUMBER, PHONE_TONE, PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway

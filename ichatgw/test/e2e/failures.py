@@ -5,7 +5,7 @@ Calls that do not come about, and what either side is told.
 
 from __future__ import annotations
 
-from ichatgw.sim.profile import Action, Calling, Taking
+from ichatgw.sim.ichat.profile import Action, Calling, Taking
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
 from ichatgw.test.e2e.moment import until, within
 

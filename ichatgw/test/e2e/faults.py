@@ -10,8 +10,7 @@ from pathlib import Path
 
 from twisted.internet.ssl import Certificate, PrivateCertificate
 
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.test.certificates import Authority
+from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.test.e2e.case import NUMBER, EndToEnd
 from ichatgw.test.e2e.crooked import Cable, CrookedServer, connected
 from ichatgw.test.e2e.gateway import Gateway
@@ -19,7 +18,8 @@ from ichatgw.test.e2e.moment import pause, until, within
 from ichatgw.test.e2e.prosody import COMPONENT
 from ichatgw.test.e2e.secure import SecureEndToEnd
 from ichatgw.test.e2e.zone import Zone
-from ichatgw.test.names import a, srv
+from ichatgw.test.support.names import a, srv
+from ichatgw.test.support.sip.certificates import Authority
 
 PBX = "pbx.example"
 TRANSPORTS = {"": "_sip._udp", ";transport=tcp": "_sip._tcp", ";transport=tls": "_sips._tcp"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ichatgw.sim.ichat import IChat
+from ichatgw.sim.ichat.ichat import IChat
 from ichatgw.test.e2e.case import ICHAT_TONE, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import within

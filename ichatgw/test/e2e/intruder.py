@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.test.e2e.case import EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause, until, within

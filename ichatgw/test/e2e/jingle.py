@@ -5,7 +5,7 @@ Calls between Jingle clients and phones that are answered, both ways, with sound
 
 from __future__ import annotations
 
-from ichatgw.sim.guise import (
+from ichatgw.sim.jingle.profile import (
     CONVERSATIONS,
     DINO,
     DIRECT,

@@ -9,9 +9,9 @@ from typing import Any
 
 from attrs import evolve
 
-from ichatgw.sim.guise import CONVERSATIONS, DINO, DIRECT, GAJIM, MONAL, MOVIM, SISKIN, STANZA
-from ichatgw.sim.jinglecallee import JingleTaking, Pickup
-from ichatgw.sim.phone import Answering
+from ichatgw.sim.jingle.callee import JingleTaking, Pickup
+from ichatgw.sim.jingle.profile import CONVERSATIONS, DINO, DIRECT, GAJIM, MONAL, MOVIM, SISKIN, STANZA
+from ichatgw.sim.sip.phone import Answering
 from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER
 from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, until, within

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.sim.guise import CONVERSATIONS, Guise
-from ichatgw.sim.jingle import JinglePhone
-from ichatgw.sim.jinglecall import JingleCall
-from ichatgw.sim.jinglecallee import IncomingJingleCall
-from ichatgw.sim.phone import Phone, PhoneCall
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.callee import IncomingJingleCall
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import CONVERSATIONS, Guise
+from ichatgw.sim.sip.phone import Phone, PhoneCall
 from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.login import Login

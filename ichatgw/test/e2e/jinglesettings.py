@@ -8,11 +8,11 @@ from __future__ import annotations
 import sys
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.dialog import State
-from ichatgw.sim.guise import CONVERSATIONS, DIRECT
-from ichatgw.sim.phone import Answering
-from ichatgw.sim.sipmessage import SIPMessage
-from ichatgw.sim.sockets import Socket, listen
+from ichatgw.sim.jingle.profile import CONVERSATIONS, DIRECT
+from ichatgw.sim.media.sockets import Socket, listen
+from ichatgw.sim.sip.dialog import State
+from ichatgw.sim.sip.message import SIPMessage
+from ichatgw.sim.sip.phone import Answering
 from ichatgw.test.e2e.case import NUMBER, PHONE_TONE
 from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, until, within

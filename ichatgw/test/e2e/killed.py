@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.sim.jinglecallee import JingleTaking, Pickup
-from ichatgw.sim.phone import Answering
+from ichatgw.sim.jingle.callee import JingleTaking, Pickup
+from ichatgw.sim.sip.phone import Answering
 from ichatgw.test.e2e.case import NUMBER, PORTS
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd

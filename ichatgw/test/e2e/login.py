@@ -13,8 +13,8 @@ from twisted.words.protocols.jabber import client, sasl, xmlstream
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
-from ichatgw.sim.ichat import Link
+from ichatgw.sim.ichat.ichat import Link
+from ichatgw.sim.xmpp import xml
 from ichatgw.test.e2e.moment import within
 
 

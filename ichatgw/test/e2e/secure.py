@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ichatgw.test.certificates import Authority
 from ichatgw.test.e2e.case import EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.support.sip.certificates import Authority
 
 
 class SecureEndToEnd(EndToEnd):

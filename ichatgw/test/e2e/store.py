@@ -19,15 +19,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 import ichatgw
-from ichatgw.disk import DirectDisk
-from ichatgw.sim.xml import element
+from ichatgw.runtime.disk import DirectDisk
+from ichatgw.runtime.turns import Turns
+from ichatgw.sim.xmpp.xml import element
 from ichatgw.test.e2e.case import CONTROL, PORTS, EndToEnd
 from ichatgw.test.e2e.crowd import CrowdServer
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause
 from ichatgw.test.e2e.prosody import DOMAIN
-from ichatgw.turns import Turns
-from ichatgw.xmpp.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 
 ROUNDS, GATEWAYS = 25, 8
 
@@ -38,9 +38,9 @@ _WRITER = """
 import random, sys
 from itertools import count, islice
 from twisted.internet import reactor, task
-from ichatgw.disk import DiskThread
-from ichatgw.turns import Turns
-from ichatgw.xmpp.sqlitestore import SQLiteStore
+from ichatgw.runtime.disk import DiskThread
+from ichatgw.runtime.turns import Turns
+from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 CONTROL = parseJID("control@gw.chat.example")

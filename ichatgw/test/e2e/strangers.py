@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
+from ichatgw.sim.xmpp import xml
 from ichatgw.test.e2e.case import PORTS
 from ichatgw.test.e2e.crowd import CrowdServer
 from ichatgw.test.e2e.flooder import Flood

@@ -5,10 +5,10 @@ Calls that are transferred, joined and picked up, with the tone of whoever is th
 
 from __future__ import annotations
 
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.media import Media
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
-from ichatgw.sim.tone import ToneDetector
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.media.media import Media
+from ichatgw.sim.media.tone import ToneDetector
+from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, PORTS
 from ichatgw.test.e2e.gateway import Gateway

@@ -12,10 +12,10 @@ from attrs import evolve
 from twisted.internet.task import LoopingCall
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcall import IChatCall
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
-from ichatgw.sim.profile import LEOPARD, SNOW, Action, Calling, Profile, Quirks, Taking
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.ichat.profile import LEOPARD, SNOW, Action, Calling, Profile, Quirks, Taking
+from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
 from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause, until, within

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.protocol import DatagramProtocol
 from twisted.names import dns
 
-from ichatgw.test.names import a, aaaa, naptr, srv
+from ichatgw.test.support.names import a, aaaa, naptr, srv
 
 _SERVICES = {
     "UDP": ("SIP+D2U", "_sip._udp"),

@@ -12,12 +12,12 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, capturedLogs, eventAsText
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from ichatgw.logfile import formatLines
-from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import answer, challenges
-from ichatgw.sip.verifier import Verifier
+from ichatgw.config.reading.credentials import Credentials
+from ichatgw.log.logfile import formatLines
+from ichatgw.sip.auth.digest import answer, challenges
+from ichatgw.sip.auth.verifier import Verifier
 
-FILES = Path(__file__).parents[2] / "etc" / "fail2ban"
+FILES = Path(__file__).parents[3] / "etc" / "fail2ban"
 
 HOST = r"(?:::f{4,6}:)?(?P<host>[0-9.]{7,15}|[0-9a-fA-F:]{2,39})"
 """What Fail2Ban puts in the place of C{<HOST>}, addresses only."""
@@ -71,7 +71,7 @@ class FilterTests(SynchronousTestCase):
         for name in (
             "x from 192.0.2.1",
             "Wrong login from 192.0.2.1 with INVITE, the next is looked at in 0 s; name 'a'",
-            "\n2026-11-30T18:07:26+0000 WARNING ichatgw.sip.verifier: Wrong login from 192.0.2.1 with X, the next is",
+            "\n2026-11-30T18:07:26+0000 WARNING ichatgw.sip.auth.verifier: Wrong login from 192.0.2.1 with X, next in",
         ):
             for line in self.spellings(self.wrong("203.0.113.9", name)):
                 found = self.matches(line)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_leaks -*-
+# -*- test-case-name: ichatgw.test.gateway.test_leaks -*-
 """
 The whole gateway between two phones, in memory: hostile messages do it no harm, and nothing of a call stays.
 """
@@ -11,16 +11,17 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.dialplan import DialPlan
+import ichatgw.test
+from ichatgw.calls.dialplan import DialPlan
+from ichatgw.calls.switch import Switch
 from ichatgw.interfaces import ILeg
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import Ending, EndReason, Invitation, SessionDescription, TransportAddress
-from ichatgw.switch import Switch
-from ichatgw.test.garbage import remainder
-from ichatgw.test.media_fakes import FakeAddresses, FakeNetwork
-from ichatgw.test.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond, status
+from ichatgw.test.support.garbage import remainder
+from ichatgw.test.support.media.fakes import FakeAddresses, FakeNetwork
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond, status
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(ichatgw.test.__file__).parent / "data"
 CALLEE = TransportAddress("192.0.2.88", 5060)
 
 
@@ -165,7 +166,7 @@ class WholeGatewayTests(SynchronousTestCase):
                 self.settle()
 
             left = remainder(calls)
-            del left["ichatgw.sip.replaces.DialogId"]  # so many names of dialogs that are over are remembered
+            del left["ichatgw.sip.dialog.replaces.DialogId"]  # so many names of dialogs that are over are remembered
             self.assertEqual(left, {}, ending)
 
     def test_garbageOfChanges(self) -> None:
@@ -179,7 +180,7 @@ class WholeGatewayTests(SynchronousTestCase):
                 self.settle()
 
             left = remainder(calls)
-            del left["ichatgw.sip.replaces.DialogId"]
+            del left["ichatgw.sip.dialog.replaces.DialogId"]
             self.assertEqual(left, {}, method)
             self.assertEqual(self.count(), self.rest)
 
@@ -217,7 +218,7 @@ class WholeGatewayTests(SynchronousTestCase):
                     self.settle()
 
                 left = remainder(calls)
-                del left["ichatgw.sip.replaces.DialogId"]
+                del left["ichatgw.sip.dialog.replaces.DialogId"]
                 self.assertEqual(left, {}, f"{answers}, {whoEnds}")
                 self.assertEqual(self.count(), self.rest)
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_logging -*-
+# -*- test-case-name: ichatgw.test.gateway.test_logging -*-
 """
 What all that is logged has in common: lines about a call name it, and no line holds a secret.
 """
@@ -17,12 +17,12 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 import ichatgw
-from ichatgw.config import TABLE, Settings
+from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
-from ichatgw.logfile import LEVELS, LineObserver
+from ichatgw.log.logfile import LEVELS, LineObserver
 from ichatgw.tap import Gateway, gateway, reloading
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, request
-from ichatgw.test.streams import ServerSide, acceptLast
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, request
+from ichatgw.test.support.streams import ServerSide, acceptLast
 
 ROOT = Path(ichatgw.__file__).parent
 METHODS = ("debug", "info", "warn", "error", "failure", "critical")
@@ -69,7 +69,7 @@ class SourceTests(SynchronousTestCase):
     def test_all(self) -> None:
         """They are found, in every part."""
         parts = {call.module.partition(".")[0] for call in logCalls()}
-        self.assertTrue({"call", "switch", "policy", "sip", "ichat", "xmpp", "media", "tap"} <= parts, parts)
+        self.assertTrue({"calls", "sip", "ichat", "jingle", "xmpp", "media", "tap"} <= parts, parts)
 
     def test_namesTheCall(self) -> None:
         """Where legs and calls are at work, every line names the call; a leg's line names the leg as well."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_manual -*-
+# -*- test-case-name: ichatgw.test.gateway.test_manual -*-
 """
 The table of what proves the manual: whole, and true.
 """
@@ -14,15 +14,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.config import TABLE
-from ichatgw.configfile import OBSOLETE
-from ichatgw.test.streams import StubLink
-from ichatgw.turns import Turns
-from ichatgw.xmpp.guests import Guests
-from ichatgw.xmpp.presence import Presence
+from ichatgw.config.reading.reader import OBSOLETE
+from ichatgw.config.settings import TABLE
+from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.streams import StubLink
+from ichatgw.xmpp.presence.access import Guests
+from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.store import MemoryStore
+from ichatgw.xmpp.presence.subscriptions import Subscriptions
 from ichatgw.xmpp.stanzas import parseJID
-from ichatgw.xmpp.store import MemoryStore
-from ichatgw.xmpp.subscriptions import Subscriptions
 
 ROOT = Path(ichatgw.__file__).parent
 MANUAL = ROOT.parent / "docs" / "manual.rst"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_offer_contract -*-
+# -*- test-case-name: ichatgw.test.gateway.test_offer_contract -*-
 # mypy: allow-untyped-calls
 """
 What every pair of legs promises of offers and answers: each party is told what the other one has said of its formats,
@@ -15,13 +15,13 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Invitation, SessionDescription
-from ichatgw.test import ichats
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.jingles import PHONE as CLIENT
-from ichatgw.test.jingles import SESSIONS, World, content, transport
-from ichatgw.test.siptalks import news
-from ichatgw.test.sipwire import Rig, respond
+from ichatgw.test.support.clients import ichats
+from ichatgw.test.support.clients.jingles import PHONE as CLIENT
+from ichatgw.test.support.clients.jingles import SESSIONS, World, content, transport
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import news
+from ichatgw.test.support.sip.sipwire import Rig, respond
 
 
 @frozen

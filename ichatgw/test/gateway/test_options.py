@@ -12,9 +12,9 @@ from twisted.logger import ILogObserver, LogLevel
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw import configdoc
-from ichatgw.config import TABLE
-from ichatgw.configfile import OBSOLETE
+from ichatgw.config.reading import document
+from ichatgw.config.reading.reader import OBSOLETE
+from ichatgw.config.settings import TABLE
 from ichatgw.options import DEFAULT_FILE, Options
 
 FILE = """\
@@ -148,7 +148,7 @@ class OptionsTests(OptionsTestCase):
         stream = StringIO()
         self.patch(sys, "stdout", stream)
         self.assertRaises(SystemExit, self.parse, "--sample-config")
-        self.assertEqual(stream.getvalue(), configdoc.sample(TABLE))
+        self.assertEqual(stream.getvalue(), document.sample(TABLE))
 
     def test_version(self) -> None:
         """C{--version} prints our own."""

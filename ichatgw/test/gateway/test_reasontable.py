@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_reasontable -*-
+# -*- test-case-name: ichatgw.test.gateway.test_reasontable -*-
 """
 What each side of a call between SIP and Jingle is told when the other ends it: every row of the tables in
 C{docs/jingle.rst}, from one protocol's words to the other's.
@@ -12,10 +12,10 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.jingle.reasons import fromReason, ofCallee, toError, toReason
-from ichatgw.jingle.stanzas import Reason
+from ichatgw.jingle.session.reasons import fromReason, ofCallee, toError, toReason
+from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.model import EndReason
-from ichatgw.sip.reasons import TO_STATUS, fromHeader, fromStatus, toHeader, warningFor
+from ichatgw.sip.message.status import TO_STATUS, fromHeader, fromStatus, toHeader, warningFor
 
 #: What a callee of Jingle says before the answer: the final response, the cause of Q.850, the code of the Warning.
 FROM_JINGLE = {

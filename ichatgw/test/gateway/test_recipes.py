@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_recipes -*-
+# -*- test-case-name: ichatgw.test.gateway.test_recipes -*-
 """
 The recipes in C{docs/recipes}: what they say is read as the gateway reads it, and does what they say.
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
-from ichatgw.config import Settings
-from ichatgw.dialplan import DialPlan
+from ichatgw.calls.dialplan import DialPlan
+from ichatgw.config.reading.credentials import Keyring
+from ichatgw.config.settings import Settings
 from ichatgw.errors import NoRoute
-from ichatgw.passwords import Keyring
 
 RECIPES = Path(ichatgw.__file__).parent.parent / "docs" / "recipes"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_tap -*-
+# -*- test-case-name: ichatgw.test.gateway.test_tap -*-
 """
 How the parts are put together, started and stopped.
 """
@@ -16,32 +16,33 @@ from typing import Any, cast
 from attrs import evolve
 from twisted.application.service import IServiceMaker, Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from ichatgw.addresses import LocalAddresses
-from ichatgw.config import Proxy, Settings
+from ichatgw.calls.switch import Switch
+from ichatgw.config.settings import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord
-from ichatgw.logfile import observer
+from ichatgw.log.logfile import observer
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
+from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.options import Options
+from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.registration import Registrations
-from ichatgw.sip.wire import UDPWire
-from ichatgw.switch import Switch
+from ichatgw.sip.register.schedule import Registrations
+from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService, reloading
-from ichatgw.test.fakes import OFFER, FakeLeg
-from ichatgw.test.sipwire import FakeWire
-from ichatgw.test.streams import acceptLast
-from ichatgw.turns import SWEEP_ITEMS, Turns
-from ichatgw.xmpp.component import Link
-from ichatgw.xmpp.presence import Presence
-from ichatgw.xmpp.sqlitestore import SQLiteStore
+from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.sip.sipwire import FakeWire
+from ichatgw.test.support.streams import acceptLast
+from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(
@@ -50,6 +51,20 @@ SETTINGS = Settings(
     jabberComponentPassword="s3cret",
     translationRules=((r"^xmpp:(\d+)@", "sip:$1@192.0.2.77"), (r"^sip:([a-z]+)@", "xmpp:$1@example")),
 )
+
+
+def withoutTimers(test: SynchronousTestCase) -> None:
+    """What a test makes runs on the process' own reactor: let no timer of it be left for the tests that follow."""
+    from twisted.internet import reactor
+
+    timers = cast(IReactorTime, reactor)
+    before = set(timers.getDelayedCalls())
+
+    def cancel() -> None:
+        for call in set(timers.getDelayedCalls()) - before:
+            call.cancel()
+
+    test.addCleanup(cancel)
 
 
 class Part(Service):
@@ -348,6 +363,7 @@ class WiringTests(SynchronousTestCase):
 
     def test_makeService(self) -> None:
         """C{twistd} gets one service, with its log observer if it did not ask for another."""
+        withoutTimers(self)
         options = Options({})
         options.settings, options.warnings = SETTINGS, ["careful"]
         self.assertTrue(hasattr(makeService(options), "startService"))
@@ -368,9 +384,10 @@ class WiringTests(SynchronousTestCase):
 
     def test_tac(self) -> None:
         """The C{.tac} says in one line what is wrong with the settings, and makes an application of good ones."""
-        tac = Path(__file__).parents[2] / "etc" / "ichatgw.tac"
+        tac = Path(__file__).parents[3] / "etc" / "ichatgw.tac"
         if not tac.exists():
             raise SkipTest("not a source checkout")
+        withoutTimers(self)
         path = self.mktemp()
         Path(path).write_text("JabberServer = 127.0.0.1\n")
         self.patch(__import__("os"), "environ", {"ICHATGW_CONFIG": path})

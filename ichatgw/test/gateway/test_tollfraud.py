@@ -15,16 +15,16 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import tap
-from ichatgw.config import Settings
+from ichatgw.config.reading.credentials import Credentials
+from ichatgw.config.settings import Settings
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
-from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import answer, challenges
-from ichatgw.sip.target import Transport
-from ichatgw.test.ichats import ICHAT_DATA
-from ichatgw.test.media_fakes import FakeNetwork
-from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, header, request, respond, status
-from ichatgw.test.streams import ServerSide, acceptLast
+from ichatgw.sip.auth.digest import answer, challenges
+from ichatgw.sip.transport.target import Transport
+from ichatgw.test.support.clients.ichats import ICHAT_DATA
+from ichatgw.test.support.media.fakes import FakeNetwork
+from ichatgw.test.support.sip.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, header, request, respond, status
+from ichatgw.test.support.streams import ServerSide, acceptLast
 
 TRUNK = TransportAddress("192.0.2.88", 5060)
 STRANGER = TransportAddress("203.0.113.9", 5060)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_connectdata -*-
+# -*- test-case-name: ichatgw.test.ichat.test_connectdata -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.connectdata}.

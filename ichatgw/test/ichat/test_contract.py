@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_contract -*-
+# -*- test-case-name: ichatgw.test.ichat.test_contract -*-
 # mypy: allow-untyped-calls
 """
 iChat's legs, in and out, keep the promises of a leg.
@@ -14,10 +14,10 @@ from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.fakes import FakeLeg
-from ichatgw.test.ichats import MINI, SCOTT, World, ichat
-from ichatgw.test.legs import ANSWER, LegContract
-from ichatgw.xmpp.presence import Resource
+from ichatgw.test.support.clients.ichats import MINI, SCOTT, World, ichat
+from ichatgw.test.support.fakes import FakeLeg
+from ichatgw.test.support.legs import ANSWER, LegContract
+from ichatgw.xmpp.presence.presence import Resource
 
 
 class IChatLegContract(LegContract):

@@ -1,16 +1,16 @@
-# -*- test-case-name: ichatgw.test.test_ichat_farewells -*-
+# -*- test-case-name: ichatgw.test.ichat.test_farewells -*-
 """Tests for L{ichatgw.ichat.farewells}: a process that knows nothing of calls of iChats ends them."""
 
 from __future__ import annotations
 
 from attrs import define
 
-from ichatgw.farewell import Farewell, farewellsOf
+from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.ichat.farewells import ways
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.fakes import FakeLeg
-from ichatgw.test.ichats import ICHAT, MINI, IChatCase, World, ichat
-from ichatgw.test.legs import ANSWER
+from ichatgw.test.support.clients.ichats import ICHAT, MINI, IChatCase, World, ichat
+from ichatgw.test.support.fakes import FakeLeg
+from ichatgw.test.support.legs import ANSWER
 
 
 @define(eq=False)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_flow -*-
+# -*- test-case-name: ichatgw.test.ichat.test_flow -*-
 # mypy: allow-untyped-calls
 """
 The ladders between an iChat and a phone, with the real switch and call between the legs.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from attrs import define
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
 from ichatgw.model import Ending, EndReason, Invitation, Party, TransportAddress
-from ichatgw.switch import Switch
-from ichatgw.test.fakerelays import FakeMediaEngine
-from ichatgw.test.fakes import OFFER, FakeDialer, FakeLeg
-from ichatgw.test.ichats import ICHAT, MINI, World, ichat
-from ichatgw.test.legs import ANSWER
+from ichatgw.test.support.clients.ichats import ICHAT, MINI, World, ichat
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
 PHONE = TransportAddress("203.0.113.5", 5060)
 

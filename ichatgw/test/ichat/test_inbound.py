@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_inbound -*-
+# -*- test-case-name: ichatgw.test.ichat.test_inbound -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.inbound}, with the real L{ichatgw.ichat.protocol}.
@@ -10,9 +10,9 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.model import Ending, EndReason, Party
-from ichatgw.test.fakes import OFFER, FakeLeg
-from ichatgw.test.ichats import MINI, OUR_DATA, IChatCase, news
-from ichatgw.test.legs import ANSWER, HELD
+from ichatgw.test.support.clients.ichats import MINI, OUR_DATA, IChatCase, news
+from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.legs import ANSWER, HELD
 
 
 class InboundTests(IChatCase):

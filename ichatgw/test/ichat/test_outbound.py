@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_outbound -*-
+# -*- test-case-name: ichatgw.test.ichat.test_outbound -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.outbound}, with the real L{ichatgw.ichat.protocol}: a user is called.
@@ -10,9 +10,9 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import Congested
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.ichats import BELL, ICHAT_DATA, IDENTITY, MINI, SCOTT, IChatCase, ichat, news
-from ichatgw.test.legs import ANSWER
+from ichatgw.test.support.clients.ichats import BELL, ICHAT_DATA, IDENTITY, MINI, SCOTT, IChatCase, ichat, news
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.legs import ANSWER
 
 CANCEL = Ending(EndReason.CANCELLED)
 

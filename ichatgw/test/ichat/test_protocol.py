@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_protocol -*-
+# -*- test-case-name: ichatgw.test.ichat.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.protocol}.
@@ -11,15 +11,26 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import Nobody
+from ichatgw.calls.call import Nobody
 from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
 from ichatgw.interfaces import ICall, IDialer, IInvitations, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeLeg
-from ichatgw.test.ichats import BELL, ICHAT, ICHAT_DATA, MINI, NUMBER, OUR_DATA, SCOTT, World, ichat, news
-from ichatgw.test.legs import ANSWER
-from ichatgw.xmpp.presence import IPresenceListener
+from ichatgw.test.support.clients.ichats import (
+    BELL,
+    ICHAT,
+    ICHAT_DATA,
+    MINI,
+    NUMBER,
+    OUR_DATA,
+    SCOTT,
+    World,
+    ichat,
+    news,
+)
+from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeLeg
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.xmpp.presence.presence import IPresenceListener
 
 MALLORY = JID("mallory@evil.example/iChat")
 BELL_JID = JID("bell@gw.jabber.example")

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_reasons -*-
+# -*- test-case-name: ichatgw.test.ichat.test_reasons -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.reasons}.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_ringing -*-
+# -*- test-case-name: ichatgw.test.ichat.test_ringing -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.outbound}, with the real L{ichatgw.ichat.protocol}: which iChats of a user ring, and what they
@@ -10,7 +10,7 @@ from __future__ import annotations
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.model import EndReason, Party
-from ichatgw.test.ichats import ICHAT, ICHAT_DATA, MINI, SCOTT, IChatCase, ichat, news
+from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_DATA, MINI, SCOTT, IChatCase, ichat, news
 
 
 class RingingTests(IChatCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_selection -*-
+# -*- test-case-name: ichatgw.test.ichat.test_selection -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.selection}.
@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.selection import LONGEST_NAME, callerName, select, variants
-from ichatgw.xmpp.presence import Resource
+from ichatgw.xmpp.presence.presence import Resource
 
 
 def resource(

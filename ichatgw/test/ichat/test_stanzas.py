@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_stanzas -*-
+# -*- test-case-name: ichatgw.test.ichat.test_stanzas -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.stanzas}.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.trial.unittest import SynchronousTestCase

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_waiting -*-
+# -*- test-case-name: ichatgw.test.ichat.test_waiting -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.ichat.waiting}: whose INVITE has come.
@@ -12,9 +12,9 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import DEAF, HOLD, MEMORY, MOST_CLAIMS, MOST_EARLY, MOST_REMEMBERED
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.test.fakes import FakeLeg
-from ichatgw.test.ichats import ICHAT, ICHAT_DATA, MINI, World, news
-from ichatgw.test.legs import ANSWER
+from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_DATA, MINI, World, news
+from ichatgw.test.support.fakes import FakeLeg
+from ichatgw.test.support.legs import ANSWER
 
 ELSEWHERE = TransportAddress("203.0.113.66", 16402)
 #: The same record, with 8.8.4.4: an address that is public by every table.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop -*-
 """
 Cells as data, and what came out of them.
 """

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.ichat.call import IChatCall
+from ichatgw.sim.ichat.ichat import IChat
 from ichatgw.test.e2e.login import Login
 from ichatgw.test.e2e.moment import pause, until, within
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, password

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import define, field
 
-from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.test.e2e.baresip import Baresip
 from ichatgw.test.e2e.linphone import Linphone
 from ichatgw.test.e2e.moment import pause, until

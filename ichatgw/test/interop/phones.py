@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from ichatgw.sim.ichatcall import IChatCall
+from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.peers import PEERS, Peer
 from ichatgw.test.interop.scene import HOSTS, Names, Scene, Way, hears

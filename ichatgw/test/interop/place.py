@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop -*-
 """
 A network of our own, for the programs of a run and for nobody else.
 

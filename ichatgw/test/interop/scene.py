@@ -10,9 +10,8 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.media import Media
-from ichatgw.test.certificates import Authority
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.media.media import Media
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.kamailio import Kamailio
 from ichatgw.test.e2e.kamailio import password as secretOf
@@ -21,6 +20,7 @@ from ichatgw.test.e2e.moment import until, within
 from ichatgw.test.e2e.ports import Ports
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
 from ichatgw.test.e2e.zone import Zone
+from ichatgw.test.support.sip.certificates import Authority
 
 PORTS = Ports()
 USER = "scott"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop_sniffer -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop_sniffer -*-
 """
 What goes over the wire to a phone: SIP requests, RTP, and the keys that are pressed.
 
@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-from ichatgw.sim.tone import decode
+from ichatgw.sim.media.tone import decode
 from ichatgw.test.e2e.tone import share
 
 PURE = 0.7

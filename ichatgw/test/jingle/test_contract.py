@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_contract -*-
+# -*- test-case-name: ichatgw.test.jingle.test_contract -*-
 """
 The legs of Jingle clients keep the promises of all legs.
 """
@@ -13,8 +13,8 @@ from ichatgw.interfaces import ILeg
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.jingles import BELL_JID, MESSAGES, PHONE, SESSIONS, World
-from ichatgw.test.legs import ANSWER, LegContract
+from ichatgw.test.support.clients.jingles import BELL_JID, MESSAGES, PHONE, SESSIONS, World
+from ichatgw.test.support.legs import ANSWER, LegContract
 
 HANGUP = Ending(EndReason.HANGUP)
 

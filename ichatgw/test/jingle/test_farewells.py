@@ -1,16 +1,16 @@
-# -*- test-case-name: ichatgw.test.test_jingle_farewells -*-
+# -*- test-case-name: ichatgw.test.jingle.test_farewells -*-
 """Tests for L{ichatgw.jingle.farewells}: a process that knows nothing of sessions and proposals ends them."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.farewell import farewellsOf
 from ichatgw.errors import MalformedError
-from ichatgw.farewell import farewellsOf
 from ichatgw.jingle.farewells import ways
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.jingles import ALICE, BELL_JID, LAPTOP, MESSAGES, PHONE, SESSIONS, US, World
-from ichatgw.test.legs import ANSWER
+from ichatgw.test.support.clients.jingles import ALICE, BELL_JID, LAPTOP, MESSAGES, PHONE, SESSIONS, US, World
+from ichatgw.test.support.legs import ANSWER
 
 
 class FarewellTests(SynchronousTestCase):

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_jingle_ringing -*-
+# -*- test-case-name: ichatgw.test.jingle.test_fork -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.ringing} and L{ichatgw.jingle.outbound}: clients that know no messages, or some that do and
+Tests for L{ichatgw.jingle.fork} and L{ichatgw.jingle.outbound}: clients that know no messages, or some that do and
 some that do not, are called.
 """
 
@@ -11,10 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import Congested, NoCommonCodec
+from ichatgw.jingle.fork import MOST_SESSIONS
 from ichatgw.jingle.outbound import RINGING_ASSUMED
-from ichatgw.jingle.ringing import MOST_SESSIONS
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.jingles import ALICE, BELL, BELL_JID, LAPTOP, MESSAGES, PHONE, PROPOSED, SESSIONS, World, news, shown
+from ichatgw.test.support.clients.jingles import (
+    ALICE,
+    BELL,
+    BELL_JID,
+    LAPTOP,
+    MESSAGES,
+    PHONE,
+    PROPOSED,
+    SESSIONS,
+    World,
+    news,
+    shown,
+)
 
 
 class DirectTests(SynchronousTestCase):

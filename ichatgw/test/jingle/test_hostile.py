@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_hostile -*-
+# -*- test-case-name: ichatgw.test.jingle.test_hostile -*-
 # mypy: allow-untyped-calls
 """
 What somebody sends who means no good, or whose program is broken: nothing breaks, nothing grows, nothing is amplified.
@@ -15,12 +15,22 @@ from wokkel.generic import parseXml
 
 from ichatgw.jingle.calls import MOST_REMEMBERED
 from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
-from ichatgw.jingle.rules import audioOf
-from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES
-from ichatgw.jingle.stanzas import Action, Jingle
+from ichatgw.jingle.session.actions import audioOf
+from ichatgw.jingle.session.session import MOST_REMOTE_CANDIDATES
+from ichatgw.jingle.stanzas.jingle import Action, Jingle
 from ichatgw.model import PCMU, SessionDescription
-from ichatgw.test.jingles import BELL_JID, DESCRIPTION, MESSAGES, NUMBER, PHONE, US, World, content, transport
-from ichatgw.test.test_jingle_stanzas import CAPTURES, captured
+from ichatgw.test.jingle.stanzas.test_jingle import CAPTURES, captured
+from ichatgw.test.support.clients.jingles import (
+    BELL_JID,
+    DESCRIPTION,
+    MESSAGES,
+    NUMBER,
+    PHONE,
+    US,
+    World,
+    content,
+    transport,
+)
 
 ANSWER = SessionDescription((PCMU,))
 CANDIDATE = "<candidate component='1' ip='198.51.100.{}' port='{}' priority='1' protocol='udp' type='host'/>"

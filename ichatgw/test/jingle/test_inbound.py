@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_inbound -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.jingle.inbound}: clients call.
@@ -15,7 +15,7 @@ from ichatgw.interfaces import ILeg, ITransportNews
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, PROPOSED
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
-from ichatgw.test.jingles import (
+from ichatgw.test.support.clients.jingles import (
     DESCRIPTION,
     LAPTOP,
     NUMBER,

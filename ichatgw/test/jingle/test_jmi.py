@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_jingle_announcements -*-
+# -*- test-case-name: ichatgw.test.jingle.test_jmi -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.announcements}: proposals that come again, or late, and words of devices that have no say.
+Tests for L{ichatgw.jingle.jmi}: proposals that come again, or late, and words of devices that have no say.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription
-from ichatgw.test.jingles import ALICE, BELL_JID, LAPTOP, MESSAGES, NUMBER, PHONE, SESSIONS, US, World, news
+from ichatgw.test.support.clients.jingles import (
+    ALICE,
+    BELL_JID,
+    LAPTOP,
+    MESSAGES,
+    NUMBER,
+    PHONE,
+    SESSIONS,
+    US,
+    World,
+    news,
+)
 
 ANSWER = SessionDescription((PCMU,))
 MOVED = JID("alice@jabber.example/phone2")

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_midcall -*-
+# -*- test-case-name: ichatgw.test.jingle.test_midcall -*-
 """
 What the parties of an answered call with a Jingle client tell each other: hold, formats, keys.
 """
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
-from ichatgw.test.jingles import BELL_JID, LAPTOP, MESSAGES, PHONE, US, World, content, news
+from ichatgw.test.support.clients.jingles import BELL_JID, LAPTOP, MESSAGES, PHONE, US, World, content, news
 
 INFO = "urn:xmpp:jingle:apps:rtp:info:1"
 GSM = Codec("GSM", 8000, 3)

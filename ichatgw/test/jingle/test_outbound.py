@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_outbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_outbound -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.jingle.outbound}: clients that know messages are called.
@@ -16,7 +16,7 @@ from ichatgw.jingle.leg import ACCEPT_TIMEOUT
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import RINGING_ASSUMED
 from ichatgw.model import PCMU, Ending, EndReason
-from ichatgw.test.jingles import (
+from ichatgw.test.support.clients.jingles import (
     ALICE,
     BELL_JID,
     DESCRIPTION,

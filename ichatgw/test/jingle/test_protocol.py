@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 Tests for L{ichatgw.jingle.protocol}: who gets what, and who gets nothing.
@@ -18,7 +18,8 @@ from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.jingle.calls import MOST_REMEMBERED
 from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
-from ichatgw.test.jingles import (
+from ichatgw.test.jingle.stanzas.test_jingle import CAPTURES, captured
+from ichatgw.test.support.clients.jingles import (
     BELL,
     BELL_JID,
     COMPONENT,
@@ -33,8 +34,7 @@ from ichatgw.test.jingles import (
     news,
     transport,
 )
-from ichatgw.test.test_jingle_stanzas import CAPTURES, captured
-from ichatgw.xmpp.presence import IPresenceListener
+from ichatgw.xmpp.presence.presence import IPresenceListener
 
 MALLORY = JID("mallory@evil.example/x")
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingletap -*-
+# -*- test-case-name: ichatgw.test.jingle.test_setup -*-
 # mypy: allow-untyped-calls
 """
 How the Jingle side is put together.
@@ -12,18 +12,18 @@ from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.choice import Chooser
-from ichatgw.config import Settings
+from ichatgw.config.settings import Settings
 from ichatgw.errors import NoLink
 from ichatgw.interfaces import ILeg
 from ichatgw.jingle.protocol import JingleProtocol
-from ichatgw.jingletap import phoneOf, servedBy
+from ichatgw.jingle.setup import phoneOf, servedBy
 from ichatgw.model import Party
 from ichatgw.tap import Gateway, gateway
-from ichatgw.test.streams import HEADER, acceptLast, parse, refuseLast
-from ichatgw.xmpp.entity import PHONE_FEATURES
-from ichatgw.xmpp.kinds import shown
-from ichatgw.xmpp.presence import Resource
+from ichatgw.test.support.streams import HEADER, acceptLast, parse, refuseLast
+from ichatgw.xmpp.caps.entity import PHONE_FEATURES
+from ichatgw.xmpp.caps.queries import shown
+from ichatgw.xmpp.dialer import Chooser
+from ichatgw.xmpp.presence.presence import Resource
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(

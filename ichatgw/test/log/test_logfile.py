@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.logfile}."""
+"""Tests for L{ichatgw.log.logfile}."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.logfile import LEVELS, LONGEST_LINE, LineObserver, LoggedService, RotatingFile, isWanted, observer
+from ichatgw.log.logfile import LEVELS, LONGEST_LINE, LineObserver, LoggedService, RotatingFile, isWanted, observer
 
 
 def event(level: LogLevel = LogLevel.info, **fields: object) -> LogEvent:
@@ -61,10 +61,10 @@ class LineObserverTests(SynchronousTestCase):
 
     def test_line(self) -> None:
         """A line tells time, level, origin and text."""
-        Logger(namespace="ichatgw.call", observer=self.observer).warn("call {call} ended", call="c1")
+        Logger(namespace="ichatgw.calls.call", observer=self.observer).warn("call {call} ended", call="c1")
         time, rest = self.lines[0].split(" ", 1)
         self.assertRegex(time, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}$")
-        self.assertEqual(rest, "WARNING ichatgw.call: call c1 ended")
+        self.assertEqual(rest, "WARNING ichatgw.calls.call: call c1 ended")
 
     def test_legacy(self) -> None:
         """Twisted's own old chatter is for debugging; what it says of errors is not."""

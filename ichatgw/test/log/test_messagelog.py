@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_messagelog -*-
+# -*- test-case-name: ichatgw.test.log.test_messagelog -*-
 """
 Messages in full, without their secrets.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.hidden import HIDDEN, Content
-from ichatgw.logfile import isWanted
-from ichatgw.messagelog import MessageLog
+from ichatgw.log.logfile import isWanted
+from ichatgw.log.messagelog import MessageLog
+from ichatgw.log.redaction import HIDDEN, Content
 
 SECRET = "Xk9vT0pS3cretW0rdQ"
 

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.hidden}.
+Tests for L{ichatgw.log.redaction}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from time import process_time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.hidden import HIDDEN, Content, redacted, withoutPasswords
+from ichatgw.log.redaction import HIDDEN, Content, redacted, withoutPasswords
 
 SECRET = "Xk9vT0pS3cretW0rdQ"
 

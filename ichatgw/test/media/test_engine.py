@@ -10,12 +10,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine
 from ichatgw.media.engine import MediaEngine
-from ichatgw.media.relay import Relay
-from ichatgw.test.media_fakes import FakeNetwork, makeEngine
+from ichatgw.media.relay.relay import Relay
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
 
 HOST = "198.51.100.7"
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_records -*-
+# -*- test-case-name: ichatgw.test.net.test_dns -*-
 """
 DNS records are asked for once, and remembered.
 """
@@ -15,8 +15,7 @@ from twisted.names import client, dns, error
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip import records
-from ichatgw.sip.records import (
+from ichatgw.net.dns import (
     AAAA,
     MOST_KNOWN,
     NAPTR,
@@ -24,12 +23,13 @@ from ichatgw.sip.records import (
     SILENCE_LIFE,
     SRV,
     STALE_LIFE,
+    TIMEOUTS,
     A,
     Records,
     Unanswered,
     address,
 )
-from ichatgw.test.names import TTL, FakeNames, a, aaaa, fakeRecords, srv
+from ichatgw.test.support.names import TTL, FakeNames, a, aaaa, fakeRecords, srv
 
 
 class RecordsTests(SynchronousTestCase):
@@ -225,4 +225,4 @@ class RecordsTests(SynchronousTestCase):
 
     def test_patience(self) -> None:
         """A dead name server costs a lookup a few seconds, no more."""
-        self.assertTrue(sum(records.TIMEOUTS) <= 4)
+        self.assertTrue(sum(TIMEOUTS) <= 4)

@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.literals}.
+Tests of L{ichatgw.net.literals}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import ipaddress
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.literals import ip_address
+from ichatgw.net.literals import ip_address
 
 
 class LiteralTests(SynchronousTestCase):

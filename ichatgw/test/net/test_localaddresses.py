@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.addresses}."""
+"""Tests for L{ichatgw.net.localaddresses}."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.model import TransportAddress
+from ichatgw.net.localaddresses import LocalAddresses
 
 
 def adapters(*addresses: str) -> list[SimpleNamespace]:

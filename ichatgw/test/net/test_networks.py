@@ -1,12 +1,12 @@
 """
-Tests for L{ichatgw.networks}.
+Tests for L{ichatgw.net.networks}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.networks import neighbourhoodOf, sourceOf
+from ichatgw.net.networks import neighbourhoodOf, sourceOf
 
 
 class NetworksTests(SynchronousTestCase):

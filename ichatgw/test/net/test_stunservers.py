@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_stunservers -*-
+# -*- test-case-name: ichatgw.test.net.test_stunservers -*-
 """
-Tests for L{ichatgw.stunservers}.
+Tests for L{ichatgw.net.stunservers}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.stunservers import STUNServers
+from ichatgw.net.stunservers import STUNServers
 
 
 class FakeRecords:

@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.collector}.
+Tests of L{ichatgw.runtime.collector}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import weakref
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.collector import LOOK_INTERVAL, OLD_LOOKS, YOUNG, Collector
+from ichatgw.runtime.collector import LOOK_INTERVAL, OLD_LOOKS, YOUNG, Collector
 
 
 class Cycle:

@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.disk}.
+Tests of L{ichatgw.runtime.disk}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.disk import DirectDisk, DiskThread
+from ichatgw.runtime.disk import DirectDisk, DiskThread
 
 
 class Main:

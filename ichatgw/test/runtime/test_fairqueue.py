@@ -1,13 +1,13 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_fairqueue -*-
+# -*- test-case-name: ichatgw.test.runtime.test_fairqueue -*-
 """
-Tests for L{ichatgw.xmpp.fairqueue}.
+Tests for L{ichatgw.runtime.fairqueue}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.xmpp.fairqueue import FairQueue
+from ichatgw.runtime.fairqueue import FairQueue
 
 
 class FairQueueTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.machines}.
+Tests of L{ichatgw.runtime.machines}.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from automat import NoTransition, TypeMachineBuilder
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.machines import indexed
+from ichatgw.runtime.machines import indexed
 
 
 class Lamp(Protocol):

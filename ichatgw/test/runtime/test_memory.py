@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.test_memory -*-
-"""Tests for L{ichatgw.memory}."""
+# -*- test-case-name: ichatgw.test.runtime.test_memory -*-
+"""Tests for L{ichatgw.runtime.memory}."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from ichatgw.calls.limits import Limits
 from ichatgw.errors import Congested
-from ichatgw.limits import Limits
-from ichatgw.memory import MARGIN, PAUSE, RESERVE, Limit, Memory, limits, usage
 from ichatgw.model import Party
+from ichatgw.runtime.memory import MARGIN, PAUSE, RESERVE, Limit, Memory, limits, usage
 
 MEGABYTE = 1024 * 1024
 

@@ -1,11 +1,11 @@
-"""Tests for L{ichatgw.ratelimit}."""
+"""Tests for L{ichatgw.runtime.ratelimit}."""
 
 from __future__ import annotations
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.ratelimit import COMPLAINTS, LINES, Complaints, RateLimit
+from ichatgw.runtime.ratelimit import COMPLAINTS, LINES, Complaints, RateLimit
 
 
 class RateLimitTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.stalls}.
+Tests of L{ichatgw.runtime.stalls}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.stalls import BEAT, LONG, MINUTE, Stalls, watching
+from ichatgw.runtime.stalls import BEAT, LONG, MINUTE, Stalls, watching
 
 
 class StallsTests(SynchronousTestCase):

@@ -1,11 +1,11 @@
-# -*- test-case-name: ichatgw.test.test_systemd -*-
-"""Tests for L{ichatgw.systemd}."""
+# -*- test-case-name: ichatgw.test.runtime.test_systemd -*-
+"""Tests for L{ichatgw.runtime.systemd}."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.systemd import ALIVE, Send, watchdog
+from ichatgw.runtime.systemd import ALIVE, Send, watchdog
 
 
 class WatchdogTests(SynchronousTestCase):

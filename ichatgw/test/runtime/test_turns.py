@@ -1,5 +1,5 @@
 """
-Tests of L{ichatgw.turns}.
+Tests of L{ichatgw.runtime.turns}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.turns import (
+from ichatgw.runtime.turns import (
     CALLS_SECONDS,
     MEDIA_INTERVAL,
     MOST_LAG,

@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.test_watch -*-
-"""Tests for L{ichatgw.watch}."""
+# -*- test-case-name: ichatgw.test.runtime.test_watch -*-
+"""Tests for L{ichatgw.runtime.watch}."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.watch import INTERVAL, TRIES, Vital, Watch
+from ichatgw.runtime.watch import INTERVAL, TRIES, Vital, Watch
 
 
 @define

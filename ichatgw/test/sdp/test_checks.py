@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp_checks -*-
+# -*- test-case-name: ichatgw.test.sdp.test_checks -*-
 """
 ICE in descriptions of SIP parties: what is read and written (RFC 8839), and what legs make of it.
 """
@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw import sdp
 from ichatgw.model import PCMU, Direction, Fingerprint, SessionDescription, TransportAddress, TransportDescription
 from ichatgw.sdp.checks import MOST_CANDIDATES
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.protecting import Encryption, MediaPolicy
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.siptalks import Talk, side
-from ichatgw.test.sipwire import PHONE_SDP, Rig
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.siptalks import Talk, side
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig
 
 LOGIN = "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlGh\r\n"
 HOST = "a=candidate:Hc 1 UDP 2130706431 192.0.2.77 30000 typ host\r\n"

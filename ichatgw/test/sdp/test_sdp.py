@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
 """
 SDP, as real clients and hostile ones write it.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+import ichatgw.test
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
-from ichatgw.test.sipwire import PHONE_SDP
-from ichatgw.test.test_sdp_security import SECURE
+from ichatgw.test.sdp.test_security import SECURE
+from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 ICHAT = (
     "v=0\no=scott 0 0 IN IP4 198.51.100.7\ns=scott@chat.example\nc=IN IP4 198.51.100.7\nb=AS:250\nt=0 0\n"
@@ -151,7 +152,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_corpora(self) -> None:
         """The bodies of the torture messages that RFC 4475 and RFC 5118 call valid are read."""
-        data = Path(__file__).parent / "data"
+        data = Path(ichatgw.test.__file__).parent / "data"
         for path, host in (
             ("rfc4475/wsinv.dat", "192.0.2.4"),
             ("rfc4475/longreq.dat", "192.0.2.1"),
@@ -238,7 +239,7 @@ class ParseTests(SynchronousTestCase):
     def test_nothingElseIsRaised(self) -> None:
         """Whatever is sent, reading ends, with a value or with one of the two errors."""
         chance = random.Random(4475)
-        folder = Path(__file__).parent / "data" / "rfc4475"
+        folder = Path(ichatgw.test.__file__).parent / "data" / "rfc4475"
         seeds = [PHONE_SDP, ICHAT, SECURE]
         seeds += [p.read_bytes().decode("latin-1").partition("\r\n\r\n")[2] for p in sorted(folder.glob("*.dat"))]
         outcomes = set()

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp_sweep -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp_sweep -*-
 """
 Many descriptions: as phones of many makers write them, and as the grammar of RFC 8866 has them but for one fault.  All
 are read, and no good audio line is lost.

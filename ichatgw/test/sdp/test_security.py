@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sdp_security -*-
+# -*- test-case-name: ichatgw.test.sdp.test_security -*-
 """
 What protects media, in SDP.
 """

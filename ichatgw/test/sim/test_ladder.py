@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ladder -*-
+# -*- test-case-name: ichatgw.test.sim.test_ladder -*-
 """
 Tests of the ladders.
 """
@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
 from ichatgw.sim.ladder import GATEWAY, JINGLE_TITLE, SIP, XMPP, Trace, sipLabel, stanzaLabel
-from ichatgw.sim.sipmessage import SIPMessage
+from ichatgw.sim.sip.message import SIPMessage
+from ichatgw.sim.xmpp import xml
 
 
 def signal(namespace: str, response: str = "") -> Element:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_options -*-
+# -*- test-case-name: ichatgw.test.sim.test_options -*-
 """
 Tests of the simulators' command line.
 """
@@ -23,10 +23,10 @@ from twisted.words.protocols.jabber import sasl, xmlstream
 from twisted.words.protocols.jabber.error import StreamError
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.client import Security, causeOf
 from ichatgw.sim.options import PASSWORD_VARIABLE, address, parse, place
 from ichatgw.sim.run import exitWith
 from ichatgw.sim.talk import Late, within
+from ichatgw.sim.xmpp.client import Security, causeOf
 
 
 class ExitTests(SynchronousTestCase):

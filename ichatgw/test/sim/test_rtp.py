@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_rtp -*-
+# -*- test-case-name: ichatgw.test.sim.test_rtp -*-
 """
 Tests of the simulators' RTP and RTCP.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim.rtp import Packet, checkControl, isControl, senderReport
+from ichatgw.sim.media.rtp import Packet, checkControl, isControl, senderReport
 
 
 class PacketTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_admission -*-
+# -*- test-case-name: ichatgw.test.sip.test_admission -*-
 """
 Which requests become transactions, and what all others are answered.
 """
@@ -10,15 +10,16 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
+import ichatgw.test
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.ratelimit import LINES
+from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
-from ichatgw.sip.gate import Admitted, Gate
-from ichatgw.sip.known import Marks
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.verifier import Verifier
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.sip.message.gate import Admitted, Gate
+from ichatgw.sip.transaction.known import Marks
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
@@ -26,7 +27,7 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
 STRANGER = TransportAddress("203.0.113.9", 5060)
-DATA = FilePath(__file__).sibling("data")
+DATA = FilePath(ichatgw.test.__file__).sibling("data")
 
 
 class StrangersTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_amplification -*-
+# -*- test-case-name: ichatgw.test.sip.test_amplification -*-
 """
 Nobody is flooded by our answers to somebody who writes another's address on what is sent.
 """
@@ -11,12 +11,12 @@ from random import Random
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials
 from ichatgw.model import TransportAddress
-from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import answer, challenges
-from ichatgw.sip.verifier import Verifier
-from ichatgw.test.sipwire import Rig, request, respond
-from ichatgw.test.test_sip_gate_corpora import PIECES
+from ichatgw.sip.auth.digest import answer, challenges
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.test.sip.message.test_gate_corpora import PIECES
+from ichatgw.test.support.sip.sipwire import Rig, request, respond
 
 REQUESTS = 100_000
 SEED = 20261130

@@ -11,13 +11,13 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IInvitations, ILeg
 from ichatgw.model import Ending, Invitation, SessionDescription
-from ichatgw.switch import Switch
-from ichatgw.test.fakerelays import FakeMediaEngine
-from ichatgw.test.fakes import NOT_ALLOWED
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.test.support.fakes import NOT_ALLOWED
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
 BODIES = (PLAIN, PLAIN, PLAIN, PLAIN.replace(" 0 8", " 0"), PLAIN.replace(" 0 8", " 8"))

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
 """
 The endpoint: what it answers by itself, and what it survives.
 """
@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
-from ichatgw.sip.capabilities import METHODS, SUPPORTED
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.names import TTL, FakeNames, a
-from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.capabilities import METHODS, SUPPORTED
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.names import TTL, FakeNames, a
+from ichatgw.test.support.sip.sipwire import GATEWAY, PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 
 class RequestTests(SynchronousTestCase):

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_siptap -*-
+# -*- test-case-name: ichatgw.test.sip.test_setup -*-
 """
-Tests for L{ichatgw.siptap}.
+Tests for L{ichatgw.sip.setup}.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw import siptap
-from ichatgw.addresses import LocalAddresses
-from ichatgw.config import Settings
+from ichatgw.config.reload import Reloadable
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
-from ichatgw.reload import Reloadable
-from ichatgw.sip import sippycheck
-from ichatgw.sip.protecting import Encryption, Keys
-from ichatgw.sip.wire import UDPWire
-from ichatgw.siptap import endpointOf, filesOf
-from ichatgw.test.certificates import Authority
-from ichatgw.turns import Turns
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.runtime.turns import Turns
+from ichatgw.sip import setup
+from ichatgw.sip.leg.mediasecurity import Encryption, Keys
+from ichatgw.sip.setup import endpointOf, filesOf
+from ichatgw.sip.sippylib import selfcheck
+from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.test.support.sip.certificates import Authority
 
 SETTINGS = Settings(jabberServer="127.0.0.1", jabberComponentName="gw.example", jabberComponentPassword="x")
 
@@ -53,7 +53,7 @@ class FilesTests(SynchronousTestCase):
 
     def test_hostName(self) -> None:
         """The domain is the name of this host if none is set."""
-        self.patch(siptap, "gethostname", lambda: "gw.example")
+        self.patch(setup, "gethostname", lambda: "gw.example")
         self.assertEqual(filesOf(SETTINGS).certificate, "")
         Path("domain_cert_gw.example.pem").touch()
         self.addCleanup(Path("domain_cert_gw.example.pem").unlink)
@@ -88,11 +88,11 @@ class EndpointTests(SynchronousTestCase):
 
     def test_sippy(self) -> None:
         """A sippy that is not known is warned of; one that does not fit stops the start."""
-        self.patch(sippycheck, "installed", lambda: "9.9.9")
+        self.patch(selfcheck, "installed", lambda: "9.9.9")
         with capturedLogs() as events:
             self.make(SETTINGS)
         self.assertIn("sippy 9.9.9 is not known", str(formatEvent(events[0])))
-        self.patch(sippycheck, "ATTRIBUTES", {"UA.UA": "noSuchThing"})
+        self.patch(selfcheck, "ATTRIBUTES", {"UA.UA": "noSuchThing"})
         self.assertRaises(ConfigError, self.make, SETTINGS)
 
     def test_keepAlives(self) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_strangers -*-
+# -*- test-case-name: ichatgw.test.sip.test_strangers -*-
 """
 What hosts that may not call can have done for them, and what it costs us to drop the rest.
 """
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.strangers import ALL, MOST_PROVED, OCTETS, PROVED, SOURCE, WITHIN, Strangers
-from ichatgw.test.sipwire import request, respond
+from ichatgw.test.support.sip.sipwire import request, respond
 
 HOST = "203.0.113.1"
 

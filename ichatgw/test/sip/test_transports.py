@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_transports -*-
+# -*- test-case-name: ichatgw.test.sip.test_transports -*-
 """
 Calls over TCP and TLS.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, FakeStreams, Rig, header, request, respond, status
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.names import a, srv
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, FakeStreams, Rig, header, request, respond, status
 
 OFFER = SessionDescription((PCMU,))
 

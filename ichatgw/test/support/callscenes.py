@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_call -*-
+# -*- test-case-name: ichatgw.test.calls.test_call -*-
 """
 Calls between two fake legs, brought as far as a test wants them, and legs that do not behave.
 """
@@ -9,10 +9,10 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.call import Call
+from ichatgw.calls.call import Call
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import OFFER, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeRelay
 
 ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
 BUSY = Ending(EndReason.BUSY, "486 Busy Here", 7)

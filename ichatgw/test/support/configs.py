@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_config -*-
+# -*- test-case-name: ichatgw.test.config.test_settings -*-
 """
 Configuration files that are written, and loaded.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.config import Settings
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
 
 REQUIRED = "JabberServer = localhost\nJabberComponentName = gw.example.com\nJabberComponentPassword = sesame\n"

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ichatgw.interfaces import IArrivals, ICall, IDialer, IEnclosure, IInvitations, ILeg, IMediaSide, IReferral
 from ichatgw.model import PCMU, Enclosed, Ending, EndReason, Invitation, Party, Receipt, SessionDescription, Tone
-from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.support.media.fakerelays import FakeSide
 
 OFFER = SessionDescription((PCMU,))
 _numbers = count(1)

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
-from ichatgw.test.fakes import FakeCall, FakeEnclosure
+from ichatgw.test.support.fakes import FakeCall, FakeEnclosure
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as _Case

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_records -*-
+# -*- test-case-name: ichatgw.test.net.test_dns -*-
 """
 A name server of memory.
 """
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.names import dns
 from twisted.names.error import DNSNameError, DNSQueryTimeoutError
 
-from ichatgw.sip.records import Records
+from ichatgw.net.dns import Records
 
 TTL = 60
 

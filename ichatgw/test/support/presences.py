@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_presence -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence -*-
 """
 Presence between the gateway and its users, over a link that is not there.
 """
@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.test.streams import StubLink
-from ichatgw.turns import Turns
-from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
+from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.streams import StubLink
+from ichatgw.xmpp.presence.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.stanzas import parseJID
-from ichatgw.xmpp.store import MemoryStore
 
 CONTROL = parseJID("control@gw.test")
 SCOTT = parseJID("scott@jabber.example")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.error import ConnectionDone

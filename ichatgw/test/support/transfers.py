@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_transfer -*-
+# -*- test-case-name: ichatgw.test.calls.test_transfer -*-
 """
 A call whose parties may be replaced: Alice has called Bob, and there is a switchboard that finds Carol.
 """
@@ -9,11 +9,11 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.call import Call
+from ichatgw.calls.call import Call
 from ichatgw.interfaces import ICall, ILeg, IReferral
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
-from ichatgw.test.fakerelays import FakeRelay
-from ichatgw.test.fakes import FakeLeg, FakeReferral
+from ichatgw.test.support.fakes import FakeLeg, FakeReferral
+from ichatgw.test.support.media.fakerelays import FakeRelay
 
 PCMA = Codec("PCMA", 8000, 8)
 BOTH = SessionDescription((PCMU, PCMA))

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_clients -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_clients -*-
 """
 Tests for L{ichatgw.xmpp.clients}.
 """
@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.test.test_turns import ABOVE, WorkingClock
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.xmpp import clients as module
 from ichatgw.xmpp.clients import MOST_RESOURCES, Clients, Leftover, Resource
 from ichatgw.xmpp.stanzas import parseJID

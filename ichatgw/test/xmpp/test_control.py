@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.streams import StubLink
+from ichatgw.test.support.streams import StubLink
 from ichatgw.xmpp.control import Greeter
 
 REPLY = (

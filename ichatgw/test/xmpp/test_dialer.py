@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_choice -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_dialer -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.choice}.
+Tests for L{ichatgw.xmpp.dialer}.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.choice import ByLink, Chooser, Undecided
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall, FakeDialer, FakeEnclosure, FakeLeg
-from ichatgw.test.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.test.support.clients.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
+from ichatgw.test.support.fakes import OFFER, FakeCall, FakeDialer, FakeEnclosure, FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.xmpp.dialer import ByLink, Chooser, Undecided
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 
 BELL = Party("sip:bell@sip.example")
 CALLED = f"xmpp:{ALICE.full()}"

@@ -8,11 +8,11 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.streams import StubLink, parse
+from ichatgw.test.support.streams import StubLink, parse
+from ichatgw.xmpp.caps.entity import PHONE_FEATURES, Entity
 from ichatgw.xmpp.disco import GATEWAY as COMPONENT
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.discoinfo import Info
-from ichatgw.xmpp.entity import PHONE_FEATURES, Entity
 from ichatgw.xmpp.stanzas import parseJID
 
 INFO = "http://jabber.org/protocol/disco#info"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_discoinfo -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_discoinfo -*-
 """
 Tests for L{ichatgw.xmpp.discoinfo}.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.test.streams import parse
+from ichatgw.test.support.streams import parse
 from ichatgw.xmpp.discoinfo import MOST_FEATURES, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Info, Version, readInfo
 
 EXODUS = (

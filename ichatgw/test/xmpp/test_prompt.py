@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_prompt -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_prompt -*-
 """
 Tests for L{ichatgw.xmpp.prompt}.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.streams import StubLink
+from ichatgw.test.support.streams import StubLink
 from ichatgw.xmpp.prompt import DESCRIPTION, NS_GATEWAY, PROMPT, Prompt
 
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 
 from ichatgw.errors import MalformedError
-from ichatgw.test.streams import parse
+from ichatgw.test.support.streams import parse
 from ichatgw.xmpp.stanzas import bareJID, errorReply, isRequest, parseJID, recipient, sender
 
 MALFORMED = (

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_caps -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_caps -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Entity capabilities (XEP-0390, XEP-0115) of clients: what they can, and whose word counts for whom.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import count
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IDelayedCall
@@ -25,12 +25,12 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import FAILURES, RateLimit
-from ichatgw.turns import Turns
+from ichatgw.runtime.ratelimit import FAILURES, RateLimit
+from ichatgw.runtime.turns import Turns
+from ichatgw.xmpp.caps.queries import MOST_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
 from ichatgw.xmpp.clients import Leftover
 from ichatgw.xmpp.discoinfo import Info, Version, readInfo
-from ichatgw.xmpp.kinds import MOST_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID
 
 log = Logger()

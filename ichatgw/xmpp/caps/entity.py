@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_entity -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_entity -*-
 # mypy: allow-untyped-calls
 """
 What our addresses are to Jingle clients, and how they say so (XEP-0115, XEP-0390).
@@ -6,7 +6,7 @@ What our addresses are to Jingle clients, and how they say so (XEP-0115, XEP-039
 
 from __future__ import annotations
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import frozen

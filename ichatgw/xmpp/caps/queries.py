@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_caps -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_caps -*-
 # mypy: allow-untyped-calls
 """
 Clients whose capabilities are not known yet: who is alike, who is asked next, and what was learned of whom.
@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 from attrs import define, field
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.runtime.fairqueue import FairQueue
 from ichatgw.xmpp.clients import Resource
 from ichatgw.xmpp.discoinfo import FIRST_ALGORITHMS, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Version
-from ichatgw.xmpp.fairqueue import FairQueue
 
 MOST_KNOWN = 1000
 """Versions whose features are remembered, of users and of strangers each."""

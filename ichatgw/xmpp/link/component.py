@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_component -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_component -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 The link to the XMPP server as an external component (XEP-0114): kept up for as long as the service runs.
@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define
@@ -29,9 +29,9 @@ from twisted.words.xish.xmlstream import BootstrapMixin
 from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
-from ichatgw.ratelimit import RateLimit
-from ichatgw.turns import Turns
-from ichatgw.xmpp.stream import ComponentStream, MessageLog
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.runtime.turns import Turns
+from ichatgw.xmpp.link.stream import ComponentStream, MessageLog
 
 log = Logger()
 
@@ -162,12 +162,14 @@ class Link(StreamManager, Service):
 
     @property
     def missing(self) -> str:
-        """See L{ichatgw.watch.Vital}: a link that is down is not missing, but one that is not tried any more is."""
+        """
+        See L{ichatgw.runtime.watch.Vital}: a link that is down is not missing, but one that is not tried any more is.
+        """
         isOver = self._attempts is not None and self._attempts.called
         return f"the link to the XMPP server {self._where} is not tried any more" if self.running and isOver else ""
 
     def revive(self) -> None:
-        """See L{ichatgw.watch.Vital}."""
+        """See L{ichatgw.runtime.watch.Vital}."""
         self._attempts = Deferred.fromCoroutine(self._keepUp())
         self._attempts.addErrback(lambda failure: log.failure("The link to the XMPP server has failed", failure))
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_intake -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_intake -*-
 """
 How what the server sends is taken in: a slice at a time, stanzas one by one, and those of users before the flood of
 strangers has passed.
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from attrs import define, field
 from twisted.words.xish.domish import Element
 
-from ichatgw.turns import Line, Turns
-from ichatgw.xmpp.fairqueue import FairQueue
+from ichatgw.runtime.fairqueue import FairQueue
+from ichatgw.runtime.turns import Line, Turns
 
 SLICE = 4096
 """Octets that are parsed in one go."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_journal -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Does something whenever the link is up.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from wokkel.subprotocols import XMPPHandler

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_parser -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_parser -*-
 # mypy: allow-untyped-calls
 """
 Reads the stanzas of a stream, and passes over those that are out of all proportion.

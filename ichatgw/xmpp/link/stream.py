@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_stream -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_stream -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 One connection to the server, from the handshake (XEP-0114) to its end: what may come in, what may go out, and whether
@@ -29,10 +29,10 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import GatewayError, MalformedError
-from ichatgw.ratelimit import FAILURES, RateLimit
-from ichatgw.turns import Turns
-from ichatgw.xmpp.intake import Arrival, Intake
-from ichatgw.xmpp.parser import StanzaParser
+from ichatgw.runtime.ratelimit import FAILURES, RateLimit
+from ichatgw.runtime.turns import Turns
+from ichatgw.xmpp.link.intake import Arrival, Intake
+from ichatgw.xmpp.link.parser import StanzaParser
 from ichatgw.xmpp.stanzas import errorReply, isRequest, recipient, sender, untangle
 
 MessageLog = Callable[[str, str], None]

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_compat -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_wokkelcompat -*-
 """
 Lets wokkel 18.0.0 load on a current Twisted.  Import this before any wokkel module.
 

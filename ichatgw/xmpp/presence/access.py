@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_guests -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_access -*-
 """
 Which XMPP users may call.  Closed unless a setting opens it.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_presence,ichatgw.test.test_xmpp_showing -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence,ichatgw.test.xmpp.presence.test_showing -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Presence: who is there with what, and what we show of ourselves.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.defer import Deferred, succeed
@@ -22,12 +22,12 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import FAILURES, RateLimit
-from ichatgw.turns import Sweep, Turns
+from ichatgw.runtime.ratelimit import FAILURES, RateLimit
+from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.clients import ICHAT_NODE, ICHAT_NODES, SHOW_ORDER, Clients, Resource
 from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITHMS
+from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
-from ichatgw.xmpp.store import ISubscriptionStore
 
 __all__ = [
     "CAPS_EXTENSIONS",

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_online -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_registrations -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Which users are online, so that SIP can find them: those who are subscribed and have a client that takes calls.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Protocol
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IDelayedCall
@@ -21,10 +21,10 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import NoRoute
-from ichatgw.turns import Sweep, Turns
-from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
+from ichatgw.runtime.turns import Sweep, Turns
+from ichatgw.xmpp.presence.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID
-from ichatgw.xmpp.store import ISubscriptionStore
 
 GRACE = 60.0
 """Seconds that users have for answering our probes when the link is back; till then they count as they did before."""
@@ -33,7 +33,7 @@ log = Logger()
 
 
 class Registrations(Protocol):
-    """Who makes users known to SIP; see L{ichatgw.sip.registration.Registrations}."""
+    """Who makes users known to SIP; see L{ichatgw.sip.register.schedule.Registrations}."""
 
     def add(self, user: str, aor: str) -> None:
         """The user is there."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_sqlitestore -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_sqlitestore -*-
 """
 Subscriptions that outlive the process: one SQLite file.
 
@@ -24,13 +24,13 @@ from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.disk import Disk
 from ichatgw.errors import ConfigError, MalformedError
-from ichatgw.ratelimit import RateLimit
-from ichatgw.turns import Sweep, Turns
-from ichatgw.xmpp.guests import NO_GUEST
+from ichatgw.runtime.disk import Disk
+from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.runtime.turns import Sweep, Turns
+from ichatgw.xmpp.presence.access import NO_GUEST
+from ichatgw.xmpp.presence.store import ISubscriptionStore, MemoryStore
 from ichatgw.xmpp.stanzas import bareJID, parseJID
-from ichatgw.xmpp.store import ISubscriptionStore, MemoryStore
 
 LEGACY = "ichat-gw.userdb"
 """The file of the older ichat-gw; it is read once, if it stands beside a database that holds nothing yet."""

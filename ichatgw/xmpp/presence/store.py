@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_store -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_store -*-
 """
 Who has subscribed to which of our addresses.
 """

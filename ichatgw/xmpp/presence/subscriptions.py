@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_subscriptions -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_subscriptions -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Subscriptions: a user adds the control address, or a phone as a contact, to the buddy list.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.interfaces import IReactorTime
@@ -18,11 +18,11 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
-from ichatgw.ratelimit import Complaints, RateLimit
-from ichatgw.xmpp.guests import NO_GUEST
-from ichatgw.xmpp.presence import Presence, presenceStanza
+from ichatgw.runtime.ratelimit import Complaints, RateLimit
+from ichatgw.xmpp.presence.access import NO_GUEST
+from ichatgw.xmpp.presence.presence import Presence, presenceStanza
+from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
-from ichatgw.xmpp.store import ISubscriptionStore
 
 MOST_ASKED = 20_000
 """How many users the limit on requests to each remembers; if more subscribe in a minute, some are asked later."""

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_passwords -*-
+# -*- test-case-name: ichatgw.test.config.reading.test_credentials -*-
 """
-Tests for L{ichatgw.passwords}.
+Tests for L{ichatgw.config.reading.credentials}.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials, Keyring, loadUsers
 from ichatgw.errors import ConfigError
-from ichatgw.passwords import Credentials, Keyring, loadUsers
 
 
 class PasswordTests(SynchronousTestCase):

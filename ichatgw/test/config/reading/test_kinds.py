@@ -1,12 +1,12 @@
-"""Tests for L{ichatgw.configvalues}: what is accepted as a value, and what is not."""
+"""Tests for L{ichatgw.config.reading.kinds}: what is accepted as a value, and what is not."""
 
 from __future__ import annotations
 
-from ichatgw.config import Proxy, Settings
-from ichatgw.configvalues import NAME_SERVERS
+from ichatgw.config.reading.kinds import NAME_SERVERS
+from ichatgw.config.settings import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.model import Party
-from ichatgw.test.configs import REQUIRED, ConfigTestCase
+from ichatgw.test.support.configs import REQUIRED, ConfigTestCase
 
 
 class ValueTests(ConfigTestCase):

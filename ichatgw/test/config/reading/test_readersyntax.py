@@ -1,14 +1,14 @@
-"""Tests for L{ichatgw.configfile}: the lines of the file, and the translation rules in it."""
+"""Tests for L{ichatgw.config.reading.reader}: the lines of the file, and the translation rules in it."""
 
 from __future__ import annotations
 
 import os
 
-from ichatgw.config import Settings
-from ichatgw.configfile import OBSOLETE
-from ichatgw.configvalues import NAME_SERVERS
+from ichatgw.config.reading.kinds import NAME_SERVERS
+from ichatgw.config.reading.reader import OBSOLETE
+from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
-from ichatgw.test.configs import REQUIRED, RULES, ConfigTestCase
+from ichatgw.test.support.configs import REQUIRED, RULES, ConfigTestCase
 
 
 class SyntaxTests(ConfigTestCase):

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.textfile}."""
+"""Tests for L{ichatgw.config.reading.textfile}."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.textfile import decoded
+from ichatgw.config.reading.textfile import decoded
 
 
 class DecodedTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop -*-
 """
 The matrix itself: what is not shown is never green, and whatever was started is ended.
 """

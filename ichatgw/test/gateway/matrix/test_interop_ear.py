@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop_ear -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop_ear -*-
 """
 Tests of what C{make interop} hears.
 """

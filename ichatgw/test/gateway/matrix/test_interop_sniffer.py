@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_interop_sniffer -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_interop_sniffer -*-
 """
 Tests of what C{make interop} sees on the wire to a phone.
 """
@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sim.tone import ToneSource
+from ichatgw.sim.media.tone import ToneSource
 from ichatgw.test.interop.sniffer import Datagram, PhoneWire, datagram
 
 

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.jingle.session}.
+Tests of L{ichatgw.jingle.session.session}.
 """

@@ -1,14 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_jingle_reasons -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_reasons -*-
 """
-Tests for L{ichatgw.jingle.reasons}.
+Tests for L{ichatgw.jingle.session.reasons}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.jingle.reasons import fromError, fromReason, toError, toReason
-from ichatgw.jingle.stanzas import Reason
+from ichatgw.jingle.session.reasons import fromError, fromReason, toError, toReason
+from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.model import Ending, EndReason
 
 #: Every reason of XEP-0166: how it ends a call, with which cause, and what another Jingle party is then told.

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_jingle_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.session}: what clients do within a session.
+Tests for L{ichatgw.jingle.session.session}: what clients do within a session.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_RTP
-from ichatgw.jingle.questions import MOST_OPEN
-from ichatgw.jingle.session import MOST_REMOTE_CANDIDATES, MOST_RESTARTS
+from ichatgw.jingle.session.pendingiqs import MOST_OPEN
+from ichatgw.jingle.session.session import MOST_REMOTE_CANDIDATES, MOST_RESTARTS
+from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_RTP
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.test.jingles import BELL_JID, DESCRIPTION, MESSAGES, PHONE, World, content, news, transport
+from ichatgw.test.support.clients.jingles import BELL_JID, DESCRIPTION, MESSAGES, PHONE, World, content, news, transport
 
 ANSWER = SessionDescription((PCMU,))
 INFO = "urn:xmpp:jingle:apps:rtp:info:1"

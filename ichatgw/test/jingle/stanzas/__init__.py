@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.jingle.stanzas}.
+Tests of L{ichatgw.jingle.stanzas.jingle}.
 """

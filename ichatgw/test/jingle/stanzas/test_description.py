@@ -1,14 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_jingle_description -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_description -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.description} and L{ichatgw.jingle.transport}.
+Tests for L{ichatgw.jingle.stanzas.description} and L{ichatgw.jingle.stanzas.transport}.
 """
 
 from __future__ import annotations
 
 from typing import cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,7 +16,7 @@ from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.description import (
+from ichatgw.jingle.stanzas.description import (
     directionOf,
     isMuxed,
     offersKeys,
@@ -25,7 +25,7 @@ from ichatgw.jingle.description import (
     sendersOf,
     writeDescription,
 )
-from ichatgw.jingle.transport import MOST_CANDIDATES, readTransport, writeTransport
+from ichatgw.jingle.stanzas.transport import MOST_CANDIDATES, readTransport, writeTransport
 from ichatgw.model import (
     PCMU,
     Candidate,

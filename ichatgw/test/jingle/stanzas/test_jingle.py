@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_jingle_stanzas -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.stanzas} and L{ichatgw.jingle.messages}, with what clients were seen to send.
+Tests for L{ichatgw.jingle.stanzas.jingle} and L{ichatgw.jingle.stanzas.proposals}, with what clients were seen to send.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import evolve
@@ -19,9 +19,9 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
+import ichatgw.test
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.messages import CallMessage, Word
-from ichatgw.jingle.stanzas import (
+from ichatgw.jingle.stanzas.jingle import (
     MOST_CONTENTS,
     Action,
     Info,
@@ -33,8 +33,9 @@ from ichatgw.jingle.stanzas import (
     writeInfo,
     writeJingle,
 )
+from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 
-CAPTURES = Path(__file__).parent / "data" / "jingle"
+CAPTURES = Path(ichatgw.test.__file__).parent / "data" / "jingle"
 ALICE = JID("alice@xmpp.test/a")
 NUMBER = JID("72@gw.xmpp.test/gw")
 

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.dtls}.
+Tests of L{ichatgw.media.dtls.dtls}.
 """

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_greeting -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_cookie -*-
 """
-Tests for L{ichatgw.media.greeting}.
+Tests for L{ichatgw.media.dtls.cookie}.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.dtls import Identity
-from ichatgw.media.greeting import Greeting
+from ichatgw.media.dtls.cookie import Greeting
+from ichatgw.media.dtls.dtls import Identity
 
 PLACE, ELSEWHERE = ("192.0.2.9", 4000), ("192.0.2.66", 4000)
 

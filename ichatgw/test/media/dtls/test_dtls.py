@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_dtls -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_dtls -*-
 """
-Tests for L{ichatgw.media.dtls}.
+Tests for L{ichatgw.media.dtls.dtls}.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from twisted.internet import reactor as installed
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from ichatgw.media.dtls import _SUITES, DTLS, HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, MTU, Identity, fingerprintOf
-from ichatgw.media.srtp import MasterKey
+from ichatgw.media.dtls.dtls import _SUITES, DTLS, HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, MTU, Identity, fingerprintOf
+from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
 
 reactor: Any = installed

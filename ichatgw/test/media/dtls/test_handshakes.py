@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_handshakes -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_handshakes -*-
 """
-Tests for L{ichatgw.media.handshakes}.
+Tests for L{ichatgw.media.dtls.handshakes}.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, Identity
-from ichatgw.media.handshakes import MOST_OF_HOST, MOST_OF_OTHERS, MOST_OF_PARTY, PATIENCE, Handshakes
-from ichatgw.media.port import Source
-from ichatgw.media.srtp import MasterKey
+from ichatgw.media.dtls.dtls import HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, Identity
+from ichatgw.media.dtls.handshakes import MOST_OF_HOST, MOST_OF_OTHERS, MOST_OF_PARTY, PATIENCE, Handshakes
+from ichatgw.media.sockets.port import Source
+from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
 
 PARTY = ("192.0.2.9", 4000)

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.ice}.
+Tests of L{ichatgw.media.ice.agent}.
 """

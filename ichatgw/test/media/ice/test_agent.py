@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_ice -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
 """
-Tests for L{ichatgw.media.ice} and L{ichatgw.media.checklist}.
+Tests for L{ichatgw.media.ice.agent} and L{ichatgw.media.ice.checklist}.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media import stun
-from ichatgw.media.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
-from ichatgw.media.ice import MUTE, Agent
-from ichatgw.media.nomination import ABANDONED, STEADY
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.agent import MUTE, Agent
+from ichatgw.media.ice.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
+from ichatgw.media.ice.nomination import ABANDONED, STEADY
 from ichatgw.model import Candidate, TransportAddress
 
 FOUR, SIX = Base(1, False), Base(1, True)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_lite -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_lite -*-
 """
-Tests for L{ichatgw.media.lite}: parties over SIP that do ICE.
+Tests for L{ichatgw.media.ice.lite}: parties over SIP that do ICE.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import evolve
 
-from ichatgw.media import stun
-from ichatgw.media.lite import MOST_REQUESTS
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.lite import MOST_REQUESTS
 from ichatgw.model import Checks, TransportAddress
-from ichatgw.test.relays import ALICE, BOB, BOB6, STRANGER, TO_BOB, RelayTestCase, at, rtp
+from ichatgw.test.support.media.relays import ALICE, BOB, BOB6, STRANGER, TO_BOB, RelayTestCase, at, rtp
 
 CHECKS = Checks("ours", "p" * 22, "theirs")
 HIDDEN = ("192.168.7.7", 5000)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_stun -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_stun -*-
 """
-Tests for L{ichatgw.media.stun} and L{ichatgw.media.stunrequests}.
+Tests for L{ichatgw.media.ice.stun} and L{ichatgw.media.ice.stunrequests}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media import stun
-from ichatgw.media.stunrequests import WAITS, Requests
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.stunrequests import WAITS, Requests
 from ichatgw.model import TransportAddress
 
 PEER = TransportAddress("192.0.2.1", 5000)

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.relay}.
+Tests of L{ichatgw.media.relay.relay}.
 """

@@ -1,14 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_media_absence -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_absence -*-
 """
-Tests for L{ichatgw.media.absence}, through a relay.
+Tests for L{ichatgw.media.relay.absence}, through a relay.
 """
 
 from __future__ import annotations
 
-from ichatgw.media.relay import Relay
+from ichatgw.media.relay.relay import Relay
 from ichatgw.model import Direction
-from ichatgw.test.media_fakes import makeEngine
-from ichatgw.test.relays import ALICE, BOB, RelayTestCase, at, receiverReport, rtp
+from ichatgw.test.support.media.fakes import makeEngine
+from ichatgw.test.support.media.relays import ALICE, BOB, RelayTestCase, at, receiverReport, rtp
 
 PATIENCE = 10
 

@@ -1,6 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_media_direct -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_direct -*-
 """
-Tests for L{ichatgw.media.direct}, and of calls whose media goes from party to party (C{AlwaysRelayIChatMedia} off).
+Tests for L{ichatgw.media.relay.direct}, and of calls whose media goes from party to party (C{AlwaysRelayIChatMedia}
+off).
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.call import Call
+from ichatgw.calls.call import Call
+from ichatgw.calls.switch import Switch
 from ichatgw.interfaces import ILeg, IMediaSide, IRelay
-from ichatgw.media.direct import DirectRelay, areNear
+from ichatgw.media.relay.direct import DirectRelay, areNear
 from ichatgw.model import PCMU, Direction, Invitation, Party, Protection, SessionDescription, TransportAddress
-from ichatgw.sip.protecting import Encryption, MediaPolicy
-from ichatgw.switch import Switch
-from ichatgw.test.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
-from ichatgw.test.fakes import FakeLeg
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
+from ichatgw.test.support.fakes import FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 HERE, THERE = TransportAddress("192.0.2.77", 30000), TransportAddress("192.0.2.88", 40000)
 RELAY = TransportAddress("192.0.2.10", 20000)

@@ -1,15 +1,15 @@
 """
-Tests of L{Relay.another<ichatgw.media.relay.Relay.another>} and L{exchange<ichatgw.media.relay.Relay.exchange>}: a
-party takes the place of another.
+Tests of L{Relay.another<ichatgw.media.relay.relay.Relay.another>} and
+L{exchange<ichatgw.media.relay.relay.Relay.exchange>}: a party takes the place of another.
 """
 
 from __future__ import annotations
 
 from ichatgw.errors import Congested
-from ichatgw.media.relay import Relay
-from ichatgw.media.side import Side
+from ichatgw.media.relay.relay import Relay
+from ichatgw.media.relay.side import Side
 from ichatgw.model import PCMU, Codec, Direction
-from ichatgw.test.relays import ALICE, BOB, SEEN_BY_ALICE, RelayTestCase, at, receiverReport, rtp
+from ichatgw.test.support.media.relays import ALICE, BOB, SEEN_BY_ALICE, RelayTestCase, at, receiverReport, rtp
 
 CAROL = ("198.51.100.3", 7000)
 DAVE = ("198.51.100.4", 7400)

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.latch}.
+Tests for L{ichatgw.media.relay.latch}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.latch import ControlLatch, above, familyOf, isAt, sendable
+from ichatgw.media.relay.latch import ControlLatch, above, familyOf, isAt, sendable
 from ichatgw.model import PCMU, SessionDescription, TransportAddress
 
 

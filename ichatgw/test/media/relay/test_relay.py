@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay -*-
 """
-Tests for L{ichatgw.media.relay} and L{ichatgw.media.side}, through the sockets.
+Tests for L{ichatgw.media.relay.relay} and L{ichatgw.media.relay.side}, through the sockets.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
-from ichatgw.test.media_fakes import OURS, OURS6
-from ichatgw.test.relays import (
+from ichatgw.test.support.media.fakes import OURS, OURS6
+from ichatgw.test.support.media.relays import (
     ALICE,
     BOB,
     BOB6,

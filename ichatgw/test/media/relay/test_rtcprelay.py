@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_control -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_rtcprelay -*-
 """
-Tests for L{ichatgw.media.control}, through the sockets.
+Tests for L{ichatgw.media.relay.rtcprelay}, through the sockets.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import errno
 from struct import pack
 
 from ichatgw.model import TransportAddress
-from ichatgw.test.relays import (
+from ichatgw.test.support.media.relays import (
     ALICE,
     BOB,
     SEEN_BY_ALICE,

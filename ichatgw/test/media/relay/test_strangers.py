@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_strangers -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_strangers -*-
 """
 Somebody who has no part in a call sends to all ports at the pace of speech for as long as it lasts.
 """
@@ -11,11 +11,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.relay import Relay
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.relay.relay import Relay
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import Direction, Whereabouts
-from ichatgw.test.media_fakes import FakeNetwork, makeEngine
-from ichatgw.test.relays import ALICE, STRANGER, at
+from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
+from ichatgw.test.support.media.relays import ALICE, STRANGER, at
 
 TRIES = 100
 STEP = 0.02

@@ -1,19 +1,19 @@
-# -*- test-case-name: ichatgw.test.test_media_symmetric -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_symmetric -*-
 """
-Tests for L{ichatgw.media.side}, through the sockets: who is taken for the party, wherever it says it is.
+Tests for L{ichatgw.media.relay.side}, through the sockets: who is taken for the party, wherever it says it is.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.media.medialatch import RUN, Elsewhere
-from ichatgw.media.relay import Relay
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.side import Twice
+from ichatgw.media.relay.medialatch import RUN, Elsewhere
+from ichatgw.media.relay.relay import Relay
+from ichatgw.media.relay.side import Twice
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Direction, SessionDescription, Whereabouts
-from ichatgw.test.media_fakes import makeEngine
-from ichatgw.test.relays import ALICE, BOB, STRANGER, TO_BOB, RelayTestCase, at, receiverReport, rtp
+from ichatgw.test.support.media.fakes import makeEngine
+from ichatgw.test.support.media.relays import ALICE, BOB, STRANGER, TO_BOB, RelayTestCase, at, receiverReport, rtp
 
 
 class LatchingTests(RelayTestCase):

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.rtp}.
+Tests of L{ichatgw.media.rtp.rtp}.
 """

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.flow}: one stream for each party, whatever happens behind it.
+Tests for L{ichatgw.media.relay.flow}: one stream for each party, whatever happens behind it.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ import errno
 
 from attrs import evolve
 
-from ichatgw.media.flow import swapped
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.silence import formatOf, preferred
+from ichatgw.media.relay.flow import swapped
+from ichatgw.media.rtp.comfort import formatOf, preferred
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction
-from ichatgw.test.relays import ALICE, BOB, SEEN_BY_ALICE, SEEN_BY_BOB, TO_BOB, RelayTestCase, at, rtp
+from ichatgw.test.support.media.relays import ALICE, BOB, SEEN_BY_ALICE, SEEN_BY_BOB, TO_BOB, RelayTestCase, at, rtp
 
 SILENCE = b"\xff" * 160
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_keys -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_dtmf -*-
 """
 Tests of keys that are played to a party (RFC 4733).
 """
@@ -9,10 +9,10 @@ from struct import unpack
 
 from attrs import evolve
 
-from ichatgw.media.keys import MOST_WAITING
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.rtp.dtmf import MOST_WAITING
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
-from ichatgw.test.relays import BOB, SEEN_BY_BOB, RelayTestCase, at, rtp
+from ichatgw.test.support.media.relays import BOB, SEEN_BY_BOB, RelayTestCase, at, rtp
 
 SLOW, FAST = Codec("telephone-event", 8000, 101), Codec("telephone-event", 48000, 110)
 OPUS = Codec("opus", 48000, 111, 2)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_laws -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_g711 -*-
 """
-Tests for L{ichatgw.media.laws} and L{ichatgw.media.mapping.Law}: G.711 both ways.
+Tests for L{ichatgw.media.rtp.g711} and L{ichatgw.media.rtp.payloadtypes.Law}: G.711 both ways.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from math import pi, sin
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media import laws
-from ichatgw.media.laws import ALAW_TO_ULAW, ULAW_TO_ALAW
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.rtp import g711
+from ichatgw.media.rtp.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMA, PCMU, Codec
-from ichatgw.test.relays import ALICE, BOB, RelayTestCase, at, rtp
+from ichatgw.test.support.media.relays import ALICE, BOB, RelayTestCase, at, rtp
 
 EVENTS = Codec("telephone-event", 8000, 101)
 NOISE = Codec("CN", 8000, 13)
@@ -33,8 +33,8 @@ class TableTests(SynchronousTestCase):
     def test_order(self) -> None:
         """What is louder stays louder or equal, and signs stay."""
         for table, values, others in (
-            (ULAW_TO_ALAW, laws._ULAW, laws._ALAW),
-            (ALAW_TO_ULAW, laws._ALAW, laws._ULAW),
+            (ULAW_TO_ALAW, g711._ULAW, g711._ALAW),
+            (ALAW_TO_ULAW, g711._ALAW, g711._ULAW),
         ):
             for negative in (True, False):
                 octets = sorted((v[1], octet) for octet, v in enumerate(values) if v[0] is negative)
@@ -46,11 +46,11 @@ class TableTests(SynchronousTestCase):
         """A tone goes there and back with less than a hundredth of its power as noise."""
 
         def octet(value: int) -> int:
-            return min(range(256), key=lambda each: abs(_value(laws._ULAW[each]) - value))
+            return min(range(256), key=lambda each: abs(_value(g711._ULAW[each]) - value))
 
         heard = bytes(octet(round(3000 * sin(2 * pi * 440 * n / 8000))) for n in range(160))
         back = heard.translate(ULAW_TO_ALAW).translate(ALAW_TO_ULAW)
-        pairs = [(_value(laws._ULAW[a]), _value(laws._ULAW[b])) for a, b in zip(heard, back, strict=True)]
+        pairs = [(_value(g711._ULAW[a]), _value(g711._ULAW[b])) for a, b in zip(heard, back, strict=True)]
         self.assertLess(sum((a - b) ** 2 for a, b in pairs), sum(a * a for a, _ in pairs) / 100)
 
 

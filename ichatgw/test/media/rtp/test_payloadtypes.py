@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_mapping -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_payloadtypes -*-
 """
-Tests for L{ichatgw.media.mapping}.
+Tests for L{ichatgw.media.rtp.payloadtypes}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.mapping import DROPPED, LONGEST, REWRITTEN, Events, Mapping, Told, mappingOf
-from ichatgw.media.rtp import HEADER, RTPPacket
+from ichatgw.media.rtp.payloadtypes import DROPPED, LONGEST, REWRITTEN, Events, Mapping, Told, mappingOf
+from ichatgw.media.rtp.rtp import HEADER, RTPPacket
 from ichatgw.model import PCMU, Codec, SessionDescription, Tone
 
 SLOW, FAST = Codec("telephone-event", 8000, 101), Codec("telephone-event", 48000, 110)

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.rtcp}.
+Tests for L{ichatgw.media.rtp.rtcp}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.rtcp import Renumbering, rewrite, walk
+from ichatgw.media.rtp.rtcp import Renumbering, rewrite, walk
 
 # The party's stream, as forwarded; our stream to the party, and as its source calls it; somebody else's.
 SOURCE, OUTGOING, RECEIVED, ORIGINAL, OTHER = 0x11111111, 0x22222222, 0x33333333, 0x44444444, 0x55555555

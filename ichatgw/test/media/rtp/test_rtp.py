@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.rtp}.
+Tests for L{ichatgw.media.rtp.rtp}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.rtp import Kind, RTPPacket, classify, silence
+from ichatgw.media.rtp.rtp import Kind, RTPPacket, classify, silence
 
 
 class ClassifyTests(SynchronousTestCase):

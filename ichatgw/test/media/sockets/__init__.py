@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.sockets}.
+Tests of L{ichatgw.media.sockets.sockets}.
 """

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.port}.
+Tests for L{ichatgw.media.sockets.port}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.media.port import MAX_DATAGRAM, Port, Scratch, bindUDP
-from ichatgw.test.media_fakes import FakeNetwork, FakeSocket
+from ichatgw.media.sockets.port import MAX_DATAGRAM, Port, Scratch, bindUDP
+from ichatgw.test.support.media.fakes import FakeNetwork, FakeSocket
 
 
 class ScratchTests(SynchronousTestCase):

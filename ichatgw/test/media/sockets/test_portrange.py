@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.pool}.
+Tests for L{ichatgw.media.sockets.portrange}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import Congested
-from ichatgw.media.pool import PortPool
+from ichatgw.media.sockets.portrange import PortPool
 
 
 class PortPoolTests(SynchronousTestCase):

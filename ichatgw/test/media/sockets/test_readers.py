@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.readers}.
+Tests for L{ichatgw.media.sockets.readers}.
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.media.readers import FEW, MANY, MAX_FAILURES, PACE, PERIOD, REST, ROUNDS, EpollReaders, Waiting, readersFor
-from ichatgw.test.media_fakes import FakeNetwork
+from ichatgw.media.sockets.readers import (
+    FEW,
+    MANY,
+    MAX_FAILURES,
+    PACE,
+    PERIOD,
+    REST,
+    ROUNDS,
+    EpollReaders,
+    Waiting,
+    readersFor,
+)
+from ichatgw.test.support.media.fakes import FakeNetwork
 
 EPOLL = select.epoll
 

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.media.sockets}.
+Tests for L{ichatgw.media.sockets.sockets}.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import Congested, OutOfReach
-from ichatgw.media.pool import PortPool
-from ichatgw.media.port import Scratch
-from ichatgw.media.sockets import PortPair, SideSockets, Supplies
-from ichatgw.test.media_fakes import OURS, OURS6, FakeAddresses, FakeNetwork
+from ichatgw.media.sockets.port import Scratch
+from ichatgw.media.sockets.portrange import PortPool
+from ichatgw.media.sockets.sockets import PortPair, SideSockets, Supplies
+from ichatgw.test.support.media.fakes import OURS, OURS6, FakeAddresses, FakeNetwork
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

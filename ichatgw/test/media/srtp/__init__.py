@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.srtp}.
+Tests of L{ichatgw.media.srtp.srtp}.
 """

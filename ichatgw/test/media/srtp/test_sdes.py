@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_sdes -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_sdes -*-
 """
-Tests for L{ichatgw.media.sdes}.
+Tests for L{ichatgw.media.srtp.sdes}.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from base64 import b64encode
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.sdes import OfferedKeys, answerTo, choose, masterKey, newKey
-from ichatgw.media.srtp import Suite
+from ichatgw.media.srtp.sdes import OfferedKeys, answerTo, choose, masterKey, newKey
+from ichatgw.media.srtp.srtp import Suite
 from ichatgw.model import CryptoKey
 
 KEY = b64encode(bytes(range(30))).decode()

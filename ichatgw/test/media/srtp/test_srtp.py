@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_srtp -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_srtp -*-
 """
-Tests for L{ichatgw.media.srtp}.
+Tests for L{ichatgw.media.srtp.srtp}.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.inplace import TRAILER, InPlace
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.srtp import SUITES, MasterKey, Shield, Suite
-from ichatgw.test import srtpvectors
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.srtp.inplace import TRAILER, InPlace
+from ichatgw.media.srtp.srtp import SUITES, MasterKey, Shield, Suite
+from ichatgw.test.support.media import srtpvectors
 
 REPORT = bytes.fromhex("80c90001") + bytes(4)
 

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.media.transport}.
+Tests of L{ichatgw.media.transport.transport}.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_candidates -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_candidates -*-
 """
 Which candidates a transport names, and what it does with those of the other host.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.internet.defer import succeed
 
-from ichatgw.media import stun
+from ichatgw.media.ice import stun
 from ichatgw.model import (
     Candidate,
     TransportAddress,
 )
-from ichatgw.test.mediahosts import World
+from ichatgw.test.support.media.mediahosts import World
 
 
 class CandidatesTests(World):

@@ -1,13 +1,13 @@
-# -*- test-case-name: ichatgw.test.test_media_dtlssrtp -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_dtlssrtp -*-
 """
-Tests for L{ichatgw.media.secured}: SRTP between two hosts, with keys from DTLS.
+Tests for L{ichatgw.media.transport.secured}: SRTP between two hosts, with keys from DTLS.
 """
 
 from __future__ import annotations
 
-from ichatgw.media.dtls import HANDSHAKE_TIMEOUT, Identity
-from ichatgw.media.handshakes import MOST_OF_OTHERS
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.dtls.dtls import HANDSHAKE_TIMEOUT, Identity
+from ichatgw.media.dtls.handshakes import MOST_OF_OTHERS
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import (
     PCMU,
     Direction,
@@ -16,7 +16,7 @@ from ichatgw.model import (
     SessionDescription,
     TransportAddress,
 )
-from ichatgw.test.securedhosts import STRANGER, SecuredCase
+from ichatgw.test.support.media.securedhosts import STRANGER, SecuredCase
 
 
 class DTLSTests(SecuredCase):

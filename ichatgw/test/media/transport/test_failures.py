@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_failures -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_failures -*-
 """
 Transports that do not find each other, lose each other, or are disturbed by others.
 """
@@ -10,10 +10,10 @@ import os
 from attrs import evolve
 
 from ichatgw.errors import Congested
-from ichatgw.media import stun
-from ichatgw.media.consent import LIFE
-from ichatgw.media.ice import PATIENCE
-from ichatgw.media.transport import Insecure
+from ichatgw.media.ice import stun
+from ichatgw.media.ice.agent import PATIENCE
+from ichatgw.media.ice.consent import LIFE
+from ichatgw.media.transport.transport import Insecure
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -21,7 +21,7 @@ from ichatgw.model import (
     Fingerprint,
     TransportAddress,
 )
-from ichatgw.test.mediahosts import MEDIA, Host, World
+from ichatgw.test.support.media.mediahosts import MEDIA, Host, World
 
 
 class FailureTests(World):

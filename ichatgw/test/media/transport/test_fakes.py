@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_transport_fakes -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_fakes -*-
 """
 The stand-ins of the transports of media are what they stand for.
 """
@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
 from ichatgw.model import Candidate, Ending, EndReason, Setup, TransportDescription
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.transports import OUR_CANDIDATE, FakeTransport, FakeTransports
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.media.transports import OUR_CANDIDATE, FakeTransport, FakeTransports
 
 
 @implementer(ITransportNews)
@@ -37,7 +37,7 @@ class NotedNews:
 
 
 class FakesTests(SynchronousTestCase):
-    """L{ichatgw.test.transports}."""
+    """L{ichatgw.test.support.media.transports}."""
 
     def test_interfaces(self) -> None:
         """Each fake provides its interface."""

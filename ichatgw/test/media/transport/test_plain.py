@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_plain -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_plain -*-
 """
-Tests for L{ichatgw.media.plain}.
+Tests for L{ichatgw.media.transport.plain}.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaTransport, ITransportNews
-from ichatgw.media.plain import MOST_ADDRESSES, NotPlain, PlainTransport, plainTransport
+from ichatgw.media.transport.plain import MOST_ADDRESSES, NotPlain, PlainTransport, plainTransport
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -26,7 +26,7 @@ from ichatgw.model import (
     TransportAddress,
     TransportDescription,
 )
-from ichatgw.test.fakerelays import FakeSide
+from ichatgw.test.support.media.fakerelays import FakeSide
 
 THEIRS = TransportAddress("198.51.100.7", 4000)
 CONTROL = TransportAddress("198.51.100.7", 4005)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_secured -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_secured -*-
 """
-Tests for L{ichatgw.media.secured}: SRTP between two hosts, with keys from the signalling.
+Tests for L{ichatgw.media.transport.secured}: SRTP between two hosts, with keys from the signalling.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from itertools import count
 
 from attrs import evolve
 
-from ichatgw.media.lock import HOPELESS
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.srtp import Suite
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.srtp.srtp import Suite
+from ichatgw.media.transport.srtpcontext import HOPELESS
 from ichatgw.model import (
     Direction,
     Protection,
     TransportAddress,
 )
-from ichatgw.test.relays import receiverReport
-from ichatgw.test.securedhosts import STRANGER, SecuredCase, newKey, swapped
+from ichatgw.test.support.media.relays import receiverReport
+from ichatgw.test.support.media.securedhosts import STRANGER, SecuredCase, newKey, swapped
 
 
 class KeyTests(SecuredCase):

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_media_lock -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_srtpcontext -*-
 """
-Tests for L{ichatgw.media.lock}, without a network.
+Tests for L{ichatgw.media.transport.srtpcontext}, without a network.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.lock import MOST_SOURCES, Lock, Unprotectable
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.side import Side
-from ichatgw.media.srtp import MasterKey, Shield, Suite
-from ichatgw.test.media_fakes import FakeNetwork, makeEngine
-from ichatgw.test.relays import receiverReport
+from ichatgw.media.relay.side import Side
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
+from ichatgw.media.transport.srtpcontext import MOST_SOURCES, Lock, Unprotectable
+from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
+from ichatgw.test.support.media.relays import receiverReport
 
 PACKET = RTPPacket(0, 1, 160, 9, b"speech").pack()
 PLACE = ("192.0.2.9", 4000)

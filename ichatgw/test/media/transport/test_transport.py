@@ -1,6 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_media_transport -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport -*-
 """
-Tests for L{ichatgw.media.transport}: two hosts, each with a relay, find each other by ICE, and have keys by DTLS.
+Tests for L{ichatgw.media.transport.transport}: two hosts, each with a relay, find each other by ICE, and have keys by
+DTLS.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import IMediaTransport, IMediaTransports, ITransportNews
-from ichatgw.media.checklist import Base
-from ichatgw.media.consent import LIFE
-from ichatgw.media.ice import PATIENCE
-from ichatgw.media.plain import PlainTransport
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.ice.agent import PATIENCE
+from ichatgw.media.ice.checklist import Base
+from ichatgw.media.ice.consent import LIFE
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.transport.plain import PlainTransport
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -29,7 +30,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.test.mediahosts import MEDIA, PHONE, World
+from ichatgw.test.support.media.mediahosts import MEDIA, PHONE, World
 
 
 class ConnectTests(World):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_withoutdtls -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_withoutdtls -*-
 """
 Transports of parties that have no DTLS: keys from the signalling, plain media, and no ICE at all.
 """
@@ -11,13 +11,13 @@ from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import IMediaTransport
-from ichatgw.media import sdes
-from ichatgw.media.ice import PATIENCE
-from ichatgw.media.plain import NotPlain
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.srtp import Suite
-from ichatgw.media.transport import Insecure
-from ichatgw.media.transports import MediaTransports
+from ichatgw.media.ice.agent import PATIENCE
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import Suite
+from ichatgw.media.transport.plain import NotPlain
+from ichatgw.media.transport.transport import Insecure
+from ichatgw.media.transport.transports import MediaTransports
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -28,7 +28,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.test.mediahosts import MEDIA, PHONE, Host, World
+from ichatgw.test.support.media.mediahosts import MEDIA, PHONE, Host, World
 
 KEY = "inline:" + "A" * 40
 

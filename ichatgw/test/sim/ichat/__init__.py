@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.sim.ichat}.
+Tests of L{ichatgw.sim.ichat.ichat}.
 """

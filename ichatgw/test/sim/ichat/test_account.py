@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_account -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_account -*-
 """
 Tests of the simulated iChat, against a gateway played by hand: its presence, its contacts and what it is asked.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
+from ichatgw.sim.ichat.profile import SNOW
 from ichatgw.sim.moment import Missed
-from ichatgw.sim.profile import SNOW
-from ichatgw.test.simichats import CONTROL, NUMBER, SCOTT, IChatCase
+from ichatgw.sim.xmpp import xml
+from ichatgw.test.support.clients.simichats import CONTROL, NUMBER, SCOTT, IChatCase
 
 
 class AccountTests(IChatCase):
-    """L{ichatgw.sim.account}."""
+    """L{ichatgw.sim.ichat.account}."""
 
     def test_login(self) -> None:
         """The first presence is without features, the second has those of the profile."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_blob -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_blob -*-
 """
 Tests of the simulators' address records.
 """
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.blob import Record, decodeRecords, encodeRecords
+from ichatgw.sim.ichat.blob import Record, decodeRecords, encodeRecords
 
 V4 = Record("eth0", TransportAddress("192.0.2.10", 5070))
 V6 = Record("eth1", TransportAddress("2001:db8::10", 5070))

@@ -1,14 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 Tests of the simulated iChat, against a gateway played by hand: the calls that it makes and takes.
 """
 
 from __future__ import annotations
 
-from ichatgw.sim import xml
-from ichatgw.sim.phone import Answering, Phone
-from ichatgw.sim.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, Action, Calling, Quirks, Taking
-from ichatgw.test.simichats import GATEWAY, NUMBER, SCOTT, IChatCase
+from ichatgw.sim.ichat.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, Action, Calling, Quirks, Taking
+from ichatgw.sim.sip.phone import Answering, Phone
+from ichatgw.sim.xmpp import xml
+from ichatgw.test.support.clients.simichats import GATEWAY, NUMBER, SCOTT, IChatCase
 
 
 class CallTests(IChatCase):

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.sim.jingle}.
+Tests of L{ichatgw.sim.jingle.client}.
 """

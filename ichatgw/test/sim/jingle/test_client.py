@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_jingle -*-
+# -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
 Tests of the simulated Jingle client: two of them talk to each other through a server in memory.
 """
@@ -13,8 +13,12 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import PCMU, Setup, TransportDescription
-from ichatgw.sim import xml
-from ichatgw.sim.guise import (
+from ichatgw.sim.jingle.account import capsHash
+from ichatgw.sim.jingle.call import JingleCall
+from ichatgw.sim.jingle.callee import IncomingJingleCall, JingleTaking, Pickup
+from ichatgw.sim.jingle.caller import OutgoingJingleCall
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.jingle.profile import (
     CONVERSATIONS,
     DINO,
     DIRECT,
@@ -29,14 +33,10 @@ from ichatgw.sim.guise import (
     STANZA,
     Guise,
 )
-from ichatgw.sim.jingle import JinglePhone
-from ichatgw.sim.jingleaccount import capsHash
-from ichatgw.sim.jinglecall import JingleCall
-from ichatgw.sim.jinglecallee import IncomingJingleCall, JingleTaking, Pickup
-from ichatgw.sim.jinglecaller import OutgoingJingleCall
-from ichatgw.sim.jinglexml import JINGLE, Content, addContent, addReason, contentsOf
-from ichatgw.sim.roster import Users
-from ichatgw.test.simnet import SimNet
+from ichatgw.sim.jingle.xml import JINGLE, Content, addContent, addReason, contentsOf
+from ichatgw.sim.xmpp import xml
+from ichatgw.sim.xmpp.roster import Users
+from ichatgw.test.support.clients.simnet import SimNet
 
 DOMAIN = "chat.example"
 BOB = f"bob@{DOMAIN}"

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.sim.media}.
+Tests of L{ichatgw.sim.media.media}.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_media -*-
+# -*- test-case-name: ichatgw.test.sim.media.test_media -*-
 """
 Tests of the simulators' voice and ear.
 """
@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.media import PCMA, Media
-from ichatgw.sim.rtp import Packet, checkControl, senderReport
-from ichatgw.sim.tone import ToneDetector, ToneSource
+from ichatgw.sim.media.media import PCMA, Media
+from ichatgw.sim.media.rtp import Packet, checkControl, senderReport
+from ichatgw.sim.media.tone import ToneDetector, ToneSource
 
 REMOTE = TransportAddress("192.0.2.1", 8000)
 CONTROL = TransportAddress("192.0.2.1", 8001)

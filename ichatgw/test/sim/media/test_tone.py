@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_tone -*-
+# -*- test-case-name: ichatgw.test.sim.media.test_tone -*-
 """
 Tests of the tone, its coding and its detection.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sim.tone import (
+from ichatgw.sim.media.tone import (
     FRAME,
     FROM_ALAW,
     TO_ALAW,

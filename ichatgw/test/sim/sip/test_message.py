@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_sipmessage -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_message -*-
 """
 Tests of the simulators' SIP messages.
 """
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.sipmessage import NameAddress, SIPMessage, addressOf, parameter, userOf
+from ichatgw.sim.sip.message import NameAddress, SIPMessage, addressOf, parameter, userOf
 
 INVITE = (
     b"INVITE sip:user@192.0.2.10:5070 SIP/2.0\r\n"

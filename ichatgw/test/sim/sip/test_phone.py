@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 Tests of the simulated phone: one calls another over a network in memory.
 """
@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim.phone import Answering, Phone, PhoneCall
-from ichatgw.sim.sockets import listenNear, listenPair
-from ichatgw.test.simnet import MemoryPort, SimNet
+from ichatgw.sim.media.sockets import listenNear, listenPair
+from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
+from ichatgw.test.support.clients.simnet import MemoryPort, SimNet
 
 
 class PhoneTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_sdp -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_sdp -*-
 """
 Tests of the simulators' session descriptions.
 """
@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sim.profile import LEOPARD, SNOW, Quirks, addressRecords, description
-from ichatgw.sim.sdp import Description, phoneDescription
+from ichatgw.sim.ichat.profile import LEOPARD, SNOW, Quirks, addressRecords, description
+from ichatgw.sim.sip.sdp import Description, phoneDescription
 
 HERE = TransportAddress("192.0.2.1", 16402)
 

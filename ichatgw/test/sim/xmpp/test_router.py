@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_router -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_router -*-
 """
 Tests of the small router, and of the users within.
 """
@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber import component, xmlstream
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim import xml
-from ichatgw.sim.roster import Login
-from ichatgw.sim.router import Router
+from ichatgw.sim.xmpp import xml
+from ichatgw.sim.xmpp.roster import Login
+from ichatgw.sim.xmpp.router import Router
 
 COMPONENT = "gw.chat.example"
 SCOTT = "scott@chat.example"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_scram -*-
+# -*- test-case-name: ichatgw.test.sim.xmpp.test_scram -*-
 """
 Tests of SCRAM, with the examples of its RFCs.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim.scram import Scram
+from ichatgw.sim.xmpp.scram import Scram
 
 SHA1 = (
     "fyko+d2lbbFgONRv9qkxdawL",

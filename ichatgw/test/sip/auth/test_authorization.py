@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_logins -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_authorization -*-
 """
-Tests for L{ichatgw.sip.logins}: who is answered, and what stands in the requests that follow.
+Tests for L{ichatgw.sip.auth.authorization}: who is answered, and what stands in the requests that follow.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.digest import Challenge, answer, readParameters
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.logins import MOST_LOGINS, MOST_REALMS
-from ichatgw.sip.verifier import Verifier
-from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
+from ichatgw.sip.auth.authorization import MOST_LOGINS, MOST_REALMS
+from ichatgw.sip.auth.digest import Challenge, answer, readParameters
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.test.support.sip.siptalks import Talk
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
 
 KEYRING = Keyring({"192.0.2.77": Credentials("gw", "tiger")})
 

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_digest -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_digest -*-
 """
-Tests for L{ichatgw.sip.digest}.
+Tests for L{ichatgw.sip.auth.digest}.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import hashlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials
 from ichatgw.errors import MalformedError
-from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import Challenge, answer, challenges, nextNonce, readParameters
+from ichatgw.sip.auth.digest import Challenge, answer, challenges, nextNonce, readParameters
 
 MUFASA = Credentials("Mufasa", "Circle Of Life")
 NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093"

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.sip.guesses}.
+Tests for L{ichatgw.sip.auth.loginlimits}.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip import guesses
-from ichatgw.sip.guesses import (
+from ichatgw.sip.auth import loginlimits
+from ichatgw.sip.auth.loginlimits import (
     FORGIVEN,
     LONGEST_WAIT,
     MOST_GOOD,
@@ -107,7 +107,7 @@ class GuessesTests(SynchronousTestCase):
         One who has ever so many sources (an IPv6 /48 has 65536) does not keep phones out that come from elsewhere for
         the first time; there, too, a few guesses are looked at and no more.
         """
-        self.patch(guesses, "OTHERS", 1 << 60)  # no two networks share a count by chance
+        self.patch(loginlimits, "OTHERS", 1 << 60)  # no two networks share a count by chance
         for number in range(MOST_SOURCES + 200):
             self.guesses.failed(None, f"2001:db8:1:{number:x}::1")
         self.assertGreater(self.guesses.wait(None, "2001:db8:1:ffff::1"), 0)

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.sip.verifier}.
+Tests for L{ichatgw.sip.auth.verifier}.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.passwords import Credentials
-from ichatgw.sip import verifier as module
-from ichatgw.sip.digest import answer, challenges, digestHash, digestResponse, readParameters
-from ichatgw.sip.guesses import LONGEST_WAIT, NAME_FREE, SOURCE_FREE, Guesses
-from ichatgw.sip.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
+from ichatgw.config.reading.credentials import Credentials
+from ichatgw.sip.auth import verifier as module
+from ichatgw.sip.auth.digest import answer, challenges, digestHash, digestResponse, readParameters
+from ichatgw.sip.auth.loginlimits import LONGEST_WAIT, NAME_FREE, SOURCE_FREE, Guesses
+from ichatgw.sip.auth.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
 
 PHONE = "192.0.2.77"
 STRANGER = "203.0.113.9"

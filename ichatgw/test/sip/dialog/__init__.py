@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.sip.dialog}.
+Tests of L{ichatgw.sip.dialog.dialog}.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_causes -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_causes -*-
 """
 Why SIP calls end, as their messages say it (RFC 3326, RFC 3261 section 20.43).
 """
@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
-from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
 
 ENDINGS = (
     ("", EndReason.HANGUP, None),

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_midcall -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_midcall -*-
 """
 Changes in the middle of a call between two SIP phones, from end to end of the gateway.
 """
@@ -10,12 +10,12 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.call import Call
+from ichatgw.calls.call import Call
 from ichatgw.model import Direction, EndReason, Tone
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.test.fakerelays import FakeRelay, FakeSide
-from ichatgw.test.siptalks import directionOf, formats
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond, status
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.test.support.media.fakerelays import FakeRelay, FakeSide
+from ichatgw.test.support.sip.siptalks import directionOf, formats
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond, status
 
 PLAIN = PHONE_SDP.replace(" 0 8 101", " 0 8").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
 ULAW = PLAIN.replace(" 0 8", " 0")

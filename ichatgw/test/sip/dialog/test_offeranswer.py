@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reoffers -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer -*-
 """
 Offers that a SIP party makes within a call, as they look on the wire.
 """
@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.reoffers import PATIENCE
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import G722, HELD, WIDE, both, directionOf, formats, versionOf
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, status
+from ichatgw.sip.dialog.offeranswer import PATIENCE
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.sip.siptalks import G722, HELD, WIDE, both, directionOf, formats, versionOf
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, status
 
 
 class TheirsTests(SynchronousTestCase):

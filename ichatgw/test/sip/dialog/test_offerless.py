@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_offerless -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offerless -*-
 """
 Callers that make no offer, but wait for ours (RFC 3261 section 13.2.1, RFC 3262 section 5).
 """
@@ -9,14 +9,14 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.call import Call
+from ichatgw.calls.call import Call
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.test.fakerelays import FakeRelay, FakeSide
-from ichatgw.test.fakes import FakeLeg
-from ichatgw.test.jingles import SESSIONS, World
-from ichatgw.test.siptalks import formats
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.test.support.clients.jingles import SESSIONS, World
+from ichatgw.test.support.fakes import FakeLeg
+from ichatgw.test.support.media.fakerelays import FakeRelay, FakeSide
+from ichatgw.test.support.sip.siptalks import formats
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 DEMANDED = "Require: 100rel\r\n"
 EVERYTHING = "0 8 9 96 18 97 3 101 110"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_ouroffers -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_ouroffers -*-
 """
 Offers that are made to a SIP party within a call, as they look on the wire, and those that cross its own.
 """
@@ -9,10 +9,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Codec, Direction, Ending, EndReason, SessionDescription
-from ichatgw.sip.reoffers import MOST_CROSSINGS
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.siptalks import ALAW, HELD, PCMA, ULAW, Talk, both, directionOf, formats, versionOf
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.offeranswer import MOST_CROSSINGS
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.siptalks import ALAW, HELD, PCMA, ULAW, Talk, both, directionOf, formats, versionOf
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 
 def reinvite(talk: Talk, direction: Direction) -> str:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reliable -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_prack -*-
 """
 Provisional responses that are acknowledged (RFC 3262), and UPDATE before the answer (RFC 3311).
 """
@@ -11,13 +11,13 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.reliable import LAST_WAIT
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.siptalks import directionOf
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.prack import LAST_WAIT
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import directionOf
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 DEMANDED = "Require: 100rel\r\n"
 PCMA = Codec("PCMA", 8000, 8)

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.sip.replaces}, and of INVITEs with Replaces (RFC 3891)."""
+"""Tests for L{ichatgw.sip.dialog.replaces}, and of INVITEs with Replaces (RFC 3891)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.switch import Replaceable, Replacing
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ILeg
 from ichatgw.model import EndReason, Party
-from ichatgw.sip.capabilities import SUPPORTED
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.legs import MOST_ENDED
-from ichatgw.sip.replaces import DialogId, Replacement, readReplaces, readTargetDialog
-from ichatgw.switch import Replaceable, Replacing
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.capabilities import SUPPORTED
+from ichatgw.sip.dialog.replaces import DialogId, Replacement, readReplaces, readTargetDialog
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.registry import MOST_ENDED
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import Talk
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 NAME = DialogId("a1@host", "ours", "theirs")
 GATEWAY = Party("sip:ichat-gw@gw.example")

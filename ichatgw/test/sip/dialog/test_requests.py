@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests -*-
 """
 Requests within a dialog.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import Ending, EndReason, Party, Tone
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.bodies import bodyOf
-from ichatgw.sip.indialog import Reply, endsCall
-from ichatgw.sip.leg import MOST_KEYS
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import Talk, both
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.requests import Reply, endsCall
+from ichatgw.sip.leg.leg import MOST_KEYS
+from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import Talk, both
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 PRESSED = "Signal=5\r\nDuration=250\r\n"
 

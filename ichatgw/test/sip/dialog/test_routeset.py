@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_hop -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_routeset -*-
 """
-Tests for L{ichatgw.sip.hop}.
+Tests for L{ichatgw.sip.dialog.routeset}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.hop import nextHop
-from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.dialog.routeset import nextHop
+from ichatgw.sip.transport.target import Target, Transport
 
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
 PUBLIC, PRIVATE = "8.8.8.8", "10.0.0.5"

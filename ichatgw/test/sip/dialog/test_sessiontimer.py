@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_sessiontimer -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_sessiontimer -*-
 """
 Session timers (RFC 4028), on the wire.
 """
@@ -11,10 +11,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Direction, Ending, EndReason
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import Talk, both, directionOf, versionOf
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import Talk, both, directionOf, versionOf
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
 
 KNOWS = "Supported: timer\r\n"
 UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_vanished -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_vanished -*-
 """
-Tests for L{ichatgw.sip.leg}: a phone whose media has stopped is asked whether it is there.
+Tests for L{ichatgw.sip.leg.leg}: a phone whose media has stopped is asked whether it is there.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import EndReason
-from ichatgw.test.siptalks import both, news, side
-from ichatgw.test.sipwire import Rig, respond, status
+from ichatgw.test.support.sip.siptalks import both, news, side
+from ichatgw.test.support.sip.sipwire import Rig, respond, status
 
 
 class VanishedTests(SynchronousTestCase):

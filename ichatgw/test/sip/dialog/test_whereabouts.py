@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_whereabouts -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_whereabouts -*-
 """
-Tests for L{ichatgw.sip.farend} and L{ichatgw.sip.leg}: where a party's messages show it to be.
+Tests for L{ichatgw.sip.dialog.remotetarget} and L{ichatgw.sip.leg.leg}: where a party's messages show it to be.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Whereabouts
-from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.siptalks import Talk, side
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.siptalks import Talk, side
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, respond
 
 PROXY = "192.0.2.77"
 

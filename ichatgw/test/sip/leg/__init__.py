@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.sip.leg}.
+Tests of L{ichatgw.sip.leg.leg}.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_contract -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_contract -*-
 """
 SIP legs, in and out, keep the promises of a leg.
 """
@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.legs import ANSWER, HELD, LegContract
-from ichatgw.test.siptalks import news
-from ichatgw.test.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.legs import ANSWER, HELD, LegContract
+from ichatgw.test.support.sip.siptalks import news
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond
 
 
 class SipLegContract(LegContract):

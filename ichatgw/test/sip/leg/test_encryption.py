@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_encryption -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_encryption -*-
 """
 SIP calls whose media is protected, through the signalling, from the INVITE to the answer.
 """
@@ -12,19 +12,19 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.configvalues import PRIVATE
+from ichatgw.calls.admission import Doorman
 from ichatgw.model import CryptoKey, Direction, Ending, EndReason, Fingerprint, Party, Protection, TransportAddress
-from ichatgw.policy import Doorman
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.protecting import Encryption
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipkeys import OURS, SECURE, SUITE, THEIRS, cryptoIn, oursIn, phoneKey, policy, secured
-from ichatgw.test.siptalks import news, side
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
-from ichatgw.test.test_sip_transports import over
+from ichatgw.net.networks import PRIVATE
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.mediasecurity import Encryption
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.sip.test_transports import over
+from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.sipkeys import OURS, SECURE, SUITE, THEIRS, cryptoIn, oursIn, phoneKey, policy, secured
+from ichatgw.test.support.sip.siptalks import news, side
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 
 class ArrivingTests(SynchronousTestCase):

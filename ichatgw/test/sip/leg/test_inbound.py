@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound -*-
 """
-Tests for L{ichatgw.sip.inbound}: phones call.
+Tests for L{ichatgw.sip.leg.inbound}: phones call.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.leg import SipLeg
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.siptalks import news, side
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, status
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.siptalks import news, side
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, status
 
 
 class InboundTests(SynchronousTestCase):

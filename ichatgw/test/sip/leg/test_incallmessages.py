@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_passing -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_incallmessages -*-
 """
 What one phone sends the other within the call, through the gateway and back.
 """
@@ -13,12 +13,12 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import IEnclosure
 from ichatgw.model import Enclosed, Ending, EndReason, Party, Receipt
-from ichatgw.sip.passing import MOST_PENDING, PATIENCE
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall, FakeEnclosure
-from ichatgw.test.siptalks import Talk, both
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
-from ichatgw.test.test_sip_midcall import Joined
+from ichatgw.sip.leg.incallmessages import MOST_PENDING, PATIENCE
+from ichatgw.test.sip.dialog.test_midcall import Joined
+from ichatgw.test.support.fakes import OFFER, FakeCall, FakeEnclosure
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import Talk, both
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
 
 XML = "application/media_control+xml"
 PICTURE = "<media_control><picture_fast_update/></media_control>"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_protecting -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_mediasecurity -*-
 """
 What is offered, demanded and agreed on for the protection of media.
 """
@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sdp
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.media import sdes
-from ichatgw.media.srtp import SUITES, Suite
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import SUITES, Suite
 from ichatgw.model import PCMU, Codec, CryptoKey, Fingerprint, Protection, Setup, TransportDescription
-from ichatgw.sip.protecting import Encryption, Keys, MediaPolicy, Protecting, Unprotected
-from ichatgw.test.sipwire import PHONE_SDP
+from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy, Protecting, Unprotected
+from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 OURS = Fingerprint("sha-256", ":".join(["0A"] * 32))
 THEIRS = Fingerprint("sha-256", ":".join(["0B"] * 32))

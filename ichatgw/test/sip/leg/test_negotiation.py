@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_negotiation -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_negotiation -*-
 """
 Offers and answers of a dialog.
 """
@@ -13,11 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw import sdp
 from ichatgw.errors import CallError, Congested, MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, Fingerprint, TransportAddress
-from ichatgw.sip.negotiation import Negotiation
-from ichatgw.sip.protecting import Encryption, MediaPolicy, Protecting
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.sipwire import PHONE_SDP
-from ichatgw.test.test_sdp_security import SECURE
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy, Protecting
+from ichatgw.sip.leg.negotiation import Negotiation
+from ichatgw.test.sdp.test_security import SECURE
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 PHONE = "192.0.2.77"
 PCMA = Codec("PCMA", 8000, 8)

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_outbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_outbound -*-
 """
-Tests for L{ichatgw.sip.outbound}: phones are called.
+Tests for L{ichatgw.sip.leg.outbound}: phones are called.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import news, side
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.siptalks import news, side
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
 
 
 class OutboundTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_reach -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_reach -*-
 """
 Media at addresses of a family that we do not have.
 """
@@ -10,12 +10,12 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.protecting import MediaPolicy
-from ichatgw.sip.reasons import fromStatus
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.siptalks import both, news, side
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, respond, status
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.mediasecurity import MediaPolicy
+from ichatgw.sip.message.status import fromStatus
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.sip.siptalks import both, news, side
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, respond, status
 
 ELSEWHERE = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP6 2001:db8::77")
 EITHER = ELSEWHERE + "m=audio 30002 RTP/AVP 0\r\nc=IN IP4 192.0.2.77\r\n"

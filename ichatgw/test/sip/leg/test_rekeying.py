@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_rekeying -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_rekeying -*-
 """
 SIP calls whose media is protected, after the answer: their keys when something changes, and their media.
 """
@@ -11,17 +11,17 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media import sdes
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.srtp import Shield, Suite
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import Shield, Suite
 from ichatgw.model import PCMU, CryptoKey, Direction, Protection, SessionDescription, TransportAddress
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.protecting import Encryption
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.media_fakes import FakeNetwork, makeEngine
-from ichatgw.test.sipkeys import PHONE_RTP, arrived, cryptoIn, oursIn, phoneKey, policy, secured
-from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, header, respond, status
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.mediasecurity import Encryption
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
+from ichatgw.test.support.sip.sipkeys import PHONE_RTP, arrived, cryptoIn, oursIn, phoneKey, policy, secured
+from ichatgw.test.support.sip.siptalks import Talk
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, respond, status
 
 
 class ChangeTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_dtmf -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_dtmfinfo -*-
 """
 Keys in the body of an INFO.
 """
@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import KEYS, Tone
-from ichatgw.sip.dtmf import LONGEST, PLAIN, RELAY, SHORTEST, parse, write
+from ichatgw.sip.message.dtmfinfo import LONGEST, PLAIN, RELAY, SHORTEST, parse, write
 
 
 class DTMFTests(SynchronousTestCase):
-    """L{ichatgw.sip.dtmf}."""
+    """L{ichatgw.sip.message.dtmfinfo}."""
 
     def test_relay(self) -> None:
         """As phones write it, in any case, with any line ends; the duration may be left out."""

@@ -1,14 +1,14 @@
-# -*- test-case-name: ichatgw.test.test_sip_framing -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_framing -*-
 """
-Tests for L{ichatgw.sip.framing}, through the gate: what is a message at all, and how much of it there may be.
+Tests for L{ichatgw.sip.message.framing}, through the gate: what is a message at all, and how much of it there may be.
 """
 
 from __future__ import annotations
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.framing import Limits
-from ichatgw.sip.gate import Answer, Gate
-from ichatgw.test.gates import SOURCE, GateTestCase, request, response
+from ichatgw.sip.message.framing import Limits
+from ichatgw.sip.message.gate import Answer, Gate
+from ichatgw.test.support.sip.gates import SOURCE, GateTestCase, request, response
 
 
 class FramingTests(GateTestCase):

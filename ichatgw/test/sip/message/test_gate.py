@@ -1,6 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_gate -*-
 """
-Tests for L{ichatgw.sip.gate}: start lines, the way of answers, and the answers; and corners of L{ichatgw.sip.syntax}.
+Tests for L{ichatgw.sip.message.gate}: start lines, the way of answers, and the answers; and corners of
+L{ichatgw.sip.message.syntax}.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.sip import syntax
-from ichatgw.test.gates import GateTestCase, request, response
+from ichatgw.sip.message import syntax
+from ichatgw.test.support.sip.gates import GateTestCase, request, response
 
 
 class StartLineTests(GateTestCase):

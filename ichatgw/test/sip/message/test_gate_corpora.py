@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate_corpora -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_gate_corpora -*-
 """
-Tests of L{ichatgw.sip.gate} with messages that others wrote, and with what becomes of them by chance: what is admitted
-never makes sippy raise.
+Tests of L{ichatgw.sip.message.gate} with messages that others wrote, and with what becomes of them by chance: what is
+admitted never makes sippy raise.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 # Importing this readies sippy, and so comes first.
-import ichatgw.sip.compat  # noqa: F401
+import ichatgw.sip.message.sippypatches  # noqa: F401
+import ichatgw.test
 from ichatgw.model import TransportAddress
-from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
+from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 
 # isort: split
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
-DATA = FilePath(__file__).sibling("data")
+DATA = FilePath(ichatgw.test.__file__).sibling("data")
 SOURCE = TransportAddress("198.51.100.7", 40000)
 
 PIECES = [

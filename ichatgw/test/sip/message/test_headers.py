@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_headers -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_headers -*-
 """
-Tests for L{ichatgw.sip.headers}, through the gate: what each header may say, and its plain form.
+Tests for L{ichatgw.sip.message.headers}, through the gate: what each header may say, and its plain form.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.gate import Gate
-from ichatgw.test.gates import INVITE, GateTestCase, options, request, response
+from ichatgw.sip.message.gate import Gate
+from ichatgw.test.support.sip.gates import INVITE, GateTestCase, options, request, response
 
 
 class HeaderTests(GateTestCase):

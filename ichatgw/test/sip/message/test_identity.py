@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_identity -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_identity -*-
 """
 Who calls, as headers say it.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import ANONYMOUS, PCMU, Diversion, Party, SessionDescription
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.test.siptalks import HELD, Talk, both
-from ichatgw.test.sipwire import Rig, header, respond
+from ichatgw.test.support.sip.siptalks import HELD, Talk, both
+from ichatgw.test.support.sip.sipwire import Rig, header, respond
 
 
 class ArrivingTests(SynchronousTestCase):

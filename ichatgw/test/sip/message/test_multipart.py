@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_multipart -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_multipart -*-
 """
-Bodies of several parts: L{ichatgw.sip.multipart}, and how they go through the gateway.
+Bodies of several parts: L{ichatgw.sip.message.multipart}, and how they go through the gateway.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part
-from ichatgw.sip.gate import Admitted, Answer, Gate
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.multipart import DEEPEST, MOST_PARTS, read, write
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.jingles import World
-from ichatgw.test.siptalks import formats
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.message.gate import Admitted, Answer, Gate
+from ichatgw.sip.message.multipart import DEEPEST, MOST_PARTS, read, write
+from ichatgw.test.support.clients.jingles import World
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.sip.siptalks import formats
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 ISUP = bytes([1, 0, 0x20, 0xFF, 0x0A, 0, 2, 9])
 SDP_PART = b"Content-Type: application/sdp\r\n\r\n" + PHONE_SDP.encode()

@@ -1,13 +1,13 @@
-# -*- test-case-name: ichatgw.test.test_sip_text -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_sanitize -*-
 """
-Tests for L{ichatgw.sip.text}.
+Tests for L{ichatgw.sip.message.sanitize}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.text import LONGEST_NAME, LONGEST_USER, displayName, headerText, userPart
+from ichatgw.sip.message.sanitize import LONGEST_NAME, LONGEST_USER, displayName, headerText, userPart
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_stateless -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_stateless -*-
 """
 Responses that are sent once and forgotten.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.gate import Admitted, Gate
-from ichatgw.sip.stateless import parameterOf, respond, tagOf
-from ichatgw.test.sipwire import PHONE, header, request, status
+from ichatgw.sip.message.gate import Admitted, Gate
+from ichatgw.sip.message.stateless import parameterOf, respond, tagOf
+from ichatgw.test.support.sip.sipwire import PHONE, header, request, status
 
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="gw"')
 

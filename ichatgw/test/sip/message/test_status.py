@@ -1,11 +1,20 @@
-"""Tests for L{ichatgw.sip.reasons}."""
+"""Tests for L{ichatgw.sip.message.status}."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason
-from ichatgw.sip.reasons import _MEANINGS, TO_CAUSE, TO_STATUS, fromHeader, fromStatus, toHeader, toStatus, warningFor
+from ichatgw.sip.message.status import (
+    _MEANINGS,
+    TO_CAUSE,
+    TO_STATUS,
+    fromHeader,
+    fromStatus,
+    toHeader,
+    toStatus,
+    warningFor,
+)
 
 SAME_WORD = {
     EndReason.HANGUP: EndReason.UNAVAILABLE,

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_uris -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_uris -*-
 """
-Tests for L{ichatgw.sip.uris} and for what becomes of URIs on their way through sippy.
+Tests for L{ichatgw.sip.message.uris} and for what becomes of URIs on their way through sippy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription
-from ichatgw.sip import syntax
-from ichatgw.sip.uris import Misaddressed, parse, uriOf, userOf
-from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, respond, status
+from ichatgw.sip.message import syntax
+from ichatgw.sip.message.uris import Misaddressed, parse, uriOf, userOf
+from ichatgw.test.support.sip.siptalks import Talk
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, respond, status
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split

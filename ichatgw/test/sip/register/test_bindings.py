@@ -1,15 +1,15 @@
-# -*- test-case-name: ichatgw.test.test_sip_bindings -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_bindings -*-
 """
-Tests for L{ichatgw.sip.bindings}, and for calls to those who are registered.
+Tests for L{ichatgw.sip.register.bindings}, and for calls to those who are registered.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.registrar import Registrar
-from ichatgw.test.sipwire import Rig, header, respond
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.register.client import Registrar
+from ichatgw.test.support.sip.sipwire import Rig, header, respond
 
 CALLED = "<sip:sales@pbx>"
 

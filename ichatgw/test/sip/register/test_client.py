@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_registrar -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_client -*-
 """
 REGISTER, and logins, on a wire of memory.
 """
@@ -10,19 +10,19 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.digest import answer, challenges, readParameters
-from ichatgw.sip.hunt import PATIENCE
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.logins import MOST_LOGINS
-from ichatgw.sip.registrar import Answer
-from ichatgw.sip.resolver import Unresolved
-from ichatgw.sip.verifier import Verifier
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
+from ichatgw.sip.auth.authorization import MOST_LOGINS
+from ichatgw.sip.auth.digest import answer, challenges, readParameters
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.register.client import Answer
+from ichatgw.sip.transaction.targetset import PATIENCE
+from ichatgw.sip.transport.resolver import Unresolved
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.names import a, srv
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 AOR = "sip:scott@192.0.2.77"
 KEYRING = Keyring({"192.0.2.77": Credentials("-", "tiger")})
@@ -30,7 +30,7 @@ ASKED = 'WWW-Authenticate: Digest realm="r", nonce="n1", algorithm=MD5, qop="aut
 
 
 class RegisterTests(SynchronousTestCase):
-    """L{ichatgw.sip.registrar} and L{ichatgw.sip.exchange}."""
+    """L{ichatgw.sip.register.client} and L{ichatgw.sip.transaction.outofdialog}."""
 
     def setUp(self) -> None:
         self.make()

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_registration -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_schedule -*-
 """
-Tests for L{ichatgw.sip.registration}.
+Tests for L{ichatgw.sip.register.schedule}.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.registrar import Answer
-from ichatgw.sip.registration import MOST_UNANSWERED, STOP_TIMEOUT, Registrations
-from ichatgw.sip.resolver import Unresolved
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.register.client import Answer
+from ichatgw.sip.register.schedule import MOST_UNANSWERED, STOP_TIMEOUT, Registrations
+from ichatgw.sip.transport.resolver import Unresolved
 
 SCOTT, ANNA = "sip:scott@sip.example", "sip:anna@sip.example"
 

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.sip.reactor}."""
+"""Tests for L{ichatgw.sip.sippylib.clock}."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 import ichatgw.sip.endpoint  # noqa: F401  (loads all of sippy that the gateway uses)
-from ichatgw.sip.reactor import dispatcher, useClock
+from ichatgw.sip.sippylib.clock import dispatcher, useClock
 
 
 class TimerTests(SynchronousTestCase):
@@ -159,7 +159,7 @@ class StandInTests(SynchronousTestCase):
         """No module of sippy in use has kept the function that dumps tracebacks."""
         for name, module in self.modules().items():
             found = getattr(module, "dump_exception", dump_exception)
-            self.assertEqual(found.__module__, "ichatgw.sip.reactor", name)
+            self.assertEqual(found.__module__, "ichatgw.sip.sippylib.clock", name)
 
     def test_dumpIsALine(self) -> None:
         """What would have been a dump is one short debug event without the peer's bytes."""

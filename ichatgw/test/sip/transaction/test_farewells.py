@@ -1,19 +1,19 @@
-# -*- test-case-name: ichatgw.test.test_sip_farewells -*-
-"""Tests for L{ichatgw.sip.farewells}: a process that knows nothing of a dialog ends it."""
+# -*- test-case-name: ichatgw.test.sip.transaction.test_farewells -*-
+"""Tests for L{ichatgw.sip.transaction.farewells}: a process that knows nothing of a dialog ends it."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.farewell import farewellsOf
+from ichatgw.calls.farewell import farewellsOf
+from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.passwords import Credentials, Keyring
-from ichatgw.sip.farewells import BYE, LEAP, TEXT, TIMES
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transaction.farewells import BYE, LEAP, TEXT, TIMES
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 PROXY = TransportAddress("192.0.2.99", 5062)
 ROUTE = "Record-Route: <sip:192.0.2.99:5062;lr>\r\n"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_forks -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_forks -*-
 """
 One INVITE and several phones; and an INVITE that is cancelled, at every moment.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.dialogstates import CANCELLED
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.siptalks import news
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.sip.dialog.states import CANCELLED
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.siptalks import news
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
 
 OTHER = "Contact: <sip:other@192.0.2.78:5062>\r\n"
 GAVE_UP = Ending(EndReason.CANCELLED)

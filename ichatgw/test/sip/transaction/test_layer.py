@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_transactions -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_layer -*-
 """
 The transaction layer: what we changed of sippy's.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import ichatgw.sip.reactor  # noqa: F401  (before sippy)
+import ichatgw.sip.sippylib.clock  # noqa: F401  (before sippy)
 
 # isort: split
 from sippy.SipRequest import SipRequest
@@ -16,13 +16,25 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip import tables
-from ichatgw.sip.door import Door, bracketed, isHost, literal
-from ichatgw.sip.reactor import useClock
-from ichatgw.sip.target import Transport
-from ichatgw.sip.transactions import Transactions
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, Rig, ackFor, header, request, respond, status
+from ichatgw.net.hosts import bracketed, isHost, literal
+from ichatgw.sip.sippylib.clock import useClock
+from ichatgw.sip.transaction import tables
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transport.listeningpoint import Door
+from ichatgw.sip.transport.target import Transport
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.sipwire import (
+    GATEWAY,
+    PHONE,
+    PHONE_SDP,
+    FakeWire,
+    Rig,
+    ackFor,
+    header,
+    request,
+    respond,
+    status,
+)
 
 
 class AddressTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_tables -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_tables -*-
 """
 What the transaction layer keeps.
 """
@@ -11,11 +11,11 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip import tables
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.replaces import DialogId
-from ichatgw.test.fakes import OFFER
-from ichatgw.test.sipwire import PHONE, Rig, ackFor, header, request, respond, status
+from ichatgw.sip.dialog.replaces import DialogId
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transaction import tables
+from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.sip.sipwire import PHONE, Rig, ackFor, header, request, respond, status
 
 
 class TablesTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_hunt -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_targetset -*-
 """
 One call, many targets.
 """
@@ -14,13 +14,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.hunt import MOST_REDIRECTIONS, PATIENCE, Hunt
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.resolver import Unresolved
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE_SDP, Rig, header, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, PATIENCE, Hunt
+from ichatgw.sip.transport.resolver import Unresolved
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.names import a, srv
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, respond
 
 OFFER = SessionDescription((PCMU,))
 

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_undelivered -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors -*-
 """
-Tests for L{ichatgw.sip.undelivered}.
+Tests for L{ichatgw.sip.transaction.transporterrors}.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.names import a, srv
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.names import a, srv
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, respond
 
 OFFER = SessionDescription((PCMU,))
 THERE = Target(Transport.TCP, PHONE)

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.sip.outside}: REFER outside of the dialog that it is about (RFC 4538)."""
+"""Tests for L{ichatgw.sip.transfer.outofdialogrefer}: REFER outside of the dialog that it is about (RFC 4538)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import cast
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.reading.credentials import Credentials
 from ichatgw.model import TransportAddress
-from ichatgw.passwords import Credentials
-from ichatgw.sip.digest import answer, challenges
-from ichatgw.sip.verifier import Verifier
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.siptalks import Talk
-from ichatgw.test.sipwire import PHONE, Rig, header, request, respond, status
-from ichatgw.test.test_sip_refer import CAROL, DecidingCall
+from ichatgw.sip.auth.digest import answer, challenges
+from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.test.sip.transfer.test_refer import CAROL, DecidingCall
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.sip.siptalks import Talk
+from ichatgw.test.support.sip.sipwire import PHONE, Rig, header, request, respond, status
 
 STRANGER = TransportAddress("203.0.113.9", 5060)
 

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.sip.refer}: REFER within a call (RFC 3515)."""
+"""Tests for L{ichatgw.sip.transfer.refer}: REFER within a call (RFC 3515)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import ILeg, IReferral
 from ichatgw.model import Ending, EndReason
-from ichatgw.sip.notify import LIFETIME
-from ichatgw.sip.reasons import TO_STATUS
-from ichatgw.test.fakes import FakeCall
-from ichatgw.test.siptalks import Talk, both
-from ichatgw.test.sipwire import Rig, header, respond, status
+from ichatgw.sip.message.status import TO_STATUS
+from ichatgw.sip.transfer.subscription import LIFETIME
+from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.sip.siptalks import Talk, both
+from ichatgw.test.support.sip.sipwire import Rig, header, respond, status
 
 CAROL = "Refer-To: <sip:carol@192.0.2.10:5070>\r\n"
 

@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.sip.notify}."""
+"""Tests for L{ichatgw.sip.transfer.subscription}."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.notify import LIFETIME, SIPFRAG, Subscription
+from ichatgw.sip.transfer.subscription import LIFETIME, SIPFRAG, Subscription
 
 
 class Response:

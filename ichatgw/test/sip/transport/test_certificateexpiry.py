@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.sip.expiry}.
+Tests for L{ichatgw.sip.transport.certificateexpiry}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.expiry import EVERY, Expiry
+from ichatgw.sip.transport.certificateexpiry import EVERY, Expiry
 
 END = datetime(2026, 12, 31, 12, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)

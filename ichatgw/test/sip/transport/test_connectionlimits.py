@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.sip.places}.
+Tests for L{ichatgw.sip.transport.connectionlimits}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip import places as module
-from ichatgw.sip.places import MOST_FROM_HOST, SETTLED, Places
+from ichatgw.sip.transport import connectionlimits as module
+from ichatgw.sip.transport.connectionlimits import MOST_FROM_HOST, SETTLED, Places
 
 
 class PlacesTests(SynchronousTestCase):

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_connections -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool -*-
 """
-Tests for L{ichatgw.sip.connections}.
+Tests for L{ichatgw.sip.transport.connectionpool}.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.ratelimit import LINES
-from ichatgw.sip import places
-from ichatgw.sip.connection import (
+from ichatgw.runtime.ratelimit import LINES
+from ichatgw.runtime.turns import TURN_JOBS, WAITING
+from ichatgw.sip.transport import connectionlimits
+from ichatgw.sip.transport.connection import (
     ANOTHER,
     FIRST_WORD_TIMEOUT,
     IDLE_TIMEOUT,
@@ -33,10 +34,14 @@ from ichatgw.sip.connection import (
     THROTTLED,
     Connection,
 )
-from ichatgw.sip.connections import HANDSHAKE, Connections
-from ichatgw.sip.places import MOST_CONNECTIONS, MOST_FROM_HOST, MOST_FROM_NETWORK, MOST_OF_STRANGERS
-from ichatgw.sip.target import Target, Transport
-from ichatgw.turns import TURN_JOBS, WAITING
+from ichatgw.sip.transport.connectionlimits import (
+    MOST_CONNECTIONS,
+    MOST_FROM_HOST,
+    MOST_FROM_NETWORK,
+    MOST_OF_STRANGERS,
+)
+from ichatgw.sip.transport.connectionpool import HANDSHAKE, Connections
+from ichatgw.sip.transport.target import Target, Transport
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
 
@@ -345,7 +350,7 @@ class IncomingTests(ConnectionsCase):
 
     def test_loggedIn(self) -> None:
         """A stranger's connection over which a user logs in is a stranger's no more, and goes for nobody."""
-        self.patch(places, "MOST_FROM_NETWORK", 3)
+        self.patch(connectionlimits, "MOST_FROM_NETWORK", 3)
         phone = self.accept(40000, "192.0.2.1")
         assert phone is not None
         proved = set()

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_keepalive -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_keepalive -*-
 """
-Tests for L{ichatgw.sip.keepalive}.
+Tests for L{ichatgw.sip.transport.keepalive}.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from aioice.stun import Class, Message, Method
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.stun import mapped, parse
+from ichatgw.media.ice.stun import mapped, parse
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
-from ichatgw.sip.bindings import Binding
-from ichatgw.sip.keepalive import DATAGRAM_PERIOD, LOOK, STREAM_PERIOD, KeepAlives
-from ichatgw.sip.registration import Registrations
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, ackFor, request, respond
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.register.schedule import Registrations
+from ichatgw.sip.transport.keepalive import DATAGRAM_PERIOD, LOOK, STREAM_PERIOD, KeepAlives
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, request, respond
 
 PING = "\r\n\r\n"
 FAR = Target(Transport.TLS, TransportAddress("192.0.2.77", 40000))

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_large -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_mtu -*-
 """
-Tests for L{ichatgw.sip.large}: requests that are too large for a datagram.
+Tests for L{ichatgw.sip.transport.mtu}: requests that are too large for a datagram.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Diversion, Ending, EndReason, Party
-from ichatgw.sip import large as largeModule
-from ichatgw.sip.large import MOST_DATAGRAM, WITHOUT_TCP, Large
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.sipwire import PHONE, PHONE_SDP, Rig, header, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transport import mtu as largeModule
+from ichatgw.sip.transport.mtu import MOST_DATAGRAM, WITHOUT_TCP, Large
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
 
 OVER_TCP = Target(Transport.TCP, PHONE)
 SENT_ON = Party("sip:a@b", diversions=tuple(Diversion(f"sip:{'x' * 200}{number}@pbx.example") for number in range(5)))

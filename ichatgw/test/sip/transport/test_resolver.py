@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_resolver -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_resolver -*-
 """
 From URIs to targets, as RFC 3263 has it.
 """
@@ -12,9 +12,16 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.resolver import DEAD_TIME, LONGEST_SEARCH, MOST_TARGETS, SECOND_FAMILY_WAIT, Resolver, Unresolved
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.names import FakeNames, a, aaaa, fakeRecords, naptr, srv
+from ichatgw.sip.transport.resolver import (
+    DEAD_TIME,
+    LONGEST_SEARCH,
+    MOST_TARGETS,
+    SECOND_FAMILY_WAIT,
+    Resolver,
+    Unresolved,
+)
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.names import FakeNames, a, aaaa, fakeRecords, naptr, srv
 
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
 

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_stream -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streamframing -*-
 """
-Tests for L{ichatgw.sip.stream}.
+Tests for L{ichatgw.sip.transport.streamframing}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.stream import MAX_MESSAGE, PING, PONG, Framer
+from ichatgw.sip.transport.streamframing import MAX_MESSAGE, PING, PONG, Framer
 
 ONE = b"OPTIONS sip:a SIP/2.0\r\nVia: x\r\nContent-Length: 3\r\n\r\nabc"
 TWO = b"BYE sip:a SIP/2.0\r\nl:0\r\n\r\n"

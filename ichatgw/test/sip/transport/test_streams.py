@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_streamwire -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streams -*-
 """
-Tests for L{ichatgw.sip.streamwire}.
+Tests for L{ichatgw.sip.transport.streams}.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
-from ichatgw.sip.streamwire import StreamWire
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.tls import Files, Security
-from ichatgw.test.certificates import Authority
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.sip.transport.streams import StreamWire
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.tls import Files, Security
+from ichatgw.test.support.sip.certificates import Authority
 
 
 class Port:

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_target -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_target -*-
 """
-Tests for L{ichatgw.sip.target}.
+Tests for L{ichatgw.sip.transport.target}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.target import Target, Transport
+from ichatgw.sip.transport.target import Target, Transport
 
 
 class TargetTests(SynchronousTestCase):

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_tls -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_tls -*-
 """
-Tests for L{ichatgw.sip.tls}, and of TLS below L{ichatgw.sip.connections}.
+Tests for L{ichatgw.sip.transport.tls}, and of TLS below L{ichatgw.sip.transport.connectionpool}.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
-from ichatgw.sip.connection import CONNECT_TIMEOUT
-from ichatgw.sip.connections import Connections
-from ichatgw.sip.places import MOST_FROM_HOST
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.tls import Files, Security, faultOf
-from ichatgw.test.certificates import Authority
+from ichatgw.sip.transport.connection import CONNECT_TIMEOUT
+from ichatgw.sip.transport.connectionlimits import MOST_FROM_HOST
+from ichatgw.sip.transport.connectionpool import Connections
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.tls import Files, Security, faultOf
+from ichatgw.test.support.sip.certificates import Authority
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
 SERVER = Target(Transport.TLS, TransportAddress("192.0.2.1", 5061), "sip.example")

@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_sip_mismatch -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_tlsidentity -*-
 """
-Tests for L{ichatgw.sip.tls.mismatch}.
+Tests for L{ichatgw.sip.transport.tls.mismatch}.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.tls import mismatch
-from ichatgw.test.certificates import Authority
+from ichatgw.sip.transport.tls import mismatch
+from ichatgw.test.support.sip.certificates import Authority
 
 
 class MismatchTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_wire -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_udp -*-
 """
 The UDP sockets, for real, on loopback; nothing here waits.
 """
@@ -11,11 +11,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
-from ichatgw.sip.wire import UDPWire, _Datagrams
-from ichatgw.turns import TURN_JOBS, WAITING, Turns
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.runtime.turns import TURN_JOBS, WAITING, Turns
+from ichatgw.sip.transport.udp import UDPWire, _Datagrams
 
 
 class FakePort:

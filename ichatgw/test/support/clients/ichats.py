@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ichat_protocol -*-
+# -*- test-case-name: ichatgw.test.ichat.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 The iChat part of the gateway between a stream and a switch that are not there, and the stanzas of iChats.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field
@@ -25,10 +25,10 @@ from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.model import Codec, Ending, EndReason, Invitation, Party, SessionDescription, Tone, TransportAddress
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg
-from ichatgw.test.legs import ANSWER, HELD
-from ichatgw.xmpp.presence import Resource
+from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg
+from ichatgw.test.support.legs import ANSWER, HELD
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.xmpp.presence.presence import Resource
 
 COMPONENT = "gw.jabber.example"
 CONTROL = JID(f"control@{COMPONENT}")

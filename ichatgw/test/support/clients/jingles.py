@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_jingle_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
 # mypy: allow-untyped-calls
 """
 The Jingle part of the gateway between a stream and a switch that are not there, and the stanzas of clients.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field
@@ -21,15 +21,15 @@ from wokkel.generic import parseXml
 
 from ichatgw.errors import NoRoute
 from ichatgw.jingle.inbound import InboundLeg
-from ichatgw.jingle.namespaces import NS_ICE_UDP, NS_JINGLE, NS_MESSAGE, NS_RTP, NS_RTP_AUDIO
 from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.protocol import JingleProtocol
+from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_JINGLE, NS_MESSAGE, NS_RTP, NS_RTP_AUDIO
 from ichatgw.model import PCMU, Codec, Party, SessionDescription
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import FakeArrivals, FakeCall
-from ichatgw.test.transports import FakeTransport, FakeTransports
-from ichatgw.xmpp.presence import Resource
+from ichatgw.test.support.fakes import FakeArrivals, FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.media.transports import FakeTransport, FakeTransports
+from ichatgw.xmpp.presence.presence import Resource
 
 COMPONENT = "gw.jabber.example"
 ALICE = JID("alice@jabber.example")

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_ichat -*-
+# -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
 A simulated iChat, and a gateway played by hand.
 """
@@ -9,13 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.model import TransportAddress
-from ichatgw.sim import xml
-from ichatgw.sim.blob import Record, encodeRecords
-from ichatgw.sim.ichat import IChat
-from ichatgw.sim.ichatcaller import OutgoingCall
-from ichatgw.sim.phone import Phone
-from ichatgw.sim.profile import REQUEST, RESPONSE, Calling
-from ichatgw.test.simnet import SimNet
+from ichatgw.sim.ichat.blob import Record, encodeRecords
+from ichatgw.sim.ichat.caller import OutgoingCall
+from ichatgw.sim.ichat.ichat import IChat
+from ichatgw.sim.ichat.profile import REQUEST, RESPONSE, Calling
+from ichatgw.sim.sip.phone import Phone
+from ichatgw.sim.xmpp import xml
+from ichatgw.test.support.clients.simnet import SimNet
 
 SCOTT = "scott@chat.example/iChat"
 GATEWAY = "gw.chat.example"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sim_phone -*-
+# -*- test-case-name: ichatgw.test.sim.sip.test_phone -*-
 """
 A network in memory for the simulators: a clock, and UDP sockets that reach each other on it.
 """
@@ -16,7 +16,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from ichatgw.sim.sockets import ISimReactor
+from ichatgw.sim.media.sockets import ISimReactor
 
 Place = tuple[str, int]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.media.engine import MediaEngine
-from ichatgw.media.medialatch import Elsewhere
+from ichatgw.media.relay.medialatch import Elsewhere
+from ichatgw.net.localaddresses import LocalAddresses
 
 OURS = "192.0.2.1"
 OURS6 = "2001:db8::1"

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_transport -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport -*-
 """
 Two hosts, each with a relay, and a network of memory over which their transports find each other.
 """
@@ -15,13 +15,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from ichatgw.addresses import LocalAddresses
 from ichatgw.interfaces import ITransportNews
 from ichatgw.media.engine import MediaEngine
-from ichatgw.media.rtp import RTPPacket
-from ichatgw.media.side import Side
-from ichatgw.media.transport import Transport
-from ichatgw.media.transports import MediaTransports
+from ichatgw.media.relay.side import Side
+from ichatgw.media.rtp.rtp import RTPPacket
+from ichatgw.media.transport.transport import Transport
+from ichatgw.media.transport.transports import MediaTransports
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -31,7 +30,8 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
-from ichatgw.test.media_fakes import FakeNetwork, Numbers
+from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.test.support.media.fakes import FakeNetwork, Numbers
 
 MEDIA = SessionDescription((PCMU,))
 PHONE = ("198.51.100.7", 30000)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_relay -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay -*-
 """
 A relay between Alice and Bob, and the packets that they send.
 """
@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.media.relay import Relay
-from ichatgw.media.rtp import RTPPacket
+from ichatgw.media.relay.relay import Relay
+from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, SessionDescription, TransportAddress
-from ichatgw.test.media_fakes import FakeNetwork, makeEngine
+from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
 
 ALICE = ("198.51.100.1", 4000)
 BOB = ("198.51.100.2", 5000)

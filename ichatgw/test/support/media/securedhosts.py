@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_secured -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_secured -*-
 """
 Two hosts, each with a relay, between which media is SRTP at plain addresses; at their other sides there are phones with
 plain RTP.
@@ -13,8 +13,8 @@ from typing import Any
 from attrs import evolve
 from twisted.logger import globalLogPublisher
 
-from ichatgw.media import sdes
-from ichatgw.media.srtp import Suite
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import Suite
 from ichatgw.model import (
     PCMU,
     CryptoKey,
@@ -24,8 +24,8 @@ from ichatgw.model import (
     SessionDescription,
     TransportAddress,
 )
-from ichatgw.test.mediahosts import PHONE, Host, World
-from ichatgw.test.relays import receiverReport
+from ichatgw.test.support.media.mediahosts import PHONE, Host, World
+from ichatgw.test.support.media.relays import receiverReport
 
 STRANGER = ("198.51.100.66", 6000)
 

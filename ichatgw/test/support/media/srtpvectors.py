@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_media_srtp -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_srtp -*-
 """
 SRTP once more, slowly, straight from RFC 3711 and RFC 7714, to judge the one that is used.  One stream, no rollover.
 """
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from ichatgw.media.srtp import MasterKey
+from ichatgw.media.srtp.srtp import MasterKey
 
 HEADER = 12
 

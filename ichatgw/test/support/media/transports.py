@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_transport_fakes -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_fakes -*-
 # mypy: allow-untyped-calls
 """
 Stand-ins of the transports of media.

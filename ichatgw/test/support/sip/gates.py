@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_gate -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_gate -*-
 """
 Messages as they come from the network, in order or nearly so, and what the gate says of them.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.gate import Admitted, Answer, Dropped, Gate
+from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 
 SOURCE = TransportAddress("198.51.100.7", 40000)
 INVITE: dict[str, str] = {

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_encryption -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_encryption -*-
 """
 Keys in the session descriptions of a SIP phone, and in ours.
 """
@@ -9,15 +9,15 @@ import re
 from typing import Any
 
 from ichatgw.interfaces import IMediaSide
-from ichatgw.media import sdes
-from ichatgw.media.srtp import Suite
+from ichatgw.media.srtp import sdes
+from ichatgw.media.srtp.srtp import Suite
 from ichatgw.model import CryptoKey, Fingerprint, TransportAddress
-from ichatgw.sip.inbound import InboundSipLeg
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.protecting import Encryption, MediaPolicy
-from ichatgw.sip.target import Target, Transport
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE_SDP, Rig
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig
 
 OURS = Fingerprint("sha-256", ":".join(["0A"] * 32))
 THEIRS = ":".join(["0B"] * 32)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_indialog -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests -*-
 """
 Calls over SIP that are answered, and a phone that goes on speaking in plain text.
 """
@@ -10,11 +10,11 @@ from typing import cast
 
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Codec, SessionDescription
-from ichatgw.sip.leg import SipLeg
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import OFFER, FakeCall
-from ichatgw.test.legs import ANSWER
-from ichatgw.test.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond
 
 PCMA = Codec("PCMA", 8000, 8)
 G722 = Codec("G722", 8000, 9)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_sip_inbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound -*-
 """
 A SIP endpoint on a wire of memory and a clock, and a far end that speaks in plain text.
 """
@@ -14,14 +14,14 @@ from zope.interface import implementer
 from ichatgw.interfaces import IInvitations, ILeg
 from ichatgw.model import Ending, Invitation, Party, SessionDescription, TransportAddress
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.leg import SipLeg
-from ichatgw.sip.resolver import Resolver
-from ichatgw.sip.streamwire import StreamWire
-from ichatgw.sip.target import Target, Transport
-from ichatgw.sip.wire import UDPWire
-from ichatgw.test.fakerelays import FakeSide
-from ichatgw.test.fakes import NOT_ALLOWED, FakeCall
-from ichatgw.test.names import FakeNames, fakeRecords
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.transport.streams import StreamWire
+from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.test.support.fakes import NOT_ALLOWED, FakeCall
+from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.names import FakeNames, fakeRecords
 
 GATEWAY = TransportAddress("192.0.2.10", 5070)
 PHONE = TransportAddress("192.0.2.77", 5060)

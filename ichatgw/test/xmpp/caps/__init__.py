@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.xmpp.caps}.
+Tests of L{ichatgw.xmpp.caps.caps}.
 """

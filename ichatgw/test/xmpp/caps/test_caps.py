@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_caps -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_caps -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.xmpp.caps}.
+Tests for L{ichatgw.xmpp.caps.caps}.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
-from ichatgw.test.streams import StubLink, parse
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
-from ichatgw.xmpp import caps as module
-from ichatgw.xmpp import kinds
-from ichatgw.xmpp.caps import HASTE, PATIENCE, Capabilities
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.support.streams import StubLink, parse
+from ichatgw.xmpp.caps import caps as module
+from ichatgw.xmpp.caps import queries
+from ichatgw.xmpp.caps.caps import HASTE, PATIENCE, Capabilities
 from ichatgw.xmpp.discoinfo import MOST_FEATURES, readInfo
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import parseJID
 
 INFO = "http://jabber.org/protocol/disco#info"
@@ -66,7 +66,7 @@ class CapsCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         for name in ("MOST_KNOWN", "MOST_OWN"):
-            self.patch(kinds, name, 20)
+            self.patch(queries, name, 20)
         self.clock = Clock()
         self.turns = Turns(self.clock)
         self.caps = Capabilities(

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_entity -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_entity -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.xmpp.entity}.
+Tests for L{ichatgw.xmpp.caps.entity}.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from ichatgw.test.test_xmpp_discoinfo import EXODUS, EXODUS_HASH
+from ichatgw.test.xmpp.test_discoinfo import EXODUS, EXODUS_HASH
+from ichatgw.xmpp.caps.entity import NODE, PHONE, PHONE_FEATURES, Entity
 from ichatgw.xmpp.discoinfo import Info
-from ichatgw.xmpp.entity import NODE, PHONE, PHONE_FEATURES, Entity
 
 
 class OursTests(SynchronousTestCase):

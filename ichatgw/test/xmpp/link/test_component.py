@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.component}.
+Tests for L{ichatgw.xmpp.link.component}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, cast
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -19,9 +19,9 @@ from twisted.words.xish.domish import Element
 from wokkel.generic import Request
 from wokkel.subprotocols import XMPPHandler
 
-from ichatgw.test.streams import HEADER, ServerSide, acceptLast, refuseLast
-from ichatgw.turns import Turns
-from ichatgw.xmpp.component import LONGEST_DELAY, Backoff, Link, endpointFor
+from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.streams import HEADER, ServerSide, acceptLast, refuseLast
+from ichatgw.xmpp.link.component import LONGEST_DELAY, Backoff, Link, endpointFor
 
 SECRET = "s3cret-word"
 REFUSAL = "<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"

@@ -1,7 +1,7 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_intake -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_intake -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.xmpp.intake}.
+Tests for L{ichatgw.xmpp.link.intake}.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from ichatgw.test.test_turns import ABOVE, WorkingClock
-from ichatgw.turns import STRANGERS_SECONDS, TURN_JOBS, TURN_SECONDS, Turns
-from ichatgw.xmpp import intake as module
-from ichatgw.xmpp.intake import MOST_DOMAINS, MOST_OF_DOMAIN, MOST_WAITING, MOST_WEIGHT, SLICE, Arrival, Intake
+from ichatgw.runtime.turns import STRANGERS_SECONDS, TURN_JOBS, TURN_SECONDS, Turns
+from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
+from ichatgw.xmpp.link import intake as module
+from ichatgw.xmpp.link.intake import MOST_DOMAINS, MOST_OF_DOMAIN, MOST_WAITING, MOST_WEIGHT, SLICE, Arrival, Intake
 
 
 class IntakeTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.parser}.
+Tests for L{ichatgw.xmpp.link.parser}.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element, ParserError
 
-from ichatgw.test.streams import HEADER
-from ichatgw.xmpp.parser import MOST_ATTRIBUTES, MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, StanzaParser
+from ichatgw.test.support.streams import HEADER
+from ichatgw.xmpp.link.parser import MOST_ATTRIBUTES, MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, StanzaParser
 
 
 class StanzaParserTests(SynchronousTestCase):

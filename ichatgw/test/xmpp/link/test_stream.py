@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.stream}.
+Tests for L{ichatgw.xmpp.link.stream}.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
-from ichatgw.test.streams import HEADER, ServerSide
-from ichatgw.turns import Turns
-from ichatgw.xmpp.stream import MOST_UNSENT, ComponentStream, StreamLost
+from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.streams import HEADER, ServerSide
+from ichatgw.xmpp.link.stream import MOST_UNSENT, ComponentStream, StreamLost
 
 PING = "<iq type='get' id='p' from='xmpp.test' to='gw.test'><ping xmlns='urn:xmpp:ping'/></iq>"
 UNKNOWN = "<iq type='{}' id='1' from='eve@a/b' to='100@gw.test'><q xmlns='n'/></iq>"

@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.compat}.
+Tests for L{ichatgw.xmpp.link.wokkelcompat}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import import_module
 from twisted.python import compat
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.xmpp.compat import restore
+from ichatgw.xmpp.link.wokkelcompat import restore
 
 
 class RestoreTests(SynchronousTestCase):

@@ -1,3 +1,3 @@
 """
-Tests of L{ichatgw.xmpp.presence}.
+Tests of L{ichatgw.xmpp.presence.presence}.
 """

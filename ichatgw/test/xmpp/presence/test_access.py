@@ -1,17 +1,17 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_guests -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_access -*-
 """
 Which XMPP users may call.
 """
 
 from __future__ import annotations
 
-import ichatgw.xmpp.compat  # noqa: F401  (before wokkel)
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.xmpp.guests import Guests
+from ichatgw.xmpp.presence.access import Guests
 
 
 class GuestsTests(SynchronousTestCase):

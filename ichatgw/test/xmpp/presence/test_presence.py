@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_presence -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence -*-
 """
-Tests for L{ichatgw.xmpp.presence}: what users show, and what becomes of it.
+Tests for L{ichatgw.xmpp.presence.presence}: what users show, and what becomes of it.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.ratelimit import FAILURES
-from ichatgw.test.presences import CAPS, CONTROL, ICHAT, SCOTT, NotingListener, PresenceCase
+from ichatgw.runtime.ratelimit import FAILURES
+from ichatgw.test.support.presences import CAPS, CONTROL, ICHAT, SCOTT, NotingListener, PresenceCase
 from ichatgw.xmpp import clients as module
-from ichatgw.xmpp.presence import IPresenceListener, Resource
+from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import parseJID
 
 

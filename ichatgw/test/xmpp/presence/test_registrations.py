@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_online -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_registrations -*-
 """
-Tests for L{ichatgw.xmpp.online}.
+Tests for L{ichatgw.xmpp.presence.registrations}.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
-from ichatgw.xmpp.online import GRACE, Online
-from ichatgw.xmpp.presence import IPresenceListener, Presence, Resource
-from ichatgw.xmpp.store import MemoryStore
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
+from ichatgw.xmpp.presence.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence.registrations import GRACE, Online
+from ichatgw.xmpp.presence.store import MemoryStore
 
 SCOTT = JID("scott@chat.example")
 PHONE = JID("72@gw.example")

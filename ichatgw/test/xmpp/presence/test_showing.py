@@ -1,17 +1,17 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_showing -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_showing -*-
 """
-Tests for L{ichatgw.xmpp.presence}: what users are shown.
+Tests for L{ichatgw.xmpp.presence.presence}: what users are shown.
 """
 
 from __future__ import annotations
 
 from twisted.words.xish.domish import Element
 
-from ichatgw.test.presences import CONTROL, ICHAT, OURS, SCOTT, PresenceCase
-from ichatgw.test.streams import StubLink
-from ichatgw.test.test_turns import ABOVE, WorkingClock
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
-from ichatgw.xmpp.presence import GOODBYE_TIMEOUT, Presence
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
+from ichatgw.test.support.presences import CONTROL, ICHAT, OURS, SCOTT, PresenceCase
+from ichatgw.test.support.streams import StubLink
+from ichatgw.xmpp.presence.presence import GOODBYE_TIMEOUT, Presence
 from ichatgw.xmpp.stanzas import parseJID
 
 

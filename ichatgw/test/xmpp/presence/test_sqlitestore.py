@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_xmpp_sqlitestore -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_sqlitestore -*-
 """
 Subscriptions on the disk.
 """
@@ -21,13 +21,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.disk import DirectDisk, Disk
 from ichatgw.errors import ConfigError
-from ichatgw.test.test_turns import ABOVE, WorkingClock
-from ichatgw.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
-from ichatgw.xmpp.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
+from ichatgw.runtime.disk import DirectDisk, Disk
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
+from ichatgw.xmpp.presence.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
+from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import parseJID
-from ichatgw.xmpp.store import ISubscriptionStore
 
 SCOTT, ANNA = parseJID("scott@chat.example"), parseJID("anna@chat.example")
 CONTROL, NUMBER = parseJID("control@gw.chat.example"), parseJID("72*1@gw.chat.example")

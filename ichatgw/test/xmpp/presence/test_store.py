@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.store}.
+Tests for L{ichatgw.xmpp.presence.store}.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from ichatgw.xmpp.presence.store import ISubscriptionStore, MemoryStore
 from ichatgw.xmpp.stanzas import parseJID
-from ichatgw.xmpp.store import ISubscriptionStore, MemoryStore
 
 ANN, BOB = parseJID("ann@a"), parseJID("bob@a")
 P1, P2, P3 = (parseJID(f"{n}@gw.test") for n in (1, 2, 3))

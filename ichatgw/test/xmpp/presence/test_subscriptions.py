@@ -1,5 +1,5 @@
 """
-Tests for L{ichatgw.xmpp.subscriptions}.
+Tests for L{ichatgw.xmpp.presence.subscriptions}.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
-from ichatgw.disk import DirectDisk
-from ichatgw.ratelimit import LINES
-from ichatgw.test.streams import StubLink
-from ichatgw.turns import Turns
-from ichatgw.xmpp.component import Link
-from ichatgw.xmpp.presence import Presence
-from ichatgw.xmpp.sqlitestore import SQLiteStore
+from ichatgw.runtime.disk import DirectDisk
+from ichatgw.runtime.ratelimit import LINES
+from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.streams import StubLink
+from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.store import MemoryStore
+from ichatgw.xmpp.presence.subscriptions import Subscriptions
 from ichatgw.xmpp.stanzas import parseJID
-from ichatgw.xmpp.store import MemoryStore
-from ichatgw.xmpp.subscriptions import Subscriptions
 
 CONTROL = parseJID("control@gw.test")
 SCOTT = parseJID("scott@jabber.example")
