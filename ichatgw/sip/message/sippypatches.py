@@ -6,6 +6,7 @@ What has to be mended in sippy itself, as it copies URIs and writes headers wher
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import sippy.SipURL
@@ -13,6 +14,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
 
+import ichatgw.sip.message.sippyshortcuts  # noqa: F401
 from ichatgw.errors import MalformedError
 from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri
 
@@ -23,27 +25,26 @@ with each of its messages.
 """
 
 _make, _write = SipURL.__init__, SipURL.localStr
+_SAYS = (
+    "scheme",
+    "username",
+    "password",
+    "host",
+    "port",
+    "usertype",
+    "transport",
+    "ttl",
+    "maddr",
+    "method",
+    "tag",
+    "lr",
+)
+_plain = attrgetter(*_SAYS)
 
 
 def _stated(url: Any) -> tuple[Any, ...]:
     """All that a URI says."""
-    return (
-        url.scheme,
-        url.username,
-        url.password,
-        url.host,
-        url.port,
-        url.usertype,
-        url.transport,
-        url.ttl,
-        url.maddr,
-        url.method,
-        url.tag,
-        url.lr,
-        url.headers,
-        tuple(url.userparams),
-        tuple(url.other),
-    )
+    return (*_plain(url), url.headers, tuple(url.userparams), tuple(url.other))
 
 
 def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +90,17 @@ def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
     """As it came, unless something in it has been changed since."""
     if url.written is not None and _stated(url) == url.stated:
         return str(url.written)
-    return str(_write(url, local_addr))
+    if url.headers or len(url.username or "") > LONGEST_KEPT:
+        return str(_write(url, local_addr))
+    return _writtenBefore(_plain(url), tuple(url.userparams), tuple(url.other), local_addr)
+
+
+@lru_cache(maxsize=URIS_KEPT)
+def _writtenBefore(plain: tuple[Any, ...], userparams: tuple[str, ...], other: tuple[str, ...], local: Any) -> str:
+    """A URI of ours, which is written with each message of its dialog."""
+    url = SipURL.__new__(SipURL)
+    vars(url).update(zip(_SAYS, plain, strict=True), userparams=userparams, other=other)
+    return str(_write(url, local))
 
 
 SipURL.__init__, SipURL.getCopy, SipURL.localStr = _makeAsWritten, _copyAsWritten, _writeAsWritten

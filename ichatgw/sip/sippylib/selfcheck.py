@@ -24,7 +24,15 @@ PARAMETERS = {
     "CCEvents.CCEventTry.onUacSetupComplete": "self uac",
     "MsgBody.MsgBody.getCopy": "self",
     "MsgBody.MsgBody.localStr": "self local_addr",
+    "SipAddress.SipAddress.getCopy": "self",
+    "SipAddressHF.SipAddressHF.parse": "self",
+    "SipHeader.SipHeader.__init__": "self s name body bodys fixname",
+    "SipHeader.SipHeader.localStr": "self local_addr compact",
+    "SipMsg.SipMsg.__init__": "self buf",
+    "SipMsg.SipMsg.getHFBCopy": "self name idx",
+    "SipMsg.SipMsg.getHFBody": "self name idx",
     "SipMsg.SipMsg.getTId": "self wCSM wBRN wTTG",
+    "SipMsg.SipMsg.getTIds": "self",
     "SipTransactionManager.SipTMRetransmitO.__init__": "self userv data address call_id lossemul",
     "SipTransactionManager.SipTransactionManager.__init__": "self global_config req_cb",
     "SipTransactionManager.SipTransactionManager.cancelTransaction": "self t extra_headers",
@@ -42,6 +50,7 @@ PARAMETERS = {
     "SipTransactionManager.SipTransactionManager.transmitData": "self userv data address cachesum lossemul",
     "SipTransactionManager.SipTransactionManager.transmitMsg": "self userv msg address cachesum compact",
     "SipTransactionManager.SipTransactionManager.unregConsumer": "self consumer call_id",
+    "SipVia.SipVia.getCopy": "self",
     "Time.Timeout.Timeout": "timeout_cb ival nticks *cb_params",
     "UA.UA.__init__": (
         "self global_config event_cb username password nh_address credit_time conn_cbs disc_cbs fail_cbs ring_cbs "

@@ -1,0 +1,187 @@
+# -*- test-case-name: ichatgw.test.sip.message.test_sippyshortcuts -*-
+"""
+What sippy does most often, in fewer steps.
+
+A call reads and writes some hundred headers.  Nothing here changes what is read or written: each function stands in the
+place of one of sippy's, with its name and its parameters, and gives what that gives for messages in the plain form that
+the gate lets through (L{ichatgw.sip.message.gate}).  C{docs/performance.rst} says what that saves.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sippy.ESipHeaderCSV import ESipHeaderCSV
+from sippy.SipAddress import SipAddress
+from sippy.SipAddressHF import SipAddressHF
+from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import SipHeader, hf_types
+from sippy.SipMsg import SipMsg
+from sippy.SipVia import SipVia
+
+NAMES_KEPT = 512
+"""How many names of headers are kept as they are written."""
+
+ADDRESSES_KEPT, LONGEST_KEPT = 2048, 200
+"""
+How many addresses are kept as they were read, and how many characters one may have for that: those of a dialog come
+again with each of its messages.
+"""
+
+_END = "\r\n\r\n"
+_FOLDED = ("\r\n ", "\r\n\t")
+
+_readMessage = SipMsg.__init__
+
+
+# Messages.
+
+
+def _read(self: Any, buf: str | None = None) -> None:
+    """A message; one that is not in plain form is left to sippy."""
+    self.headers = []
+    if buf is None:
+        return
+    head, end, body = buf.partition(_END)
+    if not end or any(fold in head for fold in _FOLDED):
+        _readMessage(self, buf)
+        return
+    startLine, *lines = head.split("\r\n")
+    self.setSL(startLine)
+    told: dict[str, Any] = dict.fromkeys(("content-type", "content-length"))
+    for line in lines:
+        for header in _headers(line):
+            if header.name in told:
+                told[header.name] = header
+            else:
+                self.headers.append(header)
+    # These are what sippy's C{init_body} looks at.
+    self._SipMsg__mbody = body or None
+    self._SipMsg__content_type, self._SipMsg__content_length = told.values()
+
+
+def _headers(line: str) -> list[Any]:
+    """Those of one line."""
+    try:
+        return [SipHeader(line, fixname=True)]
+    except ESipHeaderCSV as several:
+        return [SipHeader(name=several.name, bodys=value, fixname=True) for value in several.bodys]
+
+
+def _getHFBody(self: Any, name: str, idx: int = 0) -> Any:
+    """@raise IndexError: if there is none."""
+    for header in self.headers:
+        if header.name == name:
+            if not idx:
+                return header.getBody()
+            idx -= 1
+    raise IndexError(name)
+
+
+def _getHFBCopy(self: Any, name: str, idx: int = 0) -> Any:
+    """@raise IndexError: if there is none."""
+    for header in self.headers:
+        if header.name == name:
+            if not idx:
+                return header.body.getCopy()
+            idx -= 1
+    raise IndexError(name)
+
+
+def _getTId(self: Any, wCSM: bool = False, wBRN: bool = False, wTTG: bool = False) -> tuple[Any, ...]:
+    number, method = self.getHFBody("cseq").getCSeq()
+    begin: tuple[Any, ...] = (str(self.getHFBody("call-id")), self.getHFBody("from").getTag(), number)
+    if wCSM:
+        begin = (*begin, method)
+    if wBRN:
+        begin = (*begin, self.getHFBody("via").getBranch())
+    return (*begin, self.getHFBody("to").getTag()) if wTTG else begin
+
+
+def _getTIds(self: Any) -> tuple[tuple[Any, ...], ...]:
+    begin = self.getTId(wCSM=True)
+    return tuple([(*begin, via.getBranch()) for via in self.getHFBodys("via")])
+
+
+# Headers.
+
+
+def _makeHeader(
+    self: Any, s: str | None = None, name: str | None = None, body: Any = None, bodys: Any = None, fixname: bool = False
+) -> None:
+    if s is not None:
+        name, _, bodys = s.partition(":")
+        name, bodys = name.strip(), bodys.strip()
+    if name is not None:
+        self.name = name.lower()
+    if body is None:
+        kind = hf_types.get(self.name)
+        try:
+            body = SipGenericHF(bodys, name) if kind is None else kind(bodys)
+        except ESipHeaderCSV as several:
+            several.name = self.name
+            raise
+    self.body = body
+    if fixname or self.name is None:
+        self.name = body.hf_names[0]
+
+
+def _writeHeader(self: Any, local_addr: Any = None, compact: bool = False) -> str:
+    kind: Any = type(self.body)
+    return f"{_written(kind, self.name, compact)}: {self.body.localStr(local_addr)}"
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def _written(kind: Any, name: str, compact: bool) -> str:
+    """The name of a header, as it is sent."""
+    return str(kind.getCanName(None, name, compact))
+
+
+# Addresses.
+
+
+def _parseAddress(self: Any) -> None:
+    read = _addressBefore if len(self.body) <= LONGEST_KEPT else _address
+    self.address = read(self.body, self.relaxedparser).getCopy()
+    self.parsed = True
+
+
+def _address(text: str, isRelaxed: bool) -> Any:
+    return SipAddress(text, relaxedparser=isRelaxed)
+
+
+_addressBefore = lru_cache(maxsize=ADDRESSES_KEPT)(_address)
+
+
+def _copyAddress(self: Any) -> Any:
+    made = SipAddress.__new__(SipAddress)
+    made.name, made.url, made.hadbrace = self.name, self.url.getCopy(), self.hadbrace
+    made.params, made.params_order = self.params.copy(), self.params_order[:]
+    return made
+
+
+def _copyVia(self: Any) -> Any:
+    made = SipVia.__new__(SipVia)
+    vars(made).update(vars(self))
+    if self.params is not None:
+        made.params = self.params.copy()
+    return made
+
+
+def _replace(kind: type[Any], **ours: Any) -> None:
+    """
+    Put our functions in the place of a class's methods.
+
+    Each names what it stands for as C{__wrapped__}, so that L{ichatgw.sip.sippylib.selfcheck} sees sippy's.
+    """
+    for name, function in ours.items():
+        function.__wrapped__ = getattr(kind, name)
+        setattr(kind, name, function)
+
+
+_replace(SipMsg, __init__=_read, getHFBody=_getHFBody, getHFBCopy=_getHFBCopy, getTId=_getTId, getTIds=_getTIds)
+_replace(SipHeader, __init__=_makeHeader, localStr=_writeHeader)
+_replace(SipAddress, getCopy=_copyAddress)
+_replace(SipAddressHF, parse=_parseAddress)
+_replace(SipVia, getCopy=_copyVia)
