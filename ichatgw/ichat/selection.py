@@ -20,6 +20,9 @@ from ichatgw.xmpp.presence.presence import Resource
 #: iChat refuses a call (603) from an address whose user part is longer.
 LONGEST_NAME = 10
 
+# What nodeprep only makes lower case.
+_USUAL = re.compile(r"[A-Za-z0-9._\-]*").fullmatch
+
 _VARIANTS = "23456789abcdefghijklmnopqrstuvwxyz"
 
 #: What a cut must not leave at the end: a dot, an escaped space, or a part of an escape.
@@ -54,6 +57,8 @@ def callerName(user: str) -> str:
 @lru_cache(maxsize=1024)
 def _prepared(text: str) -> str:
     """C{text} as nodeprep has it; nothing if it is prohibited."""
+    if _USUAL(text):
+        return text.lower()
     try:
         return str(nodeprep.prepare(text))
     except UnicodeError:

@@ -9,14 +9,15 @@ of what is kept can hold a line of its own, for whatever reader, as parts of it 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS, STATIC
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
-from ichatgw.net.literals import ip_address
+from ichatgw.net.literals import READ_BEFORE, ip_address
 from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import readTransport
 from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
@@ -82,11 +83,12 @@ def parse(text: str) -> ParsedSDP:
     @raise NoCommonCodec: if it is SDP, and holds no audio stream over RTP that is switched on and could be used.
     """
     lines = _ENDS.split(text.removeprefix(_BYTE_ORDER_MARK), MAX_LINES)
+    isSafe = _UNSAFE.search(text) is None
     if len(lines) > MAX_LINES:
         raise MalformedError("SDP of more than 500 lines")
     session, media, originUser, isSDP = _Level(), list[tuple[MediaLine, _Level]](), "", False
     for line in lines:
-        kind, equals, value = _UNSAFE.sub("", line).partition("=")
+        kind, equals, value = (line if isSafe else _UNSAFE.sub("", line)).partition("=")
         kind, value = kind.strip().lower(), value.strip()
         if not equals or len(kind) != 1:
             continue
@@ -142,14 +144,13 @@ def _describe(
         comes from, then.
     """
     direction = _direction(own) or _direction(session) or Direction.SENDRECV
-    plain = evolve(plain, direction=direction, packing=_packing(session, own))
-    if host is None:
-        return plain
-    if ip_address(host).is_unspecified:
+    if host is not None and ip_address(host).is_unspecified:
         # RFC 3264 section 8.4: the old way to hold.  Nothing may be sent there.
+        host = None
         silent = direction in (Direction.RECVONLY, Direction.INACTIVE)
-        return evolve(plain, direction=Direction.INACTIVE if silent else Direction.SENDONLY)
-    return evolve(plain, address=TransportAddress(host, port), rtcp=_rtcp(own, host))
+        direction = Direction.INACTIVE if silent else Direction.SENDONLY
+    address, rtcp = (None, None) if host is None else (TransportAddress(host, port), _rtcp(own, host))
+    return evolve(plain, direction=direction, packing=_packing(session, own), address=address, rtcp=rtcp)
 
 
 def _packing(session: _Level, own: _Level) -> Packing:
@@ -198,22 +199,25 @@ def _host(connection: str) -> str | None:
 def _isGroup(connection: str) -> bool:
     """Does it name many hosts?  Nobody may have us send there."""
     try:
-        address = ip_address(_literal(connection))
+        return _meant(ip_address(_literal(connection)))[1]
     except ValueError:
         return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_multicast or str(mapped or address) == "255.255.255.255"
 
 
 def _hostOf(text: str) -> str | None:
     try:
-        address = ip_address(text)
+        host, isGroup = _meant(ip_address(text))
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # the same host; our sockets of either family keep to their own
-    isOne = not address.is_multicast and str(address) != "255.255.255.255" and "%" not in text
-    return str(address) if isOne else None
+    return None if isGroup or "%" in text else host
+
+
+@lru_cache(maxsize=READ_BEFORE)
+def _meant(address: IPv4Address | IPv6Address) -> tuple[str, bool]:
+    """The host that is meant, and whether it is many."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    plain = mapped or address  # the same host; our sockets of either family keep to their own
+    return str(plain), plain.is_multicast or str(plain) == "255.255.255.255"
 
 
 def _rtcp(own: _Level, host: str) -> TransportAddress | None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.sip.message.syntax import (
@@ -47,6 +47,8 @@ class Rule:
     @ivar single: a second one is a fault (RFC 3261 section 7.3.1).
     @ivar needless: a malformed one is left out; otherwise it is a fault.
     @ivar firstOnly: of several, the first goes on.
+    @ivar isRead: it costs more the more is in it.  What goes on as it came does not.
+    @ivar recurs: it is the same in most messages of a dialog.
     """
 
     title: str
@@ -55,14 +57,15 @@ class Rule:
     needless: bool = False
     firstOnly: bool = False
 
-    @property
-    def isRead(self) -> bool:
-        """Does it cost more the more is in it?  What goes on as it came does not."""
+    isRead: bool = field(init=False)
+    recurs: bool = field(init=False)
+
+    @isRead.default
+    def _costs(self) -> bool:
         return self.convert is not _asIs
 
-    @property
-    def recurs(self) -> bool:
-        """Is it the same in most messages of a dialog?"""
+    @recurs.default
+    def _returns(self) -> bool:
         return self.convert in _RECURRING
 
 

@@ -9,6 +9,7 @@ the gate lets through (L{ichatgw.sip.message.gate}).  C{docs/performance.rst} sa
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader, hf_types
 from sippy.SipMsg import SipMsg
 from sippy.SipVia import SipVia
+from sippy.Time.MonoTime import MonoTime
 
 NAMES_KEPT = 512
 """How many names of headers are kept as they are written."""
@@ -32,7 +34,7 @@ again with each of its messages.
 _END = "\r\n\r\n"
 _FOLDED = ("\r\n ", "\r\n\t")
 
-_readMessage = SipMsg.__init__
+_readMessage, _readTime = SipMsg.__init__, MonoTime.__init__
 
 
 # Messages.
@@ -169,6 +171,19 @@ def _copyVia(self: Any) -> Any:
     return made
 
 
+# Time.
+
+
+def _makeTime(
+    self: Any, s: str | None = None, monot: float | None = None, realt: float | None = None, trust_realt: bool = False
+) -> None:
+    """sippy smoothes the difference between its two clocks, for those who write both of them down."""
+    if s is None and monot is None and realt is None and not trust_realt:
+        self.monot, self.realt = time.monotonic(), time.time()
+    else:
+        _readTime(self, s, monot, realt, trust_realt)
+
+
 def _replace(kind: type[Any], **ours: Any) -> None:
     """
     Put our functions in the place of a class's methods.
@@ -181,6 +196,7 @@ def _replace(kind: type[Any], **ours: Any) -> None:
 
 
 _replace(SipMsg, __init__=_read, getHFBody=_getHFBody, getHFBCopy=_getHFBCopy, getTId=_getTId, getTIds=_getTIds)
+_replace(MonoTime, __init__=_makeTime)
 _replace(SipHeader, __init__=_makeHeader, localStr=_writeHeader)
 _replace(SipAddress, getCopy=_copyAddress)
 _replace(SipAddressHF, parse=_parseAddress)

@@ -35,14 +35,16 @@ _BRACKETED_URI = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*:[^<>]*>")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _VALUE = re.compile(r'[^\s";,<>]+|"[^"]*"')
 _MISREAD = re.compile(r'".*[;\\]', re.DOTALL)
+_PLAIN_PORT = r"(?:[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
 _PLAIN = (
-    r"sips?:(?:[A-Za-z0-9_.!~*'()&=+$\-]+@)?[A-Za-z0-9.\-]+(?::[1-9][0-9]{1,3})?"
+    r"sips?:(?:[A-Za-z0-9_.!~*'()&=+$\-]+@)?[A-Za-z0-9.\-]+"
+    rf"(?::{_PLAIN_PORT})?"
     r"(?:;(?:lr|ob|user=phone|transport=(?:udp|tcp|tls)))?"
 )
 _PLAIN_URI = re.compile(_PLAIN).fullmatch
 _PLAIN_ADDRESS = re.compile(rf'(?:"[^"\\<>]*" ?|[A-Za-z0-9.!_+\- ]*)<{_PLAIN}>(?:;tag={_TOKEN})?').fullmatch
 _PLAIN_VIA = re.compile(
-    rf"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::[1-9][0-9]{{1,3}})?(?:;rport)?(?:;branch={_TOKEN})?(?:;rport)?(?:;alias)?"
+    rf"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::{_PLAIN_PORT})?(?:;rport)?(?:;branch={_TOKEN})?(?:;rport)?(?:;alias)?"
 ).fullmatch
 _URI = re.compile(
     rf'(sips?):(?:([^@\s<>"]*)@)?({_HOST})(?::([0-9]{{1,5}}))?((?:;[^;?\s<>"@,]+)*)(?:\?([^\s<>"]*))?', re.IGNORECASE

@@ -51,6 +51,7 @@ PARAMETERS = {
     "SipTransactionManager.SipTransactionManager.transmitMsg": "self userv msg address cachesum compact",
     "SipTransactionManager.SipTransactionManager.unregConsumer": "self consumer call_id",
     "SipVia.SipVia.getCopy": "self",
+    "Time.MonoTime.MonoTime.__init__": "self s monot realt trust_realt",
     "Time.Timeout.Timeout": "timeout_cb ival nticks *cb_params",
     "UA.UA.__init__": (
         "self global_config event_cb username password nh_address credit_time conn_cbs disc_cbs fail_cbs ring_cbs "

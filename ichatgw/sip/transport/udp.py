@@ -15,7 +15,6 @@ from termios import FIONREAD
 from typing import Any
 
 from twisted.internet import udp
-from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
@@ -193,8 +192,9 @@ class UDPWire:
             _log.debug("Not sent to {address}: no socket of that family", address=address)
             return
         try:
-            port.write(datagram, (address.host, address.port))
-        except (OSError, MessageLengthError) as problem:
+            # The port's own C{write} would look five times whether this is an address.
+            port.socket.sendto(datagram, (address.host, address.port))
+        except OSError as problem:
             _log.debug("Not sent to {address}: {problem!r}", address=address, problem=problem)
 
     def towards(self, host: str) -> TransportAddress:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
+from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep
 
-from ichatgw.ichat.selection import LONGEST_NAME, callerName, select, variants
+from ichatgw.ichat.selection import _USUAL, LONGEST_NAME, _prepared, callerName, select, variants
 from ichatgw.xmpp.presence.presence import Resource
 
 
@@ -76,6 +77,14 @@ class CallerNameTests(SynchronousTestCase):
         """What may not stand in an address is escaped (XEP-0106), and so is what would look escaped."""
         self.assertEqual(callerName("a@b"), "a\\40b")
         self.assertEqual(callerName("a\\20b"), "a\\5c20b")
+
+    def test_usual(self) -> None:
+        """Letters, digits and the like become what nodeprep makes of them, and nothing else does."""
+        usual = [char for char in map(chr, range(128)) if _USUAL(char)]
+        self.assertEqual(len(usual), 65)
+        for text in (*usual, "".join(usual)):
+            self.assertEqual(_prepared(text), nodeprep.prepare(text))
+        self.assertFalse(any(map(_USUAL, "\"&'/:<>@ \u00e9\u212a")))
 
     def test_nothingLeft(self) -> None:
         """A name of which nothing is left is empty."""

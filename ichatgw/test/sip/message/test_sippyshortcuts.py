@@ -5,6 +5,7 @@ Whether what stands in the place of sippy's functions gives what these give.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipURL import SipURL
 from sippy.SipVia import SipVia
+from sippy.Time.MonoTime import MonoTime
 
 LOCAL = (("192.0.2.10", 5070), "tcp")
 
@@ -176,6 +178,15 @@ class ShortcutTests(SynchronousTestCase):
         """A body is as long as its header says."""
         self.assertEqual(str(SipRequest(request("INVITE")).getBody()), PHONE_SDP)
         self.assertIsNone(SipRequest(request("BYE", body="")).getBody())
+
+    def test_time(self) -> None:
+        """The time is now, by both clocks; one that is written or computed is read as ever."""
+        before, now, after = time.monotonic(), MonoTime(), time.monotonic()
+        self.assertTrue(before <= now.monot <= after)
+        self.assertLess(abs(now.realt - time.time()), 60)
+        self.assertEqual(MonoTime("12.5-3.5").monot, 3.5)
+        self.assertAlmostEqual(MonoTime(monot=now.monot + 5) - now, 5)
+        self.assertRaises(TypeError, MonoTime, trust_realt=True)
 
     def test_via(self) -> None:
         """A Via of ours gets a branch of its own."""

@@ -36,7 +36,11 @@ class FakePort:
     def startReading(self) -> None:
         self.reading = True
 
-    def write(self, datagram: bytes, address: tuple[str, int]) -> None:
+    @property
+    def socket(self) -> FakePort:
+        return self
+
+    def sendto(self, datagram: bytes, address: tuple[str, int]) -> None:
         if self.problem is not None:
             raise self.problem
         self.sent.append((datagram, address))
