@@ -52,7 +52,7 @@ class Ringing:
     @ivar taker: the client that has the call; C{None} as long as none has it.
     """
 
-    owner: SessionOwner
+    owner: SessionOwner[Session]
     callee: JID
     us: JID
     sid: str

@@ -77,7 +77,7 @@ class Inputs(Protocol):
 
 @implementer(ILeg)
 @define(eq=False, kw_only=True)
-class InboundLeg(SessionOwner):
+class InboundLeg(SessionOwner[Session]):
     """
     The side of a client that calls.
 

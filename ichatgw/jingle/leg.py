@@ -38,7 +38,7 @@ asked to go over to what it has.
 """
 
 
-class LegLink(SessionLink, Protocol):
+class LegLink(SessionLink[Session], Protocol):
     """What carries the stanzas of a leg, besides those of its sessions."""
 
     def say(self, message: CallMessage) -> None:

@@ -100,7 +100,7 @@ class Inputs(Protocol):
 
 @implementer(ILeg)
 @define(eq=False, kw_only=True)
-class OutboundLeg(SessionOwner):
+class OutboundLeg(SessionOwner[Session]):
     """
     Rings the clients of a user, and talks to the one that accepts.
 

@@ -192,7 +192,7 @@ class JingleProtocol(XMPPHandler):
         )
         self._arrive(leg, jingle)
 
-    def _guarded(self, leg: SessionOwner, take: Callable[[Jingle], None], jingle: Jingle) -> None:
+    def _guarded(self, leg: SessionOwner[Any], take: Callable[[Jingle], None], jingle: Jingle) -> None:
         """An error of ours in what a client asks for ends its call, and no other."""
         try:
             take(jingle)

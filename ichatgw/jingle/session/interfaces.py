@@ -5,7 +5,7 @@ What a Jingle session asks of its surroundings.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.words.xish.domish import Element
@@ -15,26 +15,26 @@ from ichatgw.interfaces import ICall, IMediaSide, IMediaTransports
 from ichatgw.jingle.stanzas.jingle import Action
 from ichatgw.model import Direction, Ending, SessionDescription
 
-if TYPE_CHECKING:
-    from ichatgw.jingle.session.session import Session
+S = TypeVar("S", contravariant=True)
+"""The L{Session<ichatgw.jingle.session.session.Session>} that asks or tells."""
 
 
-class SessionLink(Protocol):
+class SessionLink(Protocol[S]):
     """What carries the stanzas of a session."""
 
     transports: IMediaTransports
 
-    def ask(self, session: Session, action: Action, *payload: Element) -> None:
+    def ask(self, session: S, action: Action, *payload: Element) -> None:
         """Send a request of the session, if the link is up."""
 
-    def enter(self, session: Session) -> None:
+    def enter(self, session: S) -> None:
         """From now on, what comes for it goes to C{session}."""
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: S) -> None:
         """C{session} is over: forget it."""
 
 
-class SessionOwner(Protocol):
+class SessionOwner(Protocol[S]):
     """The leg that a session belongs to."""
 
     id: str
@@ -44,30 +44,30 @@ class SessionOwner(Protocol):
     def hangup(self, ending: Ending) -> None:
         """End it."""
 
-    def sessionRang(self, session: Session) -> None:
+    def sessionRang(self, session: S) -> None:
         """The party is alerted."""
 
-    def sessionAcknowledged(self, session: Session) -> None:
+    def sessionAcknowledged(self, session: S) -> None:
         """The party's client has our offer."""
 
-    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
+    def sessionAccepted(self, session: S, answer: SessionDescription) -> None:
         """The party has accepted."""
 
-    def sessionConnected(self, session: Session) -> None:
+    def sessionConnected(self, session: S) -> None:
         """Media can flow."""
 
-    def sessionEnded(self, session: Session, ending: Ending) -> None:
+    def sessionEnded(self, session: S, ending: Ending) -> None:
         """It is over, and not by an order of the leg."""
 
-    def sessionHeld(self, session: Session, direction: Direction) -> None:
+    def sessionHeld(self, session: S, direction: Direction) -> None:
         """The party now lets media flow that way, seen from it."""
 
-    def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
+    def sessionPressed(self, session: S, digit: str, milliseconds: int) -> None:
         """The party has pressed a key (XEP-0181)."""
 
 
 @define(eq=False)
-class NoOwner(SessionOwner):
+class NoOwner(SessionOwner[Any]):
     """In the place of a leg that has ended: it is told everything, and what L{SessionOwner} makes of it is nothing."""
 
     id: str
@@ -75,6 +75,6 @@ class NoOwner(SessionOwner):
     side: IMediaSide = field(init=False)
 
     @classmethod
-    def after(cls, leg: SessionOwner) -> NoOwner:
+    def after(cls, leg: SessionOwner[Any]) -> NoOwner:
         """What is left of C{leg}."""
         return cls(leg.id, Nobody(leg.call.id))

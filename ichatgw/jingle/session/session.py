@@ -97,8 +97,8 @@ class Session:
     them: JID
     sid: str
     isInitiator: bool
-    link: SessionLink
-    owner: SessionOwner
+    link: SessionLink[Session]
+    owner: SessionOwner[Session]
     phase: Phase = field(init=False, default=Phase.PENDING)
     rang: bool = field(init=False, default=False)
     offer: SessionDescription = field(init=False, default=SessionDescription(()))

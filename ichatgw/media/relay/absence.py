@@ -6,13 +6,11 @@ Whether a party that should send is still there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ichatgw.media.relay.closed import NOBODY, unheard
 from ichatgw.media.relay.flow import LOOK_SECONDS
-
-if TYPE_CHECKING:
-    from ichatgw.media.relay.side import Side
+from ichatgw.media.relay.sideview import SideView
 
 
 class Absence:
@@ -25,7 +23,7 @@ class Absence:
 
     silent: Callable[[], None]
 
-    def __init__(self, side: Side, patience: float) -> None:
+    def __init__(self, side: SideView, patience: float) -> None:
         """
         @param patience: seconds; 0 for ever.
         """
@@ -36,7 +34,7 @@ class Absence:
 
     def letGo(self) -> None:
         """The side is closed."""
-        self._side, self.silent, self._patience = cast("Side", NOBODY), unheard, 0
+        self._side, self.silent, self._patience = cast(SideView, NOBODY), unheard, 0
 
     def look(self) -> None:
         """To be called every L{LOOK_SECONDS}, after the flow was looked at."""

@@ -5,7 +5,7 @@ What comes to a side of a relay from elsewhere than its party is known to be, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from twisted.logger import Logger
 
@@ -14,11 +14,9 @@ from ichatgw.media.relay.closed import NOBODY
 from ichatgw.media.relay.flow import STALE
 from ichatgw.media.relay.latch import isAt
 from ichatgw.media.relay.medialatch import MediaLatch, Quiet, Rank
+from ichatgw.media.relay.sideview import SideView
 from ichatgw.media.rtp.rtp import Kind, RTPPacket, classify
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
-
-if TYPE_CHECKING:
-    from ichatgw.media.relay.side import Side
 
 MOST_EARLY = 4
 """So many datagrams of DTLS are kept for what is to be agreed on."""
@@ -34,7 +32,7 @@ class Entrance:
 
     _log = Logger()
 
-    def __init__(self, side: Side, latch: MediaLatch) -> None:
+    def __init__(self, side: SideView, latch: MediaLatch) -> None:
         self._side = side
         self._latch = latch
         self._refused = 0
@@ -43,7 +41,7 @@ class Entrance:
 
     def letGo(self) -> None:
         """The side is closed."""
-        self._side = cast("Side", NOBODY)
+        self._side = cast(SideView, NOBODY)
 
     def _arrived(self, size: int, source: Source) -> None:
         """

@@ -5,17 +5,15 @@ RTCP of one side of a relay.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ichatgw.errors import MalformedError
 from ichatgw.media.relay.closed import NOBODY
 from ichatgw.media.relay.latch import ControlLatch, SendTo, isAt
+from ichatgw.media.relay.sideview import SideView
 from ichatgw.media.rtp.rtcp import Renumbering, rewrite
 from ichatgw.media.rtp.rtp import Kind, classify
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
-
-if TYPE_CHECKING:
-    from ichatgw.media.relay.side import Side
 
 
 class Control:
@@ -26,14 +24,14 @@ class Control:
     @ivar heard: whether any has come; may be set back.
     """
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: SideView) -> None:
         self._side = side
         self.latch = ControlLatch()
         self.heard = False
 
     def letGo(self) -> None:
         """The side is closed."""
-        self._side = cast("Side", NOBODY)
+        self._side = cast(SideView, NOBODY)
 
     def arrivedAtMedia(self, datagram: bytes, source: Source) -> None:
         """RTCP on the RTP port: an iChat has one port for everything (compare RFC 5761)."""
