@@ -79,6 +79,7 @@ demo: venv ## calls through a gateway on this machine, drawn as ladders
 	@$(BIN)/python -m ichatgw.sim.demo
 
 bench: venv ## the benchmarks, as tables
+	$(BIN)/python bench/dialplan.py
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/packets.py

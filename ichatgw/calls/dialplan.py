@@ -16,9 +16,11 @@ import pcre2
 from attrs import define, field
 from twisted.logger import Logger
 
+from ichatgw.calls.ruleindex import RuleIndex
 from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.escaping import toSIP
 from ichatgw.model import TELEPHONE_HOST
+from ichatgw.runtime.steps import Steps, atOnce
 
 SCHEMES = ("sip", "sips", "xmpp")
 LONGEST = 1024
@@ -65,11 +67,30 @@ class DialPlan:
     _log = Logger()
 
     rules: tuple[tuple[str, str], ...] = field(converter=_tupled)
-    _patterns: list[pcre2.Pattern] = field(init=False, repr=False)
+    _patterns: list[pcre2.Pattern] = field(factory=list, init=False, repr=False)
+    _index: RuleIndex = field(factory=RuleIndex, init=False, repr=False)
     _runaways: set[int] = field(factory=set, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._patterns = [_compile(number, *rule) for number, rule in enumerate(self.rules, 1)]
+        atOnce(self._make())
+
+    @classmethod
+    def steps(cls, rules: Iterable[tuple[str, str]]) -> Steps[DialPlan]:
+        """
+        Make one in steps.
+
+        @raise ConfigError: as the constructor.
+        """
+        plan = cls(())
+        plan.rules = tuple(rules)
+        yield from plan._make()
+        return plan
+
+    def _make(self) -> Steps[None]:
+        for number, (pattern, output) in enumerate(self.rules, 1):
+            self._patterns.append(_compile(number, pattern, output))
+            self._index.add(number, pattern)
+            yield
 
     def translate(self, address: str) -> str:
         """
@@ -99,7 +120,8 @@ class DialPlan:
 
     def adopt(self, other: DialPlan) -> None:
         """Use the rules of C{other} from now on."""
-        self.rules, self._patterns, self._runaways = other.rules, other._patterns, set()
+        self.rules, self._patterns, self._index = other.rules, other._patterns, other._index
+        self._runaways = set()
 
     def matches(self, address: str) -> bool:
         """Is there a rule for C{address}?"""
@@ -116,9 +138,9 @@ class DialPlan:
     def _findAs(self, address: str) -> tuple[int, pcre2.Match | None]:
         isShort = len(address) <= SHORT
         if len(address) <= LONGEST:
-            for number, pattern in enumerate(self._patterns, 1):
+            for number in self._index.candidates(address):
                 try:
-                    match = (pattern if isShort else _compiled(self.rules[number - 1][0], _STEPS // 8)).search(address)
+                    match = self._pattern(number, isShort).search(address)
                 except UnicodeEncodeError:  # half a surrogate pair is no text
                     break
                 except pcre2.LibraryError as e:
@@ -127,6 +149,9 @@ class DialPlan:
                 if match is not None:
                     return number, match
         return 0, None
+
+    def _pattern(self, number: int, isShort: bool) -> pcre2.Pattern:
+        return self._patterns[number - 1] if isShort else _compiled(self.rules[number - 1][0], _STEPS // 8)
 
     def _ranAway(self, number: int, address: str, why: str) -> None:
         """Warn once a rule: whoever calls can make it happen as often as he likes."""

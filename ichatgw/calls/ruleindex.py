@@ -1,0 +1,290 @@
+# -*- test-case-name: ichatgw.test.calls.test_ruleindex -*-
+"""
+Which translation rules may match an address, found without trying them all.
+
+A pattern that begins with text (C{^sips?:72@}) matches only where that text stands.  So rules are kept by the texts
+that they can begin with, and an address is looked up in them.  Rules of which no such text is known are tried for each
+address, as they always were.
+
+Whatever is not understood of a pattern ends its text there; too short a text costs time, but changes nothing.  A rule
+that is left out is one that PCRE2 would give up at the first character: it neither matches nor exceeds its limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+
+from attrs import define, evolve, field, frozen
+
+START = "\0"
+"""Stands for the start of the address, in the texts that patterns begin with."""
+
+MOST_TEXTS = 64
+"""Texts that one pattern may begin with; before there are more they are cut."""
+
+MOST_WAYS = 64
+"""
+Ways through a pattern to its texts.  PCRE2 tries them all before it says no, and has to say so within its limits.
+"""
+
+_HEAD = 3
+"""Characters by which texts are found; a rule with a shorter one is tried for each address."""
+
+_TOKEN = re.compile(
+    r"""
+    (?P<escape>\\.)
+    |(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])
+    |(?P<plain>\((?:\?(?:[:|>]|P?<[A-Za-z_]\w*>|'\w+')|(?!\?)))
+    |(?P<look>\(\?<?[=!])
+    |(?P<odd>\(\?[^x()]*?:)
+    |(?P<flags>\(\?[^imx():]*\))
+    |(?P<times>(?:[?*+]|\{[0-9,\ ]*\})[?+]?)
+    |(?P<close>\))|(?P<bar>\|)|(?P<start>\^)|(?P<any>[.$])
+    |(?P<text>[^()\[{])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BEYOND_US = re.compile(r"\\[QEGNc]|\(\*|\(\?[#(+]|\[[:.=]|\(\?\[")
+"""Quoting, verbs, comments, conditions, classes by name: what would be read wrongly, and is rare."""
+
+_OPTIONS = re.compile(r"(\^?)\(\?([is]+)\)")
+_MEMBERS = re.compile(r"\[((?:[0-9]-[0-9]|[a-z]-[a-z]|[A-Z]-[A-Z]|\\d|\\[^A-Za-z0-9]|[A-Za-z0-9+*\#@:.])+)\]", re.ASCII)
+_MEMBER = re.compile(r"(.)-(.)|\\(.)|(.)")
+_EXACTLY = re.compile(r"\{([1-9][0-9]?)\}")
+_AT_LEAST_ONCE = re.compile(r"\+|\{[1-9]")
+_DIGITS = frozenset("0123456789")
+_NOTHING = frozenset({""})
+
+
+@frozen
+class _Texts:
+    """
+    What a part of a pattern begins with: one of these.
+
+    @ivar whole: all that the part matches; what follows the part follows these.
+    @ivar cut: only how it begins.
+    @ivar ways: in how many ways they come about.
+    """
+
+    whole: frozenset[str] = _NOTHING
+    cut: frozenset[str] = frozenset()
+    ways: int = 1
+
+    def then(self, other: _Texts) -> _Texts:
+        """This, and after it the other."""
+        ways = self.ways * other.ways
+        if len(self.whole) * (len(other.whole) + len(other.cut)) + len(self.cut) > MOST_TEXTS or ways > MOST_WAYS:
+            return self.ended()
+        return _Texts(_joined(self.whole, other.whole), self.cut | _joined(self.whole, other.cut), ways)
+
+    def orElse(self, other: _Texts) -> _Texts:
+        """Either of the two."""
+        return _Texts(self.whole | other.whole, self.cut | other.cut, self.ways + other.ways)
+
+    def ended(self) -> _Texts:
+        """This, and after it anything."""
+        return evolve(self, whole=frozenset(), cut=self.whole | self.cut)
+
+    def times(self, quantifier: str) -> _Texts:
+        """This as often as a quantifier says."""
+        exactly = _EXACTLY.match(quantifier)
+        if exactly:
+            repeated = _Texts()
+            for _ in range(int(exactly[1])):
+                repeated = repeated.then(self)
+            return repeated
+        if quantifier.startswith("?"):
+            return evolve(self, whole=self.whole | _NOTHING, ways=self.ways + 1)
+        return self.ended() if _AT_LEAST_ONCE.match(quantifier) else _ANYTHING
+
+
+_ANYTHING = _Texts(frozenset(), _NOTHING)
+
+
+def _joined(firsts: frozenset[str], seconds: frozenset[str]) -> frozenset[str]:
+    """Each with each; to be at the start twice is to be there."""
+    return frozenset(
+        first + (second[1:] if first.endswith(START) and second.startswith(START) else second)
+        for first, second in product(firsts, seconds)
+    )
+
+
+class _Unreadable(Exception):
+    """A pattern is beyond us."""
+
+
+class _Reader:
+    """Reads what a pattern can begin with."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at = 0
+
+    def read(self) -> frozenset[str]:
+        """
+        @raise _Unreadable: if the pattern is beyond us.
+        """
+        if _BEYOND_US.search(self._pattern):
+            raise _Unreadable
+        texts = self._alternatives()
+        if self._at < len(self._pattern):
+            raise _Unreadable
+        return texts.whole | texts.cut
+
+    def _peek(self) -> re.Match[str] | None:
+        if self._at == len(self._pattern):
+            return None
+        token = _TOKEN.match(self._pattern, self._at)
+        if token is None:
+            raise _Unreadable
+        return token
+
+    def _alternatives(self) -> _Texts:
+        """To the end of the pattern, or of the brackets."""
+        texts = self._sequence()
+        while (token := self._peek()) is not None and token.lastgroup == "bar":
+            self._at = token.end()
+            texts = texts.orElse(self._sequence())
+        return texts
+
+    def _sequence(self) -> _Texts:
+        texts = _Texts()
+        while (token := self._peek()) is not None and token.lastgroup not in ("bar", "close"):
+            self._at = token.end()
+            element = self._element(token)
+            while (following := self._peek()) is not None and following.lastgroup == "times":
+                self._at = following.end()
+                element = element.times(following[0])
+            texts = texts.then(element)
+        return texts
+
+    def _element(self, token: re.Match[str]) -> _Texts:
+        kind, text = token.lastgroup, token[0]
+        if kind in ("plain", "look", "odd"):
+            return self._inBrackets(kind)
+        if kind == "text":
+            return _Texts(frozenset({text}))
+        if kind == "start" or text == r"\A":
+            return _Texts(frozenset({START}))
+        if kind == "class":
+            return _oneOf(text)
+        if kind == "escape" and (text == r"\d" or not (text[1].isalnum() and text[1].isascii())):
+            return _Texts(_DIGITS if text == r"\d" else frozenset({text[1]}))
+        return _ANYTHING
+
+    def _inBrackets(self, kind: str) -> _Texts:
+        begins = self._at
+        texts = self._alternatives()
+        close = self._peek()
+        if close is None or close.lastgroup != "close":
+            raise _Unreadable
+        inside = self._pattern[begins : self._at]
+        self._at = close.end()
+        if kind == "look" and not re.search(r"[()*+?{]", inside):
+            return _Texts()  # what looks ahead for plain text comes to an end at once, and takes nothing
+        return texts if kind == "plain" and texts.ways <= MOST_WAYS else _ANYTHING
+
+
+def _oneOf(text: str) -> _Texts:
+    """The members of a class of characters, if they are few."""
+    simple = _MEMBERS.fullmatch(text)
+    if simple is None:
+        return _ANYTHING
+    members: set[str] = set()
+    for first, last, escaped, single in _MEMBER.findall(simple[1]):
+        if escaped == "d":
+            members |= _DIGITS
+        else:
+            begin = first or escaped or single
+            members |= set(map(chr, range(ord(begin), ord(last or begin) + 1)))
+    return _Texts(frozenset(members))
+
+
+def beginnings(pattern: str) -> tuple[frozenset[str], bool]:
+    """
+    What an address holds wherever C{pattern}, which is one of PCRE2, matches it.
+
+    @return: texts of which it is one, with L{START} for the start of the address, and whether their case does not
+        matter: then they are in lower case.  An empty one says that nothing is known.
+    """
+    options = _OPTIONS.match(pattern)
+    foldsCase = options is not None and "i" in options[2]
+    if options is not None:
+        pattern = options[1] + pattern[options.end() :]
+    try:
+        texts = _Reader(pattern).read()
+    except (_Unreadable, RecursionError):
+        return _NOTHING, False
+    if foldsCase:
+        texts = frozenset(text.lower() for text in texts) if all(map(str.isascii, texts)) else _NOTHING
+    return texts, foldsCase
+
+
+@define(eq=False)
+class _ByText:
+    """
+    Rules by the texts that they begin with.
+
+    @ivar isEverywhere: whether some may stand elsewhere than at the start.
+    """
+
+    _rules: dict[str, list[int]] = field(factory=dict, init=False)
+    _lengths: dict[str, list[int]] = field(factory=dict, init=False)
+    isEverywhere: bool = field(default=False, init=False)
+
+    def add(self, text: str, rule: int) -> None:
+        """Keep a rule by a text of at least L{_HEAD} characters."""
+        self._rules.setdefault(text, []).append(rule)
+        lengths = self._lengths.setdefault(text[:_HEAD], [])
+        if len(text) not in lengths:
+            lengths.append(len(text))
+        self.isEverywhere = self.isEverywhere or not text.startswith(START)
+
+    def find(self, address: str) -> Iterator[int]:
+        """The rules whose texts stand in C{address}, which begins with L{START}; in any order, perhaps repeatedly."""
+        for at in range(max(len(address) - _HEAD + 1, 0) if self.isEverywhere else 1):
+            for length in self._lengths.get(address[at : at + _HEAD], ()):
+                yield from self._rules.get(address[at : at + length], ())
+
+
+@define(eq=False)
+class RuleIndex:
+    """Finds the rules that may match an address."""
+
+    _unknown: list[int] = field(factory=list, init=False)
+    _folding: list[int] = field(factory=list, init=False)
+    _exact: _ByText = field(factory=_ByText, init=False)
+    _folded: _ByText = field(factory=_ByText, init=False)
+
+    def add(self, rule: int, pattern: str) -> None:
+        """
+        Add a rule.
+
+        @param rule: its number, higher than those before.
+        """
+        texts, foldsCase = beginnings(pattern)
+        if min(map(len, texts), default=0) < _HEAD:
+            self._unknown.append(rule)
+            return
+        if foldsCase:
+            self._folding.append(rule)
+        for text in texts:
+            (self._folded if foldsCase else self._exact).add(text, rule)
+
+    def candidates(self, address: str) -> Sequence[int]:
+        """The rules that may match C{address}, in order, by their numbers; no other one does."""
+        marked = START + address
+        found = set(self._exact.find(marked))
+        found.update(self._caseless(marked))
+        if not found:
+            return self._unknown
+        found.update(self._unknown)
+        return sorted(found)
+
+    def _caseless(self, marked: str) -> Iterable[int]:
+        """Letters beyond ASCII may be the same as some of ASCII but for case (the Kelvin sign): then all may match."""
+        if not self._folding:
+            return ()
+        return self._folded.find(marked.lower()) if marked.isascii() else self._folding
