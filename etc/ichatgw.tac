@@ -26,7 +26,7 @@ except ConfigError as problem:
     raise SystemExit(f"ichatgw: {problem}") from None
 
 log = observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines)
-reloading(reactor, service, settings, partial(again, path, [], os.environ, service.turns.letMediaPass), log)
+reloading(reactor, service, settings, partial(again, path, [], os.environ), log)
 application = Application("ichatgw")
 application.setComponent(ILogObserver, log)
 service.setServiceParent(application)

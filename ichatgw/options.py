@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,6 +21,7 @@ from ichatgw.config.reading.reader import OBSOLETE, OUTPUT, PATTERN, Setting
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.log import logfile
+from ichatgw.runtime.steps import Steps
 
 DEFAULT_FILE = "ichat-gw.config"
 _RULES = (PATTERN, OUTPUT)
@@ -48,19 +49,16 @@ _ALIASES = {alias: setting.name for setting in TABLE for alias in setting.aliase
 
 
 def again(
-    path: str | None,
-    overrides: Iterable[tuple[str, str]],
-    environ: Mapping[str, str],
-    between: Callable[[], object] = lambda: None,
-) -> tuple[Settings, list[str]]:
+    path: str | None, overrides: Iterable[tuple[str, str]], environ: Mapping[str, str]
+) -> Steps[tuple[Settings, list[str]]]:
     """
-    L{Settings.load}, for a process that must not wait.
+    L{Settings.steps}, for a process that must not wait.
 
     @raise ConfigError: as there; also if C{path} is a pipe or a device.
     """
     if path is not None and os.path.exists(path) and not os.path.isfile(path):
         raise ConfigError(f"{path}: only a plain file can be read again")
-    return Settings.load(path, overrides, environ, between)
+    return Settings.steps(path, overrides, environ)
 
 
 class Options(usage.Options):
@@ -69,10 +67,7 @@ class Options(usage.Options):
 
     @ivar settings: read when the whole command line is known.
     @ivar warnings: for the log.
-    @ivar between: called again and again while settings are read once more.
     """
-
-    between: Callable[[], object] = staticmethod(lambda: None)
 
     synopsis = "[options]"
     longdesc = (
@@ -152,13 +147,13 @@ class Options(usage.Options):
             hint = f"There is no {DEFAULT_FILE} here; name a file by --config, or see --sample-config.\n"
             raise SystemExit("ichatgw cannot start:\n" + (hint if missing else "") + str(e)) from None
 
-    def reload(self) -> tuple[Settings, list[str]]:
+    def reload(self) -> Steps[tuple[Settings, list[str]]]:
         """
-        Read the settings once more, from where they came.
+        Read the settings once more, from where they came, in steps.
 
         @raise ConfigError: as for L{Settings.load}; also if the file has become one that could keep us waiting.
         """
-        return again(self._path, self._overrides(), self._environ, self.between)
+        return again(self._path, self._overrides(), self._environ)
 
     def _overrides(self) -> list[tuple[str, str]]:
         """What was given, under the names that administrators know."""

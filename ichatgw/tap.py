@@ -32,7 +32,7 @@ from ichatgw.calls.journal import Journal
 from ichatgw.calls.limits import Limits
 from ichatgw.calls.recovery import Epilogue
 from ichatgw.calls.switch import Switch
-from ichatgw.config.reload import Load, Reloadable, Reloader
+from ichatgw.config.reload import Load, LongReloadable, Part, Reloadable, Reloader
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
@@ -55,6 +55,7 @@ from ichatgw.runtime.collector import Collector
 from ichatgw.runtime.disk import Disk, DiskThread
 from ichatgw.runtime.memory import Memory
 from ichatgw.runtime.stalls import Stalls, watching
+from ichatgw.runtime.steps import Steps
 from ichatgw.runtime.systemd import watchdog
 from ichatgw.runtime.turns import MOST_LAG, Turns
 from ichatgw.runtime.watch import Watch
@@ -155,7 +156,7 @@ class Gateway(MultiService):
         self.endpoint = endpoint
         self.link = link
         self.media = media
-        self.reloadables: list[Reloadable] = []
+        self.reloadables: list[Part] = []
         self.reloader: Reloader | None = None
         self.journal: Journal | None = None
         self._epilogue: Epilogue | None = None
@@ -374,7 +375,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor), watchdog())
     made.reloadables += [
         *sipParts,
-        Reloadable(("translationRules",), lambda new: partial(plan.adopt, DialPlan(new.translationRules))),
+        LongReloadable(("translationRules",), partial(_newRules, plan)),
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
@@ -391,6 +392,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
     ]
     return made
+
+
+def _newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:
+    made = yield from DialPlan.steps(settings.translationRules)
+    return partial(plan.adopt, made)
 
 
 def _journal(reactor: Any, settings: Settings, disk: Disk) -> Journal | None:
@@ -422,7 +428,7 @@ def reloading(
     @param observer: what writes the log.
     """
     parts = list(gateway.reloadables)
-    gateway.reloader = Reloader(reactor, settings, load, parts)
+    gateway.reloader = Reloader(reactor, gateway.turns, settings, load, parts)
     if isinstance(observer, logfile.LineObserver):
         parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
         gateway.reloader.parts = parts
@@ -445,7 +451,6 @@ def makeService(options: Options) -> IService:
     except ConfigError as problem:
         raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
-    options.between = service.turns.letMediaPass
     reloading(reactor, service, options.settings, options.reload, observer)
     if observer is None:
         return service

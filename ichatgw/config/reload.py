@@ -18,8 +18,15 @@ from twisted.logger import Logger
 from ichatgw.config.reading.reader import Setting
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError, NeedsRestart
+from ichatgw.runtime.steps import Steps
+from ichatgw.runtime.turns import Sweep, Turns
 
-Load = Callable[[], tuple[Settings, list[str]]]
+Load = Callable[[], Steps[tuple[Settings, list[str]]]]
+Change = Callable[[], str | None]
+
+
+INTERVAL = 0.001
+"""Seconds from one part of the work to the next."""
 
 _LONGEST = 200
 
@@ -38,7 +45,27 @@ class Reloadable:
     """
 
     attributes: tuple[str, ...]
-    prepare: Callable[[Settings], Callable[[], str | None]]
+    prepare: Callable[[Settings], Change]
+
+    def steps(self, settings: Settings) -> Steps[Change]:
+        """Prepare, in one step."""
+        yield
+        return self.prepare(settings)
+
+
+@frozen
+class LongReloadable:
+    """
+    A L{Reloadable} that takes long to prepare.
+
+    @ivar steps: as C{prepare} there, in steps.
+    """
+
+    attributes: tuple[str, ...]
+    steps: Callable[[Settings], Steps[Change]]
+
+
+Part = Reloadable | LongReloadable
 
 
 class Reloader(Service):
@@ -46,7 +73,8 @@ class Reloader(Service):
     Reads the settings again when the process gets C{SIGHUP}.
 
     Either all that can change does, or, if anything is wrong, nothing; the log says which, and what waits for a
-    restart.
+    restart.  It is done in parts, so that thousands of rules or numbers keep no sound waiting.  A signal that comes
+    meanwhile has it begin anew.
 
     @ivar settings: those in force.
     @ivar parts: who takes what; more may be added.
@@ -54,7 +82,7 @@ class Reloader(Service):
     """
 
     def __init__(
-        self, reactor: IReactorFromThreads, settings: Settings, load: Load, parts: Iterable[Reloadable]
+        self, reactor: IReactorFromThreads, turns: Turns, settings: Settings, load: Load, parts: Iterable[Part]
     ) -> None:
         """
         @param load: reads them as at the start.
@@ -64,6 +92,7 @@ class Reloader(Service):
         self.first: Callable[[], object] = lambda: None
         self._reactor = reactor
         self._load = load
+        self._work: Sweep[None] = turns.sweep(lambda step: None, interval=INTERVAL)
         self._before: Any = None
 
     def startService(self) -> None:
@@ -74,51 +103,61 @@ class Reloader(Service):
     def stopService(self) -> None:
         """Leave the signal to whoever had it before."""
         Service.stopService(self)
+        self._work.stop()
         signal.signal(signal.SIGHUP, self._before if self._before is not None else signal.SIG_DFL)
 
     def reload(self) -> None:
         """Read the settings, and use what can be used now.  Never raises."""
+        self._work.start(self._steps())
+
+    def _steps(self) -> Steps[None]:
         try:
             self.first()
-            wanted, warnings = self._load()
+            wanted, warnings = yield from self._load()
             able = {attribute for part in self.parts for attribute in part.attributes}
             settings = evolve(self.settings, **{attribute: getattr(wanted, attribute) for attribute in able})
-            changes, waiting, why = self._prepared(settings)
+            changes, waiting, why = yield from self._prepared(settings)
             settings = evolve(settings, **{attribute: getattr(self.settings, attribute) for attribute in waiting})
         except ConfigError as e:
             for problem in str(e).split("\n"):
                 _log.error("Settings stay as they were: {problem}", problem=problem)
+                yield
             return
         except Exception:
             _log.failure("Settings stay as they were, for they could not be read")
             return
         for warning in warnings:
             _log.warn("{text}", text=warning)
+            yield
         said = list(_differences(self.settings, settings, "{name} is now {new}, it was {old}"))
         late = [*_differences(settings, wanted, "{name} would be {new}, but stays {old} until a restart"), *why]
         self.settings = settings
+        said += self._change(changes)
+        for line in (*said, *late):
+            _log.info("Settings read again: {line}", line=line)
+        if not said:
+            _log.info("Settings read again: nothing changed" + ("" if not late else " that can change now"))
+
+    def _change(self, changes: Iterable[Change]) -> Iterator[str]:
+        """Make all changes; what is to be said of them."""
         for change in changes:
             try:
                 word = change()
             except Exception:
                 _log.failure("A change of settings failed")
             else:
-                said += [word] if word else []
-        for line in (*said, *late):
-            _log.info("Settings read again: {line}", line=line)
-        if not said:
-            _log.info("Settings read again: nothing changed" + ("" if not late else " that can change now"))
+                yield from [word] if word else []
 
-    def _prepared(self, settings: Settings) -> tuple[list[Callable[[], str | None]], set[str], list[str]]:
+    def _prepared(self, settings: Settings) -> Steps[tuple[list[Change], set[str], list[str]]]:
         """
         What makes the changes, the attributes of the parts that have to wait for a restart, and why these have to.
 
         @raise ConfigError: if anything is wrong.
         """
-        changes, waiting, why = [], set[str](), list[str]()
+        changes, waiting, why = list[Change](), set[str](), list[str]()
         for part in self.parts:
             try:
-                changes.append(part.prepare(settings))
+                changes.append((yield from part.steps(settings)))
             except NeedsRestart as reason:
                 waiting.update(part.attributes)
                 why.append(str(reason))

@@ -9,7 +9,7 @@ C{python -m ichatgw.config.settings sample} writes the sample file to the standa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import NOTHING, Attribute, evolve, fields, frozen
@@ -25,6 +25,7 @@ from ichatgw.config.reading import document
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.reading.reader import Entry, Reader, Setting, environmentEntries, readFile
 from ichatgw.errors import ConfigError
+from ichatgw.runtime.steps import Steps, atOnce
 
 __all__ = ["TABLE", "Proxy", "Settings"]
 
@@ -43,23 +44,30 @@ class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, Cal
         path: str | None,
         overrides: Iterable[tuple[str, str]] = (),
         environ: Mapping[str, str] | None = None,
-        between: Callable[[], object] = lambda: None,
     ) -> tuple[Settings, list[str]]:
         """
-        Read the settings: the command line comes before the environment, this before the file.
+        Read the settings, all at once; see L{steps}.
+        """
+        return atOnce(cls.steps(path, overrides, environ))
+
+    @classmethod
+    def steps(
+        cls, path: str | None, overrides: Iterable[tuple[str, str]] = (), environ: Mapping[str, str] | None = None
+    ) -> Steps[tuple[Settings, list[str]]]:
+        """
+        Read the settings in steps: the command line comes before the environment, this before the file.
 
         @param path: the configuration file, or C{None} for none.
         @param overrides: names, in any case, and values from the command line, in order.
         @param environ: may hold secrets, as C{ICHATGW_} and the name in capitals.
-        @param between: called again and again meanwhile, see L{Reader}.
         @return: the settings, and warnings for the log.
         @raise ConfigError: if the gateway cannot start with them; the text has a line for each problem.
         """
-        reader = Reader(TABLE, between)
+        reader = Reader(TABLE)
         if path is not None:
-            reader.take(readFile(path, reader))
-        reader.take(environmentEntries(TABLE, environ or {}))
-        reader.take(Entry("command line", name, value) for name, value in overrides)
+            yield from reader.take(readFile(path, reader))
+        yield from reader.take(environmentEntries(TABLE, environ or {}))
+        yield from reader.take(Entry("command line", name, value) for name, value in overrides)
         settings = cls(**reader.values)
         for attributes, expected in _conflicts(settings):
             blamed = next(attribute for attribute in attributes if attribute in reader.entries)

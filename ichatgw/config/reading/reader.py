@@ -20,6 +20,7 @@ from ichatgw.calls.dialplan import checkOutput, checkTogether, compilePattern, d
 from ichatgw.config.reading.kinds import Kind
 from ichatgw.config.reading.textfile import decoded
 from ichatgw.errors import ConfigError
+from ichatgw.runtime.steps import Steps
 
 _T = TypeVar("_T")
 
@@ -111,11 +112,9 @@ class Reader:
     @ivar problems: what stops the start.
     @ivar unknown: names that stand for nothing, and what may have been meant.
     @ivar warnings: what the administrator should know besides.
-    @ivar between: called between entries, so that a long file does not keep the sound waiting.
     """
 
     settings: tuple[Setting, ...]
-    between: Callable[[], object] = lambda: None
     values: dict[str, Any] = field(factory=dict, init=False)
     entries: dict[str, Entry] = field(factory=dict, init=False)
     faulty: set[str] = field(factory=set, init=False)
@@ -123,15 +122,15 @@ class Reader:
     unknown: list[str] = field(factory=list, init=False)
     warnings: list[str] = field(factory=list, init=False)
 
-    def take(self, entries: Iterable[Entry]) -> None:
-        """Take all that one source says."""
+    def take(self, entries: Iterable[Entry]) -> Steps[None]:
+        """Take all that one source says, in steps: a long file shall not keep the sound waiting."""
         known = {name.lower(): s for s in self.settings for name in (s.name, *s.aliases)}
         secretFiles = {s.fileName.lower(): s for s in self.settings if s.secret}
         obsolete = {name.lower(): why for name, why in OBSOLETE.items()}
         rules: list[Entry] = []
         taken: dict[str, Any] = {}
         for entry in entries:
-            self.between()
+            yield
             name = entry.name.lower()
             if name in (PATTERN.lower(), OUTPUT.lower()):
                 rules.append(entry)
@@ -144,7 +143,7 @@ class Reader:
             else:
                 self._unknown(entry)
         if rules:
-            taken["translationRules"] = self._takeRules(rules)
+            taken["translationRules"] = yield from self._takeRules(rules)
         self.values.update(taken)
 
     def wrong(self, entry: Entry, expected: str, secret: bool = False) -> None:
@@ -191,12 +190,12 @@ class Reader:
             self.warnings.append(f"{entry.place}: {entry.name}: everybody on this host can read that file")
         self._takeValue(setting, Entry(entry.place, entry.name, secret), taken)
 
-    def _takeRules(self, entries: list[Entry]) -> tuple[tuple[str, str], ...]:
+    def _takeRules(self, entries: list[Entry]) -> Steps[tuple[tuple[str, str], ...]]:
         """Pair patterns with outputs."""
         rules: list[tuple[str, str]] = []
         pattern: Entry | None = None
         for entry in entries:
-            self.between()
+            yield
             if entry.name.lower() == PATTERN.lower():
                 if pattern is not None:
                     self.wrong(pattern, f"a {OUTPUT} to follow")
@@ -229,9 +228,9 @@ class Reader:
         self.unknown.append(f"{entry.place}: {_printable(entry.name)}: unknown setting{hint}")
 
 
-def readFile(path: str, reader: Reader) -> list[Entry]:
+def readFile(path: str, reader: Reader) -> Iterator[Entry]:
     """
-    The entries of a file.
+    The entries of a file, one after the other.
 
     @raise ConfigError: if it cannot be read at all.
     """
@@ -246,11 +245,13 @@ def readFile(path: str, reader: Reader) -> list[Entry]:
     except UnicodeDecodeError:
         text = data.decode("latin-1")
         reader.warnings.append(f"{path}: not valid UTF-8, read as ISO 8859-1")
-    entries = list(_entries(path, text, reader))
     secret = {setting.name.lower() for setting in reader.settings if setting.secret}
-    if worldReadable and any(entry.name.lower() in secret and entry.value for entry in entries):
+    holdsSecret = False
+    for entry in _entries(path, text, reader):
+        holdsSecret = holdsSecret or (entry.name.lower() in secret and bool(entry.value))
+        yield entry
+    if worldReadable and holdsSecret:
         reader.warnings.append(f"{path}: holds a password and everybody on this host can read it")
-    return entries
 
 
 def environmentEntries(settings: Iterable[Setting], environ: Mapping[str, str]) -> Iterator[Entry]:

@@ -17,12 +17,15 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import options
-from ichatgw.config.reload import Reloadable, Reloader
+from ichatgw.config.reload import INTERVAL, LongReloadable, Reloadable, Reloader
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
 from ichatgw.log.logfile import LineObserver
 from ichatgw.net.networks import PRIVATE
+from ichatgw.runtime.steps import Steps, atOnce
+from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.tap import gateway, reloading
+from ichatgw.test.support.configs import ready
 from ichatgw.xmpp.presence.registrations import Online
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -55,12 +58,20 @@ class ReloaderTests(SynchronousTestCase):
         self.warnings: list[str] = []
         self.taken: list[Settings] = []
         self.word: str | None = None
+        self.steps = 1
         self.reactor = Reactor()
+        self.turns = Turns(cast(Any, self.reactor))
         self.reloader = Reloader(
-            cast(Any, self.reactor), SETTINGS, self.load, [Reloadable(("logLevel", "maxCalls"), self.prepare)]
+            cast(Any, self.reactor),
+            self.turns,
+            SETTINGS,
+            self.load,
+            [Reloadable(("logLevel", "maxCalls"), self.prepare)],
         )
 
-    def load(self) -> tuple[Settings, list[str]]:
+    def load(self) -> Steps[tuple[Settings, list[str]]]:
+        for _ in range(self.steps):
+            yield
         if self.problem is not None:
             raise self.problem
         return self.wanted, self.warnings
@@ -196,6 +207,44 @@ class ReloaderTests(SynchronousTestCase):
         self.warnings = ["file:9: Foo: unknown setting"]
         self.assertEqual(self.lines(), [*self.warnings, "Settings read again: the certificate is another one"])
 
+    def test_parts(self) -> None:
+        """Long work is done in parts, and nothing changes before its end; one that begins anew forgets the first."""
+        self.wanted = evolve(SETTINGS, maxCalls=7)
+        self.steps = SWEEP_ITEMS
+        self.assertEqual(self.lines(), [])
+        self.assertEqual(self.reloader.settings.maxCalls, 0)
+        self.wanted = evolve(SETTINGS, maxCalls=8)
+        self.assertEqual(self.lines(), [])
+        with capturedLogs() as events:
+            self.reactor.advance(INTERVAL)
+        self.assertEqual([formatEvent(each) for each in events], ["Settings read again: MaxCalls is now 8, it was 0"])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stopped(self) -> None:
+        """Work that is not done when the gateway stops never is."""
+        self.steps = SWEEP_ITEMS
+        self.reloader.startService()
+        self.reloader.reload()
+        self.reloader.stopService()
+        self.reactor.advance(0)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_longPart(self) -> None:
+        """A part may take its time, too, and may find something wrong at the end."""
+
+        def long(settings: Settings) -> Steps[Callable[[], str | None]]:
+            for _ in range(SWEEP_ITEMS):
+                yield
+            raise ConfigError("the last line is wrong")
+
+        self.reloader.parts.append(LongReloadable((), long))
+        self.wanted = evolve(SETTINGS, maxCalls=7)
+        self.assertEqual(self.lines(), [])
+        with capturedLogs() as events:
+            self.reactor.advance(INTERVAL)
+        self.assertEqual([formatEvent(each) for each in events], ["Settings stay as they were: the last line is wrong"])
+        self.assertEqual(self.taken, [])
+
     def test_signal(self) -> None:
         """SIGHUP has it done by the reactor; when the service stops the signal is whose it was."""
         before = signal.getsignal(signal.SIGHUP)
@@ -216,7 +265,7 @@ class GatewayTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.gateway = gateway(self.reactor, SETTINGS)
         self.log = LineObserver(lambda line: None, "INFO")
-        reloading(self.reactor, self.gateway, SETTINGS, lambda: (self.wanted, []), self.log)
+        reloading(self.reactor, self.gateway, SETTINGS, lambda: ready(self.wanted), self.log)
 
     def reload(self, **changed: Any) -> None:
         self.wanted = evolve(SETTINGS, **changed)
@@ -286,7 +335,7 @@ class AgainTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """A file that is gone is said as at the start."""
-        problem = self.assertRaises(ConfigError, options.again, self.mktemp(), [], {})
+        problem = self.assertRaises(ConfigError, atOnce, options.again(self.mktemp(), [], {}))
         self.assertIn("cannot be read", str(problem))
 
     def test_options(self) -> None:
@@ -302,5 +351,5 @@ class AgainTests(SynchronousTestCase):
         given.parseOptions(["--loglevel", "DEBUG"])
         os.chdir(here)
         file.write_text(file.read_text() + "LogLevel = CRIT\nMaxCalls = 3\n")
-        settings, _ = given.reload()
+        settings, _ = atOnce(given.reload())
         self.assertEqual((settings.logLevel, settings.maxCalls), ("DEBUG", 3))

@@ -21,6 +21,7 @@ from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.log.logfile import LEVELS, LineObserver
 from ichatgw.tap import Gateway, gateway, reloading
+from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, request
 from ichatgw.test.support.streams import ServerSide, acceptLast
 
@@ -119,7 +120,7 @@ class SecretTests(SynchronousTestCase):
         self.reactor: Any = MemoryReactorClock()
         self.wanted: Settings | None = self.settings
         self.gateway: Gateway = gateway(self.reactor, self.settings)
-        reloading(self.reactor, self.gateway, self.settings, self.load)
+        reloading(self.reactor, self.gateway, self.settings, lambda: ready(*self.load()))
 
     def load(self) -> tuple[Settings, list[str]]:
         path = self.mktemp()

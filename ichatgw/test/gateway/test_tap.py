@@ -37,6 +37,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService, reloading
+from ichatgw.test.support.configs import ready
 from ichatgw.test.support.fakes import OFFER, FakeLeg
 from ichatgw.test.support.sip.sipwire import FakeWire
 from ichatgw.test.support.streams import acceptLast
@@ -261,7 +262,7 @@ class WiringTests(SynchronousTestCase):
         path = os.path.join(self.folder, "gw.log")
         made = gateway(MemoryReactorClock(), self.settings)
         log = observer("INFO", path, 0)
-        reloading(MemoryReactorClock(), made, self.settings, lambda: (self.settings, []), log)
+        reloading(MemoryReactorClock(), made, self.settings, lambda: ready(self.settings), log)
         assert made.reloader is not None
         log({"log_format": "one"})
         os.rename(path, path + ".1")

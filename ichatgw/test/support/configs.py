@@ -5,15 +5,23 @@ Configuration files that are written, and loaded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
+from ichatgw.runtime.steps import Steps
 
 REQUIRED = "JabberServer = localhost\nJabberComponentName = gw.example.com\nJabberComponentPassword = sesame\n"
 RULES = "TranslationPattern = ^xmpp:(.*)@gw$\nTranslationOutput = sip:$1@pbx\n"
+
+
+def ready(settings: Settings, warnings: Iterable[str] = ()) -> Steps[tuple[Settings, list[str]]]:
+    """Settings that are loaded in one step."""
+    yield
+    return settings, list(warnings)
 
 
 class ConfigTestCase(SynchronousTestCase):
