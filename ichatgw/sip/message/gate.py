@@ -26,7 +26,7 @@ from ichatgw.sip.message import multipart
 from ichatgw.sip.message.framing import Frame, Limits, Refusal, isClean
 from ichatgw.sip.message.headers import RULES, Rule
 from ichatgw.sip.message.stateless import respond
-from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, stampedVia, via
+from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, readable, stampedVia
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
@@ -206,7 +206,7 @@ class Gate:
         if sum(value.count(mark) for value in written for mark in ',;"') > self.limits.separators:
             return None
         try:
-            vias = [via(item) for value in written for item in listItems(value)]
+            vias = readable([item for value in written for item in listItems(value)])
         except MalformedError:
             return None
         if not vias:

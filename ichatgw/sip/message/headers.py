@@ -24,8 +24,8 @@ from ichatgw.sip.message.syntax import (
     mask,
     nameAddress,
     parameters,
+    readable,
     splitUnquoted,
-    via,
 )
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -74,7 +74,8 @@ def _asIs(value: str) -> Sequence[str]:
 
 
 def _vias(value: str) -> Sequence[str]:
-    return [via(item) for item in listItems(value)]
+    """As they came, if they can be read: responses repeat them."""
+    return readable(listItems(value))
 
 
 def _party(value: str) -> Sequence[str]:

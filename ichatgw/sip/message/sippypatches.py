@@ -13,10 +13,11 @@ import sippy.SipURL
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
+from sippy.SipVia import SipVia
 
 import ichatgw.sip.message.sippyshortcuts  # noqa: F401
 from ichatgw.errors import MalformedError
-from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri
+from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri, via
 
 URIS_KEPT, LONGEST_KEPT = 2048, 200
 """
@@ -120,6 +121,50 @@ def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
 if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
     SipGenericHF.getCanName = _inTitleCase
 
+
+class WrittenVia(SipVia):  # type: ignore[misc]
+    """
+    A Via that is written as it came, unless something in it has been changed since: whoever gets it back compares it.
+    sippy would read parameters out of quoted values.
+    """
+
+    body: Any
+
+    def __init__(self, body: str | None = None, cself: Any = None) -> None:
+        self.written: str | None = None
+        self.stated: tuple[Any, ...] = ()
+        if body is not None:
+            SipGenericHF.__init__(self, body)  # the gate has put each value in a line of its own
+            return
+        super().__init__(cself=cself)
+        if cself is not None:
+            self.written, self.stated = cself.written, cself.stated
+
+    def parse(self) -> None:
+        """sippy wants to know what it says."""
+        self.written = self.body
+        try:
+            self.body = via(self.body)
+        except MalformedError:  # one that no gate has seen
+            self.written = None
+        super().parse()
+        self.stated = self._says()
+
+    def _says(self) -> tuple[Any, ...]:
+        return self.transport, self.hostname, self.port, dict(self.params)
+
+    def localStr(self, local_addr: Any = None) -> str:
+        """As a header holds it."""
+        if self.parsed and self.written is not None and self.stated == self._says():
+            return self.written
+        return str(super().localStr(local_addr))
+
+    def getCopy(self) -> WrittenVia:
+        """Another one that says the same."""
+        return WrittenVia(cself=self) if self.parsed else WrittenVia(self.body)
+
+
+hf_types["via"] = hf_types["v"] = WrittenVia
 
 # sippy cuts challenges and credentials at each comma, quoted or not; L{ichatgw.sip.auth.digest} reads their text.
 for _name in ("authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate"):

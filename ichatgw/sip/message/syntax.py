@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote, unquote
 
 from ichatgw.errors import MalformedError
@@ -91,12 +92,14 @@ def _blot(match: re.Match[str]) -> str:
 
 def splitUnquoted(text: str, masked: str, separator: str) -> list[str]:
     """Cut C{text} at each C{separator} that C{masked} (of the same length) still shows; blanks go."""
-    parts = []
+    return [piece.strip(BLANKS) for piece in _cutUnquoted(text, masked, separator)]
+
+
+def _cutUnquoted(text: str, masked: str, separator: str) -> Iterator[str]:
     start = 0
     for piece in masked.split(separator):
-        parts.append(text[start : start + len(piece)].strip(BLANKS))
+        yield text[start : start + len(piece)]
         start += len(piece) + 1
-    return parts
 
 
 def listItems(text: str) -> list[str]:
@@ -364,7 +367,8 @@ def _displayName(text: str) -> str:
 
 def via(text: str) -> str:
     """
-    One value of Via (RFC 3261 section 20.42), as C{SIP/2.0/UDP host:port;parameters}.
+    One value of Via (RFC 3261 section 20.42), as C{SIP/2.0/UDP host:port;parameters}, for reading; a response repeats
+    it as it came (section 8.2.6.2).
 
     @raise MalformedError: if it cannot be read.
     """
@@ -381,9 +385,20 @@ def via(text: str) -> str:
     return f"SIP/{version}/{transport} {_host(host)}{_port(port)}{extras}"
 
 
+def readable(vias: Sequence[str]) -> Sequence[str]:
+    """
+    Those values of Via as they came.
+
+    @raise MalformedError: if one cannot be read.
+    """
+    for each in vias:
+        via(each)
+    return vias
+
+
 def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
     """
-    A plain Via, saying where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
+    A Via that can be read, as it came and saying where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
 
     C{received} is always written, as a bare IP literal, and C{rport} where the sender asked for it; whatever a peer
     wrote there goes, lest an answer be sent to somebody else.
@@ -393,8 +408,8 @@ def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
     """
     kept = []
     wanted = always
-    for part in text.split(";"):
-        name = part.partition("=")[0]
+    for part in _cutUnquoted(text, mask(text), ";"):
+        name = part.partition("=")[0].strip(BLANKS).lower()
         if name == "rport":
             wanted = True
         elif name != "received":

@@ -50,11 +50,11 @@ def parse(uri: str) -> Any:
 
 def identity(url: Any) -> Any:
     """
-    A copy of a URI as From and To hold it: who somebody is, without the ways to them and what to say there, which RFC
-    3261 section 19.1.1 keeps out of these headers.
+    A copy of a URI as From and To hold it: who somebody is, without the ways to them, a port among these, and what to
+    say there, which RFC 3261 section 19.1.1 keeps out of these headers.
     """
     copy = url.getCopy()
-    copy.transport = copy.ttl = copy.maddr = copy.method = None
+    copy.port = copy.transport = copy.ttl = copy.maddr = copy.method = None
     copy.lr, copy.headers, copy.other = False, {}, []
     return copy
 

@@ -32,11 +32,11 @@ STOPPING_HASTE = 4
 MOST_UNANSWERED = 100
 """How many REGISTERs to one domain may be without an answer."""
 
-LEAST_REFRESH = 5.0
-"""Seconds between two REGISTERs of an address at least, however short a time is granted."""
-
 REFRESH_SHARE = 0.9
-"""The share of the granted time after which an address is registered anew."""
+"""The share of the granted time after which an address is registered anew, if that leaves L{MARGIN}."""
+
+MARGIN = 5.0
+"""Seconds before the end of the granted time in which a REGISTER is answered; of a short time it is one half."""
 
 _log = Logger()
 
@@ -138,7 +138,7 @@ class Registration:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
         self._trouble = ""
         self.until = self._owner.clock.seconds() + granted
-        self._later(max(LEAST_REFRESH, min(granted - 5.0, granted * REFRESH_SHARE)))
+        self._later(refreshAfter(granted))
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
@@ -338,3 +338,8 @@ class Registrations:
             self._byAddress.pop(registration.aor, None)
             if not self._byAddress:
                 self._finish()
+
+
+def refreshAfter(granted: int) -> float:
+    """Seconds after which a registration for C{granted} seconds is renewed: always before its end."""
+    return min(granted * REFRESH_SHARE, max(granted - MARGIN, granted / 2))

@@ -117,7 +117,10 @@ def domainIn(host: str) -> str:
     return name if literal(name, 1) is None and isName(name) else ""
 
 
-_TOP_VIA = re.compile(rb"\r\nVia: *SIP/2\.0/[A-Z]+ +(\[[^]]*\]|[^;:\r ]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_TOP_VIA = re.compile(
+    rb"\r\nVia: *SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*[A-Z]+[ \t]+(\[[^]]*\]|[^;:\r \t]+)[ \t]*(?::[ \t]*([0-9]{1,5}))?",
+    re.IGNORECASE,
+)
 
 
 def returnPath(response: bytes, target: Target) -> Target:

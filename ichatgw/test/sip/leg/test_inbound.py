@@ -36,6 +36,27 @@ class InboundTests(SynchronousTestCase):
         self.assertEqual(self.rig.invitations.invitations[0].source, PHONE)
         self.assertEqual(self.rig.invitations.offers[0].address, TransportAddress("192.0.2.77", 30000))
 
+    def test_vias(self) -> None:
+        """Every response repeats the Vias as they came, whatever is in quotes there; where it goes is ours to say."""
+        vias = (
+            'SIP/2.0/UDP 192.0.2.77:5060;x="a;b, c=\\"d";branch=z9hG4bKquoted ;RPort',
+            'SIP / 2.0 / UDP  first.example : 4000;ttl=16 ; maddr=203.0.113.9;branch=z9hG4bK1;y="received=1.2.3.4;rport"',
+            "SIP/2.0/TCP [2001:DB8::9]:9;Branch=z9hG4bK2",
+        )
+        invite = request("INVITE").partition("\r\n")
+        _, _, rest = invite[2].partition("\r\n")
+        text = "\r\n".join((invite[0], *(f"Via: {via}" for via in vias), rest))
+        trying = self.rig.receive(text)
+        leg = self.rig.invitations.legs[-1]
+        leg.ring()
+        leg.hangup(Ending(EndReason.BUSY))
+        sent = [*trying, *self.rig.wire.take()]
+        self.assertEqual([status(each) for each in sent], [100, 180, 486])
+        for each in sent:
+            top, *others = [line[5:] for line in each.split("\r\n") if line.startswith("Via: ")]
+            self.assertEqual(top, vias[0].removesuffix(";RPort") + ";received=192.0.2.77;rport=5060")
+            self.assertEqual(tuple(others), vias[1:])
+
     def test_marks(self) -> None:
         """User-Agent and both display names of the INVITE come with the arrival."""
         self.arrive(

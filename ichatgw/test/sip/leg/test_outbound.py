@@ -42,6 +42,15 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(header(self.invite, "Max-Forwards"), "70")
         self.assertIn("INVITE", header(self.invite, "Allow"))
 
+    def test_port(self) -> None:
+        """From and To say who somebody is, without a port (RFC 3261 section 19.1.1); the Request-URI says where."""
+        for called in ("sip:100@192.0.2.77:5070", "sip:100@192.0.2.77:5070;transport=udp"):
+            self.call(called, Party("sip:200@pbx.example:5064", "B"))
+            self.assertTrue(self.invite.startswith(f"INVITE {called} SIP/2.0\r\n"))
+            self.assertEqual(header(self.invite, "To"), "<sip:100@192.0.2.77>")
+            self.assertIn("<sip:200@pbx.example>;tag=", header(self.invite, "From"))
+            self.assertEqual(self.address, TransportAddress("192.0.2.77", 5070))
+
     def test_identity(self) -> None:
         """A caller without a name of his own calls as SIPGatewayIdentity."""
         self.call("sip:100@192.0.2.77", Party("xmpp:chat.example"))

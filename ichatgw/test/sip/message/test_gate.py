@@ -99,12 +99,12 @@ class ViaTests(GateTestCase):
     """Where answers go."""
 
     def test_plain(self) -> None:
-        """Vias come one a line, in their plain form, in their order."""
+        """Vias come one a line, as they were written, in their order: responses repeat them."""
         written = "SIP  / 2.0  / UDP  192.0.2.1 : 5060 ; Branch = z9hG4bKa ; hidden ,SIP/2.0/TCP [::1];received=[::2]"
         self.assertEqual(
             self.header(request("v: SIP/2.0/SCTP c", Via=written), "Via"),
             [
-                "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa;hidden;received=198.51.100.7",
+                "SIP  / 2.0  / UDP  192.0.2.1 : 5060 ; Branch = z9hG4bKa ; hidden;received=198.51.100.7",
                 "SIP/2.0/TCP [::1];received=[::2]",
                 "SIP/2.0/SCTP c",
             ],
@@ -117,8 +117,9 @@ class ViaTests(GateTestCase):
             f"{top};received=203.0.113.9": f"{top};received=198.51.100.7",
             f"{top};RECEIVED=203.0.113.9;RPort=53": f"{top};received=198.51.100.7;rport=40000",
             f"{top};rport": f"{top};received=198.51.100.7;rport=40000",
-            f'{top};x="a;received=203.0.113.9"': f"{top};received=198.51.100.7",
-            f'{top};x="a;rport=53"': f"{top};received=198.51.100.7",
+            f'{top};x="a;received=203.0.113.9"': f'{top};x="a;received=203.0.113.9";received=198.51.100.7',
+            f'{top};x="a;rport=53"': f'{top};x="a;rport=53";received=198.51.100.7',
+            f"{top}; received = 203.0.113.9 ;y": f"{top};y;received=198.51.100.7",
             f"{top};maddr=203.0.113.9": f"{top};maddr=203.0.113.9;received=198.51.100.7",
         }
         for written, plain in vias.items():

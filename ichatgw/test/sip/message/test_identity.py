@@ -137,7 +137,7 @@ class DialledTests(SynchronousTestCase):
         )
         (invite,) = rig.wire.take()
         self.assertIn("transport=udp", invite.partition("\r\n")[0])
-        self.assertEqual(header(invite, "To"), "<sip:+4930;x=1@192.0.2.77:5060;user=phone>")
+        self.assertEqual(header(invite, "To"), "<sip:+4930;x=1@192.0.2.77;user=phone>")
         self.assertIn("<sip:101@sip.example>;tag=", header(invite, "From"))
         self.assertEqual(header(invite, "P-Asserted-Identity"), '"Scott" <sip:101@sip.example>')
 

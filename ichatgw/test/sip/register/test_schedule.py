@@ -128,16 +128,23 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(self.registrar.take(), [(SCOTT, 0)])
 
     def test_grantedLess(self) -> None:
-        """The time that is granted counts; one so short that we would do nothing else does not."""
+        """The time that is granted counts."""
         self.registrar.policy = lambda seconds: Answer(granted=60)
         self.add()
         self.clock.advance(54.5)
         self.assertEqual(len(self.registrar.take()), 2)
-        self.make()
-        self.registrar.policy = lambda seconds: Answer(granted=1)
-        self.add()
-        self.clock.pump([0.1] * 100)
-        self.assertTrue(len(self.registrar.take()) <= 4)
+
+    def test_inTime(self) -> None:
+        """However short a time is granted, the next REGISTER goes out before its end, and not at once."""
+        for granted in (*range(1, 130), 3600, 7200):
+            self.make()
+            self.registrar.policy = lambda seconds, granted=granted: Answer(granted=granted)  # type: ignore[misc]
+            self.add()
+            self.registrar.take()
+            self.clock.advance(granted * 0.3)
+            self.assertEqual(len(self.registrar.take()), 0, granted)
+            self.clock.advance(granted * 0.6)
+            self.assertEqual(len(self.registrar.take()), 1, granted)
 
     def test_failure(self) -> None:
         """After a failure it is tried again: after RegistrationRetryTime, or when the registrar wants it."""
