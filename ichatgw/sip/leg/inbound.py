@@ -24,7 +24,7 @@ from ichatgw.sip.leg.leg import SipLeg, disconnection
 from ichatgw.sip.leg.mediasecurity import Protecting
 from ichatgw.sip.leg.negotiation import SUPPOSED
 from ichatgw.sip.message.bodies import sdpBody
-from ichatgw.sip.message.status import fromHeader, fromStatus, toStatus, warningFor
+from ichatgw.sip.message.status import fromHeader, fromStatus, toResponse, toStatus, warningFor
 
 _log = Logger()
 
@@ -171,6 +171,7 @@ class InboundSipLeg(SipLeg):
             event = CCEventFail(toStatus(ending))
             headers = {"retry-after": "" if ending.retryAfter is None else str(ending.retryAfter)}
             headers["warning"] = warningFor(ending)
+            headers["reason"] = toResponse(ending) if self.dialog is not None and self.dialog.pinned is None else ""
             event.extra_headers = tuple(SipHeader(name=name, bodys=body) for name, body in headers.items() if body)
             self._respond(event)
         self._finish(ending)

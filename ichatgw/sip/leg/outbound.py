@@ -25,7 +25,7 @@ from ichatgw.sip.leg.negotiation import speech
 from ichatgw.sip.leg.renegotiation import Renegotiation
 from ichatgw.sip.message.bodies import partsOf, sdpText
 from ichatgw.sip.message.status import fromHeader, fromStatus
-from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, Hunt
 from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
@@ -226,8 +226,9 @@ class OutboundSipLeg(SipLeg):
         if self._attempt is not None and (mayChange or self._mustBeAlone(code)):
             self._again(self._attempt)
             return
-        if code in (300, 301, 302) and self.dialog is not None:
-            self._hunt.redirect(self.dialog.words.elsewhere, self._mayLead(self.dialog.heardHost))
+        if code < 400 and self.dialog is not None:
+            mayLead = self._mayLead(self.dialog.heardHost)
+            self._hunt.redirect(self.dialog.words.elsewhere, mayLead, areProxies=code == USE_PROXY)
         else:
             self._hunt.refused(code)
         self._failed(ending)

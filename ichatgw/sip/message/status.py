@@ -91,8 +91,9 @@ _MEANINGS: dict[int, tuple[EndReason, EndReason | None]] = {
     102: (_EXPIRED, _TIMEOUT),
 }
 
-#: Statuses that say little: PBXs answer so for all kinds of reasons.
-_VAGUE = frozenset({480, 500, 503, 603})
+#: Statuses that say little, beside those of which no more than the class is known: PBXs answer so for all kinds of
+#: reasons.
+_VAGUE = frozenset({433, 480, 500, 503, 603})
 
 #: What a 488 is about, by the cause: the code of a C{Warning} (RFC 3261 section 20.43).
 _WARNINGS = {58: 301, 65: 302, 79: 304, 88: 305}
@@ -105,6 +106,7 @@ _PHRASES = {
     (EndReason.NOT_FOUND, 22): (410, "Gone"),
     (EndReason.NOT_FOUND, 28): (484, "Address Incomplete"),
     (EndReason.CONNECTIVITY, 38): (502, "Bad Gateway"),
+    (EndReason.FAILED, 127): (400, "Bad Request"),
 }
 """The final responses that say more exactly what the cause says."""
 
@@ -115,9 +117,17 @@ _PART = re.compile(r"\s*(SIP|Q\.850)\s*;[^,]*?\bcause\s*=\s*(\d{1,3})\b", re.IGN
 _WARNING = re.compile(r"\s*(\d{3})\s", re.ASCII)
 _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 
+#: What a status says of which no more is known, by its class (RFC 3261 sections 8.1.3.2 and 21).  A redirect that is
+#: not followed leaves the callee unavailable where we asked; 6xx is the callee's own no.
+_BY_CLASS: dict[int, tuple[EndReason, int | None]] = {
+    3: (EndReason.UNAVAILABLE, 23),
+    4: (EndReason.FAILED, 127),
+    5: (EndReason.FAILED, None),
+    6: (EndReason.DECLINED, None),
+}
+
 # The cause is given where it says more than the reason.
-_FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
-    380: (EndReason.FAILED, None),
+_EXACTLY: dict[int, tuple[EndReason, int | None]] = {
     401: (EndReason.FORBIDDEN, 57),
     403: (EndReason.FORBIDDEN, None),
     404: (EndReason.NOT_FOUND, None),
@@ -128,6 +138,7 @@ _FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
     410: (EndReason.NOT_FOUND, 22),
     415: (EndReason.INCOMPATIBLE, 88),
     430: (EndReason.UNAVAILABLE, None),
+    433: (EndReason.DECLINED, None),
     480: (EndReason.UNAVAILABLE, None),
     484: (EndReason.NOT_FOUND, 28),
     485: (EndReason.NOT_FOUND, None),
@@ -144,6 +155,9 @@ _FROM_STATUS: dict[int, tuple[EndReason, int | None]] = {
     607: (EndReason.DECLINED, None),
     608: (EndReason.DECLINED, None),
 }
+
+_FROM_STATUS = {**{code: _BY_CLASS[code // 100] for code in range(300, 700)}, **_EXACTLY}
+"""What each final response says that is no success."""
 
 
 def toStatus(ending: Ending) -> tuple[int, str]:
@@ -164,18 +178,17 @@ def fromStatus(code: int, phrase: str, warning: str = "", reasons: str = "", ran
     """
     Why a leg ended that was answered with C{code} (300 or more).
 
-    A redirect that is not followed leaves the callee unavailable where we asked.  Where the status is vague, the cause
-    of Q.850 decides (RFC 6432).
+    Where the status is vague, the cause of Q.850 decides (RFC 6432).
 
     @param warning: the C{Warning} that came with it.
     @param reasons: the bodies of C{Reason} that came with it.
     @param rang: the callee was heard to ring.
     """
-    reason, cause = _FROM_STATUS.get(code, (EndReason.UNAVAILABLE, 23) if code < 400 else (EndReason.FAILED, None))
+    reason, cause = _FROM_STATUS.get(code, _BY_CLASS[5])
     if reason is EndReason.INCOMPATIBLE and (found := _WARNING.match(f"{warning} ")):
         cause = _CAUSES_OF_WARNINGS.get(int(found[1]), cause)
     text = f"{code} {phrase}"[:100]
-    if code in _VAGUE or code not in _FROM_STATUS:
+    if code in _VAGUE or code not in _EXACTLY:
         stated = _causes(reasons).get("Q.850", 0)
         if code == 603 and stated in (0, _NORMAL) and reasons and rang:
             # Nobody declined: a PBX has given up.
@@ -210,8 +223,16 @@ def _causes(header: str) -> dict[str, int]:
     return {protocol.upper(): int(cause) for protocol, cause in _PART.findall(header[:1000])}
 
 
+def toResponse(ending: Ending) -> str:
+    """
+    The body of the C{Reason} in a final response: the cause of Q.850 (RFC 6432), if the other party has given one or
+    its words stand for one; empty if it has not.
+    """
+    return f"Q.850;cause={ending.cause}" if ending.cause is not None else ""
+
+
 def toHeader(ending: Ending) -> str:
-    """The body of the C{Reason} that tells it."""
+    """The body of the C{Reason} of a BYE or a CANCEL that tells it."""
     if ending.reason is EndReason.ANSWERED_ELSEWHERE:
         return _ANSWERED_ELSEWHERE
     return f"Q.850;cause={TO_CAUSE[ending.reason] if ending.cause is None else ending.cause}"

@@ -398,7 +398,7 @@ def readable(vias: Sequence[str]) -> Sequence[str]:
 
 def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
     """
-    A Via that can be read, as it came and saying where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
+    A Via that can be read, as it came, and where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
 
     C{received} is always written, as a bare IP literal, and C{rport} where the sender asked for it; whatever a peer
     wrote there goes, lest an answer be sent to somebody else.

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ichatgw.errors import CallError
 from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, Hunt
 
 Make = Callable[[Attempt], Any]
 """Makes a request for an attempt."""
@@ -81,8 +81,8 @@ class Exchange:
             return
         self._answers.heard(response)
         if code >= 300:
-            if code in (301, 302):
-                self._hunt.redirect(response.getHFBodys("contact"))
+            if code < 400:
+                self._hunt.redirect(response.getHFBodys("contact"), areProxies=code == USE_PROXY)
             else:
                 self._hunt.refused(code, holds=False)
             if self._hunt.goesOn:

@@ -24,6 +24,9 @@ section 17.1.1.2).
 MOST_REDIRECTIONS = 5
 """How many other addresses one call is led to."""
 
+USE_PROXY = 305
+"""The status that leaves the address and changes the way; all other redirections are as 300 (section 8.1.3.2)."""
+
 
 @frozen
 class Attempt:
@@ -61,7 +64,7 @@ class Hunt:
         self._uri = uri
         self._secure = uri.scheme == "sips"
         self._known = {str(uri)}
-        self._uris = [uri]
+        self._uris = [(uri, uri)]
         self._targets: list[Target] = []
         self._current: Target | None = None
         self._heard = False
@@ -81,8 +84,8 @@ class Hunt:
         self.rest()
         if self._targets:
             return succeed(self._attempt())
-        self._uri = self._uris.pop(0)
-        return self._locate(self._uri).addCallback(self._located)
+        self._uri, way = self._uris.pop(0)
+        return self._locate(way).addCallback(self._located)
 
     def _located(self, targets: tuple[Target, ...]) -> Attempt:
         self._targets = list(targets)
@@ -137,12 +140,13 @@ class Hunt:
         if self._current is not None:
             self._failed(self._current)
 
-    def redirect(self, contacts: Iterable[Any], anywhere: bool = True) -> None:
+    def redirect(self, contacts: Iterable[Any], anywhere: bool = True, areProxies: bool = False) -> None:
         """
         The address called is elsewhere: what is left of its targets is of no interest.
 
         @param contacts: sippy's bodies of C{Contact}; the one with the highest C{q} is tried first, none twice.
         @param anywhere: not just to the host that the address called names.
+        @param areProxies: the address stays, and is reached by way of each (RFC 3261 section 21.3.4).
         """
         self.rest()
         self._targets = []
@@ -159,7 +163,7 @@ class Hunt:
             if len(self._known) > self._mostRedirections:
                 break
             self._known.add(str(url))
-            self._uris.append(url)
+            self._uris.append((self._uri if areProxies else url, url))
 
 
 def _rank(contact: Any) -> float:

@@ -42,8 +42,8 @@ FROM_JINGLE = {
 #: What a phone answers: what a Jingle party is told if it had not rung, and if it had.
 FROM_STATUS = {
     **dict.fromkeys(range(300, 400), ("gone", "gone")),
-    380: ("general-error", "general-error"),
-    **dict.fromkeys((403, 603, 607, 608), ("decline", "decline")),
+    **dict.fromkeys(range(600, 700), ("decline", "decline")),
+    **dict.fromkeys((403, 433), ("decline", "decline")),
     **dict.fromkeys((404, 410, 484, 485, 604), ("gone", "gone")),
     **dict.fromkeys((405, 406), ("unsupported-applications", "unsupported-applications")),
     **dict.fromkeys((408, 504), ("connectivity-error", "timeout")),

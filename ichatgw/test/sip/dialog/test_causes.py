@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.message.status import fromStatus
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.legs import ANSWER
-from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
 
 ENDINGS = (
     ("", EndReason.HANGUP, None),
@@ -77,6 +78,22 @@ class CauseTests(SynchronousTestCase):
             leg = self.call()
             self.rig.receive(respond(self.invite, 603, "Decline", extra=extra))
             self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (reason, cause))
+
+    def test_handedOn(self) -> None:
+        """The cause that the other party has given goes with our final response (RFC 6432); else there is none."""
+        for number, (ending, reason) in enumerate(
+            (
+                (fromStatus(480, "x", reasons="SIP;cause=480, Q.850;cause=20"), "Q.850;cause=20"),
+                (fromStatus(603, "x", reasons="Q.850;cause=34"), "Q.850;cause=34"),
+                (fromStatus(486, "Busy Here"), ""),
+                (Ending(EndReason.DECLINED, cause=21), "Q.850;cause=21"),
+                (Ending(EndReason.ANSWERED_ELSEWHERE), ""),
+            )
+        ):
+            self.arrive(f"handed-{number}").hangup(ending)
+            response = self.rig.wire.take()[-1]
+            self.assertTrue(400 <= status(response) < 700)
+            self.assertEqual(header(response, "Reason"), reason)
 
     def test_wantsLogin(self) -> None:
         """Who reads that a call was refused for want of a login reads where the password belongs."""

@@ -40,7 +40,7 @@ class InboundTests(SynchronousTestCase):
         """Every response repeats the Vias as they came, whatever is in quotes there; where it goes is ours to say."""
         vias = (
             'SIP/2.0/UDP 192.0.2.77:5060;x="a;b, c=\\"d";branch=z9hG4bKquoted ;RPort',
-            'SIP / 2.0 / UDP  first.example : 4000;ttl=16 ; maddr=203.0.113.9;branch=z9hG4bK1;y="received=1.2.3.4;rport"',
+            'SIP / 2.0 / UDP  far.example : 4000;ttl=16 ; maddr=203.0.113.9;branch=z9hG4bK1;y="received=1.2.3.4;rport"',
             "SIP/2.0/TCP [2001:DB8::9]:9;Branch=z9hG4bK2",
         )
         invite = request("INVITE").partition("\r\n")

@@ -127,7 +127,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """An error response ends the leg; its ACK goes where the INVITE went, not to the error's Contact."""
-        for code, reason in ((404, EndReason.NOT_FOUND), (486, EndReason.BUSY), (380, EndReason.FAILED)):
+        for code, reason in ((404, EndReason.NOT_FOUND), (486, EndReason.BUSY), (420, EndReason.FAILED)):
             leg = self.call()
             self.rig.endpoint.received(
                 respond(self.invite, code, "No", extra="Contact: <sip:victim@203.0.113.9>\r\n").encode(), PHONE

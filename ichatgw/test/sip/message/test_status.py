@@ -70,6 +70,16 @@ class ReasonsTests(SynchronousTestCase):
         self.assertIs(fromStatus(499, "What").reason, EndReason.FAILED)
         self.assertIs(fromStatus(500, "Oh").reason, EndReason.FAILED)
 
+    def test_unknown(self) -> None:
+        """
+        A status that nobody knows is as the x00 of its class (RFC 3261 section 8.1.3.2); 6xx, and 433 which says that
+        the caller hides, are the callee's no.
+        """
+        for code, told in ((305, 480), (380, 480), (399, 480), (433, 603), (499, 400), (421, 400), (599, 500)):
+            self.assertEqual(toStatus(fromStatus(code, "x"))[0], told, code)
+        for code in (601, 602, 603, 605, 607, 608, 699):
+            self.assertEqual(toStatus(fromStatus(code, "x"))[0], 603, code)
+
     def test_words(self) -> None:
         """The far end's words are kept for the log, cut short; a promise to retry is not ours to make."""
         ending = fromStatus(486, "Busy " * 100)

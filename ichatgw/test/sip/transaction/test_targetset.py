@@ -20,7 +20,7 @@ from ichatgw.sip.transport.resolver import Unresolved
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.names import a, srv
-from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, respond
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
 
 OFFER = SessionDescription((PCMU,))
 
@@ -247,6 +247,25 @@ class LegTests(SynchronousTestCase):
         self.assertTrue(third.startswith("INVITE sip:200@192.0.2.88 "))
         self.reply(third, 486, "Busy Here")
         self.assertEqual(self.call(leg).reasons, [EndReason.BUSY])
+
+    def test_anyRedirection(self) -> None:
+        """Redirections of whatever status are as 300 (RFC 3261 section 8.1.3.2)."""
+        for status in (300, 301, 303, 380, 399):
+            self.start("sip:100@192.0.2.77")
+            sent = self.reply(self.sent()[0], status, "Other", extra="Contact: <sip:300@192.0.2.99>\r\n")
+            self.assertIn("INVITE sip:300@192.0.2.99 ", "".join(sent), status)
+
+    def test_useProxy(self) -> None:
+        """305 leads to the same address by way of the proxy that it names, and no further than once."""
+        leg = self.start("sip:100@192.0.2.77")
+        extra = "Contact: <sip:192.0.2.99:5070;lr>\r\n"
+        self.rig.endpoint.received(respond(self.sent()[0], 305, "Use Proxy", extra=extra).encode(), PHONE)
+        second, address = self.rig.wire.sent[-1]
+        self.assertTrue(second.startswith("INVITE sip:100@192.0.2.77 "))
+        self.assertEqual(address, TransportAddress("192.0.2.99", 5070))
+        self.rig.wire.take()
+        self.reply(second, 305, "Use Proxy", extra=extra)
+        self.assertEqual(self.call(leg).reasons, [EndReason.UNAVAILABLE])
 
     def test_stranger(self) -> None:
         """Who may not call leads us nowhere but to other addresses of his host; a proxy may see to it himself."""
