@@ -246,6 +246,12 @@ class Endpoint(Service):
         self._transactions.show("RECEIVED message from", source, verdict.text)
         judged = self._admission.judge(verdict, source.address, room)
         if isinstance(judged, Passed):
+            if verdict.fault and self._dropLines.allow(source.address.host):
+                _log.warn(
+                    "{source} has taken a call by a response that cannot be read ({why}): it is told that it is over",
+                    source=source.address,
+                    why=verdict.fault,
+                )
             self._transactions.incoming(
                 verdict.text, verdict.isRequest, source.address, source.transport, judged.login, verdict.parts
             )

@@ -56,6 +56,7 @@ class FarEnd(UA):  # type: ignore[misc]
         self._whereabouts = Whereabouts()
         self._reached: Any = None
         self._isOpen = transactions.isOpen
+        self._reaches = transactions.reaches
         self._expect = transactions.expect
         self._suggest = transactions.suggest
         self._allowed: frozenset[str] | None = None
@@ -96,7 +97,7 @@ class FarEnd(UA):  # type: ignore[misc]
         address = literal(str(host), int(port))
         if url is not None and url.host == str(host):
             port = url.port  # sippy knows no default but 5060
-        return nextHop(
+        hop = nextHop(
             None if address is None else address.host,
             None if port is None else int(port),
             Transport.of(str(named), url is not None and url.scheme == "sips"),
@@ -107,6 +108,8 @@ class FarEnd(UA):  # type: ignore[misc]
             isOpen,
             address is not None and address.host == self._mistaken,
         )
+        # Where there is no way to, it is still to be told of our ACK and BYE.
+        return hop if hop is None or self._flow is None or self._reaches(hop) else self._flow
 
     @property
     def heardHop(self) -> Target | None:

@@ -61,6 +61,10 @@ class Refusal(MalformedError):
         self.extra = extra
 
 
+class Broken(Refusal):
+    """Where its headers or the message end, readers will not agree on."""
+
+
 @frozen
 class Limits:
     """
@@ -105,11 +109,11 @@ class Frame:
         end = datagram.find(b"\r\n\r\n", 0, limits.size)
         body = datagram[end + 4 :] if end >= 0 else b""
         if len(datagram) > limits.size:
-            fault = Refusal(413, "Request Entity Too Large") if end >= 0 else Refusal(513, "Message Too Large")
+            fault = Broken(413, "Request Entity Too Large") if end >= 0 else Broken(513, "Message Too Large")
         if end < 0:
             end = datagram.rfind(b"\r\n", 0, limits.size)
             if fault is None and end + 2 != len(datagram):
-                fault = Refusal(400, "Unfinished Header")
+                fault = Broken(400, "Unfinished Header")
         text, charset = _decode(datagram[: max(end, 0)])
         lines = text.replace("\r\n ", "  ").replace("\r\n\t", "  ").split("\r\n")
         fields, found = _fields(lines, limits)
@@ -160,7 +164,7 @@ def _fields(lines: list[str], limits: Limits) -> tuple[list[tuple[str, str]], Re
         if not value.isprintable():
             value = _ESCAPED.sub(_defuse, value)
             if not isClean(value):
-                fault = fault or Refusal(400, "Control Character In Header")
+                fault = fault or Broken(400, "Control Character In Header")
         if len(line) > limits.line:
             fault = fault or Refusal(400, "Header Too Long")
         fields.append((name, value.strip(BLANKS)))

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message -*-
+# -*- test-case-name: ichatgw.test.sip.message,ichatgw.test.sip.leg.test_acceptance -*-
 """
 What stands before sippy's parser: a message passes in a form that sippy reads safely, is answered, or is dropped.
 
@@ -23,10 +23,10 @@ from attrs import frozen
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.message import multipart
-from ichatgw.sip.message.framing import Frame, Limits, Refusal, isClean
-from ichatgw.sip.message.headers import RULES, Rule
+from ichatgw.sip.message.framing import Broken, Frame, Limits, Refusal, isClean
+from ichatgw.sip.message.headers import RULES, Rule, routes
 from ichatgw.sip.message.stateless import respond
-from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, readable, stampedVia
+from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, readable, stampedVia, tagged
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
@@ -38,6 +38,7 @@ dialog come again with each of its messages.
 """
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_OF_ACK = frozenset({"via", "from", "to", "call-id", "cseq", "contact", "record-route"})
 _PASSED_ON = ("INFO", "MESSAGE")
 _DESCRIBING = ("INVITE", "ACK", "PRACK", "UPDATE")
 _LENGTH = re.compile(r"[0-9]{1,10}").fullmatch
@@ -59,6 +60,7 @@ class Admitted:
     @ivar headers: names as in RFC 3261 and values, as in C{text}.
     @ivar body: the octets of the body.
     @ivar parts: what came with the SDP.
+    @ivar fault: why it has passed without most of its headers and its body; empty if it is whole.
     """
 
     text: str
@@ -68,6 +70,7 @@ class Admitted:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     parts: tuple[Part, ...] = ()
+    fault: str = ""
 
 
 @frozen
@@ -121,10 +124,10 @@ class Gate:
         if not isResponse and frame.startLine.rstrip().rpartition(" ")[2][:4].upper() != "SIP/":
             return Dropped("neither a request nor a response of SIP")
         try:
-            if frame.fault:
-                raise frame.fault
             if isResponse:
                 return self._response(frame, transport)
+            if frame.fault:
+                raise frame.fault
             return self._request(frame, source, transport)
         except Refusal as refusal:
             if isResponse or method == "ACK":
@@ -135,12 +138,37 @@ class Gate:
             return Answer(response, f"{refusal}")
 
     def _response(self, frame: Frame, transport: str) -> Admitted:
+        """
+        A 2xx to INVITE that cannot be read but for what an ACK needs passes with that alone: its sender is in a call
+        with us from now on, and has to be told that it is over.  One that has been cut is dropped; it comes again (RFC
+        3261 section 18.3).
+        """
         match = _STATUS_LINE(frame.startLine)
-        if match is None:
+        if match is None or not isClean(frame.startLine):
             raise Refusal(400, "Misspelt Status Line")
-        headers = [header for header in self._headers(frame, isResponse=True) if header != ("Contact", "*")]
-        method = _one(headers, "CSeq").partition(" ")[2]
-        return _admitted(frame, f"SIP/2.0 {match[1]} {match[2] or ''}", headers, method, transport)
+        startLine = f"SIP/2.0 {match[1]} {match[2] or ''}"
+        try:
+            if frame.fault:
+                raise frame.fault
+            headers = self._headers(frame, isResponse=True)
+            return _admitted(frame, startLine, headers, _one(headers, "CSeq").partition(" ")[2], transport)
+        except Broken:
+            raise
+        except Refusal as refusal:
+            headers = self._headers(self._bare(frame), isResponse=True)
+            if match[1][0] != "2" or not _one(headers, "CSeq").endswith(" INVITE"):
+                raise
+            return Admitted(
+                _text(startLine, headers, ""), False, "INVITE", startLine, tuple(headers), b"", (), f"{refusal}"
+            )
+
+    def _bare(self, frame: Frame) -> Frame:
+        """What an ACK needs, as far as it can be read."""
+        limit = self.limits.line
+        return Frame(
+            frame.startLine,
+            [(name, text) for name, text in frame.fields if name in _OF_ACK and len(text) <= limit and isClean(text)],
+        )
 
     def _request(self, frame: Frame, source: TransportAddress, transport: str) -> Admitted:
         method, target = _requestLine(frame.startLine)
@@ -162,8 +190,8 @@ class Gate:
         """
         The headers that go on, checked and in plain form.
 
-        @param isResponse: a Contact that cannot be read is left out: it may be somebody else's, and an answer without
-            one is better than none.
+        @param isResponse: what cannot be read is left out, if it can be done without: it may be somebody else's, and
+            an answer without it is better than none.
         """
         headers: list[tuple[str, str]] = []
         seen = set()
@@ -173,9 +201,9 @@ class Gate:
             if rule is None:
                 continue
             if name in seen:
-                if rule.single:
+                if rule.single and not (isResponse and rule.title not in _MANDATORY):
                     raise Refusal(400, f"Repeated {rule.title}")
-                if rule.firstOnly:
+                if rule.firstOnly or rule.single:
                     continue
             seen.add(name)
             if rule.isRead:
@@ -183,7 +211,7 @@ class Gate:
                 separators += commas + value.count(";") + value.count('"')
                 if commas > self.limits.commas or separators > self.limits.separators:
                     raise Refusal(400, f"Too Many Values In {rule.title}")
-            headers += _converted(rule, value, isResponse and rule.title == "Contact")
+            headers += _answered(rule, value) if isResponse else _converted(rule, value)
         for title in _MANDATORY:
             if title.lower() not in seen:
                 raise Refusal(400, f"Missing {title}")
@@ -229,13 +257,29 @@ def _convert(convert: Callable[[str], Sequence[str]], value: str) -> tuple[str, 
 _convertedBefore = lru_cache(maxsize=VALUES_KEPT)(_convert)
 
 
-def _converted(rule: Rule, value: str, isNeedless: bool) -> list[tuple[str, str]]:
+def _answered(rule: Rule, value: str) -> list[tuple[str, str]]:
+    """What goes on of one header of a response."""
+    if rule.title == "Contact" and value == "*":
+        return []
+    try:
+        return _converted(rule, value)
+    except Refusal:
+        if rule.title == "To":
+            return [("To", tagged(value))]
+        if rule.title == "Record-Route":
+            return [("Record-Route", item) for item in routes(value)]
+        if rule.title in _MANDATORY:
+            raise
+        return []
+
+
+def _converted(rule: Rule, value: str) -> list[tuple[str, str]]:
     """What goes on of one header."""
     convert = _convertedBefore if rule.recurs and len(value) <= LONGEST_KEPT else _convert
     try:
         return [(rule.title, item) for item in convert(rule.convert, value)]
     except MalformedError as error:
-        if rule.needless or isNeedless:
+        if rule.needless:
             return []
         raise Refusal(400, f"Misspelt {rule.title}") from error
 
@@ -275,7 +319,7 @@ def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], meth
             raise Refusal(400, "Misspelt Content-Length")
         length = int(lengths[0])
         if length > len(body):
-            raise Refusal(400, "Content-Length Beyond The Message")
+            raise Broken(400, "Content-Length Beyond The Message")
         body = body[:length]
     elif transport != "UDP":
         raise Refusal(400, "Missing Content-Length")
@@ -287,9 +331,13 @@ def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], meth
     except UnicodeDecodeError:
         # What is passed on to others must not look like text that it is not.
         content = body.decode("ascii", "replace") if method in _PASSED_ON else body.decode("latin-1")
-    lines = [startLine, *[f"{title}: {value}" for title, value in headers]]
-    text = "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
+    text = _text(startLine, headers, content)
     return Admitted(text, startLine[:4] != "SIP/", method, startLine, tuple(headers), body, parts)
+
+
+def _text(startLine: str, headers: list[tuple[str, str]], content: str) -> str:
+    lines = [startLine, *[f"{title}: {value}" for title, value in headers]]
+    return "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
 
 
 def _described(

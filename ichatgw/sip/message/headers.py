@@ -95,6 +95,15 @@ def _route(value: str) -> Sequence[str]:
     return [nameAddress(item) for item in addressItems(value)]
 
 
+def routes(value: str) -> Sequence[str]:
+    """Those stations of a route that can be read, where a way with gaps is better than none."""
+    kept = []
+    for item in addressItems(value):
+        with suppress(MalformedError):
+            kept.append(nameAddress(item))
+    return kept
+
+
 def _contacts(value: str) -> Sequence[str]:
     """Those that SIP can reach; a lone C{*} means all bindings (RFC 3261 section 10.2.2)."""
     if value == "*":

@@ -50,6 +50,7 @@ _PLAIN_VIA = re.compile(
 _URI = re.compile(
     rf'(sips?):(?:([^@\s<>"]*)@)?({_HOST})(?::([0-9]{{1,5}}))?((?:;[^;?\s<>"@,]+)*)(?:\?([^\s<>"]*))?', re.IGNORECASE
 ).fullmatch
+_TAG = re.compile(rf";[ \t]*tag[ \t]*=[ \t]*({_TOKEN})", re.IGNORECASE)
 _URI_HEADERS = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*").fullmatch
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*):[^\s<>"]+').fullmatch
 _ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
@@ -335,6 +336,15 @@ def nameAddress(text: str, anyScheme: bool = False, keepHeaders: bool = False) -
         name = _displayName(text[:opening].strip(BLANKS))
         spec, rest = text[opening + 1 : closing], text[closing + 1 :].lstrip(BLANKS)
     return f"{name}<{checked(spec, keepHeaders, anyScheme)}>{parameters(rest)}"
+
+
+def tagged(text: str) -> str:
+    """
+    In place of the To of a response, which cannot be read, one that has the tag that its writer may have meant: all
+    else in it is ours anyway.
+    """
+    tag = _TAG.search(text)
+    return f"<sip:unreadable.invalid>;tag={tag[1]}" if tag is not None else "<sip:unreadable.invalid>"
 
 
 def _brackets(text: str) -> tuple[int, int]:

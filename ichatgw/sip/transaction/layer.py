@@ -129,6 +129,14 @@ class Transactions(Known, Undelivered):
             raise OSError(f"there is no {transport.name} here")
         return self.streams.towards(host, transport)
 
+    def reaches(self, target: Target) -> bool:
+        """Is there a way to C{target} from here?"""
+        try:
+            self.local(target.address.host, target.transport)
+        except OSError:
+            return False
+        return True
+
     def contact(self, target: Target, user: str | None, secure: bool = False) -> Any:
         """See L{contactAt}.  @raise OSError: if the target cannot be reached."""
         return contactAt(self.local(target.address.host, target.transport), target.transport, user, secure)
