@@ -315,6 +315,8 @@ class IRelay(Interface):
 class IMediaEngine(Interface):
     """Makes relays."""
 
+    hasRoom: bool = Attribute("Is there room for another call?")
+
     def allocate(callId: str) -> IRelay:
         """
         @param callId: for logs.

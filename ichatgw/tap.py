@@ -357,6 +357,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.resident = registrations.resident
     for part in (endpoint, switch):
         part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
+    endpoint.limit(switch.isFull)
     switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
     endpoint.invitations = iChat
     doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))

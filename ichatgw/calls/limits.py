@@ -101,6 +101,20 @@ class Limits:
         if not self._all.allow(None):
             raise Congested(f"more than {self.perSecond} calls in a second, CallsPerSecond allows no more")
 
+    def isSpent(self, caller: Callable[[], Party], source: str) -> bool:
+        """
+        Would C{spend} raise now?
+
+        @param caller: tells who calls; asked only if it depends on that.
+        """
+        if not self.perSecond:
+            return False
+        left = self._all.left(None)
+        if left < 1 or left > self.perSecond / 2:
+            return left < 1
+        keys = callerKey(caller()), source
+        return any(each.left(key) < 1 for each, key in zip(self._each, keys, strict=True))
+
     def move(self, callId: str, caller: Party) -> None:
         """A call has another caller now; it counts as his, even if he has as many as he may."""
         if callId in self._callers:

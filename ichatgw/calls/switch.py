@@ -24,6 +24,7 @@ from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
 from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
 from ichatgw.media.relay.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.net.networks import sourceOf
 
 _PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
 """For these reasons a call is refused that may be tried again after L{RETRY_AFTER} seconds."""
@@ -125,6 +126,21 @@ class Switch(Service):
     def shed(self, isOverloaded: Callable[[], bool]) -> None:
         """Refuse new calls while C{isOverloaded} says that there is too much to do."""
         self._isOverloaded = isOverloaded
+
+    def isFull(self, caller: Callable[[], Party], host: str) -> bool:
+        """
+        Would a call be refused for want of room, wherever it leads?
+
+        @param caller: tells who calls; asked only if it depends on that.
+        @param host: where the INVITE came from, an IP literal.
+        """
+        return (
+            self._stopping
+            or (self.maxCalls > 0 and len(self._calls) >= self.maxCalls)
+            or (self.alwaysRelay and not self._media.hasRoom)
+            or not self.limits.hasRoom()
+            or self.limits.isSpent(caller, sourceOf(host))
+        )
 
     @property
     def calls(self) -> Iterable[Call]:

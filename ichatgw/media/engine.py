@@ -115,6 +115,11 @@ class MediaEngine:
         """Read the packets that have come, between pieces of other work."""
         self._supplies.readers.drain()
 
+    @property
+    def hasRoom(self) -> bool:
+        """See L{IMediaEngine}."""
+        return self._pool.hasRoom(2)
+
     def allocate(self, callId: str) -> IRelay:
         caller, callee = self._takeTwo()
         relay = Relay(

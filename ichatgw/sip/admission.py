@@ -4,7 +4,8 @@ Which requests become transactions: those that belong to something that there is
 who have logged in, and of iChats that are waited for.  All others are answered here without leaving anything behind
 (RFC 3261 section 8.2.7), or get nothing.
 
-So are new calls as long as there is too much to do, so that those that are up do not suffer.
+So are new calls as long as there is too much to do, so that those that are up do not suffer; and those for which there
+would be no room.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IInvitations
-from ichatgw.model import TransportAddress
+from ichatgw.model import Party, TransportAddress
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
 from ichatgw.sip.auth.authorization import judged
@@ -28,7 +29,7 @@ from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, OTHER_METHODS
 from ichatgw.sip.dialog.replaces import readTargetDialog
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
-from ichatgw.sip.message.identity import invitationOf
+from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
 from ichatgw.sip.message.status import toStatus
 from ichatgw.sip.strangers import Strangers
@@ -68,6 +69,8 @@ class Admission:
     """
     @ivar invitations: who waits for iChats; set before the first message.
     @ivar isOverloaded: tells whether there is too much to do for another call.
+    @ivar isCrowded: tells whether too many calls of a host, an IP literal, wait to begin.
+    @ivar isFull: tells whether there is no room for another call, as L{ichatgw.calls.switch.Switch.isFull}.
     @param verifier: lets phones log in.
     """
 
@@ -82,6 +85,8 @@ class Admission:
         verifier: Verifier | None,
     ) -> None:
         self.isOverloaded: Callable[[], bool] = lambda: False
+        self.isCrowded: Callable[[str], bool] = lambda host: False
+        self.isFull: Callable[[Callable[[], Party], str], bool] = lambda caller, host: False
         self._legs = legs
         self._strangers = strangers
         self._transactions = transactions
@@ -104,23 +109,41 @@ class Admission:
         if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
         begins = message.method == "INVITE" and marks.toTag is None
+        why = ""
         if begins and self._isTooMuch(source.host, mayCall):
+            why = "too much to do"
+        elif begins and mayCall and self._findsNoRoom(message, source):
+            why = "no room for more"
+        if why:
             if self._transactions.isWithin(marks, message.text, source.host):
                 return Passed()
-            return self._overloaded(message, source, None if mayCall else room)
+            return self._turnedAway(message, source, None if mayCall else room, why)
         if mayCall:
             return Passed(self._login(message, source.host) if begins else None)
         return self._stranger(message, marks, source, room)
 
     def _isTooMuch(self, host: str, mayCall: bool) -> bool:
         most = MOST_OF_PEER if mayCall else MOST_OF_STRANGER
-        return self.isOverloaded() or self._transactions.isFull or self._dialogs.countOf(host) >= most
+        isBusy = self.isOverloaded() or (mayCall and self.isCrowded(host))
+        return isBusy or self._transactions.isFull or self._dialogs.countOf(host) >= most
 
-    def _overloaded(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
+    def _findsNoRoom(self, message: Admitted, source: TransportAddress) -> bool:
+        """Is an INVITE a call of its own for which there is no room?  To refuse it later would cost much more."""
+        isFull = self.isFull(lambda: callerOf(SipRequest(message.text)), source.host)
+        return isFull and not self._belongs(message, source)
+
+    def _belongs(self, message: Admitted, source: TransportAddress) -> bool:
+        """Does it take the place of a party (RFC 3891), or is it that of an iChat that is waited for?"""
+        names = {name for name, _ in message.headers}
+        if "Replaces" in names or "User-Agent" not in names:
+            return "Replaces" in names
+        return self.invitations.objection(invitationOf(SipRequest(message.text), source)) is None
+
+    def _turnedAway(self, message: Admitted, source: TransportAddress, room: int | None, why: str) -> Verdict:
         if self._refusals.allow(None):
-            _log.warn("New calls are refused, as there is too much to do; the last is of {source}", source=source)
+            _log.warn("New calls are refused, as there is {why}; the last is of {source}", why=why, source=source)
         later = ((("Retry-After", str(RETRY_AFTER)),), ())
-        return _answered(message, 503, "Service Unavailable", later, room, "503 too much to do")
+        return _answered(message, 503, "Service Unavailable", later, room, f"503 {why}")
 
     def _login(self, message: Admitted, host: str) -> str | None:
         """The user who has logged in with an INVITE of a host that may call anyway."""

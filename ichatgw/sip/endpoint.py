@@ -128,6 +128,7 @@ class Endpoint(Service):
         self._answers = RateLimit(clock, 20, 50)
         self.strangers = Strangers(clock, self._transactions, lambda host: self._legs.admits(host))
         self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier)
+        self._admission.isCrowded = wire.isCrowded
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
@@ -144,7 +145,7 @@ class Endpoint(Service):
 
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
-        self._legs.admits = admits
+        self._legs.admits = self._wire.admits = admits
         if self._streams is not None:
             self._streams.admit(self._isKnown, self.strangers.spend)
 
@@ -160,6 +161,10 @@ class Endpoint(Service):
     def shed(self, isOverloaded: Callable[[], bool]) -> None:
         """Refuse new calls while C{isOverloaded} says that there is too much to do."""
         self._admission.isOverloaded = isOverloaded
+
+    def limit(self, isFull: Callable[[Callable[[], Party], str], bool]) -> None:
+        """Refuse new calls while C{isFull} says that there is no room, see L{Admission}."""
+        self._admission.isFull = isFull
 
     def isProxy(self, host: str) -> bool:
         """See L{Dialer.isProxy}."""

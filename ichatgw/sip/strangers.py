@@ -14,7 +14,6 @@ There are so many for each token (L{WITHIN}); those beyond are paid for like all
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from twisted.logger import Logger
 
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.sip.message.peek import topBranch, toTag
 
 OCTETS = 1024
 """Octets that cost as much as a message does."""
@@ -36,18 +36,6 @@ CELLS = 16384
 
 MOST_PROVED = 1024
 """How many sources have a budget of their own since a user has logged in there."""
-
-LOOKED_AT = 1024
-"""Octets at the beginning of a message in which the header with its token is looked for."""
-
-LONGEST = 256
-"""Octets of that header that are looked at: the first ones of a Via, the last ones of a To."""
-
-# Each of these looks at an octet once.
-_TO = re.compile(rb"\r\n[Tt][Oo]?[ \t]*:").search
-_TAG = re.compile(rb";[ \t]*[Tt][Aa][Gg][ \t]*=[ \t]*([0-9A-Za-z]+)").search
-_VIA = re.compile(rb"\r\n[Vv](?:[Ii][Aa])?[ \t]*:").search
-_BRANCH = re.compile(rb";[ \t]*[Bb][Rr][Aa][Nn][Cc][Hh][ \t]*=[ \t]*([0-9A-Za-z.-]+)").search
 
 _log = Logger()
 
@@ -215,17 +203,9 @@ class Strangers:
         if not self._ours.knows(host):
             return False
         isResponse = message[:4].upper() == b"SIP/"
-        header = (_VIA if isResponse else _TO)(message, 0, LOOKED_AT)
-        end = -1 if header is None else message.find(b"\r\n", header.end(), LOOKED_AT)
-        if header is None or end < 0:
+        token = topBranch(message) if isResponse else toTag(message)
+        if token is None:
             return False
-        if isResponse:
-            found = _BRANCH(message, header.end(), min(end, header.end() + LONGEST))
-        else:
-            found = _TAG(message[max(header.end(), end - LONGEST) : end].rpartition(b">")[2])
-        if found is None:
-            return False
-        token = found[1].decode("ascii")
         isOurs = self._ours.hasAsked(token, host) if isResponse else self._ours.hasDialog(token, host)
         if not isOurs:
             return False

@@ -42,13 +42,17 @@ class PortPool:
     def lent(self) -> int:
         return len(self._lent)
 
+    def hasRoom(self, pairs: int) -> bool:
+        """Are so many pairs to be had now?"""
+        return len(self._free) >= pairs and self._free[pairs - 1][1] <= self._clock.seconds()
+
     def take(self) -> int:
         """
         The even port of a free pair.
 
         @raise Congested: if all are in use or in quarantine.
         """
-        if not self._free or self._free[0][1] > self._clock.seconds():
+        if not self.hasRoom(1):
             raise Congested("no media port is free (MediaRelayPortRangeMin, MediaRelayPortRangeMax)")
         port, _ = self._free.popleft()
         self._lent.add(port)

@@ -46,6 +46,9 @@ _log = Logger()
 TOO_EARLY = Reply(500, "Server Internal Error", (("retry-after", "5"),))
 """For what comes before the answer and can be done only after it (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
 
+REFUSED = 0.1
+"""Seconds that the dialog of an INVITE that we have refused is known: no BYE can cross that."""
+
 
 class Dialog(Inviting):
     """
@@ -105,6 +108,8 @@ class Dialog(Inviting):
                 self._sender = Sender(self.respond, self._unacknowledged)
         result = super().recvRequest(req, sip_t)
         req.sendResponse = None  # sippy's closure, in which the request holds itself
+        if method == "INVITE" and sip_t.r487 is None:
+            return None  # it has been refused
         if result is not None and result[0] is None:
             result = (None, partial(self._cancelled, result[1]), self._unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
@@ -249,6 +254,8 @@ class Dialog(Inviting):
         ack_wait: bool = False,
     ) -> None:
         """sippy answers the INVITE that began the dialog."""
+        if scode >= 300:
+            self.godead_timeout = REFUSED
         response = self.uasResp.getCopy()
         response.setSCode(scode, reason)
         response.setBody(body)
@@ -268,7 +275,7 @@ class Dialog(Inviting):
         else:
             if sender is not None:
                 sender.over()
-            self.respond(response, self.reoffers.acknowledged)
+            self.respond(response, None if scode >= 300 else self.reoffers.acknowledged)
 
     def changeState(self, newstate: Any) -> None:
         """sippy goes to another state."""

@@ -316,9 +316,14 @@ class Transactions(Known, Undelivered):
         return len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MOST_DATAGRAM
 
     def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Over a stream nothing is sent twice but a 2xx to INVITE, whose ACK comes from the far end's far end."""
+        """
+        Over a stream nothing is sent twice but a 2xx to INVITE, whose ACK comes from the far end's far end.  What is
+        refused waits for its ACK without its dialog: nothing is done when that comes, or does not.
+        """
         t = t if t is not None else self.tserver[resp.getTId(wBRN=True)]
         super().sendResponse(resp, t, *args, **kwargs)
+        if resp.getSCode()[0] >= 300 and resp is not t.r487:
+            t.r487 = t.cancel_cb = t.noack_cb = None
         if t.userv is not None and t.userv.kind.reliable and resp.getSCode()[0] >= 300 and t.teA is not None:
             t.teA.cancel()
             t.teA = None

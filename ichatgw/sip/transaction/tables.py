@@ -24,7 +24,10 @@ REQUEST_OCTETS = 16 * 1024 * 1024
 """How many octets requests may take that are not done with; beyond that nothing new is taken."""
 
 OVERHEAD = 256
-"""Octets that a message takes beside its text."""
+"""Octets that an answer takes beside its text."""
+
+TRANSACTION = 4096
+"""Octets that a server transaction takes beside its request: its timers, what it is known by, what it answers."""
 
 MOST_OF_CALL_ID = 32
 """How many dialogs may have one Call-ID: as many forks of one INVITE may lead here."""
@@ -67,8 +70,8 @@ class Served(Forgiving):
     def __setitem__(self, tid: Any, transaction: Any) -> None:
         self.pop(tid, None)
         if not hasattr(transaction, "octets"):
-            # The request, as it came and in its parts, and its answer.
-            transaction.octets = 3 * self.arriving + OVERHEAD
+            # The request, as it came and in its parts.
+            transaction.octets = 3 * self.arriving + TRANSACTION
         self.octets += transaction.octets
         super().__setitem__(tid, transaction)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable
 from fcntl import ioctl
 from functools import partial
@@ -22,12 +23,16 @@ from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.runtime.turns import Turns
+from ichatgw.sip.message.peek import toTag
 
 MAX_DATAGRAM = 65535
 """Read whole, then judged: a datagram cut by the kernel would be misread."""
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
+
+MOST_CALLS, MOST_OF_HOST = 200, 100
+"""How many INVITEs that begin a call wait for their turn, of all hosts and of one: what can be done within 0.2 s."""
 
 READ_OCTETS = 16 * 1024
 """Octets that are read in one go; those for which the turn has no room wait in memory."""
@@ -37,25 +42,79 @@ SHARE = 0.5
 
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
+Received = Callable[[bytes, TransportAddress], object]
+"""Takes a datagram and where it came from."""
+
 _log = Logger()
+
+
+class Calls:
+    """
+    The INVITEs that begin a call, of hosts that may call.  They wait by themselves, so that nothing else waits for
+    them, and have a share of each turn; their number is bounded.
+
+    @ivar admits: may a host, an IP literal, call?
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self.admits: Callable[[str], bool] = lambda host: False
+        self._line = turns.line("an INVITE over UDP")
+        self._line.counts = False
+        self._line.share = turns.callers
+        self._hosts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._line)
+
+    def isCrowded(self, host: str) -> bool:
+        """Do too many wait for another one of C{host} to wait?"""
+        return len(self._line) >= MOST_CALLS or self._hosts[host] >= MOST_OF_HOST
+
+    def take(self, hand: Received, datagram: bytes, source: TransportAddress) -> bool:
+        """Have C{hand} called with a datagram now or later, if it begins a call and may wait."""
+        if datagram[:7] != b"INVITE " or not self.admits(source.host):
+            return False
+        if toTag(datagram) is not None or self.isCrowded(source.host):
+            return False
+        self._hosts[source.host] += 1
+        self._line.put(self._hand, hand, datagram, source)
+        return True
+
+    def _hand(self, hand: Received, datagram: bytes, source: TransportAddress) -> None:
+        self._hosts[source.host] -= 1
+        if not self._hosts[source.host]:
+            del self._hosts[source.host]
+        hand(datagram, source)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._line.clear()
+        self._hosts.clear()
 
 
 class _Datagrams(DatagramProtocol):
     """
     The datagrams of one socket, as jobs of the reactor's turns.  While some wait the socket is not read on: the kernel
-    keeps the next ones.
+    keeps the next ones.  INVITEs that begin a call wait elsewhere, see L{Calls}.
     """
 
     noisy = False
 
     def __init__(
-        self, received: Callable[[bytes, TransportAddress], object], turns: Turns, closed: Callable[[], object]
+        self,
+        received: Received,
+        turns: Turns,
+        closed: Callable[[], object],
+        calls: Calls,
     ) -> None:
         """
+        @param calls: shared by all sockets.
         @param closed: told when the socket is, whoever has closed it.
         """
         self._received = received
         self._closed = closed
+        self._calls = calls
         self._seconds = turns.seconds
         self._line = turns.line("SIP over UDP", self._pause, self._resume)
         self._line.counts = False
@@ -74,7 +133,9 @@ class _Datagrams(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand on, in this turn or in a later one."""
         self._look()
-        self._line.put(self._hand, datagram, TransportAddress(addr[0].partition("%")[0], addr[1]))
+        source = TransportAddress(addr[0].partition("%")[0], addr[1])
+        if not self._calls.take(self._hand, datagram, source):
+            self._line.put(self._hand, datagram, source)
 
     def _hand(self, datagram: bytes, source: TransportAddress) -> None:
         begun = self._seconds()
@@ -83,7 +144,7 @@ class _Datagrams(DatagramProtocol):
 
     def _look(self) -> None:
         """Are there others?"""
-        if not len(self._line) and not _holds(self.transport):
+        if not len(self._line) and not len(self._calls) and not _holds(self.transport):
             self._behindSince, self._worked = None, 0.0
         elif self._behindSince is None:
             self._behindSince = self._seconds()
@@ -115,18 +176,19 @@ class UDPWire:
     It can be looked after, see L{ichatgw.runtime.watch.Vital}.
     """
 
-    _received: Callable[[bytes, TransportAddress], object]
+    _received: Received
 
     def __init__(self, reactor: Any, addresses: LocalAddresses, port: int, turns: Turns | None = None) -> None:
         self._reactor = reactor
         self._turns = turns or Turns(reactor)
+        self._calls = Calls(self._turns)
         self._addresses = addresses
         self.port = port
         self._ports: dict[int, udp.Port] = {}
         self._datagrams: dict[int, _Datagrams] = {}
         self._lost: dict[int, str] = {}
 
-    def listen(self, received: Callable[[bytes, TransportAddress], object]) -> None:
+    def listen(self, received: Received) -> None:
         """
         Open the sockets: that of the configured address, or both families' wildcards (IPv6 only where there is IPv6).
 
@@ -155,7 +217,7 @@ class UDPWire:
         with openSocket(family, socket.SOCK_DGRAM, host, self.port) as opened:
             if not self.port:
                 self.port = opened.getsockname()[1]
-            datagrams = _Datagrams(self._received, self._turns, partial(self._closed, family, host))
+            datagrams = _Datagrams(self._received, self._turns, partial(self._closed, family, host), self._calls)
             adopted = self._reactor.adoptDatagramPort(opened.fileno(), family, datagrams, MAX_DATAGRAM)
             adopted.maxThroughput = READ_OCTETS
             self._datagrams[family] = datagrams
@@ -185,6 +247,19 @@ class UDPWire:
         """For how many seconds there have been datagrams that wait, without a break; 0 if there is none."""
         return max((each.lag for each in self._datagrams.values()), default=0.0)
 
+    @property
+    def admits(self) -> Callable[[str], bool]:
+        """Which hosts may call."""
+        return self._calls.admits
+
+    @admits.setter
+    def admits(self, admits: Callable[[str], bool]) -> None:
+        self._calls.admits = admits
+
+    def isCrowded(self, host: str) -> bool:
+        """See L{Calls.isCrowded}."""
+        return self._calls.isCrowded(host)
+
     def send(self, datagram: bytes, address: TransportAddress) -> None:
         """Send one datagram; a failure is logged at debug level and shows as a timeout."""
         port = self._ports.get(socket.AF_INET6 if address.isIPv6 else socket.AF_INET)
@@ -212,6 +287,7 @@ class UDPWire:
         for port in ports.values():
             port.stopListening()
         self._datagrams.clear()
+        self._calls.clear()
 
 
 def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str, port: int) -> socket.socket:

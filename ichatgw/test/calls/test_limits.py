@@ -137,6 +137,27 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(sourceOfCalls(Leg(party=BELL)), "2001:db8:1:2::")
         self.assertEqual(sourceOfCalls(FakeLeg(party=SCOTT)), "jabber.example")
 
+    def test_isSpent(self) -> None:
+        """Whether a call may begin can be asked without beginning one; who calls is asked only if it matters."""
+        limits = Limits(self.clock, perSecond=8)
+        asked: list[Party] = []
+
+        def isSpent(caller: Party, source: str) -> bool:
+            return limits.isSpent(lambda: asked.append(caller) or caller, source)  # type: ignore[func-returns-value]
+
+        for number in range(200):
+            caller, source = ((SCOTT, "a"), (BELL, "b"))[number % 7 == 0]
+            before = isSpent(caller, source)
+            try:
+                limits.spend(caller, source)
+            except Congested:
+                self.assertTrue(before)
+            else:
+                self.assertFalse(before)
+            self.clock.advance(0.03)
+        self.assertLess(len(asked), 200)
+        self.assertFalse(Limits(self.clock).isSpent(lambda: SCOTT, "a"))
+
     def test_refusedIsNotCounted(self) -> None:
         """A call that is refused for its caller is not one of his."""
         limits = Limits(self.clock, perCaller=1)

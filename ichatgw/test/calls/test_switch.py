@@ -253,6 +253,33 @@ class RefusalTests(SwitchCase):
         busy = False
         self.assertEqual(self.arrive().hangups, [])
 
+    def test_isFull(self) -> None:
+        """It is known before whether there is room: calls, media ports, memory, those of a second; all else is free."""
+        bell = Party("sip:bell@192.0.2.1")
+
+        def isFull() -> bool:
+            return self.switch.isFull(lambda: bell, "192.0.2.1")
+
+        self.switch = self.make(maxCalls=1)
+        self.assertFalse(isFull())
+        first = self.arrive()
+        self.assertTrue(isFull())
+        first.partyHangsUp()
+        self.assertFalse(isFull())
+        self.media.full = True
+        self.assertTrue(isFull())
+        self.switch.alwaysRelay = False
+        self.assertFalse(isFull())  # media may pass elsewhere
+        self.switch.limits.hasRoom = lambda: False
+        self.assertTrue(isFull())
+        self.switch.limits.hasRoom = lambda: True
+        self.switch.limits.perSecond = 1
+        self.switch.limits.spend(bell, "192.0.2.1")
+        self.assertTrue(isFull())
+        self.switch.limits.perSecond = 0
+        self.switch.stopService()
+        self.assertTrue(isFull())
+
     def test_maxCalls(self) -> None:
         """More calls than allowed are refused the same way; when one is over there is room again."""
         self.switch = self.make(maxCalls=2)

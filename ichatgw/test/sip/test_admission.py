@@ -5,13 +5,15 @@ Which requests become transactions, and what all others are answered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 import ichatgw.test
-from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
 from ichatgw.sip.auth.verifier import Verifier
@@ -281,6 +283,63 @@ class OverloadTests(SynchronousTestCase):
                     status(sent) for sent in self.rig.receive(request("INVITE", callId=name, branch=name), source)
                 ]
             self.assertEqual((codes.count(100), codes.count(503)), (most, 25 - most))
+
+
+class FullTests(SynchronousTestCase):
+    """When there is no room for another call."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.full = True
+        self.asked: list[tuple[str, str]] = []
+        self.rig.endpoint.limit(self.isFull)
+
+    def isFull(self, caller: Callable[[], Party], host: str) -> bool:
+        self.asked.append((caller().uri, host))
+        return self.full
+
+    def test_refused(self) -> None:
+        """A new call is 503 with Retry-After, and nothing is kept of a thousand; when there is room it is taken."""
+        for number in range(1000):
+            (response,) = self.rig.invite(callId=f"c{number}", branch=f"b{number}")
+        self.assertEqual((status(response), header(response, "Retry-After")), (503, str(admission.RETRY_AFTER)))
+        transactions = self.rig.endpoint._transactions
+        self.assertEqual((self.rig.endpoint.transactions, len(transactions.l1rcache)), (0, 0))
+        self.assertEqual((self.rig.invitations.legs, len(transactions.req_consumers)), ([], 0))
+        self.assertEqual(set(self.asked), {("sip:alice@sip.example", PHONE.host)})
+        self.full = False
+        self.assertEqual([status(each) for each in self.rig.invite(branch="later")], [100])
+
+    def test_whatNeedsNoRoom(self) -> None:
+        """What takes the place of a party, or belongs to a call that waits for it, is taken, and all in a call."""
+        self.full = False
+        self.rig.invite()
+        self.full = True
+        self.assertEqual([status(each) for each in self.rig.invite()], [100])
+        self.rig.invitations.legs[0].answer(OFFER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.receive(ackFor(ok))
+        again = request("INVITE", to=header(ok, "To"), cseq=2, branch="again")
+        self.assertEqual([status(each) for each in self.rig.receive(again)], [200])
+        extra = "Replaces: x;to-tag=1;from-tag=2\r\n"
+        self.assertNotIn(503, [status(each) for each in self.rig.invite(callId="r", branch="r", extra=extra)])
+        agent = "User-Agent: Viceroy 1.2\r\n"
+        self.assertEqual(status(self.rig.invite(callId="i", branch="i", extra=agent)[-1]), 503)
+        self.rig.invitations.refusal = None
+        self.assertEqual(status(self.rig.invite(callId="j", branch="j", extra=agent)[-1]), 100)
+
+    def test_strangers(self) -> None:
+        """One who may not call is not told whether there is room."""
+        self.assertEqual([status(each) for each in self.rig.receive(request("INVITE"), STRANGER)], [403])
+        self.assertEqual(self.asked, [])
+
+    def test_crowded(self) -> None:
+        """One of whom too many calls wait to begin is refused likewise; other hosts are not."""
+        self.full = False
+        self.rig.endpoint._admission.isCrowded = lambda host: host == PHONE.host
+        self.assertEqual([status(each) for each in self.rig.invite()], [503])
+        other = TransportAddress("192.0.2.78", 5060)
+        self.assertEqual([status(each) for each in self.rig.receive(request("INVITE", callId="o"), other)], [100])
 
 
 class MarksTests(SynchronousTestCase):

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import Congested
-from ichatgw.media.sockets.portrange import PortPool
+from ichatgw.media.sockets.portrange import QUARANTINE, PortPool
 
 
 class PortPoolTests(SynchronousTestCase):
@@ -37,6 +37,18 @@ class PortPoolTests(SynchronousTestCase):
             (8000, 7000, []),
         ):
             self.assertEqual(self.takeAll(PortPool(self.clock, portMin, portMax)), expected, (portMin, portMax))
+
+    def test_hasRoom(self) -> None:
+        """Whether so many pairs can be had is known before they are taken."""
+        pool = PortPool(self.clock, 8000, 8005)
+        for left in (3, 2, 1):
+            self.assertEqual([pool.hasRoom(pairs) for pairs in (1, 2, 3)], [left >= pairs for pairs in (1, 2, 3)])
+            last = pool.take()
+        self.assertFalse(pool.hasRoom(1))
+        pool.giveBack(last)
+        self.assertFalse(pool.hasRoom(1))
+        self.clock.advance(QUARANTINE)
+        self.assertTrue(pool.hasRoom(1))
 
     def test_quarantine(self) -> None:
         """A pair that came back is not lent for some time."""

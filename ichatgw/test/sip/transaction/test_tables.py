@@ -5,16 +5,19 @@ What the transaction layer keeps.
 
 from __future__ import annotations
 
+import gc
 from typing import cast
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.interfaces import ILeg
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.sip.dialog.dialog import REFUSED, Dialog
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.transaction import tables
-from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.sip.sipwire import PHONE, Rig, ackFor, header, request, respond, status
 
 
@@ -59,6 +62,39 @@ class TablesTests(SynchronousTestCase):
             leg.hangup(Ending(EndReason.BUSY))
         self.rig.clock.pump([1.0] * 70)
         self.assertEqual((self.transactions.tserver.octets, self.rig.endpoint.transactions), (0, 0))
+
+    def test_refused(self) -> None:
+        """A call that is refused waits for its ACK, which may never come, without its dialog."""
+        for number in range(50):
+            self.rig.receive(request("INVITE", callId=f"c{number}", branch=f"b{number}"))
+            self.rig.invitations.legs[-1].hangup(Ending(EndReason.CONGESTED))
+        self.rig.clock.advance(REFUSED)
+        self.assertEqual((len(self.transactions.tserver), len(self.transactions.req_consumers)), (50, 0))
+        self.assertEqual(self.transactions.dialogs.countOf(PHONE.host), 0)
+        self.rig.invitations.legs.clear()
+        gc.collect()
+        self.assertEqual([each for each in gc.get_objects() if isinstance(each, Dialog) and str(each.cId) == "c7"], [])
+        self.assertIn(503, map(status, self.rig.wire.take()))
+        self.rig.clock.advance(0.5)
+        self.assertEqual(len(self.rig.wire.take()), 50)  # each once more, until its ACK comes
+        self.rig.clock.pump([1.0] * 40)
+        self.assertEqual(len(self.transactions.tserver), 0)
+
+    def test_refusedAtOnce(self) -> None:
+        """So does one that is refused before its INVITE has been dealt with."""
+
+        def invited(leg: ILeg, *others: object) -> None:
+            leg.call = FakeCall()
+            leg.hangup(Ending(EndReason.CONGESTED))
+
+        self.patch(self.rig.invitations, "invited", invited)
+        sent = self.rig.invite()
+        self.assertEqual([status(each) for each in sent], [100, 503])
+        (transaction,) = self.transactions.tserver.values()
+        held = (transaction.noack_cb, transaction.ack_cb, transaction.cancel_cb, transaction.r487)
+        self.assertEqual(held, (None, None, None, None))
+        self.rig.receive(ackFor(sent[-1]))
+        self.assertEqual(len(self.transactions.tserver), 0)
 
     def test_dialogs(self) -> None:
         """A dialog is known by our tag while it lives, at where its far end is heard."""

@@ -14,8 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
-from ichatgw.runtime.turns import TURN_JOBS, WAITING, Turns
-from ichatgw.sip.transport.udp import UDPWire, _Datagrams
+from ichatgw.runtime.turns import CALLS_SECONDS, TURN_JOBS, WAITING, Turns
+from ichatgw.sip.transport.udp import MOST_CALLS, MOST_OF_HOST, Calls, UDPWire, _Datagrams
+from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
+from ichatgw.test.support.sip.sipwire import request
 
 
 class FakePort:
@@ -178,7 +180,8 @@ class UDPWireTests(SynchronousTestCase):
         def broken(datagram: bytes, source: TransportAddress) -> None:
             raise ValueError("ouch")
 
-        _Datagrams(broken, Turns(self.reactor), lambda: None).datagramReceived(b"x", ("192.0.2.1", 5060))
+        turns = Turns(self.reactor)
+        _Datagrams(broken, turns, lambda: None, Calls(turns)).datagramReceived(b"x", ("192.0.2.1", 5060))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_crowd(self) -> None:
@@ -254,3 +257,74 @@ class LagTests(SynchronousTestCase):
         self.read()
         self.wire.close()
         self.assertEqual(self.wire.lag, 0.0)
+
+
+class CallsTests(SynchronousTestCase):
+    """INVITEs that begin a call wait by themselves."""
+
+    def setUp(self) -> None:
+        self.clock = WorkingClock()
+        self.turns = Turns(self.clock)
+        self.calls = Calls(self.turns)
+        self.calls.admits = lambda host: host.startswith("192.0.2.")
+        self.handled: list[str] = []
+        self.datagrams = _Datagrams(self.hand, self.turns, lambda: None, self.calls)
+        self.port = FakePort(socket.AF_INET, self.datagrams, 0)
+        vars(self.datagrams)["transport"] = self.port
+
+    def hand(self, datagram: bytes, source: TransportAddress) -> bool:
+        """Each takes a third of the share that new calls have."""
+        self.clock.work(CALLS_SECONDS / 3 * ABOVE)
+        self.handled.append(datagram.partition(b" ")[0].decode())
+        return True
+
+    def comes(self, text: str, host: str = "192.0.2.1", times: int = 1) -> None:
+        """A datagram comes."""
+        for _ in range(times):
+            self.datagrams.datagramReceived(text.encode(), (host, 5060))
+
+    def test_othersGoBefore(self) -> None:
+        """However many calls are to begin, what belongs to those that are up, and OPTIONS, is done at once."""
+        self.comes(request("INVITE"), times=50)
+        self.assertEqual((self.handled, self.port.reading), (["INVITE"] * 3, True))
+        tagged = request("INVITE", to="<sip:a@b>;tag=1")
+        for text in (request("OPTIONS"), request("BYE", to="<sip:a@b>;tag=1"), tagged, "SIP/2.0 200 OK\r\n\r\n"):
+            self.handled.clear()
+            self.turns._spent = 0.0
+            self.comes(text)
+            self.assertEqual(self.handled, [text.partition(" ")[0]])
+
+    def test_share(self) -> None:
+        """In each turn some of them begin, in their order, and the socket is read on."""
+        self.comes(request("INVITE"), times=9)
+        for done in (6, 9):
+            self.clock.advance(0)
+            self.assertEqual(len(self.handled), done)
+        self.assertEqual(len(self.calls), 0)
+
+    def test_crowded(self) -> None:
+        """Those of one host that are too many are handed on at once, to be refused; another host still has room."""
+        crowded: list[bool] = []
+        self.comes(request("INVITE"), times=3 + MOST_OF_HOST)
+        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.1")), (MOST_OF_HOST, True))
+        self.datagrams._received = lambda datagram, source: crowded.append(self.calls.isCrowded(source.host))
+        self.turns._spent = 0.0
+        self.comes(request("INVITE"))
+        self.assertEqual((crowded, self.calls.isCrowded("192.0.2.2")), ([True], False))
+        self.comes(request("INVITE"), "192.0.2.2")
+        self.assertEqual(len(self.calls), MOST_OF_HOST + 1)
+
+    def test_crowdedByAll(self) -> None:
+        """All hosts together have their bound; nothing is left of them when all have begun."""
+        for number in range(10):
+            self.comes(request("INVITE"), f"192.0.2.{number}", MOST_OF_HOST // 2)
+        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.99")), (MOST_CALLS, True))
+        while self.clock.getDelayedCalls():
+            self.clock.advance(0)
+        self.assertEqual((len(self.handled), len(self.calls), self.calls._hosts), (5 * MOST_OF_HOST, 0, {}))
+
+    def test_strangers(self) -> None:
+        """Those of hosts that may not call take no place here."""
+        self.comes(request("INVITE"), "203.0.113.1", 50)
+        self.assertEqual(len(self.calls), 0)
+        self.assertFalse(self.port.reading)

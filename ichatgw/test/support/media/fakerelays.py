@@ -150,6 +150,10 @@ class FakeMediaEngine:
     full: bool = False
     relays: list[FakeRelay] = field(factory=list)
 
+    @property
+    def hasRoom(self) -> bool:
+        return not self.full
+
     def allocate(self, callId: str) -> IRelay:
         if self.full:
             raise Congested("no port left")

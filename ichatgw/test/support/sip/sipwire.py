@@ -47,8 +47,13 @@ class FakeWire:
         self.received: Callable[[bytes, TransportAddress], None] | None = None
         self.unreachable: set[str] = set()
 
+    admits: Callable[[str], bool]
+
     def listen(self, received: Callable[[bytes, TransportAddress], None]) -> None:
         self.received = received
+
+    def isCrowded(self, host: str) -> bool:
+        return False
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:
         self.raw.append((datagram, address))
