@@ -92,6 +92,9 @@ class Line:
         while none waits.
     @ivar share: the part of a turn that they have together with those of other lines; C{None} for the whole turn.  It
         is set while none waits.
+    @ivar holds: tells whether the source has more that it has not given, e.g. what the kernel keeps for it: then it is
+        behind even if no job waits.
+    @ivar isBehind: for L{Turns}: do its jobs count as waiting?
     """
 
     _turns: Turns
@@ -100,6 +103,8 @@ class Line:
     resume: Callable[[], object] | None = None
     counts: bool = field(default=True, kw_only=True)
     share: Share | None = field(default=None, kw_only=True)
+    holds: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    isBehind: bool = field(default=False, init=False)
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(factory=deque, init=False)
     _queued: bool = field(default=False, init=False)
     _isPaused: bool = field(default=False, init=False)
@@ -116,6 +121,7 @@ class Line:
         """
         if self.hasRoom:
             self.run(job, *args)
+            self._turns.follow(self)
         else:
             self.later(job, *args)
 
@@ -148,6 +154,12 @@ class Line:
     def clear(self) -> None:
         """Forget the jobs that wait."""
         self._waiting.clear()
+
+    def end(self) -> None:
+        """The source is gone; what it has given is done all the same."""
+        self.pause = self.resume = None
+        self.holds = lambda: False
+        self._turns.follow(self)
 
     def next(self) -> bool:
         """
@@ -332,10 +344,11 @@ class Turns:
 
     def waits(self, line: Line) -> None:
         """For L{Line}: it has a job that has to wait."""
-        if line.counts:
+        if line.counts and not line.isBehind:
             if not self._counting:
                 self._behindSince = self.seconds()
             self._counting += 1
+            line.isBehind = True
         if line.share is None:
             self._urgent += 1
         self._lines.append(line)
@@ -363,10 +376,15 @@ class Turns:
 
     def _left(self, line: Line) -> None:
         """None of its jobs waits any more."""
-        if line.counts:
-            self._counting -= 1
+        self.follow(line)
         if line.share is None:
             self._urgent -= 1
+
+    def follow(self, line: Line) -> None:
+        """For L{Line}: it may have caught up."""
+        if line.isBehind and not len(line) and not line.holds():
+            self._counting -= 1
+            line.isBehind = False
 
     # Time.
 

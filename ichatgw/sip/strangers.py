@@ -26,7 +26,7 @@ from twisted.logger import Logger
 
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import RateLimit
-from ichatgw.sip.message.peek import topBranch, toTag
+from ichatgw.sip.transport.peek import topBranch, toTag
 
 OCTETS = 1024
 """Octets that cost as much as a message does."""

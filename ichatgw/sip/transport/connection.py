@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
 from ichatgw.runtime.turns import Turns
+from ichatgw.sip.transport.kernel import holds
 from ichatgw.sip.transport.streamframing import PING, PONG, Framer
 from ichatgw.sip.transport.target import Target, Transport
 
@@ -134,6 +135,7 @@ class Connection(Protocol):
         self._throttled: IDelayedCall | None = None
         self._held: list[bytes] = []
         self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
+        self._line.holds = lambda: holds(self._socketed())
 
     # The transport's news.
 
@@ -213,7 +215,7 @@ class Connection(Protocol):
         self._stopTimer()
         self._waiting.clear()
         self._held.clear()
-        self._line.pause = self._line.resume = None  # it holds us, and we hold it
+        self._line.end()  # it holds us, and we hold it
         self._owner.closed(self, self.problem or words(reason))
 
     def _hand(self, message: bytes) -> None:

@@ -9,10 +9,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
-from fcntl import ioctl
 from functools import partial
-from sys import byteorder
-from termios import FIONREAD
 from typing import Any
 
 from twisted.internet import udp
@@ -23,7 +20,8 @@ from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.runtime.turns import Turns
-from ichatgw.sip.message.peek import toTag
+from ichatgw.sip.transport.kernel import holds
+from ichatgw.sip.transport.peek import toTag
 
 MAX_DATAGRAM = 65535
 """Read whole, then judged: a datagram cut by the kernel would be misread."""
@@ -144,7 +142,7 @@ class _Datagrams(DatagramProtocol):
 
     def _look(self) -> None:
         """Are there others?"""
-        if not len(self._line) and not len(self._calls) and not _holds(self.transport):
+        if not len(self._line) and not len(self._calls) and not holds(self.transport):
             self._behindSince, self._worked = None, 0.0
         elif self._behindSince is None:
             self._behindSince = self._seconds()
@@ -310,11 +308,3 @@ def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str,
         opened.close()
         raise
     return opened
-
-
-def _holds(port: Any) -> bool:
-    """Does the kernel hold datagrams for C{port}?"""
-    try:
-        return bool(int.from_bytes(ioctl(port.fileno(), FIONREAD, bytes(4)), byteorder))
-    except (AttributeError, OSError, ValueError):
-        return False  # it is closed, or no socket of the system

@@ -24,8 +24,14 @@ from attrs import asdict, define, field, frozen
 TICK = 0.01
 """Seconds between two bursts."""
 
-IP_PKTINFO = 8
+IP_PKTINFO, IPV6_PKTINFO = 8, 50
 """Linux: the address that a datagram is sent from."""
+
+IPV6_FREEBIND = 78
+"""Linux: that address need be none of an interface."""
+
+NETWORK = "fd69:6368:6174:1::/64"
+"""Where strangers are who use IPv6; all of it has to lead here."""
 
 METHODS = ("INVITE", "OPTIONS", "REGISTER", "REFER", "ACK")
 
@@ -37,9 +43,10 @@ class Flood:
     """
     What is sent.
 
-    @ivar port: of the target at 127.0.0.1.
+    @ivar port: of the target at 127.0.0.1, or at ::1.
     @ivar transport: C{udp}, C{tcp} or C{tls}.
     @ivar sources: from how many addresses.
+    @ivar isIPv6: they are all of L{NETWORK}.
     @ivar rate: messages a second.
     @ivar seconds: for how long.
     @ivar same: what all messages have in common: C{callId}, C{tag}, C{branch}.
@@ -51,8 +58,9 @@ class Flood:
     port: int
     transport: str = "udp"
     sources: int = 1
+    isIPv6: bool = False
     rate: int = 2000
-    seconds: float = 8.0
+    seconds: float = 10.0
     same: tuple[str, ...] = ()
     size: int = 0
     garbage: bool = False
@@ -63,15 +71,18 @@ class Flood:
         return json.dumps(asdict(self))
 
 
-def source(number: int) -> str:
+def source(number: int, isIPv6: bool = False) -> str:
     """An address of a stranger; all of 127.0.0.0/8 is this host."""
+    if isIPv6:
+        return f"{NETWORK.partition('::')[0]}:{number * 7919 % 0x10000:x}::{number:x}"
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
     """The messages, and where each comes from."""
     for number in count():
-        host = "127.0.0.1" if flood.mayCall else source(number % flood.sources)
+        host = "127.0.0.1" if flood.mayCall else source(number % flood.sources, flood.isIPv6)
+        shown = f"[{host}]" if flood.isIPv6 else host
         if flood.garbage:
             yield host, (os.urandom(40), b"A" * 300, b"INVITE sip:x SIP/2.0\r\n\r\n", b"\0\1" + b"\0" * 30)[number % 4]
             continue
@@ -81,9 +92,9 @@ def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         text = (
             f"{method} sip:100@127.0.0.1:{flood.port} SIP/2.0\r\n"
-            f"Via: SIP/2.0/{flood.transport.upper()} {host}:5060;branch=z9hG4bK{branch};rport\r\n"
-            f"From: <sip:stranger@{host}>;tag={tag}\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {callId}@{host}\r\n"
-            f"CSeq: {number + 1} {method}\r\nContact: <sip:stranger@{host}>\r\nMax-Forwards: 70\r\n"
+            f"Via: SIP/2.0/{flood.transport.upper()} {shown}:5060;branch=z9hG4bK{branch};rport\r\n"
+            f"From: <sip:stranger@{shown}>;tag={tag}\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {callId}@{shown}\r\n"
+            f"CSeq: {number + 1} {method}\r\nContact: <sip:stranger@{shown}>\r\nMax-Forwards: 70\r\n"
             f"Refer-To: <sip:101@127.0.0.1>\r\n{kind}"
         )
         while len(text) < flood.size:
@@ -93,11 +104,23 @@ def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
 
 @define(eq=False)
 class Sent:
-    """What was sent and heard."""
+    """
+    What was sent and heard.
+
+    @ivar count: messages.
+    @ivar answers: datagrams heard; of connections, pieces.
+    @ivar heard: their octets.
+    """
 
     count: int = 0
     octets: int = 0
+    answers: int = 0
     heard: int = 0
+
+    def hears(self, piece: bytes) -> None:
+        """Something has come."""
+        self.answers += 1
+        self.heard += len(piece)
 
 
 class Datagrams:
@@ -105,24 +128,31 @@ class Datagrams:
 
     def __init__(self, flood: Flood, sent: Sent) -> None:
         self._sent = sent
-        self._target = ("127.0.0.1", flood.port)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._isIPv6 = flood.isIPv6
+        self._target = ("::1" if flood.isIPv6 else "127.0.0.1", flood.port)
+        self._socket = socket.socket(socket.AF_INET6 if flood.isIPv6 else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(("0.0.0.0", 0))
+        if flood.isIPv6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        self._socket.bind(("::" if flood.isIPv6 else "0.0.0.0", 0))
 
     def send(self, host: str, message: bytes) -> None:
         """One message."""
-        where = struct.pack("=I4s4s", 0, socket.inet_aton(host), b"\0" * 4)
         with suppress(BlockingIOError):
-            self._socket.sendmsg([message], [(socket.IPPROTO_IP, IP_PKTINFO, where)], 0, self._target)
+            self._socket.sendmsg([message], [self._from(host)], 0, self._target)
             self._sent.count += 1
             self._sent.octets += len(message)
+
+    def _from(self, host: str) -> tuple[int, int, bytes]:
+        if self._isIPv6:
+            return socket.IPPROTO_IPV6, IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, host) + b"\0" * 4
+        return socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4s", 0, socket.inet_aton(host), b"\0" * 4)
 
     def hear(self) -> None:
         """Take in what has come."""
         with suppress(BlockingIOError, ConnectionError):
             while True:
-                self._sent.heard += len(self._socket.recv(65536))
+                self._sent.hears(self._socket.recv(65536))
 
 
 @define(eq=False)
@@ -155,8 +185,9 @@ class Connections:
         for host, connection in list(self._open.items()):
             try:
                 heard = connection.recv(65536)
-                self._sent.heard += len(heard)
-                if not heard:
+                if heard:
+                    self._sent.hears(heard)
+                else:
                     self._drop(host)
             except (BlockingIOError, ssl.SSLWantReadError):
                 continue

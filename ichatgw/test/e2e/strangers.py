@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any
 from attrs import asdict, define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
+from twisted.trial.unittest import SkipTest
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim.xmpp import xml
+from ichatgw.sip.strangers import SOURCE
 from ichatgw.test.e2e.case import PORTS
 from ichatgw.test.e2e.crowd import CrowdServer
-from ichatgw.test.e2e.flooder import Flood
+from ichatgw.test.e2e.flooder import NETWORK, Flood
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.machine import Others
 from ichatgw.test.e2e.moment import pause, until
 from ichatgw.test.e2e.observer import Observed, Plan
 from ichatgw.test.e2e.program import Program
@@ -35,15 +39,22 @@ QUIET = 6.0
 MOST_GAP = 0.06
 """Seconds that a stream may be interrupted, or twice as long as without strangers if that is longer."""
 
-SLOW = 0.025
+SLOW = 0.006
 """Seconds that answers may take anyway, or three times as long as without strangers."""
 
 MOST_GROWTH, MOST_LEFT = 64, 5
 """MB that the gateway may grow while there are strangers, and afterwards."""
 
-ROUNDS = 3
+ROUNDS, BAD = 6, 2
+"""Rounds that one scene has, and bad ones in which the machine had nothing else to do."""
+
+DISTURBED = 0.3
+"""Processors that may be busy with something else in a round that counts."""
 
 FEDERATED = 1000
+
+ROUTE, NETWORK_HERE = ("-6", "route"), ("local", NETWORK, "dev", "lo")
+"""For C{ip}: to lead a network of IPv6 to this host."""
 
 MANY = (
     ("one source, one Call-ID, one From tag, one branch", Flood(0, same=("callId", "tag", "branch"))),
@@ -51,6 +62,7 @@ MANY = (
     ("1024 sources, one branch", Flood(0, sources=1024, same=("branch",))),
     ("1024 sources, 15 kB", Flood(0, sources=1024, rate=500, size=15000)),
     ("1024 sources, garbage", Flood(0, sources=1024, garbage=True)),
+    ("1 source, all different", Flood(0)),
     ("64 connections over TCP, one Call-ID", Flood(0, "tcp", 64, same=("callId",))),
     ("16 connections over TLS, 15 kB", Flood(0, "tls", 16, rate=200, size=15000)),
 )
@@ -163,11 +175,16 @@ class Strangers(SecureEndToEnd):
     later than without them.
     """
 
-    timeout = 400
+    timeout = 600
     makeServer = CrowdServer
+    quiet = Observed(float("inf"), 0, (), 0)
 
-    async def start(self) -> None:
-        """The gateway, with ten calls up."""
+    async def start(self, host: str = "127.0.0.1") -> None:
+        """
+        The gateway, with ten calls up.
+
+        @param host: where it listens; empty for everywhere.
+        """
         users = Path(self.mktemp())
         users.write_text("alice - wonder\n")
         users.chmod(0o600)
@@ -180,7 +197,7 @@ class Strangers(SecureEndToEnd):
         }
         phone = PORTS.take(2)
         rules = ((r"^sip:(\d+)@", f"sip:$1@127.0.0.1:{phone}"),)
-        self.gateway = await self.startGateway(phone, settings=settings, rules=rules)
+        self.gateway = await self.startGateway(phone, host=host, settings=settings, rules=rules)
         ports = [PORTS.take(2) for _ in range(2 * CALLS)]
         later = [PORTS.take(2) for _ in range(2)]
         callers = self.callers = Line(self.gateway, [*ports[:CALLS], later[0]])
@@ -203,25 +220,31 @@ class Strangers(SecureEndToEnd):
         await until(self.clock, lambda: str(number) in self.callers.media, f"call {number}")
 
     async def observe(self) -> None:
-        """How it is without strangers."""
+        """How it is without strangers, at best."""
         await self.observer.observed()
         await pause(self.clock, QUIET)
-        self.quiet = await self.observer.observed()
+        self.quiet = min(self.quiet, await self.observer.observed(), key=lambda each: (each.gap, each.p95))
 
     async def endure(self, what: str, flooding: Callable[[], Awaitable[str]]) -> None:
         """
-        Be flooded, and see how others fare.  What happens by chance, as the machine is busy with something else, does
-        not happen each time: of some rounds one has to be good.
+        Be flooded, and see how others fare.  A round that is not good is made again: L{BAD} of them are too many,
+        unless the machine was busy with something else.
 
         @param flooding: fires when that is over, with words about it.
         """
-        problems: list[str] = []
+        bad: list[str] = []
         for _ in range(ROUNDS):
+            others = Others((self.gateway.program.pid, self.observer.program.pid))
             problems = await self._endure(what, flooding)
+            load = others.load()
             if not problems:
                 return
+            print(f"{what}: not good ({', '.join(problems)}), and {load:.2f} processors busy with something else")
+            bad += [", ".join(problems)] if load < DISTURBED else []
+            if len(bad) == BAD:
+                break
             await self.observe()
-        self.fail(f"{what}: {', '.join(problems)}")
+        self.fail(f"{what}: {'; '.join(bad) or 'the machine has other things to do'}")
 
     async def _endure(self, what: str, flooding: Callable[[], Awaitable[str]]) -> list[str]:
         before = self.memory()
@@ -244,8 +267,12 @@ class Strangers(SecureEndToEnd):
         pages = int(Path(f"/proc/{self.gateway.program.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    async def flood(self, flood: Flood) -> str:
-        """Let a process send."""
+    async def flood(self, flood: Flood, answers: list[int] | None = None) -> str:
+        """
+        Let a process send.
+
+        @param answers: gets how many came.
+        """
         program = Program(self.clock, "flooder", module("flooder", flood.argument()), self.directory("flooder"))
         self.ending(program)
         program.start()
@@ -254,6 +281,8 @@ class Strangers(SecureEndToEnd):
         self.assertGreater(sent["count"], 100)
         if flood.transport == "udp" and not flood.mayCall:
             self.assertLessEqual(sent["heard"], sent["octets"])
+        if answers is not None:
+            answers.append(sent["answers"])
         return "{count} messages of {octets} octets, {heard} octets heard".format(**sent)
 
     async def test_messages(self) -> None:
@@ -280,26 +309,30 @@ class Strangers(SecureEndToEnd):
         await pause(self.clock, 1.0)
         self.assertLess(self.memory() - before, MOST_LEFT)
 
+    async def test_network(self) -> None:
+        """
+        Whoever has an IPv6 address has a network of them: its thousand addresses are one stranger, and have as much
+        done as one.
+        """
+        if subprocess.run(("ip", *ROUTE, "add", *NETWORK_HERE), capture_output=True).returncode:
+            raise SkipTest("an IPv6 network cannot be led here: that takes iproute2, IPv6 and the right to do so")
+        self.addCleanup(subprocess.run, ("ip", *ROUTE, "del", *NETWORK_HERE), check=True)
+        await self.start("")
+        flood = Flood(self.gateway.port, sources=1024, isIPv6=True)
+        answers: list[int] = []
+        await self.endure("1024 addresses of an IPv6 network", lambda: self.flood(flood, answers))
+        self.assertLess(max(answers), SOURCE.most + SOURCE.perSecond * (flood.seconds + 2))
+        self.assertGreater(min(answers), SOURCE.most / 4)
+
     async def test_overload(self) -> None:
         """
-        A host that may call calls far more often than the gateway can: what is too much is refused, and the calls that
-        are up do not notice.
+        A host that may call calls far more often than the gateway can: what is too much is refused, the calls that are
+        up do not notice, OPTIONS is answered as ever, and of what was refused nothing is kept.
         """
         await self.start()
-        gaps = []
-        for _ in range(ROUNDS):
-            before = self.memory()
-            said = await self.flood(Flood(self.gateway.port, rate=1000, mayCall=True))
-            grown = self.memory() - before
-            await pause(self.clock, 2.2)
-            seen = await self.observer.observed()
-            print(f"a thousand calls a second: {said}; {seen}; {grown:+.1f} MB; without them: {self.quiet}")
-            self.assertTrue(self.gateway.said("New calls are refused"))
-            gaps.append(seen.gap)
-            if seen.gap < max(MOST_GAP, 2 * self.quiet.gap):
-                return
-            await self.observe()
-        self.fail(f"gaps in the sound: {gaps}")
+        flood = Flood(self.gateway.port, rate=1000, mayCall=True)
+        await self.endure("a thousand calls a second", lambda: self.flood(flood))
+        self.assertTrue(self.gateway.said("New calls are refused"))
 
     async def test_federated(self) -> None:
         """Presences and proposals of a thousand users of another server, who may not call: others do not notice."""
@@ -311,7 +344,7 @@ class Strangers(SecureEndToEnd):
             return f"{FEDERATED} stanzas a second"
 
         grown = []
-        for _ in range(2 * ROUNDS):
+        for _ in range(ROUNDS):
             before = self.memory()
             await self.endure("federated users", flooding)
             grown.append(self.memory() - before)
@@ -319,7 +352,7 @@ class Strangers(SecureEndToEnd):
                 return
         self.fail(f"each flood takes more memory: {grown} MB")
 
-    async def _federate(self, server: CrowdServer, seconds: int = 8) -> None:
+    async def _federate(self, server: CrowdServer, seconds: int = 10) -> None:
         for part in range(seconds * 50):
             for number in range(FEDERATED // 100):
                 user = f"user{(part * FEDERATED // 100 + number) % FEDERATED}@{DOMAIN}"

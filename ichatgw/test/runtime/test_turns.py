@@ -224,6 +224,30 @@ class LineTests(TurnsTestCase):
         self.turn()
         self.assertFalse(self.turns.isLate)
 
+    def test_holds(self) -> None:
+        """
+        A source that has more than it has given is behind even while no job waits, until it has given all, or is gone:
+        one that is read a little at a time is not up to date after each little.
+        """
+        for isGone in (False, True):
+            held = True
+            line = self.turns.line("a")
+            line.holds = lambda: held  # noqa: B023
+            for part in range(1, 5):
+                for _ in range(5):
+                    line.put(self.work.do, part)
+                while len(line):
+                    self.turn()
+                self.clock.work(0.1)
+                self.assertGreater(self.turns.lag, 0.1 * part)
+            held = isGone
+            if isGone:
+                line.end()
+            else:
+                line.put(self.work.do, "the last")
+                self.turn()
+            self.assertEqual((self.turns.lag, self.turns._counting), (0.0, 0))
+
     def test_doesNotCount(self) -> None:
         """Jobs of strangers that wait are no sign of too much to do, however long."""
         strangers, users = self.turns.line("a"), self.turns.line("b")

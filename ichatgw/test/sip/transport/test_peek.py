@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_peek -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_peek -*-
 """
 Tokens in messages that are not parsed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.message.peek import LOOKED_AT, topBranch, toTag
+from ichatgw.sip.transport.peek import LOOKED_AT, topBranch, toTag
 from ichatgw.test.support.sip.sipwire import request, respond
 
 

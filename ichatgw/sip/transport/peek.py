@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_peek -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_peek -*-
 """
 Tokens in a message as it came, before anything is parsed: what a flood must not make expensive.
 """
