@@ -108,15 +108,12 @@ class TransportAddress:
     """
 
     host: str
-    port: int = field()
+    port: int
 
     def __attrs_post_init__(self) -> None:
         _checkLiteral(self.host)
-
-    @port.validator
-    def _inRange(self, attribute: object, value: int) -> None:
-        if not 0 <= value <= 65535:
-            raise ValueError(f"port {value} is not within 0..65535")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port {self.port} is not within 0..65535")
 
     @property
     def isIPv6(self) -> bool:
@@ -129,6 +126,9 @@ class TransportAddress:
 Form = tuple[str, int, int, formats.Marks]
 """What one format is, whatever its number and whatever else is said of it."""
 
+
+CODECS_KEPT = 256
+"""Of how many formats what they are in the other law is remembered."""
 
 _LAWS = {"pcmu": ("PCMA", 8), "pcma": ("PCMU", 0)}
 
@@ -169,13 +169,18 @@ class Codec:
         """
         The same in the other law of G.711, by the number that it usually has: its octets are made of these one by one.
         """
-        usual = _LAWS.get(self.name.lower())
-        return None if usual is None else evolve(self, name=usual[0], payloadType=usual[1])
+        return _inOtherLaw(self)
 
     @property
     def isEvent(self) -> bool:
         """Does it carry keys that are pressed (RFC 4733), and no audio?"""
         return self.name.lower() == formats.EVENTS
+
+
+@lru_cache(maxsize=CODECS_KEPT)
+def _inOtherLaw(codec: Codec) -> Codec | None:
+    usual = _LAWS.get(codec.name.lower())
+    return None if usual is None else evolve(codec, name=usual[0], payloadType=usual[1])
 
 
 PCMU = Codec("PCMU", 8000, 0)

@@ -19,6 +19,8 @@ from sippy.SipAddressHF import SipAddressHF
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader, hf_types
 from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipVia import SipVia
 from sippy.Time.MonoTime import MonoTime
 
@@ -32,9 +34,12 @@ again with each of its messages.
 """
 
 _END = "\r\n\r\n"
+_REPEATED = ("via", "record-route", "from", "to", "call-id", "cseq")
+"""The headers of a request that its responses repeat, in this order."""
+
 _FOLDED = ("\r\n ", "\r\n\t")
 
-_readMessage, _readTime = SipMsg.__init__, MonoTime.__init__
+_readMessage, _readTime, _answer = SipMsg.__init__, MonoTime.__init__, SipRequest.genResponse
 
 
 # Messages.
@@ -106,7 +111,37 @@ def _getTIds(self: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple([(*begin, via.getBranch()) for via in self.getHFBodys("via")])
 
 
+def _genResponse(
+    self: Any, scode: int, reason: str, body: Any = None, server: str | None = None, ext_reason: Any = None
+) -> Any:
+    if ext_reason is not None:
+        return _answer(self, scode, reason, body, server, ext_reason)
+    kept: dict[str, list[Any]] = {name: [] for name in _REPEATED}
+    for header in self.headers:
+        if header.name in kept:
+            kept[header.name].append(_copyHeader(header))
+    made = SipResponse(scode=scode, reason=reason, sipver=self.sipver, server=server, body=body)
+    made.headers[:0] = [header for headers in kept.values() for header in headers]
+    return made
+
+
+def _copyMessage(self: Any) -> Any:
+    made = type(self)()
+    made.headers = [_copyHeader(header) for header in self.headers]
+    if self.body is not None:
+        made.body = self.body.getCopy()
+    for name in ("startline", "target", "source", "nated", "rtime"):
+        setattr(made, name, getattr(self, name))
+    return made
+
+
 # Headers.
+
+
+def _copyHeader(self: Any) -> Any:
+    made = SipHeader.__new__(SipHeader)
+    made.name, made.body = self.name, self.body.getCopy()
+    return made
 
 
 def _makeHeader(
@@ -197,7 +232,9 @@ def _replace(kind: type[Any], **ours: Any) -> None:
 
 _replace(SipMsg, __init__=_read, getHFBody=_getHFBody, getHFBCopy=_getHFBCopy, getTId=_getTId, getTIds=_getTIds)
 _replace(MonoTime, __init__=_makeTime)
-_replace(SipHeader, __init__=_makeHeader, localStr=_writeHeader)
+_replace(SipMsg, getCopy=_copyMessage)
+_replace(SipRequest, genResponse=_genResponse)
+_replace(SipHeader, __init__=_makeHeader, localStr=_writeHeader, getCopy=_copyHeader)
 _replace(SipAddress, getCopy=_copyAddress)
 _replace(SipAddressHF, parse=_parseAddress)
 _replace(SipVia, getCopy=_copyVia)

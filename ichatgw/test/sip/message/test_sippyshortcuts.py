@@ -146,6 +146,19 @@ class ShortcutTests(SynchronousTestCase):
         copy.setParam("tag", "2")
         self.assertEqual(str(address), '"Alice B." <sip:alice@192.0.2.1;transport=tcp>;tag=1;x')
 
+    def test_responses(self) -> None:
+        """A response to a request, and a copy of it, hold what sippy's do, and nothing of the request itself."""
+        message = SipRequest(ROUTED)
+        for values in ((100, "Trying"), (200, "OK", message.getBody(), "gw"), (487, "Gone", None, None, "why")):
+            theirs = original(sippyshortcuts._genResponse)(message, *values)
+            made = message.genResponse(*values)
+            self.assertEqual(shown(made), shown(theirs))
+            self.assertEqual(shown(made.getCopy()), shown(theirs))
+            made.getCopy().getHFBody("to").setTag("other")
+            made.getHFBody("to").setTag("ours")
+            self.assertIsNone(message.getHFBody("to").getTag())
+            self.assertEqual(made.getHFBody("to").getTag(), "ours")
+
     def test_addressesAreOnesOwn(self) -> None:
         """An address that was read before is nobody else's: a tag that one of them gets, another does not have."""
         first, second = SipFrom("<sip:alice@192.0.2.1>"), SipFrom("<sip:alice@192.0.2.1>")
