@@ -15,7 +15,7 @@ from ichatgw.calls.limits import callerKey
 from ichatgw.errors import CallError, MalformedError
 from ichatgw.escaping import fromSIP
 from ichatgw.model import Party
-from ichatgw.xmpp.presence.presence import PHONE_RESOURCE
+from ichatgw.xmpp.presence.speeddials import PHONE_RESOURCE
 from ichatgw.xmpp.stanzas import parseJID
 
 RESOURCE = "gw"

@@ -24,7 +24,7 @@ from ichatgw.jingle.session.reasons import fromError, fromReason, ofRefusal, toR
 from ichatgw.jingle.stanzas.jingle import Reason, conditionOf
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Ending, EndReason
-from ichatgw.xmpp.presence.presence import PHONE_RESOURCE
+from ichatgw.xmpp.presence.speeddials import PHONE_RESOURCE
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 
 OLDEST_PROPOSAL = 60.0

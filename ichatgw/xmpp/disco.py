@@ -23,9 +23,10 @@ from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
 from ichatgw.xmpp.caps.entity import Entity
+from ichatgw.xmpp.clients import ICHAT_NODE
 from ichatgw.xmpp.discoinfo import NS_CAPS
 from ichatgw.xmpp.link.stream import NS_PING
-from ichatgw.xmpp.presence.presence import CAPS_VERSION, ICHAT_NODE
+from ichatgw.xmpp.presence.stanzas import CAPS_VERSION
 from ichatgw.xmpp.prompt import NS_GATEWAY
 from ichatgw.xmpp.stanzas import errorReply, recipient
 

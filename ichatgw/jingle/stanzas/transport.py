@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
-from itertools import islice
 
 from attrs import frozen
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
+from ichatgw.jingle.stanzas.candidates import addCandidate, readCandidates
 from ichatgw.jingle.stanzas.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
-from ichatgw.jingle.stanzas.xml import child, children, number, numberOr, readable, textOf, word, wordOr
-from ichatgw.model import Candidate, Fingerprint, Setup, TransportAddress, TransportDescription
+from ichatgw.jingle.stanzas.xml import child, children, readable, textOf, word, wordOr
+from ichatgw.model import Candidate, Fingerprint, Setup, TransportDescription
 from ichatgw.sdp.security import HASHES
 
 TRANSPORTS = (NS_ICE_UDP, NS_RAW_UDP)
 
-MOST_CANDIDATES = 64
-"""As many of one stanza are looked at; the rest is passed over."""
-
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(?::[0-9A-F]{2}){15,63}\Z")
 _ALGORITHM = re.compile(r"[a-z0-9-]{1,32}\Z")
 _ICE_TEXT = re.compile(r"[!-~]{4,256}\Z")
-_KINDS = ("host", "srflx", "prflx", "relay")
 
 
 @frozen
@@ -58,7 +53,7 @@ def readTransport(element: Element) -> ReadTransport | None:
     if element.uri == NS_ICE_UDP:
         ufrag, password = _iceText(element, "ufrag"), _iceText(element, "pwd")
     fingerprint, setup = _readFingerprints(element)
-    description = TransportDescription(ufrag, password, _readCandidates(element), fingerprint, setup, (), False)
+    description = TransportDescription(ufrag, password, readCandidates(element), fingerprint, setup, (), False)
     return ReadTransport(element.uri, description, child(element, NS_DTLS, "fingerprint") is not None)
 
 
@@ -97,50 +92,6 @@ def _readSetup(text: str) -> Setup:
         return Setup.ACTPASS
 
 
-def _readCandidates(transport: Element) -> tuple[Candidate, ...]:
-    """Those that can be used: what cannot be is ignored (XEP-0176 section 5.4)."""
-    elements = islice(children(transport, transport.uri, "candidate"), MOST_CANDIDATES)
-    return tuple(readable(lambda element: _readCandidate(element, transport.uri), elements))
-
-
-def _readCandidate(element: Element, namespace: str) -> Candidate | None:
-    """
-    C{None} if we cannot use it: TCP, the name of a host (mDNS), link-local and other addresses that lead nowhere.
-
-    @raise MalformedError: if it cannot be told where it leads.
-    """
-    address = _readAddress(element, "ip", "port")
-    component = number(element, "component", 256, 1)
-    if namespace == NS_RAW_UDP:
-        return None if address is None or component not in (1, 2) else Candidate("raw", component, 0, address)
-    protocol = word(element, "protocol", "udp").lower()
-    kind = word(element, "type", "host").lower()
-    priority = numberOr(element, "priority", 2**32 - 1, 0)
-    foundation = wordOr(element, "foundation", "")
-    if address is None or protocol != "udp" or component not in (1, 2) or kind not in _KINDS:
-        return None
-    related = None
-    if kind != "host" and element.getAttribute("rel-addr") is not None:
-        related = next(readable(lambda one: _readAddress(one, "rel-addr", "rel-port"), (element,)), None)
-    return Candidate(foundation[:32], component, min(priority, 2**31 - 1), address, "udp", kind, related)
-
-
-def _readAddress(element: Element, host: str, port: str) -> TransportAddress | None:
-    text, portNumber = word(element, host, "").strip(), number(element, port, 65535, 0)
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        address = address.ipv4_mapped or address
-    useless = address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255"
-    if useless or not portNumber or (address.is_link_local and address.version == 6):
-        return None
-    return TransportAddress(str(address), portNumber)
-
-
 def writeTransport(
     description: TransportDescription, candidates: Iterable[Candidate] | None = None, generation: int = 0
 ) -> Element:
@@ -157,24 +108,5 @@ def writeTransport(
         fingerprint["hash"], fingerprint["setup"] = description.fingerprint.algorithm, description.setup.value
     told = description.candidates if candidates is None else candidates
     for position, candidate in enumerate(told, 1):
-        _addCandidate(element, candidate, position, generation)
+        addCandidate(element, candidate, position, generation)
     return element
-
-
-def _addCandidate(transport: Element, candidate: Candidate, position: int, generation: int) -> None:
-    element = transport.addElement("candidate")
-    address = candidate.address
-    element["component"], element["generation"] = str(candidate.component), str(generation)
-    element["id"] = f"c{generation}-{candidate.component}-{address.port}-{position}"
-    element["ip"], element["port"] = address.host, str(address.port)
-    if transport.uri == NS_RAW_UDP:
-        element["type"] = candidate.kind
-        return
-    element["foundation"], element["network"] = candidate.foundation, "0"
-    element["priority"], element["protocol"], element["type"] = (
-        str(candidate.priority),
-        candidate.protocol,
-        candidate.kind,
-    )
-    if candidate.related is not None:
-        element["rel-addr"], element["rel-port"] = candidate.related.host, str(candidate.related.port)

@@ -1,12 +1,11 @@
 # -*- test-case-name: ichatgw.test.xmpp.presence.test_presence,ichatgw.test.xmpp.presence.test_showing -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Presence: who is there with what, and what we show of ourselves.
+Presence (RFC 6121 section 4): which clients users have, and what is sent of our addresses.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
@@ -15,7 +14,6 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.words.protocols.jabber.error import NS_XMPP_STANZAS
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
@@ -24,31 +22,15 @@ from zope.interface import Interface
 from ichatgw.errors import MalformedError
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
-from ichatgw.xmpp.clients import ICHAT_NODE, ICHAT_NODES, SHOW_ORDER, Clients, Resource
-from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITHMS
+from ichatgw.xmpp.clients import Clients, Resource
+from ichatgw.xmpp.presence.speeddials import SpeedDials
+from ichatgw.xmpp.presence.stanzas import presenceStanza, readError, readResource
 from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID, parseJID, recipient, sender
 
-__all__ = [
-    "CAPS_EXTENSIONS",
-    "CAPS_VERSION",
-    "ICHAT_NODE",
-    "PHONE_RESOURCE",
-    "IPresenceListener",
-    "Presence",
-    "Resource",
-    "presenceStanza",
-]
+__all__ = ["IPresenceListener", "Presence", "Resource"]
 
 log = Logger()
-
-CAPS_VERSION = "448"  # no iChat ever had it
-CAPS_EXTENSIONS = ("avavail", "avcap", "audio")
-
-PHONE_RESOURCE = "gw"
-"""The resource of our addresses for Jingle clients, which talk to a full address and read of it what it can."""
-
-LONGEST_TEXT = 256
 
 GOODBYE_TIMEOUT = 10.0
 """Seconds in which all are told that we go; those who are not by then see us a little longer."""
@@ -78,10 +60,6 @@ class IPresenceListener(Interface):
 class Presence(XMPPHandler):
     """
     Keeps the table of resources, and sends the presence of the control address and of the gateway addresses.
-
-    One gateway address serves iChats and Jingle clients.  To an iChat it is shown bare and with the capabilities of an
-    iChat, to other clients with a resource and the capabilities of a phone.  As long as no iChat of a user is known,
-    the latter goes to all his clients at once; each iChat is shown its own as soon as it is known.
 
     The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Those
     who have subscribed to nothing and may not call are kept up to a number, resources of one user likewise.
@@ -113,13 +91,11 @@ class Presence(XMPPHandler):
         self._control = control
         self._translates = translates
         self._store = store
-        self._addCaps = addCaps
-        self._addGatewayCaps = addGatewayCaps
         self._allows = allows
         self._failures = RateLimit(turns, *FAILURES, mostSources=1)
-        self._gateway = parseJID(control.host)
         self._turns = turns
         self._clients = Clients(turns, lambda user: not (allows(user) or store.knows(user)))
+        self._shown = SpeedDials(control, parseJID(control.host), store, self._clients, addCaps, addGatewayCaps)
         self._greeting: Sweep[Element] = turns.sweep(self.send, ready=self._canSend)
         self._parting: Sweep[Element] = turns.sweep(self.send, self._goodbyeSaid, self._canSend, interval=0.0)
         self._farewell: Deferred[None] | None = None
@@ -129,8 +105,8 @@ class Presence(XMPPHandler):
         Is C{ours}, a bare address of our domain, the control address, or one that a translation rule matches?  The
         domain itself is served for Jingle clients.
         """
-        if ours == self._gateway:
-            return self._addGatewayCaps is not None
+        if ours == self._shown.gateway:
+            return self._shown.showsGateway
         return ours == self._control or bool(ours.user and self._translates("xmpp:" + ours.full()))
 
     @property
@@ -159,12 +135,12 @@ class Presence(XMPPHandler):
 
         @param withCaps: also what it can, to iChats what an iChat can; else nothing of that.
         """
-        for stanza in self._stanzas(to, from_, withCaps):
+        for stanza in self._shown.stanzas(to, from_, withCaps):
             self.send(stanza)
 
     def showPhone(self, to: JID, from_: JID) -> None:
         """Tell C{to} that the full address C{from_} is a phone."""
-        self.send(self._phoneStanza(to, from_))
+        self.send(self._shown.phone(to, from_))
 
     def goodbye(self) -> Deferred[None]:
         """
@@ -184,8 +160,7 @@ class Presence(XMPPHandler):
 
     def _goodbyes(self) -> Iterator[Element]:
         for user in self._store.users():
-            for ours in self._store.gatewayJIDs(user):
-                yield from self._stanzas(user, ours, ours != self._control, "unavailable")
+            yield from self._shown.of(user, "unavailable")
 
     def _goodbyeSaid(self) -> None:
         self._parting.stop()
@@ -196,34 +171,6 @@ class Presence(XMPPHandler):
     def _canSend(self) -> bool:
         """Does the server take in what we send?"""
         return self.xmlstream is not None and not self.xmlstream.congested
-
-    def _stanzas(self, to: JID, from_: JID, withCaps: bool, kind: str | None = None) -> Iterator[Element]:
-        """Presence of one of our addresses, to each kind of client its own."""
-        if from_ == self._gateway and self._addGatewayCaps is not None:
-            stanza = presenceStanza(to, from_, kind)
-            if kind is None:
-                self._addGatewayCaps(stanza)
-            yield stanza
-            return
-        if not withCaps or self._addCaps is None:
-            yield presenceStanza(to, from_, kind, withCaps)
-            return
-        user = bareJID(to)
-        known = [one for one in self._clients.of(user) if to in (one.jid, user)]
-        if not any(one.isIChat for one in known):
-            yield self._phoneStanza(to, _phone(from_), kind)
-            return
-        for one in known:
-            if one.isIChat:
-                yield presenceStanza(one.jid, from_, kind, True)
-            else:
-                yield self._phoneStanza(one.jid, _phone(from_), kind)
-
-    def _phoneStanza(self, to: JID, from_: JID, kind: str | None = None) -> Element:
-        stanza = presenceStanza(to, from_, kind)
-        if kind is None and self._addCaps is not None:
-            self._addCaps(stanza)
-        return stanza
 
     def connectionInitialized(self) -> None:
         self.xmlstream.addObserver("/presence", self._received)
@@ -238,8 +185,7 @@ class Presence(XMPPHandler):
     def _greetings(self) -> Iterator[Element]:
         for user in self._store.users():
             yield presenceStanza(user, self._control, "probe")
-            for ours in self._store.gatewayJIDs(user):
-                yield from self._stanzas(user, ours, ours != self._control)
+            yield from self._shown.of(user)
 
     # What we receive
 
@@ -265,29 +211,22 @@ class Presence(XMPPHandler):
     def _available(self, jid: JID, stanza: Element) -> None:
         if not jid.resource:
             return  # a server or a service, not a client
-        resource = _readResource(jid, stanza)
+        resource = readResource(jid, stanza)
         hasRoom, before = self._clients.put(resource)
         if not hasRoom:
             log.debug("There is no room for the presence of {jid!r}", jid=jid.full()[:80])
             return
         if before is None or before.isIChat != resource.isIChat:
-            self._introduce(resource)
+            for shown in self._shown.forNew(resource.jid):
+                self.send(shown)
         self._tell(lambda listener: listener.available(resource))
-
-    def _introduce(self, resource: Resource) -> None:
-        """A client of another kind than the user's others has come: what all were shown may not be for it."""
-        bare = bareJID(resource.jid)
-        if self._addCaps is not None and any(one.isIChat for one in self._clients.of(bare)):
-            for ours in self._store.gatewayJIDs(bare):
-                if ours != self._control:
-                    self.show(resource.jid, ours, withCaps=True)
 
     def _unavailable(self, jid: JID) -> None:
         self._clients.remove(jid)
         self._tell(lambda listener: listener.unavailable(jid))
 
     def _failed(self, jid: JID, stanza: Element) -> None:
-        condition, code = _readError(stanza)
+        condition, code = readError(stanza)
         self._tell(lambda listener: listener.failed(jid, condition, code))
 
     def _tell(self, news: Callable[[IPresenceListener], None]) -> None:
@@ -305,74 +244,3 @@ class Presence(XMPPHandler):
             self.send(presenceStanza(user, ours, "unsubscribed"))
         elif self.serves(ours):
             self.show(user, ours, withCaps=ours != self._control)
-
-
-def _phone(ours: JID) -> JID:
-    """The full address under which phones are shown."""
-    return parseJID(f"{ours.full()}/{PHONE_RESOURCE}")
-
-
-def presenceStanza(to: JID, from_: JID, kind: str | None = None, caps: bool = False) -> Element:
-    """Presence as the first gateway sent it: never a show or a status, always priority 0 where one belongs."""
-    stanza = Element((None, "presence"))
-    if kind is not None:
-        stanza["type"] = kind
-    stanza["to"], stanza["from"] = to.full(), from_.full()
-    if kind in (None, "unavailable"):
-        stanza.addElement("priority", content="0")
-    if caps:
-        child = stanza.addElement((NS_CAPS, "c"))
-        child["node"], child["ver"] = ICHAT_NODE, CAPS_VERSION
-        child["ext"] = " ".join(CAPS_EXTENSIONS)
-    return stanza
-
-
-def _readResource(jid: JID, stanza: Element) -> Resource:
-    """What cannot be understood counts as not said."""
-    caps = _readCaps(stanza)
-    show = _textOf(stanza, "show")
-    priority = _textOf(stanza, "priority")
-    return Resource(
-        jid=jid,
-        show=show if show in SHOW_ORDER else "",
-        priority=max(-128, min(127, int(priority))) if re.fullmatch("[+-]?[0-9]{1,3}", priority) else 0,
-        node=caps.get("node", "")[:LONGEST_TEXT],
-        ver=caps.get("ver", "")[:LONGEST_TEXT],
-        ext=frozenset(caps.get("ext", "")[:LONGEST_TEXT].split()),
-        hash=caps.get("hash", "")[:LONGEST_TEXT],
-        caps2=_readCaps2(stanza)[:LONGEST_TEXT],
-    )
-
-
-def _readCaps(stanza: Element) -> dict[str, str]:
-    """The attributes of the capabilities; an iChat's, if a server put others beside them."""
-    found = [child.attributes for child in stanza.elements() if (child.uri, child.name) == (NS_CAPS, "c")]
-    found.sort(key=lambda attributes: attributes.get("node") not in ICHAT_NODES)
-    return found[0] if found else {}
-
-
-def _readCaps2(stanza: Element) -> str:
-    """The best of the hashes (XEP-0390)."""
-    found = {
-        one.getAttribute("algo"): str(one).strip()
-        for child in stanza.elements()
-        if (child.uri, child.name) == (NS_CAPS2, "c")
-        for one in child.elements()
-        if (one.uri, one.name) == (NS_HASHES, "hash")
-    }
-    best = next((algorithm for algorithm in SECOND_ALGORITHMS if found.get(algorithm)), None)
-    return "" if best is None else f"{best}.{found[best]}"
-
-
-def _textOf(stanza: Element, name: str) -> str:
-    child = next((child for child in stanza.elements() if child.name == name), None)
-    return "" if child is None else str(child).strip()
-
-
-def _readError(stanza: Element) -> tuple[str, int | None]:
-    error = next((child for child in stanza.elements() if child.name == "error"), None)
-    if error is None:
-        return "", None
-    condition = next((c.name for c in error.elements() if c.uri == NS_XMPP_STANZAS and c.name != "text"), "")
-    code = error.getAttribute("code") or ""
-    return condition, int(code) if re.fullmatch("[0-9]{3}", code) else None

@@ -20,7 +20,8 @@ from wokkel.subprotocols import XMPPHandler
 from ichatgw.errors import MalformedError
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
 from ichatgw.xmpp.presence.access import NO_GUEST
-from ichatgw.xmpp.presence.presence import Presence, presenceStanza
+from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.stanzas import presenceStanza
 from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 

@@ -16,6 +16,7 @@ from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
 from ichatgw.errors import MalformedError
+from ichatgw.jingle.stanzas.candidates import MOST_CANDIDATES
 from ichatgw.jingle.stanzas.description import (
     directionOf,
     isMuxed,
@@ -25,7 +26,7 @@ from ichatgw.jingle.stanzas.description import (
     sendersOf,
     writeDescription,
 )
-from ichatgw.jingle.stanzas.transport import MOST_CANDIDATES, readTransport, writeTransport
+from ichatgw.jingle.stanzas.transport import readTransport, writeTransport
 from ichatgw.model import (
     PCMU,
     Candidate,
