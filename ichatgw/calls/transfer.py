@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.calls.test_transfer,ichatgw.test.calls.test_transfer_failures,ichatgw.test.calls.test_transfer_places -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.calls -*-
 """
-A party of a call wants its peer to be connected to somebody else (RFC 3515).
+A transfer: a party of a call wants its peer to be connected to another one (RFC 3515, RFC 5589).
 
 This is done here, and the peer is asked to do nothing: another leg is dialled, and takes the place of the one that
 referred when it is answered, or when that one hangs up before.  If nobody answers, the call goes on as it was.

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.media.rtp.test_payloadtypes -*-
 """
-The payload types of one party in the numbers of the other.
+The payload types (RFC 3551) of one party in the numbers of the other.
 
 Each party numbers the formats in its own way, and has events (RFC 4733) by the clock it likes: 8000 Hz beside the
 formats of telephones, 48000 Hz beside Opus.  Of the two laws of G.711 one may have the one and the other one the other.

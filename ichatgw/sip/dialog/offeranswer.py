@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers -*-
 """
-Offers within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311), one at a time, and
-what happens when both ends make one (RFC 6337 section 3).
+Offer and answer (RFC 3264) within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311),
+one at a time, and glare: both ends make an offer at once (RFC 6337 section 3).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_streams -*-
 """
-The listening sockets for SIP over TCP and TLS, and the connections.
+The listening sockets for SIP over TCP and TLS, and the connections (RFC 3261 section 18).
 """
 
 from __future__ import annotations

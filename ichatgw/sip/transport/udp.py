@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_udp -*-
 """
-The UDP sockets of the SIP endpoint.
+The UDP sockets of the SIP endpoint (RFC 3261 section 18).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.presence.test_subscriptions -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Subscriptions: a user adds the control address, or a phone as a contact, to the buddy list.
+Subscriptions (RFC 6121 section 3): a user adds the control address, or a phone as a contact, to the buddy list.
 """
 
 from __future__ import annotations
