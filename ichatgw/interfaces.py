@@ -14,8 +14,9 @@ from ichatgw.model import (
     Checks,
     Codec,
     Direction,
-    Enclosed,
     Ending,
+    Farewell,
+    InCall,
     Invitation,
     Party,
     Protection,
@@ -45,43 +46,42 @@ class ILeg(Interface):
     call: ICall = Attribute("Whom the leg reports to; set before the first order.")
     side: IMediaSide = Attribute("Its side of the relay; set before the first order.")
 
-    def start(offer: SessionDescription) -> None:
-        """Call the party (outbound legs only).  C{offer} is the other party's; only its formats matter here."""
-
-    def ring() -> None:
-        """Tell the party that the far end is alerting (inbound legs only).  May come more than once."""
-
-    def progress(answer: SessionDescription) -> None:
-        """Give the party early media (inbound legs only; a leg that cannot do so ignores it)."""
-
-    def answer(answer: SessionDescription) -> None:
-        """Accept the party's offer (inbound legs only)."""
-
-    def update(offer: SessionDescription) -> None:
+    def change(change: IChange) -> None:
         """
-        The other party's media has changed within the answered call: it puts the call on hold, resumes it, or changes
-        its formats.
+        The other party's media has changed within the answered call.
 
-        The leg tells its party, and says C{agreed} or C{refused} when the last of its updates is settled; a leg that
-        cannot tell its party, or need not, says at once whether it can go on with that.
-
-        @param offer: what the other party speaks now; its C{direction} is seen from that other party.
+        The leg tells its party, and answers when the last of the changes is settled; a leg that cannot tell its party,
+        or need not, says at once whether it can go on with that.
         """
 
-    def agree(answer: SessionDescription) -> None:
-        """The other party has agreed to the last C{updated} of this leg; ignored by a leg that does not wait."""
+    def hand(message: IMessage) -> None:
+        """The other party says this; a leg that cannot tell it to its party says that it is undeliverable."""
 
-    def refuse(ending: Ending) -> None:
-        """It has not: things stay as they were; ignored by a leg that does not wait."""
-
-    def info(tone: Tone) -> None:
-        """The other party has pressed a key, and said so in its signalling; ignored by a leg that cannot tell it."""
-
-    def hand(enclosure: IEnclosure) -> None:
-        """The other party sends this; a leg that cannot give it to its party says that it is undeliverable."""
+    def farewells() -> tuple[Farewell, ...]:
+        """What there is to say to its party if the process were gone; nothing if no word is waited for."""
 
     def hangup(ending: Ending) -> None:
         """End the leg, in whatever state it is.  C{ended} follows, now or later."""
+
+
+class IInboundLeg(ILeg):
+    """The leg of a party that calls."""
+
+    def ring() -> None:
+        """Tell the party that the far end is alerting.  May come more than once."""
+
+    def progress(answer: SessionDescription) -> None:
+        """Give the party early media; a leg that cannot do so ignores it."""
+
+    def answer(answer: SessionDescription) -> None:
+        """Accept the party's offer."""
+
+
+class IOutboundLeg(ILeg):
+    """The leg of a party that is called."""
+
+    def start(offer: SessionDescription) -> None:
+        """Call the party.  C{offer} is the other party's; only its formats matter here."""
 
 
 class ICall(Interface):
@@ -98,24 +98,11 @@ class ICall(Interface):
     def answered(leg: ILeg, answer: SessionDescription) -> None:
         """The party accepted (outbound legs only)."""
 
-    def updated(leg: ILeg, offer: SessionDescription) -> None:
-        """The party's media has changed within the answered call, see L{ILeg.update}."""
+    def changed(leg: ILeg, change: IChange) -> None:
+        """The party's media has changed within the answered call."""
 
-    def agreed(leg: ILeg, answer: SessionDescription) -> None:
-        """
-        The party goes on with what it was last told by L{ILeg.update}.
-
-        @param answer: what it speaks; its C{direction} is what the party itself allows, whatever the other one does.
-        """
-
-    def refused(leg: ILeg, ending: Ending) -> None:
-        """The party does not, and goes on as before."""
-
-    def info(leg: ILeg, tone: Tone) -> None:
-        """The party has pressed a key, and said so in its signalling (not in its media)."""
-
-    def handed(leg: ILeg, enclosure: IEnclosure) -> None:
-        """The party sends something to the other one, and waits for an answer."""
+    def handed(leg: ILeg, message: IMessage) -> None:
+        """The party says something to the other one within the call."""
 
     def referred(leg: ILeg, referral: IReferral) -> None:
         """The party wants its peer to be connected to somebody else."""
@@ -124,13 +111,37 @@ class ICall(Interface):
         """The leg is over.  It says nothing after this."""
 
 
-class IEnclosure(Interface):
+class IChange(Interface):
     """
-    Something that a party sends to the other one, and who waits for the answer: one of C{answered} and
+    A change of a party's media within the answered call: it puts the call on hold, resumes it, or changes its formats.
+
+    It takes the other party's answer: one of C{agree} and C{refuse} is said, now or later, unless the call ends.  If
+    another change of the same party follows before that, the answer to the later one is the answer to both.
+    """
+
+    offer: SessionDescription = Attribute(
+        "What the party speaks now; its C{direction} is what the party itself allows, whatever the other one does."
+    )
+    isSettled: bool = Attribute("The two have agreed to this already, and the other party has only to know.")
+
+    def agree(answer: SessionDescription) -> None:
+        """
+        The other party goes on with that.
+
+        @param answer: what it speaks, as in C{offer}.
+        """
+
+    def refuse(ending: Ending) -> None:
+        """The other party does not, and goes on as before."""
+
+
+class IMessage(Interface):
+    """
+    Something that a party says to the other one within the call, and who waits for the answer: one of C{answered} and
     C{undeliverable} is said, now or later; what is said after that is not heard.
     """
 
-    enclosed: Enclosed = Attribute("What it is.")
+    value: InCall = Attribute("What is said.")
 
     def answered(receipt: Receipt) -> None:
         """The other party has said this, or cannot be reached."""
@@ -173,7 +184,7 @@ class IReferral(Interface):
 class IArrivals(Interface):
     """Where an adapter takes a call that arrives from its network."""
 
-    def arrived(leg: ILeg, called: str, offer: SessionDescription) -> None:
+    def arrived(leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
         """
         Somebody calls.
 
@@ -186,7 +197,7 @@ class IArrivals(Interface):
 class IInvitations(Interface):
     """Where the SIP endpoint takes an arriving INVITE: whoever waits for it, or else the switch."""
 
-    def invited(leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         """As L{IArrivals.arrived}, with the outer marks of the INVITE."""
 
     def objection(invitation: Invitation) -> Ending | None:
@@ -199,7 +210,7 @@ class IInvitations(Interface):
 class IDialer(Interface):
     """Makes outbound legs of one kind."""
 
-    def dial(called: str, caller: Party) -> ILeg:
+    def dial(called: str, caller: Party) -> IOutboundLeg:
         """
         Make a leg towards C{called}; nothing is sent before its C{start}.
 

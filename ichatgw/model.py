@@ -525,6 +525,16 @@ class Enclosed:
     content: str = field(repr=False)
 
 
+InCall = Enclosed | Tone
+"""What one party can say to the other within the call, beside a change of its media."""
+
+Farewell = tuple[str, ...]
+"""
+A message that ends a party's call: first the way, the name that an adapter has for it, then what that needs (addresses,
+tags, numbers).
+"""
+
+
 @frozen
 class Receipt:
     """

@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.interfaces import IArrivals, ILeg
+from ichatgw.calls.nulls import NoCall
+from ichatgw.interfaces import IArrivals, IInboundLeg
 from ichatgw.model import Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.net.literals import ip_address
 from ichatgw.net.networks import PRIVATE
@@ -78,7 +78,7 @@ class Doorman:
         """May C{host}, an IP literal, call without a login?"""
         return bool(self.allows(host)) or self._trusts(host)
 
-    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
         """See L{IArrivals}.  A leg without a C{source} did not come over the network."""
         source: TransportAddress | None = getattr(leg, "source", None)
         login = getattr(leg, "login", None)
@@ -91,7 +91,7 @@ class Doorman:
             return
         self._refuse(leg, called, Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers"))
 
-    def _refuse(self, leg: ILeg, called: str, ending: Ending) -> None:
+    def _refuse(self, leg: IInboundLeg, called: str, ending: Ending) -> None:
         source: TransportAddress | None = getattr(leg, "source", None)
         if self._lines.allow("" if source is None else source.host):
             _log.info(
@@ -102,5 +102,5 @@ class Doorman:
                 called=called[:100],
                 why=ending.text,
             )
-        leg.call = Nobody()
+        leg.call = NoCall()
         leg.hangup(ending)

@@ -17,22 +17,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.calls.machine import makeMachine
-from ichatgw.calls.parties import CLOSING_TIMEOUT, ITransferable, Nobody, Parties, Partner, Switchboard
-from ichatgw.interfaces import IEnclosure, ILeg, IReferral, IRelay
-from ichatgw.model import Ending, EndReason, SessionDescription, Tone
+from ichatgw.calls.nulls import GONE
+from ichatgw.calls.parties import CLOSING_TIMEOUT, Parties, Partner, Switchboard
+from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IMessage, IOutboundLeg, IReferral, IRelay
+from ichatgw.model import Ending, EndReason, Farewell, SessionDescription
 
-__all__ = ["CLOSING_TIMEOUT", "Call", "Nobody"]
+__all__ = ["CLOSING_TIMEOUT", "Call"]
 
 _log = Logger()
 
 
-def _unnoted(call: Call) -> None:
-    """Nobody keeps it."""
-
-
-@implementer(ITransferable)
+@implementer(ICall)
 class Call:
     """
     A call between two legs.
@@ -43,27 +39,23 @@ class Call:
     Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
 
     @ivar id: its name in logs.
-    @ivar noted: told when what would have to be said to its parties, if we were gone, may have changed.
     @param switchboard: knows where a party that is referred to can be found.
     """
 
     def __init__(
         self,
         id: str,
-        caller: ILeg,
-        callee: ILeg,
+        caller: IInboundLeg,
+        callee: IOutboundLeg,
         relay: IRelay,
         clock: IReactorTime,
         closed: Callable[[Call], None],
         switchboard: Switchboard | None = None,
     ) -> None:
         self.id = id
-        self._parties = Parties(
-            self, caller, callee, relay, clock, lambda: closed(self), switchboard, {caller, callee}, clock.seconds()
-        )
+        self._parties = Parties(self, caller, callee, relay, clock, self._guarded, lambda: closed(self), switchboard)
         self._machine = makeMachine(self._parties)
         self._dead = False
-        self.noted: Callable[[Call], object] = _unnoted
         for leg, side in ((caller, relay.caller), (callee, relay.callee)):
             leg.call = self
             leg.side = side
@@ -80,7 +72,11 @@ class Call:
 
     def farewells(self) -> tuple[Farewell, ...]:
         """What would have to be said to its parties if we were gone."""
-        return (*farewellsOf(self.caller), *farewellsOf(self.callee))
+        return (*self.caller.farewells(), *self.callee.farewells())
+
+    def note(self, noted: Callable[[], object]) -> None:
+        """From now on say when C{farewells} may have changed."""
+        self._parties.noted = noted
 
     def start(self, offer: SessionDescription) -> None:
         """Let the callee's leg call, with the caller's offer."""
@@ -89,7 +85,7 @@ class Call:
     def ringing(self, leg: ILeg) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.ringing, leg)
-        self.noted(self)
+        self._parties.noted()
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
@@ -98,36 +94,21 @@ class Call:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.answered, leg, answer)
-        self.noted(self)
+        self._parties.noted()
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+    def changed(self, leg: ILeg, change: IChange) -> None:
         """See L{ICall}."""
         if self._parties.has(leg):
-            self._guarded(self._machine.updated, leg, offer)
+            self._guarded(self._machine.changed, leg, change)
         else:
-            leg.refuse(Ending(EndReason.UNAVAILABLE, "no party of the call any more"))
+            change.refuse(GONE)
 
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+    def handed(self, leg: ILeg, message: IMessage) -> None:
         """See L{ICall}."""
         if self._parties.has(leg):
-            self._guarded(self._machine.agreed, leg, answer)
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """See L{ICall}."""
-        if self._parties.has(leg):
-            self._guarded(self._machine.refused, leg, ending)
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """See L{ICall}."""
-        if self._parties.has(leg):
-            self._guarded(self._machine.info, leg, tone)
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
-        """See L{ICall}."""
-        if self._parties.has(leg):
-            self._guarded(self._machine.handed, leg, enclosure)
+            self._guarded(self._machine.handed, leg, message)
         else:
-            enclosure.undeliverable()
+            message.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """See L{ICall}."""
@@ -136,16 +117,7 @@ class Call:
         else:
             referral.declined()
 
-    def targetAnswered(self, answer: SessionDescription) -> None:
-        """See L{ITransferable}."""
-        self._guarded(self._machine.targetAnswered, answer)
-        self.noted(self)
-
-    def targetEnded(self, ending: Ending) -> None:
-        """See L{ITransferable}."""
-        self._guarded(self._machine.targetEnded, ending)
-
-    def replace(self, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+    def replace(self, old: ILeg, new: IInboundLeg, offer: SessionDescription) -> None:
         """
         Let a leg that has arrived take the place of one of the two, which is hung up.
 
@@ -157,18 +129,18 @@ class Call:
         new.call = self
         self._parties.open.add(new)
         self._guarded(self._machine.replace, old, new, offer)
-        self.noted(self)
+        self._parties.noted()
 
     def suits(self, offer: SessionDescription) -> bool:
         """Has who makes that offer a format in common with the party that would stay?"""
         return self._parties.suits(offer)
 
     def partner(self, leg: ILeg) -> Partner | None:
-        """See L{ITransferable}."""
+        """See L{ichatgw.calls.parties.Joinable}."""
         return self._parties.partner(leg)
 
     def surrender(self, leg: ILeg, ending: Ending) -> None:
-        """See L{ITransferable}."""
+        """See L{ichatgw.calls.parties.Joinable}."""
         self._guarded(self._machine.surrender, leg, ending)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:

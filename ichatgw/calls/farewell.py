@@ -8,20 +8,7 @@ words, so that it can be kept in a file: which adapter sends it, and what that h
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, runtime_checkable
-
-Farewell: TypeAlias = tuple[str, ...]
-"""
-One message: first the way, the name that an adapter has for it, then what that needs (addresses, tags, numbers).
-"""
-
-
-@runtime_checkable
-class Parting(Protocol):
-    """A leg whose party has to be told."""
-
-    def farewells(self) -> tuple[Farewell, ...]:
-        """What there is to say to its party as things stand; nothing if nobody waits for a word."""
+from typing import Protocol
 
 
 class Says(Protocol):
@@ -33,8 +20,3 @@ class Says(Protocol):
 
         @raise Exception: if the words are none that this adapter has written.
         """
-
-
-def farewellsOf(leg: object) -> tuple[Farewell, ...]:
-    """Those of any leg; none of one that has nothing to say."""
-    return leg.farewells() if isinstance(leg, Parting) else ()

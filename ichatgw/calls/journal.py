@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ichatgw.calls.farewell import Farewell
+from ichatgw.model import Farewell
 from ichatgw.runtime.disk import Disk
 from ichatgw.runtime.ratelimit import RateLimit
 

@@ -20,10 +20,12 @@ from attrs import evolve
 from automat import TypeMachineBuilder
 from twisted.logger import Logger
 
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import GONE
 from ichatgw.calls.parties import Parties, common
 from ichatgw.calls.transfer import begin
-from ichatgw.interfaces import IEnclosure, ILeg, IReferral
-from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
+from ichatgw.interfaces import IChange, IInboundLeg, ILeg, IMessage, IReferral
+from ichatgw.model import Direction, Ending, EndReason, SessionDescription
 from ichatgw.runtime.machines import indexed
 
 REPLACED = Ending(EndReason.HANGUP, "replaced by another party")
@@ -47,19 +49,16 @@ class CallInputs(Protocol):
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """A leg's news, see L{ICall}."""
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+    def changed(self, leg: ILeg, change: IChange) -> None:
         """A leg's news, see L{ICall}."""
 
     def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """A leg's news, see L{ICall}."""
+        """What C{leg} says to the latest change of the other party."""
 
     def refused(self, leg: ILeg, ending: Ending) -> None:
-        """A leg's news, see L{ICall}."""
+        """That it does not go along with it."""
 
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """A leg's news, see L{ICall}."""
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+    def handed(self, leg: ILeg, message: IMessage) -> None:
         """A leg's news, see L{ICall}."""
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
@@ -74,7 +73,7 @@ class CallInputs(Protocol):
     def referrerLeft(self, leg: ILeg, ending: Ending) -> None:
         """Who referred did not wait for that."""
 
-    def replace(self, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+    def replace(self, old: ILeg, new: IInboundLeg, offer: SessionDescription) -> None:
         """C{new}, which has arrived with C{offer}, takes the place of C{old}."""
 
     def surrender(self, leg: ILeg, ending: Ending) -> None:
@@ -101,7 +100,9 @@ def _build() -> Callable[[Parties], CallInputs]:
     closing = builder.state("closing")
     closed = builder.state("closed")
 
-    for within in (CallInputs.updated, CallInputs.agreed, CallInputs.refused, CallInputs.info):
+    for state in (closing, closed):
+        state.upon(CallInputs.changed).loop().returns(None)
+    for within in (CallInputs.agreed, CallInputs.refused):
         for state in (idle, calling, closing, closed):
             state.upon(within).loop().returns(None)
     # Late news, lawful and of no consequence.
@@ -124,18 +125,18 @@ def _build() -> Callable[[Parties], CallInputs]:
     @idle.upon(CallInputs.start).to(calling)
     def start(call: CallInputs, parties: Parties, offer: SessionDescription) -> None:
         parties.offer = offer
-        parties.callee.start(offer)
+        parties.dialled.start(offer)
 
     @calling.upon(CallInputs.ringing).loop()
     def ringing(call: CallInputs, parties: Parties, leg: ILeg) -> None:
         if leg not in parties.rung:
             parties.rung.add(leg)
             _log.info("call={call} leg={leg} {party!r:.120} is ringing", **parties.names(leg))
-        parties.other(leg).ring()
+        parties.arrived.ring()
 
     @calling.upon(CallInputs.progressing).loop()
     def progressing(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
-        parties.other(leg).progress(answer)
+        parties.arrived.progress(answer)
 
     @calling.upon(CallInputs.answered).to(talking)
     def answered(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
@@ -146,10 +147,11 @@ def _build() -> Callable[[Parties], CallInputs]:
             **parties.names(leg),
         )
         parties.agreed = answer.codecs
-        parties.other(leg).answer(answer)
+        parties.arrived.answer(answer)
 
-    @talking.upon(CallInputs.updated).loop()
-    def updated(call: CallInputs, parties: Parties, leg: ILeg, offer: SessionDescription) -> None:
+    @talking.upon(CallInputs.changed).loop()
+    def changed(call: CallInputs, parties: Parties, leg: ILeg, change: IChange) -> None:
+        offer, other = change.offer, parties.other(leg)
         _log.info(
             "call={call} leg={leg} {party!r:.120} is {direction} with {codecs}",
             direction=offer.direction.value,
@@ -157,57 +159,64 @@ def _build() -> Callable[[Parties], CallInputs]:
             **parties.names(leg),
         )
         parties.directions[leg] = offer.direction
-        if parties.isUnanswered(parties.other(leg)):
-            leg.agree(evolve(offer, address=None, rtcp=None, direction=Direction.SENDRECV))
+        if parties.isUnanswered(other):
+            change.agree(evolve(offer, address=None, rtcp=None, direction=Direction.SENDRECV))
         else:
-            parties.asking.add(leg)
-            parties.other(leg).update(offer)
+            parties.asking[leg] = change
+            parties.tell(call, other, offer)
 
     @talking.upon(CallInputs.agreed).loop()
     def agreed(call: CallInputs, parties: Parties, leg: ILeg, answer: SessionDescription) -> None:
+        if not parties.has(leg):
+            return
         way = answer.direction.value
         _log.info("call={call} leg={leg} {party!r:.120} goes along: {way}", way=way, **parties.names(leg))
         parties.agreed = answer.codecs
-        parties.asking.discard(parties.other(leg))
-        parties.other(leg).agree(answer)
+        other = parties.other(leg)
+        change = parties.asking.pop(other, None)
+        if change is None:
+            other.change(Change(answer, isSettled=True))
+        else:
+            change.agree(answer)
 
     @talking.upon(CallInputs.refused).loop()
     def refused(call: CallInputs, parties: Parties, leg: ILeg, ending: Ending) -> None:
+        if not parties.has(leg):
+            return
         why = ending.text[:200]
         _log.info("call={call} leg={leg} {party!r:.120} goes on as before: {why!r}", why=why, **parties.names(leg))
-        parties.asking.discard(parties.other(leg))
-        parties.other(leg).refuse(ending)
+        change = parties.asking.pop(parties.other(leg), None)
+        if change is not None:
+            change.refuse(ending)
 
-    @talking.upon(CallInputs.info).loop()
-    def info(call: CallInputs, parties: Parties, leg: ILeg, tone: Tone) -> None:
-        parties.other(leg).info(tone)
+    @idle.upon(CallInputs.changed).loop()
+    @calling.upon(CallInputs.changed).loop()
+    def noneToTell(call: CallInputs, parties: Parties, leg: ILeg, change: IChange) -> None:
+        change.refuse(GONE)
 
     @talking.upon(CallInputs.handed).loop()
-    def hand(call: CallInputs, parties: Parties, leg: ILeg, enclosure: IEnclosure) -> None:
-        if parties.isUnanswered(parties.other(leg)):
-            enclosure.undeliverable()
-        else:
-            parties.other(leg).hand(enclosure)
+    def hand(call: CallInputs, parties: Parties, leg: ILeg, message: IMessage) -> None:
+        parties.other(leg).hand(message)
 
     @idle.upon(CallInputs.handed).loop()
     @calling.upon(CallInputs.handed).loop()
     @closing.upon(CallInputs.handed).loop()
     @closed.upon(CallInputs.handed).loop()
-    def nobodyToHand(call: CallInputs, parties: Parties, leg: ILeg, enclosure: IEnclosure) -> None:
-        enclosure.undeliverable()
+    def noneToHand(call: CallInputs, parties: Parties, leg: ILeg, message: IMessage) -> None:
+        message.undeliverable()
 
     @talking.upon(CallInputs.referred).loop()
     def refer(call: CallInputs, parties: Parties, leg: ILeg, referral: IReferral) -> None:
         if parties.transfer is not None:
             referral.declined(busy=True)
         else:
-            begin(parties, leg, referral)
+            begin(call, parties, leg, referral)
 
     @idle.upon(CallInputs.referred).loop()
     @calling.upon(CallInputs.referred).loop()
     @closing.upon(CallInputs.referred).loop()
     @closed.upon(CallInputs.referred).loop()
-    def nobodyToRefer(call: CallInputs, parties: Parties, leg: ILeg, referral: IReferral) -> None:
+    def noneToRefer(call: CallInputs, parties: Parties, leg: ILeg, referral: IReferral) -> None:
         referral.declined()
 
     @talking.upon(CallInputs.targetAnswered).loop()
@@ -231,7 +240,7 @@ def _build() -> Callable[[Parties], CallInputs]:
             call.ended(leg, ending)
 
     @talking.upon(CallInputs.replace).loop()
-    def replace(call: CallInputs, parties: Parties, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+    def replace(call: CallInputs, parties: Parties, old: ILeg, new: IInboundLeg, offer: SessionDescription) -> None:
         if parties.transfer is not None and parties.transfer.referrer is old:
             parties.transfer.cancel(REPLACED)
         stays = parties.other(old)
@@ -239,21 +248,23 @@ def _build() -> Callable[[Parties], CallInputs]:
         parties.exchange(old, new)
         new.answer(SessionDescription(parties.agreed))
         old.hangup(REPLACED)
-        parties.suit(stays, offer.codecs, heard)
+        parties.suit(call, stays, offer.codecs, heard)
 
     @calling.upon(CallInputs.replace).to(talking)
-    def pickUp(call: CallInputs, parties: Parties, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+    def pickUp(call: CallInputs, parties: Parties, old: ILeg, new: IInboundLeg, offer: SessionDescription) -> None:
         parties.exchange(old, new)
         parties.answeredAt = parties.clock.seconds()
         parties.agreed = common(offer.codecs, parties.offer.codecs)
         old.hangup(Ending(EndReason.ANSWERED_ELSEWHERE, "picked up elsewhere"))
-        parties.other(new).answer(offer)
+        parties.arrived.answer(offer)
         new.answer(parties.offer)
 
     @idle.upon(CallInputs.replace).loop()
     @closing.upon(CallInputs.replace).loop()
     @closed.upon(CallInputs.replace).loop()
-    def nobodyToReplace(call: CallInputs, parties: Parties, old: ILeg, new: ILeg, offer: SessionDescription) -> None:
+    def noneToReplace(
+        call: CallInputs, parties: Parties, old: ILeg, new: IInboundLeg, offer: SessionDescription
+    ) -> None:
         new.hangup(parties.ending or Ending(EndReason.DECLINED, "the call is over"))
 
     @talking.upon(CallInputs.surrender).to(closing)
@@ -263,7 +274,7 @@ def _build() -> Callable[[Parties], CallInputs]:
         parties.open.discard(leg)
         parties.wait(call.writeOff)
         if leg in parties.asking:
-            leg.refuse(ending)
+            parties.asking.pop(leg).refuse(ending)
         parties.other(leg).hangup(ending)
 
     @idle.upon(CallInputs.left).loop()

@@ -6,18 +6,18 @@ What a call's machine works on: the two parties, and the legs that once were the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral, IRelay
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
-
-if TYPE_CHECKING:
-    from ichatgw.calls.transfer import Transfer
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import NoCall
+from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IOutboundLeg, IReferral, IRelay
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.runtime.nulls import unheard
 
 CLOSING_TIMEOUT = 40.0
 """Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""
@@ -31,7 +31,7 @@ _log = Logger()
 class Switchboard(Protocol):
     """What a call wants of the switch."""
 
-    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
+    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> IOutboundLeg:
         """
         The leg that leads to where C{peer} shall be connected; it has not started.
 
@@ -40,6 +40,9 @@ class Switchboard(Protocol):
 
     def exchanged(self, call: ICall) -> None:
         """One of the two parties of C{call} is another one now."""
+
+    def callOf(self, leg: ILeg) -> Joinable | None:
+        """The call that C{leg} is a party of; C{None} if it is none, or not yet."""
 
 
 @frozen
@@ -56,85 +59,62 @@ class Partner:
     heard: Direction | None
 
 
-class ITransferable(ICall):
-    """A call whose parties can change."""
+class Joinable(Protocol):
+    """A call that another one can take a party from."""
 
-    def targetAnswered(answer: SessionDescription) -> None:
-        """The leg that was dialled for a referral is answered."""
-
-    def targetEnded(ending: Ending) -> None:
-        """It has ended."""
-
-    def partner(leg: ILeg) -> Partner | None:
+    def partner(self, leg: ILeg) -> Partner | None:
         """The party that talks to C{leg}, if both do so."""
 
-    def surrender(leg: ILeg, ending: Ending) -> None:
+    def surrender(self, leg: ILeg, ending: Ending) -> None:
         """C{leg} has gone over to another call, with its side; what is left of this one is hung up."""
 
 
-@implementer(ITransferable)
-@define(eq=False)
-class Nobody:
-    """The call of a leg that no call has taken, or whose call is over: nobody listens."""
+class Answers(Protocol):
+    """Who is told what a leg says to a change: the machine of the call."""
 
-    id: str = "-"
+    def agreed(self, leg: ILeg, answer: SessionDescription) -> None: ...
 
-    def ringing(self, leg: ILeg) -> None:
-        """Unheard."""
+    def refused(self, leg: ILeg, ending: Ending) -> None: ...
 
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
 
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
+class UnderWay(Protocol):
+    """
+    A transfer that is tried.
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        """Unheard."""
+    @ivar referrer: the leg whose place is to be taken.
+    @ivar target: the leg that is dialled for it.
+    """
 
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """Unheard."""
+    referrer: ILeg
+    target: IOutboundLeg
 
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""
+    def succeed(self, answer: SessionDescription) -> None:
+        """The target's party has answered."""
 
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """Unheard."""
+    def fail(self, ending: Ending) -> None:
+        """The target has ended before that: the call goes on as before, if there is somebody to talk to."""
 
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
-        """Nobody takes it."""
-        enclosure.undeliverable()
+    def goOnAlone(self) -> None:
+        """The one that referred has hung up: the peer waits for the target."""
 
-    def referred(self, leg: ILeg, referral: IReferral) -> None:
-        """There is nobody to be connected."""
-        referral.declined()
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""
-
-    def targetAnswered(self, answer: SessionDescription) -> None:
-        """Unheard."""
-
-    def targetEnded(self, ending: Ending) -> None:
-        """Unheard."""
-
-    def partner(self, leg: ILeg) -> Partner | None:
-        """Nobody talks."""
-        return None
-
-    def surrender(self, leg: ILeg, ending: Ending) -> None:
-        """Unheard."""
+    def cancel(self, ending: Ending) -> None:
+        """The peer has gone, or the place is taken by somebody else."""
 
 
 @define(eq=False)
 class Parties:
     """
-    @ivar call: whose parties they are; when it is over, nobody's.
+    @ivar call: whose parties they are; a stand-in when it is over.
+    @ivar arrived: the caller's leg, at first.
+    @ivar dialled: the callee's.
+    @ivar guarded: calls an input of the machine; what fails in there ends the call.
+    @ivar noted: told when what would have to be said to the parties, if we were gone, may have changed.
     @ivar closed: called once, when all legs are gone.
     @ivar open: the legs that have not said C{ended}.
     @ivar offer: what the caller offered.
     @ivar agreed: the formats that the two agreed on last.
     @ivar directions: what the parties said last of their media.
-    @ivar asking: those who have changed something, and have not heard yet whether the other goes along.
+    @ivar asking: by their legs, the changes of those who have not heard yet whether the other goes along.
     @ivar transfer: the referral that is tried now.
     @ivar rung: the legs that have rung.
     @ivar uprooted: media went from party to party until the latest exchange, so that both have to be told of us.
@@ -142,20 +122,24 @@ class Parties:
     @ivar endedBy: at which end that was, for the log.
     """
 
-    call: ITransferable
-    caller: ILeg
-    callee: ILeg
+    call: ICall
+    arrived: IInboundLeg
+    dialled: IOutboundLeg
     relay: IRelay
     clock: IReactorTime
+    guarded: Callable[..., None]
     closed: Callable[[], None]
     switchboard: Switchboard | None
-    open: set[ILeg]
-    startedAt: float
+    caller: ILeg = field(init=False)
+    callee: ILeg = field(init=False)
+    open: set[ILeg] = field(init=False)
+    startedAt: float = field(init=False)
+    noted: Callable[[], object] = unheard
     offer: SessionDescription = SessionDescription((PCMU,))
     agreed: tuple[Codec, ...] = (PCMU,)
     directions: dict[ILeg, Direction] = field(factory=dict)
-    asking: set[ILeg] = field(factory=set)
-    transfer: Transfer | None = None
+    asking: dict[ILeg, IChange] = field(factory=dict)
+    transfer: UnderWay | None = None
     ending: Ending | None = None
     endedBy: str = "the gateway"
     answeredAt: float | None = None
@@ -164,6 +148,11 @@ class Parties:
     uprooted: bool = False
     rung: set[ILeg] = field(factory=set)
     _former: dict[ILeg, IDelayedCall] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.caller, self.callee = self.arrived, self.dialled
+        self.open = {self.caller, self.callee}
+        self.startedAt = self.clock.seconds()
 
     @property
     def id(self) -> str:
@@ -183,7 +172,7 @@ class Parties:
         return self.callee if leg is self.caller else self.caller
 
     def partner(self, leg: ILeg) -> Partner | None:
-        """See L{ITransferable}."""
+        """See L{Joinable}."""
         talking = self.answeredAt is not None and self.ending is None and not self.finished
         other = self.other(leg)
         if not talking or not self.has(leg) or self.isUnanswered(other) or self.isUnanswered(leg):
@@ -212,23 +201,29 @@ class Parties:
             self.callee = new
         new.call = self.call
         self.open.add(new)
-        self.asking.discard(old)
+        self.asking.pop(old, None)
         _log.info("call={call} leg={leg} {party!r:.120} takes the place of leg={old}", old=old.id, **self.names(new))
         if self.switchboard is not None:
             self.switchboard.exchanged(self.call)
 
-    def suit(self, stays: ILeg, codecs: tuple[Codec, ...], heard: Direction | None) -> None:
+    def tell(self, answers: Answers, leg: ILeg, offer: SessionDescription) -> None:
+        """Tell the party of C{leg} what the other one speaks now."""
+        leg.change(
+            Change(offer, partial(self.guarded, answers.agreed, leg), partial(self.guarded, answers.refused, leg))
+        )
+
+    def suit(self, answers: Answers, stays: ILeg, codecs: tuple[Codec, ...], heard: Direction | None) -> None:
         """
         The party that stays is told what the new one speaks, if it would do something wrong otherwise.
 
         @param heard: what it was told last of the media of the one that has gone.
         """
-        if stays in self.asking:
-            self.asking.discard(stays)
-            stays.refuse(Ending(EndReason.UNAVAILABLE, "the other party has changed"))
+        change = self.asking.pop(stays, None)
+        if change is not None:
+            change.refuse(Ending(EndReason.UNAVAILABLE, "the other party has changed"))
         before, self.agreed = self.agreed, common(self.agreed, codecs)
         if self.agreed != before or heard not in (None, Direction.SENDRECV) or self.uprooted:
-            stays.update(SessionDescription(self.agreed))
+            self.tell(answers, stays, SessionDescription(self.agreed))
 
     def leave(self, leg: ILeg) -> None:
         """A leg is gone; if it is none of the two, its ports are given back."""
@@ -302,25 +297,21 @@ class Parties:
         A call, its machine, its parties and its legs hold one another.  Once they have said their last word they need
         not, and nothing of them has to wait for the garbage collector.
         """
-        closed, self.closed = self.closed, _unheard
-        call, self.call = self.call, Nobody(self.id)
+        closed, self.closed = self.closed, unheard
+        self.guarded = self.noted = unheard
+        call, self.call = self.call, NoCall(self.id)
         for leg in (self.caller, self.callee, *self.open):
             if leg.call is call:
                 leg.call = self.call
         self.switchboard = None
-        for legs in (self.open, self.rung, self.asking):
+        for legs in (self.open, self.rung, self.asking, self.directions):
             legs.clear()
-        self.directions.clear()
         closed()
 
     def _release(self, leg: ILeg) -> None:
         """A leg that was a party's and has ended."""
         if leg.call is self.call:
-            leg.call = Nobody(self.id)
-
-
-def _unheard() -> None:
-    """Nobody waits for the end of a call twice."""
+            leg.call = NoCall(self.id)
 
 
 def common(codecs: tuple[Codec, ...], others: tuple[Codec, ...]) -> tuple[Codec, ...]:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import define, field
 from twisted.logger import Logger
 
-from ichatgw.calls.farewell import Farewell, Says
+from ichatgw.calls.farewell import Says
 from ichatgw.calls.journal import Journal, Left
+from ichatgw.model import Farewell
 from ichatgw.runtime.turns import Sweep, Turns
 
 _log = Logger()

@@ -17,11 +17,22 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.call import Call, Nobody
+from ichatgw.calls.call import Call
 from ichatgw.calls.journal import Journal
 from ichatgw.calls.limits import Limits, sourceOfCalls
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
-from ichatgw.interfaces import IArrivals, ICall, IDialer, ILeg, IMediaEngine, IReferral, IRelay
+from ichatgw.interfaces import (
+    IArrivals,
+    ICall,
+    IDialer,
+    IInboundLeg,
+    ILeg,
+    IMediaEngine,
+    IOutboundLeg,
+    IReferral,
+    IRelay,
+)
 from ichatgw.media.relay.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.net.networks import sourceOf
@@ -152,7 +163,7 @@ class Switch(Service):
         self._stopping = False
         Service.startService(self)
 
-    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
         """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
         self._made += 1
         callId = f"{self.run}{self._made:x}"
@@ -170,10 +181,10 @@ class Switch(Service):
             call.start(offer)
             self._noted(call)
 
-    def _replace(self, callId: str, leg: ILeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
-        leg.call = Nobody(callId)
-        old = wish.place(lambda leg: self._callOf(leg) is not None)
-        call = None if old is None else self._callOf(old)
+    def _replace(self, callId: str, leg: IInboundLeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
+        leg.call = NoCall(callId)
+        old = wish.place(lambda leg: self.callOf(leg) is not None)
+        call = None if old is None else self.callOf(old)
         if old is None or call is None:
             return
         try:
@@ -194,12 +205,12 @@ class Switch(Service):
         except CallError as refusal:
             self._refuse(callId, leg, called, refusal)
 
-    def _callOf(self, leg: ILeg) -> Call | None:
-        """The call that C{leg} is a party of; C{None} if it is none, or not yet."""
+    def callOf(self, leg: ILeg) -> Call | None:
+        """See L{ichatgw.calls.parties.Switchboard}."""
         call = self._calls.get(leg.call.id)
         return call if call is leg.call and call is not None and leg in (call.caller, call.callee) else None
 
-    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
+    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> IOutboundLeg:
         """See L{ichatgw.calls.parties.Switchboard}: where a transfer leads is decided as for any other call."""
         if self._stopping:
             raise _Stopping("the gateway is stopping")
@@ -253,7 +264,7 @@ class Switch(Service):
         self._checkDrained()
         return drained
 
-    def _make(self, callId: str, leg: ILeg, called: str) -> Call:
+    def _make(self, callId: str, leg: IInboundLeg, called: str) -> Call:
         if self._stopping:
             raise _Stopping("the gateway is stopping")
         if self._isOverloaded():
@@ -272,7 +283,7 @@ class Switch(Service):
             if call is None:
                 relay.close()
         self._calls[callId] = call
-        call.noted = self._noted
+        call.note(partial(self._noted, call))
         _log.info(
             "call={call} from {caller!r} leg={callerLeg} to {called!r} as {route!r} leg={calleeLeg}",
             call=callId,
@@ -317,7 +328,7 @@ class Switch(Service):
             **_ends(leg, called),
         )
         self.limits.end(callId)
-        leg.call = Nobody(callId)
+        leg.call = NoCall(callId)
         retryAfter = RETRY_AFTER if refusal.reason in _PASSING else None
         leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
 

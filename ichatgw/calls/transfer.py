@@ -8,14 +8,15 @@ referred when it is answered, or when that one hangs up before.  If nobody answe
 
 from __future__ import annotations
 
-from attrs import define, field
-from twisted.logger import Logger
-from zope.interface import implementer
+from typing import Protocol
 
-from ichatgw.calls.parties import ITransferable, Parties, common
+from twisted.logger import Logger
+
+from ichatgw.calls.nulls import NoCall
+from ichatgw.calls.parties import Answers, Parties, common
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
-from ichatgw.model import Direction, Ending, EndReason, SessionDescription, Tone
+from ichatgw.interfaces import IChange, ILeg, IOutboundLeg, IReferral
+from ichatgw.model import Direction, Ending, EndReason, SessionDescription
 
 TRANSFERRED = Ending(EndReason.HANGUP, "transferred")
 """What a leg is told whose peer has gone on."""
@@ -29,7 +30,15 @@ class NothingToJoin(CallError):
     reason = EndReason.NOT_FOUND
 
 
-def begin(parties: Parties, referrer: ILeg, referral: IReferral) -> None:
+class Machine(Answers, Protocol):
+    """What becomes of the leg that is dialled is told to the machine of the call."""
+
+    def targetAnswered(self, answer: SessionDescription) -> None: ...
+
+    def targetEnded(self, ending: Ending) -> None: ...
+
+
+def begin(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferral) -> None:
     """Try what C{referrer} wants.  It is told what becomes of it."""
     referral.accepted()
     peer = parties.other(referrer)
@@ -43,9 +52,9 @@ def begin(parties: Parties, referrer: ILeg, referral: IReferral) -> None:
     )
     try:
         if referral.joins is not None:
-            _join(parties, referrer, referral, referral.joins)
+            _join(machine, parties, referrer, referral, referral.joins)
         else:
-            _dial(parties, referrer, referral)
+            _dial(machine, parties, referrer, referral)
     except CallError as error:
         _fail(parties, referral, Ending(error.reason, str(error)))
     except Exception:
@@ -59,23 +68,24 @@ def _fail(parties: Parties, referral: IReferral, ending: Ending) -> None:
     referral.failed(ending)
 
 
-def _dial(parties: Parties, referrer: ILeg, referral: IReferral) -> None:
+def _dial(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferral) -> None:
     if parties.switchboard is None:
         raise NothingToJoin("nobody knows the way")
     target = parties.switchboard.connect(parties.call, parties.other(referrer), referral)
     target.side = parties.relay.another()
     parties.open.add(target)
-    transfer = parties.transfer = Transfer(parties, referrer, target, referral)
+    transfer = parties.transfer = Transfer(machine, parties, referrer, target, referral)
     target.call = transfer
     target.start(SessionDescription(parties.agreed))
 
 
-def _join(parties: Parties, referrer: ILeg, referral: IReferral, joins: ILeg) -> None:
+def _join(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferral, joins: ILeg) -> None:
     """The far end that is meant is in another call of ours: take it from there."""
-    other = joins.call
-    if other is parties.call or not ITransferable.providedBy(other):
+    other = None if parties.switchboard is None else parties.switchboard.callOf(joins)
+    own: object = parties.call
+    if other is None or other is own:
         raise NothingToJoin("there is no other call to join")
-    partner = ITransferable(other).partner(joins)
+    partner = other.partner(joins)
     if partner is None:
         raise NothingToJoin("nobody talks in the other call")
     if not common(parties.agreed, partner.agreed):
@@ -83,82 +93,65 @@ def _join(parties: Parties, referrer: ILeg, referral: IReferral, joins: ILeg) ->
     stays = parties.other(referrer)
     heard = parties.directions.pop(referrer, None)
     parties.exchange(referrer, partner.leg)
-    ITransferable(other).surrender(partner.leg, Ending(EndReason.HANGUP, f"joined with call={parties.id}"))
+    other.surrender(partner.leg, Ending(EndReason.HANGUP, f"joined with call={parties.id}"))
     referral.succeeded()
     parties.dismiss(referrer, TRANSFERRED)
-    parties.suit(stays, partner.agreed, heard)
+    parties.suit(machine, stays, partner.agreed, heard)
     if parties.agreed != partner.agreed or partner.heard not in (None, Direction.SENDRECV) or parties.uprooted:
-        partner.leg.update(SessionDescription(parties.agreed))
+        parties.tell(machine, partner.leg, SessionDescription(parties.agreed))
 
 
-@implementer(ICall)
-@define(eq=False)
-class Transfer:
+class Transfer(NoCall):
     """
-    The call that a dialled leg sees until it is answered.
+    The call that a dialled leg sees until it is answered; of all that a leg may say within a call it takes nothing
+    before that.
 
     @ivar referrer: the leg whose place it will take.
     """
 
-    parties: Parties
-    referrer: ILeg
-    target: ILeg
-    referral: IReferral
-    _rung: bool = field(default=False, init=False)
-    _heard: Direction | None = field(default=None, init=False)
-
-    @property
-    def id(self) -> str:
-        """See L{ICall}."""
-        return self.parties.id
+    def __init__(
+        self, machine: Machine, parties: Parties, referrer: ILeg, target: IOutboundLeg, referral: IReferral
+    ) -> None:
+        super().__init__(parties.id)
+        self.referrer = referrer
+        self.target = target
+        self._machine = machine
+        self._parties = parties
+        self._referral = referral
+        self._rung = False
+        self._heard: Direction | None = None
 
     # News of the target
 
     def ringing(self, leg: ILeg) -> None:
-        """See L{ICall}."""
+        """See L{ichatgw.interfaces.ICall}."""
         if not self._rung:
             self._rung = True
-            _log.info("call={call} leg={leg} {party!r:.120} is ringing", **self.parties.names(leg))
-            self.referral.rang()
+            _log.info("call={call} leg={leg} {party!r:.120} is ringing", **self._parties.names(leg))
+            self._referral.rang()
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
         """Early media reaches the peer through the relay, once the one that referred has gone."""
         self.ringing(leg)
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        """See L{ICall}."""
-        self.parties.call.targetAnswered(answer)
+        """See L{ichatgw.interfaces.ICall}."""
+        self._parties.guarded(self._machine.targetAnswered, answer)
+        self._parties.noted()
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
+    def changed(self, leg: ILeg, change: IChange) -> None:
         """Not before the answer."""
-        leg.refuse(Ending(EndReason.UNAVAILABLE, "not answered yet"))
-
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """It was told nothing."""
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """It was told nothing."""
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        """Not before the answer."""
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
-        """Not before the answer."""
-        enclosure.undeliverable()
-
-    def referred(self, leg: ILeg, referral: IReferral) -> None:
-        """Not before the answer."""
-        referral.declined()
+        change.refuse(Ending(EndReason.UNAVAILABLE, "not answered yet"))
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
-        """See L{ICall}."""
-        self.parties.call.targetEnded(ending)
+        """See L{ichatgw.interfaces.ICall}."""
+        self._parties.guarded(self._machine.targetEnded, ending)
 
     # What the call's machine does
 
     def succeed(self, answer: SessionDescription) -> None:
         """The target's party has answered."""
-        parties, target = self.parties, self.target
+        parties, target = self._parties, self.target
         parties.transfer = None
         stays = parties.other(target if parties.has(target) else self.referrer)
         target.call = parties.call
@@ -167,28 +160,28 @@ class Transfer:
             self._heard = parties.directions.pop(self.referrer, None)
             parties.exchange(self.referrer, target)
             parties.dismiss(self.referrer, TRANSFERRED)
-        self.referral.succeeded()
-        parties.suit(stays, answer.codecs, self._heard)
+        self._referral.succeeded()
+        parties.suit(self._machine, stays, answer.codecs, self._heard)
 
     def fail(self, ending: Ending) -> None:
         """It has ended before that: the call goes on as before, if there is somebody to talk to."""
-        self.parties.transfer = None
-        self.target.call = self.parties.call
-        _fail(self.parties, self.referral, ending)
-        if not self.parties.has(self.target):
-            self.parties.leave(self.target)
+        self._parties.transfer = None
+        self.target.call = self._parties.call
+        _fail(self._parties, self._referral, ending)
+        if not self._parties.has(self.target):
+            self._parties.leave(self.target)
 
     def goOnAlone(self) -> None:
         """The one that referred has hung up: the peer waits for the target."""
-        self._heard = self.parties.directions.get(self.referrer)
-        self.parties.exchange(self.referrer, self.target)
+        self._heard = self._parties.directions.get(self.referrer)
+        self._parties.exchange(self.referrer, self.target)
         self.target.call = self
-        self.parties.leave(self.referrer)
+        self._parties.leave(self.referrer)
 
     def cancel(self, ending: Ending) -> None:
         """The peer has gone, or the place is taken by somebody else."""
-        self.parties.transfer = None
-        self.target.call = self.parties.call
-        self.referral.failed(Ending(EndReason.CANCELLED, ending.text))
-        if not self.parties.has(self.target):
+        self._parties.transfer = None
+        self.target.call = self._parties.call
+        self._referral.failed(Ending(EndReason.CANCELLED, ending.text))
+        if not self._parties.has(self.target):
             self.target.hangup(ending)

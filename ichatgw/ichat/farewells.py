@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.calls.farewell import Farewell
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import VCCancel, VCResponse, VCStanza
-from ichatgw.model import EndReason
+from ichatgw.model import EndReason, Farewell
 from ichatgw.xmpp.stanzas import parseJID
 
 CANCEL = "ichat-cancel"

@@ -5,21 +5,21 @@ An INVITE that may be that of an iChat behind a NAT, or of a stranger who knows 
 
 from __future__ import annotations
 
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.nulls import NoCall
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import HOLD, WaitingLegs
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IInboundLeg, ILeg
 from ichatgw.model import Ending, EndReason
 
 
-class Held(Nobody):
+class Held(NoCall):
     """
     The call of the leg of such an INVITE, until it is known whether another host sends one as well.
 
     It ends by giving the leg to the call that waits for it, by refusing it, or with it.
     """
 
-    def __init__(self, inner: ILeg, leg: InboundLeg, waiting: WaitingLegs) -> None:
+    def __init__(self, inner: IInboundLeg, leg: InboundLeg, waiting: WaitingLegs) -> None:
         """
         @param inner: the leg of the INVITE.
         @param leg: the one that waits.
@@ -39,5 +39,5 @@ class Held(Nobody):
         if self._leg.awaitsInvite and not self._waiting.isContested(self._leg):
             self._leg.machine.invited(self._inner)
             return
-        self._inner.call = Nobody(self._leg.call.id)
+        self._inner.call = NoCall(self._leg.call.id)
         self._inner.hangup(Ending(EndReason.FORBIDDEN, "another host has sent an INVITE for this call"))

@@ -25,17 +25,16 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.ended import Over
-from ichatgw.calls.farewell import Farewell, farewellsOf
+from ichatgw.calls.nulls import NoCall
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import declined
 from ichatgw.ichat.leg import InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.model import ANY_PACKING, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide, IMessage
+from ichatgw.model import ANY_PACKING, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
+from ichatgw.runtime.nulls import Over, unheard
 
 _log = Logger()
 _numbers = count(1)
@@ -67,11 +66,11 @@ class Inputs(InnerNews, Protocol):
     def cancelled(self, ending: Ending) -> None:
         """The iChat gave up, or is gone, before its INVITE came."""
 
-    def invited(self, inner: ILeg) -> None:
+    def invited(self, inner: IInboundLeg) -> None:
         """The iChat's INVITE has come; C{inner} is its leg."""
 
 
-@implementer(ILeg)
+@implementer(IInboundLeg)
 @define(eq=False, kw_only=True)
 class InboundLeg:
     """
@@ -94,11 +93,11 @@ class InboundLeg:
     inviteTimeout: float
     id: str = field(init=False, factory=lambda: f"from-ichat-{next(_numbers)}")
     party: Party = field(init=False)
-    call: ICall = field(init=False, factory=Nobody)
+    call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
     _answer: SessionDescription = field(init=False)
-    _inner: ILeg | None = field(init=False, default=None)
+    _inner: IInboundLeg | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -110,36 +109,19 @@ class InboundLeg:
         """Is the iChat's INVITE due?"""
         return self._timer is not None
 
-    def start(self, offer: SessionDescription) -> None:
-        """An inbound leg has started."""
-
-    def ring(self) -> None:
-        """There is no stanza that says so; an iChat that has asked shows "calling" until it gets its response."""
-
-    def progress(self, answer: SessionDescription) -> None:
-        """There is no way to give an iChat early media."""
+    # There is no stanza for either; an iChat that has asked shows "calling" until it gets its response.
+    ring = progress = unheard
 
     def answer(self, answer: SessionDescription) -> None:
         self.machine.answer(answer)
 
-    def update(self, offer: SessionDescription) -> None:
+    def change(self, change: IChange) -> None:
         if not isinstance(self.machine, Over):
-            judge(self, offer)  # its INVITE may be still to come
+            judge(change, self._inner)  # its INVITE may be still to come
 
-    def agree(self, answer: SessionDescription) -> None:
-        if self._inner is not None:
-            self._inner.agree(answer)
-
-    def refuse(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.refuse(ending)
-
-    def info(self, tone: Tone) -> None:
-        """An iChat has no ear for it."""
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        """Nor for this."""
-        enclosure.undeliverable()
+    def hand(self, message: IMessage) -> None:
+        """An iChat cannot be told."""
+        message.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
@@ -156,10 +138,10 @@ class InboundLeg:
         self._accept()
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         if isinstance(self.machine, Over):
             return ()
-        return farewellsOf(self._inner) if self._inner is not None else (declined(self.called, self.caller),)
+        return (declined(self.called, self.caller),) if self._inner is None else self._inner.farewells()
 
     def _accept(self) -> None:
         self.link.send(VCResponse(self.caller, self.called, ACCEPT, self.ourRecords()))
@@ -167,7 +149,7 @@ class InboundLeg:
     def _refuse(self, ending: Ending) -> None:
         self.link.send(VCResponse(self.caller, self.called, TO_RESPONSE[ending.reason]))
 
-    def _take(self, inner: ILeg) -> None:
+    def _take(self, inner: IInboundLeg) -> None:
         """The INVITE is here: from now on the party is reached through the inner leg."""
         self._stopTimer()
         self.link.claimed(self)
@@ -210,14 +192,14 @@ class _Over(Over):
 
     callId: str
 
-    def invited(self, inner: ILeg) -> None:
+    def invited(self, inner: IInboundLeg) -> None:
         """See L{Inputs}."""
         _turnAway(inner, self.callId)
 
 
-def _turnAway(inner: ILeg, callId: str) -> None:
+def _turnAway(inner: IInboundLeg, callId: str) -> None:
     """An INVITE that comes at the wrong moment never becomes a call."""
-    inner.call = Nobody(callId)
+    inner.call = NoCall(callId)
     inner.hangup(Ending(EndReason.UNAVAILABLE, "not the time for an INVITE"))
 
 
@@ -244,14 +226,14 @@ def _build() -> Callable[[InboundLeg], Inputs]:
         leg._accept()
 
     @accepted.upon(Inputs.invited).to(talking)
-    def invited(machine: Inputs, leg: InboundLeg, inner: ILeg) -> None:
+    def invited(machine: Inputs, leg: InboundLeg, inner: IInboundLeg) -> None:
         leg._take(inner)
 
     @waiting.upon(Inputs.invited).loop()
     @talking.upon(Inputs.invited).loop()
     @ending_.upon(Inputs.invited).loop()
     @over.upon(Inputs.invited).loop()
-    def turnAway(machine: Inputs, leg: InboundLeg, inner: ILeg) -> None:
+    def turnAway(machine: Inputs, leg: InboundLeg, inner: IInboundLeg) -> None:
         _turnAway(inner, leg.call.id)
 
     @talking.upon(Inputs.hangup).to(ending_)

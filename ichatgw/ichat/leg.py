@@ -14,9 +14,9 @@ from typing import Protocol
 
 from attrs import define
 from twisted.words.protocols.jabber.jid import JID
-from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IReferral
+from ichatgw.calls.inner import InnerCall
+from ichatgw.interfaces import IChange, ILeg, IMessage, IReferral
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, Tone
 from ichatgw.xmpp.presence.presence import Resource
 
@@ -46,29 +46,25 @@ class InnerNews(Protocol):
     def innerEnded(self, ending: Ending) -> None: ...
 
 
-def judge(leg: ILeg, offer: SessionDescription) -> None:
+def judge(change: IChange, inner: ILeg | None) -> None:
     """
-    What there is to say of an update: no iChat can be put on hold, the relay feeds it silence meanwhile, and it has one
+    What there is to say to a change: no iChat can be put on hold, the relay feeds it silence meanwhile, and it has one
     format.
     """
-    if offer.hears(PCMU) is None:
-        leg.call.refused(leg, Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than G.711"))
+    if change.isSettled:
+        if inner is not None:
+            inner.change(change)
+    elif change.offer.hears(PCMU) is None:
+        change.refuse(Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than G.711"))
     else:
-        leg.call.agreed(leg, SessionDescription((PCMU,)))
+        change.agree(SessionDescription((PCMU,)))
 
 
-@implementer(ICall)
 @define(eq=False)
-class Inside:
+class Inside(InnerCall):
     """The call that an inner leg sees: its news becomes inputs of the outer leg's machine."""
 
-    outer: ILeg
     machine: InnerNews
-
-    @property
-    def id(self) -> str:
-        """The inner leg's log lines carry the name of the real call."""
-        return self.outer.call.id
 
     def ringing(self, leg: ILeg) -> None:
         self.machine.innerRang()
@@ -79,21 +75,12 @@ class Inside:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         self.machine.innerAnswered(answer)
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        self.outer.call.updated(self.outer, offer)
-
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        """It is not told of updates."""
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        """It is not told of updates."""
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        self.outer.call.info(self.outer, tone)
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
-        """An iChat has nothing to say that a phone would understand."""
-        enclosure.undeliverable()
+    def handed(self, leg: ILeg, message: IMessage) -> None:
+        """But for keys, an iChat has nothing to say that a phone would understand."""
+        if isinstance(message.value, Tone):
+            super().handed(leg, message)
+        else:
+            message.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         """No iChat refers."""

@@ -25,18 +25,17 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.ended import Over
-from ichatgw.calls.farewell import Farewell, farewellsOf
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import cancelled
 from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
-from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide
-from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.interfaces import ICall, IChange, IDialer, IMediaSide, IMessage, IOutboundLeg
+from ichatgw.model import PCMU, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
+from ichatgw.runtime.nulls import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -96,7 +95,7 @@ class Inputs(InnerNews, Protocol):
         """The inner leg could not even be made."""
 
 
-@implementer(ILeg)
+@implementer(IOutboundLeg)
 @define(eq=False, kw_only=True)
 class OutboundLeg:
     """
@@ -127,13 +126,13 @@ class OutboundLeg:
     ringingTimeout: float
     id: str = field(init=False, factory=lambda: f"to-ichat-{next(_numbers)}")
     party: Party = field(init=False)
-    call: ICall = field(init=False, factory=Nobody)
+    call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
     _sender: JID = field(init=False)
     _asked: set[JID] = field(init=False, factory=set)
     _pending: dict[JID, None] = field(init=False, factory=dict)
-    _inner: ILeg | None = field(init=False, default=None)
+    _inner: IOutboundLeg | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -143,41 +142,21 @@ class OutboundLeg:
     def start(self, offer: SessionDescription) -> None:
         self.machine.start(offer)
 
-    def ring(self) -> None:
-        """An outbound leg is not told so."""
-
-    def progress(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def answer(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def update(self, offer: SessionDescription) -> None:
+    def change(self, change: IChange) -> None:
         if self._inner is not None:
-            judge(self, offer)
+            judge(change, self._inner)
 
-    def agree(self, answer: SessionDescription) -> None:
-        if self._inner is not None:
-            self._inner.agree(answer)
-
-    def refuse(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.refuse(ending)
-
-    def info(self, tone: Tone) -> None:
-        """An iChat has no ear for it."""
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        """Nor for this."""
-        enclosure.undeliverable()
+    def hand(self, message: IMessage) -> None:
+        """An iChat cannot be told."""
+        message.undeliverable()
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         asked = tuple(cancelled(self._sender, jid) for jid in self._pending)
-        return (*asked, *farewellsOf(self._inner))
+        return asked if self._inner is None else (*asked, *self._inner.farewells())
 
     def _begin(self, offer: SessionDescription) -> None:
         """Look for iChats to ring, or wait for one to come online."""

@@ -21,7 +21,7 @@ from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested, MalformedError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.held import Held
@@ -41,7 +41,7 @@ from ichatgw.ichat.stanzas import (
     errorIn,
 )
 from ichatgw.ichat.waiting import WaitingLegs
-from ichatgw.interfaces import IArrivals, IDialer, IInvitations, ILeg
+from ichatgw.interfaces import IArrivals, IDialer, IInboundLeg, IInvitations, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
 from ichatgw.runtime.ratelimit import Complaints
 from ichatgw.xmpp.presence.access import NO_GUEST, Guests
@@ -300,7 +300,7 @@ class IChatProtocol(XMPPHandler):
 
     # What comes from SIP
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
         callee = calledUser(called, self._component)
         return OutboundLeg(
@@ -318,7 +318,7 @@ class IChatProtocol(XMPPHandler):
             ringingTimeout=self._ringingTimeout,
         )
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         """
         See L{IInvitations}.  The INVITE of an iChat either belongs to a call that waits for it, or is refused: it
         never becomes a call of its own.  L{WaitingLegs.match} says how far that can be forged.
@@ -331,7 +331,7 @@ class IChatProtocol(XMPPHandler):
         except CallError as error:
             if self._complaints.allow(invitation.source.host):
                 _log.info("An INVITE from {source} was refused: {why!r:.120}", source=invitation.source, why=str(error))
-            leg.call = Nobody()
+            leg.call = NoCall()
             leg.hangup(Ending(error.reason, str(error)))
             return
         if match.isSure:

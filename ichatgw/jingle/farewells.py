@@ -11,11 +11,10 @@ from itertools import count
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
-from ichatgw.calls.farewell import Farewell
 from ichatgw.jingle.session.reasons import toReason
 from ichatgw.jingle.stanzas.jingle import Action, writeJingle
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
-from ichatgw.model import Ending, EndReason
+from ichatgw.model import Ending, EndReason, Farewell
 from ichatgw.xmpp.stanzas import parseJID
 
 TERMINATE = "jingle-terminate"

@@ -11,7 +11,6 @@ from attrs import define, field
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.calls.farewell import Farewell
 from ichatgw.errors import CallError
 from ichatgw.jingle.farewells import terminated, told
 from ichatgw.jingle.leg import LegLink
@@ -22,7 +21,7 @@ from ichatgw.jingle.session.reasons import toReason
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
-from ichatgw.model import Ending, EndReason, SessionDescription, TransportKind
+from ichatgw.model import Ending, EndReason, Farewell, SessionDescription, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
 
 MOST_SESSIONS = 8
@@ -77,7 +76,7 @@ class Ringing:
         return select(self.clients, self.callee, self.served)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         found = [terminated(self.us, session.them, session.sid) for session in self._direct.values()]
         if self.isProposed:
             found.append(told(Word.RETRACT, self.us, self.callee, self.sid))

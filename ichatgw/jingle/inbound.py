@@ -27,21 +27,21 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.ended import Over
-from ichatgw.calls.farewell import Farewell
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
+from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide, IMessage
 from ichatgw.jingle.farewells import terminated, told
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, follow, pressed, tell
 from ichatgw.jingle.session.actions import Phase, endingOf
 from ichatgw.jingle.session.interfaces import SessionOwner
 from ichatgw.jingle.session.reasons import toError, toReason
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Jingle
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Direction, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
+from ichatgw.runtime.nulls import Over, unheard
 from ichatgw.xmpp.stanzas import bareJID
 
 _log = Logger()
@@ -75,7 +75,7 @@ class Inputs(Protocol):
         """The session has ended."""
 
 
-@implementer(ILeg)
+@implementer(IInboundLeg)
 @define(eq=False, kw_only=True)
 class InboundLeg(SessionOwner[Session]):
     """
@@ -96,7 +96,7 @@ class InboundLeg(SessionOwner[Session]):
     early: bool = False
     id: str = field(init=False, factory=lambda: f"from-jingle-{next(_numbers)}")
     party: Party = field(init=False)
-    call: ICall = field(init=False, factory=Nobody)
+    call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
     session: Session = field(init=False)
@@ -119,7 +119,7 @@ class InboundLeg(SessionOwner[Session]):
         return self._timer is not None
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         if isinstance(self.machine, Over):
             return ()
         session = terminated(self.us, self.caller, self.sid)
@@ -131,9 +131,6 @@ class InboundLeg(SessionOwner[Session]):
 
     # Orders
 
-    def start(self, offer: SessionDescription) -> None:
-        """An inbound leg has started."""
-
     def ring(self) -> None:
         self.machine.ring()
 
@@ -143,41 +140,19 @@ class InboundLeg(SessionOwner[Session]):
     def answer(self, answer: SessionDescription) -> None:
         self.machine.answer(answer)
 
-    def update(self, offer: SessionDescription) -> None:
-        update(self, self.call, self.session, offer)
+    def change(self, change: IChange) -> None:
+        follow(self.session, change)
 
-    def agree(self, answer: SessionDescription) -> None:
-        """The other party goes over to what the client has: now it is accepted.  Else a client asks for nothing."""
-        if self._settled() is not None:
-            self._accept(answer)
-
-    def refuse(self, ending: Ending) -> None:
-        """It does not: the two have nothing in common."""
-        lack = self._settled()
-        if lack is not None:
-            self.hangup(endingOf(lack))
-
-    def info(self, tone: Tone) -> None:
-        if not self.side.press(tone):
-            self.session.tellKey(tone.key, tone.milliseconds)
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        """A client would not know what that is."""
-        enclosure.undeliverable()
+    def hand(self, message: IMessage) -> None:
+        tell(self.side, self.session, message)
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
 
     # News of the session
 
-    def sessionRang(self, session: Session) -> None:
-        """Who calls does not ring."""
-
-    def sessionAcknowledged(self, session: Session) -> None:
-        """Who calls is offered nothing."""
-
-    def sessionAccepted(self, session: Session, answer: SessionDescription) -> None:
-        """Who calls does not accept."""
+    # Who calls does not ring, and is offered nothing that it could accept.
+    sessionRang = sessionAcknowledged = sessionAccepted = unheard
 
     def sessionConnected(self, session: Session) -> None:
         _log.info("call={call} leg={leg} has media of {user!r:.120}", **self._names())
@@ -187,10 +162,10 @@ class InboundLeg(SessionOwner[Session]):
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
         _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
-        self.call.updated(self, session.theirs)
+        self._change(session.theirs)
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        pressed(self, self.call, digit, milliseconds)
+        pressed(self, digit, milliseconds)
 
     # What the machine does
 
@@ -248,13 +223,27 @@ class InboundLeg(SessionOwner[Session]):
         lacking = [each for each in self._answer.codecs if not each.isEvent and self.session.offer.hears(each) is None]
         if lacking and self.session.phase is Phase.ACTIVE:
             # It was taken to have them when it proposed; the other party may be sending one of them by now.
-            self.call.updated(self, self.session.theirs)
+            self._change(self.session.theirs)
 
     def _put(self, problem: NoCommonCodec) -> None:
         """The other party has answered with nothing that the client has, and is asked to go over to what it has."""
         _log.info("call={call} leg={leg} of {user!r:.120}: {why}", why=str(problem), **self._names())
         self._lack = problem
-        self.call.updated(self, self.session.offer)
+        self._change(self.session.offer)
+
+    def _change(self, description: SessionDescription) -> None:
+        self.call.changed(self, Change(description, self._agreed, self._refused))
+
+    def _agreed(self, answer: SessionDescription) -> None:
+        """The other party goes over to what the client has: now it is accepted.  Else a client asks for nothing."""
+        if self._settled() is not None:
+            self._accept(answer)
+
+    def _refused(self, ending: Ending) -> None:
+        """It does not: the two have nothing in common."""
+        lack = self._settled()
+        if lack is not None:
+            self.hangup(endingOf(lack))
 
     def _settled(self) -> NoCommonCodec | None:
         """Why the client's session waits for what the other party says, if it does; from now on it does not."""

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import NoCommonCodec
-from ichatgw.interfaces import ICall, ILeg
+from ichatgw.interfaces import IChange, ILeg, IMediaSide, IMessage
 from ichatgw.jingle.session.actions import Phase
 from ichatgw.jingle.session.interfaces import SessionLink
 from ichatgw.jingle.session.session import Session
@@ -62,23 +63,32 @@ class LegLink(SessionLink[Session], Protocol):
         """C{leg} has ended: forget it."""
 
 
-def update(leg: ILeg, call: ICall, session: Session | None, offer: SessionDescription) -> None:
+def follow(session: Session | None, change: IChange) -> None:
     """
-    L{ILeg.update} of a leg that talks by this session: a client is told of hold, and goes on with the formats that it
-    has as long as there is one among those of the other party.
+    What a client that talks by this session does about a change: it is told of hold, and goes on with the formats that
+    it has as long as there is one among those of the other party.
     """
-    if session is None or session.phase is not Phase.ACTIVE:
+    if session is None or session.phase is not Phase.ACTIVE or change.isSettled:
         return
     try:
-        answerCodecs(offer.codecs, session.theirs)
+        answerCodecs(change.offer.codecs, session.theirs)
     except NoCommonCodec as error:
-        call.refused(leg, Ending(EndReason.INCOMPATIBLE, str(error)))
+        change.refuse(Ending(EndReason.INCOMPATIBLE, str(error)))
         return
-    session.tellHold(not offer.direction.listens)
-    call.agreed(leg, session.theirs)
+    session.tellHold(not change.offer.direction.listens)
+    change.agree(session.theirs)
 
 
-def pressed(leg: ILeg, call: ICall, digit: str, milliseconds: int) -> None:
+def tell(side: IMediaSide, session: Session | None, message: IMessage) -> None:
+    """A client is told of keys, in its media or else in the session; it would not know what anything else is."""
+    value = message.value
+    if not isinstance(value, Tone):
+        message.undeliverable()
+    elif session is not None and not side.press(value):
+        session.tellKey(value.key, value.milliseconds)
+
+
+def pressed(leg: ILeg, digit: str, milliseconds: int) -> None:
     """A client has pressed a key, and said so in the session."""
     if digit in KEYS:
-        call.info(leg, Tone(digit, milliseconds) if milliseconds else Tone(digit))
+        leg.call.handed(leg, Unanswered(Tone(digit, milliseconds) if milliseconds else Tone(digit)))

@@ -26,18 +26,18 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.ended import Over
-from ichatgw.calls.farewell import Farewell
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import NoCall
+from ichatgw.interfaces import ICall, IChange, IMediaSide, IMessage, IOutboundLeg
 from ichatgw.jingle.fork import Ringing
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, pressed, update
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, follow, pressed, tell
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session.interfaces import SessionOwner
 from ichatgw.jingle.session.reasons import ofCallee
 from ichatgw.jingle.session.session import Session
-from ichatgw.model import Direction, Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.model import Direction, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
+from ichatgw.runtime.nulls import Over
 from ichatgw.xmpp.stanzas import bareJID
 
 RINGING_ASSUMED = 3.0
@@ -98,7 +98,7 @@ class Inputs(Protocol):
         """The call came to nothing."""
 
 
-@implementer(ILeg)
+@implementer(IOutboundLeg)
 @define(eq=False, kw_only=True)
 class OutboundLeg(SessionOwner[Session]):
     """
@@ -125,7 +125,7 @@ class OutboundLeg(SessionOwner[Session]):
     id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
     sid: str = field(init=False)
     party: Party = field(init=False)
-    call: ICall = field(init=False, factory=Nobody)
+    call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
     session: Session | None = field(init=False, default=None)
@@ -152,7 +152,7 @@ class OutboundLeg(SessionOwner[Session]):
         self.machine = _makeMachine(self)
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         return () if isinstance(self.machine, Over) else self.ringing.farewells()
 
     # Orders
@@ -160,31 +160,11 @@ class OutboundLeg(SessionOwner[Session]):
     def start(self, offer: SessionDescription) -> None:
         self.machine.start(offer)
 
-    def ring(self) -> None:
-        """An outbound leg is not told so."""
+    def change(self, change: IChange) -> None:
+        follow(self.session, change)
 
-    def progress(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def answer(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def update(self, offer: SessionDescription) -> None:
-        update(self, self.call, self.session, offer)
-
-    def agree(self, answer: SessionDescription) -> None:
-        """A client does not ask for other formats."""
-
-    def refuse(self, ending: Ending) -> None:
-        """A client does not ask for other formats."""
-
-    def info(self, tone: Tone) -> None:
-        if self.session is not None and not self.side.press(tone):
-            self.session.tellKey(tone.key, tone.milliseconds)
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        """A client would not know what that is."""
-        enclosure.undeliverable()
+    def hand(self, message: IMessage) -> None:
+        tell(self.side, self.session, message)
 
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
@@ -209,10 +189,10 @@ class OutboundLeg(SessionOwner[Session]):
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
         _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
-        self.call.updated(self, session.theirs)
+        self.call.changed(self, Change(session.theirs))
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
-        pressed(self, self.call, digit, milliseconds)
+        pressed(self, digit, milliseconds)
 
     # What the machine does
 

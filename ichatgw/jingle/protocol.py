@@ -21,7 +21,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError
-from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports
+from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports, IOutboundLeg
 from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
@@ -267,7 +267,7 @@ class JingleProtocol(XMPPHandler):
 
     # What comes from other parties
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
         callee = calledUser(called, self._component)
         return OutboundLeg(

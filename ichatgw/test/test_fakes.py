@@ -17,11 +17,11 @@ from ichatgw.interfaces import (
     IArrivals,
     ICall,
     IDialer,
-    IEnclosure,
     IInvitations,
     ILeg,
     IMediaEngine,
     IMediaSide,
+    IMessage,
     IRelay,
 )
 from ichatgw.model import Party
@@ -30,9 +30,9 @@ from ichatgw.test.support.fakes import (
     FakeArrivals,
     FakeCall,
     FakeDialer,
-    FakeEnclosure,
     FakeInvitations,
     FakeLeg,
+    FakeMessage,
 )
 from ichatgw.test.support.legs import LegContract
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
@@ -47,7 +47,7 @@ class FakesTests(SynchronousTestCase):
         """Each fake provides its interface."""
         verifyObject(ICall, FakeCall())
         verifyObject(ILeg, FakeLeg())
-        verifyObject(IEnclosure, FakeEnclosure())
+        verifyObject(IMessage, FakeMessage())
         verifyObject(IMediaSide, FakeSide())
         verifyObject(IRelay, FakeRelay())
         verifyObject(IMediaEngine, FakeMediaEngine())

@@ -19,10 +19,11 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.inner import InnerCall
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
-from ichatgw.interfaces import ICall, IDialer, IEnclosure, ILeg, IMediaSide, IReferral
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.interfaces import ICall, IChange, IDialer, ILeg, IMediaSide, IMessage, IOutboundLeg
+from ichatgw.model import Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 
@@ -45,7 +46,7 @@ class ByLink:
     dialer: IDialer
     trouble: Callable[[], str]
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """
         See L{IDialer}.
 
@@ -87,7 +88,7 @@ class Chooser:
     patience: float = 5.0
     _waiting: dict[JID, list[Undecided]] = field(factory=dict, init=False)
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
         try:
             callee = parseJID(called.partition(":")[2].partition("?")[0])
@@ -143,7 +144,7 @@ class Chooser:
         self.unavailable(jid)
 
 
-@implementer(ILeg)
+@implementer(IOutboundLeg)
 @define(eq=False)
 class Undecided:
     """
@@ -157,9 +158,9 @@ class Undecided:
     party: Party
     callee: JID
     chooser: Chooser
-    make: Callable[[], ILeg]
+    make: Callable[[], IOutboundLeg]
     id: str = field(init=False, factory=lambda: f"to-xmpp-{next(_numbers)}")
-    call: ICall = field(init=False, factory=Nobody)
+    call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     _offer: SessionDescription | None = field(init=False, default=None)
     _inner: ILeg | None = field(init=False, default=None)
@@ -183,36 +184,19 @@ class Undecided:
             )
             self.chooser.wait(self)
 
-    def ring(self) -> None:
-        """An outbound leg is not told so."""
-
-    def progress(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def answer(self, answer: SessionDescription) -> None:
-        """An outbound leg is not told so."""
-
-    def update(self, offer: SessionDescription) -> None:
+    def change(self, change: IChange) -> None:
         if self._inner is not None:
-            self._inner.update(offer)
+            self._inner.change(change)
 
-    def agree(self, answer: SessionDescription) -> None:
+    def hand(self, message: IMessage) -> None:
         if self._inner is not None:
-            self._inner.agree(answer)
-
-    def refuse(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.refuse(ending)
-
-    def info(self, tone: Tone) -> None:
-        if self._inner is not None:
-            self._inner.info(tone)
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        if self._inner is not None:
-            self._inner.hand(enclosure)
+            self._inner.hand(message)
         else:
-            enclosure.undeliverable()
+            message.undeliverable()
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ichatgw.interfaces.ILeg}."""
+        return () if self._inner is None else self._inner.farewells()
 
     def hangup(self, ending: Ending) -> None:
         if self._inner is not None:
@@ -273,45 +257,18 @@ class Undecided:
             self.call.ended(self, ending)
 
 
-@implementer(ICall)
-@define(eq=False)
-class _Inside:
+class _Inside(InnerCall):
     """The call that the inner leg sees."""
 
     outer: Undecided
 
-    @property
-    def id(self) -> str:
-        return self.outer.call.id
-
     def ringing(self, leg: ILeg) -> None:
         self.outer.foundSomebody()
-        self.outer.call.ringing(self.outer)
-
-    def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
-        self.outer.call.progressing(self.outer, answer)
+        super().ringing(leg)
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         self.outer.foundSomebody()
-        self.outer.call.answered(self.outer, answer)
-
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        self.outer.call.updated(self.outer, offer)
-
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
-        self.outer.call.agreed(self.outer, answer)
-
-    def refused(self, leg: ILeg, ending: Ending) -> None:
-        self.outer.call.refused(self.outer, ending)
-
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        self.outer.call.info(self.outer, tone)
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
-        self.outer.call.handed(self.outer, enclosure)
-
-    def referred(self, leg: ILeg, referral: IReferral) -> None:
-        self.outer.call.referred(self.outer, referral)
+        super().answered(leg, answer)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         self.outer.innerEnded(ending)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from attrs import define, field
 from twisted.words.xish.domish import Element
 
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IMediaSide, IMediaTransports
 from ichatgw.jingle.stanzas.jingle import Action
 from ichatgw.model import Direction, Ending, SessionDescription
@@ -77,4 +77,4 @@ class NoOwner(SessionOwner[Any]):
     @classmethod
     def after(cls, leg: SessionOwner[Any]) -> NoOwner:
         """What is left of C{leg}."""
-        return cls(leg.id, Nobody(leg.call.id))
+        return cls(leg.id, NoCall(leg.call.id))

@@ -25,8 +25,7 @@ from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
-from ichatgw.calls.farewell import Farewell
-from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
 from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS, Owner
@@ -222,7 +221,7 @@ class Dialog(Inviting):
         return DialogId(str(self.cId), *tags) if all(tags) else None
 
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         if isinstance(self.state, (UacStateTrying, UacStateRinging)) and self.tr is not None:
             return (cancelOf(self.tr.data, self.tr.address, self.tr.userv.transport),)
         if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self._flow is not None:

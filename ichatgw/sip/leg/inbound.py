@@ -12,10 +12,11 @@ from attrs import evolve
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventPreConnect, CCEventRing
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from ichatgw import sdp
 from ichatgw.errors import CallError
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IInboundLeg, ILeg
 from ichatgw.media.relay.direct import areNear
 from ichatgw.model import PCMA, PCMU, Ending, EndReason, Part, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialog.replaces import NOT_FOUND
@@ -29,6 +30,7 @@ from ichatgw.sip.message.status import fromHeader, fromStatus, toResponse, toSta
 _log = Logger()
 
 
+@implementer(IInboundLeg)
 class InboundSipLeg(SipLeg):
     """
     Somebody called us over SIP.

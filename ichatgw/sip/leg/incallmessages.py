@@ -1,32 +1,38 @@
 # -*- test-case-name: ichatgw.test.sip.leg.test_incallmessages -*-
 """
-INFO and MESSAGE that are not for us: what is in them is handed to the party at the other end of the call, and the
-answer of that one goes back (RFC 6086, RFC 3428).
+What a SIP party says within the call, in INFO and MESSAGE (RFC 6086, RFC 3428), and how it is told what the other party
+says: a kind of message is a value that is read and written here.
 
-Each request is answered once, before it is given up at its sender's.  What the far end says of its own call with
-us does not go back: the sender would take it for the end of his.
+A key is answered here.  What is not for us is handed to the party at the other end of the call, and the answer of that
+one goes back.  Each request is answered once, before it is given up at its sender's.  What the far end says of its own
+call with us does not go back: the sender would take it for the end of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from secrets import randbelow
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, evolve, field
 from sippy.MsgBody import DEFAULT_CTYPE
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Attribute, implementer
 
-from ichatgw.interfaces import IEnclosure
-from ichatgw.model import Enclosed, Receipt
+from ichatgw.calls.nulls import Unanswered
+from ichatgw.errors import MalformedError
+from ichatgw.interfaces import ILeg, IMessage
+from ichatgw.model import Enclosed, Receipt, Tone
 from ichatgw.sip.dialog.capabilities import METHODS
-from ichatgw.sip.dialog.requests import LATER, Reply
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.requests import LATER, OK, Reply
+from ichatgw.sip.message import dtmfinfo
 from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.sip.message.sanitize import headerText
 
-if TYPE_CHECKING:
-    from ichatgw.sip.leg.leg import SipLeg
+MOST_KEYS = 20
+"""So many keys may wait for a phone to answer that it was told of them."""
 
 MOST_PENDING = 8
 """So many requests of one party wait for the answer of the other one."""
@@ -45,7 +51,7 @@ _CHALLENGES = frozenset({401, 407})
 _log = Logger()
 
 
-@implementer(IEnclosure)
+@implementer(IMessage)
 @define(eq=False)
 class Passed:
     """
@@ -54,7 +60,7 @@ class Passed:
     @ivar reply: the answer.
     """
 
-    enclosed: Enclosed
+    value: Enclosed
     _request: Any
     _refusal: Reply
     _dialog: Any
@@ -64,16 +70,16 @@ class Passed:
     _waits: bool = field(default=False, init=False)
 
     def answered(self, receipt: Receipt) -> None:
-        """See L{IEnclosure}."""
+        """See L{IMessage}."""
         headers: tuple[tuple[str, str], ...] = ()
         if receipt.accepts:
             headers = (("accept", receipt.accepts),)
         elif receipt.code == 405:  # RFC 3261 section 8.2.1: with what is allowed
-            headers = (("allow", ", ".join(each for each in METHODS if each != self.enclosed.method)),)
+            headers = (("allow", ", ".join(each for each in METHODS if each != self.value.method)),)
         self.answer(Reply(receipt.code, receipt.phrase, headers, receipt.content, receipt.contentType))
 
     def undeliverable(self) -> None:
-        """See L{IEnclosure}."""
+        """See L{IMessage}."""
         self.answer(self._refusal)
 
     def wait(self) -> None:
@@ -100,25 +106,63 @@ class Passed:
             try:
                 dialog.respond(reply.to(request, dialog.local_ua))
             except OSError as problem:
-                _log.debug("{method} cannot be answered: {why!r}", method=self.enclosed.method, why=problem)
+                _log.debug("{method} cannot be answered: {why!r}", method=self.value.method, why=problem)
 
 
-class Passing:
-    """What one leg hands on, and is handed."""
+class ISpeaker(ILeg):
+    """A leg, as far as what its party says and is told concerns."""
+
+    dialog: Dialog | None = Attribute("With whom it is said; C{None} before there is one.")
+    isAnswered: bool = Attribute("Who was called has accepted.")
+    isOver: bool = Attribute("The leg has ended.")
+
+
+class InCallMessages:
+    """What the party of one leg says to the other one, and is told of it."""
 
     def __init__(self) -> None:
+        self._keys = 0
         self._theirs: set[Passed] = set()
-        self._handed: set[IEnclosure] = set()
+        self._handed: set[IMessage] = set()
         self._isTold = False
 
-    def requested(self, leg: SipLeg, request: Any, refusal: Reply) -> Reply:
-        """
-        The party of C{leg} sends a request that means nothing to us.
+    # What the party says
 
-        @param refusal: what it is answered with if nobody takes it.
+    def requested(self, leg: ISpeaker, request: Any) -> Reply:
+        """
+        @param request: an INFO or a MESSAGE of the party.
         @return: the answer; L{LATER} if it follows.
         """
-        method, enclosed = request.getMethod(), read(request)
+        if request.getMethod() == "INFO":
+            reply = self._informed(leg, request)
+        else:
+            reply = _sentMessage(request, _isIChat(leg.dialog))
+        # What is not for us may be for the other party.
+        return self._passOn(leg, request, reply) if reply.code == 415 else reply
+
+    def _informed(self, leg: ISpeaker, request: Any) -> Reply:
+        body = request.getBody()
+        if body is None and not request.countHFs("info-package"):
+            return OK  # a sign of life of older phones
+        kind = "" if body is None else body.getType()
+        if kind in (dtmfinfo.RELAY, dtmfinfo.PLAIN):
+            try:
+                tone = dtmfinfo.parse(str(body.content), kind)
+            except MalformedError as problem:
+                return Reply(400, f"Bad Key, {problem}")
+            leg.call.handed(leg, Unanswered(tone))
+            return OK
+        if request.countHFs("info-package"):
+            return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
+        return Reply(415, "Unsupported Media Type", (("accept", f"{dtmfinfo.RELAY}, {dtmfinfo.PLAIN}"),))
+
+    def _passOn(self, leg: ISpeaker, request: Any, refusal: Reply) -> Reply:
+        """
+        It means nothing to us.
+
+        @param refusal: what it is answered with if nobody takes it.
+        """
+        enclosed = read(request)
         if enclosed is None:
             return refusal
         if len(self._theirs) >= MOST_PENDING:
@@ -131,37 +175,94 @@ class Passing:
         leg.call.handed(leg, passed)
         if passed.reply is not None:
             return passed.reply
+        method = enclosed.method
         _log.debug("call={call} leg={leg} {method} is handed on", call=leg.call.id, leg=leg.id, method=method)
         passed.wait()
         return LATER
 
-    def hand(self, leg: SipLeg, enclosure: IEnclosure) -> None:
-        """The other party sends something to that of C{leg}, which has not ended."""
-        enclosed, dialog = enclosure.enclosed, leg.dialog
-        if dialog is None or dialog.pinned is not None or not (dialog.isConnected() and dialog.allows(enclosed.method)):
-            enclosure.undeliverable()
+    # What the party is told
+
+    def hand(self, leg: ISpeaker, message: IMessage) -> None:
+        """See L{ILeg}."""
+        value = message.value
+        if leg.isOver:
+            message.undeliverable()
+        elif isinstance(value, Tone):
+            self._press(leg, value)
+        else:
+            self._send(leg, message, value)
+
+    def _press(self, leg: ISpeaker, tone: Tone) -> None:
+        """In the media; else INFO, if the party takes that."""
+        dialog = leg.dialog
+        if leg.side.press(tone) or dialog is None or _isIChat(dialog):
             return
+        why = ""
+        if not dialog.allows("INFO"):
+            why = "it takes no INFO"
+        elif self._keys >= MOST_KEYS:
+            why = "it has not answered those before"
+        else:
+            try:
+                dialog.ask("INFO", self._keyTold, body=bodyOf(dtmfinfo.write(tone), dtmfinfo.RELAY))
+                self._keys += 1
+            except OSError as problem:
+                why = str(problem)
+        if why:
+            _log.info("call={call} leg={leg} not told of a key: {why}", call=leg.call.id, leg=leg.id, why=why)
 
-        def heard(response: Any) -> None:
-            self._handed.discard(enclosure)
-            enclosure.answered(receiptOf(response))
+    def _keyTold(self, response: Any) -> None:
+        self._keys -= 1
 
-        self._handed.add(enclosure)
+    def _send(self, leg: ISpeaker, message: IMessage, enclosed: Enclosed) -> None:
+        dialog = leg.dialog
+        if dialog is None or _isIChat(dialog) or not (leg.isAnswered and _takes(dialog, enclosed.method)):
+            message.undeliverable()
+            return
+        self._handed.add(message)
         try:
-            dialog.ask(enclosed.method, heard, body=bodyOf(enclosed.content, enclosed.contentType), isPassed=True)
+            body = bodyOf(enclosed.content, enclosed.contentType)
+            dialog.ask(enclosed.method, self._answering(message), body=body, isPassed=True)
         except OSError as problem:
             why = str(problem)
             _log.info("call={call} leg={leg} is not told: {why}", call=leg.call.id, leg=leg.id, why=why)
-            self._handed.discard(enclosure)
-            enclosure.answered(_UNREACHED)
+            self._handed.discard(message)
+            message.answered(_UNREACHED)
+
+    def _answering(self, message: IMessage) -> Callable[[Any], None]:
+        def heard(response: Any) -> None:
+            self._handed.discard(message)
+            message.answered(receiptOf(response))
+
+        return heard
 
     def over(self) -> None:
         """The leg has ended: whoever waits for an answer gets one (RFC 3261 section 15.1.2)."""
         for passed in tuple(self._theirs):
             passed.answer(Reply(487, "Request Terminated"))
         handed, self._handed = self._handed, set()
-        for enclosure in handed:
-            enclosure.answered(_UNREACHED)
+        for message in handed:
+            message.answered(_UNREACHED)
+
+
+def _isIChat(dialog: Dialog | None) -> bool:
+    return dialog is not None and dialog.pinned is not None
+
+
+def _takes(dialog: Dialog, method: str) -> bool:
+    return bool(dialog.isConnected() and dialog.allows(method))
+
+
+def _sentMessage(request: Any, toIChat: bool) -> Reply:
+    """
+    An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  Nobody is told that a
+    text was taken which nobody will read (RFC 3428 section 7).
+    """
+    body = request.getBody()
+    viceroy = any(str(agent).startswith("Viceroy") for agent in request.getHFBodys("user-agent"))
+    if toIChat or viceroy or body is None or str(body.content).strip() == "PING":
+        return OK
+    return Reply(415, "Unsupported Media Type", (("accept", "application/sdp"),))
 
 
 def read(message: Any) -> Enclosed | None:

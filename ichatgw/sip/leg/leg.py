@@ -16,33 +16,26 @@ from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.farewell import Farewell
-from ichatgw.errors import MalformedError
-from ichatgw.interfaces import ICall, IEnclosure, ILeg, IMediaSide
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone, Whereabouts
+from ichatgw.calls.nulls import NoCall
+from ichatgw.interfaces import ICall, IChange, IMediaSide, IMessage
+from ichatgw.model import Ending, EndReason, Farewell, Party, Whereabouts
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.offeranswer import Reoffers
 from ichatgw.sip.dialog.replaces import DialogId
-from ichatgw.sip.dialog.requests import OK, Reply, endsCall
-from ichatgw.sip.leg.incallmessages import Passing
+from ichatgw.sip.dialog.requests import Reply, endsCall
+from ichatgw.sip.leg.incallmessages import InCallMessages, ISpeaker
 from ichatgw.sip.leg.negotiation import Negotiation
 from ichatgw.sip.leg.renegotiation import Renegotiation
-from ichatgw.sip.message import dtmfinfo
-from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.sip.message.identity import connectedTo
 from ichatgw.sip.message.status import toHeader
 
 if TYPE_CHECKING:
     from ichatgw.sip.transfer.refer import Referrals
 
-MOST_KEYS = 20
-"""So many keys may wait for a phone to answer that it was told of them."""
-
 _log = Logger()
 
 
-@implementer(ILeg)
+@implementer(ISpeaker)
 class SipLeg:
     """
     What inbound and outbound SIP legs have in common.
@@ -63,21 +56,20 @@ class SipLeg:
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
         self.party = party
-        self.call: ICall = Nobody()
+        self.call: ICall = NoCall()
         self._forget = forget
         self._ended = False
         self._answered = False
         self.refers = 0
         self.login: str | None = None
-        self._keys = 0
         self._isAsked = False
-        self._passing = Passing()
+        self._messages = InCallMessages()
         self._negotiation = Negotiation(failed=self._insecure, whereabouts=self._whereabouts)
         self.changes = Renegotiation(self, self._negotiation)
 
     @property
     def side(self) -> IMediaSide:
-        """See L{ILeg}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         return self._negotiation.side
 
     @side.setter
@@ -90,8 +82,13 @@ class SipLeg:
         """Has whoever was called accepted?"""
         return self._answered
 
+    @property
+    def isOver(self) -> bool:
+        """Has it said that it ended?"""
+        return self._ended
+
     def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.calls.farewell.Parting}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         return () if self._ended or self.dialog is None else self.dialog.farewells()
 
     def isOf(self, name: DialogId) -> bool:
@@ -101,70 +98,23 @@ class SipLeg:
             return False
         return dialog.isYours(None, name.callId, name.remote, name.local) is not None
 
-    def start(self, offer: SessionDescription) -> None:
-        """Inbound legs have nothing to start."""
+    def change(self, change: IChange) -> None:
+        """See L{ichatgw.interfaces.ILeg}."""
+        self.guarded(self.changes.change, change)
 
-    def ring(self) -> None:
-        """Outbound legs have nothing to ring."""
-
-    def progress(self, answer: SessionDescription) -> None:
-        """Outbound legs have nothing to progress."""
-
-    def answer(self, answer: SessionDescription) -> None:
-        """Outbound legs have nothing to answer."""
-
-    def update(self, offer: SessionDescription) -> None:
-        """See L{ILeg}."""
-        if not self._ended:
-            self._guarded(self.changes.update, offer)
-
-    def agree(self, answer: SessionDescription) -> None:
-        """See L{ILeg}."""
-        if not self._ended:
-            self._guarded(self.changes.agree, answer)
-
-    def refuse(self, ending: Ending) -> None:
-        """See L{ILeg}."""
-        if not self._ended:
-            self._guarded(self.changes.refuse, ending)
-
-    def _guarded(self, order: Callable[[Any], None], argument: Any) -> None:
-        """Orders never raise: what fails ends the leg."""
+    def guarded(self, order: Callable[[Any], None], argument: Any) -> None:
+        """Orders never raise: what fails ends the leg.  After its end none is carried out."""
+        if self._ended:
+            return
         try:
             order(argument)
         except Exception:
             _log.failure("call={call} leg={leg} failed within the call", call=self.call.id, leg=self.id)
             self.hangup(Ending(EndReason.FAILED, "internal error"))
 
-    def info(self, tone: Tone) -> None:
-        """In the media; else INFO, if the party takes that."""
-        if self._ended or self.side.press(tone):
-            return
-        if self.dialog is None or self.dialog.pinned is not None:
-            return
-        why = ""
-        if not self.dialog.allows("INFO"):
-            why = "it takes no INFO"
-        elif self._keys >= MOST_KEYS:
-            why = "it has not answered those before"
-        else:
-            try:
-                self.dialog.ask("INFO", self._keyTold, body=bodyOf(dtmfinfo.write(tone), dtmfinfo.RELAY))
-                self._keys += 1
-            except OSError as problem:
-                why = str(problem)
-        if why:
-            _log.info("call={call} leg={leg} not told of a key: {why}", call=self.call.id, leg=self.id, why=why)
-
-    def _keyTold(self, response: Any) -> None:
-        self._keys -= 1
-
-    def hand(self, enclosure: IEnclosure) -> None:
-        """See L{ILeg}."""
-        if self._ended or not self._answered:
-            enclosure.undeliverable()
-        else:
-            self._passing.hand(self, enclosure)
+    def hand(self, message: IMessage) -> None:
+        """See L{ichatgw.interfaces.ILeg}."""
+        self._messages.hand(self, message)
 
     def _whereabouts(self) -> Whereabouts | None:
         return None if self.dialog is None else self.dialog.whereabouts
@@ -203,7 +153,7 @@ class SipLeg:
         self.hangup(ending)
 
     def hangup(self, ending: Ending) -> None:
-        """See L{ILeg}."""
+        """See L{ichatgw.interfaces.ILeg}."""
         raise NotImplementedError
 
     def event(self, event: Any, dialog: Any) -> None:
@@ -221,36 +171,14 @@ class SipLeg:
 
     def requested(self, request: Any) -> Reply | None:
         """See L{ichatgw.sip.dialog.core.Owner}."""
-        if request.getMethod() == "INFO":
-            return self._handOn(request, self._informed(request))
-        if request.getMethod() == "REFER":
+        method = request.getMethod()
+        if method in ("INFO", "MESSAGE"):
+            return self._messages.requested(self, request)
+        if method == "REFER":
             return self.referrals.referred(self, request)
-        if request.getMethod() == "SUBSCRIBE":
+        if method == "SUBSCRIBE":
             return self.referrals.subscribed(self, request)
-        if request.getMethod() == "MESSAGE":
-            isIChat = self.dialog is not None and self.dialog.pinned is not None
-            return self._handOn(request, _sentMessage(request, isIChat))
         return None
-
-    def _handOn(self, request: Any, reply: Reply) -> Reply:
-        """What is not for us may be for the other party."""
-        return self._passing.requested(self, request, reply) if reply.code == 415 else reply
-
-    def _informed(self, request: Any) -> Reply:
-        body = request.getBody()
-        if body is None and not request.countHFs("info-package"):
-            return OK  # a sign of life of older phones
-        kind = "" if body is None else body.getType()
-        if kind in (dtmfinfo.RELAY, dtmfinfo.PLAIN):
-            try:
-                tone = dtmfinfo.parse(str(body.content), kind)
-            except MalformedError as problem:
-                return Reply(400, f"Bad Key, {problem}")
-            self.call.info(self, tone)
-            return OK
-        if request.countHFs("info-package"):
-            return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
-        return Reply(415, "Unsupported Media Type", (("accept", f"{dtmfinfo.RELAY}, {dtmfinfo.PLAIN}"),))
 
     def identified(self, message: Any) -> None:
         """See L{ichatgw.sip.dialog.core.Owner}.  Who has logged in stays who it is."""
@@ -290,23 +218,11 @@ class SipLeg:
         if self._ended:
             return
         self._ended = True
-        self._passing.over()
+        self._messages.over()
         self._forget(self)
         self.call.ended(self, ending)
         self.changes.letGo()
         self._negotiation.letGo()
-
-
-def _sentMessage(request: Any, toIChat: bool) -> Reply:
-    """
-    An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  Nobody is told that a
-    text was taken which nobody will read (RFC 3428 section 7).
-    """
-    body = request.getBody()
-    viceroy = any(str(agent).startswith("Viceroy") for agent in request.getHFBodys("user-agent"))
-    if toIChat or viceroy or body is None or str(body.content).strip() == "PING":
-        return OK
-    return Reply(415, "Unsupported Media Type", (("accept", "application/sdp"),))
 
 
 def disconnection(ending: Ending | None) -> Any:

@@ -14,8 +14,10 @@ from sippy.SipHeader import SipHeader
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.invite import MOST_FORKS, Invite
@@ -31,6 +33,7 @@ from ichatgw.sip.transport.target import Target, Transport
 _log = Logger()
 
 
+@implementer(IOutboundLeg)
 class OutboundSipLeg(SipLeg):
     """
     We call somebody over SIP.

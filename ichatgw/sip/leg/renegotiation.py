@@ -9,14 +9,17 @@ not speak now, that one is asked first, and the party is answered as it was.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ichatgw import sdp
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
+from ichatgw.interfaces import IChange
 from ichatgw.model import (
     ANY_PACKING,
     PCMU,
@@ -30,6 +33,7 @@ from ichatgw.model import (
     SessionDescription,
     TransportAddress,
 )
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.dialog.offeranswer import Verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.mediasecurity import Unprotected
@@ -53,14 +57,13 @@ class _Gone:
 
     id: str
     party: Party
-    call: Nobody
+    call: NoCall
     reoffers: None = None
     dialog: None = None
     isAnswered: bool = False
     signallingHost: str = ""
 
-    def hangup(self, ending: Ending) -> None:
-        """It has been."""
+    hangup = guarded = unheard
 
 
 class Renegotiation:
@@ -69,7 +72,7 @@ class Renegotiation:
         self._negotiation = negotiation
         self._far = SessionDescription((PCMU,))
         self._wanted: tuple[Codec, ...] | None = None
-        self._owed = False
+        self._owed: IChange | None = None
         self._asked: sdp.ParsedSDP | None = None
         self._asking = False
         self._verdict: Verdict | None = None
@@ -77,7 +80,8 @@ class Renegotiation:
 
     def letGo(self) -> None:
         """The leg has ended: what its dialog still says is no news for it."""
-        self._leg = cast("SipLeg", _Gone(self._leg.id, self._leg.party, Nobody(self._leg.call.id)))
+        self._owed = None
+        self._leg = cast("SipLeg", _Gone(self._leg.id, self._leg.party, NoCall(self._leg.call.id)))
 
     # Orders of the call, given to the leg
 
@@ -87,21 +91,24 @@ class Renegotiation:
         self._negotiation.far = far.direction
         self._negotiation.packing = far.packing
 
-    def update(self, offer: SessionDescription) -> None:
-        """See L{ILeg}."""
-        reoffers = self._leg.reoffers
+    def change(self, change: IChange) -> None:
+        """See L{ichatgw.interfaces.ILeg}."""
+        offer, reoffers = change.offer, self._leg.reoffers
+        if change.isSettled:
+            self.agree(offer)
+            return
         if reoffers is None or self._asked is not None:
-            self._leg.call.refused(self._leg, CROSSING)
+            change.refuse(CROSSING)
             return
         codecs = self._negotiation.offerable(offer.codecs)
         if not speech(codecs):
-            self._leg.call.refused(self._leg, Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
+            change.refuse(Ending(EndReason.INCOMPATIBLE, "no codec is left to offer"))
             return
         self._remember()
         self.meet(evolve(offer, codecs=codecs))
         if speech(codecs) != speech(self._negotiation.agreed):
             self._wanted = codecs
-        self._owed = True
+        self._owed = change
         reoffers.offer()
 
     def follow(self, far: SessionDescription) -> None:
@@ -114,7 +121,7 @@ class Renegotiation:
             self._leg.reoffers.offer()
 
     def agree(self, answer: SessionDescription) -> None:
-        """See L{ILeg}."""
+        """The other party goes along with what was told it last, or has agreed to the same with us."""
         turned = answer.direction is not self._far.direction
         self.meet(answer)
         offer = self._asked
@@ -125,7 +132,7 @@ class Renegotiation:
             self._leg.reoffers.offer()
 
     def refuse(self, ending: Ending) -> None:
-        """See L{ILeg}."""
+        """The other party does not go along."""
         if self._asked is not None:
             self._decide(_refusal(ending))
         elif not self._sharesSpeech():
@@ -202,7 +209,7 @@ class Renegotiation:
         except (MalformedError, CallError) as problem:
             self._leg.hangup(Ending(EndReason.INCOMPATIBLE, str(problem), cause=getattr(problem, "cause", None)))
             return
-        if self._owed and self._leg.reoffers is not None:
+        if self._owed is not None and self._leg.reoffers is not None:
             self._leg.reoffers.offer()  # until there is nothing new to say
         else:
             self._tell()
@@ -214,9 +221,10 @@ class Renegotiation:
     def offerRefused(self, ending: Ending) -> None:
         self._negotiation.refused()
         self._far = evolve(self._far, codecs=self._negotiation.agreed)
-        if self._owed and not (self._leg.reoffers is not None and self._leg.reoffers.isDue):
-            self._owed = False
-            self._leg.call.refused(self._leg, ending)
+        owed = self._owed
+        if owed is not None and not (self._leg.reoffers is not None and self._leg.reoffers.isDue):
+            self._owed = None
+            owed.refuse(ending)
 
     # Inside
 
@@ -248,7 +256,7 @@ class Renegotiation:
             party=self._leg.party.uri,
             formats=" ".join(codec.name for codec in theirs.codecs)[:80],
         )
-        self._leg.call.updated(self._leg, evolve(theirs, address=None, rtcp=None))
+        self._change(evolve(theirs, address=None, rtcp=None))
         self._asking = False
         return self._verdict if self._asked is None else None
 
@@ -285,10 +293,10 @@ class Renegotiation:
         return _refusal(Ending(EndReason.INCOMPATIBLE, why, cause=cause))
 
     def _agreed(self) -> None:
-        if self._owed:
-            self._owed = False
+        owed, self._owed = self._owed, None
+        if owed is not None:
             self._told = self._state()
-            self._leg.call.agreed(self._leg, self.description)
+            owed.agree(self.description)
 
     def answered(self) -> None:
         """The call is answered: what has changed before may be told now."""
@@ -306,7 +314,12 @@ class Renegotiation:
         state = self._state()
         if self._told != state:
             self._told = state
-            self._leg.call.updated(self._leg, self.description)
+            self._change(self.description)
+
+    def _change(self, description: SessionDescription) -> None:
+        guarded = self._leg.guarded
+        change = Change(description, partial(guarded, self.agree), partial(guarded, self.refuse))
+        self._leg.call.changed(self._leg, change)
 
     def _remember(self) -> None:
         """What was agreed on when the call was answered, the other party knows."""

@@ -20,9 +20,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ichatgw.calls.farewell import Farewell, Says
+from ichatgw.calls.farewell import Says
 from ichatgw.errors import CallError
-from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
 from ichatgw.sip.auth.authorization import Logins
 from ichatgw.sip.message.status import toHeader
 from ichatgw.sip.transaction.layer import Transactions

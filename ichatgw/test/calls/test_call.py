@@ -9,22 +9,31 @@ from attrs import evolve
 from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from ichatgw.calls.call import CLOSING_TIMEOUT, Nobody
+from ichatgw.calls.call import CLOSING_TIMEOUT
+from ichatgw.calls.nulls import GONE, NoCall, Unanswered
 from ichatgw.interfaces import ICall
 from ichatgw.model import Direction, Ending, EndReason, Tone
 from ichatgw.test.support.callscenes import ANSWER, BUSY, BYE, STOP, CallCase, Ouch, Scene, raises
-from ichatgw.test.support.fakes import OFFER, FakeEnclosure, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeMessage
 
 STAGES = ("idle", "calling", "talking", "closing", "closing, one left", "closed")
+
+
+def changed(scene: Scene) -> Scene:
+    """The callee has changed something."""
+    scene.callee.partyUpdates(ANSWER)
+    return scene
+
+
 INPUTS: dict[str, Callable[[Scene], None]] = {
     "start": lambda scene: scene.call.start(OFFER),
     "ringing": lambda scene: scene.call.ringing(scene.callee),
     "progressing": lambda scene: scene.call.progressing(scene.callee, ANSWER),
     "answered": lambda scene: scene.call.answered(scene.callee, ANSWER),
-    "updated": lambda scene: scene.call.updated(scene.callee, ANSWER),
-    "agreed": lambda scene: scene.call.agreed(scene.callee, ANSWER),
-    "refused": lambda scene: scene.call.refused(scene.callee, BUSY),
-    "info": lambda scene: scene.call.info(scene.callee, Tone("5")),
+    "changed": lambda scene: scene.callee.partyUpdates(ANSWER),
+    "agreed": lambda scene: changed(scene).caller.partyAgrees(ANSWER),
+    "refused": lambda scene: changed(scene).caller.partyRefuses(BUSY),
+    "handed": lambda scene: scene.call.handed(scene.callee, Unanswered(Tone("5"))),
     "caller ended": lambda scene: scene.call.ended(scene.caller, BYE),
     "callee ended": lambda scene: scene.call.ended(scene.callee, BYE),
     "hangup": lambda scene: scene.call.hangup(STOP),
@@ -82,22 +91,55 @@ class CourseTests(CallCase):
             held = evolve(ANSWER, direction=Direction.SENDONLY)
             first.partyUpdates(held)
             first.partyPresses(Tone("#", 250))
-            first.partyAgrees(ANSWER)
-            first.partyRefuses(BUSY)
-            self.assertEqual(second.orders, [*before, "update", "info", "agree", "refuse"], name)
-            self.assertEqual((second.updates, second.tones, second.refusals), ([held], [Tone("#", 250)], [BUSY]), name)
-            self.assertEqual(second.answers[-1], ANSWER)
-            self.assertEqual((first.updates, first.tones, first.refusals), ([], [], []), name)
+            second.partyAgrees(ANSWER)
+            first.partyUpdates(ANSWER)
+            second.partyRefuses(BUSY)
+            self.assertEqual(second.orders, [*before, "change", "hand", "change"], name)
+            self.assertEqual((second.updates, second.tones, second.refusals), ([held, ANSWER], [Tone("#", 250)], []))
+            self.assertEqual(first.orders[-2:], ["agree", "refuse"], name)
+            self.assertEqual((first.updates, first.tones, first.refusals), ([], [], [BUSY]), name)
+            self.assertEqual(first.answers[-1], ANSWER)
             self.assertOpen(scene)
 
+    def test_answeredOnce(self) -> None:
+        """Who changes twice before the other one has answered hears one answer, which is to the latter change."""
+        scene = Scene().upTo("talking")
+        before = scene.callee.orders[:]
+        scene.callee.partyUpdates(ANSWER)
+        scene.callee.partyUpdates(OFFER)
+        scene.caller.partyAgrees(OFFER)
+        self.assertEqual(scene.callee.orders, [*before, "agree"])
+
+    def test_bothChange(self) -> None:
+        """Changes of both at once are answered each to its own."""
+        scene = Scene().upTo("talking")
+        scene.caller.partyUpdates(ANSWER)
+        scene.callee.partyUpdates(OFFER)
+        scene.callee.partyAgrees(ANSWER)
+        scene.caller.partyRefuses(BUSY)
+        self.assertEqual((scene.caller.orders[-1], scene.callee.orders[-1]), ("agree", "refuse"))
+
+    def test_answeredLate(self) -> None:
+        """An answer to a change that comes after the end of the call is not heard."""
+        scene = Scene().upTo("talking")
+        scene.callee.partyUpdates(ANSWER)
+        (change,) = scene.caller.changes
+        scene.caller.partyHangsUp(BYE)
+        before = scene.callee.orders[:]
+        change.agree(ANSWER)
+        change.refuse(BUSY)
+        self.assertEqual(scene.callee.orders, before)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_withinTheCallOnly(self) -> None:
-        """Before the answer and after the end nobody is told of changes."""
+        """Before the answer and after the end no changes are told; those before it are refused."""
         for stage in ("idle", "calling", "closing", "closed"):
             scene = Scene().upTo(stage)
             before = scene.caller.orders[:]
             scene.callee.partyUpdates(ANSWER)
             scene.callee.partyPresses(Tone("1"))
             self.assertEqual(scene.caller.orders, before, stage)
+            self.assertEqual(scene.callee.refusals, [GONE] if stage in ("idle", "calling") else [], stage)
 
     def test_handed(self) -> None:
         """While they talk, what one sends is handed to the other with whoever waits for the answer; else it is said."""
@@ -105,20 +147,20 @@ class CourseTests(CallCase):
             scene = Scene().upTo("talking")
             first, second = (scene.caller, scene.callee) if name == "caller" else (scene.callee, scene.caller)
             second.takes = True
-            enclosure = FakeEnclosure()
-            first.partyHands(enclosure)
-            self.assertEqual((second.enclosures, enclosure.receipts), ([enclosure], []), name)
+            message = FakeMessage()
+            first.partySays(message)
+            self.assertEqual((second.messages, message.receipts), ([message], []), name)
             self.assertOpen(scene)
         for stage in ("idle", "calling", "closing", "closed"):
             scene = Scene().upTo(stage)
-            enclosure = FakeEnclosure()
-            scene.call.handed(scene.callee, enclosure)
-            self.assertEqual((scene.caller.enclosures, enclosure.receipts), ([], [None]), stage)
+            message = FakeMessage()
+            scene.call.handed(scene.callee, message)
+            self.assertEqual((scene.caller.messages, message.receipts), ([], [None]), stage)
         scene = Scene().upTo("talking")
-        for call in (scene.call, Nobody()):
-            enclosure = FakeEnclosure()
-            call.handed(FakeLeg(), enclosure)
-            self.assertEqual(enclosure.receipts, [None])
+        for call in (scene.call, NoCall()):
+            message = FakeMessage()
+            call.handed(FakeLeg(), message)
+            self.assertEqual(message.receipts, [None])
 
     def test_eitherHangsUp(self) -> None:
         """Whoever hangs up, and when, the other is told the same ending, once."""

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.calls.journal import BATCH, PATIENCE, PAUSE, Journal, Left
 from ichatgw.calls.recovery import Epilogue
+from ichatgw.model import Farewell
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.turns import SWEEP_INTERVAL, Turns
 
@@ -148,14 +148,6 @@ class JournalTests(JournalCase):
     def test_private(self) -> None:
         """Nobody else can read who talks to whom."""
         self.assertEqual(os.stat(self.path).st_mode & 0o077, 0)
-
-
-class FarewellTests(SynchronousTestCase):
-    """What legs say."""
-
-    def test_none(self) -> None:
-        """Something that has nothing to say says nothing."""
-        self.assertEqual(farewellsOf(object()), ())
 
 
 class EpilogueTests(JournalCase):

@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.calls.call import CLOSING_TIMEOUT
 from ichatgw.calls.switch import RETRY_AFTER, Switch
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
-from ichatgw.interfaces import IArrivals, ICall, ILeg
+from ichatgw.interfaces import IArrivals, ICall
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party
 from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
@@ -47,7 +47,7 @@ class ByAddress:
 class BrokenDialer(FakeDialer):
     """Fails in a way that nobody foresaw."""
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> FakeLeg:
         raise ZeroDivisionError
 
 
@@ -125,7 +125,7 @@ class ArrivalTests(SwitchCase):
                 self.partyHangsUp(Ending(EndReason.UNAVAILABLE))
 
         class Dialer(FakeDialer):
-            def dial(self, called: str, caller: Party) -> ILeg:
+            def dial(self, called: str, caller: Party) -> FakeLeg:
                 return EndsAtOnce(Party(called))
 
         self.dialer = Dialer()

@@ -56,7 +56,7 @@ class Carrier(FakeLeg):
 class CarrierDialer(FakeDialer):
     """Makes L{Carrier}s."""
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> FakeLeg:
         super().dial(called, caller)
         self.legs[-1] = leg = Carrier(Party(called))
         return leg

@@ -6,8 +6,8 @@ from attrs import evolve
 from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from ichatgw.calls.call import Nobody
-from ichatgw.calls.parties import FAREWELL, ITransferable
+from ichatgw.calls.nulls import NoCall
+from ichatgw.calls.parties import FAREWELL
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.interfaces import ICall, IReferral
 from ichatgw.model import PCMU, Direction, SessionDescription, Tone
@@ -23,7 +23,6 @@ class ReferTests(TransferCase):
         """The target's leg reports to a call, too."""
         self.refer()
         self.assertTrue(verifyObject(ICall, self.carol.call))
-        self.assertTrue(verifyObject(ITransferable, self.call))
         self.assertTrue(verifyObject(IReferral, FakeReferral()))
 
     def test_dialled(self) -> None:
@@ -133,7 +132,7 @@ class ReferTests(TransferCase):
             call.referred(callee, referral)
             self.assertEqual(referral.news, ["declined"], stage)
         referral = FakeReferral()
-        Nobody().referred(self.bob, referral)
+        NoCall().referred(self.bob, referral)
         self.assertEqual(referral.news, ["declined"])
 
     def test_target(self) -> None:

@@ -8,7 +8,8 @@ from ichatgw.calls.call import CLOSING_TIMEOUT, Call
 from ichatgw.calls.parties import FAREWELL
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested, NoRoute
-from ichatgw.model import Direction, Ending, EndReason, SessionDescription
+from ichatgw.interfaces import IChange
+from ichatgw.model import Direction, Ending, EndReason
 from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeReferral
 from ichatgw.test.support.media.fakerelays import FakeRelay
 from ichatgw.test.support.transfers import BOTH, BUSY, BYE, TransferCase
@@ -73,9 +74,10 @@ class RecoveryTests(TransferCase):
     def test_answeredByNobodyElse(self) -> None:
         """What the target says after its end is not heard."""
         self.refer()
+        transfer = self.carol.call
         self.carol.partyHangsUp(BUSY)
-        self.call.targetAnswered(BOTH)
-        self.call.targetEnded(BUSY)
+        transfer.answered(self.carol, BOTH)
+        transfer.ended(self.carol, BUSY)
         self.assertEqual((self.call.callee, self.closings), (self.bob, []))
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -142,7 +144,7 @@ class EndTests(TransferCase):
         """An exception of ours ends all legs of the call, the target's too."""
 
         class Breaks(FakeLeg):
-            def update(self, offer: SessionDescription) -> None:
+            def change(self, change: IChange) -> None:
                 raise ZeroDivisionError
 
         alice, bob = Breaks(), FakeLeg()

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import ichatgw.test
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.switch import Switch
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IInboundLeg
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import Ending, EndReason, Invitation, SessionDescription, TransportAddress
 from ichatgw.test.support.garbage import remainder
@@ -51,7 +51,7 @@ class WholeGatewayTests(SynchronousTestCase):
         self.calls = 0
         self.rest = self.count()
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         """As the doors before the switch do."""
         self.switch.arrived(leg, called, offer)
 

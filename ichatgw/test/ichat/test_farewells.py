@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from attrs import define
 
-from ichatgw.calls.farewell import Farewell, farewellsOf
 from ichatgw.ichat.farewells import ways
-from ichatgw.model import Ending, EndReason
+from ichatgw.interfaces import ILeg
+from ichatgw.model import Ending, EndReason, Farewell
 from ichatgw.test.support.clients.ichats import ICHAT, MINI, IChatCase, World, ichat
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.legs import ANSWER
@@ -24,11 +24,11 @@ class Inner(FakeLeg):
 class FarewellTests(IChatCase):
     """The words that legs keep, and what another process makes of them."""
 
-    def said(self, leg: object) -> list[str]:
+    def said(self, leg: ILeg) -> list[str]:
         """What another process sends by XMPP."""
         other = World()
         said = ways(other.protocol.send)
-        for way, *words in farewellsOf(leg):
+        for way, *words in leg.farewells():
             said[way](*words)
         return other.words
 
@@ -48,13 +48,13 @@ class FarewellTests(IChatCase):
         leg = self.world.arrived
         leg.answer(ANSWER)
         leg._take(Inner())
-        self.assertEqual(farewellsOf(leg), (("sip-bye", "udp"),))
+        self.assertEqual(leg.farewells(), (("sip-bye", "udp"),))
 
     def test_over(self) -> None:
         """When a leg is over there is nothing to say."""
         self.world.request()
         self.world.cancel()
-        self.assertEqual(farewellsOf(self.world.arrived), ())
+        self.assertEqual(self.world.arrived.farewells(), ())
         leg = self.world.dial(ichat())
         leg.hangup(Ending(EndReason.CANCELLED))
-        self.assertEqual(farewellsOf(leg), ())
+        self.assertEqual(leg.farewells(), ())

@@ -11,7 +11,7 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.test.support.clients.ichats import MINI, OUR_DATA, IChatCase, news
-from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeLeg, tell
 from ichatgw.test.support.legs import ANSWER, HELD
 
 
@@ -63,7 +63,7 @@ class InboundTests(IChatCase):
         """Whoever has answered may change something before the iChat's INVITE has come, and hears at once."""
         leg = self.arrive()
         leg.answer(ANSWER)
-        leg.update(HELD)
+        tell(leg, HELD)
         self.assertEqual(news(leg).news, ["agreed"])
         inner = self.world.invite()
         self.assertEqual(inner.answers, [ANSWER])

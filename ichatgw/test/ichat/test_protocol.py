@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
-from ichatgw.calls.call import Nobody
+from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
-from ichatgw.interfaces import ICall, IDialer, IInvitations, ILeg
+from ichatgw.interfaces import ICall, IDialer, IInboundLeg, IInvitations
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.support.clients.ichats import (
     BELL,
@@ -39,7 +39,7 @@ BELL_JID = JID("bell@gw.jabber.example")
 class BrokenArrivals(FakeArrivals):
     """A switch with a bug."""
 
-    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
         super().arrived(leg, called, offer)
         raise RuntimeError("a bug")
 
@@ -56,19 +56,18 @@ class ProtocolTests(SynchronousTestCase):
             verifyObject(interface, self.world.protocol)
         leg = self.world.dial(ichat())
         verifyObject(ICall, Inside(leg, leg.machine))
-        verifyObject(ICall, Nobody())
+        verifyObject(ICall, NoCall())
 
     def test_nobodyListens(self) -> None:
-        """L{Nobody} hears nothing."""
-        leg = FakeLeg(call=Nobody())
+        """L{NoCall} hears nothing."""
+        leg = FakeLeg(call=NoCall())
         leg.partyRings()
         leg.partyProgresses()
         leg.partyAnswers()
         leg.partyUpdates()
-        leg.partyAgrees()
-        leg.partyRefuses(Ending(EndReason.INCOMPATIBLE))
         leg.partyPresses(Tone("0"))
         leg.partyHangsUp()
+        self.assertEqual(leg.orders, [])
 
     def test_setsAreAnswered(self) -> None:
         """Every set of an iChat is marked as dealt with, and gets a result with its id and the addresses swapped."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.farewell import farewellsOf
 from ichatgw.errors import MalformedError
+from ichatgw.interfaces import ILeg
 from ichatgw.jingle.farewells import ways
 from ichatgw.model import Ending, EndReason
 from ichatgw.test.support.clients.jingles import ALICE, BELL_JID, LAPTOP, MESSAGES, PHONE, SESSIONS, US, World
@@ -19,11 +19,11 @@ class FarewellTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World()
 
-    def said(self, leg: object) -> list[str]:
+    def said(self, leg: ILeg) -> list[str]:
         """What another process sends to the parties of C{leg}."""
         other = World()
         said = ways(other.send)
-        for way, *words in farewellsOf(leg):
+        for way, *words in leg.farewells():
             said[way](*words)
         self.stanzas = other.stanzas
         return other.said()

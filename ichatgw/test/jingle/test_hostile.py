@@ -158,7 +158,7 @@ class FuzzTests(SynchronousTestCase):
             answers = [one for one in world.stanzas if one.getAttribute("id") == stanza.getAttribute("id")]
             if isRequest and stanza.getAttribute("from") == PHONE.full() and stanza.getAttribute("to"):
                 self.assertLessEqual(len(answers), 1, stanza.toXml()[:500])
-            for leg in world.protocol.legs:
+            for leg in world.protocol.calls.inbound.values():
                 leg.ring()
                 leg.answer(ANSWER)
             world.clock.advance(3)

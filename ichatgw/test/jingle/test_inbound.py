@@ -27,6 +27,7 @@ from ichatgw.test.support.clients.jingles import (
     news,
     transport,
 )
+from ichatgw.test.support.fakes import agree, refuse
 
 ANSWER = SessionDescription((PCMU,))
 G722 = Codec("G722", 8000, 9)
@@ -78,7 +79,6 @@ class ProposedTests(SynchronousTestCase):
 
     def test_rings(self) -> None:
         """The client hears once that it rings, from the address that it will talk to and has seen."""
-        self.leg.start(ANSWER)
         self.leg.ring()
         self.leg.ring()
         self.assertEqual(self.world.said(), [SHOWN, f"ringing to {PHONE.full()}", f"received to {PHONE.full()}"])
@@ -99,7 +99,7 @@ class ProposedTests(SynchronousTestCase):
         self.world.initiate()
         self.assertEqual([codec.name for codec in news(self.leg).updates[0].codecs], ["opus", "PCMU"])
         self.assertNotIn("ended", news(self.leg).news)
-        self.leg.refuse(Ending(EndReason.INCOMPATIBLE, "488 Not Acceptable Here"))
+        refuse(self.leg, Ending(EndReason.INCOMPATIBLE, "488 Not Acceptable Here"))
         ((_, ending),) = news(self.leg).endings
         self.assertIs(ending.reason, EndReason.INCOMPATIBLE)
         reason = self.world.last("session-terminate").reason.toXml()
@@ -112,19 +112,19 @@ class ProposedTests(SynchronousTestCase):
         self.leg.answer(SessionDescription((Codec("G722", 8000, 9),)))
         self.world.initiate()
         self.world.said()
-        self.leg.agree(SessionDescription((PCMU,)))
+        agree(self.leg, SessionDescription((PCMU,)))
         self.assertEqual(self.world.said(), [f"session-accept to {PHONE.full()}"])
-        self.leg.agree(SessionDescription((OPUS,)))
-        self.leg.refuse(Ending(EndReason.INCOMPATIBLE))
-        self.assertEqual((self.world.said(), news(self.leg).news), ([], ["updated"]))
+        agree(self.leg, SessionDescription((OPUS,)))
+        refuse(self.leg, Ending(EndReason.INCOMPATIBLE))
+        self.assertEqual((self.world.said(), news(self.leg).news), ([], ["changed"]))
 
     def test_goneMeanwhile(self) -> None:
         """A client that ends its session while it waits is gone."""
         self.leg.answer(SessionDescription((Codec("G722", 8000, 9),)))
         self.world.initiate()
         self.world.jingle("session-terminate")
-        self.leg.agree(SessionDescription((PCMU,)))
-        self.assertEqual(news(self.leg).news, ["updated", "ended"])
+        agree(self.leg, SessionDescription((PCMU,)))
+        self.assertEqual(news(self.leg).news, ["changed", "ended"])
         self.assertTrue(self.world.isEmpty())
 
     def test_answered(self) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.interfaces import ILeg
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
 from ichatgw.test.support.clients.jingles import BELL_JID, LAPTOP, MESSAGES, PHONE, US, World, content, news
+from ichatgw.test.support.fakes import tell
 
 INFO = "urn:xmpp:jingle:apps:rtp:info:1"
 GSM = Codec("GSM", 8000, 3)
@@ -52,7 +54,7 @@ class _MidCall(SynchronousTestCase):
 
     def offer(self, direction: Direction, *codecs: Codec) -> None:
         """The other party makes an offer."""
-        self.leg.update(SessionDescription(codecs or (PCMU,), direction=direction))
+        tell(self.leg, SessionDescription(codecs or (PCMU,), direction=direction))
 
 
 class _MidCallTests(_MidCall):
@@ -111,7 +113,7 @@ class _MidCallTests(_MidCall):
 
     def test_keys(self) -> None:
         """Keys that are pressed in the signalling pass both ways (XEP-0181)."""
-        self.leg.info(Tone("#", 250))
+        self.leg.hand(Unanswered(Tone("#", 250)))
         self.assertEqual(self.told(), ["session-info dtmf"])
         dtmf = self.world.last("session-info").dtmf
         self.assertEqual((dtmf["code"], dtmf["duration"]), ("#", "250"))
@@ -125,7 +127,7 @@ class _MidCallTests(_MidCall):
         """A client that takes keys in its media is told of them there, and not in the signalling as well."""
         side: Any = self.leg.side
         side.takesKeys = True
-        self.leg.info(Tone("#", 250))
+        self.leg.hand(Unanswered(Tone("#", 250)))
         self.assertEqual((side.tones, self.told()), ([Tone("#", 250)], []))
 
     def test_keyUnheard(self) -> None:
@@ -146,7 +148,7 @@ class _MidCallTests(_MidCall):
     def test_refusedInfo(self) -> None:
         """A client that does not understand hold or keys stays in the call."""
         self.offer(HOLDS)
-        self.leg.info(Tone("1"))
+        self.leg.hand(Unanswered(Tone("1")))
         for index in (-2, -1):
             self.world.answerRequest("error", "feature-not-implemented", index)
         self.assertNotIn("ended", news(self.leg).news)  # type: ignore[arg-type]
@@ -174,8 +176,8 @@ class CallerTests(_MidCallTests):
         self.world.initiate("s2")
         leg = self.world.arrived
         self.world.said()
-        leg.update(SessionDescription((PCMU,), direction=HOLDS))
-        leg.info(Tone("1"))
+        tell(leg, SessionDescription((PCMU,), direction=HOLDS))
+        leg.hand(Unanswered(Tone("1")))
         self.world.jingle("session-info", f"<hold xmlns='{INFO}'/>", "s2")
         self.assertEqual(self.told(), [])
         self.assertEqual(news(leg).news, [])
@@ -212,8 +214,8 @@ class CalleeTests(_MidCallTests):
         """Before there is a session there is nobody to tell."""
         leg = self.world.dial(phone=MESSAGES)
         self.world.said()
-        leg.update(SessionDescription((PCMU,), direction=HOLDS))
-        leg.info(Tone("1"))
+        tell(leg, SessionDescription((PCMU,), direction=HOLDS))
+        leg.hand(Unanswered(Tone("1")))
         self.assertEqual((self.told(), news(leg).news), ([], []))
 
 

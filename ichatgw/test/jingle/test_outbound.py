@@ -292,12 +292,9 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual((news(self.leg).news, len(self.world.transports.made)), ([], 0))
 
     def test_lateOrders(self) -> None:
-        """What an outbound leg is not told changes nothing."""
+        """What comes too late changes nothing."""
         self.talk()
         self.leg.start(OFFER)
-        self.leg.ring()
-        self.leg.progress(OFFER)
-        self.leg.answer(OFFER)
         self.message("ringing")
         self.message("reject")
         self.world.protocol.unavailable(PHONE)

@@ -5,16 +5,13 @@ ICE in descriptions of SIP parties: what is read and written (RFC 8839), and wha
 
 from __future__ import annotations
 
-from typing import cast
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sdp
 from ichatgw.model import PCMU, Direction, Fingerprint, SessionDescription, TransportAddress, TransportDescription
 from ichatgw.sdp.checks import MOST_CANDIDATES
-from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
-from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.sip.siptalks import Talk, side
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig
 
@@ -128,7 +125,7 @@ class LegTests(SynchronousTestCase):
         for body, setup in ((WEBRTC, "passive"), (WEBRTC.replace(LOGIN, ""), "active")):
             rig = Rig(policy=policy)
             rig.invite(body=body)
-            leg = cast(InboundSipLeg, rig.invitations.legs[-1])
+            leg = rig.invitations.legs[-1]
             self.assertIsNone(leg.objection())
             leg.answer(OFFER)
             self.assertIn(f"a=setup:{setup}\r\n", rig.wire.take()[-1])
@@ -156,6 +153,6 @@ class LegTests(SynchronousTestCase):
         talk = Talk.inbound(Rig(), body=ICE)
         checks = talk.side.checks[-1]
         assert checks is not None
-        talk.leg.update(SessionDescription((PCMU,), direction=Direction.SENDONLY))
+        tell(talk.leg, SessionDescription((PCMU,), direction=Direction.SENDONLY))
         (invite,) = talk.rig.wire.take()
         self.assertIn(f"a=ice-ufrag:{checks.ufrag}\r\n", invite)

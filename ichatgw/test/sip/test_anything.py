@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
-from ichatgw.interfaces import IInvitations, ILeg
+from ichatgw.interfaces import IInboundLeg, IInvitations
 from ichatgw.model import Ending, Invitation, SessionDescription
 from ichatgw.test.support.fakes import NOT_ALLOWED
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
@@ -41,7 +41,7 @@ class ToSwitch:
 
     switch: Switch
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         self.switch.arrived(leg, called, offer)
 
     def objection(self, invitation: Invitation) -> Ending | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.names import a, srv
@@ -35,7 +37,7 @@ class ArrivingTests(SynchronousTestCase):
     def answer(self) -> tuple[SipLeg, str]:
         self.receive(request("INVITE", contact="<sip:alice@192.0.2.77:5061;transport=tls>"))
         (leg,) = self.rig.invitations.legs
-        assert isinstance(leg, SipLeg)
+        assert isinstance(leg, InboundSipLeg)
         leg.answer(OFFER)
         (ok,) = self.rig.streams.take()
         self.receive(request("ACK", to=header(ok, "To"), branch="ack"))
@@ -205,7 +207,7 @@ class DialledTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.rig = Rig()
 
-    def start(self, called: str, offer: SessionDescription = OFFER) -> SipLeg:
+    def start(self, called: str, offer: SessionDescription = OFFER) -> OutboundSipLeg:
         leg = self.rig.dial(called)
         leg.start(offer)
         return leg

@@ -6,12 +6,39 @@ Stand-ins for the parts around the one under test.  Each provides its interface 
 from __future__ import annotations
 
 from itertools import count
+from typing import cast
 
 from attrs import define, field
 from zope.interface import implementer
 
-from ichatgw.interfaces import IArrivals, ICall, IDialer, IEnclosure, IInvitations, ILeg, IMediaSide, IReferral
-from ichatgw.model import PCMU, Enclosed, Ending, EndReason, Invitation, Party, Receipt, SessionDescription, Tone
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import Unanswered
+from ichatgw.interfaces import (
+    IArrivals,
+    ICall,
+    IChange,
+    IDialer,
+    IInboundLeg,
+    IInvitations,
+    ILeg,
+    IMediaSide,
+    IMessage,
+    IOutboundLeg,
+    IReferral,
+)
+from ichatgw.model import (
+    PCMU,
+    Enclosed,
+    Ending,
+    EndReason,
+    Farewell,
+    InCall,
+    Invitation,
+    Party,
+    Receipt,
+    SessionDescription,
+    Tone,
+)
 from ichatgw.test.support.media.fakerelays import FakeSide
 
 OFFER = SessionDescription((PCMU,))
@@ -26,27 +53,29 @@ class FakeCall:
 
     @ivar news: the names of what legs said, in order: C{"ringing"}, C{"progressing"}, C{"answered"} and so on.
     @ivar answers: the descriptions that came with C{progressing} and C{answered}.
-    @ivar updates: what came with C{updated}.
-    @ivar agreements: what came with C{agreed}.
-    @ivar refusals: what came with C{refused}.
+    @ivar updates: what came with C{changed}.
+    @ivar changes: those that the test has not answered yet.
+    @ivar agreements: the answers to what legs were told by L{tell}; C{"agreed"} is among the news then.
+    @ivar refusals: the same, for C{"refused"}.
     @ivar tones: the keys pressed.
     @ivar endings: who ended, and how.
     @ivar referrals: what came with C{referred}.
-    @ivar takes: what comes with C{handed} is kept; else nobody takes it.
-    @ivar enclosures: what was kept.
+    @ivar takes: what comes with C{handed} is kept, but for keys; else it is not taken.
+    @ivar messages: what was kept.
     """
 
     id: str = "call-1"
     news: list[str] = field(factory=list)
     answers: list[SessionDescription] = field(factory=list)
     updates: list[SessionDescription] = field(factory=list)
+    changes: list[IChange] = field(factory=list)
     agreements: list[SessionDescription] = field(factory=list)
     refusals: list[Ending] = field(factory=list)
     tones: list[Tone] = field(factory=list)
     endings: list[tuple[ILeg, Ending]] = field(factory=list)
     referrals: list[IReferral] = field(factory=list)
     takes: bool = False
-    enclosures: list[IEnclosure] = field(factory=list)
+    messages: list[IMessage] = field(factory=list)
 
     def ringing(self, leg: ILeg) -> None:
         self.news.append("ringing")
@@ -59,28 +88,43 @@ class FakeCall:
         self.news.append("answered")
         self.answers.append(answer)
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        self.news.append("updated")
-        self.updates.append(offer)
+    def changed(self, leg: ILeg, change: IChange) -> None:
+        self.news.append("changed")
+        self.updates.append(change.offer)
+        self.changes.append(change)
 
-    def agreed(self, leg: ILeg, answer: SessionDescription) -> None:
+    def tell(self, leg: ILeg, offer: SessionDescription) -> None:
+        """Let C{leg} hear that the other party speaks C{offer} now."""
+        leg.change(Change(offer, self._agreed, self._refused))
+
+    def agree(self, leg: ILeg, answer: SessionDescription) -> None:
+        """The other party goes along with the latest change of C{leg}, or says by itself what it speaks."""
+        if self.changes:
+            self.changes.pop().agree(answer)
+        else:
+            leg.change(Change(answer, isSettled=True))
+
+    def refuse(self, ending: Ending) -> None:
+        """It does not, if there is one."""
+        if self.changes:
+            self.changes.pop().refuse(ending)
+
+    def _agreed(self, answer: SessionDescription) -> None:
         self.news.append("agreed")
         self.agreements.append(answer)
 
-    def refused(self, leg: ILeg, ending: Ending) -> None:
+    def _refused(self, ending: Ending) -> None:
         self.news.append("refused")
         self.refusals.append(ending)
 
-    def info(self, leg: ILeg, tone: Tone) -> None:
-        self.news.append("info")
-        self.tones.append(tone)
-
-    def handed(self, leg: ILeg, enclosure: IEnclosure) -> None:
+    def handed(self, leg: ILeg, message: IMessage) -> None:
         self.news.append("handed")
-        if self.takes:
-            self.enclosures.append(enclosure)
+        if isinstance(message.value, Tone):
+            self.tones.append(message.value)
+        elif self.takes:
+            self.messages.append(message)
         else:
-            enclosure.undeliverable()
+            message.undeliverable()
 
     def referred(self, leg: ILeg, referral: IReferral) -> None:
         self.news.append("referred")
@@ -96,16 +140,16 @@ class FakeCall:
         return [ending.reason for _, ending in self.endings]
 
 
-@implementer(IEnclosure)
+@implementer(IMessage)
 @define(eq=False)
-class FakeEnclosure:
+class FakeMessage:
     """
     Remembers the answers.
 
     @ivar receipts: what it was told, C{None} for undeliverable.
     """
 
-    enclosed: Enclosed = Enclosed("MESSAGE", "text/plain", "Hi!")
+    value: InCall = Enclosed("MESSAGE", "text/plain", "Hi!")
     receipts: list[Receipt | None] = field(factory=list)
 
     def answered(self, receipt: Receipt) -> None:
@@ -149,17 +193,19 @@ class FakeReferral:
         self.endings.append(ending)
 
 
-@implementer(ILeg)
+@implementer(IInboundLeg, IOutboundLeg)
 @define(eq=False)
 class FakeLeg:
     """
-    A leg that remembers its orders; the test plays its party through C{partyRings} and the like.
+    A leg that remembers its orders, be it the caller's or the callee's; the test plays its party through C{partyRings}
+    and the like.
 
     @ivar orders: the names of the orders it got, in order.
     @ivar updates: the other party's media that it was told of.
-    @ivar refusals: what it was told with C{refuse}.
+    @ivar changes: the same, as far as the test has not answered it.
+    @ivar refusals: why the other party did not go along; C{"refuse"} is among the orders then, or else C{"agree"}.
     @ivar tones: the keys that it was told of.
-    @ivar enclosures: what it was handed.
+    @ivar messages: what else it was handed.
     @ivar takes: the test answers what the leg is handed; else it is undeliverable.
     @ivar hangups: the endings it was told.
     @ivar slow: whether C{ended} waits for C{partyHangsUp} after a hangup.
@@ -179,7 +225,8 @@ class FakeLeg:
     refusals: list[Ending] = field(factory=list)
     tones: list[Tone] = field(factory=list)
     hangups: list[Ending] = field(factory=list)
-    enclosures: list[IEnclosure] = field(factory=list)
+    changes: list[IChange] = field(factory=list)
+    messages: list[IMessage] = field(factory=list)
     takes: bool = False
     over: bool = False
 
@@ -200,27 +247,33 @@ class FakeLeg:
         self.orders.append("answer")
         self.answers.append(answer)
 
-    def update(self, offer: SessionDescription) -> None:
-        self.orders.append("update")
-        self.updates.append(offer)
+    def change(self, change: IChange) -> None:
+        if change.isSettled:
+            self._agreed(change.offer)
+        else:
+            self.orders.append("change")
+            self.updates.append(change.offer)
+            self.changes.append(change)
 
-    def agree(self, answer: SessionDescription) -> None:
+    def _agreed(self, answer: SessionDescription) -> None:
         self.orders.append("agree")
         self.answers.append(answer)
 
-    def refuse(self, ending: Ending) -> None:
+    def _refused(self, ending: Ending) -> None:
         self.orders.append("refuse")
         self.refusals.append(ending)
 
-    def info(self, tone: Tone) -> None:
-        self.orders.append("info")
-        self.tones.append(tone)
-
-    def hand(self, enclosure: IEnclosure) -> None:
+    def hand(self, message: IMessage) -> None:
         self.orders.append("hand")
-        self.enclosures.append(enclosure)
+        if isinstance(message.value, Tone):
+            self.tones.append(message.value)
+            return
+        self.messages.append(message)
         if self.over or not self.takes:
-            enclosure.undeliverable()
+            message.undeliverable()
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        return () if self.over else ((self.id,),)
 
     def hangup(self, ending: Ending) -> None:
         self.orders.append("hangup")
@@ -238,25 +291,44 @@ class FakeLeg:
         self.call.answered(self, answer)
 
     def partyUpdates(self, offer: SessionDescription = OFFER) -> None:
-        self.call.updated(self, offer)
+        self.call.changed(self, Change(offer, self._agreed, self._refused))
 
     def partyAgrees(self, answer: SessionDescription = OFFER) -> None:
-        self.call.agreed(self, answer)
+        """To the latest change that it was told of, if there is one."""
+        if self.changes:
+            self.changes.pop().agree(answer)
 
     def partyRefuses(self, ending: Ending) -> None:
-        self.call.refused(self, ending)
+        """The same."""
+        if self.changes:
+            self.changes.pop().refuse(ending)
 
     def partyPresses(self, tone: Tone) -> None:
-        self.call.info(self, tone)
+        self.call.handed(self, Unanswered(tone))
 
-    def partyHands(self, enclosure: IEnclosure) -> None:
-        self.call.handed(self, enclosure)
+    def partySays(self, message: IMessage) -> None:
+        self.call.handed(self, message)
 
     def partyHangsUp(self, ending: Ending | None = None) -> None:
         """The leg is over, once."""
         if not self.over:
             self.over = True
             self.call.ended(self, ending or Ending(EndReason.HANGUP))
+
+
+def tell(leg: ILeg, offer: SessionDescription) -> None:
+    """Let a leg that reports to a L{FakeCall} hear what the other party speaks now."""
+    cast(FakeCall, leg.call).tell(leg, offer)
+
+
+def agree(leg: ILeg, answer: SessionDescription) -> None:
+    """See L{FakeCall.agree}."""
+    cast(FakeCall, leg.call).agree(leg, answer)
+
+
+def refuse(leg: ILeg, ending: Ending) -> None:
+    """See L{FakeCall.refuse}."""
+    cast(FakeCall, leg.call).refuse(ending)
 
 
 @implementer(IDialer)
@@ -277,7 +349,7 @@ class FakeDialer:
     dialled: list[tuple[str, Party]] = field(factory=list)
     legs: list[FakeLeg] = field(factory=list)
 
-    def dial(self, called: str, caller: Party) -> ILeg:
+    def dial(self, called: str, caller: Party) -> FakeLeg:
         self.dialled.append((called, caller))
         if self.error is not None:
             raise self.error
@@ -295,10 +367,10 @@ class FakeArrivals:
     @ivar arrivals: leg, called address and offer of each.
     """
 
-    arrivals: list[tuple[ILeg, str, SessionDescription]] = field(factory=list)
+    arrivals: list[tuple[IInboundLeg, str, SessionDescription]] = field(factory=list)
     calls: list[FakeCall] = field(factory=list)
 
-    def arrived(self, leg: ILeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
         call = FakeCall(f"call-{len(self.calls) + 1}")
         leg.call = call
         leg.side = FakeSide()
@@ -318,10 +390,10 @@ class FakeInvitations:
     @ivar refusal: why those of strangers are refused; C{None} if they are waited for.
     """
 
-    invitations: list[tuple[ILeg, str, SessionDescription, Invitation]] = field(factory=list)
+    invitations: list[tuple[IInboundLeg, str, SessionDescription, Invitation]] = field(factory=list)
     refusal: Ending | None = NOT_ALLOWED
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         self.invitations.append((leg, called, offer, invitation))
 
     def objection(self, invitation: Invitation) -> Ending | None:

@@ -7,14 +7,16 @@ What every leg promises, asked of every kind of leg.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import evolve
 from zope.interface.verify import verifyObject
 
-from ichatgw.interfaces import ILeg
+from ichatgw.calls.changes import Change
+from ichatgw.calls.nulls import Unanswered
+from ichatgw.interfaces import IInboundLeg, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
-from ichatgw.test.support.fakes import FakeCall, FakeEnclosure
+from ichatgw.test.support.fakes import FakeCall, FakeMessage
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as _Case
@@ -26,17 +28,32 @@ ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
 HELD = evolve(ANSWER, direction=Direction.SENDONLY)
 
 ORDERS: Mapping[str, Callable[[ILeg], None]] = {
-    "start": lambda leg: leg.start(ANSWER),
+    "change": lambda leg: leg.change(Change(HELD)),
+    "know": lambda leg: leg.change(Change(ANSWER, isSettled=True)),
+    "press": lambda leg: leg.hand(Unanswered(Tone("5"))),
+    "hand": lambda leg: leg.hand(FakeMessage()),
+    "farewells": lambda leg: None if leg.farewells() else None,
+    "hangup": lambda leg: leg.hangup(Ending(EndReason.HANGUP)),
+}
+"""What every leg can be told."""
+
+INBOUND_ORDERS: Mapping[str, Callable[[IInboundLeg], None]] = {
     "ring": lambda leg: leg.ring(),
     "progress": lambda leg: leg.progress(ANSWER),
     "answer": lambda leg: leg.answer(ANSWER),
-    "update": lambda leg: leg.update(HELD),
-    "agree": lambda leg: leg.agree(ANSWER),
-    "refuse": lambda leg: leg.refuse(Ending(EndReason.INCOMPATIBLE)),
-    "info": lambda leg: leg.info(Tone("5")),
-    "hand": lambda leg: leg.hand(FakeEnclosure()),
-    "hangup": lambda leg: leg.hangup(Ending(EndReason.HANGUP)),
 }
+
+OUTBOUND_ORDERS: Mapping[str, Callable[[IOutboundLeg], None]] = {"start": lambda leg: leg.start(ANSWER)}
+
+
+def ordersOf(leg: ILeg) -> Mapping[str, Callable[[Any], None]]:
+    """What a leg of this kind can be told."""
+    orders: dict[str, Callable[[Any], None]] = dict(ORDERS)
+    if IInboundLeg.providedBy(leg):
+        orders.update(INBOUND_ORDERS)
+    if IOutboundLeg.providedBy(leg):
+        orders.update(OUTBOUND_ORDERS)
+    return orders
 
 
 class LegContract(_Case):
@@ -69,9 +86,14 @@ class LegContract(_Case):
         self.assertIs(self._news(leg).endings[0][0], leg, stage)
 
     def test_leg(self) -> None:
-        """It provides L{ILeg}."""
+        """It provides L{ILeg}, and one of the two interfaces for those that call and those that are called."""
         for make in self.stages().values():
-            verifyObject(ILeg, make())
+            leg = make()
+            verifyObject(ILeg, leg)
+            kinds = [kind for kind in (IInboundLeg, IOutboundLeg) if kind.providedBy(leg)]
+            self.assertTrue(kinds)
+            for kind in kinds:
+                verifyObject(kind, leg)
 
     def test_notOverByItself(self) -> None:
         """A leg that nobody hangs up has not said C{ended}."""
@@ -131,7 +153,7 @@ class LegContract(_Case):
         for stage, make in self.stages().items():
             for ends in (False, True):
                 leg = make()
-                first, last = FakeEnclosure(), FakeEnclosure()
+                first, last = FakeMessage(), FakeMessage()
                 leg.hand(first)
                 if not ends:
                     self.settle(leg)
@@ -150,7 +172,7 @@ class LegContract(_Case):
             leg.hangup(Ending(EndReason.HANGUP))
             self.settle(leg)
             before = list(self._news(leg).news)
-            for order in ORDERS.values():
+            for order in ordersOf(leg).values():
                 order(leg)
             self.partyHangsUp(leg)
             self.settle(leg)
@@ -160,8 +182,9 @@ class LegContract(_Case):
     def test_neverRaises(self) -> None:
         """In every state every order is taken without an exception, and the leg can still be ended."""
         for stage, make in self.stages().items():
-            for name, order in ORDERS.items():
+            for name in (*ORDERS, *INBOUND_ORDERS, *OUTBOUND_ORDERS):
                 leg = make()
+                order = ordersOf(leg).get(name, ORDERS["hangup"])
                 order(leg)
                 self.settle(leg)
                 leg.hangup(Ending(EndReason.HANGUP))

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.call import Call
-from ichatgw.interfaces import ICall, ILeg, IReferral
+from ichatgw.interfaces import ICall, ILeg, IOutboundLeg, IReferral
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.test.support.fakes import FakeLeg, FakeReferral
 from ichatgw.test.support.media.fakerelays import FakeRelay
@@ -35,11 +35,14 @@ class FakeSwitchboard:
     wishes: list[tuple[ILeg, IReferral]] = field(factory=list)
     exchanges: list[tuple[ILeg, ILeg]] = field(factory=list)
 
-    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> ILeg:
+    def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> IOutboundLeg:
         self.wishes.append((peer, referral))
         if self.error is not None:
             raise self.error
         return self.target
+
+    def callOf(self, leg: ILeg) -> Call | None:
+        return leg.call if isinstance(leg.call, Call) else None
 
     def exchanged(self, call: ICall) -> None:
         assert isinstance(call, Call)

@@ -13,11 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import ICall, IDialer, ILeg
 from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.support.clients.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
-from ichatgw.test.support.fakes import OFFER, FakeCall, FakeDialer, FakeEnclosure, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeCall, FakeDialer, FakeLeg, FakeMessage, agree, refuse, tell
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.xmpp.dialer import ByLink, Chooser, Undecided
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
@@ -162,24 +163,24 @@ class ChoiceTests(SynchronousTestCase):
         inner.partyRings()
         inner.partyProgresses()
         inner.partyAnswers()
-        leg.update(OFFER)
-        leg.agree(OFFER)
-        leg.refuse(Ending(EndReason.BUSY))
-        leg.info(Tone("3"))
-        leg.hand(FakeEnclosure())
         inner.partyUpdates()
+        agree(leg, OFFER)
+        inner.partyUpdates()
+        refuse(leg, Ending(EndReason.BUSY))
+        leg.hand(Unanswered(Tone("3")))
+        leg.hand(FakeMessage())
+        tell(leg, OFFER)
         inner.partyAgrees()
+        tell(leg, OFFER)
         inner.partyRefuses(Ending(EndReason.BUSY))
         inner.partyPresses(Tone("4"))
-        inner.partyHands(FakeEnclosure())
-        leg.ring()
-        leg.progress(OFFER)
-        leg.answer(OFFER)
+        inner.partySays(FakeMessage())
+        self.assertEqual(leg.farewells(), inner.farewells())
         leg.hangup(Ending(EndReason.HANGUP))
-        within = ["updated", "agreed", "refused", "info", "handed"]
+        within = ["changed", "changed", "agreed", "refused", "handed", "handed"]
         self.assertEqual(self.news(leg).news, ["ringing", "progressing", "answered", *within, "ended"])
         self.assertIs(self.news(leg).endings[0][0], leg)
-        self.assertEqual(inner.orders, ["start", "update", "agree", "refuse", "info", "hand", "hangup"])
+        self.assertEqual(inner.orders, ["start", "agree", "refuse", "hand", "hand", "change", "change", "hangup"])
         leg.hangup(Ending(EndReason.HANGUP))
         self.assertEqual(len(self.news(leg).endings), 1)
 

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.calls.call import Call
 from ichatgw.calls.switch import Switch
-from ichatgw.interfaces import ILeg, IMediaSide, IRelay
+from ichatgw.interfaces import IInboundLeg, IMediaSide, IRelay
 from ichatgw.media.relay.direct import DirectRelay, areNear
 from ichatgw.model import PCMU, Direction, Invitation, Party, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
@@ -114,7 +114,7 @@ class ExchangeTests(SynchronousTestCase):
         call.answered(callee, described(THERE))
         call.replace(callee, third, described(THERE))
         self.assertFalse(relay.isDirect)
-        self.assertIn("update", caller.orders)
+        self.assertIn("change", caller.orders)
         self.assertFalse(caller.side.isDirect or third.side.isDirect)
 
 
@@ -140,7 +140,7 @@ class CallTests(SynchronousTestCase):
         self.switch.startService()
         self.rig.endpoint.invitations = cast(Any, self)
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         cast(Any, leg).objection()
         self.switch.arrived(leg, called, offer)
 

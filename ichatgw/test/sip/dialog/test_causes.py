@@ -10,7 +10,7 @@ from typing import cast
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IInboundLeg, ILeg
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.message.status import fromStatus
@@ -41,11 +41,11 @@ class CauseTests(SynchronousTestCase):
         ((_, ending),) = cast(FakeCall, leg.call).endings
         return ending
 
-    def arrive(self, callId: str = "in-1") -> ILeg:
+    def arrive(self, callId: str = "in-1") -> IInboundLeg:
         self.rig.invite(callId=callId)
         return self.rig.invitations.legs[-1]
 
-    def answered(self, callId: str = "in-1") -> tuple[ILeg, str]:
+    def answered(self, callId: str = "in-1") -> tuple[IInboundLeg, str]:
         """A leg that arrived and was answered, and the C{To} of its dialog."""
         leg = self.arrive(callId)
         leg.answer(ANSWER)
@@ -156,6 +156,6 @@ class CauseTests(SynchronousTestCase):
         leg.answer(SessionDescription((Codec("opus", 48000, 96, 2),)))
         (refusal,) = self.rig.wire.take()
         self.assertTrue(header(refusal, "Warning").startswith('304 ichat-gw "no common codec'), refusal)
-        leg = self.call()
+        dialled = self.call()
         self.rig.receive(respond(self.invite, 488, "No", extra='Warning: 304 pbx "Media type not available"\r\n'))
-        self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (EndReason.INCOMPATIBLE, 79))
+        self.assertEqual((self.ending(dialled).reason, self.ending(dialled).cause), (EndReason.INCOMPATIBLE, 79))

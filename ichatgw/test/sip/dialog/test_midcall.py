@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.call import Call
 from ichatgw.model import Direction, EndReason, Tone
-from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.test.support.media.fakerelays import FakeRelay, FakeSide
 from ichatgw.test.support.sip.siptalks import directionOf, formats
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond, status
@@ -39,7 +38,7 @@ class Joined:
     def __init__(self, offered: str = PLAIN, answered: str = ULAW, sessionExpires: int = 0) -> None:
         self.rig = Rig(sessionExpires=sessionExpires)
         self.rig.invite(body=offered, extra="Supported: timer\r\n")
-        alice = cast(InboundSipLeg, self.rig.invitations.legs[-1])
+        alice = self.rig.invitations.legs[-1]
         bob = self.rig.dial()
         self.relay = FakeRelay()
         self.closed: list[Call] = []

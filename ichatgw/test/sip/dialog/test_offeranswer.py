@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IChange, ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.dialog.offeranswer import PATIENCE
-from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.fakes import OFFER, FakeCall, agree, refuse, tell
 from ichatgw.test.support.sip.siptalks import G722, HELD, WIDE, both, directionOf, formats, versionOf
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, status
 
@@ -172,7 +172,7 @@ class AskingTests(SynchronousTestCase):
             (trying,) = talk.send("INVITE", body=WIDE)
             self.assertEqual(status(trying), 100)
             self.assertEqual(talk.news.updates[-1].codecs, (G722,))
-            talk.leg.agree(SessionDescription((G722,), direction=Direction.SENDONLY))
+            agree(talk.leg, SessionDescription((G722,), direction=Direction.SENDONLY))
             (ok,) = talk.rig.wire.take()
             self.assertEqual((status(ok), formats(ok), directionOf(ok)), (200, "9", "sendonly"))
             self.assertEqual(talk.side.remotes[-1].codecs, (G722,))
@@ -184,7 +184,7 @@ class AskingTests(SynchronousTestCase):
         for talk in both():
             before = talk.side.remotes[:]
             talk.send("INVITE", body=WIDE)
-            talk.leg.refuse(Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
+            refuse(talk.leg, Ending(EndReason.INCOMPATIBLE, "an iChat has no other format than PCMU"))
             (reply,) = talk.rig.wire.take()
             self.assertEqual(status(reply), 488)
             self.assertIn("an iChat has no other format", header(reply, "Warning"))
@@ -197,7 +197,7 @@ class AskingTests(SynchronousTestCase):
         """An agreement to something else is none."""
         for talk in both():
             talk.send("INVITE", body=WIDE)
-            talk.leg.agree(OFFER)
+            agree(talk.leg, OFFER)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [488])
 
     def test_atOnce(self) -> None:
@@ -222,7 +222,7 @@ class AskingTests(SynchronousTestCase):
                 (reply,) = talk.send(method, body=HELD)
                 self.assertEqual(status(reply), 500)
                 self.assertTrue(0 <= int(header(reply, "Retry-After")) <= 10)
-            talk.leg.update(OFFER)
+            tell(talk.leg, OFFER)
             self.assertEqual(talk.news.news[-1], "refused")
 
     def test_cancelled(self) -> None:
@@ -233,7 +233,7 @@ class AskingTests(SynchronousTestCase):
             replies = talk.rig.receive(talk.text("CANCEL", cseq=talk.cseq, branch=branch))
             self.assertEqual(sorted(status(m) for m in replies), [200, 487])
             self.assertEqual(talk.news.updates[-1].codecs, (PCMU,))
-            talk.leg.agree(SessionDescription((G722,)))
+            agree(talk.leg, SessionDescription((G722,)))
             self.assertEqual(talk.rig.wire.take(), [])
 
     def test_tooLong(self) -> None:
@@ -242,7 +242,7 @@ class AskingTests(SynchronousTestCase):
             talk.send("INVITE", body=WIDE)
             talk.rig.clock.advance(PATIENCE)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [504])
-            talk.leg.agree(SessionDescription((G722,)))
+            agree(talk.leg, SessionDescription((G722,)))
             self.assertEqual([m for m in talk.rig.wire.take() if not status(m)], [])
 
     def test_endMeanwhile(self) -> None:
@@ -259,5 +259,5 @@ class AskingTests(SynchronousTestCase):
 class Willing(FakeCall):
     """Its other party goes along with anything, at once."""
 
-    def updated(self, leg: ILeg, offer: SessionDescription) -> None:
-        leg.agree(offer)
+    def changed(self, leg: ILeg, change: IChange) -> None:
+        change.agree(change.offer)

@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.call import Call
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
-from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.test.support.clients.jingles import SESSIONS, World
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.media.fakerelays import FakeRelay, FakeSide
@@ -35,7 +34,7 @@ class Scene:
     def __init__(self, extra: str = "") -> None:
         self.rig = Rig()
         self.rig.invite(body=None, extra=extra)
-        self.alice = cast(InboundSipLeg, self.rig.invitations.legs[-1])
+        self.alice = self.rig.invitations.legs[-1]
         self.bob = self.rig.dial()
         self.relay = FakeRelay()
         self.closed: list[Call] = []

@@ -10,14 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Codec, Direction, Ending, EndReason, SessionDescription
 from ichatgw.sip.dialog.offeranswer import MOST_CROSSINGS
-from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.sip.siptalks import ALAW, HELD, PCMA, ULAW, Talk, both, directionOf, formats, versionOf
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
 
 def reinvite(talk: Talk, direction: Direction) -> str:
     """The other party lets media flow so from now on: what the phone is told."""
-    talk.leg.update(evolve(OFFER, direction=direction))
+    tell(talk.leg, evolve(OFFER, direction=direction))
     (invite,) = talk.rig.wire.take()
     return invite
 
@@ -56,7 +56,7 @@ class OursTests(SynchronousTestCase):
     def test_nothingNew(self) -> None:
         """What it knows it is not told."""
         for talk in both():
-            talk.leg.update(OFFER)
+            tell(talk.leg, OFFER)
             self.assertEqual(talk.rig.wire.take(), [])
             self.assertEqual(talk.news.news[-1], "agreed")
 
@@ -77,7 +77,7 @@ class OursTests(SynchronousTestCase):
     def test_answerWithinHold(self) -> None:
         """While the other party holds, an offer of the phone is not answered with more than that party allows."""
         for talk in both():
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             talk.rig.receive(respond(talk.rig.wire.take()[0], 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
             (ok,) = talk.send("INVITE", body=PHONE_SDP)
             self.assertEqual(directionOf(ok), "sendonly")
@@ -94,7 +94,7 @@ class OursTests(SynchronousTestCase):
         """Other formats are offered, with numbers that mean nothing else in this dialog; the answer is the answer."""
         for talk in both():
             opus = Codec("opus", 48000, 101, 2)
-            talk.leg.update(SessionDescription((opus, PCMA)))
+            tell(talk.leg, SessionDescription((opus, PCMA)))
             (invite,) = talk.rig.wire.take()
             numbers = formats(invite).split()
             self.assertEqual(numbers[1], "8")
@@ -106,7 +106,7 @@ class OursTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What the phone refuses it is not told again, and the call goes on as it was; the next change is told."""
         for talk in both():
-            talk.leg.update(SessionDescription((PCMA,)))
+            tell(talk.leg, SessionDescription((PCMA,)))
             (invite,) = talk.rig.wire.take()
             talk.rig.receive(respond(invite, 488, "Not Acceptable Here", extra='Warning: 304 x "no"\r\n'))
             self.assertEqual([each.reason for each in talk.news.refusals], [EndReason.INCOMPATIBLE])
@@ -118,7 +118,7 @@ class OursTests(SynchronousTestCase):
         """A hold that cannot even be sent has failed, and the other party hears it; the next one is told."""
         for talk in both():
             talk.rig.wire.unreachable.add("192.0.2.77")
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             self.assertEqual([each.reason for each in talk.news.refusals], [EndReason.CONNECTIVITY])
             self.assertEqual((talk.rig.wire.take(), "ended" in talk.news.news), ([], False))
             talk.rig.wire.unreachable.clear()
@@ -128,8 +128,8 @@ class OursTests(SynchronousTestCase):
         """While the phone waits for the other party's word on its own offer, a change of that party is refused."""
         for talk in both():
             talk.send("INVITE", body=PHONE_SDP.replace(" 0 8 101", " 9"))
-            self.assertEqual(talk.news.news[-1], "updated")
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            self.assertEqual(talk.news.news[-1], "changed")
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             self.assertIs(talk.news.refusals[-1].reason, EndReason.INCOMPATIBLE)
             self.assertEqual(talk.rig.wire.take(), [])
 
@@ -137,7 +137,7 @@ class OursTests(SynchronousTestCase):
         """Formats that are filtered, or carry no speech, are not offered; what is made of them may be agreed."""
         for codec, outcome in ((Codec("G722", 8000, 9), "refused"), (PCMA, "agreed")):
             talk = Talk.outbound(Rig(filtered=frozenset({8, 9})))
-            talk.leg.update(SessionDescription((codec, Codec("telephone-event", 8000, 101))))
+            tell(talk.leg, SessionDescription((codec, Codec("telephone-event", 8000, 101))))
             self.assertEqual((talk.news.news[-1], talk.rig.wire.take()), (outcome, []))
 
     def test_lost(self) -> None:
@@ -149,17 +149,17 @@ class OursTests(SynchronousTestCase):
                 self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
                 self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
         for talk in both():
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             talk.rig.clock.pump([0.5] * 65)
             self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
 
     def test_badAnswer(self) -> None:
         """A 200 that does not answer what was offered ends the call; one without a body leaves it as it was."""
         for talk in both():
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             talk.rig.receive(respond(talk.rig.wire.take()[0], 200, "OK"))
             self.assertNotIn("ended", talk.news.news)
-            talk.leg.update(evolve(OFFER, direction=Direction.INACTIVE))
+            tell(talk.leg, evolve(OFFER, direction=Direction.INACTIVE))
             (invite,) = talk.rig.wire.take()[-1:]
             sent = talk.rig.receive(respond(invite, 200, "OK", body="v=0\r\nrubbish"))
             self.assertEqual([m.split()[0] for m in sent], ["ACK", "BYE"])
@@ -169,10 +169,10 @@ class OursTests(SynchronousTestCase):
         """What changes while a re-INVITE is under way is told after it, and the leg speaks when all is settled."""
         for talk in both():
             for order in (Direction.SENDONLY, Direction.INACTIVE, Direction.SENDRECV, Direction.SENDONLY):
-                talk.leg.update(evolve(OFFER, direction=order))
+                tell(talk.leg, evolve(OFFER, direction=order))
             (invite,) = talk.rig.wire.take()
             self.assertEqual(directionOf(invite), "sendonly")
-            talk.leg.update(evolve(OFFER, direction=Direction.INACTIVE))
+            tell(talk.leg, evolve(OFFER, direction=Direction.INACTIVE))
             sent = talk.rig.receive(respond(invite, 200, "OK", body=ULAW.replace("sendrecv", "recvonly")))
             self.assertEqual([m.split()[0] for m in sent], ["ACK", "INVITE"])
             self.assertEqual(directionOf(sent[1]), "inactive")
@@ -187,7 +187,7 @@ class OursTests(SynchronousTestCase):
         leg = rig.invitations.legs[-1]
         leg.answer(OFFER)
         (ok,) = rig.wire.take()
-        leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+        tell(leg, evolve(OFFER, direction=Direction.SENDONLY))
         self.assertEqual(rig.wire.take(), [])
         (invite,) = rig.receive(request("ACK", to=header(ok, "To"), branch="ack", body=None))
         self.assertEqual(directionOf(invite), "sendonly")
@@ -195,7 +195,7 @@ class OursTests(SynchronousTestCase):
     def test_theyHoldInTheAnswer(self) -> None:
         """A phone that allows less in its answer than before has changed: the call hears of it."""
         for talk in both():
-            talk.leg.update(SessionDescription((PCMA,)))
+            tell(talk.leg, SessionDescription((PCMA,)))
             (invite,) = talk.rig.wire.take()
             talk.rig.receive(respond(invite, 200, "OK", body=ALAW.replace("sendrecv", "sendonly")))
             self.assertEqual(talk.news.agreements[-1].direction, Direction.SENDONLY)
@@ -267,7 +267,7 @@ class GlareTests(SynchronousTestCase):
     def test_notForEver(self) -> None:
         """It is tried some times, and then given up; the call goes on."""
         for talk in both():
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             invites = talk.rig.wire.take()
             for _ in range(MOST_CROSSINGS):
                 talk.rig.receive(respond(invites[-1], 491, "Request Pending"))
@@ -281,7 +281,7 @@ class GlareTests(SynchronousTestCase):
     def test_endMeanwhile(self) -> None:
         """Nothing is left of it when the call ends while it waits."""
         for talk in both():
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             talk.rig.receive(respond(talk.rig.wire.take()[0], 491, "Request Pending"))
             talk.leg.hangup(Ending(EndReason.HANGUP))
             talk.rig.wire.take()

@@ -12,8 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.dialog.prack import LAST_WAIT
-from ichatgw.sip.leg.inbound import InboundSipLeg
-from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.fakes import OFFER, FakeCall, tell
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.siptalks import directionOf
@@ -30,7 +29,7 @@ class CalledTests(SynchronousTestCase):
         self.rig = Rig()
         (trying,) = self.rig.invite(extra=DEMANDED)
         self.assertEqual((status(trying), header(trying, "Require")), (100, ""))
-        self.leg = cast(InboundSipLeg, self.rig.invitations.legs[-1])
+        self.leg = self.rig.invitations.legs[-1]
         self.cseq = 1
 
     @property
@@ -211,7 +210,7 @@ class CallerTests(SynchronousTestCase):
         leg.start(OFFER)
         self.assertEqual(header(self.rig.wire.take()[0], "Supported"), "")
         self.rig.receive(respond(self.invite, 200, "OK", body=PHONE_SDP))
-        self.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+        tell(self.leg, evolve(OFFER, direction=Direction.SENDONLY))
         self.assertNotIn("100rel", header(self.rig.wire.take()[0], "Supported"))
 
     def test_prack(self) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.sip.dialog.requests import Reply, endsCall
-from ichatgw.sip.leg.leg import MOST_KEYS
+from ichatgw.sip.leg.incallmessages import MOST_KEYS
 from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.media.fakerelays import FakeSide
@@ -34,7 +35,7 @@ class InTests(SynchronousTestCase):
                 (reply,) = talk.send("INFO", contentType=kind, body=body)
                 self.assertEqual(status(reply), 200 if tone else 400)
                 self.assertEqual(talk.news.tones[-1:] if tone else [], [tone] if tone else [])
-            self.assertEqual(talk.news.news.count("info"), 2)
+            self.assertEqual(talk.news.news.count("handed"), 2)
 
     def test_otherInfo(self) -> None:
         """
@@ -97,8 +98,8 @@ class InTests(SynchronousTestCase):
         text = request("OPTIONS", to=header(ringing, "To"), cseq=2)
         self.assertEqual([status(m) for m in rig.receive(text)], [200])
         rig = Rig()
-        leg = rig.dial()
-        leg.start(OFFER)
+        dialled = rig.dial()
+        dialled.start(OFFER)
         invite = rig.wire.take()[-1]
         rig.receive(respond(invite, 180, "Ringing", tag="fork1"))
         for tag, code in (("fork1", 200), ("unheard", 481)):
@@ -162,7 +163,7 @@ class OutTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """A key of the other party is told by INFO, without a Contact; not to a phone that does not take it."""
         for talk in both():
-            talk.leg.info(Tone("5", 250))
+            talk.leg.hand(Unanswered(Tone("5", 250)))
             (info,) = talk.rig.wire.take()
             self.assertTrue(info.startswith("INFO sip:"))
             self.assertEqual(header(info, "Content-Type"), "application/dtmf-relay")
@@ -170,18 +171,18 @@ class OutTests(SynchronousTestCase):
             self.assertEqual(header(info, "Contact"), "")
             talk.rig.receive(respond(info, 200, "OK"))
             talk.send("OPTIONS", extra="Allow: INVITE, ACK, BYE\r\n")
-            talk.leg.info(Tone("6"))
+            talk.leg.hand(Unanswered(Tone("6")))
             self.assertEqual(talk.rig.wire.take(), [])
 
     def test_tooManyKeys(self) -> None:
         """A phone that answers none is not flooded, whoever presses keys."""
         for talk in both():
             for _ in range(MOST_KEYS + 5):
-                talk.leg.info(Tone("5"))
+                talk.leg.hand(Unanswered(Tone("5")))
             sent = talk.rig.wire.take()
             self.assertEqual(len(sent), MOST_KEYS)
             talk.rig.receive(respond(sent[0], 200, "OK"))
-            talk.leg.info(Tone("6"))
+            talk.leg.hand(Unanswered(Tone("6")))
             self.assertEqual(len(talk.rig.wire.take()), 1)
 
     def test_noKeysForAnIChat(self) -> None:
@@ -191,7 +192,7 @@ class OutTests(SynchronousTestCase):
         leg.call, leg.side = FakeCall(), FakeSide()
         leg.start(OFFER)
         rig.receive(respond(rig.wire.take()[0], 200, "OK", body=PHONE_SDP))
-        leg.info(Tone("1"))
+        leg.hand(Unanswered(Tone("1")))
         self.assertEqual(rig.wire.take(), [])
 
     def test_login(self) -> None:
@@ -214,21 +215,21 @@ class OutTests(SynchronousTestCase):
     def test_lost(self) -> None:
         """A phone that does not know the call, or says nothing, has lost it: the leg ends, and says BYE."""
         for talk in both():
-            talk.leg.info(Tone("1"))
+            talk.leg.hand(Unanswered(Tone("1")))
             (info,) = talk.rig.wire.take()
             sent = talk.rig.receive(respond(info, 481, "Call/Transaction Does Not Exist"))
             self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
             self.assertIn("481", talk.news.endings[0][1].text)
             self.assertEqual([m.split()[0] for m in sent], ["BYE"])
         for talk in both():
-            talk.leg.info(Tone("1"))
+            talk.leg.hand(Unanswered(Tone("1")))
             talk.rig.clock.pump([0.5] * 65)
             self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
 
     def test_refused(self) -> None:
         """A request that is refused changes nothing; one of a subscription may be unknown where the call is known."""
         for talk in both():
-            talk.leg.info(Tone("1"))
+            talk.leg.hand(Unanswered(Tone("1")))
             talk.rig.receive(respond(talk.rig.wire.take()[0], 415, "Unsupported Media Type"))
             asked, heard = self.ask(talk)
             talk.rig.receive(respond(asked, 481, "Subscription Does Not Exist"))
@@ -253,7 +254,7 @@ class OutTests(SynchronousTestCase):
             talk.rig.endpoint._transactions.rotateCache()
             assert talk.leg.dialog is not None
             self.assertRaises(OSError, talk.leg.dialog.ask, "OPTIONS")
-            talk.leg.info(Tone("1"))
+            talk.leg.hand(Unanswered(Tone("1")))
             self.assertNotIn("ended", talk.news.news)
 
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Direction, Ending, EndReason
-from ichatgw.test.support.fakes import OFFER, FakeCall
+from ichatgw.test.support.fakes import OFFER, FakeCall, tell
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.siptalks import Talk, both, directionOf, versionOf
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
@@ -173,7 +173,7 @@ class OurTurnTests(SynchronousTestCase):
     def test_byInvite(self) -> None:
         """Otherwise by a re-INVITE that says what was said before, held or not."""
         for talk in self.each("Allow: INVITE, ACK, BYE\r\n"):
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             (held,) = talk.rig.wire.take()
             answer = PHONE_SDP.replace(" 0 8 101", " 0").replace("sendrecv", "recvonly")
             said = "Session-Expires: 600;refresher=uac\r\n"
@@ -194,7 +194,7 @@ class OurTurnTests(SynchronousTestCase):
             talk.rig.wire.unreachable.add(PHONE.host)
             self.assertEqual(passes(talk, 301), [])
             talk.rig.wire.unreachable.clear()
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             (offer,) = talk.rig.wire.take()
             talk.rig.receive(respond(offer, 488, "Not Acceptable Here"))
             self.assertEqual(talk.news.news[-1], "refused")
@@ -284,7 +284,7 @@ class OurTurnTests(SynchronousTestCase):
         """Any re-INVITE is a refresh as well."""
         for talk in self.each():
             passes(talk, 200)
-            talk.leg.update(evolve(OFFER, direction=Direction.SENDONLY))
+            tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             (invite,) = talk.rig.wire.take()
             self.assertEqual(header(invite, "Session-Expires"), "600;refresher=uac")
             said = "Session-Expires: 600;refresher=uac\r\n"

@@ -5,12 +5,9 @@ Tests for L{ichatgw.sip.dialog.remotetarget} and L{ichatgw.sip.leg.leg}: where a
 
 from __future__ import annotations
 
-from typing import cast
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Whereabouts
-from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.sip.siptalks import Talk, side
@@ -26,7 +23,7 @@ class WhereaboutsTests(SynchronousTestCase):
         """A phone or a server calls, with more in its INVITE."""
         rig = Rig()
         rig.invite(extra=extra)
-        leg = cast(SipLeg, rig.invitations.legs[-1])
+        leg = rig.invitations.legs[-1]
         leg.answer(ANSWER)
         return side(leg).whereabouts[-1]
 

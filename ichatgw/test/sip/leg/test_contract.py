@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import IInboundLeg, ILeg, IOutboundLeg
 from ichatgw.model import Ending, EndReason
-from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.legs import ANSWER, HELD, LegContract
 from ichatgw.test.support.sip.siptalks import news
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond
@@ -53,7 +53,7 @@ class InboundContractTests(SipLegContract, SynchronousTestCase):
             "asked": self.asked,
         }
 
-    def new(self) -> ILeg:
+    def new(self) -> IInboundLeg:
         self.callId = f"in-{next(self.numbers)}"
         self.rig.invite(callId=self.callId)
         leg = self.rig.invitations.legs[-1]
@@ -61,12 +61,12 @@ class InboundContractTests(SipLegContract, SynchronousTestCase):
         self.toTags[leg] = self.callId
         return leg
 
-    def ringing(self) -> ILeg:
+    def ringing(self) -> IInboundLeg:
         leg = self.new()
         leg.ring()
         return leg
 
-    def answered(self) -> ILeg:
+    def answered(self) -> IInboundLeg:
         leg = self.new()
         leg.answer(ANSWER)
         response = self.rig.wire.take()[-1]
@@ -77,7 +77,7 @@ class InboundContractTests(SipLegContract, SynchronousTestCase):
 
     def asking(self) -> ILeg:
         leg = self.answered()
-        leg.update(HELD)
+        tell(leg, HELD)
         return leg
 
     def asked(self) -> ILeg:
@@ -109,7 +109,7 @@ class OutboundContractTests(SipLegContract, SynchronousTestCase):
             "asking": self.asking,
         }
 
-    def new(self) -> ILeg:
+    def new(self) -> IOutboundLeg:
         return self.rig.dial()
 
     def calling(self) -> ILeg:
@@ -131,7 +131,7 @@ class OutboundContractTests(SipLegContract, SynchronousTestCase):
 
     def asking(self) -> ILeg:
         leg = self.answered()
-        leg.update(HELD)
+        tell(leg, HELD)
         return leg
 
     def partyHangsUp(self, leg: ILeg) -> None:

@@ -19,7 +19,7 @@ from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.sip.test_transports import over
-from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall
+from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall, tell
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.sipkeys import OURS, SECURE, SUITE, THEIRS, cryptoIn, oursIn, phoneKey, policy, secured
@@ -320,7 +320,7 @@ class ElsewhereTests(SynchronousTestCase):
         contact = "Contact: <sip:100@192.0.2.77:5060;transport=udp>\r\n"
         self.rig.stream(respond(invite, 200, "OK", body=answer, extra=contact), there)
         self.rig.wire.take()
-        leg.update(evolve(ANSWER, direction=Direction.INACTIVE))
+        tell(leg, evolve(ANSWER, direction=Direction.INACTIVE))
         self.sent = "".join(self.rig.wire.take() + self.rig.streams.take())
         assert isinstance(leg.call, FakeCall)
         return leg.call

@@ -5,13 +5,10 @@ Tests for L{ichatgw.sip.leg.inbound}: phones call.
 
 from __future__ import annotations
 
-from typing import cast
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.leg.inbound import InboundSipLeg
-from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.sip.siptalks import news, side
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, status
@@ -23,9 +20,9 @@ class InboundTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.rig = Rig()
 
-    def arrive(self, **changes: object) -> SipLeg:
+    def arrive(self, **changes: object) -> InboundSipLeg:
         self.first = self.rig.invite(**changes)
-        return cast(SipLeg, self.rig.invitations.legs[-1])
+        return self.rig.invitations.legs[-1]
 
     def test_arrival(self) -> None:
         """An INVITE is answered 100 and becomes a leg that knows caller, called and offer."""
@@ -169,7 +166,7 @@ class InboundTests(SynchronousTestCase):
         self.assertEqual(news(leg).reasons, [EndReason.INCOMPATIBLE])
         self.assertTrue(any(m.startswith("BYE") for m in sent))
 
-    def connected(self) -> tuple[SipLeg, str]:
+    def connected(self) -> tuple[InboundSipLeg, str]:
         leg = self.arrive()
         leg.answer(ANSWER)
         (ok,) = self.rig.wire.take()
@@ -267,7 +264,7 @@ class InboundTests(SynchronousTestCase):
 
     def test_noPort(self) -> None:
         """If the relay has no port left the caller gets 503."""
-        leg = cast(InboundSipLeg, self.arrive())
+        leg = self.arrive()
         side(leg).full = True
         leg.answer(ANSWER)
         self.assertEqual([status(m) for m in self.rig.wire.take()], [503])

@@ -11,11 +11,11 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.interfaces import IEnclosure
+from ichatgw.interfaces import IMessage
 from ichatgw.model import Enclosed, Ending, EndReason, Party, Receipt
 from ichatgw.sip.leg.incallmessages import MOST_PENDING, PATIENCE
 from ichatgw.test.sip.dialog.test_midcall import Joined
-from ichatgw.test.support.fakes import OFFER, FakeCall, FakeEnclosure
+from ichatgw.test.support.fakes import OFFER, FakeCall, FakeMessage
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.siptalks import Talk, both
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond, status
@@ -39,10 +39,10 @@ def counted(message: str) -> str:
 class InTests(SynchronousTestCase):
     """A phone sends something."""
 
-    def hand(self, talk: Talk, body: str = PICTURE, kind: str = XML, method: str = "INFO") -> IEnclosure:
+    def hand(self, talk: Talk, body: str = PICTURE, kind: str = XML, method: str = "INFO") -> IMessage:
         talk.news.takes = True
         self.assertEqual(talk.send(method, contentType=kind, body=body), [])
-        return talk.news.enclosures[-1]
+        return talk.news.messages[-1]
 
     def test_handed(self) -> None:
         """The call is handed method, type and content, and nobody answers before the other party does; then once."""
@@ -51,12 +51,12 @@ class InTests(SynchronousTestCase):
                 ("INFO", XML, PICTURE),
                 ("MESSAGE", "text/plain;charset=UTF-8", "Hi\r\n\r\nyou"),
             ):
-                enclosure = self.hand(talk, body, kind, method)
-                verifyObject(IEnclosure, enclosure)
-                self.assertEqual(enclosure.enclosed, Enclosed(method, kind, body))
-                enclosure.answered(Receipt(299, "Fine", "text/plain", "yes"))
-                enclosure.answered(HI)
-                enclosure.undeliverable()
+                message = self.hand(talk, body, kind, method)
+                verifyObject(IMessage, message)
+                self.assertEqual(message.value, Enclosed(method, kind, body))
+                message.answered(Receipt(299, "Fine", "text/plain", "yes"))
+                message.answered(HI)
+                message.undeliverable()
                 (reply,) = talk.rig.wire.take()
                 self.assertTrue(reply.startswith("SIP/2.0 299 Fine\r\n"))
                 self.assertEqual(header(reply, "CSeq"), f"{talk.cseq} {method}")
@@ -70,9 +70,9 @@ class InTests(SynchronousTestCase):
             talk.news.takes = True
             kind = 'text/plain; charset="UTF-8"'
             self.assertEqual(talk.rig.receive(counted(talk.text("MESSAGE", contentType=kind, body="Grüße €\r\n"))), [])
-            enclosure = talk.news.enclosures[-1]
-            self.assertEqual(enclosure.enclosed, Enclosed("MESSAGE", kind.replace(" ", ""), "Grüße €\r\n"))
-            enclosure.answered(Receipt(200, "OK", "text/plain", "Schön"))
+            message = talk.news.messages[-1]
+            self.assertEqual(message.value, Enclosed("MESSAGE", kind.replace(" ", ""), "Grüße €\r\n"))
+            message.answered(Receipt(200, "OK", "text/plain", "Schön"))
             (reply,) = talk.rig.wire.take()
             self.assertTrue(reply.endswith("Content-Length: 6\r\n\r\nSchön"))
 
@@ -113,7 +113,7 @@ class InTests(SynchronousTestCase):
                 sent = talk.send(method, contentType=kind, body=body, extra=extra)
                 self.assertEqual([status(m) for m in sent], [code], (method, kind))
             self.assertEqual([status(m) for m in talk.send("OPTIONS")], [200])
-            self.assertEqual(talk.news.enclosures, [])
+            self.assertEqual(talk.news.messages, [])
 
     def test_fromAnIChat(self) -> None:
         """Nothing that an iChat sends is handed on as long as its dialog is one."""
@@ -127,10 +127,10 @@ class InTests(SynchronousTestCase):
         talk = Talk(rig, leg, ok, header(ok, "From"), header(ok, "To"), 0)  # type: ignore[arg-type]
         (reply,) = talk.send("MESSAGE", contentType="text/plain", body="anything")
         self.assertEqual(status(reply), 200)
-        self.assertEqual(talk.news.enclosures, [])
-        enclosure = FakeEnclosure()
-        leg.hand(enclosure)
-        self.assertEqual((enclosure.receipts, rig.wire.take()), ([None], []))
+        self.assertEqual(talk.news.messages, [])
+        message = FakeMessage()
+        leg.hand(message)
+        self.assertEqual((message.receipts, rig.wire.take()), ([None], []))
 
     def test_bad(self) -> None:
         """What has no type, is packed or torn, is no UTF-8 or is huge is refused, and goes nowhere."""
@@ -149,26 +149,26 @@ class InTests(SynchronousTestCase):
                 self.assertEqual([status(m) for m in talk.rig.wire.take()], [415])
             sent = talk.send("MESSAGE", contentType="text/plain", body="x" * 16_384)
             self.assertEqual([status(m) for m in sent], [413])
-            self.assertEqual((talk.news.enclosures, talk.rig.endpoint.transactions), ([], 0))
+            self.assertEqual((talk.news.messages, talk.rig.endpoint.transactions), ([], 0))
             self.hand(talk, "x" * 15_000)
 
     def test_tooLong(self) -> None:
         """Who is not answered in time is told so before he gives up, once; a repetition hears nothing new before."""
         for talk in both():
-            enclosure = self.hand(talk)
+            message = self.hand(talk)
             talk.cseq -= 1
             self.assertEqual(talk.send("INFO", contentType=XML, body=PICTURE), [])
-            self.assertEqual(len(talk.news.enclosures), 1)
+            self.assertEqual(len(talk.news.messages), 1)
             talk.rig.clock.pump([0.5] * int(2 * PATIENCE - 1))
             self.assertEqual(talk.rig.wire.take(), [])
             talk.rig.clock.pump([0.5] * 3)
             (reply,) = talk.rig.wire.take()
             self.assertEqual(status(reply), 504)
-            enclosure.answered(HI)
+            message.answered(HI)
             self.assertEqual(talk.rig.wire.take(), [])
             talk.cseq -= 1
             self.assertEqual([status(m) for m in talk.send("INFO", contentType=XML, body=PICTURE)], [504])
-            self.assertEqual(len(talk.news.enclosures), 1)
+            self.assertEqual(len(talk.news.messages), 1)
             self.assertNotIn("ended", talk.news.news)
 
     def test_many(self) -> None:
@@ -182,9 +182,9 @@ class InTests(SynchronousTestCase):
             self.assertEqual(sum("too many" in (formatEvent(event) or "") for event in events), 1)
             self.assertEqual(status(reply), 500)
             self.assertTrue(1 <= int(header(reply, "Retry-After")) <= 10)
-            self.assertEqual(len(talk.news.enclosures), MOST_PENDING)
-            for number, enclosure in reversed(list(enumerate(talk.news.enclosures))):
-                enclosure.answered(Receipt(200, f"for {number}"))
+            self.assertEqual(len(talk.news.messages), MOST_PENDING)
+            for number, message in reversed(list(enumerate(talk.news.messages))):
+                message.answered(Receipt(200, f"for {number}"))
                 (reply,) = talk.rig.wire.take()
                 first = talk.cseq - MOST_PENDING - 1
                 self.assertEqual(header(reply, "CSeq"), f"{first + number} INFO")
@@ -194,21 +194,21 @@ class InTests(SynchronousTestCase):
     def test_cancelled(self) -> None:
         """CANCEL changes nothing (RFC 3261 section 9.2)."""
         for talk in both():
-            enclosure = self.hand(talk)
+            message = self.hand(talk)
             branch = f"INFO{talk.cseq}{header(talk.accepted, 'Call-ID').partition('@')[0]}"
             talk.cseq -= 1
             sent = talk.send("CANCEL", branch=branch)
             self.assertEqual([status(m) for m in sent], [200])
-            enclosure.answered(HI)
+            message.answered(HI)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [200])
 
     def test_ends(self) -> None:
         """Whoever ends the call, the request is answered first, and once."""
         for talk in both():
-            enclosure = self.hand(talk)
+            message = self.hand(talk)
             talk.leg.hangup(Ending(EndReason.HANGUP))
             codes = [status(m) for m in talk.rig.wire.take() if status(m)]
-            enclosure.answered(HI)
+            message.answered(HI)
             self.assertEqual((codes, talk.rig.wire.take()), ([487], []))
         for talk in both():
             self.hand(talk)
@@ -226,8 +226,8 @@ class OutTests(SynchronousTestCase):
                 ("INFO", XML, PICTURE),
                 ("MESSAGE", "text/plain;charset=UTF-8", "Grüße\r\n\r\n€"),
             ):
-                enclosure = FakeEnclosure(Enclosed(method, kind, body))
-                talk.leg.hand(enclosure)
+                message = FakeMessage(Enclosed(method, kind, body))
+                talk.leg.hand(message)
                 (asked,) = talk.rig.wire.take()
                 self.assertTrue(asked.startswith(f"{method} sip:"))
                 self.assertEqual(header(asked, "Content-Type"), kind)
@@ -235,10 +235,10 @@ class OutTests(SynchronousTestCase):
                 self.assertTrue(asked.endswith(f"\r\n\r\n{body}"))
                 self.assertEqual(header(asked, "Contact"), "")
                 talk.rig.receive(answer(asked, 100, "Trying"))
-                self.assertEqual(enclosure.receipts, [])
+                self.assertEqual(message.receipts, [])
                 talk.rig.receive(counted(answer(asked, 202, "Accepted", "Schön")))
                 talk.rig.receive(answer(asked, 200, "OK"))
-                self.assertEqual(enclosure.receipts, [Receipt(202, "Accepted", "text/plain", "Schön")])
+                self.assertEqual(message.receipts, [Receipt(202, "Accepted", "text/plain", "Schön")])
 
     def test_refusals(self) -> None:
         """
@@ -260,30 +260,30 @@ class OutTests(SynchronousTestCase):
                 (408, "Late", "", Receipt(504, "Server Time-out")),
                 (407, "Log in", 'Proxy-Authenticate: Digest realm="r", nonce="1"\r\n', Receipt(403, "Forbidden")),
             ):
-                enclosure = FakeEnclosure()
-                talk.leg.hand(enclosure)
+                message = FakeMessage()
+                talk.leg.hand(message)
                 (asked,) = talk.rig.wire.take()
                 sent = talk.rig.receive(answer(asked, code, phrase, extra=extra, body="" if code < 500 else "why"))
-                self.assertEqual((enclosure.receipts, sent), ([receipt], []), code)
+                self.assertEqual((message.receipts, sent), ([receipt], []), code)
             self.assertNotIn("ended", talk.news.news)
 
     def test_gone(self) -> None:
         """What says that the phone is not there any more ends the call, as ever."""
         for talk in both():
-            enclosure = FakeEnclosure()
-            talk.leg.hand(enclosure)
+            message = FakeMessage()
+            talk.leg.hand(message)
             (asked,) = talk.rig.wire.take()
             talk.rig.receive(answer(asked, 410, "Gone"))
-            self.assertEqual([receipt and receipt.code for receipt in enclosure.receipts], [410])
+            self.assertEqual([receipt and receipt.code for receipt in message.receipts], [410])
             self.assertEqual(talk.news.reasons, [EndReason.CONNECTIVITY])
 
     def test_silent(self) -> None:
         """A phone that does not answer is no reason to end the call; who waits is told."""
         for talk in both():
-            enclosure = FakeEnclosure()
-            talk.leg.hand(enclosure)
+            message = FakeMessage()
+            talk.leg.hand(message)
             talk.rig.clock.pump([0.5] * 70)
-            self.assertEqual(enclosure.receipts, [Receipt(504, "Server Time-out")])
+            self.assertEqual(message.receipts, [Receipt(504, "Server Time-out")])
             self.assertNotIn("ended", talk.news.news)
 
     def test_cannot(self) -> None:
@@ -295,29 +295,29 @@ class OutTests(SynchronousTestCase):
         ringing.ring()
         rig.wire.take()
         for early in (leg, ringing):
-            enclosure = FakeEnclosure()
-            early.hand(enclosure)
-            self.assertEqual((enclosure.receipts, rig.wire.take()), ([None], []))
+            message = FakeMessage()
+            early.hand(message)
+            self.assertEqual((message.receipts, rig.wire.take()), ([None], []))
         for talk in both():
             talk.send("OPTIONS", extra="Allow: INVITE, ACK, BYE\r\n")
-            enclosure = FakeEnclosure()
-            talk.leg.hand(enclosure)
-            self.assertEqual((enclosure.receipts, talk.rig.wire.take()), ([None], []))
+            message = FakeMessage()
+            talk.leg.hand(message)
+            self.assertEqual((message.receipts, talk.rig.wire.take()), ([None], []))
         for talk in both():
             talk.leg.hangup(Ending(EndReason.HANGUP))
             talk.rig.wire.take()
-            enclosure = FakeEnclosure()
-            talk.leg.hand(enclosure)
-            self.assertEqual((enclosure.receipts, talk.rig.wire.take()), ([None], []))
+            message = FakeMessage()
+            talk.leg.hand(message)
+            self.assertEqual((message.receipts, talk.rig.wire.take()), ([None], []))
 
     def test_unreachable(self) -> None:
         """A phone that cannot be sent anything now is told of as one that does not answer."""
         for talk in both():
             talk.rig.wire.unreachable.add(PHONE.host)
             talk.rig.endpoint._transactions.rotateCache()
-            enclosure = FakeEnclosure()
-            talk.leg.hand(enclosure)
-            self.assertEqual(enclosure.receipts, [Receipt(504, "Server Time-out")])
+            message = FakeMessage()
+            talk.leg.hand(message)
+            self.assertEqual(message.receipts, [Receipt(504, "Server Time-out")])
             self.assertNotIn("ended", talk.news.news)
 
 

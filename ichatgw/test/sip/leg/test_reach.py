@@ -27,7 +27,7 @@ def rig(family: int = 4) -> Rig:
 
 
 def arrived(gateway: Rig) -> InboundSipLeg:
-    return cast(InboundSipLeg, gateway.invitations.legs[-1])
+    return gateway.invitations.legs[-1]
 
 
 class InboundTests(SynchronousTestCase):

@@ -17,7 +17,7 @@ from ichatgw.media.srtp.srtp import Shield, Suite
 from ichatgw.model import PCMU, CryptoKey, Direction, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption
-from ichatgw.test.support.fakes import OFFER
+from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
 from ichatgw.test.support.sip.sipkeys import PHONE_RTP, arrived, cryptoIn, oursIn, phoneKey, policy, secured
 from ichatgw.test.support.sip.siptalks import Talk
@@ -60,7 +60,7 @@ class ChangeTests(SynchronousTestCase):
         """When we change something, the key in use is offered first, in the phone's profile."""
         talk = self.talk()
         (ours,) = cryptoIn(talk.accepted)
-        talk.leg.update(SessionDescription((PCMU,), None, None, Direction.SENDONLY))
+        tell(talk.leg, SessionDescription((PCMU,), None, None, Direction.SENDONLY))
         invite = talk.rig.wire.take()[-1]
         self.assertIn("RTP/SAVP 0\r\n", invite)
         offered = cryptoIn(invite)

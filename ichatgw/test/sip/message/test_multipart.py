@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part
-from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.message.gate import Admitted, Answer, Gate
 from ichatgw.sip.message.multipart import DEEPEST, MOST_PARTS, read, write
 from ichatgw.test.support.clients.jingles import World
@@ -213,7 +212,7 @@ class CallTests(SynchronousTestCase):
         """One calls; what is the other one sent?"""
         rig = Rig()
         rig.endpoint.received(message(body(*parts)), PHONE)
-        self.alice = cast(InboundSipLeg, rig.invitations.legs[-1])
+        self.alice = rig.invitations.legs[-1]
         self.bob = rig.dial()
         rig.wire.take()
         self.bob.start(rig.invitations.offers[-1])

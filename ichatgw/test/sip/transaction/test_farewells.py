@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.farewell import farewellsOf
 from ichatgw.config.reading.credentials import Credentials, Keyring
+from ichatgw.interfaces import ILeg
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transaction.farewells import BYE, LEAP, TEXT, TIMES
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import OFFER
@@ -25,7 +26,7 @@ class FarewellTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.rig = Rig()
 
-    def outbound(self, extra: str = "") -> SipLeg:
+    def outbound(self, extra: str = "") -> OutboundSipLeg:
         """A phone has answered."""
         leg = self.rig.dial()
         leg.start(OFFER)
@@ -35,7 +36,7 @@ class FarewellTests(SynchronousTestCase):
 
     def said(self, leg: SipLeg, rig: Rig | None = None) -> tuple[str, TransportAddress]:
         """What another process sends, and where to."""
-        ((way, *words),) = farewellsOf(leg)
+        ((way, *words),) = leg.farewells()
         self.assertEqual(way, BYE)
         self.other = rig or Rig()
         self.other.endpoint.goodbyes.say(*words)
@@ -64,7 +65,7 @@ class FarewellTests(SynchronousTestCase):
         leg.answer(ANSWER)
         ok = self.rig.wire.take()[-1]
         self.rig.receive(request("ACK", to=header(ok, "To")))
-        bye, address = self.said(leg)  # type: ignore[arg-type]
+        bye, address = self.said(leg)
         self.assertTrue(bye.startswith("BYE sip:alice@192.0.2.77:5060 SIP/2.0"), bye)
         self.assertEqual((header(bye, "From"), header(bye, "To")), (header(ok, "To"), header(ok, "From")))
         self.assertEqual((header(bye, "Call-ID"), address), (header(ok, "Call-ID"), PHONE))
@@ -81,20 +82,20 @@ class FarewellTests(SynchronousTestCase):
         self.rig.stream(request("INVITE", contact="<sip:alice@192.0.2.77:5090;transport=tcp>"), there)
         (leg,) = self.rig.invitations.legs
         leg.answer(ANSWER)
-        ((_, transport, host, port, *_),) = farewellsOf(leg)
+        ((_, transport, host, port, *_),) = leg.farewells()
         self.assertEqual((transport, host, port), ("tcp", "192.0.2.77", "5090"))
 
     def test_over(self) -> None:
         """Before there is a dialog, and when it is over, there is nothing to say."""
         leg = self.rig.dial()
-        self.assertEqual(farewellsOf(leg), ())
+        self.assertEqual(leg.farewells(), ())
         leg = self.outbound()
         leg.hangup(Ending(EndReason.HANGUP))
-        self.assertEqual(farewellsOf(leg), ())
+        self.assertEqual(leg.farewells(), ())
 
-    def texts(self, leg: object) -> list[str]:
+    def texts(self, leg: ILeg) -> list[str]:
         """What another process sends, again and again, to the phone."""
-        ((way, *words),) = farewellsOf(leg)
+        ((way, *words),) = leg.farewells()
         self.assertEqual(way, TEXT)
         other = Rig()
         before = len(other.clock.getDelayedCalls())

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, PATIENCE, Hunt
 from ichatgw.sip.transport.resolver import Unresolved
 from ichatgw.sip.transport.target import Target, Transport
@@ -163,7 +164,7 @@ class LegTests(SynchronousTestCase):
             "two.example": [a("192.0.2.2")],
         }
 
-    def start(self, called: str = "sip:100@pbx.example") -> SipLeg:
+    def start(self, called: str = "sip:100@pbx.example") -> OutboundSipLeg:
         leg = self.rig.dial(called)
         leg.start(OFFER)
         return leg
@@ -281,7 +282,7 @@ class LegTests(SynchronousTestCase):
         sent = self.reply(self.sent()[0], 302, "Moved", extra=contacts)
         self.assertIn("INVITE sip:00900@192.0.2.88 ", "".join(sent))
 
-    def begin(self, admits: Callable[[str], bool], **arguments: object) -> SipLeg:
+    def begin(self, admits: Callable[[str], bool], **arguments: object) -> OutboundSipLeg:
         self.rig = Rig(**arguments)
         self.rig.endpoint.admit(admits)
         return self.start("sip:100@192.0.2.77")

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.names import a, srv
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, respond
@@ -26,7 +27,7 @@ class CutTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.rig = Rig()
 
-    def start(self, called: str = "sip:100@192.0.2.77;transport=tcp") -> tuple[SipLeg, str]:
+    def start(self, called: str = "sip:100@192.0.2.77;transport=tcp") -> tuple[OutboundSipLeg, str]:
         leg = self.rig.dial(called)
         leg.start(OFFER)
         (invite,) = self.rig.streams.take()

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Diversion, Ending, EndReason, Party
-from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport import mtu as largeModule
 from ichatgw.sip.transport.mtu import MOST_DATAGRAM, WITHOUT_TCP, Large
 from ichatgw.sip.transport.target import Target, Transport
@@ -28,7 +28,7 @@ class LargeTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.rig = Rig()
 
-    def start(self, caller: Party | None = SENT_ON) -> SipLeg:
+    def start(self, caller: Party | None = SENT_ON) -> OutboundSipLeg:
         leg = self.rig.dial(caller=caller)
         leg.start(OFFER)
         return leg

@@ -20,12 +20,23 @@ from twisted.words.xish.domish import Element
 from twisted.words.xish.utility import EventDispatcher
 from wokkel.generic import parseXml
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.ichat.connectdata import decode
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.model import Codec, Ending, EndReason, Invitation, Party, SessionDescription, Tone, TransportAddress
-from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall, FakeDialer, FakeLeg
+from ichatgw.test.support.fakes import (
+    OFFER,
+    FakeArrivals,
+    FakeCall,
+    FakeDialer,
+    FakeLeg,
+    FakeMessage,
+    agree,
+    refuse,
+    tell,
+)
 from ichatgw.test.support.legs import ANSWER, HELD
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.xmpp.presence.presence import Resource
@@ -257,18 +268,22 @@ class IChatCase(SynchronousTestCase):
     def assertWithinTheCall(self, leg: InboundLeg | OutboundLeg, inner: FakeLeg) -> None:
         """While they talk, the leg answers for its iChat, and its inner leg is told only what it has asked for."""
         before = inner.orders[:]
-        leg.update(HELD)
-        leg.update(SessionDescription((Codec("opus", 48000, 96, 2),)))
-        leg.info(Tone("1"))
+        tell(leg, HELD)
+        tell(leg, SessionDescription((Codec("opus", 48000, 96, 2),)))
+        leg.hand(Unanswered(Tone("1")))
         self.assertEqual(news(leg).news[-2:], ["agreed", "refused"])
         self.assertEqual(news(leg).refusals[0].reason, EndReason.INCOMPATIBLE)
         self.assertEqual(inner.orders, before)
         inner.partyUpdates(HELD)
+        inner.partyUpdates(ANSWER)
         inner.partyPresses(Tone("2"))
-        inner.partyAgrees()
-        inner.partyRefuses(Ending(EndReason.FAILED))
-        self.assertEqual(news(leg).news[-2:], ["updated", "info"])
-        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD], [Tone("2")]))
-        leg.agree(ANSWER)
-        leg.refuse(Ending(EndReason.INCOMPATIBLE))
-        self.assertEqual(inner.orders, [*before, "agree", "refuse"])
+        self.assertEqual(news(leg).news[-3:], ["changed", "changed", "handed"])
+        self.assertEqual((news(leg).updates, news(leg).tones), ([HELD, ANSWER], [Tone("2")]))
+        agree(leg, ANSWER)
+        refuse(leg, Ending(EndReason.INCOMPATIBLE))
+        agree(leg, HELD)
+        self.assertEqual(inner.orders, [*before, "agree", "refuse", "agree"])
+        first, second = FakeMessage(), FakeMessage()
+        inner.partySays(first)
+        leg.hand(second)
+        self.assertEqual((first.receipts, second.receipts, news(leg).news[-1]), ([None], [None], "handed"))

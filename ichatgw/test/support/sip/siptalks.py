@@ -55,7 +55,7 @@ class Talk:
     def inbound(cls, rig: Rig, answer: SessionDescription = ANSWER, **changes: object) -> Talk:
         """The phone called."""
         rig.invite(**changes)
-        leg = cast(SipLeg, rig.invitations.legs[-1])
+        leg = rig.invitations.legs[-1]
         leg.answer(answer)
         ok = rig.wire.take()[-1]
         rig.receive(ackFor(ok).replace("call-1@192.0.2.77", header(ok, "Call-ID")))

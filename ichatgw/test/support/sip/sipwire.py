@@ -11,10 +11,11 @@ from typing import Any, cast
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from ichatgw.interfaces import IInvitations, ILeg
+from ichatgw.interfaces import IInboundLeg, IInvitations
 from ichatgw.model import Ending, Invitation, Party, SessionDescription, TransportAddress
 from ichatgw.sip.endpoint import Endpoint
-from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
@@ -145,15 +146,15 @@ class Invitations:
 
     def __init__(self) -> None:
         self.refusal: Ending | None = NOT_ALLOWED
-        self.legs: list[ILeg] = []
+        self.legs: list[InboundSipLeg] = []
         self.called: list[str] = []
         self.invitations: list[Invitation] = []
         self.offers: list[SessionDescription] = []
 
-    def invited(self, leg: ILeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
+    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
         leg.call = FakeCall()
         leg.side = FakeSide()
-        self.legs.append(leg)
+        self.legs.append(cast(InboundSipLeg, leg))
         self.called.append(called)
         self.offers.append(offer)
         self.invitations.append(invitation)
@@ -205,7 +206,7 @@ class Rig:
         """An INVITE comes."""
         return self.receive(request("INVITE", **changes))
 
-    def dial(self, called: str = "sip:100@192.0.2.77", caller: Party | None = None) -> SipLeg:
+    def dial(self, called: str = "sip:100@192.0.2.77", caller: Party | None = None) -> OutboundSipLeg:
         """A leg that has not started."""
         leg = self.endpoint.dial(called, caller or Party("xmpp:scott@chat.example", "scott"))
         leg.call = FakeCall()

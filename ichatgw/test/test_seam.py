@@ -1,0 +1,57 @@
+# -*- test-case-name: ichatgw.test.test_seam -*-
+"""
+How wide the seam between legs and calls is: what a feature that crosses it has to pass.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.interfaces import ICall, ILeg
+from ichatgw.test.test_imports import modules
+
+MAX_METHODS = 220
+"""Of all classes that provide L{ILeg} or L{ICall}, together: private ones and properties, too."""
+
+
+def sides() -> Iterator[tuple[str, ast.ClassDef]]:
+    """Each class of the product that provides one of the two interfaces, by its full name."""
+    for name, tree in modules():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not name.startswith("sim."):
+                made = getattr(import_module(f"ichatgw.{name}"), node.name)
+                if ILeg.implementedBy(made) or ICall.implementedBy(made):
+                    yield f"{name}.{node.name}", node
+
+
+def methods(made: ast.ClassDef) -> list[ast.FunctionDef]:
+    """What a class defines itself."""
+    return [each for each in made.body if isinstance(each, ast.FunctionDef)]
+
+
+def isEmpty(method: ast.FunctionDef) -> bool:
+    """Does it do nothing?"""
+    return all(
+        isinstance(each, ast.Pass) or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        for each in method.body
+    )
+
+
+class SeamTests(SynchronousTestCase):
+    """Legs and calls."""
+
+    def test_width(self) -> None:
+        """All legs and calls together have few methods."""
+        counts = Counter({name: len(methods(made)) for name, made in sides()})
+        self.assertIn("calls.call.Call", counts)
+        self.assertTrue(counts.total() <= MAX_METHODS, f"{counts.total()}: {counts.most_common()}")
+
+    def test_noneEmpty(self) -> None:
+        """None of these methods does nothing: a leg implements what concerns it."""
+        empty = [f"{name}.{each.name}" for name, made in sides() for each in methods(made) if isEmpty(each)]
+        self.assertEqual(empty, [])
