@@ -39,11 +39,14 @@ QUIET = 6.0
 MOST_GAP = 0.06
 """Seconds that a stream may be interrupted, or twice as long as without strangers if that is longer."""
 
-SLOW = 0.006
+SLOW = 0.004
 """Seconds that answers may take anyway, or three times as long as without strangers."""
 
 MOST_GROWTH, MOST_LEFT = 64, 5
-"""MB that the gateway may grow while there are strangers, and afterwards."""
+"""MB that the gateway may have more while there are strangers, and afterwards."""
+
+MOST_OF_ALL = 10
+"""MB that it may have more after all kinds of them: tables that are filled once."""
 
 ROUNDS, BAD = 6, 2
 """Rounds that one scene has, and bad ones in which the machine had nothing else to do."""
@@ -252,13 +255,15 @@ class Strangers(SecureEndToEnd):
         grown = self.memory() - before
         await pause(self.clock, 2.2)  # until an answer that has not come by now is lost
         seen = await self.observer.observed()
-        print(f"{what}: {said}; {seen}; {grown:+.1f} MB; without them: {self.quiet}")
+        left = self.memory() - before
+        print(f"{what}: {said}; {seen}; {grown:+.1f} MB, {left:+.1f} MB left; without them: {self.quiet}")
         bounds = {
             "requests without an answer": not seen.unanswered,
             "a stream that is not heard": seen.packets > 100,
             "a gap in the sound": seen.gap < max(MOST_GAP, 2 * self.quiet.gap),
             "late answers": seen.p95 < max(SLOW, 3 * self.quiet.p95),
             "memory": grown < MOST_GROWTH,
+            "memory that is not given back": left < MOST_LEFT,
         }
         return [words for words, isKept in bounds.items() if not isKept]
 
@@ -307,7 +312,7 @@ class Strangers(SecureEndToEnd):
         await self.call(100 + CALLS)
         await flooding
         await pause(self.clock, 1.0)
-        self.assertLess(self.memory() - before, MOST_LEFT)
+        self.assertLess(self.memory() - before, MOST_OF_ALL)
 
     async def test_network(self) -> None:
         """
@@ -343,14 +348,7 @@ class Strangers(SecureEndToEnd):
             await self._federate(server)
             return f"{FEDERATED} stanzas a second"
 
-        grown = []
-        for _ in range(ROUNDS):
-            before = self.memory()
-            await self.endure("federated users", flooding)
-            grown.append(self.memory() - before)
-            if grown[-1] < MOST_LEFT:
-                return
-        self.fail(f"each flood takes more memory: {grown} MB")
+        await self.endure("federated users", flooding)
 
     async def _federate(self, server: CrowdServer, seconds: int = 10) -> None:
         for part in range(seconds * 50):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT
+from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT, socketpair
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.runtime.ratelimit import LINES
-from ichatgw.runtime.turns import TURN_JOBS, WAITING
+from ichatgw.runtime.turns import MOST_LAG, TURN_JOBS, WAITING
 from ichatgw.sip.transport import connectionlimits
 from ichatgw.sip.transport.connection import (
     ANOTHER,
@@ -208,6 +208,35 @@ class IncomingTests(ConnectionsCase):
         little[0].transport = SimpleNamespace(transport=below)  # type: ignore[assignment]
         whole(little[0])
         self.assertEqual(below.bufferSize, SLICE)
+
+    def test_behind(self) -> None:
+        """
+        One that may call is behind as long as the system keeps more of what it has sent, however little of it waits
+        here; then there is too much to do for new calls.  A stranger never is, nor one that has left.
+        """
+        near, far = socketpair()
+        for opened in (near, far):
+            self.addCleanup(opened.close)
+        turns = self.connections.turns
+        for mayCall, leaves in ((True, False), (True, True), (False, False)):
+            far.send(b"more")
+            self.connections.mayCall = lambda host: mayCall  # noqa: B023
+            connection = self.accept()
+            assert connection is not None
+            transport: Any = connection.transport
+            transport.socket, transport.fileno = near, near.fileno
+            for _ in range(5):
+                connection.dataReceived(MESSAGE * (TURN_JOBS + 1))
+                self.reactor.advance(0)
+                self.reactor.rightNow += MOST_LAG / 4
+            self.assertEqual((turns.isLate, len(connection._line)), (mayCall, 0))
+            if leaves:
+                connection.abort("it leaves")
+            else:
+                near.recv(100)
+                connection.dataReceived(MESSAGE)
+                self.reactor.advance(0)
+            self.assertEqual(turns.lag, 0.0)
 
     def test_crowdOfOneThatLeaves(self) -> None:
         """What came before the end of a connection is handed on all the same."""
