@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS, STATIC
 from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
-from ichatgw.net.literals import READ_BEFORE, ip_address
+from ichatgw.net.literals import LONGEST_KEPT, READ_BEFORE, ip_address
 from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import readTransport
 from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
@@ -199,25 +199,36 @@ def _host(connection: str) -> str | None:
 def _isGroup(connection: str) -> bool:
     """Does it name many hosts?  Nobody may have us send there."""
     try:
-        return _meant(ip_address(_literal(connection)))[1]
+        return _meant(_literal(connection))[1]
     except ValueError:
         return False
 
 
 def _hostOf(text: str) -> str | None:
     try:
-        host, isGroup = _meant(ip_address(text))
+        host, isGroup = _meant(text)
     except ValueError:
         return None
     return None if isGroup or "%" in text else host
 
 
-@lru_cache(maxsize=READ_BEFORE)
-def _meant(address: IPv4Address | IPv6Address) -> tuple[str, bool]:
-    """The host that is meant, and whether it is many."""
+def _meant(text: str) -> tuple[str, bool]:
+    """
+    The host that is meant, and whether it is many.
+
+    @raise ValueError: if it is no address.
+    """
+    return _meantBefore(text) if len(text) <= LONGEST_KEPT else _read(text)
+
+
+def _read(text: str) -> tuple[str, bool]:
+    address = ip_address(text)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     plain = mapped or address  # the same host; our sockets of either family keep to their own
     return str(plain), plain.is_multicast or str(plain) == "255.255.255.255"
+
+
+_meantBefore = lru_cache(maxsize=READ_BEFORE)(_read)
 
 
 def _rtcp(own: _Level, host: str) -> TransportAddress | None:

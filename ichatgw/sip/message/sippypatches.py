@@ -91,16 +91,18 @@ def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
     """As it came, unless something in it has been changed since."""
     if url.written is not None and _stated(url) == url.stated:
         return str(url.written)
-    if url.headers or len(url.username or "") > LONGEST_KEPT:
+    plain = _plain(url)
+    length = sum([len(each) for each in plain if isinstance(each, str)])
+    if url.headers or url.userparams or url.other or length > LONGEST_KEPT:
         return str(_write(url, local_addr))
-    return _writtenBefore(_plain(url), tuple(url.userparams), tuple(url.other), local_addr)
+    return _writtenBefore(plain, local_addr)
 
 
 @lru_cache(maxsize=URIS_KEPT)
-def _writtenBefore(plain: tuple[Any, ...], userparams: tuple[str, ...], other: tuple[str, ...], local: Any) -> str:
+def _writtenBefore(plain: tuple[Any, ...], local: Any) -> str:
     """A URI of ours, which is written with each message of its dialog."""
     url = SipURL.__new__(SipURL)
-    vars(url).update(zip(_SAYS, plain, strict=True), userparams=userparams, other=other)
+    vars(url).update(zip(_SAYS, plain, strict=True), userparams=(), other=())
     return str(_write(url, local))
 
 

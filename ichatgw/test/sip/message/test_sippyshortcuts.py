@@ -187,6 +187,24 @@ class ShortcutTests(SynchronousTestCase):
         read.port = 5080
         self.assertEqual(str(read), "sip:alice@192.0.2.1:5080?Subject=x")
 
+    def test_memory(self) -> None:
+        """What is kept of URIs and addresses is short, whatever its parts."""
+        sippypatches._writtenBefore.cache_clear()
+        long = "x" * 300
+        for url in (
+            SipURL(username=long),
+            SipURL(host=f"{long}.example"),
+            SipURL(host="a.example", tag=long),
+            SipURL(host="a.example", maddr=long),
+            SipURL(host="a.example", other=[long]),
+            SipURL(username="a", userparams=[long]),
+        ):
+            self.assertIn(long, str(url))
+        self.assertEqual(sippypatches._writtenBefore.cache_info().currsize, 0)
+        kept = sippyshortcuts._addressBefore.cache_info().currsize
+        SipFrom(f"<sip:{long}@192.0.2.1>").parse()
+        self.assertEqual(sippyshortcuts._addressBefore.cache_info().currsize, kept)
+
     def test_body(self) -> None:
         """A body is as long as its header says."""
         self.assertEqual(str(SipRequest(request("INVITE")).getBody()), PHONE_SDP)
