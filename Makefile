@@ -8,10 +8,16 @@ PAGE   := ichatgw/test/interop/page
 TWISTD_PLUGINS := twisted/plugins
 SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
 
+# How many processes run tests at once.  Those between real programs mostly wait.
+JOBS ?= 2
+E2E_JOBS ?= 3
+SEED ?= any
+MARKS := $(BIN)/python -m ichatgw.test.marks
+
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit lint types pythons e2e interop peers demo bench soak clean
+.PHONY: help venv test unit slow coverage lint types pythons e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,18 +49,26 @@ lint: $(VENV)/dependencies ## the style of the code
 types: $(VENV)/dependencies ## the types, strictly
 	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench
 
-unit: $(VENV)/dependencies ## the unit tests, under coverage, and the report
+unit: $(VENV)/dependencies ## the quick unit tests: all but those marked as slow
+	$(MARKS) --without slow -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
+
+slow: $(VENV)/dependencies ## the slow unit tests
+	$(MARKS) --with slow -j$(JOBS) --temp-directory=_trial_temp_slow ichatgw
+
+coverage: $(VENV)/dependencies ## all unit tests in an order by chance (SEED=number for one of old), and what they cover
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m twisted.trial --temp-directory=_trial_temp ichatgw
+	$(BIN)/coverage run -m ichatgw.test.marks --shuffle=$(SEED) -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-pythons: $(VENV)/dependencies ## the unit tests on every other Python that is found
+pythons: $(VENV)/dependencies ## the quick unit tests on every other Python that is found
 	@VENV=$(VENV) .ci/pythons
 
 e2e: venv ## the end-to-end tests against Prosody, ejabberd, Kamailio, sipp and baresip
 	@.ci/need peers
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m twisted.trial --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite
+	@status=0; export PATH="$(abspath $(BIN)):$$PATH"; \
+	$(MARKS) --without alone -j$(E2E_JOBS) --temp-directory=_trial_temp_e2e ichatgw.test.e2e.suite || status=1; \
+	$(MARKS) --with alone --temp-directory=_trial_temp_e2e_alone ichatgw.test.e2e.suite || status=1; exit $$status
 
 # What Jingle clients are made of: aiortc, and a page with stanza.js for Chromium.
 $(INTEROP)/ready: setup.cfg $(wildcard $(PAGE)/*)

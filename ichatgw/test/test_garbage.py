@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.switch import Switch
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients import ichats, jingles
 from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
 from ichatgw.test.support.garbage import remainder
@@ -63,6 +64,7 @@ class ClientGarbageTests(SynchronousTestCase):
 
             self.assertEqual(remainder(calls), {}, kind.__name__)
 
+    @slow
     def test_iChats(self) -> None:
         """An iChat calls or is called; it hangs up or the phone does, declines, or gives up."""
         world = ichats.World()
@@ -105,6 +107,7 @@ class ClientGarbageTests(SynchronousTestCase):
 
         self.assertNoGarbage(world, calls, hangsUp, isRefused, givesUp, isCalled, declines, isAbandoned)
 
+    @slow
     def test_jingle(self) -> None:
         """The same of Jingle clients, with and without a proposal first."""
         world = jingles.World()

@@ -5,18 +5,13 @@ The borders between the parts, as the sources show them.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw
-
-ROOT = Path(ichatgw.__file__).parent
+from ichatgw.test.support.sources import ROOT, modules
 
 # A part may import those of its own rank or below; within one rank, arrows between parts go one way too.
 RANKS = (
@@ -68,27 +63,6 @@ SIM_MEDIA = {
 }
 
 
-@cache
-def modules() -> tuple[tuple[str, ast.Module], ...]:
-    """Each module of the package but its tests, by its name below C{ichatgw}."""
-    named = (
-        (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip("."), path)
-        for path in sorted(ROOT.rglob("*.py"))
-        if "test" not in path.relative_to(ROOT).parts
-    )
-    return tuple((name, ast.parse(path.read_text("utf-8"))) for name, path in named)
-
-
-def imported(tree: ast.Module) -> Iterator[str]:
-    """The full names of all that a module imports, wherever it does so."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def rank(part: str, ranks: Sequence[set[str]] = RANKS) -> int:
     """The rank of a part; that of a stranger is an error here."""
     return next(number for number, parts in enumerate(ranks) if part in parts)
@@ -97,8 +71,8 @@ def rank(part: str, ranks: Sequence[set[str]] = RANKS) -> int:
 def arrows() -> Iterator[tuple[str, str]]:
     """Each import of one module of the package by another, both by their names below C{ichatgw}."""
     known = dict(modules())
-    for name, tree in known.items():
-        for other in imported(tree):
+    for name, source in known.items():
+        for other in source.imported:
             target = other.removeprefix("ichatgw.")
             if other.startswith("ichatgw.") and target in known and target != name:
                 yield name, target
@@ -174,19 +148,19 @@ class ImportTests(SynchronousTestCase):
 
     def test_adapters(self) -> None:
         """Adapters do not know each other."""
-        for name, tree in modules():
+        for name, source in modules():
             part = name.partition(".")[0]
             if part in ADAPTERS:
-                for other in imported(tree):
+                for other in source.imported:
                     words = other.split(".")
                     if words[0] == "ichatgw" and len(words) > 1 and words[1] in ADAPTERS:
                         self.assertEqual(words[1], part, f"{name} imports {other}")
 
     def test_doors(self) -> None:
         """sippy is behind one door, XMPP's libraries behind theirs."""
-        for name, tree in modules():
+        for name, source in modules():
             part = name.partition(".")[0]
-            for other in imported(tree):
+            for other in source.imported:
                 if other.split(".")[0] == "sippy":
                     self.assertEqual(part, "sip", f"{name} imports {other}")
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
@@ -198,37 +172,34 @@ class ImportTests(SynchronousTestCase):
 
     def test_reactor(self) -> None:
         """Only C{tap}, and the simulators' programs, take the global reactor."""
-        for name, tree in modules():
+        for name, source in modules():
             if name != "tap" and not name.startswith("sim."):
-                self.assertNotIn("twisted.internet.reactor", set(imported(tree)), name)
+                self.assertNotIn("twisted.internet.reactor", source.imported, name)
 
     def test_nothingBlocks(self) -> None:
         """There are no threads and no sleeping; only the disk, which would keep all waiting, has a thread."""
-        for name, tree in modules():
+        for name, source in modules():
             if name == "runtime.disk":
                 continue
             self.assertEqual(
-                set(imported(tree)) & {"threading", "time.sleep", "twisted.internet.threads", "concurrent.futures"},
+                source.imported & {"threading", "time.sleep", "twisted.internet.threads", "concurrent.futures"},
                 set(),
                 name,
             )
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Attribute):
-                    self.assertNotIn(node.attr, ("sleep", "deferToThread", "callInThread"), name)
+            self.assertEqual(source.attributes & {"sleep", "deferToThread", "callInThread"}, set(), name)
 
     def test_nothingPrints(self) -> None:
         """Only the simulators, which are programs, write to stdout."""
-        for name, tree in modules():
+        for name, source in modules():
             if name.partition(".")[0] != "sim":
-                names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-                self.assertNotIn("print", names, name)
+                self.assertNotIn("print", source.names, name)
 
     def test_simulators(self) -> None:
         """The simulators are no part of what they test."""
-        for name, tree in modules():
+        for name, source in modules():
             if name.partition(".")[0] != "sim":
                 continue
-            for other in imported(tree):
+            for other in source.imported:
                 if other.startswith("ichatgw."):
                     rest = other.removeprefix("ichatgw.")
                     self.assertTrue(

@@ -13,7 +13,7 @@ from importlib import import_module
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ICall, ILeg
-from ichatgw.test.test_imports import modules
+from ichatgw.test.support.sources import trees
 
 MAX_METHODS = 220
 """Of all classes that provide L{ILeg} or L{ICall}, together: private ones and properties, too."""
@@ -21,7 +21,7 @@ MAX_METHODS = 220
 
 def sides() -> Iterator[tuple[str, ast.ClassDef]]:
     """Each class of the product that provides one of the two interfaces, by its full name."""
-    for name, tree in modules():
+    for name, tree in trees():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not name.startswith("sim."):
                 made = getattr(import_module(f"ichatgw.{name}"), node.name)

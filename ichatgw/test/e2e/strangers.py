@@ -31,6 +31,7 @@ from ichatgw.test.e2e.observer import Observed, Plan
 from ichatgw.test.e2e.program import Program
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
 from ichatgw.test.e2e.secure import SecureEndToEnd
+from ichatgw.test.marks import alone
 
 CALLS = 10
 QUIET = 6.0
@@ -167,6 +168,7 @@ class Observer:
         transport.writeToChild(0, line.encode() + b"\n")
 
 
+@alone
 class Strangers(SecureEndToEnd):
     """
     What they do to others.

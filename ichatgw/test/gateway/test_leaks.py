@@ -17,6 +17,7 @@ from ichatgw.calls.switch import Switch
 from ichatgw.interfaces import IInboundLeg
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import Ending, EndReason, Invitation, SessionDescription, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.garbage import remainder
 from ichatgw.test.support.media.fakes import FakeAddresses, FakeNetwork
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond, status
@@ -153,13 +154,20 @@ class WholeGatewayTests(SynchronousTestCase):
         self.assertEqual(self.call("callee"), [100, 180, 200])
         self.assertEqual(self.call("declined"), [100, 180, 603])
         self.assertEqual(self.call("abandoned"), [100, 180, 487])
-        for _ in range(25):
-            for ending in ("caller", "callee", "declined", "abandoned"):
-                self.call(ending)
         self.assertEqual(self.count()["calls"], 0)
         self.settle()
         self.assertEqual(self.count(), self.rest)
 
+    @slow
+    def test_manyCalls(self) -> None:
+        """Nor is after a hundred of them."""
+        for _ in range(25):
+            for ending in ("caller", "callee", "declined", "abandoned"):
+                self.call(ending)
+        self.settle()
+        self.assertEqual(self.count(), self.rest)
+
+    @slow
     def test_garbage(self) -> None:
         """What is over lets go of all that it knew: nothing of a call has to wait for the garbage collector."""
         for ending in ("caller", "callee", "declined", "abandoned"):
@@ -174,6 +182,7 @@ class WholeGatewayTests(SynchronousTestCase):
                 del left[kind]
             self.assertEqual(left, {}, ending)
 
+    @slow
     def test_garbageOfChanges(self) -> None:
         """Nor has anything of one in which a party was put on hold, or is another one now."""
         held = PHONE_SDP.replace("sendrecv", "sendonly")
@@ -213,6 +222,7 @@ class WholeGatewayTests(SynchronousTestCase):
         self.assertEqual(len([m for m in sent if status(m) and header(m, "CSeq").endswith("MESSAGE")]), 1)
         self.agree([*sent, *self.rig.wire.take()])
 
+    @slow
     def test_garbageOfTexts(self) -> None:
         """Nor has anything of one in which something was handed on, whether it was answered or not."""
         for answers in (True, False):
@@ -237,6 +247,7 @@ class WholeGatewayTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.count(), self.rest)
 
+    @slow
     def test_corpora(self) -> None:
         """After each of the messages that others wrote to break such as us, a normal call goes through."""
         messages = sorted(path for folder in ("rfc4475", "rfc5118", "jain") for path in (DATA / folder).iterdir())

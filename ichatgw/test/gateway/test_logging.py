@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,19 @@ class LogCall:
         self.names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
 
 
-def logCalls() -> Iterator[LogCall]:
+@cache
+def logCalls() -> tuple[LogCall, ...]:
     """All of them."""
+    return tuple(_logCalls())
+
+
+def _logCalls() -> Iterator[LogCall]:
     for path in sorted(ROOT.rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        if module.partition(".")[0] in ("test", "sim"):
+        text = path.read_text("utf-8")
+        if module.partition(".")[0] in ("test", "sim") or "log." not in text:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
                 target = node.func.value
                 name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")

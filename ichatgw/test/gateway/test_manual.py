@@ -17,6 +17,7 @@ import ichatgw
 from ichatgw.config.reading.reader import OBSOLETE
 from ichatgw.config.settings import TABLE
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink
 from ichatgw.xmpp.presence.access import Guests
 from ichatgw.xmpp.presence.presence import Presence
@@ -83,6 +84,7 @@ class ManualTests(SynchronousTestCase):
         self.assertEqual(known - set(named), set(), "to be added to the table at the end of docs/manual.rst")
         self.assertEqual(set(named) - known, set(), "in docs/manual.rst, but no setting")
 
+    @slow
     def test_everyTest(self) -> None:
         """Each test that is named exists."""
         self.assertGreater(len(self.rows), 80)

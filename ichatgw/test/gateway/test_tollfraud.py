@@ -21,6 +21,7 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.sip.auth.digest import answer, challenges
 from ichatgw.sip.transport.target import Transport
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.ichats import ICHAT_DATA
 from ichatgw.test.support.media.fakes import FakeNetwork
 from ichatgw.test.support.sip.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, header, request, respond, status
@@ -365,6 +366,7 @@ class MidcallTests(Fraud):
         (call,) = self.gateway.switch.calls
         self.assertEqual(call.caller.party.user, "alice")
 
+    @slow
     def test_redirection(self) -> None:
         """Who is called, and may not call, leads nobody to another host: not by a Contact, nor by what is in one."""
         for contact in (

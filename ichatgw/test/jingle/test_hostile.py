@@ -20,6 +20,7 @@ from ichatgw.jingle.session.session import MOST_REMOTE_CANDIDATES
 from ichatgw.jingle.stanzas.jingle import Action, Jingle
 from ichatgw.model import PCMU, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import CAPTURES, captured
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.jingles import (
     BELL_JID,
     DESCRIPTION,
@@ -51,6 +52,7 @@ class FloodTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World()
 
+    @slow
     def test_unknownSessions(self) -> None:
         """Requests for sessions that there are not get an error each, shorter than they are, and leave nothing."""
         for number in range(3000):
@@ -92,6 +94,7 @@ class FloodTests(SynchronousTestCase):
         self.world.accept(PHONE, leg.sid)
         self.assertLessEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
 
+    @slow
     def test_huge(self) -> None:
         """Stanzas of a megabyte are refused or cut, and what is answered is short."""
         for inside in (
@@ -110,6 +113,7 @@ class FloodTests(SynchronousTestCase):
             self.world.clock.advance(60)
         self.assertEqual([call for call in self.world.arrivals.calls if "ended" not in call.news], [])
 
+    @slow
     def test_proposals(self) -> None:
         """Of a flood of proposals and sessions few become calls, and one user's flood stops nobody else."""
         for number in range(500):
@@ -121,6 +125,7 @@ class FloodTests(SynchronousTestCase):
         other = JID("bob@jabber.example/x")
         self.assertEqual(self.world.initiate("other", from_=other), "result")
 
+    @slow
     def test_words(self) -> None:
         """Words about calls that there are not are dropped without an answer, but a late C{proceed}."""
         for number in range(3000):
@@ -128,6 +133,7 @@ class FloodTests(SynchronousTestCase):
                 self.world.message(word, sid=f"s{number}")
         self.assertEqual((self.world.said(), size(self.world)), ([], 0))
 
+    @slow
     def test_remembered(self) -> None:
         """Calls that are over are remembered only so far, however many there are."""
         for number in range(MOST_REMEMBERED + 200):
@@ -143,12 +149,20 @@ class FuzzTests(SynchronousTestCase):
 
     def test_mutated(self) -> None:
         """Each request is answered exactly once or dropped, whatever is wrong in it, and no exception comes out."""
-        random = Random(20260)
+        self.send(Random(20260), 60)
+
+    @slow
+    def test_manyMutated(self) -> None:
+        """The same of many more."""
+        self.send(Random(20261), 600)
+
+    def send(self, random: Random, rounds: int) -> None:
+        """Stanzas in which something was changed by chance."""
         stanzas = [stanza for path in sorted(CAPTURES.glob("*.xml")) for stanza in captured(path.stem)]
         wanted = [stanza for stanza in stanzas if stanza.name == "message" or stanza.getAttribute("type") == "set"]
         world = World()
         world.protocol._allows = lambda jid: True
-        for round_ in range(600):
+        for round_ in range(rounds):
             stanza = _copy(random.choice(wanted))
             stanza["to"], stanza["from"], stanza["id"] = random.choice((US, NUMBER)).full(), PHONE.full(), f"f{round_}"
             _mutate(random, stanza)
@@ -189,6 +203,7 @@ class AttributeTests(SynchronousTestCase):
 
     VALUES = ("", " ", "-1", "4294967296", "70000", "1e9", "rtp", "\xe4.local", "x" * 300, "a\nb=c", "<", None)
 
+    @slow
     def test_each(self) -> None:
         """What cannot be used is left out, and the session lives as long as there is one of each that it needs."""
         tried = 0

@@ -19,6 +19,7 @@ from ichatgw.jingle.calls import MOST_REMEMBERED
 from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import CAPTURES, captured
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.jingles import (
     BELL,
     BELL_JID,
@@ -115,6 +116,7 @@ class BorderTests(SynchronousTestCase):
         self.world.propose(from_=PHONE.userhostJID())
         self.assertEqual(self.world.arrivals.arrivals, [])
 
+    @slow
     def test_manyCallers(self) -> None:
         """At 100 calls a second by as many users nobody is refused for what the others do."""
         for number in range(1500):

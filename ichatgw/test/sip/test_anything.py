@@ -15,6 +15,7 @@ from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IInboundLeg, IInvitations
 from ichatgw.model import Ending, Invitation, SessionDescription
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import NOT_ALLOWED
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
@@ -271,12 +272,21 @@ class World:
 class AnythingTests(SynchronousTestCase):
     """No call is left half open, and of those that are over nothing remains."""
 
-    WORLDS = 30
+    FEW, WORLDS = 3, 30
     STEPS = 80
 
     def test_anything(self) -> None:
         """Whatever phones do, in whatever order, and whatever they answer."""
-        for seed in range(self.WORLDS):
+        self.live(range(self.FEW))
+
+    @slow
+    def test_muchElse(self) -> None:
+        """The same in many more worlds."""
+        self.live(range(self.FEW, self.WORLDS))
+
+    def live(self, seeds: range) -> None:
+        """In worlds made by chance."""
+        for seed in seeds:
             with capturedLogs() as events:
                 self._judge(World(Random(seed)), seed)
             bad = [formatEvent(event) for event in events if event["log_level"] >= LogLevel.error]

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from ichatgw.media.dtls.dtls import _SUITES, DTLS, HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, MTU, Identity, fingerprintOf
 from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
+from ichatgw.test.marks import slow
 
 reactor: Any = installed
 
@@ -68,6 +69,7 @@ class LossTests(TestCase):
 
     timeout = 60
 
+    @slow
     async def test_lost(self) -> None:
         """The first datagram of each end is lost, and so is every fourth one after that."""
         sent = await self.handshake(lambda number, records: records if number % 4 else [])

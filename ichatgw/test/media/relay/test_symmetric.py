@@ -12,6 +12,7 @@ from ichatgw.media.relay.relay import Relay
 from ichatgw.media.relay.side import Twice
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Direction, SessionDescription, Whereabouts
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.fakes import makeEngine
 from ichatgw.test.support.media.relays import ALICE, BOB, STRANGER, TO_BOB, RelayTestCase, at, receiverReport, rtp
 
@@ -283,6 +284,7 @@ class LatchingTests(RelayTestCase):
         self.fromAlice(rtp(2))
         self.assertEqual(len(self.heard(self.NATTED)), 1, "where it was before is where it is")
 
+    @slow
     def test_portStaysWhileItSends(self) -> None:
         """No other port takes the place of one that sends."""
         for sequence in range(50):

@@ -21,6 +21,7 @@ from ichatgw.model import (
     Fingerprint,
     TransportAddress,
 )
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.mediahosts import MEDIA, Host, World
 
 
@@ -50,6 +51,7 @@ class FailureTests(World):
         self.run_(LIFE + 0.2, 0.1)
         self.assertFailed(self.one, EndReason.CONNECTIVITY, "consent")
 
+    @slow
     def test_stays(self) -> None:
         """One that is there stays, though it says nothing for hours."""
         self.join()
@@ -122,6 +124,7 @@ class FailureTests(World):
             answered += len(self.two.network.sentTo(("203.0.113.66", number + 1000)))
         self.assertTrue(answered <= 200, answered)
 
+    @slow
     def test_replay(self) -> None:
         """A check that is sent again from elsewhere, as a spy could do, has no answer and no effect."""
         self.join()

@@ -17,6 +17,7 @@ from ichatgw.model import (
     Protection,
     TransportAddress,
 )
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.relays import receiverReport
 from ichatgw.test.support.media.securedhosts import STRANGER, SecuredCase, newKey, swapped
 
@@ -117,6 +118,7 @@ class KeyTests(SecuredCase):
             self.assertEqual(self.said(self.one, self.two), heard)
             self.assertEqual(self.said(self.one, self.two), 5)
 
+    @slow
     def test_repeated(self) -> None:
         """A packet that comes twice goes once, and the stream goes on."""
         self.meet()

@@ -13,6 +13,7 @@ from ichatgw.sip.auth import verifier as module
 from ichatgw.sip.auth.digest import answer, challenges, digestHash, digestResponse, readParameters
 from ichatgw.sip.auth.loginlimits import LONGEST_WAIT, NAME_FREE, SOURCE_FREE, Guesses
 from ichatgw.sip.auth.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
+from ichatgw.test.marks import slow
 
 PHONE = "192.0.2.77"
 STRANGER = "203.0.113.9"
@@ -246,6 +247,7 @@ class GuessingTests(VerifierCase):
             self.assertEqual(self.judge(self.log(password="a", method=method), method=method), WRONG)
         self.assertEqual(self.judge(self.log()), WRONG)
 
+    @slow
     def test_figure(self) -> None:
         """In a day, however often it tries, a source has some hundred passwords looked at."""
         end = self.clock.seconds() + 86400

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.call import Call
 from ichatgw.model import Direction, EndReason, Tone
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.fakerelays import FakeRelay, FakeSide
 from ichatgw.test.support.sip.siptalks import directionOf, formats
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, ackWithin, header, request, respond, status
@@ -244,7 +245,7 @@ class EndTests(SynchronousTestCase):
 class AnyOrderTests(SynchronousTestCase):
     """Two phones that do anything at any time."""
 
-    CALLS = 40
+    FEW, CALLS = 4, 40
     STEPS = 60
 
     def test_anything(self) -> None:
@@ -252,7 +253,13 @@ class AnyOrderTests(SynchronousTestCase):
         Whatever two phones do, in whatever order, and whatever they answer: no call is left half open, and when both
         have hung up nothing of it remains.
         """
-        for seed in range(self.CALLS):
+        for seed in range(self.FEW):
+            Walk(self, Random(seed)).walk(self.STEPS)
+
+    @slow
+    def test_muchElse(self) -> None:
+        """The same in many more calls."""
+        for seed in range(self.FEW, self.CALLS):
             Walk(self, Random(seed)).walk(self.STEPS)
 
 

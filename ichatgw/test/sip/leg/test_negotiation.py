@@ -15,6 +15,7 @@ from ichatgw.errors import CallError, Congested, MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, Fingerprint, TransportAddress
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy, Protecting
 from ichatgw.sip.leg.negotiation import Negotiation
+from ichatgw.test.marks import slow
 from ichatgw.test.sdp.test_security import SECURE
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.sipwire import PHONE_SDP
@@ -194,6 +195,7 @@ class NegotiationTests(SynchronousTestCase):
         assert ours is not None
         self.assertEqual([codec.payloadType for codec in ours], [96, 0])
 
+    @slow
     def test_hostile(self) -> None:
         """Whatever offer comes, and whatever answer, there is an answer to it, or one of the two errors."""
         policy = MediaPolicy(Encryption.OPTIONAL, inClear=True, fingerprint=Fingerprint("sha-256", "00"))

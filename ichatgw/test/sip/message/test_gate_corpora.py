@@ -18,6 +18,9 @@ import ichatgw.test
 from ichatgw.model import TransportAddress
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 
+# Importing this readies sippy, and so comes first.
+from ichatgw.test.marks import slow
+
 # isort: split
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
@@ -214,6 +217,7 @@ class ChanceTests(SynchronousTestCase):
             )
         return bytes(message)
 
+    @slow
     def test_sippyReadsWhatIsAdmitted(self) -> None:
         """Whatever comes, the gate raises nothing, answers little, and admits only what sippy can read."""
         random = Random(4475)

@@ -42,6 +42,7 @@ from ichatgw.sip.transport.connectionlimits import (
 )
 from ichatgw.sip.transport.connectionpool import HANDSHAKE, Connections
 from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.marks import slow
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
 
@@ -357,6 +358,7 @@ class IncomingTests(ConnectionsCase):
         self.connections.mayCall = lambda host: host == "192.0.2.201"
         self.assertIsNotNone(self.accept(50000, "192.0.2.201"))
 
+    @slow
     def test_strangersFill(self) -> None:
         """
         Twenty hosts that may not call, with 200 connections each that have sent a keepalive, or even a request, keep

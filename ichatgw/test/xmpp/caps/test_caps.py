@@ -15,6 +15,7 @@ from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
 from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink, parse
 from ichatgw.xmpp.caps import caps as module
 from ichatgw.xmpp.caps import queries
@@ -375,6 +376,7 @@ class StrangersTests(CapsCase):
         self.assertIn("adam@evil.test/honest", asked)
         self.assertLess(len(asked), 1100)
 
+    @slow
     def test_bounds(self) -> None:
         """Those who wait are bounded, and in the end forgotten; a few are looked after in one turn."""
         for number in range(16_000):
@@ -391,6 +393,7 @@ class StrangersTests(CapsCase):
         self.clock.pump([PATIENCE, *[0.0] * 700])
         self.assertIdle()
 
+    @slow
     def test_gone(self) -> None:
         """Those who have gone while they waited are passed over."""
         for number in range(1000):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element, ParserError
 
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import HEADER
 from ichatgw.xmpp.link.parser import MOST_ATTRIBUTES, MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, StanzaParser
 
@@ -77,6 +78,7 @@ class StanzaParserTests(SynchronousTestCase):
         self.assertSkipped(f"<message from='eve@a'><body a='{big}'/></message>", "too large")
         self.assertSkipped(f"<message from='eve@a'><body>{'&#10;' * MOST_BYTES}</body></message>", "too large")
 
+    @slow
     def test_endless(self) -> None:
         """Megabytes of a stanza that is being skipped do not end the stream, for none of it is kept."""
         for inside in ("<b/>" * 600_000, "text" * 600_000):

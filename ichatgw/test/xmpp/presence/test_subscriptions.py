@@ -17,6 +17,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.ratelimit import LINES
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence
@@ -176,6 +177,7 @@ class SubscriptionsTests(SynchronousTestCase):
             self.link.receive(f"<presence type='{kind}'/>")
         self.assertEqual(self.link.take(), [])
 
+    @slow
     def test_manyAtOnce(self) -> None:
         """Of thousands who subscribe at the same moment each is subscribed to in return."""
         asked = 0
