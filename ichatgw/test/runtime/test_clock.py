@@ -22,7 +22,7 @@ REACTORS: tuple[Callable[[], Any], ...] = (EPollReactor, PollReactor, SelectReac
 # What is dated, or read by people.
 BY_THE_WALL = {"media.dtls.dtls", "sip.transport.certificateexpiry", "sip.transport.tls", "log.logfile", "jingle.setup"}
 # sippy's MonoTime is told both; it counts with the monotonic one.
-NAMED = {"sip.sippylib.clock", "runtime.clock"}
+NAMED = {"sip.sippylib.clock", "sip.message.sippyshortcuts", "runtime.clock"}
 
 WALL = {
     "time.time",
