@@ -12,12 +12,14 @@ SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*
 JOBS ?= 2
 E2E_JOBS ?= 3
 SEED ?= any
+N ?= 150
+MODULES ?= *
 MARKS := $(BIN)/python -m ichatgw.test.marks
 
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit slow coverage lint types pythons e2e interop peers demo bench soak clean
+.PHONY: help venv test unit slow coverage mutants lint types pythons e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -60,6 +62,9 @@ coverage: $(VENV)/dependencies ## all unit tests in an order by chance (SEED=num
 	$(BIN)/coverage run -m ichatgw.test.marks --shuffle=$(SEED) -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutants: $(VENV)/dependencies ## do the tests notice small faults?  A sample of them (N=150 SEED=number MODULES='sip/*')
+	$(BIN)/python -m ichatgw.test.mutants --count $(N) --seed $(SEED) --modules '$(MODULES)' --jobs $(JOBS)
 
 pythons: $(VENV)/dependencies ## the quick unit tests on every other Python that is found
 	@VENV=$(VENV) .ci/pythons

@@ -1,0 +1,339 @@
+# -*- test-case-name: ichatgw.test.test_mutants -*-
+"""
+How much the tests would notice: small faults are put into the code, one at a time, and the tests that the first line of
+the module names are run.
+
+C{make mutants} takes a random sample (C{N=150 SEED=number MODULES=pattern}).  A fault is made in memory only; no file
+is changed.  Each one runs in a process of its own, the quick tests first, until one fails.  A fault that all tests pass
+with survives: there is a rule that no test shows, or the code has more than it needs.
+
+mutmut runs pytest alone, and cosmic-ray runs one command for all modules and writes into the sources; this needs trial,
+the tests that a module names, and sources that stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
+from io import StringIO
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from attrs import frozen
+from twisted.python.log import startLoggingWithObserver
+from twisted.scripts.trial import getTestModules
+from twisted.trial.reporter import Reporter
+from twisted.trial.runner import TestSuite
+
+from ichatgw.test.marks import has, loaded
+from ichatgw.test.support.sources import ROOT
+
+PATIENCE = 120
+"""Seconds after which tests that do not end have noticed the fault."""
+
+MEMORY = 3 << 30
+
+_SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.FloorDiv: ast.Mult,
+    ast.Div: ast.Mult,
+}
+_LOGGERS = ("log", "_log")
+
+
+@frozen
+class Fault:
+    """
+    @ivar node: what is changed in the tree of a module; C{field} of it becomes C{value}.
+    @ivar what: the change in words.
+    """
+
+    node: ast.AST
+    field: str
+    value: object
+    line: int
+    what: str
+
+    def apply(self) -> None:
+        """Change the tree."""
+        setattr(self.node, self.field, self.value)
+
+
+def faults(tree: ast.Module) -> list[Fault]:
+    """All faults that are known for a module, in a fixed order; none is in what only logs, or only types."""
+    found: list[Fault] = []
+    for statement in tree.body:
+        found += _within(statement)
+    return found
+
+
+def _within(node: ast.AST) -> Iterator[Fault]:
+    if _isIdle(node):
+        return
+    yield from _faultsOf(node)
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns", "decorator_list", "type_params", "format_spec"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from _within(child)
+
+
+def _isIdle(node: ast.AST) -> bool:
+    """Does it do nothing that anybody depends on: an import, a text alone, a log line, an error's words?"""
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
+        return True
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return True
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return True
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return ast.unparse(node.func.value).rpartition(".")[2] in _LOGGERS
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in ("TypeVar", "Logger", "cast")
+    return False
+
+
+def _faultsOf(node: ast.AST) -> Iterator[Fault]:
+    """The faults of a node itself."""
+    line = getattr(node, "lineno", 0)
+
+    def fault(field: str, value: object, what: str) -> Fault:
+        return Fault(node, field, value, line, what)
+
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            swapped = _SWAPPED[type(operator)]
+            ops = [*node.ops[:number], swapped(), *node.ops[number + 1 :]]
+            yield fault("ops", ops, f"{_name(operator)} is {swapped.__name__} in {_text(node)}")
+    elif isinstance(node, ast.BoolOp | ast.BinOp | ast.AugAssign) and type(node.op) in _SWAPPED:
+        swapped = _SWAPPED[type(node.op)]
+        yield fault("op", swapped(), f"{_name(node.op)} is {swapped.__name__} in {_text(node)}")
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield fault("test", ast.UnaryOp(ast.Not(), node.test), f"if not {_text(node.test)}")
+    elif isinstance(node, ast.Constant):
+        yield from (fault("value", value, f"{node.value!r} is {value!r}") for value in _others(node.value))
+    elif isinstance(node, ast.Return) and node.value is not None and not _isNone(node.value):
+        yield fault("value", ast.Constant(None), f"None instead of {_text(node.value)}")
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not _isIdle(node.value):
+        yield fault("value", ast.Constant(None), f"without {_text(node.value)}")
+    elif isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(a, ast.Starred) for a in node.args):
+        args = [node.args[1], node.args[0], *node.args[2:]]
+        yield fault("args", args, f"the first two arguments swapped in {_text(node)}")
+
+
+def _others(value: object) -> tuple[object, ...]:
+    if isinstance(value, bool):
+        return (not value,)
+    if isinstance(value, int | float):
+        return (value + 1,)
+    return ()
+
+
+def _isNone(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _name(node: ast.AST) -> str:
+    return type(node).__name__
+
+
+def _text(node: ast.AST) -> str:
+    return ast.unparse(node)[:80].replace("\n", " ")
+
+
+@frozen
+class Mutant:
+    """
+    @ivar path: of the module, below the package.
+    @ivar number: of the fault among those of the module.
+    """
+
+    path: str
+    number: int
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"ichatgw/{self.path}:{self.line}: {self.what}"
+
+    @property
+    def module(self) -> str:
+        """Its name."""
+        return ".".join(("ichatgw", *Path(self.path).with_suffix("").parts)).removesuffix(".__init__")
+
+    @property
+    def tests(self) -> list[str]:
+        """Those that its first line names."""
+        return list(getTestModules(str(ROOT / self.path)))
+
+
+def mutants(pattern: str = "*") -> Iterator[Mutant]:
+    """Of all modules that name their tests, and whose path below the package fits the pattern."""
+    for path in sorted(ROOT.rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        if name.startswith(("test/", "sim/")) or not fnmatch(name, pattern) or not getTestModules(str(path)):
+            continue
+        for number, fault in enumerate(faults(ast.parse(path.read_text("utf-8")))):
+            yield Mutant(name, number, fault.line, fault.what)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the module that has the fault; all others are found as ever."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._mutant.module:
+            return None
+        file = str(ROOT / self._mutant.path)
+        package = [os.path.dirname(file)] if file.endswith("__init__.py") else None
+        loader = _Loader(fullname, file, self._mutant.number)
+        return importlib.util.spec_from_file_location(fullname, file, loader=loader, submodule_search_locations=package)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles the module with the fault."""
+
+    def __init__(self, fullname: str, path: str, number: int) -> None:
+        super().__init__(fullname, path)
+        self._number = number
+
+    def get_code(self, fullname: str) -> CodeType:
+        return faulty(Path(self.path).read_text("utf-8"), self._number, self.path)
+
+
+def faulty(text: str, number: int, path: str = "<mutant>") -> CodeType:
+    """The code of a module with one of its faults."""
+    tree = ast.parse(text)
+    faults(tree)[number].apply()
+    return compile(ast.fix_missing_locations(tree), path, "exec")
+
+
+def noticed(names: Iterable[str]) -> str:
+    """
+    Run tests in this process, the quick ones first, until one fails.
+
+    @return: the first one that does; empty if none does.
+    """
+    startLoggingWithObserver(lambda event: None, setStdout=False)
+    tests = sorted(loaded(names), key=lambda test: has(test, "slow"))
+    for test in tests:
+        result = Reporter(StringIO(), realtime=False)
+        TestSuite([test]).run(result)
+        if not result.wasSuccessful():
+            return str(test.id())
+    return ""
+
+
+def tried(mutant: Mutant, directory: Path) -> str:
+    """
+    Run the tests of a mutant in a process of its own.
+
+    @return: what noticed the fault: a test, or how the process ended; empty if nothing did.
+    """
+    command = [sys.executable, "-m", "ichatgw.test.mutants", "--one", mutant.path, str(mutant.number)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        run = subprocess.run(
+            command, cwd=directory, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "no end"
+    words = run.stdout.splitlines()
+    return "" if words and words[-1] == "SURVIVED" else (words or [f"status {run.returncode}"])[-1]
+
+
+def one(path: str, number: int) -> None:
+    """In a process of its own: say which test has noticed the fault."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    mutant = Mutant(path, number, 0, "")
+    sys.meta_path.insert(0, _Finder(mutant))
+    try:
+        seen = noticed(mutant.tests)
+    except BaseException as problem:
+        seen = f"{type(problem).__name__}: {problem}"[:200].replace("\n", " ")
+    sys.stdout.write(f"\n{seen or 'SURVIVED'}\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def judge(sample: Sequence[Mutant], jobs: int, directory: Path) -> list[Mutant]:
+    """
+    Try mutants, and say of each what became of it.
+
+    @return: those that survived.
+    """
+    survived = []
+    with ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda item: tried(item[1], directory / str(item[0])), enumerate(sample))
+        for mutant, seen in zip(sample, results, strict=True):
+            sys.stdout.write(f"{'noticed ' if seen else 'SURVIVED'} {mutant}{f'  ({seen})' if seen else ''}\n")
+            sys.stdout.flush()
+            if not seen:
+                survived.append(mutant)
+    return survived
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    @return: the exit status: 1 if less of the sample were noticed than were asked for.
+    """
+    parser = argparse.ArgumentParser(prog="python -m ichatgw.test.mutants")
+    parser.add_argument("--count", type=int, default=150, help="how many of all mutants are tried")
+    parser.add_argument("--seed", default="any", help="which: a number, or `any'")
+    parser.add_argument("--modules", default="*", help="a pattern for paths below the package, as sip/dialog/*")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--least", type=float, default=90.0, help="percent that have to be noticed")
+    parser.add_argument("--directory", type=Path, default=Path("_trial_temp_mutants"))
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        one(options.one[0], int(options.one[1]))
+    every = list(mutants(options.modules))
+    seed = random.randrange(10**6) if options.seed == "any" else int(options.seed)
+    sample = random.Random(seed).sample(every, min(options.count, len(every)))
+    sys.stdout.write(f"{len(sample)} of {len(every)} mutants, those of --seed={seed}\n")
+    names = sorted({name for mutant in sample for name in mutant.tests})
+    failing = noticed(names)
+    if failing:
+        sys.stdout.write(f"{failing} fails without any fault\n")
+        return 2
+    survived = judge(sample, options.jobs, options.directory.absolute())
+    share = 100 * (1 - len(survived) / max(1, len(sample)))
+    sys.stdout.write(f"{share:.1f} % of {len(sample)} were noticed; these were not:\n")
+    sys.stdout.write("".join(f"{mutant}\n" for mutant in survived))
+    return 0 if share >= options.least else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
