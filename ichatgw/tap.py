@@ -50,6 +50,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.net.networks import Network
 from ichatgw.options import Options
+from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.clock import useMonotonicTime
 from ichatgw.runtime.collector import Collector
 from ichatgw.runtime.disk import Disk, DiskThread
@@ -259,6 +260,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
     turns = Turns(reactor)
+    routes, reloadsBook = routesOf(turns, plan, settings)
     wire = UDPWire(reactor, addresses, settings.udpTcpPort, turns)
     identity = Identity()
     endpoint, sipParts = endpointOf(
@@ -283,7 +285,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
     caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
-    presence = Presence(turns, control, plan.matches, store, *caps, allows=guests)
+    presence = Presence(turns, control, routes.matches, store, *caps, allows=guests)
     ourRecords = OurRecords(turns, addresses, wire)
     iChat = IChatProtocol(
         turns,
@@ -311,7 +313,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     jingle = None
     if phone is not None:
         jingle = jingleSideOf(
-            reactor, turns, settings, addresses, link, presence, control, plan.translate, guests, callsIChats
+            reactor, turns, settings, addresses, link, presence, control, routes.translate, guests, callsIChats
         )
     registrar = endpoint.registrar()
     registrations = Registrations(
@@ -323,7 +325,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
-    online = Online(turns, presence, store, plan.translate, registrations, takesCalls, guests)
+    online = Online(turns, presence, store, routes.translate, registrations, takesCalls, guests)
     presence.listeners.append(online)
     for handler in (
         presence,
@@ -347,7 +349,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
     switch = Switch(
         turns,
-        plan,
+        routes,
         media,
         {"sip": endpoint, "sips": endpoint, "xmpp": callsIChats if jingle is None else jingle.dialer},
         maxCalls=settings.maxCalls,
@@ -355,6 +357,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = registrations.resident
+    switch.introduced = routes.introduced
     for part in (endpoint, switch):
         part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
     endpoint.limit(switch.isFull)
@@ -376,7 +379,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor), watchdog())
     made.reloadables += [
         *sipParts,
-        LongReloadable(("translationRules",), partial(_newRules, plan)),
+        LongReloadable(("translationRules",), partial(newRules, plan)),
+        reloadsBook,
         Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
@@ -395,7 +399,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     return made
 
 
-def _newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:
+def newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:
+    """
+    Have C{plan} use the rules of other settings, in steps; see L{LongReloadable}.
+
+    @raise ConfigError: if one can never work.
+    """
     made = yield from DialPlan.steps(settings.translationRules)
     return partial(plan.adopt, made)
 

@@ -102,12 +102,14 @@ class Switch(Service):
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
     @ivar alwaysRelay: whether media passes here even if it could go from party to party.
     @ivar limits: further limits; none if not given.
+    @ivar introduced: the caller as who is called shall know him, from the caller and the address that is called.
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
     @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
     @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
     """
 
+    introduced: Callable[[Party, str], Party] = staticmethod(lambda caller, route: caller)
     resident: Callable[[str], str] = staticmethod(lambda called: "")
     run = ""
     journal: Journal | None = None
@@ -309,6 +311,7 @@ class Switch(Service):
         The caller as the called party can call back: to SIP an XMPP user has the address that the rules give him, if
         they do.  XMPP has no words for a caller who does not want to be shown, so he has no name there.
         """
+        caller = self.introduced(caller, route)
         if route.startswith("xmpp:"):
             return ANONYMOUS if caller.private else caller
         if caller.uri.startswith("xmpp:"):

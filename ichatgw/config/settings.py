@@ -18,6 +18,7 @@ from ichatgw.config.declared.calls import CallSettings
 from ichatgw.config.declared.encryption import EncryptionSettings
 from ichatgw.config.declared.jingle import JingleSettings
 from ichatgw.config.declared.log import LogSettings
+from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.tls import TLSSettings
 from ichatgw.config.declared.xmpp import XMPPSettings
@@ -31,7 +32,16 @@ __all__ = ["TABLE", "Proxy", "Settings"]
 
 
 @frozen(kw_only=True, slots=False)
-class Settings(EncryptionSettings, TLSSettings, LogSettings, JingleSettings, CallSettings, SIPSettings, XMPPSettings):
+class Settings(
+    EncryptionSettings,
+    TLSSettings,
+    LogSettings,
+    JingleSettings,
+    CallSettings,
+    SIPSettings,
+    PhoneBookSettings,
+    XMPPSettings,
+):
     """
     What the administrator has decided.  L{Settings.load} reads it; the constructor checks nothing.
 
@@ -119,7 +129,7 @@ def _doubts(settings: Settings) -> Iterator[str]:
     for _, output in settings.translationRules:
         if output.lower().startswith("xmpp:") and output.lower().endswith(own):
             yield f"TranslationOutput = {output}: that is the gateway itself, and no user"
-    if not settings.translationRules:
+    if not settings.translationRules and not settings.phoneBook:
         yield "TranslationPattern: there are no translation rules, so every call will be refused"
 
 

@@ -23,8 +23,8 @@ RANKS = (
     {"log", "media", "sdp", "calls"},
     {"xmpp"},
     {"config"},
-    {"options", "sip", "ichat", "jingle"},
-    {"tap"},
+    {"options", "sip", "ichat", "jingle", "phonebook"},
+    {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.
 FOLDERS = {

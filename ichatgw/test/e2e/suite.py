@@ -21,6 +21,7 @@ from ichatgw.test.e2e.killed import KilledInCalls
 from ichatgw.test.e2e.laws import OtherLaw, OtherLawEncrypted
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
 from ichatgw.test.e2e.otherserver import OnEjabberd
+from ichatgw.test.e2e.phonebook import PhoneBook
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed, KilledGateway
@@ -62,6 +63,7 @@ __all__ = [
     "OtherLawEncrypted",
     "OverTCP",
     "OverTLS",
+    "PhoneBook",
     "PhoneCallsIChat",
     "PhoneCallsJingle",
     "PhoneIsTold",

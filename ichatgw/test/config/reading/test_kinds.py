@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ichatgw.config.declared.phonebook import BOOK_FIRST, RULES_FIRST
 from ichatgw.config.reading.kinds import NAME_SERVERS
 from ichatgw.config.settings import Proxy, Settings
 from ichatgw.errors import ConfigError
@@ -41,6 +42,19 @@ class ValueTests(ConfigTestCase):
             self.problems("RingingTimeout = soon"),
             ["FILE:1: RingingTimeout = soon: expected a whole number of seconds from 1 to 3600"],
         )
+
+    def test_country(self) -> None:
+        """A country is its two letters."""
+        self.assertEqual(self.load("Country = de\n").country, "DE")
+        self.refused("Country", "Germany", "49", "XX", "D")
+
+    def test_bookOrder(self) -> None:
+        """The book comes first, or the rules do."""
+        self.assertEqual(self.load().phoneBookOrder, BOOK_FIRST)
+        for text in ("rules first", "Rules-First", "rules"):
+            self.assertEqual(self.load(f"PhoneBookOrder = {text}\n").phoneBookOrder, RULES_FIRST)
+        self.assertEqual(self.load("PhoneBookOrder = book first\n").phoneBookOrder, BOOK_FIRST)
+        self.refused("PhoneBookOrder", "first", "rules book", "book last")
 
     def test_address(self) -> None:
         """An address is an IP literal that others can send to."""

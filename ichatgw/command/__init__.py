@@ -1,0 +1,87 @@
+# -*- test-case-name: ichatgw.test.command.test_command -*-
+"""
+C{ichatgw}: what administrators do beside the running gateway, as sub-commands.
+
+A module of this package for each.  It has C{HELP}, what it is for in a line; C{declare}, which adds its arguments to a
+parser; and C{run}, which takes these and gives a L{Result}.  L{COMMANDS} names them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Protocol, TextIO, cast
+
+from ichatgw import __version__
+from ichatgw.command.result import Result
+from ichatgw.errors import ConfigError
+
+COMMANDS = {
+    "phonebook": "ichatgw.command.phonebook",
+}
+"""The module of each sub-command, which is imported when its name is used."""
+
+OK, FAILED = 0, 1
+"""Exit statuses; that of a wrong command line is 2."""
+
+
+class Command(Protocol):
+    """The module of a sub-command."""
+
+    HELP: str
+
+    def declare(self, parser: ArgumentParser) -> None:
+        """Add its arguments."""
+
+    def run(self, arguments: Namespace) -> Result:
+        """
+        Do it.
+
+        @raise ConfigError: if that cannot be; the text says why, and what to do.
+        """
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """
+    Run a sub-command.
+
+    @param arguments: those of the command line if it is C{None}.
+    @return: the exit status.
+    @raise SystemExit: if the command line is wrong, or asks for help.
+    """
+    out, err = out or sys.stdout, err or sys.stderr
+    parsed = _parser().parse_args(arguments)
+    try:
+        result = cast(Command, parsed.module).run(parsed)
+    except ConfigError as problem:
+        if parsed.json:
+            _write(out, json.dumps({"error": str(problem)}))
+        _write(err, f"ichatgw {parsed.subcommand}: {problem}")
+        return FAILED
+    _write(out, json.dumps(result.data, ensure_ascii=False) if parsed.json else result.text)
+    return result.status
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("ichatgw", description="Looks after the gateway. Each command has a --help of its own.")
+    parser.add_argument("--version", action="version", version=f"ichatgw {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="subcommand")
+    for name, module in COMMANDS.items():
+        command = cast(Any, import_module(module))
+        subparser = commands.add_parser(name, help=command.HELP, description=command.HELP)
+        subparser.add_argument("--json", action="store_true", help="write the result as JSON")
+        subparser.set_defaults(module=command)
+        command.declare(subparser)
+    return parser
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """A line, if there is something to say and somebody who reads it."""
+    with suppress(BrokenPipeError):
+        if text:
+            stream.write(f"{text}\n")
+            stream.flush()

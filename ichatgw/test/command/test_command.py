@@ -1,0 +1,91 @@
+"""Tests for L{ichatgw.command}."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from types import SimpleNamespace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw import __version__, command
+from ichatgw.command.result import Result
+from ichatgw.errors import ConfigError
+
+
+class Run:
+    """
+    A run of C{ichatgw}.
+
+    @ivar status: the exit status.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        self.status = command.main(arguments, out, err)
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.out)
+
+
+def declare(parser: ArgumentParser) -> None:
+    parser.add_argument("word", nargs="?")
+
+
+def run(arguments: Namespace) -> Result:
+    if arguments.word is None:
+        raise ConfigError("there is no word: say one")
+    return Result(f"{arguments.word}!", {"word": arguments.word}, 3 if arguments.word == "ouch" else 0)
+
+
+class MainTests(SynchronousTestCase):
+    """L{command.main}."""
+
+    def setUp(self) -> None:
+        self.patch(command, "COMMANDS", {"say": "said"})
+        self.patch(command, "import_module", lambda name: SimpleNamespace(HELP="say it", declare=declare, run=run))
+
+    def test_result(self) -> None:
+        """What a command has to say goes to the output, for people or as JSON; the status is its own."""
+        said = Run("say", "höy")
+        self.assertEqual((said.status, said.out, said.err), (command.OK, "höy!\n", ""))
+        self.assertEqual(Run("say", "--json", "höy").json, {"word": "höy"})
+        self.assertEqual(Run("say", "ouch").status, 3)
+
+    def test_error(self) -> None:
+        """What is wrong goes to the error output, as JSON to the output as well, and the status is 1."""
+        said = Run("say")
+        self.assertEqual((said.status, said.out), (command.FAILED, ""))
+        self.assertEqual(said.err, "ichatgw say: there is no word: say one\n")
+        said = Run("say", "--json")
+        self.assertEqual((said.status, said.json), (command.FAILED, {"error": "there is no word: say one"}))
+
+    def test_usage(self) -> None:
+        """A wrong command line ends with 2, a question for help or the version with 0."""
+        for arguments, status in (
+            ((), 2),
+            (("sing",), 2),
+            (("say", "--loud"), 2),
+            (("--help",), 0),
+            (("--version",), 0),
+        ):
+            with self.subTest(arguments):
+                out, err = io.StringIO(), io.StringIO()
+                self.patch(sys, "stdout", out)
+                self.patch(sys, "stderr", err)
+                end = self.assertRaises(SystemExit, command.main, arguments)
+                self.assertEqual(end.code, status)
+        self.assertIn(__version__, out.getvalue())
+
+    def test_nobodyReads(self) -> None:
+        """It is no failure if nobody reads to the end."""
+
+        class Closed(io.StringIO):
+            def write(self, text: str) -> int:
+                raise BrokenPipeError
+
+        self.assertEqual(command.main(["say", "it"], Closed(), io.StringIO()), command.OK)
