@@ -20,6 +20,7 @@ KINDS = {
     "a block": r"^xmpp:\+49{number}(\d*)@",
     "no anchor": "{number}@gw",
     "any case": r"(?i)^XMPP:(\+?{number})@",
+    "a domain": r"^sips?:(.*)@{number}\.example$",
     "no text": r"^.*[^0-9]{number}@",
 }
 LIMIT = 100e-6
@@ -54,7 +55,8 @@ def seconds(action: Callable[[], object]) -> float:
 def last(kind: str, size: int) -> str:
     """The address that the last of C{size} rules is for."""
     number = 99_999 + size
-    return f"xmpp:+49{number}@gw.example" if kind == "a block" else f"xmpp:{number}@gw.example"
+    others = {"a block": f"xmpp:+49{number}@gw.example", "a domain": f"sip:bob@{number}.example"}
+    return others.get(kind, f"xmpp:{number}@gw.example")
 
 
 def costs(make: type[DialPlan], kind: str) -> list[float]:

@@ -3,11 +3,12 @@
 Which translation rules may match an address, found without trying them all.
 
 A pattern that begins with text (C{^sips?:72@}) matches only where that text stands.  So rules are kept by the texts
-that they can begin with, and an address is looked up in them.  Rules of which no such text is known are tried for each
-address, as they always were.
+that they can begin with, or by those that follow the first run of anything (C{^sip:(.*)@example}), and an address is
+looked up in them.  Rules of which no such text is known are tried for each address, as they always were.
 
 Whatever is not understood of a pattern ends its text there; too short a text costs time, but changes nothing.  A rule
-that is left out is one that PCRE2 would give up at the first character: it neither matches nor exceeds its limits.
+that is left out is one that PCRE2 would give up at once, or after it has tried each end of the run: it neither matches
+nor exceeds its limits.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ MOST_WAYS = 64
 Ways through a pattern to its texts.  PCRE2 tries them all before it says no, and has to say so within its limits.
 """
 
+MOST_RUN_WAYS = 4
+"""The same if there is a run between, each end of which is a way by itself."""
+
+LONGEST_RUN = 128
+"""Characters of an address up to which a run is known to come to an end within the limits."""
+
 _HEAD = 3
 """Characters by which texts are found; a rule with a shorter one is tried for each address."""
 
@@ -48,6 +55,14 @@ _TOKEN = re.compile(
 )
 _BEYOND_US = re.compile(r"\\[QEGNc]|\(\*|\(\?[#(+]|\[[:.=]|\(\?\[")
 """Quoting, verbs, comments, conditions, classes by name: what would be read wrongly, and is rare."""
+
+_RUN = re.compile(
+    r"""
+    (?P<open>\((?:\?:|\?P?<[A-Za-z_]\w*>)?)?(?:\.|\\[dDwWsS]|\[\^?\]?(?:\\.|[^\]\\])*\])(?:[*+]|\{[0-9]+,\})[?+]?(?(open)\))(?![?*+{])
+    """,
+    re.VERBOSE,
+)
+"""Any number of characters of one kind, perhaps in brackets."""
 
 _OPTIONS = re.compile(r"(\^?)\(\?([is]+)\)")
 _MEMBERS = re.compile(r"\[((?:[0-9]-[0-9]|[a-z]-[a-z]|[A-Z]-[A-Z]|\\d|\\[^A-Za-z0-9]|[A-Za-z0-9+*\#@:.])+)\]", re.ASCII)
@@ -71,6 +86,16 @@ class _Texts:
     whole: frozenset[str] = _NOTHING
     cut: frozenset[str] = frozenset()
     ways: int = 1
+
+    @property
+    def all(self) -> frozenset[str]:
+        """The texts of both kinds."""
+        return self.whole | self.cut
+
+    @property
+    def least(self) -> int:
+        """The length of the shortest one."""
+        return min(map(len, self.all))
 
     def then(self, other: _Texts) -> _Texts:
         """This, and after it the other."""
@@ -121,17 +146,29 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
+        self._depth = 0
+        self._looksForRun = False
+        self._beforeRun: _Texts | None = None
 
-    def read(self) -> frozenset[str]:
+    def read(self) -> tuple[frozenset[str], bool]:
         """
+        @return: the texts, and whether they stand behind a run.
         @raise _Unreadable: if the pattern is beyond us.
         """
         if _BEYOND_US.search(self._pattern):
             raise _Unreadable
-        texts = self._alternatives()
+        self._looksForRun = True
+        texts = self._sequence()
+        if self._at < len(self._pattern):  # alternatives: there is no run that all have in common
+            self._at, self._looksForRun, self._beforeRun = 0, False, None
+            texts = self._alternatives()
         if self._at < len(self._pattern):
             raise _Unreadable
-        return texts.whole | texts.cut
+        before = self._beforeRun
+        if before is None:
+            return texts.all, False
+        isBehind = before.ways * texts.ways <= MOST_RUN_WAYS and texts.least > before.least
+        return (texts if isBehind else before).all, isBehind
 
     def _peek(self) -> re.Match[str] | None:
         if self._at == len(self._pattern):
@@ -152,6 +189,11 @@ class _Reader:
     def _sequence(self) -> _Texts:
         texts = _Texts()
         while (token := self._peek()) is not None and token.lastgroup not in ("bar", "close"):
+            run = _RUN.match(self._pattern, self._at) if self._maySplit(texts) else None
+            if run is not None:
+                self._at = run.end()
+                self._beforeRun, texts = texts, _Texts()
+                continue
             self._at = token.end()
             element = self._element(token)
             while (following := self._peek()) is not None and following.lastgroup == "times":
@@ -159,6 +201,10 @@ class _Reader:
                 element = element.times(following[0])
             texts = texts.then(element)
         return texts
+
+    def _maySplit(self, texts: _Texts) -> bool:
+        """Would a run be the first, and be reached after any of these texts?"""
+        return self._looksForRun and not self._depth and self._beforeRun is None and not texts.cut
 
     def _element(self, token: re.Match[str]) -> _Texts:
         kind, text = token.lastgroup, token[0]
@@ -176,7 +222,9 @@ class _Reader:
 
     def _inBrackets(self, kind: str) -> _Texts:
         begins = self._at
+        self._depth += 1
         texts = self._alternatives()
+        self._depth -= 1
         close = self._peek()
         if close is None or close.lastgroup != "close":
             raise _Unreadable
@@ -202,24 +250,35 @@ def _oneOf(text: str) -> _Texts:
     return _Texts(frozenset(members))
 
 
-def beginnings(pattern: str) -> tuple[frozenset[str], bool]:
+@frozen
+class Beginnings:
     """
-    What an address holds wherever C{pattern}, which is one of PCRE2, matches it.
+    What an address holds wherever a pattern matches it.
 
-    @return: texts of which it is one, with L{START} for the start of the address, and whether their case does not
-        matter: then they are in lower case.  An empty one says that nothing is known.
+    @ivar texts: of which it is one, with L{START} for the start of the address.  An empty one says that nothing is
+        known.
+    @ivar foldsCase: whether their case does not matter: then they are in lower case.
+    @ivar isBehindRun: whether the pattern begins otherwise, and they stand behind its first run.
     """
+
+    texts: frozenset[str] = _NOTHING
+    foldsCase: bool = False
+    isBehindRun: bool = False
+
+
+def beginnings(pattern: str) -> Beginnings:
+    """What is known of C{pattern}, which is one of PCRE2."""
     options = _OPTIONS.match(pattern)
     foldsCase = options is not None and "i" in options[2]
     if options is not None:
         pattern = options[1] + pattern[options.end() :]
     try:
-        texts = _Reader(pattern).read()
+        texts, isBehindRun = _Reader(pattern).read()
     except (_Unreadable, RecursionError):
-        return _NOTHING, False
+        return Beginnings()
     if foldsCase:
         texts = frozenset(text.lower() for text in texts) if all(map(str.isascii, texts)) else _NOTHING
-    return texts, foldsCase
+    return Beginnings(texts, foldsCase, isBehindRun)
 
 
 @define(eq=False)
@@ -255,6 +314,7 @@ class RuleIndex:
 
     _unknown: list[int] = field(factory=list, init=False)
     _folding: list[int] = field(factory=list, init=False)
+    _running: list[int] = field(factory=list, init=False)
     _exact: _ByText = field(factory=_ByText, init=False)
     _folded: _ByText = field(factory=_ByText, init=False)
 
@@ -264,20 +324,24 @@ class RuleIndex:
 
         @param rule: its number, higher than those before.
         """
-        texts, foldsCase = beginnings(pattern)
-        if min(map(len, texts), default=0) < _HEAD:
+        known = beginnings(pattern)
+        if min(map(len, known.texts)) < _HEAD:
             self._unknown.append(rule)
             return
-        if foldsCase:
+        if known.foldsCase:
             self._folding.append(rule)
-        for text in texts:
-            (self._folded if foldsCase else self._exact).add(text, rule)
+        if known.isBehindRun:
+            self._running.append(rule)
+        for text in known.texts:
+            (self._folded if known.foldsCase else self._exact).add(text, rule)
 
     def candidates(self, address: str) -> Sequence[int]:
         """The rules that may match C{address}, in order, by their numbers; no other one does."""
         marked = START + address
         found = set(self._exact.find(marked))
         found.update(self._caseless(marked))
+        if len(address) > LONGEST_RUN:
+            found.update(self._running)
         if not found:
             return self._unknown
         found.update(self._unknown)

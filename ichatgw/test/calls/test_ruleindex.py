@@ -9,12 +9,12 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.dialplan import LONGEST, SHORT, DialPlan, compilePattern
-from ichatgw.calls.ruleindex import START, RuleIndex, beginnings
+from ichatgw.calls.ruleindex import LONGEST_RUN, START, Beginnings, RuleIndex, beginnings
 from ichatgw.errors import NoRoute
 
 
 def texts(pattern: str) -> set[str]:
-    return {text.replace(START, "<") for text in beginnings(pattern)[0]}
+    return {text.replace(START, "<") for text in beginnings(pattern).texts}
 
 
 class BeginningsTests(SynchronousTestCase):
@@ -57,7 +57,6 @@ class BeginningsTests(SynchronousTestCase):
     def test_notUnderstood(self) -> None:
         """Of a pattern that may begin otherwise, or that is not read as PCRE2 does, nothing is said."""
         for pattern in (
-            ".*72",
             "72|.*",
             "^sip:72|(?:)",
             "(?m)^sip:72",
@@ -88,8 +87,30 @@ class BeginningsTests(SynchronousTestCase):
     def test_case(self) -> None:
         """If case does not matter the texts are in lower case."""
         for pattern in ("(?i)^SIP:Bob@", "^(?i)SIP:Bob@", "(?si)^SIP:Bob@"):
-            self.assertEqual(beginnings(pattern), ({f"{START}sip:bob@"}, True))
-        self.assertEqual(beginnings("^sip:a(?i)b|^xmpp:c")[0], {""})
+            self.assertEqual(beginnings(pattern), Beginnings(frozenset({f"{START}sip:bob@"}), foldsCase=True))
+        self.assertEqual(texts("^sip:a(?i)b|^xmpp:c"), {""})
+
+    def test_behindRun(self) -> None:
+        """Behind the first run of anything text is as good, if it is longer and there are not many ways to it."""
+        for pattern in (
+            r"^xmpp:(.*)@gw\.example$",
+            r"^sips?:(.+?)@gw\.example",
+            r"(?i)^sip:(?P<user>[^@]{1,})@GW\.example$",
+            r"\d+@gw\.example",
+            r".*@gw\.example",
+        ):
+            self.assertTrue(beginnings(pattern).isBehindRun, pattern)
+            self.assertEqual(texts(pattern), {"@gw.example"}, pattern)
+        for pattern, found in (
+            (r"^xmpp:72(.*)@gw$", {"<xmpp:72"}),
+            (r"^sip:(.*)@example|^xmpp:(.*)@example", {"<sip:", "<xmpp:"}),
+            (r"^sip:(.*)?@gw\.example", {"<sip:", "<sip:@gw.example"}),
+            (r"^sip:((?:a|b)*)@gw\.example", {"<sip:"}),
+            (r"^sip:(?:aa|bx*)(.*)@gw\.example", {"<sip:aa", "<sip:b"}),
+            (r"^(?:a|b|c)(?:a|b|c):(.*)@gw\.example", {f"<{a}{b}:" for a in "abc" for b in "abc"}),
+        ):
+            self.assertFalse(beginnings(pattern).isBehindRun, pattern)
+            self.assertEqual(texts(pattern), found, pattern)
 
 
 class RuleIndexTests(SynchronousTestCase):
@@ -97,7 +118,7 @@ class RuleIndexTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.index = RuleIndex()
-        for number, pattern in enumerate(("^xmpp:72@", ".*@other", "72@gw", "^(?i)xmpp:kim@", "^sips?:1"), 1):
+        for number, pattern in enumerate(("^xmpp:72@", r"\b@", "72@gw", "^(?i)xmpp:kim@", "^sips?:1"), 1):
             self.index.add(number, pattern)
 
     def test_order(self) -> None:
@@ -105,6 +126,15 @@ class RuleIndexTests(SynchronousTestCase):
         self.assertEqual(list(self.index.candidates("xmpp:72@gw")), [1, 2, 3])
         self.assertEqual(list(self.index.candidates("sips:1@x")), [2, 5])
         self.assertEqual(list(self.index.candidates("")), [2])
+
+    def test_longAddress(self) -> None:
+        """A run in a long address may exceed the limits, which has to be found out."""
+        index = RuleIndex()
+        index.add(1, "^sip:(.*)@gw")
+        self.assertEqual(list(index.candidates("sip:72@pbx")), [1])
+        index.add(2, r"^sip:(.*)@gw\.example")
+        self.assertEqual(list(index.candidates("sip:72@gw.pbx")), [1])
+        self.assertEqual(list(index.candidates("x" * (LONGEST_RUN + 1))), [2])
 
     def test_case(self) -> None:
         """Case does not matter where a rule says so; a letter beyond ASCII may be one of ASCII in another case."""
@@ -132,6 +162,7 @@ class Naive(DialPlan):
 
 
 PIECES = (
+    *("(.*)@a", ".+72", r"(\d*)7", "[^7]*ab", ".*.*a", "(.*)(.*)b", "(.+?)ab", ".*a?aa!", "(.*)aaa"),
     *("sip", "sips?", "xmpp", "tel", ":", "a", "b", "7", "72", "@", "(a)", "(a|b)", "(?:7|72)", "[0-9]", r"\d", r"\d+"),
     *(".*", ".", "a?", "a*", "b+", "7{2}", "7{1,2}", "7{0,1}", "(?i)", "(?!a)", "(?=a|7)", "(?<=:)", "|", "^", "$"),
     *(
