@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any, Protocol, TextIO, cast
 
 from ichatgw import __version__
-from ichatgw.command.result import Result
+from ichatgw.command.result import Result, takesJSON
 from ichatgw.errors import ConfigError
 
 COMMANDS = {
@@ -73,8 +73,8 @@ def _parser() -> ArgumentParser:
     for name, module in COMMANDS.items():
         command = cast(Any, import_module(module))
         subparser = commands.add_parser(name, help=command.HELP, description=command.HELP)
-        subparser.add_argument("--json", action="store_true", help="write the result as JSON")
-        subparser.set_defaults(module=command)
+        takesJSON(subparser)
+        subparser.set_defaults(module=command, json=False)
         command.declare(subparser)
     return parser
 

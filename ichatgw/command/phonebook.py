@@ -6,13 +6,13 @@ C{ichatgw phonebook}: looks into the phone book, and changes it.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import asdict, frozen
 
-from ichatgw.command.result import Result
+from ichatgw.command.result import Result, takesJSON
 from ichatgw.config.reading.reader import Reader, readFile
 from ichatgw.config.settings import TABLE
 from ichatgw.errors import ConfigError
@@ -37,16 +37,15 @@ class _Book:
 
 def declare(parser: ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--book", metavar="FILE", help="the phone book; if not given, that of the configuration")
-    parser.add_argument(
-        "--country", metavar="XX", help="the country, such as DE; if not given, that of the configuration"
-    )
-    parser.add_argument("--config", metavar="FILE", help=f"the configuration; if not given, {DEFAULT_FILE} here")
+    parser.set_defaults(book=None, country=None, config=None)
+    _declareBook(parser)
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     def action(name: str, does: Callable[[_Book, Namespace], Result], about: str) -> ArgumentParser:
         made = actions.add_parser(name, help=about, description=about)
         made.set_defaults(does=does)
+        takesJSON(made)
+        _declareBook(made)
         return made
 
     adding = action("add", _add, "add an entry")
@@ -66,6 +65,17 @@ def declare(parser: ArgumentParser) -> None:
         each.add_argument(
             "--replace", action="store_true", help="put entries in the place of those of the same numbers"
         )
+
+
+def _declareBook(parser: ArgumentParser) -> None:
+    """Before the action or behind it."""
+
+    def option(name: str, metavar: str, about: str) -> None:
+        parser.add_argument(name, metavar=metavar, default=SUPPRESS, help=about)
+
+    option("--book", "FILE", "the phone book; if not given, that of the configuration")
+    option("--country", "XX", "such as DE; if not given, that of the configuration")
+    option("--config", "FILE", f"the configuration; if not given, {DEFAULT_FILE} here")
 
 
 def run(arguments: Namespace) -> Result:

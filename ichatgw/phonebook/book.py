@@ -5,12 +5,13 @@ Look-ups in the phone book, from numbers to users and back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
-from ichatgw.errors import NoRoute
+from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.model import Party
 from ichatgw.phonebook import csvfile, sqlite
 from ichatgw.phonebook.entries import Entry, Row, Table
@@ -27,6 +28,8 @@ def load(path: str, numbering: Numbering) -> Steps[Table]:
     """
     if not path:
         return Table()
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ConfigError(f"{path}: cannot be read: name a plain file")
     reader = sqlite.read if sqlite.isSQLite(path) else csvfile.read
     return (yield from reader(path, numbering))
 

@@ -184,6 +184,7 @@ class Collected:
     numbering: Numbering
     word: str = "line"
     table: Table = field(factory=Table, init=False)
+    _places: dict[str, int] = field(factory=dict, init=False)
     _problems: list[str] = field(factory=list, init=False)
 
     def add(self, place: int, values: Mapping[str, str]) -> None:
@@ -195,9 +196,18 @@ class Collected:
         if self.table.isFull:
             self.stop(place, f"more than {MOST_ENTRIES} entries: is this the right file?")
         try:
-            self.table.add(rowOf(values, self.numbering))
+            row = rowOf(values, self.numbering)
         except ValueError as problem:
             self.wrong(place, str(problem))
+            return
+        first = self._places.setdefault(row[0], place)
+        if first == place:
+            self.table.add(row)
+        else:
+            owner = self.table.byNumber[row[0]][1]
+            self.wrong(
+                place, f"number {row[0]} is in {self.word} {first} already, for {owner}: take one of the two away"
+            )
 
     def wrong(self, place: int, problem: str) -> None:
         """

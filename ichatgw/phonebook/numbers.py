@@ -61,11 +61,7 @@ class Numbering:
         @param text: as somebody has written it, with or without C{tel:} and what stands behind it (RFC 3966).
         @raise ValueError: if it is no telephone number.
         """
-        if len(text) > LONGEST:
-            raise ValueError("longer than a telephone number")
-        if text[:4].lower() == "tel:":
-            text = _ofURI(text)
-        number = text.translate(_MARKS)
+        number = _plain(text)
         return self._usual(number) or self._thorough(number)
 
     def keys(self, text: str) -> Iterator[str]:
@@ -73,15 +69,24 @@ class Numbering:
         The spellings under which a called number may be kept, the likeliest first: also that with the C{+} that some
         servers leave away.
         """
-        if self._isBare and _DIGITS.fullmatch(text):
-            yield f"+{self._code}{text}"
         try:
-            number = self.normalise(text)
+            number = _plain(text)
+            if _DIGITS.fullmatch(number):
+                yield from self._likely(number)
+            number = self._usual(number) or self._thorough(number)
         except ValueError:
             return
         yield number
         if _DIGITS.fullmatch(number):
             yield f"+{number}"
+
+    def _likely(self, digits: str) -> Iterator[str]:
+        """What would take long to find out, and is the number if there is an entry for it."""
+        yield digits
+        if self._isBare:
+            yield f"+{self._code}{digits}"
+        if self._code and digits.startswith(self._code):
+            yield f"+{digits}"
 
     def _usual(self, number: str) -> str | None:
         """What the library would say; C{None} if it has to be asked."""
@@ -145,6 +150,20 @@ class Numbering:
             return True
         national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
         return phonenumbers.normalize_digits_only(national) == phonenumbers.normalize_digits_only(number)
+
+
+def _plain(text: str) -> str:
+    """
+    A number without marks for the eye.
+
+    @raise ValueError: if it is none.
+    """
+    if len(text) > LONGEST:
+        raise ValueError("longer than a telephone number")
+    number = (_ofURI(text) if text[:4].lower() == "tel:" else text).translate(_MARKS)
+    if number.isascii() and not _NUMBER.fullmatch(number):
+        raise ValueError("no telephone number")
+    return number
 
 
 def _isBare(country: str) -> bool:

@@ -88,6 +88,14 @@ class PhoneBookTests(SynchronousTestCase):
         self.assertEqual(Run(*self.book, "remove", "lee@example.com").json, {"removed": [LEE]})
         self.assertEqual(self.listed(), [])
 
+    def test_options(self) -> None:
+        """Options stand before the action or behind it."""
+        Run("phonebook", "add", "--book", self.path, "030 1234", "kim@example.com", *self.full, "--country", "DE")
+        self.assertEqual(Run("phonebook", "list", "--json", "--book", self.path).json, [KIM])
+        self.assertEqual(
+            Run("phonebook", "--book", self.path, "list", "--json", "--country", "de", "0301234").json, [KIM]
+        )
+
     def test_list(self) -> None:
         """All entries, or those that are asked for."""
         Run(*self.book, "add", "030 1234", "kim@example.com", *self.full)

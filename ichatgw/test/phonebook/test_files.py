@@ -106,7 +106,7 @@ class CSVTests(FileTestCase):
                 "line 5: jid 'kim@example.com/phone' is no address of a user: write user@domain, without xmpp: and"
                 " resource",
                 "line 6: not UTF-8: save the file as UTF-8",
-                "line 7: number 72 is there already, for lee@example.com: take one of the two away",
+                "line 7: number 72 is in line 2 already, for lee@example.com: take one of the two away",
                 'line 8: quotation marks do not match: write " twice within a quoted field',
                 "line 9: 5 fields, and the header has 4: put quotation marks around a field with ',' in it",
                 "line 10: longer than 1024 bytes: shorten it, or close a quotation mark before it",
@@ -123,7 +123,7 @@ class CSVTests(FileTestCase):
     def test_sameInOtherSpelling(self) -> None:
         """A number that is there in another spelling is there."""
         (problem,) = self.wrong("number,jid\n030 1234,kim@example.com\n+49 (0)30/1234,lee@example.com\n")
-        self.assertIn("line 3: number +49301234 is there already, for kim@example.com", problem)
+        self.assertIn("line 3: number +49301234 is in line 2 already, for kim@example.com", problem)
 
     def test_headers(self) -> None:
         """A header that is missing or wrong is told with what it should be."""
@@ -175,10 +175,10 @@ class CSVTests(FileTestCase):
         self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
 
     def test_unreadable(self) -> None:
-        """A file that is not there, or is a directory, is told with the reason."""
+        """A file that is not there, or is none, such as a pipe that would be waited for, is told with the reason."""
         self.assertEqual(self.problems(), ["cannot be read: No such file or directory"])
-        os.mkdir(self.path)
-        self.assertEqual(self.problems(), ["cannot be read: Is a directory"])
+        os.mkfifo(self.path)
+        self.assertEqual(self.problems(), ["cannot be read: name a plain file"])
 
     def test_steps(self) -> None:
         """A long file is read in many steps."""
@@ -228,7 +228,7 @@ class SQLiteTests(FileTestCase):
         self.assertEqual(
             [problem.partition(": ")[::2] for problem in self.problems()],
             [
-                ("row 2", "number 72 is there already, for lee@example.com: take one of the two away"),
+                ("row 2", "number 72 is in row 1 already, for lee@example.com: take one of the two away"),
                 ("row 3", "a value is no text: keep it as TEXT"),
                 ("row 4", "a value is longer than 1024 bytes: shorten it"),
                 ("row 5", "jid is missing: write the address of the user, user@domain"),
