@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_options -*-
+# -*- test-case-name: ichatgw.test.gateway.test_options,ichatgw.test.config.test_reload -*-
 """
 The command line of C{twistd ichatgw}: one option for each setting, made from the table of settings.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_admission -*-
+# -*- test-case-name: ichatgw.test.calls.test_admission,ichatgw.test.sip.leg.test_encryption -*-
 """
 Who may call.  Closed unless a setting opens it.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_call_failures -*-
+# -*- test-case-name: ichatgw.test.calls -*-
 """
 The call: one small machine, two legs, no protocol.
 

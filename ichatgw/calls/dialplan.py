@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_dialplan -*-
+# -*- test-case-name: ichatgw.test.calls.test_dialplan,ichatgw.test.config.test_reload -*-
 """
 The translation rules: which address a called address stands for.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_dialer,ichatgw.test.ichat.test_contract -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_dialer,ichatgw.test.ichat.test_contract,ichatgw.test.calls.test_nulls -*-
 """
 A leg within a leg.
 """

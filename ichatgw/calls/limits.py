@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_limits -*-
+# -*- test-case-name: ichatgw.test.calls.test_limits,ichatgw.test.runtime.test_memory -*-
 """
 How many calls one caller may have, and how many all may begin in a second.
 

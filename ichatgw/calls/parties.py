@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_transfer_places -*-
+# -*- test-case-name: ichatgw.test.calls -*-
 """
 What a call's machine works on: the two parties, and the legs that once were theirs or may become so.
 """

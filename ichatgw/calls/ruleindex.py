@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_ruleindex -*-
+# -*- test-case-name: ichatgw.test.calls.test_ruleindex,ichatgw.test.calls.test_dialplan -*-
 """
 Which translation rules may match an address, found without trying them all.
 

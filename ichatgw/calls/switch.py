@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_switch -*-
+# -*- test-case-name: ichatgw.test.calls.test_switch,ichatgw.test.calls.test_switch_transfer,ichatgw.test.media.relay.test_direct -*-  # noqa: E501
 """
 Where calls are made: an arriving leg, its route, the outbound leg and a relay become a call.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.ichat.test_protocol -*-
+# -*- test-case-name: ichatgw.test.gateway.test_tollfraud,ichatgw.test.ichat -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 iChat calls on the component's stream, and the INVITEs that belong to them.

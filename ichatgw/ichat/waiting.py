@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.ichat.test_waiting -*-
+# -*- test-case-name: ichatgw.test.ichat.test_waiting,ichatgw.test.ichat.test_contract -*-
 """
 Calls of iChats that wait for the iChat's own INVITE, and the question whose INVITE has come.
 

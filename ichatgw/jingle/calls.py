@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol,ichatgw.test.jingle.test_inbound -*-
 # mypy: allow-untyped-calls
 """
 The Jingle legs and sessions that live, and the way of what they say.

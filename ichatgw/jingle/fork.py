@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_fork,ichatgw.test.jingle.test_outbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_fork,ichatgw.test.jingle.test_outbound,ichatgw.test.jingle.test_contract -*-  # noqa: E501
 """
 The clients of a user that ring at once: by one proposal (XEP-0353), and those that know none by a session each.
 """

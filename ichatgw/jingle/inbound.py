@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_inbound,ichatgw.test.jingle.test_contract,ichatgw.test.jingle.test_jmi,ichatgw.test.jingle.session.test_session -*-  # noqa: E501
 """
 A leg from a client that calls.
 

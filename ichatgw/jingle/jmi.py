@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_jmi,ichatgw.test.jingle.test_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_jmi,ichatgw.test.jingle.test_protocol,ichatgw.test.jingle.test_outbound,ichatgw.test.jingle.test_inbound -*-  # noqa: E501
 # mypy: allow-untyped-calls
 """
 The messages before and after sessions (XEP-0353), and the legs that they are about.

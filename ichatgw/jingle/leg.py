@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_inbound -*-
+# -*- test-case-name: ichatgw.test.jingle.test_inbound,ichatgw.test.jingle.test_midcall,ichatgw.test.jingle.test_contract -*-  # noqa: E501
 """
 What the two kinds of Jingle legs have in common.
 """

@@ -1,3 +1,4 @@
+# -*- test-case-name: ichatgw.test.jingle.test_inbound,ichatgw.test.jingle.test_outbound -*-
 """
 What can be chosen of Jingle calls.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_outbound,ichatgw.test.jingle.test_fork -*-
+# -*- test-case-name: ichatgw.test.jingle.test_outbound,ichatgw.test.jingle.test_fork,ichatgw.test.jingle.test_midcall,ichatgw.test.jingle.test_contract -*-  # noqa: E501
 """
 A leg towards the clients of a user.
 

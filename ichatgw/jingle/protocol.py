@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.test_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.test_protocol,ichatgw.test.jingle.test_inbound,ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_fork -*-  # noqa: E501
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Jingle calls on the component's stream.

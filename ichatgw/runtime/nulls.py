@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_garbage -*-
+# -*- test-case-name: ichatgw.test.test_garbage,ichatgw.test.ichat.test_contract -*-
 """
 What takes the place of something that is over, or that is not there.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.runtime.test_ratelimit -*-
+# -*- test-case-name: ichatgw.test.runtime.test_ratelimit,ichatgw.test.calls.test_limits -*-
 """
 How often a source may have something done for it, e.g. a line written to the log.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.jingle.session.test_session,ichatgw.test.sip.dialog.test_offerless -*-  # noqa: E501
 """
 Which formats two parties have in common.
 """

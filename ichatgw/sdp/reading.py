@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.sdp.test_sdp_sweep -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.sdp.test_sdp_sweep,ichatgw.test.sdp.test_checks -*-
 """
 SDP text to values.
 

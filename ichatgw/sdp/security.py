@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sdp.test_security -*-
+# -*- test-case-name: ichatgw.test.sdp.test_security,ichatgw.test.sdp.test_checks -*-
 """
 The attributes of how media goes: C{a=crypto} (RFC 4568), C{a=fingerprint} (RFC 8122) with C{a=setup} (RFC 4145),
 C{a=rtcp-mux} (RFC 5761), and those of ICE (RFC 8839).

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.sdp.test_checks -*-
 """
 What a description holds.
 """

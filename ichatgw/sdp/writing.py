@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sdp.test_sdp -*-
+# -*- test-case-name: ichatgw.test.sdp.test_sdp,ichatgw.test.sip.dialog.test_midcall -*-
 """
 Values to SDP text: offers and answers.
 """

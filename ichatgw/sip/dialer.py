@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.register.test_client,ichatgw.test.sip.test_transports,ichatgw.test.sip.transfer.test_outofdialogrefer -*-  # noqa: E501
 """
 Who is called over SIP becomes a leg; who is registered has a registrar.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip -*-
 """
 Requests that begin something: an INVITE becomes a leg, the others are answered here.
 """

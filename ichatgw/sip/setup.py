@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_setup -*-
+# -*- test-case-name: ichatgw.test.sip.test_setup,ichatgw.test.gateway.test_tap -*-
 """
 The SIP side, as the settings want it.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_strangers -*-
+# -*- test-case-name: ichatgw.test.sip.test_strangers,ichatgw.test.sip.test_endpoint -*-
 """
 What hosts that may not call can have done for them.
 

@@ -324,11 +324,14 @@ def main(arguments: Sequence[str]) -> int:
     sample = random.Random(seed).sample(every, min(options.count, len(every)))
     sys.stdout.write(f"{len(sample)} of {len(every)} mutants, those of --seed={seed}\n")
     names = sorted({name for mutant in sample for name in mutant.tests})
+    directory = options.directory.absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(directory)
     failing = noticed(names)
     if failing:
         sys.stdout.write(f"{failing} fails without any fault\n")
         return 2
-    survived = judge(sample, options.jobs, options.directory.absolute())
+    survived = judge(sample, options.jobs, directory)
     share = 100 * (1 - len(survived) / max(1, len(sample)))
     sys.stdout.write(f"{share:.1f} % of {len(sample)} were noticed; these were not:\n")
     sys.stdout.write("".join(f"{mutant}\n" for mutant in survived))

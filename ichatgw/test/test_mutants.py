@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from twisted.scripts.trial import getTestModules
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test import mutants as module
@@ -98,6 +99,22 @@ class FaultTests(SynchronousTestCase):
         self.assertTrue(codes)
         self.assertEqual(list(mutants("test/*")), [])
         self.assertTrue(all(mutant.tests for mutant in found))
+
+    def test_namedTests(self) -> None:
+        """Every module in which something can be wrong names its tests, and all that are named are there."""
+        looked = 0
+        for path in sorted(ROOT.rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if name.startswith(("test/", "sim/")):
+                continue
+            names = getTestModules(str(path))
+            looked += len(names)
+            if not names:
+                self.assertEqual(described(path.read_text("utf-8")), [], name)
+            for each in names:
+                place = ROOT.parent.joinpath(*each.split("."))
+                self.assertTrue(place.is_dir() or place.with_suffix(".py").is_file(), f"{name}: {each}")
+        self.assertGreater(looked, 300)
 
 
 class JudgeTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_clients -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_clients,ichatgw.test.xmpp.presence.test_presence -*-
 # mypy: allow-untyped-calls
 """
 The table of clients that are known to be online.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_hostile -*-
 """
 What may be asked of a Jingle session, and when; and what there has to be in it.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.session.test_session -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offerless,ichatgw.test.jingle -*-
 """
 One Jingle session with one client (XEP-0166): what it says is checked against the state of the session, its audio is
 negotiated, and its media is handed to a transport.

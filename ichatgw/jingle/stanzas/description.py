@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.stanzas.test_description -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_description,ichatgw.test.gateway.test_offer_contract -*-
 # mypy: allow-untyped-calls
 """
 C{<description/>} of Jingle RTP sessions (XEP-0167): which formats a party speaks.

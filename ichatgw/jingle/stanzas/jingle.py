@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle,ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_midcall -*-  # noqa: E501
 # mypy: allow-untyped-calls
 """
 The stanzas of a Jingle session: C{<jingle/>} and what it holds (XEP-0166, XEP-0167).

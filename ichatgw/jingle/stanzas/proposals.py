@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle -*-
+# -*- test-case-name: ichatgw.test.jingle.stanzas.test_jingle,ichatgw.test.jingle.test_contract,ichatgw.test.jingle.test_jmi -*-  # noqa: E501
 # mypy: allow-untyped-calls
 """
 The messages that come before a Jingle session, and after it (XEP-0353).

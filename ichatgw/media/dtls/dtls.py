@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.dtls.test_dtls -*-
+# -*- test-case-name: ichatgw.test.media.dtls.test_dtls,ichatgw.test.media.dtls.test_cookie,ichatgw.test.media.transport.test_candidates -*-  # noqa: E501
 """
 DTLS-SRTP (RFC 5763, RFC 5764) by pyOpenSSL: datagrams in, datagrams out, and at the end keys for SRTP.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent,ichatgw.test.media.transport.test_withoutdtls,ichatgw.test.media.transport.test_failures -*-  # noqa: E501
 """
 ICE (RFC 8445, RFC 8838): finds a way between our sockets and a peer, and sees to it that the peer still wants it
 (RFC 7675).

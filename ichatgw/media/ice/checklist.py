@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent,ichatgw.test.media.transport.test_transport -*-
 """
 Which ways there may be between our sockets and the peer's candidates, and which is to be tried next (RFC 8445 section
 6.1, RFC 8838).

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_agent -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_agent,ichatgw.test.media.transport.test_failures -*-
 """
 Whether a peer still wants to be sent media (RFC 7675).
 """

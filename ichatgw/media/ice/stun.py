@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_stun -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_stun,ichatgw.test.sip.transport.test_keepalive -*-
 """
 STUN messages as ICE uses them (RFC 8489, RFC 8445 section 7): Binding only, with short-term credentials.
 

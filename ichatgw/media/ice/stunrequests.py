@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_stun -*-
+# -*- test-case-name: ichatgw.test.media.ice.test_stun,ichatgw.test.media.ice.test_agent -*-
 """
 STUN requests on their way: sent again until they are answered or given up (RFC 8489 section 6.2.1).
 """

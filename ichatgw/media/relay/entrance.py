@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.relay.test_symmetric -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_symmetric,ichatgw.test.media.transport.test_dtlssrtp -*-
 """
 What comes to a side of a relay from elsewhere than its party is known to be, and what is learned from it.
 """

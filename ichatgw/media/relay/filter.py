@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.transport.test_secured -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.transport.test_secured,ichatgw.test.media.transport.test_failures -*-  # noqa: E501
 """
 What stands between a party and its side of a relay.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.relay.test_relay -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.relay.test_exchange -*-
 """
 A relay: two sides, and what comes in at one goes out at the other.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.relay.test_rtcprelay -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_rtcprelay,ichatgw.test.media.ice.test_lite -*-
 """
 RTCP of one side of a relay.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.rtp.test_payloadtypes -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_payloadtypes,ichatgw.test.media.rtp.test_g711 -*-
 """
 The payload types (RFC 3551) of one party in the numbers of the other.
 

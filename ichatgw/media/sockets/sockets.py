@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.sockets.test_sockets -*-
+# -*- test-case-name: ichatgw.test.media.sockets.test_sockets,ichatgw.test.media.transport.test_candidates -*-
 """
 The sockets of one side of a relay: a pair of ports for each address family, opened when first needed.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.srtp.test_srtp -*-
+# -*- test-case-name: ichatgw.test.media.srtp.test_srtp,ichatgw.test.media.transport.test_srtpcontext -*-
 """
 SRTP (RFC 3711, RFC 7714) by libsrtp: packets in, packets out.
 """

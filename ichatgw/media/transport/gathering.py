@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.transport.test_candidates -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_candidates,ichatgw.test.media.transport.test_withoutdtls,ichatgw.test.media.transport.test_failures -*-  # noqa: E501
 """
 Our candidates: the addresses of this host, those that a router hands on to it, and where a STUN server sees it.
 """

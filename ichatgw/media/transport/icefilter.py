@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_failures -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_failures,ichatgw.test.media.transport.test_withoutdtls -*-  # noqa: E501
 """
 What stands between a side and a party that ICE has found: tells apart what comes, and lets pass what is the party's.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.transport.test_srtpcontext -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_srtpcontext,ichatgw.test.media.transport.test_secured -*-
 """
 SRTP between a side of a relay and its party, whichever way the keys came and the packets go.
 """

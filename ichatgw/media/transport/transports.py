@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_withoutdtls -*-
+# -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_withoutdtls,ichatgw.test.media.transport.test_candidates -*-  # noqa: E501
 """
 Makes the transports of media: with ICE and keys for all, without either where that is allowed.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.auth.test_verifier -*-
+# -*- test-case-name: ichatgw.test.sip.auth.test_verifier,ichatgw.test.sip.register.test_client -*-
 """
 Those who log in here (RFC 3261 section 22, RFC 7616): how they are challenged, and how their answers are judged.
 

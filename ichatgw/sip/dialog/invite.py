@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.transaction,ichatgw.test.sip.auth.test_authorization -*-
+# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.transaction,ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.register.test_client,ichatgw.test.sip.dialog -*-  # noqa: E501
 """
 An INVITE of ours, from its sending to the ACK: whoever it reaches, and whatever is asked for on the way.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_sessiontimer -*-  # noqa: E501
 """
 Offer and answer (RFC 3264) within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311),
 one at a time, and glare: both ends make an offer at once (RFC 6337 section 3).

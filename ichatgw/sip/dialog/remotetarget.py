@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_outbound -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.test_transports,ichatgw.test.sip.leg -*-
 """
 Where the far end of a dialog is, and what it takes.
 """

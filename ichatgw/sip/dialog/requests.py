@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_requests -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.dialog.test_midcall,ichatgw.test.sip.dialog.test_vanished,ichatgw.test.sip.auth.test_authorization -*-  # noqa: E501
 """
 Requests within a dialog, both ways (RFC 3261 section 12.2): INFO, MESSAGE, NOTIFY and others that neither begin nor end
 it.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_outbound -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_outbound,ichatgw.test.sip.leg.test_contract -*-  # noqa: E501
 """
 The states of sippy's UA that are other than sippy's own.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_inbound,ichatgw.test.sip.leg.test_contract -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_direct,ichatgw.test.sip.leg,ichatgw.test.sip.dialog -*-
 """
 The leg of a party that calls us over SIP.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg -*-
+# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.message.test_identity,ichatgw.test.sip.transfer.test_refer,ichatgw.test.sip.dialog -*-  # noqa: E501
 """
 The SIP party's side of a call: one dialog seen as a leg.
 

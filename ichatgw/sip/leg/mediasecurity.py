@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_mediasecurity,ichatgw.test.sip.leg.test_encryption,ichatgw.test.sip.leg.test_rekeying -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sdp.test_checks,ichatgw.test.media.relay.test_direct,ichatgw.test.sip.leg -*-
 """
 How media with SIP parties is protected: what is wanted, what is offered, and what is agreed on (RFC 4568, RFC 5763, RFC
 8643).

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_negotiation -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_negotiation,ichatgw.test.sip.leg.test_encryption,ichatgw.test.sip.leg.test_contract,ichatgw.test.media.relay.test_direct -*-  # noqa: E501
 """
 The offers and answers of one dialog (RFC 3264).
 """

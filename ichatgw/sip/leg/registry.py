@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.dialog.test_replaces -*-
 """
 The SIP legs that live.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog -*-
+# -*- test-case-name: ichatgw.test.sip.dialog,ichatgw.test.sip.leg.test_encryption,ichatgw.test.sip.leg.test_contract -*-  # noqa: E501
 """
 What changes in the middle of a call, between a SIP leg's call and its dialog.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_headers,ichatgw.test.sip.message.test_gate -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_headers,ichatgw.test.sip.message.test_gate,ichatgw.test.sip.message.test_gate_corpora -*-  # noqa: E501
 """
 The headers that pass the gate, and the form each of them must have for sippy to read it without stumbling.
 

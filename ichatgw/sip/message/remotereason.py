@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_causes -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_causes,ichatgw.test.sip.leg.test_encryption -*-
 """
 What the far end says of the end of a call.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_transports -*-
+# -*- test-case-name: ichatgw.test.sip.test_transports,ichatgw.test.sip.message.test_sippyshortcuts,ichatgw.test.sip.message.test_gate_corpora,ichatgw.test.sip.test_endpoint -*-  # noqa: E501
 """
 What has to be mended in sippy itself, as it copies URIs and writes headers wherever it goes.
 """

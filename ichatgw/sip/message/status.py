@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_status -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_status,ichatgw.test.sip.dialog.test_causes -*-
 """
 L{EndReason} to SIP status and back (RFC 3261 section 21, RFC 3398 where a cause has to be chosen), and the C{Reason}
 header (RFC 3326), which tells with the cause of Q.850 why a BYE or a CANCEL comes.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_gate,ichatgw.test.sip.message.test_headers -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_gate,ichatgw.test.sip.message.test_headers,ichatgw.test.sip.message.test_uris,ichatgw.test.sip.leg.test_acceptance -*-  # noqa: E501
 """
 The small grammars inside SIP header values: quoted strings, parameters, URIs, name-addr, Via.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_uris -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_uris,ichatgw.test.sip.message.test_identity,ichatgw.test.sip.test_endpoint -*-  # noqa: E501
 """
 SIP URIs between sippy and the rest: as the translation rules see them, and as what they give is written.
 

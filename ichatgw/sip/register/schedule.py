@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.register.test_schedule -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_schedule,ichatgw.test.sip.transport.test_keepalive -*-
 """
 Who is registered, for how long, and when again.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_forks -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_forks,ichatgw.test.sip.transaction.test_layer,ichatgw.test.sip.test_admission -*-  # noqa: E501
 """
 One INVITE may reach many phones, and more than one of them may answer (RFC 3261 section 13.2.2.4).  The first is talked
 to; each later one is acknowledged, and its dialog ended.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_layer -*-
+# -*- test-case-name: ichatgw.test.config.test_reload,ichatgw.test.sip -*-
 """
 sippy's transaction layer (RFC 3261 section 17), fed by our gate and sending through our wire.
 

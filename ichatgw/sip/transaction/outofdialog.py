@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer -*-
+# -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer,ichatgw.test.sip.register.test_client -*-
 """
 One request outside dialogs, from target to target until somebody has answered it.
 """

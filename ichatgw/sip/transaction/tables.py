@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_tables -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_tables,ichatgw.test.sip.test_admission -*-
 """
 What the transaction layer keeps, each table with its bound, and each look-up at a cost that does not grow with it.
 """

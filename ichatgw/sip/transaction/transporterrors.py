@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors,ichatgw.test.sip.transport.test_mtu -*-
 """
 Requests of ours that a connection did not carry, or may not have carried.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_certificateexpiry -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_certificateexpiry,ichatgw.test.sip.transport.test_streams -*-
 """
 A warning before our certificate ends.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool,ichatgw.test.sip.transport.test_tls -*-
 """
 One connection that carries SIP over TCP or TLS.
 """

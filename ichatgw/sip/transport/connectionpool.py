@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool,ichatgw.test.sip.transport.test_tls,ichatgw.test.sip.transport.test_streams -*-  # noqa: E501
 """
 SIP over TCP and TLS: the connections that there are, whoever made them.
 

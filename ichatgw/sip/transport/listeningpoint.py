@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_layer -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_layer,ichatgw.test.sip.test_transports -*-
 """
 Our addresses as sippy sees them, and what carries messages from there.
 """

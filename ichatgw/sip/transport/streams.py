@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_streams -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streams,ichatgw.test.gateway.test_tollfraud -*-
 """
 The listening sockets for SIP over TCP and TLS, and the connections (RFC 3261 section 18).
 """

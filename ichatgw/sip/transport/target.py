@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_target -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_target,ichatgw.test.sip.leg.test_acceptance -*-
 """
 Where a message goes, and over what.
 """

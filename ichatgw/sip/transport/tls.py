@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_tls -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_tls,ichatgw.test.sip.transport.test_tlsidentity,ichatgw.test.sip.transport.test_streams -*-  # noqa: E501
 """
 TLS for SIP (RFC 3261 section 26.2, RFC 5922): contexts by pyOpenSSL, identities by service_identity.
 

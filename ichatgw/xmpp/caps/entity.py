@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.caps.test_entity -*-
+# -*- test-case-name: ichatgw.test.xmpp.caps.test_entity,ichatgw.test.xmpp.test_disco -*-
 # mypy: allow-untyped-calls
 """
 What our addresses are to Jingle clients, and how they say so (XEP-0115, XEP-0390).

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.link.test_component -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_component,ichatgw.test.jingle.test_setup -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 The link to the XMPP server as an external component (XEP-0114): kept up for as long as the service runs.

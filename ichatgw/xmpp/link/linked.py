@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_journal -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_tap -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Does something whenever the link is up.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.link.test_parser -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_parser,ichatgw.test.xmpp.link.test_stream -*-
 # mypy: allow-untyped-calls
 """
 Reads the stanzas of a stream, and passes over those that are out of all proportion.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence,ichatgw.test.xmpp.presence.test_showing -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence,ichatgw.test.xmpp.presence.test_showing,ichatgw.test.config.test_reload -*-  # noqa: E501
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Presence (RFC 6121 section 4): which clients users have, and what is sent of our addresses.

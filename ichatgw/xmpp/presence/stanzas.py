@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence -*-
+# -*- test-case-name: ichatgw.test.xmpp.presence.test_presence,ichatgw.test.xmpp.presence.test_showing -*-
 """
 Presence stanzas (RFC 6121 section 4), read and written.
 """
