@@ -161,21 +161,19 @@ class Line:
         self.holds = lambda: False
         self._turns.follow(self)
 
-    def next(self) -> bool:
-        """
-        For L{Turns}: do the job that has waited for longest.
-
-        @return: whether others still wait.
-        """
-        if self._waiting:
-            job, args = self._waiting.popleft()
-            self.run(job, *args)
-        self._queued = bool(self._waiting)
-        if not self._queued and self._isPaused:
-            self._isPaused = False
-            if self.resume is not None:
-                self.resume()
-        return self._queued
+    def next(self) -> None:
+        """For L{Turns}: do the job that has waited for longest."""
+        try:
+            if self._waiting:
+                job, args = self._waiting.popleft()
+                self.run(job, *args)
+        finally:  # a job that takes the interpreter along must not leave its source unread
+            self._queued = bool(self._waiting)
+            self._turns.done(self, self._queued)
+            if not self._queued and self._isPaused:
+                self._isPaused = False
+                if self.resume is not None:
+                    self.resume()
 
 
 @define(eq=False)
@@ -313,13 +311,15 @@ class Turns:
         @param name: what it is, for the log.
         @return: how many seconds it took; 0 if it is a part of another one.
         """
-        inner, self._inJob = self._inJob, True
+        inner = self._inJob
         begun = self.seconds() if inner else self.letMediaPass()
+        self._inJob = True
         try:
             job(*args)
         except Exception:
             _log.failure("A job failed: {name}", name=name)
-        self._inJob = inner
+        finally:
+            self._inJob = inner
         if inner:
             return 0.0  # it is a part of the job that it is done in
         took = self.seconds() - begun
@@ -338,7 +338,10 @@ class Turns:
         """
         now: float = self.seconds()
         if now - self._mediaAt >= MEDIA_INTERVAL:
-            self.media()
+            try:
+                self.media()
+            except Exception:  # it is no reason to lose a job
+                _log.failure("Media could not be read")
             now = self._mediaAt = self.seconds()
         return now
 
@@ -355,6 +358,15 @@ class Turns:
         if self._next is None:
             self._next = self.clock.callLater(0, self._turn)
 
+    def done(self, line: Line, isWaiting: bool) -> None:
+        """For L{Line}: a job of it is done; do others wait?"""
+        if isWaiting:
+            self._lines.append(line)
+            return
+        self.follow(line)
+        if line.share is None:
+            self._urgent -= 1
+
     def _turn(self) -> None:
         """Another turn: some of the jobs that wait, one of each line after the other."""
         self._next = None
@@ -362,23 +374,17 @@ class Turns:
         for share in (self.strangers, self.callers):
             share.spent = 0.0
         passed: list[Line] = []
-        while self._lines and self._hasTime:
-            line = self._lines.popleft()
-            if line.share is not None and line.share.isSpent:
-                passed.append(line)
-            elif line.next():
-                self._lines.append(line)
-            else:
-                self._left(line)
-        self._lines.extendleft(reversed(passed))
-        if self._lines and self._next is None:
-            self._next = self.clock.callLater(0, self._turn)
-
-    def _left(self, line: Line) -> None:
-        """None of its jobs waits any more."""
-        self.follow(line)
-        if line.share is None:
-            self._urgent -= 1
+        try:
+            while self._lines and self._hasTime:
+                line = self._lines.popleft()
+                if line.share is not None and line.share.isSpent:
+                    passed.append(line)
+                else:
+                    line.next()
+        finally:
+            self._lines.extendleft(reversed(passed))
+            if self._lines and self._next is None:
+                self._next = self.clock.callLater(0, self._turn)
 
     def follow(self, line: Line) -> None:
         """For L{Line}: it may have caught up."""

@@ -6,6 +6,7 @@ One connection that carries SIP over TCP or TLS.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from typing import Protocol as Structure
@@ -20,7 +21,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
-from ichatgw.runtime.turns import Turns
+from ichatgw.runtime.turns import WAITING, Turns
 from ichatgw.sip.transport.kernel import holds
 from ichatgw.sip.transport.streamframing import PING, PONG, Framer
 from ichatgw.sip.transport.target import Target, Transport
@@ -134,6 +135,7 @@ class Connection(Protocol):
         self._begun = False
         self._throttled: IDelayedCall | None = None
         self._held: list[bytes] = []
+        self._over = False
         self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
         self._line.holds = lambda: holds(self._socketed())
 
@@ -183,6 +185,16 @@ class Connection(Protocol):
         if self._unanswered is not None:  # whatever it says, it is alive
             self._unanswered.cancel()
             self._unanswered = None
+        self._cut(data, self._line.put)
+
+    def _cut(self, data: bytes, give: Callable[..., object]) -> None:
+        """
+        Cut messages off, as many as may wait.  The rest is a job of its own: there may be thousands in one reading.
+
+        @param give: puts a job into our line.
+        """
+        if self.problem:
+            return
         pinged = False
         try:
             for message in self._framer.feed(data):
@@ -194,14 +206,23 @@ class Connection(Protocol):
                     self._answered()
                 else:
                     self._heard = True
-                    self._line.put(self._hand, message)
+                    give(self._hand, message)
                 if self.problem:
                     return
+                if len(self._line) >= WAITING:
+                    self._line.later(self._cut, b"", self._line.later)
+                    break
         except MalformedError as problem:
             self.abort(str(problem))
             return
+        if self._over:
+            return
         if pinged and not self._owner.affords(self):
             self._throttle()
+        self._expectNext()
+
+    def _expectNext(self) -> None:
+        """The rest of a message, or the next one."""
         if not self._framer.partial:
             self._begun = False
             if self._heard:
@@ -212,6 +233,7 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end of it, whoever wanted that."""
+        self._over = True
         self._stopTimer()
         self._waiting.clear()
         self._held.clear()

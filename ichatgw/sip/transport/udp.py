@@ -155,11 +155,14 @@ class _Datagrams(DatagramProtocol):
     def _pause(self) -> None:
         port: Any = self.transport
         port.stopReading()
+        # The reactor counts octets, and would read on for thousands of short datagrams, and for ever if they are empty.
+        port.maxThroughput = 0
 
     def _resume(self) -> None:
         self._look()
         port: Any = self.transport
         if port is not None:
+            port.maxThroughput = READ_OCTETS
             port.startReading()
 
 

@@ -4,6 +4,7 @@ Tests of L{ichatgw.runtime.turns}.
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from attrs import define, field
@@ -31,6 +32,15 @@ from ichatgw.runtime.turns import (
 
 ABOVE = 1.05
 """Makes a time a little longer, so that sums of it do not end below a bound by rounding."""
+
+
+class Panic(BaseException):
+    """What compiled libraries raise when they give up; it is no C{Exception}."""
+
+
+def panic() -> None:
+    """A job in which one does so."""
+    raise Panic
 
 
 class WorkingClock(Clock):
@@ -180,6 +190,46 @@ class LineTests(TurnsTestCase):
         for _ in range(WAITING):
             done += self.turn()
         self.assertEqual(done, [*range(2 + WAITING), 100])
+
+    def test_panic(self) -> None:
+        """A job that raises what nobody catches costs nothing but itself: its line goes on, and so do the others."""
+        told: list[str] = []
+        line = self.turns.line("a", lambda: told.append("pause"), lambda: told.append("resume"))
+        other = self.turns.line("b")
+        for number in range(2):
+            line.put(self.work.do, number)
+        for number in range(WAITING - 1):
+            line.put(self.work.do, number)
+        line.put(panic)
+        other.put(self.work.do, 100)
+        done: list[object] = []
+        for _ in range(2 * WAITING):
+            with contextlib.suppress(Panic):
+                done += self.turn()
+        self.assertIn(100, done)
+        self.assertEqual(told, ["pause", "resume"])
+        self.assertEqual((self.turns.lag, len(line)), (0.0, 0))
+        line.put(self.work.do, 101)
+        self.assertIn(101, self.work.done)
+
+    def test_panicAtOnce(self) -> None:
+        """So does one that is done at once; what comes then is counted as before."""
+        line = self.turns.line("a")
+        with contextlib.suppress(Panic):
+            line.put(panic)
+        for number in range(4):
+            line.put(self.work.do, number)
+        self.assertEqual(self.work.done, [0, 1])
+
+    def test_mediaFails(self) -> None:
+        """If media cannot be read, the job is done nevertheless, and the next ones as well."""
+        self.turns.media = lambda: 1 / 0
+        line = self.turns.line("a")
+        for number in range(4):
+            line.put(self.work.do, number)
+        self.assertEqual(self.work.done, [0, 1])
+        self.assertEqual(self.turn(), [2, 3])
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
     def test_failure(self) -> None:
         """A job that fails is logged, and the next one is done."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
 from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT, socketpair
 from types import SimpleNamespace
 from typing import Any
@@ -45,6 +46,26 @@ from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.marks import slow
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
+
+
+SHORT = b"a\nl:0\n\n"
+
+
+class Counted:
+    """Counts what is cut off from the stream of a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.count = 0
+        framer = connection._framer
+        whole = framer.feed
+
+        def feed(data: bytes) -> Iterator[bytes]:
+            for message in whole(data):
+                self.count += 1
+                yield message
+
+        self.connection = connection
+        connection._framer = SimpleNamespace(feed=feed, partial=False)  # type: ignore[assignment]
 
 
 def at(port: int, host: str = "192.0.2.1") -> Target:
@@ -136,6 +157,32 @@ class IncomingTests(ConnectionsCase):
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS, "paused"))
         self.reactor.advance(0)
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + WAITING, "producing"))
+
+    def test_thousandsInOneReading(self) -> None:
+        """Of thousands of messages that are read at once only those are cut off that may wait; none is lost."""
+        count = 5000
+        for name, filling in (("messages", MESSAGE), ("keepalives between", b"\r\n\r\n" + MESSAGE), ("LF", SHORT)):
+            with self.subTest(name):
+                self.received.clear()
+                connection = self.accept()
+                assert connection is not None
+                cut = Counted(connection)
+                connection.dataReceived(filling * count)
+                self.assertLessEqual(cut.count, 2 * (TURN_JOBS + WAITING))
+                self.reactor.advance(0)
+                self.assertEqual(len(self.received), count)
+                connection.abort("it leaves")
+
+    def test_thousandsOfOneThatLeaves(self) -> None:
+        """They are handed on even if their sender closes the connection at once, and nothing is left of it then."""
+        connection = self.accept()
+        assert connection is not None
+        connection.dataReceived(MESSAGE * 300 + b"half of one")
+        connection.connectionLost(Failure(ConnectionDone()))
+        for _ in range(20):
+            self.reactor.advance(0)
+        self.assertEqual(len(self.received), 300)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_tooMuch(self) -> None:
         """One who sends more than strangers may has to wait, and is not read meanwhile; nothing is lost."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet import udp
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +16,7 @@ from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.runtime.turns import CALLS_SECONDS, TURN_JOBS, WAITING, Turns
-from ichatgw.sip.transport.udp import MOST_CALLS, MOST_OF_HOST, Calls, UDPWire, _Datagrams
+from ichatgw.sip.transport.udp import MOST_CALLS, MOST_OF_HOST, READ_OCTETS, Calls, UDPWire, _Datagrams
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.test.support.sip.sipwire import request
 
@@ -202,6 +203,48 @@ class UDPWireTests(SynchronousTestCase):
         self.assertTrue(self.reactor.ports[0].closed)
         wire.send(b"x", TransportAddress("192.0.2.1", 5060))
         self.assertEqual(self.reactor.ports[0].sent, [])
+
+
+class ReadingTests(SynchronousTestCase):
+    """How much a real port reads in one go."""
+
+    def test_short(self) -> None:
+        """However short datagrams are, empty ones among them, few are read before others have their turn."""
+        for octets in (0, 1, 20):
+            with self.subTest(octets=octets):
+                clock = Clock()
+                received: list[bytes] = []
+
+                def handed(datagram: bytes, source: TransportAddress, received: list[bytes] = received) -> None:
+                    received.append(datagram)
+
+                turns = Turns(clock)
+                protocol = _Datagrams(handed, turns, lambda: None, Calls(turns))
+                port = udp.Port(0, protocol, "127.0.0.1", reactor=IgnoredReaders())
+                port._bindSocket()
+                port._connectToProtocol()
+                self.addCleanup(port.connectionLost)
+                port.maxThroughput = READ_OCTETS
+                with socket.socket(type=socket.SOCK_DGRAM) as far:
+                    for _ in range(100):
+                        far.sendto(bytes(octets), port.socket.getsockname())
+                port.doRead()
+                self.assertEqual((len(received), len(protocol._line)), (TURN_JOBS, WAITING))
+                while len(received) < 100:
+                    clock.advance(0)
+                    before = len(received)
+                    port.doRead()
+                    self.assertLessEqual(len(received), before + TURN_JOBS)
+
+
+class IgnoredReaders:
+    """A reactor that waits for nothing."""
+
+    def addReader(self, reader: object) -> None: ...
+
+    def removeReader(self, reader: object) -> None: ...
+
+    def removeWriter(self, writer: object) -> None: ...
 
 
 class LagTests(SynchronousTestCase):
