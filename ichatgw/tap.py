@@ -55,6 +55,7 @@ from ichatgw.runtime.clock import useMonotonicTime
 from ichatgw.runtime.collector import Collector
 from ichatgw.runtime.disk import Disk, DiskThread
 from ichatgw.runtime.memory import Memory
+from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.stalls import Stalls, watching
 from ichatgw.runtime.steps import Steps
 from ichatgw.runtime.systemd import watchdog
@@ -85,6 +86,9 @@ RUN_LETTERS = 6
 
 OTHER_FILES = 100
 """Beside the sockets of media."""
+
+LONGEST_END = 12.0
+"""Seconds after which a process that has to end does so, in good order or not: what is broken may keep it from that."""
 
 RECORDS_LIFE = 30.0
 """Seconds for which the list of our interfaces is taken as known."""
@@ -376,7 +380,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
-    made.watch = Watch(reactor, (*endpoint.vitals, link, media), partial(endProcess, reactor), watchdog())
+    made.watch = Watch(
+        reactor, (Pulse(reactor), *endpoint.vitals, link, media), partial(endProcess, reactor), watchdog()
+    )
     made.reloadables += [
         *sipParts,
         LongReloadable(("translationRules",), partial(newRules, plan)),
@@ -424,6 +430,7 @@ def endProcess(reactor: Any, why: str, atExit: Callable[..., object] = atexit.re
     """
     _log.critical("ichatgw ends: {why}", why=why)
     atExit(os._exit, 1)
+    reactor.callLater(LONGEST_END, os._exit, 1)
     reactor.stop()
 
 

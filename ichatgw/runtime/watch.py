@@ -71,24 +71,25 @@ class Watch(Service):
 
     def _look(self) -> None:
         self._timer = self._clock.callLater(INTERVAL, self._look)
-        if self.alive is not None:
-            self.alive()
         problems = [problem for vital in self.vitals if (problem := self._mended(vital))]
         self._failed = self._failed + 1 if problems else 0
         if self._failed >= TRIES:
             self.stopService()
             self.end("; ".join(problems))
+        elif self.alive is not None:
+            self.alive()
 
     def _mended(self, vital: Vital) -> str:
         """Why what has gone cannot be set up again; empty if it is there."""
-        missing = vital.missing
-        if not missing:
-            return ""
+        missing = f"{type(vital).__name__} cannot be looked after"
         try:
+            missing = vital.missing
+            if not missing:
+                return ""
             vital.revive()
+            if vital.missing:
+                return f"{missing}, and does not come back"
         except Exception as problem:
-            return f"{missing}, and cannot be had again: {problem}"
-        if vital.missing:
-            return f"{missing}, and does not come back"
+            return f"{missing}, and cannot be had again: {str(problem) or type(problem).__name__}"
         _log.error("{what}; it is there again", what=missing)
         return ""

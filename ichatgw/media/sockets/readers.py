@@ -104,11 +104,15 @@ class EpollReaders:
         self._resting: dict[Any, IDelayedCall] = {}
 
     def addReader(self, reader: Any) -> None:
+        """
+        @raise OSError: if the system has no room for it.
+        """
         if self._epoll is None:
             self._epoll = select.epoll()
             self._watch()
         descriptor = reader.fileno()
-        self._epoll.register(descriptor, select.EPOLLIN)
+        with suppress(FileExistsError):  # what had this descriptor was taken from us without a word
+            self._epoll.register(descriptor, select.EPOLLIN)
         self._readers[descriptor] = reader
 
     def removeReader(self, reader: Any) -> None:
@@ -120,7 +124,8 @@ class EpollReaders:
         if self._readers.get(descriptor) is not reader or self._epoll is None:
             return
         del self._readers[descriptor]
-        self._epoll.unregister(descriptor)
+        with suppress(OSError):  # it was closed behind our back, or the epoll was
+            self._epoll.unregister(descriptor)
         if not self._readers:
             self._unwatch()
             self._waiting = Waiting.NOT
@@ -169,7 +174,10 @@ class EpollReaders:
 
     def _rested(self, reader: Any) -> None:
         del self._resting[reader]
-        self.addReader(reader)
+        try:
+            self.addReader(reader)
+        except (OSError, MemoryError):  # there is no room for it now
+            self._resting[reader] = self._reactor.callLater(REST, self._rested, reader)
 
     def _openAgain(self, problem: OSError | Failure) -> None:
         """The epoll has gone; another one takes its place."""

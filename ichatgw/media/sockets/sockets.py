@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
@@ -25,6 +26,11 @@ Deliver = Callable[[int, Source], None]
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 # What it says of a family that this host does not have, or that we may not use.
 _NO_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+def _noSocket(problem: OSError) -> Congested:
+    hint = "; see ulimit -n or LimitNOFILE" if problem.errno in (errno.EMFILE, errno.ENFILE) else ""
+    return Congested(f"no socket for media: {problem}{hint}")
 
 
 @frozen
@@ -91,9 +97,14 @@ class SideSockets:
         """
         pair = self._pairs.get(family)
         if pair is None:
-            pair = self._pairs[family] = self._openNew(family, rtp, rtcp)
-            self._supplies.readers.addReader(pair.rtp)
-            self._supplies.readers.addReader(pair.rtcp)
+            pair = self._openNew(family, rtp, rtcp)
+            try:
+                for port in (pair.rtp, pair.rtcp):
+                    self._supplies.readers.addReader(port)
+            except OSError as problem:
+                self._closePair(pair)
+                raise _noSocket(problem) from problem
+            self._pairs[family] = pair
         return pair
 
     def address(self, towards: str, pair: PortPair) -> TransportAddress:
@@ -109,13 +120,17 @@ class SideSockets:
         """Close the sockets and give the ports back.  Idempotent."""
         pairs, self._pairs = self._pairs, {}
         for pair in pairs.values():
-            for port in (pair.rtp, pair.rtcp):
-                self._supplies.readers.removeReader(port)
-                port.close()
-            self._supplies.pool.giveBack(pair.number)
+            self._closePair(pair)
         if self._reserved is not None:
             self._supplies.pool.giveBack(self._reserved)
             self._reserved = None
+
+    def _closePair(self, pair: PortPair) -> None:
+        for port in (pair.rtp, pair.rtcp):
+            self._supplies.readers.removeReader(port)
+            with suppress(OSError):  # it was closed behind our back
+                port.close()
+        self._supplies.pool.giveBack(pair.number)
 
     def _openNew(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:
         """Ports that others on this host use go back to the end of the queue; the pool ends the search."""
@@ -129,8 +144,7 @@ class SideSockets:
                 if problem.errno in _NO_FAMILY:
                     raise OutOfReach(f"no socket for media: {problem}") from problem
                 if problem.errno not in _TAKEN:
-                    hint = "; see ulimit -n or LimitNOFILE" if problem.errno in (errno.EMFILE, errno.ENFILE) else ""
-                    raise Congested(f"no socket for media: {problem}{hint}") from problem
+                    raise _noSocket(problem) from problem
                 self._log.debug("UDP ports {port} and {above} are in use", port=number, above=number + 1)
 
     def _bind(self, family: int, number: int, rtp: Deliver, rtcp: Deliver) -> PortPair:

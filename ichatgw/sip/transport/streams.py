@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.net.opened import Opened
 from ichatgw.runtime.turns import Turns
 from ichatgw.sip.transport.certificateexpiry import Expiry, WallClock, wallClock
 from ichatgw.sip.transport.connectionpool import Connections, Received
@@ -54,7 +54,7 @@ class StreamWire:
         self._tcpPort = tcpPort
         self._security = security
         self._numbers = {Transport.TCP: 0, Transport.TLS: tlsPort}
-        self._ports: dict[tuple[Transport, str], IListeningPort] = {}
+        self._ports: dict[tuple[Transport, str], Opened] = {}
         self._lost: list[tuple[Transport, str]] = []
         self._expiry = Expiry(turns or reactor, lambda: security.expiry, now)
         self.connections = Connections(reactor, security, addresses.configured, turns)
@@ -107,7 +107,8 @@ class StreamWire:
             if not self._numbers[kind]:
                 self._numbers[kind] = opened.getsockname()[1]
             server = self.connections.server(kind, partial(self._closed, place))
-            self._ports[place] = self._reactor.adoptStreamPort(opened.fileno(), family, server)
+            adopted = self._reactor.adoptStreamPort(opened.fileno(), family, server)
+            self._ports[place] = Opened(self._reactor, adopted)
         _log.info(
             "Listening for SIP on {host} port {port} over {kind}",
             host=host,
@@ -123,6 +124,9 @@ class StreamWire:
     @property
     def missing(self) -> str:
         """See L{ichatgw.runtime.watch.Vital}."""
+        for each in list(self._ports.values()):
+            if each.isGone:
+                each.drop()
         if not self._lost:
             return ""
         places = " and ".join(f"{kind.name} on {host} port {self._numbers[kind]}" for kind, host in self._lost)
@@ -181,6 +185,6 @@ class StreamWire:
         self._expiry.stop()
         ports, self._ports = self._ports, {}
         self._lost.clear()
-        for port in ports.values():
-            port.stopListening()
+        for opened in ports.values():
+            opened.port.stopListening()
         self.connections.close()

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from twisted.internet import udp
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.net.opened import Opened
 from ichatgw.runtime.turns import Turns
 from ichatgw.sip.transport.kernel import holds
 from ichatgw.sip.transport.peek import toTag
@@ -185,7 +185,7 @@ class UDPWire:
         self._calls = Calls(self._turns)
         self._addresses = addresses
         self.port = port
-        self._ports: dict[int, udp.Port] = {}
+        self._ports: dict[int, Opened] = {}
         self._datagrams: dict[int, _Datagrams] = {}
         self._lost: dict[int, str] = {}
 
@@ -222,7 +222,7 @@ class UDPWire:
             adopted = self._reactor.adoptDatagramPort(opened.fileno(), family, datagrams, MAX_DATAGRAM)
             adopted.maxThroughput = READ_OCTETS
             self._datagrams[family] = datagrams
-            self._ports[family] = adopted
+            self._ports[family] = Opened(self._reactor, adopted)
         _log.info("Listening for SIP on {host} port {port} over UDP", host=host, port=self.port)
 
     def _closed(self, family: int, host: str) -> None:
@@ -234,6 +234,9 @@ class UDPWire:
     @property
     def missing(self) -> str:
         """See L{ichatgw.runtime.watch.Vital}."""
+        for each in list(self._ports.values()):
+            if each.isGone:
+                each.drop()
         hosts = " and ".join(self._lost.values())
         return hosts and f"the socket for SIP over UDP on {hosts} port {self.port} was lost"
 
@@ -263,13 +266,13 @@ class UDPWire:
 
     def send(self, datagram: bytes, address: TransportAddress) -> None:
         """Send one datagram; a failure is logged at debug level and shows as a timeout."""
-        port = self._ports.get(socket.AF_INET6 if address.isIPv6 else socket.AF_INET)
-        if port is None:
+        opened = self._ports.get(socket.AF_INET6 if address.isIPv6 else socket.AF_INET)
+        if opened is None:
             _log.debug("Not sent to {address}: no socket of that family", address=address)
             return
         try:
             # The port's own C{write} would look five times whether this is an address.
-            port.socket.sendto(datagram, (address.host, address.port))
+            opened.port.socket.sendto(datagram, (address.host, address.port))
         except OSError as problem:
             _log.debug("Not sent to {address}: {problem!r}", address=address, problem=problem)
 
@@ -285,8 +288,8 @@ class UDPWire:
         """Close the sockets at once."""
         ports, self._ports = self._ports, {}
         self._lost.clear()
-        for port in ports.values():
-            port.stopListening()
+        for opened in ports.values():
+            opened.port.stopListening()
         self._datagrams.clear()
         self._calls.clear()
 

@@ -32,11 +32,12 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.options import Options
+from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.udp import UDPWire
-from ichatgw.tap import Gateway, OurRecords, endProcess, gateway, makeService, reloading
+from ichatgw.tap import LONGEST_END, Gateway, OurRecords, endProcess, gateway, makeService, reloading
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.fakes import OFFER, FakeLeg
 from ichatgw.test.support.sip.sipwire import FakeWire
@@ -252,7 +253,9 @@ class WiringTests(SynchronousTestCase):
         """The sockets of SIP, the link and the media ports are looked after; memory is asked before a call is taken."""
         made = gateway(MemoryReactorClock(), self.settings)
         assert made.watch is not None and made.memory is not None
-        self.assertEqual(tuple(made.watch.vitals), (*made.endpoint.vitals, made.link, made.media))
+        pulse, *others = made.watch.vitals
+        self.assertIsInstance(pulse, Pulse)
+        self.assertEqual(tuple(others), (*made.endpoint.vitals, made.link, made.media))
         self.assertEqual(len(made.endpoint.vitals), 2)
         self.assertTrue(all(vital.missing == "" for vital in made.watch.vitals))
         self.assertEqual(made.switch.limits.hasRoom, made.memory.hasRoom)
@@ -296,13 +299,17 @@ class WiringTests(SynchronousTestCase):
         """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""
         stopped, atExit = [], []
 
-        class Reactor:
+        class Reactor(Clock):
             def stop(self) -> None:
                 stopped.append(1)
 
+        reactor = Reactor()
         with capturedLogs() as events:
-            endProcess(Reactor(), "the socket was lost", lambda *call: atExit.append(call))
+            endProcess(reactor, "the socket was lost", lambda *call: atExit.append(call))
         self.assertEqual((stopped, atExit), ([1], [(os._exit, 1)]))
+        anyway: Any
+        (anyway,) = reactor.getDelayedCalls()
+        self.assertEqual((anyway.getTime(), anyway.func, anyway.args), (LONGEST_END, os._exit, (1,)))
         self.assertEqual([str(formatEvent(event)) for event in events], ["ichatgw ends: the socket was lost"])
 
     def test_badRule(self) -> None:

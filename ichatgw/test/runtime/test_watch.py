@@ -84,6 +84,30 @@ class WatchTests(SynchronousTestCase):
         self.run_(10)
         self.assertEqual(len(self.ends), 1)
 
+    def test_cannotBeAsked(self) -> None:
+        """If one cannot even be asked, the others are looked after, and the process ends."""
+
+        class Broken:
+            @property
+            def missing(self) -> str:
+                raise MemoryError
+
+            def revive(self) -> None: ...
+
+        self.watch.vitals = (Broken(), self.socket)
+        self.socket.missing = "the socket was lost"
+        self.run_(0.5)
+        self.assertEqual((self.socket.missing, self.ends), ("", []))
+        self.run_(1)
+        self.assertEqual(self.ends, ["Broken cannot be looked after, and cannot be had again: MemoryError"])
+
+    def test_noSign(self) -> None:
+        """A sign of life that fails keeps nothing from being looked after."""
+        self.watch.alive = lambda: 1 / 0
+        self.socket.missing = "the socket was lost"
+        self.assertRaises(ZeroDivisionError, self.run_, 0.3)
+        self.assertEqual(self.socket.missing, "")
+
     def test_noEffect(self) -> None:
         """Whatever says that it has come back has to be there."""
         self.other.missing, self.other.problems = "the link is not tried", [""] * 99

@@ -4,6 +4,8 @@ Tests for L{ichatgw.media.sockets.readers}.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import socket
@@ -58,6 +60,13 @@ class Reader:
     def connectionLost(self, reason: Failure) -> None:
         self.lost.append(reason)
         self.socket.close()
+
+
+class NoRoom:
+    """An epoll that takes nothing more."""
+
+    def register(self, descriptor: int, events: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
 
 
 class EpollReadersTests(SynchronousTestCase):
@@ -180,6 +189,46 @@ class EpollReadersTests(SynchronousTestCase):
         self.exhaust()
         self.readers.connectionLost(Failure(ConnectionLost()))
         self.assertEqual((len(self.one.lost), len(self.two.lost), self.reactor.getDelayedCalls()), (1, 1, []))
+
+    def test_noRoomAfterARest(self) -> None:
+        """A port for which there is no room after its rest goes on resting, and is read later."""
+        self.addBoth()
+        self.one.then = lambda: 1 / 0
+        for _ in range(MAX_FAILURES + 1):
+            self.one.arrive()
+            self.readers.drain()
+        self.one.then = None
+        self.one.arrive()
+        self.flushLoggedErrors(ZeroDivisionError)
+        with contextlib.closing(self.readers._epoll or EPOLL()) as epoll:
+            self.readers._epoll = NoRoom()  # type: ignore[assignment]
+            self.reactor.advance(REST)
+            self.readers._epoll = epoll
+            read = self.one.read
+            self.readers.drain()
+            self.assertEqual(self.one.read, read)
+            self.reactor.advance(REST)
+            self.readers.drain()
+            self.assertEqual(self.one.read, read + 1)
+            self.readers.connectionLost(Failure(ConnectionLost()))
+
+    def test_closedBehindOurBack(self) -> None:
+        """A port whose descriptor was closed by others can be removed, and another one can have the descriptor."""
+        self.addBoth()
+        descriptor = self.one.fileno()
+        os.close(descriptor)
+        other = Reader()
+        self.addCleanup(other.socket.close)
+        self.assertEqual(other.fileno(), descriptor)
+        self.readers.addReader(other)
+        self.readers.removeReader(self.one)
+        self.one.socket.detach()
+        other.arrive()
+        self.readers.drain()
+        self.assertEqual(other.read, 1)
+        os.close(self.two.fileno())
+        self.readers.removeReader(self.two)
+        self.two.socket.detach()
 
     def test_epollLost(self) -> None:
         """If the epoll itself is gone, another one takes its place, and nothing is lost."""

@@ -79,6 +79,23 @@ class SideSocketsTests(SynchronousTestCase):
         self.assertRaises(Congested, self.open, V4)
         self.assertEqual((self.network.made, self.network.sockets, self.pool.lent), (1, [], 0))
 
+    def test_notWaitedFor(self) -> None:
+        """If the system cannot wait for one more there is no port; nothing is kept, and the next try is a new one."""
+        for failing in (1, 2):
+            with self.subTest(failing=failing):
+                added: list[Any] = []
+
+                def addReader(reader: Any, added: list[Any] = added, failing: int = failing) -> None:
+                    added.append(reader)
+                    if len(added) == failing:
+                        raise OSError(errno.EMFILE, "too many")
+
+                self.patch(self.network, "addReader", addReader)
+                self.assertRaises(Congested, self.open, V4)
+                self.assertEqual((self.sockets.isOpen, self.network.bound(), self.pool.lent), (False, set(), 0))
+                self.open(V4)
+                self.sockets.close()
+
     def test_configured(self) -> None:
         """A configured address is the only one, and so is its family."""
         self.sockets = self.make("192.0.2.77")

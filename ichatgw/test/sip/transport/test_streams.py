@@ -30,6 +30,10 @@ class Port:
         self.factory = factory
         factory.doStart()
 
+    def fileno(self) -> int:
+        """It has no socket of the system."""
+        return -1
+
     def stopListening(self) -> None:
         self.listening = False
         self.factory.doStop()

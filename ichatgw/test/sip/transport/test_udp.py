@@ -48,6 +48,10 @@ class FakePort:
             raise self.problem
         self.sent.append((datagram, address))
 
+    def fileno(self) -> int:
+        """It has no socket of the system."""
+        return -1
+
     def stopListening(self) -> None:
         self.closed = True
         self.protocol.stopProtocol()
