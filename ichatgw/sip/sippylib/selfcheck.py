@@ -8,10 +8,11 @@ tests have been run with are named, and what is replaced is compared with what i
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from inspect import signature
+from inspect import getsource, signature
 
 from ichatgw.errors import ConfigError
 from ichatgw.sip.sippylib.clock import dispatcher
@@ -88,13 +89,32 @@ ATTRIBUTES = {
         "scheme username userparams password host port headers usertype transport ttl maddr method tag other lr"
     ),
     "UA.UA": (
-        "UasStateTrying UaStateConnected UacStateCancelling godead_timeout global_config local_ua state lTag lUri rUri "
-        "lContact rTarget routes cId lCSeq lSDP rSDP uasResp reqs tr equeue"
+        "UasStateTrying UaStateConnected UacStateCancelling rAddr godead_timeout global_config local_ua state lTag "
+        "lUri rUri lContact rTarget routes cId lCSeq lSDP rSDP uasResp reqs tr equeue"
     ),
     "UasStateRinging.UasStateRinging": "recv_request_handlers",
     "UaStateConnected.UaStateConnected": "_recvRequestBye",
 }
 """Attributes of sippy's classes that are read or set."""
+
+
+PATCHED = {
+    "Core.Exceptions.dump_exception": "msg f extra",
+    "SipGenericHF.SipGenericHF.getCanName": "self name compact",
+    "SipURL.SipURL.__init__": (
+        "self url username password host port headers usertype transport ttl maddr method tag other userparams lr "
+        "relaxedparser scheme"
+    ),
+    "SipURL.SipURL.getCopy": "self",
+    "SipURL.SipURL.localStr": "self local_addr",
+}
+"""
+What is patched in sippy itself, by module and name, with its parameters.  As the patches stand in its place by now, it
+is looked up in the text of the module.
+"""
+
+USED = {"SipURL": "quote unquote", "SipHeader": "hf_types"}
+"""Names in the text of modules that are patched there: a patch of what is not used would mend nothing."""
 
 
 def installed() -> str:
@@ -120,6 +140,12 @@ def differences() -> list[str]:
             found.append(f"{path} is gone")
         else:
             found += [f"{path} has no {name}" for name in names.split() if not hasattr(thing, name)]
+    for path, parameters in PATCHED.items():
+        if (now := _written(path)) != parameters:
+            found.append(f"{path} takes {now!r}, not {parameters!r}" if now else f"{path} is gone")
+    for path, names in USED.items():
+        there = {node.id for node in ast.walk(_text(path)) if isinstance(node, ast.Name)}
+        found += [f"{path} does not use {name}" for name in names.split() if name not in there]
     loops = [name for name, module in sys.modules.items() if name.startswith("sippy.") and hasattr(module, "ED2")]
     found += [f"{name} has an event loop of its own" for name in loops if sys.modules[name].ED2 is not dispatcher]
     return found
@@ -153,6 +179,31 @@ def _find(path: str) -> object:
             thing = getattr(thing, name, None)
         return thing
     return None
+
+
+def _text(module: str) -> ast.Module:
+    """The text of a module by its path below C{sippy}; empty if it cannot be had."""
+    try:
+        return ast.parse(getsource(import_module(f"sippy.{module}")))
+    except (ImportError, OSError, TypeError, SyntaxError):
+        return ast.Module([], [])
+
+
+def _written(path: str) -> str:
+    """The parameters of a function as the text of its module has them; empty if it is not there."""
+    module, *names = path.split(".")
+    if module == "Core":
+        module = f"Core.{names.pop(0)}"
+    scope: list[ast.stmt] = _text(module).body
+    for name in names:
+        found = [node for node in scope if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == name]
+        if not found:
+            return ""
+        if isinstance(found[-1], ast.FunctionDef):
+            arguments = found[-1].args
+            return " ".join(each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+        scope = found[-1].body
+    return ""
 
 
 def _parametersOf(thing: object) -> str:

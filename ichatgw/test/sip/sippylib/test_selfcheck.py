@@ -5,6 +5,7 @@ Whether the sippy that is installed fits.
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
 from ichatgw.sip.dialog import core, dialog, remotetarget, requests, states
-from ichatgw.sip.sippylib import selfcheck
+from ichatgw.sip.message import sippypatches
+from ichatgw.sip.sippylib import clock, selfcheck
 from ichatgw.sip.transaction import known, layer, transporterrors
 
 # Importing ichatgw.sip readies sippy, and so comes first.
@@ -35,6 +37,16 @@ def replaced(module: ModuleType) -> Iterator[str]:
             if base.__module__.startswith("sippy."):
                 for name in names & {name for name, thing in vars(base).items() if inspect.isfunction(thing)}:
                     yield f"{base.__module__.removeprefix('sippy.')}.{base.__name__}.{name}"
+
+
+def patches(module: ModuleType) -> Iterator[str]:
+    """What C{module} sets in sippy, by its path."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            for each in target.elts if isinstance(target, ast.Tuple) else (target,):
+                path = ast.unparse(each)
+                if isinstance(each, ast.Attribute) and path.startswith(("Sip", "sippy.")):
+                    yield path.removeprefix("sippy.")
 
 
 class CheckTests(SynchronousTestCase):
@@ -76,6 +88,33 @@ class CheckTests(SynchronousTestCase):
             selfcheck.differences(),
             ["UA.UA.processChallenge is gone", "UA.UA has no noSuchThing", "UA.Nobody is gone", "NoModule.X is gone"],
         )
+
+    def test_patched(self) -> None:
+        """What is patched in sippy itself is compared with sippy's own text, in which our patches do not stand."""
+        text = ast.parse(
+            "class SipURL:\n"
+            "    def __init__(self, uri, *, scheme): quote(uri)\n"
+            "    def copy(self): pass\n"
+            "    def localStr(self, local_addr = None): pass\n"
+        )
+        self.patch(selfcheck, "_text", lambda module: text if module == "SipURL" else ast.Module([], []))
+        found = selfcheck.differences()
+        self.assertIn("SipURL.SipURL.getCopy is gone", found)
+        self.assertIn("SipURL does not use unquote", found)
+        self.assertIn("Core.Exceptions.dump_exception is gone", found)
+        (made,) = [each for each in found if "__init__" in each]
+        self.assertTrue(made.startswith("SipURL.SipURL.__init__ takes 'self uri scheme', not 'self url "), made)
+        self.assertFalse([each for each in found if "localStr" in each or "use quote" in each])
+
+    def test_allPatches(self) -> None:
+        """Each patch of ours is among those that are compared."""
+        compared = set(selfcheck.PATCHED)
+        for table in (selfcheck.USED, selfcheck.ATTRIBUTES):
+            compared |= {f"{path}.{name}" for path, names in table.items() for name in names.split()}
+        found = {path for module in (sippypatches, clock) for path in patches(module)}
+        self.assertGreater(len(found), 6)
+        for path in found:
+            self.assertTrue(any(f".{each}".endswith(f".{path}") for each in compared), path)
 
     def test_loop(self) -> None:
         """So is one that has got its own event loop."""
