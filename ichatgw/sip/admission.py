@@ -26,7 +26,7 @@ from ichatgw.runtime.ratelimit import Complaints, RateLimit
 from ichatgw.sip.auth.authorization import judged
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, OTHER_METHODS
-from ichatgw.sip.dialog.replaces import readTargetDialog
+from ichatgw.sip.dialog.replaces import readReplaces, readTargetDialog
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
 from ichatgw.sip.message.identity import callerOf, invitationOf
@@ -110,7 +110,7 @@ class Admission:
             return Passed()
         begins = message.method == "INVITE" and marks.toTag is None
         why = ""
-        if begins and self._isTooMuch(source.host, mayCall):
+        if begins and self._isTooMuch(message, source.host, mayCall):
             why = "too much to do"
         elif begins and mayCall and self._findsNoRoom(message, source):
             why = "no room for more"
@@ -122,10 +122,19 @@ class Admission:
             return Passed(self._login(message, source.host) if begins else None)
         return self._stranger(message, marks, source, room)
 
-    def _isTooMuch(self, host: str, mayCall: bool) -> bool:
+    def _isTooMuch(self, message: Admitted, host: str, mayCall: bool) -> bool:
         most = MOST_OF_PEER if mayCall else MOST_OF_STRANGER
         isBusy = self.isOverloaded() or (mayCall and self.isCrowded(host))
-        return isBusy or self._transactions.isFull or self._dialogs.countOf(host) >= most
+        isFull = self._transactions.isFull or self._dialogs.countOf(host) >= most
+        return isFull or (isBusy and not self._isOfCall(message))
+
+    def _isOfCall(self, message: Admitted) -> bool:
+        """Is an INVITE about a call that there is, whose party is to be replaced?"""
+        try:
+            named = [readReplaces(value).dialog for name, value in message.headers if name == "Replaces"]
+        except MalformedError:
+            return False
+        return len(named) == 1 and self._legs.find(named[0]) is not None
 
     def _findsNoRoom(self, message: Admitted, source: TransportAddress) -> bool:
         """Is an INVITE a call of its own for which there is no room?  To refuse it later would cost much more."""

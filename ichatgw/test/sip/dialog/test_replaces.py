@@ -146,6 +146,15 @@ class InviteTests(ReplacingCase):
         self.assertIsNone(self.arrived().place(lambda leg: False))
         self.assertEqual([status(message) for message in self.rig.wire.take()], [481])
 
+    def test_tooMuchToDo(self) -> None:
+        """When new calls are refused one that takes a place in a call that is up passes, and no other that says so."""
+        talk = Talk.inbound(self.rig)
+        self.rig.endpoint.shed(lambda: True)
+        self.assertEqual([status(message) for message in self.invite(self.name(talk))], [100])
+        self.assertIs(self.arrived().place(anybody), talk.leg)
+        for replaces in (self.name(talk).replace("to-tag=", "to-tag=x"), "rubbish"):
+            self.assertEqual([status(message) for message in self.invite(replaces)], [503], replaces)
+
     def test_required(self) -> None:
         """It may be required that we know of it."""
         talk = Talk.inbound(self.rig)
