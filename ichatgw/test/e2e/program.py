@@ -108,7 +108,7 @@ class Program(ProcessProtocol):
             if _began(pid) == began:
                 os.kill(pid, signal.SIGKILL)
 
-    def signal(self, name: str) -> None:
+    def signal(self, name: str | int) -> None:
         """Send it a signal, if it is there."""
         try:
             if self.transport is not None:

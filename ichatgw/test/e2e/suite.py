@@ -6,6 +6,7 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.closedsockets import ClosedSockets
 from ichatgw.test.e2e.crowd import Crowd
 from ichatgw.test.e2e.direct import DirectMedia
 from ichatgw.test.e2e.encryption import EncryptedAtBothEnds, EncryptedByLinphone, EncryptedMedia
@@ -34,6 +35,7 @@ __all__ = [
     "AtRegistrar",
     "BothFamilies",
     "Callers",
+    "ClosedSockets",
     "DirectMedia",
     "Crowd",
     "CutConnections",

@@ -1,0 +1,78 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Sockets of a running gateway are closed behind its back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from signal import SIGUSR1, SIGUSR2
+
+from ichatgw.test.e2e.case import PORTS, EndToEnd
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.running import TAC
+
+_CLOSING = """
+import os, select, signal, socket
+exec(compile(open({tac!r}).read(), {tac!r}, "exec"))
+
+def sockets(port):
+    for number in range(3, 64):
+        try:
+            with socket.socket(fileno=os.dup(number)) as opened:
+                name = opened.getsockname()
+                try:
+                    opened.getpeername()
+                except OSError:
+                    if isinstance(name, tuple) and name[1] == port:
+                        yield number
+        except OSError:
+            continue
+
+def closeSockets(*args):
+    for number in list(sockets(settings.udpTcpPort)):
+        os.close(number)
+
+def closePoller(*args):
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if "eventpoll" in os.readlink("/proc/self/fd/" + name):
+                os.close(int(name))
+        except OSError:
+            continue
+
+signal.signal(signal.SIGUSR1, closeSockets)
+signal.signal(signal.SIGUSR2, closePoller)
+"""
+
+
+class ClosedSockets(EndToEnd):
+    """Nothing tells a process of that."""
+
+    def _tac(self) -> Path:
+        tac = Path(self.mktemp()).absolute()
+        tac.write_text(_CLOSING.format(tac=str(TAC)))
+        return tac
+
+    async def test_listening(self) -> None:
+        """The sockets for SIP over UDP and TCP are there again within a second, and calls are taken over both."""
+        gateway = await self.startGateway(tac=self._tac())
+        gateway.program.signal(SIGUSR1)
+        for transport in ("UDP", "TCP"):
+            words = f"over {transport} on 127.0.0.1 port {gateway.port} was lost; it is there again"
+            await gateway.program.said(words, 3)
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        for address in (f"sip:scott@{gateway.address}", f"sip:scott@{gateway.address};transport=tcp"):
+            (await self.callIChat(gateway, ichat, phone, address)).hangup()
+            await phone.told("CALL_CLOSED")
+            await self.settle()
+
+    async def test_reactor(self) -> None:
+        """If the reactor waits for nothing any more the process ends, with a line that says why."""
+        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort)
+        gateway.rules(0)
+        self.ending(gateway.program)
+        await gateway.start(tac=self._tac())
+        gateway.program.signal(SIGUSR2)
+        self.assertEqual(await gateway.program.ended(20), 1)
+        self.assertTrue(gateway.said("ichatgw ends: the reactor does not wait for sockets any more"))
