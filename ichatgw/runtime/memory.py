@@ -89,8 +89,11 @@ class Memory:
         self._reserve = self.allocate(RESERVE)
 
     def __call__(self, event: LogEvent) -> None:
-        """See every event of the log: whatever failed for want of memory, wherever, is logged as failure."""
-        failure = event.get("log_failure")
+        """
+        See every event of the log: whatever failed for want of memory, wherever, is logged as failure.  The reactor
+        does so by Twisted's old log, which names it otherwise.
+        """
+        failure = event.get("log_failure") or event.get("failure")
         if failure is not None and failure.check(MemoryError):
             self._reserve = None
             self._until = self._clock.seconds() + PAUSE

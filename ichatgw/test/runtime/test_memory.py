@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogLevel, capturedLogs, formatEvent
+from twisted.logger import ILogObserver, LogLevel, capturedLogs, formatEvent, globalLogPublisher
+from twisted.python import log
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -88,6 +89,15 @@ class MemoryTests(SynchronousTestCase):
         self.gives = True
         self.clock.advance(PAUSE)
         self.assertTrue(self.ask(memory))
+
+    def test_failureOfReactor(self) -> None:
+        """So it is when reading a socket fails so, which the reactor says in its own way."""
+        memory = self.make()
+        globalLogPublisher.addObserver(memory)
+        self.addCleanup(globalLogPublisher.removeObserver, memory)
+        log.err(Failure(MemoryError()), "Unhandled Error")
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.assertFalse(self.ask(memory))
 
     def test_otherEvents(self) -> None:
         """Other failures, and events without one, do not count."""
