@@ -41,6 +41,7 @@ _RTPMAP = re.compile(
     r"\s*(\d{1,3})\s+([!-.0-~]{1,64})\s*/\s*([1-9]\d{0,5})(?:\s*/\s*([1-9]\d?))?(?:\s.*)?\Z", re.ASCII | re.DOTALL
 )
 _FMTP = re.compile(r"\s*(\d{1,3})(?:\s+(.*))?\Z", re.ASCII | re.DOTALL)
+_MID = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}", re.ASCII).fullmatch
 _ENDS = re.compile(r"\r\n|\n|\r")
 # Whatever some reader takes for the end of a line, or of the text.
 _UNSAFE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
@@ -104,7 +105,18 @@ def parse(text: str) -> ParsedSDP:
     streams = [stream for index, (line, own) in enumerate(media) for stream in _streams(index, line, session, own)]
     if not streams:
         raise NoCommonCodec("no audio over RTP in the description")
-    return ParsedSDP(tuple(line for line, _ in media), tuple(streams), 0, originUser)
+    return ParsedSDP(_named(session, media), tuple(streams), 0, originUser)
+
+
+def _named(session: _Level, media: list[tuple[MediaLine, _Level]]) -> tuple[MediaLine, ...]:
+    """The media lines with their names.  One that two have names neither."""
+    mids = [next(filter(_MID, own.values("mid")), "") for _, own in media]
+    groups = [value.split() for value in session.values("group")]
+    bundled = {mid for group in groups if group and group[0].upper() == "BUNDLE" for mid in group[1:]}
+    return tuple(
+        evolve(line, mid=mid, isBundled=mid in bundled) if mid and mids.count(mid) == 1 else line
+        for (line, _), mid in zip(media, mids, strict=True)
+    )
 
 
 def _mediaLine(value: str) -> MediaLine:

@@ -20,12 +20,16 @@ class MediaLine:
     An C{m=} line as it stands, kept because an answer has to name every one of them (with its formats).
 
     @ivar port: 0 means the offerer has switched it off.
+    @ivar mid: by what the line is named in the session (RFC 5888); empty if it is not.
+    @ivar isBundled: may its media go where that of others goes (C{a=group:BUNDLE}, RFC 9143)?
     """
 
     kind: str
     port: int
     protocol: str
     formats: tuple[str, ...]
+    mid: str = ""
+    isBundled: bool = False
 
 
 @frozen

@@ -15,6 +15,8 @@ from ichatgw.sdp.values import PLAIN, MediaLine, Origin, ParsedSDP
 ORIGIN_USER = "iChat-gw"
 """The user name in our C{o=} lines; it tells a call of ours that came back to us."""
 
+_UNNAMED = MediaLine("audio", 0, "RTP/AVP", ())
+
 
 def writeOffer(
     description: SessionDescription,
@@ -31,8 +33,9 @@ def writeOffer(
     @param place: which of them is the audio.
     @return: SDP with C{CRLF} line ends.
     """
-    head = _head(description, origin, transport)
-    audio = _audio(description, description.codecs, protocol, transport)
+    own = lines[place] if lines else _UNNAMED
+    head = _head(description, origin, transport, own)
+    audio = _audio(description, description.codecs, protocol, transport, own)
     media = [audio if index == place else _off(line) for index, line in enumerate(lines)] or [audio]
     return head + "".join(media)
 
@@ -44,35 +47,46 @@ def writeAnswer(
     @param description: what we answer, at our own C{address}; its codecs are renumbered as the offer has them.
     @param offer: with the stream chosen that is answered.
     @param transport: how it is protected.
-    @return: SDP that names every media line of the offer, all but the chosen one refused.
+    @return: SDP that names every media line of the offer, all but the chosen one refused.  Of a group of lines whose
+        media may go one way the chosen one is left (RFC 9143 section 7.3).
     @raise NoCommonCodec: if the offer has none of the codecs.
     """
     codecs = answerCodecs(description.codecs, offer.description)
-    parts = [_head(description, origin, transport)]
+    parts = [_head(description, origin, transport, offer.lines[offer.chosen])]
     for index, line in enumerate(offer.lines):
         if index == offer.chosen:
-            parts.append(_audio(description, codecs, line.protocol, transport))
+            parts.append(_audio(description, codecs, line.protocol, transport, line))
         else:
             parts.append(_off(line))
     return "".join(parts)
 
 
 def _off(line: MediaLine) -> str:
-    return f"m={line.kind} 0 {line.protocol} {' '.join(line.formats) or '0'}\r\n"  # one format at least (RFC 8866)
+    formats = " ".join(line.formats) or "0"  # one at least (RFC 8866)
+    return f"m={line.kind} 0 {line.protocol} {formats}\r\n{_name(line)}"
 
 
-def _head(description: SessionDescription, origin: Origin, transport: TransportDescription) -> str:
+def _name(line: MediaLine) -> str:
+    return f"a=mid:{line.mid}\r\n" if line.mid else ""
+
+
+def _head(description: SessionDescription, origin: Origin, transport: TransportDescription, audio: MediaLine) -> str:
     address = description.address
     if address is None:
         raise ValueError("a description of ours without an address")
     where = f"IN {'IP6' if address.isIPv6 else 'IP4'} {address.host}"
     lite = "a=ice-lite\r\n" if transport.ufrag else ""
+    group = f"a=group:BUNDLE {audio.mid}\r\n" if audio.isBundled else ""
     o = f"o={ORIGIN_USER} {origin.sessionId} {origin.version} {where}"
-    return f"v=0\r\n{o}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{lite}"
+    return f"v=0\r\n{o}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{group}{lite}"
 
 
 def _audio(
-    description: SessionDescription, codecs: tuple[Codec, ...], protocol: str, transport: TransportDescription
+    description: SessionDescription,
+    codecs: tuple[Codec, ...],
+    protocol: str,
+    transport: TransportDescription,
+    line: MediaLine,
 ) -> str:
     assert description.address is not None  # _head has looked
     parts = [f"m=audio {description.address.port} {protocol} {' '.join(str(c.payloadType) for c in codecs)}\r\n"]
@@ -86,6 +100,7 @@ def _audio(
     for name, milliseconds in (("ptime", description.packing.usual), ("maxptime", description.packing.most)):
         if milliseconds is not None:
             parts.append(f"a={name}:{milliseconds}\r\n")
+    parts.append(_name(line))
     parts.append(f"a={description.direction.value}\r\n")
     parts.append(writeTransport(transport, description.address))
     return "".join(parts)

@@ -287,6 +287,43 @@ class WriteTests(SynchronousTestCase):
         self.assertIn("m=audio 8000 RTP/AVP 0\r\n", answer)
         self.assertTrue(answer.endswith("m=video 0 RTP/AVP 123 126 34\r\n"))
 
+    def test_bundle(self) -> None:
+        """
+        An answer names the lines as the offer does, and of those whose media may go one way the one that is accepted
+        (RFC 9143 section 7.3).
+        """
+        video = "m=video 30002 RTP/AVP 96\r\na=mid:v\r\n"
+        for group, name, told, named in (
+            ("a=group:BUNDLE 0 v\r\n", "a=mid:0\r\n", "a=group:BUNDLE 0\r\n", "a=mid:0\r\n"),
+            (
+                "a=group:LS 0 v\r\na=group:bundle v a!~.\r\n",
+                "a=mid:a!~.\r\n",
+                "a=group:BUNDLE a!~.\r\n",
+                "a=mid:a!~.\r\n",
+            ),
+            ("a=group:BUNDLE v\r\n", "a=mid:0\r\n", "", "a=mid:0\r\n"),
+            ("a=group:LS 0 v\r\n", "a=mid:0\r\n", "", "a=mid:0\r\n"),
+            ("", "a=mid:0\r\n", "", "a=mid:0\r\n"),
+            ("a=group:BUNDLE 0 v\r\n", "", "", ""),
+            ("a=group:BUNDLE\r\na=group:\r\n", "a=mid:\r\n", "", ""),
+            ("a=group:BUNDLE v v\r\n", "a=mid:v\r\n", "", ""),
+            ("a=group:BUNDLE 0\r\n", "a=mid:0 1\r\n", "", ""),
+        ):
+            for text in (PHONE_SDP + name + video, PHONE_SDP.replace("m=audio", f"{video}m=audio") + name):
+                offer = sdp.parse(text.replace("m=", f"{group}m=", 1))
+                head, *lines = sdp.writeAnswer(OURS, ORIGIN, offer).split("m=")
+                self.assertEqual(head.partition("t=0 0\r\n")[2], told, group)
+                audio, refused = sorted(lines)
+                self.assertEqual("".join(line + "\r\n" for line in audio.split("\r\n") if "a=mid" in line), named)
+                self.assertEqual(refused, "video 0 RTP/AVP 96\r\n" + ("" if name == "a=mid:v\r\n" else "a=mid:v\r\n"))
+
+    def test_bundleLater(self) -> None:
+        """Our later offers keep the names and the group."""
+        offer = sdp.parse(PHONE_SDP.replace("m=", "a=group:BUNDLE 0\r\nm=") + "a=mid:0\r\n")
+        text = sdp.writeOffer(OURS, ORIGIN, lines=offer.lines, place=offer.chosen)
+        self.assertIn("t=0 0\r\na=group:BUNDLE 0\r\nm=audio", text)
+        self.assertIn("a=mid:0\r\n", text)
+
     def test_answerNumbers(self) -> None:
         """An answer uses the offer's numbers."""
         offer = sdp.parse(PHONE_SDP.replace("0 8 101", "97").replace("rtpmap:0 ", "rtpmap:97 "))
