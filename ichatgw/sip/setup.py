@@ -102,7 +102,8 @@ def endpointOf(
         Reloadable(("sessionExpires",), lambda new: partial(setattr, endpoint.terms, "interval", new.sessionExpires)),
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
         Reloadable(
-            ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear"), lambda new: partial(_demand, policy, new)
+            ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear", "sipOffersICE"),
+            lambda new: partial(_demand, policy, new),
         ),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adoptUsers, verifier, _users(new))),
@@ -153,6 +154,7 @@ def _demand(policy: MediaPolicy, settings: Settings) -> None:
     policy.encryption = Encryption(settings.sipMediaEncryption)
     policy.keys = Keys(settings.sipMediaKeys)
     policy.inClear = settings.sipMediaKeysInClear
+    policy.offersChecks = settings.sipOffersICE
 
 
 def _adopt(old: dict[Any, Any], new: dict[Any, Any]) -> str | None:

@@ -43,3 +43,13 @@ class EncryptionSettings:
         "Whether keys may stand in signalling that does not go over TLS. Whoever can read it can listen in then: it"
         " makes sense where something else protects the signalling, such as a VPN.",
     )
+    sipOffersICE: bool = setting(
+        _ENCRYPTION,
+        "SIPOffersICE",
+        SWITCH,
+        False,
+        "Whether calls to SIP phones are offered ICE. Browsers behind a SIP server take no offer without it, and want"
+        " SIPMediaEncryption = required and SIPMediaKeys = dtls as well; phones that do not know it pass it over, but"
+        " media never goes between two phones without the gateway then. Phones that offer ICE are answered with it,"
+        " whatever stands here.",
+    )

@@ -58,6 +58,7 @@ class MediaPolicy:
 
     @ivar inClear: may keys travel in signalling without TLS?
     @ivar fingerprint: that of our certificate for DTLS; C{None} if there is no DTLS.
+    @ivar offersChecks: is ICE offered to those whom we call?
     @ivar reaches: can media be sent to a host, an IP literal?
     """
 
@@ -67,6 +68,7 @@ class MediaPolicy:
     fingerprint: Fingerprint | None = None
     random: Callable[[int], bytes] = token_bytes
     reaches: Callable[[str], bool] = lambda host: True
+    offersChecks: bool = False
 
 
 PLAIN_ONLY = MediaPolicy()
@@ -81,7 +83,7 @@ class Protecting:
     @ivar isPrivate: nobody but the far end of the connection reads what we signal: it is TLS.
     @ivar current: what was agreed on last; C{None} for plain media.
     @ivar isUnasked: the last answer had keys, and none were offered: the party waits for encrypted media.
-    @ivar checks: answer those of the party, if it does ICE.
+    @ivar checks: answer those of the party, if it does ICE, or may do it: then its C{peer} is empty.
     @ivar insists: what we offer leaves no room for plain media, even if that would do.
     """
 
@@ -105,10 +107,20 @@ class Protecting:
         before = self.checks
         if not transport.ufrag:
             self.checks = None
+        elif before is not None and not before.peer:
+            self.checks = evolve(before, peer=transport.ufrag)
         elif before is None or before.peer != transport.ufrag:
-            random = self.policy.random
-            self.checks = Checks(random(4).hex(), random(12).hex(), transport.ufrag)
+            self.checks = self._newChecks(transport.ufrag)
         return self.checks
+
+    def _newChecks(self, peer: str) -> Checks:
+        random = self.policy.random
+        return Checks(random(4).hex(), random(12).hex(), peer)
+
+    def beginChecks(self) -> None:
+        """Our first offer to a party: it has ICE, if that is wanted."""
+        if self.policy.offersChecks:
+            self.checks = self._newChecks("")
 
     def withChecks(self, transport: TransportDescription) -> TransportDescription:
         """What we say of ourselves, with ICE if the party does it."""

@@ -163,7 +163,9 @@ class Negotiation:
         @return: SDP.
         @raise Congested: if no port is left.
         """
-        if self.side.isDirect and self.protecting.wantsKeys:
+        if self.remote is None:
+            self.protecting.beginChecks()
+        if self.side.isDirect and (self.protecting.wantsKeys or self.protecting.checks is not None):
             self.side = self.side.anchor()
         codecs = self.codecs if codecs is None else codecs
         self._isWide = isWide and not self.side.isDirect

@@ -13,7 +13,7 @@ from ichatgw.sdp.checks import MOST_CANDIDATES
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.sip.siptalks import Talk, side
-from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig
+from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, respond
 
 LOGIN = "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlGh\r\n"
 HOST = "a=candidate:Hc 1 UDP 2130706431 192.0.2.77 30000 typ host\r\n"
@@ -156,3 +156,28 @@ class LegTests(SynchronousTestCase):
         tell(talk.leg, SessionDescription((PCMU,), direction=Direction.SENDONLY))
         (invite,) = talk.rig.wire.take()
         self.assertIn(f"a=ice-ufrag:{checks.ufrag}\r\n", invite)
+
+    def test_offered(self) -> None:
+        """Our first offers have ICE if that is wanted; what becomes of it the answer says."""
+        for answer, peer in ((ICE, "4ZcD"), (PHONE_SDP, None)):
+            rig = Rig(policy=MediaPolicy(offersChecks=True))
+            leg = rig.dial()
+            leg.start(OFFER)
+            (invite,) = rig.wire.take()
+            offered = transportOf(invite.partition("\r\n\r\n")[2].replace("a=ice-lite\r\n", ""))
+            self.assertIn("a=ice-lite\r\n", invite)
+            self.assertEqual([each.component for each in offered.candidates], [1, 2])
+            rig.receive(respond(invite, 200, "OK", body=answer))
+            checks = side(leg).checks[-1]
+            self.assertEqual(None if checks is None else checks.peer, peer)
+            if checks is not None:
+                self.assertEqual((checks.ufrag, checks.password), (offered.ufrag, offered.password))
+            tell(leg, SessionDescription((PCMU,), direction=Direction.SENDONLY))
+            (again,) = rig.wire.take()
+            self.assertEqual(f"a=ice-ufrag:{offered.ufrag}\r\n" in again, peer is not None)
+
+    def test_notOffered(self) -> None:
+        """By itself ICE is not offered."""
+        rig = Rig()
+        rig.dial().start(OFFER)
+        self.assertNotIn("ice-", rig.wire.take()[0].partition("\r\n\r\n")[2])

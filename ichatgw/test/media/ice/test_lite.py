@@ -5,18 +5,36 @@ Tests for L{ichatgw.media.ice.lite}: parties over SIP that do ICE.
 
 from __future__ import annotations
 
+from os import urandom
 from typing import Any
 
 from attrs import evolve
 
+from ichatgw import sdp
 from ichatgw.media.ice import stun
+from ichatgw.media.ice.agent import Agent
+from ichatgw.media.ice.checklist import Base, Checklist
 from ichatgw.media.ice.lite import MOST_REQUESTS
-from ichatgw.model import Checks, TransportAddress
+from ichatgw.model import PCMU, Checks, SessionDescription, TransportAddress, TransportDescription
 from ichatgw.test.support.media.relays import ALICE, BOB, BOB6, STRANGER, TO_BOB, RelayTestCase, at, rtp
+from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 CHECKS = Checks("ours", "p" * 22, "theirs")
 HIDDEN = ("192.168.7.7", 5000)
 NATTED = ("203.0.113.9", 40404)
+
+
+class Found:
+    """Hears from the agent of the party."""
+
+    def __init__(self, ways: list[TransportAddress]) -> None:
+        self._ways = ways
+
+    def selected(self, base: Base, address: TransportAddress) -> None:
+        self._ways.append(address)
+
+    def lost(self, why: str) -> None:
+        """A way that is lost is missed by the test."""
 
 
 class LiteTests(RelayTestCase):
@@ -63,6 +81,37 @@ class LiteTests(RelayTestCase):
         self.assertTrue(self.fedAt(NATTED))
         self.fromBob(rtp(), NATTED)
         self.assertEqual(len(self.heard(ALICE)), 1)
+
+    def test_fullAgent(self) -> None:
+        """A full agent that goes by our SDP answer finds a way to us, and both send there."""
+        ours = TransportDescription(CHECKS.ufrag, CHECKS.password)
+        described = SessionDescription((PCMU,), TransportAddress("192.0.2.1", TO_BOB))
+        answer = sdp.writeAnswer(described, sdp.Origin(1), sdp.parse(PHONE_SDP), ours)
+        self.assertIn("a=ice-lite\r\n", answer)
+        read = sdp.parse(answer.replace("a=ice-lite\r\n", "")).stream.transport
+        base, found, sent = Base(1, False), list[TransportAddress](), list[bytes]()
+        agent = Agent(
+            self.clock,
+            urandom,
+            Checklist((base,), 1, False),
+            CHECKS.peer,
+            "q" * 22,
+            True,
+            lambda base, address, datagram: sent.append(datagram),
+            Found(found),
+        )
+        agent.start(read.ufrag, read.password)
+        agent.add(read.candidates)
+        for _ in range(100):
+            self.clock.advance(0.05)
+            for datagram in sent:
+                self.fromBob(datagram, NATTED)
+            sent.clear()
+            for datagram in self.network.sentTo(NATTED):
+                agent.received(base, TransportAddress("192.0.2.1", TO_BOB), datagram)
+        self.assertEqual(found, [TransportAddress("192.0.2.1", TO_BOB)])
+        self.assertTrue(self.fedAt(NATTED))
+        agent.close()
 
     def test_best(self) -> None:
         """Of several ways that he chooses the best is taken; he may come from another port of it later."""
