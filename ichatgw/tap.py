@@ -76,6 +76,7 @@ from ichatgw.xmpp.presence.registrations import Online
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
+from ichatgw.xmpp.stranded import Stranded
 
 __all__ = ["Gateway", "Options", "gateway", "makeService"]
 
@@ -365,6 +366,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     for part in (endpoint, switch):
         part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
     endpoint.limit(switch.isFull)
+    link.addHandler(Linked(lost=Stranded(turns, lambda: switch.calls).lost))
     switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
     endpoint.invitations = iChat
     doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))

@@ -153,6 +153,14 @@ class Call:
         else:
             self._guarded(self._machine.ended, leg, ending)
 
+    def strand(self, scheme: str, ending: Ending) -> None:
+        """There is no way any more to parties with that scheme: if one of them is called now, it is given up."""
+        leg = self._parties.awaited
+        if leg is not None and leg.party.uri.startswith(f"{scheme}:"):
+            self._guarded(leg.hangup, ending)
+            if self._parties.awaited is leg:  # its party's last word is not worth waiting for
+                leg.call.ended(leg, ending)
+
     def hangup(self, ending: Ending) -> None:
         """End both legs."""
         self._guarded(self._machine.hangup, ending)

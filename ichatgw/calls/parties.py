@@ -179,6 +179,15 @@ class Parties:
             return None
         return Partner(other, self.agreed, self.directions.get(leg))
 
+    @property
+    def awaited(self) -> ILeg | None:
+        """The leg that has been dialled and is not answered yet; C{None} if there is none."""
+        if self.ending is not None:
+            return None
+        if self.transfer is not None:
+            return self.transfer.target
+        return self.callee if self.answeredAt is None else None
+
     def isUnanswered(self, leg: ILeg) -> bool:
         """Has it taken a place before its party has answered?"""
         return self.transfer is not None and leg is self.transfer.target

@@ -48,6 +48,17 @@ class PhoneIsTold(EndToEnd):
         self.assertLess(self.clock.seconds() - began, 2.0)
         self.assertEqual(gateway.said("refused: no_link 'no link to the XMPP server: "), 1)
 
+    async def test_linkLost(self) -> None:
+        """A phone that waits for a user hears 503 at once when the XMPP server goes away."""
+        gateway = await self.startGateway()
+        phone = await self.startSipp("refused", gateway.address, "anna", STATUS=503)
+        await until(self.clock, lambda: gateway.said("to 'xmpp:") > 0 or gateway.said(" as 'xmpp:") > 0, "the call", 5)
+        await self.server.stop()
+        began = self.clock.seconds()
+        await phone.succeeded()
+        self.assertLess(self.clock.seconds() - began, 3.0)
+        self.assertEqual(gateway.said("ended: no_link 'the link to the XMPP server was lost'"), 1)
+
     async def test_errorFromIChat(self) -> None:
         """An iChat that answers C{item-not-found} is 404."""
         gateway = await self.startGateway()

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_tap -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Does something whenever the link is up.
+Does something whenever the link is up, or lost.
 """
 
 from __future__ import annotations
@@ -11,18 +11,30 @@ from collections.abc import Callable
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
+from twisted.python.failure import Failure
 from wokkel.subprotocols import XMPPHandler
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Linked(XMPPHandler):
     """
     @param told: called each time that stanzas can be sent (again).
+    @param lost: called each time that they cannot be sent any more.
     """
 
-    def __init__(self, told: Callable[[], object]) -> None:
+    def __init__(self, told: Callable[[], object] = _nothing, lost: Callable[[], object] = _nothing) -> None:
         super().__init__()
         self._told = told
+        self._lost = lost
 
     def connectionInitialized(self) -> None:
         """The link is up."""
         self._told()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """It was up, perhaps."""
+        super().connectionLost(reason)
+        self._lost()
