@@ -62,6 +62,12 @@ request_route {{
     if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
     sl_send_reply("404", "Not Here"); exit;
   }}
+  if ($Rp == {moved}) {{
+    if (is_method("REGISTER")) append_to_reply("Contact: <sip:{place}>\\r\\n");
+    else append_to_reply("Contact: <sip:$rU@{place}>\\r\\n");
+    xlog("L_NOTICE", "LED $rm ON\\n");
+    sl_send_reply("302", "Moved Temporarily"); exit;
+  }}
   remove_hf("Route");
   if (is_method("REGISTER")) {{
 #!ifdef WITH_LOGIN
@@ -121,6 +127,7 @@ _PASSWORD = "secret-of-"
 class Kamailio:
     """
     @ivar port: where it listens for SIP over UDP and TCP; C{securePort} over TLS, if it has a certificate.
+    @ivar formerPort: where it listens over UDP to lead all on to C{port}, by 302.
     @param login: users have to log in.
     @param least: it registers nobody for less than so many seconds.
     @param certificate: the files of its certificate, its key, and of the authority that it trusts.
@@ -141,11 +148,13 @@ class Kamailio:
         self._reactor = reactor
         self._directory = directory.absolute()
         self.host = host
-        self.port = ports.take(2)
+        self.port = ports.take(3)
         self.securePort = self.port + 1
+        self.formerPort = self.port + 2
         self._directory.mkdir(parents=True)
         shown = f"[{host}]" if ":" in host else host
         listen = [f"listen={kind}:{shown}:{self.port}" for kind in ("udp", "tcp")]
+        listen.append(f"listen=udp:{shown}:{self.formerPort}")
         flags = ["#!define WITH_LOGIN"] if login else []
         if certificate is not None:
             flags += ["#!define WITH_TLS"]
@@ -159,6 +168,8 @@ class Kamailio:
                 domain=domain,
                 password=_PASSWORD,
                 least=least,
+                moved=self.formerPort,
+                place=f"{shown}:{self.port}",
                 directory=self._directory,
                 modules=_modulePath(),
             )

@@ -19,13 +19,18 @@ class WithRegistrar(EndToEnd):
 
     timeout = 90
 
-    async def startRegistrar(self, **options: int) -> None:
-        """Kamailio for C{sip.test}, which a name server leads to."""
+    async def startRegistrar(self, moved: bool = False, **options: int) -> None:
+        """
+        Kamailio for C{sip.test}, which a name server leads to.
+
+        @param moved: to where it was before.
+        """
         self.registrar = Kamailio(self.clock, self.directory("kamailio"), PORTS, **options)  # type: ignore[arg-type]
         self.ending(self.registrar)
         await self.registrar.start()
         zone = Zone(self.clock, {})
-        zone.domain(DOMAIN, "UDP", self.registrar.port, "127.0.0.1")
+        port = self.registrar.formerPort if moved else self.registrar.port
+        zone.domain(DOMAIN, "UDP", port, "127.0.0.1")
         self.ending(zone)
         self.nameServer = zone.start()
 
@@ -154,6 +159,20 @@ class AtRegistrar(WithRegistrar):
         await self.startIChat()
         await self.registrar.saved("scott", 900)
         self.assertFalse(gateway.said("is not registered"))
+
+    async def test_moved(self) -> None:
+        """A registrar that has moved (302) is followed: users are registered there, and their calls go there."""
+        await self.startRegistrar(moved=True, login=False)
+        phone = await self.startAway(registered=True)
+        gateway = await self.startRegistering()
+        ichat = await self.startIChat()
+        await self.registrar.saved("scott", 600)
+        self.assertFalse(gateway.said("is not registered"))
+        call = await self.callPhone(ichat, phone)
+        phone.command("hangup")
+        await within(self.clock, 5, call.whenEnded())
+        for method in ("REGISTER", "INVITE"):
+            self.assertIn(f"LED {method} ON", self.registrar.program.output)
 
     async def test_refreshed(self) -> None:
         """Registrations are refreshed before their time is over."""
