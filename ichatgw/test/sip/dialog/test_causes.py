@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import IInboundLeg, ILeg
+from ichatgw.jingle.session.reasons import toReason
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.message.status import fromStatus
@@ -114,6 +115,30 @@ class CauseTests(SynchronousTestCase):
         leg = self.arrive("in-2")
         self.rig.receive(request("CANCEL", branch="INVITE1", callId="in-2", extra="Reason: Q.850;cause=102\r\n"))
         self.assertEqual((self.ending(leg).reason, self.ending(leg).cause), (EndReason.CANCELLED, 102))
+
+    def test_elsewhere(self) -> None:
+        """
+        However it is written that a call was completed elsewhere (RFC 3326), and whatever stands beside it, those who
+        ring are told just that.
+        """
+        for number, extra in enumerate(
+            (
+                'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n',
+                'Reason: SIP;text="Call completed; elsewhere, cause=31";cause=200\r\n',
+                "reason: sip ; Cause = 200\r\n",
+                "Reason: Q.850;cause=31, SIP;cause=200\r\n",
+                "Reason: SIP;cause=200\r\nReason: Q.850;cause=16\r\n",
+                'Reason: Q.850;cause=26;text="Non-selected user clearing"\r\n',
+                "Reason: preemption;cause=1, SIP;cause=200;x=y\r\n",
+            )
+        ):
+            caller, callee = self.arrive(f"else-{number}"), self.call()
+            cancel = request("CANCEL", branch="INVITE1", callId=f"else-{number}", extra=extra)
+            self.rig.receive(cancel)
+            callee.hangup(self.ending(caller))
+            (told,) = (each for each in self.rig.wire.take() if each.startswith("CANCEL"))
+            self.assertEqual(header(told, "Reason"), 'SIP;cause=200;text="Call completed elsewhere"', extra)
+            self.assertEqual(toReason(self.ending(caller), True).condition, "cancel")
 
     def test_callerHungUp(self) -> None:
         """Our BYE says why."""
