@@ -97,6 +97,7 @@ class Protecting:
     _keys: dict[str, CryptoKey] = field(factory=dict, init=False, repr=False)
     _offered: sdes.OfferedKeys | None = field(default=None, init=False)
     _offeredDTLS: bool = field(default=False, init=False)
+    _offeredChecks: Checks | None = field(default=None, init=False)
 
     def checksFor(self, transport: TransportDescription) -> Checks | None:
         """
@@ -107,8 +108,6 @@ class Protecting:
         before = self.checks
         if not transport.ufrag:
             self.checks = None
-        elif before is not None and not before.peer:
-            self.checks = evolve(before, peer=transport.ufrag)
         elif before is None or before.peer != transport.ufrag:
             self.checks = self._newChecks(transport.ufrag)
         return self.checks
@@ -116,6 +115,11 @@ class Protecting:
     def _newChecks(self, peer: str) -> Checks:
         random = self.policy.random
         return Checks(random(4).hex(), random(12).hex(), peer)
+
+    def checksAgreed(self, transport: TransportDescription) -> None:
+        """The same for an answer to our offer, which has said by what we are known; each fork has an answer."""
+        offered = self._offeredChecks
+        self.checks = evolve(offered, peer=transport.ufrag) if offered is not None and transport.ufrag else None
 
     def beginChecks(self) -> None:
         """Our first offer to a party: it has ICE, if that is wanted."""
@@ -130,7 +134,7 @@ class Protecting:
     def forget(self) -> None:
         """Somebody else is called now, who gets other keys."""
         self.checks = None
-        self.current = self._offered = None
+        self.current = self._offered = self._offeredChecks = None
         self._profile, self._offeredDTLS, self.insists = "", False, False
         self._keys.clear()
 
@@ -144,7 +148,7 @@ class Protecting:
 
     def offer(self) -> tuple[str, TransportDescription]:
         """The profile of RTP that we offer, and what goes with it; keys in use are offered again."""
-        self._offered, self._offeredDTLS = None, False
+        self._offered, self._offeredDTLS, self._offeredChecks = None, False, self.checks
         manner = self._manner()
         required = self.insists or self.policy.encryption is Encryption.REQUIRED
         if manner is Keys.SDES:

@@ -234,8 +234,7 @@ class Negotiation:
         offered = self.codecs if self._offered is None else self._offered
         answer = sdp.asOffered(stream.description, offered)
         codecs = self._preferred(offered, answer)
-        if self.protecting.checks is not None:
-            self.protecting.checksFor(stream.transport)
+        self.protecting.checksAgreed(stream.transport)
         self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed, offered)
         self.protecting.agreed(protection)
         self.codecs = codecs

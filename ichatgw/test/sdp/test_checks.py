@@ -176,6 +176,21 @@ class LegTests(SynchronousTestCase):
             (again,) = rig.wire.take()
             self.assertEqual(f"a=ice-ufrag:{offered.ufrag}\r\n" in again, peer is not None)
 
+    def test_forks(self) -> None:
+        """Each of several phones that answer an offer knows us by what that said, also after one without ICE."""
+        rig = Rig(policy=MediaPolicy(offersChecks=True))
+        leg = rig.dial()
+        leg.start(OFFER)
+        (invite,) = rig.wire.take()
+        for tag, body in (("one", ICE), ("two", PHONE_SDP), ("three", ICE.replace("4ZcD", "5abc"))):
+            rig.receive(respond(invite, 183, "Session Progress", tag, body))
+        first, none, last = side(leg).checks
+        assert first is not None and last is not None
+        self.assertIsNone(none)
+        self.assertEqual((first.peer, last.peer), ("4ZcD", "5abc"))
+        self.assertEqual((first.ufrag, first.password), (last.ufrag, last.password))
+        self.assertIn(f"a=ice-ufrag:{last.ufrag}\r\n", invite)
+
     def test_notOffered(self) -> None:
         """By itself ICE is not offered."""
         rig = Rig()
