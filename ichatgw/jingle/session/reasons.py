@@ -84,15 +84,18 @@ _IF_IT_RANG = {EndReason.TIMEOUT: "timeout", EndReason.UNAVAILABLE: "timeout"}
 _GONE = frozenset({20, 22, 23})
 
 
-def fromReason(reason: Reason | None, answered: bool) -> Ending:
+def fromReason(reason: Reason | None, answered: bool, byCaller: bool = False) -> Ending:
     """
     How the leg ended.
 
     @param answered: was the call up?  Then no reason is a normal end.
+    @param byCaller: does a caller say so?  Who is not answered and gives no reason has given up.
     """
     if reason is None or not reason.condition:
         if answered:
             return Ending(EndReason.HANGUP, reason.text if reason else "", cause=16)
+        if byCaller:
+            return Ending(EndReason.CANCELLED, reason.text if reason else "", cause=16)
         return Ending(EndReason.FAILED, (reason.text if reason else "") or "no reason was given", cause=31)
     condition = _MISSPELT.get(reason.condition, reason.condition)
     ours, cause = _FROM_CONDITION.get(condition, (EndReason.FAILED, 31))

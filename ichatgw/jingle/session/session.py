@@ -281,7 +281,7 @@ class Session:
         if action is Action.ACCEPT:
             self._accepted(jingle)
         elif action is Action.TERMINATE:
-            self._over(fromReason(jingle.reason, self.phase is Phase.ACTIVE))
+            self._over(fromReason(jingle.reason, self.phase is Phase.ACTIVE, not self.isInitiator))
         elif action is Action.INFO:
             for info in jingle.infos:
                 self._informed(info)

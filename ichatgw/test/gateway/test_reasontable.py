@@ -117,6 +117,12 @@ class ReasonTableTests(SynchronousTestCase):
         ending = fromReason(None, False)
         self.assertEqual((TO_STATUS[ending.reason][0], toHeader(ending)), (500, "Q.850;cause=31"))
 
+    def test_callerWithout(self) -> None:
+        """A caller who ends a call without a reason before it is answered has given up, and nothing has failed."""
+        for reason in (None, Reason(""), Reason("", "in their words")):
+            ending = fromReason(reason, False, byCaller=True)
+            self.assertEqual((ending.reason, toHeader(ending)), (EndReason.CANCELLED, "Q.850;cause=16"))
+
     def test_responseToJingle(self) -> None:
         """Each response has its reason, which may depend on whether it rang; its code and phrase are the text."""
         for status in range(300, 700):
