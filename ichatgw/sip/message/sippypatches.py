@@ -5,6 +5,7 @@ What has to be mended in sippy itself, as it copies URIs and writes headers wher
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -124,6 +125,11 @@ if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
     SipGenericHF.getCanName = _inTitleCase
 
 
+_READ_BY_SIPPY = re.compile(
+    r"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::[0-9]+)?(?:;[a-z]+(?:=[A-Za-z0-9.:_+*~\-]+)?)*"
+).fullmatch
+
+
 class WrittenVia(SipVia):  # type: ignore[misc]
     """
     A Via that is written as it came, unless something in it has been changed since: whoever gets it back compares it.
@@ -146,14 +152,14 @@ class WrittenVia(SipVia):  # type: ignore[misc]
         """sippy wants to know what it says."""
         self.written = self.body
         try:
-            self.body = via(self.body)
+            self.body = self.body if _READ_BY_SIPPY(self.body) else via(self.body)
         except MalformedError:  # one that no gate has seen
             self.written = None
         super().parse()
         self.stated = self._says()
 
     def _says(self) -> tuple[Any, ...]:
-        return self.transport, self.hostname, self.port, dict(self.params)
+        return self.transport, self.hostname, self.port, *self.params.items()
 
     def localStr(self, local_addr: Any = None) -> str:
         """As a header holds it."""
