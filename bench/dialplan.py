@@ -20,6 +20,7 @@ KINDS = {
     "a block": r"^xmpp:\+49{number}(\d*)@",
     "no anchor": "{number}@gw",
     "any case": r"(?i)^XMPP:(\+?{number})@",
+    "a prefix": r"^sip:{number}(.*)@pbx\.example$",
     "a domain": r"^sips?:(.*)@{number}\.example$",
     "no text": r"^.*[^0-9]{number}@",
 }
@@ -55,7 +56,11 @@ def seconds(action: Callable[[], object]) -> float:
 def last(kind: str, size: int) -> str:
     """The address that the last of C{size} rules is for."""
     number = 99_999 + size
-    others = {"a block": f"xmpp:+49{number}@gw.example", "a domain": f"sip:bob@{number}.example"}
+    others = {
+        "a block": f"xmpp:+49{number}@gw.example",
+        "a prefix": f"sip:{number}7@pbx.example",
+        "a domain": f"sip:bob@{number}.example",
+    }
     return others.get(kind, f"xmpp:{number}@gw.example")
 
 

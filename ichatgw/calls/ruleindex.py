@@ -92,11 +92,6 @@ class _Texts:
         """The texts of both kinds."""
         return self.whole | self.cut
 
-    @property
-    def least(self) -> int:
-        """The length of the shortest one."""
-        return min(map(len, self.all))
-
     def then(self, other: _Texts) -> _Texts:
         """This, and after it the other."""
         ways = self.ways * other.ways
@@ -150,9 +145,9 @@ class _Reader:
         self._looksForRun = False
         self._beforeRun: _Texts | None = None
 
-    def read(self) -> tuple[frozenset[str], bool]:
+    def read(self) -> tuple[frozenset[str], frozenset[str]]:
         """
-        @return: the texts, and whether they stand behind a run.
+        @return: the texts that it begins with, and those behind its first run.
         @raise _Unreadable: if the pattern is beyond us.
         """
         if _BEYOND_US.search(self._pattern):
@@ -166,9 +161,8 @@ class _Reader:
             raise _Unreadable
         before = self._beforeRun
         if before is None:
-            return texts.all, False
-        isBehind = before.ways * texts.ways <= MOST_RUN_WAYS and texts.least > before.least
-        return (texts if isBehind else before).all, isBehind
+            return texts.all, _NOTHING
+        return before.all, texts.all if before.ways * texts.ways <= MOST_RUN_WAYS else _NOTHING
 
     def _peek(self) -> re.Match[str] | None:
         if self._at == len(self._pattern):
@@ -255,15 +249,15 @@ class Beginnings:
     """
     What an address holds wherever a pattern matches it.
 
-    @ivar texts: of which it is one, with L{START} for the start of the address.  An empty one says that nothing is
-        known.
+    @ivar texts: with which of these it begins, with L{START} for the start of the address.  An empty one says that
+        nothing is known.
+    @ivar behind: which of these stands behind the first run.
     @ivar foldsCase: whether their case does not matter: then they are in lower case.
-    @ivar isBehindRun: whether the pattern begins otherwise, and they stand behind its first run.
     """
 
     texts: frozenset[str] = _NOTHING
+    behind: frozenset[str] = _NOTHING
     foldsCase: bool = False
-    isBehindRun: bool = False
 
 
 def beginnings(pattern: str) -> Beginnings:
@@ -273,12 +267,15 @@ def beginnings(pattern: str) -> Beginnings:
     if options is not None:
         pattern = options[1] + pattern[options.end() :]
     try:
-        texts, isBehindRun = _Reader(pattern).read()
+        texts, behind = _Reader(pattern).read()
     except (_Unreadable, RecursionError):
         return Beginnings()
-    if foldsCase:
-        texts = frozenset(text.lower() for text in texts) if all(map(str.isascii, texts)) else _NOTHING
-    return Beginnings(texts, foldsCase, isBehindRun)
+    return Beginnings(_lower(texts), _lower(behind), True) if foldsCase else Beginnings(texts, behind)
+
+
+def _lower(texts: frozenset[str]) -> frozenset[str]:
+    """In lower case; none if case is not as simple as in ASCII."""
+    return frozenset(text.lower() for text in texts) if all(map(str.isascii, texts)) else _NOTHING
 
 
 @define(eq=False)
@@ -301,6 +298,10 @@ class _ByText:
             lengths.append(len(text))
         self.isEverywhere = self.isEverywhere or not text.startswith(START)
 
+    def crowd(self, texts: Iterable[str]) -> int:
+        """How many rules there are already for one of these."""
+        return max(len(self._rules.get(text, ())) for text in texts)
+
     def find(self, address: str) -> Iterator[int]:
         """The rules whose texts stand in C{address}, which begins with L{START}; in any order, perhaps repeatedly."""
         for at in range(max(len(address) - _HEAD + 1, 0) if self.isEverywhere else 1):
@@ -320,20 +321,23 @@ class RuleIndex:
 
     def add(self, rule: int, pattern: str) -> None:
         """
-        Add a rule.
+        Add a rule, by those of its texts that fewer others have.
 
         @param rule: its number, higher than those before.
         """
         known = beginnings(pattern)
-        if min(map(len, known.texts)) < _HEAD:
+        byText = self._folded if known.foldsCase else self._exact
+        choices = [texts for texts in (known.texts, known.behind) if min(map(len, texts)) >= _HEAD]
+        if not choices:
             self._unknown.append(rule)
             return
+        chosen = min(choices, key=byText.crowd)
         if known.foldsCase:
             self._folding.append(rule)
-        if known.isBehindRun:
+        if chosen is known.behind:
             self._running.append(rule)
-        for text in known.texts:
-            (self._folded if known.foldsCase else self._exact).add(text, rule)
+        for text in chosen:
+            byText.add(text, rule)
 
     def candidates(self, address: str) -> Sequence[int]:
         """The rules that may match C{address}, in order, by their numbers; no other one does."""

@@ -91,25 +91,25 @@ class BeginningsTests(SynchronousTestCase):
         self.assertEqual(texts("^sip:a(?i)b|^xmpp:c"), {""})
 
     def test_behindRun(self) -> None:
-        """Behind the first run of anything text is as good, if it is longer and there are not many ways to it."""
+        """Text behind the first run of anything is known as well, if there are not many ways to it."""
         for pattern in (
             r"^xmpp:(.*)@gw\.example$",
             r"^sips?:(.+?)@gw\.example",
             r"(?i)^sip:(?P<user>[^@]{1,})@GW\.example$",
             r"\d+@gw\.example",
             r".*@gw\.example",
+            r"^xmpp:72(.*)@gw\.example$",
         ):
-            self.assertTrue(beginnings(pattern).isBehindRun, pattern)
-            self.assertEqual(texts(pattern), {"@gw.example"}, pattern)
+            self.assertEqual(beginnings(pattern).behind, {"@gw.example"}, pattern)
+        self.assertEqual(texts(r"^xmpp:72(.*)@gw"), {"<xmpp:72"})
         for pattern, found in (
-            (r"^xmpp:72(.*)@gw$", {"<xmpp:72"}),
             (r"^sip:(.*)@example|^xmpp:(.*)@example", {"<sip:", "<xmpp:"}),
             (r"^sip:(.*)?@gw\.example", {"<sip:", "<sip:@gw.example"}),
             (r"^sip:((?:a|b)*)@gw\.example", {"<sip:"}),
             (r"^sip:(?:aa|bx*)(.*)@gw\.example", {"<sip:aa", "<sip:b"}),
             (r"^(?:a|b|c)(?:a|b|c):(.*)@gw\.example", {f"<{a}{b}:" for a in "abc" for b in "abc"}),
         ):
-            self.assertFalse(beginnings(pattern).isBehindRun, pattern)
+            self.assertEqual(beginnings(pattern).behind, {""}, pattern)
             self.assertEqual(texts(pattern), found, pattern)
 
 
@@ -130,11 +130,21 @@ class RuleIndexTests(SynchronousTestCase):
     def test_longAddress(self) -> None:
         """A run in a long address may exceed the limits, which has to be found out."""
         index = RuleIndex()
-        index.add(1, "^sip:(.*)@gw")
-        self.assertEqual(list(index.candidates("sip:72@pbx")), [1])
-        index.add(2, r"^sip:(.*)@gw\.example")
-        self.assertEqual(list(index.candidates("sip:72@gw.pbx")), [1])
-        self.assertEqual(list(index.candidates("x" * (LONGEST_RUN + 1))), [2])
+        index.add(1, r".*@gw\.example")
+        self.assertEqual(list(index.candidates("sip:72@pbx")), [])
+        self.assertEqual(list(index.candidates("x" * (LONGEST_RUN + 1))), [1])
+
+    def test_rareText(self) -> None:
+        """Of the texts at the start and behind a run, that counts which fewer rules have."""
+        for rules, called in (
+            ([rf"^xmpp:{number}(.*)@gw\.example" for number in range(1000, 1100)], "xmpp:1050-1@gw.example"),
+            ([rf"^xmpp:(.*)@gw{number}\.example" for number in range(1000, 1100)], "xmpp:72@gw1050.example"),
+        ):
+            index = RuleIndex()
+            for number, pattern in enumerate(rules):
+                index.add(number, pattern)
+            self.assertEqual(list(index.candidates(called))[-1], 50)
+            self.assertLessEqual(len(index.candidates(called)), 2)
 
     def test_case(self) -> None:
         """Case does not matter where a rule says so; a letter beyond ASCII may be one of ASCII in another case."""
