@@ -110,6 +110,8 @@ def _isIdle(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return True
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and ast.unparse(node.targets[0]).isupper():
+        return True  # how much a limit is, is a choice; that it is kept is a rule
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -138,11 +140,11 @@ def _faultsOf(node: ast.AST) -> Iterator[Fault]:
         yield fault("test", ast.UnaryOp(ast.Not(), node.test), f"if not {_text(node.test)}")
     elif isinstance(node, ast.Constant):
         yield from (fault("value", value, f"{node.value!r} is {value!r}") for value in _others(node.value))
-    elif isinstance(node, ast.Return) and node.value is not None and not _isNone(node.value):
+    elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
         yield fault("value", ast.Constant(None), f"None instead of {_text(node.value)}")
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not _isIdle(node.value):
         yield fault("value", ast.Constant(None), f"without {_text(node.value)}")
-    elif isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(a, ast.Starred) for a in node.args):
+    elif isinstance(node, ast.Call) and _isOrdered(node):
         args = [node.args[1], node.args[0], *node.args[2:]]
         yield fault("args", args, f"the first two arguments swapped in {_text(node)}")
 
@@ -155,8 +157,11 @@ def _others(value: object) -> tuple[object, ...]:
     return ()
 
 
-def _isNone(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _isOrdered(call: ast.Call) -> bool:
+    """Does it matter which argument comes first?"""
+    if len(call.args) < 2 or any(isinstance(each, ast.Starred) for each in call.args):
+        return False
+    return ast.unparse(call.func) not in ("max", "min", "suppress")
 
 
 def _name(node: ast.AST) -> str:

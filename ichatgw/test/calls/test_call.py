@@ -306,7 +306,9 @@ class LogTests(CallCase):
             self.scene.upTo("calling").callee.partyHangsUp(
                 Ending(EndReason.BUSY, "a\r\nforged line\x1b[2J" + "x" * 5000)
             )
-        for line in self.lines(events):
+        lines = self.lines(events)
+        self.assertTrue(any("forged line" in line for line in lines), lines)
+        for line in lines:
             self.assertTrue(line.isprintable(), line)
             self.assertTrue(len(line) < 400, len(line))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ichatgw.calls.call import CLOSING_TIMEOUT
 from ichatgw.calls.parties import FAREWELL
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested
@@ -229,6 +230,16 @@ class SurrenderTests(TransferCase):
         self.bob.slow = True
         self.alice.partyHangsUp()
         self.assertIsNone(self.call.partner(self.bob))
+
+    def test_silent(self) -> None:
+        """The one that is left may never say that it is over: it is written off, and the ports are given back."""
+        self.alice.slow = True
+        self.call.surrender(self.bob, BYE)
+        self.clock.advance(CLOSING_TIMEOUT - 0.1)
+        self.assertEqual(self.closings, [])
+        self.clock.advance(0.2)
+        self.assertOver()
+        self.assertEqual(self.relay.closed, 1)
 
     def test_everyState(self) -> None:
         """In any state but one it does nothing."""

@@ -27,6 +27,7 @@ from ichatgw.calls.switch import Switch
 from ichatgw.config.settings import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord
+from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.log.logfile import observer
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
@@ -44,6 +45,7 @@ from ichatgw.test.support.sip.sipwire import FakeWire
 from ichatgw.test.support.streams import acceptLast
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence
+from ichatgw.xmpp.presence.registrations import Online
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -259,6 +261,14 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(len(made.endpoint.vitals), 2)
         self.assertTrue(all(vital.missing == "" for vital in made.watch.vitals))
         self.assertEqual(made.switch.limits.hasRoom, made.memory.hasRoom)
+
+    def test_presenceIsHeard(self) -> None:
+        """The calls of iChats and the registrations hear who comes and goes; milliseconds become seconds."""
+        made = gateway(MemoryReactorClock(), evolve(self.settings, iChatProceedingTimeout=1500))
+        heard = made._presence.listeners
+        (iChat,) = (each for each in heard if isinstance(each, IChatProtocol))
+        self.assertEqual(iChat._proceedingTimeout, 1.5)
+        self.assertEqual(len([each for each in heard if isinstance(each, Online)]), 1)
 
     def test_log(self) -> None:
         """At SIGHUP the log goes on in a new file, if the one that there was has been moved away."""

@@ -212,6 +212,30 @@ class ConnectTests(World):
         self.one.transport.restart(answer)
         self.assertTalking()
 
+    def test_restartElsewhere(self) -> None:
+        """
+        A party that begins ICE anew is found where it is then, by the candidates that it names then; who nominates is
+        who did before.
+        """
+        self.join()
+        self.run_(0.3)
+        roles = [host.transport._guard.agent.controlling for host in (self.one, self.two)]
+        self.assertIsNotNone(self.one.transport._guard.agent.selected)
+        there = self.two.transport.local
+        (near,) = there.candidates
+        far = evolve(near, address=TransportAddress("192.0.2.2", near.address.port + 40))
+        self.one.transport.restart(evolve(there, ufrag="anew", candidates=(far,)))
+        agent = self.one.transport._guard.agent
+        self.assertEqual([pair.remote.address for pair in agent._list], [far.address])
+        self.assertIsNone(agent.selected)
+        self.disturb = lambda sent: [each for each in sent if each[1][1] != far.address.port]
+        self.two.transport.restart(self.one.transport.local)
+        self.one.transport.restart(self.two.transport.local)
+        self.run_(0.3)
+        self.assertEqual([host.transport._guard.agent.controlling for host in (self.one, self.two)], roles)
+        self.assertEqual(sorted(roles), [False, True])
+        self.assertTalking()
+
     def test_restartsForEver(self) -> None:
         """A party that starts ICE anew again and again, and is nowhere, is given up as soon as any other."""
         self.join()

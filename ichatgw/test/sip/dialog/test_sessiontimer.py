@@ -211,7 +211,7 @@ class OurTurnTests(SynchronousTestCase):
 
     def test_again(self) -> None:
         """A refresh that comes at a bad moment is made again."""
-        for code in (491, 500, 503):
+        for code in (300, 491, 500, 503):
             for talk in self.each():
                 (update,) = passes(talk, 300.5)
                 talk.rig.receive(respond(update, code, "Not now"))

@@ -5,6 +5,7 @@ Tests for L{ichatgw.sip.transport.streams}.
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.sip.transport import streams
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Files, Security
+from ichatgw.test.sip.transport.test_udp import without
 from ichatgw.test.support.sip.certificates import Authority
 
 
@@ -54,9 +57,9 @@ class Reactor(MemoryReactorClock):
 class StreamWireTests(SynchronousTestCase):
     """L{StreamWire}."""
 
-    def make(self, files: Files | None = None, port: int = 0) -> StreamWire:
+    def make(self, files: Files | None = None, port: int = 0, address: str = "127.0.0.1") -> StreamWire:
         self.reactor = Reactor()
-        self.wire = StreamWire(self.reactor, LocalAddresses("127.0.0.1"), lambda: port, 0, Security(files or Files()))
+        self.wire = StreamWire(self.reactor, LocalAddresses(address), lambda: port, 0, Security(files or Files()))
         return self.wire
 
     def listen(self) -> None:
@@ -103,6 +106,23 @@ class StreamWireTests(SynchronousTestCase):
         self.assertNotEqual(
             self.wire.towards("127.0.0.1", Transport.TCP), self.wire.towards("127.0.0.1", Transport.TLS)
         )
+
+    def test_noIPv6(self) -> None:
+        """A host without IPv6, for whatever reason the system gives, is served over IPv4."""
+        for reason in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT):
+            self.patch(streams, "openSocket", without("::", reason))
+            self.make(address="")
+            self.listen()
+            self.assertEqual([family for family, _ in self.reactor.adopted], [socket.AF_INET])
+            self.assertEqual(self.wire.missing, "")
+
+    def test_noIPv4(self) -> None:
+        """One without IPv4, or without memory for IPv6, is an error: nothing is served by halves without a word."""
+        for host, reason in (("0.0.0.0", errno.EAFNOSUPPORT), ("::", errno.ENOMEM)):
+            self.patch(streams, "openSocket", without(host, reason))
+            self.make(address="")
+            self.assertIn(f"on {host} port", str(self.assertRaises(ConfigError, self.listen)))
+            self.assertFalse(any(port.listening for _, port in self.reactor.adopted))
 
     def test_taken(self) -> None:
         """A port that somebody else has stops the start, and the setting is named."""

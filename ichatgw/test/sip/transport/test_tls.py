@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
@@ -200,6 +201,20 @@ class HandshakeTests(SynchronousTestCase):
         """One of an authority that we do not know is refused."""
         other = Authority(Path(self.mktemp()), "Other Authority")
         self.sides(client={"authorities": other.path})
+        self.assertRefused("unknown authority")
+
+    def test_directory(self) -> None:
+        """Authorities may be files of a directory, named by their hashes; others than those there are not known."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        path = Path(self.authority.path)
+        hashed = crypto.load_certificate(crypto.FILETYPE_PEM, path.read_bytes()).subject_name_hash()
+        (directory / f"{hashed:08x}.0").write_bytes(path.read_bytes())
+        self.sides(client={"authorities": "", "directory": str(directory)})
+        self.call()
+        self.assertEqual(self.server.received, [MESSAGE])
+        self.authority = Authority(Path(self.mktemp()), "Other Authority")
+        self.sides(client={"authorities": "", "directory": str(directory)})
         self.assertRefused("unknown authority")
 
     def test_client(self) -> None:

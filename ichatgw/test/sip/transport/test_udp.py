@@ -5,20 +5,26 @@ The UDP sockets, for real, on loopback; nothing here waits.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from typing import Any
 
 from twisted.internet import udp
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.runtime.turns import CALLS_SECONDS, TURN_JOBS, WAITING, Turns
+from ichatgw.sip.transport import udp as ours
 from ichatgw.sip.transport.udp import MOST_CALLS, MOST_OF_HOST, READ_OCTETS, Calls, UDPWire, _Datagrams
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.test.support.sip.sipwire import request
+
+REAL = ours.openSocket
 
 
 class FakePort:
@@ -71,6 +77,17 @@ class FakeReactor(Clock):
     def adoptDatagramPort(self, fd: int, family: int, protocol: Any, maxPacketSize: int) -> FakePort:
         self.ports.append(FakePort(family, protocol, maxPacketSize))
         return self.ports[-1]
+
+
+def without(missing: str, reason: int) -> Any:
+    """What opens sockets where one address cannot be had."""
+
+    def openSocket(family: Any, kind: Any, host: str, port: int) -> socket.socket:
+        if host == missing:
+            raise OSError(reason, os.strerror(reason))
+        return REAL(family, kind, host, port)
+
+    return openSocket
 
 
 class UDPWireTests(SynchronousTestCase):
@@ -156,6 +173,27 @@ class UDPWireTests(SynchronousTestCase):
             problem = self.assertRaises(ConfigError, self.listen, "", other.getsockname()[1])
         self.assertIn(":: port", str(problem))
         self.assertEqual([port.closed for port in self.reactor.ports], [True])
+
+    def test_noIPv6(self) -> None:
+        """A host without IPv6, for whatever reason the system gives, is served over IPv4; that is said once."""
+        for reason in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT):
+            self.reactor = FakeReactor()
+            self.patch(ours, "openSocket", without("::", reason))
+            with capturedLogs() as events:
+                wire = self.listen("")
+            said = [line for event in events if "IPv6" in (line := formatEvent(event) or "")]
+            self.assertEqual(said, [f"No IPv6 here: {os.strerror(reason)}"])
+            self.assertEqual([port.family for port in self.reactor.ports], [socket.AF_INET])
+            self.assertEqual(wire.missing, "")
+            wire.close()
+
+    def test_noIPv4(self) -> None:
+        """One without IPv4, or without memory for IPv6, is an error: nothing is served by halves without a word."""
+        for host, reason in (("0.0.0.0", errno.EAFNOSUPPORT), ("::", errno.ENOMEM)):
+            self.patch(ours, "openSocket", without(host, reason))
+            problem = self.assertRaises(ConfigError, self.listen, "")
+            self.assertIn(f"on {host} port", str(problem))
+            self.assertTrue(all(port.closed for port in self.reactor.ports))
 
     def test_foreignAddress(self) -> None:
         """An address that is not this host's is such an error too."""
