@@ -138,11 +138,16 @@ class AgentTests(SynchronousTestCase):
         password = more.get("password", "our-password-of-22-letters")
         self.agent.received(FOUR, at(port), stun.check(os.urandom(12), name, password, 7, role, nominates))
 
-    def answer(self, *ports: int, rounds: int = 6) -> None:
-        """The peer answers the checks that were sent to these ports, for some twentieths of a second."""
+    def answer(self, *ports: int, rounds: int = 6, failing: int = 0) -> None:
+        """
+        The peer answers the checks that were sent to these ports, for some twentieths of a second.
+
+        @param failing: a port at which checks that nominate are lost.
+        """
         for _ in range(rounds):
             for port, message in self.take():
-                if message.message_class is stun.Class.REQUEST and (not ports or port in ports):
+                isLost = port == failing and "USE-CANDIDATE" in message.attributes
+                if message.message_class is stun.Class.REQUEST and (not ports or port in ports) and not isLost:
                     self.agent.received(FOUR, at(port), stun.success(message, at(8000, "192.0.2.1"), PEER[1]))
             self.clock.advance(0.06)
 
@@ -256,6 +261,27 @@ class AgentTests(SynchronousTestCase):
         self.assertTrue(any("USE-CANDIDATE" in stun.parse(datagram).attributes for _, datagram in self.sent))
         self.answer(2)
         self.assertEqual(self.ways, [2])
+
+    def test_nominatedFails(self) -> None:
+        """The best may work, and fail when it is nominated: then the next best that works is."""
+        self.make(controlling=True)
+        self.agent.start(*PEER)
+        self.agent.add([candidate(1, 30), candidate(2, 20), candidate(3, 10)])
+        self.answer(failing=1, rounds=1000)
+        self.assertEqual((self.ways, self.losses), ([2], []))
+
+    def test_roleLostBefore(self) -> None:
+        """Those who lose the role of the one that nominates, while they wait for a better pair, nominate nothing."""
+        self.make(controlling=True)
+        self.agent.start(*PEER)
+        self.agent.add([candidate(1, 20), candidate(2, 10)])
+        self.answer(2, rounds=3)
+        self.ask(2, role=(True, (1 << 64) - 1))
+        self.assertFalse(self.agent.controlling)
+        self.sent.clear()
+        self.clock.pump([0.1] * 20)
+        asked = [message for _, message in self.take() if message.message_class is stun.Class.REQUEST]
+        self.assertEqual([message for message in asked if "USE-CANDIDATE" in message.attributes], [])
 
     def test_strangers(self) -> None:
         """A check under another name or password gets no answer, and teaches us nothing."""
