@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attrs import frozen
 from zope.interface import Attribute, Interface
 
 from ichatgw.model import (
@@ -159,10 +160,16 @@ class IReferral(Interface):
     called: str = Attribute("The address, to be looked up in the translation rules.")
     by: str = Attribute("Who wishes it (RFC 3892), as a URI; empty if that is not said.")
     joins: ILeg | None = Attribute("If given, whoever talks to that leg of ours is meant, and not the address.")
-    replaces: str = Attribute("The SIP dialog elsewhere that is to be replaced (RFC 3891); empty if there is none.")
 
     def accepted() -> None:
         """It is tried."""
+
+    def dialled(leg: IOutboundLeg) -> None:
+        """
+        This leg leads there; it has not started.
+
+        @raise NoRoute: if it cannot do what else is wished: take the place of another dialog there.
+        """
 
     def declined(busy: bool = False) -> None:
         """
@@ -181,30 +188,63 @@ class IReferral(Interface):
         """They are not: things are as they were."""
 
 
-class IArrivals(Interface):
-    """Where an adapter takes a call that arrives from its network."""
+Place = Callable[[Callable[[ILeg], bool]], ILeg | None]
+"""
+Gives the leg whose place an arriving one wants (RFC 3891); C{None} if it cannot have it: then it has ended itself.
+What it is given tells whether a leg is one of the two of a call.
+"""
 
-    def arrived(leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
+
+@frozen
+class Arrival:
+    """
+    A call that arrives.
+
+    @ivar party: who calls.
+    @ivar called: the address to be looked up in the translation rules, C{xmpp:...} or C{sip:...}.
+    @ivar offer: what the caller can speak.
+    @ivar source: where its INVITE came from; C{None} if it did not come over SIP.
+    @ivar login: the user who has logged in with it.
+    @ivar place: whose place the caller wants; C{None} for a call of its own.
+    @ivar direct: where its media can be sent to without us; C{None} if that has to come to us.
+    @ivar objection: why the call cannot be taken, whoever calls; C{None} if it can.
+    """
+
+    party: Party
+    called: str
+    offer: SessionDescription
+    source: TransportAddress | None = None
+    login: str | None = None
+    place: Place | None = None
+    direct: TransportAddress | None = None
+    objection: Ending | None = None
+
+
+class IArrivals(Interface):
+    """Where an adapter takes a call that arrives from its network, of one who may call."""
+
+    def arrived(leg: IInboundLeg, arrival: Arrival) -> None:
         """
         Somebody calls.
 
         @param leg: the arriving leg; the taker sets C{call} and C{side} before it gives an order.
-        @param called: the address to be looked up in the translation rules, C{xmpp:...} or C{sip:...}.
-        @param offer: what the caller can speak.
         """
 
 
-class IInvitations(Interface):
-    """Where the SIP endpoint takes an arriving INVITE: whoever waits for it, or else the switch."""
+class IInvitationMatcher(Interface):
+    """Knows INVITEs that are no calls of phones, but belong to something that it waits for."""
 
-    def invited(leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        """As L{IArrivals.arrived}, with the outer marks of the INVITE."""
+    def claims(invitation: Invitation) -> bool:
+        """Is this INVITE one of its kind?  Then it never becomes a call of its own."""
 
     def objection(invitation: Invitation) -> Ending | None:
         """
-        Why an INVITE cannot be taken that comes from a host that may not call, and without a login; C{None} if somebody
-        waits for it.  Asked before a leg is made.
+        Why an INVITE that it claims cannot be taken; C{None} if it is waited for.  Asked before a leg is made, if the
+        INVITE comes from a host that may not call, and without a login.
         """
+
+    def invited(leg: IInboundLeg, invitation: Invitation) -> None:
+        """It has come, and has a leg."""
 
 
 class IDialer(Interface):

@@ -460,7 +460,8 @@ class Party:
     @ivar private: the called party must not be told who this is (RFC 3323).
     @ivar diversions: where the call was sent on, the latest first.
     @ivar referredBy: who has brought the caller to call (RFC 3892), as a URI; empty if nobody has.
-    @ivar hops: how many more servers his call may pass (RFC 7332); C{None} if nobody has counted.
+    @ivar hops: how many more servers the call may pass (RFC 7332); C{None} if nobody has counted.
+    @ivar origin: where it calls from, as far as it cannot choose that; empty: from the domain of its address.
     """
 
     uri: str
@@ -469,6 +470,7 @@ class Party:
     diversions: tuple[Diversion, ...] = ()
     referredBy: str = ""
     hops: int | None = field(default=None, eq=False)
+    origin: str = field(default="", eq=False)
 
     @property
     def user(self) -> str:

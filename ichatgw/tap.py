@@ -26,7 +26,7 @@ from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw import __version__
-from ichatgw.calls.admission import Doorman
+from ichatgw.calls.admission import AccessControl
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.journal import Journal
 from ichatgw.calls.limits import Limits
@@ -368,10 +368,10 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint.limit(switch.isFull)
     link.addHandler(Linked(lost=Stranded(turns, lambda: switch.calls).lost))
     switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
-    endpoint.invitations = iChat
-    doorman = Doorman(turns, _peers(settings), switch, lambda host: registrar.trusts(host) or endpoint.isProxy(host))
-    iChat.arrivals = doorman
-    endpoint.admit(doorman.admits)
+    endpoint.matchers.append(iChat)
+    endpoint.arrivals = iChat.arrivals = switch
+    access = AccessControl(_peers(settings), lambda host: registrar.trusts(host) or endpoint.isProxy(host))
+    endpoint.admit(access.admits)
     if jingle is not None:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
@@ -389,7 +389,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         *sipParts,
         LongReloadable(("translationRules",), partial(newRules, plan)),
         reloadsBook,
-        Reloadable(("allowedSIPPeers",), lambda new: partial(doorman.open, _peers(new))),
+        Reloadable(("allowedSIPPeers",), lambda new: partial(access.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
         Reloadable(("logLevel", "logHides"), lambda new: partial(endpoint.logMessages, _messageLog(new))),

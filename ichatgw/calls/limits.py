@@ -15,9 +15,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.errors import Congested, Refused
-from ichatgw.interfaces import ILeg
-from ichatgw.model import Party, TransportAddress
-from ichatgw.net.networks import sourceOf
+from ichatgw.model import Party
 from ichatgw.runtime.ratelimit import RateLimit
 
 OF_CALLER, OF_SOURCE = 4, 2
@@ -141,11 +139,10 @@ def callerKey(caller: Party) -> str:
     return f"sip:{user}{at}{host}"
 
 
-def sourceOfCalls(leg: ILeg) -> str:
+def sourceOfCalls(caller: Party) -> str:
     """
-    Where a caller is, as far as he cannot choose it.
+    Where a caller is, as far as it cannot choose that.
 
-    @return: for SIP the source of the INVITE, for XMPP the domain of his server.
+    @return: for SIP the source of the INVITE, for XMPP the domain of its server.
     """
-    address: TransportAddress | None = getattr(leg, "source", None)
-    return callerKey(leg.party).rpartition("@")[2] if address is None else sourceOf(address.host)
+    return caller.origin or callerKey(caller).rpartition("@")[2]

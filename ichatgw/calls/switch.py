@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from attrs import evolve
 from twisted.application.service import Service
@@ -23,6 +23,7 @@ from ichatgw.calls.limits import Limits, sourceOfCalls
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested, NoCommonCodec, NoRoute
 from ichatgw.interfaces import (
+    Arrival,
     IArrivals,
     ICall,
     IDialer,
@@ -32,9 +33,10 @@ from ichatgw.interfaces import (
     IOutboundLeg,
     IReferral,
     IRelay,
+    Place,
 )
 from ichatgw.media.relay.direct import DirectRelay
-from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, TransportAddress
 from ichatgw.net.networks import sourceOf
 
 _PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
@@ -53,39 +55,6 @@ class Router(Protocol):
         """
         @raise NoRoute: if no rule matches.
         """
-
-
-@runtime_checkable
-class Replacing(Protocol):
-    """A leg that may want to take another's place (RFC 3891)."""
-
-    @property
-    def wantsPlace(self) -> bool:
-        """Does it?"""
-
-    def place(self, isParty: Callable[[ILeg], bool]) -> ILeg | None:
-        """
-        The leg whose place it wants; C{None} if there is none: then it has ended itself.
-
-        @param isParty: tells whether a leg is one of the two of a call.
-        """
-
-
-@runtime_checkable
-class Replaceable(Protocol):
-    """A leg that can be told to replace a dialog of whom it calls (RFC 3891)."""
-
-    def replace(self, dialog: str) -> None:
-        """Do so at C{start}."""
-
-
-@runtime_checkable
-class Reachable(Protocol):
-    """A leg whose party may be reached by others without us."""
-
-    @property
-    def reachable(self) -> TransportAddress | None:
-        """Where its media can go; C{None} if it has to come to us."""
 
 
 @implementer(IArrivals)
@@ -165,47 +134,52 @@ class Switch(Service):
         self._stopping = False
         Service.startService(self)
 
-    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
         """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
         self._made += 1
         callId = f"{self.run}{self._made:x}"
-        if isinstance(leg, Replacing) and leg.wantsPlace:
-            self._replace(callId, leg, leg, called, offer)
-            return
+        if arrival.objection is not None:
+            self._refuse(callId, leg, arrival, arrival.objection)
+        elif arrival.place is not None:
+            self._replace(callId, leg, arrival, arrival.place)
+        else:
+            self._begin(callId, leg, arrival)
+
+    def _begin(self, callId: str, leg: IInboundLeg, arrival: Arrival) -> None:
         try:
-            call = self._make(callId, leg, called)
+            call = self._make(callId, leg, arrival)
         except CallError as refusal:
-            self._refuse(callId, leg, called, refusal)
+            self._refuse(callId, leg, arrival, _endingOf(refusal))
         except Exception:
             _log.failure("call={call} could not be made", call=callId)
-            self._refuse(callId, leg, called, CallError("internal error"))
+            self._refuse(callId, leg, arrival, Ending(EndReason.FAILED, "internal error"))
         else:
-            call.start(offer)
+            call.start(arrival.offer)
             self._noted(call)
 
-    def _replace(self, callId: str, leg: IInboundLeg, wish: Replacing, called: str, offer: SessionDescription) -> None:
+    def _replace(self, callId: str, leg: IInboundLeg, arrival: Arrival, place: Place) -> None:
         leg.call = NoCall(callId)
-        old = wish.place(lambda leg: self.callOf(leg) is not None)
+        old = place(lambda leg: self.callOf(leg) is not None)
         call = None if old is None else self.callOf(old)
         if old is None or call is None:
             return
         try:
             if self._stopping:
                 raise _Stopping("the gateway is stopping")
-            if not call.suits(offer):
+            if not call.suits(arrival.offer):
                 raise NoCommonCodec("the party that stays has no such format")
-            self.limits.admit(call.id, leg.party)
-            self.limits.spend(leg.party, sourceOfCalls(leg))
+            self.limits.admit(call.id, arrival.party)
+            self.limits.spend(arrival.party, sourceOfCalls(arrival.party))
             _log.info(
                 "call={call} leg={leg} of {caller!r} replaces leg={old}",
                 call=call.id,
                 leg=leg.id,
-                caller=leg.party.uri[:200],
+                caller=arrival.party.uri[:200],
                 old=old.id,
             )
-            call.replace(old, leg, offer)
+            call.replace(old, leg, arrival.offer)
         except CallError as refusal:
-            self._refuse(callId, leg, called, refusal)
+            self._refuse(callId, leg, arrival, _endingOf(refusal))
 
     def callOf(self, leg: ILeg) -> Call | None:
         """See L{ichatgw.calls.parties.Switchboard}."""
@@ -218,13 +192,10 @@ class Switch(Service):
             raise _Stopping("the gateway is stopping")
         self.limits.admit(call.id, peer.party)
         route, dialer = self._route(referral.called)
-        self.limits.spend(peer.party, sourceOfCalls(peer))
+        self.limits.spend(peer.party, sourceOfCalls(peer.party))
         caller = evolve(peer.party, referredBy=referral.by)
         leg = dialer.dial(route, self._presented(caller, route))
-        if referral.replaces:
-            if not isinstance(leg, Replaceable):
-                raise NoRoute("there is no such dialog")
-            leg.replace(referral.replaces)
+        referral.dialled(leg)
         _log.info(
             "call={call} leads on to {called!r} as {route!r} leg={leg}",
             call=call.id,
@@ -266,20 +237,20 @@ class Switch(Service):
         self._checkDrained()
         return drained
 
-    def _make(self, callId: str, leg: IInboundLeg, called: str) -> Call:
+    def _make(self, callId: str, leg: IInboundLeg, arrival: Arrival) -> Call:
         if self._stopping:
             raise _Stopping("the gateway is stopping")
         if self._isOverloaded():
             raise Congested("there is too much to do for another call")
         if self.maxCalls and len(self._calls) >= self.maxCalls:
             raise Congested(f"{len(self._calls)} calls are up, MaxCalls allows no more")
-        self.limits.begin(callId, leg.party)
-        route, dialer = self._route(called)
-        self.limits.spend(leg.party, sourceOfCalls(leg))
-        relay = self._relayFor(callId, leg, route)
+        self.limits.begin(callId, arrival.party)
+        route, dialer = self._route(arrival.called)
+        self.limits.spend(arrival.party, sourceOfCalls(arrival.party))
+        relay = self._relayFor(callId, arrival.direct, route)
         call = None
         try:
-            callee = dialer.dial(route, self._presented(leg.party, route))
+            callee = dialer.dial(route, self._presented(arrival.party, route))
             call = Call(callId, leg, callee, relay, self._clock, self._closed, self)
         finally:
             if call is None:
@@ -292,18 +263,16 @@ class Switch(Service):
             callerLeg=leg.id,
             calleeLeg=callee.id,
             route=route[:200],
-            **_ends(leg, called),
+            **_ends(arrival),
         )
         return call
 
-    def _relayFor(self, callId: str, leg: ILeg, route: str) -> IRelay:
+    def _relayFor(self, callId: str, direct: TransportAddress | None, route: str) -> IRelay:
         """
         @raise Congested: if there is no room for another call.
         """
-        if not self.alwaysRelay and route.startswith("sip") and isinstance(leg, Reachable):
-            there = leg.reachable
-            if there is not None:
-                return DirectRelay(callId, there, partial(self._media.allocate, callId))
+        if not self.alwaysRelay and route.startswith("sip") and direct is not None:
+            return DirectRelay(callId, direct, partial(self._media.allocate, callId))
         return self._media.allocate(callId)
 
     def _presented(self, caller: Party, route: str) -> Party:
@@ -321,19 +290,18 @@ class Switch(Service):
                     return evolve(caller, uri=translated)
         return caller
 
-    def _refuse(self, callId: str, leg: ILeg, called: str, refusal: CallError) -> None:
+    def _refuse(self, callId: str, leg: IInboundLeg, arrival: Arrival, ending: Ending) -> None:
         _log.info(
             "call={call} from {caller!r} to {called!r} leg={leg} refused: {reason} {text!r}",
             call=callId,
             leg=leg.id,
-            reason=refusal.reason.name.lower(),
-            text=str(refusal)[:200],
-            **_ends(leg, called),
+            reason=ending.reason.name.lower(),
+            text=ending.text[:200],
+            **_ends(arrival),
         )
         self.limits.end(callId)
         leg.call = NoCall(callId)
-        retryAfter = RETRY_AFTER if refusal.reason in _PASSING else None
-        leg.hangup(Ending(refusal.reason, str(refusal), retryAfter))
+        leg.hangup(ending)
 
     def _noted(self, call: Call) -> None:
         if self.journal is not None and call.id in self._calls:
@@ -357,5 +325,9 @@ class _Stopping(CallError):
     reason = EndReason.SHUTDOWN
 
 
-def _ends(leg: ILeg, called: str) -> dict[str, str]:
-    return {"caller": leg.party.uri[:200], "called": called[:200]}
+def _endingOf(refusal: CallError) -> Ending:
+    return Ending(refusal.reason, str(refusal), RETRY_AFTER if refusal.reason in _PASSING else None)
+
+
+def _ends(arrival: Arrival) -> dict[str, str]:
+    return {"caller": arrival.party.uri[:200], "called": arrival.called[:200]}

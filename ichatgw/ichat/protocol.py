@@ -41,7 +41,7 @@ from ichatgw.ichat.stanzas import (
     errorIn,
 )
 from ichatgw.ichat.waiting import WaitingLegs
-from ichatgw.interfaces import IArrivals, IDialer, IInboundLeg, IInvitations, ILeg, IOutboundLeg
+from ichatgw.interfaces import Arrival, IArrivals, IDialer, IInboundLeg, IInvitationMatcher, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
 from ichatgw.runtime.ratelimit import Complaints
 from ichatgw.xmpp.presence.access import NO_GUEST, Guests
@@ -63,14 +63,14 @@ _KINDS: dict[type, str] = {
 }
 
 
-@implementer(IDialer, IInvitations, IPresenceListener)
+@implementer(IDialer, IInvitationMatcher, IPresenceListener)
 class IChatProtocol(XMPPHandler):
     """
     Carries the stanzas of iChat calls, and gives each to the leg it belongs to.
 
     It knows the legs while they live; what they do is their own business.  A lost link to the server ends no call.
-    It listens to presence (add it to C{presence.listeners}), dials C{xmpp:} addresses, and takes all INVITEs that
-    arrive: those of iChats go to the legs that wait for them or are refused, all others go on to C{arrivals}.
+    It listens to presence (add it to C{presence.listeners}), dials C{xmpp:} addresses, and claims the INVITEs of iChats
+    (add it to C{endpoint.matchers}): each goes to the leg that waits for it, or is refused.
 
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     """
@@ -200,7 +200,7 @@ class IChatProtocol(XMPPHandler):
             return
         self._legs.add(leg)
         try:
-            self.arrivals.arrived(leg, f"xmpp:{called.full()}", _OFFER)
+            self.arrivals.arrived(leg, Arrival(leg.party, f"xmpp:{called.full()}", _OFFER))
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=leg.id)
             leg.hangup(Ending(EndReason.FAILED))
@@ -318,14 +318,20 @@ class IChatProtocol(XMPPHandler):
             ringingTimeout=self._ringingTimeout,
         )
 
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        """
-        See L{IInvitations}.  The INVITE of an iChat either belongs to a call that waits for it, or is refused: it
-        never becomes a call of its own.  L{WaitingLegs.match} says how far that can be forged.
-        """
-        if not _isIChat(invitation):
-            self.arrivals.arrived(leg, called, offer)
-            return
+    def claims(self, invitation: Invitation) -> bool:
+        """See L{IInvitationMatcher}.  L{WaitingLegs.match} says how far an INVITE of an iChat can be forged."""
+        return invitation.userAgent.lower().startswith(_USER_AGENT)
+
+    def objection(self, invitation: Invitation) -> Ending | None:
+        """See L{IInvitationMatcher}."""
+        try:
+            self._waiting.match(invitation)
+        except CallError as error:
+            return Ending(error.reason, str(error))
+        return None
+
+    def invited(self, leg: IInboundLeg, invitation: Invitation) -> None:
+        """See L{IInvitationMatcher}.  It belongs to a call that waits for it, or is refused."""
         try:
             match = self._waiting.match(invitation)
         except CallError as error:
@@ -338,16 +344,6 @@ class IChatProtocol(XMPPHandler):
             match.leg.machine.invited(leg)
         else:
             leg.call = Held(leg, match.leg, self._waiting)
-
-    def objection(self, invitation: Invitation) -> Ending | None:
-        """See L{IInvitations}."""
-        if not _isIChat(invitation):
-            return Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers")
-        try:
-            self._waiting.match(invitation)
-        except CallError as error:
-            return Ending(error.reason, str(error))
-        return None
 
     # What the legs ask for
 
@@ -386,7 +382,3 @@ class IChatProtocol(XMPPHandler):
             self._outbound[callee] = rest
         else:
             self._outbound.pop(callee, None)
-
-
-def _isIChat(invitation: Invitation) -> bool:
-    return invitation.userAgent.lower().startswith(_USER_AGENT)

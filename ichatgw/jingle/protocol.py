@@ -21,7 +21,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError
-from ichatgw.interfaces import IArrivals, IDialer, ILeg, IMediaTransports, IOutboundLeg
+from ichatgw.interfaces import Arrival, IArrivals, IDialer, ILeg, IMediaTransports, IOutboundLeg
 from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
@@ -214,7 +214,7 @@ class JingleProtocol(XMPPHandler):
                 return
             offer = leg.session.offer
         try:
-            self.arrivals.arrived(leg, f"xmpp:{bareJID(leg.us).full()}", offer)
+            self.arrivals.arrived(leg, Arrival(leg.party, f"xmpp:{bareJID(leg.us).full()}", offer))
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=leg.id)
             leg.hangup(Ending(EndReason.FAILED))

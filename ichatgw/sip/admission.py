@@ -18,8 +18,8 @@ from sippy.SipRequest import SipRequest
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ichatgw.calls.admission import NOT_ADMITTED
 from ichatgw.errors import MalformedError
-from ichatgw.interfaces import IInvitations
 from ichatgw.model import Party, TransportAddress
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
@@ -28,6 +28,7 @@ from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, OTHER_METHODS
 from ichatgw.sip.dialog.replaces import readReplaces, readTargetDialog
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
@@ -67,14 +68,12 @@ Verdict = Passed | Answer | Dropped
 
 class Admission:
     """
-    @ivar invitations: who waits for iChats; set before the first message.
     @ivar isOverloaded: tells whether there is too much to do for another call.
     @ivar isCrowded: tells whether too many calls of a host, an IP literal, wait to begin.
     @ivar isFull: tells whether there is no room for another call, as L{ichatgw.calls.switch.Switch.isFull}.
     @param verifier: lets phones log in.
+    @param matchers: claim INVITEs that are no calls of phones.
     """
-
-    invitations: IInvitations
 
     def __init__(
         self,
@@ -83,7 +82,9 @@ class Admission:
         strangers: Strangers,
         transactions: Transactions,
         verifier: Verifier | None,
+        matchers: Matchers,
     ) -> None:
+        self._matchers = matchers
         self.isOverloaded: Callable[[], bool] = lambda: False
         self.isCrowded: Callable[[str], bool] = lambda host: False
         self.isFull: Callable[[Callable[[], Party], str], bool] = lambda caller, host: False
@@ -146,7 +147,7 @@ class Admission:
         names = {name for name, _ in message.headers}
         if "Replaces" in names or "User-Agent" not in names:
             return "Replaces" in names
-        return self.invitations.objection(invitationOf(SipRequest(message.text), source)) is None
+        return self._matchers.objection(invitationOf(SipRequest(message.text), source)) is None
 
     def _turnedAway(self, message: Admitted, source: TransportAddress, room: int | None, why: str) -> Verdict:
         if self._refusals.allow(None):
@@ -182,13 +183,12 @@ class Admission:
     def _wanting(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
         """An INVITE or a REFER of a stranger."""
         request = SipRequest(message.text)
-        code, phrase, why = 403, "Forbidden", "not among AllowedSIPPeers"
-        if message.method == "INVITE":
-            objection = self.invitations.objection(invitationOf(request, source))
-            if objection is None:
-                return Passed()
-            (code, phrase), why = toStatus(objection), objection.text
-        elif not self._namesCall(request):
+        begins = message.method == "INVITE"
+        objection = self._matchers.objection(invitationOf(request, source)) if begins else NOT_ADMITTED
+        if objection is None:
+            return Passed()
+        (code, phrase), why = toStatus(objection), objection.text
+        if not begins and not self._namesCall(request):
             # Whatever the login, lest passwords be tried here.
             return self._refused(message, source, code, phrase, "it names no call of ours", room)
         if code == 403 and self._verifier is not None and self._verifier.users:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from ichatgw.config.reading.credentials import Keyring
 from ichatgw.errors import MalformedError
-from ichatgw.interfaces import IDialer, IInvitations
+from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.media.ice.stun import binding
 from ichatgw.model import Party, TransportAddress
 from ichatgw.runtime.ratelimit import RateLimit
@@ -31,6 +31,7 @@ from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.requests import Requests
@@ -57,9 +58,10 @@ class Endpoint(Service):
     """
     Our end of SIP.
 
-    It owns the wire, the transactions and the live legs.  Arriving calls go to C{invitations}.
+    It owns the wire, the transactions and the live legs.  Arriving calls go to C{arrivals}, but for INVITEs that a
+    matcher claims.
 
-    @ivar invitations: set before the service starts.
+    @ivar matchers: may be added to before the service starts.
     @param identity: who calls if the caller has no address of its own.
     @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
@@ -96,13 +98,15 @@ class Endpoint(Service):
         self._wire = wire
         self._streams = streams
         useClock(clock)
+        self._matchers = Matchers()
+        self.matchers = self._matchers.registered
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
         self.terms = SessionTerms(sessionExpires)
         logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
         logins.served = self._servedAt
         realm = verifier.realm if verifier is not None else ""
-        self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins)
+        self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins, self._matchers)
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
         self._legs.dialogOf = self._transactions.dialogs.find
@@ -127,7 +131,7 @@ class Endpoint(Service):
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
         self.strangers = Strangers(clock, self._transactions, lambda host: self._legs.admits(host))
-        self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier)
+        self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
@@ -135,13 +139,13 @@ class Endpoint(Service):
         self._registrars: list[Registrar] = []
 
     @property
-    def invitations(self) -> IInvitations:
-        """Who takes arriving calls."""
-        return self._requests.invitations
+    def arrivals(self) -> IArrivals:
+        """Who takes the calls of phones; set before the service starts."""
+        return self._requests.arrivals
 
-    @invitations.setter
-    def invitations(self, taker: IInvitations) -> None:
-        self._requests.invitations = self._admission.invitations = taker
+    @arrivals.setter
+    def arrivals(self, taker: IArrivals) -> None:
+        self._requests.arrivals = taker
 
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""

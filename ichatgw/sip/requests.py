@@ -15,9 +15,10 @@ from twisted.logger import Logger
 
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
-from ichatgw.interfaces import IInvitations
+from ichatgw.interfaces import IArrivals
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.net.hosts import literal
+from ichatgw.net.networks import sourceOf
 from ichatgw.sip.auth.authorization import Logins
 from ichatgw.sip.dialog.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS
@@ -27,9 +28,9 @@ from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.dialog.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, Protecting
-from ichatgw.sip.leg.negotiation import SUPPOSED
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.bodies import partsOf, sdpText
 from ichatgw.sip.message.gate import ACCEPT
 from ichatgw.sip.message.identity import callerOf, invitationOf
@@ -44,7 +45,8 @@ _log = Logger()
 
 class Requests:
     """
-    @ivar invitations: who takes arriving calls.
+    @ivar arrivals: who takes the calls of phones.
+    @ivar matchers: claim INVITEs that are none.
     @ivar transactions: set before the first request comes.
     @ivar outside: takes REFERs; set before the first one comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
@@ -54,7 +56,7 @@ class Requests:
     @param logins: answers those who challenge what we send in their calls.
     """
 
-    invitations: IInvitations
+    arrivals: IArrivals
     transactions: Transactions
     outside: Outside
     registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
@@ -68,7 +70,9 @@ class Requests:
         policy: MediaPolicy = PLAIN_ONLY,
         terms: SessionTerms = NO_TERMS,
         logins: Logins | None = None,
+        matchers: Matchers | None = None,
     ) -> None:
+        self.matchers = matchers or Matchers()
         self._logins = logins or Logins()
         self._policy = policy
         self._terms = terms
@@ -158,6 +162,7 @@ class Requests:
         leg.parts = partsOf(request.getBody())
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
+        leg.party = evolve(leg.party, origin=sourceOf(source.host))
         leg.login = request.login
         if leg.login is not None:
             # What a phone says of itself holds for its name alone.
@@ -193,8 +198,8 @@ def _wantsSecurity(request: Any) -> bool:
 
 class _Arrival:
     """
-    The owner of a dialog until its first event: that one is the call itself, which goes to the invitations; all later
-    ones are the leg's.
+    The owner of a dialog until its first event: that one is the call itself, which is an arrival or is claimed by a
+    matcher; all later ones are the leg's.
     """
 
     def __init__(self, requests: Requests, leg: InboundSipLeg, called: str, request: Any) -> None:
@@ -207,9 +212,12 @@ class _Arrival:
         """The arrival."""
         dialog.owner = self._leg
         dialog.event_cb = self._leg.event
-        offer = self._leg.offered or SUPPOSED
+        matcher = self._requests.matchers.of(self._invitation)
         try:
-            self._requests.invitations.invited(self._leg, self.called, offer, self._invitation)
+            if matcher is None:
+                self._requests.arrivals.arrived(self._leg, self._leg.arrival(self.called))
+            else:
+                matcher.invited(self._leg, self._invitation)
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=self._leg.id)
             self._leg.hangup(Ending(EndReason.FAILED, "internal error"))

@@ -17,7 +17,7 @@ from ichatgw.interfaces import (
     IArrivals,
     ICall,
     IDialer,
-    IInvitations,
+    IInvitationMatcher,
     ILeg,
     IMediaEngine,
     IMediaSide,
@@ -30,9 +30,10 @@ from ichatgw.test.support.fakes import (
     FakeArrivals,
     FakeCall,
     FakeDialer,
-    FakeInvitations,
     FakeLeg,
+    FakeMatcher,
     FakeMessage,
+    arrivalOf,
 )
 from ichatgw.test.support.legs import LegContract
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
@@ -53,7 +54,7 @@ class FakesTests(SynchronousTestCase):
         verifyObject(IMediaEngine, FakeMediaEngine())
         verifyObject(IDialer, FakeDialer())
         verifyObject(IArrivals, FakeArrivals())
-        verifyObject(IInvitations, FakeInvitations())
+        verifyObject(IInvitationMatcher, FakeMatcher())
 
     def test_refusals(self) -> None:
         """A fake that shall refuse raises what the real one would."""
@@ -65,7 +66,7 @@ class FakesTests(SynchronousTestCase):
         """What arrives gets a call and a side."""
         arrivals = FakeArrivals()
         leg = FakeLeg()
-        arrivals.arrived(leg, "sip:bob@example.net", OFFER)
+        arrivals.arrived(leg, arrivalOf(leg, "sip:bob@example.net"))
         self.assertIs(leg.call, arrivals.calls[0])
 
     def test_relays(self) -> None:

@@ -17,7 +17,7 @@ from ichatgw.calls.switch import Switch
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.test.marks import slow
 from ichatgw.test.support.clients import ichats, jingles
-from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg, arrivalOf
 from ichatgw.test.support.garbage import remainder
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 from ichatgw.test.support.media.mediahosts import World
@@ -42,7 +42,7 @@ class ClientGarbageTests(SynchronousTestCase):
     def phoneCalls(self, switch: Switch, user: str) -> FakeLeg:
         """A phone calls a client."""
         phone = FakeLeg(Party("sip:bell@sip.example", "Bell"))
-        switch.arrived(phone, f"sip:{user}@gw", OFFER)
+        switch.arrived(phone, arrivalOf(phone, f"sip:{user}@gw", OFFER))
         return phone
 
     def assertNoGarbage(self, world: ichats.World | jingles.World, *kinds: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ Dialogs by their names, as Replaces (RFC 3891) and Target-Dialog (RFC 4538) give
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -64,6 +64,14 @@ class Replaced(Protocol):
     @property
     def isOutbound(self) -> bool:
         """Did we call?"""
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """A leg that can be told to replace a dialog of the one that it calls."""
+
+    def replace(self, dialog: str) -> None:
+        """Do so at the start; C{dialog} is the body of Replaces."""
 
 
 def readReplaces(text: str) -> Replacement:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from ichatgw import sdp
 from ichatgw.errors import CallError
-from ichatgw.interfaces import IInboundLeg, ILeg
+from ichatgw.interfaces import Arrival, IInboundLeg, ILeg
 from ichatgw.media.relay.direct import areNear
 from ichatgw.model import PCMA, PCMU, Ending, EndReason, Part, Party, SessionDescription, TransportAddress
 from ichatgw.sip.dialog.replaces import NOT_FOUND
@@ -39,7 +39,7 @@ class InboundSipLeg(SipLeg):
     @ivar parts: what came with the offer.
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
-    @param protecting: how media would be protected, once L{objection} was asked; it is plain before that, as with an
+    @param protecting: how media would be protected, once L{arrival} was asked; it is plain before that, as with an
         iChat.
     """
 
@@ -65,21 +65,26 @@ class InboundSipLeg(SipLeg):
             except CallError as problem:
                 self._objection = Ending(problem.reason, str(problem), cause=problem.cause)
 
-    @property
-    def offered(self) -> SessionDescription | None:
-        """What the caller offered; C{None} if the INVITE had no body."""
-        return evolve(self._offer.description, parts=self.parts) if self._offer is not None else None
-
-    def objection(self) -> Ending | None:
+    def arrival(self, called: str) -> Arrival:
         """
-        What its media makes impossible, if this is the call of a phone: it is not protected, or in ways that we do not
-        know.  From now on it is treated as one.
+        Its call, as that of a phone: from now on it is treated as one.
+
+        @param called: the address that it calls.
         """
         self._negotiation.protecting = self._protecting
-        return self._objection
+        offer = SUPPOSED if self._offer is None else evolve(self._offer.description, parts=self.parts)
+        return Arrival(
+            self.party,
+            called,
+            offer,
+            source=self.source,
+            login=self.login,
+            place=None if self.seek is None else self.place,
+            direct=self._direct(),
+            objection=self._objection,
+        )
 
-    @property
-    def reachable(self) -> TransportAddress | None:
+    def _direct(self) -> TransportAddress | None:
         """Where its media may be sent to without us, if it is plain and comes from where its messages come from."""
         if self._offer is None or self._protecting.protects(self._offer.stream):
             return None
@@ -177,11 +182,6 @@ class InboundSipLeg(SipLeg):
             event.extra_headers = tuple(SipHeader(name=name, bodys=body) for name, body in headers.items() if body)
             self._respond(event)
         self._finish(ending)
-
-    @property
-    def wantsPlace(self) -> bool:
-        """Does it want the place of another leg (RFC 3891)?"""
-        return self.seek is not None
 
     def place(self, isParty: Callable[[ILeg], bool]) -> SipLeg | None:
         """

@@ -80,7 +80,7 @@ class OutboundSipLeg(SipLeg):
         self._rang = False
 
     def replace(self, dialog: str) -> None:
-        """Let whom we call put us in the place of another dialog of his (RFC 3891)."""
+        """Ask the party to put this call in the place of another dialog that it has (RFC 3891)."""
         self._replaces = (SipHeader(name="replaces", bodys=dialog),)
 
     def start(self, offer: SessionDescription) -> None:

@@ -18,11 +18,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.errors import MalformedError
-from ichatgw.interfaces import ILeg, IReferral
+from ichatgw.errors import MalformedError, NoRoute
+from ichatgw.interfaces import ILeg, IOutboundLeg, IReferral
 from ichatgw.model import TELEPHONE_HOST, Ending
 from ichatgw.net.hosts import literal
-from ichatgw.sip.dialog.replaces import Replacement, readReplaces
+from ichatgw.sip.dialog.replaces import Replacement, Replacing, readReplaces
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.status import TO_STATUS
@@ -129,10 +129,13 @@ class Referral:
         """See L{IReferral}."""
         return self.wish.by
 
-    @property
-    def replaces(self) -> str:
-        """See L{IReferral}."""
-        return "" if self.wish.replacement is None or self.joins is not None else self.wish.replacement.text
+    def dialled(self, leg: IOutboundLeg) -> None:
+        """See L{IReferral}: only a SIP leg can say that it replaces another dialog (RFC 3891)."""
+        if self.wish.replacement is None or self.joins is not None:
+            return
+        if not isinstance(leg, Replacing):
+            raise NoRoute("there is no such dialog")
+        leg.replace(self.wish.replacement.text)
 
     def accepted(self) -> None:
         """202."""

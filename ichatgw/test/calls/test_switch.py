@@ -12,7 +12,7 @@ from ichatgw.calls.switch import RETRY_AFTER, Switch
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.interfaces import IArrivals, ICall
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party
-from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg, arrivalOf
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
 CALLER = Party("sip:alice@example.net", "Alice")
@@ -68,7 +68,7 @@ class SwitchCase(SynchronousTestCase):
 
     def arrive(self, slow: bool = False, called: str = "sip:scott@gw.example") -> FakeLeg:
         leg = FakeLeg(CALLER, slow=slow)
-        self.switch.arrived(leg, called, OFFER)
+        self.switch.arrived(leg, arrivalOf(leg, called, OFFER))
         return leg
 
     def assertRefused(self, leg: FakeLeg, reason: EndReason, retryAfter: int | None = None) -> None:
@@ -158,7 +158,7 @@ class PresentedTests(SwitchCase):
         plan = ByAddress({called: output, "xmpp:scott@chat.example": "sip:4711@sip.example"})
         switch = Switch(self.clock, plan, self.media, {"sip": self.dialer, "xmpp": self.dialer})
         switch.startService()
-        switch.arrived(FakeLeg(caller), called, OFFER)
+        switch.arrived(leg := FakeLeg(caller), arrivalOf(leg, called))
         return self.dialer.dialled[-1][1]
 
     def test_translated(self) -> None:

@@ -4,62 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from ichatgw.calls.limits import Limits
 from ichatgw.calls.parties import FAREWELL
-from ichatgw.calls.switch import Replaceable, Replacing, Switch
+from ichatgw.calls.switch import Switch
+from ichatgw.errors import CallError, NoRoute
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.test.calls.test_switch import ByAddress
-from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg, FakeReferral
+from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg, FakeReferral, arrivalOf
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
 ALICE = Party("sip:alice@example.net", "Alice")
 BOB, CAROL = "sip:bob@gw.example", "sip:carol@gw.example"
-
-
-@implementer(ILeg)
-@define(eq=False)
-class Taker(FakeLeg):
-    """
-    A leg that arrives for another's place.
-
-    @ivar old: whose.
-    """
-
-    old: ILeg | None = None
-    wantsPlace: bool = True
-
-    def place(self, isParty: Callable[[ILeg], bool]) -> ILeg | None:
-        if self.old is None or not isParty(self.old):
-            self.old = None
-            self.hangup(Ending(EndReason.NOT_FOUND, "no such dialog"))
-        return self.old
-
-
-@implementer(ILeg)
-@define(eq=False)
-class Carrier(FakeLeg):
-    """A leg that can carry the name of a dialog."""
-
-    carried: list[str] = field(factory=list)
-
-    def replace(self, dialog: str) -> None:
-        self.carried.append(dialog)
-
-
-class CarrierDialer(FakeDialer):
-    """Makes L{Carrier}s."""
-
-    def dial(self, called: str, caller: Party) -> FakeLeg:
-        super().dial(called, caller)
-        self.legs[-1] = leg = Carrier(Party(called))
-        return leg
 
 
 class SwitchTransferCase(SynchronousTestCase):
@@ -67,7 +27,7 @@ class SwitchTransferCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.sip, self.xmpp = CarrierDialer(), FakeDialer()
+        self.sip, self.xmpp = FakeDialer(), FakeDialer()
         self.media = FakeMediaEngine()
         self.limits = Limits(self.clock, perCaller=1)
         self.switch = Switch(
@@ -88,13 +48,13 @@ class SwitchTransferCase(SynchronousTestCase):
         )
         self.switch.startService()
         self.alice = FakeLeg(ALICE, id="alice")
-        self.switch.arrived(self.alice, BOB, OFFER)
+        self.switch.arrived(self.alice, arrivalOf(self.alice, BOB, OFFER))
         self.bob = self.sip.legs[0]
         self.bob.partyAnswers(OFFER)
         (self.call,) = self.switch.calls
 
-    def refer(self, leg: FakeLeg, called: str, replaces: str = "") -> FakeReferral:
-        referral = FakeReferral(called=called, by="sip:bob@192.0.2.1", replaces=replaces)
+    def refer(self, leg: FakeLeg, called: str, refusal: CallError | None = None) -> FakeReferral:
+        referral = FakeReferral(called=called, by="sip:bob@192.0.2.1", refusal=refusal)
         self.call.referred(leg, referral)
         return referral
 
@@ -129,7 +89,7 @@ class ConnectTests(SwitchTransferCase):
         """A user of XMPP who is connected over SIP has the address that the rules give him."""
         self.alice.partyHangsUp()
         scott = FakeLeg(Party("xmpp:scott@chat.example", "scott"))
-        self.switch.arrived(scott, BOB, OFFER)
+        self.switch.arrived(scott, arrivalOf(scott, BOB, OFFER))
         self.sip.legs[-1].partyAnswers(OFFER)
         (self.call,) = self.switch.calls
         self.refer(self.sip.legs[-1], CAROL)
@@ -142,22 +102,19 @@ class ConnectTests(SwitchTransferCase):
             self.assertEqual(referral.endings[0].reason, EndReason.NOT_FOUND, called)
         self.assertEqual(len(self.sip.dialled), 1)
 
-    def test_carried(self) -> None:
-        """The dialog to be replaced goes along, if it can."""
-        self.refer(self.bob, CAROL, "id;to-tag=1;from-tag=2")
-        carol = self.sip.legs[-1]
-        assert isinstance(carol, Carrier)
-        self.assertIsInstance(carol, Replaceable)
-        self.assertEqual(carol.carried, ["id;to-tag=1;from-tag=2"])
-        carol.partyHangsUp()
-        referral = self.refer(self.bob, "sip:scott@gw.example", "id;to-tag=1;from-tag=2")
+    def test_dialled(self) -> None:
+        """The referral hears of the leg, and may find that it cannot do what else is wished: then it never starts."""
+        referral = self.refer(self.bob, CAROL)
+        self.assertEqual(referral.legs, [self.sip.legs[-1]])
+        self.sip.legs[-1].partyHangsUp()
+        referral = self.refer(self.bob, "sip:scott@gw.example", NoRoute("there is no such dialog"))
         self.assertEqual(referral.endings[0].reason, EndReason.NOT_FOUND)
         self.assertEqual(self.xmpp.legs[0].orders, [])
 
     def test_limits(self) -> None:
         """Who is connected must be free to call; the call counts as that of whoever is the caller now."""
         self.switch.maxCalls = 0
-        self.switch.arrived(FakeLeg(Party("sip:bob@192.0.2.1")), CAROL, OFFER)
+        self.switch.arrived(leg := FakeLeg(Party("sip:bob@192.0.2.1")), arrivalOf(leg, CAROL))
         referral = self.refer(self.alice, CAROL)
         self.assertEqual(referral.endings[0].reason, EndReason.FORBIDDEN)
         self.limits.perCaller = 2
@@ -174,16 +131,22 @@ class ConnectTests(SwitchTransferCase):
 class ReplaceTests(SwitchTransferCase):
     """A leg arrives for the place of another."""
 
-    def take(self, old: ILeg | None, offer: SessionDescription = OFFER) -> Taker:
-        leg = Taker(Party("sip:dave@example.net"), id="dave", old=old)
-        self.switch.arrived(leg, "sip:whatever@gw.example", offer)
+    def take(self, old: ILeg | None, offer: SessionDescription = OFFER) -> FakeLeg:
+        leg = FakeLeg(Party("sip:dave@example.net"), id="dave")
+
+        def place(isParty: Callable[[ILeg], bool]) -> ILeg | None:
+            if old is not None and isParty(old):
+                return old
+            leg.hangup(Ending(EndReason.NOT_FOUND, "no such dialog"))
+            return None
+
+        self.switch.arrived(leg, arrivalOf(leg, "sip:whatever@gw.example", offer, place=place))
         return leg
 
     def test_taken(self) -> None:
         """It gets the place; no rule is asked, as nobody is dialled; a full gateway does not mind."""
         with capturedLogs() as events:
             leg = self.take(self.bob)
-        self.assertIsInstance(leg, Replacing)
         self.assertEqual((leg.orders, self.call.callee), (["answer"], leg))
         self.assertEqual(list(self.switch.calls), [self.call])
         self.assertIn(
@@ -220,12 +183,5 @@ class ReplaceTests(SwitchTransferCase):
     def test_limits(self) -> None:
         """Who has as many calls as he may gets no place."""
         self.switch.maxCalls = 0
-        self.switch.arrived(FakeLeg(Party("sip:dave@example.net")), CAROL, OFFER)
+        self.switch.arrived(leg := FakeLeg(Party("sip:dave@example.net")), arrivalOf(leg, CAROL))
         self.assertEqual(self.take(self.bob).hangups[0].reason, EndReason.FORBIDDEN)
-
-    def test_ordinary(self) -> None:
-        """A leg that could and does not want to is a call like others."""
-        self.switch.maxCalls = 0
-        leg = Taker(Party("sip:dave@example.net"), wantsPlace=False)
-        self.switch.arrived(leg, CAROL, OFFER)
-        self.assertEqual(len(tuple(self.switch.calls)), 2)

@@ -291,15 +291,15 @@ class GatewayTests(SynchronousTestCase):
 
     def test_peers(self) -> None:
         """Hosts that may call, the proxy always among them."""
-        doorman: Any = self.gateway.endpoint.invitations.arrivals  # type: ignore[attr-defined]
-        self.assertTrue(doorman.allows("127.0.0.1"))
+        endpoint: Any = self.gateway.endpoint
+        self.assertTrue(endpoint._legs.admits("127.0.0.1"))
         self.reload(allowedSIPPeers=PRIVATE[1:2])
-        self.assertFalse(doorman.allows("127.0.0.1"))
-        self.assertTrue(doorman.allows("10.0.0.1"))
+        self.assertFalse(endpoint._legs.admits("127.0.0.1"))
+        self.assertTrue(endpoint._legs.admits("10.0.0.1"))
 
     def test_domains(self) -> None:
         """Domains whose users may call."""
-        guests: Any = self.gateway.endpoint.invitations._allows  # type: ignore[attr-defined]
+        guests: Any = self.gateway.endpoint.matchers[0]._allows  # type: ignore[attr-defined]
         jid = parseJID("a@example.org/x")
         self.assertFalse(guests(jid))
         self.reload(allowedXMPPDomains=("example.org",))

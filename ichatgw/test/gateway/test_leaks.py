@@ -14,9 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 import ichatgw.test
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.switch import Switch
-from ichatgw.interfaces import IInboundLeg
 from ichatgw.media.engine import MediaEngine
-from ichatgw.model import Ending, EndReason, Invitation, SessionDescription, TransportAddress
+from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.test.marks import slow
 from ichatgw.test.support.garbage import remainder
 from ichatgw.test.support.media.fakes import FakeAddresses, FakeNetwork
@@ -48,13 +47,10 @@ class WholeGatewayTests(SynchronousTestCase):
         plan = DialPlan([(r"^sip:(\w+)@192\.0\.2\.10", "sip:$1@192.0.2.88")])
         self.switch = Switch(self.rig.clock, plan, self.media, {"sip": self.rig.endpoint})
         self.switch.startService()
-        self.rig.endpoint.invitations = self  # type: ignore[assignment]
+        self.rig.endpoint.arrivals = self.switch
+        self.rig.endpoint.matchers.clear()
         self.calls = 0
         self.rest = self.count()
-
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        """As the doors before the switch do."""
-        self.switch.arrived(leg, called, offer)
 
     def count(self) -> dict[str, int]:
         """All that could be left over."""

@@ -213,9 +213,9 @@ class CallingIChat:
     def isAnswered(self, answer: SessionDescription) -> Said:
         self.world.arrived.answer(answer)
         self.rig.invite(body=asSDP(self.said))
-        (inner,), (offer,) = self.rig.invitations.legs, self.rig.invitations.offers
+        (inner,) = self.rig.invitations.legs
         marks = Invitation(ichats.ICHAT_ADDRESS, "Viceroy 1.4.1", "scott@jabber.example", "72@gw.jabber.example")
-        self.world.protocol.invited(inner, "sip:user@192.0.2.10", offer, marks)
+        self.world.protocol.invited(inner, marks)
         return ofSDP(self.rig.wire.take()[-1])
 
 

@@ -40,7 +40,7 @@ from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.tap import LONGEST_END, Gateway, OurRecords, endProcess, gateway, makeService, reloading
 from ichatgw.test.support.configs import ready
-from ichatgw.test.support.fakes import OFFER, FakeLeg
+from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.test.support.sip.sipwire import FakeWire
 from ichatgw.test.support.streams import acceptLast
 from ichatgw.xmpp.link.component import Link
@@ -235,7 +235,7 @@ class WiringTests(SynchronousTestCase):
             self.patch(Turns, "isLate", late)
             self.assertEqual(made.endpoint.isOverloaded, late)
             leg = FakeLeg()
-            made.switch.arrived(leg, "sip:nobody@192.0.2.1", OFFER)
+            made.switch.arrived(leg, arrivalOf(leg, "sip:nobody@192.0.2.1", OFFER))
             self.assertEqual(any("too much to do" in ending.text for ending in leg.hangups), late)
 
     def test_gateway(self) -> None:
@@ -245,10 +245,10 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(list(made)[1:], [made.endpoint, made.link, made.switch])
         self.assertIsInstance(next(iter(made)), SQLiteStore)
         self.assertEqual(os.listdir(self.folder), [])
-        doorman = cast(Any, made.endpoint.invitations).arrivals
-        self.assertIs(doorman._arrivals, made.switch)
-        self.assertTrue(doorman.allows("192.168.1.1"))
-        self.assertFalse(doorman.allows("203.0.113.7"))
+        self.assertIs(made.endpoint.arrivals, made.switch)
+        self.assertIs(cast(Any, made.endpoint.matchers[0]).arrivals, made.switch)
+        admits = cast(Any, made.endpoint)._legs.admits
+        self.assertEqual((admits("192.168.1.1"), admits("203.0.113.7")), (True, False))
         self.assertEqual(reactor.tcpClients, [])
 
     def test_watched(self) -> None:
@@ -336,15 +336,15 @@ class WiringTests(SynchronousTestCase):
         """The outbound proxy may call if it is given as an address, else where it was found."""
         for host, allowed in (("203.0.113.7", True), ("proxy.example", False)):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, outboundProxy=Proxy(host)))
-            self.assertIs(cast(Any, made.endpoint.invitations).arrivals.allows("203.0.113.7"), allowed)
+            self.assertIs(cast(Any, made.endpoint)._legs.admits("203.0.113.7"), allowed)
             cast(Any, made.endpoint)._dialer._proxies["203.0.113.8"] = None
-            self.assertTrue(cast(Any, made.endpoint.invitations).arrivals.admits("203.0.113.8"))
+            self.assertTrue(cast(Any, made.endpoint)._legs.admits("203.0.113.8"))
 
     def test_domains(self) -> None:
         """The users of the domains that are allowed may call, and by default those of the server's own."""
         for domains, allowed in (((), "example"), (("other.example",), "other.example")):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, allowedXMPPDomains=domains))
-            may = cast(Any, made.endpoint.invitations)._allows
+            may = cast(Any, made.endpoint.matchers[0])._allows
             self.assertEqual(
                 [may(parseJID(f"a@{domain}")) for domain in ("example", "other.example")],
                 [allowed == "example", allowed == "other.example"],
@@ -358,7 +358,7 @@ class WiringTests(SynchronousTestCase):
         ]
         for ours, chosen in (("192.0.2.10", theirs[1]), ("2001:db8::10", theirs[0])):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, ipAddress=ours, preferIPv6=True))
-            self.assertEqual(cast(Any, made.endpoint.invitations)._choose(theirs), chosen)
+            self.assertEqual(cast(Any, made.endpoint.matchers[0])._choose(theirs), chosen)
 
     def test_greetsEverybody(self) -> None:
         """What is said to all subscribers when the link is up waits for a server that is slow to take it in."""

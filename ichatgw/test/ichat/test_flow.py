@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
-from ichatgw.model import Ending, EndReason, Invitation, Party, TransportAddress
+from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.test.support.clients.ichats import ICHAT, MINI, World, ichat
-from ichatgw.test.support.fakes import OFFER, FakeDialer, FakeLeg
+from ichatgw.test.support.fakes import FakeDialer, FakeLeg, arrivalOf
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 
@@ -49,7 +49,7 @@ class FlowTests(SynchronousTestCase):
     def phoneCalls(self, called: str = "sip:scott@gw.example") -> FakeLeg:
         """A phone calls."""
         leg = FakeLeg(Party("sip:bell@sip.example", "Bell"))
-        self.world.protocol.invited(leg, called, OFFER, Invitation(PHONE, "Linphone"))
+        self.switch.arrived(leg, arrivalOf(leg, called))
         return leg
 
     def assertNothingLeft(self) -> None:

@@ -14,8 +14,8 @@ from zope.interface.verify import verifyObject
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
-from ichatgw.interfaces import ICall, IDialer, IInboundLeg, IInvitations
-from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
+from ichatgw.interfaces import Arrival, ICall, IDialer, IInboundLeg, IInvitationMatcher
+from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.test.support.clients.ichats import (
     BELL,
     ICHAT,
@@ -39,8 +39,8 @@ BELL_JID = JID("bell@gw.jabber.example")
 class BrokenArrivals(FakeArrivals):
     """A switch with a bug."""
 
-    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
-        super().arrived(leg, called, offer)
+    def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
+        super().arrived(leg, arrival)
         raise RuntimeError("a bug")
 
 
@@ -52,7 +52,7 @@ class ProtocolTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """It is what it says, and so are the calls that it makes up."""
-        for interface in (IDialer, IInvitations, IPresenceListener):
+        for interface in (IDialer, IInvitationMatcher, IPresenceListener):
             verifyObject(interface, self.world.protocol)
         leg = self.world.dial(ichat())
         verifyObject(ICall, Inside(leg, leg.machine))

@@ -11,8 +11,8 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import DEAF, HOLD, MEMORY, MOST_CLAIMS, MOST_EARLY, MOST_REMEMBERED
-from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_DATA, MINI, World, news
+from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
+from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_ADDRESS, ICHAT_DATA, MINI, World, news
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.legs import ANSWER
 
@@ -261,11 +261,10 @@ class InviteTests(SynchronousTestCase):
         self.assertRefused(self.world.invite(to="5@gw.jabber.example"), EndReason.UNAVAILABLE)
 
     def test_otherPhones(self) -> None:
-        """What is not an iChat's INVITE goes to the switch, whatever names it bears."""
-        self.accept()
-        inner = self.world.invite(userAgent="Linphone (Viceroy)")
-        self.assertEqual(inner.orders, [])
-        self.assertEqual(self.world.arrivals.arrivals[-1][:2], (inner, "sip:user@192.0.2.10"))
+        """What is not an iChat's INVITE is not claimed, whatever names it bears."""
+        names = "scott@jabber.example", "72@gw.jabber.example"
+        for agent, claimed in (("Viceroy 1.4.1", True), ("viceroy", True), ("Linphone (Viceroy)", False), ("", False)):
+            self.assertIs(self.world.protocol.claims(Invitation(ICHAT_ADDRESS, agent, *names)), claimed, agent)
 
     def test_limit(self) -> None:
         """Only so many calls of a user wait at once; more are refused, those of others are not."""

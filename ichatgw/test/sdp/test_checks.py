@@ -126,7 +126,7 @@ class LegTests(SynchronousTestCase):
             rig = Rig(policy=policy)
             rig.invite(body=body)
             leg = rig.invitations.legs[-1]
-            self.assertIsNone(leg.objection())
+            self.assertIsNone(rig.invitations.arrivals[-1].objection)
             leg.answer(OFFER)
             self.assertIn(f"a=setup:{setup}\r\n", rig.wire.take()[-1])
 

@@ -9,14 +9,10 @@ from urllib.parse import quote
 from attrs import define, field
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
-from ichatgw.interfaces import IInboundLeg, IInvitations
-from ichatgw.model import Ending, Invitation, SessionDescription
 from ichatgw.test.marks import slow
-from ichatgw.test.support.fakes import NOT_ALLOWED
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
 
@@ -33,20 +29,6 @@ class Plan:
         if user == "nobody":
             raise NoRoute("no translation rule matches")
         return f"sip:{user}@192.0.2.77"
-
-
-@implementer(IInvitations)
-@define
-class ToSwitch:
-    """Takes all INVITEs to the switch."""
-
-    switch: Switch
-
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        self.switch.arrived(leg, called, offer)
-
-    def objection(self, invitation: Invitation) -> Ending | None:
-        return NOT_ALLOWED
 
 
 @define(eq=False)
@@ -84,7 +66,7 @@ class World:
         self.rig = Rig(sessionExpires=self.random.choice((0, 300)))
         self.switch = Switch(self.rig.clock, Plan(), self.media, {"sip": self.rig.endpoint})
         self.switch.startService()
-        self.rig.endpoint.invitations = ToSwitch(self.switch)
+        self.rig.endpoint.arrivals = self.switch
 
     def body(self) -> str:
         return self.random.choice(BODIES).replace("sendrecv", self.random.choice(DIRECTIONS))

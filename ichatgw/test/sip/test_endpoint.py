@@ -133,7 +133,7 @@ class RequestTests(SynchronousTestCase):
         def broken(*arguments: object) -> None:
             raise ValueError("ouch")
 
-        self.rig.invitations.invited = broken  # type: ignore
+        self.rig.invitations.arrived = broken  # type: ignore
         self.assertEqual(self.codes(request("INVITE")), [100, 500])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(self.rig.endpoint.legs, frozenset())

@@ -6,20 +6,22 @@ Stand-ins for the parts around the one under test.  Each provides its interface 
 from __future__ import annotations
 
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 from attrs import define, field
 from zope.interface import implementer
 
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import Unanswered
+from ichatgw.errors import CallError
 from ichatgw.interfaces import (
+    Arrival,
     IArrivals,
     ICall,
     IChange,
     IDialer,
     IInboundLeg,
-    IInvitations,
+    IInvitationMatcher,
     ILeg,
     IMediaSide,
     IMessage,
@@ -167,14 +169,22 @@ class FakeReferral:
 
     @ivar news: the names of what it was told, in order.
     @ivar endings: why it failed.
+    @ivar legs: those that were dialled for it.
+    @ivar refusal: raised then, if given.
     """
 
     called: str = "sip:carol@gw.example"
     by: str = "sip:bob@example.net"
     joins: ILeg | None = None
-    replaces: str = ""
     news: list[str] = field(factory=list)
     endings: list[Ending] = field(factory=list)
+    legs: list[ILeg] = field(factory=list)
+    refusal: CallError | None = None
+
+    def dialled(self, leg: IOutboundLeg) -> None:
+        self.legs.append(leg)
+        if self.refusal is not None:
+            raise self.refusal
 
     def accepted(self) -> None:
         self.news.append("accepted")
@@ -365,36 +375,46 @@ class FakeArrivals:
     Takes what arrives and gives each leg a L{FakeCall} and a L{FakeSide}, as the switch would.
 
     @ivar arrivals: leg, called address and offer of each.
+    @ivar whole: all that was said of each.
     """
 
     arrivals: list[tuple[IInboundLeg, str, SessionDescription]] = field(factory=list)
     calls: list[FakeCall] = field(factory=list)
+    whole: list[Arrival] = field(factory=list)
 
-    def arrived(self, leg: IInboundLeg, called: str, offer: SessionDescription) -> None:
+    def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
         call = FakeCall(f"call-{len(self.calls) + 1}")
         leg.call = call
         leg.side = FakeSide()
         self.calls.append(call)
-        self.arrivals.append((leg, called, offer))
+        self.arrivals.append((leg, arrival.called, arrival.offer))
+        self.whole.append(arrival)
 
 
-NOT_ALLOWED = Ending(EndReason.FORBIDDEN, "not among AllowedSIPPeers")
+def arrivalOf(leg: ILeg, called: str, offer: SessionDescription = OFFER, **more: Any) -> Arrival:
+    """The call of a leg as it arrives."""
+    return Arrival(leg.party, called, offer, **more)
 
 
-@implementer(IInvitations)
+@implementer(IInvitationMatcher)
 @define(eq=False)
-class FakeInvitations:
+class FakeMatcher:
     """
     Remembers the INVITEs.
 
+    @ivar mine: the User-Agent of those that it claims.
     @ivar refusal: why those of strangers are refused; C{None} if they are waited for.
     """
 
-    invitations: list[tuple[IInboundLeg, str, SessionDescription, Invitation]] = field(factory=list)
-    refusal: Ending | None = NOT_ALLOWED
+    mine: str = "Viceroy 1.4.1"
+    invitations: list[tuple[IInboundLeg, Invitation]] = field(factory=list)
+    refusal: Ending | None = None
 
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        self.invitations.append((leg, called, offer, invitation))
+    def claims(self, invitation: Invitation) -> bool:
+        return invitation.userAgent == self.mine
 
     def objection(self, invitation: Invitation) -> Ending | None:
         return self.refusal
+
+    def invited(self, leg: IInboundLeg, invitation: Invitation) -> None:
+        self.invitations.append((leg, invitation))

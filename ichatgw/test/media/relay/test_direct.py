@@ -15,9 +15,9 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.calls.call import Call
 from ichatgw.calls.switch import Switch
-from ichatgw.interfaces import IInboundLeg, IMediaSide, IRelay
+from ichatgw.interfaces import IMediaSide, IRelay
 from ichatgw.media.relay.direct import DirectRelay, areNear
-from ichatgw.model import PCMU, Direction, Invitation, Party, Protection, SessionDescription, TransportAddress
+from ichatgw.model import PCMU, Direction, Party, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
@@ -138,11 +138,7 @@ class CallTests(SynchronousTestCase):
         self.switch = Switch(self.rig.clock, self.plan, self.media, {"sip": self.rig.endpoint})
         self.switch.alwaysRelay = False
         self.switch.startService()
-        self.rig.endpoint.invitations = cast(Any, self)
-
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        cast(Any, leg).objection()
-        self.switch.arrived(leg, called, offer)
+        self.rig.endpoint.arrivals = self.switch
 
     def call(self, body: str = PHONE_SDP) -> tuple[str, str]:
         """One calls, the other answers: the INVITE that we sent, and our 200."""

@@ -44,8 +44,7 @@ class Joined:
         self.relay = FakeRelay()
         self.closed: list[Call] = []
         self.call = Call("c1", alice, bob, self.relay, self.rig.clock, self.closed.append)
-        assert alice.offered is not None
-        self.call.start(alice.offered)
+        self.call.start(self.rig.invitations.offers[-1])
         (invite,) = self.rig.wire.take()
         self.bobs = respond(invite, 200, "OK", body=answered)
         sent = self.rig.receive(self.bobs)

@@ -7,12 +7,11 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.switch import Replaceable, Replacing
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import ILeg
 from ichatgw.model import EndReason, Party
 from ichatgw.sip.dialog.capabilities import SUPPORTED
-from ichatgw.sip.dialog.replaces import DialogId, Replacement, readReplaces, readTargetDialog
+from ichatgw.sip.dialog.replaces import DialogId, Replacement, Replacing, readReplaces, readTargetDialog
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.registry import MOST_ENDED
 from ichatgw.test.support.fakes import OFFER, FakeCall
@@ -113,7 +112,7 @@ class ReplacingCase(SynchronousTestCase):
         before = self.rig.endpoint.legs
         self.invite(replaces)
         leg = self.arrived()
-        self.assertTrue(leg.wantsPlace)
+        self.assertIsNotNone(self.rig.invitations.arrivals[-1].place)
         self.assertIsNone(leg.place(anybody))
         self.assertEqual([status(message) for message in self.rig.wire.take()], [code], replaces)
         self.assertEqual(cast(FakeCall, leg.call).news, ["ended"])
@@ -131,7 +130,7 @@ class InviteTests(ReplacingCase):
             replies = self.invite(self.name(talk))
             self.assertEqual([status(message) for message in replies], [100])
             leg = self.arrived()
-            self.assertIsInstance(leg, Replacing)
+            self.assertEqual(self.rig.invitations.arrivals[-1].place, leg.place)
             self.assertIs(leg.place(anybody), talk.leg)
             leg.answer(ANSWER)
             (ok,) = self.rig.wire.take()
@@ -236,7 +235,7 @@ class InviteTests(ReplacingCase):
     def test_ordinary(self) -> None:
         """An INVITE without it wants nobody's place."""
         self.rig.invite()
-        self.assertFalse(self.arrived().wantsPlace)
+        self.assertIsNone(self.rig.invitations.arrivals[-1].place)
 
     def test_refusedEnding(self) -> None:
         """The refusal is an ending like others, for the log."""
@@ -253,7 +252,7 @@ class CarryTests(ReplacingCase):
     def test_carried(self) -> None:
         """It has the header, and says who has brought it about."""
         leg = self.rig.dial(caller=REFERRED)
-        assert isinstance(leg, Replaceable)
+        assert isinstance(leg, Replacing)
         leg.replace("x@y;to-tag=1;from-tag=2")
         leg.start(OFFER)
         (invite,) = self.rig.wire.take()

@@ -8,20 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.admission import Doorman
+from ichatgw.calls.dialplan import DialPlan
+from ichatgw.calls.switch import Switch
 from ichatgw.model import CryptoKey, Direction, Ending, EndReason, Fingerprint, Party, Protection, TransportAddress
-from ichatgw.net.networks import PRIVATE
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.sip.test_transports import over
-from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeCall, tell
+from ichatgw.test.support.fakes import OFFER, FakeCall, tell
 from ichatgw.test.support.legs import ANSWER
-from ichatgw.test.support.media.fakerelays import FakeSide
+from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeSide
 from ichatgw.test.support.sip.sipkeys import OURS, SECURE, SUITE, THEIRS, cryptoIn, oursIn, phoneKey, policy, secured
 from ichatgw.test.support.sip.siptalks import news, side
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
@@ -32,14 +31,12 @@ class ArrivingTests(SynchronousTestCase):
 
     def start(self, **arguments: Any) -> None:
         self.rig = Rig(policy=policy(**arguments))
-        self.arrivals = FakeArrivals()
-        self.doorman = Doorman(Clock(), PRIVATE, self.arrivals, lambda host: True)
 
     def judge(self) -> InboundSipLeg:
-        """What the doorman does with the last that came."""
-        leg = self.rig.invitations.legs[-1]
-        assert isinstance(leg, InboundSipLeg)
-        self.doorman.arrived(leg, "sip:scott@192.0.2.10", self.rig.invitations.offers[-1])
+        """What the switch does with the last that came."""
+        leg, arrival = self.rig.invitations.legs[-1], self.rig.invitations.arrivals[-1]
+        if arrival.objection is not None:
+            Switch(self.rig.clock, DialPlan(()), FakeMediaEngine(), {}).arrived(leg, arrival)
         return leg
 
     def test_keys(self) -> None:
@@ -66,7 +63,6 @@ class ArrivingTests(SynchronousTestCase):
             header(refusal, "Warning"),
             '399 ichat-gw "media must be encrypted, and no keys that can be used are offered"',
         )
-        self.assertEqual(self.arrivals.arrivals, [])
         self.assertEqual(sum("refused" in event["log_format"] for event in events), 1)
         self.assertEqual(self.rig.endpoint.legs, frozenset())
 
@@ -96,8 +92,9 @@ class ArrivingTests(SynchronousTestCase):
         self.assertEqual(side(leg).protections, [None])
 
     def test_iChat(self) -> None:
-        """Whom the doorman never sees is an iChat: its media is plain, whatever is required."""
+        """An INVITE that is claimed is of an iChat: its media is plain, whatever is required."""
         self.start(encryption=Encryption.REQUIRED)
+        self.rig.invitations.refusal = None
         self.rig.invite()
         leg = self.rig.invitations.legs[-1]
         leg.answer(ANSWER)

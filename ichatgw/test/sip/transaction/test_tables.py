@@ -11,7 +11,7 @@ from typing import cast
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.interfaces import ILeg
+from ichatgw.interfaces import Arrival, ILeg
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.dialog.dialog import REFUSED, Dialog
 from ichatgw.sip.dialog.replaces import DialogId
@@ -83,11 +83,11 @@ class TablesTests(SynchronousTestCase):
     def test_refusedAtOnce(self) -> None:
         """So does one that is refused before its INVITE has been dealt with."""
 
-        def invited(leg: ILeg, *others: object) -> None:
+        def arrived(leg: ILeg, arrival: Arrival) -> None:
             leg.call = FakeCall()
             leg.hangup(Ending(EndReason.CONGESTED))
 
-        self.patch(self.rig.invitations, "invited", invited)
+        self.patch(self.rig.invitations, "arrived", arrived)
         sent = self.rig.invite()
         self.assertEqual([status(each) for each in sent], [100, 503])
         (transaction,) = self.transactions.tserver.values()

@@ -10,11 +10,12 @@ from attrs import define
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from ichatgw.errors import NoRoute
 from ichatgw.interfaces import ILeg, IReferral
 from ichatgw.model import Ending, EndReason
 from ichatgw.sip.message.status import TO_STATUS
 from ichatgw.sip.transfer.subscription import LIFETIME
-from ichatgw.test.support.fakes import FakeCall
+from ichatgw.test.support.fakes import OFFER, FakeCall, FakeLeg
 from ichatgw.test.support.sip.siptalks import Talk, both
 from ichatgw.test.support.sip.sipwire import Rig, header, respond, status
 
@@ -80,7 +81,7 @@ class ReferTests(ReferCase):
             (referral,) = self.call.referrals
             self.assertTrue(verifyObject(IReferral, referral))
             self.assertEqual((referral.called, referral.by), ("sip:carol@192.0.2.10:5070", ""))
-            self.assertEqual((referral.joins, referral.replaces), (None, ""))
+            self.assertIsNone(referral.joins)
             self.assertEqual(self.rig.wire.take(), [])
             self.rig.clock.advance(0)
             (notify,) = self.rig.wire.take()
@@ -201,14 +202,20 @@ class ReferTests(ReferCase):
         self.refer(f"Refer-To: <sip:carol@example.net?Replaces={name}&Require=replaces&Route=%3Csip:evil%3E>\r\n")
         (referral,) = self.call.referrals
         self.assertEqual((referral.called, referral.joins), ("sip:carol@example.net", None))
-        self.assertEqual(referral.replaces, "x@y;to-tag=1;from-tag=2;early-only")
+        self.assertRaises(NoRoute, referral.dialled, FakeLeg())
+        leg = self.rig.dial()
+        referral.dialled(leg)
+        leg.start(OFFER)
+        invite = self.rig.wire.take()[-1]
+        self.assertEqual(header(invite, "Replaces"), "x@y;to-tag=1;from-tag=2;early-only")
 
     def test_ownDialog(self) -> None:
         """A dialog of our own is that leg."""
         other = Talk.inbound(self.rig, callId="second", branch="second")
         self.refer(self.replacing(other))
         (referral,) = self.call.referrals
-        self.assertEqual((referral.joins, referral.replaces), (other.leg, ""))
+        self.assertIs(referral.joins, other.leg)
+        referral.dialled(FakeLeg())  # it is not told of that dialog, which is gone by then
 
     def test_itself(self) -> None:
         """The very dialog of the REFER is no other."""

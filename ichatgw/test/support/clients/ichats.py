@@ -229,7 +229,8 @@ class World:
         """An INVITE arrives; this is its leg."""
         inner = FakeLeg(Party("sip:user@198.51.100.7"), slow=self.slow)
         invitation = Invitation(source, userAgent, from_, to, frozenset(writtenAt))
-        self.protocol.invited(inner, "sip:user@192.0.2.10", OFFER, invitation)
+        assert self.protocol.claims(invitation)
+        self.protocol.invited(inner, invitation)
         return inner
 
     # What can be seen

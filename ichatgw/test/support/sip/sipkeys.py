@@ -57,7 +57,7 @@ def arrived(rig: Rig, side: IMediaSide | None = None) -> tuple[SipLeg, str]:
     rig.invite(body=secured())
     leg = rig.invitations.legs[-1]
     assert isinstance(leg, InboundSipLeg)
-    assert leg.objection() is None
+    assert rig.invitations.arrivals[-1].objection is None
     if side is not None:
         leg.side = side
     leg.answer(ANSWER)

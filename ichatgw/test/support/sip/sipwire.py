@@ -11,7 +11,8 @@ from typing import Any, cast
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from ichatgw.interfaces import IInboundLeg, IInvitations
+from ichatgw.calls.admission import NOT_ADMITTED
+from ichatgw.interfaces import Arrival, IArrivals, IInboundLeg, IInvitationMatcher
 from ichatgw.model import Ending, Invitation, Party, SessionDescription, TransportAddress
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg.inbound import InboundSipLeg
@@ -20,7 +21,7 @@ from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.udp import UDPWire
-from ichatgw.test.support.fakes import NOT_ALLOWED, FakeCall
+from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.names import FakeNames, fakeRecords
 
@@ -136,31 +137,43 @@ class FakeStreams:
         return [text for text, _ in taken]
 
 
-@implementer(IInvitations)
+@implementer(IArrivals, IInvitationMatcher)
 class Invitations:
     """
     Takes INVITEs and lets each leg report to a L{FakeCall}.
 
-    @ivar refusal: why those of strangers are refused; C{None} if they are waited for.
+    @ivar refusal: if another one than this, no INVITE is the call of a phone, and those of strangers are refused so;
+        C{None} if they are waited for.
+    @ivar arrivals: what is said of the calls of phones.
     """
 
     def __init__(self) -> None:
-        self.refusal: Ending | None = NOT_ALLOWED
+        self.refusal: Ending | None = NOT_ADMITTED
         self.legs: list[InboundSipLeg] = []
         self.called: list[str] = []
         self.invitations: list[Invitation] = []
         self.offers: list[SessionDescription] = []
+        self.arrivals: list[Arrival] = []
 
-    def invited(self, leg: IInboundLeg, called: str, offer: SessionDescription, invitation: Invitation) -> None:
-        leg.call = FakeCall()
-        leg.side = FakeSide()
-        self.legs.append(cast(InboundSipLeg, leg))
-        self.called.append(called)
-        self.offers.append(offer)
+    def claims(self, invitation: Invitation) -> bool:
         self.invitations.append(invitation)
+        return self.refusal is not NOT_ADMITTED
 
     def objection(self, invitation: Invitation) -> Ending | None:
         return self.refusal
+
+    def invited(self, leg: IInboundLeg, invitation: Invitation) -> None:
+        leg.call = FakeCall()
+        leg.side = FakeSide()
+        self.legs.append(cast(InboundSipLeg, leg))
+
+    def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
+        leg.call = FakeCall()
+        leg.side = FakeSide()
+        self.legs.append(cast(InboundSipLeg, leg))
+        self.called.append(arrival.called)
+        self.offers.append(arrival.offer)
+        self.arrivals.append(arrival)
 
 
 class Rig:
@@ -187,7 +200,8 @@ class Rig:
             streams=cast(StreamWire, self.streams),
             **arguments,
         )
-        self.endpoint.invitations = self.invitations
+        self.endpoint.arrivals = self.invitations
+        self.endpoint.matchers.append(self.invitations)
         self.endpoint.admit(lambda host: host.startswith("192.0.2."))
         self.endpoint.startService()
 
