@@ -41,4 +41,4 @@ def _use(turns: Turns, routes: Routes, numbering: Numbering, table: Table, bookF
     letsGo: Sweep[Row] = turns.sweep(lambda row: None)
     letsGo.start(routes.book.adopt(numbering, table))
     routes.bookFirst = bookFirst
-    return f"the phone book has {count} entries, it had {before}" if count or before else None
+    return f"numbers in the phone book: {count}, before: {before}" if count or before else None

@@ -24,7 +24,7 @@ class PhoneBook(JingleEndToEnd):
     async def test_bothWays(self) -> None:
         """
         Who dials the number, as people of the country do, rings the client of its user; that one calls by the number
-        and name of the book, and so does another one after the book has been changed by C{ichatgw phonebook}.
+        and name of the book, and by its other number after the book has been changed and read again.
         """
         book = Path(self.mktemp()).absolute()
         added = await self._command("--book", str(book), "add", NUMBER, f"{USER}@{DOMAIN}", "--name", "Anna")
@@ -49,7 +49,7 @@ class PhoneBook(JingleEndToEnd):
 
         changed = ("--book", str(book), "add", "--replace", NUMBER, f"{USER}@{DOMAIN}", "--outgoing", "+49305")
         await self._command(*changed)
-        await gateway.reload("the phone book has 1 entries")
+        await gateway.reload("numbers in the phone book: 1")
         _, call = await self.jingleCalls(client, phone)
         self.assertEqual(NameAddress.parse(call.dialog.remote).uri, "sip:+49305@127.0.0.1")
         call.hangup()

@@ -53,11 +53,11 @@ class RoutesOfTests(SynchronousTestCase):
         self.path.write_text("number,jid\n030 1234,kim@example.com\n030 1235,lee@example.com\n")
         change = atOnce(reloads.steps(evolve(self.settings, country="", phoneBookOrder=RULES_FIRST)))
         self.assertEqual((len(routes.book), routes.bookFirst), (1, True))
-        self.assertEqual(change(), "the phone book has 2 entries, it had 1")
+        self.assertEqual(change(), "numbers in the phone book: 2, before: 1")
         self.assertFalse(routes.matches("sip:+49301234@x"))
         self.assertTrue(routes.matches("sip:0301235@x"))
         self.assertFalse(routes.bookFirst)
-        self.assertEqual(atOnce(reloads.steps(SETTINGS))(), "the phone book has 0 entries, it had 2")
+        self.assertEqual(atOnce(reloads.steps(SETTINGS))(), "numbers in the phone book: 0, before: 2")
         self.assertIsNone(atOnce(reloads.steps(SETTINGS))())
 
 
@@ -90,7 +90,7 @@ class GatewayTests(SynchronousTestCase):
         """At SIGHUP the file is read again; a wrong one leaves all as it was, and says what is wrong."""
         translate = self.gateway.switch.plan.translate
         self.path.write_text("number,jid\n030 1235,lee@example\n")
-        self.assertIn("Settings read again: the phone book has 1 entries, it had 1", self.reload())
+        self.assertIn("Settings read again: numbers in the phone book: 1, before: 1", self.reload())
         self.assertEqual(translate("sip:0301235@x"), "xmpp:lee@example")
         self.assertRaises(NoRoute, translate, "sip:0301234@x")
         self.path.write_text("number,jid\n030 1236,sam@example\n030 1237,sam\n")
