@@ -75,4 +75,4 @@ class ClosedSockets(EndToEnd):
         await gateway.start(tac=self._tac())
         gateway.program.signal(SIGUSR2)
         self.assertEqual(await gateway.program.ended(20), 1)
-        self.assertTrue(gateway.said("ichatgw ends: the reactor does not wait for sockets any more"))
+        await gateway.tells("ichatgw ends: the reactor does not wait for sockets any more")

@@ -126,11 +126,11 @@ class EncryptedMedia(SecureEndToEnd):
         self.phone.command("dial", f"sip:scott@127.0.0.1:{gateway.securePort};transport=tls")
         self.assertIn("488", await self.phone.told("CALL_CLOSED"))
         self.assertFalse(arrived.called)
-        self.assertTrue(gateway.said("media must be encrypted"))
+        await gateway.tells("media must be encrypted")
         self.phone.events.clear()
         call = ichat.call(NUMBER)
         await within(self.clock, 10, call.whenEnded())
-        self.assertTrue(gateway.said("incompatible"))
+        await gateway.tells("incompatible")
 
 
 class EncryptedByLinphone(EndToEnd):
@@ -163,6 +163,7 @@ class EncryptedByLinphone(EndToEnd):
         phone.command("terminate")
         await within(self.clock, 5, call.whenEnded())
         await self.hasHeard(phone, goal)
+        await gateway.tells(how)
         self.assertEqual(gateway.said(how), 1)
         outgoing = ichat.call(NUMBER)
         await phone.logged("LinphoneCallIncomingReceived")
@@ -218,6 +219,7 @@ class EncryptedAtBothEnds(JingleEndToEnd, SecureEndToEnd):
         self.phone.command("hangup")
         await within(self.clock, 5, call.whenEnded())
         await self.assertHeardBy(self.phone, JINGLE_TONE)
+        await gateway.tells(BY_KEYS)
         self.assertEqual(gateway.said(BY_KEYS), 1)
         self.assertEqual(gateway.said("is protected by"), 2)
 
@@ -234,5 +236,6 @@ class EncryptedAtBothEnds(JingleEndToEnd, SecureEndToEnd):
         phone.command("hangup")
         await within(self.clock, 5, call.whenEnded())
         await self.assertHeardBy(phone, JINGLE_TONE)
+        await gateway.tells(BY_DTLS)
         self.assertEqual(gateway.said(BY_DTLS), 1)
         self.assertEqual(gateway.said("is protected by"), 2)

@@ -46,6 +46,7 @@ class PhoneIsTold(EndToEnd):
         began = self.clock.seconds()
         await (await self.startSipp("refused", gateway.address, STATUS=503)).succeeded()
         self.assertLess(self.clock.seconds() - began, 2.0)
+        await gateway.tells("refused: no_link 'no link to the XMPP server: ")
         self.assertEqual(gateway.said("refused: no_link 'no link to the XMPP server: "), 1)
 
     async def test_linkLost(self) -> None:
@@ -57,6 +58,7 @@ class PhoneIsTold(EndToEnd):
         began = self.clock.seconds()
         await phone.succeeded()
         self.assertLess(self.clock.seconds() - began, 3.0)
+        await gateway.tells("ended: no_link 'the link to the XMPP server was lost'")
         self.assertEqual(gateway.said("ended: no_link 'the link to the XMPP server was lost'"), 1)
 
     async def test_errorFromIChat(self) -> None:

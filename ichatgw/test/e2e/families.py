@@ -43,10 +43,10 @@ class BothFamilies(EndToEnd):
         gateway = await self.call("127.0.0.1", "::1")
         for host in ("0.0.0.0", "::"):
             for transport in ("UDP", "TCP"):
-                self.assertTrue(gateway.said(f"Listening for SIP on {host} port {gateway.port} over {transport}"))
-        self.assertTrue(gateway.said("INVITE to udp:[::1]:"))
+                await gateway.tells(f"Listening for SIP on {host} port {gateway.port} over {transport}")
+        await gateway.tells("INVITE to udp:[::1]:")
 
     async def test_sixToFour(self) -> None:
         """A phone on IPv6 calls one on IPv4, over TCP."""
         gateway = await self.call("::1", "127.0.0.1", ";transport=tcp")
-        self.assertTrue(gateway.said("INVITE from [::1]:"))
+        await gateway.tells("INVITE from [::1]:")

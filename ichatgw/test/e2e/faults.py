@@ -75,14 +75,14 @@ class NextTarget(EndToEnd):
         port = int(first.start().rpartition(":")[2])
         gateway = await self.startTargets(port)
         await self.reached()
-        self.assertTrue(gateway.said(f"no answer from udp:127.0.0.1:{port}"))
+        await gateway.tells(f"no answer from udp:127.0.0.1:{port}")
         self.assertIn(f"SRV _sip._udp.{PBX}", self.zone.asked)
 
     async def test_refuses(self) -> None:
         """A server that takes no connection costs nothing."""
         gateway = await self.startTargets(9, ";transport=tcp")
         await self.reached()
-        self.assertTrue(gateway.said("No connection to tcp:127.0.0.1:9"))
+        await gateway.tells("No connection to tcp:127.0.0.1:9")
 
     async def test_readsNothing(self) -> None:
         """One that takes the connection and reads nothing is given up."""
@@ -90,7 +90,7 @@ class NextTarget(EndToEnd):
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
         self.assertEqual(len(self.crook.connections), 1)
-        self.assertTrue(gateway.said(f"no answer from tcp:127.0.0.1:{port}"))
+        await gateway.tells(f"no answer from tcp:127.0.0.1:{port}")
 
     async def test_halfAMessage(self) -> None:
         """So is one that answers with half a message."""
@@ -98,14 +98,14 @@ class NextTarget(EndToEnd):
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
         self.assertTrue(self.crook.connections[0].heard.startswith(b"INVITE"))
-        self.assertTrue(gateway.said(f"no answer from tcp:127.0.0.1:{port}"))
+        await gateway.tells(f"no answer from tcp:127.0.0.1:{port}")
 
     async def test_garbage(self) -> None:
         """One that speaks something else is given up at once, and the log says why."""
         port = self.crooked(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
-        self.assertTrue(gateway.said(f"The connection with tcp:127.0.0.1:{port} is closed: a message without a"))
+        await gateway.tells(f"The connection with tcp:127.0.0.1:{port} is closed: a message without a")
 
     def certified(self, days: int = 30) -> str:
         """A certificate for the domain, as a line of a phone's configuration."""
@@ -125,7 +125,7 @@ class NextTarget(EndToEnd):
         gateway = await self.startSecure(port)
         await self.reached()
         self.assertTrue(self.crook.connections[0].heard)
-        self.assertTrue(gateway.said(f"no answer from tls:127.0.0.1:{port}"))
+        await gateway.tells(f"no answer from tls:127.0.0.1:{port}")
         await gateway.program.said(f"No connection to tls:127.0.0.1:{port}: the TLS handshake took too long")
 
     async def test_expired(self) -> None:
@@ -135,7 +135,7 @@ class NextTarget(EndToEnd):
         await self.reached()
         self.assertNotIn("CALL_INCOMING", [name for name, _ in old.events])
         why = "its certificate is refused: it has expired"
-        self.assertTrue(gateway.said(f"No connection to tls:127.0.0.1:{old.securePort}: {why}"))
+        await gateway.tells(f"No connection to tls:127.0.0.1:{old.securePort}: {why}")
 
     async def test_wantsCertificate(self) -> None:
         """A TLS server that wants our certificate, and says so after the handshake, costs nothing; the log says so."""
@@ -149,7 +149,7 @@ class NextTarget(EndToEnd):
         await gateway.program.said(
             rf"The connection with tls:127\.0\.0\.1:{port} is closed: TLS: .*certificate required"
         )
-        self.assertTrue(gateway.said("goes on after '503 no connection: TLS: "))
+        await gateway.tells("goes on after '503 no connection: TLS: ")
 
 
 class NameServers(EndToEnd):
@@ -171,7 +171,7 @@ class NameServers(EndToEnd):
         call = await self.callPhone(ichat, phone)
         self.assertFalse(gateway.said("name servers"))
         await within(self.clock, PATIENCE, stuck.whenEnded())
-        self.assertTrue(gateway.said(f"the name servers do not say where '{PBX}' is"))
+        await gateway.tells(f"the name servers do not say where '{PBX}' is")
         call.hangup()
         await phone.told("CALL_CLOSED")
 
@@ -215,7 +215,7 @@ class CutConnections(EndToEnd):
         await self.sound(call.media)
         call.hangup()
         await phone.told("CALL_CLOSED")
-        self.assertTrue(gateway.said(f"Connected to tcp:127.0.0.1:{phone.port}"))
+        await gateway.tells(f"Connected to tcp:127.0.0.1:{phone.port}")
 
     async def test_toPhone(self) -> None:
         """So does a call to a phone, and its BYE is taken over another connection."""
@@ -245,7 +245,7 @@ class CutSecure(SecureEndToEnd):
         await self.sound(call.media)
         call.hangup()
         await phone.told("CALL_CLOSED")
-        self.assertTrue(gateway.said(f"Connected to tls:127.0.0.1:{phone.securePort}"))
+        await gateway.tells(f"Connected to tls:127.0.0.1:{phone.securePort}")
 
 
 class Callers(EndToEnd):
@@ -301,4 +301,5 @@ class Vanished(EndToEnd):
         call = await self.callIChat(gateway, ichat, phone)
         phone.program.signal("KILL")
         await within(self.clock, 45, call.whenEnded())
+        await gateway.tells("sends no media any more")
         self.assertEqual(gateway.said("sends no media any more"), 1)

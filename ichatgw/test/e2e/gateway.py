@@ -118,6 +118,10 @@ class Gateway:
         """How often its log holds C{text}."""
         return self.program.output.count(text)
 
+    async def tells(self, text: str) -> None:
+        """Wait until its log holds C{text}, which others may know of before we have read it."""
+        await self.program.said(re.escape(text))
+
     def faults(self) -> list[str]:
         """Lines of its output that should not be there: what no log wrote, and what the log calls critical."""
         lines = self.program.output.splitlines()

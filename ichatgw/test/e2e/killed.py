@@ -52,6 +52,7 @@ class KilledInCalls(JingleEndToEnd):
         await again.start()
         for call in calls:
             await within(self.clock, 10, call.whenEnded())
+        await again.tells("calls were up when the gateway ended without a word")
         self.assertEqual(again.said("calls were up when the gateway ended without a word"), 1)
         return again
 

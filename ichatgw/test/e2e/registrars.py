@@ -104,7 +104,7 @@ class AtRegistrar(WithRegistrar):
         await self.registrar.saved("scott", 600)
         self.assertLess(await gateway.stop(), 5.0)
         await self.registrar.saved("scott", 0)
-        self.assertTrue(gateway.said(f"'sip:scott@{DOMAIN}' is registered no more"))
+        await gateway.tells(f"'sip:scott@{DOMAIN}' is registered no more")
 
     async def test_notSubscribed(self) -> None:
         """Who has no contact at the gateway is registered nowhere."""
@@ -145,6 +145,7 @@ class AtRegistrar(WithRegistrar):
         await until(self.clock, lambda: wrong() > before, "another try", 6)
         self.assertGreater(self.clock.seconds() - begun, 1.5)
         await until(self.clock, lambda: wrong() > before + 1, "a third try", 6)
+        await gateway.tells(line)
         self.assertEqual(gateway.said(line), 1)
         self.assertFalse(gateway.said("wrong" + password("")))
         self.write(password("scott"))

@@ -33,7 +33,7 @@ class OverTCP(EndToEnd):
         phone.command("hangup")
         await within(self.clock, 5, call.whenEnded())
         await self.assertHeardBy(phone)
-        self.assertTrue(gateway.said("INVITE to tcp:"))
+        await gateway.tells("INVITE to tcp:")
 
     async def test_nobodyThere(self) -> None:
         """A phone that is not there is one to which the call does not get through, at once."""
@@ -41,7 +41,7 @@ class OverTCP(EndToEnd):
         ichat = await self.startIChat()
         call = ichat.call(NUMBER)
         await within(self.clock, 5, call.whenEnded())
-        self.assertTrue(gateway.said("No connection to tcp:127.0.0.1:9"))
+        await gateway.tells("No connection to tcp:127.0.0.1:9")
 
 
 class OverTLS(SecureEndToEnd):
@@ -95,11 +95,11 @@ class OverTLS(SecureEndToEnd):
         self.phone.command("hangup")
         await within(self.clock, 5, call.whenEnded())
         await self.assertHeardBy(self.phone)
-        self.assertTrue(gateway.said("INVITE to tls:"))
+        await gateway.tells("INVITE to tls:")
 
     async def test_expired(self) -> None:
         """A phone whose certificate has expired is not called, and the log says why."""
         gateway = await self.startCalled(days=-1)
         call = (await self.startIChat()).call(NUMBER)
         await within(self.clock, 8, call.whenEnded())
-        self.assertTrue(gateway.said("its certificate is refused: it has expired"))
+        await gateway.tells("its certificate is refused: it has expired")
