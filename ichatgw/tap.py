@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
@@ -34,6 +34,7 @@ from ichatgw.calls.recovery import Epilogue
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Load, LongReloadable, Part, Reloadable, Reloader
 from ichatgw.config.settings import Settings
+from ichatgw.control.drain import Drain
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
@@ -49,16 +50,19 @@ from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.net.networks import Network
+from ichatgw.observe.readiness import Condition, Readiness
+from ichatgw.observe.report import Report
 from ichatgw.options import Options
 from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.clock import useMonotonicTime
 from ichatgw.runtime.collector import Collector
 from ichatgw.runtime.disk import Disk, DiskThread
+from ichatgw.runtime.files import Files
 from ichatgw.runtime.memory import Memory
 from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.stalls import Stalls, watching
 from ichatgw.runtime.steps import Steps
-from ichatgw.runtime.systemd import watchdog
+from ichatgw.runtime.systemd import Notifier
 from ichatgw.runtime.turns import MOST_LAG, Turns
 from ichatgw.runtime.watch import Watch
 from ichatgw.sip.endpoint import Endpoint
@@ -139,6 +143,8 @@ class Gateway(MultiService):
     @ivar journal: keeps the calls that are up, if anybody does.
     @ivar watch: looks after the sockets, if there is one.
     @ivar memory: tells whether there is some, if anybody does.
+    @ivar readiness: tells whether calls can be taken.
+    @ivar report: says so, if anybody does.
     """
 
     def __init__(
@@ -168,6 +174,8 @@ class Gateway(MultiService):
         self._epilogue: Epilogue | None = None
         self.watch: Watch | None = None
         self.memory: Memory | None = None
+        self.readiness = Readiness()
+        self.report: Report | None = None
         self._registrations = registrations
         self._presence = presence
         self._store = store
@@ -207,11 +215,15 @@ class Gateway(MultiService):
             self.watch.startService()
         if self.memory is not None:
             globalLogPublisher.addObserver(self.memory)
+        if self.report is not None:
+            self.report.startService()
         _log.info("ichatgw {version} is up", version=__version__)
 
     def stopService(self) -> Deferred[None]:
         """First the calls and registrations, then our presence, then what carried them."""
         self.running = 0
+        if self.report is not None:
+            self.report.stopService()
         if self._epilogue is not None:
             self._epilogue.stop()
         if self.watch is not None:
@@ -363,8 +375,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = registrations.resident
     switch.introduced = routes.introduced
+
+    def isOverloaded() -> bool:
+        return turns.isLate or wire.lag > MOST_LAG
+
     for part in (endpoint, switch):
-        part.shed(lambda: turns.isLate or wire.lag > MOST_LAG)
+        part.shed(isOverloaded)
     endpoint.limit(switch.isFull)
     link.addHandler(Linked(lost=Stranded(turns, lambda: switch.calls).lost))
     switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
@@ -380,11 +396,22 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     if journal is not None:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
+    files = Files(reactor)
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
-    made.watch = Watch(
-        reactor, (Pulse(reactor), *endpoint.vitals, link, media), partial(endProcess, reactor), watchdog()
-    )
+    vitals = (*endpoint.vitals, link, media)
+    notifier = Notifier.of()
+    alive = notifier.alive if notifier.wantsLife else None
+    made.watch = Watch(reactor, (Pulse(reactor), *vitals), partial(endProcess, reactor), alive)
+    made.readiness.conditions += [
+        Condition("XMPP link", lambda: link.trouble),
+        Condition("calls", lambda: switch.trouble),
+        Condition("reactor", lambda: "there is too much to do" if isOverloaded() else ""),
+        Condition("files", lambda: files.trouble),
+        Condition("sockets", lambda: "; ".join(filter(None, (vital.missing for vital in vitals)))),
+    ]
+    endpoint.heed(made.readiness.trouble)
+    made.report = Report(turns, made.readiness, notifier, lambda: f"with {switch.live} calls")
     made.reloadables += [
         *sipParts,
         LongReloadable(("translationRules",), partial(newRules, plan)),
@@ -452,6 +479,8 @@ def reloading(
         parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
         gateway.reloader.parts = parts
         gateway.reloader.first = observer.reopen
+    if gateway.report is not None:
+        gateway.reloader.told = gateway.report.reloading
     MultiService.addService(gateway, gateway.reloader)
 
 
@@ -471,6 +500,7 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
     reloading(reactor, service, options.settings, options.reload, observer)
+    MultiService.addService(service, Drain(cast(Any, reactor), service.switch, cast(Any, reactor).stop))
     if observer is None:
         return service
     logged = logfile.LoggedService(observer)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 from typing import Protocol
 
@@ -48,6 +49,14 @@ RETRY_AFTER = 10
 _log = Logger()
 
 
+class Phase(Enum):
+    """How far a switch is with its work."""
+
+    OPEN = "it takes calls"
+    DRAINING = "it takes no new calls, and those that are up end by themselves"
+    STOPPING = "it ends its calls"
+
+
 class Router(Protocol):
     """What the switch wants of a dial plan."""
 
@@ -67,6 +76,7 @@ class Switch(Service):
 
     Stopping is orderly: C{stopService} hangs up every call and fires when the last leg is gone.
 
+    @ivar phase: whether calls are taken.
     @ivar dialers: URI scheme to the maker of legs of that kind.
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
     @ivar alwaysRelay: whether media passes here even if it could go from party to party.
@@ -101,9 +111,9 @@ class Switch(Service):
         self.limits = limits or Limits(clock)
         self._calls: dict[str, Call] = {}
         self._made = 0
-        self._stopping = False
+        self.phase = Phase.OPEN
         self._isOverloaded: Callable[[], bool] = lambda: False
-        self._draining: list[Deferred[None]] = []
+        self._emptied: list[Deferred[None]] = []
 
     def shed(self, isOverloaded: Callable[[], bool]) -> None:
         """Refuse new calls while C{isOverloaded} says that there is too much to do."""
@@ -116,22 +126,32 @@ class Switch(Service):
         @param caller: tells who calls; asked only if it depends on that.
         @param host: where the INVITE came from, an IP literal.
         """
-        return (
-            self._stopping
-            or (self.maxCalls > 0 and len(self._calls) >= self.maxCalls)
-            or (self.alwaysRelay and not self._media.hasRoom)
-            or not self.limits.hasRoom()
-            or self.limits.isSpent(caller, sourceOf(host))
-        )
+        return bool(self.trouble) or self.limits.isSpent(caller, sourceOf(host))
+
+    @property
+    def trouble(self) -> str:
+        """Why no call at all would be taken now, in words; empty if one would."""
+        if self.phase is not Phase.OPEN:
+            return _CLOSED[self.phase]
+        if self.maxCalls and len(self._calls) >= self.maxCalls:
+            return f"{len(self._calls)} calls are up, MaxCalls allows no more"
+        if self.alwaysRelay and not self._media.hasRoom:
+            return "no media port is free (MediaRelayPortRangeMin, MediaRelayPortRangeMax)"
+        return "" if self.limits.hasRoom() else "memory is short"
 
     @property
     def calls(self) -> Iterable[Call]:
         """The calls that live now."""
         return tuple(self._calls.values())
 
+    @property
+    def live(self) -> int:
+        """How many calls live now."""
+        return len(self._calls)
+
     def startService(self) -> None:
         """Take calls (again)."""
-        self._stopping = False
+        self.phase = Phase.OPEN
         Service.startService(self)
 
     def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
@@ -164,8 +184,8 @@ class Switch(Service):
         if old is None or call is None:
             return
         try:
-            if self._stopping:
-                raise _Stopping("the gateway is stopping")
+            if self.phase is Phase.STOPPING:
+                raise _Closed(_CLOSED[self.phase])
             if not call.suits(arrival.offer):
                 raise NoCommonCodec("the party that stays has no such format")
             self.limits.admit(call.id, arrival.party)
@@ -188,8 +208,8 @@ class Switch(Service):
 
     def connect(self, call: ICall, peer: ILeg, referral: IReferral) -> IOutboundLeg:
         """See L{ichatgw.calls.parties.Switchboard}: where a transfer leads is decided as for any other call."""
-        if self._stopping:
-            raise _Stopping("the gateway is stopping")
+        if self.phase is Phase.STOPPING:
+            raise _Closed(_CLOSED[self.phase])
         self.limits.admit(call.id, peer.party)
         route, dialer = self._route(referral.called)
         self.limits.spend(peer.party, sourceOfCalls(peer.party))
@@ -224,22 +244,33 @@ class Switch(Service):
             raise NoRoute(f"nothing here dials {route[:100]!r}")
         return route, dialer
 
+    def drain(self) -> Deferred[None]:
+        """
+        Refuse new calls from now on; those that are up go on, and may be transferred.  Fires when no call is left.
+        """
+        if self.phase is Phase.OPEN:
+            self.phase = Phase.DRAINING
+        return self._whenEmpty()
+
     def stopService(self) -> Deferred[None]:
         """Refuse new calls, hang up the live ones.  Fires when no call is left."""
         Service.stopService(self)
-        self._stopping = True
-        drained: Deferred[None] = Deferred()
-        self._draining.append(drained)
+        self.phase = Phase.STOPPING
         if self._calls:
             _log.info("Ending {count} calls", count=len(self._calls))
         for call in self.calls:
-            call.hangup(Ending(EndReason.SHUTDOWN, "the gateway is stopping"))
-        self._checkDrained()
-        return drained
+            call.hangup(Ending(EndReason.SHUTDOWN, _CLOSED[Phase.STOPPING]))
+        return self._whenEmpty()
+
+    def _whenEmpty(self) -> Deferred[None]:
+        emptied: Deferred[None] = Deferred()
+        self._emptied.append(emptied)
+        self._checkEmptied()
+        return emptied
 
     def _make(self, callId: str, leg: IInboundLeg, arrival: Arrival) -> Call:
-        if self._stopping:
-            raise _Stopping("the gateway is stopping")
+        if self.phase is not Phase.OPEN:
+            raise _Closed(_CLOSED[self.phase])
         if self._isOverloaded():
             raise Congested("there is too much to do for another call")
         if self.maxCalls and len(self._calls) >= self.maxCalls:
@@ -312,17 +343,23 @@ class Switch(Service):
         if self.journal is not None:
             self.journal.over(call.id)
         self.limits.end(call.id)
-        self._checkDrained()
+        self._checkEmptied()
 
-    def _checkDrained(self) -> None:
+    def _checkEmptied(self) -> None:
         if not self._calls:
-            draining, self._draining = self._draining, []
-            for drained in draining:
-                drained.callback(None)
+            emptied, self._emptied = self._emptied, []
+            for each in emptied:
+                each.callback(None)
 
 
-class _Stopping(CallError):
+class _Closed(CallError):
     reason = EndReason.SHUTDOWN
+
+
+_CLOSED = {
+    Phase.DRAINING: "the gateway is draining: it takes no new calls",
+    Phase.STOPPING: "the gateway is stopping",
+}
 
 
 def _endingOf(refusal: CallError) -> Ending:

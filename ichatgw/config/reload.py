@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
@@ -68,6 +69,19 @@ class LongReloadable:
 Part = Reloadable | LongReloadable
 
 
+@frozen
+class Outcome:
+    """
+    What became of an attempt to read settings again.
+
+    @ivar isTaken: are they in force, as far as that can be without a restart?
+    @ivar lines: what has changed; or, if they are not in force, what is wrong.
+    """
+
+    isTaken: bool
+    lines: tuple[str, ...]
+
+
 class Reloader(Service):
     """
     Reads the settings again when the process gets C{SIGHUP}.
@@ -79,6 +93,7 @@ class Reloader(Service):
     @ivar settings: those in force.
     @ivar parts: who takes what; more may be added.
     @ivar first: called before the settings are read.
+    @ivar told: called with C{True} when it begins, and with C{False} when it is over.
     """
 
     def __init__(
@@ -90,9 +105,12 @@ class Reloader(Service):
         self.settings = settings
         self.parts = list(parts)
         self.first: Callable[[], object] = lambda: None
+        self.told: Callable[[bool], object] = lambda begins: None
         self._reactor = reactor
         self._load = load
-        self._work: Sweep[None] = turns.sweep(lambda step: None, interval=INTERVAL)
+        self._work: Sweep[None] = turns.sweep(lambda step: None, self._over, interval=INTERVAL)
+        self._outcome = Outcome(False, ())
+        self._waiting: list[Deferred[Outcome]] = []
         self._before: Any = None
 
     def startService(self) -> None:
@@ -106,9 +124,19 @@ class Reloader(Service):
         self._work.stop()
         signal.signal(signal.SIGHUP, self._before if self._before is not None else signal.SIG_DFL)
 
-    def reload(self) -> None:
-        """Read the settings, and use what can be used now.  Never raises."""
+    def reload(self) -> Deferred[Outcome]:
+        """Read the settings, and use what can be used now.  Never raises.  Fires when that is done."""
+        outcome: Deferred[Outcome] = Deferred()
+        self._waiting.append(outcome)
+        self.told(True)
         self._work.start(self._steps())
+        return outcome
+
+    def _over(self) -> None:
+        self.told(False)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(self._outcome)
 
     def _steps(self) -> Steps[None]:
         try:
@@ -119,12 +147,14 @@ class Reloader(Service):
             changes, waiting, why = yield from self._prepared(settings)
             settings = evolve(settings, **{attribute: getattr(self.settings, attribute) for attribute in waiting})
         except ConfigError as e:
-            for problem in str(e).split("\n"):
+            self._outcome = Outcome(False, tuple(str(e).split("\n")))
+            for problem in self._outcome.lines:
                 _log.error("Settings stay as they were: {problem}", problem=problem)
                 yield
             return
         except Exception:
             _log.failure("Settings stay as they were, for they could not be read")
+            self._outcome = Outcome(False, ("they could not be read: see the log",))
             return
         for warning in warnings:
             _log.warn("{text}", text=warning)
@@ -133,10 +163,12 @@ class Reloader(Service):
         late = [*_differences(settings, wanted, "{name} would be {new}, but stays {old} until a restart"), *why]
         self.settings = settings
         said += self._change(changes)
-        for line in (*said, *late):
-            _log.info("Settings read again: {line}", line=line)
+        lines = [*said, *late]
         if not said:
-            _log.info("Settings read again: nothing changed" + ("" if not late else " that can change now"))
+            lines.append("nothing changed" + ("" if not late else " that can change now"))
+        for line in lines:
+            _log.info("Settings read again: {line}", line=line)
+        self._outcome = Outcome(True, (*warnings, *lines))
 
     def _change(self, changes: Iterable[Change]) -> Iterator[str]:
         """Make all changes; what is to be said of them."""

@@ -1,6 +1,7 @@
 # -*- test-case-name: ichatgw.test.runtime.test_systemd -*-
 """
-A sign of life for C{systemd} (sd_notify(3), C{WatchdogSec}), which starts a process again that stands still.
+What C{systemd} is told (sd_notify(3)): that the process is ready, reads its settings again or stops, how it is, and
+that it lives, so that one that stands still is started again (C{WatchdogSec}).
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-ALIVE = b"WATCHDOG=1"
+from attrs import frozen
+
+ALIVE = "WATCHDOG=1"
+READY = "READY=1"
+STOPPING = "STOPPING=1"
+RELOADING = "RELOADING=1"
 
 Send = Callable[[bytes, str], object]
 
@@ -21,24 +27,43 @@ def _socket() -> Send:
     return made.sendto
 
 
-def watchdog(
-    environ: Mapping[str, str] = os.environ, pid: int | None = None, connect: Callable[[], Send] = _socket
-) -> Callable[[], None] | None:
-    """
-    What is to be called several times within C{WatchdogSec}; it never raises.
+def _nowhere(data: bytes, address: str) -> None:
+    """Nobody listens."""
 
-    @param environ: says whether that is wanted of this process, and where signs go to.
-    @param pid: of this process.
-    @return: C{None} if no sign is wanted.
-    """
-    path = environ.get("NOTIFY_SOCKET", "")
-    wanted = environ.get("WATCHDOG_PID", "") or str(pid or os.getpid())
-    if not path.startswith(("/", "@")) or not environ.get("WATCHDOG_USEC") or wanted != str(pid or os.getpid()):
-        return None
-    send, address = connect(), "\0" + path[1:] if path[0] == "@" else path
 
-    def alive() -> None:
+@frozen
+class Notifier:
+    """
+    @ivar isHeard: does anybody listen?
+    @ivar wantsLife: whether L{ALIVE} is wanted, several times within C{WatchdogSec}.
+    """
+
+    isHeard: bool = False
+    wantsLife: bool = False
+    _send: Send = _nowhere
+    _address: str = ""
+
+    @classmethod
+    def of(
+        cls, environ: Mapping[str, str] = os.environ, pid: int | None = None, connect: Callable[[], Send] = _socket
+    ) -> Notifier:
+        """
+        @param environ: says where notes go to, and what is wanted of this process.
+        @param pid: of this process.
+        """
+        path = environ.get("NOTIFY_SOCKET", "")
+        if not path.startswith(("/", "@")):
+            return cls()
+        address = "\0" + path[1:] if path[0] == "@" else path
+        ours = str(pid or os.getpid())
+        wantsLife = bool(environ.get("WATCHDOG_USEC")) and environ.get("WATCHDOG_PID", "") in ("", ours)
+        return cls(True, wantsLife, connect(), address)
+
+    def tell(self, *notes: str) -> None:
+        """Send notes such as L{READY}, all in one message.  Never raises."""
         with suppress(OSError):
-            send(ALIVE, address)
+            self._send("\n".join(notes).encode("utf-8", "replace"), self._address)
 
-    return alive
+    def alive(self) -> None:
+        """Say that the process lives."""
+        self.tell(ALIVE)

@@ -32,7 +32,7 @@ from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
-from ichatgw.sip.message.status import toStatus
+from ichatgw.sip.message.status import toStatus, warning
 from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transaction.layer import Transactions
@@ -71,6 +71,7 @@ class Admission:
     @ivar isOverloaded: tells whether there is too much to do for another call.
     @ivar isCrowded: tells whether too many calls of a host, an IP literal, wait to begin.
     @ivar isFull: tells whether there is no room for another call, as L{ichatgw.calls.switch.Switch.isFull}.
+    @ivar trouble: tells why the gateway is not ready for any call, in words; empty if it is.
     @param verifier: lets phones log in.
     @param matchers: claim INVITEs that are no calls of phones.
     """
@@ -88,6 +89,7 @@ class Admission:
         self.isOverloaded: Callable[[], bool] = lambda: False
         self.isCrowded: Callable[[str], bool] = lambda host: False
         self.isFull: Callable[[Callable[[], Party], str], bool] = lambda caller, host: False
+        self.trouble: Callable[[], str] = lambda: ""
         self._legs = legs
         self._strangers = strangers
         self._transactions = transactions
@@ -110,18 +112,32 @@ class Admission:
         if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
         begins = message.method == "INVITE" and marks.toTag is None
-        why = ""
-        if begins and self._isTooMuch(message, source.host, mayCall):
-            why = "too much to do"
-        elif begins and mayCall and self._findsNoRoom(message, source):
-            why = "no room for more"
+        why = self._obstacle(message, source, mayCall) if begins else ""
         if why:
             if self._transactions.isWithin(marks, message.text, source.host):
                 return Passed()
-            return self._turnedAway(message, source, None if mayCall else room, why)
-        if mayCall:
-            return Passed(self._login(message, source.host) if begins else None)
-        return self._stranger(message, marks, source, room)
+            return self._turnedAway(message, source, None if mayCall else room, why, mayCall)
+        if not mayCall:
+            return self._stranger(message, marks, source, room)
+        if message.method == "OPTIONS" and marks.toTag is None:
+            return self._asked(message, source)
+        return Passed(self._login(message, source.host) if begins else None)
+
+    def _obstacle(self, message: Admitted, source: TransportAddress, mayCall: bool) -> str:
+        """Why a new call cannot be taken now, in words; empty if it can."""
+        if self._isTooMuch(message, source.host, mayCall):
+            return "too much to do"
+        if not mayCall:
+            return ""
+        trouble = self.trouble()
+        if trouble:
+            return "" if self._belongs(message, source) else trouble
+        return "no room for more" if self._findsNoRoom(message, source) else ""
+
+    def _asked(self, message: Admitted, source: TransportAddress) -> Verdict:
+        """OPTIONS of one that may call, who wants to know whether calls are taken (RFC 3261 section 11.2)."""
+        trouble = self.trouble()
+        return self._turnedAway(message, source, None, trouble, True) if trouble else Passed()
 
     def _isTooMuch(self, message: Admitted, host: str, mayCall: bool) -> bool:
         most = MOST_OF_PEER if mayCall else MOST_OF_STRANGER
@@ -149,11 +165,17 @@ class Admission:
             return "Replaces" in names
         return self._matchers.objection(invitationOf(SipRequest(message.text), source)) is None
 
-    def _turnedAway(self, message: Admitted, source: TransportAddress, room: int | None, why: str) -> Verdict:
-        if self._refusals.allow(None):
-            _log.warn("New calls are refused, as there is {why}; the last is of {source}", why=why, source=source)
-        later = ((("Retry-After", str(RETRY_AFTER)),), ())
-        return _answered(message, 503, "Service Unavailable", later, room, f"503 {why}")
+    def _turnedAway(
+        self, message: Admitted, source: TransportAddress, room: int | None, why: str, explains: bool
+    ) -> Verdict:
+        """
+        @param explains: whether it is told why.
+        """
+        if message.method == "INVITE" and self._refusals.allow(None):
+            _log.warn("New calls are refused: {why}; the last is of {source}", why=why, source=source)
+        later = [("Retry-After", str(RETRY_AFTER))]
+        words = [("Warning", warning(why))] if explains else []
+        return _answered(message, 503, "Service Unavailable", ([*later, *words], later, ()), room, f"503 {why}")
 
     def _login(self, message: Admitted, host: str) -> str | None:
         """The user who has logged in with an INVITE of a host that may call anyway."""
@@ -222,6 +244,9 @@ class Admission:
         judgement = judged(request, source.host, verifier)
         if judgement.user is not None:
             self._strangers.prove(source.host)
+            trouble = self.trouble()
+            if trouble:
+                return self._turnedAway(message, source, room, trouble, True)
             return Passed(judgement.user)
         values = verifier.challenge(source.host, judgement.isStale)
         challenges = [("WWW-Authenticate", value) for value in values]

@@ -170,6 +170,10 @@ class Endpoint(Service):
         """Refuse new calls while C{isFull} says that there is no room, see L{Admission}."""
         self._admission.isFull = isFull
 
+    def heed(self, trouble: Callable[[], str]) -> None:
+        """Take no call, and say so to OPTIONS, while C{trouble} says why the gateway is not ready."""
+        self._admission.trouble = trouble
+
     def isProxy(self, host: str) -> bool:
         """See L{Dialer.isProxy}."""
         return self._dialer.isProxy(host)

@@ -20,10 +20,11 @@ RANKS = (
     {"errors", "interfaces", "escaping"},
     {"runtime"},
     {"net"},
+    {"observe"},
     {"log", "media", "sdp", "calls"},
     {"xmpp"},
     {"config"},
-    {"options", "sip", "ichat", "jingle", "phonebook"},
+    {"options", "sip", "ichat", "jingle", "phonebook", "control"},
     {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.

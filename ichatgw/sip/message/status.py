@@ -99,6 +99,7 @@ _VAGUE = frozenset({433, 480, 500, 503, 603})
 _WARNINGS = {58: 301, 65: 302, 79: 304, 88: 305}
 _CAUSES_OF_WARNINGS = {300: 58, 301: 58, 302: 65, 304: 79, 305: 88}
 _OTHER_WARNING = 399
+_EXPLAINED = (EndReason.FORBIDDEN, EndReason.NO_LINK, EndReason.SHUTDOWN)
 
 _ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
@@ -240,13 +241,18 @@ def toHeader(ending: Ending) -> str:
 
 def warningFor(ending: Ending) -> str:
     """
-    The body of the C{Warning} that says what a 488 is about, by which rule a call is forbidden, or what way media did
-    not find; empty for other endings.
+    The body of the C{Warning} that says what a 488 is about, by which rule a call is forbidden, what way media did not
+    find, or what the gateway lacks; empty for other endings.
     """
-    if ending.reason is EndReason.FORBIDDEN and ending.text:
+    if ending.reason in _EXPLAINED and ending.text:
         code = _OTHER_WARNING
     elif ending.reason in (EndReason.INCOMPATIBLE, EndReason.CONNECTIVITY):
         code = _WARNINGS.get(TO_CAUSE[ending.reason] if ending.cause is None else ending.cause, _OTHER_WARNING)
     else:
         return ""
-    return f'{code} ichat-gw "{_UNQUOTABLE.sub(" ", ending.text)[:100] or "Incompatible"}"'
+    return warning(ending.text[:100] or "Incompatible", code)
+
+
+def warning(text: str, code: int = _OTHER_WARNING) -> str:
+    """The body of a C{Warning} (RFC 3261 section 20.43) that says C{text}."""
+    return f'{code} ichat-gw "{_UNQUOTABLE.sub(" ", text)[:200]}"'

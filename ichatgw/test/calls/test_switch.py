@@ -280,6 +280,30 @@ class RefusalTests(SwitchCase):
         self.switch.stopService()
         self.assertTrue(isFull())
 
+    def test_drain(self) -> None:
+        """New calls are refused and those that are up go on; it is known when the last one is over, and when again."""
+        first = self.arrive()
+        drained = self.switch.drain()
+        self.assertEqual(first.hangups, [])
+        late = self.arrive()
+        self.assertEqual([(each.reason, each.retryAfter) for each in late.hangups], [(EndReason.SHUTDOWN, RETRY_AFTER)])
+        self.assertIn("draining", self.switch.trouble)
+        self.assertNoResult(drained)
+        first.partyHangsUp()
+        self.successResultOf(drained)
+        self.successResultOf(self.switch.drain())
+
+    def test_drainCutShort(self) -> None:
+        """A switch that stops while it drains ends the calls, and both are over with the last."""
+        first = self.arrive()
+        drained = self.switch.drain()
+        stopped = self.switch.stopService()
+        self.assertEqual([each.reason for each in first.hangups], [EndReason.SHUTDOWN])
+        self.successResultOf(drained)
+        self.successResultOf(stopped)
+        self.successResultOf(self.switch.drain())
+        self.assertIn("stopping", self.switch.trouble)
+
     def test_maxCalls(self) -> None:
         """More calls than allowed are refused the same way; when one is over there is room again."""
         self.switch = self.make(maxCalls=2)

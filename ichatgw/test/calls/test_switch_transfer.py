@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.limits import Limits
 from ichatgw.calls.parties import FAREWELL
-from ichatgw.calls.switch import Switch
+from ichatgw.calls.switch import Phase, Switch
 from ichatgw.errors import CallError, NoRoute
 from ichatgw.interfaces import ILeg
 from ichatgw.model import Codec, Ending, EndReason, Party, SessionDescription
@@ -124,7 +124,7 @@ class ConnectTests(SwitchTransferCase):
 
     def test_stopping(self) -> None:
         """When the gateway stops nobody is connected any more."""
-        self.switch._stopping = True
+        self.switch.phase = Phase.STOPPING
         self.assertEqual(self.refer(self.bob, CAROL).endings[0].reason, EndReason.SHUTDOWN)
 
 

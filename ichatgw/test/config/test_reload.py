@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import options
-from ichatgw.config.reload import INTERVAL, LongReloadable, Reloadable, Reloader
+from ichatgw.config.reload import INTERVAL, LongReloadable, Outcome, Reloadable, Reloader
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
 from ichatgw.log.logfile import LineObserver
@@ -110,6 +110,32 @@ class ReloaderTests(SynchronousTestCase):
         self.problem = None
         self.lines()
         self.assertEqual(done, ["log", "log"])
+
+    def test_outcome(self) -> None:
+        """Who has asked for it learns what has changed, or what is wrong; and others that it begins, and is over."""
+        told: list[bool] = []
+        self.reloader.told = told.append
+        self.wanted = evolve(SETTINGS, maxCalls=7)
+        self.warnings = ["Old is obsolete"]
+        outcome = self.successResultOf(self.reloader.reload())
+        self.assertEqual(outcome, Outcome(True, ("Old is obsolete", "MaxCalls is now 7, it was 0")))
+        for problem, lines in (
+            (ConfigError("file: one\nfile: two"), ("file: one", "file: two")),
+            (ValueError("x"), ("they could not be read: see the log",)),
+        ):
+            self.problem = problem
+            self.assertEqual(self.successResultOf(self.reloader.reload()), Outcome(False, lines))
+        self.flushLoggedErrors(ValueError)
+        self.assertEqual(told, [True, False] * 3)
+
+    def test_outcomeOfTwo(self) -> None:
+        """Who asks while it is done learns with the other what becomes of the later attempt."""
+        self.steps = 3 * SWEEP_ITEMS
+        first = self.reloader.reload()
+        self.assertNoResult(first)
+        self.steps = 1
+        second = self.reloader.reload()
+        self.assertEqual(self.successResultOf(first), self.successResultOf(second))
 
     def test_needsRestart(self) -> None:
         """What cannot change is said each time, and stays."""

@@ -26,6 +26,7 @@ from ichatgw.test.support.clients.ichats import ICHAT_DATA
 from ichatgw.test.support.media.fakes import FakeNetwork
 from ichatgw.test.support.sip.sipwire import GATEWAY, PHONE, PHONE_SDP, FakeWire, header, request, respond, status
 from ichatgw.test.support.streams import ServerSide, acceptLast
+from ichatgw.xmpp.link.component import Link
 
 TRUNK = TransportAddress("192.0.2.88", 5060)
 STRANGER = TransportAddress("203.0.113.9", 5060)
@@ -72,6 +73,7 @@ class Fraud(SynchronousTestCase):
         self.wire = Wire()
         network = FakeNetwork()
         self.patch(tap, "UDPWire", lambda *arguments: self.wire)
+        self.patch(Link, "trouble", "")  # it is up
         self.patch(tap, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
         self.gateway = tap.gateway(self.reactor, evolve(self.settings, **changes))
         self.gateway.switch.startService()

@@ -342,6 +342,63 @@ class FullTests(SynchronousTestCase):
         self.assertEqual([status(each) for each in self.rig.receive(request("INVITE", callId="o"), other)], [100])
 
 
+class NotReadyTests(SynchronousTestCase):
+    """When the gateway is not ready for any call."""
+
+    def setUp(self) -> None:
+        self.rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, Clock()))
+        self.trouble = "XMPP link: refused"
+        self.rig.endpoint.heed(lambda: self.trouble)
+
+    def test_told(self) -> None:
+        """INVITE and OPTIONS of those who may call are 503 at once, with the reason, and leave nothing behind."""
+        timers = self.rig.clock.getDelayedCalls()
+        for method in ("OPTIONS", "INVITE"):
+            for number in range(100):
+                sent = self.rig.receive(request(method, callId=f"c{number}", branch=f"{method}{number}"))
+                (response,) = sent
+            self.assertEqual(status(response), 503)
+            self.assertEqual(header(response, "Retry-After"), str(admission.RETRY_AFTER))
+            self.assertEqual(header(response, "Warning"), '399 ichat-gw "XMPP link: refused"')
+        transactions = self.rig.endpoint._transactions
+        self.assertEqual((self.rig.endpoint.transactions, len(transactions.l1rcache)), (0, 0))
+        self.assertEqual(self.rig.clock.getDelayedCalls(), timers)
+
+    def test_again(self) -> None:
+        """As soon as it is ready both are taken."""
+        self.rig.receive(request("OPTIONS", branch="one"))
+        self.trouble = ""
+        self.assertEqual([status(each) for each in self.rig.receive(request("OPTIONS", branch="two"))], [200])
+        self.assertEqual([status(each) for each in self.rig.invite(callId="new", branch="three")], [100])
+
+    def test_within(self) -> None:
+        """What belongs to a call goes on: OPTIONS and INVITE in it, the same INVITE once more, a new party."""
+        self.trouble = ""
+        self.rig.invite()
+        self.trouble = "calls: the gateway is draining"
+        self.assertEqual([status(each) for each in self.rig.invite()], [100])
+        self.rig.invitations.legs[0].answer(OFFER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.receive(ackFor(ok))
+        for cseq, method in ((2, "OPTIONS"), (3, "INVITE"), (4, "BYE")):
+            again = request(method, to=header(ok, "To"), cseq=cseq, branch=f"again{cseq}")
+            self.assertEqual([status(each) for each in self.rig.receive(again)][-1], 200, method)
+        extra = "Replaces: x;to-tag=1;from-tag=2\r\n"
+        self.assertNotIn(503, [status(each) for each in self.rig.invite(callId="r", branch="r", extra=extra)])
+
+    def test_strangers(self) -> None:
+        """Those who may not call are not told how the gateway is."""
+        text = request("OPTIONS", extra=f"Subject: {'x' * 300}\r\n")
+        self.assertEqual([status(each) for each in self.rig.receive(text, STRANGER)], [200])
+        (response,) = self.rig.receive(request("INVITE", extra=f"Subject: {'x' * 300}\r\n"), STRANGER)
+        self.assertEqual((status(response), header(response, "Warning")), (401, ""))
+
+    def test_otherMethods(self) -> None:
+        """What is neither a call nor a question about calls is answered as ever."""
+        for method, code in (("SUBSCRIBE", 489), ("MESSAGE", 405), ("BYE", 481)):
+            self.assertEqual([status(each) for each in self.rig.receive(request(method))], [code])
+
+
 class MarksTests(SynchronousTestCase):
     """L{Marks}."""
 

@@ -41,6 +41,8 @@ class FakeWire:
     @ivar raw: the same in octets.
     """
 
+    missing = ""
+
     port = 5070
 
     def __init__(self) -> None:

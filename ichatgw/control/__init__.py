@@ -1,0 +1,3 @@
+"""
+What administrators can ask of the gateway while it runs, and have it do.
+"""
