@@ -9,13 +9,15 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
+from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import ICall, ILeg
+from ichatgw.model import InCall
 from ichatgw.test.support.sources import trees
 
-MAX_METHODS = 220
+MAX_METHODS = 215
 """Of all classes that provide L{ILeg} or L{ICall}, together: private ones and properties, too."""
 
 
@@ -55,3 +57,20 @@ class SeamTests(SynchronousTestCase):
         """None of these methods does nothing: a leg implements what concerns it."""
         empty = [f"{name}.{each.name}" for name, made in sides() for each in methods(made) if isEmpty(each)]
         self.assertEqual(empty, [])
+
+    def test_core(self) -> None:
+        """The core names no kind of in-call message, so that a new one is none of its business."""
+        kinds = {kind.__name__ for kind in get_args(InCall)}
+        for name, tree in trees():
+            if name.startswith("calls."):
+                used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+                self.assertEqual(used & kinds, set(), name)
+
+    def test_noProbes(self) -> None:
+        """The core asks no leg what it is: what it has to know stands in an interface, or in the arrival."""
+        for name, tree in trees():
+            if name.startswith("calls.") and name != "calls.journal":  # which reads what is on the disk
+                names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+                names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+                probes = {"isinstance", "hasattr", "runtime_checkable", "providedBy"}
+                self.assertEqual(names & probes, set(), name)

@@ -218,7 +218,7 @@ class InboundSipLeg(SipLeg):
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.interfaces.ISipLeg}."""
         return self.source.host
 
     def _respond(self, event: Any) -> None:

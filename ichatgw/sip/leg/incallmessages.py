@@ -18,15 +18,16 @@ from attrs import define, evolve, field
 from sippy.MsgBody import DEFAULT_CTYPE
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
-from zope.interface import Attribute, implementer
+from zope.interface import implementer
 
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import MalformedError
-from ichatgw.interfaces import ILeg, IMessage
+from ichatgw.interfaces import IMessage
 from ichatgw.model import Enclosed, Receipt, Tone
 from ichatgw.sip.dialog.capabilities import METHODS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.requests import LATER, OK, Reply
+from ichatgw.sip.leg.interfaces import ISipLeg
 from ichatgw.sip.message import dtmfinfo
 from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.sip.message.sanitize import headerText
@@ -109,14 +110,6 @@ class Passed:
                 _log.debug("{method} cannot be answered: {why!r}", method=self.value.method, why=problem)
 
 
-class ISpeaker(ILeg):
-    """A leg, as far as what its party says and is told concerns."""
-
-    dialog: Dialog | None = Attribute("With whom it is said; C{None} before there is one.")
-    isAnswered: bool = Attribute("Who was called has accepted.")
-    isOver: bool = Attribute("The leg has ended.")
-
-
 class InCallMessages:
     """What the party of one leg says to the other one, and is told of it."""
 
@@ -128,7 +121,7 @@ class InCallMessages:
 
     # What the party says
 
-    def requested(self, leg: ISpeaker, request: Any) -> Reply:
+    def requested(self, leg: ISipLeg, request: Any) -> Reply:
         """
         @param request: an INFO or a MESSAGE of the party.
         @return: the answer; L{LATER} if it follows.
@@ -140,7 +133,7 @@ class InCallMessages:
         # What is not for us may be for the other party.
         return self._passOn(leg, request, reply) if reply.code == 415 else reply
 
-    def _informed(self, leg: ISpeaker, request: Any) -> Reply:
+    def _informed(self, leg: ISipLeg, request: Any) -> Reply:
         body = request.getBody()
         if body is None and not request.countHFs("info-package"):
             return OK  # a sign of life of older phones
@@ -156,7 +149,7 @@ class InCallMessages:
             return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
         return Reply(415, "Unsupported Media Type", (("accept", f"{dtmfinfo.RELAY}, {dtmfinfo.PLAIN}"),))
 
-    def _passOn(self, leg: ISpeaker, request: Any, refusal: Reply) -> Reply:
+    def _passOn(self, leg: ISipLeg, request: Any, refusal: Reply) -> Reply:
         """
         It means nothing to us.
 
@@ -182,7 +175,7 @@ class InCallMessages:
 
     # What the party is told
 
-    def hand(self, leg: ISpeaker, message: IMessage) -> None:
+    def hand(self, leg: ISipLeg, message: IMessage) -> None:
         """See L{ILeg}."""
         value = message.value
         if leg.isOver:
@@ -192,7 +185,7 @@ class InCallMessages:
         else:
             self._send(leg, message, value)
 
-    def _press(self, leg: ISpeaker, tone: Tone) -> None:
+    def _press(self, leg: ISipLeg, tone: Tone) -> None:
         """In the media; else INFO, if the party takes that."""
         dialog = leg.dialog
         if leg.side.press(tone) or dialog is None or _isIChat(dialog):
@@ -214,7 +207,7 @@ class InCallMessages:
     def _keyTold(self, response: Any) -> None:
         self._keys -= 1
 
-    def _send(self, leg: ISpeaker, message: IMessage, enclosed: Enclosed) -> None:
+    def _send(self, leg: ISipLeg, message: IMessage, enclosed: Enclosed) -> None:
         dialog = leg.dialog
         if dialog is None or _isIChat(dialog) or not (leg.isAnswered and _takes(dialog, enclosed.method)):
             message.undeliverable()

@@ -9,7 +9,7 @@ puts its side of the relay into each description, and sees to it that C{ended} i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sippy.CCEvents import CCEventDisconnect
 from sippy.SipHeader import SipHeader
@@ -23,19 +23,17 @@ from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.offeranswer import Reoffers
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import Reply, endsCall
-from ichatgw.sip.leg.incallmessages import InCallMessages, ISpeaker
+from ichatgw.sip.leg.incallmessages import InCallMessages
+from ichatgw.sip.leg.interfaces import ISipLeg, Transfers
 from ichatgw.sip.leg.negotiation import Negotiation
 from ichatgw.sip.leg.renegotiation import Renegotiation
 from ichatgw.sip.message.identity import connectedTo
 from ichatgw.sip.message.status import toHeader
 
-if TYPE_CHECKING:
-    from ichatgw.sip.transfer.refer import Referrals
-
 _log = Logger()
 
 
-@implementer(ISpeaker)
+@implementer(ISipLeg)
 class SipLeg:
     """
     What inbound and outbound SIP legs have in common.
@@ -51,7 +49,7 @@ class SipLeg:
     isOutbound = False
 
     dialog: Dialog | None = None
-    referrals: Referrals
+    referrals: Transfers
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
@@ -206,12 +204,12 @@ class SipLeg:
 
     @property
     def reoffers(self) -> Reoffers | None:
-        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
+        """See L{ISipLeg}."""
         return None if self.dialog is None else self.dialog.reoffers
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
+        """See L{ISipLeg}."""
         raise NotImplementedError
 
     def _finish(self, ending: Ending) -> None:

@@ -290,6 +290,6 @@ class OutboundSipLeg(SipLeg):
 
     @property
     def signallingHost(self) -> str:
-        """See L{ichatgw.sip.leg.renegotiation.Leg}."""
+        """See L{ichatgw.sip.leg.interfaces.ISipLeg}."""
         assert self._target is not None
         return self._target.address.host

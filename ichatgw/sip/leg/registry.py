@@ -6,16 +6,14 @@ The SIP legs that live.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
 from ichatgw.sip.dialog.replaces import DialogId, Replacement, verdict
 from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.interfaces import Transfers
 from ichatgw.sip.leg.leg import SipLeg
-
-if TYPE_CHECKING:
-    from ichatgw.sip.transfer.refer import Referrals
 
 MOST_ENDED = 1000
 """How many dialogs that are over are remembered."""
@@ -32,7 +30,7 @@ class Legs:
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
 
-    referrals: Referrals = field(init=False)
+    referrals: Transfers = field(init=False)
     dialogOf: Callable[[str], Any] = field(default=lambda tag: None, init=False)
     admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)

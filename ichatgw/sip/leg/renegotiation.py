@@ -10,7 +10,7 @@ not speak now, that one is asked first, and the party is answered as it was.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -36,13 +36,11 @@ from ichatgw.model import (
 from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.dialog.offeranswer import Verdict
 from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.interfaces import ISipLeg
 from ichatgw.sip.leg.mediasecurity import Unprotected
 from ichatgw.sip.leg.negotiation import Negotiation, speech
 from ichatgw.sip.message.status import warningFor
 from ichatgw.sip.transport.target import Transport
-
-if TYPE_CHECKING:
-    from ichatgw.sip.leg.leg import SipLeg
 
 CROSSING = Ending(EndReason.INCOMPATIBLE, "both parties want to change at once")
 
@@ -67,7 +65,7 @@ class _Gone:
 
 
 class Renegotiation:
-    def __init__(self, leg: SipLeg, negotiation: Negotiation) -> None:
+    def __init__(self, leg: ISipLeg, negotiation: Negotiation) -> None:
         self._leg = leg
         self._negotiation = negotiation
         self._far = SessionDescription((PCMU,))
@@ -81,7 +79,7 @@ class Renegotiation:
     def letGo(self) -> None:
         """The leg has ended: what its dialog still says is no news for it."""
         self._owed = None
-        self._leg = cast("SipLeg", _Gone(self._leg.id, self._leg.party, NoCall(self._leg.call.id)))
+        self._leg = cast(ISipLeg, _Gone(self._leg.id, self._leg.party, NoCall(self._leg.call.id)))
 
     # Orders of the call, given to the leg
 

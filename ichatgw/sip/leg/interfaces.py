@@ -1,0 +1,42 @@
+# -*- test-case-name: ichatgw.test.sip.leg.test_contract -*-
+"""
+What the parts of a SIP leg want of it, and it of those around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from zope.interface import Attribute
+
+from ichatgw.interfaces import ILeg
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.offeranswer import Reoffers
+from ichatgw.sip.dialog.requests import Reply
+
+
+class ISipLeg(ILeg):
+    """A leg, as what negotiates for it and what speaks for its party see it."""
+
+    dialog: Dialog | None = Attribute("With whom all is said; C{None} before there is one.")
+    reoffers: Reoffers | None = Attribute("The offers within that dialog.")
+    isAnswered: bool = Attribute("Who was called has accepted.")
+    isOver: bool = Attribute("The leg has ended.")
+    signallingHost: str = Attribute("Where its messages go, an IP literal.")
+
+    def guarded(order: Callable[[Any], None], argument: Any) -> None:
+        """Do what may fail: then the leg ends.  After its end nothing is done."""
+
+
+class Transfers(Protocol):
+    """Takes what a party refers."""
+
+    def referred(self, leg: Any, request: Any) -> Reply:
+        """The party of C{leg} refers its peer; what to answer."""
+
+    def subscribed(self, leg: Any, request: Any) -> Reply:
+        """The party of C{leg} wants to hear longer of its REFER, or no more; what to answer."""
+
+    def left(self, leg: Any) -> None:
+        """The call of C{leg} is over."""
