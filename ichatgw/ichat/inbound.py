@@ -126,64 +126,72 @@ class InboundLeg:
     def hangup(self, ending: Ending) -> None:
         self.machine.hangup(ending)
 
-    def _expectInvite(self, answer: SessionDescription) -> None:
-        # Of the other party's wishes an iChat is told nothing: none has ever been seen to ask for them.
-        self._answer = evolve(answer, packing=ANY_PACKING, parts=())
-        self._timer = self.clock.callLater(
-            self.inviteTimeout,
-            self.machine.cancelled,
-            Ending(EndReason.CONNECTIVITY, "the iChat never sent its INVITE"),
-        )
-        _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!r:.120}", **self._names())
-        self._accept()
-
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ichatgw.interfaces.ILeg}."""
         if isinstance(self.machine, Over):
             return ()
         return (declined(self.called, self.caller),) if self._inner is None else self._inner.farewells()
 
-    def _accept(self) -> None:
-        self.link.send(VCResponse(self.caller, self.called, ACCEPT, self.ourRecords()))
 
-    def _refuse(self, ending: Ending) -> None:
-        self.link.send(VCResponse(self.caller, self.called, TO_RESPONSE[ending.reason]))
+def _expectInvite(leg: InboundLeg, answer: SessionDescription) -> None:
+    # Of the other party's wishes an iChat is told nothing: none has ever been seen to ask for them.
+    leg._answer = evolve(answer, packing=ANY_PACKING, parts=())
+    leg._timer = leg.clock.callLater(
+        leg.inviteTimeout,
+        leg.machine.cancelled,
+        Ending(EndReason.CONNECTIVITY, "the iChat never sent its INVITE"),
+    )
+    _log.info("call={call} leg={leg} accepted, awaits the INVITE of {user!r:.120}", **_names(leg))
+    _accept(leg)
 
-    def _take(self, inner: IInboundLeg) -> None:
-        """The INVITE is here: from now on the party is reached through the inner leg."""
-        self._stopTimer()
-        self.link.claimed(self)
-        self._inner = inner
-        inner.call = Inside(self, self.machine)
-        inner.side = self.side
-        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
-        inner.answer(self._answer)
 
-    def _hangupInner(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.hangup(ending)
+def _accept(leg: InboundLeg) -> None:
+    leg.link.send(VCResponse(leg.caller, leg.called, ACCEPT, leg.ourRecords()))
 
-    def _stopTimer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
-    def _finish(self, ending: Ending) -> None:
-        """Nothing of the leg remains, and its call knows."""
-        self._stopTimer()
-        self._inner = None
-        self.link.over(self)
-        _log.debug(
-            "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
-            reason=ending.reason.name.lower(),
-            text=ending.text,
-            **self._names(),
-        )
-        self.machine = cast(Inputs, _Over(self.call.id))
-        self.call.ended(self, ending)
+def _refuse(leg: InboundLeg, ending: Ending) -> None:
+    leg.link.send(VCResponse(leg.caller, leg.called, TO_RESPONSE[ending.reason]))
 
-    def _names(self) -> dict[str, str]:
-        return {"call": self.call.id, "leg": self.id, "user": self.caller.userhost()}
+
+def _take(leg: InboundLeg, inner: IInboundLeg) -> None:
+    """The INVITE is here: from now on the party is reached through the inner leg."""
+    _stopTimer(leg)
+    leg.link.claimed(leg)
+    leg._inner = inner
+    inner.call = Inside(leg, leg.machine)
+    inner.side = leg.side
+    _log.info("call={call} leg={leg} is talking to {user!r:.120}", **_names(leg))
+    inner.answer(leg._answer)
+
+
+def _hangupInner(leg: InboundLeg, ending: Ending) -> None:
+    if leg._inner is not None:
+        leg._inner.hangup(ending)
+
+
+def _stopTimer(leg: InboundLeg) -> None:
+    if leg._timer is not None and leg._timer.active():
+        leg._timer.cancel()
+    leg._timer = None
+
+
+def _finish(leg: InboundLeg, ending: Ending) -> None:
+    """Nothing of the leg remains, and its call knows."""
+    _stopTimer(leg)
+    leg._inner = None
+    leg.link.over(leg)
+    _log.debug(
+        "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
+        reason=ending.reason.name.lower(),
+        text=ending.text,
+        **_names(leg),
+    )
+    leg.machine = cast(Inputs, _Over(leg.call.id))
+    leg.call.ended(leg, ending)
+
+
+def _names(leg: InboundLeg) -> dict[str, str]:
+    return {"call": leg.call.id, "leg": leg.id, "user": leg.caller.userhost()}
 
 
 @define(eq=False)
@@ -214,20 +222,20 @@ def _build() -> Callable[[InboundLeg], Inputs]:
 
     @waiting.upon(Inputs.answer).to(accepted)
     def answer(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
-        leg._expectInvite(answer)
+        _expectInvite(leg, answer)
 
     @waiting.upon(Inputs.hangup).to(over)
     def refuse(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._refuse(ending)
-        leg._finish(ending)
+        _refuse(leg, ending)
+        _finish(leg, ending)
 
     @accepted.upon(Inputs.repeated).loop()
     def repeated(machine: Inputs, leg: InboundLeg) -> None:
-        leg._accept()
+        _accept(leg)
 
     @accepted.upon(Inputs.invited).to(talking)
     def invited(machine: Inputs, leg: InboundLeg, inner: IInboundLeg) -> None:
-        leg._take(inner)
+        _take(leg, inner)
 
     @waiting.upon(Inputs.invited).loop()
     @talking.upon(Inputs.invited).loop()
@@ -238,7 +246,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
 
     @talking.upon(Inputs.hangup).to(ending_)
     def hangupInner(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._hangupInner(ending)
+        _hangupInner(leg, ending)
 
     @waiting.upon(Inputs.cancelled).to(over)
     @accepted.upon(Inputs.cancelled).to(over)
@@ -246,7 +254,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     @talking.upon(Inputs.innerEnded).to(over)
     @ending_.upon(Inputs.innerEnded).to(over)
     def finish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._finish(ending)
+        _finish(leg, ending)
 
     for state in (accepted, talking, ending_, over):
         state.upon(Inputs.answer).loop().returns(None)

@@ -158,125 +158,139 @@ class OutboundLeg:
         asked = tuple(cancelled(self._sender, jid) for jid in self._pending)
         return asked if self._inner is None else (*asked, *self._inner.farewells())
 
-    def _begin(self, offer: SessionDescription) -> None:
-        """Look for iChats to ring, or wait for one to come online."""
-        if offer.hears(PCMU) is None:
-            self.machine.fail(Ending(EndReason.INCOMPATIBLE, "the caller has no G.711"))
-            return
-        try:
-            self._sender = self.link.enrol(self, bareJID(self.callee), callerName(self.caller.user))
-        except Congested as error:
-            self.machine.fail(Ending(error.reason, str(error)))
-            return
-        if self._ringWhoeverIsThere():
-            return
-        self._setTimer(self.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
-        _log.info("call={call} leg={leg} waits for {user!r:.120} to come online", **self._names())
-        self.presence.probe(self.callee)
 
-    def _ringWhoeverIsThere(self) -> bool:
-        """Ring those who should ring now and were not asked before; are there any?"""
-        targets: Iterable[JID] = (self.callee,)
-        if not self.callee.resource:
-            lost = self._asked.difference(self._pending)
-            targets = select(known for known in self.presence.resources(self.callee) if known.jid not in lost)
-        fresh = tuple(jid for jid in targets if jid not in self._asked)
-        if fresh:
-            self.machine.ring(fresh)
-        return bool(fresh)
+def _begin(leg: OutboundLeg, offer: SessionDescription) -> None:
+    """Look for iChats to ring, or wait for one to come online."""
+    if offer.hears(PCMU) is None:
+        leg.machine.fail(Ending(EndReason.INCOMPATIBLE, "the caller has no G.711"))
+        return
+    try:
+        leg._sender = leg.link.enrol(leg, bareJID(leg.callee), callerName(leg.caller.user))
+    except Congested as error:
+        leg.machine.fail(Ending(error.reason, str(error)))
+        return
+    if _ringWhoeverIsThere(leg):
+        return
+    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
+    _log.info("call={call} leg={leg} waits for {user!r:.120} to come online", **_names(leg))
+    leg.presence.probe(leg.callee)
 
-    def _ask(self, targets: Sequence[JID]) -> None:
-        for jid in targets:
-            self._asked.add(jid)
-            self._pending[jid] = None
-            _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **self._names())
-            self.call.ringing(self)
-            self.presence.show(jid, self.control, withCaps=False)
-            self.link.send(VCRequest(jid, self._sender, self.ourRecords()))
 
-    def _giveUpIfAlone(self, ending: Ending) -> None:
-        """Go on waiting only while an iChat of the user is known: one in a call cannot be called, but may be soon."""
-        if not any(known.isIChat for known in self.presence.resources(self.callee)):
-            self.machine.fail(ending)
+def _ringWhoeverIsThere(leg: OutboundLeg) -> bool:
+    """Ring those who should ring now and were not asked before; are there any?"""
+    targets: Iterable[JID] = (leg.callee,)
+    if not leg.callee.resource:
+        lost = leg._asked.difference(leg._pending)
+        targets = select(known for known in leg.presence.resources(leg.callee) if known.jid not in lost)
+    fresh = tuple(jid for jid in targets if jid not in leg._asked)
+    if fresh:
+        leg.machine.ring(fresh)
+    return bool(fresh)
 
-    def _lose(self, jid: JID, ending: Ending) -> None:
-        """One of those that ring is out; if it was the last, ring whoever else is there now, or give up."""
-        lost = [asked for asked in self._pending if jid in (asked, bareJID(asked))]
-        for asked in lost:
-            del self._pending[asked]
-        if lost and not self._pending and not self._ringWhoeverIsThere():
-            self.machine.fail(ending)
 
-    def _accept(self, jid: JID, records: Sequence[AddressRecord]) -> None:
-        """The first verdict of an iChat that was asked is the user's."""
-        if jid not in self._pending:
-            return
-        del self._pending[jid]
-        record = self.choose(records)
-        if record is None:
-            self.machine.fail(Ending(EndReason.DECLINED, "the iChat named no usable address"))
-        else:
-            self.machine.invite(record)
+def _ask(leg: OutboundLeg, targets: Sequence[JID]) -> None:
+    for jid in targets:
+        leg._asked.add(jid)
+        leg._pending[jid] = None
+        _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **_names(leg))
+        leg.call.ringing(leg)
+        leg.presence.show(jid, leg.control, withCaps=False)
+        leg.link.send(VCRequest(jid, leg._sender, leg.ourRecords()))
 
-    def _decline(self, jid: JID) -> None:
-        if jid in self._pending:
-            del self._pending[jid]
-            self.machine.fail(Ending(EndReason.DECLINED))
 
-    def _invite(self, record: AddressRecord) -> None:
-        """Call the iChat at the address it named; the others stop ringing."""
-        self._stopRinging()
-        where = str(record.address)
-        _log.info("call={call} leg={leg} accepted by {user!r:.120}, calling {where}", where=where, **self._names())
-        try:
-            inner = self.dialer.dial(f"sip:user@{where}", self.identity)
-        except CallError as error:
-            self.machine.failInvite(Ending(error.reason, str(error)))
-            return
-        except Exception:
-            _log.failure("call={call} leg={leg} could not call the iChat", call=self.call.id, leg=self.id)
-            self.machine.failInvite(Ending(EndReason.FAILED, "internal error"))
-            return
-        self._inner = inner
-        inner.call = Inside(self, self.machine)
-        inner.side = self.side
-        inner.start(SessionDescription((PCMU,)))
+def _giveUpIfAlone(leg: OutboundLeg, ending: Ending) -> None:
+    """Go on waiting only while an iChat of the user is known: one in a call cannot be called, but may be soon."""
+    if not any(known.isIChat for known in leg.presence.resources(leg.callee)):
+        leg.machine.fail(ending)
 
-    def _hangupInner(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.hangup(ending)
 
-    def _stopRinging(self) -> None:
-        self._stopTimer()
-        for jid in self._pending:
-            self.link.send(VCCancel(jid, self._sender))
-        self._pending.clear()
+def _lose(leg: OutboundLeg, jid: JID, ending: Ending) -> None:
+    """One of those that ring is out; if it was the last, ring whoever else is there now, or give up."""
+    lost = [asked for asked in leg._pending if jid in (asked, bareJID(asked))]
+    for asked in lost:
+        del leg._pending[asked]
+    if lost and not leg._pending and not _ringWhoeverIsThere(leg):
+        leg.machine.fail(ending)
 
-    def _setTimer(self, delay: float, ending: Ending) -> None:
-        self._stopTimer()
-        self._timer = self.clock.callLater(delay, self.machine.fail, ending)
 
-    def _stopTimer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+def _accept(leg: OutboundLeg, jid: JID, records: Sequence[AddressRecord]) -> None:
+    """The first verdict of an iChat that was asked is the user's."""
+    if jid not in leg._pending:
+        return
+    del leg._pending[jid]
+    record = leg.choose(records)
+    if record is None:
+        leg.machine.fail(Ending(EndReason.DECLINED, "the iChat named no usable address"))
+    else:
+        leg.machine.invite(record)
 
-    def _finish(self, ending: Ending) -> None:
-        """Nothing of the leg remains, and its call knows."""
-        self._stopRinging()
-        self._inner = None
-        self.link.over(self)
-        _log.debug(
-            "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
-            reason=ending.reason.name.lower(),
-            text=ending.text,
-            **self._names(),
-        )
-        self.machine = cast(Inputs, Over())
-        self.call.ended(self, ending)
 
-    def _names(self) -> dict[str, str]:
-        return {"call": self.call.id, "leg": self.id, "user": self.callee.userhost()}
+def _decline(leg: OutboundLeg, jid: JID) -> None:
+    if jid in leg._pending:
+        del leg._pending[jid]
+        leg.machine.fail(Ending(EndReason.DECLINED))
+
+
+def _invite(leg: OutboundLeg, record: AddressRecord) -> None:
+    """Call the iChat at the address it named; the others stop ringing."""
+    _stopRinging(leg)
+    where = str(record.address)
+    _log.info("call={call} leg={leg} accepted by {user!r:.120}, calling {where}", where=where, **_names(leg))
+    try:
+        inner = leg.dialer.dial(f"sip:user@{where}", leg.identity)
+    except CallError as error:
+        leg.machine.failInvite(Ending(error.reason, str(error)))
+        return
+    except Exception:
+        _log.failure("call={call} leg={leg} could not call the iChat", call=leg.call.id, leg=leg.id)
+        leg.machine.failInvite(Ending(EndReason.FAILED, "internal error"))
+        return
+    leg._inner = inner
+    inner.call = Inside(leg, leg.machine)
+    inner.side = leg.side
+    inner.start(SessionDescription((PCMU,)))
+
+
+def _hangupInner(leg: OutboundLeg, ending: Ending) -> None:
+    if leg._inner is not None:
+        leg._inner.hangup(ending)
+
+
+def _stopRinging(leg: OutboundLeg) -> None:
+    _stopTimer(leg)
+    for jid in leg._pending:
+        leg.link.send(VCCancel(jid, leg._sender))
+    leg._pending.clear()
+
+
+def _setTimer(leg: OutboundLeg, delay: float, ending: Ending) -> None:
+    _stopTimer(leg)
+    leg._timer = leg.clock.callLater(delay, leg.machine.fail, ending)
+
+
+def _stopTimer(leg: OutboundLeg) -> None:
+    if leg._timer is not None and leg._timer.active():
+        leg._timer.cancel()
+    leg._timer = None
+
+
+def _finish(leg: OutboundLeg, ending: Ending) -> None:
+    """Nothing of the leg remains, and its call knows."""
+    _stopRinging(leg)
+    leg._inner = None
+    leg.link.over(leg)
+    _log.debug(
+        "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
+        reason=ending.reason.name.lower(),
+        text=ending.text,
+        **_names(leg),
+    )
+    leg.machine = cast(Inputs, Over())
+    leg.call.ended(leg, ending)
+
+
+def _names(leg: OutboundLeg) -> dict[str, str]:
+    return {"call": leg.call.id, "leg": leg.id, "user": leg.callee.userhost()}
 
 
 def _build() -> Callable[[OutboundLeg], Inputs]:
@@ -292,41 +306,41 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @fresh.upon(Inputs.start).to(proceeding)
     def start(machine: Inputs, leg: OutboundLeg, offer: SessionDescription) -> None:
-        leg._begin(offer)
+        _begin(leg, offer)
 
     @proceeding.upon(Inputs.available).loop()
     @ringing.upon(Inputs.available).loop()
     def available(machine: Inputs, leg: OutboundLeg) -> None:
-        leg._ringWhoeverIsThere()
+        _ringWhoeverIsThere(leg)
 
     @proceeding.upon(Inputs.ring).to(ringing)
     def firstRing(machine: Inputs, leg: OutboundLeg, targets: Sequence[JID]) -> None:
-        leg._setTimer(leg.ringingTimeout, Ending(EndReason.TIMEOUT, "no iChat answered"))
-        leg._ask(targets)
+        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.TIMEOUT, "no iChat answered"))
+        _ask(leg, targets)
 
     @ringing.upon(Inputs.ring).loop()
     def ring(machine: Inputs, leg: OutboundLeg, targets: Sequence[JID]) -> None:
-        leg._ask(targets)
+        _ask(leg, targets)
 
     @proceeding.upon(Inputs.gone).loop()
     def someoneGone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._giveUpIfAlone(ending)
+        _giveUpIfAlone(leg, ending)
 
     @ringing.upon(Inputs.gone).loop()
     def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._lose(jid, ending)
+        _lose(leg, jid, ending)
 
     @ringing.upon(Inputs.accepted).loop()
     def accepted(machine: Inputs, leg: OutboundLeg, jid: JID, records: Sequence[AddressRecord]) -> None:
-        leg._accept(jid, records)
+        _accept(leg, jid, records)
 
     @ringing.upon(Inputs.declined).loop()
     def declined(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
-        leg._decline(jid)
+        _decline(leg, jid)
 
     @ringing.upon(Inputs.invite).to(inviting)
     def invite(machine: Inputs, leg: OutboundLeg, record: AddressRecord) -> None:
-        leg._invite(record)
+        _invite(leg, record)
 
     @inviting.upon(Inputs.innerRang).loop()
     def innerRang(machine: Inputs, leg: OutboundLeg) -> None:
@@ -343,7 +357,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     @inviting.upon(Inputs.hangup).to(ending_)
     @talking.upon(Inputs.hangup).to(ending_)
     def hangupInner(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
-        leg._hangupInner(ending)
+        _hangupInner(leg, ending)
 
     @fresh.upon(Inputs.hangup).to(over)
     @proceeding.upon(Inputs.hangup).to(over)
@@ -356,7 +370,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     @talking.upon(Inputs.innerEnded).to(over)
     @ending_.upon(Inputs.innerEnded).to(over)
     def finish(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
-        leg._finish(ending)
+        _finish(leg, ending)
 
     for state in (proceeding, ringing, inviting, talking, ending_, over):
         state.upon(Inputs.start).loop().returns(None)

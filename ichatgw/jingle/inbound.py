@@ -17,6 +17,7 @@ answered, and its C{session-initiate} is due.  In C{offered} a client has initia
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Protocol, cast
 
@@ -155,144 +156,158 @@ class InboundLeg(SessionOwner[Session]):
     sessionRang = sessionAcknowledged = sessionAccepted = unheard
 
     def sessionConnected(self, session: Session) -> None:
-        _log.info("call={call} leg={leg} has media of {user!r:.120}", **self._names())
+        _log.info("call={call} leg={leg} has media of {user!r:.120}", **_names(self))
 
     def sessionEnded(self, session: Session, ending: Ending) -> None:
         self.machine.sessionOver(ending)
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
-        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
-        self._change(session.theirs)
+        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **_names(self))
+        _change(self, session.theirs)
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
         pressed(self, digit, milliseconds)
 
-    # What the machine does
 
-    def _say(self, word: Word, ending: Ending | None = None) -> None:
-        reason = None if ending is None else toReason(ending, self._told)
-        self.link.say(CallMessage(self.caller, self.us, word, self.sid, reason=reason))
+def _say(leg: InboundLeg, word: Word, ending: Ending | None = None) -> None:
+    reason = None if ending is None else toReason(ending, leg._told)
+    leg.link.say(CallMessage(leg.caller, leg.us, word, leg.sid, reason=reason))
 
-    def _ringing(self) -> None:
-        if self._told:
-            return
-        self._told = self.session.rang = True
-        self.link.show(self.caller, self.us)
-        if self.proposal is None:
-            self.session.inform("ringing")
-        else:
-            self._say(Word.RINGING)
-            self.link.receipt(self.proposal)  # older Conversations wait for that
 
-    def _proposedAgain(self, proposal: CallMessage) -> None:
-        """What the client was told may be lost; it may have another address now."""
-        self.caller = self.session.them = proposal.from_
-        self.proposal = proposal
-        if self.awaitsSession:
-            self.link.show(self.caller, self.us)
-            self._say(Word.PROCEED)
-        elif self._told:
-            self._told = False
-            self._ringing()
+def _ringing(leg: InboundLeg) -> None:
+    if leg._told:
+        return
+    leg._told = leg.session.rang = True
+    leg.link.show(leg.caller, leg.us)
+    if leg.proposal is None:
+        leg.session.inform("ringing")
+    else:
+        _say(leg, Word.RINGING)
+        leg.link.receipt(leg.proposal)  # older Conversations wait for that
 
-    def _proceed(self, answer: SessionDescription) -> None:
-        self._answer = answer
-        self._taken = True
-        self._timer = self.clock.callLater(
-            ACCEPT_TIMEOUT,
-            self.machine.hangup,
-            Ending(EndReason.CONNECTIVITY, "the client never initiated its session"),
-        )
-        _log.info("call={call} leg={leg} accepted, awaits the session of {user!r:.120}", **self._names())
-        self.link.show(self.caller, self.us)
-        self._say(Word.PROCEED)
 
-    def _initiated(self, jingle: Jingle) -> None:
-        self._stopTimer()
-        try:
-            self.session.receive(jingle)
-            self.session.accept(self._answer)
-        except NoCommonCodec as problem:
-            self._put(problem)
-            return
-        except CallError as error:
-            self.session.terminate(endingOf(error))
-            self.machine.sessionOver(endingOf(error))
-            return
-        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
-        lacking = [each for each in self._answer.codecs if not each.isEvent and self.session.offer.hears(each) is None]
-        if lacking and self.session.phase is Phase.ACTIVE:
-            # It was taken to have them when it proposed; the other party may be sending one of them by now.
-            self._change(self.session.theirs)
+def _proposedAgain(leg: InboundLeg, proposal: CallMessage) -> None:
+    """What the client was told may be lost; it may have another address now."""
+    leg.caller = leg.session.them = proposal.from_
+    leg.proposal = proposal
+    if leg.awaitsSession:
+        leg.link.show(leg.caller, leg.us)
+        _say(leg, Word.PROCEED)
+    elif leg._told:
+        leg._told = False
+        _ringing(leg)
 
-    def _put(self, problem: NoCommonCodec) -> None:
-        """The other party has answered with nothing that the client has, and is asked to go over to what it has."""
-        _log.info("call={call} leg={leg} of {user!r:.120}: {why}", why=str(problem), **self._names())
-        self._lack = problem
-        self._change(self.session.offer)
 
-    def _change(self, description: SessionDescription) -> None:
-        self.call.changed(self, Change(description, self._agreed, self._refused))
+def _proceed(leg: InboundLeg, answer: SessionDescription) -> None:
+    leg._answer = answer
+    leg._taken = True
+    leg._timer = leg.clock.callLater(
+        ACCEPT_TIMEOUT,
+        leg.machine.hangup,
+        Ending(EndReason.CONNECTIVITY, "the client never initiated its session"),
+    )
+    _log.info("call={call} leg={leg} accepted, awaits the session of {user!r:.120}", **_names(leg))
+    leg.link.show(leg.caller, leg.us)
+    _say(leg, Word.PROCEED)
 
-    def _agreed(self, answer: SessionDescription) -> None:
-        """The other party goes over to what the client has: now it is accepted.  Else a client asks for nothing."""
-        if self._settled() is not None:
-            self._accept(answer)
 
-    def _refused(self, ending: Ending) -> None:
-        """It does not: the two have nothing in common."""
-        lack = self._settled()
-        if lack is not None:
-            self.hangup(endingOf(lack))
+def _initiated(leg: InboundLeg, jingle: Jingle) -> None:
+    _stopTimer(leg)
+    try:
+        leg.session.receive(jingle)
+        leg.session.accept(leg._answer)
+    except NoCommonCodec as problem:
+        _put(leg, problem)
+        return
+    except CallError as error:
+        leg.session.terminate(endingOf(error))
+        leg.machine.sessionOver(endingOf(error))
+        return
+    _log.info("call={call} leg={leg} is talking to {user!r:.120}", **_names(leg))
+    lacking = [each for each in leg._answer.codecs if not each.isEvent and leg.session.offer.hears(each) is None]
+    if lacking and leg.session.phase is Phase.ACTIVE:
+        # It was taken to have them when it proposed; the other party may be sending one of them by now.
+        _change(leg, leg.session.theirs)
 
-    def _settled(self) -> NoCommonCodec | None:
-        """Why the client's session waits for what the other party says, if it does; from now on it does not."""
-        lack, self._lack = self._lack, None
-        return lack if self.session.phase is Phase.PENDING else None
 
-    def _accept(self, answer: SessionDescription) -> None:
-        try:
-            self.session.accept(answer)
-        except CallError as error:
-            self.session.terminate(endingOf(error))
-            self.machine.sessionOver(endingOf(error))
+def _put(leg: InboundLeg, problem: NoCommonCodec) -> None:
+    """The other party has answered with nothing that the client has, and is asked to go over to what it has."""
+    _log.info("call={call} leg={leg} of {user!r:.120}: {why}", why=str(problem), **_names(leg))
+    leg._lack = problem
+    _change(leg, leg.session.offer)
 
-    def _refuse(self, ending: Ending) -> None:
-        """
-        Tell a client that has proposed.  One whose number is wrong shall see an error, not that somebody declined; but
-        most look for no errors, and call on until they are told by a C{reject}.
-        """
-        condition = toError(ending)
-        if condition is not None and self.proposal is not None and not self._told:
-            self.link.bounce(self.proposal, condition, ending.text)
-        self._say(Word.REJECT, ending)
 
-    def _terminate(self, ending: Ending) -> None:
-        self.session.terminate(ending)
-        if self.proposal is not None:
-            self._say(Word.FINISH, ending)
+def _change(leg: InboundLeg, description: SessionDescription) -> None:
+    leg.call.changed(leg, Change(description, partial(_agreed, leg), partial(_refused, leg)))
 
-    def _stopTimer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
-    def _finish(self, ending: Ending) -> None:
-        """Nothing of the leg remains, and its call knows."""
-        self._stopTimer()
-        self.link.over(self)
-        _log.info(
-            "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
-            reason=ending.reason.name.lower(),
-            text=ending.text,
-            **self._names(),
-        )
-        self.machine = cast(Inputs, Over())
-        self.session.letGo()
-        self.call.ended(self, ending)
+def _agreed(leg: InboundLeg, answer: SessionDescription) -> None:
+    """The other party goes over to what the client has: now it is accepted.  Else a client asks for nothing."""
+    if _settled(leg) is not None:
+        _accept(leg, answer)
 
-    def _names(self) -> dict[str, str]:
-        return {"call": self.call.id, "leg": self.id, "user": bareJID(self.caller).full()}
+
+def _refused(leg: InboundLeg, ending: Ending) -> None:
+    """It does not: the two have nothing in common."""
+    lack = _settled(leg)
+    if lack is not None:
+        leg.hangup(endingOf(lack))
+
+
+def _settled(leg: InboundLeg) -> NoCommonCodec | None:
+    """Why the client's session waits for what the other party says, if it does; from now on it does not."""
+    lack, leg._lack = leg._lack, None
+    return lack if leg.session.phase is Phase.PENDING else None
+
+
+def _accept(leg: InboundLeg, answer: SessionDescription) -> None:
+    try:
+        leg.session.accept(answer)
+    except CallError as error:
+        leg.session.terminate(endingOf(error))
+        leg.machine.sessionOver(endingOf(error))
+
+
+def _refuse(leg: InboundLeg, ending: Ending) -> None:
+    """
+    Tell a client that has proposed.  One whose number is wrong shall see an error, not that somebody declined; but
+    most look for no errors, and call on until they are told by a C{reject}.
+    """
+    condition = toError(ending)
+    if condition is not None and leg.proposal is not None and not leg._told:
+        leg.link.bounce(leg.proposal, condition, ending.text)
+    _say(leg, Word.REJECT, ending)
+
+
+def _terminate(leg: InboundLeg, ending: Ending) -> None:
+    leg.session.terminate(ending)
+    if leg.proposal is not None:
+        _say(leg, Word.FINISH, ending)
+
+
+def _stopTimer(leg: InboundLeg) -> None:
+    if leg._timer is not None and leg._timer.active():
+        leg._timer.cancel()
+    leg._timer = None
+
+
+def _finish(leg: InboundLeg, ending: Ending) -> None:
+    """Nothing of the leg remains, and its call knows."""
+    _stopTimer(leg)
+    leg.link.over(leg)
+    _log.info(
+        "call={call} leg={leg} from {user!r:.120} ended: {reason} {text!r:.80}",
+        reason=ending.reason.name.lower(),
+        text=ending.text,
+        **_names(leg),
+    )
+    leg.machine = cast(Inputs, Over())
+    leg.session.letGo()
+    leg.call.ended(leg, ending)
+
+
+def _names(leg: InboundLeg) -> dict[str, str]:
+    return {"call": leg.call.id, "leg": leg.id, "user": bareJID(leg.caller).full()}
 
 
 def _build() -> Callable[[InboundLeg], Inputs]:
@@ -311,7 +326,7 @@ def _build() -> Callable[[InboundLeg], Inputs]:
     @proposed.upon(Inputs.ring).loop()
     @offered.upon(Inputs.ring).loop()
     def ring(machine: Inputs, leg: InboundLeg) -> None:
-        leg._ringing()
+        _ringing(leg)
 
     @proposed.upon(Inputs.progress).loop()
     @offered.upon(Inputs.progress).loop()
@@ -319,11 +334,11 @@ def _build() -> Callable[[InboundLeg], Inputs]:
         if leg.early:
             machine.answer(answer)
         else:
-            leg._ringing()
+            _ringing(leg)
 
     @proposed.upon(Inputs.answer).to(proceeding)
     def proceed(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
-        leg._proceed(answer)
+        _proceed(leg, answer)
 
     @proceeding.upon(Inputs.answer).loop()
     def answerAgain(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
@@ -331,49 +346,49 @@ def _build() -> Callable[[InboundLeg], Inputs]:
 
     @offered.upon(Inputs.answer).to(talking)
     def accept(machine: Inputs, leg: InboundLeg, answer: SessionDescription) -> None:
-        leg._accept(answer)
+        _accept(leg, answer)
 
     @proceeding.upon(Inputs.initiated).to(talking)
     def initiated(machine: Inputs, leg: InboundLeg, jingle: Jingle) -> None:
-        leg._initiated(jingle)
+        _initiated(leg, jingle)
 
     @proposed.upon(Inputs.proposedAgain).loop()
     @proceeding.upon(Inputs.proposedAgain).loop()
     def proposedAgain(machine: Inputs, leg: InboundLeg, proposal: CallMessage) -> None:
-        leg._proposedAgain(proposal)
+        _proposedAgain(leg, proposal)
 
     @proposed.upon(Inputs.hangup).to(over)
     def refuse(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._refuse(ending)
-        leg._finish(ending)
+        _refuse(leg, ending)
+        _finish(leg, ending)
 
     @proceeding.upon(Inputs.hangup).to(over)
     def giveUp(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._say(Word.FINISH, ending)
-        leg._finish(ending)
+        _say(leg, Word.FINISH, ending)
+        _finish(leg, ending)
 
     @offered.upon(Inputs.hangup).to(over)
     @talking.upon(Inputs.hangup).to(over)
     def terminate(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._terminate(ending)
-        leg._finish(ending)
+        _terminate(leg, ending)
+        _finish(leg, ending)
 
     @proposed.upon(Inputs.retracted).to(over)
     @proceeding.upon(Inputs.retracted).to(over)
     @offered.upon(Inputs.sessionOver).to(over)
     def finish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
-        leg._finish(ending)
+        _finish(leg, ending)
 
     @offered.upon(Inputs.retracted).to(over)
     def vanish(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
         leg.session.drop()
-        leg._finish(ending)
+        _finish(leg, ending)
 
     @talking.upon(Inputs.sessionOver).to(over)
     def sessionOver(machine: Inputs, leg: InboundLeg, ending: Ending) -> None:
         if leg.proposal is not None:
-            leg._say(Word.FINISH, ending)
-        leg._finish(ending)
+            _say(leg, Word.FINISH, ending)
+        _finish(leg, ending)
 
     for state in (proceeding, talking, over):
         state.upon(Inputs.ring).loop().returns(None)

@@ -181,105 +181,115 @@ class OutboundLeg(SessionOwner[Session]):
         self.machine.accepted(session, answer)
 
     def sessionConnected(self, session: Session) -> None:
-        _log.info("call={call} leg={leg} has media of {user!r:.120}", **self._names())
+        _log.info("call={call} leg={leg} has media of {user!r:.120}", **_names(self))
         self.machine.connected()
 
     def sessionEnded(self, session: Session, ending: Ending) -> None:
         self.machine.sessionOver(session, ending)
 
     def sessionHeld(self, session: Session, direction: Direction) -> None:
-        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **self._names())
+        _log.info("call={call} leg={leg} {direction}", direction=direction.value, **_names(self))
         self.call.changed(self, Change(session.theirs))
 
     def sessionPressed(self, session: Session, digit: str, milliseconds: int) -> None:
         pressed(self, digit, milliseconds)
 
-    # What the machine does
 
-    def _begin(self, offer: SessionDescription) -> None:
-        self._offer = offer
-        self.link.enrol(self)
-        targets = self.ringing.targets()
-        if targets.known and not targets.propose and not targets.initiate:
-            self.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
-            return
-        self._setTimer(self.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
-        if not targets.known:
-            self.clients.probe(self.callee)
-        self._seek()
+def _begin(leg: OutboundLeg, offer: SessionDescription) -> None:
+    leg._offer = offer
+    leg.link.enrol(leg)
+    targets = leg.ringing.targets()
+    if targets.known and not targets.propose and not targets.initiate:
+        leg.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
+        return
+    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
+    if not targets.known:
+        leg.clients.probe(leg.callee)
+    _seek(leg)
 
-    def _seek(self) -> None:
-        """Call those who should be called now and were not before."""
-        targets = self.ringing.targets()
-        if targets.certain:
-            self._assumeRinging()
-        self._failIf(self.ringing.call(targets, self._offer))
 
-    def _assumeRinging(self) -> None:
-        """A client is there that takes the call, and will ring if it has not said so yet."""
-        if self._assumption is None and not self._rung:
-            self._assumption = self.clock.callLater(RINGING_ASSUMED, self.machine.rang)
-            self._setTimer(self.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
+def _seek(leg: OutboundLeg) -> None:
+    """Call those who should be called now and were not before."""
+    targets = leg.ringing.targets()
+    if targets.certain:
+        _assumeRinging(leg)
+    _failIf(leg, leg.ringing.call(targets, leg._offer))
 
-    def _join(self, jid: JID) -> None:
-        """C{jid} takes the call that was proposed: the others stop ringing."""
-        self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
-        self._failIf(self.ringing.join(jid, self._offer))
 
-    def _talk(self, session: Session, answer: SessionDescription) -> None:
-        self._stopTimers()
-        self.session = session
-        self.ringing.choose(session)
-        self._answer = answer
-        _log.info("call={call} leg={leg} is talking to {user!r:.120}", **self._names())
-        if not self.lateAnswer or session.isConnected:
-            self.call.answered(self, answer)
-        else:
-            self._setTimer(ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "there is no way for media"))
+def _assumeRinging(leg: OutboundLeg) -> None:
+    """A client is there that takes the call, and will ring if it has not said so yet."""
+    if leg._assumption is None and not leg._rung:
+        leg._assumption = leg.clock.callLater(RINGING_ASSUMED, leg.machine.rang)
+        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
 
-    def _connect(self) -> None:
-        if self.lateAnswer:
-            self._stopTimers()
-            self.call.answered(self, self._answer)
 
-    def _rang(self) -> None:
-        if not self._rung:
-            self._rung = True
-            self._setTimer(self.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
-            self.call.ringing(self)
+def _join(leg: OutboundLeg, jid: JID) -> None:
+    """C{jid} takes the call that was proposed: the others stop ringing."""
+    _setTimer(leg, ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
+    _failIf(leg, leg.ringing.join(jid, leg._offer))
 
-    def _failIf(self, ending: Ending | None) -> None:
-        if ending is not None:
-            self.machine.fail(ending)
 
-    def _setTimer(self, delay: float, ending: Ending) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self.clock.callLater(delay, self.machine.fail, ending)
+def _talk(leg: OutboundLeg, session: Session, answer: SessionDescription) -> None:
+    _stopTimers(leg)
+    leg.session = session
+    leg.ringing.choose(session)
+    leg._answer = answer
+    _log.info("call={call} leg={leg} is talking to {user!r:.120}", **_names(leg))
+    if not leg.lateAnswer or session.isConnected:
+        leg.call.answered(leg, answer)
+    else:
+        _setTimer(leg, ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "there is no way for media"))
 
-    def _stopTimers(self) -> None:
-        for timer in (self._timer, self._assumption):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._timer = None
 
-    def _finish(self, ending: Ending) -> None:
-        """Nothing of the leg remains, and its call knows."""
-        self._stopTimers()
-        self.ringing.stop(ending)
-        self.session = None
-        self.link.over(self)
-        _log.info(
-            "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
-            reason=ending.reason.name.lower(),
-            text=ending.text,
-            **self._names(),
-        )
-        self.machine = cast(Inputs, Over())
-        self.call.ended(self, ending)
+def _connect(leg: OutboundLeg) -> None:
+    if leg.lateAnswer:
+        _stopTimers(leg)
+        leg.call.answered(leg, leg._answer)
 
-    def _names(self) -> dict[str, str]:
-        return {"call": self.call.id, "leg": self.id, "user": bareJID(self.callee).full()}
+
+def _rang(leg: OutboundLeg) -> None:
+    if not leg._rung:
+        leg._rung = True
+        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
+        leg.call.ringing(leg)
+
+
+def _failIf(leg: OutboundLeg, ending: Ending | None) -> None:
+    if ending is not None:
+        leg.machine.fail(ending)
+
+
+def _setTimer(leg: OutboundLeg, delay: float, ending: Ending) -> None:
+    if leg._timer is not None and leg._timer.active():
+        leg._timer.cancel()
+    leg._timer = leg.clock.callLater(delay, leg.machine.fail, ending)
+
+
+def _stopTimers(leg: OutboundLeg) -> None:
+    for timer in (leg._timer, leg._assumption):
+        if timer is not None and timer.active():
+            timer.cancel()
+    leg._timer = None
+
+
+def _finish(leg: OutboundLeg, ending: Ending) -> None:
+    """Nothing of the leg remains, and its call knows."""
+    _stopTimers(leg)
+    leg.ringing.stop(ending)
+    leg.session = None
+    leg.link.over(leg)
+    _log.info(
+        "call={call} leg={leg} to {user!r:.120} ended: {reason} {text!r:.80}",
+        reason=ending.reason.name.lower(),
+        text=ending.text,
+        **_names(leg),
+    )
+    leg.machine = cast(Inputs, Over())
+    leg.call.ended(leg, ending)
+
+
+def _names(leg: OutboundLeg) -> dict[str, str]:
+    return {"call": leg.call.id, "leg": leg.id, "user": bareJID(leg.callee).full()}
 
 
 def _build() -> Callable[[OutboundLeg], Inputs]:
@@ -293,31 +303,31 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @fresh.upon(Inputs.start).to(seeking)
     def start(machine: Inputs, leg: OutboundLeg, offer: SessionDescription) -> None:
-        leg._begin(offer)
+        _begin(leg, offer)
 
     @seeking.upon(Inputs.available).loop()
     def available(machine: Inputs, leg: OutboundLeg) -> None:
-        leg._seek()
+        _seek(leg)
 
     @seeking.upon(Inputs.rang).loop()
     def rang(machine: Inputs, leg: OutboundLeg) -> None:
-        leg._rang()
+        _rang(leg)
 
     @seeking.upon(Inputs.acknowledged).loop()
     def acknowledged(machine: Inputs, leg: OutboundLeg) -> None:
-        leg._assumeRinging()
+        _assumeRinging(leg)
 
     @seeking.upon(Inputs.gone).loop()
     def gone(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._failIf(leg.ringing.lose(jid, ending))
+        _failIf(leg, leg.ringing.lose(jid, ending))
 
     @seeking.upon(Inputs.bounced).loop()
     def bounced(machine: Inputs, leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-        leg._failIf(leg.ringing.bounce(jid, ending))
+        _failIf(leg, leg.ringing.bounce(jid, ending))
 
     @seeking.upon(Inputs.proceeded).to(joining)
     def proceeded(machine: Inputs, leg: OutboundLeg, jid: JID) -> None:
-        leg._join(jid)
+        _join(leg, jid)
 
     @joining.upon(Inputs.proceeded).loop()
     @talking.upon(Inputs.proceeded).loop()
@@ -327,21 +337,21 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     @seeking.upon(Inputs.accepted).to(talking)
     @joining.upon(Inputs.accepted).to(talking)
     def accepted(machine: Inputs, leg: OutboundLeg, session: Session, answer: SessionDescription) -> None:
-        leg._talk(session, answer)
+        _talk(leg, session, answer)
 
     @seeking.upon(Inputs.sessionOver).loop()
     def targetOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
         outcome = leg.ringing.ended(session, ending)
-        leg._failIf(None if outcome is None else ofCallee(outcome))
+        _failIf(leg, None if outcome is None else ofCallee(outcome))
 
     @talking.upon(Inputs.connected).loop()
     def connected(machine: Inputs, leg: OutboundLeg) -> None:
-        leg._connect()
+        _connect(leg)
 
     @seeking.upon(Inputs.rejected).to(over)
     def rejected(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
         leg.ringing.rejected(ending)
-        leg._finish(ofCallee(ending))
+        _finish(leg, ofCallee(ending))
 
     @joining.upon(Inputs.sessionOver).loop()
     def joinedOver(machine: Inputs, leg: OutboundLeg, session: Session, ending: Ending) -> None:
@@ -362,7 +372,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
     @talking.upon(Inputs.fail).to(over)
     @joining.upon(Inputs.rejected).to(over)
     def finish(machine: Inputs, leg: OutboundLeg, ending: Ending) -> None:
-        leg._finish(ending)
+        _finish(leg, ending)
 
     for state in (seeking, joining, talking, over):
         state.upon(Inputs.start).loop().returns(None)

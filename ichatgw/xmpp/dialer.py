@@ -202,7 +202,7 @@ class Undecided:
         if self._inner is not None:
             self._inner.hangup(ending)
         else:
-            self._finish(ending)
+            _finish(self, ending)
 
     def decide(self, nobody: Ending | None = None) -> None:
         """
@@ -213,16 +213,16 @@ class Undecided:
         """
         if self._inner is not None or self._over or self._offer is None:
             return
-        self._stop()
+        _stop(self)
         self._nobody = nobody
         try:
             inner = self.make()
         except CallError as error:
-            self._finish(Ending(error.reason, str(error)))
+            _finish(self, Ending(error.reason, str(error)))
             return
         except Exception:
             _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
-            self._finish(Ending(EndReason.FAILED, "internal error"))
+            _finish(self, Ending(EndReason.FAILED, "internal error"))
             return
         self._inner = inner
         inner.call = _Inside(self)
@@ -241,20 +241,22 @@ class Undecided:
         """If nobody was found, what presence said of the user says most."""
         if self._nobody is not None and ending.reason is EndReason.UNAVAILABLE:
             ending = self._nobody
-        self._finish(ending)
+        _finish(self, ending)
 
-    def _stop(self) -> None:
-        self.chooser.forget(self)
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
-    def _finish(self, ending: Ending) -> None:
-        if not self._over:
-            self._over = True
-            self._stop()
-            self._inner = None
-            self.call.ended(self, ending)
+def _stop(leg: Undecided) -> None:
+    leg.chooser.forget(leg)
+    if leg._timer is not None and leg._timer.active():
+        leg._timer.cancel()
+    leg._timer = None
+
+
+def _finish(leg: Undecided, ending: Ending) -> None:
+    if not leg._over:
+        leg._over = True
+        _stop(leg)
+        leg._inner = None
+        leg.call.ended(leg, ending)
 
 
 class _Inside(InnerCall):

@@ -9,6 +9,7 @@ puts its side of the relay into each description, and sees to it that C{ended} i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sippy.CCEvents import CCEventDisconnect
@@ -22,9 +23,10 @@ from ichatgw.model import Ending, EndReason, Farewell, Party, Whereabouts
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.offeranswer import Reoffers
 from ichatgw.sip.dialog.replaces import DialogId
-from ichatgw.sip.dialog.requests import Reply, endsCall
+from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.incallmessages import InCallMessages
 from ichatgw.sip.leg.interfaces import ISipLeg, Transfers
+from ichatgw.sip.leg.liveness import Liveness
 from ichatgw.sip.leg.negotiation import Negotiation
 from ichatgw.sip.leg.renegotiation import Renegotiation
 from ichatgw.sip.message.identity import connectedTo
@@ -60,7 +62,7 @@ class SipLeg:
         self._answered = False
         self.refers = 0
         self.login: str | None = None
-        self._isAsked = False
+        self._liveness = Liveness()
         self._messages = InCallMessages()
         self._negotiation = Negotiation(failed=self._insecure, whereabouts=self._whereabouts)
         self.changes = Renegotiation(self, self._negotiation)
@@ -73,7 +75,7 @@ class SipLeg:
     @side.setter
     def side(self, side: IMediaSide) -> None:
         self._negotiation.side = side
-        side.watch(self._unheard)
+        side.watch(partial(self._liveness.unheard, self))
 
     @property
     def isAnswered(self) -> bool:
@@ -116,32 +118,6 @@ class SipLeg:
 
     def _whereabouts(self) -> Whereabouts | None:
         return None if self.dialog is None else self.dialog.whereabouts
-
-    def _unheard(self) -> None:
-        """Nothing is heard of the party, which may be what it does while it is mute: it is asked."""
-        dialog = self.dialog
-        if self._ended or not self._answered or self._isAsked or dialog is None or dialog.pinned is not None:
-            return
-        self._isAsked = True
-        _log.info(
-            "call={call} leg={leg} {party!r:.120} sends no media any more, and is asked whether it is there",
-            call=self.call.id,
-            leg=self.id,
-            party=self.party.uri,
-        )
-        try:
-            dialog.ask("OPTIONS", self._toldOfItself)
-        except OSError as problem:
-            self._vanished(str(problem))
-
-    def _toldOfItself(self, response: Any) -> None:
-        self._isAsked = False
-        code, phrase = response.getSCode()
-        if endsCall("OPTIONS", code) or response.source is None:
-            self._vanished(f"{code} {phrase}")
-
-    def _vanished(self, why: str) -> None:
-        self.hangup(Ending(EndReason.CONNECTIVITY, f"no media any more, and no sign of life: {why}"[:200]))
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""

@@ -47,7 +47,7 @@ class FarewellTests(IChatCase):
         self.world.request()
         leg = self.world.arrived
         leg.answer(ANSWER)
-        leg._take(Inner())
+        leg.machine.invited(Inner())
         self.assertEqual(leg.farewells(), (("sip-bye", "udp"),))
 
     def test_over(self) -> None:

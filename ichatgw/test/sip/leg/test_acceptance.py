@@ -109,7 +109,7 @@ class AcceptanceTests(SynchronousTestCase):
             (";=;tag=", ""),
         ):
             leg = self.start()
-            text = respond(self.invite, 200, "OK", "b1", PHONE_SDP).replace(";tag=b1", written)
+            text = respond(self.invite, 200, "OK", "b1", PHONE_SDP).replace(";tag=b1\r\n", f"{written}\r\n")
             self.assertEqual(self.accept(text), [("ACK", PHONE)], written)
             leg.hangup(Ending(EndReason.HANGUP))
             for message, _ in self.rig.wire.sent:
