@@ -22,6 +22,7 @@ from ichatgw.calls.nulls import GONE
 from ichatgw.calls.parties import CLOSING_TIMEOUT, Parties, Partner, Switchboard
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IMessage, IOutboundLeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, Farewell, SessionDescription
+from ichatgw.runtime.nulls import unheard
 
 __all__ = ["CLOSING_TIMEOUT", "Call"]
 
@@ -39,6 +40,7 @@ class Call:
     Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
 
     @ivar id: its name in logs.
+    @param noted: told when C{farewells} may have changed.
     @param switchboard: knows where a party that is referred to can be found.
     """
 
@@ -51,9 +53,20 @@ class Call:
         clock: IReactorTime,
         closed: Callable[[Call], None],
         switchboard: Switchboard | None = None,
+        noted: Callable[[Call], object] = unheard,
     ) -> None:
         self.id = id
-        self._parties = Parties(self, caller, callee, relay, clock, self._guarded, lambda: closed(self), switchboard)
+        self._parties = Parties(
+            self,
+            caller,
+            callee,
+            relay,
+            clock,
+            self._guarded,
+            lambda: closed(self),
+            switchboard,
+            noted=lambda: noted(self),
+        )
         self._machine = makeMachine(self._parties)
         self._dead = False
         for leg, side in ((caller, relay.caller), (callee, relay.callee)):
@@ -73,10 +86,6 @@ class Call:
     def farewells(self) -> tuple[Farewell, ...]:
         """What would have to be said to its parties if we were gone."""
         return (*self.caller.farewells(), *self.callee.farewells())
-
-    def note(self, noted: Callable[[], object]) -> None:
-        """From now on say when C{farewells} may have changed."""
-        self._parties.noted = noted
 
     def start(self, offer: SessionDescription) -> None:
         """Let the callee's leg call, with the caller's offer."""

@@ -282,12 +282,11 @@ class Switch(Service):
         call = None
         try:
             callee = dialer.dial(route, self._presented(arrival.party, route))
-            call = Call(callId, leg, callee, relay, self._clock, self._closed, self)
+            call = Call(callId, leg, callee, relay, self._clock, self._closed, self, self._noted)
         finally:
             if call is None:
                 relay.close()
         self._calls[callId] = call
-        call.note(partial(self._noted, call))
         _log.info(
             "call={call} from {caller!r} leg={callerLeg} to {called!r} as {route!r} leg={calleeLeg}",
             call=callId,

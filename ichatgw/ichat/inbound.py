@@ -28,10 +28,10 @@ from zope.interface import implementer
 from ichatgw.calls.nulls import NoCall
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import declined
-from ichatgw.ichat.leg import InnerNews, Inside, judge
+from ichatgw.ichat.leg import IChatLeg, InnerNews, Inside, judge
 from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
-from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide, IMessage
+from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide
 from ichatgw.model import ANY_PACKING, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over, unheard
@@ -72,7 +72,7 @@ class Inputs(InnerNews, Protocol):
 
 @implementer(IInboundLeg)
 @define(eq=False, kw_only=True)
-class InboundLeg:
+class InboundLeg(IChatLeg):
     """
     The side of an iChat that calls.
 
@@ -118,13 +118,6 @@ class InboundLeg:
     def change(self, change: IChange) -> None:
         if not isinstance(self.machine, Over):
             judge(change, self._inner)  # its INVITE may be still to come
-
-    def hand(self, message: IMessage) -> None:
-        """An iChat cannot be told."""
-        message.undeliverable()
-
-    def hangup(self, ending: Ending) -> None:
-        self.machine.hangup(ending)
 
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ichatgw.interfaces.ILeg}."""

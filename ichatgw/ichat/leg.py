@@ -60,6 +60,26 @@ def judge(change: IChange, inner: ILeg | None) -> None:
         change.agree(SessionDescription((PCMU,)))
 
 
+class Ends(Protocol):
+    """The machine of a leg, as far as both kinds know it."""
+
+    def hangup(self, ending: Ending) -> None: ...
+
+
+class IChatLeg:
+    """What both kinds of legs do with the orders that all legs get."""
+
+    machine: Ends
+
+    def hand(self, message: IMessage) -> None:
+        """See L{ILeg}.  An iChat cannot be told."""
+        message.undeliverable()
+
+    def hangup(self, ending: Ending) -> None:
+        """See L{ILeg}."""
+        self.machine.hangup(ending)
+
+
 @define(eq=False)
 class Inside(InnerCall):
     """The call that an inner leg sees: its news becomes inputs of the outer leg's machine."""

@@ -29,10 +29,10 @@ from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import cancelled
-from ichatgw.ichat.leg import InnerNews, Inside, PresenceView, judge
+from ichatgw.ichat.leg import IChatLeg, InnerNews, Inside, PresenceView, judge
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
-from ichatgw.interfaces import ICall, IChange, IDialer, IMediaSide, IMessage, IOutboundLeg
+from ichatgw.interfaces import ICall, IChange, IDialer, IMediaSide, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over
@@ -97,7 +97,7 @@ class Inputs(InnerNews, Protocol):
 
 @implementer(IOutboundLeg)
 @define(eq=False, kw_only=True)
-class OutboundLeg:
+class OutboundLeg(IChatLeg):
     """
     Rings the iChats of a user, and calls the one that accepts.
 
@@ -145,13 +145,6 @@ class OutboundLeg:
     def change(self, change: IChange) -> None:
         if self._inner is not None:
             judge(change, self._inner)
-
-    def hand(self, message: IMessage) -> None:
-        """An iChat cannot be told."""
-        message.undeliverable()
-
-    def hangup(self, ending: Ending) -> None:
-        self.machine.hangup(ending)
 
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ichatgw.interfaces.ILeg}."""

@@ -31,11 +31,10 @@ from zope.interface import implementer
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, NoCommonCodec
-from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide, IMessage
+from ichatgw.interfaces import ICall, IInboundLeg, IMediaSide
 from ichatgw.jingle.farewells import terminated, told
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, follow, pressed, tell
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, JingleLeg, LegLink, pressed
 from ichatgw.jingle.session.actions import Phase, endingOf
-from ichatgw.jingle.session.interfaces import SessionOwner
 from ichatgw.jingle.session.reasons import toError, toReason
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Jingle
@@ -78,7 +77,7 @@ class Inputs(Protocol):
 
 @implementer(IInboundLeg)
 @define(eq=False, kw_only=True)
-class InboundLeg(SessionOwner[Session]):
+class InboundLeg(JingleLeg):
     """
     The side of a client that calls.
 
@@ -140,15 +139,6 @@ class InboundLeg(SessionOwner[Session]):
 
     def answer(self, answer: SessionDescription) -> None:
         self.machine.answer(answer)
-
-    def change(self, change: IChange) -> None:
-        follow(self.session, change)
-
-    def hand(self, message: IMessage) -> None:
-        tell(self.side, self.session, message)
-
-    def hangup(self, ending: Ending) -> None:
-        self.machine.hangup(ending)
 
     # News of the session
 

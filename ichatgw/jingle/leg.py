@@ -11,9 +11,9 @@ from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import NoCommonCodec
-from ichatgw.interfaces import IChange, ILeg, IMediaSide, IMessage
+from ichatgw.interfaces import IChange, ILeg, IMessage
 from ichatgw.jingle.session.actions import Phase
-from ichatgw.jingle.session.interfaces import SessionLink
+from ichatgw.jingle.session.interfaces import SessionLink, SessionOwner
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.proposals import CallMessage
 from ichatgw.model import KEYS, PCMA, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
@@ -63,29 +63,52 @@ class LegLink(SessionLink[Session], Protocol):
         """C{leg} has ended: forget it."""
 
 
-def follow(session: Session | None, change: IChange) -> None:
-    """
-    What a client that talks by this session does about a change: it is told of hold, and goes on with the formats that
-    it has as long as there is one among those of the other party.
-    """
-    if session is None or session.phase is not Phase.ACTIVE or change.isSettled:
-        return
-    try:
-        answerCodecs(change.offer.codecs, session.theirs)
-    except NoCommonCodec as error:
-        change.refuse(Ending(EndReason.INCOMPATIBLE, str(error)))
-        return
-    session.tellHold(not change.offer.direction.listens)
-    change.agree(session.theirs)
+class Ends(Protocol):
+    """The machine of a leg, as far as both kinds know it."""
+
+    def hangup(self, ending: Ending) -> None: ...
 
 
-def tell(side: IMediaSide, session: Session | None, message: IMessage) -> None:
-    """A client is told of keys, in its media or else in the session; it would not know what anything else is."""
-    value = message.value
-    if not isinstance(value, Tone):
-        message.undeliverable()
-    elif session is not None and not side.press(value):
-        session.tellKey(value.key, value.milliseconds)
+class JingleLeg(SessionOwner[Session]):
+    """
+    What both kinds of legs do with the orders that all legs get.
+
+    @ivar session: by which the leg talks, if it does so yet.
+    """
+
+    machine: Ends
+    session: Session | None
+
+    def change(self, change: IChange) -> None:
+        """
+        See L{ILeg}.  A client is told of hold, and goes on with the formats that it has as long as there is one among
+        those of the other party.
+        """
+        session = self.session
+        if session is None or session.phase is not Phase.ACTIVE or change.isSettled:
+            return
+        try:
+            answerCodecs(change.offer.codecs, session.theirs)
+        except NoCommonCodec as error:
+            change.refuse(Ending(EndReason.INCOMPATIBLE, str(error)))
+            return
+        session.tellHold(not change.offer.direction.listens)
+        change.agree(session.theirs)
+
+    def hand(self, message: IMessage) -> None:
+        """
+        See L{ILeg}.  A client is told of keys, in its media or else in the session; it would not know what anything
+        else is.
+        """
+        value = message.value
+        if not isinstance(value, Tone):
+            message.undeliverable()
+        elif self.session is not None and not self.side.press(value):
+            self.session.tellKey(value.key, value.milliseconds)
+
+    def hangup(self, ending: Ending) -> None:
+        """See L{ILeg}."""
+        self.machine.hangup(ending)
 
 
 def pressed(leg: ILeg, digit: str, milliseconds: int) -> None:

@@ -28,11 +28,10 @@ from zope.interface import implementer
 
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import NoCall
-from ichatgw.interfaces import ICall, IChange, IMediaSide, IMessage, IOutboundLeg
+from ichatgw.interfaces import ICall, IMediaSide, IOutboundLeg
 from ichatgw.jingle.fork import Ringing
-from ichatgw.jingle.leg import ACCEPT_TIMEOUT, LegLink, follow, pressed, tell
+from ichatgw.jingle.leg import ACCEPT_TIMEOUT, JingleLeg, LegLink, pressed
 from ichatgw.jingle.selection import Clients
-from ichatgw.jingle.session.interfaces import SessionOwner
 from ichatgw.jingle.session.reasons import ofCallee
 from ichatgw.jingle.session.session import Session
 from ichatgw.model import Direction, Ending, EndReason, Farewell, Party, SessionDescription
@@ -100,7 +99,7 @@ class Inputs(Protocol):
 
 @implementer(IOutboundLeg)
 @define(eq=False, kw_only=True)
-class OutboundLeg(SessionOwner[Session]):
+class OutboundLeg(JingleLeg):
     """
     Rings the clients of a user, and talks to the one that accepts.
 
@@ -159,15 +158,6 @@ class OutboundLeg(SessionOwner[Session]):
 
     def start(self, offer: SessionDescription) -> None:
         self.machine.start(offer)
-
-    def change(self, change: IChange) -> None:
-        follow(self.session, change)
-
-    def hand(self, message: IMessage) -> None:
-        tell(self.side, self.session, message)
-
-    def hangup(self, ending: Ending) -> None:
-        self.machine.hangup(ending)
 
     # News of sessions
 

@@ -153,6 +153,7 @@ class Undecided:
     It reports what that I{inner} leg says as its own, and lends it its side of the relay.
 
     @ivar make: makes the inner leg.
+    @ivar nobody: what presence said of a user of whom no client has been found yet; it says most if none is.
     """
 
     party: Party
@@ -165,7 +166,7 @@ class Undecided:
     _offer: SessionDescription | None = field(init=False, default=None)
     _inner: ILeg | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
-    _nobody: Ending | None = field(init=False, default=None)
+    nobody: Ending | None = field(init=False, default=None)
     _over: bool = field(init=False, default=False)
 
     # Orders
@@ -214,7 +215,7 @@ class Undecided:
         if self._inner is not None or self._over or self._offer is None:
             return
         _stop(self)
-        self._nobody = nobody
+        self.nobody = nobody
         try:
             inner = self.make()
         except CallError as error:
@@ -232,16 +233,6 @@ class Undecided:
         except Exception:
             _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
             inner.hangup(Ending(EndReason.FAILED, "internal error"))
-
-    def foundSomebody(self) -> None:
-        """There is a client after all."""
-        self._nobody = None
-
-    def innerEnded(self, ending: Ending) -> None:
-        """If nobody was found, what presence said of the user says most."""
-        if self._nobody is not None and ending.reason is EndReason.UNAVAILABLE:
-            ending = self._nobody
-        _finish(self, ending)
 
 
 def _stop(leg: Undecided) -> None:
@@ -265,12 +256,13 @@ class _Inside(InnerCall):
     outer: Undecided
 
     def ringing(self, leg: ILeg) -> None:
-        self.outer.foundSomebody()
+        self.outer.nobody = None
         super().ringing(leg)
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        self.outer.foundSomebody()
+        self.outer.nobody = None
         super().answered(leg, answer)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
-        self.outer.innerEnded(ending)
+        nobody = self.outer.nobody
+        _finish(self.outer, nobody if nobody is not None and ending.reason is EndReason.UNAVAILABLE else ending)

@@ -56,6 +56,7 @@ class InboundSipLeg(SipLeg):
         self._protecting = protecting or Protecting()
         self._objection: Ending | None = None
         self.source = source
+        self.signallingHost = source.host
         self.seek: Callable[[], SipLeg | Reply] | None = None
         self.parts: tuple[Part, ...] = ()
         self._offer = offer
@@ -215,11 +216,6 @@ class InboundSipLeg(SipLeg):
     def _answerTo(self, answer: SessionDescription) -> str:
         assert self._offer is not None
         return self._negotiation.answer(self._offer, self.source.host, answer.codecs)
-
-    @property
-    def signallingHost(self) -> str:
-        """See L{ichatgw.sip.leg.interfaces.ISipLeg}."""
-        return self.source.host
 
     def _respond(self, event: Any) -> None:
         """Orders never raise: what fails ends the leg."""

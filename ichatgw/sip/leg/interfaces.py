@@ -23,7 +23,7 @@ class ISipLeg(ILeg):
     reoffers: Reoffers | None = Attribute("The offers within that dialog.")
     isAnswered: bool = Attribute("Who was called has accepted.")
     isOver: bool = Attribute("The leg has ended.")
-    signallingHost: str = Attribute("Where its messages go, an IP literal.")
+    signallingHost: str = Attribute("Where its messages go, an IP literal; empty before that is known.")
 
     def guarded(order: Callable[[Any], None], argument: Any) -> None:
         """Do what may fail: then the leg ends.  After its end nothing is done."""

@@ -49,6 +49,7 @@ class SipLeg:
     """
 
     isOutbound = False
+    signallingHost = ""
 
     dialog: Dialog | None = None
     referrals: Transfers
@@ -182,11 +183,6 @@ class SipLeg:
     def reoffers(self) -> Reoffers | None:
         """See L{ISipLeg}."""
         return None if self.dialog is None else self.dialog.reoffers
-
-    @property
-    def signallingHost(self) -> str:
-        """See L{ISipLeg}."""
-        raise NotImplementedError
 
     def _finish(self, ending: Ending) -> None:
         if self._ended:

@@ -123,6 +123,7 @@ class OutboundSipLeg(SipLeg):
             return
         self._attempt = attempt
         target = self._target = attempt.target
+        self.signallingHost = target.address.host
         self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
         dialog = self.dialog = self._converse(self)
         text = self._negotiation.offer(target.address.host, self._offer, isWide=dialog.pinned is None)
@@ -287,9 +288,3 @@ class OutboundSipLeg(SipLeg):
     def _fork(self) -> str | None:
         """Which of those whom the INVITE has reached speaks now."""
         return None if self.dialog is None else self.dialog.heardTag
-
-    @property
-    def signallingHost(self) -> str:
-        """See L{ichatgw.sip.leg.interfaces.ISipLeg}."""
-        assert self._target is not None
-        return self._target.address.host
