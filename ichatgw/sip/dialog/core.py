@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
 from ichatgw.sip.dialog.capabilities import allow, supported
-from ichatgw.sip.dialog.offeranswer import Changes, Reoffers
 from ichatgw.sip.dialog.prack import TAG
+from ichatgw.sip.dialog.reinvite import Changes, Reoffers
 from ichatgw.sip.dialog.remotetarget import FarEnd
 from ichatgw.sip.dialog.requests import Asking, Reply, repeated
 from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTerms, SessionTimer
@@ -91,7 +91,7 @@ class Midway(FarEnd):
     @ivar answers: to challenges; C{None} if none is answered.
     @ivar given: the logins of the INVITE that was accepted.
     @param terms: what we ask for of session timers.
-    @ivar reoffers: offers within the call.
+    @ivar reoffers: which offer is open, and offers within the call.
     @ivar session: the timer of the session.
     """
 
@@ -210,13 +210,18 @@ class Midway(FarEnd):
             step()
 
     def sessionHeaders(self) -> list[Any]:
-        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         return [] if self.pinned is not None else self.session.headers()
 
     def accepted(self, response: Any) -> None:
         """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self.refreshTarget(response)
         self.session.answered(response)
+
+    def renewed(self, request: Any) -> None:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
+        self.owner.identified(request)
+        self.refreshTarget(request)
 
     def refresh(self) -> bool:
         """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
@@ -244,11 +249,11 @@ class Midway(FarEnd):
 
     @property
     def changes(self) -> Changes:
-        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         return self.owner.changes
 
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """See L{ichatgw.sip.dialog.offeranswer.Dialogue}."""
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         manager = self.global_config["_sip_tm"]
         transaction = manager.tserver.get(response.getTId(wBRN=True))
         if transaction is not None:
@@ -256,6 +261,6 @@ class Midway(FarEnd):
 
     def ownHeaders(self, *without: str) -> list[Any]:
         """
-        See L{ichatgw.sip.dialog.offeranswer.Dialogue}.  An iChat, whose dialog is pinned, has not heard of extensions.
+        See L{ichatgw.sip.dialog.reinvite.OfferCarrier}.  An iChat, whose dialog is pinned, has not heard of extensions.
         """
         return [allow()] if self.pinned is not None else [allow(), supported(*without)]

@@ -5,8 +5,8 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 - In-dialog requests go where L{ichatgw.sip.dialog.routeset} says: to an address from the route set or the remote
   target, over the far end's own connection if that is open, or back to where its last message came from; a pinned
   dialog (iChat) goes to one address, whatever its Contact says.
-- Offers within the call go by way of L{ichatgw.sip.dialog.offeranswer}, other requests by
-  L{ichatgw.sip.dialog.requests}.
+- Which offer is open is the business of L{ichatgw.sip.dialog.offeranswer}; offers within the call go by way of
+  L{ichatgw.sip.dialog.reinvite}, other requests by L{ichatgw.sip.dialog.requests}.
 - Every request gets a response; an early BYE too.
 - An INVITE of ours is the business of L{ichatgw.sip.dialog.invite}.
 """
@@ -30,7 +30,7 @@ from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS, Owner
 from ichatgw.sip.dialog.invite import Inviting
-from ichatgw.sip.dialog.offeranswer import PENDING
+from ichatgw.sip.dialog.offeranswer import Input, State
 from ichatgw.sip.dialog.prack import Sender, demands
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import LATER, Reply
@@ -42,19 +42,11 @@ from ichatgw.sip.transaction.layer import Transactions
 
 _log = Logger()
 
-TOO_EARLY = Reply(500, "Server Internal Error", (("retry-after", "5"),))
-"""For what comes before the answer and can be done only after it (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
-
 REFUSED = 0.1
 """Seconds that the dialog of an INVITE that we have refused is known: no BYE can cross that."""
 
 
 class Dialog(Inviting):
-    """
-    @ivar answeredEarly: has the caller got our answer before the 200, and acknowledged it; or answered our offer?
-    @ivar offeredEarly: has the caller, who made no offer, got ours before the 200?
-    """
-
     UasStateTrying = Trying
     UaStateConnected = Connected
     UacStateCancelling = Cancelling
@@ -71,17 +63,24 @@ class Dialog(Inviting):
         terms: SessionTerms = NO_TERMS,
     ) -> None:
         self.rCSeq: int | None = None
-        self._withOffer = True
         self._sender: Sender | None = None
-        self.answeredEarly = False
-        self.offeredEarly = False
         self._invitation: Any = None
         super().__init__(transactions, owner, userAgent, pinned, answers, terms)
 
     @property
     def mustOfferEarly(self) -> bool:
         """Has the first response but 100 to bring our offer, as the INVITE had none and wants it to be reliable?"""
-        return self._sender is not None and not self._withOffer and not self.offeredEarly
+        return self._sender is not None and self.reoffers.state is State.ASKED
+
+    @property
+    def isAnsweredEarly(self) -> bool:
+        """Has the caller got our answer before the 200, and acknowledged it; or answered our offer?"""
+        return self.reoffers.state is State.CALLED_EARLY
+
+    @property
+    def needsNoAnswer(self) -> bool:
+        """Can the 200 go without a description, as the caller has one?"""
+        return self.reoffers.state in (State.CALLED_EARLY, State.EARLY_OFFER)
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         """sippy's entry for a request of this dialog."""
@@ -102,7 +101,7 @@ class Dialog(Inviting):
             # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
             sip_t.r487.getHFBody("to").setTag(self.lTag)
             self._invitation = req
-            self._withOffer = req.getBody() is not None
+            self.reoffers.take(Input.FIRST_BARE if req.getBody() is None else Input.FIRST_OFFER)
             if demands(req):
                 self._sender = Sender(self.respond, self._unacknowledged)
         result = super().recvRequest(req, sip_t)
@@ -147,11 +146,8 @@ class Dialog(Inviting):
 
     def _reinvited(self, request: Any) -> Any:
         refusal = self._outOfPlace(request)
-        if refusal is None and not self.isConnected():
-            refusal = PENDING if self.isCaller else TOO_EARLY
         if refusal is not None:
             return refusal.to(request, self.local_ua), None, None
-        self.owner.identified(request)
         self.reoffers.invited(request)
         return None, self._withdrawn, partial(self._neverAcknowledged, request)
 
@@ -173,9 +169,6 @@ class Dialog(Inviting):
         if refusal is not None:
             return refusal
         if request.getMethod() == "UPDATE":
-            if not (self.isConnected() or (self.changes.isSettled if self.isCaller else self.answeredEarly)):
-                return PENDING if self.isCaller else TOO_EARLY
-            self.owner.identified(request)
             self.reoffers.updated(request)
             return None
         if request.getMethod() == "PRACK":
@@ -193,11 +186,12 @@ class Dialog(Inviting):
             response = self._sender.acknowledged(str(racks[0]))
         if response is None or self._sender is None:
             return Reply(481, "Call/Transaction Does Not Exist")
-        if self.offeredEarly and not self.answeredEarly:
+        if self.reoffers.state is State.EARLY_OFFER:
             self._answeredOurs(request)
             return None
-        self.answeredEarly = self.answeredEarly or sdpText(response.getBody()) is not None
-        if self.answeredEarly and sdpText(request.getBody()) is not None:
+        if sdpText(response.getBody()) is not None:
+            self.reoffers.take(Input.PRACK)
+        if self.isAnsweredEarly and sdpText(request.getBody()) is not None:
             self.reoffers.updated(request)
         else:
             self.respond(Reply(200, "OK").to(request, self.local_ua))
@@ -207,7 +201,7 @@ class Dialog(Inviting):
     def _answeredOurs(self, request: Any) -> None:
         """The PRACK for our offer brings the answer (RFC 3262 section 5)."""
         self.respond(Reply(200, "OK").to(request, self.local_ua))
-        self.answeredEarly = True
+        self.reoffers.take(Input.PRACK)
         self.changes.offerAnswered(sdpText(request.getBody()))
         if self._sender is not None:
             self._sender.goOn()
@@ -263,21 +257,31 @@ class Dialog(Inviting):
         if 200 <= scode < 300:
             response.appendHeaders([*self.ownHeaders(), *self.session.accept(self._invitation)])
             self._invitation = None
-            self.reoffers.expectAck(ack_wait)
         sender = self._sender
         if sender is not None and 100 < scode < 200:
-            self.offeredEarly = self.offeredEarly or (body is not None and not self._withOffer)
-            if self._withOffer or self.offeredEarly:
+            if body is not None:
+                self.reoffers.take(Input.EARLY_OFFER)
+            if self.reoffers.state is not State.ASKED:
                 sender.provisional(response)
-        elif sender is not None and 200 <= scode < 300:
-            sender.final(lambda: self.respond(response, self.reoffers.acknowledged))
+        elif 200 <= scode < 300:
+            if sender is not None:
+                sender.final(partial(self._accept, response))
+            else:
+                self._accept(response)
         else:
             if sender is not None:
                 sender.over()
-            self.respond(response, None if scode >= 300 else self.reoffers.acknowledged)
+            self.respond(response)
+
+    def _accept(self, response: Any) -> None:
+        """Send the 200 to the INVITE that began the dialog."""
+        self.reoffers.acceptedFirst()
+        self.respond(response, self.reoffers.acknowledged)
 
     def changeState(self, newstate: Any) -> None:
         """sippy goes to another state."""
         super().changeState(newstate)
         if self._sender is not None and self.over:
             self._sender.over()
+        if self.isCaller and self.isConnected():
+            self.reoffers.take(Input.ACCEPTED)

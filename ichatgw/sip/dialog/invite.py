@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
 from ichatgw.sip.dialog.core import NO_TERMS, Midway, Owner
+from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.dialog.prack import Receiver
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.message.bodies import sdpBody
@@ -88,6 +89,7 @@ class Inviting(Midway):
         @raise OSError: if it cannot be reached.
         """
         self.isCaller = True
+        self.reoffers.take(Input.FIRST_SENT)
         self.aim(target)
         try:
             self.recvEvent(order)

@@ -1,377 +1,184 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_sessiontimer -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offerstates,ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_prack -*-  # noqa: E501
 """
-Offer and answer (RFC 3264) within an answered call, both ways: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311),
-one at a time, and glare: both ends make an offer at once (RFC 6337 section 3).
+Offer and answer (RFC 3264) in one dialog as a machine: which offer is open, whoever made it and whatever carries it
+(RFC 6337), and glare (RFC 3261 section 14.1).
+
+It knows no messages, sockets or timers.  L{ichatgw.sip.dialog.dialog} tells it of the first INVITE, reliable responses
+and PRACK; L{ichatgw.sip.dialog.reinvite} of re-INVITE and UPDATE.  L{TABLE} is all that it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from enum import Enum
 from secrets import randbelow
-from typing import Any, Protocol, cast
 
-from sippy.SipHeader import SipHeader
-from sippy.Time.Timeout import Timeout
-from twisted.logger import Logger
-
-from ichatgw.model import Ending, EndReason
-from ichatgw.sip.dialog import prack
-from ichatgw.sip.dialog.requests import Asking, Conversation, Reply
-from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTimer, tooShort
-from ichatgw.sip.message.bodies import SDP, bodyOf, sdpText
-from ichatgw.sip.message.gate import ACCEPT
-from ichatgw.sip.message.status import fromStatus
-
-MOST_CROSSINGS = 5
+MAX_CROSSINGS = 5
 """How often an offer that crosses one of the far end's is made again."""
 
-PATIENCE = 30.0
-"""Seconds that the far end of the call has for saying whether it goes along; a phone hears 100 meanwhile."""
 
-LONGEST_WAIT = 10
-"""Seconds of C{Retry-After} that are waited for (RFC 3261 section 14.2)."""
+class State(Enum):
+    """Which offer is open in the dialog; the value says it in words."""
 
-PENDING = Reply(491, "Request Pending")
-
-_log = Logger()
-
-Verdict = str | Reply
-"""What an offer is answered with: a description, or a refusal."""
-
-
-class Changes(Protocol):
-    """Who makes descriptions and understands them: the leg."""
-
-    @property
-    def isSettled(self) -> bool:
-        """Has every offer, the first one included, been answered?"""
-
-    def offered(self, text: str | None, mayWait: bool) -> Verdict | None:
-        """
-        The party has made an offer, or asks for ours (C{None}).
-
-        @param mayWait: may the answer come later, by L{Reoffers.answer}?
-        @return: the answer, or C{None} if it does so.
-        """
-
-    def withdrawn(self) -> None:
-        """The offer that waits for its answer does so no more."""
-
-    def answerSent(self) -> None:
-        """The party has been answered; now others may be told."""
-
-    def nextOffer(self) -> str | None:
-        """What is to be offered now; C{None} if there is nothing new to say."""
-
-    def sameOffer(self) -> str | None:
-        """What we have said last, as an offer; C{None} if that cannot be."""
-
-    def offerAnswered(self, text: str | None) -> None:
-        """The party has accepted our offer."""
-
-    def offerCrossed(self) -> None:
-        """Our offer crossed one of the party's; everything is as before, and it is made again soon."""
-
-    def offerRefused(self, ending: Ending) -> None:
-        """The party has not accepted it; everything is as before."""
+    IDLE = "no INVITE yet"
+    CALLING = "first offer sent"
+    CALLING_EARLY = "first offer sent, answered before the 2xx"
+    CALLED = "first offer received"
+    ASKED = "first INVITE received, without an offer"
+    EARLY_OFFER = "our offer sent in a reliable 1xx"
+    CALLED_EARLY = "offer and answer done before the 2xx"
+    STABLE = "stable"
+    LOCAL_OFFER = "local offer sent"
+    REFRESH = "last offer sent again"
+    REMOTE_OFFER = "remote offer received"
+    ANSWERED = "2xx sent, ACK awaited"
+    LATE_OFFER = "our offer sent in a 2xx, ACK awaited"
+    GLARE = "glare: our offer waits for its turn"
+    OVER = "dialog over"
 
 
-class Dialogue(Conversation, Protocol):
-    """What is wanted of the dialog."""
+class Input(Enum):
+    """What happens, by the message that carries it; the value says it in words."""
 
-    cId: Any
-    local_ua: str
-    session: SessionTimer
-    lContact: Any
-    isCaller: bool
-
-    @property
-    def changes(self) -> Changes: ...
-
-    @property
-    def isConnected(self) -> Callable[[], bool]: ...
-
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """Send a response; C{acknowledged} gets the ACK of one to an INVITE."""
-
-    def sessionHeaders(self) -> Sequence[Any]:
-        """What each INVITE and UPDATE of ours asks for of session timers."""
-
-    def ownHeaders(self, *without: str) -> Sequence[Any]:
-        """
-        What each INVITE and UPDATE of ours, and each 2xx to one, says of what we can.
-
-        @param without: option tags that it does not mention.
-        """
+    FIRST_SENT = "INVITE sent"
+    FIRST_OFFER = "INVITE with offer received"
+    FIRST_BARE = "INVITE without offer received"
+    EARLY_ANSWER = "reliable 1xx with answer received"
+    EARLY_OFFER = "reliable 1xx with offer sent"
+    PRACK = "PRACK for our SDP received"
+    INVITE = "re-INVITE received"
+    UPDATE = "UPDATE or PRACK with offer received"
+    BARE_UPDATE = "UPDATE without offer received"
+    CANCEL = "CANCEL received"
+    ACCEPT = "2xx sent"
+    ACCEPT_WITH_OFFER = "2xx with offer sent"
+    REFUSE = "3xx-6xx sent"
+    ACK = "ACK received"
+    OFFER = "re-INVITE sent"
+    REPEAT = "re-INVITE that refreshes sent"
+    ACCEPTED = "2xx received"
+    REFUSED = "3xx-6xx received"
+    CROSSED = "491, or 500 with Retry-After, received"
+    TIMER = "time to try again"
+    END = "end of the dialog"
 
 
-class _Gone:
-    """In the place of a dialog that is dead."""
+class Refusal(Enum):
+    """How an offer is refused because of the state; the value says it in words."""
 
-    def isConnected(self) -> bool:
-        """No."""
-        return False
+    PENDING = "491"
+    """Ours is open (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
 
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """Nobody waits for it."""
+    TOO_EARLY = "500, Retry-After: 5"
+    """It can be made only once the call is answered."""
+
+    BUSY = "500, Retry-After: 0-10"
+    """An earlier one of the far end is open."""
 
 
-_GONE = cast(Dialogue, _Gone())
+class _Rest(Enum):
+    REST = "at rest"
 
 
-class Reoffers:
+REST = _Rest.REST
+"""
+As a next state: whatever holds when no offer is open: C{ANSWERED} as long as an INVITE of the far end that we accepted
+is not acknowledged, else C{GLARE} as long as we wait for our turn, else C{STABLE}.
+"""
+
+Outcome = State | _Rest | Refusal
+"""The next state, or why the offer is refused; a refusal leaves the state as it is."""
+
+_Moves = Mapping[Input, Outcome]
+
+_PENDING, _TOO_EARLY, _BUSY = Refusal.PENDING, Refusal.TOO_EARLY, Refusal.BUSY
+_BEFORE_OURS: _Moves = {Input.INVITE: _TOO_EARLY, Input.UPDATE: _TOO_EARLY, Input.BARE_UPDATE: _TOO_EARLY}
+_OURS_IS_OPEN: _Moves = {Input.INVITE: _PENDING, Input.UPDATE: _PENDING}
+_OUR_REINVITE: _Moves = {**_OURS_IS_OPEN, Input.ACCEPTED: REST, Input.REFUSED: REST}
+
+_MOVES: Mapping[State, _Moves] = {
+    State.IDLE: {
+        Input.FIRST_SENT: State.CALLING,
+        Input.FIRST_OFFER: State.CALLED,
+        Input.FIRST_BARE: State.ASKED,
+    },
+    State.CALLING: {
+        **_OURS_IS_OPEN,
+        Input.BARE_UPDATE: _PENDING,
+        Input.EARLY_ANSWER: State.CALLING_EARLY,
+        Input.ACCEPTED: State.STABLE,
+    },
+    State.CALLING_EARLY: {Input.INVITE: _PENDING, Input.ACCEPTED: State.STABLE},
+    State.CALLED: {**_BEFORE_OURS, Input.PRACK: State.CALLED_EARLY, Input.ACCEPT: State.ANSWERED},
+    State.ASKED: {
+        **_BEFORE_OURS,
+        Input.EARLY_OFFER: State.EARLY_OFFER,
+        Input.ACCEPT: State.ANSWERED,
+        Input.ACCEPT_WITH_OFFER: State.LATE_OFFER,
+    },
+    State.EARLY_OFFER: {**_BEFORE_OURS, Input.PRACK: State.CALLED_EARLY, Input.ACCEPT: State.ANSWERED},
+    State.CALLED_EARLY: {Input.INVITE: _TOO_EARLY, Input.ACCEPT: State.ANSWERED},
+    State.STABLE: {
+        Input.INVITE: State.REMOTE_OFFER,
+        Input.OFFER: State.LOCAL_OFFER,
+        Input.REPEAT: State.REFRESH,
+    },
+    State.LOCAL_OFFER: {**_OUR_REINVITE, Input.CROSSED: State.GLARE},
+    State.REFRESH: _OUR_REINVITE,
+    State.REMOTE_OFFER: {
+        Input.INVITE: _BUSY,
+        Input.UPDATE: _BUSY,
+        Input.ACCEPT: State.ANSWERED,
+        Input.ACCEPT_WITH_OFFER: State.LATE_OFFER,
+        Input.REFUSE: REST,
+        Input.CANCEL: REST,
+    },
+    State.ANSWERED: {Input.INVITE: State.REMOTE_OFFER, Input.ACK: REST},
+    State.LATE_OFFER: {**_OURS_IS_OPEN, Input.ACK: REST},
+    State.GLARE: {Input.INVITE: State.REMOTE_OFFER, Input.TIMER: REST},
+    State.OVER: {},
+}
+
+TABLE: Mapping[State, _Moves] = {
+    state: {each: State.OVER if each is Input.END else moves.get(each, state) for each in Input}
+    for state, moves in _MOVES.items()
+}
+"""Each input in each state.  What has no meaning there changes nothing."""
+
+
+def waitAfterGlare(isCaller: bool) -> float:
     """
-    @ivar awaitsAck: we have answered an INVITE, and its ACK has not come.
+    Seconds until an offer that has crossed one of the far end's is made again (RFC 3261 section 14.1).
+
+    @param isCaller: have we made the Call-ID?  Then the far end comes first.
+    """
+    return (210 + randbelow(191)) / 100 if isCaller else randbelow(201) / 100
+
+
+class OfferAnswer:
+    """
+    @ivar state: which offer is open.
     """
 
-    def __init__(self, dialog: Dialogue) -> None:
-        self._dialog = dialog
-        self.awaitsAck = False
-        self._accepted: Any = None
-        self._theirs: Any = None
-        self._ours: Asking | None = None
-        self._offering = False
-        self._lateOffer = False
-        self._again = False
-        self._refreshing = False
-        self._crossings = 0
-        self._timer: Any = None
-        self._patience: Any = None
+    def __init__(self) -> None:
+        self.state = State.IDLE
 
-    @property
-    def isBusy(self) -> bool:
-        """Is an INVITE of either end under way, or another one to be sent soon?"""
-        return self._ours is not None or self._theirs is not None or self.awaitsAck or self._timer is not None
+    def refusal(self, input: Input) -> Refusal | None:
+        """Why an offer that comes by C{input} cannot be taken now; C{None} if it can."""
+        outcome = TABLE[self.state][input]
+        return outcome if isinstance(outcome, Refusal) else None
 
-    @property
-    def isDue(self) -> bool:
-        """Will another offer be made as soon as that is possible?"""
-        return self._again
-
-    # Theirs
-
-    def invited(self, request: Any) -> None:
-        """A re-INVITE."""
-        body = request.getBody()
-        refusal = None
-        if self._theirs is not None:
-            refusal = _tooEarly()
-        elif self._ours is not None or self._lateOffer:
-            refusal = PENDING
-        elif body is not None and sdpText(body) is None:
-            refusal = _UNSUPPORTED
-        else:
-            refusal = tooShort(request)
-        if refusal is not None:
-            self._dialog.respond(self._respond(request, refusal))
-            return
-        self._dialog.refreshTarget(request)
-        self._theirs = request
-        verdict = self._dialog.changes.offered(sdpText(body), True)
-        if verdict is None:
-            if self._theirs is request:
-                self._patience = Timeout(self._tooLong, PATIENCE)
-                self._dialog.respond(self._respond(request, Reply(100, "Trying")))
-        elif self._theirs is request:
-            self.answer(verdict)
-
-    def answer(self, verdict: Verdict) -> None:
-        """The answer to the re-INVITE that waits for one."""
-        request, self._theirs = self._theirs, None
-        self._stopPatience()
-        if request is None:
-            return
-        if isinstance(verdict, Reply):
-            self._dialog.respond(self._respond(request, verdict))
-            self._goOn()
-            return
-        self._lateOffer = request.getBody() is None
-        self._accepted = request
-        self.awaitsAck = True
-        self._dialog.respond(self._accept(request, verdict), self.acknowledged)
-        self._dialog.changes.answerSent()
-
-    def acknowledged(self, ack: Any) -> None:
-        """The ACK of a 200 of ours; it brings the answer, if the 200 brought the offer."""
-        late, self._lateOffer = self._lateOffer, False
-        self.awaitsAck = False
-        if late:
-            self._dialog.changes.offerAnswered(sdpText(ack.getBody()))
-        self._goOn()
-
-    def isUnacknowledged(self, request: Any) -> bool:
-        """Was it accepted, and never acknowledged?  Of a refusal nobody needs to know whether it has arrived."""
-        return self.awaitsAck and self._accepted is request
-
-    def expectAck(self, withOffer: bool) -> None:
-        """The INVITE that began the dialog is answered with 200."""
-        self.awaitsAck = True
-        self._lateOffer = withOffer
-
-    def cancelled(self) -> None:
-        """The far end has given up its re-INVITE; its 487 is out."""
-        if self._theirs is not None:
-            self._theirs = None
-            self._stopPatience()
-            self._dialog.changes.withdrawn()
-            self._goOn()
-
-    def updated(self, request: Any) -> None:
-        """An UPDATE.  Its answer cannot wait (RFC 3311 section 5.2)."""
-        body = request.getBody()
-        short = tooShort(request)
-        if short is not None:
-            self._dialog.respond(self._respond(request, short))
-            return
-        if body is None:
-            self._dialog.refreshTarget(request)
-            self._dialog.respond(self._accept(request, None))
-            return
-        text = sdpText(body)
-        verdict: Verdict | None
-        if text is None:
-            verdict = _UNSUPPORTED
-        elif self._theirs is not None:
-            verdict = _tooEarly()
-        elif self._offering or self._lateOffer:
-            verdict = PENDING
-        else:
-            self._dialog.refreshTarget(request)
-            verdict = self._dialog.changes.offered(text, False)
-        if isinstance(verdict, str):
-            self._dialog.respond(self._accept(request, verdict))
-            self._dialog.changes.answerSent()
-        else:
-            self._dialog.respond(self._respond(request, verdict or _GATEWAY_TIMEOUT))
-
-    def _tooLong(self) -> None:
-        self._patience = None
-        if self._theirs is not None:
-            self._dialog.changes.withdrawn()
-            self.answer(Reply(504, "Server Time-out"))
-
-    def _respond(self, request: Any, reply: Reply) -> Any:
-        return reply.to(request, self._dialog.local_ua)
-
-    def _accept(self, request: Any, text: str | None) -> Any:
-        response = self._respond(request, Reply(200, "OK"))
-        response.appendHeader(SipHeader(name="contact", body=self._dialog.lContact))
-        response.appendHeaders([*self._dialog.ownHeaders(), *self._dialog.session.accept(request)])
-        if text is not None:
-            response.setBody(bodyOf(text, SDP))
-        return response
-
-    # Ours
-
-    def refresh(self) -> bool:
+    def take(self, input: Input, rest: State = State.STABLE) -> State:
         """
-        Offer what was offered last, to keep the session alive.
+        It has happened.
 
-        @return: C{False} if that cannot be done now.
+        @param rest: what L{REST} is now.
+        @return: the state in which it did; the new one is L{state}.
         """
-        if self.isBusy or not self._dialog.isConnected():
-            return False
-        text = self._dialog.changes.sameOffer()
-        if text is None:
-            return False
-        self._refreshing = True
-        self._send("INVITE", text)
-        return self._ours is not None
-
-    def offer(self) -> None:
-        """There may be something new to offer; now, or as soon as that is possible."""
-        self._again = True
-        self._goOn()
-
-    def _goOn(self) -> None:
-        if not self._again or self.isBusy or not self._dialog.isConnected():
-            return
-        self._again = False
-        text = self._dialog.changes.nextOffer()
-        if text is not None:
-            self._send("INVITE", text)
-
-    def _send(self, method: str, text: str) -> None:
-        own = self._dialog.ownHeaders(prack.TAG)  # nobody needs to ring
-        headers = [*own, *self._dialog.sessionHeaders()]
-        asking = Asking(self._dialog, method, self._answered, headers, bodyOf(text, SDP))
-        self._ours, self._offering = asking, True
-        try:
-            asking.send()
-        except OSError as problem:
-            self._ours, self._offering, self._refreshing = None, False, False
-            self._dialog.changes.offerRefused(Ending(EndReason.CONNECTIVITY, f"cannot be reached: {problem}"))
-
-    def _answered(self, response: Any) -> None:
-        self._ours, self._offering = None, False
-        code, phrase = response.getSCode()
-        refreshing, self._refreshing = self._refreshing, False
-        if code >= 300 and (refreshing or (code == 422 and self._dialog.session.refused(response))):
-            self._dialog.changes.offerCrossed()
-            if refreshing:
-                later = code == 422 and self._dialog.session.refused(response)
-                self._dialog.session.again(0 if later else AGAIN)
-            else:
-                self._again = True
-        elif code < 300:
-            self._crossings = 0
-            self._dialog.changes.offerAnswered(sdpText(response.getBody()))
-        elif (wait := self._wait(code, response)) is not None and self._crossings < MOST_CROSSINGS:
-            self._crossings += 1
-            self._again = True
-            self._timer = Timeout(self._retry, wait)
-            self._dialog.changes.offerCrossed()
-        else:
-            self._crossings = 0
-            warnings = response.getHFBodys("warning")
-            self._dialog.changes.offerRefused(fromStatus(code, phrase, str(warnings[0]) if warnings else ""))
-        self._goOn()
-
-    def _wait(self, code: int, response: Any) -> float | None:
-        """Seconds after which it is tried again; C{None} for never."""
-        if code == 491:
-            # RFC 3261 section 14.1: who has not made the Call-ID comes first.
-            return (210 + randbelow(191)) / 100 if self._dialog.isCaller else randbelow(201) / 100
-        if code == 500 and (waits := response.getHFBodys("retry-after")):
-            seconds = str(waits[0]).partition(";")[0].partition("(")[0].strip()
-            if seconds.isdigit() and int(seconds) <= LONGEST_WAIT:
-                return float(seconds)
-        return None
-
-    def _retry(self) -> None:
-        self._timer = None
-        self._goOn()
-
-    def _stopPatience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def over(self) -> Any:
-        """
-        The dialog is over.
-
-        @return: the last word to a re-INVITE that was not answered, if there is one.
-        """
-        self._stopPatience()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        request, self._theirs = self._theirs, None
-        self._ours = None
-        self._again = False
-        return None if request is None else self._respond(request, Reply(487, "Request Terminated"))
-
-    def letGo(self) -> None:
-        """The dialog is dead: an ACK that comes late, or never, means nothing to it."""
-        self._lateOffer = self._again = False
-        self._dialog = _GONE
-
-
-_UNSUPPORTED = Reply(415, "Unsupported Media Type", (("accept", ACCEPT),))
-_GATEWAY_TIMEOUT = Reply(504, "Server Time-out")
-
-
-def _tooEarly() -> Reply:
-    """RFC 3261 section 14.2."""
-    return Reply(500, "Server Internal Error", (("retry-after", str(randbelow(11))),))
+        before = self.state
+        outcome = TABLE[before][input]
+        if outcome is REST:
+            self.state = rest
+        elif isinstance(outcome, State):
+            self.state = outcome
+        return before

@@ -134,7 +134,7 @@ class InboundSipLeg(SipLeg):
             self._respond(CCEventRing((183, "Session Progress", body)))
 
     def _progressWithAnswer(self, answer: SessionDescription) -> None:
-        if self.dialog is not None and self.dialog.answeredEarly:
+        if self.dialog is not None and self.dialog.isAnsweredEarly:
             return  # it stands
         self.changes.meet(answer)
         try:
@@ -147,7 +147,7 @@ class InboundSipLeg(SipLeg):
         """200."""
         if self._ended:
             return
-        early = self.dialog is not None and (self.dialog.answeredEarly or self.dialog.offeredEarly)
+        early = self.dialog is not None and self.dialog.needsNoAnswer
         if not early:
             self.changes.meet(answer)
         try:

@@ -12,7 +12,7 @@ from zope.interface import Attribute
 
 from ichatgw.interfaces import ILeg
 from ichatgw.sip.dialog.dialog import Dialog
-from ichatgw.sip.dialog.offeranswer import Reoffers
+from ichatgw.sip.dialog.reinvite import Reoffers
 from ichatgw.sip.dialog.requests import Reply
 
 

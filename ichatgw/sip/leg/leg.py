@@ -21,7 +21,7 @@ from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IChange, IMediaSide, IMessage
 from ichatgw.model import Ending, EndReason, Farewell, Party, Whereabouts
 from ichatgw.sip.dialog.dialog import Dialog
-from ichatgw.sip.dialog.offeranswer import Reoffers
+from ichatgw.sip.dialog.reinvite import Reoffers
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.incallmessages import InCallMessages

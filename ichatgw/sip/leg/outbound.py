@@ -21,6 +21,7 @@ from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.invite import MOST_FORKS, Invite
+from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.leg.leg import SipLeg, disconnection
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.leg.negotiation import speech
@@ -244,9 +245,11 @@ class OutboundSipLeg(SipLeg):
         text = sdpText(body)
         if text is not None:
             try:
-                forGood = self.dialog is not None and self.dialog.heardReliably
+                dialog = self.dialog
+                forGood = dialog is not None and dialog.heardReliably
                 early = self._negotiation.accept(text, final=forGood)
-                if forGood:
+                if dialog is not None and forGood:
+                    dialog.reoffers.take(Input.EARLY_ANSWER)
                     self._settledBy = self._fork
             except (MalformedError, CallError):
                 early = None  # the final answer may be better

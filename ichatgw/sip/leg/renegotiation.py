@@ -34,7 +34,7 @@ from ichatgw.model import (
     TransportAddress,
 )
 from ichatgw.runtime.nulls import unheard
-from ichatgw.sip.dialog.offeranswer import Verdict
+from ichatgw.sip.dialog.reinvite import Verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import ISipLeg
 from ichatgw.sip.leg.mediasecurity import Unprotected
@@ -145,11 +145,7 @@ class Renegotiation:
         """May the party be offered what the relay makes of the other one's formats?  An iChat has but one."""
         return self._leg.dialog is not None and self._leg.dialog.pinned is None
 
-    # News of the dialog, see L{ichatgw.sip.dialog.offeranswer.Changes}
-
-    @property
-    def isSettled(self) -> bool:
-        return self._negotiation.remote is not None and not self._negotiation.awaitsAnswer
+    # News of the dialog, see L{ichatgw.sip.dialog.reinvite.Changes}
 
     def offered(self, text: str | None, mayWait: bool) -> Verdict | None:
         self._remember()

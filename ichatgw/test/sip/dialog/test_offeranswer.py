@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.interfaces import IChange, ILeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.dialog.offeranswer import PATIENCE
+from ichatgw.sip.dialog.reinvite import ANSWER_TIMEOUT
 from ichatgw.test.support.fakes import OFFER, FakeCall, agree, refuse, tell
 from ichatgw.test.support.sip.siptalks import G722, HELD, WIDE, both, directionOf, formats, versionOf
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, status
@@ -240,7 +240,7 @@ class AskingTests(SynchronousTestCase):
         """A question that is never answered is 504, and the call goes on as it was."""
         for talk in both():
             talk.send("INVITE", body=WIDE)
-            talk.rig.clock.advance(PATIENCE)
+            talk.rig.clock.advance(ANSWER_TIMEOUT)
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [504])
             agree(talk.leg, SessionDescription((G722,)))
             self.assertEqual([m for m in talk.rig.wire.take() if not status(m)], [])

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Codec, Direction, Ending, EndReason, SessionDescription
-from ichatgw.sip.dialog.offeranswer import MOST_CROSSINGS
+from ichatgw.sip.dialog.offeranswer import MAX_CROSSINGS
 from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.sip.siptalks import ALAW, HELD, PCMA, ULAW, Talk, both, directionOf, formats, versionOf
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, request, respond, status
@@ -269,11 +269,11 @@ class GlareTests(SynchronousTestCase):
         for talk in both():
             tell(talk.leg, evolve(OFFER, direction=Direction.SENDONLY))
             invites = talk.rig.wire.take()
-            for _ in range(MOST_CROSSINGS):
+            for _ in range(MAX_CROSSINGS):
                 talk.rig.receive(respond(invites[-1], 491, "Request Pending"))
                 talk.rig.clock.advance(4)
                 invites += [m for m in talk.rig.wire.take() if m.startswith("INVITE")]
-            self.assertEqual(len(invites), MOST_CROSSINGS + 1)
+            self.assertEqual(len(invites), MAX_CROSSINGS + 1)
             talk.rig.receive(respond(invites[-1], 491, "Request Pending"))
             self.assertEqual(talk.news.news[-1], "refused")
             self.assertNotIn("ended", talk.news.news)

@@ -176,6 +176,16 @@ class CalledTests(SynchronousTestCase):
             request(method, to=header(response, "To"), cseq=self.cseq, branch=f"early{self.cseq}", body=body)
         )
 
+    def test_offerBeforeTheAnswer(self) -> None:
+        """As long as our 200 waits for a PRACK, another offer of the caller is too early, and may be made again."""
+        self.leg.ring()
+        (ringing,) = self.rig.wire.take()
+        self.leg.answer(ANSWER)
+        for method in ("INVITE", "UPDATE"):
+            (reply,) = self.early(method, ringing, PHONE_SDP)
+            self.assertEqual((status(reply), header(reply, "Retry-After")), (500, "5"))
+        self.assertEqual([status(m) for m in self.prack(ringing)], [200, 200])
+
     def test_notDemanded(self) -> None:
         """Who only supports it gets plain ones."""
         rig = Rig()
