@@ -16,7 +16,7 @@ from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.log.logfile import observer
 from ichatgw.options import again
-from ichatgw.tap import gateway, reloading
+from ichatgw.tap import gateway, ordered, reloading
 
 path = os.path.abspath(os.environ.get("ICHATGW_CONFIG", "ichat-gw.config"))
 try:
@@ -27,6 +27,7 @@ except ConfigError as problem:
 
 log = observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines)
 reloading(reactor, service, settings, partial(again, path, [], os.environ), log)
+ordered(reactor, service, settings, log)
 application = Application("ichatgw")
 application.setComponent(ILogObserver, log)
 service.setServiceParent(application)

@@ -9,17 +9,17 @@ import atexit
 import os
 import resource
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
-from typing import Any, cast
+from typing import Any
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
 from attrs import define, field
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, Logger, globalLogPublisher
@@ -34,7 +34,7 @@ from ichatgw.calls.recovery import Epilogue
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Load, LongReloadable, Part, Reloadable, Reloader
 from ichatgw.config.settings import Settings
-from ichatgw.control.drain import Drain
+from ichatgw.control.setup import Parts, controlOf
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
@@ -145,6 +145,8 @@ class Gateway(MultiService):
     @ivar memory: tells whether there is some, if anybody does.
     @ivar readiness: tells whether calls can be taken.
     @ivar report: says so, if anybody does.
+    @ivar parts: whom administrators' orders are for.
+    @ivar ordering: what takes these.
     """
 
     def __init__(
@@ -176,6 +178,8 @@ class Gateway(MultiService):
         self.memory: Memory | None = None
         self.readiness = Readiness()
         self.report: Report | None = None
+        self.parts: Parts | None = None
+        self.ordering: list[Service] = []
         self._registrations = registrations
         self._presence = presence
         self._store = store
@@ -232,6 +236,8 @@ class Gateway(MultiService):
             globalLogPublisher.removeObserver(self.memory)
         if self.reloader is not None:
             self.reloader.stopService()
+        for service in self.ordering:
+            service.stopService()
         stopped = _together(self.switch.stopService, self._registrations.stop)
         return stopped.addCallback(lambda _: self._stopCarriers())
 
@@ -411,6 +417,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Condition("sockets", lambda: "; ".join(filter(None, (vital.missing for vital in vitals)))),
     ]
     endpoint.heed(made.readiness.trouble)
+    isJingle = (lambda client: False) if jingle is None else jingle.takesJingle
+    made.parts = Parts(turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle)
     made.report = Report(turns, made.readiness, notifier, lambda: f"with {switch.live} calls")
     made.reloadables += [
         *sipParts,
@@ -484,6 +492,25 @@ def reloading(
     MultiService.addService(gateway, gateway.reloader)
 
 
+def ordered(
+    reactor: Any,
+    gateway: Gateway,
+    settings: Settings,
+    observer: ILogObserver | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """
+    Let administrators order what C{gateway} does, by signals and at a socket.  To be called after L{reloading}.
+
+    @param environ: says where the socket goes, if the settings do not.
+    """
+    assert gateway.parts is not None and gateway.reloader is not None
+    takesLevel = isinstance(observer, logfile.LineObserver)
+    gateway.ordering = controlOf(reactor, gateway.parts, settings, gateway.reloader, takesLevel, environ)
+    for service in gateway.ordering:
+        MultiService.addService(gateway, service)
+
+
 def makeService(options: Options) -> IService:
     """
     C{twistd}'s entry: the one place that takes the global reactor.
@@ -500,7 +527,7 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
     reloading(reactor, service, options.settings, options.reload, observer)
-    MultiService.addService(service, Drain(cast(Any, reactor), service.switch, cast(Any, reactor).stop))
+    ordered(reactor, service, options.settings, observer)
     if observer is None:
         return service
     logged = logfile.LoggedService(observer)

@@ -85,6 +85,7 @@ class Switch(Service):
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
     @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
+    @ivar made: how many calls have arrived since the start.
     @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
     """
 
@@ -110,7 +111,7 @@ class Switch(Service):
         self.alwaysRelay = True
         self.limits = limits or Limits(clock)
         self._calls: dict[str, Call] = {}
-        self._made = 0
+        self.made = 0
         self.phase = Phase.OPEN
         self._isOverloaded: Callable[[], bool] = lambda: False
         self._emptied: list[Deferred[None]] = []
@@ -149,6 +150,10 @@ class Switch(Service):
         """How many calls live now."""
         return len(self._calls)
 
+    def find(self, call: str) -> Call | None:
+        """The call of that name, if it lives."""
+        return self._calls.get(call)
+
     def startService(self) -> None:
         """Take calls (again)."""
         self.phase = Phase.OPEN
@@ -156,8 +161,8 @@ class Switch(Service):
 
     def arrived(self, leg: IInboundLeg, arrival: Arrival) -> None:
         """See L{IArrivals}.  Whatever is wrong ends the leg with the reason, in one log line."""
-        self._made += 1
-        callId = f"{self.run}{self._made:x}"
+        self.made += 1
+        callId = f"{self.run}{self.made:x}"
         if arrival.objection is not None:
             self._refuse(callId, leg, arrival, arrival.objection)
         elif arrival.place is not None:

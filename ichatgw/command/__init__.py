@@ -2,8 +2,9 @@
 """
 C{ichatgw}: what administrators do beside the running gateway, as sub-commands.
 
-A module of this package for each.  It has C{HELP}, what it is for in a line; C{declare}, which adds its arguments to a
-parser; and C{run}, which takes these and gives a L{Result}.  L{COMMANDS} names them.
+A module of this package for each, or an object in one for several of a subject.  It has C{HELP}, what it is for in a
+line; C{declare}, which adds its arguments to a parser; and C{run}, which takes these and gives a L{Result}.
+L{COMMANDS} names them.
 """
 
 from __future__ import annotations
@@ -21,9 +22,15 @@ from ichatgw.command.result import Result, takesJSON
 from ichatgw.errors import ConfigError
 
 COMMANDS = {
+    "status": "ichatgw.command.process:status",
+    "users": "ichatgw.command.people:users",
+    "registrations": "ichatgw.command.people:registrations",
+    "drain": "ichatgw.command.process:drain",
+    "reload": "ichatgw.command.process:reload",
+    "loglevel": "ichatgw.command.process:loglevel",
     "phonebook": "ichatgw.command.phonebook",
 }
-"""The module of each sub-command, which is imported when its name is used."""
+"""Each sub-command: a module, or behind a colon what of it has C{HELP}, C{declare} and C{run}."""
 
 OK, FAILED = 0, 1
 """Exit statuses; that of a wrong command line is 2."""
@@ -70,8 +77,10 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("ichatgw", description="Looks after the gateway. Each command has a --help of its own.")
     parser.add_argument("--version", action="version", version=f"ichatgw {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="subcommand")
-    for name, module in COMMANDS.items():
+    for name, where in COMMANDS.items():
+        module, _, what = where.partition(":")
         command = cast(Any, import_module(module))
+        command = getattr(command, what) if what else command
         subparser = commands.add_parser(name, help=command.HELP, description=command.HELP)
         takesJSON(subparser)
         subparser.set_defaults(module=command, json=False)

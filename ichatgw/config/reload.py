@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from ichatgw.config.reading.reader import Setting
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError, NeedsRestart
-from ichatgw.runtime.steps import Steps
+from ichatgw.runtime.steps import Steps, atOnce
 from ichatgw.runtime.turns import Sweep, Turns
 
 Load = Callable[[], Steps[tuple[Settings, list[str]]]]
@@ -131,6 +131,16 @@ class Reloader(Service):
         self.told(True)
         self._work.start(self._steps())
         return outcome
+
+    def override(self, **values: Any) -> None:
+        """
+        Have other values of some settings used until they are read again.
+
+        @param values: by the names of attributes of L{Settings}, of such as are quick to take.
+        """
+        self.settings = evolve(self.settings, **values)
+        parts = [part for part in self.parts if not values.keys().isdisjoint(part.attributes)]
+        list(self._change([atOnce(part.steps(self.settings)) for part in parts]))
 
     def _over(self) -> None:
         self.told(False)

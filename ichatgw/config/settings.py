@@ -15,6 +15,7 @@ from typing import Any
 from attrs import NOTHING, Attribute, evolve, fields, frozen
 
 from ichatgw.config.declared.calls import CallSettings
+from ichatgw.config.declared.control import ControlSettings
 from ichatgw.config.declared.encryption import EncryptionSettings
 from ichatgw.config.declared.jingle import JingleSettings
 from ichatgw.config.declared.log import LogSettings
@@ -35,6 +36,7 @@ __all__ = ["TABLE", "Proxy", "Settings"]
 class Settings(
     EncryptionSettings,
     TLSSettings,
+    ControlSettings,
     LogSettings,
     JingleSettings,
     CallSettings,

@@ -98,6 +98,11 @@ class MediaEngine:
         return self._pool.free + self._pool.lent
 
     @property
+    def free(self) -> int:
+        """How many of them no call has, whether or not they rest."""
+        return self._pool.free
+
+    @property
     def live(self) -> int:
         """How many relays there are."""
         return len(self._relays)

@@ -24,7 +24,8 @@ RANKS = (
     {"log", "media", "sdp", "calls"},
     {"xmpp"},
     {"config"},
-    {"options", "sip", "ichat", "jingle", "phonebook", "control"},
+    {"options", "sip", "ichat", "jingle", "phonebook"},
+    {"control"},
     {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.

@@ -64,6 +64,7 @@ class Registration:
 
     @ivar users: for whom it is wanted; it is not wanted if there is none.
     @ivar until: registered to that time.
+    @ivar trouble: why it is not, as was heard last.
     """
 
     def __init__(self, owner: Registrations, aor: str) -> None:
@@ -77,7 +78,7 @@ class Registration:
         self._seconds = owner.seconds
         self._running: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
-        self._trouble = ""
+        self.trouble = ""
 
     @property
     def idle(self) -> bool:
@@ -134,9 +135,9 @@ class Registration:
             self._refused(answer.text or "the registrar granted no time", answer.retryAfter)
 
     def _registered(self, granted: int) -> None:
-        if self.until is None or self._trouble:
+        if self.until is None or self.trouble:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
-        self._trouble = ""
+        self.trouble = ""
         self.until = self._owner.clock.seconds() + granted
         self._later(refreshAfter(granted))
 
@@ -156,7 +157,7 @@ class Registration:
         if not self.users:
             return
         wait = retryAfter or self._owner.retry
-        if why != self._trouble:
+        if why != self.trouble:
             advice = _ADVICE.get(why[:3], "")
             _log.warn(
                 "{aor!r} is not registered: {why}; again in {wait} s{advice}",
@@ -165,7 +166,7 @@ class Registration:
                 wait=wait,
                 advice=f"; {advice}" if advice else "",
             )
-            self._trouble = why
+            self.trouble = why
         if self.until is not None and self.until <= self._owner.clock.seconds():
             self.until = None
         self._later(wait)
@@ -217,6 +218,26 @@ class Registrations:
     def registered(self) -> frozenset[str]:
         """The addresses that are registered now."""
         return frozenset(aor for aor, each in self._byAddress.items() if each.until is not None)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Those that are registered, or are to be."""
+        return tuple(self._byAddress)
+
+    def about(self, aor: str) -> dict[str, Any] | None:
+        """
+        How it stands with an address.
+
+        @return: C{address}, C{users}, seconds that are C{left} of its registration (C{None} if there is none), and in
+            words what is the C{trouble}; C{None} if nobody wants that address.
+        """
+        registration = self._byAddress.get(aor)
+        if registration is None:
+            return None
+        until = registration.until
+        left = None if until is None else max(0, round(until - self.clock.seconds()))
+        users = sorted(registration.users)
+        return {"address": aor, "users": users, "left": left, "trouble": registration.trouble}
 
     def resident(self, aor: str) -> str:
         """The one user who is to be registered at an address; empty if there is none, or more than one."""

@@ -64,6 +64,13 @@ class MainTests(SynchronousTestCase):
         said = Run("say", "--json")
         self.assertEqual((said.status, said.json), (command.FAILED, {"error": "there is no word: say one"}))
 
+    def test_part(self) -> None:
+        """A command may be a part of a module."""
+        part = SimpleNamespace(HELP="say it", declare=declare, run=run)
+        self.patch(command, "COMMANDS", {"say": "said:part"})
+        self.patch(command, "import_module", lambda name: {"said": SimpleNamespace(part=part)}[name])
+        self.assertEqual(Run("say", "x").out, "x!\n")
+
     def test_usage(self) -> None:
         """A wrong command line ends with 2, a question for help or the version with 0."""
         for arguments, status in (
