@@ -6,7 +6,7 @@ The neutral values that pass between legs, calls and media.  All are frozen; non
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 
 from attrs import evolve, field, frozen
@@ -65,7 +65,7 @@ class Direction(Enum):
 
     def within(self, other: Direction) -> Direction:
         """What both this and C{other} allow."""
-        return _BY_FLOW[self.sends and other.sends, self.listens and other.listens]
+        return _WITHIN[self, other]
 
     @property
     def mirrored(self) -> Direction:
@@ -74,6 +74,11 @@ class Direction(Enum):
 
 
 _BY_FLOW = {(direction.sends, direction.listens): direction for direction in Direction}
+_WITHIN = {
+    (one, other): _BY_FLOW[one.sends and other.sends, one.listens and other.listens]
+    for one in Direction
+    for other in Direction
+}
 _MIRROR = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
 
 
@@ -150,12 +155,12 @@ class Codec:
     channels: int = 1
     parameters: str = ""
 
-    @property
+    @cached_property
     def form(self) -> Form:
         """Equal if packets look the same."""
         return self.name.lower(), self.clockRate, self.channels, formats.fixedMarks(self.name, self.parameters)
 
-    @property
+    @cached_property
     def variant(self) -> tuple[Form, formats.Marks]:
         """Equal if there is no use for both in one offer."""
         return self.form, formats.toldMarks(self.name, self.parameters)
@@ -164,14 +169,14 @@ class Codec:
         """Is it the same format, whatever its number?"""
         return self.form == other.form
 
-    @property
+    @cached_property
     def otherLaw(self) -> Codec | None:
         """
         The same in the other law of G.711, by the number that it usually has: its octets are made of these one by one.
         """
         return _inOtherLaw(self)
 
-    @property
+    @cached_property
     def isEvent(self) -> bool:
         """Does it carry keys that are pressed (RFC 4733), and no audio?"""
         return self.name.lower() == formats.EVENTS
@@ -264,16 +269,21 @@ class SessionDescription:
         This party's own numbering of C{wanted}, or C{None} if it does not have it.  Of several that would do, it is the
         one that says the same of itself.
         """
-        same = [codec for codec in self.codecs if codec.matches(wanted)]
-        return next((codec for codec in same if codec.variant == wanted.variant), same[0] if same else None)
+        form = wanted.form
+        same = [codec for codec in self.codecs if codec.form == form]
+        if len(same) < 2:
+            return same[0] if same else None
+        return next((codec for codec in same if codec.variant == wanted.variant), same[0])
 
     def hears(self, wanted: Codec) -> Codec | None:
         """
         The format in which this party can be told what comes in C{wanted}: that one, or else the other law of G.711,
         which the relay makes of it; C{None} if it has neither.
         """
-        other = wanted.otherLaw
-        return self.find(wanted) or (None if other is None else self.find(other))
+        found = self.find(wanted)
+        if found is not None or wanted.otherLaw is None:
+            return found
+        return self.find(wanted.otherLaw)
 
     def withAddress(self, address: TransportAddress) -> SessionDescription:
         """The same, seen at another address (RTCP on the port above)."""

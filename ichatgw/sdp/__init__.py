@@ -9,12 +9,14 @@ few lines that a relayed audio call needs.
 from __future__ import annotations
 
 from ichatgw.sdp.formats import (
+    Match,
     answerCodecs,
     asOffered,
     commonCodecs,
     distinct,
     eventful,
     makeable,
+    match,
     withEvents,
     withMore,
 )
@@ -27,6 +29,7 @@ __all__ = [
     "MAX_LINES",
     "ORIGIN_USER",
     "PLAIN",
+    "Match",
     "MediaLine",
     "Origin",
     "ParsedSDP",
@@ -37,6 +40,7 @@ __all__ = [
     "distinct",
     "eventful",
     "makeable",
+    "match",
     "parse",
     "withEvents",
     "withMore",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ichatgw import formats
 from ichatgw.errors import NoCommonCodec
@@ -15,6 +15,39 @@ from ichatgw.model import Codec, SessionDescription
 
 # The numbers that most give events.
 _EVENT_TYPES = {8000: 101, 48000: 110}
+
+
+@frozen
+class Match:
+    """
+    The formats that both have, in our order.
+
+    @ivar common: as the other party has them, with its numbers and parameters.
+    @ivar answer: as an answer says them: with its numbers, and with our parameters as far as these keep to what was
+        offered.
+    """
+
+    common: tuple[Codec, ...]
+    answer: tuple[Codec, ...]
+
+
+def match(ours: tuple[Codec, ...], theirs: SessionDescription, isRelayed: bool = True) -> Match:
+    """
+    @param ours: what the answer says.
+    @param theirs: the offer.
+    @param isRelayed: media passes here, so that without any in common the one law of G.711 may do for the other.
+    @raise NoCommonCodec: if there is none.
+    """
+    common, answer = [], []
+    for codec, found in _pairs(ours, theirs, isRelayed):
+        common.append(found)
+        answer.append(_answered(codec, found))
+    return Match(tuple(common), tuple(answer))
+
+
+def _answered(codec: Codec, found: Codec) -> Codec:
+    parameters = formats.answering(found.name, codec.parameters, found.parameters)
+    return found if parameters == found.parameters else evolve(found, parameters=parameters)
 
 
 def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[Codec, ...]:
@@ -30,18 +63,11 @@ def commonCodecs(ours: tuple[Codec, ...], theirs: SessionDescription) -> tuple[C
 
 def answerCodecs(ours: tuple[Codec, ...], theirs: SessionDescription, isRelayed: bool = True) -> tuple[Codec, ...]:
     """
-    For an answer: the codecs that both have, in our order, with their numbers, and with our parameters as far as these
-    keep to what was offered.
+    For an answer.  See L{match}.
 
-    @param ours: what the answer says.
-    @param theirs: the offer.
-    @param isRelayed: media passes here, so that without any in common the one law of G.711 may do for the other.
     @raise NoCommonCodec: if there is none.
     """
-    return tuple(
-        evolve(found, parameters=formats.answering(found.name, codec.parameters, found.parameters))
-        for codec, found in _pairs(ours, theirs, isRelayed)
-    )
+    return match(ours, theirs, isRelayed).answer
 
 
 def makeable(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:

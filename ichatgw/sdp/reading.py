@@ -16,11 +16,20 @@ from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.formats import CARRIERS, STATIC
-from ichatgw.model import Codec, Direction, Packing, SessionDescription, TransportAddress, packetTime
+from ichatgw.model import (
+    CODECS_KEPT,
+    Codec,
+    Direction,
+    Packing,
+    SessionDescription,
+    TransportAddress,
+    TransportDescription,
+    packetTime,
+)
 from ichatgw.net.literals import LONGEST_KEPT, READ_BEFORE, ip_address
 from ichatgw.sdp.checks import isMismatch
-from ichatgw.sdp.security import readTransport
-from ichatgw.sdp.values import MediaLine, ParsedSDP, Stream
+from ichatgw.sdp.security import ATTRIBUTES, readTransport
+from ichatgw.sdp.values import PLAIN, MediaLine, ParsedSDP, Stream
 
 MAX_LINES = 500
 """More lines than any honest audio description has."""
@@ -46,6 +55,7 @@ _ENDS = re.compile(r"\r\n|\n|\r")
 # Whatever some reader takes for the end of a line, or of the text.
 _UNSAFE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf"  # of UTF-8, if the text was taken for Latin-1
+_codec = lru_cache(maxsize=CODECS_KEPT)(Codec)  # the same few come again with each description
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
@@ -56,26 +66,26 @@ class _Level:
 
     @ivar connections: what C{c=} says, each.
     @ivar attributes: names in lower case and values, of each C{a=}.
+    @ivar values: the same by name.
     """
 
     connections: list[str] = field(factory=list)
     attributes: list[tuple[str, str]] = field(factory=list)
+    values: dict[str, list[str]] = field(factory=dict)
 
     def take(self, kind: str, value: str) -> None:
         if kind == "c":
             self.connections.append(value)
         elif kind == "a":
             name, colon, rest = value.partition(":")
-            self.attributes.append((name.strip().lower() if colon else name.strip(), rest.strip()))
+            name, rest = name.strip().lower() if colon else name.strip(), rest.strip()
+            self.attributes.append((name, rest))
+            self.values.setdefault(name, []).append(rest)
 
     @property
     def lines(self) -> list[str]:
         """The attributes as they would be written."""
         return [f"{name}:{value}" if value else name for name, value in self.attributes]
-
-    def values(self, name: str) -> list[str]:
-        """Those of the attributes of that name."""
-        return [value for found, value in self.attributes if found == name]
 
 
 def parse(text: str) -> ParsedSDP:
@@ -110,8 +120,8 @@ def parse(text: str) -> ParsedSDP:
 
 def _named(session: _Level, media: list[tuple[MediaLine, _Level]]) -> tuple[MediaLine, ...]:
     """The media lines with their names.  One that two have names neither."""
-    mids = [next(filter(_MID, own.values("mid")), "") for _, own in media]
-    groups = [value.split() for value in session.values("group")]
+    mids = [next(filter(_MID, own.values.get("mid", ())), "") for _, own in media]
+    groups = [value.split() for value in session.values.get("group", ())]
     bundled = {mid for group in groups if group and group[0].upper() == "BUNDLE" for mid in group[1:]}
     return tuple(
         evolve(line, mid=mid, isBundled=mid in bundled) if mid and mids.count(mid) == 1 else line
@@ -135,17 +145,26 @@ def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[
     if line.kind != "audio" or not line.port or protocol not in PROTOCOLS:
         return []
     codecs = _codecs(line, own)
-    connections = own.connections + session.connections
-    if not codecs or any(map(_isGroup, own.connections or session.connections)):
+    places = [_place(each) for each in own.connections + session.connections]
+    if not codecs or _isGroup(places[: len(own.connections)] or places):
         return []
-    host = next(filter(None, map(_host, connections)), None)
-    transport = readTransport(session.lines, own.lines)
+    host = next((each for each, _ in places if each is not None), None)
+    transport = _transport(session, own)
     if host is not None and transport.ufrag and line.port == DISCARD and ip_address(host).is_unspecified:
         host = None  # no hold: where the party is its checks will tell (RFC 8839 section 4.3.1)
     description = _describe(SessionDescription(codecs), line.port, host, session, own)
     if isMismatch(transport.candidates, description.address):
         transport = evolve(transport, ufrag="", password="", candidates=())
     return [Stream(index, protocol, description, transport)]
+
+
+def _transport(session: _Level, own: _Level) -> TransportDescription:
+    says = ATTRIBUTES.isdisjoint(own.values) and ATTRIBUTES.isdisjoint(session.values)
+    return PLAIN if says else readTransport(session.lines, own.lines)
+
+
+def _isGroup(places: list[tuple[str | None, bool]]) -> bool:
+    return any(isGroup for _, isGroup in places)
 
 
 def _describe(
@@ -169,27 +188,27 @@ def _packing(session: _Level, own: _Level) -> Packing:
     """RFC 8866 section 6.4; some write it above all media lines."""
     found = []
     for name in ("ptime", "maxptime"):
-        times = map(packetTime, [*own.values(name), *session.values(name)])
-        found.append(next(filter(None, times), None))
+        texts = [*own.values.get(name, ()), *session.values.get(name, ())]
+        found.append(next(filter(None, map(packetTime, texts)), None))
     return Packing(*found)
 
 
 def _codecs(line: MediaLine, own: _Level) -> tuple[Codec, ...]:
     maps: dict[int, tuple[str, int, int]] = {}
-    for value in own.values("rtpmap"):
+    for value in own.values.get("rtpmap", ()):
         if mapped := _RTPMAP.match(value):
             maps[int(mapped[1])] = (mapped[2], int(mapped[3]), int(mapped[4] or 1))
     parameters: dict[int, str] = {}
-    for value in own.values("fmtp"):
+    for value in own.values.get("fmtp", ()):
         found = _FMTP.match(value)  # iChat writes "AAC" in the place of the number
         text = "" if found is None else (found[2] or "").strip()
         if found is not None and text.isascii() and len(text) <= LONGEST_PARAMETERS:
             parameters[int(found[1])] = text
     codecs = []
-    for number in dict.fromkeys(int(word) for word in line.formats if _isPayloadType(word)):
+    for number in dict.fromkeys([int(word) for word in line.formats if _isPayloadType(word)]):
         name, rate, channels = maps.get(number) or STATIC.get(number, ("", 0, 1))
         if name and name.lower() not in CARRIERS:
-            codecs.append(Codec(name, rate, number, channels, parameters.get(number, "")))
+            codecs.append(_codec(name, rate, number, channels, parameters.get(number, "")))
     return tuple(codecs)
 
 
@@ -203,17 +222,14 @@ def _literal(connection: str) -> str:
     return words[2].partition("/")[0] if len(words) >= 3 and words[0].upper() == "IN" else ""
 
 
-def _host(connection: str) -> str | None:
-    """The literal of one host."""
-    return _hostOf(_literal(connection))
-
-
-def _isGroup(connection: str) -> bool:
-    """Does it name many hosts?  Nobody may have us send there."""
+def _place(connection: str) -> tuple[str | None, bool]:
+    """The literal of one host, if it is one; and whether it names many, where nobody may have us send."""
+    text = _literal(connection)
     try:
-        return _meant(_literal(connection))[1]
+        host, isGroup = _meant(text)
     except ValueError:
-        return False
+        return None, False
+    return (None if isGroup or "%" in text else host), isGroup
 
 
 def _hostOf(text: str) -> str | None:
@@ -245,7 +261,7 @@ _meantBefore = lru_cache(maxsize=READ_BEFORE)(_read)
 
 def _rtcp(own: _Level, host: str) -> TransportAddress | None:
     """C{a=rtcp} (RFC 3605).  iChat's C{a=RTCP:AUDIO 16402 VIDEO 16402} is another thing and is passed over."""
-    for value in own.values("rtcp"):
+    for value in own.values.get("rtcp", ()):
         words = value.split()
         port = _number(words[0]) if words else None
         where = _hostOf(words[3]) if len(words) == 4 else host
@@ -258,8 +274,10 @@ def _rtcp(own: _Level, host: str) -> TransportAddress | None:
 
 
 def _direction(level: _Level) -> Direction | None:
-    names = (name.lower() for name, value in level.attributes if not value)
-    return next((_DIRECTIONS[name] for name in names if name in _DIRECTIONS), None)
+    for name, value in level.attributes:
+        if not value and (found := _DIRECTIONS.get(name.lower())) is not None:
+            return found
+    return None
 
 
 def _number(text: str) -> int | None:

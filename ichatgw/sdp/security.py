@@ -18,6 +18,9 @@ from ichatgw.sdp.checks import readICE
 MOST_KEYS = 32
 """As many of one stream are looked at."""
 
+ATTRIBUTES = frozenset({"candidate", "crypto", "fingerprint", "ice-lite", "ice-pwd", "ice-ufrag", "rtcp-mux", "setup"})
+"""The names of those that are read here."""
+
 _PRIORITY = (126 << 24) + (65535 << 8) + 256  # RFC 8445 section 5.1.2.1, of a host with one address
 
 _CRYPTO = re.compile(

@@ -5,6 +5,8 @@ What a description holds.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from attrs import evolve, frozen
 
 from ichatgw.errors import NoCommonCodec
@@ -74,17 +76,17 @@ class ParsedSDP:
     taken: int = 0
     originUser: str = ""
 
-    @property
+    @cached_property
     def stream(self) -> Stream:
         """The stream that we take part in."""
         return self.streams[self.taken]
 
-    @property
+    @cached_property
     def description(self) -> SessionDescription:
         """What it says of its audio."""
         return self.stream.description
 
-    @property
+    @cached_property
     def chosen(self) -> int:
         """The index of its media line."""
         return self.stream.index
@@ -102,7 +104,8 @@ class ParsedSDP:
 
     def taking(self, stream: Stream) -> ParsedSDP:
         """The same, with another of its streams."""
-        return evolve(self, taken=self.streams.index(stream))
+        index = self.streams.index(stream)
+        return self if index == self.taken else evolve(self, taken=index)
 
 
 @frozen
@@ -116,3 +119,18 @@ class Origin:
 
     sessionId: int
     version: int = 1
+
+    def renewed(self, text: str) -> tuple[Origin, str]:
+        """
+        The next version of a description.
+
+        @param text: SDP with this origin.
+        @return: the new origin, and the text with it.
+        """
+        origin = evolve(self, version=self.version + 1)
+        return origin, text.replace(self.written, origin.written, 1)
+
+    @property
+    def written(self) -> str:
+        """As C{o=} has it."""
+        return f" {self.sessionId} {self.version} IN "

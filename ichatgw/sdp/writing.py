@@ -41,17 +41,22 @@ def writeOffer(
 
 
 def writeAnswer(
-    description: SessionDescription, origin: Origin, offer: ParsedSDP, transport: TransportDescription = PLAIN
+    description: SessionDescription,
+    origin: Origin,
+    offer: ParsedSDP,
+    transport: TransportDescription = PLAIN,
+    isMatched: bool = False,
 ) -> str:
     """
     @param description: what we answer, at our own C{address}; its codecs are renumbered as the offer has them.
     @param offer: with the stream chosen that is answered.
     @param transport: how it is protected.
+    @param isMatched: L{ichatgw.sdp.formats.match} has been asked for these codecs already.
     @return: SDP that names every media line of the offer, all but the chosen one refused.  Of a group of lines whose
         media may go one way the chosen one is left (RFC 9143 section 7.3).
     @raise NoCommonCodec: if the offer has none of the codecs.
     """
-    codecs = answerCodecs(description.codecs, offer.description)
+    codecs = description.codecs if isMatched else answerCodecs(description.codecs, offer.description)
     parts = [_head(description, origin, transport, offer.lines[offer.chosen])]
     for index, line in enumerate(offer.lines):
         if index == offer.chosen:
@@ -74,11 +79,11 @@ def _head(description: SessionDescription, origin: Origin, transport: TransportD
     address = description.address
     if address is None:
         raise ValueError("a description of ours without an address")
-    where = f"IN {'IP6' if address.isIPv6 else 'IP4'} {address.host}"
+    where = f"{'IP6' if address.isIPv6 else 'IP4'} {address.host}"
     lite = "a=ice-lite\r\n" if transport.ufrag else ""
     group = f"a=group:BUNDLE {audio.mid}\r\n" if audio.isBundled else ""
-    o = f"o={ORIGIN_USER} {origin.sessionId} {origin.version} {where}"
-    return f"v=0\r\n{o}\r\ns=-\r\nc={where}\r\nt=0 0\r\n{group}{lite}"
+    o = f"o={ORIGIN_USER}{origin.written}{where}"
+    return f"v=0\r\n{o}\r\ns=-\r\nc=IN {where}\r\nt=0 0\r\n{group}{lite}"
 
 
 def _audio(
@@ -89,7 +94,7 @@ def _audio(
     line: MediaLine,
 ) -> str:
     assert description.address is not None  # _head has looked
-    parts = [f"m=audio {description.address.port} {protocol} {' '.join(str(c.payloadType) for c in codecs)}\r\n"]
+    parts = [f"m=audio {description.address.port} {protocol} {' '.join([str(c.payloadType) for c in codecs])}\r\n"]
     for codec in codecs:
         channels = f"/{codec.channels}" if codec.channels > 1 else ""
         parts.append(f"a=rtpmap:{codec.payloadType} {codec.name}/{codec.clockRate}{channels}\r\n")

@@ -5,6 +5,7 @@ What we can, as we say it of ourselves.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sippy.SipHeader import SipHeader
@@ -22,11 +23,13 @@ SUPPORTED = ("replaces", "norefersub", "tdialog", "100rel", "timer")
 """The option tags of what we can be required to understand (RFC 3261 section 19.2): RFC 3891, RFC 4488, RFC 4538,
 RFC 3262, RFC 4028."""
 
+_ALLOW = ", ".join(METHODS)
+
 OPTIONS = Reply(
     200,
     "OK",
     (
-        ("allow", ", ".join(METHODS)),
+        ("allow", _ALLOW),
         ("supported", ", ".join(SUPPORTED)),
         ("allow-events", "refer"),
         ("accept", ACCEPT),
@@ -39,12 +42,18 @@ OPTIONS = Reply(
 
 def allow(*without: str) -> Any:
     """Our C{Allow} header."""
-    return SipHeader(name="allow", bodys=", ".join(method for method in METHODS if method not in without))
+    methods = ", ".join(method for method in METHODS if method not in without) if without else _ALLOW
+    return SipHeader(name="allow", bodys=methods)
 
 
 def supported(*without: str) -> Any:
     """Our C{Supported} header."""
-    return SipHeader(name="supported", bodys=", ".join(tag for tag in SUPPORTED if tag not in without))
+    return SipHeader(name="supported", bodys=_supported(without))
+
+
+@lru_cache(maxsize=len(SUPPORTED))
+def _supported(without: tuple[str, ...]) -> str:
+    return ", ".join(tag for tag in SUPPORTED if tag not in without)
 
 
 def refusal(request: Any, server: str) -> Any:

@@ -130,11 +130,14 @@ class SessionTimer:
 
         @return: what that says of the session.
         """
-        wanted, theirs = number(request, "session-expires"), _refresher(request)
-        knows = supports(request, TAG)
+        wanted = number(request, "session-expires")
+        if wanted is None and not self._wanted:
+            self._agree(0, False)
+            return []
+        knows, theirs = supports(request, TAG), _refresher(request)
         least = max(LEAST, number(request, "min-se") or 0)
         if wanted is None:
-            if not knows or not self._wanted:
+            if not knows:
                 self._agree(0, False)
                 return []
             interval = self._wanted

@@ -254,10 +254,7 @@ class Protecting:
             if required:
                 raise Unprotected("media must be encrypted, and no keys that can be used are offered")
             raise NoCommonCodec(f"{offer.streams[0].protocol} without keys that can be used")
-        for stream in usable:
-            if any(stream.description.hears(codec) is not None for codec in codecs):
-                return offer.taking(stream)
-        return offer.taking(usable[0])
+        return offer.taking(usable[0] if len(usable) == 1 else _fitting(usable, codecs))
 
     def _isInReach(self, stream: sdp.Stream) -> bool:
         address = stream.description.address
@@ -332,3 +329,11 @@ class Protecting:
         self.current = protection
         if profile:
             self._profile = profile
+
+
+def _fitting(streams: list[sdp.Stream], codecs: tuple[Codec, ...]) -> sdp.Stream:
+    """The first stream with a common format, or else the first."""
+    for stream in streams:
+        if any(stream.description.hears(codec) is not None for codec in codecs):
+            return stream
+    return streams[0]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from secrets import randbits
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from ichatgw import sdp
+from ichatgw.errors import NoCommonCodec
 from ichatgw.interfaces import IMediaSide
 from ichatgw.model import (
     ANY_PACKING,
@@ -26,6 +27,7 @@ from ichatgw.model import (
     TransportAddress,
     Whereabouts,
 )
+from ichatgw.sip.leg.hold import Hold
 from ichatgw.sip.leg.mediasecurity import Protecting
 
 Said = tuple[frozenset[Form], Direction, TransportAddress, tuple[int, int | None]]
@@ -58,7 +60,7 @@ _DYNAMIC = range(96, 128)
 
 def speech(codecs: tuple[Codec, ...]) -> frozenset[Form]:
     """The formats that one can talk in, whatever their numbers and order."""
-    return frozenset(each.form for each in codecs if not each.isEvent)
+    return frozenset([each.form for each in codecs if not each.isEvent])
 
 
 def _unheard(ending: Ending) -> None:
@@ -79,6 +81,26 @@ def _newOrigin() -> sdp.Origin:
     return sdp.Origin(randbits(31))
 
 
+@frozen
+class Accord:
+    """
+    What an offer of the party comes to, worked out once: before it is known whether it can be answered.
+
+    @ivar offer: with the stream chosen that we take part in.
+    @ivar ours: the formats of ours that were looked at.
+    @ivar match: those that both have, or why there is none.
+    """
+
+    offer: sdp.ParsedSDP
+    ours: tuple[Codec, ...]
+    match: sdp.Match | NoCommonCodec
+
+    @property
+    def isPossible(self) -> bool:
+        """Is there a format in common?"""
+        return isinstance(self.match, sdp.Match)
+
+
 @define(eq=False)
 class Negotiation:
     """
@@ -90,10 +112,8 @@ class Negotiation:
     @ivar side: our side of the relay; set before the first offer or answer.
     @ivar codecs: what was agreed on, or is offered as long as nothing is.
     @ivar remote: the party's last description, with those codecs that both have, in our order; C{None} before that.
-    @ivar far: which way the other party of the call lets media flow, seen from it: what we say of ourselves does not go
-        beyond that.
+    @ivar hold: which way media flows.
     @ivar packing: how long the other party of the call wants packets to be.
-    @ivar wish: which way the party would let media flow if the other one did not limit it.
     @ivar protecting: how its media is protected.
     @ivar failed: told if the keys for it cannot be agreed on.
     @ivar whereabouts: where the party is, as its latest message shows.
@@ -104,14 +124,15 @@ class Negotiation:
     side: IMediaSide = field(init=False)
     codecs: tuple[Codec, ...] = (PCMU,)
     remote: SessionDescription | None = field(default=None, init=False)
-    far: Direction = Direction.SENDRECV
+    hold: Hold = field(factory=Hold)
     packing: Packing = ANY_PACKING
-    wish: Direction = field(default=Direction.SENDRECV, init=False)
     protecting: Protecting = field(factory=Protecting)
     failed: Callable[[Ending], None] = field(default=_unheard)
     whereabouts: Callable[[], Whereabouts | None] = field(default=_nowhere)
     allowed: Callable[[Codec], bool] = field(default=_any)
     _origin: sdp.Origin = field(factory=_newOrigin)
+    _agreed: tuple[Codec, ...] = field(default=(), init=False)
+    _speech: frozenset[Form] = field(default=frozenset(), init=False)
     _written: str = field(default="", init=False)
     _offered: tuple[Codec, ...] | None = field(default=None, init=False)
     _said: Said | None = field(default=None, init=False)
@@ -137,9 +158,12 @@ class Negotiation:
     @property
     def agreed(self) -> tuple[Codec, ...]:
         """What both can, with the numbers that the party was told to send."""
-        if self.remote is None:
-            return self.codecs
-        return tuple(codec for codec in self.codecs if self.remote.find(codec) is not None)
+        return self.codecs if self.remote is None else self._agreed
+
+    @property
+    def agreedSpeech(self) -> frozenset[Form]:
+        """Those of L{agreed} that one can talk in."""
+        return speech(self.codecs) if self.remote is None else self._speech
 
     @property
     def place(self) -> TransportAddress | None:
@@ -171,18 +195,16 @@ class Negotiation:
         self._isWide = isWide and not self.side.isDirect
         self._more = self._makeable(codecs) if self._isWide else ()
         offered = self._numbered(sdp.distinct(sdp.withEvents(sdp.withMore(codecs, self._more))))
-        far = self.far if direction is None else direction
+        far = self.hold.far if direction is None else direction
         ours = SessionDescription(offered, self._local(host), None, far, self.packing)
         profile, transport = self.protecting.offer()
         transport = self.protecting.withChecks(transport)
-        text = self._versioned(
-            lambda origin: sdp.writeOffer(ours, origin, profile, transport, self._lines, self._place)
-        )
+        self._write(sdp.writeOffer(ours, self._origin, profile, transport, self._lines, self._place))
         self._offersMux = transport.muxed
         self._offered = offered
         self._saidBefore = self._said
-        self._say(ours)
-        return text
+        self._say(ours, speech(offered))
+        return self._written
 
     def _makeable(self, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
         return tuple(codec for codec in sdp.makeable(codecs) if self.allowed(codec))
@@ -207,7 +229,7 @@ class Negotiation:
         @raise Congested: if no port is left.
         """
         codecs = self.agreed if codecs is None else codecs
-        direction = self.far.within(self.wish.mirrored)
+        direction = self.hold.offering()
         saying = speech(codecs), direction, self._local(host), self.packing.effective
         return None if self._said == saying else self.offer(host, codecs, direction, isWide)
 
@@ -217,7 +239,7 @@ class Negotiation:
 
         @raise Congested: if no port is left.
         """
-        return self.offer(host, self.agreed, self.far if self._said is None else self._said[1], self._isWide)
+        return self.offer(host, self.agreed, self.hold.far if self._said is None else self._said[1], self._isWide)
 
     def accept(self, text: str, final: bool = True) -> SessionDescription:
         """
@@ -235,20 +257,18 @@ class Negotiation:
         answer = sdp.asOffered(stream.description, offered)
         codecs = self._preferred(offered, answer)
         self.protecting.checksAgreed(stream.transport)
-        self._connect(answer, codecs, protection, self._offersMux and stream.transport.muxed, offered)
+        common = sdp.commonCodecs(codecs, answer)
+        told = tuple(codec for codec in offered if answer.find(codec) is not None)
+        self._connect(answer, common, told, protection, self._offersMux and stream.transport.muxed)
         self.protecting.agreed(protection)
-        self.codecs = codecs
+        known = evolve(answer, codecs=common)
+        self._agree(codecs, tuple(codec for codec in codecs if known.find(codec) is not None))
         if self._said is not None:
-            # The party could not allow more than it was offered: of what was not, it has said nothing.
-            allowed = self._said[1].mirrored
-            sends = answer.direction.sends if allowed.sends else self.wish.sends
-            listens = answer.direction.listens if allowed.listens else self.wish.listens
-            self.wish = Direction.of(sends, listens)
-            direction = answer.direction.mirrored.within(self._said[1])
-            self._said = speech(self.agreed), direction, *self._said[2:]
+            direction = self.hold.answered(self._said[1], answer.direction)
+            self._said = self._speech, direction, *self._said[2:]
         if final:
             self._offered = None
-        return evolve(answer, direction=self.wish)
+        return evolve(answer, direction=self.hold.wish)
 
     def _preferred(self, offered: tuple[Codec, ...], answer: SessionDescription) -> tuple[Codec, ...]:
         """What is sent as it comes goes before what is made of it."""
@@ -289,50 +309,61 @@ class Negotiation:
         """Somebody else is called now, in another dialog: what the last one said does not hold."""
         self.remote = self._offered = self._said = None
         self.protecting.forget()
-        self.wish = Direction.SENDRECV
+        self.hold.forget()
         self._numbers.clear()
         self._lines, self._place, self._host = (), 0, ""
 
-    def read(self, text: str, codecs: tuple[Codec, ...] = ()) -> sdp.ParsedSDP:
+    def weigh(self, offer: sdp.ParsedSDP, codecs: tuple[Codec, ...] | None = None) -> Accord:
         """
         An offer of the party, with the stream chosen that we take part in.
 
-        @param codecs: what may be agreed on.
-        @raise MalformedError: if it is no SDP.
-        @raise CallError: if nothing of it can be used.
+        @param codecs: what may be agreed on, in the order of preference; by default what was agreed on before.
+        @raise CallError: if no stream of it can be used, whatever its formats.
         """
-        return self.protecting.choose(sdp.parse(text), codecs)
+        ours = self.codecs if codecs is None else codecs
+        return self._weighed(self.protecting.choose(offer, ours), ours)
 
-    def answer(self, offer: sdp.ParsedSDP, host: str, codecs: tuple[Codec, ...] | None = None) -> str:
+    def _weighed(self, offer: sdp.ParsedSDP, ours: tuple[Codec, ...]) -> Accord:
+        try:
+            return Accord(offer, ours, sdp.match(ours, offer.description, not self.side.isDirect))
+        except NoCommonCodec as problem:
+            return Accord(offer, ours, problem)
+
+    def answer(self, offer: sdp.ParsedSDP | Accord, host: str, codecs: tuple[Codec, ...] | None = None) -> str:
         """
         Our answer to an offer of the party.
 
+        @param offer: what it has said, or what L{weigh} has made of it.
         @param host: where the party's messages come from.
-        @param codecs: what may be agreed on, in the order of preference; by default what was agreed on before.
+        @param codecs: see L{weigh}.
         @return: SDP.
         @raise CallError: if the offer has none of the codecs, or no protection that is demanded; if no port is left.
         """
-        ours = self.codecs if codecs is None else codecs
-        offer = self.protecting.choose(offer, ours)
-        checks = self.protecting.checksFor(offer.stream.transport)
-        if self.side.isDirect and (checks is not None or self.protecting.protects(offer.stream)):
+        accord = offer if isinstance(offer, Accord) else self.weigh(offer, codecs)
+        offer = accord.offer
+        stream = offer.stream
+        checks = self.protecting.checksFor(stream.transport)
+        if self.side.isDirect and (checks is not None or self.protecting.protects(stream)):
             self.side = self.side.anchor()
-        theirs = offer.description
-        agreed = sdp.answerCodecs(ours, theirs, not self.side.isDirect)
-        direction = theirs.direction.mirrored.within(self.far)
-        described = SessionDescription(agreed, self._local(host, theirs), None, direction, self.packing)
+            accord = self._weighed(offer, accord.ours)
+        match = accord.match
+        if isinstance(match, NoCommonCodec):
+            raise match
+        theirs = stream.description
+        direction = self.hold.answering(theirs.direction)
+        described = SessionDescription(match.answer, self._local(host, theirs), None, direction, self.packing)
         # Who does ICE is to begin DTLS: it knows the way first.
         isNear = checks is None and theirs.address is not None and theirs.address.host == host
-        transport, protection = self.protecting.answer(offer.stream, isNear)
+        transport, protection = self.protecting.answer(stream, isNear)
         transport = self.protecting.withChecks(transport)
-        text = self._versioned(lambda origin: sdp.writeAnswer(described, origin, offer, transport))
-        self._lines, self._place = offer.lines, offer.chosen
-        self._connect(theirs, agreed, protection, transport.muxed)
-        self.protecting.agreed(protection, offer.stream.protocol)
-        self.codecs = agreed
-        self.wish = theirs.direction
-        self._say(described)
-        return text
+        self._write(sdp.writeAnswer(described, self._origin, offer, transport, isMatched=True))
+        self._lines, self._place = offer.lines, stream.index
+        self._connect(theirs, match.common, match.answer, protection, transport.muxed)
+        self.protecting.agreed(protection, stream.protocol)
+        self._agree(match.answer, match.answer)
+        self.hold.offered(theirs.direction)
+        self._say(described, self._speech)
+        return self._written
 
     def _local(self, host: str, offered: SessionDescription | None = None) -> TransportAddress:
         """Our address for the party; one that holds by an address of zeros is still where it was."""
@@ -343,33 +374,37 @@ class Negotiation:
     def _connect(
         self,
         remote: SessionDescription,
-        codecs: tuple[Codec, ...],
+        common: tuple[Codec, ...],
+        ours: tuple[Codec, ...],
         protection: Protection | None,
         muxed: bool,
-        told: tuple[Codec, ...] = (),
     ) -> None:
         """
         Tell our side where the party is, what of ours it speaks, by its numbers and by ours, and what protects it.
 
+        @param common: by its numbers.
+        @param ours: what it may send, by ours.
         @param muxed: RTCP goes where RTP goes.
-        @param told: what it may send, if that is more than C{codecs}.
         """
-        if muxed:
-            remote = evolve(remote, rtcp=remote.address)
-        common = sdp.commonCodecs(codecs, remote)
-        self.remote = evolve(remote, codecs=common)
+        self.remote = evolve(remote, codecs=common, rtcp=remote.address if muxed else remote.rtcp)
         if remote.address is not None:
             self._host = remote.address.host
         for codec in common:
             self._numbers.setdefault(codec.payloadType, codec)
-        ours = tuple(codec for codec in told or codecs if remote.find(codec) is not None)
         self.side.connect(self.remote, ours, self.whereabouts())
         self.side.protect(protection, self.failed)
         self.side.check(self.protecting.checks)
 
-    def _say(self, ours: SessionDescription) -> None:
+    def _agree(self, codecs: tuple[Codec, ...], agreed: tuple[Codec, ...]) -> None:
+        """
+        @param codecs: what we have said.
+        @param agreed: those of them that the party has.
+        """
+        self.codecs, self._agreed, self._speech = codecs, agreed, speech(agreed)
+
+    def _say(self, ours: SessionDescription, spoken: frozenset[Form]) -> None:
         assert ours.address is not None
-        self._said = speech(ours.codecs), ours.direction, ours.address, ours.packing.effective
+        self._said = spoken, ours.direction, ours.address, ours.packing.effective
         for codec in ours.codecs:
             self._numbers.setdefault(codec.payloadType, codec)
 
@@ -394,10 +429,12 @@ class Negotiation:
             numbered.append(evolve(codec, payloadType=number))
         return tuple(numbered)
 
-    def _versioned(self, write: Callable[[sdp.Origin], str]) -> str:
-        text = write(self._origin)
+    def _write(self, text: str) -> None:
+        """
+        That is what we say now, as another version if it is not what we said last.
+
+        @param text: by the version that we said last.
+        """
         if self._written and text != self._written:
-            self._origin = evolve(self._origin, version=self._origin.version + 1)
-            text = write(self._origin)
+            self._origin, text = self._origin.renewed(text)
         self._written = text
-        return text

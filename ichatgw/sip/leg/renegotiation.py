@@ -38,7 +38,7 @@ from ichatgw.sip.dialog.reinvite import Verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import ISipLeg
 from ichatgw.sip.leg.mediasecurity import Unprotected
-from ichatgw.sip.leg.negotiation import Negotiation, speech
+from ichatgw.sip.leg.negotiation import Accord, Negotiation, speech
 from ichatgw.sip.message.status import warningFor
 from ichatgw.sip.transport.target import Transport
 
@@ -86,7 +86,7 @@ class Renegotiation:
     def meet(self, far: SessionDescription) -> None:
         """What the other party speaks, and which way it lets media flow, as far as is known before the answer."""
         self._far = far
-        self._negotiation.far = far.direction
+        self._negotiation.hold.far = far.direction
         self._negotiation.packing = far.packing
 
     def change(self, change: IChange) -> None:
@@ -104,7 +104,7 @@ class Renegotiation:
             return
         self._remember()
         self.meet(evolve(offer, codecs=codecs))
-        if speech(codecs) != speech(self._negotiation.agreed):
+        if speech(codecs) != self._negotiation.agreedSpeech:
             self._wanted = codecs
         self._owed = change
         reoffers.offer()
@@ -113,7 +113,7 @@ class Renegotiation:
         """The other party has answered, after the party was given an early answer that is for good."""
         self._remember()
         self.meet(far)
-        if speech(far.codecs) != speech(self._negotiation.agreed):
+        if speech(far.codecs) != self._negotiation.agreedSpeech:
             self._wanted = far.codecs
         if self._leg.reoffers is not None:
             self._leg.reoffers.offer()
@@ -124,7 +124,7 @@ class Renegotiation:
         self.meet(answer)
         offer = self._asked
         if offer is not None:
-            self._decide(self._answer(offer))
+            self._decide(self._answerAsked(offer))
         elif turned and self._leg.reoffers is not None:
             self._remember()
             self._leg.reoffers.offer()
@@ -154,14 +154,13 @@ class Renegotiation:
             if text is None:
                 self._keepSecret()
                 return self._negotiation.offer(host, self._far.codecs, isWide=self._isWide)
-            offer = self._negotiation.read(text, self._far.codecs)
+            offer = sdp.parse(text)
+            accord = self._negotiation.weigh(offer, self._far.codecs)
         except (MalformedError, CallError) as problem:
             return self._refusedHere(str(problem), getattr(problem, "cause", None))
-        try:
-            sdp.answerCodecs(self._far.codecs, offer.description, not self._negotiation.side.isDirect)
-        except NoCommonCodec as problem:
-            return self._ask(offer) if mayWait and offer.description.codecs else self._refusedHere(str(problem))
-        return self._answer(offer)
+        if mayWait and not accord.isPossible and accord.offer.description.codecs:
+            return self._ask(accord.offer)
+        return self._answer(accord)
 
     def withdrawn(self) -> None:
         """The other party has been asked in vain, and may have gone along by now."""
@@ -260,12 +259,19 @@ class Renegotiation:
         if not self._asking and self._leg.reoffers is not None:
             self._leg.reoffers.answer(verdict)
 
-    def _answer(self, offer: sdp.ParsedSDP) -> Verdict:
+    def _answerAsked(self, offer: sdp.ParsedSDP) -> Verdict:
+        """The other party has said what it speaks now."""
         try:
-            text = self._negotiation.answer(offer, self._leg.signallingHost, self._far.codecs)
+            return self._answer(self._negotiation.weigh(offer, self._far.codecs))
         except CallError as problem:
             return self._refusedHere(str(problem), problem.cause)
-        direction = offer.description.direction
+
+    def _answer(self, accord: Accord) -> Verdict:
+        try:
+            text = self._negotiation.answer(accord, self._leg.signallingHost)
+        except CallError as problem:
+            return self._refusedHere(str(problem), problem.cause)
+        direction = accord.offer.description.direction
         self._negotiation.side.hold(direction)
         _log.info(
             "call={call} leg={leg} {party!r:.120} new offer answered: it is {direction}",
@@ -322,7 +328,7 @@ class Renegotiation:
 
     def _state(self) -> _State:
         negotiation = self._negotiation
-        return speech(negotiation.agreed), negotiation.wish, negotiation.place, self._packing.effective
+        return negotiation.agreedSpeech, negotiation.hold.wish, negotiation.place, self._packing.effective
 
     @property
     def _packing(self) -> Packing:
@@ -334,7 +340,7 @@ class Renegotiation:
         """What the party speaks, and which way it lets media flow."""
         remote = self._negotiation.remote
         codecs = self._negotiation.agreed if remote is None else remote.codecs
-        return SessionDescription(codecs, direction=self._negotiation.wish, packing=self._packing)
+        return SessionDescription(codecs, direction=self._negotiation.hold.wish, packing=self._packing)
 
 
 def _refusal(ending: Ending) -> Reply:

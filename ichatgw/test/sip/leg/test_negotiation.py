@@ -215,7 +215,7 @@ class NegotiationTests(SynchronousTestCase):
                     negotiation.offer(PHONE)
                     negotiation.accept("".join(text))
                 else:
-                    negotiation.answer(negotiation.read("".join(text)), PHONE)
+                    negotiation.answer(sdp.parse("".join(text)), PHONE)
                 outcomes.add("taken")
             except (MalformedError, CallError) as problem:
                 outcomes.add(type(problem).__name__)
