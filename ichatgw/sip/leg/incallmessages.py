@@ -182,8 +182,10 @@ class InCallMessages:
             message.undeliverable()
         elif isinstance(value, Tone):
             self._press(leg, value)
-        else:
+        elif isinstance(value, Enclosed):
             self._send(leg, message, value)
+        else:
+            message.undeliverable()
 
     def _press(self, leg: ISipLeg, tone: Tone) -> None:
         """In the media; else INFO, if the party takes that."""

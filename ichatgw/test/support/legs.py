@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.interfaces import IInboundLeg, ILeg, IOutboundLeg
-from ichatgw.model import PCMU, Direction, Ending, EndReason, SessionDescription, Tone, TransportAddress
+from ichatgw.model import PCMU, Direction, Ending, EndReason, InCall, SessionDescription, Tone, TransportAddress
 from ichatgw.test.support.fakes import FakeCall, FakeMessage
 
 if TYPE_CHECKING:
@@ -164,6 +164,18 @@ class LegContract(_Case):
                 leg.hand(last)
                 self.assertEqual((len(first.receipts), last.receipts), (1, [None]), stage)
                 self.assertNothingLeft()
+
+    def test_handedUnknown(self) -> None:
+        """What a leg has no words for is undeliverable, in every state and after it: a new kind needs no leg but those
+        that know it."""
+        for stage, make in self.stages().items():
+            leg = make()
+            first, last = FakeMessage(cast(InCall, object())), FakeMessage(cast(InCall, object()))
+            leg.hand(first)
+            leg.hangup(Ending(EndReason.HANGUP))
+            self.settle(leg)
+            leg.hand(last)
+            self.assertEqual((first.receipts, last.receipts), ([None], [None]), stage)
 
     def test_nothingAfterTheEnd(self) -> None:
         """After C{ended} a leg says nothing, whatever it is told and whatever comes from its party."""
