@@ -43,6 +43,7 @@ class ILeg(Interface):
     """
 
     id: str = Attribute("A short name for logs, unique while the leg lives.")
+    kind: str = Attribute("C{sip}, C{jingle} or C{ichat}; C{xmpp} if it is to be seen which of the last two.")
     party: Party = Attribute("Who is at the far end.")
     call: ICall = Attribute("Whom the leg reports to; set before the first order.")
     side: IMediaSide = Attribute("Its side of the relay; set before the first order.")
@@ -67,6 +68,8 @@ class ILeg(Interface):
 
 class IInboundLeg(ILeg):
     """The leg of a party that calls."""
+
+    trail: str = Attribute("By what its messages are known, see L{ichatgw.observe.events.TrailBegan}; may be empty.")
 
     def ring() -> None:
         """Tell the party that the far end is alerting.  May come more than once."""

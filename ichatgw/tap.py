@@ -69,6 +69,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import GATEWAY, Disco
@@ -142,6 +143,7 @@ class Gateway(MultiService):
     @ivar reloader: gives them what it reads, if there is one.
     @ivar journal: keeps the calls that are up, if anybody does.
     @ivar watch: looks after the sockets, if there is one.
+    @ivar watchers: what watches it, if anything does.
     @ivar memory: tells whether there is some, if anybody does.
     @ivar readiness: tells whether calls can be taken.
     @ivar report: says so, if anybody does.
@@ -180,6 +182,7 @@ class Gateway(MultiService):
         self.report: Report | None = None
         self.parts: Parts | None = None
         self.ordering: list[Service] = []
+        self.watchers: Watchers | None = None
         self._registrations = registrations
         self._presence = presence
         self._store = store
@@ -398,6 +401,13 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
+    made.watchers = watchers = watchersOf(reactor, settings)
+    events = watchers.events
+    endpoint.observe(events)
+    for each in (link, iChat, media, registrations, *(() if jingle is None else (jingle.protocol.calls,))):
+        each.events = events
+    switch.reports = watchers.reports
+    made.stalls.stalled = watchers.reports.stalled
     journal = _journal(reactor, settings, disk)
     if journal is not None:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
@@ -435,6 +445,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Reloadable(
             ("jabberComponentPassword",), lambda new: partial(setattr, link, "secret", new.jabberComponentPassword)
         ),
+        *watchers.reloadables,
         Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
         Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),

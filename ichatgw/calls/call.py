@@ -22,6 +22,7 @@ from ichatgw.calls.nulls import GONE
 from ichatgw.calls.parties import CLOSING_TIMEOUT, Parties, Partner, Switchboard
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IMessage, IOutboundLeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, Farewell, SessionDescription
+from ichatgw.observe.callreports import UNREPORTED, Reports
 from ichatgw.runtime.nulls import unheard
 
 __all__ = ["CLOSING_TIMEOUT", "Call"]
@@ -42,6 +43,7 @@ class Call:
     @ivar id: its name in logs.
     @param noted: told when C{farewells} may have changed.
     @param switchboard: knows where a party that is referred to can be found.
+    @param reports: told of what happens.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Call:
         closed: Callable[[Call], None],
         switchboard: Switchboard | None = None,
         noted: Callable[[Call], object] = unheard,
+        reports: Reports = UNREPORTED,
     ) -> None:
         self.id = id
         self._parties = Parties(
@@ -65,6 +68,7 @@ class Call:
             self._guarded,
             lambda: closed(self),
             switchboard,
+            reports,
             noted=lambda: noted(self),
         )
         self._machine = makeMachine(self._parties)
@@ -155,6 +159,7 @@ class Call:
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """See L{ICall}."""
         transfer = self._parties.transfer
+        self._parties.reports.left(self.id, leg, ending)
         if not self._parties.has(leg):
             self._guarded(self._machine.left, leg)
         elif transfer is not None and leg is transfer.referrer:

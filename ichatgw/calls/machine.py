@@ -132,6 +132,7 @@ def _build() -> Callable[[Parties], CallInputs]:
         if leg not in parties.rung:
             parties.rung.add(leg)
             _log.info("call={call} leg={leg} {party!r:.120} is ringing", **parties.names(leg))
+            parties.reports.rang(parties.id, leg)
         parties.arrived.ring()
 
     @calling.upon(CallInputs.progressing).loop()
@@ -147,6 +148,7 @@ def _build() -> Callable[[Parties], CallInputs]:
             **parties.names(leg),
         )
         parties.agreed = answer.codecs
+        parties.reports.answered(parties.id, leg, answer.codecs)
         parties.arrived.answer(answer)
 
     @talking.upon(CallInputs.changed).loop()
@@ -255,6 +257,7 @@ def _build() -> Callable[[Parties], CallInputs]:
         parties.exchange(old, new)
         parties.answeredAt = parties.clock.seconds()
         parties.agreed = common(offer.codecs, parties.offer.codecs)
+        parties.reports.answered(parties.id, new, parties.agreed)
         old.hangup(Ending(EndReason.ANSWERED_ELSEWHERE, "picked up elsewhere"))
         parties.arrived.answer(offer)
         new.answer(parties.offer)
@@ -328,6 +331,7 @@ def _build() -> Callable[[Parties], CallInputs]:
             _log.error(
                 "call={call} leg={leg} {party!r:.120} never said that it ended; written off", **parties.names(leg)
             )
+            parties.reports.left(parties.id, leg, None)
         parties.finish()
 
     return indexed(builder.build())

@@ -17,6 +17,7 @@ from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IOutboundLeg, IReferral, IRelay
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.observe.callreports import GATEWAY, UNREPORTED, Reports
 from ichatgw.runtime.nulls import unheard
 
 CLOSING_TIMEOUT = 40.0
@@ -108,6 +109,7 @@ class Parties:
     @ivar arrived: the caller's leg, at first.
     @ivar dialled: the callee's.
     @ivar guarded: calls an input of the machine; what fails in there ends the call.
+    @ivar reports: told of what happens, for who watches calls.
     @ivar noted: told when what would have to be said to the parties, if we were gone, may have changed.
     @ivar closed: called once, when all legs are gone.
     @ivar open: the legs that have not said C{ended}.
@@ -130,6 +132,7 @@ class Parties:
     guarded: Callable[..., None]
     closed: Callable[[], None]
     switchboard: Switchboard | None
+    reports: Reports = UNREPORTED
     caller: ILeg = field(init=False)
     callee: ILeg = field(init=False)
     open: set[ILeg] = field(init=False)
@@ -141,7 +144,7 @@ class Parties:
     asking: dict[ILeg, IChange] = field(factory=dict)
     transfer: UnderWay | None = None
     ending: Ending | None = None
-    endedBy: str = "the gateway"
+    endedBy: str = GATEWAY
     answeredAt: float | None = None
     timer: IDelayedCall | None = None
     finished: bool = False
@@ -211,6 +214,7 @@ class Parties:
         new.call = self.call
         self.open.add(new)
         self.asking.pop(old, None)
+        self.reports.joined(self.id, new, "caller" if new is self.caller else "callee")
         _log.info("call={call} leg={leg} {party!r:.120} takes the place of leg={old}", old=old.id, **self.names(new))
         if self.switchboard is not None:
             self.switchboard.exchanged(self.call)
@@ -266,7 +270,7 @@ class Parties:
         """Remember why, and who it was: the first ending counts."""
         if self.ending is None:
             self.ending = ending
-            self.endedBy = "the gateway" if by is None else "the caller" if by is self.caller else "the callee"
+            self.endedBy = GATEWAY if by is None else "the caller" if by is self.caller else "the callee"
 
     def wait(self, writeOff: Callable[[], None]) -> None:
         """Give the legs that are still open their time."""
@@ -299,6 +303,7 @@ class Parties:
             text=f" {ending.text[:200]!r}" if ending.text else "",
             talked=f"talked {now - self.answeredAt:.1f} s" if self.answeredAt is not None else "not answered",
         )
+        self.reports.ended(self.id, self.endedBy, ending, self.answeredAt is not None)
         self._letGo()
 
     def _letGo(self) -> None:

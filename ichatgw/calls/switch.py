@@ -39,6 +39,7 @@ from ichatgw.interfaces import (
 from ichatgw.media.relay.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, TransportAddress
 from ichatgw.net.networks import sourceOf
+from ichatgw.observe.callreports import UNREPORTED
 
 _PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
 """For these reasons a call is refused that may be tried again after L{RETRY_AFTER} seconds."""
@@ -86,12 +87,14 @@ class Switch(Service):
         no rule knows.
     @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
     @ivar made: how many calls have arrived since the start.
+    @ivar reports: told of what happens to calls.
     @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
     """
 
     introduced: Callable[[Party, str], Party] = staticmethod(lambda caller, route: caller)
     resident: Callable[[str], str] = staticmethod(lambda called: "")
     run = ""
+    reports = UNREPORTED
     journal: Journal | None = None
 
     def __init__(
@@ -164,6 +167,7 @@ class Switch(Service):
         self.made += 1
         callId = f"{self.run}{self.made:x}"
         if arrival.objection is not None:
+            self.reports.arrived(callId, leg, arrival)
             self._refuse(callId, leg, arrival, arrival.objection)
         elif arrival.place is not None:
             self._replace(callId, leg, arrival, arrival.place)
@@ -171,6 +175,7 @@ class Switch(Service):
             self._begin(callId, leg, arrival)
 
     def _begin(self, callId: str, leg: IInboundLeg, arrival: Arrival) -> None:
+        self.reports.arrived(callId, leg, arrival)
         try:
             call = self._make(callId, leg, arrival)
         except CallError as refusal:
@@ -204,6 +209,7 @@ class Switch(Service):
             )
             call.replace(old, leg, arrival.offer)
         except CallError as refusal:
+            self.reports.arrived(callId, leg, arrival)
             self._refuse(callId, leg, arrival, _endingOf(refusal))
 
     def callOf(self, leg: ILeg) -> Call | None:
@@ -286,8 +292,10 @@ class Switch(Service):
         relay = self._relayFor(callId, arrival.direct, route)
         call = None
         try:
-            callee = dialer.dial(route, self._presented(arrival.party, route))
-            call = Call(callId, leg, callee, relay, self._clock, self._closed, self, self._noted)
+            presented = self._presented(arrival.party, route)
+            callee = dialer.dial(route, presented)
+            self.reports.routed(callId, callee, presented.uri, route)
+            call = Call(callId, leg, callee, relay, self._clock, self._closed, self, self._noted, self.reports)
         finally:
             if call is None:
                 relay.close()
@@ -337,6 +345,7 @@ class Switch(Service):
         self.limits.end(callId)
         leg.call = NoCall(callId)
         leg.hangup(ending)
+        self.reports.refused(callId, leg, arrival, ending)
 
     def _noted(self, call: Call) -> None:
         if self.journal is not None and call.id in self._calls:

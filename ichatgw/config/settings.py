@@ -19,6 +19,7 @@ from ichatgw.config.declared.control import ControlSettings
 from ichatgw.config.declared.encryption import EncryptionSettings
 from ichatgw.config.declared.jingle import JingleSettings
 from ichatgw.config.declared.log import LogSettings
+from ichatgw.config.declared.observe import ObserveSettings
 from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.tls import TLSSettings
@@ -38,6 +39,7 @@ class Settings(
     TLSSettings,
     ControlSettings,
     LogSettings,
+    ObserveSettings,
     JingleSettings,
     CallSettings,
     SIPSettings,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from attrs import define, evolve, field
 from automat import TypeMachineBuilder
@@ -33,6 +33,7 @@ from ichatgw.ichat.reasons import TO_RESPONSE
 from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide
 from ichatgw.model import ANY_PACKING, Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.observe.events import pair
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over, unheard
 
@@ -46,8 +47,12 @@ class InboundLink(Protocol):
     def send(self, stanza: VCStanza) -> None:
         """Send it, if the link is up."""
 
-    def claimed(self, leg: InboundLeg) -> None:
-        """C{leg} has the INVITE it waited for: a new request of the same caller would be another call."""
+    def claimed(self, leg: InboundLeg, callId: str) -> None:
+        """
+        C{leg} has the INVITE it waited for: a new request of the same caller would be another call.
+
+        @param callId: that of the INVITE.
+        """
 
     def over(self, leg: InboundLeg) -> None:
         """C{leg} has ended: forget it."""
@@ -91,6 +96,8 @@ class InboundLeg(IChatLeg):
     clock: IReactorTime
     ourRecords: Callable[[], tuple[AddressRecord, ...]]
     inviteTimeout: float
+    kind: ClassVar[str] = "ichat"
+    trail: str = field(init=False)
     id: str = field(init=False, factory=lambda: f"from-ichat-{next(_numbers)}")
     party: Party = field(init=False)
     call: ICall = field(init=False, factory=NoCall)
@@ -102,6 +109,7 @@ class InboundLeg(IChatLeg):
 
     def __attrs_post_init__(self) -> None:
         self.party = Party(f"xmpp:{self.caller.userhost()}", self.caller.user or "")
+        self.trail = pair(self.caller.full(), self.called.full())
         self.machine = _makeMachine(self)
 
     @property
@@ -149,7 +157,7 @@ def _refuse(leg: InboundLeg, ending: Ending) -> None:
 def _take(leg: InboundLeg, inner: IInboundLeg) -> None:
     """The INVITE is here: from now on the party is reached through the inner leg."""
     _stopTimer(leg)
-    leg.link.claimed(leg)
+    leg.link.claimed(leg, inner.trail)
     leg._inner = inner
     inner.call = Inside(leg, leg.machine)
     inner.side = leg.side

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -124,6 +124,7 @@ class OutboundLeg(IChatLeg):
     choose: Callable[[Sequence[AddressRecord]], AddressRecord | None]
     proceedingTimeout: float
     ringingTimeout: float
+    kind: ClassVar[str] = "ichat"
     id: str = field(init=False, factory=lambda: f"to-ichat-{next(_numbers)}")
     party: Party = field(init=False)
     call: ICall = field(init=False, factory=NoCall)

@@ -43,6 +43,9 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import Arrival, IArrivals, IDialer, IInboundLeg, IInvitationMatcher, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
+from ichatgw.observe.callreports import follow
+from ichatgw.observe.events import pair
+from ichatgw.observe.stream import UNREAD
 from ichatgw.runtime.ratelimit import Complaints
 from ichatgw.xmpp.presence.access import NO_GUEST, Guests
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
@@ -72,6 +75,7 @@ class IChatProtocol(XMPPHandler):
     It listens to presence (add it to C{presence.listeners}), dials C{xmpp:} addresses, and claims the INVITEs of iChats
     (add it to C{endpoint.matchers}): each goes to the leg that waits for it, or is refused.
 
+    @ivar events: told by what messages of legs are known.
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     """
 
@@ -125,6 +129,7 @@ class IChatProtocol(XMPPHandler):
         self._ids = count(1)
         self._complaints = Complaints(clock)
         self._legs: set[ILeg] = set()
+        self.events = UNREAD
         self._waiting = WaitingLegs(clock, waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
 
@@ -363,12 +368,14 @@ class IChatProtocol(XMPPHandler):
             if ours not in taken:
                 taken[ours] = leg
                 self._legs.add(leg)
+                follow(self.events, leg, pair(callee.full(), ours.full()))
                 return ours
         raise Congested(f"too many calls of {name!r} to the user")
 
-    def claimed(self, leg: InboundLeg) -> None:
+    def claimed(self, leg: InboundLeg, callId: str) -> None:
         """See L{ichatgw.ichat.inbound.InboundLink}."""
         self._waiting.remove(leg)
+        follow(self.events, leg, callId)
 
     def over(self, leg: InboundLeg | OutboundLeg) -> None:
         """Forget a leg that has ended."""

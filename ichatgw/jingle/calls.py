@@ -27,6 +27,8 @@ from ichatgw.jingle.stanzas.jingle import Action, Jingle, writeJingle
 from ichatgw.jingle.stanzas.proposals import CallMessage
 from ichatgw.jingle.stanzas.xml import writable
 from ichatgw.model import Ending, EndReason
+from ichatgw.observe.callreports import follow
+from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.xmpp.stanzas import bareJID
 
 MOST_REMEMBERED = 1000
@@ -43,6 +45,7 @@ class Calls:
     @ivar transports: makes the transports of media.
     @ivar send: sends a stanza, if the link is up.
     @ivar show: see L{ichatgw.jingle.leg.LegLink}.
+    @ivar events: told by what messages are known.
     @ivar legs: those that live.
     @ivar sessions: by the address of the client and their name.
     @ivar inbound: the legs of users who call, by the bare address of the user and the name of the session.
@@ -53,6 +56,7 @@ class Calls:
     transports: IMediaTransports
     send: Callable[[Element], None]
     show: Callable[[JID, JID], None]
+    events: Events = UNREAD
     legs: set[ILeg] = field(init=False, factory=set)
     sessions: dict[tuple[JID, str], Session] = field(init=False, factory=dict)
     inbound: dict[tuple[JID, str], InboundLeg] = field(init=False, factory=dict)
@@ -166,6 +170,7 @@ class Calls:
         self.legs.add(leg)
         user = bareJID(leg.callee)
         self.outbound[user, leg.sid] = self._callees.setdefault(user, {})[leg.sid] = leg
+        follow(self.events, leg, leg.sid)
 
     def over(self, leg: ILeg) -> None:
         """Forget a leg that has ended."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import count
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -94,6 +94,8 @@ class InboundLeg(JingleLeg):
     clock: IReactorTime
     proposal: CallMessage | None = None
     early: bool = False
+    kind: ClassVar[str] = "jingle"
+    trail: str = field(init=False)
     id: str = field(init=False, factory=lambda: f"from-jingle-{next(_numbers)}")
     party: Party = field(init=False)
     call: ICall = field(init=False, factory=NoCall)
@@ -108,6 +110,7 @@ class InboundLeg(JingleLeg):
 
     def __attrs_post_init__(self) -> None:
         self.party = Party(f"xmpp:{self.caller.userhost()}", self.caller.user or "")
+        self.trail = self.sid
         self.session = Session(
             us=self.us, them=self.caller, sid=self.sid, isInitiator=False, link=self.link, owner=self
         )

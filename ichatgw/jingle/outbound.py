@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 from uuid import uuid4
 
 from attrs import define, field
@@ -121,6 +121,7 @@ class OutboundLeg(JingleLeg):
     served: frozenset[str]
     lateAnswer: bool = False
     newId: Callable[[], str] = lambda: str(uuid4())
+    kind: ClassVar[str] = "jingle"
     id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
     sid: str = field(init=False)
     party: Party = field(init=False)

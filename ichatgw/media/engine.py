@@ -29,6 +29,7 @@ from ichatgw.media.sockets.readers import Readers, readersFor
 from ichatgw.media.sockets.sockets import SideSockets, Supplies
 from ichatgw.media.transport.secured import Secured
 from ichatgw.net.localaddresses import LocalAddresses
+from ichatgw.observe.stream import UNREAD
 
 
 def _makeSocket(family: int) -> socket.socket:
@@ -47,6 +48,7 @@ class MediaEngine:
     Nothing runs while there is no call.  L{stop} closes whatever is left.
 
     @ivar identity: our certificate for DTLS.
+    @ivar events: told of what becomes of media; set before the first call.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class MediaEngine:
         self.identity = identity or Identity()
         self._makeSecuring = partial(Secured, timer, self.identity)
         self._makeLite = partial(Lite, timer)
+        self.events = UNREAD
         self._relays: dict[Relay, None] = {}
         self._looks = LoopingCall(self._look)
         self._looks.clock = timer
@@ -158,7 +161,7 @@ class MediaEngine:
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
         sockets, latch = SideSockets(self._supplies, port), self._makeLatch()
-        return Side(name, callId, sockets, flow, latch, self._makeSecuring, self._makeLite, self._patience)
+        return Side(name, callId, sockets, flow, latch, self._makeSecuring, self._makeLite, self._patience, self.events)
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

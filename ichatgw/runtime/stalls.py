@@ -12,6 +12,8 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ichatgw.runtime.nulls import unheard
+
 LONG = 0.020
 """Seconds: with packets every 20 ms, what takes longer is heard."""
 
@@ -32,12 +34,14 @@ class Stalls(Service):
     """
     Keeps the longest turn of a minute, and counts those over L{LONG}; says so in the log, at most once a minute.
 
+    @ivar stalled: told of each that took over L{LONG}: how many seconds, and with what.
     @ivar longest: seconds of the longest turn of the last full minute.
     @ivar count: how many took over L{LONG} in it.
     @ivar total: how many have taken over L{LONG} since the start.
     """
 
     _clock: IReactorTime
+    stalled: Callable[[float, str], object] = unheard
     longest: float = field(default=0.0, init=False)
     count: int = field(default=0, init=False)
     total: int = field(default=0, init=False)
@@ -68,6 +72,7 @@ class Stalls(Service):
             self._longest, self._what = seconds, what
         if seconds > LONG:
             self._count += 1
+            self.stalled(seconds, what)
             self._explained += seconds
 
     def _look(self) -> None:

@@ -19,6 +19,8 @@ from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.media.ice.stun import binding
 from ichatgw.model import Party, TransportAddress
+from ichatgw.observe.events import Refused
+from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.watch import Vital
 from ichatgw.sip.admission import Admission, Passed
@@ -133,10 +135,15 @@ class Endpoint(Service):
         self.strangers = Strangers(clock, self._transactions, lambda host: self._legs.admits(host))
         self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
+        self._events = UNREAD
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
         self._registrars: list[Registrar] = []
+
+    def observe(self, events: Events) -> None:
+        """Tell C{events} from now on of messages, of those who are refused, and of which call a message is."""
+        self._events = self._legs.events = self._transactions.events = events
 
     @property
     def arrivals(self) -> IArrivals:
@@ -252,6 +259,8 @@ class Endpoint(Service):
 
     def _judge(self, message: bytes, source: Target, room: int | None) -> None:
         verdict = self._gate.admit(message, source.address, source.transport.name)
+        if not isinstance(verdict, Dropped):
+            self._transactions.heard(message, source)
         if not isinstance(verdict, Admitted):
             if isinstance(verdict, Dropped) or self._answers.allow(source.address.host):
                 self._settle(verdict, source, room)
@@ -276,6 +285,8 @@ class Endpoint(Service):
         if isinstance(verdict, Dropped) and verdict.quiet:
             return
         self._dropped(source.address, verdict.reason)
+        if isinstance(verdict, Answer) and self._events.isOn(Refused):
+            self._events.publish(Refused(*self._events.now(), None, verdict.reason, str(source.address)))
         if isinstance(verdict, Answer) and (room is None or len(verdict.response) <= room):
             self._transactions.show("SENDING message to", source, verdict.response.decode("utf-8", "replace"))
             self._transactions.send(verdict.response, source)

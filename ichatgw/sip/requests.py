@@ -176,12 +176,13 @@ class Requests:
         )
         leg.dialog.mark = mark
         self._legs.add(leg)
+        leg.trail = str(request.getHFBody("call-id"))
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",
             leg=leg.id,
             source=source,
             called=called[:200],
-            callId=str(request.getHFBody("call-id"))[:100],
+            callId=leg.trail[:100],
         )
         return leg.dialog.recvRequest(request, transaction)
 

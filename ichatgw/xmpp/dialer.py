@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
@@ -160,6 +160,7 @@ class Undecided:
     callee: JID
     chooser: Chooser
     make: Callable[[], IOutboundLeg]
+    kind: ClassVar[str] = "xmpp"
     id: str = field(init=False, factory=lambda: f"to-xmpp-{next(_numbers)}")
     call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)

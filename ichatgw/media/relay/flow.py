@@ -21,6 +21,7 @@ from ichatgw.media.rtp.payloadtypes import REWRITTEN, Mapping, Rewriter
 from ichatgw.media.rtp.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Scratch, Source
 from ichatgw.model import Tone
+from ichatgw.runtime.nulls import unheard
 
 # How often flows are looked at, and after how many looks without a packet a party is fed (one that never got any: at
 # once, though not before what is just starting to flow), or may move elsewhere.
@@ -51,6 +52,7 @@ class Flow:
 
     @ivar ssrc: what the receiving party sees, as the machine reads it in place.
     @ivar stranger: told of all that is not RTP of the known source.
+    @ivar began: told of the first packet of the source.
     @ivar source: whom packets are taken from; C{None} if not known.
     @ivar send: the C{sendto} of the socket towards the receiving party.
     @ivar destination: where that is; C{None} if it is not known, or wants nothing.
@@ -73,6 +75,7 @@ class Flow:
     _stamp: int
     stranger: Callable[[int, Source], None] = field(init=False)
 
+    began: Callable[[], object] = unheard
     source: Source | None = None
     send: Callable[[Any, Any], Any] | None = None
     destination: Source | None = None
@@ -164,6 +167,17 @@ class Flow:
         return self.relayed + self.silences
 
     @property
+    def lastSequence(self) -> int:
+        """The number of the packet that the receiving party was sent last."""
+        return self._last()[0]
+
+    @property
+    def clockRate(self) -> float:
+        """Hertz of the clock of what the receiving party was sent last."""
+        format = self._last()[2] or self.preferred
+        return (FRAME_SAMPLES if format is None else format.frame) / FRAME_SECONDS
+
+    @property
     def shown(self) -> int:
         """The SSRC that the receiving party sees, as a number."""
         return swapped(self.ssrc)
@@ -233,6 +247,8 @@ class Flow:
         """The packet in the buffer begins a stream: let it go on from where the last one ended."""
         buffer = self._buffer
         self._current = self._words[2]
+        if self.original is None:
+            self.began()
         self.original = swapped(self._current)
         if self.fed:
             sequence, timestamp = _SEQUENCE_AND_TIMESTAMP.unpack_from(buffer, 2)
@@ -331,6 +347,7 @@ class Flow:
     def close(self) -> None:
         self.aim(None, None)
         self.source = None
+        self.began = unheard
         if self._player is not None:
             self._player.close()
             self._player = None

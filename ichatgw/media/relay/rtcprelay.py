@@ -78,6 +78,7 @@ class Control:
             flow.dropped["malformed RTCP"] += 1
             return
         self.heard = True
+        side.reported(datagram, source)
         pair = side.pairFor(source)
         self.latch.adopt(source, None if pair is None else (pair.rtcp if atControl else pair.rtp).sendto)
         side.far.sendControl(rewritten)

@@ -20,6 +20,7 @@ from ichatgw.media.ice.lite import Lite
 from ichatgw.media.relay.absence import Absence
 from ichatgw.media.relay.closed import NOBODY, unheard, unwanted
 from ichatgw.media.relay.entrance import Entrance
+from ichatgw.media.relay.figures import Figures
 from ichatgw.media.relay.filter import Guard, Wall
 from ichatgw.media.relay.flow import LOOK_SECONDS, Flow
 from ichatgw.media.relay.latch import SendTo, familyOf
@@ -40,6 +41,8 @@ from ichatgw.model import (
     TransportAddress,
     Whereabouts,
 )
+from ichatgw.observe.events import MediaEvent, MediaStats
+from ichatgw.observe.stream import UNREAD, Events
 
 
 class Securing(Guard, Protocol):
@@ -109,12 +112,14 @@ class Side:
         makeSecuring: Callable[[Side], Securing],
         makeLite: Callable[[Side, Checks], Lite],
         patience: float,
+        events: Events = UNREAD,
     ) -> None:
         """
         @param latch: says whose media is taken.
         @param makeSecuring: what protects media if that is agreed on.
         @param makeLite: what answers checks if the party makes any.
         @param patience: seconds after which a party is silent; 0 for never.
+        @param events: told of what becomes of its media.
         """
         self.name = name
         self.call = callId
@@ -136,6 +141,9 @@ class Side:
         self._lite: Lite | None = None
         self.heard: Callable[[Tone], None] | None = None
         self.early: list[tuple[bytes, Source]] = []
+        self.events = events
+        self.figures = Figures(self)
+        arriving.began = self.figures.began
 
     @property
     def quiet(self) -> float:
@@ -199,6 +207,18 @@ class Side:
         """See L{ichatgw.media.relay.relay.Relay.look}."""
         self.arriving.look()
         self._absence.look()
+        if self.events.isOn(MediaStats):
+            self.figures.look()
+
+    def tell(self, kind: type[MediaEvent], *what: object) -> None:
+        """Something happens to media of our party, for those who watch calls."""
+        events = self.events
+        if events.isOn(kind):
+            events.publish(kind(*events.now(), self.call, self.name, *what))
+
+    def reported(self, datagram: bytes, source: Source) -> None:
+        """Our party's RTCP has come, and is valid."""
+        self.figures.took(datagram, source)
 
     def check(self, checks: Checks | None) -> None:
         if self._closed or (self._lite is not None and self._lite.checks == checks):
@@ -289,6 +309,8 @@ class Side:
 
     def close(self) -> None:
         """Idempotent."""
+        if not self._closed and self.events.isOn(MediaStats):
+            self.figures.publish(isLast=True)
         self._closed = True
         if self._securing is not None:
             self._securing.close()
@@ -299,6 +321,7 @@ class Side:
         self.arriving.close()
         self._sockets.close()
         self.arriving.stranger = unwanted
+        self.figures.letGo()
         self._entrance.letGo()
         self._absence.letGo()
         self.described = unheard

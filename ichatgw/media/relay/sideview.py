@@ -77,5 +77,8 @@ class SideView(Protocol):
     def checked(self, datagram: bytes, source: Source, atControl: bool) -> None:
         """STUN came."""
 
+    def reported(self, datagram: bytes, source: Source) -> None:
+        """RTCP of the party came, and is valid."""
+
     def aim(self) -> None:
         """Media for the party has another way now."""

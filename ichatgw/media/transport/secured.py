@@ -20,6 +20,7 @@ from ichatgw.media.srtp.sdes import masterKey
 from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.media.transport.srtpcontext import Lock
 from ichatgw.model import Ending, EndReason, Protection, TransportAddress
+from ichatgw.observe.events import DtlsState
 
 
 class Secured:
@@ -81,6 +82,8 @@ class Secured:
                 suite=ours.suite.value,
                 how=how,
             )
+            text = f"{ours.suite.value}, with keys that were agreed on {how}"
+            self._side.tell(DtlsState, "secured", text)
 
     # DTLS.
 
@@ -142,6 +145,7 @@ class Secured:
                 why=why,
             )
             return
+        self._side.tell(DtlsState, "failed", why)
         self._failed(Ending(EndReason.SECURITY, why))
 
     def _noControlKeys(self, why: str) -> None:

@@ -38,6 +38,7 @@ from ichatgw.model import (
     TransportAddress,
     TransportDescription,
 )
+from ichatgw.observe.events import DtlsState, IceState
 
 MAX_WAITING = 64
 """How many candidates are kept for a peer that has not described itself."""
@@ -280,6 +281,7 @@ class Transport:
         if self._over:
             return
         _log.info("call={call} media goes to {address} by ICE", call=self._call, address=address)
+        self._side.tell(IceState, "connected", str(address))
         send, destination = self._gathering.sends[base], sendable(address)
         self._guard.take(send, destination)
         if self._guard.isPlain:
@@ -321,6 +323,8 @@ class Transport:
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:
         self._lock.turn(sending, receiving)
         _log.info("call={call} media is protected by {suite}", call=self._call, suite=sending.suite.value)
+        how = "in the signalling" if self._receiving is not None else "by DTLS"
+        self._side.tell(DtlsState, "secured", f"{sending.suite.value}, with keys that were agreed on {how}")
         self._side.aim()
         self._connected()
 
@@ -331,5 +335,7 @@ class Transport:
 
     def _fail(self, ending: Ending) -> None:
         if not self._over:
+            kind = DtlsState if ending.reason is EndReason.SECURITY else IceState
+            self._side.tell(kind, "failed", ending.text)
             self.close()
             self._news.failed(ending)

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IChange, IMediaSide, IMessage
 from ichatgw.model import Ending, EndReason, Farewell, Party, Whereabouts
+from ichatgw.observe.stream import UNREAD
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.reinvite import Reoffers
 from ichatgw.sip.dialog.replaces import DialogId
@@ -42,6 +43,8 @@ class SipLeg:
 
     @ivar id: short, for logs.
     @ivar referrals: takes what its party refers.
+    @ivar trail: the Call-ID; empty if there is none yet.
+    @ivar events: told of it.
     @ivar refers: how many times it has done so.
     @ivar login: the user who has logged in when it called.
     @ivar isOutbound: we called the party.
@@ -50,6 +53,9 @@ class SipLeg:
 
     isOutbound = False
     signallingHost = ""
+    kind = "sip"
+    trail = ""
+    events = UNREAD
 
     dialog: Dialog | None = None
     referrals: Transfers

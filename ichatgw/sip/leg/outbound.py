@@ -19,6 +19,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
+from ichatgw.observe.callreports import follow
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.invite import MOST_FORKS, Invite
 from ichatgw.sip.dialog.offeranswer import Input
@@ -130,6 +131,8 @@ class OutboundSipLeg(SipLeg):
         text = self._negotiation.offer(target.address.host, self._offer, isWide=dialog.pinned is None)
         _log.info("call={call} leg={leg} {party!r:.120} INVITE to {target}", target=target, **self._names())
         dialog.invite(target, Invite(lambda uac: (*self._prepare(uac, attempt), *self._replaces), text, self._parts))
+        self.trail = str(dialog.cId)
+        follow(self.events, self, self.trail)
         self._hunt.watch(self._silent)
 
     def _mustRelay(self) -> bool:

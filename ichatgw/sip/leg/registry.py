@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import define, field
 
+from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.sip.dialog.replaces import DialogId, Replacement, verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import Transfers
@@ -27,12 +28,14 @@ class Legs:
     @ivar referrals: takes the REFERs of their parties.
     @ivar admits: tells of hosts, IP literals, that may call.  Nobody else can have a call made, by a REFER or a
         redirection.
+    @ivar events: told of the Call-IDs of their messages.
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
 
     referrals: Transfers = field(init=False)
     dialogOf: Callable[[str], Any] = field(default=lambda tag: None, init=False)
     admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
+    events: Events = field(default=UNREAD, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)
     _ended: dict[DialogId, None] = field(factory=dict, init=False)
     _made: int = field(default=0, init=False)
@@ -49,7 +52,7 @@ class Legs:
 
     def add(self, leg: SipLeg) -> None:
         """One begins."""
-        leg.referrals = self.referrals
+        leg.referrals, leg.events = self.referrals, self.events
         self._live.add(leg)
 
     def discard(self, leg: SipLeg) -> None:

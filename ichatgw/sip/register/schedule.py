@@ -20,6 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
+from ichatgw.observe.events import Event, Registered, RegistrationFailed, Unregistered
+from ichatgw.observe.stream import UNREAD
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
 
@@ -125,6 +127,7 @@ class Registration:
     def _answered(self, answer: Answer, wanted: int) -> None:
         if not wanted:
             self.until = None
+            self._owner.tell(Unregistered, self.aor)
             _log.info("{aor!r} is registered no more{why}", aor=self.aor, why=f": {answer.text}" if answer.text else "")
         elif answer.granted:
             self._registered(answer.granted)
@@ -137,6 +140,7 @@ class Registration:
     def _registered(self, granted: int) -> None:
         if self.until is None or self.trouble:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
+        self._owner.tell(Registered, self.aor, granted)
         self.trouble = ""
         self.until = self._owner.clock.seconds() + granted
         self._later(refreshAfter(granted))
@@ -157,6 +161,7 @@ class Registration:
         if not self.users:
             return
         wait = retryAfter or self._owner.retry
+        self._owner.tell(RegistrationFailed, self.aor, why, wait)
         if why != self.trouble:
             advice = _ADVICE.get(why[:3], "")
             _log.warn(
@@ -191,6 +196,7 @@ class Registrations:
 
     @ivar seconds: for how long to register; 0 for not at all.
     @ivar retry: seconds to wait after a failure.
+    @ivar events: told of what becomes of them.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
 
@@ -199,6 +205,7 @@ class Registrations:
         self.registers = registers
         self.seconds = seconds
         self.retry = retry
+        self.events = UNREAD
         self._interval = 1.0 / perSecond
         self._byAddress: dict[str, Registration] = {}
         self._byUser: dict[str, Registration] = {}
@@ -208,6 +215,11 @@ class Registrations:
         self._pause: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
         self._crowded = False
+
+    def tell(self, kind: type[Event], *what: object) -> None:
+        """Something happens to a registration."""
+        if self.events.isOn(kind):
+            self.events.publish(kind(*self.events.now(), *what))
 
     @property
     def users(self) -> frozenset[str]:

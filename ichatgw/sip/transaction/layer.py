@@ -33,6 +33,8 @@ from twisted.logger import Logger
 
 from ichatgw.model import Part, TransportAddress
 from ichatgw.net.hosts import bracketed, literal
+from ichatgw.observe.events import MessageReceived, MessageSent
+from ichatgw.observe.stream import UNREAD
 from ichatgw.sip.auth.authorization import CREDENTIALS
 from ichatgw.sip.message.bodies import attach, octets
 from ichatgw.sip.transaction.forks import Forks
@@ -62,6 +64,7 @@ class Transactions(Known, Undelivered):
     """
     @ivar tclient: client transactions by id.
     @ivar tserver: server transactions by id.
+    @ivar events: told of each message.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Transactions(Known, Undelivered):
         self._log = _MessageLog(messageLog)
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
+        self.events = UNREAD
         self.tclient = Asked()
         self.tserver = Served()
         self.dialogs = Dialogs()
@@ -156,7 +160,9 @@ class Transactions(Known, Undelivered):
             self.streams.suggest(target)
 
     def send(self, data: bytes, target: Target) -> None:
-        """Send what needs no transaction."""
+        """Send what needs no transaction.  Everything of SIP that is sent passes here."""
+        if self.events.isOn(MessageSent):
+            self._sent(data, target)
         if target.transport is Transport.UDP:
             self._wire.send(data, target.address)
         elif self.streams is not None:
@@ -164,6 +170,23 @@ class Transactions(Known, Undelivered):
                 target = returnPath(data, target)
                 self.suggest(target)
             self.streams.send(data, target)
+
+    def _sent(self, data: bytes, target: Target) -> None:
+        kind, events = target.transport, self.events
+        events.publish(MessageSent(*events.now(), "SIP", kind.value, data, target.address, self._ours(target)))
+
+    def heard(self, data: bytes, source: Target) -> None:
+        """Tell who watches messages of one that has come."""
+        events = self.events
+        if events.isOn(MessageReceived):
+            kind, ours = source.transport.value, self._ours(source)
+            events.publish(MessageReceived(*events.now(), "SIP", kind, data, source.address, ours))
+
+    def _ours(self, target: Target) -> TransportAddress | None:
+        try:
+            return self.local(target.address.host, target.transport)
+        except OSError:
+            return None
 
     def rotateCache(self) -> None:
         """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""

@@ -225,6 +225,8 @@ class FakeLeg:
     party: Party = Party("sip:bob@example.net", "Bob")
     slow: bool = False
     stillborn: Ending | None = None
+    kind: str = "fake"
+    trail: str = ""
     id: str = field(factory=lambda: f"fake-{next(_numbers)}")
     call: ICall = field(factory=FakeCall)
     side: IMediaSide = field(factory=FakeSide)

@@ -29,6 +29,8 @@ from twisted.words.xish.xmlstream import BootstrapMixin
 from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
+from ichatgw.observe.events import LinkDown, LinkUp
+from ichatgw.observe.stream import UNREAD
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.link.stream import ComponentStream, MessageLog
@@ -98,6 +100,7 @@ class Link(StreamManager, Service):
     When the link fails, the next attempt comes after at most L{LONGEST_DELAY} seconds, however long it lasts, and the
     same trouble is logged once a minute.
 
+    @ivar events: told when it comes and goes, and of each stanza; set before the service starts.
     @ivar secret: the password, for the next stream; the one that there is stays.
     """
 
@@ -132,9 +135,12 @@ class Link(StreamManager, Service):
         self._why = "it has not answered yet"
         self._attempts: Deferred[None] | None = None
         self._messageLog: MessageLog | None = None
+        self.events = UNREAD
         super().__init__(
             _StreamFactory(
-                lambda: ComponentStream(turns, self._component, self.secret, pingInterval, allows, self._messageLog)
+                lambda: ComponentStream(
+                    turns, self._component, self.secret, pingInterval, allows, self._messageLog, self.events
+                )
             ),
             turns,
         )
@@ -206,6 +212,8 @@ class Link(StreamManager, Service):
 
     def _cameUp(self) -> None:
         self._backoff.reset()
+        if self.events.isOn(LinkUp):
+            self.events.publish(LinkUp(*self.events.now(), self._where, self._component))
         if self._troubled or self._complaints.allow(""):
             log.info("The link to the XMPP server {where} is up as {name}", where=self._where, name=self._component)
         self._troubled = False
@@ -221,6 +229,8 @@ class Link(StreamManager, Service):
         elif "conflict" in why:
             why += ": another program is connected under this name"
         self._why = why[:300]
+        if self.events.isOn(LinkDown):
+            self.events.publish(LinkDown(*self.events.now(), self._where, self._why))
         if self._complaints.allow(why):
             self._troubled = True
             log.error(

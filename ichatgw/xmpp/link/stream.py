@@ -29,6 +29,10 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from ichatgw.errors import GatewayError, MalformedError
+from ichatgw.model import TransportAddress
+from ichatgw.net.hosts import literal
+from ichatgw.observe.events import Message, MessageReceived, MessageSent
+from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.link.intake import Arrival, Intake
@@ -105,12 +109,15 @@ class ComponentStream(XmlStream):
         pingInterval: float,
         allows: Callable[[JID], bool],
         messageLog: MessageLog | None = None,
+        events: Events = UNREAD,
     ) -> None:
         """
         @param allows: may this user call?
+        @param events: told of each stanza.
         """
         super().__init__(ConnectComponentAuthenticator(name, secret))
         self.messageLog = messageLog
+        self._events = events
         self.clock = turns
         self._allows = allows
         self._failures = RateLimit(turns, *FAILURES, mostSources=1)
@@ -122,6 +129,7 @@ class ComponentStream(XmlStream):
         self.lost: Deferred[str] = Deferred()
         self.why = ""
         self._established = False
+        self._server: TransportAddress | None = None
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
         self.congested = False
@@ -141,6 +149,8 @@ class ComponentStream(XmlStream):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        peer = self.transport.getPeer()
+        self._server = literal(getattr(peer, "host", ""), getattr(peer, "port", 0))
         self.transport.registerProducer(self, True)
         self._deadline = self.clock.callLater(HANDSHAKE_TIMEOUT, self.giveUp, "no handshake within 10 seconds")
         super().connectionMade()
@@ -281,6 +291,8 @@ class ComponentStream(XmlStream):
     def onElement(self, element: Element) -> None:
         if self.messageLog is not None:
             self.messageLog("RECEIVED from the XMPP server:\n", element.toXml())
+        if self._events.isOn(MessageReceived):
+            self._publish(MessageReceived, element.toXml())
         if not self._established or element.uri == NS_STREAMS:
             self.dispatch(element)
             return
@@ -337,6 +349,10 @@ class ComponentStream(XmlStream):
         if self._established and isRequest(head) and not self._faultOf(head):
             self.send(errorReply(head, "policy-violation", fault, "modify"))
 
+    def _publish(self, kind: type[Message], text: str) -> None:
+        events, data = self._events, text.encode("utf-8", "replace")
+        events.publish(kind(*events.now(), "XMPP", "xmpp", data, self._server))
+
     # What goes out
 
     def send(self, obj: Any) -> None:
@@ -363,5 +379,7 @@ class ComponentStream(XmlStream):
         text = _NOT_XML.sub("", text)
         if self.messageLog is not None:
             self.messageLog("SENDING to the XMPP server:\n", text)
+        if self._events.isOn(MessageSent):
+            self._publish(MessageSent, text)
         super().send(text)
         untangle(obj)

@@ -1,0 +1,370 @@
+# -*- test-case-name: ichatgw.test.observe.test_registry -*-
+"""
+The calls that live, and the last of those that lived, with their ladders.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.internet.interfaces import IReactorTime
+
+from ichatgw.model import Ending
+from ichatgw.observe.events import (
+    CallAnswered,
+    CallArrived,
+    CallEnded,
+    CallEvent,
+    CallRang,
+    CallRouted,
+    DtlsState,
+    Event,
+    IceState,
+    LegEnded,
+    LegStarted,
+    MediaEvent,
+    MediaStarted,
+    MediaStats,
+    Message,
+    MessageReceived,
+    MessageSent,
+    TrailBegan,
+)
+from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung
+from ichatgw.observe.stream import Events
+from ichatgw.observe.trails import Trails
+
+MOST_RUNGS = 500
+"""Entries in the ladder of one call."""
+
+CALL_OCTETS = 256 * 1024
+"""Octets that they take at most."""
+
+HISTORY_OCTETS = 64 * 1024 * 1024
+"""Octets that the ladders of all calls take."""
+
+MOST_EARLY = 2000
+"""Messages that are kept for a call that may be made of them."""
+
+EARLY_OCTETS = 4 * 1024 * 1024
+"""Octets that these take."""
+
+MOST_STATS = 360
+"""Sets of figures that are kept of the media of one side: those of an hour."""
+
+_OVERHEAD = 400
+"""Octets that an entry takes beside its message."""
+
+_NO_MEDIA = MediaSnapshot()
+
+
+def sideOf(event: Event) -> str:
+    """Whose side an event of media is about; empty for others."""
+    return event.side if isinstance(event, MediaEvent) else ""
+
+
+@define(eq=False)
+class _Call:
+    """One call, as it grows."""
+
+    arrival: CallArrived
+    route: CallRouted | None = None
+    legs: dict[str, LegSnapshot] = field(factory=dict)
+    media: dict[str, MediaSnapshot] = field(factory=dict)
+    stats: dict[str, list[MediaStats]] = field(factory=dict)
+    rangAt: float | None = None
+    answeredAt: float | None = None
+    codecs: tuple[str, ...] = ()
+    end: CallEnded | None = None
+    ladder: list[tuple[str, Event]] = field(factory=list)
+    octets: int = 0
+    omitted: int = 0
+
+    @property
+    def state(self) -> str:
+        """See L{CallSnapshot}."""
+        if self.end is not None:
+            return "ended"
+        if self.answeredAt is not None:
+            return "talking"
+        if self.rangAt is not None:
+            return "ringing"
+        return "arrived" if self.route is None else "calling"
+
+    def setLeg(self, leg: str, state: str, ending: Ending | None = None) -> None:
+        """One of the legs is in that state now."""
+        known = self.legs.get(leg)
+        if known is not None and known.state != "ended":
+            self.legs[leg] = evolve(known, state=state, ending=ending)
+
+    def snapshot(self, now: float) -> CallSnapshot:
+        """As it is now."""
+        arrival, route, end = self.arrival, self.route, self.end
+        began = arrival.time
+
+        def after(at: float | None) -> float | None:
+            return None if at is None else at - began
+
+        return CallSnapshot(
+            id=arrival.call,
+            state=self.state,
+            caller=arrival.caller,
+            called=arrival.called,
+            presented="" if route is None else route.caller,
+            route="" if route is None else route.route,
+            source=arrival.source,
+            arrived=arrival.wall,
+            rangAfter=after(self.rangAt),
+            answeredAfter=after(self.answeredAt),
+            endedAfter=None if end is None else end.time - began,
+            age=(now if end is None else end.time) - began,
+            offered=arrival.codecs,
+            codecs=self.codecs,
+            legs=tuple(self.legs.values()),
+            media={side: evolve(media, history=tuple(self.stats.get(side, ()))) for side, media in self.media.items()},
+            endedBy="" if end is None else end.by,
+            ending=None if end is None else end.ending,
+            omitted=self.omitted,
+        )
+
+
+@define(eq=False)
+class LiveCalls:
+    """
+    Reads the stream, and answers who is and was in which call.
+
+    Its memory is bounded, whatever comes: in the number of calls that are over, in the length of one ladder and of all
+    together.  The oldest calls go first.
+
+    @ivar most: how many calls that are over are kept.
+    """
+
+    _clock: IReactorTime
+    _trails: Trails
+    most: int = 1000
+    _live: dict[str, _Call] = field(factory=dict, init=False)
+    _past: OrderedDict[str, _Call] = field(factory=OrderedDict, init=False)
+    _early: OrderedDict[str, list[Message]] = field(factory=OrderedDict, init=False)
+    _earlyCount: int = field(default=0, init=False)
+    _earlyOctets: int = field(default=0, init=False)
+    _octets: int = field(default=0, init=False)
+
+    def read(self, events: Events) -> Callable[[], None]:
+        """
+        Keep what this stream says.
+
+        @return: ends that.
+        """
+        readers: dict[type[Event], Callable[[Any], None]] = {
+            CallArrived: self._arrived,
+            CallRouted: self._routed,
+            LegStarted: self._legStarted,
+            TrailBegan: self._trailBegan,
+            CallRang: self._rang,
+            CallAnswered: self._answered,
+            LegEnded: self._legEnded,
+            CallEnded: self._ended,
+            MediaStarted: self._mediaStarted,
+            MediaStats: self._measured,
+            IceState: self._connected,
+            DtlsState: self._secured,
+            MessageReceived: self._message,
+            MessageSent: self._message,
+        }
+        ends = [events.subscribe(reader, kind) for kind, reader in readers.items()]
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end
+
+    # What is asked
+
+    @property
+    def live(self) -> Iterator[CallSnapshot]:
+        """
+        Those that live, the oldest first.  Each is made when it is asked for: who wants many spreads them over several
+        turns of the reactor, in which some may end.
+        """
+        return self._snapshots(list(self._live))
+
+    @property
+    def past(self) -> Iterator[CallSnapshot]:
+        """Those that are over, the latest first; likewise."""
+        return self._snapshots(list(reversed(self._past)))
+
+    @property
+    def count(self) -> int:
+        """How many live."""
+        return len(self._live)
+
+    def find(self, call: str) -> CallSnapshot | None:
+        """The call of that name; C{None} if there is none (any more)."""
+        found = self._of(call)
+        return None if found is None else found.snapshot(self._clock.seconds())
+
+    def ladder(self, call: str) -> tuple[Rung, ...]:
+        """All that was said and has happened in a call, in order; nothing if there is no such call."""
+        found = self._of(call)
+        if found is None:
+            return ()
+        began = found.arrival.time
+        roles = {leg.id: leg.role for leg in found.legs.values()}
+        return tuple(
+            Rung(event.time - began, leg, roles.get(leg) or sideOf(event), event)
+            for leg, event in sorted(found.ladder, key=lambda each: each[1].time)
+        )
+
+    def _snapshots(self, names: list[str]) -> Iterator[CallSnapshot]:
+        return (found for name in names if (found := self.find(name)) is not None)
+
+    def _of(self, call: str) -> _Call | None:
+        return self._live.get(call) or self._past.get(call)
+
+    # What happens
+
+    def _arrived(self, event: CallArrived) -> None:
+        call = self._live[event.call] = _Call(event)
+        call.legs[event.leg] = LegSnapshot(event.leg, "caller", event.kind, event.caller, "calling", None)
+        self._add(call, event.leg, event)
+
+    def _routed(self, event: CallRouted) -> None:
+        call = self._note(event, event.leg)
+        if call is not None:
+            call.route = event
+
+    def _legStarted(self, event: LegStarted) -> None:
+        call = self._note(event, event.leg)
+        if call is not None:
+            state = "talking" if call.answeredAt is not None else "calling"
+            call.legs[event.leg] = LegSnapshot(event.leg, event.role, event.kind, event.party, state, None)
+            for trail in event.trails:
+                self._adopt(call, event.leg, trail)
+
+    def _trailBegan(self, event: TrailBegan) -> None:
+        call = self._of(event.call)
+        if call is not None:
+            leg = call.legs.get(event.leg)
+            if leg is not None and event.kind:
+                call.legs[event.leg] = evolve(leg, kind=event.kind)
+            self._adopt(call, event.leg, event.trail)
+
+    def _rang(self, event: CallRang) -> None:
+        call = self._note(event, event.leg)
+        if call is not None:
+            call.setLeg(event.leg, "ringing")
+            if call.rangAt is None:
+                call.rangAt = event.time
+
+    def _answered(self, event: CallAnswered) -> None:
+        call = self._note(event, event.leg)
+        if call is not None:
+            for leg in call.legs:
+                call.setLeg(leg, "talking")
+            call.codecs = event.codecs
+            if call.answeredAt is None:
+                call.answeredAt = event.time
+
+    def _legEnded(self, event: LegEnded) -> None:
+        call = self._note(event, event.leg)
+        if call is not None:
+            call.setLeg(event.leg, "ended", event.ending)
+
+    def _ended(self, event: CallEnded) -> None:
+        call = self._live.pop(event.call, None)
+        if call is None:
+            return
+        self._add(call, "", event)
+        call.end = event
+        self._past[event.call] = call
+        while len(self._past) > self.most:
+            self._forget()
+
+    def _mediaStarted(self, event: MediaStarted) -> None:
+        call = self._note(event)
+        if call is not None:
+            self._setMedia(call, event.side, startedAt=event.time - call.arrival.time)
+
+    def _measured(self, event: MediaStats) -> None:
+        call = self._of(event.call)
+        if call is not None:
+            self._setMedia(call, event.side, stats=event)
+            history = call.stats.setdefault(event.side, [])
+            history.append(event)
+            if len(history) > MOST_STATS:
+                del history[0]
+
+    def _connected(self, event: IceState) -> None:
+        call = self._note(event)
+        if call is not None:
+            self._setMedia(call, event.side, ice=f"{event.state} {event.text}")
+
+    def _secured(self, event: DtlsState) -> None:
+        call = self._note(event)
+        if call is not None and event.state == "secured":
+            self._setMedia(call, event.side, encryption=event.text)
+
+    def _setMedia(self, call: _Call, side: str, **news: Any) -> None:
+        call.media[side] = evolve(call.media.get(side, _NO_MEDIA), **news)
+
+    # Ladders
+
+    def _message(self, message: Message) -> None:
+        trail = self._trails.trailOf(message)
+        if not trail:
+            return
+        owner = self._trails.of(trail)
+        if owner is None:
+            self._keepEarly(trail, message)
+            return
+        call = self._of(owner.call)
+        if call is not None:
+            self._add(call, owner.leg, message)
+
+    def _note(self, event: CallEvent, leg: str = "") -> _Call | None:
+        """Something happens to a call; C{None} if that is not known."""
+        call = self._of(event.call)
+        if call is not None:
+            self._add(call, leg, event)
+        return call
+
+    def _add(self, call: _Call, leg: str, event: Event) -> None:
+        octets = _OVERHEAD + (len(event.data) if isinstance(event, Message) else 0)
+        if len(call.ladder) >= MOST_RUNGS or call.octets + octets > CALL_OCTETS or not self._hasRoom(octets):
+            call.omitted += 1
+            return
+        call.ladder.append((leg, event))
+        call.octets += octets
+        self._octets += octets
+
+    def _hasRoom(self, octets: int) -> bool:
+        while self._octets + octets > HISTORY_OCTETS and self._past:
+            self._forget()
+        return self._octets + octets <= HISTORY_OCTETS
+
+    def _forget(self) -> None:
+        _, oldest = self._past.popitem(last=False)
+        self._octets -= oldest.octets
+
+    def _keepEarly(self, trail: str, message: Message) -> None:
+        kept = self._early.setdefault(trail, [])
+        kept.append(message)
+        self._earlyCount += 1
+        self._earlyOctets += len(message.data)
+        while self._earlyCount > MOST_EARLY or self._earlyOctets > EARLY_OCTETS:
+            self._dropEarly(next(iter(self._early)))
+
+    def _dropEarly(self, trail: str) -> list[Message]:
+        dropped = self._early.pop(trail, [])
+        self._earlyCount -= len(dropped)
+        self._earlyOctets -= sum(len(message.data) for message in dropped)
+        return dropped
+
+    def _adopt(self, call: _Call, leg: str, trail: str) -> None:
+        """What came before the call was known."""
+        for message in self._dropEarly(trail):
+            self._add(call, leg, message)
