@@ -216,6 +216,8 @@ class Gateway(MultiService):
             raise SystemExit(1) from problem
         self._collector.startService()
         self.stalls.startService()
+        if self.watchers is not None:
+            self.watchers.start()
         if self._epilogue is not None:
             self._epilogue.start()
         if self.watch is not None:
@@ -256,6 +258,8 @@ class Gateway(MultiService):
                 self._store.stopService()
             if self.journal is not None:
                 self.journal.stopService()
+            if self.watchers is not None:
+                self.watchers.stop()
             _log.info("ichatgw has stopped")
 
         gone = _together(self._presence.goodbye)
@@ -401,7 +405,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.arrivals = switch
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
-    made.watchers = watchers = watchersOf(reactor, settings)
+    made.watchers = watchers = watchersOf(reactor, settings, disk)
     events = watchers.events
     endpoint.observe(events)
     for each in (link, iChat, media, registrations, *(() if jingle is None else (jingle.protocol.calls,))):

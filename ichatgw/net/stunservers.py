@@ -52,7 +52,7 @@ class STUNServers:
         answers = zip((A, AAAA), results, strict=True)
         hosts = [_literal(records[0], kind) for kind, (success, records) in answers if success and records]
         if not hosts:
-            _log.debug("The STUN server {host} was not found", host=self._host)
+            _log.debug("{host} was not found", host=self._host)
         return [TransportAddress(host, self._port) for host in hosts]
 
 

@@ -140,11 +140,13 @@ class LiveCalls:
     together.  The oldest calls go first.
 
     @ivar most: how many calls that are over are kept.
+    @ivar listeners: told of each call that is over.
     """
 
     _clock: IReactorTime
     _trails: Trails
     most: int = 1000
+    listeners: list[Callable[[CallSnapshot], object]] = field(factory=list, init=False)
     _live: dict[str, _Call] = field(factory=dict, init=False)
     _past: OrderedDict[str, _Call] = field(factory=OrderedDict, init=False)
     _early: OrderedDict[str, list[Message]] = field(factory=OrderedDict, init=False)
@@ -283,6 +285,10 @@ class LiveCalls:
         self._past[event.call] = call
         while len(self._past) > self.most:
             self._forget()
+        if self.listeners:
+            snapshot = call.snapshot(event.time)
+            for listener in self.listeners:
+                listener(snapshot)
 
     def _mediaStarted(self, event: MediaStarted) -> None:
         call = self._note(event)

@@ -35,6 +35,7 @@ FOLDERS = {
     "config": ({"reading"}, {"declared"}),
     "jingle": ({"stanzas"}, {"session"}),
     "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),
+    "observe": ({"events", "stream", "snapshots", "trails"}, {"hep", "records"}),
     "sip": (
         {"sippylib", "message"},
         {"transport", "auth"},

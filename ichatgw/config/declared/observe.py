@@ -8,7 +8,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
-from ichatgw.config.reading.kinds import whole
+from ichatgw.config.reading.kinds import HEP_SERVER, TEXT, WRITABLE, choice, whole
+from ichatgw.observe.records.fields import CSV, JSON
 
 _OBSERVE = "Watching calls"
 
@@ -24,4 +25,40 @@ class ObserveSettings:
         1000,
         "Of how many calls that are over all messages and events are kept in memory, to be looked at: at most 64 MB,"
         " beyond which the oldest go. 0 for none.",
+    )
+    callRecords: str = setting(
+        _OBSERVE,
+        "CallRecords",
+        WRITABLE,
+        "",
+        "File to which a line is appended for each attempt to call, when it is over: who called whom, when, how it went"
+        " and why it ended. A file that is moved away is followed by a new one. If left blank, there are none.",
+    )
+    callRecordsFormat: str = setting(
+        _OBSERVE,
+        "CallRecordsFormat",
+        choice(JSON, CSV),
+        JSON,
+        "How a line is written: json (an object) or csv (the first line of the file names the fields).",
+    )
+    hepServer: tuple[str, int, str] | None = setting(
+        _OBSERVE,
+        "HEPServer",
+        HEP_SERVER,
+        None,
+        "Server (Homer) to which all messages of SIP, as they were sent and received, and the reports of RTCP go by"
+        " HEP 3. What logins prove and keys of media are in it: the way there has to be trusted. If left blank, none"
+        " does.",
+        example="homer.example.com:9060",
+    )
+    hepCaptureId: int = setting(
+        _OBSERVE, "HEPCaptureId", whole(0, 2**32 - 1), 2001, "The number by which that server knows this gateway."
+    )
+    hepPassword: str = setting(
+        _OBSERVE,
+        "HEPPassword",
+        TEXT,
+        "",
+        "The password that the server wants to see, if it wants one.",
+        secret=True,
     )

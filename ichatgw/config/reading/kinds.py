@@ -171,6 +171,19 @@ def _parseHostAndPort(text: str) -> tuple[str, int]:
     return _parseHost(found["host"].strip("[]")), int(found["port"] or 0)
 
 
+def _parseHepServer(text: str) -> tuple[str, int, str]:
+    """The port is 0 if it is not given."""
+    where, _, transport = text.partition(";")
+    if transport.lower() not in ("", "transport=udp", "transport=tcp"):
+        raise ValueError
+    return (*_parseHostAndPort(where), transport.lower().partition("=")[2] or "udp")
+
+
+def _showHepServer(host: str, port: int, transport: str) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name + (f":{port}" if port else "") + (";transport=tcp" if transport == "tcp" else "")
+
+
 def _parseList(text: str) -> list[str]:
     return [item for item in _SEPARATORS.split(text) if item]
 
@@ -312,6 +325,11 @@ DOMAINS: Kind[tuple[str, ...]] = Kind(
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
 HOST_AND_PORT: Kind[tuple[str, int] | None] = Kind(
     _parseHostAndPort, "a host name or an IP address, and a port if need be, such as stun.example.com:3478"
+)
+HEP_SERVER: Kind[tuple[str, int, str] | None] = Kind(
+    _parseHepServer,
+    "a host name or an IP address, a port if need be, and ;transport=tcp for TCP, such as homer.example.com:9060",
+    show=lambda server: "" if server is None else _showHepServer(*server),
 )
 DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
 NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")

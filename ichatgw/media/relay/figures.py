@@ -56,6 +56,9 @@ class Watched(Protocol):
     def far(self) -> Far:
         """The other side."""
 
+    def shownTo(self, source: Source) -> TransportAddress | None:
+        """Where the party at C{source} sends RTP; C{None} if that is not known."""
+
     def tell(self, kind: type[MediaEvent], *what: object) -> None:
         """Publish an event of that kind."""
 
@@ -136,7 +139,8 @@ class Figures:
         side = self._side
         if side is None:
             return
-        side.tell(ReportReceived, datagram, addressOf(source))
+        if side.events.isOn(ReportReceived):
+            side.tell(ReportReceived, datagram, addressOf(source), side.shownTo(source))
         if not side.events.isOn(MediaStats):
             return
         try:

@@ -210,6 +210,14 @@ class Side:
         if self.events.isOn(MediaStats):
             self.figures.look()
 
+    def shownTo(self, source: Source) -> TransportAddress | None:
+        """Where the party at C{source} sends RTP; C{None} if there is no way."""
+        pair = self.pairFor(source)
+        try:
+            return None if pair is None else self._sockets.address(source[0], pair)
+        except OutOfReach:
+            return None
+
     def tell(self, kind: type[MediaEvent], *what: object) -> None:
         """Something happens to media of our party, for those who watch calls."""
         events = self.events

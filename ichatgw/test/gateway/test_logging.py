@@ -205,7 +205,10 @@ class SecretTests(SynchronousTestCase):
         reloader = self.gateway.reloader
         assert reloader is not None
         self.wanted = evolve(
-            self.settings, jabberComponentPassword=PASSWORD + "2", tlsPrivateKeyPassPhrase=PHRASE + "2"
+            self.settings,
+            jabberComponentPassword=PASSWORD + "2",
+            tlsPrivateKeyPassPhrase=PHRASE + "2",
+            hepPassword=PHRASE + "3",
         )
         reloader.reload()
         self.assertIn("JabberComponentPassword is now (not shown)", self.text())
@@ -221,5 +224,5 @@ class SecretTests(SynchronousTestCase):
         """These tests know every setting that is secret."""
         self.assertEqual(
             {setting.attribute for setting in TABLE if setting.secret},
-            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase"},
+            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase", "hepPassword"},
         )

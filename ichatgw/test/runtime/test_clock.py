@@ -27,6 +27,7 @@ BY_THE_WALL = {
     "log.logfile",
     "jingle.setup",
     "observe.stream",
+    "observe.records.fields",
 }
 # sippy's MonoTime is told both; it counts with the monotonic one.
 NAMED = {"sip.sippylib.clock", "sip.message.sippyshortcuts", "runtime.clock"}

@@ -170,6 +170,19 @@ class ValueTests(ConfigTestCase):
         ):
             self.assertEqual(self.load(f"OutboundProxy = {text}\n").outboundProxy, Proxy("p", None, transport))
 
+    def test_hepServer(self) -> None:
+        """A server of HEP is a host, perhaps with a port, reached by UDP if nothing else is said."""
+        for text, expected in {
+            "homer": ("homer", 0, "udp"),
+            "192.0.2.60:9061": ("192.0.2.60", 9061, "udp"),
+            "[2001:db8::60]:9060;transport=tcp": ("2001:db8::60", 9060, "tcp"),
+            "homer.example.com;transport=UDP": ("homer.example.com", 0, "udp"),
+        }.items():
+            self.assertEqual(self.load(f"HEPServer = {text}\n").hepServer, expected)
+        for text in ("homer;transport=tls", "homer:70000", "homer;x", ":9060", "udp:homer:1"):
+            (problem,) = self.problems(f"HEPServer = {text}")
+            self.assertIn(f"HEPServer = {text}: expected a host name", problem)
+
     def test_portRange(self) -> None:
         """The range of ports must hold a call: two even ports and the ones above them."""
         self.load("MediaRelayPortRangeMin = 8000\nMediaRelayPortRangeMax = 8003\n")

@@ -1,0 +1,3 @@
+"""
+A line for each attempt to call.
+"""
