@@ -84,12 +84,15 @@ class EndToEnd(TestCase):
         Start the gateway under test.
 
         @param phonePort: where numbers lead to, at C{phoneHost}, by C{transport} (the parameter of a SIP URI).
-        @param how: as for L{Gateway.start}; C{settings} adds lines to its configuration, and C{rules} translation
+        @param how: as for L{Gateway.start}; C{server} is another one than that of the test, C{environment} goes to its
+            process, C{settings} adds lines to its configuration, and C{rules} translation
             rules before those for numbers and users.
         """
         settings: dict[str, object] = how.pop("settings", {})
         phoneHost, transport = how.pop("phoneHost", "127.0.0.1"), how.pop("transport", "")
-        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, self.server.componentPort, host=host)
+        server = how.pop("server", self.server)
+        gateway = Gateway(self.clock, self.directory("gateway"), PORTS, server.componentPort, host=host)
+        gateway.program.environment.update(how.pop("environment", {}))
         for pattern, output in how.pop("rules", ()):
             gateway.rule(pattern, output)
         gateway.rules(phonePort, phoneHost, transport)

@@ -86,7 +86,7 @@ class Gateway:
         @param arguments: options of C{twistd} itself, e.g. C{--reactor}.
         @param tac: serve by this application file instead of the plugin.
         """
-        self._write()
+        self.write()
         what = ["-y", str(tac)] if tac is not None else ["ichatgw", "--config", "ichat-gw.config"]
         self.program.arguments = ["twistd", *arguments, "--pidfile", "", *what]
         self.program.start()
@@ -94,7 +94,7 @@ class Gateway:
 
     async def reload(self, last: str) -> None:
         """Let it read its settings again.  Fires when it has said C{last}."""
-        self._write()
+        self.write()
         self.program.signal("HUP")
         await self.program.said(last)
 
@@ -102,7 +102,8 @@ class Gateway:
         """Fires when the XMPP server has taken it as its component, for the first time or the next ones."""
         await self.program.said(rf"(?s)({LINKED}.*?){{{times}}}", patience)
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write its configuration."""
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._directory / "ichat-gw.config").write_text(self._lines)
 

@@ -171,7 +171,7 @@ class Kamailio:
                 moved=self.formerPort,
                 place=f"{shown}:{self.port}",
                 directory=self._directory,
-                modules=_modulePath(),
+                modules=modulePath(),
             )
         )
         # -DD stays in the foreground, -E logs to the standard error.
@@ -201,7 +201,7 @@ class Kamailio:
         await self.program.stop(5.0)
 
 
-def _modulePath() -> str:
+def modulePath() -> str:
     """Debian keeps the modules below a directory named after the machine's kind."""
     return next(
         (f"{path}/" for path in sorted(Path("/usr/lib").glob("*/kamailio/modules"))), "/usr/lib/kamailio/modules/"

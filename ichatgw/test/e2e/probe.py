@@ -39,17 +39,17 @@ class Probe(DatagramProtocol):
         """Send anything."""
         self._port.write(datagram, self._target)
 
-    def ask(self, method: str, patience: float = 2.0) -> Deferred[int]:
-        """Send a request outside of any dialog; fires with the status of the final response."""
+    def ask(self, method: str, patience: float = 2.0, user: str = "gateway") -> Deferred[int]:
+        """Send a request outside of any dialog to that user; fires with the status of the final response."""
         number = next(self._numbers)
         branch = f"z9hG4bKprobe{number}"
         here = self._port.getHost()
         host, port = self._target
         lines = [
-            f"{method} sip:gateway@{host}:{port} SIP/2.0",
+            f"{method} sip:{user}@{host}:{port} SIP/2.0",
             f"Via: SIP/2.0/UDP {here.host}:{here.port};branch={branch};rport",
             f"From: <sip:probe@{here.host}>;tag=probe{number}",
-            f"To: <sip:gateway@{host}:{port}>",
+            f"To: <sip:{user}@{host}:{port}>",
             f"Call-ID: probe-{number}@{here.host}",
             f"CSeq: {number} {method}",
             "Max-Forwards: 70",

@@ -21,6 +21,7 @@ from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, Jin
 from ichatgw.test.e2e.killed import KilledInCalls
 from ichatgw.test.e2e.laws import OtherLaw, OtherLawEncrypted
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
+from ichatgw.test.e2e.operation import Commanded, Dispatched, Notified
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.phonebook import PhoneBook
 from ichatgw.test.e2e.registrars import AtRegistrar
@@ -37,7 +38,9 @@ __all__ = [
     "Callers",
     "ClosedSockets",
     "DirectMedia",
+    "Commanded",
     "Crowd",
+    "Dispatched",
     "CutConnections",
     "CutSecure",
     "EncryptedAtBothEnds",
@@ -60,6 +63,7 @@ __all__ = [
     "KilledInCalls",
     "NameServers",
     "NextTarget",
+    "Notified",
     "OnEjabberd",
     "OtherLaw",
     "OtherLawEncrypted",
