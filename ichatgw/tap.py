@@ -432,7 +432,9 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     ]
     endpoint.heed(made.readiness.trouble)
     isJingle = (lambda client: False) if jingle is None else jingle.takesJingle
-    made.parts = Parts(turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle)
+    made.parts = Parts(
+        turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers
+    )
     made.report = Report(turns, made.readiness, notifier, lambda: f"with {switch.live} calls")
     made.reloadables += [
         *sipParts,

@@ -23,6 +23,10 @@ from ichatgw.errors import ConfigError
 
 COMMANDS = {
     "status": "ichatgw.command.process:status",
+    "calls": "ichatgw.command.calls:calls",
+    "call": "ichatgw.command.calls:call",
+    "hangup": "ichatgw.command.calls:hangup",
+    "trace": "ichatgw.command.calls:trace",
     "users": "ichatgw.command.people:users",
     "registrations": "ichatgw.command.people:registrations",
     "drain": "ichatgw.command.process:drain",

@@ -15,17 +15,21 @@ from twisted.application.service import Service
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloader
 from ichatgw.config.settings import Settings
+from ichatgw.control.calls import Calls
 from ichatgw.control.drain import Drain
 from ichatgw.control.people import People
 from ichatgw.control.place import NONE, Door, defaultPath
 from ichatgw.control.process import Process
 from ichatgw.control.server import Orders, Server
+from ichatgw.control.trace import Traces
+from ichatgw.log.redaction import Content
 from ichatgw.media.engine import MediaEngine
 from ichatgw.observe.readiness import Readiness
 from ichatgw.runtime import files
 from ichatgw.runtime.stalls import Stalls
 from ichatgw.runtime.turns import Turns
 from ichatgw.sip.register.schedule import Registrations
+from ichatgw.watchers import Watchers
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence
 
@@ -47,6 +51,7 @@ class Parts:
     stalls: Stalls
     readiness: Readiness
     isJingle: Callable[[Any], bool]
+    watchers: Watchers
 
     def figures(self) -> Mapping[str, Any]:
         """What the status says, as C{json} takes it."""
@@ -85,5 +90,12 @@ def controlOf(
     orders = Orders()
     Process(parts.turns, parts.readiness, drain, reloader, parts.figures, takesLevel).addTo(orders)
     People(parts.presence, parts.registrations, parts.isJingle).addTo(orders)
+    watchers = parts.watchers
+
+    def content() -> Content:
+        return Content(reloader.settings.logHides)
+
+    Calls(watchers.calls, parts.switch, content).addTo(orders)
+    Traces(parts.turns, watchers.events, watchers.trails, watchers.calls, content).addTo(orders)
     server = Server(parts.turns, orders)
     return [drain, Door(reactor, os.path.abspath(path) if path else defaultPath(environ), server, bool(path))]

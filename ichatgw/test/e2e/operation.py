@@ -5,6 +5,7 @@ The gateway as those who run it see it: is it ready, what does it tell systemd a
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -195,3 +196,60 @@ class Commanded(EndToEnd):
         self.assertEqual(await gateway.program.ended(8.0), 0)
         self.assertFalse(os.path.exists(self.path))
         self.assertIn("no gateway listens", await self.command("status", status=1))
+
+    async def test_hostile(self) -> None:
+        """A line of 10 MB, a thousand connections and such as say nothing disturb neither a call nor the command."""
+        gateway = await self.startCommanded()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        opened = []
+        for number in range(1000):
+            opened.append(socket.socket(socket.AF_UNIX))
+            self.addCleanup(opened[-1].close)
+            opened[-1].setblocking(False)
+            while opened[-1].connect_ex(self.path) == errno.EAGAIN:  # as many wait as may
+                await pause(self.clock, 0.01)
+            if number < 5:
+                opened[-1].send(b"x" * 10_000_000)
+        await self.sound(call.media, 1.0)
+        self.assertIn("connected already", await self.command("status", status=1))
+        for each in opened:
+            each.close()
+        await pause(self.clock, 0.5)
+        self.assertEqual((await self.json("status"))["calls"], 1)
+        self.assertEqual(gateway.faults(), [])
+        call.hangup()
+        await phone.told("CALL_CLOSED")
+
+    async def test_calls(self) -> None:
+        """A call that is up is shown with its figures and its ladder, and can be ended; then it is one of the past."""
+        gateway = await self.startCommanded()
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        (shown,) = await self.json("calls")
+        self.assertEqual((shown["state"], shown["called"]), ("talking", f"sip:scott@{gateway.address}"))
+        self.assertEqual(
+            [(leg["kind"], leg["state"]) for leg in shown["legs"]], [("sip", "talking"), ("ichat", "talking")]
+        )
+        self.assertTrue(shown["codecs"])
+        while not await self.hasFigures():  # the timeout of the test ends this
+            await pause(self.clock, 0.5)
+        text = await self.command("calls")
+        self.assertIn(f"{shown['id']}  talking", text)
+        ladder = (await self.json("call", shown["id"]))["ladder"]
+        titles = [(rung["side"], rung["way"], rung["title"].split(" ")[0]) for rung in ladder if rung["way"]]
+        self.assertIn(("caller", "in", "INVITE"), titles)
+        self.assertIn(("caller", "out", "200"), titles)
+        self.assertIn(("callee", "out", "iq"), titles)
+        self.assertIn("caller --> o            INVITE sip:scott@", await self.command("call", shown["id"]))
+        self.assertIn("see ichatgw calls", await self.command("hangup", "nothing", status=1))
+        self.assertIn("ends", await self.command("hangup", shown["id"]))
+        await within(self.clock, 3, call.whenEnded())
+        await phone.told("CALL_CLOSED")
+        self.assertEqual(await self.json("calls"), [])
+        (past,) = await self.json("calls", "--past")
+        self.assertIn("ended by an administrator", past["why"])
+
+    async def hasFigures(self) -> bool:
+        (shown,) = await self.json("calls")
+        return all(shown["media"].get(side, {}).get("packets", 0) > 20 for side in ("caller", "callee"))
