@@ -174,4 +174,5 @@ class Options(usage.Options):
         filename = self.settings.logFilename or twistd.get("logfile") or ("twistd.log" if daemon else "")
         if twistd.get("logger") or twistd.get("syslog") or (daemon and filename == "-"):
             return None
-        return logfile.observer(self.settings.logLevel, filename, self.settings.logFileMaxLines)
+        settings = self.settings
+        return logfile.observer(settings.logLevel, filename, settings.logFileMaxLines, settings.logFormat)

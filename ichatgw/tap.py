@@ -502,6 +502,7 @@ def reloading(
     gateway.reloader = Reloader(reactor, gateway.turns, settings, load, parts)
     if isinstance(observer, logfile.LineObserver):
         parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
+        parts.append(Reloadable(("logFormat",), lambda new: partial(setattr, observer, "format", new.logFormat)))
         gateway.reloader.parts = parts
         gateway.reloader.first = observer.reopen
     if gateway.report is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from ichatgw.command.gateway import ask, takesPlace
 from ichatgw.command.result import Result
 from ichatgw.command.words import lasting, plain
-from ichatgw.log.logfile import LEVELS
+from ichatgw.log.lines import LEVELS
 
 NOT_READY = 3
 """The exit status of C{status} if the gateway cannot take calls."""

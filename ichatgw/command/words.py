@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from ichatgw.log.logfile import escape
+from ichatgw.log.lines import escape
 
 _COLOURS = {"caller": 36, "callee": 33, "wrong": 31, "faint": 2}
 

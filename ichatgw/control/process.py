@@ -19,7 +19,7 @@ from ichatgw.config.reload import Reloader
 from ichatgw.control.drain import Drain
 from ichatgw.control.protocol import Answer, OrderError
 from ichatgw.control.server import Orders
-from ichatgw.log.logfile import LEVELS
+from ichatgw.log.lines import LEVELS
 from ichatgw.observe.readiness import Readiness
 
 

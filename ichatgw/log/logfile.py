@@ -2,9 +2,8 @@
 """
 The gateway's log: one line an event, filtered by C{LogLevel}, in a file that starts anew after C{LogFileMaxLines}.
 
-What strangers send ends up here, so control characters are escaped, lines cut and passwords in URIs left out; and the
-log is never the reason why a call fails: where it cannot be written it is lost, and how much was lost is said when it
-can be written again.
+The log is never the reason why a call fails: where it cannot be written it is lost, and how much was lost is said when
+it can be written again.
 """
 
 from __future__ import annotations
@@ -12,49 +11,48 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 from attrs import define, field
 from twisted.application.service import MultiService
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, formatTime
+from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
-from ichatgw.log.redaction import withoutPasswords
+from ichatgw.log.lines import FORMATS, LEVELS, TEXT, priority, unwritten
 
-LONGEST_LINE = 2000
-MOST_TRACEBACK_LINES = 40
 GENERATIONS = 5
-_TO_MICROSECONDS = len("2026-11-30T23:59:59.123456")
-
-# C{STACK} is C{DEBUG} and whole messages besides: events that carry C{stack=True}.
-LEVELS: dict[str, LogLevel | None] = {
-    "NONE": None,
-    "CRIT": LogLevel.critical,
-    "ERR": LogLevel.error,
-    "WARNING": LogLevel.warn,
-    "INFO": LogLevel.info,
-    "DEBUG": LogLevel.debug,
-    "STACK": LogLevel.debug,
-}
-_WORDS = {level: word for word, level in LEVELS.items() if word != "STACK"}
 
 
-def observer(level: str, filename: str, maxLines: int) -> ILogObserver:
+def observer(
+    level: str, filename: str, maxLines: int, format: str = TEXT, environ: Mapping[str, str] = os.environ
+) -> ILogObserver:
     """
     Make the log's observer.  To be called before C{twistd} begins to log, which takes over the standard streams.
 
     @param level: one of L{LEVELS}.
     @param filename: where to write; empty or C{-} for the standard output.
     @param maxLines: after how many lines the file starts anew; 0 for never.
+    @param format: one of L{FORMATS<ichatgw.log.lines.FORMATS>}.
+    @param environ: says whether the standard output goes to the journal.
     """
     if filename in ("", "-"):
-        return LineObserver(_streamWriter(sys.stdout.write, sys.stdout.flush), level)
+        write = _streamWriter(sys.stdout.write, sys.stdout.flush)
+        return LineObserver(write, level, format=format, mark=priority if isJournal(1, environ) else None)
     complain = _streamWriter(sys.stderr.write, sys.stderr.flush)
     file = RotatingFile(os.path.abspath(filename), maxLines, complain=complain, instead=complain)
-    return LineObserver(file.write, level, alarm=complain, reopen=file.reopen)
+    return LineObserver(file.write, level, alarm=complain, reopen=file.reopen, format=format)
+
+
+def isJournal(fd: int, environ: Mapping[str, str]) -> bool:
+    """Is that file descriptor connected to the journal (systemd.exec(5), C{JOURNAL_STREAM})?"""
+    try:
+        about = os.fstat(fd)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
 
 
 def isWanted(event: LogEvent, level: str) -> bool:
@@ -66,36 +64,6 @@ def isWanted(event: LogEvent, level: str) -> bool:
     if loudness is LogLevel.info and event.get("log_namespace") == "log_legacy":
         loudness = LogLevel.debug  # ports that open and close, in Twisted's own old words
     return bool(loudness >= least)
-
-
-def escape(text: str) -> str:
-    """Make one harmless line of C{text}: control characters, line separators and the like become escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def cut(line: str) -> str:
-    """Keep C{line} to a sane length."""
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 3] + "..."
-
-
-def formatLines(event: LogEvent) -> list[str]:
-    """The line for an event, and after it those of its traceback, indented."""
-    word = _WORDS.get(event.get("log_level", LogLevel.info), "INFO")
-    head = f"{_time(event)} {word} {event.get('log_namespace', '-')}: "
-    lines = [cut(escape(withoutPasswords(head + formatEvent(event))))]
-    failure = event.get("log_failure")
-    if failure is not None:
-        traceback = withoutPasswords(failure.getTraceback()).split("\n")
-        lines += [cut("  " + escape(line)) for line in traceback[-MOST_TRACEBACK_LINES:] if line]
-    return lines
-
-
-def _time(event: LogEvent) -> str:
-    """Local time with milliseconds."""
-    text = formatTime(event.get("log_time"), "%Y-%m-%dT%H:%M:%S.%f%z")
-    return text if len(text) < _TO_MICROSECONDS else text[: _TO_MICROSECONDS - 3] + text[_TO_MICROSECONDS:]
 
 
 class LoggedService(MultiService):
@@ -124,6 +92,8 @@ class LineObserver:
     @ivar write: takes a line without its end.
     @ivar level: one of L{LEVELS}.
     @ivar alarm: takes the lines of what is critical as well: whoever watches the gateway start should see them.
+    @ivar format: one of L{FORMATS<ichatgw.log.lines.FORMATS>}.
+    @ivar mark: gives what each line of an event begins with; C{None} for nothing.
     @ivar reopen: lets the lines to come go to a new file, if the one that there was has been moved away.
     """
 
@@ -131,15 +101,18 @@ class LineObserver:
     level: str
     alarm: Callable[[str], object] | None = None
     reopen: Callable[[], object] = lambda: None
+    format: str = TEXT
+    mark: Callable[[LogEvent], str] | None = None
 
     def __call__(self, event: LogEvent) -> None:
         if isWanted(event, self.level):
             try:
-                lines = formatLines(event)
+                lines = FORMATS[self.format](event)
             except Exception as e:
-                lines = [f"An event could not be written: {type(e).__name__}"]
+                lines = [unwritten(self.format, type(e).__name__)]
+            mark = "" if self.mark is None else self.mark(event)
             for line in lines:
-                self.write(line)
+                self.write(mark + line)
                 if self.alarm is not None and event.get("log_level") is LogLevel.critical:
                     self.alarm(line)
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import WRITABLE, choice, whole
-from ichatgw.log.logfile import LEVELS
+from ichatgw.log.lines import FORMATS, LEVELS, TEXT
 from ichatgw.log.redaction import Content
 
 _LOG = "Log"
@@ -25,6 +25,14 @@ class LogSettings:
         choice(*LEVELS),
         "INFO",
         "How much is logged. STACK is DEBUG and every message of SIP and XMPP in full, but for passwords and keys.",
+    )
+    logFormat: str = setting(
+        _LOG,
+        "LogFormat",
+        choice(*FORMATS),
+        TEXT,
+        "How a line is written: text, or json (an object with time, level, logger and message, and the call and leg"
+        " that it is about). Where the log goes to the journal of systemd, each line tells it its level.",
     )
     logHides: str = setting(
         _LOG,

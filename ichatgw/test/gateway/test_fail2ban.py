@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, capturedLogs, eventAsText
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ichatgw.config.reading.credentials import Credentials
-from ichatgw.log.logfile import formatLines
+from ichatgw.log.lines import formatLines
 from ichatgw.sip.auth.digest import answer, challenges
 from ichatgw.sip.auth.verifier import Verifier
 

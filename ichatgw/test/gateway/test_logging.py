@@ -20,7 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 import ichatgw
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
-from ichatgw.log.logfile import LEVELS, LineObserver
+from ichatgw.log.lines import LEVELS
+from ichatgw.log.logfile import LineObserver
 from ichatgw.tap import Gateway, gateway, reloading
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, request

@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.log.logfile import LEVELS, LONGEST_LINE, LineObserver, LoggedService, RotatingFile, isWanted, observer
+from ichatgw.log.lines import LEVELS, LONGEST_LINE
+from ichatgw.log.logfile import LineObserver, LoggedService, RotatingFile, isWanted, observer
 
 
 def event(level: LogLevel = LogLevel.info, **fields: object) -> LogEvent:

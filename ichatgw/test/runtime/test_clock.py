@@ -24,7 +24,7 @@ BY_THE_WALL = {
     "media.dtls.dtls",
     "sip.transport.certificateexpiry",
     "sip.transport.tls",
-    "log.logfile",
+    "log.lines",
     "jingle.setup",
     "observe.stream",
     "observe.records.fields",
