@@ -95,13 +95,13 @@ class Trace:
         """
         See L{ichatgw.command.Command}.
 
-        @raise ConfigError: if nobody is named.
+        @raise ConfigError: if no party is named.
         """
         if arguments.wish and not arguments.party:
             raise ConfigError("name a number or an address, such as ichatgw trace on kim@example.com")
         words = {"wish": arguments.wish, "party": arguments.party} if arguments.wish else {}
         data = ask(arguments, "trace", **words).data
-        return Result("\n".join(map(plain, data["parties"])) or "nobody is traced", data)
+        return Result("\n".join(map(plain, data["parties"])) or "no party is traced", data)
 
 
 def shown(call: dict[str, Any]) -> list[str]:
@@ -138,7 +138,7 @@ def _media(media: dict[str, Any]) -> str:
 
 
 def _rung(rung: dict[str, Any], colours: bool, full: bool) -> list[str]:
-    """An entry of the ladder: time, who to whom, what."""
+    """An entry of the ladder: time, from where to where, title."""
     arrow = _ARROWS.get((rung["side"], rung["way"]), "           o")
     line = f"{rung['at']:10.3f}  {arrow:<24}{plain(rung['title'])}"
     kind = "wrong" if _FAILURE.match(rung["title"]) else rung["side"] if rung["way"] else "faint"

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.command.test_people -*-
 """
-C{ichatgw users} and C{registrations}: who is there.
+C{ichatgw users} and C{registrations}: the users of XMPP, and their SIP addresses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ichatgw.command.words import plain
 
 
 class Users:
-    """Who is online."""
+    """The users that are online."""
 
     HELP = "show the users of XMPP that are online, and how each of their clients can be called"
 
@@ -30,11 +30,11 @@ class Users:
             for user in users
             for client in user["clients"]
         ]
-        return Result("\n".join(lines) or "nobody is online", users)
+        return Result("\n".join(lines) or "no user is online", users)
 
 
 class Registrations:
-    """Who is registered."""
+    """The addresses at which users are registered."""
 
     HELP = "show the SIP addresses at which users are registered, or are to be, and what is wrong"
 
@@ -46,7 +46,7 @@ class Registrations:
         """See L{ichatgw.command.Command}."""
         found = ask(arguments, "registrations").items
         lines = [_columns(each["address"], " ".join(each["users"]), _state(each)) for each in found]
-        return Result("\n".join(lines) or "nobody is registered", found)
+        return Result("\n".join(lines) or "no address is registered", found)
 
 
 def _state(registration: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot
 
 LATEST = 20
-"""How many of the calls that are over are shown if nobody says how many."""
+"""How many of the calls that are over are shown if no number is given."""
 
 
 @define(eq=False)

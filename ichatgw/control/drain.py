@@ -41,7 +41,7 @@ class _State(Enum):
 
 class Drain(Service):
     """
-    Drains at L{SIGNAL}, or when it is told to.  Who tells it again cannot wait: the calls that are up are ended then.
+    Drains at L{SIGNAL}, or when it is told to.  The second time it does not wait: calls that are up are ended.
 
     @ivar began: called once, when it begins.
     """
@@ -93,7 +93,7 @@ class Drain(Service):
         if self._state is not _State.STOPPING:
             self._state = _State.STOPPING
             _log.info("Drained: the gateway stops")
-            # In a turn of its own, so that who ordered it hears of it.
+            # In a turn of its own, so that the answer to the order goes out before.
             self._reactor.callFromThread(self._stop)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.control.test_people -*-
 """
-Orders about who is there: users of XMPP, and the addresses at which they are registered.
+Orders about users: those of XMPP that are online, and the addresses at which they are registered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class People:
         orders.add("registrations", self.registered)
 
     def users(self, words: Mapping[str, str]) -> Answer:
-        """Who is online, with what."""
+        """The users that are online, and their clients."""
         users = self.presence.users
         return Answer({"count": len(users)}, self._users(users))
 

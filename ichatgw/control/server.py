@@ -4,8 +4,8 @@
 Serves the administrators' command at a UNIX socket.
 
 Only the user as whom the gateway runs may connect, and root.  Even so nothing that comes there may hold anything up:
-lines are short, an order is carried out as a job of a turn, long answers are made and sent in parts, and who neither
-reads nor writes is cut off.
+lines are short, an order is carried out as a job of a turn, long answers are made and sent in parts, and a connection
+on which nothing is read or written for long is closed.
 """
 
 from __future__ import annotations

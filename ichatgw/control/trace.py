@@ -29,7 +29,7 @@ from ichatgw.observe.trails import Trails
 from ichatgw.runtime.turns import Sweep, Turns
 
 MOST_PARTIES = 20
-"""Who can be traced at a time."""
+"""Parties that can be traced at a time."""
 
 MOST_CALLS = 200
 """Calls of them that are remembered; those that began first are forgotten first."""
@@ -42,7 +42,7 @@ _log = Logger()
 
 class Traces:
     """
-    Whose messages are written.  While there is nobody, nothing reads the stream for it.
+    The parties that are traced.  While there is none, nothing reads the stream for it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Traces:
 
     def trace(self, words: Mapping[str, str]) -> Answer:
         """
-        Begin or end to trace a party, or say who is traced.
+        Begin or end to trace a party, or only say which are traced.
 
         @raise OrderError: if it is none, or too many are.
         """
@@ -173,7 +173,7 @@ class Traces:
 
 
 def bareOf(address: str) -> str:
-    """Who it is: an address without its scheme, port, parameters and resource, or a number; in small letters."""
+    """A party as it is compared: an address without scheme, port, parameters and resource, in small letters."""
     rest = address.strip().lower()
     scheme, colon, after = rest.partition(":")
     if colon and scheme in ("sip", "sips", "xmpp", "tel"):

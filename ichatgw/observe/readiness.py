@@ -2,7 +2,7 @@
 """
 Whether the gateway can take calls.
 
-One answer for all who ask: OPTIONS and INVITE of phones, C{systemd}, the administrators' command.  It is about the
+One answer for all that ask: OPTIONS and INVITE of phones, C{systemd}, the administrators' command.  It is about the
 gateway as a whole; what concerns one call or one caller is not asked here.
 """
 

@@ -28,7 +28,7 @@ def _socket() -> Send:
 
 
 def _nowhere(data: bytes, address: str) -> None:
-    """Nobody listens."""
+    """For a process that systemd has not started."""
 
 
 @frozen

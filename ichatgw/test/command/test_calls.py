@@ -133,4 +133,4 @@ class CallsTests(SynchronousTestCase):
         said = Run("trace", "off")
         self.assertEqual((said.status, "name a number" in said.err), (1, True))
         self.told.data["parties"] = []
-        self.assertEqual(Run("trace").out, "nobody is traced\n")
+        self.assertEqual(Run("trace").out, "no party is traced\n")

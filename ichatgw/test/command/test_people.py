@@ -25,7 +25,7 @@ class PeopleTests(SynchronousTestCase):
 
     def test_users(self) -> None:
         """A line for each client, and words if there is none."""
-        self.assertEqual(Run("users").out, "nobody is online\n")
+        self.assertEqual(Run("users").out, "no user is online\n")
         clients = [
             {"address": "kim@example/Mac", "kind": "ichat", "show": "", "priority": 1},
             {"address": "kim@example/\033", "kind": "jingle", "show": "away", "priority": 0},
@@ -36,7 +36,7 @@ class PeopleTests(SynchronousTestCase):
 
     def test_registrations(self) -> None:
         """A line for each address: for how long, not yet, or why not."""
-        self.assertEqual(Run("registrations").out, "nobody is registered\n")
+        self.assertEqual(Run("registrations").out, "no address is registered\n")
         self.items = [
             {"address": "kim@pbx", "users": ["kim@example"], "left": 90, "trouble": ""},
             {"address": "lee@pbx", "users": ["lee@example"], "left": None, "trouble": ""},

@@ -6,7 +6,7 @@ Sockets of a running gateway are closed behind its back.
 from __future__ import annotations
 
 from pathlib import Path
-from signal import SIGUSR1, SIGUSR2
+from signal import SIGRTMIN, SIGUSR1
 
 from ichatgw.test.e2e.case import PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
@@ -42,7 +42,7 @@ def closePoller(*args):
             continue
 
 signal.signal(signal.SIGUSR1, closeSockets)
-signal.signal(signal.SIGUSR2, closePoller)
+signal.signal(signal.SIGRTMIN, closePoller)
 """
 
 
@@ -73,6 +73,6 @@ class ClosedSockets(EndToEnd):
         gateway.rules(0)
         self.ending(gateway.program)
         await gateway.start(tac=self._tac())
-        gateway.program.signal(SIGUSR2)
+        gateway.program.signal(SIGRTMIN)
         self.assertEqual(await gateway.program.ended(20), 1)
         await gateway.tells("ichatgw ends: the reactor does not wait for sockets any more")
