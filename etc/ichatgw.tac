@@ -27,7 +27,10 @@ except ConfigError as problem:
 
 log = observer(settings.logLevel, settings.logFilename, settings.logFileMaxLines)
 reloading(reactor, service, settings, partial(again, path, [], os.environ), log)
-ordered(reactor, service, settings, log)
+try:
+    ordered(reactor, service, settings, log)
+except ConfigError as problem:
+    raise SystemExit(f"ichatgw: {problem}") from None
 application = Application("ichatgw")
 application.setComponent(ILogObserver, log)
 service.setServiceParent(application)

@@ -34,6 +34,7 @@ from ichatgw.calls.recovery import Epilogue
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Load, LongReloadable, Part, Reloadable, Reloader
 from ichatgw.config.settings import Settings
+from ichatgw.control.server import Orders
 from ichatgw.control.setup import Parts, controlOf
 from ichatgw.errors import ConfigError
 from ichatgw.ichat.connectdata import AddressRecord, choose
@@ -70,6 +71,7 @@ from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.watchers import Watchers, watchersOf
+from ichatgw.web.setup import Shown, webOf
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import GATEWAY, Disco
@@ -518,13 +520,22 @@ def ordered(
     environ: Mapping[str, str] = os.environ,
 ) -> None:
     """
-    Let administrators order what C{gateway} does, by signals and at a socket.  To be called after L{reloading}.
+    Let administrators see and order what C{gateway} does, by signals, at a socket and over HTTP.  To be called after
+    L{reloading}.
 
     @param environ: says where the socket goes, if the settings do not.
+    @raise ConfigError: if what a setting names cannot be used.
     """
-    assert gateway.parts is not None and gateway.reloader is not None
+    parts, watchers, reloader = gateway.parts, gateway.watchers, gateway.reloader
+    assert parts is not None and watchers is not None and reloader is not None
     takesLevel = isinstance(observer, logfile.LineObserver)
-    gateway.ordering = controlOf(reactor, gateway.parts, settings, gateway.reloader, takesLevel, environ)
+    orders = Orders()
+    gateway.ordering = controlOf(reactor, parts, settings, reloader, takesLevel, environ, orders)
+    shown = Shown(gateway.turns, watchers.events, watchers.calls, parts.readiness, parts.figures, orders)
+    web = webOf(reactor, settings, shown)
+    if web is not None:
+        gateway.ordering.append(web)
+        reloader.parts += web.reloadables
     for service in gateway.ordering:
         MultiService.addService(gateway, service)
 
@@ -545,7 +556,10 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     observer = options.logObserver()
     reloading(reactor, service, options.settings, options.reload, observer)
-    ordered(reactor, service, options.settings, observer)
+    try:
+        ordered(reactor, service, options.settings, observer)
+    except ConfigError as problem:
+        raise SystemExit(f"ichatgw cannot start:\n{problem}") from None
     if observer is None:
         return service
     logged = logfile.LoggedService(observer)

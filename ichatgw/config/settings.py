@@ -23,6 +23,7 @@ from ichatgw.config.declared.observe import ObserveSettings
 from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.tls import TLSSettings
+from ichatgw.config.declared.web import WebSettings
 from ichatgw.config.declared.xmpp import XMPPSettings
 from ichatgw.config.reading import document
 from ichatgw.config.reading.kinds import Proxy
@@ -38,6 +39,7 @@ class Settings(
     EncryptionSettings,
     TLSSettings,
     ControlSettings,
+    WebSettings,
     LogSettings,
     ObserveSettings,
     JingleSettings,
@@ -104,6 +106,10 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("udpTcpPort", "mediaRelayPortRangeMin", "mediaRelayPortRangeMax"), "a port outside those of media"
     if settings.tlsPort == settings.udpTcpPort != 0:
         yield ("tlsPort", "udpTcpPort"), "another port than that of SIP over TCP (UDPTCPPort and TLSPort)"
+    if settings.httpIsOpen:
+        yield ("httpAddress", "httpPort"), "an address of the loopback, or HTTPUsers or HTTPToken has to be set"
+    if settings.httpPort and settings.httpPort in (settings.udpTcpPort, settings.tlsPort):
+        yield ("httpPort",), "another port than those of SIP (UDPTCPPort and TLSPort)"
     families = [":" in address for address in settings.advertisedAddress]
     if len(set(families)) != len(families):
         yield ("advertisedAddress",), "at most one address of IPv4 and one of IPv6"

@@ -77,17 +77,16 @@ def controlOf(
     reloader: Reloader,
     takesLevel: bool,
     environ: Mapping[str, str] = os.environ,
+    orders: Orders | None = None,
 ) -> list[Service]:
     """
     The services that take orders: from signals, and at the socket.
 
     @param takesLevel: can the level of the log be changed?
+    @param orders: is to carry out the same, for others who take them.
     """
     drain = Drain(reactor, parts.switch, reactor.stop)
-    path = settings.controlSocket
-    if path == NONE:
-        return [drain]
-    orders = Orders()
+    orders = Orders() if orders is None else orders
     Process(parts.turns, parts.readiness, drain, reloader, parts.figures, takesLevel).addTo(orders)
     People(parts.presence, parts.registrations, parts.isJingle).addTo(orders)
     watchers = parts.watchers
@@ -97,5 +96,8 @@ def controlOf(
 
     Calls(watchers.calls, parts.switch, content).addTo(orders)
     Traces(parts.turns, watchers.events, watchers.trails, watchers.calls, content).addTo(orders)
+    path = settings.controlSocket
+    if path == NONE:
+        return [drain]
     server = Server(parts.turns, orders)
     return [drain, Door(reactor, os.path.abspath(path) if path else defaultPath(environ), server, bool(path))]

@@ -28,6 +28,7 @@ RANKS = (
     {"options", "sip", "ichat", "jingle", "phonebook"},
     {"watchers"},
     {"control"},
+    {"web"},
     {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.

@@ -35,7 +35,6 @@ OBSOLETE = {
     "GatewayIPCPort": _ONE_PROCESS,
     "JabberConnectorIPCPort": _ONE_PROCESS,
     "IchatJabberConnectorPath": _ONE_PROCESS,
-    "HttpPort": _NO_EFFECT,
     "HttpAuth": _NO_EFFECT,
     "HttpAuthPwd": _NO_EFFECT,
 }

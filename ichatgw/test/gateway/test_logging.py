@@ -210,6 +210,7 @@ class SecretTests(SynchronousTestCase):
             jabberComponentPassword=PASSWORD + "2",
             tlsPrivateKeyPassPhrase=PHRASE + "2",
             hepPassword=PHRASE + "3",
+            httpToken=PHRASE + "4",
         )
         reloader.reload()
         self.assertIn("JabberComponentPassword is now (not shown)", self.text())
@@ -225,5 +226,5 @@ class SecretTests(SynchronousTestCase):
         """These tests know every setting that is secret."""
         self.assertEqual(
             {setting.attribute for setting in TABLE if setting.secret},
-            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase", "hepPassword"},
+            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase", "hepPassword", "httpToken"},
         )

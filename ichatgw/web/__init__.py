@@ -1,0 +1,3 @@
+"""
+What administrators see and order over HTTP: health, metrics, a JSON API, and a page.
+"""

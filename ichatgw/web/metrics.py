@@ -1,0 +1,391 @@
+# -*- test-case-name: ichatgw.test.web.test_metrics -*-
+"""
+Figures for Prometheus, made of the stream of events.
+
+Labels have few values, whatever strangers send: what is not known is C{other}.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, cast
+
+from attrs import define, frozen
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from ichatgw import __version__
+from ichatgw.observe.events import (
+    CallAnswered,
+    CallArrived,
+    CallEnded,
+    CallRang,
+    CallRouted,
+    Event,
+    Limit,
+    MediaStats,
+    Message,
+    MessageReceived,
+    MessageSent,
+    Refused,
+    Registered,
+    RegistrationFailed,
+    Stall,
+    TrailBegan,
+    Unregistered,
+)
+from ichatgw.observe.stream import Events
+from ichatgw.web.answers import Reply, Visit
+
+WAITS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
+TALKS = (1, 10, 30, 60, 180, 600, 1800, 3600, 7200)
+JITTERS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+TRIPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+TURNS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+MOST_SIDES = 20_000
+"""Streams of media whose last figures are remembered."""
+
+METHODS = frozenset(
+    (
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "INVITE",
+        "MESSAGE",
+        "NOTIFY",
+        "OPTIONS",
+        "PRACK",
+        "PUBLISH",
+        "REFER",
+        "REGISTER",
+        "SUBSCRIBE",
+        "UPDATE",
+    )
+)
+STANZAS = ("iq", "message", "presence")
+
+
+@define(eq=False)
+class _Live:
+    """What is remembered of a call that lives."""
+
+    arrived: float
+    caller: str
+    callee: str = "none"
+    state: str = "arrived"
+    rang: bool = False
+    answered: float | None = None
+
+    @property
+    def direction(self) -> str:
+        """Such as C{sip_to_xmpp}."""
+        return f"{_sideOf(self.caller)}_to_{_sideOf(self.callee)}"
+
+
+def _sideOf(kind: str) -> str:
+    return kind if kind in ("sip", "none") else "xmpp"
+
+
+@frozen
+class _Only:
+    """One family of figures, as if it was all."""
+
+    family: Any
+
+    def collect(self) -> Iterator[Any]:
+        """It."""
+        yield self.family
+
+
+class Metrics:
+    """
+    @ivar registry: all figures.
+    """
+
+    def __init__(self, events: Events) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._calls: dict[str, _Live] = {}
+        self._sides: OrderedDict[tuple[str, str], MediaStats] = OrderedDict()
+        self._registered: set[str] = set()
+        self._declareCalls()
+        self._declareMedia()
+        self._declareOthers()
+        readers: dict[type[Event], Callable[[Any], None]] = {
+            CallArrived: self._callArrived,
+            CallRouted: self._callRouted,
+            TrailBegan: self._trailBegan,
+            CallRang: self._callRang,
+            CallAnswered: self._callAnswered,
+            CallEnded: self._callEnded,
+            MediaStats: self._measured,
+            MessageReceived: self._received,
+            MessageSent: self._sent,
+            Registered: self._isRegistered,
+            Unregistered: self._isUnregistered,
+            RegistrationFailed: self._registrationFailed,
+            Refused: self._isRefused,
+            Limit: self._isLimited,
+            Stall: self._stalled,
+        }
+        for kind, reader in readers.items():
+            events.subscribe(reader, kind)
+
+    def gauge(self, name: str, about: str, value: Callable[[], float], **labels: str) -> None:
+        """Another figure, which is asked for when somebody wants it."""
+        made = Gauge(name, about, tuple(labels), registry=self.registry)
+        (made.labels(**labels) if labels else made).set_function(value)
+
+    def figures(self, figures: Callable[[], Mapping[str, Any]], trouble: Callable[[], str]) -> None:
+        """
+        Those of the gateway as a whole.
+
+        @param figures: what its status says.
+        @param trouble: why it takes no calls; empty if it does.
+        """
+        self.gauge("ichatgw_ready", "Whether calls can be taken: 1 or 0.", lambda: not trouble())
+        self.gauge(
+            "ichatgw_xmpp_link_up", "Whether the XMPP server is connected: 1 or 0.", lambda: figures()["link"] == "up"
+        )
+        for name, key, about in (
+            ("ichatgw_media_port_pairs", "mediaPorts", "Pairs of ports for media."),
+            ("ichatgw_media_port_pairs_free", "mediaPortsFree", "Pairs of ports for media that no call has."),
+            ("ichatgw_open_files", "files", "Files and sockets that are open."),
+            ("ichatgw_longest_turn_seconds", "longestTurn", "The longest turn of the reactor in the last minute."),
+            ("ichatgw_users", "users", "Users of XMPP that are online."),
+            ("ichatgw_registrations_wanted", "registrations", "SIP addresses at which users are to be registered."),
+        ):
+            self.gauge(name, about, lambda key=key: float(figures()[key] or 0))  # type: ignore[misc]
+        build = Gauge("ichatgw_build_info", "The version, as a label.", ("version",), registry=self.registry)
+        build.labels(__version__).set(1)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All figures in the text format of Prometheus, family by family."""
+        for family in self.registry.collect():
+            yield generate_latest(cast(CollectorRegistry, _Only(family)))
+
+    def reply(self, visit: Visit) -> Reply:
+        """C{/metrics}."""
+        return Reply(self.pieces(), CONTENT_TYPE_LATEST)
+
+    # Declarations
+
+    def _declareCalls(self) -> None:
+        registry = self.registry
+        self._live = Gauge("ichatgw_calls", "Calls that live now.", ("state",), registry=registry)
+        for state in ("arrived", "calling", "ringing", "talking"):
+            self._live.labels(state)
+        self._arrived = Counter(
+            "ichatgw_calls_arrived_total", "Calls that have arrived.", ("caller",), registry=registry
+        )
+        self._ended = Counter(
+            "ichatgw_calls_ended_total",
+            "Calls that are over, by direction, kinds of both legs, why, and whether the two have talked.",
+            ("direction", "caller", "callee", "reason", "answered"),
+            registry=registry,
+        )
+        self._setUp = Histogram(
+            "ichatgw_call_setup_seconds",
+            "From the arrival of a call to its answer.",
+            ("direction",),
+            buckets=WAITS,
+            registry=registry,
+        )
+        self._delay = Histogram(
+            "ichatgw_call_post_dial_delay_seconds",
+            "From the arrival of a call until the called party is alerted, or answers.",
+            ("direction",),
+            buckets=WAITS,
+            registry=registry,
+        )
+        self._talked = Histogram(
+            "ichatgw_call_talk_seconds",
+            "From the answer of a call to its end.",
+            ("direction",),
+            buckets=TALKS,
+            registry=registry,
+        )
+
+    def _declareMedia(self) -> None:
+        registry = self.registry
+        self._packets = Counter("ichatgw_media_packets_total", "Packets relayed.", ("sender",), registry=registry)
+        self._octets = Counter("ichatgw_media_bytes_total", "Octets of RTP relayed.", ("sender",), registry=registry)
+        self._lost = Counter(
+            "ichatgw_media_lost_packets_total", "Packets that never came to us.", ("sender",), registry=registry
+        )
+        self._dropped = Counter(
+            "ichatgw_media_dropped_packets_total", "Packets that were not relayed.", ("reason",), registry=registry
+        )
+        self._jitter = Histogram(
+            "ichatgw_media_jitter_seconds",
+            "Jitter as the far ends report it, some seconds apart.",
+            buckets=JITTERS,
+            registry=registry,
+        )
+        self._trip = Histogram(
+            "ichatgw_media_round_trip_seconds",
+            "Time to a party and back, some seconds apart.",
+            buckets=TRIPS,
+            registry=registry,
+        )
+
+    def _declareOthers(self) -> None:
+        registry = self.registry
+        requests = Counter("ichatgw_sip_requests_total", "SIP requests.", ("direction", "method"), registry=registry)
+        responses = Counter(
+            "ichatgw_sip_responses_total",
+            "SIP responses; 4xx, 5xx and 6xx are errors.",
+            ("direction", "status"),
+            registry=registry,
+        )
+        stanzas = Counter(
+            "ichatgw_xmpp_stanzas_total", "XMPP stanzas.", ("direction", "kind", "type"), registry=registry
+        )
+        self._request = cache(lambda way, method: requests.labels(way, method))
+        self._response = cache(lambda way, status: responses.labels(way, status))
+        self._stanza = cache(lambda way, kind, type: stanzas.labels(way, kind, type))
+        self._registrations = Gauge(
+            "ichatgw_registrations", "SIP addresses at which users are registered.", registry=registry
+        )
+        self._registrationFailures = Counter(
+            "ichatgw_registration_failures_total",
+            "Registrations that were refused, or not answered.",
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "ichatgw_refusals_total", "Calls and messages that were refused.", ("reason",), registry=registry
+        )
+        self._limits = Counter(
+            "ichatgw_limits_reached_total", "How often a limit has kept a call out.", ("limit",), registry=registry
+        )
+        self._turns = Histogram(
+            "ichatgw_long_turn_seconds",
+            "Turns of the reactor that took over 20 ms.",
+            buckets=TURNS,
+            registry=registry,
+        )
+
+    # Calls
+
+    def _callArrived(self, event: CallArrived) -> None:
+        self._calls[event.call] = _Live(event.time, event.kind)
+        self._arrived.labels(event.kind).inc()
+        self._live.labels("arrived").inc()
+
+    def _callRouted(self, event: CallRouted) -> None:
+        call = self._calls.get(event.call)
+        if call is not None:
+            call.callee = event.kind
+            self._move(call, "calling")
+
+    def _trailBegan(self, event: TrailBegan) -> None:
+        """A leg to a user of XMPP has found out what their client is."""
+        call = self._calls.get(event.call)
+        if call is not None and event.kind and call.callee == "xmpp":
+            call.callee = event.kind
+
+    def _callRang(self, event: CallRang) -> None:
+        call = self._calls.get(event.call)
+        if call is not None and not call.rang:
+            call.rang = True
+            self._delay.labels(call.direction).observe(event.time - call.arrived)
+            if call.answered is None:
+                self._move(call, "ringing")
+
+    def _callAnswered(self, event: CallAnswered) -> None:
+        call = self._calls.get(event.call)
+        if call is not None and call.answered is None:
+            call.answered = event.time
+            if not call.rang:
+                call.rang = True
+                self._delay.labels(call.direction).observe(event.time - call.arrived)
+            self._setUp.labels(call.direction).observe(event.time - call.arrived)
+            self._move(call, "talking")
+
+    def _callEnded(self, event: CallEnded) -> None:
+        call = self._calls.pop(event.call, None)
+        if call is None:
+            return
+        self._live.labels(call.state).dec()
+        if call.answered is not None:
+            self._talked.labels(call.direction).observe(event.time - call.answered)
+        answered = "yes" if event.wasAnswered else "no"
+        reason = event.ending.reason.name.lower()
+        self._ended.labels(call.direction, call.caller, call.callee, reason, answered).inc()
+
+    def _move(self, call: _Live, state: str) -> None:
+        self._live.labels(call.state).dec()
+        call.state = state
+        self._live.labels(state).inc()
+
+    # Media
+
+    def _measured(self, event: MediaStats) -> None:
+        key = event.call, event.side
+        before = self._sides.pop(key, None)
+        if not event.isLast:
+            self._sides[key] = event
+            if len(self._sides) > MOST_SIDES:
+                self._sides.popitem(last=False)
+        for counter, now, then in (
+            (self._packets, event.packets, before.packets if before else 0),
+            (self._octets, event.octets, before.octets if before else 0),
+            (self._lost, event.lost, before.lost if before else 0),
+        ):
+            counter.labels(event.side.replace(" ", "_")).inc(max(0, now - then))
+        dropped = dict(before.dropped) if before else {}
+        for reason, count in event.dropped:
+            self._dropped.labels(reason).inc(max(0, count - dropped.get(reason, 0)))
+        if event.jitter is not None:
+            self._jitter.observe(event.jitter)
+        if event.roundTrip is not None:
+            self._trip.observe(event.roundTrip)
+
+    # Messages
+
+    def _received(self, message: Message) -> None:
+        self._count("received", message)
+
+    def _sent(self, message: Message) -> None:
+        self._count("sent", message)
+
+    def _count(self, way: str, message: Message) -> None:
+        data = message.data
+        if message.protocol != "SIP":
+            head = data[: data.find(b">") + 1]
+            name = head[1:].replace(b">", b" ").partition(b" ")[0].strip(b"/").decode("ascii", "replace")
+            isError = b"type='error'" in head or b'type="error"' in head
+            self._stanza(way, name if name in STANZAS else "other", "error" if isError else "other").inc()
+        elif data.startswith(b"SIP/2.0 "):
+            status = data[8:11].decode("ascii", "replace")
+            isKnown = len(status) == 3 and status.isdigit() and "100" <= status <= "699"
+            self._response(way, status if isKnown else "other").inc()
+        else:
+            method = data[:12].partition(b" ")[0].decode("ascii", "replace")
+            self._request(way, method if method in METHODS else "other").inc()
+
+    # What lasts longer than calls
+
+    def _isRegistered(self, event: Registered) -> None:
+        self._registered.add(event.address)
+        self._registrations.set(len(self._registered))
+
+    def _isUnregistered(self, event: Unregistered) -> None:
+        self._registered.discard(event.address)
+        self._registrations.set(len(self._registered))
+
+    def _registrationFailed(self, event: RegistrationFailed) -> None:
+        self._registrationFailures.inc()
+
+    def _isRefused(self, event: Refused) -> None:
+        self._refusals.labels("message" if event.reason is None else event.reason.name.lower()).inc()
+
+    def _isLimited(self, event: Limit) -> None:
+        self._limits.labels(event.name).inc()
+
+    def _stalled(self, event: Stall) -> None:
+        self._turns.observe(event.seconds)

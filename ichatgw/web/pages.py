@@ -1,0 +1,221 @@
+# -*- test-case-name: ichatgw.test.web.test_pages -*-
+"""
+The pages for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from attrs import define, field
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from twisted.internet.defer import Deferred
+
+from ichatgw.control.protocol import Order
+from ichatgw.log.redaction import Content
+from ichatgw.observe.events import Message
+from ichatgw.observe.readiness import Readiness
+from ichatgw.observe.registry import LiveCalls
+from ichatgw.observe.snapshots import CallSnapshot
+from ichatgw.web import views
+from ichatgw.web.advice import CHAPTER, adviceOf
+from ichatgw.web.answers import HTML, Refusal, Reply, Visit
+from ichatgw.web.api import API
+from ichatgw.web.bundle import bundle
+from ichatgw.web.history import History
+from ichatgw.web.plots import hour
+from ichatgw.web.root import Routes
+
+HERE = Path(__file__).parent
+
+MOST_LIVE = 200
+"""Calls that live, of which the first page shows so many."""
+
+PAGE = 100
+"""Calls that are over, on one page."""
+
+CALLS = "/calls/"
+
+STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+_CONTENT = "\0"
+
+
+@define(eq=False)
+class Pages:
+    """
+    @ivar hides: what is not shown of messages, besides what is secret.
+    @ivar figures: what the status says.
+    """
+
+    calls: LiveCalls
+    readiness: Readiness
+    history: History
+    figures: Callable[[], Mapping[str, Any]]
+    api: API
+    hides: Content = Content.DIGITS
+    _templates: Environment = field(init=False)
+    _static: dict[str, bytes] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(
+            moment=views.moment, lasting=views.lasting, reasonOf=views.reasonOf, pathOf=pathOf, chapter=CHAPTER
+        )
+        self._static = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
+
+    def addTo(self, routes: Routes) -> None:
+        """Answer what browsers ask for."""
+        routes.exact["GET", "/"] = self.home
+        routes.exact["GET", "/part/home"] = self.homePart
+        routes.exact["GET", "/calls"] = self.list
+        routes.below["GET", CALLS] = self.call
+        routes.below["POST", CALLS] = self.hangup
+        routes.below["GET", "/static/"] = self.static
+        routes.error = self.error
+
+    def shown(self, message: Message) -> str:
+        """What may be seen of it."""
+        return message.shown(self.hides)
+
+    # The pages
+
+    def home(self, visit: Visit) -> Reply:
+        """The state at a glance, and the calls that live."""
+        return Reply(self._framed("Now", visit, self._home()))
+
+    def homePart(self, visit: Visit) -> Reply:
+        """The same without what is around it, for the script."""
+        return Reply(self._home())
+
+    def list(self, visit: Visit) -> Reply:
+        """The calls that are over."""
+        begin = visit.words.get("from", "0")
+        first = int(begin) if begin.isascii() and begin.isdigit() and len(begin) < 7 else 0
+        return Reply(self._framed("Calls", visit, self._past(visit.words.get("q", "").strip()[:200], first)))
+
+    def call(self, visit: Visit) -> Reply:
+        """All of one call: its page, a part of that, a file, or the question whether it is to be hung up."""
+        name, _, what = visit.path.removeprefix(CALLS).partition("/")
+        name, isFile = (name[:-4], True) if name.endswith(".zip") and not what else (name, False)
+        call = self._find(name)
+        if isFile:
+            headers = {"Content-Disposition": f'attachment; filename="{quote(name, safe="")}.zip"'}
+            pieces = bundle(call, self.calls.ladder(name), self.hides)
+            return Reply(pieces, "application/zip", headers=headers)
+        if what == "part":
+            return Reply(self._ladder(call))
+        if what == "hangup":
+            return Reply(
+                self._framed(f"Hang up {name}", visit, self._rendered("hangup.html", call=call, token=visit.token))
+            )
+        if what:
+            raise Refusal(404, "there is no such page")
+        return Reply(self._framed(f"Call {name}", visit, self._ladder(call)))
+
+    def hangup(self, visit: Visit) -> Deferred[Reply]:
+        """Hang up; the form of that page has asked for it."""
+        name, _, what = visit.path.removeprefix(CALLS).partition("/")
+        if what != "hangup":
+            raise Refusal(404, "there is no such page")
+        done = self.api.carried(Order("hangup", {"id": self._find(name).id}))
+        return done.addCallback(lambda _: Reply([], HTML, 303, {"Location": pathOf(name)}))
+
+    def static(self, visit: Visit) -> Reply:
+        """What pages are made with."""
+        name = visit.path.removeprefix("/static/")
+        if name not in STATIC:
+            raise Refusal(404, "there is no such file")
+        return Reply([self._static[name]], STATIC[name], headers={"Cache-Control": "max-age=300"})
+
+    def error(self, visit: Visit, status: int, text: str) -> Reply:
+        """What is wrong."""
+        return Reply(list(self._framed(text, visit, self._rendered("error.html", text=text))), HTML, status)
+
+    # What they are made of, piece by piece
+
+    def _home(self) -> Iterator[bytes]:
+        yield from self._rendered(
+            "home.html",
+            figures=self.figures(),
+            troubles=self.readiness.troubles,
+            plot=hour(self.history.minutes),
+            count=self.calls.count,
+        )
+        yield from self._rows((call for _, call in zip(range(MOST_LIVE), self.calls.live, strict=False)))
+        yield from self._rendered(
+            "rowsend.html",
+            more=max(0, self.calls.count - MOST_LIVE),
+            older="",
+            newer="",
+            empty="" if self.calls.count else "no calls now",
+        )
+
+    def _past(self, wanted: str, first: int) -> Iterator[bytes]:
+        yield from self._rendered("calls.html", wanted=wanted, kept=self.calls.most)
+        row = self._templates.get_template("row.html")
+        found, hasMore = 0, False
+        for call in self.calls.past:
+            if wanted and not views.matches(call, wanted):
+                yield b""
+                continue
+            found += 1
+            if found > first + PAGE:
+                hasMore = True
+                break
+            yield row.render(call=call).encode("utf-8", "replace") if found > first else b""
+        link = f"/calls?q={quote(wanted)}&from="
+        yield from self._rendered(
+            "rowsend.html",
+            more=0,
+            older=f"{link}{first + PAGE}" if hasMore else "",
+            newer=f"{link}{max(0, first - PAGE)}" if first else "",
+            empty="" if found else "there is no such call" if wanted else "no call is over yet",
+        )
+
+    def _rows(self, calls: Iterator[CallSnapshot]) -> Iterator[bytes]:
+        row = self._templates.get_template("row.html")
+        for call in calls:
+            yield row.render(call=call).encode("utf-8", "replace")
+
+    def _ladder(self, call: CallSnapshot) -> Iterator[bytes]:
+        yield from self._rendered("call.html", call=call, media=views.mediaViews(call), advice=adviceOf(call))
+        rung = self._templates.get_template("rung.html")
+        for number, each in enumerate(self.calls.ladder(call.id)):
+            yield rung.render(rung=views.rungView(number, each, self.shown)).encode("utf-8", "replace")
+        yield from self._rendered("callend.html", call=call)
+
+    def _framed(self, title: str, visit: Visit, content: Iterator[bytes]) -> Iterator[bytes]:
+        frame = self._templates.get_template("frame.html")
+        before, after = frame.render(title=title, user=visit.user, content=Markup(_CONTENT)).split(_CONTENT)
+        yield before.encode("utf-8", "replace")
+        yield from content
+        yield after.encode("utf-8", "replace")
+
+    def _rendered(self, template: str, **values: Any) -> Iterator[bytes]:
+        yield self._templates.get_template(template).render(**values).encode("utf-8", "replace")
+
+    def _find(self, name: str) -> CallSnapshot:
+        found = self.calls.find(name)
+        if found is None:
+            raise Refusal(404, "there is no such call, or it was so long ago that it is forgotten")
+        return found
+
+
+def pathOf(call: str) -> str:
+    """Where the page of a call is."""
+    return CALLS + quote(call, safe="")
