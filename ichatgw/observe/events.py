@@ -243,12 +243,12 @@ class ReportReceived(MediaEvent):
     RTCP of a party has come.
 
     @ivar data: the compound packet, after any decryption.
-    @ivar source: where it came from.
+    @ivar remote: where it came from.
     @ivar local: our own address, if known.
     """
 
     data: bytes = field(repr=False)
-    source: TransportAddress | None
+    remote: TransportAddress | None
     local: TransportAddress | None = None
 
 

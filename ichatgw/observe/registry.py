@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.model import Ending
@@ -58,12 +58,41 @@ MOST_STATS = 360
 _OVERHEAD = 400
 """Octets that an entry takes beside its message."""
 
-_NO_MEDIA = MediaSnapshot()
-
 
 def sideOf(event: Event) -> str:
     """Whose side an event of media is about; empty for others."""
     return event.side if isinstance(event, MediaEvent) else ""
+
+
+@define(eq=False)
+class _Leg:
+    """One leg, as it changes; see L{LegSnapshot}.  (A frozen value for each change would take ten times as long.)"""
+
+    id: str
+    role: str
+    kind: str
+    party: str
+    state: str
+    ending: Ending | None = None
+
+    def snapshot(self) -> LegSnapshot:
+        """As it is now."""
+        return LegSnapshot(self.id, self.role, self.kind, self.party, self.state, self.ending)
+
+
+@define(eq=False)
+class _Media:
+    """The media of one side, as it changes; see L{MediaSnapshot}."""
+
+    startedAt: float | None = None
+    stats: list[MediaStats] = field(factory=list)
+    ice: str = ""
+    encryption: str = ""
+
+    def snapshot(self) -> MediaSnapshot:
+        """As it is now."""
+        latest = self.stats[-1] if self.stats else None
+        return MediaSnapshot(self.startedAt, latest, tuple(self.stats), self.ice, self.encryption)
 
 
 @define(eq=False)
@@ -72,9 +101,8 @@ class _Call:
 
     arrival: CallArrived
     route: CallRouted | None = None
-    legs: dict[str, LegSnapshot] = field(factory=dict)
-    media: dict[str, MediaSnapshot] = field(factory=dict)
-    stats: dict[str, list[MediaStats]] = field(factory=dict)
+    legs: dict[str, _Leg] = field(factory=dict)
+    media: dict[str, _Media] = field(factory=dict)
     rangAt: float | None = None
     answeredAt: float | None = None
     codecs: tuple[str, ...] = ()
@@ -98,7 +126,11 @@ class _Call:
         """One of the legs is in that state now."""
         known = self.legs.get(leg)
         if known is not None and known.state != "ended":
-            self.legs[leg] = evolve(known, state=state, ending=ending)
+            known.state, known.ending = state, ending
+
+    def of(self, side: str) -> _Media:
+        """The media of one side."""
+        return self.media.setdefault(side, _Media())
 
     def snapshot(self, now: float) -> CallSnapshot:
         """As it is now."""
@@ -123,8 +155,8 @@ class _Call:
             age=(now if end is None else end.time) - began,
             offered=arrival.codecs,
             codecs=self.codecs,
-            legs=tuple(self.legs.values()),
-            media={side: evolve(media, history=tuple(self.stats.get(side, ()))) for side, media in self.media.items()},
+            legs=tuple(leg.snapshot() for leg in self.legs.values()),
+            media={side: media.snapshot() for side, media in self.media.items()},
             endedBy="" if end is None else end.by,
             ending=None if end is None else end.ending,
             omitted=self.omitted,
@@ -139,12 +171,13 @@ class LiveCalls:
     Its memory is bounded, whatever comes: in the number of calls that are over, in the length of one ladder and of all
     together.  The oldest calls go first.
 
+    @ivar trails: tells to which call a message belongs.
     @ivar most: how many calls that are over are kept.
     @ivar listeners: told of each call that is over.
     """
 
     _clock: IReactorTime
-    _trails: Trails
+    trails: Trails
     most: int = 1000
     listeners: list[Callable[[CallSnapshot], object]] = field(factory=list, init=False)
     _live: dict[str, _Call] = field(factory=dict, init=False)
@@ -231,7 +264,7 @@ class LiveCalls:
 
     def _arrived(self, event: CallArrived) -> None:
         call = self._live[event.call] = _Call(event)
-        call.legs[event.leg] = LegSnapshot(event.leg, "caller", event.kind, event.caller, "calling", None)
+        call.legs[event.leg] = _Leg(event.leg, "caller", event.kind, event.caller, "calling")
         self._add(call, event.leg, event)
 
     def _routed(self, event: CallRouted) -> None:
@@ -243,7 +276,7 @@ class LiveCalls:
         call = self._note(event, event.leg)
         if call is not None:
             state = "talking" if call.answeredAt is not None else "calling"
-            call.legs[event.leg] = LegSnapshot(event.leg, event.role, event.kind, event.party, state, None)
+            call.legs[event.leg] = _Leg(event.leg, event.role, event.kind, event.party, state)
             for trail in event.trails:
                 self._adopt(call, event.leg, trail)
 
@@ -252,7 +285,7 @@ class LiveCalls:
         if call is not None:
             leg = call.legs.get(event.leg)
             if leg is not None and event.kind:
-                call.legs[event.leg] = evolve(leg, kind=event.kind)
+                leg.kind = event.kind
             self._adopt(call, event.leg, event.trail)
 
     def _rang(self, event: CallRang) -> None:
@@ -293,13 +326,12 @@ class LiveCalls:
     def _mediaStarted(self, event: MediaStarted) -> None:
         call = self._note(event)
         if call is not None:
-            self._setMedia(call, event.side, startedAt=event.time - call.arrival.time)
+            call.of(event.side).startedAt = event.time - call.arrival.time
 
     def _measured(self, event: MediaStats) -> None:
         call = self._of(event.call)
         if call is not None:
-            self._setMedia(call, event.side, stats=event)
-            history = call.stats.setdefault(event.side, [])
+            history = call.of(event.side).stats
             history.append(event)
             if len(history) > MOST_STATS:
                 del history[0]
@@ -307,23 +339,20 @@ class LiveCalls:
     def _connected(self, event: IceState) -> None:
         call = self._note(event)
         if call is not None:
-            self._setMedia(call, event.side, ice=f"{event.state} {event.text}")
+            call.of(event.side).ice = f"{event.state} {event.text}"
 
     def _secured(self, event: DtlsState) -> None:
         call = self._note(event)
         if call is not None and event.state == "secured":
-            self._setMedia(call, event.side, encryption=event.text)
-
-    def _setMedia(self, call: _Call, side: str, **news: Any) -> None:
-        call.media[side] = evolve(call.media.get(side, _NO_MEDIA), **news)
+            call.of(event.side).encryption = event.text
 
     # Ladders
 
     def _message(self, message: Message) -> None:
-        trail = self._trails.trailOf(message)
+        trail = self.trails.trailOf(message)
         if not trail:
             return
-        owner = self._trails.of(trail)
+        owner = self.trails.of(trail)
         if owner is None:
             self._keepEarly(trail, message)
             return
@@ -340,7 +369,8 @@ class LiveCalls:
 
     def _add(self, call: _Call, leg: str, event: Event) -> None:
         octets = _OVERHEAD + (len(event.data) if isinstance(event, Message) else 0)
-        if len(call.ladder) >= MOST_RUNGS or call.octets + octets > CALL_OCTETS or not self._hasRoom(octets):
+        isFull = len(call.ladder) >= MOST_RUNGS or call.octets + octets > CALL_OCTETS
+        if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(octets)):
             call.omitted += 1
             return
         call.ladder.append((leg, event))

@@ -44,12 +44,9 @@ class Events:
         self._readers: dict[type[Event], tuple[Callable[[Event], object], ...]] = {}
         self.isOn = self._readers.__contains__
         self._clock = clock
-        self._wallClock = wallClock
+        seconds: Callable[[], float] = time.monotonic if clock is None else clock.seconds
+        self.now: Callable[[], tuple[float, float]] = lambda: (seconds(), wallClock())
         self._failures = None if clock is None else RateLimit(clock, *FAILURES, mostSources=32)
-
-    def now(self) -> tuple[float, float]:
-        """C{time} and C{wall} of what happens now."""
-        return (0.0 if self._clock is None else self._clock.seconds()), self._wallClock()
 
     def subscribe(self, reader: Callable[[_Kind], object], *kinds: type[_Kind]) -> Callable[[], None]:
         """

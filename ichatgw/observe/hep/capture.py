@@ -18,9 +18,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.model import TransportAddress
 from ichatgw.observe.events import Message, MessageSent, ReportReceived
-from ichatgw.observe.hep.packet import Capture, IPProtocol, Kind, pack
+from ichatgw.observe.hep.packet import IPProtocol, Kind, endsOf, pack, whoOf
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 from ichatgw.runtime.ratelimit import RateLimit
@@ -39,6 +38,9 @@ MOST_AT_ONCE = 100
 
 PAUSE = 0.002
 """Seconds between such turns."""
+
+_UDP, _TCP = int(IPProtocol.UDP), int(IPProtocol.TCP)
+_SIP, _RTCP = int(Kind.SIP), int(Kind.RTCP)
 
 _log = Logger()
 
@@ -62,12 +64,16 @@ class HEPCapture:
     password: str
     reports: Callable[[bytes], bytes | None]
     lost: int = field(default=0, init=False)
-    _queue: deque[Message | ReportReceived] = field(factory=deque, init=False)
+    # With the mark of each: it was looked for just before, and is remembered for a moment.
+    _queue: deque[tuple[Message | ReportReceived, str]] = field(factory=deque, init=False)
     _octets: int = field(default=0, init=False)
     _later: IDelayedCall | None = field(default=None, init=False)
     _complaints: RateLimit = field(init=False)
 
+    _who: bytes = field(init=False)
+
     def __attrs_post_init__(self) -> None:
+        self._who = whoOf(self.captureId, self.password)
         self._complaints = RateLimit(self._clock, 1 / 60, 1, mostSources=1)
 
     def read(self, events: Events) -> Callable[[], None]:
@@ -94,13 +100,13 @@ class HEPCapture:
 
     def _message(self, event: Message) -> None:
         if event.protocol == "SIP":
-            self._take(event)
+            self._take(event, self._trails.trailOf(event))
 
-    def _take(self, event: Message | ReportReceived) -> None:
-        self._queue.append(event)
+    def _take(self, event: Message | ReportReceived, trail: str = "") -> None:
+        self._queue.append((event, trail))
         self._octets += len(event.data)
         while len(self._queue) > MOST_QUEUED or self._octets > MOST_OCTETS:
-            self._octets -= len(self._queue.popleft().data)
+            self._octets -= len(self._queue.popleft()[0].data)
             self._lose()
         if self._later is None:
             self._later = self._clock.callLater(BATCH_SECONDS, self._flush)
@@ -113,44 +119,35 @@ class HEPCapture:
 
     def _sendSome(self) -> None:
         for _ in range(min(MOST_AT_ONCE, len(self._queue))):
-            event = self._queue.popleft()
+            event, trail = self._queue.popleft()
             self._octets -= len(event.data)
-            packet = self._packetOf(event)
+            packet = self._packetOf(event, trail)
             if packet is not None and not self.send(packet):
                 self._lose()
 
-    def _packetOf(self, event: Message | ReportReceived) -> bytes | None:
-        """C{None} if it cannot be told by HEP: then one of the addresses is not known."""
-        capture = self._ofMessage(event) if isinstance(event, Message) else self._ofReport(event)
-        if capture is None:
+    def _packetOf(self, event: Message | ReportReceived, trail: str) -> bytes | None:
+        """C{None} if it cannot be told by HEP: then one of the addresses is not known, or it says nothing."""
+        source, destination, protocol, payload = event.remote, event.local, _UDP, event.data
+        if source is None or destination is None:
             return None
+        if isinstance(event, Message):
+            if isinstance(event, MessageSent):
+                source, destination = destination, source
+            owner, kind = self._trails.of(trail), _SIP
+            call = "" if owner is None else owner.call
+            if event.transport != "udp":
+                protocol = _TCP
+        else:
+            told = self.reports(payload)
+            if told is None:
+                return None
+            payload, call, kind = told, event.call, _RTCP
         try:
-            return pack(capture, self.captureId, self.password)
+            ends = endsOf(source.host, source.port, destination.host, destination.port, protocol, kind)
+            return pack(ends, self._who, event.wall, payload, call)
         except ValueError:
             self._lose()
             return None
-
-    def _ofMessage(self, message: Message) -> Capture | None:
-        owner = self._trails.of(self._trails.trailOf(message))
-        protocol = IPProtocol.UDP if message.transport == "udp" else IPProtocol.TCP
-        call = "" if owner is None else owner.call
-        ends = self._ends(message.remote, message.local, isSent=isinstance(message, MessageSent))
-        return None if ends is None else Capture(Kind.SIP, protocol, *ends, message.wall, message.data, call)
-
-    def _ofReport(self, event: ReportReceived) -> Capture | None:
-        payload = self.reports(event.data)
-        ends = self._ends(event.source, event.local, isSent=False)
-        if payload is None or ends is None:
-            return None
-        return Capture(Kind.RTCP, IPProtocol.UDP, *ends, event.wall, payload, event.call)
-
-    def _ends(
-        self, remote: TransportAddress | None, local: TransportAddress | None, isSent: bool
-    ) -> tuple[TransportAddress, TransportAddress] | None:
-        """Source and destination."""
-        if remote is None or local is None:
-            return None
-        return (local, remote) if isSent else (remote, local)
 
     def _lose(self) -> None:
         self.lost += 1

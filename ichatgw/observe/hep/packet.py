@@ -9,12 +9,9 @@ A codec: values in, octets out.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct
-
-from attrs import frozen
-
-from ichatgw.model import TransportAddress
 
 MAGIC = b"HEP3"
 LONGEST = 0xFFFF
@@ -22,6 +19,7 @@ LONGEST = 0xFFFF
 
 _HEAD = Struct("!4sH")
 _CHUNK = Struct("!HHH")
+_TIMES = Struct("!6sI6sI")
 _GENERIC = 0
 _FAMILIES = {4: 2, 6: 10}
 
@@ -61,57 +59,69 @@ class IPProtocol(IntEnum):
     UDP = 17
 
 
-@frozen
-class Capture:
-    """
-    What was captured.
-
-    @ivar wall: seconds since 1970.
-    @ivar correlation: the name of the call; empty if it is of none.
-    """
-
-    kind: Kind
-    protocol: IPProtocol
-    source: TransportAddress
-    destination: TransportAddress
-    wall: float
-    payload: bytes
-    correlation: str = ""
+_SECONDS = _CHUNK.pack(_GENERIC, Chunk.SECONDS, _CHUNK.size + 4)
+_MICROSECONDS = _CHUNK.pack(_GENERIC, Chunk.MICROSECONDS, _CHUNK.size + 4)
+_PAYLOAD, _CORRELATION_ID = int(Chunk.PAYLOAD), int(Chunk.CORRELATION_ID)
 
 
-def pack(capture: Capture, captureId: int, password: str = "") -> bytes:
+def pack(ends: bytes, who: bytes, wall: float, payload: bytes, correlation: str = "") -> bytes:
     """
     A packet.
 
-    @param captureId: ours, 0..2^32-1.
-    @raise ValueError: if it is too long, or its two addresses are not of one family.
+    @param ends: see L{endsOf}.
+    @param who: see L{whoOf}.
+    @param wall: when, in seconds since 1970.
+    @param payload: what was captured.
+    @param correlation: the name of the call; empty if it is of none.
+    @raise ValueError: if it is too long.
     """
-    source, destination = ip_address(capture.source.host), ip_address(capture.destination.host)
-    if source.version != destination.version:
-        raise ValueError("addresses of two families")
-    isIPv6 = source.version == 6
-    seconds = int(capture.wall)
-    chunks = [
-        (Chunk.FAMILY, bytes([_FAMILIES[source.version]])),
-        (Chunk.IP_PROTOCOL, bytes([capture.protocol])),
-        (Chunk.SOURCE_6 if isIPv6 else Chunk.SOURCE_4, source.packed),
-        (Chunk.DESTINATION_6 if isIPv6 else Chunk.DESTINATION_4, destination.packed),
-        (Chunk.SOURCE_PORT, capture.source.port.to_bytes(2, "big")),
-        (Chunk.DESTINATION_PORT, capture.destination.port.to_bytes(2, "big")),
-        (Chunk.SECONDS, seconds.to_bytes(4, "big")),
-        (Chunk.MICROSECONDS, int((capture.wall - seconds) * 1_000_000).to_bytes(4, "big")),
-        (Chunk.KIND, bytes([capture.kind])),
-        (Chunk.CAPTURE_ID, captureId.to_bytes(4, "big")),
-    ]
-    if password:
-        chunks.append((Chunk.PASSWORD, password.encode()))
-    if capture.correlation:
-        chunks.append((Chunk.CORRELATION_ID, capture.correlation.encode()))
-    chunks.append((Chunk.PAYLOAD, capture.payload))
-    size = _HEAD.size + sum(_CHUNK.size + len(content) for _, content in chunks)
+    seconds = int(wall)
+    times = _TIMES.pack(_SECONDS, seconds, _MICROSECONDS, int((wall - seconds) * 1_000_000))
+    call = _chunk(_CORRELATION_ID, correlation.encode()) if correlation else b""
+    length = _CHUNK.size + len(payload)
+    size = _HEAD.size + len(ends) + len(who) + len(times) + len(call) + length
     if size > LONGEST:
         raise ValueError(f"{size} octets are too many for HEP")
-    packed = [_HEAD.pack(MAGIC, size)]
-    for kind, content in chunks:
-        packed += (_CHUNK.pack(_GENERIC, kind, _CHUNK.size + len(content)), content)
-    return b"".join(packed)
+    return b"".join((_HEAD.pack(MAGIC, size), ends, times, who, call, _CHUNK.pack(_GENERIC, _PAYLOAD, length), payload))
+
+
+def _chunk(kind: int, content: bytes) -> bytes:
+    return _CHUNK.pack(_GENERIC, kind, _CHUNK.size + len(content)) + content
+
+
+@lru_cache(maxsize=4096)  # the same few hosts again and again
+def endsOf(host: str, port: int, destination: str, destinationPort: int, protocol: int, kind: int) -> bytes:
+    """
+    The part of a packet that says what is carried, and between whom.
+
+    @param host: of the source, an IP literal, as C{destination}.
+    @param protocol: see L{IPProtocol}.
+    @param kind: see L{Kind}.
+    @raise ValueError: if the two addresses are not of one family.
+    """
+    one, other = ip_address(host), ip_address(destination)
+    if one.version != other.version:
+        raise ValueError("addresses of two families")
+    isIPv6 = one.version == 6
+    return b"".join(
+        (
+            _chunk(Chunk.FAMILY, bytes([_FAMILIES[one.version]])),
+            _chunk(Chunk.IP_PROTOCOL, bytes([protocol])),
+            _chunk(Chunk.SOURCE_6 if isIPv6 else Chunk.SOURCE_4, one.packed),
+            _chunk(Chunk.DESTINATION_6 if isIPv6 else Chunk.DESTINATION_4, other.packed),
+            _chunk(Chunk.SOURCE_PORT, port.to_bytes(2, "big")),
+            _chunk(Chunk.DESTINATION_PORT, destinationPort.to_bytes(2, "big")),
+            _chunk(Chunk.KIND, bytes([kind])),
+        )
+    )
+
+
+@lru_cache(maxsize=16)
+def whoOf(captureId: int, password: str = "") -> bytes:
+    """
+    The part that says by whom it was captured.
+
+    @param captureId: ours, 0..2^32-1.
+    """
+    secret = _chunk(Chunk.PASSWORD, password.encode()) if password else b""
+    return _chunk(Chunk.CAPTURE_ID, captureId.to_bytes(4, "big")) + secret

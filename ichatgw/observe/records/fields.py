@@ -10,13 +10,12 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from functools import lru_cache
 
 from attrs import frozen
 
-from ichatgw.model import Ending
 from ichatgw.observe.records.quality import meanOpinion
-from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot
+from ichatgw.observe.snapshots import CallSnapshot, MediaSnapshot
 
 JSON, CSV = "json", "csv"
 
@@ -30,40 +29,82 @@ class Field:
 
     @ivar name: as it is written.
     @ivar about: what it says, with its unit.
-    @ivar of: gives it for a call.
     """
 
     name: str
     about: str
-    of: Callable[[CallSnapshot], Value]
+
+
+def _fieldsOfLeg(role: str) -> tuple[Field, ...]:
+    return (
+        Field(f"{role}Leg", f"the name of the {role}'s leg, as in the log"),
+        Field(f"{role}Kind", f"``sip``, ``jingle`` or ``ichat``: how the {role} is reached"),
+        Field(f"{role}Reason", "how it ended at this end, a word of the list below; empty if it never said so"),
+        Field(f"{role}Text", "the same in words of this end"),
+    )
+
+
+def _fieldsOfMedia(role: str) -> tuple[Field, ...]:
+    return (
+        Field(f"{role}Encryption", "how its media was protected; empty if it was not"),
+        Field(f"{role}Address", f"where the {role}'s media came from, host and port"),
+        Field(f"{role}Packets", f"packets of the {role} that were relayed"),
+        Field(f"{role}Octets", "octets of RTP in these"),
+        Field(f"{role}Lost", "packets that never came to us"),
+        Field(f"{role}LostBeyond", "packets that the hearer has reported as lost, before and after us"),
+        Field(f"{role}Jitter", "seconds, as the hearer has reported it last"),
+        Field(f"{role}RoundTrip", "seconds from us to the hearer and back"),
+        Field(f"{role}MOS", f"1 to 4.5: how the {role} may have sounded, see below"),
+    )
+
+
+FIELDS = (
+    Field("call", "the name of the call, as in the log; no other call has it"),
+    Field("arrived", "when it came: ISO 8601, UTC, milliseconds"),
+    Field("rang", "when the callee was alerted; empty if never"),
+    Field("answered", "when it was answered; empty if never"),
+    Field("ended", "when it was over for both"),
+    Field("talked", "seconds from the answer to the end; 0 if it was not answered"),
+    Field("caller", "who called, as a URI, as it came"),
+    Field("called", "whom, as it came"),
+    Field("presented", "who called, as the callee was told"),
+    Field("route", "whom, after the rules; empty if no rule led anywhere"),
+    Field("source", "where the call came from, host and port; empty for XMPP"),
+    Field("endedBy", "``the caller``, ``the callee`` or ``the gateway``"),
+    Field("reason", "why, a word of the list below"),
+    Field("text", "the same in words of who ended it"),
+    Field("cause", "the cause of Q.850, if known"),
+    Field("offered", "the formats of the caller, with blanks between"),
+    Field("codecs", "the formats that were agreed on, the one that was used first"),
+    Field("legs", "how many legs were part of it: more than two after a transfer"),
+    *_fieldsOfLeg("caller"),
+    *_fieldsOfLeg("callee"),
+    *_fieldsOfMedia("caller"),
+    *_fieldsOfMedia("callee"),
+)
+"""All fields, in the order of L{_values}."""
+
+_NAMES = tuple(field.name for field in FIELDS)
+_NO_MEDIA = MediaSnapshot()
+_NO_LEG = (None,) * len(_fieldsOfLeg(""))
+_NO_STATS = (None,) * (len(_fieldsOfMedia("")) - 1)
 
 
 def _moment(call: CallSnapshot, after: float | None) -> str | None:
     """ISO 8601, UTC, with milliseconds."""
     if after is None:
         return None
-    moment = datetime.fromtimestamp(call.arrived + after, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    milliseconds = int((call.arrived + after) * 1000)
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)  # many calls begin and end in one second
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
-
-
-def _leg(role: str) -> Callable[[CallSnapshot], LegSnapshot | None]:
-    """The last leg of that role: after a transfer, who talked at the end."""
-
-    def found(call: CallSnapshot) -> LegSnapshot | None:
-        return next((leg for leg in reversed(call.legs) if leg.role == role), None)
-
-    return found
-
-
-def _ofEnding(call: CallSnapshot, ending: Ending | None) -> str | None:
-    return None if ending is None else ending.reason.name.lower()
-
-
-_NO_MEDIA = MediaSnapshot()
 
 
 def _loss(media: MediaSnapshot) -> float:
@@ -90,109 +131,84 @@ def _score(call: CallSnapshot, media: MediaSnapshot) -> float | None:
     return None if found is None else round(found, 2)
 
 
-def _ofLeg(role: str) -> tuple[Field, ...]:
-    leg = _leg(role)
+def _ofLeg(call: CallSnapshot, role: str) -> tuple[Value, ...]:
+    """Of the last leg of that role: after a transfer, who talked at the end."""
+    for leg in reversed(call.legs):
+        if leg.role == role:
+            ending = leg.ending
+            reason, text = (None, None) if ending is None else (ending.reason.name.lower(), ending.text)
+            return leg.id, leg.kind, reason, text
+    return _NO_LEG
 
-    def take(name: str, about: str, of: Callable[[LegSnapshot], Value]) -> Field:
-        def found(call: CallSnapshot) -> Value:
-            one = leg(call)
-            return None if one is None else of(one)
 
-        return Field(f"{role}{name}", about, found)
-
+def _ofMedia(call: CallSnapshot, role: str) -> tuple[Value, ...]:
+    media = call.media.get(role, _NO_MEDIA)
+    stats = media.stats
+    if stats is None:
+        return media.encryption, *_NO_STATS
     return (
-        take("Leg", f"the name of the {role}'s leg, as in the log", lambda one: one.id),
-        take("Kind", f"``sip``, ``jingle`` or ``ichat``: how the {role} is reached", lambda one: one.kind),
-        take(
-            "Reason",
-            "how it ended at this end, a word of the list below; empty if it never said so",
-            lambda one: None if one.ending is None else one.ending.reason.name.lower(),
-        ),
-        take("Text", "the same in words of this end", lambda one: None if one.ending is None else one.ending.text),
+        media.encryption,
+        _text(stats.source),
+        stats.packets,
+        stats.octets,
+        stats.lost,
+        stats.lostBeyond,
+        _seconds(stats.jitter),
+        _seconds(stats.roundTrip),
+        _score(call, media),
     )
 
 
-def _ofMedia(role: str) -> tuple[Field, ...]:
-    def take(name: str, about: str, of: Callable[[CallSnapshot, MediaSnapshot], Value]) -> Field:
-        return Field(f"{role}{name}", about, lambda call: of(call, call.media.get(role, _NO_MEDIA)))
-
-    def figure(name: str, about: str, attribute: str) -> Field:
-        return take(name, about, lambda call, media: getattr(media.stats, attribute, None))
-
+def _values(call: CallSnapshot) -> tuple[Value, ...]:
+    """What each of L{FIELDS} is for a call."""
+    ending = call.ending
     return (
-        take("Encryption", "how its media was protected; empty if it was not", lambda call, media: media.encryption),
-        take(
-            "Address",
-            f"where the {role}'s media came from, host and port",
-            lambda call, media: str(media.stats.source) if media.stats and media.stats.source else None,
-        ),
-        figure("Packets", f"packets of the {role} that were relayed", "packets"),
-        figure("Octets", "octets of RTP in these", "octets"),
-        figure("Lost", "packets that never came to us", "lost"),
-        figure("LostBeyond", "packets that the hearer has reported as lost, before and after us", "lostBeyond"),
-        take(
-            "Jitter",
-            "seconds, as the hearer has reported it last",
-            lambda call, media: _seconds(media.stats.jitter) if media.stats else None,
-        ),
-        take(
-            "RoundTrip",
-            "seconds from us to the hearer and back",
-            lambda call, media: _seconds(media.stats.roundTrip) if media.stats else None,
-        ),
-        take("MOS", f"1 to 4.5: how the {role} may have sounded, see below", _score),
+        call.id,
+        _moment(call, 0.0),
+        _moment(call, call.rangAfter),
+        _moment(call, call.answeredAfter),
+        _moment(call, call.endedAfter),
+        _seconds(call.talked),
+        call.caller,
+        call.called,
+        call.presented,
+        call.route,
+        _text(call.source),
+        call.endedBy,
+        None if ending is None else ending.reason.name.lower(),
+        None if ending is None else ending.text,
+        None if ending is None else ending.cause,
+        " ".join(call.offered),
+        " ".join(call.codecs),
+        len(call.legs),
+        *_ofLeg(call, "caller"),
+        *_ofLeg(call, "callee"),
+        *_ofMedia(call, "caller"),
+        *_ofMedia(call, "callee"),
     )
-
-
-FIELDS = (
-    Field("call", "the name of the call, as in the log; no other call has it", lambda call: call.id),
-    Field("arrived", "when it came: ISO 8601, UTC, milliseconds", lambda call: _moment(call, 0.0)),
-    Field("rang", "when the callee was alerted; empty if never", lambda call: _moment(call, call.rangAfter)),
-    Field("answered", "when it was answered; empty if never", lambda call: _moment(call, call.answeredAfter)),
-    Field("ended", "when it was over for both", lambda call: _moment(call, call.endedAfter)),
-    Field("talked", "seconds from the answer to the end; 0 if it was not answered", lambda call: _seconds(call.talked)),
-    Field("caller", "who called, as a URI, as it came", lambda call: call.caller),
-    Field("called", "whom, as it came", lambda call: call.called),
-    Field("presented", "who called, as the callee was told", lambda call: call.presented),
-    Field("route", "whom, after the rules; empty if no rule led anywhere", lambda call: call.route),
-    Field("source", "where the call came from, host and port; empty for XMPP", lambda call: _text(call.source)),
-    Field("endedBy", "``the caller``, ``the callee`` or ``the gateway``", lambda call: call.endedBy),
-    Field("reason", "why, a word of the list below", lambda call: _ofEnding(call, call.ending)),
-    Field("text", "the same in words of who ended it", lambda call: None if call.ending is None else call.ending.text),
-    Field("cause", "the cause of Q.850, if known", lambda call: None if call.ending is None else call.ending.cause),
-    Field("offered", "the formats of the caller, with blanks between", lambda call: " ".join(call.offered)),
-    Field("codecs", "the formats that were agreed on, the one that was used first", lambda call: " ".join(call.codecs)),
-    Field("legs", "how many legs were part of it: more than two after a transfer", lambda call: len(call.legs)),
-    *_ofLeg("caller"),
-    *_ofLeg("callee"),
-    *_ofMedia("caller"),
-    *_ofMedia("callee"),
-)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def recordOf(call: CallSnapshot) -> Mapping[str, Any]:
-    """All fields of a call that is over."""
-    return {field.name: field.of(call) for field in FIELDS}
-
-
 def asJSON(call: CallSnapshot) -> str:
     """One line; what is not known is left out."""
-    found = {name: value for name, value in recordOf(call).items() if value not in (None, "")}
-    return json.dumps(found, separators=(",", ":"))
+    pairs = zip(_NAMES, _values(call), strict=True)
+    return _encode({name: value for name, value in pairs if value is not None and value != ""})
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def asCSV(call: CallSnapshot) -> str:
     """One line (RFC 4180); what is not known is empty."""
-    return _line([_harmless(value) for value in recordOf(call).values()])
+    return _line([_harmless(value) for value in _values(call)])
 
 
 def head(format: str) -> str:
     """The first line of a file of that format; empty for none."""
-    return _line([field.name for field in FIELDS]) if format == CSV else ""
+    return _line(list(_NAMES)) if format == CSV else ""
 
 
 FORMATS: Mapping[str, Callable[[CallSnapshot], str]] = {JSON: asJSON, CSV: asCSV}
