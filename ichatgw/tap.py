@@ -426,13 +426,13 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     alive = notifier.alive if notifier.wantsLife else None
     made.watch = Watch(reactor, (Pulse(reactor), *vitals), partial(endProcess, reactor), alive)
     made.readiness.conditions += [
-        Condition("XMPP link", lambda: link.trouble),
+        Condition("XMPP link", lambda: link.trouble, lambda: link.wasUp),
         Condition("calls", lambda: switch.trouble),
         Condition("reactor", lambda: "there is too much to do" if isOverloaded() else ""),
         Condition("files", lambda: files.trouble),
         Condition("sockets", lambda: "; ".join(filter(None, (vital.missing for vital in vitals)))),
     ]
-    endpoint.heed(made.readiness.trouble)
+    endpoint.heed(made.readiness.refusal)
     isJingle = (lambda client: False) if jingle is None else jingle.takesJingle
     made.parts = Parts(
         turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers

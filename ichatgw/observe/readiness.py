@@ -20,10 +20,12 @@ class Condition:
 
     @ivar part: what it is about, in a word or two.
     @ivar trouble: tells what is wrong, in words; empty if nothing is.  It is asked often, and must be quick.
+    @ivar refuses: tells whether callers are refused because of it, too.
     """
 
     part: str
     trouble: Callable[[], str]
+    refuses: Callable[[], bool] = lambda: True
 
 
 @frozen
@@ -56,8 +58,12 @@ class Readiness:
 
     def trouble(self) -> str:
         """The first of L{troubles} in words; empty if calls can be taken."""
+        return next((str(trouble) for trouble in self.troubles), "")
+
+    def refusal(self) -> str:
+        """Why OPTIONS and INVITE are refused, in words; empty if they are not."""
         for condition in self.conditions:
-            text = condition.trouble()
+            text = condition.trouble() if condition.refuses() else ""
             if text:
                 return f"{condition.part}: {text}"
         return ""

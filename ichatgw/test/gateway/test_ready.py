@@ -84,7 +84,15 @@ class ReadyTests(SynchronousTestCase):
     def test_link(self) -> None:
         """Without its link to the XMPP server it is not ready."""
         self.patch(Link, "trouble", 'connection "refused"\r\nX: y')
+        self.gateway.link.wasUp = True
         self.assertNotReady("XMPP link: connection")
+
+    def test_neverLinked(self) -> None:
+        """Until the link has been up once, phones call phones, and others hear that the gateway is not ready."""
+        self.patch(Link, "trouble", "it has not answered yet")
+        self.assertEqual(self.gateway.readiness.trouble(), "XMPP link: it has not answered yet")
+        self.assertEqual(self.ask("OPTIONS"), (200, ""))
+        self.assertEqual(self.ask("INVITE"), (100, ""))
 
     def test_drain(self) -> None:
         """It is not while it drains, nor when it stops."""

@@ -102,6 +102,7 @@ class Link(StreamManager, Service):
 
     @ivar events: told when it comes and goes, and of each stanza; set before the service starts.
     @ivar secret: the password, for the next stream; the one that there is stays.
+    @ivar wasUp: it has been up since the start.
     """
 
     xmlstream: Any
@@ -131,6 +132,7 @@ class Link(StreamManager, Service):
         self.secret = secret
         self._backoff = Backoff(random)
         self._complaints = RateLimit(turns, 1 / 60, 1, mostSources=32)
+        self.wasUp = False
         self._troubled = False
         self._why = "it has not answered yet"
         self._attempts: Deferred[None] | None = None
@@ -211,6 +213,7 @@ class Link(StreamManager, Service):
                     return
 
     def _cameUp(self) -> None:
+        self.wasUp = True
         self._backoff.reset()
         if self.events.isOn(LinkUp):
             self.events.publish(LinkUp(*self.events.now(), self._where, self._component))
