@@ -36,7 +36,7 @@ from ichatgw.config.reload import Load, LongReloadable, Part, Reloadable, Reload
 from ichatgw.config.settings import Settings
 from ichatgw.control.server import Orders
 from ichatgw.control.setup import Parts, controlOf
-from ichatgw.errors import ConfigError
+from ichatgw.errors import ConfigError, Congested
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
 from ichatgw.ichat.protocol import IChatProtocol
@@ -70,6 +70,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.texts.exchange import Exchange, Terms
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.web.setup import Shown, webOf
 from ichatgw.xmpp.control import Greeter
@@ -84,6 +85,7 @@ from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
 from ichatgw.xmpp.stranded import Stranded
+from ichatgw.xmpp.texts import ChatMessages
 
 __all__ = ["Gateway", "Options", "gateway", "makeService"]
 
@@ -147,6 +149,7 @@ class Gateway(MultiService):
     @ivar watch: looks after the sockets, if there is one.
     @ivar watchers: what watches it, if anything does.
     @ivar memory: tells whether there is some, if anybody does.
+    @ivar texts: leads what people write.
     @ivar readiness: tells whether calls can be taken.
     @ivar report: says so, if anybody does.
     @ivar parts: whom administrators' orders are for.
@@ -180,6 +183,7 @@ class Gateway(MultiService):
         self._epilogue: Epilogue | None = None
         self.watch: Watch | None = None
         self.memory: Memory | None = None
+        self.texts: Exchange | None = None
         self.readiness = Readiness()
         self.report: Report | None = None
         self.parts: Parts | None = None
@@ -364,7 +368,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         Subscriptions(turns, control, store, presence, guests, online.changed),
         online,
         Disco(control, __version__, phone),
-        Greeter(turns),
+        Greeter(turns, control),
         iChat,
     ):
         link.addHandler(handler)
@@ -401,6 +405,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
     endpoint.matchers.append(iChat)
     endpoint.arrivals = iChat.arrivals = switch
+    chat = ChatMessages(turns, settings.jabberComponentName, control, routes.translate, guests, lambda: link.trouble)
+    link.addHandler(chat)
     access = AccessControl(_peers(settings), lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     endpoint.admit(access.admits)
     if jingle is not None:
@@ -437,6 +443,16 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.parts = Parts(
         turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers
     )
+    texts = Exchange(
+        turns,
+        {"sip": endpoint.messages, "sips": endpoint.messages, "xmpp": chat},
+        switch.translate,
+        switch.presented,
+        textTerms(settings),
+        lambda: Congested(trouble) if (trouble := made.readiness.trouble()) else None,
+    )
+    endpoint.texts = chat.texts = made.texts = texts
+    endpoint.takeTexts(settings.texts)
     made.report = Report(turns, made.readiness, notifier, lambda: f"with {switch.live} calls")
     made.reloadables += [
         *sipParts,
@@ -454,11 +470,25 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
             ("jabberComponentPassword",), lambda new: partial(setattr, link, "secret", new.jabberComponentPassword)
         ),
         *watchers.reloadables,
+        Reloadable(
+            ("texts", "longestText", "textsPerMinute", "textsPerSecond"),
+            lambda new: partial(_adoptTexts, endpoint, texts, new),
+        ),
         Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
         Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
         Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
     ]
     return made
+
+
+def textTerms(settings: Settings) -> Terms:
+    """What is allowed to those who write."""
+    return Terms(settings.texts, settings.longestText, settings.textsPerMinute, settings.textsPerSecond)
+
+
+def _adoptTexts(endpoint: Endpoint, texts: Exchange, settings: Settings) -> None:
+    texts.terms = textTerms(settings)
+    endpoint.takeTexts(settings.texts)
 
 
 def newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:

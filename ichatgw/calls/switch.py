@@ -225,7 +225,7 @@ class Switch(Service):
         route, dialer = self._route(referral.called)
         self.limits.spend(peer.party, sourceOfCalls(peer.party))
         caller = evolve(peer.party, referredBy=referral.by)
-        leg = dialer.dial(route, self._presented(caller, route))
+        leg = dialer.dial(route, self.presented(caller, route))
         referral.dialled(leg)
         _log.info(
             "call={call} leads on to {called!r} as {route!r} leg={leg}",
@@ -242,14 +242,22 @@ class Switch(Service):
         if made is not None:
             self.limits.move(call.id, made.caller.party)
 
-    def _route(self, called: str) -> tuple[str, IDialer]:
+    def translate(self, called: str) -> str:
+        """
+        The address that C{called} stands for.
+
+        @raise NoRoute: if that is nobody's.
+        """
         try:
-            route = self.plan.translate(called)
+            return self.plan.translate(called)
         except NoRoute:
             user = self.resident(called)
             if not user:
                 raise
-            route = f"xmpp:{user}"
+            return f"xmpp:{user}"
+
+    def _route(self, called: str) -> tuple[str, IDialer]:
+        route = self.translate(called)
         dialer = self._dialers.get(route.partition(":")[0])
         if dialer is None:
             raise NoRoute(f"nothing here dials {route[:100]!r}")
@@ -292,7 +300,7 @@ class Switch(Service):
         relay = self._relayFor(callId, arrival.direct, route)
         call = None
         try:
-            presented = self._presented(arrival.party, route)
+            presented = self.presented(arrival.party, route)
             callee = dialer.dial(route, presented)
             self.reports.routed(callId, callee, presented.uri, route)
             call = Call(callId, leg, callee, relay, self._clock, self._closed, self, self._noted, self.reports)
@@ -318,7 +326,7 @@ class Switch(Service):
             return DirectRelay(callId, direct, partial(self._media.allocate, callId))
         return self._media.allocate(callId)
 
-    def _presented(self, caller: Party, route: str) -> Party:
+    def presented(self, caller: Party, route: str) -> Party:
         """
         The caller as the called party can call back: to SIP an XMPP user has the address that the rules give him, if
         they do.  XMPP has no words for a caller who does not want to be shown, so he has no name there.

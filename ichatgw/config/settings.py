@@ -22,6 +22,7 @@ from ichatgw.config.declared.log import LogSettings
 from ichatgw.config.declared.observe import ObserveSettings
 from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.sip import SIPSettings
+from ichatgw.config.declared.texts import TextSettings
 from ichatgw.config.declared.tls import TLSSettings
 from ichatgw.config.declared.web import WebSettings
 from ichatgw.config.declared.xmpp import XMPPSettings
@@ -43,6 +44,7 @@ class Settings(
     LogSettings,
     ObserveSettings,
     JingleSettings,
+    TextSettings,
     CallSettings,
     SIPSettings,
     PhoneBookSettings,

@@ -22,7 +22,6 @@ from zope.interface import implementer
 
 from ichatgw.errors import CallError, MalformedError
 from ichatgw.interfaces import Arrival, IArrivals, IDialer, ILeg, IMediaTransports, IOutboundLeg
-from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.jingle.calls import Calls
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.jmi import Announcements
@@ -34,13 +33,14 @@ from ichatgw.jingle.session.actions import OUT_OF_ORDER, TIE_BREAK, UNKNOWN_SESS
 from ichatgw.jingle.session.interfaces import SessionOwner
 from ichatgw.jingle.session.reasons import fromError, ofRefusal, toReason
 from ichatgw.jingle.stanzas.jingle import Action, Jingle, Reason, conditionOf, writeJingle
-from ichatgw.jingle.stanzas.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE, NS_RECEIPTS
+from ichatgw.jingle.stanzas.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE
 from ichatgw.jingle.stanzas.proposals import Word
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
+from ichatgw.xmpp.calleraddress import callerJID
 from ichatgw.xmpp.presence.access import NO_GUEST
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
-from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, sender
+from ichatgw.xmpp.stanzas import NS_RECEIPTS, bareJID, calledUser, errorReply, sender
 
 MOST_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""

@@ -72,9 +72,12 @@ class Admission:
     @ivar isCrowded: tells whether too many calls of a host, an IP literal, wait to begin.
     @ivar isFull: tells whether there is no room for another call, as L{ichatgw.calls.switch.Switch.isFull}.
     @ivar trouble: tells why the gateway is not ready for any call, in words; empty if it is.
+    @ivar takesTexts: whether MESSAGEs are taken.
     @param verifier: lets phones log in.
     @param matchers: claim INVITEs that are no calls of phones.
     """
+
+    takesTexts = False
 
     def __init__(
         self,
@@ -111,7 +114,7 @@ class Admission:
             return Dropped("a response of a stranger to nothing that we asked")
         if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
-        begins = message.method == "INVITE" and marks.toTag is None
+        begins = self._begins(message.method) and marks.toTag is None
         why = self._obstacle(message, source, mayCall) if begins else ""
         if why:
             if self._transactions.isWithin(marks, message.text, source.host):
@@ -123,8 +126,12 @@ class Admission:
             return self._asked(message, source)
         return Passed(self._login(message, source.host) if begins else None)
 
+    def _begins(self, method: str) -> bool:
+        """Is it the method of a request that brings a call or a text?"""
+        return method == "INVITE" or (method == "MESSAGE" and self.takesTexts)
+
     def _obstacle(self, message: Admitted, source: TransportAddress, mayCall: bool) -> str:
-        """Why a new call cannot be taken now, in words; empty if it can."""
+        """Why a new call, or a text, cannot be taken now, in words; empty if it can."""
         if self._isTooMuch(message, source.host, mayCall):
             return "too much to do"
         if not mayCall:
@@ -132,7 +139,8 @@ class Admission:
         trouble = self.trouble()
         if trouble:
             return "" if self._belongs(message, source) else trouble
-        return "no room for more" if self._findsNoRoom(message, source) else ""
+        isCall = message.method == "INVITE"
+        return "no room for more" if isCall and self._findsNoRoom(message, source) else ""
 
     def _asked(self, message: Admitted, source: TransportAddress) -> Verdict:
         """OPTIONS of one that may call, who wants to know whether calls are taken (RFC 3261 section 11.2)."""
@@ -191,7 +199,7 @@ class Admission:
             return Dropped("an ACK of a stranger for nothing")
         if marks.toTag is not None or method in ("BYE", "CANCEL"):
             return _answered(message, 481, "Call/Transaction Does Not Exist", room=room)
-        if method in ("INVITE", "REFER"):
+        if method == "REFER" or self._begins(method):
             return self._wanting(message, source, room)
         if method == "OPTIONS":
             can = [(name.title(), value) for name, value in OPTIONS.headers]
@@ -203,14 +211,14 @@ class Admission:
         return _answered(message, 501, "Not Implemented", ((_ALLOW,), ()), room)
 
     def _wanting(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
-        """An INVITE or a REFER of a stranger."""
+        """An INVITE, a REFER or a MESSAGE of a stranger."""
         request = SipRequest(message.text)
-        begins = message.method == "INVITE"
-        objection = self._matchers.objection(invitationOf(request, source)) if begins else NOT_ADMITTED
+        isCall = message.method == "INVITE"
+        objection = self._matchers.objection(invitationOf(request, source)) if isCall else NOT_ADMITTED
         if objection is None:
             return Passed()
         (code, phrase), why = toStatus(objection), objection.text
-        if not begins and not self._namesCall(request):
+        if message.method == "REFER" and not self._namesCall(request):
             # Whatever the login, lest passwords be tried here.
             return self._refused(message, source, code, phrase, "it names no call of ours", room)
         if code == 403 and self._verifier is not None and self._verifier.users:

@@ -29,10 +29,10 @@ from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
-from ichatgw.sip.message.identity import identityHeaders, shownAs
-from ichatgw.sip.message.sanitize import displayName
-from ichatgw.sip.message.uris import Misaddressed, parse, userOf
+from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
+from ichatgw.sip.message.uris import Misaddressed, parse
 from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.texts.outbound import Messages
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.outofdialog import Exchange, Make
 from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, Attempt, Hunt
@@ -137,8 +137,7 @@ class Dialer:
 
     def dialAt(self, called: str, caller: Party, pinned: TransportAddress | None) -> OutboundSipLeg:
         target = parse(called)
-        shown = shownAs(caller)
-        local = shown if shown.user else self._identity
+        from_ = presentedAs(shownAs(caller), self._identity)
 
         def converse(leg: SipLeg) -> Dialog:
             if pinned is not None:
@@ -149,14 +148,12 @@ class Dialer:
             dialog.hops = caller.hops
             if dialog.answers is not None:
                 dialog.answers.domain = attempt.uri.host
-            from_ = parse(f"sip:{local.domain}")
-            from_.username = userOf(local) or None  # whatever is in it, it names no other host
             dialog.address(
-                SipAddress(name=displayName(local.name), url=from_),
+                from_.getCopy(),
                 SipAddress(url=parse(called)),
                 attempt.uri.getCopy(),
                 self._routes() if pinned is None else [],
-                self._transactions.contact(attempt.target, userOf(local), attempt.uri.scheme == "sips"),
+                self._transactions.contact(attempt.target, from_.url.username or "", attempt.uri.scheme == "sips"),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
 
@@ -205,6 +202,14 @@ class Dialer:
             return self._transactions.contact(target, None)
 
         return Outside(self._legs, referrals, self._userAgent, exchange, contact, RateLimit(self._clock, 1, 10))
+
+    def messages(self) -> Messages:
+        """Sends texts."""
+
+        def exchange(url: Any, make: Make) -> Deferred[Any]:
+            return Exchange(self._transactions, self._hunt(url), self._logins.begin(), make).start()
+
+        return Messages(self._clock, exchange, self._routes, self._identity, self._userAgent, self._asserts)
 
     def registrar(self) -> Registrar:
         """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""

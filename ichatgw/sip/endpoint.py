@@ -39,6 +39,7 @@ from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
+from ichatgw.sip.texts.inbound import Received
 from ichatgw.sip.transaction.farewells import Goodbyes
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.refer import Referrals
@@ -48,6 +49,7 @@ from ichatgw.sip.transport.streamframing import PING
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.texts.interfaces import ITexts
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
@@ -75,6 +77,7 @@ class Endpoint(Service):
     @param policy: how media is protected.
     @param sessionExpires: what we ask for of session timers, see L{SessionTerms}.
     @ivar terms: the same; may change.
+    @ivar messages: sends texts.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -127,6 +130,8 @@ class Endpoint(Service):
             policy,
             self.terms,
         )
+        self.messages = self._dialer.messages()
+        self._received = Received(self.messages, clock, userAgent, self._respond)
         self.goodbyes = Goodbyes(clock, self._transactions, logins, userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
@@ -146,6 +151,15 @@ class Endpoint(Service):
         self._events = self._legs.events = self._transactions.events = events
 
     @property
+    def texts(self) -> ITexts:
+        """Who takes what phones write; set before that is taken."""
+        return self._received.texts
+
+    @texts.setter
+    def texts(self, taker: ITexts) -> None:
+        self._received.texts = taker
+
+    @property
     def arrivals(self) -> IArrivals:
         """Who takes the calls of phones; set before the service starts."""
         return self._requests.arrivals
@@ -159,6 +173,17 @@ class Endpoint(Service):
         self._legs.admits = self._wire.admits = admits
         if self._streams is not None:
             self._streams.admit(self._isKnown, self.strangers.spend)
+
+    def takeTexts(self, areTaken: bool) -> None:
+        """Are MESSAGEs outside of dialogs taken?  If so, C{texts} has been set."""
+        self._requests.texts = self._received if areTaken else None
+        self._admission.takesTexts = areTaken
+
+    def _respond(self, response: Any) -> None:
+        """Answer a request that waits for it, if its sender still does."""
+        transaction = self._transactions.tserver.get(response.getTId(wBRN=True))
+        if transaction is not None:
+            self._transactions.sendResponse(response, transaction)
 
     @property
     def isOverloaded(self) -> bool:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.interfaces import IArrivals
-from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
 from ichatgw.sip.auth.authorization import Logins
@@ -36,6 +36,7 @@ from ichatgw.sip.message.gate import ACCEPT
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.sanitize import userPart
 from ichatgw.sip.message.uris import uriOf
+from ichatgw.sip.texts.inbound import Received
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.outofdialogrefer import Outside
 from ichatgw.sip.transport.target import Target, Transport
@@ -50,6 +51,7 @@ class Requests:
     @ivar transactions: set before the first request comes.
     @ivar outside: takes REFERs; set before the first one comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
+    @ivar texts: takes MESSAGEs; C{None} if they are refused.
     @ivar toDecides: who is called is what To says, as of old.
     @param realm: the domain of users who have logged in.
     @param policy: how media is protected.
@@ -61,6 +63,7 @@ class Requests:
     outside: Outside
     registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
     toDecides = False
+    texts: Received | None = None
 
     def __init__(
         self,
@@ -93,6 +96,8 @@ class Requests:
             return self._asked(request), None, None
         if method == "SUBSCRIBE":
             return self._respond(request, 489, "Bad Event", ("allow-events", "refer"))
+        if method == "MESSAGE" and self.texts is not None:
+            return self._written(request, self.texts), None, None
         if method == "REFER" and (source := literal(*request.getSource())) is not None:
             return self.outside.referred(request, source), None, None
         return refusal(request, self._userAgent), None, None
@@ -112,14 +117,40 @@ class Requests:
             response.appendHeader(SipHeader(name="contact", body=contact))
         return response
 
+    def _written(self, request: Any, texts: Received) -> Any:
+        """A MESSAGE: the response, or C{None} if it follows."""
+        source = literal(*request.getSource())
+        if source is None:
+            return Reply(400, "Bad Request").to(request, self._userAgent)
+        reply = self._circling(request, source)
+        if reply is not None:
+            return reply.to(request, self._userAgent)
+        url = self._called(request)
+        to = self.registered(url, source.host) or uriOf(url)
+        return texts.requested(request, self._sender(request, source), to)
+
+    def _circling(self, request: Any, source: TransportAddress) -> Reply | None:
+        """How a request is answered that goes in circles; C{None} if it does not."""
+        if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
+            return Reply(483, "Too Many Hops")
+        if source == self.transactions.local(source.host, Transport.UDP):
+            return Reply(482, "Loop Detected")
+        return None
+
+    def _sender(self, request: Any, source: TransportAddress) -> Party:
+        """Who has sent a request.  What a phone that has logged in says of itself holds for its name alone."""
+        party = evolve(callerOf(request), origin=sourceOf(source.host))
+        if request.login is None:
+            return party
+        return evolve(party, uri=f"sip:{userPart(request.login)}@{self._realm}", diversions=())
+
     def _invitation(self, request: Any, transaction: Any) -> Any:
         source = literal(*request.getSource())
         if source is None:
             return self._respond(request, 400, "Bad Request")
-        if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
-            return self._respond(request, 483, "Too Many Hops")
-        if source == self.transactions.local(source.host, Transport.UDP):
-            return self._respond(request, 482, "Loop Detected")
+        circling = self._circling(request, source)
+        if circling is not None:
+            return circling.to(request, self._userAgent), None, None
         if self.transactions.isCrowded(str(request.getHFBody("call-id"))):
             return self._respond(request, 482, "Loop Detected")
         body = request.getBody()
@@ -158,15 +189,12 @@ class Requests:
             return self._respond(request, 482, "Merged Request")
         transport = Transport(str(request.source[1]))
         protecting = Protecting(evolve(self._policy), transport is Transport.TLS)
-        leg = InboundSipLeg(self._legs.name("in"), callerOf(request), self._legs.discard, source, offer, protecting)
+        caller = self._sender(request, source)
+        leg = InboundSipLeg(self._legs.name("in"), caller, self._legs.discard, source, offer, protecting)
         leg.parts = partsOf(request.getBody())
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
-        leg.party = evolve(leg.party, origin=sourceOf(source.host))
         leg.login = request.login
-        if leg.login is not None:
-            # What a phone says of itself holds for its name alone.
-            leg.party = evolve(leg.party, uri=f"sip:{userPart(leg.login)}@{self._realm}", diversions=())
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(
             self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms

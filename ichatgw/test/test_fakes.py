@@ -37,6 +37,8 @@ from ichatgw.test.support.fakes import (
 )
 from ichatgw.test.support.legs import LegContract
 from ichatgw.test.support.media.fakerelays import FakeMediaEngine, FakeRelay, FakeSide
+from ichatgw.test.support.texts import FakePort, FakeTexts
+from ichatgw.texts.interfaces import ITextPort, ITexts
 
 CALLER = Party("sip:alice@example.net", "Alice")
 
@@ -55,6 +57,8 @@ class FakesTests(SynchronousTestCase):
         verifyObject(IDialer, FakeDialer())
         verifyObject(IArrivals, FakeArrivals())
         verifyObject(IInvitationMatcher, FakeMatcher())
+        verifyObject(ITexts, FakeTexts())
+        verifyObject(ITextPort, FakePort())
 
     def test_refusals(self) -> None:
         """A fake that shall refuse raises what the real one would."""

@@ -23,6 +23,7 @@ RANKS = (
     {"log"},
     {"observe"},
     {"media", "sdp", "calls"},
+    {"texts"},
     {"xmpp"},
     {"config"},
     {"options", "sip", "ichat", "jingle", "phonebook"},
@@ -43,7 +44,7 @@ FOLDERS = {
         {"transaction"},
         {"dialog", "register"},
         {"leg"},
-        {"transfer"},
+        {"transfer", "texts"},
     ),
     "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps"}),
 }

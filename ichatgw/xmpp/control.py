@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_control -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Somebody writes to a gateway address, and is told what it is.
+Somebody writes to the control user, and is told what it is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 # isort: split
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
@@ -25,14 +26,18 @@ GREETING = "You have reached the iChat gateway"
 
 class Greeter(XMPPHandler):
     """
-    Answers each message with L{GREETING}.
+    Answers each message to the control user, or to the gateway itself, with L{GREETING}.
 
     Errors, rooms, headlines and messages without text get no answer, and each sender only some in a minute, so that two
     programs that answer each other come to rest.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, control: JID) -> None:
+        """
+        @param control: the control address, bare.
+        """
         super().__init__()
+        self._control = control
         self._answers = RateLimit(clock, 5 / 60, 5)
 
     def connectionInitialized(self) -> None:
@@ -46,7 +51,8 @@ class Greeter(XMPPHandler):
         except MalformedError as error:
             log.debug("A message was dropped: {error}", error=error)
             return
-        if not self._answers.allow(bareJID(writer).full()):
+        isNumber = bool(ours.user) and bareJID(ours) != self._control
+        if isNumber or not self._answers.allow(bareJID(writer).full()):
             return
         reply = Element((None, "message"))
         reply["type"], reply["to"], reply["from"] = "chat", writer.full(), ours.full()

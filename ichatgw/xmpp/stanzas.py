@@ -16,6 +16,9 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError, NoRoute
 
+NS_RECEIPTS = "urn:xmpp:receipts"
+"""XEP-0184."""
+
 LONGEST_ADDRESS = 512  # beyond any in use; the standard allows 3071, but stringprep takes its time
 
 

@@ -13,6 +13,7 @@ from attrs import evolve
 from ichatgw.jingle.session.actions import Refusal
 from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.model import Ending, EndReason
+from ichatgw.xmpp.conditions import fromCondition
 
 _FROM_CONDITION: dict[str, tuple[EndReason, int]] = {
     "success": (EndReason.HANGUP, 16),
@@ -127,26 +128,6 @@ def toReason(ending: Ending, rang: bool = False) -> Reason:
     return Reason(condition, ending.text)
 
 
-_FROM_ERROR: dict[str, tuple[EndReason, int]] = {
-    "item-not-found": (EndReason.NOT_FOUND, 1),
-    "jid-malformed": (EndReason.NOT_FOUND, 28),
-    "gone": (EndReason.NOT_FOUND, 22),
-    "redirect": (EndReason.UNAVAILABLE, 23),
-    "remote-server-not-found": (EndReason.NOT_FOUND, 3),
-    "remote-server-timeout": (EndReason.TIMEOUT, 102),
-    "recipient-unavailable": (EndReason.UNAVAILABLE, 20),
-    "service-unavailable": (EndReason.UNAVAILABLE, 20),
-    "forbidden": (EndReason.FORBIDDEN, 21),
-    "not-authorized": (EndReason.FORBIDDEN, 21),
-    "not-allowed": (EndReason.FORBIDDEN, 21),
-    "policy-violation": (EndReason.FORBIDDEN, 21),
-    "registration-required": (EndReason.FORBIDDEN, 21),
-    "subscription-required": (EndReason.FORBIDDEN, 21),
-    "payment-required": (EndReason.FORBIDDEN, 21),
-    "not-acceptable": (EndReason.INCOMPATIBLE, 88),
-    "feature-not-implemented": (EndReason.INCOMPATIBLE, 79),
-}
-
 _TO_ERROR: dict[EndReason, str] = {
     EndReason.NOT_FOUND: "item-not-found",
     EndReason.FORBIDDEN: "forbidden",
@@ -166,8 +147,7 @@ def fromError(condition: str, detail: str = "") -> Ending:
     """
     if detail == "tie-break":
         return Ending(EndReason.BUSY, "both call each other at once", cause=17)
-    reason, cause = _FROM_ERROR.get(condition, (EndReason.FAILED, 31))
-    return Ending(reason, f"error {condition or 'without a condition'}"[:100], cause=cause)
+    return fromCondition(condition)
 
 
 def ofRefusal(refusal: Refusal) -> Ending:

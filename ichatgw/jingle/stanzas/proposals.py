@@ -20,9 +20,9 @@ from wokkel.delay import NS_DELAY, NS_JABBER_DELAY, Delay
 
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.stanzas.jingle import MOST_CONTENTS, Reason, readReason
-from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RECEIPTS, NS_RTP
+from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
 from ichatgw.jingle.stanzas.xml import child, word, wordOr
-from ichatgw.xmpp.stanzas import recipient, sender
+from ichatgw.xmpp.stanzas import NS_RECEIPTS, recipient, sender
 
 _DELAYS = frozenset({(NS_DELAY, "delay"), (NS_JABBER_DELAY, "x")})
 

@@ -16,7 +16,7 @@ from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Part
 from ichatgw.net.hosts import literal
 from ichatgw.sip.message.sanitize import displayName
 from ichatgw.sip.message.syntax import legible
-from ichatgw.sip.message.uris import uriOf, written
+from ichatgw.sip.message.uris import parse, uriOf, userOf, written
 
 MOST_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
@@ -118,6 +118,19 @@ def _isPrivate(request: Any) -> bool:
 def shownAs(caller: Party) -> Party:
     """The caller as the called party may see it."""
     return ANONYMOUS if caller.private else caller
+
+
+def presentedAs(shown: Party, otherwise: Party) -> Any:
+    """
+    What From says of a caller, sippy's C{SipAddress}.
+
+    @param shown: the caller as the called party may see it.
+    @param otherwise: who calls if the caller has no address of its own.
+    """
+    local = shown if shown.user else otherwise
+    url = parse(f"sip:{local.domain}")
+    url.username = userOf(local) or None  # whatever is in it, it names no other host
+    return SipAddress(name=displayName(local.name), url=url)
 
 
 def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:

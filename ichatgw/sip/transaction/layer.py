@@ -42,7 +42,7 @@ from ichatgw.sip.transaction.known import Known, checksumOf
 from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
 from ichatgw.sip.transaction.transporterrors import Undelivered
 from ichatgw.sip.transport.listeningpoint import Door, Streams, Wire, contactAt, returnPath, wishAlias
-from ichatgw.sip.transport.mtu import MOST_DATAGRAM, Large
+from ichatgw.sip.transport.mtu import MOST_DATAGRAM, TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
@@ -332,11 +332,20 @@ class Transactions(Known, Undelivered):
         return transaction
 
     def _isLarge(self, message: Any, address: tuple[str, int]) -> bool:
-        """Is it a request that had better not go over UDP?"""
+        """
+        Is it a request that had better not go over UDP?
+
+        @raise OSError: if it must not, and there is nothing else.
+        """
         target = literal(*address)
-        if self.streams is None or target is None or not self._large.mayMove(message, target):
+        isSafe = getattr(message, "congestionSafe", False)
+        mayMove = self.streams is not None and target is not None and self._large.mayMove(message, target)
+        if not mayMove and not isSafe:
             return False
-        return len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MOST_DATAGRAM
+        isLarge = len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MOST_DATAGRAM
+        if isLarge and not mayMove:
+            raise OSError(TOO_LARGE)
+        return isLarge
 
     def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
         """

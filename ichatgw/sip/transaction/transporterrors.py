@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from ichatgw.net.hosts import literal
 from ichatgw.sip.transport.listeningpoint import Door
-from ichatgw.sip.transport.mtu import Large
+from ichatgw.sip.transport.mtu import TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target
 
 FIRST_REPETITION = 0.5
@@ -70,6 +70,9 @@ class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no 
             self._large.refused(target.address)
         if not tooLarge or transaction.cancelPending:
             self._giveUp(transaction, f"no connection: {why}")
+            return
+        if getattr(transaction.large, "congestionSafe", False):
+            self._giveUp(transaction, TOO_LARGE)
             return
         try:
             self._asDatagram(transaction)

@@ -15,6 +15,9 @@ from ichatgw.sip.sippylib.clock import dispatcher
 MOST_DATAGRAM = 1300
 """Octets of a request over UDP, as nobody knows the MTU of the whole path."""
 
+TOO_LARGE = "it is too large for a datagram, and there is no TCP"
+"""Why a request is not sent that may not go over UDP (RFC 3428 section 8): it says so of itself, C{congestionSafe}."""
+
 SMALL = frozenset({"ACK", "BYE", "CANCEL", "OPTIONS"})
 """Requests that carry nothing."""
 

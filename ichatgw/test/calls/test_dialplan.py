@@ -12,8 +12,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 import ichatgw
 from ichatgw.calls.dialplan import LONGEST, SHORT, DialPlan, checkOutput, compilePattern, doubts
 from ichatgw.errors import ConfigError, NoRoute
-from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.model import Party
+from ichatgw.xmpp.calleraddress import callerJID
 
 MANUAL = (
     (r"^xmpp:(.*)@ichat-gw.jabber.company.com$", "sip:$1@sipdomain.com"),

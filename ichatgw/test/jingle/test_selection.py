@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.jingle.test_selection -*-
 # mypy: allow-untyped-calls
 """
-Tests for L{ichatgw.jingle.selection} and L{ichatgw.jingle.calleraddress}.
+Tests for L{ichatgw.jingle.selection} and L{ichatgw.xmpp.calleraddress}.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import NoRoute
-from ichatgw.jingle.calleraddress import callerJID
 from ichatgw.jingle.selection import Targets, select, transportFor
 from ichatgw.jingle.stanzas.namespaces import NS_DTLS, NS_ICE_UDP, NS_RAW_UDP
 from ichatgw.model import ANONYMOUS, Party, TransportKind
 from ichatgw.test.support.clients.jingles import ALICE, COMPONENT, LAPTOP, MESSAGES, PHONE, SESSIONS, FakeClients
+from ichatgw.xmpp.calleraddress import callerJID
 
 SERVED = frozenset({NS_ICE_UDP})
 

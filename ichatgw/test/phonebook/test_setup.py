@@ -83,7 +83,7 @@ class GatewayTests(SynchronousTestCase):
         switch = self.gateway.switch
         self.assertEqual(switch.plan.translate("sip:+49301234@gw.example"), "xmpp:kim@example")
         self.assertEqual(switch.plan.translate("xmpp:72@gw.example"), "sip:72@192.0.2.77")
-        presented = switch._presented(Party("xmpp:kim@example"), "sip:72@192.0.2.77")
+        presented = switch.presented(Party("xmpp:kim@example"), "sip:72@192.0.2.77")
         self.assertEqual(presented, Party("sip:+4930100@192.0.2.77", "Kim"))
 
     def test_reload(self) -> None:

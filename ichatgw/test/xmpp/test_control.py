@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.test.support.streams import StubLink
 from ichatgw.xmpp.control import Greeter
@@ -19,7 +20,7 @@ REPLY = (
 class GreeterTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.link = StubLink(Greeter(self.clock))
+        self.link = StubLink(Greeter(self.clock, JID("control@gw.test")))
         self.link.up()
 
     def receive(
@@ -36,8 +37,14 @@ class GreeterTests(SynchronousTestCase):
     def test_answer(self) -> None:
         """The answer goes to the client that wrote, from the address it wrote to."""
         self.assertEqual(self.receive(), [REPLY.format("control@gw.test")])
-        self.assertEqual(self.receive(None, to="72@gw.test"), [REPLY.format("72@gw.test")])
+        self.assertEqual(self.receive(None, to="control@gw.test/x"), [REPLY.format("control@gw.test/x")])
         self.assertEqual(self.receive("normal"), [REPLY.format("control@gw.test")])
+        self.assertEqual(self.receive(to="gw.test"), [REPLY.format("gw.test")])
+
+    def test_numbers(self) -> None:
+        """What is written to a number is for who has that number, and is not answered here."""
+        for number in ("72@gw.test", "+49301234@gw.test/gw", "control2@gw.test"):
+            self.assertEqual(self.receive(to=number), [])
 
     def test_noAnswer(self) -> None:
         """Errors, rooms and headlines get no answer, nor do messages without text."""

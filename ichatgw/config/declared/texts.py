@@ -1,0 +1,49 @@
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
+"""
+Settings of texts.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ichatgw.config.declared.declare import setting
+from ichatgw.config.reading.kinds import SWITCH, whole
+
+_TEXTS = "Texts"
+
+
+@frozen(kw_only=True, slots=False)
+class TextSettings:
+    """What the administrator has decided about texts."""
+
+    texts: bool = setting(
+        _TEXTS,
+        "Texts",
+        SWITCH,
+        True,
+        "Whether texts are carried between XMPP users (chat messages) and SIP (MESSAGE). Who may call may write. See"
+        " docs/texts.rst.",
+    )
+    longestText: int = setting(
+        _TEXTS,
+        "LongestText",
+        whole(160, 60_000, "octets"),
+        4000,
+        "The longest text, in octets of UTF-8; longer ones come back to their senders. What does not fit into a"
+        " datagram of 1300 octets goes to phones over TCP or TLS, and comes back if they have neither.",
+    )
+    textsPerMinute: int = setting(
+        _TEXTS,
+        "TextsPerMinute",
+        whole(0, 100_000, "texts"),
+        30,
+        "The most texts that one sender may send in a minute; further ones come back (403). 0 for any number.",
+    )
+    textsPerSecond: int = setting(
+        _TEXTS,
+        "TextsPerSecond",
+        whole(0, 100_000, "texts"),
+        20,
+        "The most texts in a second, of all senders together; further ones come back (503). 0 for any number.",
+    )

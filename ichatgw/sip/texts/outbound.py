@@ -1,0 +1,212 @@
+# -*- test-case-name: ichatgw.test.sip.texts.test_outbound -*-
+"""
+MESSAGE from us (RFC 3428, RFC 7572 section 4): texts, and the notifications that phones have asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from secrets import token_hex
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+from sippy.SipAddress import SipAddress
+from sippy.SipCallId import SipCallId
+from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
+from sippy.SipMaxForwards import SipMaxForwards
+from sippy.SipRequest import SipRequest
+from sippy.SipTo import SipTo
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ichatgw.calls.limits import callerKey
+from ichatgw.errors import CallError
+from ichatgw.model import Ending, EndReason, Party
+from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
+from ichatgw.sip.message.sanitize import headerText
+from ichatgw.sip.message.status import fromStatus
+from ichatgw.sip.message.uris import identity, parse
+from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, Wrapped, writeCPIM, writeIMDN
+from ichatgw.sip.transaction.outofdialog import Make
+from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.texts.interfaces import Fate, ITextPort, NotCarried, Text
+from ichatgw.texts.memory import Remembered
+
+NOTICE_LIFE, MOST_NOTICES = 86_400.0, 4096
+"""Seconds for which notifications are waited for, and of how many texts."""
+
+SPEAKER_LIFE, MOST_SPEAKERS = 86_400.0, 1024
+"""Seconds for which one who has sent CPIM is known to read it, and how many are."""
+
+NOTIFICATIONS = frozenset({"positive-delivery", "negative-delivery"})
+
+_UNREAD = frozenset({415, 488, 606})
+"""Statuses of one who has not understood what kind of text it was."""
+
+_log = Logger()
+
+
+@frozen
+class _Awaited:
+    """
+    A text whose reader is to say that it has arrived.
+
+    @ivar reader: the key of its address.
+    """
+
+    reader: str
+    told: Callable[[Fate], None]
+
+
+@implementer(ITextPort)
+@define(eq=False)
+class Messages:
+    """
+    Sends MESSAGEs.
+
+    A text goes as C{text/plain}.  If its writer wants to know of its arrival it goes as C{message/cpim} to those who
+    have sent that before; others tell of it by the status: 200 is that of a device, 202 that of a server (RFC 3428
+    section 7).
+
+    @ivar exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
+    @ivar routes: makes its Route headers.
+    @ivar identity: who writes if the writer has no address of its own.
+    @ivar asserts: whether readers are told who writes even if the writer is private to them.
+    """
+
+    _clock: IReactorTime
+    _exchange: Callable[[Any, Make], Deferred[Any]]
+    _routes: Callable[[], list[Any]]
+    _identity: Party
+    _userAgent: str
+    _asserts: bool = False
+    _awaited: Remembered[_Awaited] = field(init=False)
+    _speakers: Remembered[bool] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._awaited = Remembered(self._clock, NOTICE_LIFE, MOST_NOTICES)
+        self._speakers = Remembered(self._clock, SPEAKER_LIFE, MOST_SPEAKERS)
+
+    def carry(self, text: Text) -> Deferred[Fate]:
+        """See L{ITextPort}."""
+        reader = callerKey(Party(text.to))
+        if text.told is None or not self._speakers.get(reader):
+            return self._sendText(text)
+        return self._sendAsking(text, reader, text.told)
+
+    def _sendText(self, text: Text) -> Deferred[Fate]:
+        sent = self._send(text.writer, text.to, text.body, f"{PLAIN};charset=utf-8", text.subject)
+        return sent.addCallback(_fateOf)
+
+    def _sendAsking(self, text: Text, reader: str, told: Callable[[Fate], None]) -> Deferred[Fate]:
+        id = token_hex(12)
+        content = writeCPIM(Wrapped(PLAIN, text.body, id, NOTIFICATIONS), self._uri(text.writer), text.to, now())
+        self._awaited.put(id, _Awaited(reader, told))
+
+        def answered(response: Any) -> Fate | Deferred[Fate]:
+            if response.getSCode()[0] in _UNREAD:
+                self._awaited.pop(id)
+                self._speakers.pop(reader)
+                return self._sendText(text)
+            _fateOf(response)
+            return Fate.ACCEPTED  # the notification says more
+
+        return self._send(text.writer, text.to, content, CPIM, text.subject).addCallback(answered)
+
+    def speaksCPIM(self, writer: Party) -> None:
+        """C{writer} has sent such a text."""
+        self._speakers.put(callerKey(writer), True)
+
+    def notified(self, by: Party, id: str, fate: Fate) -> None:
+        """A notification has come; only the reader of a text can send one."""
+        awaited = self._awaited.get(id)
+        if awaited is None or awaited.reader != callerKey(by) or fate is Fate.ACCEPTED:
+            return
+        self._awaited.pop(id)
+        awaited.told(fate)
+
+    def notify(self, reader: Party, writer: str, id: str, fate: Fate) -> None:
+        """
+        Tell C{writer}, a URI, what has become of its text.
+
+        @param reader: whom it was for.
+        @param id: that of the text.
+        """
+        notice = Wrapped(IMDN, writeIMDN(id, now(), fate), token_hex(12))
+        content = writeCPIM(notice, self._uri(reader), writer, now())
+        try:
+            sent = self._send(reader, writer, content, CPIM)
+        except CallError as problem:
+            _log.debug("No notification to {writer!r}: {problem}", writer=writer[:100], problem=problem)
+            return
+        sent.addErrback(
+            lambda failure: _log.debug(
+                "No notification to {writer!r}: {problem!r}", writer=writer[:100], problem=failure.value
+            )
+        )
+
+    def _from(self, party: Party) -> Any:
+        """What From says, sippy's C{SipAddress}."""
+        address = presentedAs(shownAs(party), self._identity)
+        address.url = identity(address.url)
+        return address
+
+    def _uri(self, party: Party) -> str:
+        return str(self._from(party).url)
+
+    def _send(self, writer: Party, to: str, content: str, kind: str, subject: str = "") -> Deferred[Any]:
+        """@raise CallError: if C{to} is no address."""
+        called = parse(to)
+        tag, callId, sequence = token_hex(8), token_hex(16), 0
+
+        def make(attempt: Attempt) -> Any:
+            nonlocal sequence
+            sequence += 1
+            from_ = SipFrom(address=self._from(writer))
+            from_.setTag(tag)
+            request = SipRequest(
+                method="MESSAGE",
+                ruri=attempt.uri.getCopy(),
+                fr0m=from_,
+                to=SipTo(address=SipAddress(url=identity(called))),
+                cseq=sequence,
+                callid=SipCallId(callId),
+                maxforwards=None if writer.hops is None else SipMaxForwards(number=writer.hops),
+                routes=self._routes(),
+                target=attempt.target.sippyAddress,
+                user_agent=self._userAgent,
+            )
+            request.appendHeaders(list(identityHeaders(evolve(writer, diversions=()), self._asserts)))
+            if subject:
+                request.appendHeader(SipHeader(name="subject", bodys=headerText(subject)))
+            request.setBody(bodyOf(content, kind))
+            request.congestionSafe = True  # RFC 3428 section 8
+            return request
+
+        return self._exchange(called, make).addErrback(_unsent)
+
+
+def now() -> str:
+    """Date and time (RFC 3339)."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _fateOf(response: Any) -> Fate:
+    """@raise NotCarried: if it was not taken."""
+    code, phrase = response.getSCode()
+    if code < 300:
+        return Fate.ACCEPTED if code == 202 else Fate.DELIVERED
+    reasons = ", ".join(str(body) for body in response.getHFBodys("reason"))
+    raise NotCarried(fromStatus(code, headerText(phrase, 100), reasons=reasons))
+
+
+def _unsent(failure: Failure) -> Any:
+    if failure.check(OSError):
+        raise NotCarried(Ending(EndReason.CONNECTIVITY, str(failure.value)[:100]))
+    return failure
