@@ -78,6 +78,7 @@ from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import GATEWAY, Disco
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.link.linked import Linked
+from ichatgw.xmpp.names import Names
 from ichatgw.xmpp.presence.access import Guests
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.registrations import Online
@@ -86,6 +87,7 @@ from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
 from ichatgw.xmpp.stranded import Stranded
 from ichatgw.xmpp.texts import ChatMessages
+from ichatgw.xmpp.vcards import VCards
 
 __all__ = ["Gateway", "Options", "gateway", "makeService"]
 
@@ -320,7 +322,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     database = None if path in ("", "none") else SQLiteStore(turns, path, guests, disk)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
-    caps = () if phone is None else (phone.addCaps, GATEWAY.addCaps)
+    names = Names(turns, routes.nameOf)
+    caps = () if phone is None else (names.adding(phone.addCaps), GATEWAY.addCaps)
     presence = Presence(turns, control, routes.matches, store, *caps, allows=guests)
     ourRecords = OurRecords(turns, addresses, wire)
     iChat = IChatProtocol(
@@ -406,11 +409,14 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint.matchers.append(iChat)
     endpoint.arrivals = iChat.arrivals = switch
     chat = ChatMessages(turns, settings.jabberComponentName, control, routes.translate, guests, lambda: link.trouble)
-    link.addHandler(chat)
+    chat.named = names.remember
+    for handler in (chat, VCards(turns, names.of, guests, presence.serves)):
+        link.addHandler(handler)
     access = AccessControl(_peers(settings), lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     endpoint.admit(access.admits)
     if jingle is not None:
         jingle.protocol.arrivals = switch
+        jingle.protocol.named = names.remember
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
     made.watchers = watchers = watchersOf(reactor, settings, disk)

@@ -48,6 +48,7 @@ class Ringing:
     @ivar sid: of the proposal, and of the session with the client that takes it.
     @ivar newId: makes one for each other session.
     @ivar served: the namespaces of the transports that we have.
+    @ivar name: that of the caller, for people.
     @ivar taker: the client that has the call; C{None} as long as none has it.
     """
 
@@ -59,6 +60,7 @@ class Ringing:
     link: LegLink
     clients: Clients
     served: frozenset[str]
+    name: str = ""
     taker: JID | None = field(init=False, default=None)
     _proposed: bool = field(init=False, default=False)
     _bounced: bool = field(init=False, default=False)
@@ -221,7 +223,8 @@ class Ringing:
         self._say(to, Word.RETRACT, reason=toReason(ending))
 
     def _say(self, to: JID, word: Word, media: tuple[str, ...] = (), reason: Reason | None = None) -> None:
-        self.link.say(CallMessage(to, self.us, word, self.sid, media, reason=reason))
+        name = self.name if word is Word.PROPOSE else ""
+        self.link.say(CallMessage(to, self.us, word, self.sid, media, reason=reason, name=name))
 
     def _note(self, what: str, whom: JID) -> None:
         owner = self.owner

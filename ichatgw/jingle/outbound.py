@@ -107,6 +107,7 @@ class OutboundLeg(JingleLeg):
     @ivar us: the full address under which the caller calls.
     @ivar served: the namespaces of the transports that we have.
     @ivar lateAnswer: whether the call counts as answered only when media can flow.
+    @ivar name: that of the caller, for people.
     @ivar proceedingTimeout: seconds to wait for a sign of life, if no client of the user is known.
     @ivar ringingTimeout: seconds that clients ring.
     """
@@ -120,6 +121,7 @@ class OutboundLeg(JingleLeg):
     ringingTimeout: float
     served: frozenset[str]
     lateAnswer: bool = False
+    name: str = ""
     newId: Callable[[], str] = lambda: str(uuid4())
     kind: ClassVar[str] = "jingle"
     id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
@@ -148,6 +150,7 @@ class OutboundLeg(JingleLeg):
             link=self.link,
             clients=self.clients,
             served=self.served,
+            name=self.name,
         )
         self.machine = _makeMachine(self)
 

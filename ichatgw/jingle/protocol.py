@@ -61,9 +61,11 @@ class JingleProtocol(XMPPHandler):
 
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     @ivar calls: those that there are.
+    @ivar named: is told under which name somebody calls a user (first) from our address (second).
     """
 
     arrivals: IArrivals
+    named: Callable[[JID, JID, str], None] = staticmethod(lambda user, ours, name: None)
 
     def __init__(
         self,
@@ -270,9 +272,12 @@ class JingleProtocol(XMPPHandler):
     def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
         callee = calledUser(called, self._component)
+        us = callerJID(caller, self._component, self._translate)
+        self.named(callee, us, caller.name)
         return OutboundLeg(
             callee=callee,
-            us=callerJID(caller, self._component, self._translate),
+            us=us,
+            name=caller.name,
             link=self.calls,
             clients=self._clients,
             clock=self._clock,

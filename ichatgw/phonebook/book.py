@@ -74,7 +74,7 @@ class PhoneBook:
 
     def matches(self, address: str) -> bool:
         """Does C{address} hold a number of the book?"""
-        return self._called(address) is not None
+        return self.called(address) is not None
 
     def translate(self, address: str) -> str:
         """
@@ -83,7 +83,7 @@ class PhoneBook:
         @param address: with its scheme, as for L{ichatgw.dialplan.DialPlan.translate}.
         @raise NoRoute: if it holds no number of the book.
         """
-        entry = self._called(address)
+        entry = self.called(address)
         if entry is None:
             raise NoRoute("the number is not in the phone book")
         return f"xmpp:{entry.jid}"
@@ -92,14 +92,15 @@ class PhoneBook:
         """What the book knows of a party, by number or JID."""
         if party.uri.startswith("xmpp:"):
             return self.of(party.uri[5:].partition("/")[0])
-        return self._called(party.uri)
+        return self.called(party.uri)
 
     def named(self, party: Party) -> Party:
         """The party under the name of the book, if it has one for it."""
         entry = self.entryOf(party)
         return evolve(party, name=entry.name) if entry is not None and entry.name else party
 
-    def _called(self, address: str) -> Entry | None:
+    def called(self, address: str) -> Entry | None:
+        """The entry of the number that C{address} holds; C{None} if there is none."""
         scheme, _, rest = address.partition(":")
         if scheme == "tel":
             return self.find(address)

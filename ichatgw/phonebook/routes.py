@@ -62,6 +62,11 @@ class Routes:
             return (self.book if self.book.matches(address) else self.rules).translate(address)
         return (self.book if not self.rules.matches(address) else self.rules).translate(address)
 
+    def nameOf(self, address: str) -> str:
+        """The name that the book has for the number in C{address}; empty if it has none."""
+        entry = self.book.called(address) if self.book else None
+        return "" if entry is None else entry.name
+
     def introduced(self, caller: Party, route: str) -> Party:
         """
         The caller as the book has him shown to who is called: by the name that it has for him and, if he is a user who

@@ -29,6 +29,7 @@ from ichatgw.texts.interfaces import Fate, ITextPort, ITexts, NotCarried, Text, 
 from ichatgw.texts.memory import Remembered
 from ichatgw.xmpp.calleraddress import callerJID
 from ichatgw.xmpp.conditions import TO_CONDITION, fromCondition
+from ichatgw.xmpp.names import addNick
 from ichatgw.xmpp.presence.access import NO_GUEST
 from ichatgw.xmpp.presence.stanzas import readError
 from ichatgw.xmpp.stanzas import NS_RECEIPTS, bareJID, calledUser, errorReply, recipient, sender
@@ -98,10 +99,12 @@ class ChatMessages(XMPPHandler):
     Gives the chat messages to our numbers to the exchange, and carries texts to users.
 
     @ivar texts: takes the texts of users; set before the first stanza.
+    @ivar named: is told under which name somebody writes to a user (first) from our address (second).
     @ivar trouble: why stanzas cannot be sent now; empty if they can.
     """
 
     texts: ITexts
+    named: Callable[[JID, JID, str], None] = staticmethod(lambda user, ours, name: None)
 
     def __init__(
         self,
@@ -241,11 +244,14 @@ class ChatMessages(XMPPHandler):
         if trouble:
             raise NoLink(f"no link to the XMPP server: {trouble}")
         reader = bareJID(calledUser(text.to, self._component))
-        message = _message(reader, bareJID(callerJID(text.writer, self._component, self._translate)))
+        ours = bareJID(callerJID(text.writer, self._component, self._translate))
+        self.named(reader, ours, text.writer.name)
+        message = _message(reader, ours)
         message["type"], message["id"] = "chat", token_hex(8)
         if text.subject:
             message.addElement("subject", content=text.subject)
         message.addElement("body", content=text.body)
+        addNick(message, text.writer.name)
         if text.told is not None:
             message.addElement((NS_RECEIPTS, "request"))
         outcome: Deferred[Fate] = Deferred()

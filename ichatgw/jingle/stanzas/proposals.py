@@ -22,6 +22,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.jingle.stanzas.jingle import MOST_CONTENTS, Reason, readReason
 from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
 from ichatgw.jingle.stanzas.xml import child, word, wordOr
+from ichatgw.xmpp.names import addNick
 from ichatgw.xmpp.stanzas import NS_RECEIPTS, recipient, sender
 
 _DELAYS = frozenset({(NS_DELAY, "delay"), (NS_JABBER_DELAY, "x")})
@@ -65,6 +66,7 @@ class CallMessage:
     @ivar wantsReceipt: it asks for a receipt (XEP-0184).
     @ivar sentAt: when it was sent, in seconds since 1970, if it was delayed on its way (XEP-0203); C{None} if it was
         not.
+    @ivar name: of who says it, for people (XEP-0172).
     """
 
     to: JID
@@ -77,6 +79,7 @@ class CallMessage:
     id: str = ""
     wantsReceipt: bool = False
     sentAt: float | None = None
+    name: str = ""
 
     @classmethod
     def fromElement(cls, message: Element) -> CallMessage:
@@ -116,6 +119,7 @@ class CallMessage:
         if self.tieBreak:
             element.addElement("tie-break")
         message.addElement((NS_HINTS, "store"))
+        addNick(message, self.name)
         return message
 
     def error(self, condition: str, text: str = "") -> Element:

@@ -28,6 +28,7 @@ class Agent:
     @ivar local: what to write into Via.
     @ivar output: sends a datagram.
     @ivar arrival: takes a call that arrives, and sets its listener.
+    @ivar written: takes a text that arrives outside of calls, and gives the status of the answer.
     @ivar observer: sees each message once, with C{True} for those that go out.
     @ivar rport: whether Via asks for symmetric responses (an iChat does not).
     """
@@ -40,6 +41,7 @@ class Agent:
     arrival: Callable[[Dialog], None]
     observer: Observer = lambda outgoing, message: None
     rport: bool = True
+    written: Callable[[SIPMessage], int] = lambda request: 405
     malformed: list[str] = field(factory=list, init=False)
     dialogs: dict[tuple[str, str], Dialog] = field(factory=dict, init=False)
     _clients: dict[tuple[str, str], ClientTransaction] = field(factory=dict, init=False)
@@ -92,6 +94,34 @@ class Agent:
         self.dialogs[callId, dialog.localTag] = dialog
         dialog.begin()
         return dialog
+
+    def write(
+        self,
+        target: TransportAddress,
+        uri: str,
+        caller: str,
+        text: str,
+        news: Callable[[SIPMessage | None], None],
+        contentType: str = "text/plain;charset=utf-8",
+    ) -> None:
+        """
+        Send a text outside of calls (RFC 3428).
+
+        @param caller: the From header, without tag.
+        @param news: is told the answers.
+        """
+        message = SIPMessage("MESSAGE", uri, body=text)
+        message.headers = [
+            ("Via", self.via()),
+            ("Max-Forwards", "70"),
+            ("To", f"<{uri}>"),
+            ("From", f"{caller};tag={newTag()}"),
+            ("Call-ID", str(uuid4())),
+            ("CSeq", "1 MESSAGE"),
+            ("User-Agent", self.userAgent),
+            ("Content-Type", contentType),
+        ]
+        self.send(message, target, news)
 
     def send(
         self, request: SIPMessage, target: TransportAddress, news: Callable[[SIPMessage | None], None]
@@ -178,6 +208,8 @@ class Agent:
             server.respond(request.response(481, newTag()))
         elif request.method == "INVITE":
             self._invited(request, source, server)
+        elif request.method == "MESSAGE":
+            server.respond(request.response(self.written(request), newTag()))
         else:
             server.respond(request.response(200 if request.method == "OPTIONS" else 405, newTag()))
 

@@ -19,7 +19,7 @@ from ichatgw.sim.media.tone import ToneDetector, ToneSource
 from ichatgw.sim.moment import Moment
 from ichatgw.sim.sip.agent import Agent, Observer
 from ichatgw.sim.sip.dialog import Dialog, State
-from ichatgw.sim.sip.message import SIPMessage, addressOf
+from ichatgw.sim.sip.message import NameAddress, SIPMessage, addressOf
 from ichatgw.sim.sip.sdp import KEY_TYPE, Description, phoneDescription
 
 USER_AGENT = "ichatgw-sim-phone"
@@ -248,6 +248,7 @@ class Phone:
     @ivar user: the user part of its own address.
     @ivar domain: the host part of its own address; empty for its own IP address.
     @ivar proxy: send calls here rather than where their URI leads.
+    @ivar texts: what was written to it outside of calls: by whom, and what; C{takesTexts}: the status of its answer.
     @ivar calls: all calls, the oldest first; C{faults} is what was wrong with what others sent.
     """
 
@@ -264,6 +265,8 @@ class Phone:
     observer: Observer = lambda outgoing, message: None
     calls: list[PhoneCall] = field(factory=list, init=False)
     faults: list[str] = field(factory=list, init=False)
+    texts: list[tuple[str, str]] = field(factory=list, init=False)
+    takesTexts: int = field(default=200, init=False)
     agent: Agent = field(init=False)
     _socket: Socket = field(init=False)
     _arrivals: list[Deferred[PhoneCall]] = field(factory=list, init=False)
@@ -285,6 +288,7 @@ class Phone:
         self.agent = Agent(
             self.reactor, self.address, self._socket.send, USER_AGENT, contact, self._arrived, self.observer
         )
+        self.agent.written = self._written
 
     def stop(self) -> None:
         """Drop everything without a word."""
@@ -318,6 +322,30 @@ class Phone:
             headers=(("Replaces", replaces),) if replaces else (),
         )
         return call
+
+    def write(self, uri: str, text: str, contentType: str = "text/plain;charset=utf-8") -> Deferred[int]:
+        """
+        Send a text; fires with the status of the answer, 0 if there is none.
+
+        @raise ValueError: as C{call}.
+        """
+        target = self.proxy or addressOf(uri)
+        if target is None:
+            raise ValueError(f"{uri} does not lead to an IP address; name a proxy")
+        answered: Deferred[int] = Deferred()
+
+        def heard(response: SIPMessage | None) -> None:
+            status = 0 if response is None else response.status
+            if not 0 < status < 200 and not answered.called:
+                answered.callback(status)
+
+        display = f'"{self.display}" ' if self.display else ""
+        self.agent.write(target, uri, f"{display}<{self.uri}>", text, heard, contentType)
+        return answered
+
+    def _written(self, request: SIPMessage) -> int:
+        self.texts.append((NameAddress.parse(request.get("From")).uri, request.body))
+        return self.takesTexts
 
     def whenCalled(self) -> Deferred[PhoneCall]:
         """Fires with the next call that arrives."""

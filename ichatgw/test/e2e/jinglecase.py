@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.words.xish.domish import Element
+
 from ichatgw.sim.jingle.call import JingleCall
 from ichatgw.sim.jingle.callee import IncomingJingleCall
 from ichatgw.sim.jingle.client import JinglePhone
@@ -23,7 +25,13 @@ USER = "anna"
 
 
 class JingleEndToEnd(EndToEnd):
-    """With clients in the guises of real ones."""
+    """
+    With clients in the guises of real ones.
+
+    @ivar messages: those that came to the client that was started last.
+    """
+
+    messages: list[Element]
 
     async def startJingle(
         self, guise: Guise = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
@@ -33,6 +41,7 @@ class JingleEndToEnd(EndToEnd):
         client = JinglePhone(self.clock, f"{account}@{DOMAIN}/{resource}", guise=guise, **options)
         self.addCleanup(client.stop)
         login = Login(client)
+        self.messages = login.messages
         self.addCleanup(login.stop)
         await login.start(self.clock, self.server.clientPort, password(account))
         for contact in (CONTROL, NUMBER) if account not in self._subscribed else ():

@@ -54,9 +54,14 @@ class Simulated(Protocol):
 
 
 class Login:
-    """The link between one client and its server."""
+    """
+    The link between one client and its server.
+
+    @ivar messages: those that came.
+    """
 
     def __init__(self, client: Simulated) -> None:
+        self.messages: list[Element] = []
         self._client = client
         self._stream: Any = None
 
@@ -71,6 +76,7 @@ class Login:
         await within(reactor, 10, online)
         for name in ("iq", "presence", "message"):
             self._stream.addObserver(f"/{name}", self._client.received)
+        self._stream.addObserver("/message", self.messages.append)
         self._stream.addObserver(xmlstream.STREAM_END_EVENT, self._ended)
         self._fetchRoster()
         self._client.connected(self, self._stream.authenticator.jid.full())

@@ -29,6 +29,7 @@ from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.store import Killed, KilledGateway
 from ichatgw.test.e2e.strangers import Strangers
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
+from ichatgw.test.e2e.texts import Texts
 from ichatgw.test.e2e.transfers import Transfers
 from ichatgw.test.e2e.variants import Variants
 
@@ -78,6 +79,7 @@ __all__ = [
     "Restarts",
     "Strangers",
     "StrangersToMedia",
+    "Texts",
     "Transfers",
     "Vanished",
     "Variants",

@@ -6,6 +6,7 @@ Tests for L{ichatgw.jingle.outbound}: clients that know messages are called.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface.verify import verifyObject
@@ -18,6 +19,7 @@ from ichatgw.jingle.outbound import RINGING_ASSUMED
 from ichatgw.model import PCMU, Ending, EndReason
 from ichatgw.test.support.clients.jingles import (
     ALICE,
+    BELL,
     BELL_JID,
     DESCRIPTION,
     LAPTOP,
@@ -53,6 +55,19 @@ class MessageTests(SynchronousTestCase):
     def test_interface(self) -> None:
         """It is a leg."""
         verifyObject(ILeg, self.leg)
+
+    def test_name(self) -> None:
+        """The proposal says the caller's name, if they have one, and who is called is known to have heard it."""
+        heard: list[tuple[str, str, str]] = []
+        self.world.protocol.named = lambda user, ours, name: heard.append((user.full(), ours.user or "", name))
+        for name in ("Alice <A>", ""):
+            del self.world.stanzas[:]
+            self.world.dial(caller=evolve(BELL, name=name), phone=MESSAGES)
+            (message,) = (each for each in self.world.stanzas if each.name == "message")
+            nicks = [str(each) for each in message.elements() if each.uri == "http://jabber.org/protocol/nick"]
+            self.assertEqual(nicks, [name] if name else [])
+        self.assertEqual([name for _, _, name in heard], ["Alice <A>", ""])
+        self.assertEqual(heard[0][0], "alice@jabber.example")
 
     def test_proposed(self) -> None:
         """All clients ring by one proposal, from an address that they have seen."""

@@ -45,6 +45,13 @@ class RoutesTests(SynchronousTestCase):
             self.assertEqual(self.routes.translate(called), route)
             self.assertTrue(self.routes.matches(called))
 
+    def test_names(self) -> None:
+        """Numbers of the book have its names, however they are written; others have none."""
+        self.assertEqual(self.routes.nameOf("xmpp:+49301234@gw.example.com"), KIM.name)
+        self.assertEqual(self.routes.nameOf("xmpp:0301234@gw.example.com"), KIM.name)
+        self.assertEqual(self.routes.nameOf("xmpp:73@gw.example.com"), "")
+        self.assertEqual(Routes(self.routes.rules, bookOf()).nameOf("xmpp:72@gw.example.com"), "")
+
     def test_neither(self) -> None:
         """What neither knows has no route, in whatever order and without a book."""
         for book in (self.routes.book, bookOf()):
@@ -73,7 +80,7 @@ class RoutesTests(SynchronousTestCase):
         caller = Party("xmpp:lee@example.com", "Lou")
         self.assertEqual(self.routes.introduced(caller, "sip:73@pbx.example"), Party("sip:72@own.example", "Lou"))
 
-    def test_names(self) -> None:
+    def test_shownNames(self) -> None:
         """Who is called sees the caller by the name of the book, and by no other number than he calls from."""
         for uri in ("sip:+49301234@provider.example", "sip:0301234@pbx", "xmpp:kim@example.com"):
             caller = Party(uri, "somebody")

@@ -211,7 +211,7 @@ class PhoneTests(SynchronousTestCase):
         self.alice.agent.received(b"\r\n\r\n", self.bob.address)
         self.alice.agent.received(b"garbage", self.bob.address)
         self.assertEqual(len(self.alice.agent.malformed), 1)
-        for method, status in (("OPTIONS", 200), ("MESSAGE", 405)):
+        for method, status in (("OPTIONS", 200), ("PUBLISH", 405)):
             request = (
                 f"{method} sip:alice SIP/2.0\r\nVia: SIP/2.0/UDP x;rport;branch=z{method}\r\nFrom: <sip:b>;tag=1\r\n"
                 f"To: <sip:a>\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n\r\n"
@@ -219,6 +219,18 @@ class PhoneTests(SynchronousTestCase):
             self.alice.agent.received(request.encode(), self.bob.address)
             self.assertTrue(self.net.carried[-1][2].startswith(f"SIP/2.0 {status} ".encode()))
         self.net.run(0.1)
+
+    def test_texts(self) -> None:
+        """What one writes the other has, and the answer is heard."""
+        answered = self.alice.write(self.bob.uri, "h\u00e9llo")
+        self.net.run(0.1)
+        self.assertEqual(self.successResultOf(answered), 200)
+        self.assertEqual(self.bob.texts, [(self.alice.uri, "h\u00e9llo")])
+        self.bob.takesTexts = 486
+        answered = self.alice.write(self.bob.uri, "x")
+        self.net.run(0.1)
+        self.assertEqual(self.successResultOf(answered), 486)
+        self.assertRaises(ValueError, self.alice.write, "sip:bob@example.com", "x")
 
     def test_nowhere(self) -> None:
         """A URI that leads to no IP address needs a proxy."""

@@ -1,0 +1,93 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Texts and names between phones and XMPP clients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.words.xish.domish import Element
+
+from ichatgw.sim.jingle.client import JinglePhone
+from ichatgw.sim.xmpp import xml
+from ichatgw.test.e2e.case import CONTROL, NUMBER
+from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.moment import until, within
+from ichatgw.test.e2e.prosody import DOMAIN
+
+RECEIPTS = "urn:xmpp:receipts"
+NICK = "http://jabber.org/protocol/nick"
+
+
+class Texts(JingleEndToEnd):
+    """A client and a phone write to each other."""
+
+    async def test_bothWays(self) -> None:
+        """What either writes arrives as it was written, from an address that can be answered, and with its name."""
+        phone = self.startPhone(display="Bob Phone")
+        gateway = await self.startGateway(phone.address.port)
+        client = await self.startJingle()
+
+        self.write(client, NUMBER, "h\u00e9llo <b> & \U0001f600", "m1")
+        await until(self.clock, lambda: phone.texts, "a text")
+        ((writer, body),) = phone.texts
+        self.assertEqual(body, "h\u00e9llo <b> & \U0001f600")
+        self.assertTrue(writer.startswith(f"sip:{USER}@"), writer)
+        await until(self.clock, lambda: self.found("received", RECEIPTS), "a receipt")
+
+        status = await within(self.clock, 10, phone.write(f"sip:{USER}@{gateway.address}", "gr\u00fc\u00dfe\n\u2713"))
+        self.assertEqual(status, 202)
+        await until(self.clock, lambda: (NUMBER, "gr\u00fc\u00dfe\n\u2713") in client.account.messages, "a message")
+        (message,) = self.found("body", "jabber:client")
+        self.assertEqual(xml.text(xml.child(message, "nick", NICK)), "Bob Phone")
+        self.assertEqual(gateway.faults(), [])
+
+    async def test_errors(self) -> None:
+        """Why a text has not arrived is said at both ends; the control user alone greets."""
+        phone = self.startPhone()
+        gateway = await self.startGateway(phone.address.port)
+        client = await self.startJingle()
+        phone.takesTexts = 486
+        self.write(client, NUMBER, "hello", "m1")
+        await until(self.clock, lambda: self.found("error", "jabber:client"), "an error")
+        (error,) = self.found("error", "jabber:client")
+        self.assertIn("486", xml.toXml(error))
+        status = await within(self.clock, 10, phone.write(f"sip:nobodyhere@{gateway.address}", "hello"))
+        self.assertIn(status, (404, 480))
+        status = await within(self.clock, 10, phone.write(f"sip:{USER}@{gateway.address}", "x" * 1000, "text/html"))
+        self.assertEqual(status, 415)
+        self.write(client, CONTROL, "hello", "m2")
+        greeting = (CONTROL, "You have reached the iChat gateway")
+        await until(self.clock, lambda: greeting in client.account.messages, "the greeting")
+        self.assertEqual(gateway.faults(), [])
+
+    async def test_names(self) -> None:
+        """A client is shown the name of a caller, and can ask who has a number of the phone book."""
+        book = Path(self.mktemp()).absolute()
+        book.write_text(f"number,jid,name\n+49301234,{USER}@{DOMAIN},Anna Book\n")
+        phone = self.startPhone(display="Bob Phone")
+        gateway = await self.startGateway(phone.address.port, settings={"PhoneBook": book, "Country": "DE"})
+        client = await self.startJingle()
+        await self.phoneCalls(gateway, client, phone)
+        (proposal,) = self.found("propose", "urn:xmpp:jingle-message:0")
+        self.assertEqual(xml.text(xml.child(proposal, "nick", NICK)), "Bob Phone")
+        for number, name in (("+49301234", "Anna Book"), ("72", "Bob Phone"), ("73", "73")):
+            query = xml.element("iq", type="get", to=f"{number}@{NUMBER.partition('@')[2]}")
+            xml.add(query, "vCard", "vcard-temp")
+            answer = await within(self.clock, 5, client.account.ask(query))
+            card = xml.child(answer, "vCard", "vcard-temp")
+            assert card is not None
+            self.assertEqual([xml.text(each) for each in xml.children(card) if each.name == "FN"], [name])
+        self.assertEqual(gateway.faults(), [])
+
+    def write(self, client: JinglePhone, to: str, text: str, id: str) -> None:
+        """Send a chat message that asks for a receipt."""
+        message = xml.element("message", type="chat", to=to, id=id)
+        xml.add(message, "body", text=text)
+        xml.add(message, "request", RECEIPTS)
+        client.account.send(message)
+
+    def found(self, name: str, uri: str) -> list[Element]:
+        """The messages to the client that hold such an element."""
+        return [each for each in self.messages if xml.child(each, name, uri) is not None]

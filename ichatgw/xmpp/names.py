@@ -1,0 +1,72 @@
+# -*- test-case-name: ichatgw.test.xmpp.test_names -*-
+# mypy: allow-untyped-calls
+"""
+The names of those behind our addresses, for the people who see these: in presence and proposals (XEP-0172).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
+
+from ichatgw.errors import MalformedError
+from ichatgw.texts.memory import Remembered
+from ichatgw.xmpp.stanzas import bareJID, recipient, sender
+
+NS_NICK = "http://jabber.org/protocol/nick"
+
+LONGEST_NAME = 128
+"""Characters of a name."""
+
+NAME_LIFE, MOST_NAMES = 86_400.0, 4096
+"""Seconds for which the name that somebody called or wrote under is known, and of how many."""
+
+
+@define(eq=False)
+class Names:
+    """
+    What the phone book calls somebody, or else what they called themselves when they last called or wrote; that only
+    whoever was called or written to gets to see.
+
+    @ivar inBook: the name that the phone book has for an address of ours, C{xmpp:} before it; empty if it has none.
+    """
+
+    _clock: IReactorTime
+    inBook: Callable[[str], str]
+    _given: Remembered[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._given = Remembered(self._clock, NAME_LIFE, MOST_NAMES)
+
+    def remember(self, user: JID, ours: JID, name: str) -> None:
+        """Somebody has called C{user}, or written, from our address C{ours} and under that name."""
+        if name and ours.user:
+            self._given.put((bareJID(user), bareJID(ours)), name[:LONGEST_NAME])
+
+    def of(self, user: JID, ours: JID) -> str:
+        """The name of who is behind C{ours}, for C{user}; empty if it has none."""
+        ours = bareJID(ours)
+        known = self.inBook("xmpp:" + ours.full()) if ours.user else ""
+        return known or self._given.get((bareJID(user), ours)) or ""
+
+    def adding(self, addCaps: Callable[[Element], None]) -> Callable[[Element], None]:
+        """Adds the name to a presence of ours beside what C{addCaps} does."""
+
+        def add(presence: Element) -> None:
+            addCaps(presence)
+            try:
+                addNick(presence, self.of(recipient(presence), sender(presence)))
+            except MalformedError:  # nobody reads it
+                return
+
+        return add
+
+
+def addNick(stanza: Element, name: str) -> None:
+    """Say in a stanza of ours who it is from; an empty name is not said."""
+    if name:
+        stanza.addElement((NS_NICK, "nick"), content=name[:LONGEST_NAME])
