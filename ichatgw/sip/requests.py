@@ -97,7 +97,9 @@ class Requests:
         if method == "SUBSCRIBE":
             return self._respond(request, 489, "Bad Event", ("allow-events", "refer"))
         if method == "MESSAGE" and self.texts is not None:
-            return self._written(request, self.texts), None, None
+            return self._written(request, self.texts.requested), None, None
+        if method == "NOTIFY" and self.texts is not None and self.texts.isSummary(request):
+            return self._written(request, self.texts.summarized), None, None
         if method == "REFER" and (source := literal(*request.getSource())) is not None:
             return self.outside.referred(request, source), None, None
         return refusal(request, self._userAgent), None, None
@@ -117,8 +119,13 @@ class Requests:
             response.appendHeader(SipHeader(name="contact", body=contact))
         return response
 
-    def _written(self, request: Any, texts: Received) -> Any:
-        """A MESSAGE: the response, or C{None} if it follows."""
+    def _written(self, request: Any, take: Callable[[Any, Party, str], Any]) -> Any:
+        """
+        A MESSAGE, or a NOTIFY about a mailbox.
+
+        @param take: takes it, see L{Received}.
+        @return: the response, or C{None} if it follows.
+        """
         source = literal(*request.getSource())
         if source is None:
             return Reply(400, "Bad Request").to(request, self._userAgent)
@@ -127,7 +134,7 @@ class Requests:
             return reply.to(request, self._userAgent)
         url = self._called(request)
         to = self.registered(url, source.host) or uriOf(url)
-        return texts.requested(request, self._sender(request, source), to)
+        return take(request, self._sender(request, source), to)
 
     def _circling(self, request: Any, source: TransportAddress) -> Reply | None:
         """How a request is answered that goes in circles; C{None} if it does not."""

@@ -122,7 +122,7 @@ class Exchange:
 
     def _spend(self, text: Text) -> None:
         writer = callerKey(text.writer)
-        if self._terms.perMinute and not self._writers.allow(writer):
+        if self._terms.perMinute and not text.isNotice and not self._writers.allow(writer):
             raise Refused(f"more than {self._terms.perMinute} texts in a minute, TextsPerMinute allows no more")
         said = "\0".join((writer, text.to, text.body)).encode("utf-8", "replace")
         if not self._same.allow(blake2b(said, digest_size=16).digest()):

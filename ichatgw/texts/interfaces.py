@@ -36,6 +36,7 @@ class Text:
     @ivar subject: its heading; empty if it has none.
     @ivar told: is to be told once that it has arrived, or has not, when it is known later than C{carry} is over;
         C{None} if its writer does not want to know.
+    @ivar isNotice: a program says it, in the name of many perhaps.
     """
 
     writer: Party
@@ -43,6 +44,7 @@ class Text:
     body: str = field(repr=False)
     subject: str = field(default="", repr=False)
     told: Callable[[Fate], None] | None = field(default=None, eq=False, repr=False)
+    isNotice: bool = False
 
 
 class NotCarried(CallError):

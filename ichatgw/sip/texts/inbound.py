@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from sippy.MsgBody import DEFAULT_CTYPE
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -22,6 +22,7 @@ from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.message.status import toStatus, warningFor
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, readCPIM, readIMDN
 from ichatgw.sip.texts.outbound import Messages
+from ichatgw.sip.texts.summary import EVENT, SUMMARY, readSummary, words
 from ichatgw.texts.interfaces import Fate, ITexts, Text, TooLong, whyNot
 from ichatgw.texts.memory import Remembered
 
@@ -30,6 +31,12 @@ ACCEPT = f"{PLAIN}, {CPIM}, {IMDN}"
 
 REPEAT_LIFE, MOST_REPEATS = 64.0, 4096
 """Seconds for which a MESSAGE is known again, twice as long as its sender repeats it, and how many are."""
+
+MAILBOX_LIFE, MOST_MAILBOXES = 7 * 86_400.0, 50_000
+"""Seconds for which it is known how much waits in a mailbox, and of how many."""
+
+MAILBOX = "Voicemail"
+"""What a mailbox is called."""
 
 RETRY_AFTER = 5
 """Seconds after which one may try again who comes when there is too much to do."""
@@ -78,9 +85,11 @@ class Received:
     _send: Callable[[Any], None]
     texts: ITexts = field(init=False)
     _seen: Remembered[list[Reply]] = field(init=False)
+    _waiting: Remembered[int] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._seen = Remembered(self._clock, REPEAT_LIFE, MOST_REPEATS)
+        self._waiting = Remembered(self._clock, MAILBOX_LIFE, MOST_MAILBOXES)
 
     def requested(self, request: Any, writer: Party, to: str) -> Any:
         """
@@ -107,6 +116,31 @@ class Received:
         self._take(request, writer, to, answer)
         isWaiting = True
         return replies[0].to(request, self._userAgent) if replies else None
+
+    def isSummary(self, request: Any) -> bool:
+        """Is a NOTIFY about what waits in a mailbox (RFC 3842)?"""
+        events = request.getHFBodys("event")
+        body = request.getBody()
+        isEvent = bool(events) and str(events[0]).partition(";")[0].strip().lower() == EVENT
+        return isEvent and body is not None and body.mtype is not DEFAULT_CTYPE and body.getType().lower() == SUMMARY
+
+    def summarized(self, request: Any, writer: Party, to: str) -> Any:
+        """
+        A NOTIFY about the mailbox of C{to}, who is told if anything is new; see L{requested}.
+        """
+        try:
+            summary = readSummary(str(request.getBody().content))
+        except MalformedError as problem:
+            return Reply(400, f"{problem}".capitalize()).to(request, self._userAgent)
+        known = self._waiting.get(to)
+        if summary.new != (known or 0):
+            mailbox = evolve(writer, uri=summary.account or writer.uri, name=MAILBOX)
+            told = self.texts.arrived(Text(mailbox, to, words(summary.new), isNotice=True))
+            told.addCallback(lambda fate: self._waiting.put(to, summary.new))
+            told.addErrback(whyNot).addErrback(
+                lambda failure: _log.failure("Nobody could be told of a mailbox", failure)
+            )
+        return OK.to(request, self._userAgent)
 
     def _respond(self, response: Any) -> None:
         try:

@@ -89,6 +89,7 @@ class ExchangeTests(SynchronousTestCase):
         resource = evolve(HELLO, writer=Party("xmpp:kim@example/other"), body="x")
         self.assertIsInstance(self.refused(resource), Refused)
         self.write(evolve(HELLO, writer=Party("xmpp:lee@example")))
+        self.write(evolve(HELLO, body="2 new messages", isNotice=True))
         self.clock.advance(20)
         self.write(evolve(HELLO, body="y"))
 
