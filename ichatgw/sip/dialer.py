@@ -32,7 +32,7 @@ from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.uris import Misaddressed, parse
 from ichatgw.sip.register.client import Registrar
-from ichatgw.sip.texts.outbound import Messages
+from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.outofdialog import Exchange, Make
 from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, Attempt, Hunt

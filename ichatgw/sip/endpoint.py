@@ -39,7 +39,7 @@ from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
-from ichatgw.sip.texts.inbound import Received
+from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.farewells import Goodbyes
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.refer import Referrals

@@ -36,7 +36,7 @@ from ichatgw.sip.message.gate import ACCEPT
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.sanitize import userPart
 from ichatgw.sip.message.uris import uriOf
-from ichatgw.sip.texts.inbound import Received
+from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.outofdialogrefer import Outside
 from ichatgw.sip.transport.target import Target, Transport

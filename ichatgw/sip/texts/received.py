@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.texts.test_inbound -*-
+# -*- test-case-name: ichatgw.test.sip.texts.test_received -*-
 """
 MESSAGE to us, outside of dialogs (RFC 3428, RFC 7572 section 5).
 """
@@ -21,7 +21,7 @@ from ichatgw.sip.dialog.requests import OK, Reply
 from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.message.status import toStatus, warningFor
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, readCPIM, readIMDN
-from ichatgw.sip.texts.outbound import Messages
+from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.texts.summary import EVENT, SUMMARY, readSummary, words
 from ichatgw.texts.interfaces import Fate, ITexts, Text, TooLong, whyNot
 from ichatgw.texts.memory import Remembered

@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.sip.texts.test_inbound -*-
-"""Tests for L{ichatgw.sip.texts.inbound} and L{ichatgw.sip.admission}: MESSAGE to us."""
+# -*- test-case-name: ichatgw.test.sip.texts.test_received -*-
+"""Tests for L{ichatgw.sip.texts.received} and L{ichatgw.sip.admission}: MESSAGE to us."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.sip.texts.test_outbound -*-
-"""Tests for L{ichatgw.sip.texts.outbound}: MESSAGE from us."""
+# -*- test-case-name: ichatgw.test.sip.texts.test_messages -*-
+"""Tests for L{ichatgw.sip.texts.messages}: MESSAGE from us."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ichatgw.sip.texts.cpim import CPIM, PLAIN, Wrapped, readCPIM, writeCPIM, wr
 from ichatgw.sip.transport.mtu import TOO_LARGE
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.sip.texts.test_cpim import EXAMPLE, WHEN
-from ichatgw.test.sip.texts.test_inbound import message
+from ichatgw.test.sip.texts.test_received import message
 from ichatgw.test.support.sip.sipwire import PHONE, Rig, header, respond, status
 from ichatgw.test.support.texts import FakeTexts
 from ichatgw.texts.interfaces import Fate, NotCarried, Text
