@@ -66,14 +66,16 @@ class TablesTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A call that is refused waits for its ACK, which may never come, without its dialog."""
         for number in range(50):
-            self.rig.receive(request("INVITE", callId=f"c{number}", branch=f"b{number}"))
+            self.rig.receive(request("INVITE", callId=f"refused{number}", branch=f"b{number}"))
             self.rig.invitations.legs[-1].hangup(Ending(EndReason.CONGESTED))
         self.rig.clock.advance(REFUSED)
         self.assertEqual((len(self.transactions.tserver), len(self.transactions.req_consumers)), (50, 0))
         self.assertEqual(self.transactions.dialogs.countOf(PHONE.host), 0)
         self.rig.invitations.legs.clear()
         gc.collect()
-        self.assertEqual([each for each in gc.get_objects() if isinstance(each, Dialog) and str(each.cId) == "c7"], [])
+        self.assertEqual(
+            [each for each in gc.get_objects() if isinstance(each, Dialog) and str(each.cId) == "refused7"], []
+        )
         self.assertIn(503, map(status, self.rig.wire.take()))
         self.rig.clock.advance(0.5)
         self.assertEqual(len(self.rig.wire.take()), 50)  # each once more, until its ACK comes
