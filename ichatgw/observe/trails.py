@@ -30,6 +30,7 @@ _PROPOSAL = re.compile(
     rb"<(?:[\w-]+:)?(?:propose|retract|accept|proceed|reject|ringing|finish)\b(?=[^>]*jingle-message)"
     rb"[^>]*?\sid=(?:'([^']*)'|\"([^\"]*)\")"
 )
+_RECEIPT = re.compile(rb"<(?:[\w-]+:)?received\b(?=[^>]*urn:xmpp:receipts)[^>]*?\sid=(?:'([^']*)'|\"([^\"]*)\")")
 _HEAD = re.compile(rb"<(?:[\w-]+:)?(?:iq|message|presence)\b[^>]*>")
 _ATTRIBUTE = re.compile(rb"\s(from|to|id|type)=(?:'([^']*)'|\"([^\"]*)\")")
 
@@ -92,6 +93,9 @@ class Trails:
         asked = theirs, attributes.get(b"id", "")
         if attributes.get(b"type") in ("result", "error") and asked in self._asked:
             return self._asked[asked]
+        receipt = _RECEIPT.search(data) if b"urn:xmpp:receipts" in data else None
+        if receipt is not None:  # XEP-0184 names the message that has come, and not what that was about
+            return self._asked.get((theirs, _text(receipt[1] or receipt[2])), "")
         trail = _markIn(data) or (pair(theirs, ours) if b"apple:iq:vc:" in data else "")
         if trail and asked[1]:
             self._asked[asked] = trail

@@ -61,6 +61,17 @@ class TrailTests(SynchronousTestCase):
         self.assertEqual(self.stanza("<iq type='result' id='i1' to='romeo@example.com' from='72@gw'/>", sent=True), "")
         self.assertEqual(self.stanza(f"<iq type='result' id='i2' to='{USER}' from='{US}'/>", sent=True), "")
 
+    def test_receipts(self) -> None:
+        """A receipt belongs where the message does that has come, whichever side sends it; others to no call."""
+        body = "<propose xmlns='urn:xmpp:jingle-message:0' id='p1'/><request xmlns='urn:xmpp:receipts'/></message>"
+        self.assertEqual(self.stanza(f"<message id='m1' from='{USER}' to='{US}'>{body}"), "p1")
+        self.assertEqual(self.stanza(f"<message id='m2' to='{USER}' from='{US}'>{body}", sent=True), "p1")
+        receipt = "<message to='{}' from='{}'><received xmlns='urn:xmpp:receipts' id='{}'/></message>"
+        self.assertEqual(self.stanza(receipt.format(USER, US, "m1"), sent=True), "p1")
+        self.assertEqual(self.stanza(receipt.format(US, USER, "m2")), "p1")
+        self.assertEqual(self.stanza(receipt.format(USER, US, "m3"), sent=True), "")
+        self.assertEqual(self.stanza(receipt.format("romeo@example.com", US, "m1"), sent=True), "")
+
     def test_others(self) -> None:
         """Presence, other requests and what is no stanza are of no call."""
         for text in (f"<presence from='{USER}'/>", "<handshake/>", "", "<iq", f"<iq id='i1' from='{USER}'><a/></iq>"):
