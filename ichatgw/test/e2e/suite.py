@@ -32,6 +32,7 @@ from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.texts import Texts
 from ichatgw.test.e2e.transfers import Transfers
 from ichatgw.test.e2e.variants import Variants
+from ichatgw.test.e2e.webpage import WebPage
 
 __all__ = [
     "AtRegistrar",
@@ -83,4 +84,5 @@ __all__ = [
     "Transfers",
     "Vanished",
     "Variants",
+    "WebPage",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -92,9 +93,33 @@ class Browser:
 
     async def open(self, page: Path) -> None:
         """Fires when the page is loaded."""
+        await self.visit(page.absolute().as_uri())
+
+    async def visit(self, url: str) -> None:
+        """Fires when what is there is loaded."""
         self._loaded = Deferred()
-        await self._ask("Page.navigate", url=page.absolute().as_uri())
+        await self._ask("Page.navigate", url=url)
         await within(self.reactor, 20, self._loaded)
+
+    async def follow(self, expression: str) -> None:
+        """Run what leads to another page.  Fires when that is loaded."""
+        loaded: Deferred[None] = Deferred()
+        self._loaded = loaded
+        await self._evaluate(expression)
+        await within(self.reactor, 20, loaded)
+
+    async def look(self, width: int, height: int, isDark: bool = False) -> None:
+        """Have a screen of that size, whose user likes it bright or dark."""
+        await self._ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if isDark else "light"}
+        await self._ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def picture(self, path: Path) -> None:
+        """Write what the page looks like, as PNG."""
+        made = await self._ask("Page.captureScreenshot", captureBeyondViewport=False)
+        path.write_bytes(b64decode(made["data"]))
 
     def evaluate(self, expression: str) -> Deferred[Any]:
         """Run it in the page, and wait for its promise.  Fires with its value."""
