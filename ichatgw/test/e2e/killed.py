@@ -5,6 +5,7 @@ A gateway that is killed while people talk, and started again.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
@@ -89,6 +90,30 @@ class KilledInCalls(JingleEndToEnd):
         await within(self.clock, 10, call.whenAnswered())
         await self._killed(gateway, outgoing, call)
         self.assertEqual((outgoing.why, call.outcome), ("they hung up", "they hung up"))
+
+    async def test_records(self) -> None:
+        """Each call that was over before has its record, with what its media was; the one that was up has none."""
+        phone = self.startPhone()
+        self.database = self.directory("store.sqlite").absolute()
+        gateway = self._gateway(phone.address.port)
+        records = self.directory("calls.json").absolute()
+        gateway.set("CallRecords", records)
+        await gateway.start()
+        client = await self.startJingle()
+        call, incoming = await self.jingleCalls(client, phone)
+        await pause(self.clock, 1.0)
+        call.hangup()
+        await within(self.clock, 10, incoming.whenEnded())
+        await self.jingleCalls(client, phone)
+        gateway.program.signal("KILL")
+        await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        [record] = map(json.loads, records.read_text("utf-8").splitlines())
+        ends = [record[name] for name in ("callerKind", "calleeKind", "endedBy", "reason", "callerReason")]
+        self.assertEqual(ends, ["jingle", "sip", "the caller", "hangup", "hangup"])
+        self.assertIn("DTLS", record["callerEncryption"])
+        for side in ("caller", "callee"):
+            self.assertTrue(record[f"{side}Packets"] > 10, record)
+            self.assertTrue(record[f"{side}MOS"] > 3, record)
 
     async def test_ringing(self) -> None:
         """A phone that rings gets CANCEL, and the client that calls it hears that the call failed."""
