@@ -5,9 +5,11 @@ The page of the gateway in a real browser, beside what was captured of a call by
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any, cast
@@ -24,11 +26,22 @@ from ichatgw.test.e2e.case import PORTS
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.jinglecase import JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, within
+from ichatgw.test.e2e.program import Program
 from ichatgw.test.interop.cdp import Browser
 from ichatgw.test.interop.sniffer import Datagram, Sniffer
+from ichatgw.test.support.sip.certificates import Authority
 
 NAME, PASSWORD = "ann", "open-sesame"
 TOKEN = "0123456789abcdef01234567"
+
+_PROMETHEUS = """\
+scrape_configs:
+  - job_name: ichatgw
+    scrape_interval: 1s
+    scrape_timeout: 1s
+    authorization: {{credentials: {token}}}
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
 
 _TEXTS = "[...document.querySelectorAll('#ladder details')].map(each => each.querySelector('pre').textContent)"
 
@@ -139,7 +152,7 @@ class WebPage(JingleEndToEnd):
         await super().setUp()
         self.webPort = PORTS.take()
 
-    async def startServed(self, phonePort: int) -> Gateway:
+    async def startServed(self, phonePort: int, **more: object) -> Gateway:
         """A gateway with a page, behind what captures its XMPP."""
         users = self.directory("users").absolute()
         users.write_text(f"{NAME}:{PASSWORD}\n")
@@ -154,6 +167,7 @@ class WebPage(JingleEndToEnd):
                 "HTTPUsers": users,
                 "HTTPToken": TOKEN,
                 "JabberComponentPort": self.tapPort.getHost().port,
+                **more,
             },
         )
 
@@ -261,3 +275,64 @@ class WebPage(JingleEndToEnd):
         path.write_bytes(text)
         said, wrong, status = await getProcessOutputAndValue("/bin/sh", ["-c", f"promtool check metrics < {path}"])
         self.assertEqual((said, wrong, status), (b"", b"", 0))
+        await self.scraped(agent)
+
+    async def scraped(self, agent: Agent) -> None:
+        """Prometheus itself logs in and takes the figures."""
+        port, directory = PORTS.take(), self.directory("prometheus").absolute()
+        directory.mkdir()
+        (directory / "prometheus.yml").write_text(_PROMETHEUS.format(token=TOKEN, port=self.webPort))
+        where = f"127.0.0.1:{port}"
+        arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={where}"]
+        prometheus = Program(self.clock, "prometheus", ["prometheus", *arguments], directory)
+        prometheus.start()
+        self.ending(prometheus)
+        await prometheus.said("Server is ready to receive web requests", 30.0)
+        question = f"http://{where}/api/v1/query?query=ichatgw_ready".encode()
+        found: list[Any] = []
+        for _ in range(100):
+            answer = json.loads(await readBody(await agent.request(b"GET", question)))
+            found = [each["value"][1] for each in answer["data"]["result"]]
+            if found:
+                break
+            await pause(self.clock, 0.2)
+        self.assertEqual(found, ["1"])
+
+    async def test_secure(self) -> None:
+        """Over TLS with the certificate of the gateway, also if phones have to show one of their own."""
+        authority = Authority(self.directory("certificates").absolute())
+        certificate, key = authority.issue("gateway", "localhost")
+        await self.startServed(
+            5060,
+            HTTPTLS="on",
+            TLSCertificate=certificate,
+            TLSPrivateKey=key,
+            TLSCAFile=authority.path,
+            TLSVerify="require",
+        )
+        where = f"https://localhost:{self.webPort}/ready"
+        shell = f"curl -s --cacert {authority.path} -H 'Authorization: Bearer {TOKEN}' {where}"
+        said, _, _ = await getProcessOutputAndValue("/bin/sh", ["-c", shell], env=dict(os.environ))
+        self.assertEqual(json.loads(said), {"ready": True, "troubles": []})
+
+    async def test_crowd(self) -> None:
+        """A thousand connections that say nothing keep no call, and not those who have a place, from being served."""
+        gateway = await self.startServed(5060)
+        agent, where = Agent(self.clock), f"http://127.0.0.1:{self.webPort}/live".encode()
+        crowd = []
+        for _ in range(1000):
+            each = socket.socket()
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", self.webPort))
+            self.addCleanup(each.close)
+            crowd.append(each)
+        await pause(self.clock, 1.0)
+        begun = self.clock.seconds()
+        self.assertEqual(await within(self.clock, 2, self.startProbe(gateway).ask("OPTIONS")), 200)
+        self.assertLess(self.clock.seconds() - begun, 0.5)
+        for each in crowd:
+            each.close()
+        await pause(self.clock, 0.5)
+        answer = await agent.request(b"GET", where)
+        self.assertEqual(answer.code, 200)
+        await readBody(answer)
