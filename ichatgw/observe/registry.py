@@ -356,7 +356,7 @@ class LiveCalls:
         if owner is None:
             self._keepEarly(trail, message)
             return
-        call = self._of(owner.call)
+        call = self._live.get(owner.call) or self._past.get(owner.call)
         if call is not None:
             self._add(call, owner.leg, message)
 

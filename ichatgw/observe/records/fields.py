@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from attrs import frozen
 
+from ichatgw.model import EndReason
 from ichatgw.observe.records.quality import meanOpinion
 from ichatgw.observe.snapshots import CallSnapshot, MediaSnapshot
 
@@ -85,6 +86,9 @@ FIELDS = (
 """All fields, in the order of L{_values}."""
 
 _NAMES = tuple(field.name for field in FIELDS)
+WORDS = {reason: reason.name.lower() for reason in EndReason}
+"""What a record says for each reason."""
+
 _NO_MEDIA = MediaSnapshot()
 _NO_LEG = (None,) * len(_fieldsOfLeg(""))
 _NO_STATS = (None,) * (len(_fieldsOfMedia("")) - 1)
@@ -94,8 +98,8 @@ def _moment(call: CallSnapshot, after: float | None) -> str | None:
     """ISO 8601, UTC, with milliseconds."""
     if after is None:
         return None
-    milliseconds = int((call.arrived + after) * 1000)
-    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+    seconds, milliseconds = divmod(int((call.arrived + after) * 1000), 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 
 @lru_cache(maxsize=1024)  # many calls begin and end in one second
@@ -127,7 +131,12 @@ def _roundTrip(call: CallSnapshot) -> float | None:
 def _score(call: CallSnapshot, media: MediaSnapshot) -> float | None:
     if media.stats is None or not media.stats.packets or not call.codecs:
         return None
-    found = meanOpinion(call.codecs[0], _loss(media), _roundTrip(call), media.stats.jitter)
+    return _opinion(call.codecs[0], round(_loss(media), 4), _seconds(_roundTrip(call)), _seconds(media.stats.jitter))
+
+
+@lru_cache(maxsize=1024)  # most calls have no losses, and are alike
+def _opinion(codec: str, loss: float, roundTrip: float | None, jitter: float | None) -> float | None:
+    found = meanOpinion(codec, loss, roundTrip, jitter)
     return None if found is None else round(found, 2)
 
 
@@ -136,7 +145,7 @@ def _ofLeg(call: CallSnapshot, role: str) -> tuple[Value, ...]:
     for leg in reversed(call.legs):
         if leg.role == role:
             ending = leg.ending
-            reason, text = (None, None) if ending is None else (ending.reason.name.lower(), ending.text)
+            reason, text = (None, None) if ending is None else (WORDS[ending.reason], ending.text)
             return leg.id, leg.kind, reason, text
     return _NO_LEG
 
@@ -175,7 +184,7 @@ def _values(call: CallSnapshot) -> tuple[Value, ...]:
         call.route,
         _text(call.source),
         call.endedBy,
-        None if ending is None else ending.reason.name.lower(),
+        None if ending is None else WORDS[ending.reason],
         None if ending is None else ending.text,
         None if ending is None else ending.cause,
         " ".join(call.offered),
