@@ -159,8 +159,8 @@ def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[
 
 
 def _transport(session: _Level, own: _Level) -> TransportDescription:
-    says = ATTRIBUTES.isdisjoint(own.values) and ATTRIBUTES.isdisjoint(session.values)
-    return PLAIN if says else readTransport(session.lines, own.lines)
+    isPlain = ATTRIBUTES.isdisjoint(own.values) and ATTRIBUTES.isdisjoint(session.values)
+    return PLAIN if isPlain else readTransport(session.lines, own.lines)
 
 
 def _isGroup(places: list[tuple[str | None, bool]]) -> bool:

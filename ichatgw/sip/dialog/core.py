@@ -6,26 +6,28 @@ What goes on within a dialog, between its beginning and its end: requests of our
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
+from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
+from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
+from sippy.UA import UA
 from sippy.UaStateDead import UaStateDead
 from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
-from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason, TransportAddress
-from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import allow, supported
 from ichatgw.sip.dialog.prack import TAG
 from ichatgw.sip.dialog.reinvite import Changes, Reoffers
-from ichatgw.sip.dialog.remotetarget import FarEnd
-from ichatgw.sip.dialog.requests import Asking, Reply, repeated
+from ichatgw.sip.dialog.remotetarget import RemoteTarget
+from ichatgw.sip.dialog.requests import Asking, Challengeable, Reply
 from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTerms, SessionTimer
+from ichatgw.sip.message.uris import identity
 from ichatgw.sip.transaction.layer import Transactions
-
-_log = Logger()
+from ichatgw.sip.transport.target import Target
 
 NO_TERMS = SessionTerms()
 """We ask for no session timer."""
@@ -85,8 +87,13 @@ def _unheard(response: Any) -> None:
     """Nobody wants to know."""
 
 
-class Midway(FarEnd):
+class DialogCore(UA):  # type: ignore[misc]
     """
+    @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    @ivar remote: where the far end is.
+    @ivar mark: by what the INVITE that began the dialog is known if it comes by another way too: From tag, CSeq, and
+        what it calls; C{None} if it is ours.
+    @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     @ivar owner: the leg.
     @ivar answers: to challenges; C{None} if none is answered.
     @ivar given: the logins of the INVITE that was accepted.
@@ -112,8 +119,67 @@ class Midway(FarEnd):
         self.session = SessionTimer(self, terms)
         self._refreshesByInvite = False
         self._afterAck: list[Callable[[], None]] = []
-        super().__init__(transactions, owner.event, pinned)
+        self.pinned = pinned
+        self.remote = RemoteTarget(transactions, pinned)
+        self.mark: tuple[object, ...] | None = None
+        self.hops: int | None = None
+        super().__init__(transactions.global_config, owner.event)
         self.local_ua = userAgent
+
+    @property
+    def rAddr(self) -> Any:
+        """Where the next request goes, as sippy has it: C{((host, port), transport)}."""
+        return None if (hop := self.hop) is None else hop.sippyAddress
+
+    @rAddr.setter
+    def rAddr(self, value: Any) -> None:
+        """sippy takes it from the route set, or else the remote target; C{setNextHop} from us."""
+        self.remote.reached = value
+
+    @property
+    def _next(self) -> Any:
+        """The URI by which the far end is reached, sippy's; C{None} if that is not known."""
+        return self.routes[0].getUrl() if self.routes else self.rTarget
+
+    @property
+    def hop(self) -> Target | None:
+        """Where the next request goes; C{None} if that is not known."""
+        return self.remote.hop(self._next, bool(self.routes))
+
+    @property
+    def hopWithout(self) -> Target | None:
+        """The same, if there were no connection to the far end any more."""
+        return self.remote.hop(self._next, bool(self.routes), isOpen=False)
+
+    @property
+    def heardHop(self) -> Target | None:
+        """L{hop}, once the far end has said something."""
+        return None if self.remote.flow is None else self.hop
+
+    def heardFrom(self, message: Any) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        self.remote.heard(message, bool(self.routes))
+
+    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
+        """
+        Set what an INVITE says of both ends (for L{Invite}'s C{prepare}); the ways to them that C{local} and C{remote}
+        name are left out.
+        """
+        local.url, remote.url = identity(local.url), identity(remote.url)
+        self.lUri = SipFrom(address=local)
+        self.lUri.setTag(self.lTag)
+        self.rUri = SipTo(address=remote)
+        self.rTarget = target
+        self.routes = routes
+        self.lContact = contact
+
+    def refreshTarget(self, message: Any) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        contacts = message.getHFBodys("contact")
+        if contacts and not contacts[0].asterisk:
+            self.rTarget = contacts[0].getUrl().getCopy()
+            if not self.routes:
+                self.rAddr = self.rTarget.getTAddr()
 
     def genRequest(
         self,
@@ -123,33 +189,29 @@ class Midway(FarEnd):
         extra_headers: Any = None,
         max_forwards: int | None = None,
     ) -> Any:
-        """sippy makes a request: it holds what has been asked for in this dialog (RFC 3261 section 22.3)."""
+        """
+        sippy makes a request: it holds what has been asked for in this dialog (RFC 3261 section 22.3).  A call that we
+        pass on comes to an end as one that proxies do (RFC 7332).
+        """
+        if method == "INVITE":
+            max_forwards = self.hops
         request = super().genRequest(method, body, cqop, extra_headers, max_forwards)
         if self.answers is not None:
             request.appendHeaders(self.answers.headers(request))
         return request
 
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
-        """
-        sippy sends a request.  A BYE and a PRACK are sent again if they are challenged (RFC 3261 section 22.2): whoever
-        counts the call would go on counting.
-        """
+        """sippy sends a request."""
         if self.answers is not None and req.getMethod() in ("BYE", "PRACK"):
-            kwargs.update(resp_cb=partial(self._saidOnce, req, MOST_LOGINS), cb_ifver=2)
-        return super().newTransaction(req, **kwargs)
+            kwargs.update(resp_cb=Challengeable(self, req).heard, cb_ifver=2)
+        return self.transact(req, **kwargs)
 
-    def _saidOnce(self, request: Any, left: int, response: Any, transaction: Any) -> None:
-        if self.answers is None or response.source is None or response.getSCode()[0] not in (401, 407) or not left:
-            return
-        if not self.answers.challenged(request, response):
-            return
-        again = repeated(request, self.lCSeq)
-        self.lCSeq += 1
-        again.appendHeaders(self.answers.headers(again))
-        try:
-            super().newTransaction(again, resp_cb=partial(self._saidOnce, again, left - 1), cb_ifver=2)
-        except OSError as problem:
-            _log.debug("{method} cannot be sent again: {problem!r}", method=request.getMethod(), problem=problem)
+    def transact(self, request: Any, **kwargs: Any) -> Any:
+        """See L{ichatgw.sip.dialog.requests.Resending}."""
+        hop = self.hop
+        if hop is not None:
+            self.remote.prove(hop, self._next)
+        return super().newTransaction(request, **kwargs)
 
     @property
     def over(self) -> bool:
@@ -225,7 +287,7 @@ class Midway(FarEnd):
 
     def refresh(self) -> bool:
         """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
-        if self._refreshesByInvite or not self.allows("UPDATE", unless=False):
+        if self._refreshesByInvite or not self.remote.allows("UPDATE", unless=False):
             return self.reoffers.refresh()
         try:
             Asking(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()

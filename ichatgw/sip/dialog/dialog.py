@@ -218,8 +218,8 @@ class Dialog(Inviting):
         """See L{ichatgw.interfaces.ILeg}."""
         if isinstance(self.state, (UacStateTrying, UacStateRinging)) and self.tr is not None:
             return (cancelOf(self.tr.data, self.tr.address, self.tr.userv.transport),)
-        if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self._flow is not None:
-            return (refusalOf(self.uasResp, self._flow.transport.value),)
+        if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self.remote.flow is not None:
+            return (refusalOf(self.uasResp, self.remote.flow.transport.value),)
         target = self.hopWithout if self.isConnected() else None
         if target is None or self.rTarget is None:
             return ()

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
-from ichatgw.sip.dialog.core import NO_TERMS, Midway, Owner
+from ichatgw.sip.dialog.core import NO_TERMS, DialogCore, Owner
 from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.dialog.prack import Receiver
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
@@ -55,7 +55,7 @@ class Invite(CCEventTry):  # type: ignore[misc]
         self.extra_headers = (*uac.ownHeaders(), *uac.sessionHeaders(), *self._prepare(uac))
 
 
-class Inviting(Midway):
+class Inviting(DialogCore):
     """
     @ivar words: what the far end says of the end of the call.
     @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
@@ -90,7 +90,8 @@ class Inviting(Midway):
         """
         self.isCaller = True
         self.reoffers.take(Input.FIRST_SENT)
-        self.aim(target)
+        self.remote.aim(target)
+        self.setNextHop(*target.sippyAddress)
         try:
             self.recvEvent(order)
         except Exception:
@@ -99,7 +100,7 @@ class Inviting(Midway):
 
     def _acknowledgeEarly(self, response: Any, rack: str) -> None:
         """Send a PRACK, within the dialog that C{response} has begun: it may be one of several."""
-        kept = self.rUri, self.rTarget, self.routes, self._reached
+        kept = self.rUri, self.rTarget, self.routes, self.remote.reached
         self.rUri = self.rUri.getCopy()
         self.rUri.setTag(response.getHFBody("to").getTag())
         takeRoutes(self, response)
@@ -111,7 +112,7 @@ class Inviting(Midway):
         except OSError as problem:
             _log.debug("A response cannot be acknowledged: {problem!r}", problem=problem)
         finally:
-            self.rUri, self.rTarget, self.routes, self._reached = kept
+            self.rUri, self.rTarget, self.routes, self.remote.reached = kept
 
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
@@ -181,7 +182,7 @@ class Inviting(Midway):
         fork.rUri.setTag(response.getHFBody("to").getTag())
         fork.lCSeq = response.getHFBody("cseq").getCSeqNum()
         fork.rTarget, fork.routes = self.rTarget, []
-        fork.first, fork.given = self.first, self.given
+        fork.remote.first, fork.given = self.remote.first, self.given
         fork.heardFrom(response)
         takeRoutes(fork, response)
         return fork

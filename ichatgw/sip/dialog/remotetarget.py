@@ -1,25 +1,20 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.test_transports,ichatgw.test.sip.leg -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_remotetarget,ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.test_transports,ichatgw.test.sip.leg -*-  # noqa: E501
 """
-Where the far end of a dialog is, and what it takes.
+The remote target: where the far end of a dialog is (RFC 3261 section 12.2.1.1), and what it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from sippy.SipFrom import SipFrom
+from attrs import define, field
 from sippy.SipRequest import SipRequest
-from sippy.SipTo import SipTo
-from sippy.SipURL import SipURL
-from sippy.UA import UA
 
 from ichatgw.model import TransportAddress, Whereabouts
 from ichatgw.net.hosts import literal
 from ichatgw.net.literals import ip_address
 from ichatgw.sip.dialog.routeset import nextHop
-from ichatgw.sip.message.uris import identity
-from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transport.listeningpoint import domainIn
 from ichatgw.sip.transport.target import Target, Transport
 
@@ -33,67 +28,62 @@ def _literals(*hosts: str) -> list[str]:
     return [address.host for host in hosts if (address := literal(host, 1)) is not None]
 
 
-class FarEnd(UA):  # type: ignore[misc]
+class Ways(Protocol):
+    """What is wanted of the transaction layer."""
+
+    def isOpen(self, target: Target) -> bool:
+        """Is there a connection to it?"""
+
+    def reaches(self, target: Target) -> bool:
+        """Is there a way to it?"""
+
+    def expect(self, target: Target) -> None:
+        """Over TLS, its far end has to prove the name of C{target}, whatever was expected there before."""
+
+    def suggest(self, target: Target) -> None:
+        """The same, if no name was expected there before."""
+
+
+def _closed(target: Target) -> bool:
+    """There is no connection."""
+    return False
+
+
+@define(eq=False)
+class RemoteTarget:
     """
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @ivar first: where our INVITE went, for dialogs that we began.
+    @ivar reached: what sippy takes from the route set, or else the remote target: C{((host, port), transport)}.
+    @ivar whereabouts: where the far end is, as its latest message shows.
+    @ivar flow: where its latest message came from; C{None} if none has come.
     @ivar _mistaken: where the far end itself believes to be, if its requests come to us from elsewhere: it is behind a
         NAT, whichever addresses that has.
-    @ivar mark: by what the INVITE that began the dialog is known if it comes by another way too: From tag, CSeq, and
-        what it calls; C{None} if it is ours.
-    @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     """
 
-    def __init__(
-        self, transactions: Transactions, heard: Callable[[Any, Any], None], pinned: TransportAddress | None
-    ) -> None:
-        self.pinned = pinned
-        self.first: Target | None = None
-        self.mark: tuple[object, ...] | None = None
-        self.hops: int | None = None
-        self._flow: Target | None = None
-        self._mistaken: str | None = None
-        self._whereabouts = Whereabouts()
-        self._reached: Any = None
-        self._isOpen = transactions.isOpen
-        self._reaches = transactions.reaches
-        self._expect = transactions.expect
-        self._suggest = transactions.suggest
-        self._allowed: frozenset[str] | None = None
-        super().__init__(transactions.global_config, heard)
+    _ways: Ways
+    pinned: TransportAddress | None = None
+    first: Target | None = field(default=None, init=False)
+    reached: Any = field(default=None, init=False)
+    whereabouts: Whereabouts = field(factory=Whereabouts, init=False)
+    flow: Target | None = field(default=None, init=False)
+    _mistaken: str | None = field(default=None, init=False)
+    _allowed: frozenset[str] | None = field(default=None, init=False)
 
-    @property
-    def rAddr(self) -> Any:
-        """Where the next request goes: C{((host, port), transport)}."""
-        return None if (hop := self.hop) is None else hop.sippyAddress
+    def hop(self, url: Any, isRouted: bool, isOpen: bool = True) -> Target | None:
+        """
+        Where the next request goes.
 
-    @rAddr.setter
-    def rAddr(self, value: Any) -> None:
-        """sippy takes it from the route set, or else the remote target; L{setNextHop} from us."""
-        self._reached = value
-
-    @property
-    def _next(self) -> Any:
-        """The URI by which it is reached, sippy's; C{None} if that is not known."""
-        return self.routes[0].getUrl() if self.routes else self.rTarget
-
-    @property
-    def hop(self) -> Target | None:
-        """Where the next request goes; C{None} if that is not known."""
-        return self._hopIf(self._isOpen)
-
-    @property
-    def hopWithout(self) -> Target | None:
-        """The same, if there were no connection to the far end any more."""
-        return self._hopIf(lambda target: False)
-
-    def _hopIf(self, isOpen: Callable[[Target], bool]) -> Target | None:
+        @param url: the URI by which the far end is reached, sippy's; C{None} if that is not known.
+        @param isRouted: it is that of a route.
+        @param isOpen: as connections are now; else as if there were none to the far end any more.
+        @return: C{None} if that is not known.
+        """
         if self.pinned is not None:
             return Target(Transport.UDP, self.pinned)
-        if self._reached is None or self._reached[0] is None:
+        if self.reached is None or self.reached[0] is None:
             return None
-        (host, port), named = self._reached
-        url = self._next
+        (host, port), named = self.reached
         address = literal(str(host), int(port))
         if url is not None and url.host == str(host):
             port = url.port  # sippy knows no default but 5060
@@ -102,35 +92,30 @@ class FarEnd(UA):  # type: ignore[misc]
             None if port is None else int(port),
             Transport.of(str(named), url is not None and url.scheme == "sips"),
             url is None or (url.transport is None and url.scheme == "sip"),
-            bool(self.routes),
-            self._flow,
+            isRouted,
+            self.flow,
             self.first,
-            isOpen,
+            self._ways.isOpen if isOpen else _closed,
             address is not None and address.host == self._mistaken,
         )
         # Where there is no way to, it is still to be told of our ACK and BYE.
-        return hop if hop is None or self._flow is None or self._reaches(hop) else self._flow
+        return hop if hop is None or self.flow is None or self._ways.reaches(hop) else self.flow
 
     @property
-    def heardHop(self) -> Target | None:
-        """L{hop}, once the far end has said something."""
-        return None if self._flow is None else self.hop
-
-    @property
-    def heardHost(self) -> str:
+    def host(self) -> str:
         """Where its latest message came from, an IP literal; empty if none has come."""
-        return "" if self._flow is None else self._flow.address.host
+        return "" if self.flow is None else self.flow.address.host
 
-    def heardFrom(self, message: Any) -> None:
+    def heard(self, message: Any, isRouted: bool) -> None:
         """Remember where the far end's messages come from."""
         (host, port), transport = message.source
         source = literal(host, port)
         if source is not None:
-            self._flow = Target(Transport(str(transport)), source)
+            self.flow = Target(Transport(str(transport)), source)
             if isinstance(message, SipRequest):
                 self._locate(message.getHFBodys("via"), source.host)
             else:
-                self._locateCallee(message, source.host)
+                self._locateCallee(message, source.host, isRouted)
         methods = message.getHFBodys("allow")
         if methods:
             self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
@@ -142,25 +127,20 @@ class FarEnd(UA):  # type: ignore[misc]
         Where there are servers, the first of them has noted where it was seen (RFC 3261 section 18.2.1).
         """
         seen = _literals(_seenAt(vias[-1]) if vias else "")
-        self._whereabouts = Whereabouts((source, *seen), len(vias) <= 1 or bool(seen))
+        self.whereabouts = Whereabouts((source, *seen), len(vias) <= 1 or bool(seen))
         if len(vias) == 1 and "rport" in vias[0].params:
             believed = literal(str(vias[0].hostname), 1)
             self._mistaken = None if believed is None or believed.host == source else believed.host
 
-    def _locateCallee(self, response: Any, source: str) -> None:
+    def _locateCallee(self, response: Any, source: str, isRouted: bool) -> None:
         """
         A response does not say which way it has come; servers that stay in the dialog do.  What the far end says of
         itself may be known within its own network only.
         """
         contacts = [str(each.getUrl().host) for each in response.getHFBodys("contact")[:1] if not each.asterisk]
         hosts = [host for host in _literals(*contacts) if ip_address(host).is_global]
-        isDirect = not (response.countHFs("record-route") or self.routes)
-        self._whereabouts = Whereabouts((source, *hosts), isDirect or bool(hosts))
-
-    @property
-    def whereabouts(self) -> Whereabouts:
-        """Where the far end is, as its latest message shows."""
-        return self._whereabouts
+        isDirect = not (response.countHFs("record-route") or isRouted)
+        self.whereabouts = Whereabouts((source, *hosts), isDirect or bool(hosts))
 
     def allows(self, method: str, unless: bool = True) -> bool:
         """
@@ -173,54 +153,20 @@ class FarEnd(UA):  # type: ignore[misc]
     def aim(self, target: Target) -> None:
         """Our INVITE goes to C{target}."""
         self.first = target
-        self._expect(target)
-        self.setNextHop(*target.sippyAddress)
+        self._ways.expect(target)
 
-    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
+    def prove(self, hop: Target, url: Any) -> None:
         """
-        Set what an INVITE says of both ends (for L{Invite}'s C{prepare}); the ways to them that C{local} and C{remote}
-        name are left out.
-        """
-        local.url, remote.url = identity(local.url), identity(remote.url)
-        self.lUri = SipFrom(address=local)
-        self.lUri.setTag(self.lTag)
-        self.rUri = SipTo(address=remote)
-        self.rTarget = target
-        self.routes = routes
-        self.lContact = contact
+        A request goes there.  Over TLS, the far end of the connection has to be the domain that was called, even if
+        another one has been called there meanwhile; elsewhere, and if the far end has called us, the host that it has
+        named (RFC 5922 section 7.2).  If it has named an address, only that can be proved.
 
-    def genRequest(
-        self,
-        method: str,
-        body: Any = None,
-        cqop: Any = None,
-        extra_headers: Any = None,
-        max_forwards: int | None = None,
-    ) -> Any:
-        """sippy makes a request.  A call that we pass on comes to an end as one that proxies do (RFC 7332)."""
-        if method == "INVITE":
-            max_forwards = self.hops
-        return super().genRequest(method, body, cqop, extra_headers, max_forwards)
-
-    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+        @param url: see L{hop}.
         """
-        sippy sends a request.  Over TLS, whoever is there has to be the domain that was called, even if another one has
-        been called there meanwhile; elsewhere, and if the far end has called us, the host that it has named (RFC 5922
-        section 7.2).  If it has named an address, only that can be proved.
-        """
-        hop = self.hop
-        if self._flow is not None and hop is not None and hop.transport is Transport.TLS:
-            name = "" if self._next is None else domainIn(str(self._next.host))
-            if self.first == hop:
-                self._expect(self.first)
-            elif name:
-                self._suggest(Target(Transport.TLS, hop.address, name))
-        return super().newTransaction(req, **kwargs)
-
-    def refreshTarget(self, message: Any) -> None:
-        """See L{ichatgw.sip.dialog.requests.Conversation}."""
-        contacts = message.getHFBodys("contact")
-        if contacts and not contacts[0].asterisk:
-            self.rTarget = contacts[0].getUrl().getCopy()
-            if not self.routes:
-                self.rAddr = self.rTarget.getTAddr()
+        if self.flow is None or hop.transport is not Transport.TLS:
+            return
+        name = "" if url is None else domainIn(str(url.host))
+        if self.first is not None and self.first == hop:
+            self._ways.expect(self.first)  # by its name, which the hop has not
+        elif name:
+            self._ways.suggest(Target(Transport.TLS, hop.address, name))

@@ -175,6 +175,48 @@ class Asking:
         return True
 
 
+class Resending(Protocol):
+    """What a request that nobody waits for wants of its dialog."""
+
+    answers: Answers | None
+    lCSeq: int
+
+    def transact(self, request: Any, **kwargs: Any) -> Any:
+        """
+        Send a request as it is.
+
+        @raise OSError: if the far end cannot be reached.
+        """
+
+
+@define(eq=False)
+class Challengeable:
+    """
+    A BYE or PRACK of ours.  It is sent again if it is challenged (RFC 3261 section 22.2): a server that counts the call
+    would go on counting.
+    """
+
+    dialog: Resending
+    request: Any
+    _left: int = MOST_LOGINS
+
+    def heard(self, response: Any, transaction: Any) -> None:
+        """A response to it."""
+        answers = self.dialog.answers
+        if answers is None or response.source is None or response.getSCode()[0] not in (401, 407) or not self._left:
+            return
+        if not answers.challenged(self.request, response):
+            return
+        again = repeated(self.request, self.dialog.lCSeq)
+        self.dialog.lCSeq += 1
+        again.appendHeaders(answers.headers(again))
+        follower = Challengeable(self.dialog, again, self._left - 1)
+        try:
+            self.dialog.transact(again, resp_cb=follower.heard, cb_ifver=2)
+        except OSError as problem:
+            _log.debug("{method} cannot be sent again: {problem!r}", method=again.getMethod(), problem=problem)
+
+
 def repeated(request: Any, number: int) -> Any:
     """
     The same request once more, to the same place, in a transaction of its own.

@@ -193,7 +193,7 @@ class InCallMessages:
         if leg.side.press(tone) or dialog is None or _isIChat(dialog):
             return
         why = ""
-        if not dialog.allows("INFO"):
+        if not dialog.remote.allows("INFO"):
             why = "it takes no INFO"
         elif self._keys >= MOST_KEYS:
             why = "it has not answered those before"
@@ -245,7 +245,7 @@ def _isIChat(dialog: Dialog | None) -> bool:
 
 
 def _takes(dialog: Dialog, method: str) -> bool:
-    return bool(dialog.isConnected() and dialog.allows(method))
+    return bool(dialog.isConnected() and dialog.remote.allows(method))
 
 
 def _sentMessage(request: Any, toIChat: bool) -> Reply:

@@ -124,7 +124,7 @@ class SipLeg:
         self._messages.hand(self, message)
 
     def _whereabouts(self) -> Whereabouts | None:
-        return None if self.dialog is None else self.dialog.whereabouts
+        return None if self.dialog is None else self.dialog.remote.whereabouts
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""

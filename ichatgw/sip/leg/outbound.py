@@ -235,7 +235,7 @@ class OutboundSipLeg(SipLeg):
             self._again(self._attempt)
             return
         if code < 400 and self.dialog is not None:
-            mayLead = self._mayLead(self.dialog.heardHost)
+            mayLead = self._mayLead(self.dialog.remote.host)
             self._hunt.redirect(self.dialog.words.elsewhere, mayLead, areProxies=code == USE_PROXY)
         else:
             self._hunt.refused(code)

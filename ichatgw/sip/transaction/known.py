@@ -63,7 +63,7 @@ class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
         """
         Is there a dialog that began with the same INVITE (RFC 3261 section 8.2.2.2)?  One that was refused is none.
 
-        @param mark: see L{ichatgw.sip.dialog.remotetarget.FarEnd.mark}.
+        @param mark: see L{ichatgw.sip.dialog.core.DialogCore.mark}.
         """
         return any(
             consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())

@@ -140,7 +140,9 @@ class Dialogs:
         tag = dialog.lTag
         if tag in self._byTag:
             return
-        host = self._began[tag] = dialog.heardHost or ("" if dialog.first is None else dialog.first.address.host)
+        host = self._began[tag] = dialog.remote.host or (
+            "" if dialog.remote.first is None else dialog.remote.first.address.host
+        )
         self._byTag[tag] = dialog
         self.hosts[host] += 1
         self._counts[_sourceOf(host)] += 1
@@ -169,7 +171,9 @@ class Dialogs:
         dialog = self._byTag.get(tag)
         if dialog is None:
             return False
-        return host == dialog.heardHost or (dialog.first is not None and host == dialog.first.address.host)
+        return host == dialog.remote.host or (
+            dialog.remote.first is not None and host == dialog.remote.first.address.host
+        )
 
     def has(self, tag: str, host: str, rest: tuple[str, str | None]) -> bool:
         """

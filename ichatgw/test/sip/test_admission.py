@@ -161,7 +161,7 @@ class StrangersTests(SynchronousTestCase):
         self.assertEqual((len(transactions.tserver), len(transactions.l1rcache)), kept)
         (leg,) = self.rig.endpoint.legs
         assert leg.dialog is not None
-        self.assertEqual(leg.dialog.heardHost, STRANGER.host)
+        self.assertEqual(leg.dialog.remote.host, STRANGER.host)
 
     def test_movedPhone(self) -> None:
         """A phone whose address has changed in a call names all of the dialog, and is heard."""
