@@ -118,7 +118,6 @@ class Negotiation:
     @ivar failed: told if the keys for it cannot be agreed on.
     @ivar whereabouts: where the party is, as its latest message shows.
     @ivar allowed: may the party be offered that format?
-    @ivar awaitsAnswer: we have made an offer, and it has neither been answered for good nor refused.
     """
 
     side: IMediaSide = field(init=False)
@@ -150,10 +149,6 @@ class Negotiation:
         self.failed = _unheard
         self.whereabouts = _nowhere
         self.allowed = _any
-
-    @property
-    def awaitsAnswer(self) -> bool:
-        return self._offered is not None
 
     @property
     def agreed(self) -> tuple[Codec, ...]:
@@ -276,10 +271,6 @@ class Negotiation:
         asTheyCome = tuple(codec for codec in offered if not any(codec.matches(each) for each in more))
         isSpeech = any(answer.find(codec) is not None for codec in asTheyCome if not codec.isEvent)
         return asTheyCome if isSpeech else offered
-
-    def settle(self) -> None:
-        """No answer to our offer is awaited any more: it has come before."""
-        self._offered = None
 
     def refused(self) -> tuple[Codec, ...] | None:
         """

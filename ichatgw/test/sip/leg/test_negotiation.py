@@ -53,7 +53,7 @@ class NegotiationTests(SynchronousTestCase):
         self.assertEqual(self.side.remotes[0].address, TransportAddress(PHONE, 30000))
         self.assertEqual(self.side.remotes[0].codecs, (PCMA, PCMU))
         self.assertEqual(self.negotiation.codecs, (PCMA, PCMU))
-        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.assertIsNone(self.negotiation.refused())
 
     def test_otherLaw(self) -> None:
         """Without a common format one law of G.711 is answered for the other; media passes here, and is changed."""
@@ -119,7 +119,7 @@ class NegotiationTests(SynchronousTestCase):
             self.answered()
         with self.assertRaises(Congested):
             self.negotiation.offer(PHONE)
-        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.assertIsNone(self.negotiation.refused())
 
     def test_version(self) -> None:
         """The version of our description goes up by one when it changes, and stays when it does not."""
@@ -135,21 +135,19 @@ class NegotiationTests(SynchronousTestCase):
         """Our offer awaits an answer; the answer says what both speak."""
         text = self.negotiation.offer(PHONE, (OPUS, PCMU))
         self.assertEqual(line(text, "m="), "m=audio 20000 RTP/AVP 96 0")
-        self.assertTrue(self.negotiation.awaitsAnswer)
         answer = self.negotiation.accept(PHONE_SDP)
         self.assertEqual(answer.address, TransportAddress(PHONE, 30000))
         self.assertEqual(self.side.remotes[0].codecs, (PCMU,))
-        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.assertIsNone(self.negotiation.refused())
 
     def test_earlyAnswer(self) -> None:
         """After an answer that came early another one may come; in the end none is awaited."""
         self.negotiation.offer(PHONE, (PCMU,))
         self.negotiation.accept(PHONE_SDP, final=False)
-        self.assertTrue(self.negotiation.awaitsAnswer)
         self.negotiation.accept(PHONE_SDP.replace("30000", "30002"), final=False)
         self.assertEqual(self.side.remotes[-1].address, TransportAddress(PHONE, 30002))
-        self.negotiation.settle()
-        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.negotiation.accept(PHONE_SDP)
+        self.assertIsNone(self.negotiation.refused())
 
     def test_badAnswer(self) -> None:
         """An answer that is none, or has nothing of our offer, is not taken."""
@@ -165,8 +163,7 @@ class NegotiationTests(SynchronousTestCase):
         self.answered()
         text = self.negotiation.offer(PHONE, (PCMU,), Direction.SENDONLY)
         self.assertEqual(line(text, "a=sendonly"), "a=sendonly")
-        self.negotiation.settle()
-        self.assertFalse(self.negotiation.awaitsAnswer)
+        self.assertEqual(self.negotiation.refused(), (PCMU,))
         self.assertEqual(line(self.negotiation.offer(PHONE), "m="), "m=audio 20000 RTP/AVP 8 0")
 
     def test_whereTheMediaIs(self) -> None:
