@@ -76,6 +76,8 @@ class Pages:
         self._templates.globals.update(
             moment=views.moment, lasting=views.lasting, reasonOf=views.reasonOf, pathOf=pathOf, chapter=CHAPTER
         )
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)  # to make it takes long, so not while calls go on
         self._static = {name: (HERE / "static" / name).read_bytes() for name in STATIC}
 
     def addTo(self, routes: Routes) -> None:

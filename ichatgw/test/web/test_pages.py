@@ -98,6 +98,12 @@ class HomeTests(PagesCase):
         self.assertEqual(page.count('href="/calls/'), MOST_LIVE)
         self.assertIn("and 5 more", page)
 
+    def test_templates(self) -> None:
+        """Templates are made at the start, which takes long, and not while calls go on."""
+        templates = self.place.pages._templates
+        assert templates.cache is not None
+        self.assertEqual(len(templates.cache), len(templates.list_templates()))
+
     def test_static(self) -> None:
         """Nothing on a page comes from elsewhere, and what it names is there."""
         page = self.page("/")
