@@ -24,7 +24,7 @@ from ichatgw.log import logfile
 from ichatgw.runtime.steps import Steps
 
 DEFAULT_FILE = "ichat-gw.config"
-_RULES = (PATTERN, OUTPUT)
+_REPEATED = (PATTERN, OUTPUT, *(setting.name for setting in TABLE if setting.group))
 
 
 def _parameter(setting: Setting) -> list[str | None]:
@@ -36,9 +36,10 @@ def _parameter(setting: Setting) -> list[str | None]:
 
 def _rule(setting: Setting) -> Any:
     """An option method that may be used again and again, and keeps the order."""
+    name = setting.fileName if setting.secret else setting.name
 
     def option(self: Options, value: str) -> None:
-        self.rules.append((setting.name, value))
+        self.rules.append((name, value))
 
     option.__doc__ = document.summary(setting)
     return option
@@ -76,12 +77,10 @@ class Options(usage.Options):
     )
     optParameters = [
         ["config", "c", None, f"File to read settings from. [default: {DEFAULT_FILE} in the current directory]"],
-        *(_parameter(setting) for setting in TABLE if setting.name not in _RULES),
+        *(_parameter(setting) for setting in TABLE if setting.name not in _REPEATED),
         *([alias.lower(), None, None, f"The same as --{name.lower()}."] for alias, name in _ALIASES.items()),
         *([name.lower(), None, None, f"Accepted, and {why}."] for name, why in OBSOLETE.items()),
     ]
-    opt_translationpattern = _rule(_ABOUT[PATTERN])
-    opt_translationoutput = _rule(_ABOUT[OUTPUT])
 
     settings: Settings
     warnings: list[str]
@@ -158,7 +157,7 @@ class Options(usage.Options):
     def _overrides(self) -> list[tuple[str, str]]:
         """What was given, under the names that administrators know."""
         names = (
-            setting.fileName if setting.secret else setting.name for setting in TABLE if setting.name not in _RULES
+            setting.fileName if setting.secret else setting.name for setting in TABLE if setting.name not in _REPEATED
         )
         given = [(name, self[name.lower()]) for name in (*_ALIASES, *names, *OBSOLETE)]
         return [(name, value) for name, value in given if value is not None] + self.rules
@@ -176,3 +175,8 @@ class Options(usage.Options):
             return None
         settings = self.settings
         return logfile.observer(settings.logLevel, filename, settings.logFileMaxLines, settings.logFormat)
+
+
+for _name in _REPEATED:
+    _named = _ABOUT[_name]
+    setattr(Options, f"opt_{(_named.fileName if _named.secret else _name).lower()}", _rule(_named))

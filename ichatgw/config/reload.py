@@ -30,6 +30,7 @@ INTERVAL = 0.001
 """Seconds from one part of the work to the next."""
 
 _LONGEST = 200
+_COUNTED = {"translationRules": "rule", "trunks": "trunk"}
 
 _log = Logger()
 
@@ -214,7 +215,7 @@ def _differences(old: Settings, new: Settings, words: str) -> Iterator[str]:
     for attribute, settings in _byAttribute().items():
         before, after = getattr(old, attribute), getattr(new, attribute)
         if before != after:
-            name = " and ".join(setting.name for setting in settings)
+            name = " and ".join(setting.name for setting in settings if setting.group in ("", setting.name))
             was, now = _shown(settings[0], before), _shown(settings[0], after)
             if was == now and not settings[0].secret:
                 now += ", others than before"
@@ -232,8 +233,9 @@ def _shown(setting: Setting, value: Any) -> str:
     """A value for the log."""
     if setting.secret:
         return "(not shown)"
-    if setting.attribute == "translationRules":
-        return f"{len(value)} rules" if len(value) != 1 else "1 rule"
+    if setting.attribute in _COUNTED:
+        word = _COUNTED[setting.attribute]
+        return f"{len(value)} {word}s" if len(value) != 1 else f"1 {word}"
     if value is None:
         return "(blank)"
     return setting.kind.show(value)[:_LONGEST] or "(blank)"

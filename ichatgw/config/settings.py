@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import NOTHING, Attribute, evolve, fields, frozen
@@ -24,9 +25,11 @@ from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.texts import TextSettings
 from ichatgw.config.declared.tls import TLSSettings
+from ichatgw.config.declared.trunks import TrunkSettings
 from ichatgw.config.declared.web import WebSettings
 from ichatgw.config.declared.xmpp import XMPPSettings
 from ichatgw.config.reading import document
+from ichatgw.config.reading.groups import takeGroups
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.reading.reader import Entry, Reader, Setting, environmentEntries, readFile
 from ichatgw.errors import ConfigError
@@ -46,6 +49,7 @@ class Settings(
     JingleSettings,
     TextSettings,
     CallSettings,
+    TrunkSettings,
     SIPSettings,
     PhoneBookSettings,
     XMPPSettings,
@@ -81,10 +85,11 @@ class Settings(
         @return: the settings, and warnings for the log.
         @raise ConfigError: if the gateway cannot start with them; the text has a line for each problem.
         """
-        reader = Reader(TABLE)
+        variables = environ or {}
+        reader = Reader(TABLE, takeGroups=partial(_takeGroups, variables))
         if path is not None:
             yield from reader.take(readFile(path, reader))
-        yield from reader.take(environmentEntries(TABLE, environ or {}))
+        yield from reader.take(environmentEntries(TABLE, variables))
         yield from reader.take(Entry("command line", name, value) for name, value in overrides)
         settings = cls(**reader.values)
         for attributes, expected in _conflicts(settings):
@@ -96,6 +101,12 @@ class Settings(
         if reader.problems:
             raise ConfigError("\n".join([*reader.problems, *reader.unknown]))
         return settings, [*reader.unknown, *reader.warnings, *_doubts(settings)]
+
+
+def _takeGroups(
+    environ: Mapping[str, str], reader: Reader, settings: list[Setting], entries: list[Entry]
+) -> Steps[tuple[Any, ...]]:
+    return (yield from takeGroups(reader, settings, entries, environ))
 
 
 def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -141,15 +152,25 @@ def _doubts(settings: Settings) -> Iterator[str]:
     for _, output in settings.translationRules:
         if output.lower().startswith("xmpp:") and output.lower().endswith(own):
             yield f"TranslationOutput = {output}: that is the gateway itself, and no user"
+        unknown = _unknownTrunks(settings, output)
+        if unknown:
+            yield f"TranslationOutput = {output}: there is no trunk {unknown[0]}"
     if not settings.translationRules and not settings.phoneBook:
         yield "TranslationPattern: there are no translation rules, so every call will be refused"
+
+
+def _unknownTrunks(settings: Settings, output: str) -> list[str]:
+    """The names in a list of trunks in the output of a rule that are none."""
+    names = output.rpartition("@")[2].lower().split(",")
+    known = {trunk.name for trunk in settings.trunks}
+    return [name[:40] for name in names if name not in known] if len(names) > 1 else []
 
 
 def _about(attribute: Attribute[Any]) -> Iterator[Setting]:
     """The settings behind an attribute, with what only the finished class knows."""
     for setting in attribute.metadata["about"]:
         default = setting.default
-        if not default and attribute.default not in (NOTHING, None, "", ()):
+        if not default and not setting.group and attribute.default not in (NOTHING, None, "", ()):
             default = setting.kind.show(attribute.default)
         yield evolve(setting, attribute=attribute.name, default=default)
 

@@ -5,9 +5,10 @@ How settings are declared: as attributes of attrs classes that carry their L{Set
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from attrs import field
+from attrs import evolve, field
 
 from ichatgw.config.reading.kinds import Kind, whole
 from ichatgw.config.reading.reader import Setting
@@ -27,4 +28,16 @@ def setting(section: str, name: str, kind: Kind[_T], default: _T, help: str, /, 
 def rules(pattern: Setting, output: Setting) -> tuple[tuple[str, str], ...]:
     """Declare the one attribute that two settings make together."""
     declared: tuple[tuple[str, str], ...] = field(default=(), metadata={"about": (pattern, output)})
+    return declared
+
+
+def group(makes: Callable[..., _T], head: Setting, *parts: Setting) -> tuple[_T, ...]:
+    """
+    Declare the one attribute that settings make which stand in groups.
+
+    @param makes: makes the value of a group, from the values of C{parts} by their names; raises C{ValueError}.
+    @param head: the setting that begins a group.
+    """
+    about = (evolve(head, makes=makes), *parts)
+    declared: tuple[_T, ...] = field(default=(), metadata={"about": about})
     return declared

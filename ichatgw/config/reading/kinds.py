@@ -105,6 +105,16 @@ def choice(*words: str) -> Kind[str]:
     return Kind(parse, "one of " + ", ".join(words))
 
 
+def words(*known: str) -> Kind[tuple[str, ...]]:
+    """Some of several words, whatever their case, separated by commas or blanks."""
+    one = choice(*known)
+
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(one.parse, _parseList(text))))
+
+    return Kind(parse, f"some of {', '.join(known)}", show=_join)
+
+
 def _matching(pattern: re.Pattern[str], expected: str) -> Kind[str]:
     def parse(text: str) -> str:
         if not pattern.fullmatch(text):

@@ -57,6 +57,10 @@ class Setting:
     @ivar example: for the sample file.
     @ivar sampleTail: lines to follow it in the sample file.
     @ivar aliases: other names.
+    @ivar group: the name of the setting that begins a group of settings that make one value, see
+        L{ichatgw.config.reading.groups}; empty for a setting on its own.
+    @ivar part: what it is in that value.
+    @ivar makes: makes the value, if it is the one that begins the group.
     """
 
     section: str
@@ -70,6 +74,9 @@ class Setting:
     example: str = ""
     sampleTail: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    group: str = ""
+    part: str = ""
+    makes: Callable[..., Any] = dict
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,6 +107,14 @@ class Entry:
     value: str = field(repr=False)
 
 
+TakeGroups = Callable[["Reader", list[Setting], list[Entry]], Steps[tuple[Any, ...]]]
+
+
+def _noGroups(reader: Reader, settings: list[Setting], entries: list[Entry]) -> Steps[tuple[Any, ...]]:
+    yield from ()
+    return ()
+
+
 @define(eq=False)
 class Reader:
     """
@@ -111,6 +126,7 @@ class Reader:
     @ivar problems: what stops the start.
     @ivar unknown: names that stand for nothing, and what may have been meant.
     @ivar warnings: what the administrator should know besides.
+    @ivar takeGroups: makes the values of settings that stand in groups, see L{ichatgw.config.reading.groups}.
     """
 
     settings: tuple[Setting, ...]
@@ -120,11 +136,15 @@ class Reader:
     problems: list[str] = field(factory=list, init=False)
     unknown: list[str] = field(factory=list, init=False)
     warnings: list[str] = field(factory=list, init=False)
+    takeGroups: TakeGroups = field(default=_noGroups, kw_only=True)
 
     def take(self, entries: Iterable[Entry]) -> Steps[None]:
         """Take all that one source says, in steps: a long file shall not keep the sound waiting."""
-        known = {name.lower(): s for s in self.settings for name in (s.name, *s.aliases)}
-        secretFiles = {s.fileName.lower(): s for s in self.settings if s.secret}
+        single = [s for s in self.settings if not s.group]
+        known = {name.lower(): s for s in single for name in (s.name, *s.aliases)}
+        secretFiles = {s.fileName.lower(): s for s in single if s.secret}
+        grouped = {name.lower(): s.attribute for s in self.settings if s.group for name in s.names}
+        groups: dict[str, list[Entry]] = {}
         obsolete = {name.lower(): why for name, why in OBSOLETE.items()}
         rules: list[Entry] = []
         taken: dict[str, Any] = {}
@@ -135,6 +155,8 @@ class Reader:
                 rules.append(entry)
             elif name in known:
                 self._takeValue(known[name], entry, taken)
+            elif name in grouped:
+                groups.setdefault(grouped[name], []).append(entry)
             elif name in secretFiles:
                 self._takeSecretFile(secretFiles[name], entry, taken)
             elif name in obsolete:
@@ -143,6 +165,9 @@ class Reader:
                 self._unknown(entry)
         if rules:
             taken["translationRules"] = yield from self._takeRules(rules)
+        for attribute, given in groups.items():
+            settings = [s for s in self.settings if s.attribute == attribute]
+            taken[attribute] = yield from self.takeGroups(self, settings, given)
         self.values.update(taken)
 
     def wrong(self, entry: Entry, expected: str, secret: bool = False) -> None:
@@ -256,7 +281,7 @@ def readFile(path: str, reader: Reader) -> Iterator[Entry]:
 def environmentEntries(settings: Iterable[Setting], environ: Mapping[str, str]) -> Iterator[Entry]:
     """The secrets that the environment holds."""
     for setting in settings:
-        value = environ.get(setting.variable) if setting.secret else None
+        value = environ.get(setting.variable) if setting.secret and not setting.group else None
         if value:
             yield Entry("environment", setting.name, value)
 

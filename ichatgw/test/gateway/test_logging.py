@@ -226,5 +226,5 @@ class SecretTests(SynchronousTestCase):
         """These tests know every setting that is secret."""
         self.assertEqual(
             {setting.attribute for setting in TABLE if setting.secret},
-            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase", "hepPassword", "httpToken"},
+            {"jabberComponentPassword", "tlsPrivateKeyPassPhrase", "hepPassword", "httpToken", "trunks"},
         )

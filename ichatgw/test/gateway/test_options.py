@@ -92,7 +92,7 @@ class OptionsTests(OptionsTestCase):
     def test_everySetting(self) -> None:
         """Each setting has an option, named by one rule; secrets only have one for a file that holds them."""
         names = {parameter[0] for parameter in Options.optParameters} - {"config"}
-        names |= {"translationpattern", "translationoutput"}
+        names |= {name.removeprefix("opt_").lower() for name in dir(Options) if name.startswith("opt_tr")}
         expected = {(setting.fileName if setting.secret else setting.name).lower() for setting in TABLE}
         expected |= {name.lower() for name in ("TLSDomainName", *OBSOLETE)}
         self.assertEqual(names, expected)
