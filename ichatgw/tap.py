@@ -150,6 +150,7 @@ class Gateway(MultiService):
     @ivar journal: keeps the calls that are up, if anybody does.
     @ivar watch: looks after the sockets, if there is one.
     @ivar watchers: what watches it, if anything does.
+    @ivar stops: what else has to end before what carries it.
     @ivar memory: tells whether there is some, if anybody does.
     @ivar texts: leads what people write.
     @ivar readiness: tells whether calls can be taken.
@@ -191,6 +192,7 @@ class Gateway(MultiService):
         self.parts: Parts | None = None
         self.ordering: list[Service] = []
         self.watchers: Watchers | None = None
+        self.stops: list[Callable[[], Deferred[None]]] = []
         self._registrations = registrations
         self._presence = presence
         self._store = store
@@ -251,7 +253,7 @@ class Gateway(MultiService):
             self.reloader.stopService()
         for service in self.ordering:
             service.stopService()
-        stopped = _together(self.switch.stopService, self._registrations.stop)
+        stopped = _together(self.switch.stopService, self._registrations.stop, *self.stops)
         return stopped.addCallback(lambda _: self._stopCarriers())
 
     def _stopCarriers(self) -> Deferred[None]:
@@ -431,6 +433,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
     files = Files(reactor)
+    made.stops.append(endpoint.trunks.accounts.stop)
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
     vitals = (*endpoint.vitals, link, media)

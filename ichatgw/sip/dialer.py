@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sippy.SipAddress import SipAddress
-from sippy.SipRoute import SipRoute
-from sippy.SipURL import SipURL
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,7 +17,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
-from ichatgw.net.hosts import bracketed, literal
+from ichatgw.net.hosts import literal
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.sip.auth.authorization import Answers, Logins
 from ichatgw.sip.dialog.core import NO_TERMS
@@ -35,19 +33,14 @@ from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.outofdialog import Exchange, Make
-from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, Attempt, Hunt
+from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transaction.way import Place, Way
 from ichatgw.sip.transfer.outofdialogrefer import Outside
 from ichatgw.sip.transfer.refer import Referrals
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.target import Target, Transport
 
-Place = tuple[str, int | None, Transport | None, bool]
-"""What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
-
 _log = Logger()
-
-MOST_PROXIES = 64
-"""How many addresses of the outbound proxy are remembered."""
 
 
 @implementer(IDialer)
@@ -82,47 +75,29 @@ class Dialer:
         self._legs = legs
         self._userAgent = userAgent
         self._identity = identity
-        self._logins = logins
-        self._proxy = proxy
+        self._way = Way(clock, resolver, logins, proxy)
         self._filtered = filtered
         self._asserts = asserts
         self._policy = policy
         self._terms = terms
-        self._proxies: dict[str, None] = {}
 
     def seekProxy(self) -> Deferred[object]:
         """Look the outbound proxy up, if there is one: it may call before anybody is called."""
-        return self._throughProxy().addErrback(self._notFound)
+        return self._way.seek().addErrback(self._notFound)
 
     def _notFound(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             failure.trap(CallError)
-            assert self._proxy is not None
+            assert self._way.server is not None
             _log.warn(
-                "OutboundProxy {host} cannot be found now: {why}", host=self._proxy[0], why=failure.getErrorMessage()
+                "OutboundProxy {host} cannot be found now: {why}",
+                host=self._way.server[0],
+                why=failure.getErrorMessage(),
             )
 
     def isProxy(self, host: str) -> bool:
         """Is C{host}, an IP literal, one where the outbound proxy has been found?"""
-        return host in self._proxies
-
-    def _throughProxy(self, secure: bool = False) -> Deferred[tuple[Target, ...]]:
-        """@param secure: the address called is C{sips}: nothing but TLS will do (RFC 3261 section 8.1.2)."""
-        if self._proxy is None:
-            return succeed(())
-        host, port, transport, _ = self._proxy
-        secure = secure and transport is not Transport.TLS
-        if secure and (port is not None or transport is not None):
-            return fail(Misaddressed("sips wants TLS, and OutboundProxy is not reached by that"))
-        return self._resolver.targets(host, port, transport, secure).addCallback(self._proxied)
-
-    def _proxied(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        for target in targets:
-            self._proxies.pop(target.address.host, None)
-            self._proxies[target.address.host] = None
-        while len(self._proxies) > MOST_PROXIES:
-            del self._proxies[next(iter(self._proxies))]
-        return targets
+        return self._way.leadsTo(host)
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
@@ -142,7 +117,7 @@ class Dialer:
         def converse(leg: SipLeg) -> Dialog:
             if pinned is not None:
                 return Dialog(self._transactions, leg, self._userAgent, pinned)
-            return Dialog(self._transactions, leg, self._userAgent, None, self._logins.begin(), self._terms)
+            return Dialog(self._transactions, leg, self._userAgent, None, self._way.logins.begin(), self._terms)
 
         def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
             dialog.hops = caller.hops
@@ -152,7 +127,7 @@ class Dialer:
                 from_.getCopy(),
                 SipAddress(url=parse(called)),
                 attempt.uri.getCopy(),
-                self._routes() if pinned is None else [],
+                self._way.routes() if pinned is None else [],
                 self._transactions.contact(attempt.target, from_.url.username or "", attempt.uri.scheme == "sips"),
             )
             return () if pinned is not None else identityHeaders(caller, self._asserts)
@@ -161,31 +136,15 @@ class Dialer:
             self._legs.name("out"),
             Party(called),
             self._legs.discard,
-            self._hunt(target) if pinned is None else self._pinnedHunt(target),
+            self._way.hunt(target) if pinned is None else self._pinnedHunt(target),
             converse,
             prepare,
             self._filtered,
             self._policy if pinned is None else PLAIN_ONLY,
-            lambda host: self._proxy is not None or self._legs.admits(host),
+            lambda host: self._way.server is not None or self._legs.admits(host),
         )
         self._legs.add(leg)
         return leg
-
-    def _routes(self) -> list[Any]:
-        if self._proxy is None:
-            return []
-        host, port, transport, _ = self._proxy
-        url = SipURL(host=bracketed(host), port=port, lr=True)
-        if transport is not None and transport.reliable:
-            url.transport = transport.value
-        return [SipRoute(address=SipAddress(url=url))]
-
-    def _hunt(self, url: Any, mostRedirections: int = MOST_REDIRECTIONS) -> Hunt:
-        def locate(uri: Any) -> Deferred[tuple[Target, ...]]:
-            place = where(uri)
-            return self._resolver.targets(*place) if self._proxy is None else self._throughProxy(place[3])
-
-        return Hunt(self._clock, url, locate, self._resolver.failed, mostRedirections)
 
     def _pinnedHunt(self, url: Any) -> Hunt:
         return Hunt(
@@ -196,7 +155,7 @@ class Dialer:
         """Takes REFERs that come outside of dialogs."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url, 0), self._logins.begin(), make).start()
+            return Exchange(self._transactions, self._way.hunt(url, 0), self._way.logins.begin(), make).start()
 
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)
@@ -207,20 +166,20 @@ class Dialer:
         """Sends texts."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url), self._logins.begin(), make).start()
+            return Exchange(self._transactions, self._way.hunt(url), self._way.logins.begin(), make).start()
 
-        return Messages(self._clock, exchange, self._routes, self._identity, self._userAgent, self._asserts)
+        return Messages(self._clock, exchange, self._way.routes, self._identity, self._userAgent, self._asserts)
 
     def registrar(self) -> Registrar:
-        """Sends REGISTERs; those that the outbound proxy is to see go by way of it."""
+        """Sends REGISTERs, by the way of each; those that have none, and that the outbound proxy is to see, by it."""
 
-        def exchange(url: Any, make: Make, answers: Answers) -> Deferred[Any]:
-            return Exchange(self._transactions, self._hunt(url), answers, make).start()
+        def exchange(way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
+            return Exchange(self._transactions, way.hunt(url), answers, make).start()
 
         def contact(attempt: Attempt, user: str | None) -> Any:
             return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
-        return Registrar(exchange, contact, self._routes, self._userAgent, self._logins)
+        return Registrar(exchange, contact, self._way, self._userAgent)
 
 
 @implementer(IDialer)
@@ -235,12 +194,6 @@ class _Pinned:
         if pinned is None:
             raise Misaddressed(f"{called[:100]!r} names no IP address")
         return self._dialer.dialAt(called, caller, pinned)
-
-
-def where(url: Any) -> Place:
-    """What a SIP URI says of where it is, for L{Resolver.targets}."""
-    secure = url.scheme == "sips"
-    return url.host, url.port, Transport.of(url.transport) if url.transport else None, secure
 
 
 def _unheard(target: Target) -> None:

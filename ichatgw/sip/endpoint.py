@@ -26,7 +26,7 @@ from ichatgw.runtime.watch import Vital
 from ichatgw.sip.admission import Admission, Passed
 from ichatgw.sip.auth.authorization import Logins
 from ichatgw.sip.auth.verifier import Verifier
-from ichatgw.sip.dialer import Dialer, Place
+from ichatgw.sip.dialer import Dialer
 from ichatgw.sip.dialog.capabilities import SUPPORTED
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
@@ -42,6 +42,7 @@ from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.farewells import Goodbyes
 from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.way import Place
 from ichatgw.sip.transfer.refer import Referrals
 from ichatgw.sip.transport.keepalive import KeepAlives
 from ichatgw.sip.transport.resolver import Resolver
@@ -49,6 +50,7 @@ from ichatgw.sip.transport.streamframing import PING
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.texts.interfaces import ITexts
 
 DRAIN_TIMEOUT = 3.0
@@ -78,6 +80,8 @@ class Endpoint(Service):
     @param sessionExpires: what we ask for of session timers, see L{SessionTerms}.
     @ivar terms: the same; may change.
     @ivar messages: sends texts.
+    @param registrationsPerSecond: how many trunks are registered in a second at most.
+    @ivar trunks: the accounts at servers by which calls come and go.
     @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
     """
 
@@ -98,6 +102,7 @@ class Endpoint(Service):
         keepAlives: bool = True,
         policy: MediaPolicy = PLAIN_ONLY,
         sessionExpires: int = 0,
+        registrationsPerSecond: float = 50,
     ) -> None:
         self._clock = clock
         self._wire = wire
@@ -132,6 +137,7 @@ class Endpoint(Service):
         )
         self.messages = self._dialer.messages()
         self._received = Received(self.messages, clock, userAgent, self._respond)
+        self.trunks = Trunks(clock, self._transactions, resolver, userAgent, registrationsPerSecond)
         self.goodbyes = Goodbyes(clock, self._transactions, logins, userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
@@ -240,6 +246,7 @@ class Endpoint(Service):
             self._streams.listen(self.received, self._transactions.unreachable, self._gone)
         self.keepAlives.start()
         self._seeking = self._dialer.seekProxy()
+        self.trunks.accounts.start()
         Service.startService(self)
 
     def stopService(self) -> Deferred[None]:
@@ -373,7 +380,7 @@ class Endpoint(Service):
                 continue
             if hop is not None:
                 yield hop
-        for registrar in self._registrars:
+        for registrar in (*self._registrars, self.trunks.registrar):
             yield from registrar.flows
 
     def _ping(self, target: Target) -> None:
@@ -384,5 +391,5 @@ class Endpoint(Service):
 
     def _gone(self, target: Target, why: str) -> None:
         self._transactions.cut(target, why)
-        for registrar in self._registrars:
+        for registrar in (*self._registrars, self.trunks.registrar):
             registrar.gone(target)

@@ -15,17 +15,18 @@ from twisted.logger import Logger
 
 from ichatgw.config.declared.sip import TO
 from ichatgw.config.reading.credentials import Keyring, loadUsers
-from ichatgw.config.reload import Reloadable
+from ichatgw.config.reload import LongReloadable, Part, Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.model import Fingerprint
 from ichatgw.net.dns import Records
 from ichatgw.net.localaddresses import LocalAddresses
-from ichatgw.runtime.turns import Turns
+from ichatgw.runtime.steps import atOnce
+from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.sip.auth.verifier import Verifier
-from ichatgw.sip.dialer import Place
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy
 from ichatgw.sip.sippylib import selfcheck
+from ichatgw.sip.transaction.way import Place
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Transport
@@ -44,7 +45,7 @@ def endpointOf(
     userAgent: str,
     messageLog: Callable[[str, str], None] | None,
     fingerprint: Fingerprint | None = None,
-) -> tuple[Endpoint, list[Reloadable]]:
+) -> tuple[Endpoint, list[Part]]:
     """
     The endpoint, and what of it can change while it runs.
 
@@ -82,9 +83,15 @@ def endpointOf(
         policy=policy,
         keepAlives=settings.keepAlives,
         sessionExpires=settings.sessionExpires,
+        registrationsPerSecond=settings.registrationsPerSecond,
     )
+    trunks = endpoint.trunks.accounts
+    atOnce(trunks.prepare(settings.trunks))()
+    sweep: Sweep[None] = turns.sweep(lambda item: None)
+    trunks.sweep = sweep.start
     endpoint.letToDecide(settings.calledParty == TO)
     return endpoint, [
+        LongReloadable(("trunks",), lambda new: trunks.prepare(new.trunks)),
         Reloadable(("calledParty",), lambda new: partial(endpoint.letToDecide, new.calledParty == TO)),
         Reloadable(
             (

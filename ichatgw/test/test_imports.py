@@ -45,6 +45,7 @@ FOLDERS = {
         {"dialog", "register"},
         {"leg"},
         {"transfer", "texts"},
+        {"trunk"},
     ),
     "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps"}),
 }

@@ -42,11 +42,11 @@ or in an environment variable: ``ICHATGW_`` and the name in capitals (``ICHATGW_
 The gateway does not start on a wrong value, and says file, line, name and what was expected, for all of them at once.
 It warns of names that it does not know and of settings that this version does not use.
 
-At ``SIGHUP`` it reads them again. The translation rules, the phone book, ``AllowedSIPPeers``, ``AllowedXMPPDomains``,
-``MaxCalls``, ``CallsPerCaller``, ``CallsPerSecond``, ``LogLevel`` and the encryption of media change at once, for calls
-that begin from then on, and the files of certificates and passwords for what comes next; ``JabberComponentPassword``
-holds from the next link to the XMPP server on. The log says what has changed, and what waits for a restart. If anything
-is wrong the log says what, and all stays as it was.
+At ``SIGHUP`` it reads them again. The translation rules, the phone book, the trunks, ``AllowedSIPPeers``,
+``AllowedXMPPDomains``, ``MaxCalls``, ``CallsPerCaller``, ``CallsPerSecond``, ``LogLevel`` and the encryption of media
+change at once, for calls that begin from then on, and the files of certificates and passwords for what comes next;
+``JabberComponentPassword`` holds from the next link to the XMPP server on. The log says what has changed, and what
+waits for a restart. If anything is wrong the log says what, and all stays as it was.
 """
 
 _RST_OBSOLETE = """\

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from secrets import token_hex
 from typing import Any
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from ichatgw.sip.auth.authorization import Answers
+from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.target import Transport
 
 TOKEN = "rinstance="
@@ -33,6 +34,9 @@ class Binding:
     @ivar instance: what tells our Contact for it from others.
     @ivar sequence: the CSeq that the next REGISTER has.
     @ivar answers: what its registrar has asked for.
+    @ivar way: on which its registrar is reached; C{None} for that of all requests.
+    @ivar registrar: the URI of its registrar, if that is not just the host of the address.
+    @ivar key: by which it is known to who wants it.
     """
 
     aor: str
@@ -40,6 +44,9 @@ class Binding:
     instance: str = field(factory=lambda: token_hex(8))
     sequence: int = 1
     answers: Answers | None = None
+    way: Way | None = None
+    registrar: str = ""
+    key: str = field(default=Factory(lambda self: self.aor, takes_self=True))
 
 
 @define(eq=False)
@@ -70,18 +77,20 @@ class Bindings:
             if not there:
                 del self._byPlace[place]
 
-    def find(self, url: Any, source: str) -> Binding | None:
+    def find(self, url: Any, source: str, onlyThere: bool = False) -> Binding | None:
         """
         The one whose Contact C{url} is: by its token, or if that is lost (parameters that only one of two URIs has do
         not tell them apart, RFC 3261 section 19.1.4) by user, host and port.
 
         @param source: who calls it, an IP literal: of several, the one that is registered there.
+        @param onlyThere: without the token, nothing but one that is registered there will do.
         """
         token = next((each.removeprefix(TOKEN) for each in url.other if each.startswith(TOKEN)), "")
         if token in self._byToken:
             return self._byToken[token]
         there = self._byPlace.get(_place(url), {})
-        known = [binding for binding, registrar in there.items() if registrar == source] or list(there)
+        known = [binding for binding, registrar in there.items() if registrar == source]
+        known = known or ([] if onlyThere else list(there))
         return known[0] if len(known) == 1 else None
 
 

@@ -14,6 +14,7 @@ from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
 from sippy.SipExpires import SipExpires
 from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
@@ -21,12 +22,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ichatgw.net.hosts import literal
-from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import allow
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.register.bindings import TOKEN, Binding, Bindings
 from ichatgw.sip.transaction.outofdialog import Make
 from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.target import Target, Transport
 
 MOST_GRANTED = 256
@@ -36,6 +38,11 @@ LONGEST_WAIT = 3600
 """Seconds for which a registrar can make us wait."""
 
 
+MOST_SERVICES = 5
+"""How many servers may stand in the route that a registrar wants."""
+
+_SERVICES = "service-route"
+_ROUTE = re.compile(r"<\s*(sips?:[^<>\s]{1,300})\s*>", re.IGNORECASE).findall
 _EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE).search
 
 
@@ -48,36 +55,36 @@ class Answer:
     @ivar text: why not.
     @ivar least: the seconds that it wants at least (423).
     @ivar retryAfter: seconds after which it wants to be asked again.
+    @ivar services: the route that it wants requests to take, as URIs (RFC 3608).
     """
 
     granted: int | None = None
     text: str = ""
     least: int | None = None
     retryAfter: int | None = None
+    services: tuple[str, ...] = ()
 
 
 class Registrar:
     """
     @ivar cut: is told of addresses that are not reached any more where they were registered.
-    @param exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
+    @param exchange: carries out a request to a URI on a way; see L{ichatgw.sip.transaction.outofdialog}.
     @param contact: makes our Contact, as the far end of an attempt sees us, for a user.
-    @param routes: makes the Route headers of an attempt.
+    @param way: for the bindings that have none of their own.
     """
 
     cut: Callable[[list[str]], None] = staticmethod(lambda aors: None)
 
     def __init__(
         self,
-        exchange: Callable[[Any, Make, Answers], Deferred[Any]],
+        exchange: Callable[[Way, Any, Make, Answers], Deferred[Any]],
         contact: Callable[[Attempt, str | None], Any],
-        routes: Callable[[], list[Any]],
+        way: Way,
         userAgent: str,
-        logins: Logins,
     ) -> None:
-        self._logins = logins
         self._exchange = exchange
         self._contact = contact
-        self._routes = routes
+        self._way = way
         self._userAgent = userAgent
         self._granted: dict[str, str] = {}
         self._flows: dict[Binding, Target] = {}
@@ -92,7 +99,7 @@ class Registrar:
     def gone(self, target: Target) -> None:
         """There is no connection to C{target} any more: calls to those who are registered over it get lost."""
         if target in self._uses:
-            self.cut([binding.aor for binding in self._uses[target]])
+            self.cut([binding.key for binding in self._uses[target]])
 
     def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[Any] = ()) -> None:
         before = self._flows.pop(binding, None)
@@ -115,6 +122,19 @@ class Registrar:
         binding = self._bindings.find(url, source)
         return None if binding is None else binding.aor
 
+    def bindingOf(self, url: Any, source: str) -> Binding | None:
+        """
+        The binding whose Contact C{url} is, by its token; or if that is lost, by what else it says, for the server
+        where it is registered.
+
+        @param source: who has called it, an IP literal.
+        """
+        return self._bindings.find(url, source, onlyThere=True)
+
+    def flowOf(self, binding: Binding) -> Target | None:
+        """Where it is registered."""
+        return self._flows.get(binding)
+
     def trusts(self, host: str) -> bool:
         """Is there, at C{host} (an IP literal), a registrar that has registered users of ours?"""
         return host in self._granted
@@ -130,7 +150,8 @@ class Registrar:
         The Deferred fails with L{CallError} or C{OSError} if the registrar cannot be reached; it may be cancelled.
         """
         address = parse(binding.aor)
-        domain = SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
+        way = binding.way or self._way
+        domain = parse(binding.registrar) if binding.registrar else _domainOf(address)
         asked = ""
         sent: list[Any] = []
 
@@ -151,12 +172,14 @@ class Registrar:
                 callid=SipCallId(binding.callId),
                 contact=contact,
                 expires=SipExpires(number=seconds),
-                routes=self._routes(),
+                routes=way.routes(),
                 target=attempt.target.sippyAddress,
                 user_agent=self._userAgent,
             )
             binding.sequence += 1
             request.appendHeader(allow())
+            if binding.way is not None:
+                request.appendHeader(SipHeader(name="supported", bodys="path"))  # RFC 3327 section 5.1
             return request
 
         def read(response: Any) -> Answer:
@@ -177,20 +200,30 @@ class Registrar:
             self._keep(binding, None)
             return failure
 
-        answers = binding.answers = binding.answers or self._logins.begin()
-        return self._exchange(domain, make, answers).addCallbacks(read, failed)
+        answers = binding.answers = binding.answers or way.logins.begin()
+        return self._exchange(way, domain, make, answers).addCallbacks(read, failed)
+
+
+def _domainOf(address: Any) -> Any:
+    return SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
 
 
 def _read(response: Any, binding: Binding, seconds: int) -> Answer:
     code, phrase = response.getSCode()
     if code < 300:
-        return Answer(granted=_granted(response, binding, seconds) if seconds else 0)
+        granted = _granted(response, binding, seconds) if seconds else 0
+        return Answer(granted=granted, services=_servicesOf(response) if binding.way is not None else ())
     retryAfter = _number(response, "retry-after")
     return Answer(
         text=f"{code} {phrase}"[:100],
         least=_number(response, "min-expires") if code == 423 else None,
         retryAfter=min(retryAfter, LONGEST_WAIT) if retryAfter is not None else None,
     )
+
+
+def _servicesOf(response: Any) -> tuple[str, ...]:
+    text = ",".join(str(header.body.body or header.body) for header in response.headers if header.name == _SERVICES)
+    return tuple(_ROUTE(text)[:MOST_SERVICES])
 
 
 def _source(response: Any) -> Target | None:

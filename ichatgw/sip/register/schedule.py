@@ -64,13 +64,14 @@ class Registration:
     """
     One address at its registrar.
 
+    @ivar key: by which the owner knows it.
     @ivar users: for whom it is wanted; it is not wanted if there is none.
     @ivar until: registered to that time.
     @ivar trouble: why it is not, as was heard last.
     """
 
     def __init__(self, owner: Registrations, aor: str) -> None:
-        self.aor = aor
+        self.aor = self.key = aor
         self.domain = aor.rpartition("@")[2].lower()
         self.users: set[str] = set()
         self.until: float | None = None
@@ -130,14 +131,14 @@ class Registration:
             self._owner.tell(Unregistered, self.aor)
             _log.info("{aor!r} is registered no more{why}", aor=self.aor, why=f": {answer.text}" if answer.text else "")
         elif answer.granted:
-            self._registered(answer.granted)
+            self._registered(answer.granted, answer)
         elif answer.least is not None and answer.least > self._seconds:
             self._seconds = answer.least
             self._later(0.0)
         else:
             self._refused(answer.text or "the registrar granted no time", answer.retryAfter)
 
-    def _registered(self, granted: int) -> None:
+    def _registered(self, granted: int, answer: Answer) -> None:
         if self.until is None or self.trouble:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
         self._owner.tell(Registered, self.aor, granted)
@@ -261,16 +262,19 @@ class Registrations:
         if not self.seconds or self._stopped is not None:
             return
         registration = self._byUser.get(user)
-        if registration is not None and registration.aor == aor:
+        if registration is not None and registration.key == aor:
             return
         self.remove(user)
         registration = self._byAddress.get(aor)
         if registration is None:
-            registration = self._byAddress[aor] = Registration(self, aor)
+            registration = self._byAddress[aor] = self._made(aor)
             self._count()
         self._byUser[user] = registration
         registration.users.add(user)
         registration.consider()
+
+    def _made(self, aor: str) -> Registration:
+        return Registration(self, aor)
 
     def _count(self) -> None:
         """Say once if there are more than can be registered anew in time."""
@@ -368,7 +372,7 @@ class Registrations:
 
     def _clear(self, registration: Registration) -> None:
         if registration.idle:
-            self._byAddress.pop(registration.aor, None)
+            self._byAddress.pop(registration.key, None)
             if not self._byAddress:
                 self._finish()
 

@@ -337,7 +337,7 @@ class WiringTests(SynchronousTestCase):
         for host, allowed in (("203.0.113.7", True), ("proxy.example", False)):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, outboundProxy=Proxy(host)))
             self.assertIs(cast(Any, made.endpoint)._legs.admits("203.0.113.7"), allowed)
-            cast(Any, made.endpoint)._dialer._proxies["203.0.113.8"] = None
+            cast(Any, made.endpoint)._dialer._way._addresses["203.0.113.8"] = None
             self.assertTrue(cast(Any, made.endpoint)._legs.admits("203.0.113.8"))
 
     def test_domains(self) -> None:

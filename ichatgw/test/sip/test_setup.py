@@ -69,7 +69,7 @@ class EndpointTests(SynchronousTestCase):
         self.endpoint, parts = endpointOf(
             reactor, Turns(reactor), settings, addresses, UDPWire(reactor, addresses, 0), "x", None
         )
-        return parts
+        return [part for part in parts if isinstance(part, Reloadable)]
 
     def passwords(self, text: str) -> str:
         path: str = self.mktemp()

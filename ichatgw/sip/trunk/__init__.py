@@ -1,0 +1,3 @@
+"""
+Trunks: accounts at SIP servers, by which calls come and go.
+"""

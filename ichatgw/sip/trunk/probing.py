@@ -1,0 +1,116 @@
+# -*- test-case-name: ichatgw.test.sip.trunk.test_probing -*-
+"""
+Whether the servers of trunks are there: each is asked by OPTIONS now and then (RFC 3261 section 11).
+
+Whatever it answers, it is there, unless it says that it takes nothing now (503).  One that has not answered twice is
+down until it does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ichatgw.errors import CallError
+from ichatgw.sip.trunk.account import Account
+
+PATIENCE = 4.0
+"""Seconds in which an OPTIONS is answered."""
+
+SECOND_TRY = 2.0
+"""Seconds after one that was not, until it is sent again."""
+
+MOST_MISSED = 2
+
+_SILENT, _REFUSING = 408, 503
+
+_log = Logger()
+
+
+@define(eq=False)
+class Probe:
+    """
+    The questions to one server.
+
+    @ivar ask: sends an OPTIONS; its Deferred gives the status of the answer, and may be cancelled.
+    @ivar draw: gives numbers from 0 to 1.
+    """
+
+    account: Account
+    clock: IReactorTime
+    ask: Callable[[Account], Deferred[int]]
+    draw: Callable[[], float] = random.random
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _asked: Deferred[Any] | None = field(default=None, init=False)
+    _missed: int = field(default=0, init=False)
+
+    def start(self) -> None:
+        """Begin, the first time after a part of the interval that differs from trunk to trunk."""
+        if self.account.trunk.probeTime:
+            self._later(self.account.trunk.probeTime * self.draw())
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
+
+    def doubt(self) -> None:
+        """A call got no answer: the server is down until it says something."""
+        if self.account.trunk.probeTime:
+            self._missed = MOST_MISSED
+            self._judge("a call got no answer")
+            if self._asked is None:
+                self._later(SECOND_TRY)
+
+    def _later(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.clock.callLater(seconds, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        asked = self._asked = self.ask(self.account)
+        asked.addTimeout(PATIENCE, self.clock, lambda result, seconds: _SILENT)
+        asked.addCallbacks(self._answered, self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        if self._asked is None:
+            return  # stopped
+        if failure.check(CallError, OSError) is None:
+            _log.failure("Trunk {trunk} could not be probed", failure, trunk=self.account.trunk.name)
+        self._missing(str(failure.value)[:100])
+
+    def _answered(self, code: int) -> None:
+        if self._asked is None:
+            return
+        if code in (_SILENT, _REFUSING):
+            self._missing("no answer" if code == _SILENT else "503")
+            return
+        self._asked = None
+        self._missed = 0
+        if self.account.isDown:
+            self.account.isDown = False
+            _log.info("Trunk {trunk} is up again", trunk=self.account.trunk.name)
+        self._later(self.account.trunk.probeTime)
+
+    def _missing(self, why: str) -> None:
+        self._asked = None
+        self._missed += 1
+        self._judge(why)
+        self._later(SECOND_TRY if self._missed < MOST_MISSED else min(self.account.trunk.probeTime, 2 * PATIENCE))
+
+    def _judge(self, why: str) -> None:
+        if self._missed >= MOST_MISSED and not self.account.isDown:
+            self.account.isDown = True
+            _log.warn("Trunk {trunk} is down: {why}", trunk=self.account.trunk.name, why=why)

@@ -1,0 +1,101 @@
+# -*- test-case-name: ichatgw.test.sip.trunk -*-
+"""
+Trunks as the SIP endpoint has them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from sippy.SipAddress import SipAddress
+from sippy.SipCallId import SipCallId
+from sippy.SipFrom import SipFrom
+from sippy.SipRequest import SipRequest
+from sippy.SipTo import SipTo
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from ichatgw.config.declared.trunks import Trunk
+from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.message.uris import identity, parse
+from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.outofdialog import Exchange, Make
+from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.sip.transaction.way import Way
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.trunk.account import Account, serverURI
+from ichatgw.sip.trunk.accounts import Accounts
+from ichatgw.sip.trunk.probing import Probe
+from ichatgw.sip.trunk.registrations import TrunkRegistrations
+
+
+class Trunks:
+    """
+    @ivar accounts: which there are.
+    @ivar registrar: registers them.
+    @param perSecond: how many REGISTERs are sent in a second at most.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        transactions: Transactions,
+        resolver: Resolver,
+        userAgent: str,
+        perSecond: float,
+    ) -> None:
+        self._clock = clock
+        self._transactions = transactions
+        self._resolver = resolver
+        self._userAgent = userAgent
+        self.registrar = Registrar(
+            self._exchange, self._contact, Way(clock, resolver, Logins(), named="a trunk"), userAgent
+        )
+        registrations = TrunkRegistrations(clock, self.registrar, perSecond)
+        self.registrar.cut = registrations.cut
+        self.accounts = Accounts(self._account, self._probe, registrations, _atOnce)
+
+    def _account(self, trunk: Trunk) -> Account:
+        return Account.of(trunk, self._clock, self._resolver)
+
+    def _probe(self, account: Account) -> Probe:
+        return Probe(account, self._clock, self._ask)
+
+    def _exchange(self, way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
+        return Exchange(self._transactions, way.hunt(url), answers, make).start()
+
+    def _contact(self, attempt: Attempt, user: str | None) -> Any:
+        return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
+
+    def _ask(self, account: Account) -> Deferred[int]:
+        """Send an OPTIONS; gives the status of the answer.  It needs no login: a challenge is an answer, too."""
+        url = parse(serverURI(account.trunk))
+        us = parse(account.trunk.aor or serverURI(account.trunk))
+        callId = SipCallId()
+
+        def make(attempt: Attempt) -> Any:
+            from_ = SipFrom(address=SipAddress(url=identity(us)))
+            from_.genTag()
+            return SipRequest(
+                method="OPTIONS",
+                ruri=attempt.uri.getCopy(),
+                fr0m=from_,
+                to=SipTo(address=SipAddress(url=identity(url))),
+                cseq=1,
+                callid=callId,
+                contact=self._contact(attempt, account.trunk.user or None),
+                routes=account.calling.routes(),
+                target=attempt.target.sippyAddress,
+                user_agent=self._userAgent,
+            )
+
+        hunt = account.calling.hunt(url, 0)
+        asked = Exchange(self._transactions, hunt, Answers(Logins()), make).start()
+        return asked.addCallback(lambda response: int(response.getSCode()[0]))
+
+
+def _atOnce(items: Iterator[None]) -> None:
+    deque(items, maxlen=0)
