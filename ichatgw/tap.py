@@ -71,6 +71,7 @@ from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.texts.exchange import Exchange, Terms
+from ichatgw.trunks.routes import TrunkRoutes
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.web.setup import Shown, webOf
 from ichatgw.xmpp.control import Greeter
@@ -300,12 +301,13 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     plan = DialPlan(settings.translationRules)
     control = JID(f"{settings.jabberControlUsername}@{settings.jabberComponentName}")
     turns = Turns(reactor)
-    routes, reloadsBook = routesOf(turns, plan, settings)
+    routesByBook, reloadsBook = routesOf(turns, plan, settings)
     wire = UDPWire(reactor, addresses, settings.udpTcpPort, turns)
     identity = Identity()
     endpoint, sipParts = endpointOf(
         reactor, turns, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
     )
+    routes = TrunkRoutes(routesByBook, endpoint.trunks.isTrunk)
 
     guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     link = Link(

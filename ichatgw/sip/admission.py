@@ -37,6 +37,7 @@ from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.tables import Dialogs
+from ichatgw.sip.trunk.trunks import Trunks
 
 RETRY_AFTER = 5
 """Seconds after which we ask a caller to try again who comes when there is too much to do."""
@@ -68,6 +69,7 @@ Verdict = Passed | Answer | Dropped
 
 class Admission:
     """
+    @ivar trunks: by which anybody calls; set before the first message.
     @ivar isOverloaded: tells whether there is too much to do for another call.
     @ivar isCrowded: tells whether too many calls of a host, an IP literal, wait to begin.
     @ivar isFull: tells whether there is no room for another call, as L{ichatgw.calls.switch.Switch.isFull}.
@@ -77,6 +79,7 @@ class Admission:
     @param matchers: claim INVITEs that are no calls of phones.
     """
 
+    trunks: Trunks
     takesTexts = False
 
     def __init__(
@@ -107,6 +110,7 @@ class Admission:
         @param room: how many octets the answer to a stranger may have.
         """
         mayCall = self._legs.admits(source.host)
+        isPeer = mayCall or self.trunks.areAt(source.host)
         marks = Marks.of(message)
         if not message.isRequest:
             if mayCall or self._transactions.awaits(marks):
@@ -115,26 +119,26 @@ class Admission:
         if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
         begins = self._begins(message.method) and marks.toTag is None
-        why = self._obstacle(message, source, mayCall) if begins else ""
+        why = self._obstacle(message, source, isPeer) if begins else ""
         if why:
             if self._transactions.isWithin(marks, message.text, source.host):
                 return Passed()
-            return self._turnedAway(message, source, None if mayCall else room, why, mayCall)
+            return self._turnedAway(message, source, None if isPeer else room, why, isPeer)
+        if isPeer and message.method == "OPTIONS" and marks.toTag is None:
+            return self._asked(message, source)
         if not mayCall:
             return self._stranger(message, marks, source, room)
-        if message.method == "OPTIONS" and marks.toTag is None:
-            return self._asked(message, source)
         return Passed(self._login(message, source.host) if begins else None)
 
     def _begins(self, method: str) -> bool:
         """Is it the method of a request that brings a call or a text?"""
         return method == "INVITE" or (method == "MESSAGE" and self.takesTexts)
 
-    def _obstacle(self, message: Admitted, source: TransportAddress, mayCall: bool) -> str:
+    def _obstacle(self, message: Admitted, source: TransportAddress, isPeer: bool) -> str:
         """Why a new call, or a text, cannot be taken now, in words; empty if it can."""
-        if self._isTooMuch(message, source.host, mayCall):
+        if self._isTooMuch(message, source.host, isPeer):
             return "too much to do"
-        if not mayCall:
+        if not isPeer:
             return ""
         trouble = self.trouble()
         if trouble:
@@ -214,6 +218,8 @@ class Admission:
         """An INVITE, a REFER or a MESSAGE of a stranger."""
         request = SipRequest(message.text)
         isCall = message.method == "INVITE"
+        if isCall and self.trunks.find(request, source.host) is not None:
+            return Passed()
         objection = self._matchers.objection(invitationOf(request, source)) if isCall else NOT_ADMITTED
         if objection is None:
             return Passed()

@@ -50,6 +50,7 @@ from ichatgw.sip.transport.streamframing import PING
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.sip.trunk.dialer import Terms
 from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.texts.interfaces import ITexts
 
@@ -137,16 +138,19 @@ class Endpoint(Service):
         )
         self.messages = self._dialer.messages()
         self._received = Received(self.messages, clock, userAgent, self._respond)
-        self.trunks = Trunks(clock, self._transactions, resolver, userAgent, registrationsPerSecond)
+        trunkTerms = Terms(userAgent, identity, filtered, policy, self.terms)
+        self.trunks = Trunks(clock, self._transactions, resolver, self._legs, trunkTerms, registrationsPerSecond)
+        self._requests.trunks = self.trunks
         self.goodbyes = Goodbyes(clock, self._transactions, logins, userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
-        self.strangers = Strangers(clock, self._transactions, lambda host: self._legs.admits(host))
+        self.strangers = Strangers(clock, self._transactions, self._isPeer)
         self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
         self._events = UNREAD
+        self._admission.trunks = self.trunks
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
@@ -176,7 +180,8 @@ class Endpoint(Service):
 
     def admit(self, admits: Callable[[str], bool]) -> None:
         """Let those hosts (IP literals) transfer calls, and lead those that are made to them elsewhere."""
-        self._legs.admits = self._wire.admits = admits
+        self._legs.admits = admits
+        self._wire.admits = self._isPeer
         if self._streams is not None:
             self._streams.admit(self._isKnown, self.strangers.spend)
 
@@ -325,11 +330,15 @@ class Endpoint(Service):
 
     def _isKnown(self, host: str) -> bool:
         """May C{host} call, or has a user logged in from there?"""
-        return self._legs.admits(host) or self.strangers.isProved(host)
+        return self._isPeer(host) or self.strangers.isProved(host)
+
+    def _isPeer(self, host: str) -> bool:
+        """May C{host} call, anybody or by a trunk?"""
+        return self._legs.admits(host) or self.trunks.areAt(host)
 
     def _isUnproved(self, host: str) -> bool:
         """May C{host} be somebody else's address, whom our answers would flood?"""
-        return not self._legs.admits(host) and not self._transactions.dialogs.countOf(host)
+        return not self._isPeer(host) and not self._transactions.dialogs.countOf(host)
 
     def _binding(self, message: bytes, source: TransportAddress, room: int | None) -> None:
         """STUN, with which phones keep their router's door open and find out what it is (RFC 5626 section 4.4.2)."""
@@ -347,7 +356,7 @@ class Endpoint(Service):
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
-        return self._dialer.dial(called, caller)
+        return self.trunks.dial(called, caller) or self._dialer.dial(called, caller)
 
     def pinned(self) -> IDialer:
         """See L{Dialer.pinned}."""

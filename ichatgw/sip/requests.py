@@ -27,6 +27,7 @@ from ichatgw.sip.dialog.replaces import Replacement, readReplaces
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.dialog.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, Protecting
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.renegotiation import Renegotiation
@@ -40,6 +41,8 @@ from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.outofdialogrefer import Outside
 from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.trunks import Trunks
 
 _log = Logger()
 
@@ -50,6 +53,7 @@ class Requests:
     @ivar matchers: claim INVITEs that are none.
     @ivar transactions: set before the first request comes.
     @ivar outside: takes REFERs; set before the first one comes.
+    @ivar trunks: by which calls may come; set before the first request comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
     @ivar texts: takes MESSAGEs; C{None} if they are refused.
     @ivar toDecides: who is called is what To says, as of old.
@@ -61,6 +65,7 @@ class Requests:
     arrivals: IArrivals
     transactions: Transactions
     outside: Outside
+    trunks: Trunks
     registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
     toDecides = False
     texts: Received | None = None
@@ -190,22 +195,30 @@ class Requests:
         wish: Replacement | None,
     ) -> Any:
         url = self._called(request)
-        called = self.registered(url, source.host) or uriOf(url)
+        byTrunk = self.trunks.find(request, source.host)
+        if byTrunk is not None and byTrunk.account.isFull:
+            return self._respond(request, 486, "Busy Here")
+        called = byTrunk.called if byTrunk is not None else self.registered(url, source.host) or uriOf(url)
         mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
         if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):
             return self._respond(request, 482, "Merged Request")
         transport = Transport(str(request.source[1]))
-        protecting = Protecting(evolve(self._policy), transport is Transport.TLS)
+        account = byTrunk.account if byTrunk is not None else None
+        policy = self._policy if account is None else self.trunks.policyOf(account)
+        protecting = Protecting(evolve(policy), transport is Transport.TLS)
+        forget = self._legs.discard if account is None else partial(self._left, account)
         caller = self._sender(request, source)
-        leg = InboundSipLeg(self._legs.name("in"), caller, self._legs.discard, source, offer, protecting)
+        leg = InboundSipLeg(self._legs.name("in"), caller, forget, source, offer, protecting)
         leg.parts = partsOf(request.getBody())
         if wish is not None:
             leg.seek = partial(self._legs.judge, wish)
         leg.login = request.login
+        if account is not None:
+            leg.trunk = account.trunk.name
+            account.legs.add(leg)
+        logins = self._logins if account is None else account.calling.logins
         arrival = _Arrival(self, leg, called, request)
-        leg.dialog = Dialog(
-            self.transactions, arrival, self._userAgent, answers=self._logins.begin(), terms=self._terms
-        )
+        leg.dialog = Dialog(self.transactions, arrival, self._userAgent, answers=logins.begin(), terms=self._terms)
         leg.dialog.lContact = self.transactions.contact(
             Target(transport, source), url.username, _wantsSecurity(request)
         )
@@ -220,6 +233,10 @@ class Requests:
             callId=leg.trail[:100],
         )
         return leg.dialog.recvRequest(request, transaction)
+
+    def _left(self, account: Account, leg: SipLeg) -> None:
+        account.legs.discard(leg)
+        self._legs.discard(leg)
 
     def _called(self, request: Any) -> Any:
         """Who is called, sippy's C{SipURL}: the Request-URI says it (RFC 3261 section 8.2.2.1)."""

@@ -26,7 +26,7 @@ RANKS = (
     {"texts"},
     {"xmpp"},
     {"config"},
-    {"options", "sip", "ichat", "jingle", "phonebook"},
+    {"options", "sip", "ichat", "jingle", "phonebook", "trunks"},
     {"watchers"},
     {"control"},
     {"web"},

@@ -36,6 +36,7 @@ class InboundSipLeg(SipLeg):
     Somebody called us over SIP.
 
     @ivar source: where the INVITE came from.
+    @ivar trunk: the name of that by which it came; empty for none.
     @ivar parts: what came with the offer.
     @ivar seek: if it wants the place of another leg: gives that one, or why it cannot have it.
     @param offer: what the INVITE carried; C{None} if it had no body: then the 200 carries our offer.
@@ -57,6 +58,7 @@ class InboundSipLeg(SipLeg):
         self._objection: Ending | None = None
         self.source = source
         self.signallingHost = source.host
+        self.trunk = ""
         self.seek: Callable[[], SipLeg | Reply] | None = None
         self.parts: tuple[Part, ...] = ()
         self._offer = offer

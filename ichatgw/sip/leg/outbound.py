@@ -63,7 +63,7 @@ class OutboundSipLeg(SipLeg):
         mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:
         super().__init__(id, party, forget)
-        self._negotiation.protecting.policy = evolve(policy)
+        self.demand(policy)
         self._negotiation.allowed = lambda codec: codec.payloadType not in filtered
         self.changes = Renegotiation(self, self._negotiation)
         self._hunt = hunt
@@ -80,6 +80,10 @@ class OutboundSipLeg(SipLeg):
         self._early: dict[str | None, str] = {}
         self._settledBy: str | None = None
         self._rang = False
+
+    def demand(self, policy: MediaPolicy) -> None:
+        """Media is protected so from the next offer on."""
+        self._negotiation.protecting.policy = evolve(policy)
 
     def replace(self, dialog: str) -> None:
         """Ask the party to put this call in the place of another dialog that it has (RFC 3891)."""
@@ -244,6 +248,7 @@ class OutboundSipLeg(SipLeg):
     def _provisional(self, code: int, phrase: str, body: Any) -> None:
         if code <= 100:
             return
+        self._hunt.rang()
         self._rang = self._rang or code == 180
         text = sdpText(body)
         if text is not None:

@@ -68,7 +68,9 @@ def uriOf(url: Any) -> str:
         context = next((each for each in url.userparams if each.startswith("phone-context=")), "")
         return f"tel:{legible(url.username or '')}{context and ';'}{context}"
     if url.host == _URN_HOST:
-        return unquote(url.username or "")
+        urn = unquote(url.username or "")
+        if urn.startswith("urn:"):
+            return urn
     user = f"{legible(url.username)}@" if url.username else ""
     port = f":{int(url.port)}" if url.port is not None else ""
     return f"{url.scheme}:{user}{url.host}{port}"

@@ -111,6 +111,9 @@ class Hunt:
         self._heard = True
         self.rest()
 
+    def rang(self) -> None:
+        """The target says that a phone rings, or may."""
+
     def refused(self, code: int, holds: bool = True) -> None:
         """
         The target's last word, a status that is no success and leads nowhere.

@@ -18,7 +18,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.config.declared.trunks import Trunk
+from ichatgw.model import Party
 from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.leg.mediasecurity import MediaPolicy
+from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.register.client import Registrar
 from ichatgw.sip.transaction.layer import Transactions
@@ -28,6 +32,8 @@ from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.trunk.account import Account, serverURI
 from ichatgw.sip.trunk.accounts import Accounts
+from ichatgw.sip.trunk.arrivals import Arrival, Arrivals
+from ichatgw.sip.trunk.dialer import Terms, TrunkDialer, policyOf
 from ichatgw.sip.trunk.probing import Probe
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
 
@@ -36,6 +42,7 @@ class Trunks:
     """
     @ivar accounts: which there are.
     @ivar registrar: registers them.
+    @param terms: what holds for all calls over SIP.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
 
@@ -44,19 +51,56 @@ class Trunks:
         clock: IReactorTime,
         transactions: Transactions,
         resolver: Resolver,
-        userAgent: str,
+        legs: Legs,
+        terms: Terms,
         perSecond: float,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
         self._resolver = resolver
-        self._userAgent = userAgent
+        self._userAgent = terms.userAgent
         self.registrar = Registrar(
-            self._exchange, self._contact, Way(clock, resolver, Logins(), named="a trunk"), userAgent
+            self._exchange, self._contact, Way(clock, resolver, Logins(), named="a trunk"), terms.userAgent
         )
         registrations = TrunkRegistrations(clock, self.registrar, perSecond)
         self.registrar.cut = registrations.cut
         self.accounts = Accounts(self._account, self._probe, registrations, _atOnce)
+        self._terms = terms
+        self._arrivals = Arrivals(self.accounts, self.registrar.bindingOf)
+        self._dialer = TrunkDialer(
+            clock,
+            transactions,
+            resolver,
+            legs,
+            self.accounts,
+            lambda account: self.registrar.flowOf(account.binding),
+            terms,
+        )
+
+    def dial(self, called: str, caller: Party) -> OutboundSipLeg | None:
+        """
+        See L{TrunkDialer.dial}; C{None} if C{called} names no trunk.
+
+        @raise CallError: if there is no trunk for it now.
+        """
+        accounts = self._dialer.named(called)
+        return self._dialer.dial(called, caller, accounts) if accounts else None
+
+    def find(self, request: Any, source: str) -> Arrival | None:
+        """See L{Arrivals.find}."""
+        return self._arrivals.find(request, source)
+
+    def areAt(self, host: str) -> bool:
+        """Is C{host}, an IP literal, the server of a trunk?"""
+        return bool(self.accounts.at(host))
+
+    def isTrunk(self, name: str) -> bool:
+        """Is that, in lower case, the name of one?"""
+        return self.accounts.get(name) is not None
+
+    def policyOf(self, account: Account) -> MediaPolicy:
+        """How media of a trunk is protected."""
+        return policyOf(account, self._terms.policy)
 
     def _account(self, trunk: Trunk) -> Account:
         return Account.of(trunk, self._clock, self._resolver)

@@ -82,6 +82,7 @@ class RulesTests(SynchronousTestCase):
             ("tel:7042;phone-context=ims.example;x=y", "tel:7042;phone-context=ims.example"),
             ("TEL:*21%23", "tel:*21#"),
             ("urn:service:sos", "urn:service:sos"),
+            ("sip:xmpp%3Aa%40b@urn.invalid", "sip:xmpp%3Aa%40b@urn.invalid"),
         ):
             self.assertEqual(uriOf(SipURL(text)), seen)
         for text in ("tel:x", "tel:7042;phone-context=+x", "tel:;x"):
@@ -190,6 +191,7 @@ class CalledTests(SynchronousTestCase):
                 ("tel:+49-30-1", "tel:+49301"),
                 ("tel:7042;phone-context=+4930", "tel:+49307042"),
                 ("urn:service:sos", "urn:service:sos"),
+                ("sip:xmpp%3Aa%40b@urn.invalid", "sip:xmpp%3Aa%40b@urn.invalid"),
                 ("sip:%2331@gw;user=phone", "sip:#31@gw"),
             )
         ):

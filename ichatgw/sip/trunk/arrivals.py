@@ -1,0 +1,133 @@
+# -*- test-case-name: ichatgw.test.sip.trunk.test_arrivals -*-
+"""
+By which trunk a call comes, and which number it calls.
+
+The trunk is that of the Contact that was registered, which has a token that nobody but the registrar has been told; the
+call may come from anywhere then.  Without it only the server of a trunk can call by it, and only for a user or a number
+of that trunk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import define, frozen
+from sippy.SipAddress import SipAddress
+
+from ichatgw.config.declared.trunks import CALLED_PARTY, DIVERSION, REQUEST_URI, TO
+from ichatgw.sip.message.syntax import legible
+from ichatgw.sip.register.bindings import Binding
+from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.accounts import Accounts
+from ichatgw.sip.trunk.callerid import bare, ownNumber
+from ichatgw.trunks.routes import calledBy
+
+_PUNCTUATION = re.compile(r"(?<=[0-9])[-.()]|[()](?=[0-9])")
+_LONGEST = 128
+
+
+@frozen
+class Arrival:
+    """
+    A call by a trunk.
+
+    @ivar called: as the rules see it, see L{calledBy}.
+    """
+
+    account: Account
+    called: str
+
+
+@define(eq=False)
+class Arrivals:
+    """
+    @ivar bindingOf: the binding whose Contact a URI is, see L{ichatgw.sip.register.client.Registrar.bindingOf}.
+    """
+
+    accounts: Accounts
+    bindingOf: Callable[[Any, str], Binding | None]
+
+    def find(self, request: Any, source: str) -> Arrival | None:
+        """
+        The trunk by which an INVITE comes; C{None} if it comes by none.
+
+        @param request: sippy's C{SipRequest}.
+        @param source: where it came from, an IP literal.
+        """
+        if not len(self.accounts):
+            return None
+        binding = self.bindingOf(request.getRURI(), source)
+        account = self.accounts.of(binding) if binding is not None else None
+        if account is None:
+            account = self._bySource(request, source)
+        return None if account is None else Arrival(account, calledBy(account.trunk.name, called(account, request)))
+
+    def _bySource(self, request: Any, source: str) -> Account | None:
+        there = self.accounts.at(source)
+        if not there:
+            return None
+        users = [user for place in _PLACES.values() for user in place(request) if user]
+        for account in there:
+            own = {account.trunk.user, account.trunk.login} - {""}
+            if any(user in own or ownNumber(account.trunk, user) for user in users):
+                return account
+        open_ = [account for account in there if not account.trunk.numbers and not account.trunk.registers]
+        return open_[0] if len(open_) == 1 else None
+
+
+def called(account: Account, request: Any) -> str:
+    """The number that an INVITE by a trunk calls, as the trunk writes it, or as it came."""
+    trunk = account.trunk
+    own = {trunk.user, trunk.login, ""}
+    chosen = _PLACES.get(trunk.calledNumber)
+    if chosen is not None:
+        found = next((user for user in chosen(request) if user), "")
+        if found:
+            return ownNumber(trunk, found) or found
+    users = [user for place in (REQUEST_URI, CALLED_PARTY, TO) for user in _PLACES[place](request)]
+    for user in users:
+        if ownNumber(trunk, user):
+            return ownNumber(trunk, user)
+    for user in users:
+        if user not in own:
+            return user
+    return trunk.numbers[0] if trunk.numbers else trunk.user
+
+
+def _user(url: Any) -> str:
+    """The number in a URI, without what only tells how it is written."""
+    user = legible(url.username or "").partition(";")[0][:_LONGEST]
+    plain = _PUNCTUATION.sub("", user)
+    return plain if bare(plain).isdigit() else user
+
+
+def _requested(request: Any) -> Iterator[str]:
+    yield _user(request.getRURI())
+
+
+def _to(request: Any) -> Iterator[str]:
+    yield _user(request.getHFBody("to").getUri().url)
+
+
+def _calledParty(request: Any) -> Iterator[str]:
+    for header in request.headers:
+        if header.name == CALLED_PARTY.lower():
+            try:
+                yield _user(SipAddress(str(header.body.body or header.body)).url)
+            except Exception:  # sippy raises whatever comes to hand
+                return
+
+
+def _diverted(request: Any) -> Iterator[str]:
+    for body in request.getHFBodys("diversion")[:1]:
+        yield _user(body.getUri().url)
+
+
+_PLACES: dict[str, Callable[[Any], Iterator[str]]] = {
+    REQUEST_URI: _requested,
+    CALLED_PARTY: _calledParty,
+    TO: _to,
+    DIVERSION: _diverted,
+}

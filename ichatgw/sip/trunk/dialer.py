@@ -1,0 +1,145 @@
+# -*- test-case-name: ichatgw.test.sip.trunk.test_dialer -*-
+"""
+Calls that go out by trunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, frozen
+from sippy.SipAddress import SipAddress
+from twisted.internet.interfaces import IReactorTime
+
+from ichatgw.config.declared.trunks import AS_PHONES
+from ichatgw.errors import CallError
+from ichatgw.model import EndReason, Party
+from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
+from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.message.syntax import escaped
+from ichatgw.sip.message.uris import identity, parse
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.targetset import Attempt
+from ichatgw.sip.transport.resolver import Resolver
+from ichatgw.sip.transport.target import Target
+from ichatgw.sip.trunk.account import Account, serverURI
+from ichatgw.sip.trunk.accounts import Accounts
+from ichatgw.sip.trunk.callerid import dialled, presented
+from ichatgw.sip.trunk.hunt import TrunkHunt
+
+
+class NoTrunk(CallError):
+    """All trunks of a rule have as many calls as they may."""
+
+    reason = EndReason.CONGESTED
+
+
+@frozen
+class Terms:
+    """
+    What holds for all calls over SIP.
+
+    @ivar identity: who calls if nothing else says it.
+    @ivar filtered: payload types that are not offered.
+    @ivar policy: how media is protected, where a trunk does not say it.
+    """
+
+    userAgent: str
+    identity: Party
+    filtered: frozenset[int]
+    policy: MediaPolicy
+    timers: SessionTerms
+
+
+class TrunkDialer:
+    """
+    @param flowOf: where a trunk is registered.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        transactions: Transactions,
+        resolver: Resolver,
+        legs: Legs,
+        accounts: Accounts,
+        flowOf: Callable[[Account], Target | None],
+        terms: Terms,
+    ) -> None:
+        self._clock = clock
+        self._transactions = transactions
+        self._resolver = resolver
+        self._legs = legs
+        self._accounts = accounts
+        self._flowOf = flowOf
+        self._terms = terms
+
+    def named(self, called: str) -> list[Account]:
+        """The trunks that stand in the place of the host in C{called}, in order; none if a host stands there."""
+        names = called.rpartition("@")[2].lower().split(",") if len(self._accounts) else []
+        return list(dict.fromkeys(account for name in names if (account := self._accounts.get(name)) is not None))
+
+    def dial(self, called: str, caller: Party, accounts: list[Account]) -> OutboundSipLeg:
+        """
+        Make a leg; see L{ichatgw.interfaces.IDialer}.
+
+        @raise CallError: if there is no trunk for it now.
+        """
+        free = sorted((each for each in accounts if not each.isFull), key=lambda each: not each.works)
+        if not free:
+            raise NoTrunk("the trunks have as many calls as they may")
+        number = called.partition(":")[2].rpartition("@")[0]
+        ways = [(each, parse(serverURI(each.trunk, escaped(dialled(each.trunk, number))))) for each in free]
+        hunt = TrunkHunt(self._clock, ways, self._resolver.failed, self._flowOf, self._accounts.doubt)
+        leg = OutboundSipLeg(
+            self._legs.name("out"),
+            Party(called),
+            lambda leg: self._over(leg, free),
+            hunt,
+            lambda leg: self._converse(leg, hunt),
+            lambda dialog, attempt: self._prepare(dialog, attempt, hunt.account, caller),
+            self._terms.filtered,
+            self._terms.policy,
+        )
+        self._legs.add(leg)
+        free[0].legs.add(leg)
+        return leg
+
+    def _over(self, leg: SipLeg, accounts: list[Account]) -> None:
+        for account in accounts:
+            account.legs.discard(leg)
+        self._legs.discard(leg)
+
+    def _converse(self, leg: Any, hunt: TrunkHunt) -> Dialog:
+        for account in hunt.accounts:
+            account.legs.discard(leg)
+        hunt.account.legs.add(leg)
+        leg.demand(policyOf(hunt.account, self._terms.policy))
+        logins = hunt.account.calling.logins
+        return Dialog(self._transactions, leg, self._terms.userAgent, None, logins.begin(), self._terms.timers)
+
+    def _prepare(self, dialog: Any, attempt: Attempt, account: Account, caller: Party) -> tuple[Any, ...]:
+        dialog.hops = caller.hops
+        if dialog.answers is not None:
+            dialog.answers.domain = account.trunk.server.host
+        from_, headers = presented(account.trunk, caller, self._terms.identity.user)
+        dialog.address(
+            from_,
+            SipAddress(url=identity(attempt.uri)),
+            attempt.uri.getCopy(),
+            account.calling.routes(),
+            self._transactions.contact(attempt.target, account.trunk.user or None),
+        )
+        return headers
+
+
+def policyOf(account: Account, policy: MediaPolicy) -> MediaPolicy:
+    """How media of a trunk is protected."""
+    if account.trunk.mediaEncryption == AS_PHONES:
+        return policy
+    return evolve(policy, encryption=Encryption(account.trunk.mediaEncryption))

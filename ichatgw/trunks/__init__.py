@@ -1,0 +1,3 @@
+"""
+What trunks mean for where calls lead.
+"""

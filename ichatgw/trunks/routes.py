@@ -1,0 +1,98 @@
+# -*- test-case-name: ichatgw.test.trunks.test_routes -*-
+"""
+Calls that come by trunks, as the rules see them: C{sip:number@trunk}.
+
+Between the SIP endpoint and here such a call has an address with a scheme of its own, which nobody can send: so
+somebody who writes the name of a trunk in the place of a host has no call that came by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from attrs import define
+
+from ichatgw.errors import NoRoute
+from ichatgw.model import Party
+
+_SCHEME = "trunk:"
+
+
+class Source(Protocol):
+    """What leads from one address to another; L{ichatgw.phonebook.routes.Routes} does."""
+
+    def matches(self, address: str) -> bool:
+        """Does it know C{address}?"""
+
+    def translate(self, address: str) -> str:
+        """
+        The address that C{address} stands for.
+
+        @raise NoRoute: if it does not know it, or that leads nowhere.
+        """
+
+    def introduced(self, caller: Party, route: str) -> Party:
+        """The caller as who is called shall know them."""
+
+
+def calledBy(trunk: str, number: str) -> str:
+    """The address that a call by a trunk has until it is translated."""
+    return f"{_SCHEME}{number}@{trunk}"
+
+
+@define(eq=False)
+class TrunkRoutes:
+    """
+    @ivar inner: the rules, and the phone book.
+    @ivar isTrunk: is that, in lower case, the name of a trunk?
+    """
+
+    inner: Source
+    isTrunk: Callable[[str], bool]
+
+    def matches(self, address: str) -> bool:
+        """Is there a rule for C{address}, or is it in the phone book?"""
+        return self._known(address) is not None
+
+    def translate(self, address: str) -> str:
+        """
+        The address that C{address} stands for.
+
+        @raise NoRoute: if there is none.
+        """
+        known = self._known(address)
+        if known is None:
+            raise NoRoute("no translation rule matches")
+        return self.inner.translate(known)
+
+    def introduced(self, caller: Party, route: str) -> Party:
+        """See L{Source.introduced}."""
+        return self.inner.introduced(caller, route)
+
+    def _known(self, address: str) -> str | None:
+        """How the rules know C{address}; C{None} if they do not."""
+        if address.startswith(_SCHEME):
+            return next((each for each in _spellings(address[len(_SCHEME) :]) if self.inner.matches(each)), None)
+        return address if not self._isClaimed(address) and self.inner.matches(address) else None
+
+    def _isClaimed(self, address: str) -> bool:
+        """Does it say that it came by a trunk, and did not?"""
+        scheme, _, rest = address.partition(":")
+        if scheme.lower() not in ("sip", "sips"):
+            return False
+        host = rest.rpartition("@")[2].partition(";")[0].partition(":")[0]
+        return self.isTrunk(host.rstrip(".").lower())
+
+
+def _spellings(place: str) -> Iterator[str]:
+    """How a number may be written in a rule: as it came, or as an international one is."""
+    number, _, trunk = place.rpartition("@")
+    yield f"sip:{place}"
+    digits = number[1:] if number.startswith("+") else number[2:] if number.startswith("00") else ""
+    if digits.isdigit():
+        for each in (f"+{digits}", f"00{digits}", digits):
+            if each != number:
+                yield f"sip:{each}@{trunk}"
+    elif number.isdigit():
+        yield f"sip:+{number}@{trunk}"
