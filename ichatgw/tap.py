@@ -54,6 +54,7 @@ from ichatgw.net.networks import Network
 from ichatgw.observe.readiness import Condition, Readiness
 from ichatgw.observe.report import Report
 from ichatgw.options import Options
+from ichatgw.phonebook.numbers import Numbering
 from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.clock import useMonotonicTime
 from ichatgw.runtime.collector import Collector
@@ -71,6 +72,8 @@ from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.texts.exchange import Exchange, Terms
+from ichatgw.trunks.emergency import Emergency
+from ichatgw.trunks.rights import Rights
 from ichatgw.trunks.routes import TrunkRoutes
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.web.setup import Shown, webOf
@@ -307,7 +310,12 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint, sipParts = endpointOf(
         reactor, turns, settings, addresses, wire, USER_AGENT, _messageLog(settings), identity.fingerprint
     )
-    routes = TrunkRoutes(routesByBook, endpoint.trunks.isTrunk)
+    ourDomain = settings.jabberComponentName.lower()
+    emergency = Emergency(settings.emergencyNumbers, settings.emergencyOutput, lambda domain: domain == ourDomain)
+    routes = TrunkRoutes(routesByBook, endpoint.trunks.isTrunk, emergency)
+    endpoint.trunks.isUrgent = emergency.isFor
+    rights = Rights(routesByBook.book, emergency)
+    rights.adopt(settings.dialRule, Numbering(settings.country))
 
     guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
     link = Link(
@@ -401,6 +409,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = registrations.resident
     switch.introduced = routes.introduced
+    switch.permits = rights.check
 
     def isOverloaded() -> bool:
         return turns.isLate or wire.lag > MOST_LAG
@@ -469,6 +478,11 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         *sipParts,
         LongReloadable(("translationRules",), partial(newRules, plan)),
         reloadsBook,
+        Reloadable(("dialRule", "country"), lambda new: partial(rights.adopt, new.dialRule, Numbering(new.country))),
+        Reloadable(
+            ("emergencyNumbers", "emergencyOutput"),
+            lambda new: partial(emergency.adopt, new.emergencyNumbers, new.emergencyOutput),
+        ),
         Reloadable(("allowedSIPPeers",), lambda new: partial(access.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
         Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two

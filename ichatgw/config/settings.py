@@ -22,6 +22,7 @@ from ichatgw.config.declared.jingle import JingleSettings
 from ichatgw.config.declared.log import LogSettings
 from ichatgw.config.declared.observe import ObserveSettings
 from ichatgw.config.declared.phonebook import PhoneBookSettings
+from ichatgw.config.declared.rights import RightsSettings
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.texts import TextSettings
 from ichatgw.config.declared.tls import TLSSettings
@@ -49,6 +50,7 @@ class Settings(
     JingleSettings,
     TextSettings,
     CallSettings,
+    RightsSettings,
     TrunkSettings,
     SIPSettings,
     PhoneBookSettings,

@@ -54,6 +54,16 @@ class Numbering:
         self._prefixes: dict[str, re.Pattern[str] | None] = {}
         self._thorough = lru_cache(maxsize=_KEPT)(self._byLibrary)
 
+    @property
+    def code(self) -> str:
+        """The digits that stand for the country in numbers that are in full; empty if there is none."""
+        return self._code
+
+    @property
+    def trunk(self) -> str:
+        """What people of the country dial before a national number; empty for nothing."""
+        return self._trunk
+
     def normalise(self, text: str) -> str:
         """
         The spelling under which a number is kept.

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from attrs import define
+from attrs import define, field
 
 from ichatgw.errors import NoRoute
 from ichatgw.model import Party
+from ichatgw.trunks.emergency import Emergency
 
 _SCHEME = "trunk:"
 
@@ -46,14 +47,16 @@ class TrunkRoutes:
     """
     @ivar inner: the rules, and the phone book.
     @ivar isTrunk: is that, in lower case, the name of a trunk?
+    @ivar emergency: knows where calls for help go, whatever the rules say.
     """
 
     inner: Source
     isTrunk: Callable[[str], bool]
+    emergency: Emergency = field(factory=Emergency)
 
     def matches(self, address: str) -> bool:
         """Is there a rule for C{address}, or is it in the phone book?"""
-        return self._known(address) is not None
+        return self.emergency.route(address) is not None or self._known(address) is not None
 
     def translate(self, address: str) -> str:
         """
@@ -61,6 +64,9 @@ class TrunkRoutes:
 
         @raise NoRoute: if there is none.
         """
+        helped = self.emergency.route(address)
+        if helped is not None:
+            return helped
         known = self._known(address)
         if known is None:
             raise NoRoute("no translation rule matches")

@@ -84,16 +84,20 @@ class TrunkDialer:
         names = called.rpartition("@")[2].lower().split(",") if len(self._accounts) else []
         return list(dict.fromkeys(account for name in names if (account := self._accounts.get(name)) is not None))
 
-    def dial(self, called: str, caller: Party, accounts: list[Account]) -> OutboundSipLeg:
+    def dial(
+        self, called: str, caller: Party, accounts: list[Account], isUrgent: Callable[[str], bool]
+    ) -> OutboundSipLeg:
         """
         Make a leg; see L{ichatgw.interfaces.IDialer}.
 
+        @param isUrgent: is that number to be called even by a trunk that has as many calls as it may?
         @raise CallError: if there is no trunk for it now.
         """
-        free = sorted((each for each in accounts if not each.isFull), key=lambda each: not each.works)
+        number = called.partition(":")[2].rpartition("@")[0]
+        urgent = isUrgent(number)
+        free = sorted((each for each in accounts if urgent or not each.isFull), key=lambda each: not each.works)
         if not free:
             raise NoTrunk("the trunks have as many calls as they may")
-        number = called.partition(":")[2].rpartition("@")[0]
         ways = [(each, parse(serverURI(each.trunk, escaped(dialled(each.trunk, number))))) for each in free]
         hunt = TrunkHunt(self._clock, ways, self._resolver.failed, self._flowOf, self._accounts.doubt)
         leg = OutboundSipLeg(

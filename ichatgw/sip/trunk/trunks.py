@@ -6,7 +6,7 @@ Trunks as the SIP endpoint has them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sippy.SipAddress import SipAddress
@@ -42,9 +42,12 @@ class Trunks:
     """
     @ivar accounts: which there are.
     @ivar registrar: registers them.
+    @ivar isUrgent: is that number to be called even by a trunk that has as many calls as it may?
     @param terms: what holds for all calls over SIP.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
+
+    isUrgent: Callable[[str], bool] = staticmethod(lambda number: False)
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class Trunks:
         @raise CallError: if there is no trunk for it now.
         """
         accounts = self._dialer.named(called)
-        return self._dialer.dial(called, caller, accounts) if accounts else None
+        return self._dialer.dial(called, caller, accounts, self.isUrgent) if accounts else None
 
     def find(self, request: Any, source: str) -> Arrival | None:
         """See L{Arrivals.find}."""

@@ -180,6 +180,18 @@ class PresentedTests(SwitchCase):
 class RefusalTests(SwitchCase):
     """Calls that cannot be."""
 
+    def test_notPermitted(self) -> None:
+        """A caller who may not call where the address leads is refused, and nobody is dialled."""
+        asked: list[tuple[str, str]] = []
+
+        def permits(caller: Party, called: str, route: str) -> None:
+            asked.append((called, route))
+            raise Refused("no")
+
+        self.switch.permits = permits
+        self.assertRefused(self.arrive(called="sip:72@gw"), EndReason.FORBIDDEN)
+        self.assertEqual((asked, self.dialer.legs), ([("sip:72@gw", self.plan.output)], []))
+
     def test_noRoute(self) -> None:
         """An address without a rule is not found, and costs no port."""
         self.plan.error = NoRoute("no rule for it")

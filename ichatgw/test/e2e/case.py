@@ -85,8 +85,8 @@ class EndToEnd(TestCase):
 
         @param phonePort: where numbers lead to, at C{phoneHost}, by C{transport} (the parameter of a SIP URI).
         @param how: as for L{Gateway.start}; C{server} is another one than that of the test, C{environment} goes to its
-            process, C{settings} adds lines to its configuration, and C{rules} translation
-            rules before those for numbers and users.
+            process, C{settings} adds lines to its configuration, C{lines} such whose names may recur, and C{rules}
+            translation rules before those for numbers and users.
         """
         settings: dict[str, object] = how.pop("settings", {})
         phoneHost, transport = how.pop("phoneHost", "127.0.0.1"), how.pop("transport", "")
@@ -96,7 +96,7 @@ class EndToEnd(TestCase):
         for pattern, output in how.pop("rules", ()):
             gateway.rule(pattern, output)
         gateway.rules(phonePort, phoneHost, transport)
-        for name, value in settings.items():
+        for name, value in (*settings.items(), *how.pop("lines", ())):
             gateway.set(name, value)
         self.addCleanup(self._endGateway, gateway)
         await gateway.start(**how)

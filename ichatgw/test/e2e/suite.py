@@ -31,6 +31,7 @@ from ichatgw.test.e2e.strangers import Strangers
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
 from ichatgw.test.e2e.texts import Texts
 from ichatgw.test.e2e.transfers import Transfers
+from ichatgw.test.e2e.trunks import Trunks
 from ichatgw.test.e2e.variants import Variants
 from ichatgw.test.e2e.webpage import WebPage
 
@@ -82,6 +83,7 @@ __all__ = [
     "StrangersToMedia",
     "Texts",
     "Transfers",
+    "Trunks",
     "Vanished",
     "Variants",
     "WebPage",

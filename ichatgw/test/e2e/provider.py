@@ -1,0 +1,123 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Kamailio as a provider: an account that registers, numbers that lead to it, and a world to which it calls.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ichatgw.test.e2e.kamailio import _modulePath
+from ichatgw.test.e2e.moment import until
+from ichatgw.test.e2e.ports import Ports, isOpen
+from ichatgw.test.e2e.program import Program, ProgramFailed
+
+ACCOUNT, PASSWORD, REALM = "trunk1", "pw-of-trunk1", "provider.test"
+NUMBERS = ("4930100", "4930101")
+
+_CONFIGURATION = """\
+#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children=2
+tcp_children=2
+auto_aliases=no
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+dns=no
+mpath="{modules}"
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "path.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "max_expires", 600)
+modparam("registrar", "min_expires", 60)
+modparam("registrar", "use_path", 1)
+request_route {{
+  xlog("L_NOTICE", "REQUEST $rm $ru from $fu\\n");
+  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+  if (is_method("OPTIONS") && !has_totag()) {{ sl_send_reply("200", "OK"); exit; }}
+  if (is_method("CANCEL|ACK") && !has_totag()) {{ if (t_check_trans()) t_relay(); exit; }}
+  if (has_totag()) {{ if (loose_route() || uri != myself) t_relay(); else sl_send_reply("404", "Not here"); exit; }}
+  if (is_method("REGISTER")) {{
+    if (!pv_www_authenticate("{realm}", "{password}", "0")) {{ www_challenge("{realm}", "1"); exit; }}
+    if ($au != "{account}" || $tU != "{account}") {{ sl_send_reply("403", "Forbidden"); exit; }}
+    append_to_reply("Service-Route: <sip:127.0.0.1:{port};lr>\\r\\n");
+    if (!save("location")) {{ sl_reply_error(); exit; }}
+    xlog("L_NOTICE", "SAVED $tU for $hdr(Expires) s at $ct\\n");
+    exit;
+  }}
+  record_route();
+  if ($rU =~ "^({numbers})$") {{
+    $var(number) = $rU;
+    $ru = "sip:{account}@127.0.0.1:{port}";
+    if (!lookup("location")) {{ sl_send_reply("480", "Not registered"); exit; }}
+    {place}
+    t_relay(); exit;
+  }}
+  if (!pv_proxy_authenticate("{realm}", "{password}", "0")) {{ proxy_challenge("{realm}", "1"); exit; }}
+  consume_credentials();
+  remove_hf("Route");
+  xlog("L_NOTICE", "CALLED $rU by $fU as $hdr(P-Preferred-Identity)\\n");
+  $du = "sip:127.0.0.1:{phone}"; t_relay();
+}}
+"""
+
+
+class Provider:
+    """
+    @ivar port: where it listens for SIP over UDP and TCP.
+    @param phone: the port of the phone that plays the world.
+    @param inRequestURI: whether the number that is called takes the place of the account in the Contact; else it is
+        nowhere but in To.
+    """
+
+    def __init__(self, reactor: Any, directory: Path, ports: Ports, phone: int, *, inRequestURI: bool = False) -> None:
+        self._reactor = reactor
+        self.port = ports.take()
+        directory = directory.absolute()
+        directory.mkdir(parents=True)
+        (directory / "kamailio.cfg").write_text(
+            _CONFIGURATION.format(
+                port=self.port,
+                modules=_modulePath(),
+                realm=REALM,
+                account=ACCOUNT,
+                password=PASSWORD,
+                numbers="|".join(NUMBERS),
+                place="$rU = $var(number);" if inRequestURI else "",
+                phone=phone,
+            )
+        )
+        arguments = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-Y", str(directory), "-m", "64", "-M", "8"]
+        self.program = Program(reactor, "provider", arguments, directory)
+
+    async def start(self) -> None:
+        """Fires when it serves."""
+        self.program.start()
+        await until(self._reactor, self._isUp, f"the provider listening on {self.port}", 15)
+        if self.program.status is not None:
+            raise ProgramFailed(f"the provider does not start\n{self.program.output[-1500:]}")
+
+    def _isUp(self) -> bool:
+        return isOpen(self.port, "tcp", listening=True) or self.program.status is not None
+
+    async def registered(self) -> None:
+        """Fires when its account is registered."""
+        await self.program.said(f"SAVED {ACCOUNT} for 600")
+
+    async def stop(self) -> None:
+        """End it."""
+        await self.program.stop()

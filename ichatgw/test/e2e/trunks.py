@@ -1,0 +1,103 @@
+# -*- test-case-name: ichatgw.test.e2e.suite -*-
+"""
+Calls by trunks: Kamailio plays the providers.
+"""
+
+from __future__ import annotations
+
+from ichatgw.sim.sip.phone import Phone
+from ichatgw.test.e2e.case import PORTS
+from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.provider import ACCOUNT, NUMBERS, PASSWORD, Provider
+
+
+class Trunks(JingleEndToEnd):
+    """A gateway with two trunks, and hosts that may call by nothing else."""
+
+    timeout = 120
+
+    async def startProviders(self, phone: Phone) -> tuple[Provider, Provider]:
+        """The second one puts the number that is called into the Request-URI."""
+        made = tuple(
+            Provider(self.clock, self.directory(name), PORTS, phone.address.port, inRequestURI=name == "second")
+            for name in ("first", "second")
+        )
+        for provider in made:
+            self.ending(provider)
+            await provider.start()
+        return made[0], made[1]
+
+    async def startTrunks(self, *providers: Provider) -> Gateway:
+        """The gateway; fires when its trunks are registered."""
+        rules = [
+            (rf"^xmpp:(\d+)@{COMPONENT}$", "sip:$1@first,second"),
+            (rf"^sip:{NUMBERS[0]}@(?:first|second)$", f"xmpp:{USER}@{DOMAIN}"),
+        ]
+        trunks: list[tuple[str, object]] = []
+        for name, provider in zip(("first", "second"), providers, strict=True):
+            trunks += [
+                ("Trunk", name),
+                ("TrunkServer", f"sip:127.0.0.1:{provider.port}"),
+                ("TrunkUser", ACCOUNT),
+                ("TrunkPassword", PASSWORD),
+                ("TrunkNumbers", ", ".join(NUMBERS)),
+            ]
+        gateway = await self.startGateway(rules=rules, settings={"AllowedSIPPeers": "192.0.2.1"}, lines=trunks)
+        for provider in providers:
+            await provider.registered()
+        return gateway
+
+    async def test_bothWays(self) -> None:
+        """
+        Who dials a number of a trunk rings a user's client, whichever way the provider says it; the client calls by the
+        first trunk, under a number of it, and by the second within 4 s after the first was killed.
+        """
+        phone = self.startPhone()
+        providers = await self.startProviders(phone)
+        gateway = await self.startTrunks(*providers)
+        client = await self.startJingle()
+        for provider in providers:
+            ringing = client.whenCalled()
+            outgoing = phone.call(f"sip:{NUMBERS[0]}@127.0.0.1:{provider.port}")
+            incoming = await within(self.clock, 10, ringing)
+            await within(self.clock, 10, outgoing.whenAnswered())
+            await self.bothHear(outgoing, incoming)
+            outgoing.hangup()
+            await within(self.clock, 5, incoming.whenEnded())
+
+        arrival = phone.whenCalled()
+        call = client.call(f"72@{COMPONENT}")
+        answered = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, call.whenConnected())
+        await self.bothHear(answered, call)
+        self.assertIn(f"CALLED 72 by {ACCOUNT} as", providers[0].program.output)
+        self.assertNotIn("CALLED", providers[1].program.output)
+        answered.hangup()
+        await within(self.clock, 5, call.whenEnded())
+
+        providers[0].program.signal("KILL")
+        begun = self.clock.seconds()
+        arrival = phone.whenCalled()
+        call = client.call(f"72@{COMPONENT}")
+        answered = await within(self.clock, 10, arrival)
+        self.assertLess(self.clock.seconds() - begun, 4.0)
+        await within(self.clock, 10, call.whenConnected())
+        await self.bothHear(answered, call)
+        self.assertIn(f"CALLED 72 by {ACCOUNT} as", providers[1].program.output)
+        answered.hangup()
+        self.assertEqual(gateway.faults(), [])
+        self.assertEqual(gateway.said(PASSWORD), 0)
+
+    async def test_strangers(self) -> None:
+        """A host that is no peer calls nobody, by the address of the gateway, the name of a trunk or its number."""
+        phone = self.startPhone(host="127.0.0.9")
+        providers = await self.startProviders(phone)
+        gateway = await self.startTrunks(*providers)
+        await self.startJingle()
+        for called in (f"{NUMBERS[0]}@{gateway.address}", f"{ACCOUNT}@{gateway.address}", f"{USER}@{gateway.address}"):
+            call = phone.call(f"sip:{called}")
+            await within(self.clock, 5, call.whenEnded())
+            self.assertEqual(call.status, 403)

@@ -1,0 +1,62 @@
+# -*- test-case-name: ichatgw.test.trunks.test_rights -*-
+"""
+Calls for help: they have a rule of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from attrs import define
+
+MARKS = str.maketrans("", "", " \t-.()/")
+"""What is written in numbers for the eye."""
+
+SERVICE = "urn:service:sos"
+"""What phones call for help by, alone or with a kind of help behind it (RFC 5031)."""
+
+
+@define(eq=False)
+class Emergency:
+    """
+    @ivar numbers: of emergency services.
+    @ivar output: where they are called; C{$1} is the number.
+    @ivar isOurs: tells whether an XMPP domain is that of the gateway.
+    """
+
+    numbers: tuple[str, ...] = ()
+    output: str = ""
+    isOurs: Callable[[str], bool] = lambda domain: True
+
+    def adopt(self, numbers: tuple[str, ...], output: str) -> None:
+        """Have these from now on."""
+        self.numbers, self.output = numbers, output
+
+    def route(self, address: str) -> str | None:
+        """Where a call for help goes; C{None} if C{address} is not that of one."""
+        if not self.numbers or not self.output:
+            return None
+        number = self._number(address)
+        return self.output.replace("$1", number) if number else None
+
+    def isFor(self, number: str) -> bool:
+        """Is it the number of an emergency service?"""
+        return bool(self.output) and number in self.numbers
+
+    def _number(self, address: str) -> str:
+        if address == SERVICE or address.startswith(f"{SERVICE}."):
+            return self.numbers[0]
+        if address.partition(":")[0] not in ("xmpp", "sip", "sips", "tel"):
+            return ""  # one that comes by a trunk is for somebody here
+        if address.startswith("xmpp:") and not self.isOurs(address.rpartition("@")[2].partition("/")[0].lower()):
+            return ""
+        number = numberIn(address)
+        return number if number in self.numbers else ""
+
+
+def numberIn(address: str) -> str:
+    """What is dialled, in an address of any kind."""
+    scheme, _, rest = address.partition(":")
+    user = rest if scheme in ("tel", "urn") else rest.rpartition("@")[0] or rest
+    return unquote(user).partition(";")[0].translate(MARKS)
