@@ -72,6 +72,7 @@ from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.texts.exchange import Exchange, Terms
+from ichatgw.trunks.directions import Directions
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
 from ichatgw.trunks.routes import TrunkRoutes
@@ -409,7 +410,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = registrations.resident
     switch.introduced = routes.introduced
-    switch.permits = rights.check
+    switch.directed = Directions(rights, endpoint.trunks.isTrunk).route
 
     def isOverloaded() -> bool:
         return turns.isLate or wire.lag > MOST_LAG

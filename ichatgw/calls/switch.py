@@ -83,7 +83,8 @@ class Switch(Service):
     @ivar alwaysRelay: whether media passes here even if it could go from party to party.
     @ivar limits: further limits; none if not given.
     @ivar introduced: the caller as who is called shall know him, from the caller and the address that is called.
-    @ivar permits: raises L{Refused} if a caller may not call an address, which leads to another one.
+    @ivar directed: where the call of a caller to an address goes, which leads to another one; raises L{Refused} if the
+        caller may not call it.
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
     @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
@@ -93,7 +94,7 @@ class Switch(Service):
     """
 
     introduced: Callable[[Party, str], Party] = staticmethod(lambda caller, route: caller)
-    permits: Callable[[Party, str, str], None] = staticmethod(lambda caller, called, route: None)
+    directed: Callable[[Party, str, str], str] = staticmethod(lambda caller, called, route: route)
     resident: Callable[[str], str] = staticmethod(lambda called: "")
     run = ""
     reports = UNREPORTED
@@ -225,7 +226,7 @@ class Switch(Service):
             raise _Closed(_CLOSED[self.phase])
         self.limits.admit(call.id, peer.party)
         route, dialer = self._route(referral.called)
-        self.permits(peer.party, referral.called, route)
+        route = self.directed(peer.party, referral.called, route)
         self.limits.spend(peer.party, sourceOfCalls(peer.party))
         caller = evolve(peer.party, referredBy=referral.by)
         leg = dialer.dial(route, self.presented(caller, route))
@@ -299,7 +300,7 @@ class Switch(Service):
             raise Congested(f"{len(self._calls)} calls are up, MaxCalls allows no more")
         self.limits.begin(callId, arrival.party)
         route, dialer = self._route(arrival.called)
-        self.permits(arrival.party, arrival.called, route)
+        route = self.directed(arrival.party, arrival.called, route)
         self.limits.spend(arrival.party, sourceOfCalls(arrival.party))
         relay = self._relayFor(callId, arrival.direct, route)
         call = None

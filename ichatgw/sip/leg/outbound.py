@@ -44,7 +44,7 @@ class OutboundSipLeg(SipLeg):
     @param converse: makes the dialog.
     @param prepare: fills in who calls whom, see L{Invite}.
     @param filtered: payload types that are not offered.
-    @param policy: how media is protected.
+    @param policy: how media is protected; or what tells it for each attempt.
     @param mayLead: can a host, an IP literal, lead us anywhere by a redirection?
     """
 
@@ -59,11 +59,13 @@ class OutboundSipLeg(SipLeg):
         converse: Callable[[SipLeg], Dialog],
         prepare: Callable[[Any, Attempt], tuple[Any, ...]],
         filtered: frozenset[int] = frozenset(),
-        policy: MediaPolicy = PLAIN_ONLY,
+        policy: MediaPolicy | Callable[[], MediaPolicy] = PLAIN_ONLY,
         mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:
         super().__init__(id, party, forget)
-        self.demand(policy)
+        self._policyOf = policy if callable(policy) else None
+        if isinstance(policy, MediaPolicy):
+            self._negotiation.protecting.policy = evolve(policy)
         self._negotiation.allowed = lambda codec: codec.payloadType not in filtered
         self.changes = Renegotiation(self, self._negotiation)
         self._hunt = hunt
@@ -80,10 +82,6 @@ class OutboundSipLeg(SipLeg):
         self._early: dict[str | None, str] = {}
         self._settledBy: str | None = None
         self._rang = False
-
-    def demand(self, policy: MediaPolicy) -> None:
-        """Media is protected so from the next offer on."""
-        self._negotiation.protecting.policy = evolve(policy)
 
     def replace(self, dialog: str) -> None:
         """Ask the party to put this call in the place of another dialog that it has (RFC 3891)."""
@@ -130,6 +128,8 @@ class OutboundSipLeg(SipLeg):
         self._attempt = attempt
         target = self._target = attempt.target
         self.signallingHost = target.address.host
+        if self._policyOf is not None:
+            self._negotiation.protecting.policy = evolve(self._policyOf())
         self._negotiation.protecting.isPrivate = target.transport is Transport.TLS
         dialog = self.dialog = self._converse(self)
         text = self._negotiation.offer(target.address.host, self._offer, isWide=dialog.pinned is None)

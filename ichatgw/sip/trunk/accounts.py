@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_accounts -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations -*-
 """
 All trunks: which there are, and what becomes of them when the settings change.
 """

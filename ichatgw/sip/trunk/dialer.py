@@ -108,7 +108,7 @@ class TrunkDialer:
             lambda leg: self._converse(leg, hunt),
             lambda dialog, attempt: self._prepare(dialog, attempt, hunt.account, caller),
             self._terms.filtered,
-            self._terms.policy,
+            lambda: policyOf(hunt.account, self._terms.policy),
         )
         self._legs.add(leg)
         free[0].legs.add(leg)
@@ -123,7 +123,6 @@ class TrunkDialer:
         for account in hunt.accounts:
             account.legs.discard(leg)
         hunt.account.legs.add(leg)
-        leg.demand(policyOf(hunt.account, self._terms.policy))
         logins = hunt.account.calling.logins
         return Dialog(self._transactions, leg, self._terms.userAgent, None, logins.begin(), self._terms.timers)
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_hunt -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_dialer -*-
 """
 The hunt for a trunk that takes a call: one after another, until one has said anything about the phone that is called.
 """

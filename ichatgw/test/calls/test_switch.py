@@ -184,11 +184,11 @@ class RefusalTests(SwitchCase):
         """A caller who may not call where the address leads is refused, and nobody is dialled."""
         asked: list[tuple[str, str]] = []
 
-        def permits(caller: Party, called: str, route: str) -> None:
+        def directed(caller: Party, called: str, route: str) -> str:
             asked.append((called, route))
             raise Refused("no")
 
-        self.switch.permits = permits
+        self.switch.directed = directed
         self.assertRefused(self.arrive(called="sip:72@gw"), EndReason.FORBIDDEN)
         self.assertEqual((asked, self.dialer.legs), ([("sip:72@gw", self.plan.output)], []))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.kamailio import _modulePath
+from ichatgw.test.e2e.kamailio import modulePath
 from ichatgw.test.e2e.moment import until
 from ichatgw.test.e2e.ports import Ports, isOpen
 from ichatgw.test.e2e.program import Program, ProgramFailed
@@ -92,7 +92,7 @@ class Provider:
         (directory / "kamailio.cfg").write_text(
             _CONFIGURATION.format(
                 port=self.port,
-                modules=_modulePath(),
+                modules=modulePath(),
                 realm=REALM,
                 account=ACCOUNT,
                 password=PASSWORD,

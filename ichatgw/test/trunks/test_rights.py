@@ -197,12 +197,12 @@ class SwitchTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A call that a rule denies is refused, and that is what the caller hears; after a change it is made."""
         made = gateway(MemoryReactorClock(), SETTINGS)
-        self.assertRaises(Refused, made.switch.permits, ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
+        self.assertRaises(Refused, made.switch.directed, ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
         self.assertEqual(Refused("").reason, EndReason.FORBIDDEN)
         for part in made.reloadables:
             if "dialRule" in part.attributes:
                 part.prepare(evolve(SETTINGS, dialRule=()))()  # type: ignore[union-attr]
-        made.switch.permits(ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
+        made.switch.directed(ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
 
     def test_emergency(self) -> None:
         """Calls for help do not need a translation rule, and other calls do."""
