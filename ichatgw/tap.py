@@ -445,7 +445,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         byXmpp = jingleWays(link.send) | iChatWays(iChat.send)
         made.keep(journal, Epilogue(turns, journal, endpoint.goodbyes.ways, byXmpp, lambda: link.connected))
     files = Files(reactor)
-    made.stops.append(endpoint.trunks.accounts.stop)
+    made.stops.append(endpoint.trunks.stop)
     made.memory = Memory(reactor)
     limits.hasRoom = made.memory.hasRoom
     vitals = (*endpoint.vitals, link, media)

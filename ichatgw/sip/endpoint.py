@@ -251,7 +251,7 @@ class Endpoint(Service):
             self._streams.listen(self.received, self._transactions.unreachable, self._gone)
         self.keepAlives.start()
         self._seeking = self._dialer.seekProxy()
-        self.trunks.accounts.start()
+        self.trunks.start()
         Service.startService(self)
 
     def stopService(self) -> Deferred[None]:

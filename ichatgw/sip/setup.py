@@ -85,6 +85,7 @@ def endpointOf(
         sessionExpires=settings.sessionExpires,
         registrationsPerSecond=settings.registrationsPerSecond,
     )
+    endpoint.trunks.forget = addresses.forget
     trunks = endpoint.trunks.accounts
     atOnce(trunks.prepare(settings.trunks))()
     sweep: Sweep[None] = turns.sweep(lambda item: None)

@@ -89,6 +89,7 @@ class Registrar:
         self._granted: dict[str, str] = {}
         self._flows: dict[Binding, Target] = {}
         self._uses: dict[Target, set[Binding]] = {}
+        self._sent: dict[Binding, tuple[Attempt, str]] = {}
         self._bindings = Bindings()
 
     @property
@@ -101,6 +102,18 @@ class Registrar:
         if target in self._uses:
             self.cut([binding.key for binding in self._uses[target]])
 
+    def moved(self) -> list[str]:
+        """The keys of those whose registrar would see another address of ours now than when they were registered."""
+        return [each.key for bindings in self._uses.values() if self._isMoved(bindings) for each in bindings]
+
+    def _isMoved(self, bindings: set[Binding]) -> bool:
+        """@param bindings: that are registered at one server, which sees one address of ours."""
+        attempt, before = self._sent[next(iter(bindings))]
+        try:
+            return _placeOf(self._contact(attempt, None)) != before
+        except OSError:
+            return False  # there is no way now, so it would be of no use
+
     def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[Any] = ()) -> None:
         before = self._flows.pop(binding, None)
         if before is not None:
@@ -108,7 +121,9 @@ class Registrar:
             if not self._uses[before]:
                 del self._uses[before]
         self._bindings.discard(binding)
-        if flow is not None:
+        if flow is None:
+            self._sent.pop(binding, None)
+        else:
             self._flows[binding] = flow
             self._uses.setdefault(flow, set()).add(binding)
             self._bindings.add(binding, contacts, flow.address.host)
@@ -163,6 +178,7 @@ class Registrar:
             contact = self._contact(attempt, address.username)
             contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
             sent.append(contact.getUrl())
+            self._sent[binding] = attempt, _placeOf(contact)
             request = SipRequest(
                 method="REGISTER",
                 ruri=attempt.uri.getCopy(),
@@ -202,6 +218,11 @@ class Registrar:
 
         answers = binding.answers = binding.answers or way.logins.begin()
         return self._exchange(way, domain, make, answers).addCallbacks(read, failed)
+
+
+def _placeOf(contact: Any) -> str:
+    url = contact.getUrl()
+    return f"{url.host} {url.port}"
 
 
 def _domainOf(address: Any) -> Any:

@@ -27,6 +27,7 @@ class Accounts:
     """
     @ivar make: makes an account.
     @ivar probe: makes what asks whether its server is there.
+    @ivar runs: they are registered and probed.
     @ivar sweep: has trunks that are no more, or new, ended and begun in parts.
     """
 
@@ -39,7 +40,7 @@ class Accounts:
     _byHost: dict[str, dict[Account, None]] = field(factory=dict, init=False)
     _probes: dict[Account, Probe] = field(factory=dict, init=False)
     _changed: deque[Account] = field(factory=deque, init=False)
-    _runs: bool = field(default=False, init=False)
+    runs: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
         return len(self._byName)
@@ -86,7 +87,7 @@ class Accounts:
         self._byBinding = {account.binding: account for account in after.values()}
         self._changed += [account for name, account in before.items() if after.get(name) is not account]
         self._changed += [account for name, account in after.items() if before.get(name) is not account]
-        if self._runs:
+        if self.runs:
             self.sweep(self._changing())
         return None
 
@@ -95,18 +96,18 @@ class Accounts:
             account = self._changed.popleft()
             if self._byName.get(account.trunk.name) is not account:
                 self._end(account)
-            elif self._runs:
+            elif self.runs:
                 self._begin(account)
             yield
 
     def start(self) -> None:
         """Register and probe them."""
-        self._runs = True
+        self.runs = True
         self.sweep(self._changing())
 
     def stop(self) -> Deferred[None]:
         """Fires when none is registered any more, or no registrar answers."""
-        self._runs = False
+        self.runs = False
         for probe in self._probes.values():
             probe.stop()
         self._probes.clear()

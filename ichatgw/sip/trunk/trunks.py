@@ -15,7 +15,8 @@ from sippy.SipFrom import SipFrom
 from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from ichatgw.config.declared.trunks import Trunk
 from ichatgw.model import Party
@@ -37,16 +38,23 @@ from ichatgw.sip.trunk.dialer import Terms, TrunkDialer, policyOf
 from ichatgw.sip.trunk.probing import Probe
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
 
+OWN_ADDRESS_LIFE = 20.0
+"""Seconds for which our own addresses are taken as known."""
+
+_log = Logger()
+
 
 class Trunks:
     """
     @ivar accounts: which there are.
     @ivar registrar: registers them.
+    @ivar forget: has our own addresses asked for anew.
     @ivar isUrgent: is that number to be called even by a trunk that has as many calls as it may?
     @param terms: what holds for all calls over SIP.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
 
+    forget: Callable[[], object] = staticmethod(lambda: None)
     isUrgent: Callable[[str], bool] = staticmethod(lambda number: False)
 
     def __init__(
@@ -69,6 +77,7 @@ class Trunks:
         self.registrar.cut = registrations.cut
         self.accounts = Accounts(self._account, self._probe, registrations, _atOnce)
         self._terms = terms
+        self._looking: IDelayedCall | None = None
         self._arrivals = Arrivals(self.accounts, self.registrar.bindingOf)
         self._dialer = TrunkDialer(
             clock,
@@ -105,7 +114,30 @@ class Trunks:
         """How media of a trunk is protected."""
         return policyOf(account, self._terms.policy)
 
+    def start(self) -> None:
+        """Register and probe all, and look after our own addresses."""
+        self.accounts.start()
+        self._looking = self._clock.callLater(OWN_ADDRESS_LIFE, self._look) if len(self.accounts) else None
+
+    def stop(self) -> Deferred[None]:
+        """See L{Accounts.stop}."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        return self.accounts.stop()
+
+    def _look(self) -> None:
+        """If our address has changed, calls do not reach us: register under the new one."""
+        self._looking = self._clock.callLater(OWN_ADDRESS_LIFE, self._look)
+        self.forget()
+        moved = self.registrar.moved()
+        if moved:
+            _log.info("Our own address has changed: {count} trunks are registered anew", count=len(moved))
+            self.accounts.registrations.cut(moved)
+
     def _account(self, trunk: Trunk) -> Account:
+        if self._looking is None and self.accounts.runs:
+            self._looking = self._clock.callLater(OWN_ADDRESS_LIFE, self._look)
         return Account.of(trunk, self._clock, self._resolver)
 
     def _probe(self, account: Account) -> Probe:

@@ -13,6 +13,7 @@ from twisted.names.error import DNSServerError
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading.kinds import Proxy
+from ichatgw.model import TransportAddress
 from ichatgw.sip.register.client import Answer
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.trunk.account import Account
@@ -89,11 +90,39 @@ class WireTests(SynchronousTestCase):
         rig.clock.advance(580)
         self.assertEqual(len(rig.sent("REGISTER")), 1)
 
+    def test_addressChanges(self) -> None:
+        """When our own address changes each trunk is registered under the new one within 20 s."""
+        rig = TrunkRig(trunk(), trunk("two", OTHER.host))
+        forgotten: list[int] = []
+        rig.endpoint.trunks.forget = lambda: forgotten.append(1)
+        rig.clock.advance(0.01)
+        for register in rig.sent("REGISTER"):
+            rig.reply(register, 200, f"Contact: {header(register, 'Contact')};expires=600\r\n")
+        rig.clock.advance(21)
+        self.assertEqual((rig.sent("REGISTER"), forgotten), ([], [1]))
+        rig.wire.towards = lambda host: TransportAddress("192.0.2.99", 5070)  # type: ignore[method-assign]
+        rig.clock.pump([20, 0.1])
+        registers = rig.sent("REGISTER")
+        self.assertEqual({each.partition("\r\n")[0][13:25] for each in registers}, {"198.51.100.1", "198.51.100.2"})
+        for register in registers:
+            self.assertIn("@192.0.2.99:5070", header(register, "Contact"))
+            rig.reply(register, 200, f"Contact: {header(register, 'Contact')};expires=600\r\n")
+        rig.clock.advance(21)
+        self.assertEqual(rig.sent("REGISTER"), [])
+
+    def test_noWay(self) -> None:
+        """A network that is away makes no registrations; when it is back under another address, it does."""
+        rig = TrunkRig(trunk())
+        rig.register()
+        rig.wire.unreachable = {"198.51.100.1"}
+        rig.clock.advance(21)
+        self.assertEqual(rig.sent("REGISTER"), [])
+
     def test_stop(self) -> None:
         """At the end it is taken off the list."""
         rig = TrunkRig(trunk())
         rig.register()
-        stopped = rig.endpoint.trunks.accounts.stop()
+        stopped = rig.endpoint.trunks.stop()
         rig.clock.advance(0.01)
         (register,) = rig.sent("REGISTER")
         self.assertEqual(header(register, "Expires"), "0")
