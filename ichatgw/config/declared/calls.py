@@ -60,9 +60,10 @@ class CallSettings:
         "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
         " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is whoever is"
         " called elsewhere and refers his caller to somebody. The OutboundProxy is always allowed, wherever DNS says it"
-        " is, and so are registrars that have registered our users, and iChats, which answer calls of ours. A blank one"
-        " allows no others. Behind a proxy or a NAT that shows its own private address as the sender's (a Docker"
-        " bridge, a load balancer) private lets in all the world: name the hosts there.",
+        " is, and so are registrars that have registered our users, and iChats, which answer calls of ours; the servers"
+        " of trunks may call by these. A blank one allows no others. Behind a proxy or a NAT that shows its own private"
+        " address as the sender's (a Docker bridge, a load balancer) private lets in all the world: name the hosts"
+        " there.",
         default="private",
         example="private, 203.0.113.7",
     )
