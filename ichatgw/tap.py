@@ -377,7 +377,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
-    online = Online(turns, presence, store, routes.translate, registrations, takesCalls, guests)
+    online = Online(turns, presence, store, routes.registrable, registrations, takesCalls, guests)
     presence.listeners.append(online)
     for handler in (
         presence,

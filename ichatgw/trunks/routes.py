@@ -72,6 +72,17 @@ class TrunkRoutes:
             raise NoRoute("no translation rule matches")
         return self.inner.translate(known)
 
+    def registrable(self, address: str) -> str:
+        """
+        The address at which a user is to be registered: what C{address} stands for, if that is at a server of its own.
+
+        @raise NoRoute: if there is none, or calls to it go by trunks, which are registered for all.
+        """
+        found = self.translate(address)
+        if any(map(self.isTrunk, found.rpartition("@")[2].lower().split(","))):
+            raise NoRoute("it is reached by a trunk")
+        return found
+
     def introduced(self, caller: Party, route: str) -> Party:
         """See L{Source.introduced}."""
         return self.inner.introduced(caller, route)

@@ -74,6 +74,13 @@ class TrunkRoutesTests(SynchronousTestCase):
         self.assertRaises(NoRoute, self.routes.translate, "sip:18@pbx.example")
         self.assertTrue(self.routes.matches("xmpp:1@gw"))
 
+    def test_registrable(self) -> None:
+        """A user whose address is at a server is registered there; one whose calls go by a trunk is not."""
+        self.make((r"^xmpp:(.*)@chat$", "sip:$1@pbx.example"), (r"^xmpp:(.*)@other$", "sip:$1@Provider,backup"))
+        self.assertEqual(self.routes.registrable("xmpp:anna@chat"), "sip:anna@pbx.example")
+        for address in ("xmpp:anna@other", "xmpp:anna@nowhere"):
+            self.assertRaises(NoRoute, self.routes.registrable, address)
+
     def test_introduced(self) -> None:
         """The phone book introduces callers as ever."""
         caller = Party("xmpp:anna@chat", "Anna")
