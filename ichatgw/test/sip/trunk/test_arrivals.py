@@ -30,7 +30,7 @@ class ArrivalTests(SynchronousTestCase):
     ) -> list[int]:
         """An INVITE comes; the statuses that it is answered."""
         self.count += 1
-        text = request("INVITE", uri, to, callId=f"c{self.count}", branch=f"b{self.count}", extra=extra)
+        text = request("INVITE", uri, to, callId=f"arrival-{self.count}", branch=f"b{self.count}", extra=extra)
         return [status(each) for each in self.rig.receive(text, source)]
 
     def called(self, *arguments: str, **more: Any) -> str:
@@ -149,10 +149,10 @@ class ArrivalTests(SynchronousTestCase):
     def test_within(self) -> None:
         """A stranger who called by the token is heard within the call."""
         uri = self.contact
-        text = request("INVITE", uri, "<sip:4930100@p.example>", callId="w", branch="w")
+        text = request("INVITE", uri, "<sip:4930100@p.example>", callId="arrival-within", branch="w")
         trying = self.rig.receive(text, STRANGER)
         self.assertEqual(status(trying[0]), 100)
-        cancel = request("CANCEL", uri, "<sip:4930100@p.example>", callId="w", branch="w", body=None)
+        cancel = request("CANCEL", uri, "<sip:4930100@p.example>", callId="arrival-within", branch="w", body=None)
         self.assertEqual(status(self.rig.receive(cancel, STRANGER)[0]), 200)
         self.assertEqual(self.rig.endpoint.legs, frozenset())
         self.assertEqual(self.rig.account().legs, set())
