@@ -335,7 +335,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     database = None if path in ("", "none") else SQLiteStore(turns, path, guests, disk)
     store = MemoryStore() if database is None else database
     phone = phoneOf(settings)
-    names = Names(turns, routes.nameOf)
+    names = Names(turns, routesByBook.nameOf)
     caps = () if phone is None else (names.adding(phone.addCaps), GATEWAY.addCaps)
     presence = Presence(turns, control, routes.matches, store, *caps, allows=guests)
     ourRecords = OurRecords(turns, addresses, wire)
