@@ -28,7 +28,7 @@ from ichatgw.xmpp.stanzas import parseJID
 ROOT = Path(ichatgw.__file__).parent
 MANUAL = ROOT.parent / "docs" / "manual.rst"
 
-_ROW = re.compile(r"^   (?P<what>[^|\n]+?) \| (?P<tests>[^|\n]+)$", re.MULTILINE)
+_ROW = re.compile(r"^   (?!:)(?P<what>[^|\n]+?) \| (?P<tests>[^|\n]+)$", re.MULTILINE)
 
 
 @lru_cache
