@@ -3,8 +3,8 @@
 What the two kinds of iChat legs have in common.
 
 An iChat is reached in two steps: first by stanzas, then by a SIP call between it and the gateway.  An iChat leg
-therefore contains an I{inner} leg, which is a SIP one: it takes the place of a L{Call} for the inner leg, and lends
-it its own side of the relay.  Who looks from outside sees one leg.
+therefore contains an I{inner} leg, which is a SIP one: it takes the place of a L{Call<ichatgw.calls.call.Call>} for
+the inner leg, and lends it its own side of the relay.  Who looks from outside sees one leg.
 """
 
 from __future__ import annotations

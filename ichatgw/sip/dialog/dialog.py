@@ -2,13 +2,13 @@
 """
 sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
 
-- In-dialog requests go where L{ichatgw.sip.dialog.routeset} says: to an address from the route set or the remote
-  target, over the far end's own connection if that is open, or back to where its last message came from; a pinned
-  dialog (iChat) goes to one address, whatever its Contact says.
-- Which offer is open is the business of L{ichatgw.sip.dialog.offeranswer}; offers within the call go by way of
-  L{ichatgw.sip.dialog.reinvite}, other requests by L{ichatgw.sip.dialog.requests}.
-- Every request gets a response; an early BYE too.
-- An INVITE of ours is the business of L{ichatgw.sip.dialog.invite}.
+  - In-dialog requests go where L{ichatgw.sip.dialog.routeset} says: to an address from the route set or the remote
+    target, over the far end's own connection if that is open, or back to where its last message came from; a pinned
+    dialog (iChat) goes to one address, whatever its Contact says.
+  - Which offer is open is the business of L{ichatgw.sip.dialog.offeranswer}; offers within the call go by way of
+    L{ichatgw.sip.dialog.reinvite}, other requests by L{ichatgw.sip.dialog.requests}.
+  - Every request gets a response; an early BYE too.
+  - An INVITE of ours is the business of L{ichatgw.sip.dialog.invite}.
 """
 
 from __future__ import annotations

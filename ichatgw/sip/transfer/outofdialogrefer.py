@@ -46,8 +46,10 @@ class _Unheard:
 @define(eq=False)
 class Outside:
     """
-    @param exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
-    @param contact: makes our Contact, as somebody sees us.
+    Takes such a REFER, and sends the NOTIFYs about it.
+
+    @ivar _exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
+    @ivar _contact: makes our Contact, as the far end sees it.
     """
 
     _legs: Legs
