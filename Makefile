@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 INTEROP := $(VENV)-interop
 PAGE   := ichatgw/test/interop/page
 TWISTD_PLUGINS := twisted/plugins
+CODE   := ichatgw twisted bench docs etc/ichatgw.tac
 SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
 
 # How many processes run tests at once.  Those between real programs mostly wait.
@@ -19,7 +20,7 @@ MARKS := $(BIN)/python -m ichatgw.test.marks
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit slow coverage mutants lint types pythons e2e interop peers demo bench soak clean
+.PHONY: help venv test unit slow coverage mutants lint style doccheck docs types pythons e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -42,14 +43,25 @@ $(VENV)/installed: $(VENV)/dependencies $(SOURCES) README.rst
 
 venv: $(VENV)/installed ## the virtual environment with the package and the tools in it
 
-lint: $(VENV)/dependencies ## the style of the code
-	$(BIN)/ruff check ichatgw twisted bench etc/ichatgw.tac
-	$(BIN)/ruff format --check ichatgw twisted bench etc/ichatgw.tac
+lint: style doccheck ## the style of the code, and whether the documentation can be built
 
-	$(BIN)/vermin --no-tips --quiet --eval-annotations --violations --target=3.10- ichatgw twisted bench etc/ichatgw.tac
+style: $(VENV)/dependencies
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/vermin --no-tips --quiet --eval-annotations --violations --target=3.10- $(CODE)
+
+# All pages and all docstrings are read, and every reference is looked up.  What is written is thrown away.
+doccheck: $(VENV)/dependencies
+	@for page in *.rst; do $(BIN)/python -m docutils --strict $$page /dev/null || exit 1; done
+	$(BIN)/sphinx-build -W -q -E -b dummy docs _docs/.checked
+	PYTHONPATH=docs $(BIN)/pydoctor --html-writer=apidoc.Check --html-output=_docs/.checked ichatgw
+
+docs: $(VENV)/dependencies ## the documentation as pages in _docs, with those of each class and function in _docs/api
+	$(BIN)/sphinx-build -W -q -b html docs _docs
+	PYTHONPATH=docs $(BIN)/pydoctor --html-output=_docs/api ichatgw
 
 types: $(VENV)/dependencies ## the types, strictly
-	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench
+	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench docs
 
 unit: $(VENV)/dependencies ## the quick unit tests: all but those marked as slow
 	$(MARKS) --without slow -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
@@ -110,6 +122,6 @@ soak: venv ## ten minutes of mixed calls, and what is left of them (SOAK_SECONDS
 	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS) --rate $(SOAK_RATE)
 
 clean: ## forget everything that was made
-	rm -rf $(VENV) $(VENV)-3.* $(INTEROP) build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-3.* $(INTEROP) _docs build dist *.egg-info _trial_temp* _interop .coverage .coverage.* .mypy_cache .ruff_cache
 	find ichatgw twisted bench -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(TWISTD_PLUGINS)/dropin.cache

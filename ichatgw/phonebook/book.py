@@ -80,7 +80,7 @@ class PhoneBook:
         """
         The user whom C{address} stands for.
 
-        @param address: with its scheme, as for L{ichatgw.dialplan.DialPlan.translate}.
+        @param address: with its scheme, as for L{ichatgw.calls.dialplan.DialPlan.translate}.
         @raise NoRoute: if it holds no number of the book.
         """
         entry = self.called(address)
