@@ -20,7 +20,7 @@ MARKS := $(BIN)/python -m ichatgw.test.marks
 SOAK_SECONDS ?= 600
 SOAK_RATE ?= 20
 
-.PHONY: help venv test unit slow coverage mutants lint style doccheck docs types pythons e2e interop peers demo bench soak clean
+.PHONY: help venv test unit slow coverage mutants lint style doccheck docs drawings types pythons e2e interop peers demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,10 @@ doccheck: $(VENV)/dependencies
 docs: $(VENV)/dependencies ## the documentation as pages in _docs, with those of each class and function in _docs/api
 	$(BIN)/sphinx-build -W -q -b html docs _docs
 	PYTHONPATH=docs $(BIN)/pydoctor --html-output=_docs/api ichatgw
+
+drawings: $(VENV)/dependencies ## the drawings in the documentation, made anew from the code
+	@.ci/need drawings
+	$(BIN)/python -m docs.draw
 
 types: $(VENV)/dependencies ## the types, strictly
 	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench docs
