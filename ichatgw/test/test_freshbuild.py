@@ -1,15 +1,52 @@
 # -*- test-case-name: ichatgw.test.test_freshbuild -*-
-"""Tests for how the package is built."""
+"""Tests for how the package is built, and of what."""
 
 from __future__ import annotations
 
 import os
 import runpy
+from configparser import ConfigParser
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-BACKEND = Path(__file__).parents[2] / ".ci" / "freshbuild.py"
+ROOT = Path(__file__).parents[2]
+BACKEND = ROOT / ".ci" / "freshbuild.py"
+CHECKOUT_ONLY = ("ichatgw.test.data", "ichatgw.test.e2e", "ichatgw.test.gateway.matrix", "ichatgw.test.interop")
+
+
+class PackageTests(SynchronousTestCase):
+    """What C{setup.cfg} puts into the package."""
+
+    def setUp(self) -> None:
+        if not BACKEND.exists():
+            raise SkipTest("not a source checkout")
+        try:
+            setuptools: Any = import_module("setuptools")
+        except ImportError:
+            raise SkipTest("setuptools is not installed") from None
+        settings = ConfigParser()
+        settings.read(ROOT / "setup.cfg")
+        found = settings["options.packages.find"]
+        wanted = {key: found[key].split() for key in ("include", "exclude")}
+        self.packages = set(setuptools.find_namespace_packages(str(ROOT), **wanted))
+
+    def test_whole(self) -> None:
+        """Each package of the product and of its unit tests is in it, and so is the plugin."""
+        modules = (path.relative_to(ROOT) for path in ROOT.joinpath("ichatgw").rglob("*.py"))
+        expected = {".".join(path.parent.parts) for path in modules}
+        wanted = {name for name in expected if not name.startswith(CHECKOUT_ONLY)} | {"twisted.plugins"}
+        self.assertEqual(wanted - self.packages, set())
+
+    def test_noMore(self) -> None:
+        """What needs other programs, or a checkout, is not."""
+        self.assertEqual([name for name in self.packages if name.startswith(CHECKOUT_ONLY)], [])
+
+    def test_typed(self) -> None:
+        """It says that it has types (PEP 561)."""
+        self.assertTrue(ROOT.joinpath("ichatgw", "py.typed").exists())
 
 
 class FreshBuildTests(SynchronousTestCase):

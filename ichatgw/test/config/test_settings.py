@@ -17,6 +17,7 @@ from ichatgw.config.reading import document
 from ichatgw.config.settings import TABLE, Proxy, Settings, main
 from ichatgw.errors import ConfigError
 from ichatgw.model import Party, TransportAddress
+from ichatgw.test.support import data
 from ichatgw.test.support.configs import REQUIRED, RULES, ConfigTestCase
 
 ROOT = Path(ichatgw.test.__file__).parents[2]
@@ -27,7 +28,7 @@ class OriginalFileTests(ConfigTestCase):
 
     def test_values(self) -> None:
         """Each setting has the value that the file gives it."""
-        settings, _ = Settings.load(str(Path(ichatgw.test.__file__).parent / "data" / "original.config"))
+        settings, _ = Settings.load(str(data("original.config")))
         self.assertEqual(
             settings,
             Settings(
@@ -50,7 +51,7 @@ class OriginalFileTests(ConfigTestCase):
 
     def test_warnings(self) -> None:
         """Only what this version lacks or one process does not need is remarked upon."""
-        path = self.write((Path(ichatgw.test.__file__).parent / "data" / "original.config").read_bytes())
+        path = self.write(data("original.config").read_bytes())
         _, warnings = Settings.load(path)
         self.assertEqual(
             [warning.replace(path, "FILE") for warning in warnings],

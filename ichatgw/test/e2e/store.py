@@ -18,7 +18,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-import ichatgw
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.turns import Turns
 from ichatgw.sim.xmpp.xml import element
@@ -26,6 +25,7 @@ from ichatgw.test.e2e.case import CONTROL, PORTS, EndToEnd
 from ichatgw.test.e2e.crowd import CrowdServer
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.moment import pause
+from ichatgw.test.e2e.program import CHECKOUT
 from ichatgw.test.e2e.prosody import DOMAIN
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 
@@ -89,7 +89,7 @@ class Killed(SynchronousTestCase):
                 [sys.executable, "-c", _WRITER, str(path), str(first)],
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "PYTHONPATH": str(Path(ichatgw.__file__).parents[1])},
+                env=os.environ | CHECKOUT,
             )
             assert writer.stdout is not None
             for _ in range(chance.randrange(1, 60)):

@@ -28,7 +28,7 @@ from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.machine import Others
 from ichatgw.test.e2e.moment import pause, until
 from ichatgw.test.e2e.observer import Observed, Plan
-from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.program import CHECKOUT, Program
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
 from ichatgw.test.e2e.secure import SecureEndToEnd
 from ichatgw.test.marks import alone
@@ -213,7 +213,7 @@ class Strangers(SecureEndToEnd):
         for number in range(100, 100 + CALLS):
             await self.call(number)
         remotes = [line.media[str(100 + each)] for line in (callers, called) for each in range(CALLS)]
-        self.observer = Observer(Program(self.clock, "observer", module("observer"), self.directory("observer")))
+        self.observer = Observer(self.program("observer"))
         self.ending(self.observer.program)
         self.observer.start(Plan(tuple(zip(ports, remotes, strict=True)), self.gateway.port))
         await pause(self.clock, 1.0)
@@ -274,13 +274,18 @@ class Strangers(SecureEndToEnd):
         pages = int(Path(f"/proc/{self.gateway.program.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def program(self, name: str, *arguments: str) -> Program:
+        """A program of this package.  It is run from the checkout, as it is not installed."""
+        command = [sys.executable, "-m", f"ichatgw.test.e2e.{name}", *arguments]
+        return Program(self.clock, name, command, self.directory(name), dict(CHECKOUT))
+
     async def flood(self, flood: Flood, answers: list[int] | None = None) -> str:
         """
         Let a process send.
 
         @param answers: gets how many came.
         """
-        program = Program(self.clock, "flooder", module("flooder", flood.argument()), self.directory("flooder"))
+        program = self.program("flooder", flood.argument())
         self.ending(program)
         program.start()
         self.assertEqual(await program.ended(flood.seconds + 20), 0, program.output)
@@ -374,8 +379,3 @@ def proposal(user: str, number: int) -> Element:
     proposed = xml.add(made, "propose", "urn:xmpp:jingle-message:0", id=f"{user}-{number}")
     xml.add(proposed, "description", "urn:xmpp:jingle:apps:rtp:1", media="audio")
     return made
-
-
-def module(name: str, *arguments: str) -> list[str]:
-    """How to run a program of this package."""
-    return [sys.executable, "-m", f"ichatgw.test.e2e.{name}", *arguments]

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw.test
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.switch import Switch
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.test.marks import slow
+from ichatgw.test.support import data
 from ichatgw.test.support.garbage import remainder
 from ichatgw.test.support.media.fakes import FakeAddresses, FakeNetwork
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, byeAfter, header, request, respond, status
 
-DATA = Path(ichatgw.test.__file__).parent / "data"
 CALLEE = TransportAddress("192.0.2.88", 5060)
 
 
@@ -246,7 +244,7 @@ class WholeGatewayTests(SynchronousTestCase):
     @slow
     def test_corpora(self) -> None:
         """After each of the messages that others wrote to break such as us, a normal call goes through."""
-        messages = sorted(path for folder in ("rfc4475", "rfc5118", "jain") for path in (DATA / folder).iterdir())
+        messages = sorted(path for folder in ("rfc4475", "rfc5118", "jain") for path in data(folder).iterdir())
         fed = 0
         for path in messages:
             if path.suffix == ".tsv" or path.name.startswith(("README", ".")):

@@ -18,8 +18,9 @@ from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.jingle.calls import MOST_REMEMBERED
 from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
-from ichatgw.test.jingle.stanzas.test_jingle import CAPTURES, captured
+from ichatgw.test.jingle.stanzas.test_jingle import captured
 from ichatgw.test.marks import slow
+from ichatgw.test.support import data
 from ichatgw.test.support.clients.jingles import (
     BELL,
     BELL_JID,
@@ -318,7 +319,7 @@ class CaptureTests(SynchronousTestCase):
 
     def test_replayed(self) -> None:
         """Whatever comes, and in whatever order, each request is answered once, nothing breaks, and nothing is left."""
-        names = sorted(path.stem for path in CAPTURES.glob("*.xml"))
+        names = sorted(path.stem for path in data("jingle").glob("*.xml"))
         self.assertGreater(len(names), 9)
         for name in names:
             world = World()

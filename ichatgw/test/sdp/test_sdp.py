@@ -6,16 +6,15 @@ SDP, as real clients and hostile ones write it.
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw.test
 from ichatgw import sdp
 from ichatgw.errors import MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, SessionDescription, TransportAddress
 from ichatgw.test.sdp.test_security import SECURE
+from ichatgw.test.support import data
 from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 ICHAT = (
@@ -152,14 +151,13 @@ class ParseTests(SynchronousTestCase):
 
     def test_corpora(self) -> None:
         """The bodies of the torture messages that RFC 4475 and RFC 5118 call valid are read."""
-        data = Path(ichatgw.test.__file__).parent / "data"
         for path, host in (
             ("rfc4475/wsinv.dat", "192.0.2.4"),
             ("rfc4475/longreq.dat", "192.0.2.1"),
             ("rfc5118/ipv6-in-sdp", "2001:db8::20"),
             ("rfc5118/ipv4-mapped-ipv6", "192.0.2.2"),
         ):
-            body = (data / path).read_bytes().decode("utf-8").replace("\r\n", "\n").partition("\n\n")[2]
+            body = data(path).read_bytes().decode("utf-8").replace("\r\n", "\n").partition("\n\n")[2]
             address = sdp.parse(body).description.address
             assert address is not None
             self.assertEqual(address.host, host, path)
@@ -239,9 +237,10 @@ class ParseTests(SynchronousTestCase):
     def test_nothingElseIsRaised(self) -> None:
         """Whatever is sent, reading ends, with a value or with one of the two errors."""
         chance = random.Random(4475)
-        folder = Path(ichatgw.test.__file__).parent / "data" / "rfc4475"
         seeds = [PHONE_SDP, ICHAT, SECURE]
-        seeds += [p.read_bytes().decode("latin-1").partition("\r\n\r\n")[2] for p in sorted(folder.glob("*.dat"))]
+        seeds += [
+            p.read_bytes().decode("latin-1").partition("\r\n\r\n")[2] for p in sorted(data("rfc4475").glob("*.dat"))
+        ]
         outcomes = set()
         for _ in range(3000):
             text = list(chance.choice(seeds))

@@ -9,10 +9,8 @@ from collections.abc import Callable
 
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw.test
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
@@ -20,6 +18,7 @@ from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.message.gate import Admitted, Gate
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.support import data
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
 
@@ -29,7 +28,6 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
 STRANGER = TransportAddress("203.0.113.9", 5060)
-DATA = FilePath(ichatgw.test.__file__).sibling("data")
 
 
 class StrangersTests(SynchronousTestCase):
@@ -406,8 +404,8 @@ class MarksTests(SynchronousTestCase):
         """They are what sippy reads, for every message of the corpora that the gate lets through."""
         read = 0
         for name in ("rfc4475", "rfc5118", "jain"):
-            for path in DATA.child(name).children():
-                verdict = Gate().admit(path.getContent(), PHONE)
+            for path in data(name).iterdir():
+                verdict = Gate().admit(path.read_bytes(), PHONE)
                 if not isinstance(verdict, Admitted):
                     continue
                 marks = Marks.of(verdict)
@@ -416,7 +414,7 @@ class MarksTests(SynchronousTestCase):
                 self.assertEqual(
                     theirs,
                     (marks.callId, marks.fromTag, marks.number, marks.method, marks.branch, marks.toTag),
-                    path.basename(),
+                    path.name,
                 )
                 read += 1
         self.assertGreater(read, 100)

@@ -7,7 +7,6 @@ Tests for L{ichatgw.jingle.stanzas.jingle} and L{ichatgw.jingle.stanzas.proposal
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
@@ -19,7 +18,6 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
-import ichatgw.test
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.stanzas.jingle import (
     MOST_CONTENTS,
@@ -34,8 +32,8 @@ from ichatgw.jingle.stanzas.jingle import (
     writeJingle,
 )
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
+from ichatgw.test.support import data
 
-CAPTURES = Path(ichatgw.test.__file__).parent / "data" / "jingle"
 ALICE = JID("alice@xmpp.test/a")
 NUMBER = JID("72@gw.xmpp.test/gw")
 
@@ -46,7 +44,7 @@ def xml(text: str) -> Element:
 
 def captured(name: str = "*") -> Iterator[Element]:
     """The stanzas of the captures, with the addresses that a client leaves out."""
-    for path in sorted(CAPTURES.glob(f"{name}.xml")):
+    for path in sorted(data("jingle").glob(f"{name}.xml")):
         for stanza in parseXml(path.read_bytes()).elements():
             for attribute in ("from", "to"):
                 if not stanza.getAttribute(attribute):

@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 # Importing this readies sippy, and so comes first.
 import ichatgw.sip.message.sippypatches  # noqa: F401
-import ichatgw.test
 from ichatgw.model import TransportAddress
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 
 # Importing this readies sippy, and so comes first.
 from ichatgw.test.marks import slow
+from ichatgw.test.support import data
 
 # isort: split
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
-DATA = FilePath(ichatgw.test.__file__).sibling("data")
 SOURCE = TransportAddress("198.51.100.7", 40000)
 
 PIECES = [
@@ -68,8 +66,8 @@ PIECES = [
 
 def table(folder: str, name: str) -> list[tuple[bytes, str, str]]:
     """The messages of a folder, by its table: content, verdict and words, file name."""
-    rows = [line.split("\t", 1) for line in DATA.child(folder).child(name).getContent().decode().splitlines()]
-    return [(DATA.child(folder).child(file).getContent(), words, file) for file, words in rows]
+    rows = [line.split("\t", 1) for line in data(folder, name).read_bytes().decode().splitlines()]
+    return [(data(folder, file).read_bytes(), words, file) for file, words in rows]
 
 
 def useAll(admitted: Admitted) -> None:
@@ -165,9 +163,9 @@ class CorporaTests(SynchronousTestCase):
 
     def test_rfc5118(self) -> None:
         """Of the IPv6 messages of RFC 5118 all but the bad one pass."""
-        files = [child for child in DATA.child("rfc5118").children() if child.basename() != "README"]
+        files = [path for path in data("rfc5118").iterdir() if path.name != "README"]
         self.assertEqual(len(files), 12)
-        refused = {child.basename(): self.verdict(child.getContent()) for child in files}
+        refused = {path.name: self.verdict(path.read_bytes()) for path in files}
         self.assertEqual([name for name, verdict in refused.items() if verdict != "admitted"], ["ipv6-bad"])
         self.assertEqual(refused["ipv6-bad"], "400")
 
@@ -191,10 +189,10 @@ class ChanceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.messages = [
-            child.getContent()
+            path.read_bytes()
             for folder in ("rfc4475", "rfc5118", "jain")
-            for child in sorted(DATA.child(folder).children())
-            if child.basename() not in ("README", "EXPECT.tsv", "INDEX.tsv")
+            for path in sorted(data(folder).iterdir())
+            if path.name not in ("README", "EXPECT.tsv", "INDEX.tsv")
         ]
 
     def mangled(self, random: Random) -> bytes:
@@ -238,7 +236,7 @@ class ChanceTests(SynchronousTestCase):
 
     def test_floods(self) -> None:
         """64 KiB of one thing, anywhere in a message, raise nothing; what little passes, sippy can read."""
-        message = DATA.child("rfc4475").child("sdp01.dat").getContent()
+        message = data("rfc4475", "sdp01.dat").read_bytes()
         places = [
             0,
             *(index for index in range(len(message)) if message[index : index + 1] in (b":", b";", b'"', b"@")),
