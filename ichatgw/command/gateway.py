@@ -10,6 +10,7 @@ import os
 import socket
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
@@ -89,7 +90,8 @@ def _lines(path: str, order: bytes) -> Iterator[bytes]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         connection.connect(path)
-        connection.sendall(order + b"\n")
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has said already that it takes no order
+            connection.sendall(order + b"\n")
         rest = b""
         while piece := connection.recv(_PIECE):
             *lines, rest = (rest + piece).split(b"\n")

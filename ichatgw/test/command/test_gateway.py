@@ -75,8 +75,8 @@ class AskTests(SynchronousTestCase):
 class LinesTests(SynchronousTestCase):
     """The socket itself."""
 
-    def test_lines(self) -> None:
-        """What comes is cut into lines, however it comes."""
+    def connected(self) -> socket.socket:
+        """The end of the gateway."""
         ours, theirs = socket.socketpair()
 
         class Connected(socket.socket):
@@ -85,6 +85,18 @@ class LinesTests(SynchronousTestCase):
 
         self.addCleanup(theirs.close)
         self.patch(socket, "socket", lambda family: Connected(fileno=ours.detach()))
+        return theirs
+
+    def test_turnedAway(self) -> None:
+        """A gateway that closes before it is asked is heard all the same."""
+        theirs = self.connected()
+        theirs.sendall(b'{"error": "too many"}\n')
+        theirs.close()
+        self.assertEqual(next(gateway._lines("/x", b"order")), b'{"error": "too many"}')
+
+    def test_lines(self) -> None:
+        """What comes is cut into lines, however it comes."""
+        theirs = self.connected()
         theirs.sendall(b"one\ntw")
         lines = gateway._lines("/x", b"order")
         self.assertEqual(next(lines), b"one")
