@@ -12,6 +12,8 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from ichatgw.test.support.sources import read
+
 ROOT = Path(__file__).parents[2]
 BACKEND = ROOT / ".ci" / "freshbuild.py"
 CHECKOUT_ONLY = ("ichatgw.test.data", "ichatgw.test.e2e", "ichatgw.test.gateway.matrix", "ichatgw.test.interop")
@@ -43,6 +45,13 @@ class PackageTests(SynchronousTestCase):
     def test_noMore(self) -> None:
         """What needs other programs, or a checkout, is not."""
         self.assertEqual([name for name in self.packages if name.startswith(CHECKOUT_ONLY)], [])
+
+    def test_closed(self) -> None:
+        """No module that is in it imports one that is not, so that all of its tests can be loaded."""
+        for package in sorted(self.packages):
+            for path in ROOT.joinpath(*package.split(".")).glob("*.py"):
+                missing = [name for name in read(path.read_text("utf-8")).imported if name.startswith(CHECKOUT_ONLY)]
+                self.assertEqual(missing, [], path)
 
     def test_typed(self) -> None:
         """It says that it has types (PEP 561)."""

@@ -28,7 +28,8 @@ from ichatgw.test.e2e.jinglecase import JingleEndToEnd
 from ichatgw.test.e2e.moment import pause, within
 from ichatgw.test.e2e.program import Program
 from ichatgw.test.interop.cdp import Browser
-from ichatgw.test.interop.sniffer import Datagram, Sniffer
+from ichatgw.test.interop.sniffer import Sniffer
+from ichatgw.test.support.media.frames import Datagram
 from ichatgw.test.support.sip.certificates import Authority
 
 NAME, PASSWORD = "ann", "open-sesame"

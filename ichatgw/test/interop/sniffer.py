@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from ichatgw.sim.media.tone import decode
 from ichatgw.test.e2e.tone import share
+from ichatgw.test.support.media.frames import Datagram, datagram
 
 PURE = 0.7
 LOUD = 300
@@ -29,38 +30,6 @@ KEYS = "0123456789*#ABCD"
 _SIGNAL = re.compile(r"^Signal=([0-9A-D*#])\s*$", re.MULTILINE)
 
 _ALL_PROTOCOLS = 0x0003
-_IPV4, _IPV6 = 0x0800, 0x86DD
-_UDP = 17
-_LINK = 14
-"""Octets of the header of the link."""
-
-
-@frozen
-class Datagram:
-    """One datagram of UDP."""
-
-    source: tuple[str, int]
-    destination: tuple[str, int]
-    payload: bytes
-
-
-def datagram(frame: bytes) -> Datagram | None:
-    """Read a frame; C{None} if there is no UDP in it, or only a part of it."""
-    if len(frame) < _LINK + 20:
-        return None
-    (kind,) = struct.unpack_from("!H", frame, 12)
-    packet = frame[_LINK:]
-    if kind == _IPV4 and packet[9] == _UDP and not struct.unpack_from("!H", packet, 6)[0] & 0x3FFF:
-        family, start, at, size = socket.AF_INET, (packet[0] & 15) * 4, 12, 4
-    elif kind == _IPV6 and len(packet) >= 40 and packet[6] == _UDP:
-        family, start, at, size = socket.AF_INET6, 40, 8, 16
-    else:
-        return None
-    if len(packet) < start + 8:
-        return None
-    source, destination, length = struct.unpack_from("!HHH", packet, start)
-    hosts = [socket.inet_ntop(family, packet[at + n * size : at + (n + 1) * size]) for n in (0, 1)]
-    return Datagram((hosts[0], source), (hosts[1], destination), packet[start + 8 : start + length])
 
 
 @frozen

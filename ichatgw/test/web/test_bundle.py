@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.log.redaction import Content
 from ichatgw.model import TransportAddress
 from ichatgw.observe.events import Message, MessageReceived, MessageSent
-from ichatgw.test.interop.sniffer import datagram
 from ichatgw.test.support.events import NOON, OURS, PHONE, sip
+from ichatgw.test.support.media.frames import datagram
 from ichatgw.test.support.web import Place
 from ichatgw.web.bundle import bundle
 from ichatgw.web.pcap import _checksum, capture

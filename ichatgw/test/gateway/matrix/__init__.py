@@ -1,3 +1,3 @@
 """
-Tests of what C{make interop} itself is made of.
+Tests of what C{make interop} and C{make e2e} are made of themselves.
 """

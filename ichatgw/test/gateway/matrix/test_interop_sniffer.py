@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sim.media.tone import ToneSource
-from ichatgw.test.interop.sniffer import Datagram, PhoneWire, datagram
+from ichatgw.test.interop.sniffer import PhoneWire
+from ichatgw.test.support.media.frames import Datagram, datagram
 
 
 def frame(source: str, destination: str, port: int, payload: bytes) -> bytes:

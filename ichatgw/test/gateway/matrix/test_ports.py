@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_ports -*-
+# -*- test-case-name: ichatgw.test.gateway.matrix.test_ports -*-
 """Tests for L{ichatgw.test.e2e.ports}."""
 
 from __future__ import annotations
