@@ -50,9 +50,10 @@ style: $(VENV)/dependencies
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/vermin --no-tips --quiet --eval-annotations --violations --target=3.10- $(CODE)
 
-# All pages and all docstrings are read, and every reference is looked up.  What is written is thrown away.
+# All pages, news and docstrings are read, and every reference is looked up.  What is written is thrown away.
 doccheck: $(VENV)/dependencies
 	@for page in *.rst; do $(BIN)/python -m docutils --strict $$page /dev/null || exit 1; done
+	@awk 'FNR == 1 {print ""} {print}' newsfragments/*.*.rst | $(BIN)/python -m docutils --strict - /dev/null
 	$(BIN)/sphinx-build -W -q -E -b dummy docs _docs/.checked
 	PYTHONPATH=docs $(BIN)/pydoctor --html-writer=apidoc.Check --html-output=_docs/.checked ichatgw
 
