@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_pcap -*-
+# -*- test-case-name: ichatgw.test.web.test_bundle -*-
 """
 Messages of SIP and XMPP as a capture that Wireshark and sngrep read.
 

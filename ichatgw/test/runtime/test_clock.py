@@ -28,6 +28,8 @@ BY_THE_WALL = {
     "jingle.setup",
     "observe.stream",
     "observe.records.fields",
+    "sip.texts.messages",
+    "web.bundle",
 }
 # sippy's MonoTime is told both; it counts with the monotonic one.
 NAMED = {"sip.sippylib.clock", "sip.message.sippyshortcuts", "runtime.clock"}

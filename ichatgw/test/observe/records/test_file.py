@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.observe.records import file as module
+import ichatgw.observe.records.file as module
 from ichatgw.observe.records.file import RETRY, RecordFile, write
 from ichatgw.runtime.disk import DirectDisk
 
