@@ -30,8 +30,8 @@ from ichatgw.sim.xmpp.router import Router
 HOST, USERS, COMPONENT = "127.0.0.1", "chat.example", "gw.chat.example"
 KINDS = ("SIP>Jingle", "Jingle>SIP", "SIP>SIP")
 CLIENTS = 20
-PATIENCE = 20.0
-MOST_PORTS = 2000
+ANSWER_TIMEOUT = 20.0
+MAX_PORTS = 2000
 TALK = 0.3
 
 
@@ -86,7 +86,7 @@ class Bench:
         ]
         for phone in self.phones:
             phone.start()
-        first, last = mediaPorts(MOST_PORTS)
+        first, last = mediaPorts(MAX_PORTS)
         self.gateway = Gateway(
             self.reactor,
             [
@@ -114,16 +114,16 @@ class Bench:
         self.gateway.start()
         if len(cores) > 1:
             os.sched_setaffinity(self.gateway.pid, {cores[0]})
-        await self.router.whenConnected(COMPONENT).addTimeout(PATIENCE, self.reactor)
+        await self.router.whenConnected(COMPONENT).addTimeout(ANSWER_TIMEOUT, self.reactor)
         taking = JingleTaking(delay=0.0)
         for number in range(CLIENTS):
             client = JinglePhone(
                 self.reactor, f"c{number}@{USERS}/phone", HOST, CONVERSATIONS, taking, say=650, listenFor=440
             )
             client.connected(self.router.attach(client.jid, client.received))
-            await client.account.subscribe(f"control@{COMPONENT}").addTimeout(PATIENCE, self.reactor)
-            await client.account.subscribe(f"p1@{COMPONENT}").addTimeout(PATIENCE, self.reactor)
-            await client.account.whenCallable(f"p1@{COMPONENT}").addTimeout(PATIENCE, self.reactor)
+            await client.account.subscribe(f"control@{COMPONENT}").addTimeout(ANSWER_TIMEOUT, self.reactor)
+            await client.account.subscribe(f"p1@{COMPONENT}").addTimeout(ANSWER_TIMEOUT, self.reactor)
+            await client.account.whenCallable(f"p1@{COMPONENT}").addTimeout(ANSWER_TIMEOUT, self.reactor)
             self.clients.append(client)
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ class Bench:
         def fail(reason: object) -> None:
             self.failed += 1
 
-        return ensureDeferred(play(number)).addTimeout(PATIENCE, self.reactor).addErrback(fail)
+        return ensureDeferred(play(number)).addTimeout(ANSWER_TIMEOUT, self.reactor).addErrback(fail)
 
     async def _toJingle(self, number: int) -> None:
         client = self.clients[number % CLIENTS]

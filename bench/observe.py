@@ -41,7 +41,7 @@ from ichatgw.observe.trails import Trails
 RATE = 200
 """Calls a second for which the share of a core is told."""
 
-MOST_SHARE = 3.0
+MAX_SHARE = 3.0
 """Percent of a core that it may take then."""
 
 PHONE, OURS = TransportAddress("192.0.2.7", 5060), TransportAddress("192.0.2.1", 5060)
@@ -136,7 +136,7 @@ def main() -> None:
         extra = seconds - best[0]
         print(f"read by {name:<11} {1e6 * extra:7.1f} us a call   {100 * RATE * extra:5.2f} % of a core at {RATE}/s")
     share = 100 * RATE * (best[-1] - best[0])
-    print(f"{'held' if share <= MOST_SHARE else 'NOT HELD'}: at most {MOST_SHARE} %")
+    print(f"{'held' if share <= MAX_SHARE else 'NOT HELD'}: at most {MAX_SHARE} %")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from ichatgw.errors import MalformedError
 from ichatgw.media.dtls.dtls import DTLS, Identity
 from ichatgw.media.ice import stun
 from ichatgw.media.srtp.inplace import InPlace
-from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
+from ichatgw.media.srtp.srtp import MasterKey, SRTPContext, Suite
 from ichatgw.model import Fingerprint, TransportAddress
 
 HOST = "127.0.0.1"
-PATIENCE = 60.0
+ANSWER_TIMEOUT = 60.0
 
 
 class Party:
@@ -39,7 +39,7 @@ class Party:
         self._sendto = sendto
         self._relay = TransportAddress(HOST, port)
         self.ufrag, self.password = os.urandom(4).hex(), os.urandom(12).hex()
-        self.shield: Shield | None = None
+        self.shield: SRTPContext | None = None
         self.buffer = bytearray(2048)
         self.place: InPlace
         self._dtls = DTLS(
@@ -68,7 +68,7 @@ class Party:
             self._dtls.received(datagram)
 
     def _agreed(self, ours: MasterKey, theirs: MasterKey) -> None:
-        self.shield = Shield(ours, theirs)
+        self.shield = SRTPContext(ours, theirs)
         self.place = InPlace(self.shield, self.buffer)
 
     def _failed(self, why: str) -> None:
@@ -84,7 +84,7 @@ class Pretender:
         suite = Suite.AEAD_AES_128_GCM
         key = MasterKey(suite, bytes(suite.keyOctets + suite.saltOctets))
         self.buffer = bytearray(2048)
-        self.place = InPlace(Shield(key, key), self.buffer)
+        self.place = InPlace(SRTPContext(key, key), self.buffer)
 
 
 class Parties:
@@ -116,7 +116,7 @@ class Parties:
         bound = {made.fileno(): made for made in self._sockets}
         for descriptor in bound:
             poll.register(descriptor, select.EPOLLIN)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ANSWER_TIMEOUT
         while any(party.shield is None for party in self.byPort.values()):
             if time.monotonic() > end:
                 raise SystemExit("the parties never agreed on keys")

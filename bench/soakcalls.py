@@ -26,7 +26,7 @@ COMPONENT = "gw.soak.example"
 DOMAIN = "soak.example"
 SECRET = "soak"
 ICHATS = 120
-PATIENCE = 15.0
+ANSWER_TIMEOUT = 15.0
 
 SPEAKERS = 5
 """One party in so many sends sound and listens to it: the simulators have one core for all of them."""
@@ -296,7 +296,7 @@ class Calls:
         return call
 
     async def soon(self, what: Deferred[T]) -> T:
-        return await what.addTimeout(PATIENCE, self.reactor)
+        return await what.addTimeout(ANSWER_TIMEOUT, self.reactor)
 
 
 _TRANSFERS: dict[str, Callable[[Calls, Any], Awaitable[Any]]] = {

@@ -20,7 +20,7 @@ EVENTS = "telephone-event"
 ALL_EVENTS = "0-15"
 """What everybody takes for granted of them (RFC 4733 section 2.4.1): the keys."""
 
-MOST_EVENTS = 255
+MAX_EVENTS = 255
 
 CARRIERS = frozenset({"red", "ulpfec", "flexfec-03", "rtx"})
 """Names of formats that carry others by their numbers, which differ from party to party: no relay can pass them on."""
@@ -215,10 +215,10 @@ def eventsOf(text: str) -> frozenset[int]:
     that can be read, those that everybody takes for granted.
     """
     found: set[int] = set()
-    for item in text.strip().lower().removeprefix("events=").split(",")[:MOST_EVENTS]:
+    for item in text.strip().lower().removeprefix("events=").split(",")[:MAX_EVENTS]:
         first, dash, last = item.strip().partition("-")
         ends = (first.strip(), last.strip() if dash else first.strip())
-        if all(end.isascii() and end.isdigit() and len(end) <= 3 and int(end) <= MOST_EVENTS for end in ends):
+        if all(end.isascii() and end.isdigit() and len(end) <= 3 and int(end) <= MAX_EVENTS for end in ends):
             found.update(range(int(ends[0]), int(ends[1]) + 1))
     return frozenset(found) if found else eventsOf(ALL_EVENTS)
 

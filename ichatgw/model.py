@@ -228,7 +228,7 @@ class Packing:
 
 ANY_PACKING = Packing()
 
-LONGEST_PACKET = 1000
+MAX_PACKET = 1000
 """Milliseconds: of what a party says beyond that nothing is believed."""
 
 
@@ -237,7 +237,7 @@ def packetTime(text: str) -> int | None:
     Milliseconds as C{a=ptime} and C{a=maxptime} give them, at times with a fraction; C{None} for anything else.
     """
     whole = text.strip().partition(".")[0]
-    if not (whole.isascii() and whole.isdigit() and len(whole) <= 4 and 1 <= int(whole) <= LONGEST_PACKET):
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= 4 and 1 <= int(whole) <= MAX_PACKET):
         return None
     return int(whole)
 

@@ -65,13 +65,13 @@ from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.stalls import Stalls, watching
 from ichatgw.runtime.steps import Steps
 from ichatgw.runtime.systemd import Notifier
-from ichatgw.runtime.turns import MOST_LAG, Turns
+from ichatgw.runtime.turns import MAX_LAG, Turns
 from ichatgw.runtime.watch import Watch
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
-from ichatgw.texts.exchange import Exchange, Terms
+from ichatgw.texts.exchange import OutOfDialogRequest, Terms
 from ichatgw.trunks.directions import Directions
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
@@ -84,9 +84,9 @@ from ichatgw.xmpp.disco import GATEWAY, Disco
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.link.linked import Linked
 from ichatgw.xmpp.names import Names
-from ichatgw.xmpp.presence.access import Guests
+from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
-from ichatgw.xmpp.presence.registrations import Online
+from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
@@ -104,7 +104,7 @@ RUN_LETTERS = 6
 OTHER_FILES = 100
 """Beside the sockets of media."""
 
-LONGEST_END = 12.0
+MAX_END = 12.0
 """Seconds after which a process that has to end does so, in good order or not: what is broken may keep it from that."""
 
 RECORDS_LIFE = 30.0
@@ -191,7 +191,7 @@ class Gateway(MultiService):
         self._epilogue: Epilogue | None = None
         self.watch: Watch | None = None
         self.memory: Memory | None = None
-        self.texts: Exchange | None = None
+        self.texts: OutOfDialogRequest | None = None
         self.readiness = Readiness()
         self.report: Report | None = None
         self.parts: Parts | None = None
@@ -318,7 +318,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     rights = Rights(routesByBook.book, emergency)
     rights.adopt(settings.dialRule, Numbering(settings.country))
 
-    guests = Guests(settings.jabberComponentName, settings.allowedXMPPDomains)
+    guests = XMPPAccess(settings.jabberComponentName, settings.allowedXMPPDomains)
     link = Link(
         reactor,
         turns,
@@ -377,7 +377,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
-    online = Online(turns, presence, store, routes.registrable, registrations, takesCalls, guests)
+    online = PresenceRegistrations(turns, presence, store, routes.registrable, registrations, takesCalls, guests)
     presence.listeners.append(online)
     for handler in (
         presence,
@@ -413,7 +413,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     switch.directed = Directions(rights, endpoint.trunks.isTrunk).route
 
     def isOverloaded() -> bool:
-        return turns.isLate or wire.lag > MOST_LAG
+        return turns.isLate or wire.lag > MAX_LAG
 
     for part in (endpoint, switch):
         part.shed(isOverloaded)
@@ -464,7 +464,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.parts = Parts(
         turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers
     )
-    texts = Exchange(
+    texts = OutOfDialogRequest(
         turns,
         {"sip": endpoint.messages, "sips": endpoint.messages, "xmpp": chat},
         switch.translate,
@@ -512,7 +512,7 @@ def textTerms(settings: Settings) -> Terms:
     return Terms(settings.texts, settings.longestText, settings.textsPerMinute, settings.textsPerSecond)
 
 
-def _adoptTexts(endpoint: Endpoint, texts: Exchange, settings: Settings) -> None:
+def _adoptTexts(endpoint: Endpoint, texts: OutOfDialogRequest, settings: Settings) -> None:
     texts.terms = textTerms(settings)
     endpoint.takeTexts(settings.texts)
 
@@ -542,7 +542,7 @@ def endProcess(reactor: Any, why: str, atExit: Callable[..., object] = atexit.re
     """
     _log.critical("ichatgw ends: {why}", why=why)
     atExit(os._exit, 1)
-    reactor.callLater(LONGEST_END, os._exit, 1)
+    reactor.callLater(MAX_END, os._exit, 1)
     reactor.stop()
 
 

@@ -28,7 +28,7 @@ from ichatgw.model import Farewell
 from ichatgw.runtime.disk import Disk
 from ichatgw.runtime.ratelimit import RateLimit
 
-PATIENCE = 0.5
+ANSWER_TIMEOUT = 0.5
 """Seconds that a call lives before it is written, and from one change to the next writing."""
 
 BATCH = 48
@@ -37,7 +37,7 @@ BATCH = 48
 PAUSE = 0.08
 """Seconds between two batches."""
 
-MOST_LEFT = 20_000
+MAX_LEFT = 20_000
 """Calls of an earlier process that are read."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS call (name TEXT PRIMARY KEY, farewells TEXT) WITHOUT ROWID"
@@ -117,15 +117,15 @@ class Journal(Service):
     def changed(self, name: str, ask: Ask) -> None:
         """A call has begun, or what would have to be said at its end may have changed."""
         if self._database is not None and name not in self._touched:
-            self._touched[name] = (self._clock.seconds() + PATIENCE, ask)
-            self._wake(PATIENCE)
+            self._touched[name] = (self._clock.seconds() + ANSWER_TIMEOUT, ask)
+            self._wake(ANSWER_TIMEOUT)
 
     def over(self, name: str) -> None:
         """A call has ended, or its parties have been told."""
         self._touched.pop(name, None)
         if self._written.pop(name, None) is not None:
             self._over.append(name)
-            self._wake(PATIENCE)
+            self._wake(ANSWER_TIMEOUT)
 
     def _wake(self, delay: float) -> None:
         if self._timer is None and self._database is not None:
@@ -192,7 +192,7 @@ class Journal(Service):
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = OFF")
             database.execute(_TABLE)
-            rows = database.execute(f"SELECT name, farewells FROM call LIMIT {MOST_LEFT}").fetchall()
+            rows = database.execute(f"SELECT name, farewells FROM call LIMIT {MAX_LEFT}").fetchall()
         except BaseException:
             database.close()
             raise

@@ -23,7 +23,7 @@ from ichatgw.runtime.nulls import unheard
 CLOSING_TIMEOUT = 40.0
 """Seconds a leg has for saying C{ended} after it was told to hang up; longer than any SIP transaction (32 s)."""
 
-FAREWELL = 2.0
+GOODBYE_GRACE = 2.0
 """Seconds in which who has referred its peer, and was told that it is done, may hang up by itself."""
 
 _log = Logger()
@@ -251,7 +251,7 @@ class Parties:
 
     def dismiss(self, leg: ILeg, ending: Ending) -> None:
         """Whose place another has taken hangs up now, or is hung up soon."""
-        self._former[leg] = self.clock.callLater(FAREWELL, leg.hangup, ending)
+        self._former[leg] = self.clock.callLater(GOODBYE_GRACE, leg.hangup, ending)
 
     def dismissFormer(self, ending: Ending) -> None:
         """The call is over for all."""

@@ -22,18 +22,18 @@ from attrs import define, evolve, field, frozen
 START = "\0"
 """Stands for the start of the address, in the texts that patterns begin with."""
 
-MOST_TEXTS = 64
+MAX_TEXTS = 64
 """Texts that one pattern may begin with; before there are more they are cut."""
 
-MOST_WAYS = 64
+MAX_WAYS = 64
 """
 Ways through a pattern to its texts.  PCRE2 tries them all before it says no, and has to say so within its limits.
 """
 
-MOST_RUN_WAYS = 4
+MAX_RUN_WAYS = 4
 """The same if there is a run between, each end of which is a way by itself."""
 
-LONGEST_RUN = 128
+MAX_RUN = 128
 """Characters of an address up to which a run is known to come to an end within the limits."""
 
 _HEAD = 3
@@ -95,7 +95,7 @@ class _Texts:
     def then(self, other: _Texts) -> _Texts:
         """This, and after it the other."""
         ways = self.ways * other.ways
-        if len(self.whole) * (len(other.whole) + len(other.cut)) + len(self.cut) > MOST_TEXTS or ways > MOST_WAYS:
+        if len(self.whole) * (len(other.whole) + len(other.cut)) + len(self.cut) > MAX_TEXTS or ways > MAX_WAYS:
             return self.ended()
         return _Texts(_joined(self.whole, other.whole), self.cut | _joined(self.whole, other.cut), ways)
 
@@ -162,7 +162,7 @@ class _Reader:
         before = self._beforeRun
         if before is None:
             return texts.all, _NOTHING
-        return before.all, texts.all if before.ways * texts.ways <= MOST_RUN_WAYS else _NOTHING
+        return before.all, texts.all if before.ways * texts.ways <= MAX_RUN_WAYS else _NOTHING
 
     def _peek(self) -> re.Match[str] | None:
         if self._at == len(self._pattern):
@@ -226,7 +226,7 @@ class _Reader:
         self._at = close.end()
         if kind == "look" and not re.search(r"[()*+?{]", inside):
             return _Texts()  # what looks ahead for plain text comes to an end at once, and takes nothing
-        return texts if kind == "plain" and texts.ways <= MOST_WAYS else _ANYTHING
+        return texts if kind == "plain" and texts.ways <= MAX_WAYS else _ANYTHING
 
 
 def _oneOf(text: str) -> _Texts:
@@ -344,7 +344,7 @@ class RuleIndex:
         marked = START + address
         found = set(self._exact.find(marked))
         found.update(self._caseless(marked))
-        if len(address) > LONGEST_RUN:
+        if len(address) > MAX_RUN:
             found.update(self._running)
         if not found:
             return self._unknown

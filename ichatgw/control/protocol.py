@@ -17,10 +17,10 @@ from twisted.internet.defer import Deferred
 
 from ichatgw.errors import GatewayError, MalformedError
 
-MOST_OCTETS = 4096
+MAX_OCTETS = 4096
 """Of one line of the command."""
 
-MOST_WORDS = 8
+MAX_WORDS = 8
 """How many things an order can be told."""
 
 
@@ -66,7 +66,7 @@ def readOrder(line: bytes) -> Order:
     if not isinstance(found, dict) or not isinstance(found.get("order"), str):
         raise MalformedError("a line without an order")
     words = found.get("words", {})
-    if not isinstance(words, dict) or len(words) > MOST_WORDS:
+    if not isinstance(words, dict) or len(words) > MAX_WORDS:
         raise MalformedError("an order with wrong words")
     if not all(isinstance(word, str) for word in words.values()):
         raise MalformedError("an order whose words are no texts")

@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from ichatgw import __version__
 from ichatgw.control.protocol import (
-    MOST_OCTETS,
+    MAX_OCTETS,
     Answer,
     Order,
     OrderError,
@@ -38,7 +38,7 @@ from ichatgw.errors import GatewayError
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
 
-MOST_SESSIONS = 32
+MAX_SESSIONS = 32
 """Connections at a time; the next one is told so."""
 
 PATIENCE = 30
@@ -96,7 +96,7 @@ class Session(LineReceiver, TimeoutMixin):
     """One connection; orders are carried out one after the other."""
 
     delimiter = b"\n"
-    MAX_LENGTH = MOST_OCTETS
+    MAX_LENGTH = MAX_OCTETS
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -113,7 +113,7 @@ class Session(LineReceiver, TimeoutMixin):
     def connectionMade(self) -> None:
         """One more."""
         sessions = self._server.sessions
-        if len(sessions) >= MOST_SESSIONS:
+        if len(sessions) >= MAX_SESSIONS:
             self._part(f"{len(sessions)} commands are connected already: end some of them")
             return
         sessions.add(self)
@@ -134,7 +134,7 @@ class Session(LineReceiver, TimeoutMixin):
     def lineLengthExceeded(self, line: bytes) -> None:
         """What comes is no order."""
         self.clearLineBuffer()
-        self._part(f"an order has at most {MOST_OCTETS} octets")
+        self._part(f"an order has at most {MAX_OCTETS} octets")
 
     def lineReceived(self, line: bytes) -> None:
         """An order; the next one has to wait until it is carried out."""

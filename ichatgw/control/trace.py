@@ -28,10 +28,10 @@ from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 from ichatgw.runtime.turns import Sweep, Turns
 
-MOST_PARTIES = 20
+MAX_PARTIES = 20
 """Parties that can be traced at a time."""
 
-MOST_CALLS = 200
+MAX_CALLS = 200
 """Calls of them that are remembered; those that began first are forgotten first."""
 
 PIECE = 1500
@@ -91,8 +91,8 @@ class Traces:
     def _begin(self, party: str) -> None:
         if not party or len(party) > 256:
             raise OrderError("that is no party: name a number, or an address such as kim@example.com")
-        if party not in self._parties and len(self._parties) >= MOST_PARTIES:
-            raise OrderError(f"{MOST_PARTIES} parties are traced already: end one by ichatgw trace off")
+        if party not in self._parties and len(self._parties) >= MAX_PARTIES:
+            raise OrderError(f"{MAX_PARTIES} parties are traced already: end one by ichatgw trace off")
         self._parties[party] = None
         if not self._ends:
             self._ends = [
@@ -133,7 +133,7 @@ class Traces:
     def _adopt(self, call: str) -> None:
         if call not in self._calls:
             self._calls[call] = {}
-            if len(self._calls) > MOST_CALLS:
+            if len(self._calls) > MAX_CALLS:
                 self._calls.popitem(last=False)
             self._catchUp(call)
 

@@ -47,7 +47,7 @@ from ichatgw.observe.callreports import follow
 from ichatgw.observe.events import pair
 from ichatgw.observe.stream import UNREAD
 from ichatgw.runtime.ratelimit import Complaints
-from ichatgw.xmpp.presence.access import NO_GUEST, Guests
+from ichatgw.xmpp.presence.access import NO_GUEST, XMPPAccess
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, calledUser, errorReply, parseJID, recipient, sender
 
@@ -121,7 +121,7 @@ class IChatProtocol(XMPPHandler):
         self._dialer = dialer
         self._identity = identity
         self._ourRecords = ourRecords
-        self._allows = allows or Guests(component)
+        self._allows = allows or XMPPAccess(component)
         self._choose = chooseRecord
         self._proceedingTimeout = proceedingTimeout
         self._ringingTimeout = ringingTimeout

@@ -18,7 +18,7 @@ from ichatgw.escaping import escape
 from ichatgw.xmpp.presence.presence import Resource
 
 #: iChat refuses a call (603) from an address whose user part is longer.
-LONGEST_NAME = 10
+MAX_NAME = 10
 
 # What nodeprep only makes lower case.
 _USUAL = re.compile(r"[A-Za-z0-9._\-]*").fullmatch
@@ -41,15 +41,15 @@ def select(resources: Iterable[Resource]) -> tuple[JID, ...]:
 
 def callerName(user: str) -> str:
     """
-    The user part under which a caller is shown to an iChat: at most L{LONGEST_NAME} characters.
+    The user part under which a caller is shown to an iChat: at most L{MAX_NAME} characters.
 
     The caller's name is brought to the form it has in an address (XEP-0106 escapes, nodeprep) and only then cut.
 
     @param user: the user part of the caller's URI.
     @return: the name; empty if nothing is left, and the address is then the gateway's own domain.
     """
-    prepared = "".join(map(_prepared, escape(unquote(user).strip()[: 4 * LONGEST_NAME])))
-    name = _BAD_END.sub("", prepared[:LONGEST_NAME])
+    prepared = "".join(map(_prepared, escape(unquote(user).strip()[: 4 * MAX_NAME])))
+    name = _BAD_END.sub("", prepared[:MAX_NAME])
     # Characters that are right one by one may not stand together (RFC 3454 section 6).
     return name if _prepared(name) == name else callerName(name.encode("ascii", "ignore").decode("ascii"))
 
@@ -71,7 +71,7 @@ def variants(name: str) -> Iterator[str]:
     apart by nothing else.
     """
     yield name
-    stem = _BAD_END.sub("", name[: LONGEST_NAME - 1])
+    stem = _BAD_END.sub("", name[: MAX_NAME - 1])
     for char in _VARIANTS:
         if stem + char != name:
             yield stem + char

@@ -32,18 +32,18 @@ from ichatgw.xmpp.stanzas import bareJID, parseJID
 
 #: How long, and of how many calls, it is remembered that they were there, for INVITEs that come too late.
 MEMORY = 60.0
-MOST_REMEMBERED = 256
+MAX_REMEMBERED = 256
 
 HOLD = 1.0
 """Seconds that an INVITE waits which may be another one's."""
 
-MOST_CLAIMS = 16
+MAX_CLAIMS = 16
 """How many hosts whose address says nothing are heard for one call."""
 
 DEAF = 60.0
 """Seconds for which a host is not heard whose INVITE came too early, and how many such hosts are remembered."""
 
-MOST_EARLY = 1024
+MAX_EARLY = 1024
 
 _Names = tuple[JID, JID]
 
@@ -157,7 +157,7 @@ class WaitingLegs:
         else:
             raise Refused("no such call is expected")
         claims = self._claims.setdefault(leg, {})
-        if source not in claims and len(claims) < MOST_CLAIMS:
+        if source not in claims and len(claims) < MAX_CLAIMS:
             claims[source] = bool(shown)  # what it says later would be another guess
         if source not in claims or not (claims[source] or len(claims) == 1):
             raise Refused("several hosts send an INVITE for one call")
@@ -166,7 +166,7 @@ class WaitingLegs:
     def _comesEarly(self, source: str) -> None:
         self._early[source] = self.clock.seconds()
         self._early.move_to_end(source)
-        if len(self._early) > MOST_EARLY:
+        if len(self._early) > MAX_EARLY:
             self._early.popitem(last=False)
 
     def _wasEarly(self, source: str) -> bool:
@@ -182,7 +182,7 @@ class WaitingLegs:
     def _remember(self, names: _Names) -> None:
         self._over.pop(names, None)
         self._over[names] = self.clock.seconds()
-        if len(self._over) > MOST_REMEMBERED:
+        if len(self._over) > MAX_REMEMBERED:
             del self._over[next(iter(self._over))]
 
     def _remembers(self, names: _Names) -> bool:

@@ -21,7 +21,7 @@ from ichatgw.interfaces import ILeg, IMediaTransports
 from ichatgw.jingle.inbound import InboundLeg
 from ichatgw.jingle.outbound import OutboundLeg
 from ichatgw.jingle.session.actions import Phase
-from ichatgw.jingle.session.pendingiqs import Questions
+from ichatgw.jingle.session.pendingiqs import PendingIQs
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Action, Jingle, writeJingle
 from ichatgw.jingle.stanzas.proposals import CallMessage
@@ -31,7 +31,7 @@ from ichatgw.observe.callreports import follow
 from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.xmpp.stanzas import bareJID
 
-MOST_REMEMBERED = 1000
+MAX_REMEMBERED = 1000
 """Sessions that are over are remembered, as a C{proceed} or a C{session-initiate} may come late."""
 
 LegOfUser = TypeVar("LegOfUser", InboundLeg, OutboundLeg)
@@ -61,7 +61,7 @@ class Calls:
     sessions: dict[tuple[JID, str], Session] = field(init=False, factory=dict)
     inbound: dict[tuple[JID, str], InboundLeg] = field(init=False, factory=dict)
     outbound: dict[tuple[JID, str], OutboundLeg] = field(init=False, factory=dict)
-    questions: Questions = field(init=False, factory=Questions)
+    questions: PendingIQs = field(init=False, factory=PendingIQs)
     _callers: dict[JID, dict[str, InboundLeg]] = field(init=False, factory=dict)
     _callees: dict[JID, dict[str, OutboundLeg]] = field(init=False, factory=dict)
     # Those that are over, and whether they may begin anew.
@@ -189,7 +189,7 @@ class Calls:
     def _remember(self, user: JID, sid: str) -> None:
         self._past[user, sid] = False
         self._past.move_to_end((user, sid))
-        if len(self._past) > MOST_REMEMBERED:
+        if len(self._past) > MAX_REMEMBERED:
             self._past.popitem(last=False)
 
 

@@ -24,7 +24,7 @@ from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Ending, EndReason, Farewell, SessionDescription, TransportKind
 from ichatgw.xmpp.stanzas import bareJID
 
-MOST_SESSIONS = 8
+MAX_SESSIONS = 8
 """As many clients of a user are sent a session at once."""
 
 _log = Logger()
@@ -101,7 +101,7 @@ class Ringing:
             self._say(self.callee, Word.PROPOSE, media=("audio",))
         problem = None
         for jid in targets.initiate:
-            if jid not in self._direct and jid not in self._lost and len(self._direct) < MOST_SESSIONS:
+            if jid not in self._direct and jid not in self._lost and len(self._direct) < MAX_SESSIONS:
                 problem = self._initiate(jid, self.newId(), far) or problem
         return None if self._direct or self._proposed else problem
 

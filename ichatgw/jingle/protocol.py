@@ -42,10 +42,10 @@ from ichatgw.xmpp.presence.access import NO_GUEST
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import NS_RECEIPTS, bareJID, calledUser, errorReply, sender
 
-MOST_CALLS_OF_A_USER = 8
+MAX_CALLS_OF_A_USER = 8
 """More calls at once than anybody makes; each costs a call of the gateway."""
 
-MOST_CALLERS = 4096
+MAX_CALLERS = 4096
 """Users who called in the last seconds; more than can be, as each of them costs a call."""
 
 _log = Logger()
@@ -98,7 +98,7 @@ class JingleProtocol(XMPPHandler):
         self._allows = allows
         self._options = options
         self._complaints = Complaints(clock)
-        self._proposals = RateLimit(clock, 0.5, 10, MOST_CALLERS)
+        self._proposals = RateLimit(clock, 0.5, 10, MAX_CALLERS)
         self._announcements = Announcements(
             calls=self.calls,
             clock=clock,
@@ -228,7 +228,7 @@ class JingleProtocol(XMPPHandler):
             return Refusal("forbidden", why=NO_GUEST)
         if not to.user:
             return Refusal("item-not-found")
-        if not self._proposals.allow(user) or len(self.calls.by(user)) >= MOST_CALLS_OF_A_USER:
+        if not self._proposals.allow(user) or len(self.calls.by(user)) >= MAX_CALLS_OF_A_USER:
             return Refusal("resource-constraint", why="too many calls of this user")
         return None
 

@@ -30,7 +30,7 @@ from ichatgw.net.stunservers import STUNServers
 from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.caps.caps import Capabilities
 from ichatgw.xmpp.caps.entity import PHONE_FEATURES, Entity
-from ichatgw.xmpp.dialer import ByLink, Chooser
+from ichatgw.xmpp.dialer import ByLink, XMPPDialer
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
@@ -82,7 +82,7 @@ class JingleSide:
     protocol: JingleProtocol
     capabilities: Capabilities
     served: frozenset[str]
-    dialer: Chooser = field(init=False)
+    dialer: XMPPDialer = field(init=False)
 
     def takesJingle(self, client: Resource) -> bool:
         """Is this a client that is known to take calls by Jingle?"""
@@ -137,7 +137,7 @@ def jingleSideOf(
     )
     made = JingleSide(protocol, capabilities, served)
     patience = settings.iChatProceedingTimeout / 1000
-    made.dialer = Chooser(turns, presence, iChat, ByLink(protocol, lambda: link.trouble), made.takesJingle, patience)
+    made.dialer = XMPPDialer(turns, presence, iChat, ByLink(protocol, lambda: link.trouble), made.takesJingle, patience)
     presence.listeners += [capabilities, protocol, made.dialer]
     capabilities.listeners.append(protocol.available)
     for handler in (capabilities, protocol, Prompt(settings.jabberComponentName)):

@@ -15,8 +15,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, formatTime
 
 from ichatgw.log.redaction import withoutPasswords
 
-LONGEST_LINE = 2000
-MOST_TRACEBACK_LINES = 40
+MAX_LINE = 2000
+MAX_TRACEBACK_LINES = 40
 _TO_MICROSECONDS = len("2026-11-30T23:59:59.123456")
 
 # C{STACK} is C{DEBUG} and whole messages besides: events that carry C{stack=True}.
@@ -49,7 +49,7 @@ def escape(text: str) -> str:
 
 def cut(line: str) -> str:
     """Keep C{line} to a sane length."""
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 3] + "..."
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 3] + "..."
 
 
 def priority(event: LogEvent) -> str:
@@ -101,7 +101,7 @@ def _traceback(event: LogEvent) -> list[str]:
     if failure is None:
         return []
     lines = withoutPasswords(failure.getTraceback()).split("\n")
-    return [escape(line) for line in lines[-MOST_TRACEBACK_LINES:] if line]
+    return [escape(line) for line in lines[-MAX_TRACEBACK_LINES:] if line]
 
 
 def _time(event: LogEvent) -> str:

@@ -25,10 +25,10 @@ A, AAAA, SRV, NAPTR = dns.A, dns.AAAA, dns.SRV, dns.NAPTR
 TIMEOUTS = (1, 2)
 """Seconds for each attempt at a name server."""
 
-MOST_KNOWN = 2048
+MAX_KNOWN = 2048
 """How many answers are remembered."""
 
-LONGEST_LIFE = 3600
+MAX_LIFE = 3600
 """Seconds for which an answer is remembered, whatever its time to live says."""
 
 NOTHING_LIFE = 60
@@ -40,7 +40,7 @@ SILENCE_LIFE = 5
 STALE_LIFE = 24 * 3600
 """Seconds for which an answer that is too old is still better than none (RFC 8767)."""
 
-MOST_ALIASES = 16
+MAX_ALIASES = 16
 """So many names may stand for one another in an answer (CNAME)."""
 
 _log = Logger()
@@ -141,7 +141,7 @@ class Records:
         records = [header for header in answers if header.type == kind and _owner(header) in names]
         if not records:
             return self._nothing(authority)
-        life = min([LONGEST_LIFE, *(int(header.ttl) for header in (*records, *aliases))])
+        life = min([MAX_LIFE, *(int(header.ttl) for header in (*records, *aliases))])
         until = self._reactor.seconds() + life
         return _Known(tuple(header.payload for header in records), until, goodUntil=until)
 
@@ -162,10 +162,10 @@ class Records:
 
     def _nothing(self, authority: Sequence[Any]) -> _Known:
         lives = [min(int(header.ttl), int(header.payload.minimum)) for header in authority if header.type == dns.SOA]
-        return _Known((), self._reactor.seconds() + min([LONGEST_LIFE, *lives] if lives else [NOTHING_LIFE]))
+        return _Known((), self._reactor.seconds() + min([MAX_LIFE, *lives] if lives else [NOTHING_LIFE]))
 
     def _learned(self, key: tuple[str, int], known: _Known) -> None:
-        if len(self._known) >= MOST_KNOWN:
+        if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[key] = known
         for waiting in self._asked.pop(key, ()):
@@ -183,7 +183,7 @@ def _owner(header: Any) -> str:
 def _aliases(name: str, answers: Sequence[Any]) -> tuple[set[str], list[Any]]:
     """All names that C{name} stands for, itself among them, as an answer says; and the records that say so."""
     names, used = {name}, list[Any]()
-    found = [header for header in answers if header.type == dns.CNAME][:MOST_ALIASES]
+    found = [header for header in answers if header.type == dns.CNAME][:MAX_ALIASES]
     for _ in found:
         for header in found:
             if _owner(header) in names and header not in used:

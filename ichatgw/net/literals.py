@@ -11,7 +11,7 @@ from functools import lru_cache
 READ_BEFORE = 4096
 """How many addresses are kept as they were read; the same few come again with each message and each call."""
 
-LONGEST_KEPT = 60
+MAX_KEPT = 60
 """How many characters one may have for that; a zone (RFC 4007) may be of any length."""
 
 
@@ -21,7 +21,7 @@ def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:  # n
 
     @raise ValueError: if it is none.
     """
-    return _readBefore(text) if len(text) <= LONGEST_KEPT else ipaddress.ip_address(text)
+    return _readBefore(text) if len(text) <= MAX_KEPT else ipaddress.ip_address(text)
 
 
 _readBefore = lru_cache(maxsize=READ_BEFORE)(ipaddress.ip_address)

@@ -37,7 +37,7 @@ from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, 
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 
-MOST_RUNGS = 500
+MAX_RUNGS = 500
 """Entries in the ladder of one call."""
 
 CALL_OCTETS = 256 * 1024
@@ -46,13 +46,13 @@ CALL_OCTETS = 256 * 1024
 HISTORY_OCTETS = 64 * 1024 * 1024
 """Octets that the ladders of all calls take."""
 
-MOST_EARLY = 2000
+MAX_EARLY = 2000
 """Messages that are kept for a call that may be made of them."""
 
 EARLY_OCTETS = 4 * 1024 * 1024
 """Octets that these take."""
 
-MOST_STATS = 360
+MAX_STATS = 360
 """Sets of figures that are kept of the media of one side: those of an hour."""
 
 _OVERHEAD = 400
@@ -333,7 +333,7 @@ class LiveCalls:
         if call is not None:
             history = call.of(event.side).stats
             history.append(event)
-            if len(history) > MOST_STATS:
+            if len(history) > MAX_STATS:
                 del history[0]
 
     def _connected(self, event: IceState) -> None:
@@ -369,7 +369,7 @@ class LiveCalls:
 
     def _add(self, call: _Call, leg: str, event: Event) -> None:
         octets = _OVERHEAD + (len(event.data) if isinstance(event, Message) else 0)
-        isFull = len(call.ladder) >= MOST_RUNGS or call.octets + octets > CALL_OCTETS
+        isFull = len(call.ladder) >= MAX_RUNGS or call.octets + octets > CALL_OCTETS
         if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(octets)):
             call.omitted += 1
             return
@@ -391,7 +391,7 @@ class LiveCalls:
         kept.append(message)
         self._earlyCount += 1
         self._earlyOctets += len(message.data)
-        while self._earlyCount > MOST_EARLY or self._earlyOctets > EARLY_OCTETS:
+        while self._earlyCount > MAX_EARLY or self._earlyOctets > EARLY_OCTETS:
             self._dropEarly(next(iter(self._early)))
 
     def _dropEarly(self, trail: str) -> list[Message]:

@@ -19,7 +19,7 @@ from ichatgw.runtime.systemd import READY, RELOADING, STOPPING, Notifier
 INTERVAL = 0.25
 """Seconds between two looks."""
 
-PATIENCE = 30
+ANSWER_TIMEOUT = 30
 """Seconds that C{systemd} is asked to wait for us at the start, again and again as long as we live."""
 
 _log = Logger()
@@ -77,7 +77,7 @@ class Report(Service):
             self._status = status
             notes.append(f"STATUS={status}")
         if not self._wasReady:
-            notes.append(f"EXTEND_TIMEOUT_USEC={PATIENCE * 1_000_000}")
+            notes.append(f"EXTEND_TIMEOUT_USEC={ANSWER_TIMEOUT * 1_000_000}")
         if notes:
             self.notifier.tell(*notes)
         self._say(trouble)

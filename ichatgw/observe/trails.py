@@ -17,10 +17,10 @@ from attrs import define, field, frozen
 from ichatgw.observe.events import Event, LegStarted, Message, MessageSent, TrailBegan, pair
 from ichatgw.observe.stream import Events
 
-MOST_TRAILS = 50_000
+MAX_TRAILS = 50_000
 """How many are remembered; those that were used longest ago go first."""
 
-MOST_ASKED = 5000
+MAX_ASKED = 5000
 """How many requests of XMPP are remembered, for their answers, which name nothing but an id."""
 
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:\s*([^\s;]+)", re.IGNORECASE)
@@ -67,7 +67,7 @@ class Trails:
     def _add(self, trail: str, owner: Owner) -> None:
         self._owners[trail] = owner
         self._owners.move_to_end(trail)
-        if len(self._owners) > MOST_TRAILS:
+        if len(self._owners) > MAX_TRAILS:
             self._owners.popitem(last=False)
 
     def trailOf(self, message: Message) -> str:
@@ -99,7 +99,7 @@ class Trails:
         trail = _markIn(data) or (pair(theirs, ours) if b"apple:iq:vc:" in data else "")
         if trail and asked[1]:
             self._asked[asked] = trail
-            if len(self._asked) > MOST_ASKED:
+            if len(self._asked) > MAX_ASKED:
                 self._asked.popitem(last=False)
         return trail
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from ichatgw.errors import ConfigError
-from ichatgw.phonebook.entries import COLUMNS, MOST_ENTRIES, Collected, Row, Table, checkColumns
+from ichatgw.phonebook.entries import COLUMNS, MAX_ENTRIES, Collected, Row, Table, checkColumns
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.runtime.steps import Steps
 
-LONGEST_LINE = 1024
+MAX_LINE = 1024
 """Bytes of a line."""
 
 _FAR_TOO_LONG = 1 << 16
@@ -45,7 +45,7 @@ def _read(file: BinaryIO, collected: Collected) -> Steps[Table]:
     while data := _line(file, number, collected):
         if number % _LINES_A_STEP == 0:
             yield
-        if number > 2 * MOST_ENTRIES:
+        if number > 2 * MAX_ENTRIES:
             collected.stop(number, "there are too many lines: is this the right file?")
         try:
             fields = _fields(data, delimiter)
@@ -66,7 +66,7 @@ def _read(file: BinaryIO, collected: Collected) -> Steps[Table]:
 def delimiterOf(path: str) -> str:
     """What stands between the fields of a file that can be read."""
     with open(path, "rb") as file:
-        return _delimiter(file.readline(LONGEST_LINE))
+        return _delimiter(file.readline(MAX_LINE))
 
 
 def written(rows: Iterable[Row], delimiter: str = ",") -> bytes:
@@ -84,8 +84,8 @@ def _line(file: BinaryIO, number: int, collected: Collected) -> bytes:
 
     @raise ConfigError: if it has no end.
     """
-    data = file.readline(LONGEST_LINE + 2)
-    if len(data) > LONGEST_LINE and not data.endswith(b"\n"):
+    data = file.readline(MAX_LINE + 2)
+    if len(data) > MAX_LINE and not data.endswith(b"\n"):
         rest = file.readline(_FAR_TOO_LONG)
         if len(rest) == _FAR_TOO_LONG and not rest.endswith(b"\n"):
             collected.stop(number, f"longer than {_FAR_TOO_LONG} bytes: is this the right file?")
@@ -114,8 +114,8 @@ def _fields(data: bytes, delimiter: str) -> list[str]:
 
     @raise ValueError: if it cannot be read.
     """
-    if len(data) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE} bytes: shorten it, or close a quotation mark before it")
+    if len(data) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes: shorten it, or close a quotation mark before it")
     try:
         line = data.decode("utf-8").strip("\r\n")
     except UnicodeDecodeError:

@@ -18,13 +18,13 @@ from ichatgw.phonebook.numbers import Numbering
 COLUMNS = ("number", "jid", "name", "outgoing", "trunk", "groups")
 REQUIRED = COLUMNS[:2]
 
-MOST_ENTRIES = 200_000
+MAX_ENTRIES = 200_000
 """Entries of a book, each of half a kilobyte."""
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 """Problems that are told of one file."""
 
-LONGEST_NAME = 128
+MAX_NAME = 128
 
 _JID = re.compile(r"""[^\x00-\x20"&'/:<>@\x7f]{1,255}@[^\x00-\x20"&'/:<>@,;\x7f]{1,255}""")
 _WORD = re.compile(r"[\w.+-]{1,64}")
@@ -84,8 +84,8 @@ def rowOf(values: Mapping[str, str], numbering: Numbering) -> Row:
     if not _JID.fullmatch(jid):
         raise ValueError(f"jid {_shown(jid)} is no address of a user: write user@domain, without xmpp: and resource")
     name = get("name", "").strip()
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"name {_shown(name)} is no name: write at most {LONGEST_NAME} printable characters")
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise ValueError(f"name {_shown(name)} is no name: write at most {MAX_NAME} printable characters")
     outgoing = get("outgoing", "").strip()
     trunk = get("trunk", "").strip()
     groups = _SEPARATORS.sub(" ", get("groups", "").strip())
@@ -168,7 +168,7 @@ class Table:
     @property
     def isFull(self) -> bool:
         """Is there no room for another entry?"""
-        return len(self.byNumber) >= MOST_ENTRIES
+        return len(self.byNumber) >= MAX_ENTRIES
 
 
 @define(eq=False)
@@ -194,7 +194,7 @@ class Collected:
         @raise ConfigError: if that is one too many, or the last problem that is worth telling.
         """
         if self.table.isFull:
-            self.stop(place, f"more than {MOST_ENTRIES} entries: is this the right file?")
+            self.stop(place, f"more than {MAX_ENTRIES} entries: is this the right file?")
         try:
             row = rowOf(values, self.numbering)
         except ValueError as problem:
@@ -216,7 +216,7 @@ class Collected:
         @raise ConfigError: if there are enough of them.
         """
         self._problems.append(f"{self.path}, {self.word} {place}: {problem}")
-        if len(self._problems) >= MOST_PROBLEMS:
+        if len(self._problems) >= MAX_PROBLEMS:
             self._problems.append(f"{self.path}: the rest was not read")
             raise ConfigError("\n".join(self._problems))
 

@@ -11,14 +11,14 @@ from contextlib import closing
 from pathlib import Path
 
 from ichatgw.errors import ConfigError
-from ichatgw.phonebook.csvfile import LONGEST_LINE
+from ichatgw.phonebook.csvfile import MAX_LINE
 from ichatgw.phonebook.entries import COLUMNS, Collected, Row, Table, checkColumns
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.runtime.steps import Steps
 
 MAGIC = b"SQLite format 3\0"
 _ROWS_A_STEP = 20
-_PATIENCE = 5.0
+_ANSWER_TIMEOUT = 5.0
 """Seconds that a change waits for another one."""
 
 _MAKE = (
@@ -87,7 +87,7 @@ def write(path: str, rows: Iterable[Row]) -> None:
     @raise ConfigError: if that cannot be.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as database, database:
+        with closing(sqlite3.connect(path, timeout=_ANSWER_TIMEOUT)) as database, database:
             database.execute("BEGIN IMMEDIATE")
             database.execute(_MAKE)
             database.execute("DELETE FROM phonebook")
@@ -99,7 +99,7 @@ def write(path: str, rows: Iterable[Row]) -> None:
 
 def _text(data: bytes) -> str:
     """Text of whatever octets; those that are no UTF-8 become characters that cannot be printed."""
-    return data[: LONGEST_LINE + 1].decode("utf-8", "surrogateescape")
+    return data[: MAX_LINE + 1].decode("utf-8", "surrogateescape")
 
 
 def _value(value: object) -> str:
@@ -107,6 +107,6 @@ def _value(value: object) -> str:
         return str(value)
     if not isinstance(value, str | None):
         raise ValueError("a value is no text: keep it as TEXT")
-    if value is not None and len(value) > LONGEST_LINE:
-        raise ValueError(f"a value is longer than {LONGEST_LINE} bytes: shorten it")
+    if value is not None and len(value) > MAX_LINE:
+        raise ValueError(f"a value is longer than {MAX_LINE} bytes: shorten it")
     return value or ""

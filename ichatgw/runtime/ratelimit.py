@@ -12,7 +12,7 @@ from itertools import count
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-MOST_SOURCES = 1024
+MAX_SOURCES = 1024
 
 COMPLAINTS = (0.1, 5)
 """Lines about what one user is refused, in a second and at once."""
@@ -50,7 +50,7 @@ class RateLimit:
     clock: IReactorTime
     perSecond: float
     burst: int
-    mostSources: int = MOST_SOURCES
+    mostSources: int = MAX_SOURCES
     total: int = field(default=0, init=False)
     _buckets: dict[Hashable, _Bucket] = field(factory=dict, init=False, repr=False)
     # When each bucket was going to be full when it was last looked at here: once for each, the earliest first.

@@ -42,7 +42,7 @@ CALLS_SECONDS = 0.003
 MEDIA_INTERVAL = 0.001
 """Seconds of signalling after which media ports are read."""
 
-MOST_LAG = 0.25
+MAX_LAG = 0.25
 """Seconds for which jobs may wait without a break until it is too much: less than a phone waits to send again."""
 
 WAITING = 8
@@ -302,7 +302,7 @@ class Turns:
     @property
     def isLate(self) -> bool:
         """Is there so much to do that nothing new should be begun?"""
-        return self.lag > MOST_LAG
+        return self.lag > MAX_LAG
 
     def run(self, name: str, job: Callable[..., object], *args: Any) -> float:
         """

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ichatgw.model import Candidate, TransportAddress
 
-MOST_CANDIDATES = 32
+MAX_CANDIDATES = 32
 """As many of one stream are looked at."""
 
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
@@ -34,7 +34,7 @@ def readICE(session: Iterable[str], media: Iterable[str]) -> tuple[str, str, tup
     if "ice-lite" in session or not _UFRAG.match(ufrag) or not _PASSWORD.match(password):
         return "", "", ()
     written = [value[10:].strip() for value in media if value.startswith("candidate:")]
-    return ufrag, password, tuple(found for text in written[:MOST_CANDIDATES] if (found := _candidate(text)))
+    return ufrag, password, tuple(found for text in written[:MAX_CANDIDATES] if (found := _candidate(text)))
 
 
 def _first(name: str, media: list[str], session: list[str]) -> str:

@@ -26,7 +26,7 @@ from ichatgw.model import (
     TransportDescription,
     packetTime,
 )
-from ichatgw.net.literals import LONGEST_KEPT, READ_BEFORE, ip_address
+from ichatgw.net.literals import MAX_KEPT, READ_BEFORE, ip_address
 from ichatgw.sdp.checks import isMismatch
 from ichatgw.sdp.security import ATTRIBUTES, readTransport
 from ichatgw.sdp.values import PLAIN, MediaLine, ParsedSDP, Stream
@@ -37,7 +37,7 @@ MAX_LINES = 500
 MAX_FORMATS = 128
 """As many as there are RTP payload types; more of one line are not looked at."""
 
-LONGEST_PARAMETERS = 1000
+MAX_PARAMETERS_LENGTH = 1000
 """Characters of C{a=fmtp}; longer ones are left out."""
 
 DISCARD = 9
@@ -202,7 +202,7 @@ def _codecs(line: MediaLine, own: _Level) -> tuple[Codec, ...]:
     for value in own.values.get("fmtp", ()):
         found = _FMTP.match(value)  # iChat writes "AAC" in the place of the number
         text = "" if found is None else (found[2] or "").strip()
-        if found is not None and text.isascii() and len(text) <= LONGEST_PARAMETERS:
+        if found is not None and text.isascii() and len(text) <= MAX_PARAMETERS_LENGTH:
             parameters[int(found[1])] = text
     codecs = []
     for number in dict.fromkeys([int(word) for word in line.formats if _isPayloadType(word)]):
@@ -246,7 +246,7 @@ def _meant(text: str) -> tuple[str, bool]:
 
     @raise ValueError: if it is no address.
     """
-    return _meantBefore(text) if len(text) <= LONGEST_KEPT else _read(text)
+    return _meantBefore(text) if len(text) <= MAX_KEPT else _read(text)
 
 
 def _read(text: str) -> tuple[str, bool]:

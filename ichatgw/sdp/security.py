@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from ichatgw.model import CryptoKey, Fingerprint, Setup, TransportAddress, TransportDescription
 from ichatgw.sdp.checks import readICE
 
-MOST_KEYS = 32
+MAX_KEYS = 32
 """As many of one stream are looked at."""
 
 ATTRIBUTES = frozenset({"candidate", "crypto", "fingerprint", "ice-lite", "ice-pwd", "ice-ufrag", "rtcp-mux", "setup"})
@@ -56,7 +56,7 @@ def _keys(attributes: Iterable[str]) -> tuple[CryptoKey, ...]:
     """Those that can be read, in order; of two with one tag the first."""
     found: dict[str, CryptoKey] = {}
     for value in attributes:
-        if value.startswith("crypto:") and len(found) < MOST_KEYS and (parts := _CRYPTO.match(value[7:].strip())):
+        if value.startswith("crypto:") and len(found) < MAX_KEYS and (parts := _CRYPTO.match(value[7:].strip())):
             found.setdefault(parts[1], CryptoKey(parts[1], parts[2], parts[3], " ".join(parts[4].split())))
     return tuple(found.values())
 

@@ -22,7 +22,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 import ichatgw
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 
 MEDIA_PORTS = 200
 
@@ -36,7 +36,7 @@ class _Output(ProcessProtocol):
 
     def __init__(self) -> None:
         self.said = bytearray()
-        self.gone: Moment[int] = Moment()
+        self.gone: OneShot[int] = OneShot()
 
     def outReceived(self, data: bytes) -> None:
         self.said += data

@@ -50,7 +50,7 @@ of it is enough (C{bench/jingle.py} measures that), but the demo has to work on 
 
 TALK = 2.0
 HEARD_ENOUGH = 1.0
-PATIENCE = 8.0
+ANSWER_TIMEOUT = 8.0
 START_LIMIT = 15.0
 STOP_LIMIT = 5.0
 CLEAN_EXITS = (0, -SIGTERM)
@@ -337,10 +337,10 @@ class Demo:
             if not each.over:
                 each.hangup()
 
-    async def _soon(self, what: Deferred[T], limit: float = PATIENCE) -> T:
+    async def _soon(self, what: Deferred[T], limit: float = ANSWER_TIMEOUT) -> T:
         return await what.addTimeout(limit, self.reactor)
 
-    async def _happens(self, what: Deferred[T], limit: float = PATIENCE) -> bool:
+    async def _happens(self, what: Deferred[T], limit: float = ANSWER_TIMEOUT) -> bool:
         """Does it come true in time?"""
         try:
             return bool(await what.addTimeout(limit, self.reactor))

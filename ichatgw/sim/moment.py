@@ -23,7 +23,7 @@ class Missed(ConnectionDone):
 
 
 @define(eq=False)
-class Moment(Generic[T]):
+class OneShot(Generic[T]):
     """
     Something that happens once or not at all; the first word counts.
 

@@ -42,10 +42,10 @@ from ichatgw.sip.trunk.trunks import Trunks
 RETRY_AFTER = 5
 """Seconds after which we ask a caller to try again who comes when there is too much to do."""
 
-MOST_OF_STRANGER = 100
+MAX_OF_STRANGER = 100
 """How many dialogs there may be with the users who have logged in from one source."""
 
-MOST_OF_PEER = 4000
+MAX_OF_PEER = 4000
 """How many with one that may call without a login."""
 
 _ALLOW: Header = ("Allow", ", ".join(METHODS))
@@ -152,7 +152,7 @@ class Admission:
         return self._turnedAway(message, source, None, trouble, True) if trouble else Passed()
 
     def _isTooMuch(self, message: Admitted, host: str, mayCall: bool) -> bool:
-        most = MOST_OF_PEER if mayCall else MOST_OF_STRANGER
+        most = MAX_OF_PEER if mayCall else MAX_OF_STRANGER
         isBusy = self.isOverloaded() or (mayCall and self.isCrowded(host))
         isFull = self._transactions.isFull or self._dialogs.countOf(host) >= most
         return isFull or (isBusy and not self._isOfCall(message))

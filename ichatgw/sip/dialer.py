@@ -19,7 +19,7 @@ from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
 from ichatgw.net.hosts import literal
 from ichatgw.runtime.ratelimit import RateLimit
-from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.auth.authorization import Answers, Authorizer
 from ichatgw.sip.dialog.core import NO_TERMS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
@@ -29,13 +29,13 @@ from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.uris import Misaddressed, parse
-from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.outofdialog import Exchange, Make
-from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transaction.outofdialog import Make, OutOfDialogRequest
+from ichatgw.sip.transaction.targetset import Attempt, TargetSet
 from ichatgw.sip.transaction.way import Place, Way
-from ichatgw.sip.transfer.outofdialogrefer import Outside
+from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
 from ichatgw.sip.transfer.refer import Referrals
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.target import Target, Transport
@@ -62,7 +62,7 @@ class Dialer:
         legs: Legs,
         userAgent: str,
         identity: Party,
-        logins: Logins,
+        logins: Authorizer,
         proxy: Place | None,
         filtered: frozenset[int],
         asserts: bool,
@@ -146,40 +146,44 @@ class Dialer:
         self._legs.add(leg)
         return leg
 
-    def _pinnedHunt(self, url: Any) -> Hunt:
-        return Hunt(
+    def _pinnedHunt(self, url: Any) -> TargetSet:
+        return TargetSet(
             self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
         )
 
-    def outside(self, referrals: Referrals) -> Outside:
+    def outside(self, referrals: Referrals) -> OutOfDialogRefer:
         """Takes REFERs that come outside of dialogs."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._way.hunt(url, 0), self._way.logins.begin(), make).start()
+            return OutOfDialogRequest(
+                self._transactions, self._way.hunt(url, 0), self._way.logins.begin(), make
+            ).start()
 
         def contact(target: Target) -> Any:
             return self._transactions.contact(target, None)
 
-        return Outside(self._legs, referrals, self._userAgent, exchange, contact, RateLimit(self._clock, 1, 10))
+        return OutOfDialogRefer(
+            self._legs, referrals, self._userAgent, exchange, contact, RateLimit(self._clock, 1, 10)
+        )
 
     def messages(self) -> Messages:
         """Sends texts."""
 
         def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return Exchange(self._transactions, self._way.hunt(url), self._way.logins.begin(), make).start()
+            return OutOfDialogRequest(self._transactions, self._way.hunt(url), self._way.logins.begin(), make).start()
 
         return Messages(self._clock, exchange, self._way.routes, self._identity, self._userAgent, self._asserts)
 
-    def registrar(self) -> Registrar:
+    def registrar(self) -> RegisterClient:
         """Sends REGISTERs, by the way of each; those that have none, and that the outbound proxy is to see, by it."""
 
         def exchange(way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
-            return Exchange(self._transactions, way.hunt(url), answers, make).start()
+            return OutOfDialogRequest(self._transactions, way.hunt(url), answers, make).start()
 
         def contact(attempt: Attempt, user: str | None) -> Any:
             return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
-        return Registrar(exchange, contact, self._way, self._userAgent)
+        return RegisterClient(exchange, contact, self._way, self._userAgent)
 
 
 @implementer(IDialer)

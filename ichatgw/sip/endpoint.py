@@ -24,7 +24,7 @@ from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.watch import Vital
 from ichatgw.sip.admission import Admission, Passed
-from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialer import Dialer
 from ichatgw.sip.dialog.capabilities import SUPPORTED
@@ -35,7 +35,7 @@ from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
-from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
@@ -114,7 +114,7 @@ class Endpoint(Service):
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
         self.terms = SessionTerms(sessionExpires)
-        logins = Logins(keyring, outboundProxy[0] if outboundProxy is not None else None)
+        logins = Authorizer(keyring, outboundProxy[0] if outboundProxy is not None else None)
         logins.served = self._servedAt
         realm = verifier.realm if verifier is not None else ""
         self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins, self._matchers)
@@ -154,7 +154,7 @@ class Endpoint(Service):
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
-        self._registrars: list[Registrar] = []
+        self._registrars: list[RegisterClient] = []
 
     def observe(self, events: Events) -> None:
         """Tell C{events} from now on of messages, of those who are refused, and of which call a message is."""
@@ -362,18 +362,18 @@ class Endpoint(Service):
         """See L{Dialer.pinned}."""
         return self._dialer.pinned()
 
-    def registrar(self) -> Registrar:
+    def registrar(self) -> RegisterClient:
         """See L{Dialer.registrar}."""
         made = self._dialer.registrar()
         self._registrars.append(made)
         return made
 
     def _registered(self, url: Any, source: str) -> str | None:
-        """See L{Registrar.registered}."""
+        """See L{RegisterClient.registered}."""
         return next((found for each in self._registrars if (found := each.registered(url, source))), None)
 
     def _servedAt(self, host: str) -> Iterator[str]:
-        """See L{Logins.served}."""
+        """See L{Authorizer.served}."""
         for registrar in self._registrars:
             yield from registrar.servedAt(host)
 

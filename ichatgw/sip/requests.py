@@ -19,7 +19,7 @@ from ichatgw.interfaces import IArrivals
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
-from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.dialog.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS
 from ichatgw.sip.dialog.dialog import Dialog
@@ -28,7 +28,7 @@ from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.dialog.sessiontimer import SessionTerms, tooShort
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.leg import SipLeg
-from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, Protecting
+from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, MediaSecurity
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.renegotiation import Renegotiation
 from ichatgw.sip.matchers import Matchers
@@ -39,7 +39,7 @@ from ichatgw.sip.message.sanitize import userPart
 from ichatgw.sip.message.uris import uriOf
 from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transfer.outofdialogrefer import Outside
+from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.trunks import Trunks
@@ -64,7 +64,7 @@ class Requests:
 
     arrivals: IArrivals
     transactions: Transactions
-    outside: Outside
+    outside: OutOfDialogRefer
     trunks: Trunks
     registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
     toDecides = False
@@ -77,11 +77,11 @@ class Requests:
         realm: str = "",
         policy: MediaPolicy = PLAIN_ONLY,
         terms: SessionTerms = NO_TERMS,
-        logins: Logins | None = None,
+        logins: Authorizer | None = None,
         matchers: Matchers | None = None,
     ) -> None:
         self.matchers = matchers or Matchers()
-        self._logins = logins or Logins()
+        self._logins = logins or Authorizer()
         self._policy = policy
         self._terms = terms
         self._legs = legs
@@ -205,7 +205,7 @@ class Requests:
         transport = Transport(str(request.source[1]))
         account = byTrunk.account if byTrunk is not None else None
         policy = self._policy if account is None else self.trunks.policyOf(account)
-        protecting = Protecting(evolve(policy), transport is Transport.TLS)
+        protecting = MediaSecurity(evolve(policy), transport is Transport.TLS)
         forget = self._legs.discard if account is None else partial(self._left, account)
         caller = self._sender(request, source)
         leg = InboundSipLeg(self._legs.name("in"), caller, forget, source, offer, protecting)

@@ -34,7 +34,7 @@ OCTETS = 1024
 CELLS = 16384
 """How many budgets there are for sources, which share them by chance."""
 
-MOST_PROVED = 1024
+MAX_PROVED = 1024
 """How many sources have a budget of their own since a user has logged in there."""
 
 _log = Logger()
@@ -192,7 +192,7 @@ class Strangers:
         if source not in self._proved:
             self._proved[source] = _Bucket(PROVED.most, self._clock.seconds())
         self._proved.move_to_end(source)
-        if len(self._proved) > MOST_PROVED:
+        if len(self._proved) > MAX_PROVED:
             self._proved.popitem(last=False)
 
     def isProved(self, host: str) -> bool:

@@ -39,7 +39,7 @@ from twisted.trial.runner import TestSuite
 from ichatgw.test.marks import has, loaded
 from ichatgw.test.support.sources import ROOT
 
-PATIENCE = 120
+ANSWER_TIMEOUT = 120
 """Seconds after which tests that do not end have noticed the fault."""
 
 MEMORY = 3 << 30
@@ -270,7 +270,7 @@ def tried(mutant: Mutant, directory: Path) -> str:
     directory.mkdir(parents=True, exist_ok=True)
     try:
         run = subprocess.run(
-            command, cwd=directory, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, cwd=directory, env=environment, capture_output=True, text=True, timeout=ANSWER_TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
         return "no end"

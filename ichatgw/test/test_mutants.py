@@ -85,7 +85,7 @@ class FaultTests(SynchronousTestCase):
             "_log.info('{a}', a=1 < 2)",
             "self._log.info('{a}', a=1)",
             "assert a < 1",
-            "MOST_CALLS = 100",
+            "MAX_CALLS = 100",
             "x = max(a, b)",
             "if TYPE_CHECKING:\n    x = 1",
         ):

@@ -27,7 +27,7 @@ How often one writes the same to the same one, in a second and at once.  Two gat
 come to rest by it.
 """
 
-MOST_WRITERS = 4096
+MAX_WRITERS = 4096
 """How many writers are told apart at a time, and how many texts."""
 
 _log = Logger()
@@ -52,7 +52,7 @@ class Terms:
 
 @implementer(ITexts)
 @define(eq=False)
-class Exchange:
+class OutOfDialogRequest:
     """
     Leads each text to the network of its reader.  Who may call may write, and is let in by the networks.
 
@@ -75,7 +75,7 @@ class Exchange:
 
     def __attrs_post_init__(self) -> None:
         self._limits = Limits(self._clock)
-        self._same = RateLimit(self._clock, *SAME, mostSources=MOST_WRITERS)
+        self._same = RateLimit(self._clock, *SAME, mostSources=MAX_WRITERS)
         self._complaints = Complaints(self._clock)
         self.terms = self._terms
 
@@ -88,7 +88,7 @@ class Exchange:
     def terms(self, terms: Terms) -> None:
         self._terms = terms
         self._limits.perSecond = terms.perSecond
-        self._writers = RateLimit(self._clock, terms.perMinute / 60, terms.perMinute, MOST_WRITERS)
+        self._writers = RateLimit(self._clock, terms.perMinute / 60, terms.perMinute, MAX_WRITERS)
 
     def arrived(self, text: Text) -> Deferred[Fate]:
         """See L{ITexts}."""

@@ -18,8 +18,8 @@ from twisted.web.server import Request, Site
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.turns import Turns
 
-MOST_CONNECTIONS = 200
-MOST_FROM_SOURCE = 50
+MAX_CONNECTIONS = 200
+MAX_FROM_SOURCE = 50
 """Connections at a time."""
 
 ASKING = 20.0
@@ -28,9 +28,9 @@ ASKING = 20.0
 ANSWERING = 60.0
 """Seconds in which an answer has to be taken."""
 
-MOST_HEADERS = 100
-MOST_HEADER_OCTETS = 16384
-MOST_BODY = 16384
+MAX_HEADERS = 100
+MAX_HEADER_OCTETS = 16384
+MAX_BODY = 16384
 """Octets."""
 
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 21\r\n\r\n"
@@ -47,7 +47,7 @@ class Asking(Request):
 
     def gotLength(self, length: int | None) -> None:
         """Refuse what is longer, and what does not say how long it is."""
-        if length is None or length > MOST_BODY:
+        if length is None or length > MAX_BODY:
             channel = cast(Channel, self.channel)
             channel.refuse(411, b"Length Required") if length is None else channel.refuse(413, b"Content Too Large")
             length = 0
@@ -57,8 +57,8 @@ class Asking(Request):
 class Channel(HTTPChannel):
     """One connection."""
 
-    maxHeaders = MOST_HEADERS
-    totalHeadersSize = MOST_HEADER_OCTETS
+    maxHeaders = MAX_HEADERS
+    totalHeadersSize = MAX_HEADER_OCTETS
     requestFactory = Asking
     _ends: IDelayedCall | None = None
     _isRefused = False
@@ -146,7 +146,7 @@ class Door(Site):
         @return: something that says that there is no room, if there is none.
         """
         source = sourceOf(hostOf(addr)) if hostOf(addr) else ""
-        if len(self._open) >= MOST_CONNECTIONS or self._sources[source] >= MOST_FROM_SOURCE:
+        if len(self._open) >= MAX_CONNECTIONS or self._sources[source] >= MAX_FROM_SOURCE:
             self.refused += 1
             return _Full()
         made = Site.buildProtocol(self, addr)

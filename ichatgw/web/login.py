@@ -27,7 +27,7 @@ from ichatgw.runtime.ratelimit import RateLimit
 SHORTEST = 8
 """Characters of a password, at least; of the token, twice as many."""
 
-MOST_USERS = 1000
+MAX_USERS = 1000
 
 WRONG = (0.1, 10)
 """Wrong logins of one network, in a second and at once."""
@@ -44,7 +44,7 @@ def readUsers(path: str) -> dict[str, str]:
     try:
         with open(path, encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
-            lines = file.read(MOST_USERS * 200).splitlines()
+            lines = file.read(MAX_USERS * 200).splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"HTTPUsers {path}: it cannot be read: {problem}") from None
     if mode & (stat.S_IRWXO | stat.S_IWGRP):

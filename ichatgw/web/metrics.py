@@ -45,7 +45,7 @@ JITTERS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 TRIPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 TURNS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
-MOST_SIDES = 20_000
+MAX_SIDES = 20_000
 """Streams of media whose last figures are remembered."""
 
 METHODS = frozenset(
@@ -329,7 +329,7 @@ class Metrics:
         before = self._sides.pop(key, None)
         if not event.isLast:
             self._sides[key] = event
-            if len(self._sides) > MOST_SIDES:
+            if len(self._sides) > MAX_SIDES:
                 self._sides.popitem(last=False)
         for counter, now, then in (
             (self._packets, event.packets, before.packets if before else 0),

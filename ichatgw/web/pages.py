@@ -32,7 +32,7 @@ from ichatgw.web.root import Routes
 
 HERE = Path(__file__).parent
 
-MOST_LIVE = 200
+MAX_LIVE = 200
 """Calls that live, of which the first page shows so many."""
 
 PAGE = 100
@@ -158,10 +158,10 @@ class Pages:
             plot=hour(self.history.minutes),
             count=self.calls.count,
         )
-        yield from self._rows((call for _, call in zip(range(MOST_LIVE), self.calls.live, strict=False)))
+        yield from self._rows((call for _, call in zip(range(MAX_LIVE), self.calls.live, strict=False)))
         yield from self._rendered(
             "rowsend.html",
-            more=max(0, self.calls.count - MOST_LIVE),
+            more=max(0, self.calls.count - MAX_LIVE),
             older="",
             newer="",
             empty="" if self.calls.count else "no calls now",

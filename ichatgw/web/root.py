@@ -26,7 +26,7 @@ from ichatgw.web.answers import JSON, TEXT, Handler, Refusal, Reply, Visit, json
 from ichatgw.web.channel import hostOf
 from ichatgw.web.login import Forms, Logins, Origin
 
-MOST_WORDS = 32
+MAX_WORDS = 32
 """Things that a request can say in its address or its form."""
 
 PART_INTERVAL = 0.002
@@ -281,9 +281,9 @@ def _cookieOf(request: Any) -> str:
 
 def _words(query: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_WORDS, errors="replace"))
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_WORDS, errors="replace"))
     except ValueError:
-        raise Refusal(400, f"the address says more than {MOST_WORDS} things") from None
+        raise Refusal(400, f"the address says more than {MAX_WORDS} things") from None
 
 
 def _formOf(request: Any) -> dict[str, str]:

@@ -24,16 +24,16 @@ ICHAT_NODES = frozenset({ICHAT_NODE, "http://www.apple.com/ichat/caps"})
 
 SHOW_ORDER = ("", "chat", "away", "dnd", "xa")
 
-MOST_RESOURCES = 16
+MAX_RESOURCES = 16
 """Clients of one user."""
 
-MOST_STRANGERS = 5000
+MAX_STRANGERS = 5000
 """Strangers of whom clients are kept: users who may not call and have subscribed to nothing."""
 
-MOST_STRANGERS_OF_DOMAIN = 1000
+MAX_STRANGERS_OF_DOMAIN = 1000
 """How many of them of one domain."""
 
-MOST_USERS = 100_000
+MAX_USERS = 100_000
 """Users of whom clients are kept."""
 
 
@@ -111,7 +111,7 @@ class Clients:
             if not self._enter(user):
                 return False, None
             own = self._users[user] = {}
-        elif before is None and len(own) >= MOST_RESOURCES:
+        elif before is None and len(own) >= MAX_RESOURCES:
             return False, None
         own[resource.jid] = resource
         return True, before
@@ -140,8 +140,8 @@ class Clients:
     def _enter(self, user: JID) -> bool:
         """Is there room for this one?"""
         if not self._isStranger(user):
-            return len(self._users) - len(self._strangers) < MOST_USERS
-        if len(self._strangers) >= MOST_STRANGERS or self._domains[user.host] >= MOST_STRANGERS_OF_DOMAIN:
+            return len(self._users) - len(self._strangers) < MAX_USERS
+        if len(self._strangers) >= MAX_STRANGERS or self._domains[user.host] >= MAX_STRANGERS_OF_DOMAIN:
             return False
         self._strangers[user] = None
         self._domains[user.host] += 1

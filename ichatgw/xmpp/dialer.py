@@ -70,7 +70,7 @@ class Users(Protocol):
 
 @implementer(IDialer, IPresenceListener)
 @define(eq=False)
-class Chooser:
+class XMPPDialer:
     """
     Dials users of XMPP by one of two protocols: whoever has a client that is known to speak Jingle by that, else
     whoever has an iChat by the one for iChats, and all others by Jingle.  If no client is known, presence is waited
@@ -86,7 +86,7 @@ class Chooser:
     jingle: IDialer
     takesJingle: Callable[[Resource], bool]
     patience: float = 5.0
-    _waiting: dict[JID, list[Undecided]] = field(factory=dict, init=False)
+    _waiting: dict[JID, list[DeferredLeg]] = field(factory=dict, init=False)
 
     def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
@@ -98,7 +98,7 @@ class Chooser:
         if dialer is not None:
             return dialer.dial(called, caller)
         self.jingle.dial(called, caller)  # raises now, if there can be no call
-        return Undecided(
+        return DeferredLeg(
             Party(f"xmpp:{callee.userhost()}"),
             callee,
             self,
@@ -114,12 +114,12 @@ class Chooser:
         byIChat = any(one.isIChat for one in known) and not any(map(self.takesJingle, known))
         return self.iChat if byIChat else self.jingle
 
-    def wait(self, leg: Undecided) -> None:
+    def wait(self, leg: DeferredLeg) -> None:
         """C{leg} waits for presence."""
         self._waiting.setdefault(bareJID(leg.callee), []).append(leg)
         self.users.probe(leg.callee)
 
-    def forget(self, leg: Undecided) -> None:
+    def forget(self, leg: DeferredLeg) -> None:
         """C{leg} waits no more."""
         user = bareJID(leg.callee)
         rest = [other for other in self._waiting.get(user, ()) if other is not leg]
@@ -146,7 +146,7 @@ class Chooser:
 
 @implementer(IOutboundLeg)
 @define(eq=False)
-class Undecided:
+class DeferredLeg:
     """
     A leg that waits for presence, and then has another leg do its work.
 
@@ -158,7 +158,7 @@ class Undecided:
 
     party: Party
     callee: JID
-    chooser: Chooser
+    chooser: XMPPDialer
     make: Callable[[], IOutboundLeg]
     kind: ClassVar[str] = "xmpp"
     id: str = field(init=False, factory=lambda: f"to-xmpp-{next(_numbers)}")
@@ -236,14 +236,14 @@ class Undecided:
             inner.hangup(Ending(EndReason.FAILED, "internal error"))
 
 
-def _stop(leg: Undecided) -> None:
+def _stop(leg: DeferredLeg) -> None:
     leg.chooser.forget(leg)
     if leg._timer is not None and leg._timer.active():
         leg._timer.cancel()
     leg._timer = None
 
 
-def _finish(leg: Undecided, ending: Ending) -> None:
+def _finish(leg: DeferredLeg, ending: Ending) -> None:
     if not leg._over:
         leg._over = True
         _stop(leg)
@@ -254,7 +254,7 @@ def _finish(leg: Undecided, ending: Ending) -> None:
 class _Inside(InnerCall):
     """The call that the inner leg sees."""
 
-    outer: Undecided
+    outer: DeferredLeg
 
     def ringing(self, leg: ILeg) -> None:
         self.outer.nobody = None

@@ -26,7 +26,7 @@ NS_HASHES = "urn:xmpp:hashes:2"
 NS_DATA = "jabber:x:data"
 NS_XML = "http://www.w3.org/XML/1998/namespace"
 
-MOST_FEATURES = 512
+MAX_FEATURES = 512
 
 OF_CALLS = "urn:xmpp:jingle"
 """How the features begin that decide whether a client is called."""
@@ -162,7 +162,7 @@ def readInfo(query: Element) -> Info:
             features.append(child.getAttribute("var") or "")
         elif child.name == "x" and child.uri == NS_DATA:
             forms.append(tuple(_readField(one) for one in child.elements() if one.name == "field"))
-    if len(features) > MOST_FEATURES:
+    if len(features) > MAX_FEATURES:
         raise MalformedError("too many features")
     return Info(tuple(identities), tuple(features), tuple(forms))
 

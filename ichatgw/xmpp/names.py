@@ -19,10 +19,10 @@ from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 
 NS_NICK = "http://jabber.org/protocol/nick"
 
-LONGEST_NAME = 128
+MAX_NAME = 128
 """Characters of a name."""
 
-NAME_LIFE, MOST_NAMES = 86_400.0, 4096
+NAME_LIFE, MAX_NAMES = 86_400.0, 4096
 """Seconds for which the name that somebody called or wrote under is known, and of how many."""
 
 
@@ -40,12 +40,12 @@ class Names:
     _given: Remembered[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._given = Remembered(self._clock, NAME_LIFE, MOST_NAMES)
+        self._given = Remembered(self._clock, NAME_LIFE, MAX_NAMES)
 
     def remember(self, user: JID, ours: JID, name: str) -> None:
         """Somebody has called C{user}, or written, from our address C{ours} and under that name."""
         if name and ours.user:
-            self._given.put((bareJID(user), bareJID(ours)), name[:LONGEST_NAME])
+            self._given.put((bareJID(user), bareJID(ours)), name[:MAX_NAME])
 
     def of(self, user: JID, ours: JID) -> str:
         """The name of who is behind C{ours}, for C{user}; empty if it has none."""
@@ -69,4 +69,4 @@ class Names:
 def addNick(stanza: Element, name: str) -> None:
     """Say in a stanza of ours who it is from; an empty name is not said."""
     if name:
-        stanza.addElement((NS_NICK, "nick"), content=name[:LONGEST_NAME])
+        stanza.addElement((NS_NICK, "nick"), content=name[:MAX_NAME])

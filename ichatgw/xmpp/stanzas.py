@@ -19,7 +19,7 @@ from ichatgw.errors import MalformedError, NoRoute
 NS_RECEIPTS = "urn:xmpp:receipts"
 """XEP-0184."""
 
-LONGEST_ADDRESS = 512  # beyond any in use; the standard allows 3071, but stringprep takes its time
+MAX_ADDRESS = 512  # beyond any in use; the standard allows 3071, but stringprep takes its time
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -43,7 +43,7 @@ def parseJID(text: str) -> JID:
 
     @raise MalformedError: if it is none.
     """
-    if len(text) > LONGEST_ADDRESS:
+    if len(text) > MAX_ADDRESS:
         raise MalformedError("the address is too long")
     plain = _PLAIN(text)
     if plain is not None:

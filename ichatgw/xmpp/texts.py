@@ -39,7 +39,7 @@ NS_ENCRYPTED = frozenset({"eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2", 
 
 NS_CALLS = "urn:xmpp:jingle-message:0"
 
-PATIENCE = 0.4
+ANSWER_TIMEOUT = 0.4
 """
 Seconds that the server has for sending a message back.  The sender in SIP waits for that, and has not sent its request
 again by then.
@@ -256,7 +256,7 @@ class ChatMessages(XMPPHandler):
             message.addElement((NS_RECEIPTS, "request"))
         outcome: Deferred[Fate] = Deferred()
         sent = _Sent(reader, outcome, text.told)
-        sent.timer = self._clock.callLater(PATIENCE, sent.settle, Fate.ACCEPTED)
+        sent.timer = self._clock.callLater(ANSWER_TIMEOUT, sent.settle, Fate.ACCEPTED)
         self._sent.put(message["id"], sent)
         self._say(message)
         return outcome

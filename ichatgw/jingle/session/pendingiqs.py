@@ -14,14 +14,14 @@ from twisted.words.xish.domish import Element
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Action
 
-MOST_OPEN = 64
+MAX_OPEN = 64
 """
 So many of one session are waited for: a client that answers none, and has us ask by what it does, gets no more memory.
 """
 
 
 @define(eq=False)
-class Questions:
+class PendingIQs:
     """Names requests, and tells whose an answer is."""
 
     _numbers: count[int] = field(init=False, factory=lambda: count(1))
@@ -35,7 +35,7 @@ class Questions:
         """The id of a request that is sent now."""
         id = f"jingle-{next(self._numbers)}"
         ids = self._ofSession.setdefault(session, deque())
-        if len(ids) >= MOST_OPEN:
+        if len(ids) >= MAX_OPEN:
             del self._open[ids.popleft()]
         ids.append(id)
         self._open[id] = session, action

@@ -62,10 +62,10 @@ CONTENT_NAME = "audio"
 
 _EVERYWHERE = SessionDescription((PCMU, PCMA))
 
-MOST_REMOTE_CANDIDATES = 100
+MAX_REMOTE_CANDIDATES = 100
 """As many of one session are taken; libwebrtc on a host with many interfaces finds some thirty."""
 
-MOST_RESTARTS = 100
+MAX_RESTARTS = 100
 """ICE is started anew that often in a session; a client that moves a lot does so now and then."""
 
 _log = Logger()
@@ -414,19 +414,19 @@ class Session:
 
     def _fresh(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Those for which there is room."""
-        fresh = candidates[: max(0, MOST_REMOTE_CANDIDATES - self._taken)]
+        fresh = candidates[: max(0, MAX_REMOTE_CANDIDATES - self._taken)]
         self._taken += len(fresh)
         return fresh
 
     def _restart(self, said: TransportDescription) -> None:
         """The client has started ICE anew (XEP-0176 section 5.12)."""
         assert self._transport is not None
-        if self._generation >= MOST_RESTARTS:
+        if self._generation >= MAX_RESTARTS:
             return
         self._generation += 1
         self._taken = len(said.candidates)
         self._remote = evolve(
-            self._remote, ufrag=said.ufrag, password=said.password, candidates=said.candidates[:MOST_REMOTE_CANDIDATES]
+            self._remote, ufrag=said.ufrag, password=said.password, candidates=said.candidates[:MAX_REMOTE_CANDIDATES]
         )
         local = self._transport.restart(self._remote)
         _log.info("call={call} leg={leg} starts ICE anew", call=self.owner.call.id, leg=self.owner.id)

@@ -18,7 +18,7 @@ from ichatgw.jingle.stanzas.namespaces import NS_RAW_UDP
 from ichatgw.jingle.stanzas.xml import children, number, numberOr, readable, word, wordOr
 from ichatgw.model import Candidate, TransportAddress
 
-MOST_CANDIDATES = 64
+MAX_CANDIDATES = 64
 """As many of one stanza are looked at; the rest is passed over."""
 
 _KINDS = ("host", "srflx", "prflx", "relay")
@@ -26,7 +26,7 @@ _KINDS = ("host", "srflx", "prflx", "relay")
 
 def readCandidates(transport: Element) -> tuple[Candidate, ...]:
     """Those that can be used: what cannot be is ignored (XEP-0176 section 5.4)."""
-    elements = islice(children(transport, transport.uri, "candidate"), MOST_CANDIDATES)
+    elements = islice(children(transport, transport.uri, "candidate"), MAX_CANDIDATES)
     return tuple(readable(lambda element: _readCandidate(element, transport.uri), elements))
 
 

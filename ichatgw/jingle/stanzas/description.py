@@ -30,7 +30,7 @@ _BY_INITIATOR = {
 SENDERS = frozenset(_BY_INITIATOR)
 _TO_SENDERS = {direction: senders for senders, direction in _BY_INITIATOR.items()}
 
-LONGEST_PARAMETERS = 500
+MAX_PARAMETERS_LENGTH = 500
 """Of one format: they go on to the other party, whose datagrams have no room for more."""
 
 _NAME = re.compile(r"[!-.0-~]{1,64}\Z")
@@ -93,7 +93,7 @@ def _readParameters(element: Element, name: str) -> str:
         if key or value:
             parts.append(f"{key}={value}" if key and value else key or value)
     text = ";".join(parts)
-    if len(text) > LONGEST_PARAMETERS:
+    if len(text) > MAX_PARAMETERS_LENGTH:
         raise MalformedError("too many parameters of a payload type")
     if name.lower() == EVENTS:
         text = text.removeprefix("events=")

@@ -30,7 +30,7 @@ from ichatgw.jingle.stanzas.xml import child, children, numberOr, textOf, word, 
 from ichatgw.model import ANY_PACKING, Codec, CryptoKey, Packing
 from ichatgw.xmpp.stanzas import recipient, sender
 
-MOST_CONTENTS = 8
+MAX_CONTENTS = 8
 
 
 class Action(Enum):
@@ -248,8 +248,8 @@ class Jingle:
         element, action = child(iq, NS_JINGLE, "jingle"), outline.action
         assert element is not None
         contents = _readContents(element, action)
-        if len(contents) > MOST_CONTENTS:
-            raise MalformedError(f"more than {MOST_CONTENTS} contents")
+        if len(contents) > MAX_CONTENTS:
+            raise MalformedError(f"more than {MAX_CONTENTS} contents")
         infos, unknown = _readInfos(element) if action is Action.INFO else ((), False)
         bundled = any(group.getAttribute("semantics") == "BUNDLE" for group in children(element, NS_GROUPING, "group"))
         return evolve(

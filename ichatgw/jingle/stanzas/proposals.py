@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 from wokkel.delay import NS_DELAY, NS_JABBER_DELAY, Delay
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.stanzas.jingle import MOST_CONTENTS, Reason, readReason
+from ichatgw.jingle.stanzas.jingle import MAX_CONTENTS, Reason, readReason
 from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
 from ichatgw.jingle.stanzas.xml import child, word, wordOr
 from ichatgw.xmpp.names import addNick
@@ -96,7 +96,7 @@ class CallMessage:
         sid = word(element, "id")
         if not sid:
             raise MalformedError("an empty id")
-        described = list(islice((one for one in element.elements() if one.name == "description"), MOST_CONTENTS))
+        described = list(islice((one for one in element.elements() if one.name == "description"), MAX_CONTENTS))
         media = tuple(wordOr(one, "media", "audio").lower() for one in described if one.uri == NS_RTP)
         return cls(
             recipient(message), sender(message), said, sid, media, readReason(element),

@@ -14,13 +14,13 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 
-MOST_CHILDREN = 256
+MAX_CHILDREN = 256
 """More of one kind than any honest stanza has."""
 
-LONGEST_WORD = 256
+MAX_WORD = 256
 """For what travels in attributes: identifiers, keys, parameters."""
 
-LONGEST_TEXT = 500
+MAX_TEXT = 500
 
 _Read = TypeVar("_Read")
 
@@ -32,14 +32,14 @@ def children(parent: Element, uri: str, name: str) -> Iterator[Element]:
     """
     The children of that name.
 
-    @raise MalformedError: if there are more than L{MOST_CHILDREN}.
+    @raise MalformedError: if there are more than L{MAX_CHILDREN}.
     """
     found = 0
     for child in parent.elements():
         if child.name == name and child.uri == uri:
             found += 1
-            if found > MOST_CHILDREN:
-                raise MalformedError(f"more than {MOST_CHILDREN} of <{name}/>")
+            if found > MAX_CHILDREN:
+                raise MalformedError(f"more than {MAX_CHILDREN} of <{name}/>")
             yield child
 
 
@@ -59,7 +59,7 @@ def word(element: Element, name: str, default: str | None = None) -> str:
         if default is None:
             raise MalformedError(f"<{element.name}/> without {name}")
         return default
-    if len(value) > LONGEST_WORD or _PRINTABLE.match(value) is None:
+    if len(value) > MAX_WORD or _PRINTABLE.match(value) is None:
         raise MalformedError(f"bad {name} in <{element.name}/>")
     return value
 
@@ -106,11 +106,11 @@ def readable(read: Callable[[Element], _Read | None], elements: Iterable[Element
 
 
 def textOf(element: Element) -> str:
-    """Its text, cut to L{LONGEST_TEXT}."""
+    """Its text, cut to L{MAX_TEXT}."""
     text = "".join(part for part in element.children if isinstance(part, str))
-    return text[:LONGEST_TEXT].strip()
+    return text[:MAX_TEXT].strip()
 
 
 def writable(text: str) -> str:
     """Text of strangers as XML can hold it: a control character would end the stream."""
-    return _UNWRITABLE.sub(" ", text)[:LONGEST_TEXT]
+    return _UNWRITABLE.sub(" ", text)[:MAX_TEXT]

@@ -40,7 +40,7 @@ only its keys are in use, and OpenSSL needs 70 to 80 KiB for it.
 MTU = 1200
 """Octets of a datagram of ours."""
 
-MOST_DATAGRAMS = 100
+MAX_DATAGRAMS = 100
 """How many datagrams are looked at in a second: a handshake takes a dozen, and what comes after it nothing."""
 
 CERTIFICATE_LIFE = 3650
@@ -168,7 +168,7 @@ class DTLS:
         self._begins = active or greeted is not None
         self._timer: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
-        self._limit = RateLimit(clock, MOST_DATAGRAMS, MOST_DATAGRAMS)
+        self._limit = RateLimit(clock, MAX_DATAGRAMS, MAX_DATAGRAMS)
         self._over = False
         self._done = False
 

@@ -18,16 +18,16 @@ from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
 from ichatgw.net.networks import sourceOf
 
-MOST_OF_HOST = 2
+MAX_OF_HOST = 2
 """So many handshakes may be under way with one host, or network of IPv6, that may be anybody's."""
 
-MOST_OF_OTHERS = 8
+MAX_OF_OTHERS = 8
 """And so many with all of these."""
 
-MOST_OF_PARTY = 4
+MAX_OF_PARTY = 4
 """So many with the hosts that the signalling shows; the signalled address has a place besides."""
 
-PATIENCE = 3.0
+ANSWER_TIMEOUT = 3.0
 """Seconds after which a handshake gives way to one that comes later, if there are too many."""
 
 
@@ -107,16 +107,16 @@ class Handshakes:
         isShown = self._isShown(source)
         rivals = [each for each in self._under if self._isShown(each) is isShown and not self._isSignalled(each)]
         if isShown:
-            return rivals if len(rivals) >= MOST_OF_PARTY else []
+            return rivals if len(rivals) >= MAX_OF_PARTY else []
         host = sourceOf(str(source[0]))
         same = [each for each in rivals if sourceOf(str(each[0])) == host]
-        if len(same) >= MOST_OF_HOST:
+        if len(same) >= MAX_OF_HOST:
             return same
-        return rivals if len(rivals) >= MOST_OF_OTHERS else []
+        return rivals if len(rivals) >= MAX_OF_OTHERS else []
 
     def _outlived(self, crowd: list[Source]) -> Source | None:
         """Which of them gives way; C{None} if all are young."""
-        latest = self._clock.seconds() - PATIENCE
+        latest = self._clock.seconds() - ANSWER_TIMEOUT
         return next((each for each in crowd if self._began[each] <= latest), None)
 
     def close(self) -> None:

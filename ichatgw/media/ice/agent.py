@@ -26,7 +26,7 @@ from ichatgw.runtime.ratelimit import RateLimit
 TA = 0.05
 """Seconds between two checks (RFC 8445 section 14.2)."""
 
-PATIENCE = 30.0
+ANSWER_TIMEOUT = 30.0
 """Seconds for finding a way, from the moment that the peer has described itself."""
 
 NOMINATION_WAIT = 0.2
@@ -35,10 +35,10 @@ NOMINATION_WAIT = 0.2
 MUTE = 5.0
 """Seconds after which a peer that answers our checks and sends none is taken to have ICE lite."""
 
-MOST_REQUESTS = 100
+MAX_REQUESTS = 100
 """Checks that are answered in a second, of one source that is known, and of all others together."""
 
-MOST_REMEMBERED = 256
+MAX_REMEMBERED = 256
 """Checks that are remembered with their sources."""
 
 _CHECK_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -123,12 +123,12 @@ class Agent:
         self._rival: IDelayedCall | None = None
         self.mediaFrom: Callable[[], TransportAddress | None] = _unheard
         self._over = False
-        self._checks = RateLimit(clock, MOST_REQUESTS, MOST_REQUESTS)
+        self._checks = RateLimit(clock, MAX_REQUESTS, MAX_REQUESTS)
         self.selected: Pair | None = None
 
     # Orders.
 
-    def start(self, ufrag: str, password: str, patience: float = PATIENCE) -> None:
+    def start(self, ufrag: str, password: str, patience: float = ANSWER_TIMEOUT) -> None:
         """
         The peer has described itself.
 
@@ -151,7 +151,7 @@ class Agent:
         never goes on for longer by a way that the peer has not confirmed (RFC 7675), however often it starts anew.
         """
         deadline = self._deadline
-        return PATIENCE if deadline is None else max(0.0, deadline.getTime() - self._clock.seconds())
+        return ANSWER_TIMEOUT if deadline is None else max(0.0, deadline.getTime() - self._clock.seconds())
 
     def allows(self, base: Base, source: TransportAddress) -> bool:
         """Has a pair with C{source} been proven, so that more than answers may be sent there?"""
@@ -213,7 +213,7 @@ class Agent:
         if self._peer is not None and name.partition(":")[2] != self._peer[0]:
             return
         self._sources[request.transaction_id] = base, source
-        if len(self._sources) > MOST_REMEMBERED:
+        if len(self._sources) > MAX_REMEMBERED:
             self._sources.popitem(last=False)
         self._wasAsked = True
         if not self._agreeOnRoles(base, source, request):

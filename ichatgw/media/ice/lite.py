@@ -17,10 +17,10 @@ from ichatgw.media.sockets.port import Source
 from ichatgw.model import Checks, TransportAddress
 from ichatgw.runtime.ratelimit import RateLimit
 
-MOST_REQUESTS = 50
+MAX_REQUESTS = 50
 """Checks a second, in the long run and at once."""
 
-MOST_REMEMBERED = 64
+MAX_REMEMBERED = 64
 
 
 class Checked(Protocol):
@@ -44,7 +44,7 @@ class Lite:
         self.checks = checks
         self._side = side
         self._start = f"{checks.ufrag}:".encode()
-        self._rate = RateLimit(clock, MOST_REQUESTS, MOST_REQUESTS)
+        self._rate = RateLimit(clock, MAX_REQUESTS, MAX_REQUESTS)
         self._seen: OrderedDict[bytes, Source] = OrderedDict()
         self._best = 0
 
@@ -67,7 +67,7 @@ class Lite:
         if request.attributes.get("USERNAME") != name or not stun.isAuthentic(request, self.checks.password):
             return
         self._seen[request.transaction_id] = source
-        if len(self._seen) > MOST_REMEMBERED:
+        if len(self._seen) > MAX_REMEMBERED:
             self._seen.popitem(last=False)
         if "ICE-CONTROLLED" in request.attributes:  # section 6.1.1: with a lite end, the full one controls
             self._side.transmit(stun.roleConflict(request, self.checks.password), source, atControl)

@@ -18,7 +18,7 @@ from ichatgw.media.relay.sideview import SideView
 from ichatgw.media.rtp.rtp import Kind, RTPPacket, classify
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 
-MOST_EARLY = 4
+MAX_EARLY = 4
 """So many datagrams of DTLS are kept for what is to be agreed on."""
 
 TELLING = 25
@@ -62,7 +62,7 @@ class Entrance:
         elif kind is Kind.STUN:
             side.checked(datagram, source, atControl=False)
         elif kind is not Kind.RTP:
-            if kind is Kind.DTLS and len(side.early) < MOST_EARLY:
+            if kind is Kind.DTLS and len(side.early) < MAX_EARLY:
                 side.early.append((datagram, source))
             flow.dropped[kind.name] += 1
         else:

@@ -25,7 +25,7 @@ from ichatgw.observe.stream import Events
 STATS_LOOKS = 100
 """After so many looks figures are published: 10 seconds."""
 
-MOST_SENT = 4
+MAX_SENT = 4
 """How many sender reports are remembered, for the round trip."""
 
 
@@ -150,7 +150,7 @@ class Figures:
         now = side.events.now()[0]
         if reports.sent is not None:
             self._sent[reports.sent] = now
-            if len(self._sent) > MOST_SENT:
+            if len(self._sent) > MAX_SENT:
                 self._sent.popitem(last=False)
         for report in reports.heard:
             if report.ssrc == side.far.arriving.shown:

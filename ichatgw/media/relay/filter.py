@@ -14,7 +14,7 @@ from ichatgw.media.relay.latch import SendTo
 from ichatgw.media.sockets.port import Source
 
 
-class Guard(Protocol):
+class MediaFilter(Protocol):
     """It opens what comes from the party, and protects what goes there."""
 
     @property
@@ -32,7 +32,7 @@ class Guard(Protocol):
 
 
 @frozen
-class Wall:
+class BlockedMedia:
     """A guard that lets nothing pass."""
 
     flow: Flow

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from ichatgw.media.rtp.comfort import Format, preferred
-from ichatgw.media.rtp.dtmf import KeyPlayer
+from ichatgw.media.rtp.dtmf import TelephoneEventPlayer
 from ichatgw.media.rtp.payloadtypes import REWRITTEN, Mapping, Rewriter
 from ichatgw.media.rtp.rtp import FRAME_SAMPLES, FRAME_SECONDS, HEADER, silence
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Scratch, Source
@@ -98,7 +98,7 @@ class Flow:
     # The SSRC of the last packet as it lay in the buffer; C{None} if our own silence came after it.
     _current: int | None = None
     _shifted: bool = False
-    _player: KeyPlayer | None = None
+    _player: TelephoneEventPlayer | None = None
     _hungryLooks: int = 0
     _receivedBefore: int = 0
     _relayedBefore: int = 0
@@ -215,7 +215,7 @@ class Flow:
     def press(self, tone: Tone) -> bool:
         """See L{IMediaSide.press}."""
         if self._player is None:
-            self._player = KeyPlayer(self._feeder.clock, self)
+            self._player = TelephoneEventPlayer(self._feeder.clock, self)
         return self._player.play(tone)
 
     def insert(self, payloadType: int, payload: bytes, timestamp: int | None) -> int | None:

@@ -25,10 +25,10 @@ RUN_SECONDS = 0.05
 EARLY_SECONDS = 1.0
 """Who sends so long before the party has answered cannot be the party: it was not told where to send to."""
 
-MOST_HOSTS = 8
+MAX_HOSTS = 8
 """As many hosts that nothing speaks for are watched at a time; of more, those that were heard last."""
 
-MOST_PLACES = 4
+MAX_PLACES = 4
 """As many places are remembered from which a party was heard."""
 
 _V = TypeVar("_V")
@@ -161,7 +161,7 @@ class MediaLatch:
         if rank > self.rank:
             self._places.clear()
         self.source, self.rank = source, rank
-        if source not in self._places and len(self._places) < MOST_PLACES:
+        if source not in self._places and len(self._places) < MAX_PLACES:
             self._places.append(source)
         self._runs.clear()
 
@@ -240,7 +240,7 @@ def _put(table: dict[str, _V], key: str, value: _V) -> None:
     """At the end; what was put there longest ago goes if there are too many."""
     table.pop(key, None)
     table[key] = value
-    if len(table) > MOST_HOSTS:
+    if len(table) > MAX_HOSTS:
         del table[next(iter(table))]
 
 

@@ -21,7 +21,7 @@ from ichatgw.media.relay.absence import Absence
 from ichatgw.media.relay.closed import NOBODY, unheard, unwanted
 from ichatgw.media.relay.entrance import Entrance
 from ichatgw.media.relay.figures import Figures
-from ichatgw.media.relay.filter import Guard, Wall
+from ichatgw.media.relay.filter import BlockedMedia, MediaFilter
 from ichatgw.media.relay.flow import LOOK_SECONDS, Flow
 from ichatgw.media.relay.latch import SendTo, familyOf
 from ichatgw.media.relay.medialatch import MediaLatch, Rank
@@ -45,7 +45,7 @@ from ichatgw.observe.events import MediaEvent, MediaStats
 from ichatgw.observe.stream import UNREAD, Events
 
 
-class Securing(Guard, Protocol):
+class Securing(MediaFilter, Protocol):
     """A guard for a party at a plain address, which has its keys from the signalling or from DTLS."""
 
     def agree(self, protection: Protection, failed: Callable[[Ending], None]) -> None:
@@ -134,7 +134,7 @@ class Side:
         self._entrance = Entrance(self, latch)
         self._absence = Absence(self, patience)
         self._closed = False
-        self._guard: Guard | None = None
+        self._guard: MediaFilter | None = None
         self._makeSecuring = makeSecuring
         self._securing: Securing | None = None
         self._makeLite = makeLite
@@ -264,7 +264,7 @@ class Side:
             self.guard(self._securing)
         self._securing.agree(protection, failed)
 
-    def guard(self, guard: Guard | None) -> None:
+    def guard(self, guard: MediaFilter | None) -> None:
         """
         From now on everything of our party goes through C{guard}; C{None}: as if there had never been one.
         """
@@ -276,14 +276,14 @@ class Side:
             pair.rtcp.deliver = self.control.arrived if guard is None else guard.arrivedAtControl
         self._aim()
 
-    def unguard(self, guard: Guard) -> None:
+    def unguard(self, guard: MediaFilter) -> None:
         """
         C{guard} is gone; if another one has taken its place, that stays.
 
         Else the side is deaf and dumb until the next one comes: media that was protected must not go on without.
         """
         if self._guard is guard:
-            self.guard(Wall(self.arriving))
+            self.guard(BlockedMedia(self.arriving))
 
     def sockets(self, family: int) -> PortPair:
         """

@@ -17,7 +17,7 @@ from ichatgw.media.rtp.comfort import Format
 from ichatgw.media.rtp.rtp import FRAME_SECONDS
 from ichatgw.model import Tone
 
-MOST_WAITING = 32
+MAX_WAITING = 32
 """As many keys may wait for those before them."""
 
 GAP = 3
@@ -67,7 +67,7 @@ class _Press:
 
 
 @define(eq=False)
-class KeyPlayer:
+class TelephoneEventPlayer:
     """One after the other; its timer runs only while there is something to play."""
 
     _clock: IReactorTime
@@ -83,7 +83,7 @@ class KeyPlayer:
 
         @return: whether the party can be told so.
         """
-        if self._stream.keyFormat is None or len(self._waiting) >= MOST_WAITING:
+        if self._stream.keyFormat is None or len(self._waiting) >= MAX_WAITING:
             return False
         self._waiting.append(tone)
         if self._timer is None:

@@ -13,7 +13,7 @@ from typing import Any
 from pylibsrtp import _binding
 
 from ichatgw.errors import MalformedError
-from ichatgw.media.srtp.srtp import Shield
+from ichatgw.media.srtp.srtp import SRTPContext
 
 SHORTEST = 12
 """Octets of the shortest packet."""
@@ -30,7 +30,7 @@ class InPlace:
     A shield for RTP that lies at the beginning of a buffer, and is changed there.
     """
 
-    def __init__(self, shield: Shield, buffer: bytearray) -> None:
+    def __init__(self, shield: SRTPContext, buffer: bytearray) -> None:
         self._shield = shield
         self._buffer = buffer
         self._room = len(buffer) - TRAILER

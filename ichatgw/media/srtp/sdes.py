@@ -22,7 +22,7 @@ _INLINE = re.compile(
     r"inline:([A-Za-z0-9+/]+={0,2})(?:\|(2\^)?([0-9]{1,15}))?(\|[0-9]+:[0-9]+)?", re.IGNORECASE | re.ASCII
 )
 # RFC 4568 section 6.1: a key may protect as many packets at most (SRTCP, 2^31, counts for itself).
-_LONGEST_LIFE = 2**48
+_MAX_LIFE = 2**48
 
 
 def masterKey(key: CryptoKey) -> MasterKey:
@@ -49,7 +49,7 @@ def _lives(power: str | None, number: str | None) -> bool:
     if number is None:
         return True
     life = int(number) if power is None else 2 ** min(int(number), 64)
-    return 1 <= life <= _LONGEST_LIFE
+    return 1 <= life <= _MAX_LIFE
 
 
 def choose(keys: Iterable[CryptoKey]) -> tuple[CryptoKey, MasterKey] | None:

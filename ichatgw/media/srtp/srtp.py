@@ -71,7 +71,7 @@ class MasterKey:
             raise ValueError(f"{len(self.octets)} octets are no key for {self.suite.value}")
 
 
-class Shield:
+class SRTPContext:
     """
     Protects what goes to a party, and opens what comes from it.
 
@@ -82,7 +82,7 @@ class Shield:
         opened until the first one with the new key comes.
     """
 
-    def __init__(self, sending: MasterKey, receiving: MasterKey, former: Shield | None = None) -> None:
+    def __init__(self, sending: MasterKey, receiving: MasterKey, former: SRTPContext | None = None) -> None:
         self.sending = sending
         self.receiving = receiving
         self._out: Session

@@ -20,10 +20,10 @@ from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.sockets import PortPair
 from ichatgw.model import Candidate, TransportAddress
 
-MOST_HOSTS = 8
+MAX_HOSTS = 8
 """How many of our addresses become candidates."""
 
-MOST_SERVERS = 2
+MAX_SERVERS = 2
 """How many addresses of a STUN server are asked."""
 
 _WAITS = (0.5, 1.0, 2.0)
@@ -65,7 +65,7 @@ class Gathering:
         self._places: list[_Place] = []
         problem: Congested | OutOfReach | None = None
         for isIPv6 in (True, False):
-            hosts = [host for host in side.hosts[:MOST_HOSTS] if (":" in host) == isIPv6]
+            hosts = [host for host in side.hosts[:MAX_HOSTS] if (":" in host) == isIPv6]
             public = [host for host in side.advertised if (":" in host) == isIPv6]
             if not hosts:
                 continue
@@ -126,7 +126,7 @@ class Gathering:
         if self._requests is not None:
             self._requests.close()
         self._requests = Requests(clock, random)
-        self._servers, self._told = tuple(servers)[:MOST_SERVERS], found
+        self._servers, self._told = tuple(servers)[:MAX_SERVERS], found
         self._query(self.sends)
 
     def _query(self, bases: Iterable[Base]) -> None:
@@ -180,7 +180,7 @@ class Gathering:
         if address.isIPv6 != base.isIPv6 or any(each.address == address for each in ours):
             return
         related = next(each.address for each in ours if each.address.isIPv6 == base.isIPv6)
-        priority = priorityOf("srflx", base.component, preferenceOf(base.isIPv6, MOST_HOSTS))
+        priority = priorityOf("srflx", base.component, preferenceOf(base.isIPv6, MAX_HOSTS))
         candidate = Candidate(
             "699" if base.isIPv6 else "499",  # Siskin takes numbers only
             base.component,

@@ -14,7 +14,7 @@ from ichatgw.media.relay.latch import SendTo
 from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 from ichatgw.media.transport.gathering import Gathering
-from ichatgw.media.transport.srtpcontext import Lock
+from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import TransportAddress
 
 
@@ -78,7 +78,7 @@ class ICEGuard:
     def __init__(self, side: Side) -> None:
         self._side = side
         self._scratch = side.arriving.scratch
-        self.lock = self.controlLock = Lock(side)
+        self.lock = self.controlLock = SRTPFilter(side)
         self.isPlain = False
         self.isMuxed = False
         self.controlAgent: Agent | None = None
@@ -134,11 +134,11 @@ class ICEGuard:
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         return self._way if self.isPlain or self.lock.shield is not None else (None, None)
 
     def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}; this runs for each packet."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}; this runs for each packet."""
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
             return
@@ -157,7 +157,7 @@ class ICEGuard:
             self._drop("junk")
 
     def arrivedAtControl(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         buffer = self._scratch.buffer
         if self.controlAgent is None or not 2 <= size <= MAX_DATAGRAM:
             self._drop("not muxed")
@@ -208,7 +208,7 @@ class ICEGuard:
             self._side.control.taken(opened, source, atControl=component == 2)
 
     def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         lock = self.lock if self.isMuxed else self.controlLock
         protected = datagram if self.isPlain else lock.protectControl(datagram)
         if protected is None:

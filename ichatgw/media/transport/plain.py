@@ -23,7 +23,7 @@ from ichatgw.model import (
     TransportDescription,
 )
 
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 """As many of our addresses are named to who is called."""
 
 
@@ -49,7 +49,7 @@ def plainTransport(
     @raise Congested: if no port is left.
     """
     if remote is None:
-        local = _description([side.local(host) for host in ours[:MOST_ADDRESSES]])
+        local = _description([side.local(host) for host in ours[:MAX_ADDRESSES]])
         return PlainTransport(side, news, local, unguard)
     return PlainTransport(side, news, _description([side.local(_wayTo(side, remote).host)]), unguard)
 
@@ -108,7 +108,7 @@ def _wayTo(side: IMediaSide, remote: TransportDescription) -> TransportAddress:
     @raise Congested: if no port is left.
     """
     problem: CallError = NotPlain("no address for media")
-    for address in _addresses(remote, 1)[:MOST_ADDRESSES]:
+    for address in _addresses(remote, 1)[:MAX_ADDRESSES]:
         try:
             side.local(address.host)
         except OutOfReach as why:

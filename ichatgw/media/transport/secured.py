@@ -18,14 +18,14 @@ from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 from ichatgw.media.srtp.sdes import masterKey
 from ichatgw.media.srtp.srtp import MasterKey
-from ichatgw.media.transport.srtpcontext import Lock
+from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import Ending, EndReason, Protection, TransportAddress
 from ichatgw.observe.events import DtlsState
 
 
 class Secured:
     """
-    A L{ichatgw.media.relay.filter.Guard}: nothing passes before there are keys, but DTLS.
+    A L{ichatgw.media.relay.filter.MediaFilter}: nothing passes before there are keys, but DTLS.
 
     Where the party is, its side knows, by signalling or because a packet that could be opened came from there.  If RTCP
     has a port of its own, DTLS is done there too, and its keys are others (RFC 5764 section 4.1); keys from the
@@ -39,7 +39,7 @@ class Secured:
         self._identity = identity
         self._side = side
         self._buffer = side.arriving.scratch.buffer
-        self._media = Lock(side)
+        self._media = SRTPFilter(side)
         self._control = self._media
         self._mediaDTLS: Handshakes | None = None
         self._controlDTLS: Handshakes | None = None
@@ -71,7 +71,7 @@ class Secured:
         self._closeDTLS()
         self._media.shield = self._control.shield = None
 
-    def _turn(self, lock: Lock, ours: MasterKey, theirs: MasterKey, how: str) -> None:
+    def _turn(self, lock: SRTPFilter, ours: MasterKey, theirs: MasterKey, how: str) -> None:
         before = None if lock.shield is None else lock.shield.sending
         lock.turn(ours, theirs)
         if before != ours:
@@ -95,7 +95,7 @@ class Secured:
             self._control = self._media
         else:
             if self._control is self._media:
-                self._control = Lock(self._side)
+                self._control = SRTPFilter(self._side)
             self._controlDTLS = self._handshakes(protection, self._controlKeys, self._noControlKeys, atControl=True)
         _, media = self._side.mediaWay
         if media is not None:
@@ -163,7 +163,7 @@ class Secured:
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         send, destination = self._side.mediaWay
         if send is None or self._media.shield is None:
             return None, None
@@ -172,7 +172,7 @@ class Secured:
         return self._send[1], destination
 
     def arrived(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}; this runs for each packet."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}; this runs for each packet."""
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
@@ -188,7 +188,7 @@ class Secured:
                 self._side.mediaOpened(length, source)
 
     def arrivedAtControl(self, size: int, source: Source) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
@@ -208,7 +208,7 @@ class Secured:
             self._drop("junk")
 
     def sendControl(self, datagram: bytes) -> None:
-        """See L{ichatgw.media.relay.filter.Guard}."""
+        """See L{ichatgw.media.relay.filter.MediaFilter}."""
         send, destination = self._side.control.way
         lock = self._media if self._side.muxed else self._control
         protected = None if send is None else lock.protectControl(datagram)

@@ -13,13 +13,13 @@ from ichatgw.media.relay.latch import SendTo
 from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.port import Source
 from ichatgw.media.srtp.inplace import InPlace
-from ichatgw.media.srtp.srtp import MasterKey, Shield
+from ichatgw.media.srtp.srtp import MasterKey, SRTPContext
 
 HOPELESS = 50
 """So many packets in a row that cannot be opened are no accident: one second of sound."""
 
 
-MOST_SOURCES = 32
+MAX_SOURCES = 32
 """
 So many streams (SSRC) of a party are known at once.  libsrtp keeps each for ever, in a list that it walks for each
 packet: without a limit, who sends each packet as a stream of its own would soon cost us a millisecond for each.
@@ -30,7 +30,7 @@ class Unprotectable(OSError):
     """A packet that cannot be sent, for libsrtp does not take it: its number was used before, or is far behind."""
 
 
-class Lock:
+class SRTPFilter:
     """
     Opens what comes from the party and protects what goes to it; what it cannot open is dropped and counted.
 
@@ -41,7 +41,7 @@ class Lock:
 
     def __init__(self, side: Side) -> None:
         self._side = side
-        self.shield: Shield | None = None
+        self.shield: SRTPContext | None = None
         self._place: InPlace | None = None
         self._refused = 0
         self._words = side.arriving.scratch.words
@@ -51,7 +51,7 @@ class Lock:
 
     def turn(self, sending: MasterKey, receiving: MasterKey) -> None:
         """These are the keys now; what is unchanged of them goes on."""
-        self.shield = Shield(sending, receiving, self.shield)
+        self.shield = SRTPContext(sending, receiving, self.shield)
         self._place = InPlace(self.shield, self._side.arriving.scratch.buffer)
         self._refused = 0
 
@@ -98,7 +98,7 @@ class Lock:
         self._latest = source
         self._sources.pop(source, None)
         self._sources[source] = None
-        if len(self._sources) > MOST_SOURCES and self.shield is not None:
+        if len(self._sources) > MAX_SOURCES and self.shield is not None:
             oldest = next(iter(self._sources))
             del self._sources[oldest]
             self.shield.forget(swapped(oldest))

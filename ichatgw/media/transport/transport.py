@@ -26,7 +26,7 @@ from ichatgw.media.srtp import sdes
 from ichatgw.media.srtp.srtp import MasterKey, Suite
 from ichatgw.media.transport.gathering import Gathering
 from ichatgw.media.transport.icefilter import Association, ICEGuard
-from ichatgw.media.transport.srtpcontext import Lock
+from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import (
     Candidate,
     Codec,
@@ -313,7 +313,7 @@ class Transport:
             make(guard.toPeer, self._secured, lambda why: self._fail(Ending(EndReason.SECURITY, why)))
         )
         if not remote.muxed:
-            control = guard.controlLock = Lock(self._side)
+            control = guard.controlLock = SRTPFilter(self._side)
             guard.controlDTLS = Association(make(guard.toControl, control.turn, self._noControlKeys))
 
     def _noControlKeys(self, why: str) -> None:

@@ -27,13 +27,13 @@ from ichatgw.runtime.ratelimit import RateLimit
 BATCH_SECONDS = 0.05
 """For so long messages wait to be sent together: by then it is known of which call they are."""
 
-MOST_QUEUED = 5000
+MAX_QUEUED = 5000
 """How many wait at most."""
 
-MOST_OCTETS = 8 * 1024 * 1024
+MAX_OCTETS = 8 * 1024 * 1024
 """How many octets they have at most."""
 
-MOST_AT_ONCE = 100
+MAX_AT_ONCE = 100
 """How many are sent in one turn of the reactor."""
 
 PAUSE = 0.002
@@ -105,7 +105,7 @@ class HEPCapture:
     def _take(self, event: Message | ReportReceived, trail: str = "") -> None:
         self._queue.append((event, trail))
         self._octets += len(event.data)
-        while len(self._queue) > MOST_QUEUED or self._octets > MOST_OCTETS:
+        while len(self._queue) > MAX_QUEUED or self._octets > MAX_OCTETS:
             self._octets -= len(self._queue.popleft()[0].data)
             self._lose()
         if self._later is None:
@@ -118,7 +118,7 @@ class HEPCapture:
             self._later = self._clock.callLater(PAUSE, self._flush)
 
     def _sendSome(self) -> None:
-        for _ in range(min(MOST_AT_ONCE, len(self._queue))):
+        for _ in range(min(MAX_AT_ONCE, len(self._queue))):
             event, trail = self._queue.popleft()
             self._octets -= len(event.data)
             packet = self._packetOf(event, trail)

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.runtime.disk import Disk
 
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 """Lines that wait for a disk that does not take them; beyond that the oldest are lost."""
 
 RETRY = 5.0
@@ -51,7 +51,7 @@ class RecordFile:
     def append(self, line: str) -> None:
         """Write C{line}, now or as soon as that is possible."""
         self._waiting.append(line)
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self.lost += 1
         if not self._isBroken:

@@ -14,7 +14,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
 from ichatgw.sim.ichat.profile import FEATURES, Profile
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.xmpp import xml
 
 GATEWAY_CAPS = {"node": "apple:ichat:caps", "ver": "448", "ext": "avavail avcap audio"}
@@ -44,8 +44,8 @@ class Account:
     busy: bool = field(default=False, init=False)
     presences: dict[str, Element] = field(factory=dict, init=False)
     messages: list[tuple[str, str]] = field(factory=list, init=False)
-    _subscriptions: dict[str, Moment[bool]] = field(factory=dict, init=False)
-    _callable: dict[str, Moment[str]] = field(factory=dict, init=False)
+    _subscriptions: dict[str, OneShot[bool]] = field(factory=dict, init=False)
+    _callable: dict[str, OneShot[str]] = field(factory=dict, init=False)
     _asked: dict[str, Deferred[Element]] = field(factory=dict, init=False)
     _ids: count[int] = field(factory=lambda: count(0x1FFF40D4), init=False)
 
@@ -80,7 +80,7 @@ class Account:
     def subscribe(self, jid: str) -> Deferred[bool]:
         """Ask to see somebody's presence; fires with whether that was ever granted."""
         self.send(xml.element("presence", type="subscribe", to=jid))
-        return self._subscriptions.setdefault(jid.lower(), Moment()).when()
+        return self._subscriptions.setdefault(jid.lower(), OneShot()).when()
 
     def unsubscribe(self, jid: str) -> None:
         """No longer want to see it."""
@@ -89,7 +89,7 @@ class Account:
 
     def whenCallable(self, jid: str) -> Deferred[str]:
         """Fires when the green telephone shows beside a contact: its presence says so, and discovery agrees."""
-        return self._callable.setdefault(jid.lower(), Moment()).when()
+        return self._callable.setdefault(jid.lower(), OneShot()).when()
 
     def ask(self, query: Element) -> Deferred[Element]:
         """Send an IQ; fires with the result, fails on an error."""
@@ -130,7 +130,7 @@ class Account:
         for item in xml.children(query) if query is not None else ():
             jid = xml.get(item, "jid").lower()
             if xml.get(item, "subscription") in ("to", "both"):
-                self._subscriptions.setdefault(jid, Moment()).come(True)
+                self._subscriptions.setdefault(jid, OneShot()).come(True)
 
     def _presence(self, features: str) -> Element:
         presence = xml.element("presence")
@@ -163,7 +163,7 @@ class Account:
     def _consider(self, sender: str, presence: Element) -> None:
         """Does this presence promise a telephone?  If so, see whether it keeps its word."""
         caps = xml.child(presence, "c", xml.CAPS)
-        moment = self._callable.setdefault(sender, Moment())
+        moment = self._callable.setdefault(sender, OneShot())
         if caps is None or moment.happened or xml.get(caps, "ver") != GATEWAY_CAPS["ver"]:
             return
         for name, value in GATEWAY_CAPS.items():

@@ -17,7 +17,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.errors import MalformedError
 from ichatgw.sim.ichat.profile import CANCEL, addressRecords, description
 from ichatgw.sim.media.media import Media
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.sip.dialog import Dialog, State
 from ichatgw.sim.sip.message import SIPMessage
 from ichatgw.sim.sip.sdp import Description
@@ -26,7 +26,7 @@ from ichatgw.sim.xmpp import xml
 if TYPE_CHECKING:
     from ichatgw.sim.ichat.ichat import IChat
 
-PING_PATIENCE = 2.0
+PING_ANSWER_TIMEOUT = 2.0
 
 
 @define(eq=False)
@@ -43,9 +43,9 @@ class IChatCall:
     outcome: str = field(default="", init=False)
     dialog: Dialog | None = field(default=None, init=False)
     pings: int = field(default=0, init=False)
-    _accepted: Moment[IChatCall] = field(factory=Moment, init=False)
-    _answered: Moment[IChatCall] = field(factory=Moment, init=False)
-    _ended: Moment[IChatCall] = field(factory=Moment, init=False)
+    _accepted: OneShot[IChatCall] = field(factory=OneShot, init=False)
+    _answered: OneShot[IChatCall] = field(factory=OneShot, init=False)
+    _ended: OneShot[IChatCall] = field(factory=OneShot, init=False)
     _timers: list[IDelayedCall] = field(factory=list, init=False)
     _pinger: LoopingCall | None = field(default=None, init=False)
 
@@ -169,7 +169,9 @@ class IChatCall:
         """An iChat's sign of life within the call."""
         if self.dialog is None or self.dialog.state is not State.UP:
             return
-        patience = self.ichat.reactor.callLater(PING_PATIENCE, self.ichat.complain, "PING not answered within 2 s")
+        patience = self.ichat.reactor.callLater(
+            PING_ANSWER_TIMEOUT, self.ichat.complain, "PING not answered within 2 s"
+        )
         self._timers.append(patience)
 
         def heard(response: SIPMessage | None) -> None:

@@ -16,7 +16,7 @@ from ichatgw.sim.sip.dialog import Dialog
 from ichatgw.sim.sip.sdp import Description
 from ichatgw.sim.xmpp import xml
 
-LONGEST_USER = 10
+MAX_USER = 10
 """An iChat refuses the INVITE of a caller whose user part is longer."""
 
 _EXPECTED = {"isAudioOnly": "1", "extSIPPort": "0", "extIPAddr": "127.0.0.1", "VCProtocolVersion": "1"}
@@ -93,7 +93,7 @@ class IncomingCall(IChatCall):
         self._checkInvite(dialog)
         for status in self.taking.ring:
             dialog.ring(status)
-        if len(self.peer.partition("@")[0]) > LONGEST_USER:
+        if len(self.peer.partition("@")[0]) > MAX_USER:
             dialog.refuse(603)
         elif self.taking.code != 200:
             dialog.refuse(self.taking.code)
@@ -116,7 +116,7 @@ class IncomingCall(IChatCall):
         for name, value in _EXPECTED.items():
             if found.get(name) != value:
                 complain(f"vc:request: {name} is {found.get(name)!r}")
-        if len(self.peer.partition("@")[0]) > LONGEST_USER or "/" in self.peer:
+        if len(self.peer.partition("@")[0]) > MAX_USER or "/" in self.peer:
             complain(f"vc:request from {self.peer}")
         if xml.get(self.request, "to") != self.ichat.jid:
             complain(f"vc:request to {xml.get(self.request, 'to')}")

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from ichatgw.sim.ichat.account import Account
-from ichatgw.sim.jingle.profile import Guise
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.jingle.profile import ClientProfile
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.xmpp import xml
 
 HASHES = "urn:xmpp:hashes:2"
@@ -42,7 +42,7 @@ class JingleAccount(Account):
         says it can.
     """
 
-    guise: Guise = field(kw_only=True)
+    guise: ClientProfile = field(kw_only=True)
     addresses: dict[str, str] = field(factory=dict, init=False)
     promises: dict[str, frozenset[str]] = field(factory=dict, init=False)
 
@@ -68,7 +68,7 @@ class JingleAccount(Account):
 
     def whenCallable(self, jid: str) -> Deferred[str]:
         """Fires with a contact's full address, when its presence promises a telephone, and discovery agrees."""
-        return self._callable.setdefault(jid.lower(), Moment()).when()
+        return self._callable.setdefault(jid.lower(), OneShot()).when()
 
     def _presence(self, features: str) -> Element:
         presence = xml.element("presence")
@@ -79,7 +79,7 @@ class JingleAccount(Account):
 
     def _consider(self, sender: str, presence: Element) -> None:
         caps = xml.child(presence, "c", xml.CAPS)
-        moment = self._callable.setdefault(xml.bare(sender), Moment())
+        moment = self._callable.setdefault(xml.bare(sender), OneShot())
         if caps is None or not xml.get(caps, "hash") or moment.happened:
             return
         isGateway = xml.domainOf(sender) != xml.domainOf(self.jid)

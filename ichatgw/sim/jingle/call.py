@@ -30,7 +30,7 @@ from ichatgw.sim.jingle.xml import (
     reasonOf,
 )
 from ichatgw.sim.media.media import PCMA, PCMU, Media
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.xmpp import xml
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class JingleCall:
     endpoint: Endpoint | None = field(default=None, init=False)
     content: Content = field(init=False)
     hasSession: bool = field(default=False, init=False)
-    _ringing: Moment[str] = field(factory=Moment, init=False)
-    _answered: Moment[JingleCall] = field(factory=Moment, init=False)
-    _connected: Moment[JingleCall] = field(factory=Moment, init=False)
-    _ended: Moment[JingleCall] = field(factory=Moment, init=False)
+    _ringing: OneShot[str] = field(factory=OneShot, init=False)
+    _answered: OneShot[JingleCall] = field(factory=OneShot, init=False)
+    _connected: OneShot[JingleCall] = field(factory=OneShot, init=False)
+    _ended: OneShot[JingleCall] = field(factory=OneShot, init=False)
     _timers: list[IDelayedCall] = field(factory=list, init=False)
     _ufrag: str = field(default="", init=False)
 

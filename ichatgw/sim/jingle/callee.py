@@ -15,7 +15,7 @@ from ichatgw.sim.jingle.call import JingleCall, spokenOf
 from ichatgw.sim.jingle.xml import Content, contentOf, reasonOf
 from ichatgw.sim.xmpp import xml
 
-INITIATE_PATIENCE = 15.0
+INITIATE_TIMEOUT = 15.0
 """Seconds after a C{proceed} in which the session must come (Monal)."""
 
 
@@ -83,7 +83,7 @@ class IncomingJingleCall(JingleCall):
         if self.phone.guise.tells:
             self.sendMessage("accept", xml.bare(self.phone.jid))
         self.sendMessage("proceed", self.peer)
-        self.later(INITIATE_PATIENCE, self._noSession)
+        self.later(INITIATE_TIMEOUT, self._noSession)
 
     def refuse(self, condition: str) -> None:
         """Turn it away."""

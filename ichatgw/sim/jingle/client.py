@@ -25,7 +25,7 @@ from ichatgw.sim.jingle.call import JingleCall
 from ichatgw.sim.jingle.callee import IncomingJingleCall, JingleTaking
 from ichatgw.sim.jingle.caller import OutgoingJingleCall
 from ichatgw.sim.jingle.endpoint import Endpoint, ICEEndpoint, RawEndpoint
-from ichatgw.sim.jingle.profile import STANZA, Guise
+from ichatgw.sim.jingle.profile import STANZA, ClientProfile
 from ichatgw.sim.jingle.xml import HINTS, JINGLE, JINGLE_ERRORS, MESSAGE, RAW_UDP, RTP, WORDS
 from ichatgw.sim.media.media import Media
 from ichatgw.sim.media.sockets import ISimReactor
@@ -49,7 +49,7 @@ class JinglePhone:
     reactor: ISimReactor
     jid: str
     host: str = "127.0.0.1"
-    guise: Guise = STANZA
+    guise: ClientProfile = STANZA
     taking: JingleTaking = field(factory=JingleTaking)
     say: int | None = 650
     listenFor: int = 440

@@ -20,7 +20,7 @@ from ichatgw.media.dtls.dtls import DTLS, Identity
 from ichatgw.media.ice.agent import Agent
 from ichatgw.media.ice.checklist import Base, Checklist, preferenceOf, priorityOf
 from ichatgw.media.srtp.sdes import choose, newKey
-from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
+from ichatgw.media.srtp.srtp import MasterKey, SRTPContext, Suite
 from ichatgw.model import Candidate, CryptoKey, Setup, TransportAddress, TransportDescription
 from ichatgw.sim.jingle.profile import Protection
 from ichatgw.sim.media.sockets import ISimReactor, Socket, listen, listenPair
@@ -138,7 +138,7 @@ class ICEEndpoint:
     _agent: Agent = field(init=False)
     _ours: list[tuple[CryptoKey, MasterKey]] = field(factory=list, init=False)
     _dtls: DTLS | None = field(default=None, init=False)
-    _shield: Shield | None = field(default=None, init=False)
+    _shield: SRTPContext | None = field(default=None, init=False)
     _isPlain: bool = field(default=False, init=False)
     _began: bool = field(default=False, init=False)
     _way: TransportAddress | None = field(default=None, init=False)
@@ -214,7 +214,7 @@ class ICEEndpoint:
             theirs = choose(remote.keys)
             ours = next((key for said, key in self._ours if theirs is not None and said.tag == theirs[0].tag), None)
             if theirs is not None and ours is not None:
-                self._shield = Shield(ours, theirs[1])
+                self._shield = SRTPContext(ours, theirs[1])
         elif self.protection in (Protection.NONE, Protection.DTLS_AND_SDES):
             self._isPlain = True
 
@@ -270,7 +270,7 @@ class ICEEndpoint:
         self.listener.mediaFailed(why)
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:
-        self._shield = Shield(sending, receiving)
+        self._shield = SRTPContext(sending, receiving)
         if self._way is not None:
             self.listener.mediaConnected(self._way, self._way)
 

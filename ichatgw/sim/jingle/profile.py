@@ -45,7 +45,7 @@ class Protection(Enum):
 
 
 @frozen
-class Guise:
+class ClientProfile:
     """
     The habits of one program.
 
@@ -92,7 +92,7 @@ class Guise:
     oneCodec: bool = False
 
 
-CONVERSATIONS = Guise(
+CONVERSATIONS = ClientProfile(
     "conversations",
     "https://conversations.im",
     tells=True,
@@ -101,7 +101,7 @@ CONVERSATIONS = Guise(
     bundles=True,
     content="audio",
 )
-DINO = Guise(
+DINO = ClientProfile(
     "dino",
     "https://dino.im",
     codecs=(
@@ -121,7 +121,7 @@ DINO = Guise(
     firstOnly=True,
     oneCodec=True,
 )
-MOVIM = Guise(
+MOVIM = ClientProfile(
     "movim",
     "https://movim.eu",
     sessions=False,
@@ -130,7 +130,7 @@ MOVIM = Guise(
     initiator="bare",
     needs=frozenset({RTP_AUDIO, MESSAGE}),
 )
-MONAL = Guise(
+MONAL = ClientProfile(
     "monal",
     "http://monal-im.org/",
     sessions=False,
@@ -139,8 +139,8 @@ MONAL = Guise(
     trickles=False,
     needs=frozenset({MESSAGE}),
 )
-SISKIN = Guise("siskin", "https://siskin.im", rings=False, informs=False)
-STANZA = Guise("stanza", "https://stanzajs.org", bundles=True, initiator="")
+SISKIN = ClientProfile("siskin", "https://siskin.im", rings=False, informs=False)
+STANZA = ClientProfile("stanza", "https://stanzajs.org", bundles=True, initiator="")
 DIRECT = evolve(
     STANZA, name="direct", node="https://ichatgw.example/sim", features=WEBRTC, messages=False, informs=True
 )
@@ -148,7 +148,7 @@ SDES = evolve(
     DIRECT, name="sdes", node="https://ichatgw.example/sdes", protection=Protection.SDES, trickles=False, bundles=False,
     features=CALLS | {ICE_UDP}, needs=CALLS | {ICE_UDP}
 )  # fmt: skip
-RAW = Guise(
+RAW = ClientProfile(
     "raw",
     "https://ichatgw.example/raw",
     features=CALLS | {RAW_UDP},
@@ -165,7 +165,7 @@ RAW_MESSAGES = evolve(
     RAW, name="raw-messages", node="https://ichatgw.example/raw-messages", features=RAW.features | {MESSAGE},
     messages=True, finishes=True
 )  # fmt: skip
-GAJIM = Guise(
+GAJIM = ClientProfile(
     "gajim",
     "https://gajim.org",
     features=CALLS | {ICE_UDP, RAW_UDP},

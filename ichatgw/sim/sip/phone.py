@@ -16,7 +16,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sim.media.media import PCMA, Media
 from ichatgw.sim.media.sockets import ISimReactor, Socket, listen, listenPair
 from ichatgw.sim.media.tone import ToneDetector, ToneSource
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.sip.agent import Agent, Observer
 from ichatgw.sim.sip.dialog import Dialog, State
 from ichatgw.sim.sip.message import NameAddress, SIPMessage, addressOf
@@ -70,11 +70,11 @@ class PhoneCall:
     dialog: Dialog = field(init=False)
     _sockets: tuple[Socket, ...] = field(default=(), init=False)
     _version: int = field(default=1, init=False)
-    _ringing: Moment[int] = field(factory=Moment, init=False)
-    _answered: Moment[PhoneCall] = field(factory=Moment, init=False)
-    _ended: Moment[PhoneCall] = field(factory=Moment, init=False)
+    _ringing: OneShot[int] = field(factory=OneShot, init=False)
+    _answered: OneShot[PhoneCall] = field(factory=OneShot, init=False)
+    _ended: OneShot[PhoneCall] = field(factory=OneShot, init=False)
     _pickup: IDelayedCall | None = field(default=None, init=False)
-    _referred: Moment[int] = field(factory=Moment, init=False)
+    _referred: OneShot[int] = field(factory=OneShot, init=False)
 
     @property
     def over(self) -> bool:
@@ -123,7 +123,7 @@ class PhoneCall:
 
         @param other: the call to whoever is there, which the new one is to replace.
         """
-        self._referred = Moment()
+        self._referred = OneShot()
         target = f"{uri}?Replaces={quote(other.name, safe='')}" if other is not None else uri
         self.dialog.request(
             "REFER",

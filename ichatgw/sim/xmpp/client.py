@@ -23,7 +23,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.xmpp import xml
 from ichatgw.sim.xmpp.scram import Scram
 
@@ -162,8 +162,8 @@ class Client:
     received: Callable[[Element], None]
     security: Security = field(factory=Security)
     _stream: Any = field(default=None, init=False)
-    _online: Moment[str] = field(factory=Moment, init=False)
-    _lost: Moment[str] = field(factory=Moment, init=False)
+    _online: OneShot[str] = field(factory=OneShot, init=False)
+    _lost: OneShot[str] = field(factory=OneShot, init=False)
     _why: str = field(default="", init=False)
 
     def connect(self) -> Deferred[str]:

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTCP
 from twisted.words.protocols.jabber import component, error, xmlstream
 from twisted.words.xish.domish import Element
 
-from ichatgw.sim.moment import Moment
+from ichatgw.sim.moment import OneShot
 from ichatgw.sim.xmpp import xml
 from ichatgw.sim.xmpp.roster import Deliver, Login, Users
 
@@ -60,7 +60,7 @@ class Router:
     users: Users = field(init=False)
     _streams: dict[str, Stream] = field(factory=dict, init=False)
     _connected: list[Stream] = field(factory=list, init=False)
-    _arrivals: dict[str, Moment[str]] = field(factory=dict, init=False)
+    _arrivals: dict[str, OneShot[str]] = field(factory=dict, init=False)
     _port: IListeningPort | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Router:
 
     def whenConnected(self, domain: str) -> Deferred[str]:
         """Fires when the component is there."""
-        return self._arrivals.setdefault(domain, Moment()).when()
+        return self._arrivals.setdefault(domain, OneShot()).when()
 
     def hasComponent(self, domain: str) -> bool:
         """Is the component there now?"""
@@ -132,7 +132,7 @@ class Router:
         domain = stream.thisEntity.host
         stream.addObserver("/*", self._received, 0, stream, domain)
         self._streams[domain] = stream
-        self._arrivals.setdefault(domain, Moment()).come(domain)
+        self._arrivals.setdefault(domain, OneShot()).come(domain)
 
     def _lost(self, stream: Stream, reason: object) -> None:
         self._connected.remove(stream)

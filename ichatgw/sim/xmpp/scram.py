@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 
 from ichatgw.errors import MalformedError
 
-MOST_ITERATIONS = 1_000_000
+MAX_ITERATIONS = 1_000_000
 
 
 class Scram:
@@ -50,7 +50,7 @@ class Scram:
             nonce, salt, iterations = fields["r"], b64decode(fields["s"]), int(fields["i"])
         except (KeyError, ValueError):
             raise MalformedError("bad SCRAM challenge") from None
-        if not nonce.startswith(self._nonce) or nonce == self._nonce or not 0 < iterations <= MOST_ITERATIONS:
+        if not nonce.startswith(self._nonce) or nonce == self._nonce or not 0 < iterations <= MAX_ITERATIONS:
             raise MalformedError("bad SCRAM challenge")
         salted = hashlib.pbkdf2_hmac(self._hash, self._password, salt, iterations)
         final = f"c=biws,r={nonce}"

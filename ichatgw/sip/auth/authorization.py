@@ -17,10 +17,10 @@ from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.sip.auth.digest import Challenge, answer, challenges, nextNonce
 from ichatgw.sip.auth.verifier import Judgement, Verifier
 
-MOST_LOGINS = 5
+MAX_LOGINS = 5
 """How often one request is sent again with a login: two proxies, the server, and nonces that were too old."""
 
-MOST_REALMS = 8
+MAX_REALMS = 8
 """How many realms are answered to in one dialog, or for one registration."""
 
 CREDENTIALS = ("authorization", "proxy-authorization")
@@ -35,7 +35,7 @@ def _nowhere(host: str) -> Iterable[str]:
     return ()
 
 
-class Logins:
+class Authorizer:
     """
     Knows which password is for whom.
 
@@ -118,7 +118,7 @@ class Answers:
     @ivar domain: where the dialog began, if that is not what its requests are addressed to.
     """
 
-    _logins: Logins
+    _logins: Authorizer
     domain: str = ""
     _byRealm: dict[tuple[str, str], _Login] = field(factory=dict, init=False)
 
@@ -151,7 +151,7 @@ class Answers:
             refused = (*login.refused, login.credentials) if isWrong else login.refused
         found = (each for each in self._logins.find(request, realm[0], self.domain) if each not in refused)
         credentials = next(found, None)
-        if credentials is None or (login is None and len(self._byRealm) >= MOST_REALMS):
+        if credentials is None or (login is None and len(self._byRealm) >= MAX_REALMS):
             self._byRealm.pop(realm, None)
             return False
         self._byRealm[realm] = _Login(challenge, credentials, refused)

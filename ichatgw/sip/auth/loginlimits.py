@@ -22,19 +22,19 @@ SOURCE_FREE = 3
 NAME_FREE = 10
 """The same for one name, from all sources."""
 
-LONGEST_WAIT = 300.0
+MAX_WAIT = 300.0
 """Seconds of the longest wait."""
 
 FORGIVEN = 3600.0
 """Seconds without a wrong login, beyond the wait, after which those before are forgotten."""
 
-MOST_SOURCES = 4096
+MAX_SOURCES = 4096
 """How many sources are counted one by one; of those beyond, all of a network are counted as one."""
 
 OTHERS = 1024
 """In how many counts those beyond are: networks share them by chance, which strangers cannot foresee."""
 
-MOST_GOOD = 16
+MAX_GOOD = 16
 """Of how many sources we remember that a name logged in rightly there."""
 
 
@@ -57,7 +57,7 @@ class _Failures:
             self.count = 0
         self.count += 1
         beyond = self.count - self.free
-        self.until = now + (min(2.0 ** min(beyond - 1, 30), LONGEST_WAIT) if beyond > 0 else 0.0)
+        self.until = now + (min(2.0 ** min(beyond - 1, 30), MAX_WAIT) if beyond > 0 else 0.0)
 
 
 @define(eq=False)
@@ -111,7 +111,7 @@ class Guesses:
         source = sourceOf(host)
         good[source] = _Failures(SOURCE_FREE)
         good.move_to_end(source)
-        if len(good) > MOST_GOOD:
+        if len(good) > MAX_GOOD:
             good.popitem(last=False)
 
     def forget(self, name: str) -> None:
@@ -135,7 +135,7 @@ class Guesses:
         return good.get(source) if good is not None else None
 
     def _isFull(self) -> bool:
-        return len(self._sources) >= MOST_SOURCES
+        return len(self._sources) >= MAX_SOURCES
 
     def _other(self, host: str) -> _Failures:
         """Those of the networks that share a count with that of C{host}."""

@@ -37,10 +37,10 @@ NONCE_LIFE = 300
 RETRANSMITTED = 32.0
 """Seconds in which a request may come again (RFC 3261 section 17.2.1, Timer H)."""
 
-MOST_USED = 16384
+MAX_USED = 16384
 """With how many nonces somebody may have logged in, of those that still hold."""
 
-LONGEST_NAME = 64
+MAX_NAME = 64
 """Characters of a name in the log."""
 
 _COUNT = re.compile("[0-9a-fA-F]{8}").fullmatch
@@ -215,7 +215,7 @@ class Verifier:
                 host=host,
                 method=method,
                 wait=wait,
-                user=user[:LONGEST_NAME],
+                user=user[:MAX_NAME],
             )
 
     def _notLookedAt(self, host: str, wait: float) -> None:
@@ -235,7 +235,7 @@ class Verifier:
         if before is not None and use.count <= before.count:
             return use.count == before.count and use.request == before.request and self._isRecent(before, use)
         self._used[nonce] = use
-        if len(self._used) > MOST_USED:
+        if len(self._used) > MAX_USED:
             oldest, _ = self._used.popitem(last=False)
             self._floor = max(self._floor, int(oldest.partition("-")[0], 16) + 1)
         return True

@@ -23,7 +23,7 @@ from ichatgw.sip.dialog.capabilities import allow, supported
 from ichatgw.sip.dialog.prack import TAG
 from ichatgw.sip.dialog.reinvite import Changes, Reoffers
 from ichatgw.sip.dialog.remotetarget import RemoteTarget
-from ichatgw.sip.dialog.requests import Asking, Challengeable, Reply
+from ichatgw.sip.dialog.requests import Challengeable, DialogRequest, Reply
 from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTerms, SessionTimer
 from ichatgw.sip.message.uris import identity
 from ichatgw.sip.transaction.layer import Transactions
@@ -246,7 +246,7 @@ class DialogCore(UA):  # type: ignore[misc]
         if self.state is None or self.over:
             return
         lines = [SipHeader(name=name, bodys=value) for name, value in headers]
-        Asking(self, method, heard or _unheard, lines, body, isPassed).send()
+        DialogRequest(self, method, heard or _unheard, lines, body, isPassed).send()
 
     def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
         """
@@ -255,7 +255,9 @@ class DialogCore(UA):  # type: ignore[misc]
         @raise OSError: if the far end cannot be reached.
         """
         if self.state is not None:
-            Asking(self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body).send()
+            DialogRequest(
+                self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body
+            ).send()
 
     def lost(self, code: int, phrase: str) -> None:
         """A response to a request of ours means that the call is over."""
@@ -290,7 +292,7 @@ class DialogCore(UA):  # type: ignore[misc]
         if self._refreshesByInvite or not self.remote.allows("UPDATE", unless=False):
             return self.reoffers.refresh()
         try:
-            Asking(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
+            DialogRequest(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
         except OSError:
             return False
         return True

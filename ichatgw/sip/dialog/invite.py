@@ -17,7 +17,7 @@ from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
 
 from ichatgw.model import Part, TransportAddress
-from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.auth.authorization import MAX_LOGINS, Answers
 from ichatgw.sip.dialog.core import NO_TERMS, DialogCore, Owner
 from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.dialog.prack import Receiver
@@ -30,7 +30,7 @@ from ichatgw.sip.transport.target import Target
 
 _log = Logger()
 
-MOST_FORKS = 20
+MAX_FORKS = 20
 """As many early dialogs of one INVITE are known."""
 
 UNANSWERED = "Request Timeout, for nobody answered"
@@ -147,14 +147,14 @@ class Inviting(DialogCore):
 
     def _hearEarly(self, response: Any) -> bool:
         """A provisional response may want a PRACK.  @return: whether it was not heard before."""
-        rack = self._receiver.heard(response, MOST_FORKS)
+        rack = self._receiver.heard(response, MAX_FORKS)
         if rack is None:
             return False
         self.heardReliably = bool(rack)
         if rack:
             self._acknowledgeEarly(response, rack)
         tag = response.getHFBody("to").getTag()
-        if tag is not None and len(self._early) < MOST_FORKS:
+        if tag is not None and len(self._early) < MAX_FORKS:
             self._early.add(tag)
         return True
 
@@ -210,7 +210,7 @@ class Inviting(DialogCore):
         """sippy asks whether an INVITE that was challenged is sent again.  Not if the caller has given up by now."""
         refused = self.reqs[cseq]
         waiting = isinstance(self.state, (UacStateTrying, UacStateRinging))
-        if self.answers is None or not waiting or self._loggedIn >= MOST_LOGINS:
+        if self.answers is None or not waiting or self._loggedIn >= MAX_LOGINS:
             return False
         if not self.answers.challenged(refused, resp):
             return False

@@ -22,7 +22,7 @@ FIRST_WAIT = 0.5
 LAST_WAIT = 32.0
 """Seconds until it is given up: 64*T1 (section 3)."""
 
-MOST_WAITING = 10
+MAX_WAITING = 10
 
 
 def demands(message: Any, option: str = TAG) -> bool:
@@ -72,7 +72,7 @@ class Sender:
 
     def provisional(self, response: Any) -> None:
         """Send a response, as soon as those before it are acknowledged."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             return
         response.appendHeader(SipHeader(name="require", bodys=TAG))
         self._waiting.append(response)

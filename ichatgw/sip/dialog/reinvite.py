@@ -17,7 +17,7 @@ from sippy.Time.Timeout import Timeout
 from ichatgw.model import Ending, EndReason
 from ichatgw.sip.dialog import prack
 from ichatgw.sip.dialog.offeranswer import MAX_CROSSINGS, Input, OfferAnswer, Refusal, State, waitAfterGlare
-from ichatgw.sip.dialog.requests import Asking, Conversation, Reply
+from ichatgw.sip.dialog.requests import Conversation, DialogRequest, Reply
 from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTimer, tooShort
 from ichatgw.sip.message.bodies import SDP, bodyOf, sdpText
 from ichatgw.sip.message.gate import ACCEPT
@@ -287,7 +287,7 @@ class Reoffers:
         headers = [*own, *self._dialog.sessionHeaders()]
         self.take(input)
         try:
-            Asking(self._dialog, "INVITE", self._answered, headers, bodyOf(text, SDP)).send()
+            DialogRequest(self._dialog, "INVITE", self._answered, headers, bodyOf(text, SDP)).send()
         except OSError as problem:
             self.take(Input.REFUSED)
             self._dialog.changes.offerRefused(Ending(EndReason.CONNECTIVITY, f"cannot be reached: {problem}"))

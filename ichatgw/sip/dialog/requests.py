@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 
-from ichatgw.sip.auth.authorization import CREDENTIALS, MOST_LOGINS, Answers
+from ichatgw.sip.auth.authorization import CREDENTIALS, MAX_LOGINS, Answers
 from ichatgw.sip.message.bodies import bodyOf
 
 _log = Logger()
@@ -99,7 +99,7 @@ class Conversation(Protocol):
 
 
 @define(eq=False)
-class Asking:
+class DialogRequest:
     """
     A request of ours, until it is answered.
 
@@ -164,7 +164,7 @@ class Asking:
 
     def _mayLogIn(self, request: Any, response: Any) -> bool:
         answers = self.dialog.answers
-        if answers is None or self._logins >= MOST_LOGINS or not answers.challenged(request, response):
+        if answers is None or self._logins >= MAX_LOGINS or not answers.challenged(request, response):
             return False
         self._logins += 1
         try:
@@ -198,7 +198,7 @@ class Challengeable:
 
     dialog: Resending
     request: Any
-    _left: int = MOST_LOGINS
+    _left: int = MAX_LOGINS
 
     def heard(self, response: Any, transaction: Any) -> None:
         """A response to it."""

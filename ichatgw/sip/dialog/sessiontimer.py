@@ -25,7 +25,7 @@ MOST = 86_400
 AGAIN = 5.0
 """Seconds until a refresh that could not be made now is tried again."""
 
-MOST_BUMPS = 3
+MAX_BUMPS = 3
 
 
 @define(eq=False)
@@ -108,7 +108,7 @@ class SessionTimer:
         @return: is it of use to ask again, with what L{headers} says then?
         """
         least = number(response, "min-se")
-        if least is None or not self._least < least <= MOST or self._bumps >= MOST_BUMPS:
+        if least is None or not self._least < least <= MOST or self._bumps >= MAX_BUMPS:
             return False
         self._bumps += 1
         self._least = least

@@ -22,7 +22,7 @@ from ichatgw.model import PCMA, PCMU, Ending, EndReason, Part, Party, SessionDes
 from ichatgw.sip.dialog.replaces import NOT_FOUND
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.leg import SipLeg, disconnection
-from ichatgw.sip.leg.mediasecurity import Protecting
+from ichatgw.sip.leg.mediasecurity import MediaSecurity
 from ichatgw.sip.leg.negotiation import SUPPOSED
 from ichatgw.sip.message.bodies import sdpBody
 from ichatgw.sip.message.status import fromHeader, fromStatus, toResponse, toStatus, warningFor
@@ -51,10 +51,10 @@ class InboundSipLeg(SipLeg):
         forget: Callable[[SipLeg], None],
         source: TransportAddress,
         offer: sdp.ParsedSDP | None,
-        protecting: Protecting | None = None,
+        protecting: MediaSecurity | None = None,
     ) -> None:
         super().__init__(id, party, forget)
-        self._protecting = protecting or Protecting()
+        self._protecting = protecting or MediaSecurity()
         self._objection: Ending | None = None
         self.source = source
         self.signallingHost = source.host

@@ -32,13 +32,13 @@ from ichatgw.sip.message import dtmfinfo
 from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.sip.message.sanitize import headerText
 
-MOST_KEYS = 20
+MAX_KEYS = 20
 """So many keys may wait for a phone to answer that it was told of them."""
 
-MOST_PENDING = 8
+MAX_PENDING = 8
 """So many requests of one party wait for the answer of the other one."""
 
-PATIENCE = 20.0
+ANSWER_TIMEOUT = 20.0
 """Seconds that the other party has.  The sender gives up after 32 s, some of which may have gone for repetitions."""
 
 ILLEGIBLE = "\ufffd"
@@ -86,7 +86,7 @@ class Passed:
     def wait(self) -> None:
         """The answer comes later."""
         self._waits = True
-        self._timer = Timeout(self._tooLong, PATIENCE)
+        self._timer = Timeout(self._tooLong, ANSWER_TIMEOUT)
 
     def _tooLong(self) -> None:
         self._timer = None
@@ -158,7 +158,7 @@ class InCallMessages:
         enclosed = read(request)
         if enclosed is None:
             return refusal
-        if len(self._theirs) >= MOST_PENDING:
+        if len(self._theirs) >= MAX_PENDING:
             if not self._isTold:
                 _log.info("call={call} leg={leg} sends too many requests at once", call=leg.call.id, leg=leg.id)
             self._isTold = True
@@ -195,7 +195,7 @@ class InCallMessages:
         why = ""
         if not dialog.remote.allows("INFO"):
             why = "it takes no INFO"
-        elif self._keys >= MOST_KEYS:
+        elif self._keys >= MAX_KEYS:
             why = "it has not answered those before"
         else:
             try:

@@ -76,7 +76,7 @@ PLAIN_ONLY = MediaPolicy()
 
 
 @define(eq=False)
-class Protecting:
+class MediaSecurity:
     """
     The protection of one dialog's media.
 

@@ -28,7 +28,7 @@ from ichatgw.model import (
     Whereabouts,
 )
 from ichatgw.sip.leg.hold import Hold
-from ichatgw.sip.leg.mediasecurity import Protecting
+from ichatgw.sip.leg.mediasecurity import MediaSecurity
 
 Said = tuple[frozenset[Form], Direction, TransportAddress, tuple[int, int | None]]
 """
@@ -125,7 +125,7 @@ class Negotiation:
     remote: SessionDescription | None = field(default=None, init=False)
     hold: Hold = field(factory=Hold)
     packing: Packing = ANY_PACKING
-    protecting: Protecting = field(factory=Protecting)
+    protecting: MediaSecurity = field(factory=MediaSecurity)
     failed: Callable[[Ending], None] = field(default=_unheard)
     whereabouts: Callable[[], Whereabouts | None] = field(default=_nowhere)
     allowed: Callable[[Codec], bool] = field(default=_any)

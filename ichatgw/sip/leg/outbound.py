@@ -21,7 +21,7 @@ from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.observe.callreports import follow
 from ichatgw.sip.dialog.dialog import Dialog
-from ichatgw.sip.dialog.invite import MOST_FORKS, Invite
+from ichatgw.sip.dialog.invite import MAX_FORKS, Invite
 from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.leg.leg import SipLeg, disconnection
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
@@ -29,7 +29,7 @@ from ichatgw.sip.leg.negotiation import speech
 from ichatgw.sip.leg.renegotiation import Renegotiation
 from ichatgw.sip.message.bodies import partsOf, sdpText
 from ichatgw.sip.message.status import fromHeader, fromStatus
-from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, Hunt
+from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, TargetSet
 from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
@@ -55,7 +55,7 @@ class OutboundSipLeg(SipLeg):
         id: str,
         party: Party,
         forget: Callable[[SipLeg], None],
-        hunt: Hunt,
+        hunt: TargetSet,
         converse: Callable[[SipLeg], Dialog],
         prepare: Callable[[Any, Attempt], tuple[Any, ...]],
         filtered: frozenset[int] = frozenset(),
@@ -262,7 +262,7 @@ class OutboundSipLeg(SipLeg):
             except (MalformedError, CallError):
                 early = None  # the final answer may be better
             if early is not None:
-                if len(self._early) < MOST_FORKS:
+                if len(self._early) < MAX_FORKS:
                     self._early[self._fork] = text
                 self.call.progressing(self, evolve(early, parts=partsOf(body)))
                 return

@@ -16,7 +16,7 @@ from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import Transfers
 from ichatgw.sip.leg.leg import SipLeg
 
-MOST_ENDED = 1000
+MAX_ENDED = 1000
 """How many dialogs that are over are remembered."""
 
 
@@ -62,7 +62,7 @@ class Legs:
         name = leg.dialog.name if leg.dialog is not None else None
         if name is not None:
             self._ended[name] = None
-            if len(self._ended) > MOST_ENDED:
+            if len(self._ended) > MAX_ENDED:
                 del self._ended[next(iter(self._ended))]
 
     def find(self, name: DialogId) -> SipLeg | None:

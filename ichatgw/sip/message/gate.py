@@ -31,7 +31,7 @@ from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItem
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
 
-VALUES_KEPT, LONGEST_KEPT = 4096, 200
+VALUES_KEPT, MAX_KEPT = 4096, 200
 """
 How many values of headers are kept as they were judged, and how many characters one may have for that: those of a
 dialog come again with each of its messages.
@@ -275,7 +275,7 @@ def _answered(rule: Rule, value: str) -> list[tuple[str, str]]:
 
 def _converted(rule: Rule, value: str) -> list[tuple[str, str]]:
     """What goes on of one header."""
-    convert = _convertedBefore if rule.recurs and len(value) <= LONGEST_KEPT else _convert
+    convert = _convertedBefore if rule.recurs and len(value) <= MAX_KEPT else _convert
     try:
         return [(rule.title, item) for item in convert(rule.convert, value)]
     except MalformedError as error:

@@ -18,7 +18,7 @@ from ichatgw.sip.message.sanitize import displayName
 from ichatgw.sip.message.syntax import legible
 from ichatgw.sip.message.uris import parse, uriOf, userOf, written
 
-MOST_DIVERSIONS = 5
+MAX_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
 
 _HIDING = frozenset({"id", "user", "header"})
@@ -42,7 +42,7 @@ def callerOf(request: Any) -> Party:
         uri,
         plainName(best.name) or plainName(stated.name),
         private=hidden or _isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
-        diversions=tuple(_diversion(body.getUri()) for body in request.getHFBodys("diversion")[:MOST_DIVERSIONS]),
+        diversions=tuple(_diversion(body.getUri()) for body in request.getHFBodys("diversion")[:MAX_DIVERSIONS]),
         hops=None if hops is None else max(0, hops - 1),
     )
 

@@ -17,16 +17,16 @@ from attrs import frozen
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part
 
-MOST_PARTS = 16
+MAX_PARTS = 16
 """As many of one body are looked at, those of parts that have parts themselves included."""
 
 DEEPEST = 3
 """So many levels of parts within parts."""
 
-MOST_LINES = 20
+MAX_LINES = 20
 """Header lines of one part."""
 
-LONGEST_LINE = 500
+MAX_LINE = 500
 
 SDP = "application/sdp"
 
@@ -68,7 +68,7 @@ def read(contentType: str, disposition: str, body: bytes) -> Content:
     @raise MalformedError: if the parts cannot be told from each other, or are too many.
     """
     alone = not isMultipart(contentType)
-    budget = [MOST_PARTS]
+    budget = [MAX_PARTS]
     sdp: bytes | None = None
     others: list[Part] = []
     required = []
@@ -159,9 +159,9 @@ def _part(text: bytes) -> Part:
     blank = _EMPTY_LINE.search(text)
     head, content = (text, b"") if blank is None else (text[: blank.start()], text[blank.end() :])
     found: dict[str, str] = {}
-    for line in _FOLDED.sub(" ", head.decode("utf-8", "replace")).splitlines()[:MOST_LINES]:
+    for line in _FOLDED.sub(" ", head.decode("utf-8", "replace")).splitlines()[:MAX_LINES]:
         name, colon, value = line.partition(":")
-        if colon and len(line) <= LONGEST_LINE and value.isprintable():
+        if colon and len(line) <= MAX_LINE and value.isprintable():
             found.setdefault(name.strip().lower(), value.strip())
     encoding = found.get("content-transfer-encoding", "").lower()
     try:
@@ -184,7 +184,7 @@ def _disposition(text: str) -> tuple[str, str]:
 
 def _parameters(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for match in _PARAMETER.finditer(text[:LONGEST_LINE]):
+    for match in _PARAMETER.finditer(text[:MAX_LINE]):
         quoted = match[2]
         value = match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         found.setdefault(match[1].lower(), value)

@@ -17,8 +17,8 @@ _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]+")
 _QUOTABLE = re.compile(r'["\\]')
 
-LONGEST_NAME = 64
-LONGEST_USER = 128
+MAX_NAME = 64
+MAX_USER = 128
 
 
 def headerText(text: str, limit: int = 128) -> str:
@@ -41,7 +41,7 @@ def displayName(text: str) -> str:
     escape in two.  A name of non-ASCII letters alone would go out without the quotes that the grammar asks for; a space
     at its end brings them.
     """
-    name = _QUOTABLE.sub(r"\\\g<0>", headerText(text, LONGEST_NAME))
+    name = _QUOTABLE.sub(r"\\\g<0>", headerText(text, MAX_NAME))
     return f"{name} " if not name.isascii() and name.isalnum() else name
 
 
@@ -51,4 +51,4 @@ def userPart(text: str) -> str:
 
     What cannot stand in an address goes, and so may all of it: the caller decides what an empty one means.
     """
-    return userOfText(_UNSAFE.sub("", _INVISIBLE.sub("", text[: 4 * LONGEST_USER])).strip()[:LONGEST_USER])
+    return userOfText(_UNSAFE.sub("", _INVISIBLE.sub("", text[: 4 * MAX_USER])).strip()[:MAX_USER])

@@ -20,7 +20,7 @@ import ichatgw.sip.message.sippyshortcuts  # noqa: F401
 from ichatgw.errors import MalformedError
 from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri, via
 
-URIS_KEPT, LONGEST_KEPT = 2048, 200
+URIS_KEPT, MAX_KEPT = 2048, 200
 """
 How many URIs are kept as they were read, and how many characters one may have for that: those of a dialog come again
 with each of its messages.
@@ -58,7 +58,7 @@ def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any)
     if url is None:
         _make(self, None, *args, **kwargs)
         return
-    read = (_readBefore if len(url) <= LONGEST_KEPT else _read)(url, *args, **kwargs)
+    read = (_readBefore if len(url) <= MAX_KEPT else _read)(url, *args, **kwargs)
     vars(self).update(vars(read))
     self.userparams, self.other = list(read.userparams), list(read.other)
 
@@ -94,7 +94,7 @@ def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
         return str(url.written)
     plain = _plain(url)
     length = sum([len(each) for each in plain if isinstance(each, str)])
-    if url.headers or url.userparams or url.other or length > LONGEST_KEPT:
+    if url.headers or url.userparams or url.other or length > MAX_KEPT:
         return str(_write(url, local_addr))
     return _writtenBefore(plain, local_addr)
 

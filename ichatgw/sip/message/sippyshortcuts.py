@@ -27,7 +27,7 @@ from sippy.Time.MonoTime import MonoTime
 NAMES_KEPT = 512
 """How many names of headers are kept as they are written."""
 
-ADDRESSES_KEPT, LONGEST_KEPT = 2048, 200
+ADDRESSES_KEPT, MAX_KEPT = 2048, 200
 """
 How many addresses are kept as they were read, and how many characters one may have for that: those of a dialog come
 again with each of its messages.
@@ -179,7 +179,7 @@ def _written(kind: Any, name: str, compact: bool) -> str:
 
 
 def _parseAddress(self: Any) -> None:
-    read = _addressBefore if len(self.body) <= LONGEST_KEPT else _address
+    read = _addressBefore if len(self.body) <= MAX_KEPT else _address
     self.address = read(self.body, self.relaxedparser).getCopy()
     self.parsed = True
 

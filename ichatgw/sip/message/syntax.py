@@ -22,7 +22,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.model import TELEPHONE_HOST
 
 BLANKS = " \t"
-MOST_PARAMETERS = 40
+MAX_PARAMETERS = 40
 """Of one value; sippy's cost grows with their square."""
 
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
@@ -142,7 +142,7 @@ def parameters(text: str) -> str:
     if not text:
         return ""
     first, *pieces = splitUnquoted(text, mask(text), ";")
-    if first or len(pieces) > MOST_PARAMETERS:
+    if first or len(pieces) > MAX_PARAMETERS:
         raise MalformedError("parameters without a semicolon, or too many of them")
     found: dict[str, str] = {}
     for piece in pieces:
@@ -183,7 +183,7 @@ def uri(text: str, keepHeaders: bool = False) -> str:
     parts += _host(host), _port(port)
     if extras:
         pieces = extras[1:].split(";")
-        if len(pieces) > MOST_PARAMETERS:
+        if len(pieces) > MAX_PARAMETERS:
             raise MalformedError("too many URI parameters")
         parts += map(_uriParameter, pieces)
     if headers is not None and keepHeaders:

@@ -19,7 +19,7 @@ from ichatgw.sip.transport.target import Transport
 TOKEN = "rinstance="
 """The parameter of our Contacts that no two of them share."""
 
-MOST_PLACES = 3
+MAX_PLACES = 3
 """How many spellings of one Contact are remembered."""
 
 _Place = tuple[str, str, int]
@@ -64,7 +64,7 @@ class Bindings:
         """
         self.discard(binding)
         self._byToken[binding.instance] = binding
-        places = self._places[binding] = tuple(dict.fromkeys(map(_place, contacts)))[:MOST_PLACES]
+        places = self._places[binding] = tuple(dict.fromkeys(map(_place, contacts)))[:MAX_PLACES]
         for place in places:
             self._byPlace.setdefault(place, {})[binding] = registrar
 

@@ -31,14 +31,14 @@ from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.target import Target, Transport
 
-MOST_GRANTED = 256
+MAX_GRANTED = 256
 """How many registrars are remembered."""
 
-LONGEST_WAIT = 3600
+MAX_WAIT = 3600
 """Seconds for which a registrar can make us wait."""
 
 
-MOST_SERVICES = 5
+MAX_SERVICES = 5
 """How many servers may stand in the route that a registrar wants."""
 
 _SERVICES = "service-route"
@@ -65,7 +65,7 @@ class Answer:
     services: tuple[str, ...] = ()
 
 
-class Registrar:
+class RegisterClient:
     """
     @ivar cut: is told of addresses that are not reached any more where they were registered.
     @param exchange: carries out a request to a URI on a way; see L{ichatgw.sip.transaction.outofdialog}.
@@ -207,7 +207,7 @@ class Registrar:
             if answer.granted and response.source is not None:
                 self._granted.pop(asked, None)
                 self._granted[asked] = address.host
-                if len(self._granted) > MOST_GRANTED:
+                if len(self._granted) > MAX_GRANTED:
                     del self._granted[next(iter(self._granted))]
             return answer
 
@@ -238,13 +238,13 @@ def _read(response: Any, binding: Binding, seconds: int) -> Answer:
     return Answer(
         text=f"{code} {phrase}"[:100],
         least=_number(response, "min-expires") if code == 423 else None,
-        retryAfter=min(retryAfter, LONGEST_WAIT) if retryAfter is not None else None,
+        retryAfter=min(retryAfter, MAX_WAIT) if retryAfter is not None else None,
     )
 
 
 def _servicesOf(response: Any) -> tuple[str, ...]:
     text = ",".join(str(header.body.body or header.body) for header in response.headers if header.name == _SERVICES)
-    return tuple(_ROUTE(text)[:MOST_SERVICES])
+    return tuple(_ROUTE(text)[:MAX_SERVICES])
 
 
 def _source(response: Any) -> Target | None:

@@ -31,7 +31,7 @@ STOP_TIMEOUT = 3.0
 STOPPING_HASTE = 4
 """How many times faster the queue moves then."""
 
-MOST_UNANSWERED = 100
+MAX_UNANSWERED = 100
 """How many REGISTERs to one domain may be without an answer."""
 
 REFRESH_SHARE = 0.9
@@ -54,7 +54,7 @@ _ADVICE = {
 
 
 class Registers(Protocol):
-    """Sends a REGISTER; see L{ichatgw.sip.register.client.Registrar}."""
+    """Sends a REGISTER; see L{ichatgw.sip.register.client.RegisterClient}."""
 
     def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:
         """Bind the address, or take it back."""
@@ -361,7 +361,7 @@ class Registrations:
         self._pause = None
         while self._queue:
             registration = self._queue.popleft()
-            if self._unanswered[registration.domain] >= MOST_UNANSWERED:
+            if self._unanswered[registration.domain] >= MAX_UNANSWERED:
                 self._held.setdefault(registration.domain, deque()).append(registration)
                 continue
             haste = 1.0 if self._stopped is None else STOPPING_HASTE

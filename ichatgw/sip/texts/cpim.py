@@ -19,7 +19,7 @@ CPIM, IMDN, PLAIN = "message/cpim", "message/imdn+xml", "text/plain"
 
 NS_IMDN = "urn:ietf:params:imdn"
 
-LONGEST_HEAD, LONGEST_NOTIFICATION = 4096, 8192
+MAX_HEAD, LONGEST_NOTIFICATION = 4096, 8192
 """Characters of the headers of a message, and of a notification."""
 
 _EMPTY_LINE = re.compile(r"\r?\n\r?\n")
@@ -59,8 +59,8 @@ def readCPIM(content: str) -> Wrapped:
     """
     @raise MalformedError: if its parts cannot be told from each other.
     """
-    outer = _EMPTY_LINE.search(content, 0, LONGEST_HEAD)
-    inner = None if outer is None else _EMPTY_LINE.search(content, outer.end(), outer.end() + LONGEST_HEAD)
+    outer = _EMPTY_LINE.search(content, 0, MAX_HEAD)
+    inner = None if outer is None else _EMPTY_LINE.search(content, outer.end(), outer.end() + MAX_HEAD)
     if outer is None or inner is None:
         raise MalformedError("no CPIM message")
     lines = _LINE.split(content[: outer.start()])

@@ -13,7 +13,7 @@ from ichatgw.errors import MalformedError
 
 SUMMARY, EVENT = "application/simple-message-summary", "message-summary"
 
-MOST_MESSAGES = 9999
+MAX_MESSAGES = 9999
 """No mailbox is said to hold more."""
 
 _LINE = re.compile(r"([A-Za-z-]+)[ \t]*:[ \t]*(.*)")
@@ -46,7 +46,7 @@ def readSummary(content: str) -> Summary:
         raise MalformedError("no summary of messages")
     counts = _COUNTS.match(found.get("voice-message", ""))
     account = _ACCOUNT.match(found.get("message-account", ""))
-    new = 0 if waiting == "no" else 1 if counts is None else min(int(counts[1]), MOST_MESSAGES)
+    new = 0 if waiting == "no" else 1 if counts is None else min(int(counts[1]), MAX_MESSAGES)
     return Summary(new, "" if account is None else account[1])
 
 

@@ -23,11 +23,11 @@ from twisted.python.failure import Failure
 from ichatgw.calls.farewell import Says
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
-from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.message.status import toHeader
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.outofdialog import Exchange
-from ichatgw.sip.transaction.targetset import Attempt, Hunt
+from ichatgw.sip.transaction.outofdialog import OutOfDialogRequest
+from ichatgw.sip.transaction.targetset import Attempt, TargetSet
 from ichatgw.sip.transport.target import Target, Transport
 
 BYE = "sip-bye"
@@ -101,7 +101,7 @@ def _textTo(address: tuple[str, int], transport: str, lines: list[str]) -> Farew
 class Goodbyes:
     """Sends such a BYE, and logs in if that is asked for; and the texts."""
 
-    def __init__(self, clock: IReactorTime, transactions: Transactions, logins: Logins, userAgent: str) -> None:
+    def __init__(self, clock: IReactorTime, transactions: Transactions, logins: Authorizer, userAgent: str) -> None:
         self._clock = clock
         self._transactions = transactions
         self._logins = logins
@@ -137,8 +137,8 @@ class Goodbyes:
             request.appendHeader(SipHeader(name="reason", bodys=toHeader(KILLED)))
             return request
 
-        hunt = Hunt(self._clock, SipURL(remote), lambda uri: succeed((target,)), lambda target: None, 0)
-        Exchange(self._transactions, hunt, self._logins.begin(), make).start().addErrback(_unsaid, target)
+        hunt = TargetSet(self._clock, SipURL(remote), lambda uri: succeed((target,)), lambda target: None, 0)
+        OutOfDialogRequest(self._transactions, hunt, self._logins.begin(), make).start().addErrback(_unsaid, target)
 
     def send(self, *words: str) -> None:
         """

@@ -17,7 +17,7 @@ from sippy.SipTransactionManager import SipTransactionManager
 from ichatgw.sip.message.gate import Admitted
 from ichatgw.sip.message.stateless import parameterOf, tagOf
 from ichatgw.sip.transaction.forks import Forks
-from ichatgw.sip.transaction.tables import MOST_OF_CALL_ID, Answers, Asked, Dialogs, Served
+from ichatgw.sip.transaction.tables import MAX_OF_CALL_ID, Answers, Asked, Dialogs, Served
 
 
 @frozen
@@ -71,7 +71,7 @@ class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
 
     def isCrowded(self, callId: str) -> bool:
         """Has C{callId} as many dialogs as it may?"""
-        return len(self.req_consumers.get(callId, ())) >= MOST_OF_CALL_ID
+        return len(self.req_consumers.get(callId, ())) >= MAX_OF_CALL_ID
 
     @property
     def isFull(self) -> bool:

@@ -40,9 +40,9 @@ from ichatgw.sip.message.bodies import attach, octets
 from ichatgw.sip.transaction.forks import Forks
 from ichatgw.sip.transaction.known import Known, checksumOf
 from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
-from ichatgw.sip.transaction.transporterrors import Undelivered
-from ichatgw.sip.transport.listeningpoint import Door, Streams, Wire, contactAt, returnPath, wishAlias
-from ichatgw.sip.transport.mtu import MOST_DATAGRAM, TOO_LARGE, Large
+from ichatgw.sip.transaction.transporterrors import TransportErrors
+from ichatgw.sip.transport.listeningpoint import ListeningPoint, Streams, Wire, contactAt, returnPath, wishAlias
+from ichatgw.sip.transport.mtu import MAX_DATAGRAM, TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
@@ -60,7 +60,7 @@ class _MessageLog:
             self.sink(what, message)
 
 
-class Transactions(Known, Undelivered):
+class Transactions(Known, TransportErrors):
     """
     @ivar tclient: client transactions by id.
     @ivar tserver: server transactions by id.
@@ -77,7 +77,7 @@ class Transactions(Known, Undelivered):
         # sippy's own constructor opens sockets and starts threads.
         self._wire = wire
         self.streams = streams
-        self._doors: dict[tuple[TransportAddress, Transport], Door] = {}
+        self._doors: dict[tuple[TransportAddress, Transport], ListeningPoint] = {}
         self._log = _MessageLog(messageLog)
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
@@ -106,7 +106,9 @@ class Transactions(Known, Undelivered):
         if self._log.sink is not None:
             self._log.write(f"{what} {source.transport.value}:{source.address}:\n", text)
 
-    def getServer(self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP) -> Door:
+    def getServer(
+        self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP
+    ) -> ListeningPoint:
         """
         The door that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)
 
@@ -118,7 +120,7 @@ class Transactions(Known, Undelivered):
         local = self.local(target.host, transport)
         door = self._doors.get((local, transport))
         if door is None:
-            door = self._doors[local, transport] = Door(self.send, local, transport)
+            door = self._doors[local, transport] = ListeningPoint(self.send, local, transport)
         return door
 
     def local(self, host: str, transport: Transport) -> TransportAddress:
@@ -261,7 +263,7 @@ class Transactions(Known, Undelivered):
             msg.getHFBody("to").genTag()
         super().transmitMsg(userv, msg, address, cachesum, compact)
 
-    def _apologize(self, request: Any, checksum: bytes, door: Door) -> None:
+    def _apologize(self, request: Any, checksum: bytes, door: ListeningPoint) -> None:
         """One 500, and the transaction goes the way of any that is answered."""
         method = request.getMethod()
         transaction = self.tserver.get(request.getTId(wBRN=True))
@@ -342,7 +344,7 @@ class Transactions(Known, Undelivered):
         mayMove = self.streams is not None and target is not None and self._large.mayMove(message, target)
         if not mayMove and not isSafe:
             return False
-        isLarge = len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MOST_DATAGRAM
+        isLarge = len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MAX_DATAGRAM
         if isLarge and not mayMove:
             raise OSError(TOO_LARGE)
         return isLarge

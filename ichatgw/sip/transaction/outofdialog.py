@@ -12,21 +12,21 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.auth.authorization import MOST_LOGINS, Answers
+from ichatgw.sip.auth.authorization import MAX_LOGINS, Answers
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, Hunt
+from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, TargetSet
 
 Make = Callable[[Attempt], Any]
 """Makes a request for an attempt."""
 
 
-class Exchange:
+class OutOfDialogRequest:
     """
     @param answers: to the challenges of those who are asked.
     @param make: makes the request; it is asked again, for another CSeq, each time that one is sent.
     """
 
-    def __init__(self, transactions: Transactions, hunt: Hunt, answers: Answers, make: Make) -> None:
+    def __init__(self, transactions: Transactions, hunt: TargetSet, answers: Answers, make: Make) -> None:
         self._transactions = transactions
         self._hunt = hunt
         self._answers = answers
@@ -75,7 +75,7 @@ class Exchange:
             return
         self._transaction = None
         self._hunt.rest()
-        if self._tries < MOST_LOGINS and self._answers.again(request, response):
+        if self._tries < MAX_LOGINS and self._answers.again(request, response):
             self._tries += 1
             self._guarded(self._send, attempt)
             return

@@ -14,7 +14,7 @@ from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
 from ichatgw.sip.message.sippypatches import Forgiving
 
-MOST_ANSWERS = 20_000
+MAX_ANSWERS = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
 
 ANSWER_OCTETS = 8 * 1024 * 1024
@@ -29,7 +29,7 @@ OVERHEAD = 256
 TRANSACTION = 4096
 """Octets that a server transaction takes beside its request: its timers, what it is known by, what it answers."""
 
-MOST_OF_CALL_ID = 32
+MAX_OF_CALL_ID = 32
 """How many dialogs may have one Call-ID: as many forks of one INVITE may lead here."""
 
 
@@ -49,7 +49,7 @@ class Answers(dict[bytes, Any]):
     @property
     def isFull(self) -> bool:
         """Is it time to let go of the older ones?"""
-        return len(self) > MOST_ANSWERS or self.octets > ANSWER_OCTETS
+        return len(self) > MAX_ANSWERS or self.octets > ANSWER_OCTETS
 
 
 def _size(answer: Any) -> int:

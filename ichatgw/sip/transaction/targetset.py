@@ -15,13 +15,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.sip.transport.target import Target
 
-PATIENCE = 4.0
+ANSWER_TIMEOUT = 4.0
 """
 Seconds in which a target has to say something if there is another one; by then it has been asked four times (RFC 3261
 section 17.1.1.2).
 """
 
-MOST_REDIRECTIONS = 5
+MAX_REDIRECTIONS = 5
 """How many other addresses one call is led to."""
 
 USE_PROXY = 305
@@ -39,7 +39,7 @@ class Attempt:
     target: Target
 
 
-class Hunt:
+class TargetSet:
     """
     One call's attempts.
 
@@ -55,7 +55,7 @@ class Hunt:
         uri: Any,
         locate: Callable[[Any], Deferred[tuple[Target, ...]]],
         failed: Callable[[Target], None],
-        mostRedirections: int = MOST_REDIRECTIONS,
+        mostRedirections: int = MAX_REDIRECTIONS,
     ) -> None:
         self._clock = clock
         self._locate = locate
@@ -99,7 +99,7 @@ class Hunt:
     def watch(self, expired: Callable[[], None]) -> None:
         """Call C{expired} if the target stays silent for too long and there is another one."""
         if self.goesOn:
-            self._timer = self._clock.callLater(PATIENCE, self._expire, expired)
+            self._timer = self._clock.callLater(ANSWER_TIMEOUT, self._expire, expired)
 
     def _expire(self, expired: Callable[[], None]) -> None:
         self._timer = None

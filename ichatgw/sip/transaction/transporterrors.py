@@ -17,20 +17,20 @@ from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.net.hosts import literal
-from ichatgw.sip.transport.listeningpoint import Door
+from ichatgw.sip.transport.listeningpoint import ListeningPoint
 from ichatgw.sip.transport.mtu import TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target
 
 FIRST_REPETITION = 0.5
 """Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
 
-MOST_CUTS = 1
+MAX_CUTS = 1
 """How often a request is sent again because its connection was cut."""
 
 _log = Logger()
 
 
-class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+class TransportErrors(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
     """The part of L{ichatgw.sip.transaction.layer.Transactions} that hears of connections."""
 
     _large: Large
@@ -52,7 +52,7 @@ class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no 
             if transaction.state not in (TRYING, RINGING):
                 continue
             transaction.cuts += 1
-            if transaction.cuts <= MOST_CUTS:
+            if transaction.cuts <= MAX_CUTS:
                 self.transmitData(transaction.userv, transaction.data, transaction.address)
             elif transaction.state is TRYING:
                 self._fail(transaction, target, why or "it was closed")
@@ -60,7 +60,7 @@ class Undelivered(SipTransactionManager):  # type: ignore[misc]  # sippy has no 
     def _to(self, target: Target) -> Iterator[Any]:
         """Our transactions with C{target}."""
         for transaction in list(self.tclient.values()):
-            door: Door | None = transaction.userv
+            door: ListeningPoint | None = transaction.userv
             if door is not None and door.kind is target.transport and literal(*transaction.address) == target.address:
                 yield transaction
 

@@ -17,16 +17,16 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.net.hosts import bracketed
-from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.message.uris import Misaddressed
-from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, Hunt
+from ichatgw.sip.transaction.targetset import MAX_REDIRECTIONS, TargetSet
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.target import Target, Transport
 
 Place = tuple[str, int | None, Transport | None, bool]
 """What is known of where to go: host, port, transport, and whether TLS is a must; see L{Resolver.targets}."""
 
-MOST_ADDRESSES = 64
+MAX_ADDRESSES = 64
 """How many addresses of a server are remembered."""
 
 
@@ -47,7 +47,7 @@ class Way:
 
     clock: IReactorTime
     resolver: Resolver
-    logins: Logins
+    logins: Authorizer
     server: Place | None = None
     named: str = "OutboundProxy"
     isProxy: bool = True
@@ -89,7 +89,7 @@ class Way:
             self._addresses[target.address.host] = None
             if isNew:
                 self.found(target.address.host)
-        while len(self._addresses) > MOST_ADDRESSES:
+        while len(self._addresses) > MAX_ADDRESSES:
             del self._addresses[next(iter(self._addresses))]
         return targets
 
@@ -110,9 +110,9 @@ class Way:
         place = where(uri)
         return self.resolver.targets(*place) if self.server is None else self.seek(place[3])
 
-    def hunt(self, uri: Any, mostRedirections: int = MOST_REDIRECTIONS) -> Hunt:
+    def hunt(self, uri: Any, mostRedirections: int = MAX_REDIRECTIONS) -> TargetSet:
         """The attempts at C{uri}, sippy's C{SipURL}."""
-        return Hunt(self.clock, uri, self.locate, self.resolver.failed, mostRedirections)
+        return TargetSet(self.clock, uri, self.locate, self.resolver.failed, mostRedirections)
 
 
 def where(url: Any) -> Place:

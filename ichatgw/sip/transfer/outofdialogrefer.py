@@ -44,7 +44,7 @@ class _Unheard:
 
 
 @define(eq=False)
-class Outside:
+class OutOfDialogRefer:
     """
     Takes such a REFER, and sends the NOTIFYs about it.
 
@@ -107,7 +107,7 @@ class _Subscriber:
     @ivar tag: ours.
     """
 
-    outside: Outside
+    outside: OutOfDialogRefer
     request: Any
     tag: str
     _sequence: int = field(default=0, init=False)

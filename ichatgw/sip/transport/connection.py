@@ -59,7 +59,7 @@ THROTTLED = 1.0
 SLICE = 4096
 """Octets that are read of a stranger at a time."""
 
-MOST_UNSENT = 256 * 1024
+MAX_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
 
 FAULT_OF_TLS = "TLS: "
@@ -284,7 +284,7 @@ class Connection(Protocol):
             self.transport.write(data)
             return
         self._unsent += len(data)
-        if self._unsent > MOST_UNSENT:
+        if self._unsent > MAX_UNSENT:
             self.abort("it does not read what we send")
         else:
             self._waiting.append(data)

@@ -16,10 +16,10 @@ from attrs import define, field
 
 from ichatgw.net.networks import neighbourhoodOf, sourceOf
 
-MOST_CONNECTIONS = 4000
-MOST_OF_STRANGERS = MOST_CONNECTIONS // 2
-MOST_FROM_HOST = 200
-MOST_FROM_NETWORK = 400
+MAX_CONNECTIONS = 4000
+MAX_OF_STRANGERS = MAX_CONNECTIONS // 2
+MAX_FROM_HOST = 200
+MAX_FROM_NETWORK = 400
 """Of strangers; a house whose phones may call can have more."""
 
 SETTLED = 30.0
@@ -71,8 +71,8 @@ class Places(Generic[C]):
     @ivar mostOfStrangers: how many of them strangers may have.
     """
 
-    most: int = field(default=MOST_CONNECTIONS)
-    mostOfStrangers: int = field(default=MOST_OF_STRANGERS)
+    most: int = field(default=MAX_CONNECTIONS)
+    mostOfStrangers: int = field(default=MAX_OF_STRANGERS)
     strangers: int = field(default=0, init=False)
     _places: dict[C, _Place] = field(factory=dict, init=False)
     _sources: Counter[str] = field(factory=Counter, init=False)
@@ -90,12 +90,12 @@ class Places(Generic[C]):
         @param host: an IP literal.
         @return: C{True} if there is one, C{False} if not, or the connection that has to go first.
         """
-        if self._sources[sourceOf(host)] >= MOST_FROM_HOST:
+        if self._sources[sourceOf(host)] >= MAX_FROM_HOST:
             return False
         if mayCall:
             return True if len(self) < self.most else self._worst("", now)
         network = neighbourhoodOf(host)
-        if self._sizeOf(network) >= MOST_FROM_NETWORK:
+        if self._sizeOf(network) >= MAX_FROM_NETWORK:
             return False
         if len(self) < self.most and self.strangers < self.mostOfStrangers:
             return True

@@ -27,14 +27,14 @@ from ichatgw.sip.transport.connectionlimits import Places
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Security
 
-MOST_ALIASES = 4
+MAX_ALIASES = 4
 """For one connection."""
 
 HANDSHAKE = 7 * 1024
 """A TLS handshake takes as long as a message of so many octets."""
 
-MOST_NAMES = 4096
-MOST_GONE = 4096
+MAX_NAMES = 4096
+MAX_GONE = 4096
 
 _log = Logger()
 
@@ -134,7 +134,7 @@ class Connections:
         if target.transport is Transport.TLS and target.name:
             self._names[target.address.host] = target.name
             self._names.move_to_end(target.address.host)
-            if len(self._names) > MOST_NAMES:
+            if len(self._names) > MAX_NAMES:
                 self._names.popitem(last=False)
             there = self._open.get(target)
             if there is not None and there.outgoing and there.name != target.name:
@@ -184,7 +184,7 @@ class Connections:
         a certificate: it decides for which domains (RFC 5923 section 8.2).
         """
         connection = self._open.get(source)
-        if connection is None or connection.outgoing or len(connection.aliases) >= MOST_ALIASES:
+        if connection is None or connection.outgoing or len(connection.aliases) >= MAX_ALIASES:
             return
         alias = Target(source.transport, TransportAddress(source.address.host, port))
         transport: Any = connection.transport
@@ -307,7 +307,7 @@ class Connections:
             if not connection.outgoing:
                 # Nobody listens at the port that it came from.
                 self._gone[target] = None
-                if len(self._gone) > MOST_GONE:
+                if len(self._gone) > MAX_GONE:
                     self._gone.popitem(last=False)
             isFault = connection.problem or why.startswith(FAULT_OF_TLS)
             if isFault and not self._closing and self._isSaid(target.address.host, connection.outgoing):

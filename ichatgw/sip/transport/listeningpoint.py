@@ -84,7 +84,7 @@ class Streams(Protocol):
         """The same, unless another one is expected there."""
 
 
-class Door:
+class ListeningPoint:
     """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""
 
     def __init__(self, send: Callable[[bytes, Target], None], local: TransportAddress, kind: Transport) -> None:

@@ -12,7 +12,7 @@ from attrs import define, field
 from ichatgw.model import TransportAddress
 from ichatgw.sip.sippylib.clock import dispatcher
 
-MOST_DATAGRAM = 1300
+MAX_DATAGRAM = 1300
 """Octets of a request over UDP, as nobody knows the MTU of the whole path."""
 
 TOO_LARGE = "it is too large for a datagram, and there is no TCP"
@@ -24,7 +24,7 @@ SMALL = frozenset({"ACK", "BYE", "CANCEL", "OPTIONS"})
 WITHOUT_TCP = 300.0
 """Seconds for which one to whom there was no TCP connection is sent large requests over UDP at once."""
 
-MOST_WITHOUT = 256
+MAX_WITHOUT = 256
 
 
 @define(eq=False)
@@ -35,7 +35,7 @@ class Large:
 
     def refused(self, address: TransportAddress) -> None:
         """There is no TCP at C{address}."""
-        if len(self._without) >= MOST_WITHOUT:
+        if len(self._without) >= MAX_WITHOUT:
             self._without.clear()
         self._without[address] = dispatcher.clock.seconds() + WITHOUT_TCP
 

@@ -18,25 +18,25 @@ from ichatgw.net.dns import AAAA, NAPTR, SRV, A, Records, Unanswered, address
 from ichatgw.net.hosts import isHost, literal
 from ichatgw.sip.transport.target import Target, Transport
 
-MOST_TARGETS = 12
+MAX_TARGETS = 12
 """How many targets one request is given at most."""
 
-MOST_SERVERS = 8
+MAX_SERVERS = 8
 """How many hosts of an SRV answer are looked at."""
 
-MOST_RECORDS = 64
+MAX_RECORDS = 64
 """How many records of an SRV answer are put in order."""
 
 SECOND_FAMILY_WAIT = 0.05
 """Seconds that we wait for the addresses of the other family when we have those preferred (compare RFC 8305)."""
 
-LONGEST_SEARCH = 10.0
+MAX_SEARCH = 10.0
 """Seconds after which a host is not looked for any longer, however many name servers and records there are."""
 
 DEAD_TIME = 60.0
 """Seconds for which a target that failed is tried only after the others."""
 
-MOST_DEAD = 256
+MAX_DEAD = 256
 
 _draw = SystemRandom().randrange
 _SERVICES = {"sips+d2t": "TLS", "sip+d2u": "UDP", "sip+d2t": "TCP"}
@@ -97,11 +97,11 @@ class Resolver:
         if not host or len(host) > 253:
             return fail(Unresolved(f"no host in the address: {host[:60]!r}"))
         found = Deferred.fromCoroutine(self._find(host.lower().rstrip("."), port, transport, asked is None))
-        return found.addTimeout(LONGEST_SEARCH, self._clock, partial(_late, host))
+        return found.addTimeout(MAX_SEARCH, self._clock, partial(_late, host))
 
     def failed(self, target: Target) -> None:
         """A target did not answer: others are tried before it for a while."""
-        if len(self._dead) >= MOST_DEAD:
+        if len(self._dead) >= MAX_DEAD:
             self._dead.clear()
         self._dead[target] = self._clock.seconds() + DEAD_TIME
 
@@ -115,7 +115,7 @@ class Resolver:
             raise Unresolved(f"{host[:100]!r} has no address")
         now = self._clock.seconds()
         found.sort(key=lambda target: self._dead.get(target, 0.0) > now)
-        return tuple(found[:MOST_TARGETS])
+        return tuple(found[:MAX_TARGETS])
 
     async def _procedure(self, host: str, port: int | None, transport: Transport | None, isOpen: bool) -> list[Target]:
         """@param isOpen: the URI names no transport, so that NAPTR records count; with C{sips}, those for TLS."""
@@ -166,12 +166,12 @@ class Resolver:
             if name in usable and record.flags.string.lower() == b"s" and _text(record.replacement.name):
                 found.append((record.order, record.preference, usable[name], _text(record.replacement.name)))
         found.sort(key=lambda each: each[:2])
-        return [(transport, name) for _, _, transport, name in found[:MOST_SERVERS]]
+        return [(transport, name) for _, _, transport, name in found[:MAX_SERVERS]]
 
     def _inOrder(self, records: Sequence[Any]) -> list[Any]:
         """By priority, and drawn by weight among equals (RFC 2782)."""
         ordered: list[Any] = []
-        first = sorted(records, key=lambda record: int(record.priority))[:MOST_RECORDS]
+        first = sorted(records, key=lambda record: int(record.priority))[:MAX_RECORDS]
         for priority in sorted({record.priority for record in first}):
             # Those of weight 0 first, so that they have a small chance.
             left = sorted((r for r in first if r.priority == priority), key=lambda record: bool(record.weight))
@@ -186,7 +186,7 @@ class Resolver:
         return ordered
 
     async def _served(self, services: list[tuple[Transport, Any]], host: str) -> list[Target]:
-        servers = services[:MOST_SERVERS]
+        servers = services[:MAX_SERVERS]
         names = list(dict.fromkeys(_text(record.target.name) for _, record in servers))
         answers = await _all([Deferred.fromCoroutine(self._addresses(name)) for name in names])
         addresses = {name: found or [] for name, found in zip(names, answers, strict=True)}

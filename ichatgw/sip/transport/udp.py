@@ -29,7 +29,7 @@ MAX_DATAGRAM = 65535
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets that the kernel may keep for us while we are busy; it gives what C{net.core.rmem_max} allows."""
 
-MOST_CALLS, MOST_OF_HOST = 200, 100
+MAX_CALLS, MAX_OF_HOST = 200, 100
 """How many INVITEs that begin a call wait for their turn, of all hosts and of one: what can be done within 0.2 s."""
 
 READ_OCTETS = 16 * 1024
@@ -67,7 +67,7 @@ class Calls:
 
     def isCrowded(self, host: str) -> bool:
         """Do too many wait for another one of C{host} to wait?"""
-        return len(self._line) >= MOST_CALLS or self._hosts[host] >= MOST_OF_HOST
+        return len(self._line) >= MAX_CALLS or self._hosts[host] >= MAX_OF_HOST
 
     def take(self, hand: Received, datagram: bytes, source: TransportAddress) -> bool:
         """Have C{hand} called with a datagram now or later, if it begins a call and may wait."""

@@ -18,7 +18,7 @@ from ichatgw.config.declared.trunks import Trunk
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.errors import CallError
-from ichatgw.sip.auth.authorization import Logins
+from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.message.uris import parse
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.transaction.way import Place, Way
@@ -53,7 +53,7 @@ class Account:
         """Make one."""
         named = f"the proxy of trunk {trunk.name}" if trunk.proxy is not None else f"trunk {trunk.name}"
         place = placeOf(trunk.proxy or trunk.server)
-        logins = Logins(_keyring(trunk), trunk.proxy.host if trunk.proxy is not None else None)
+        logins = Authorizer(_keyring(trunk), trunk.proxy.host if trunk.proxy is not None else None)
         calling = Way(clock, resolver, logins, place, named, trunk.proxy is not None)
         registering = Way(clock, resolver, logins, place, named, trunk.proxy is not None)
         logins.served = lambda host: (trunk.server.host,) if calling.leadsTo(host) or registering.leadsTo(host) else ()

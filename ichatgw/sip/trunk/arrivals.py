@@ -43,7 +43,7 @@ class Arrival:
 @define(eq=False)
 class Arrivals:
     """
-    @ivar bindingOf: the binding whose Contact a URI is, see L{ichatgw.sip.register.client.Registrar.bindingOf}.
+    @ivar bindingOf: the binding whose Contact a URI is, see L{ichatgw.sip.register.client.RegisterClient.bindingOf}.
     """
 
     accounts: Accounts

@@ -14,11 +14,11 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason
-from ichatgw.sip.transaction.targetset import Hunt
+from ichatgw.sip.transaction.targetset import TargetSet
 from ichatgw.sip.transport.target import Target
 from ichatgw.sip.trunk.account import Account
 
-PATIENCE = 3.5
+ANSWER_TIMEOUT = 3.5
 """Seconds that all servers of a trunk have together to say something, if there is another trunk."""
 
 _NOT_OF_THE_CALLED = frozenset({401, 402, 403, 405, 407, 408, 423, 494})
@@ -31,7 +31,7 @@ class Unusable(CallError):
     reason = EndReason.UNAVAILABLE
 
 
-class TrunkHunt(Hunt):
+class TrunkHunt(TargetSet):
     """
     The attempts by several trunks.
 
@@ -61,10 +61,10 @@ class TrunkHunt(Hunt):
 
     def _find(self, uri: Any) -> Deferred[tuple[Target, ...]]:
         account = self.account = self._ways[id(uri)]
-        self._until = self._clock.seconds() + PATIENCE
+        self._until = self._clock.seconds() + ANSWER_TIMEOUT
         found = account.calling.locate(uri).addCallback(self._inOrder)
         if self._uris:
-            found.addTimeout(PATIENCE, self._clock, self._late)
+            found.addTimeout(ANSWER_TIMEOUT, self._clock, self._late)
         return found
 
     def _inOrder(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -82,7 +82,7 @@ class TrunkHunt(Hunt):
         return result
 
     def watch(self, expired: Callable[[], None]) -> None:
-        """See L{Hunt.watch}: its servers share the time of a trunk."""
+        """See L{TargetSet.watch}: its servers share the time of a trunk."""
         if self.goesOn:
             left = max(self._until - self._clock.seconds(), 0.5) / (len(self._targets) + 1)
             self._timer = self._clock.callLater(left, self._expire, expired)
@@ -98,7 +98,9 @@ class TrunkHunt(Hunt):
         self.rest()
 
     def refused(self, code: int, holds: bool = True) -> None:
-        """See L{Hunt.refused}: what is said of the trunk has the next one tried, what is said of the called not."""
+        """
+        See L{TargetSet.refused}: what is said of the trunk has the next one tried, what is said of the called not.
+        """
         self.rest()
         isSilent = code == 408 and not self._heard
         if code == 503 or isSilent:

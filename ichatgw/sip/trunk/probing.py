@@ -21,13 +21,13 @@ from twisted.python.failure import Failure
 from ichatgw.errors import CallError
 from ichatgw.sip.trunk.account import Account
 
-PATIENCE = 4.0
+ANSWER_TIMEOUT = 4.0
 """Seconds in which an OPTIONS is answered."""
 
 SECOND_TRY = 2.0
 """Seconds after one that was not, until it is sent again."""
 
-MOST_MISSED = 2
+MAX_MISSED = 2
 
 _SILENT, _REFUSING = 408, 503
 
@@ -68,7 +68,7 @@ class Probe:
     def doubt(self) -> None:
         """A call got no answer: the server is down until it says something."""
         if self.account.trunk.probeTime:
-            self._missed = MOST_MISSED
+            self._missed = MAX_MISSED
             self._judge("a call got no answer")
             if self._asked is None:
                 self._later(SECOND_TRY)
@@ -81,7 +81,7 @@ class Probe:
     def _due(self) -> None:
         self._timer = None
         asked = self._asked = self.ask(self.account)
-        asked.addTimeout(PATIENCE, self.clock, lambda result, seconds: _SILENT)
+        asked.addTimeout(ANSWER_TIMEOUT, self.clock, lambda result, seconds: _SILENT)
         asked.addCallbacks(self._answered, self._failed)
 
     def _failed(self, failure: Failure) -> None:
@@ -108,9 +108,9 @@ class Probe:
         self._asked = None
         self._missed += 1
         self._judge(why)
-        self._later(SECOND_TRY if self._missed < MOST_MISSED else min(self.account.trunk.probeTime, 2 * PATIENCE))
+        self._later(SECOND_TRY if self._missed < MAX_MISSED else min(self.account.trunk.probeTime, 2 * ANSWER_TIMEOUT))
 
     def _judge(self, why: str) -> None:
-        if self._missed >= MOST_MISSED and not self.account.isDown:
+        if self._missed >= MAX_MISSED and not self.account.isDown:
             self.account.isDown = True
             _log.warn("Trunk {trunk} is down: {why}", trunk=self.account.trunk.name, why=why)

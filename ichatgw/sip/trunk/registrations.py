@@ -24,7 +24,7 @@ from ichatgw.sip.trunk.account import Account
 FIRST_WAIT = 4.0
 """Seconds after which a registrar that did not answer is asked again; doubled each time."""
 
-LONGEST_WAIT = 120.0
+MAX_WAIT = 120.0
 """The most of them."""
 
 SPREAD = 0.25
@@ -98,7 +98,7 @@ class TrunkRegistration(Registration):
             return REFUSED_WAIT
         if retryAfter is not None:
             return max(1, retryAfter)
-        wait = min(FIRST_WAIT * 2 ** min(self._failures - 1, 10), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2 ** min(self._failures - 1, 10), MAX_WAIT)
         return float(wait * (1 + SPREAD * self._owner.draw()))
 
 

@@ -20,14 +20,14 @@ from twisted.logger import Logger
 
 from ichatgw.config.declared.trunks import Trunk
 from ichatgw.model import Party
-from ichatgw.sip.auth.authorization import Answers, Logins
+from ichatgw.sip.auth.authorization import Answers, Authorizer
 from ichatgw.sip.leg.mediasecurity import MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.uris import identity, parse
-from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.outofdialog import Exchange, Make
+from ichatgw.sip.transaction.outofdialog import Make, OutOfDialogRequest
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.resolver import Resolver
@@ -70,8 +70,8 @@ class Trunks:
         self._transactions = transactions
         self._resolver = resolver
         self._userAgent = terms.userAgent
-        self.registrar = Registrar(
-            self._exchange, self._contact, Way(clock, resolver, Logins(), named="a trunk"), terms.userAgent
+        self.registrar = RegisterClient(
+            self._exchange, self._contact, Way(clock, resolver, Authorizer(), named="a trunk"), terms.userAgent
         )
         registrations = TrunkRegistrations(clock, self.registrar, perSecond)
         self.registrar.cut = registrations.cut
@@ -144,7 +144,7 @@ class Trunks:
         return Probe(account, self._clock, self._ask)
 
     def _exchange(self, way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
-        return Exchange(self._transactions, way.hunt(url), answers, make).start()
+        return OutOfDialogRequest(self._transactions, way.hunt(url), answers, make).start()
 
     def _contact(self, attempt: Attempt, user: str | None) -> Any:
         return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
@@ -172,7 +172,7 @@ class Trunks:
             )
 
         hunt = account.calling.hunt(url, 0)
-        asked = Exchange(self._transactions, hunt, Answers(Logins()), make).start()
+        asked = OutOfDialogRequest(self._transactions, hunt, Answers(Authorizer()), make).start()
         return asked.addCallback(lambda response: int(response.getSCode()[0]))
 
 

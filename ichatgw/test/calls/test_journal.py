@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.journal import BATCH, PATIENCE, PAUSE, Journal, Left
+from ichatgw.calls.journal import ANSWER_TIMEOUT, BATCH, PAUSE, Journal, Left
 from ichatgw.calls.recovery import Epilogue
 from ichatgw.model import Farewell
 from ichatgw.runtime.disk import DirectDisk
@@ -50,13 +50,13 @@ class JournalTests(JournalCase):
         """A call that has lived for a moment is on the disk, with the words of both legs; one that is over is not."""
         self.journal.changed("a-1", lambda: (HELLO, AGAIN))
         self.assertEqual(self.onDisk(), {})
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual(
             self.onDisk(),
             {"a-1": '[["sip-bye", "udp", "192.0.2.7"], ["jingle-terminate", "a@b/c", "d@e/f", "s1"]]'},
         )
         self.journal.over("a-1")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual((self.onDisk(), self.clock.getDelayedCalls()), ({}, []))
 
     def test_short(self) -> None:
@@ -64,27 +64,27 @@ class JournalTests(JournalCase):
         self.journal.changed("a-1", lambda: (HELLO,))
         self.journal.changed("a-2", lambda: ())
         self.journal.over("a-1")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.journal.over("a-2")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual((self.onDisk(), self.clock.getDelayedCalls()), ({}, []))
 
     def test_changes(self) -> None:
         """What has changed is written again, as it is then, however often that is said."""
         said = [HELLO]
         self.journal.changed("a-1", lambda: said)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         for _ in range(3):
             self.journal.changed("a-1", lambda: said)
         said[0] = AGAIN
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertIn("jingle-terminate", self.onDisk()["a-1"])
 
     def test_killed(self) -> None:
         """The next process knows what the one that was killed has left, until it is told that this is over."""
         self.journal.changed("a-1", lambda: (HELLO,))
         self.journal.changed("a-2", lambda: (AGAIN, HELLO))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         again = self.open()
         self.assertEqual(again.left, (Left("a-1", (HELLO,)), Left("a-2", (AGAIN, HELLO))))
         again.over("a-1")
@@ -94,7 +94,7 @@ class JournalTests(JournalCase):
     def test_stop(self) -> None:
         """After a stop in good order, when all calls are over, nothing is left."""
         self.journal.changed("a-1", lambda: (HELLO,))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.journal.over("a-1")
         self.journal.stopService()
         self.assertEqual((self.open().left, self.clock.getDelayedCalls()), ((), []))
@@ -104,7 +104,7 @@ class JournalTests(JournalCase):
         for number in range(2 * BATCH + 3):
             self.journal.changed(f"a-{number}", lambda: (HELLO,))
         sizes = []
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         for _ in range(4):
             sizes.append(len(self.onDisk()))
             self.clock.advance(PAUSE)
@@ -115,7 +115,7 @@ class JournalTests(JournalCase):
         """A call that cannot say how it would be ended does no harm to others."""
         self.journal.changed("a-1", lambda: [1 // 0])  # type: ignore[list-item]
         self.journal.changed("a-2", lambda: (HELLO,))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual(list(self.onDisk()), ["a-2"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -127,7 +127,7 @@ class JournalTests(JournalCase):
             journal = self.open()
         self.assertIn("is begun anew", str(formatEvent(events[0])))
         journal.changed("a-1", lambda: (HELLO,))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual(list(self.onDisk()), ["a-1"])
         journal.stopService()
         with closing(sqlite3.connect(self.path)) as database, database:
@@ -160,7 +160,7 @@ class EpilogueTests(JournalCase):
 
     def begin(self) -> Epilogue:
         """The process is killed, and another one starts."""
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.after = self.open()
         made = Epilogue(
             Turns(self.clock),
@@ -174,7 +174,7 @@ class EpilogueTests(JournalCase):
 
     def left(self) -> list[str]:
         """The names of those that a third process would find."""
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         return list(self.onDisk())
 
     def test_sip(self) -> None:
@@ -208,7 +208,7 @@ class EpilogueTests(JournalCase):
         for number in range(500):
             self.journal.changed(f"a-{number}", lambda: (HELLO,))
         for _ in range(500 // BATCH + 1):
-            self.clock.advance(PATIENCE)
+            self.clock.advance(ANSWER_TIMEOUT)
         epilogue = self.begin()
         first = len(self.said)
         self.assertTrue(0 < first < 500)
@@ -227,7 +227,7 @@ class EpilogueTests(JournalCase):
             transport, host = words
             self.said.append((transport, host))
 
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         journal = self.open()
         with capturedLogs() as events:
             Epilogue(Turns(self.clock), journal, {"sip-bye": say}, {}, lambda: True).start()

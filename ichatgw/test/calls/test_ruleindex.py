@@ -9,7 +9,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.dialplan import LONGEST, SHORT, DialPlan, compilePattern
-from ichatgw.calls.ruleindex import LONGEST_RUN, START, Beginnings, RuleIndex, beginnings
+from ichatgw.calls.ruleindex import MAX_RUN, START, Beginnings, RuleIndex, beginnings
 from ichatgw.errors import NoRoute
 
 
@@ -132,7 +132,7 @@ class RuleIndexTests(SynchronousTestCase):
         index = RuleIndex()
         index.add(1, r".*@gw\.example")
         self.assertEqual(list(index.candidates("sip:72@pbx")), [])
-        self.assertEqual(list(index.candidates("x" * (LONGEST_RUN + 1))), [1])
+        self.assertEqual(list(index.candidates("x" * (MAX_RUN + 1))), [1])
 
     def test_rareText(self) -> None:
         """Of the texts at the start and behind a run, that counts which fewer rules have."""

@@ -9,7 +9,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.limits import Limits
-from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.parties import GOODBYE_GRACE
 from ichatgw.calls.switch import Phase, Switch
 from ichatgw.errors import CallError, NoRoute
 from ichatgw.interfaces import ILeg
@@ -80,7 +80,7 @@ class ConnectTests(SwitchTransferCase):
         self.xmpp.legs[0].partyAnswers(OFFER)
         self.assertEqual(referral.news, ["accepted", "succeeded"])
         self.assertEqual(list(self.switch.calls), [self.call])
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.alice.partyHangsUp()
         self.assertEqual((list(self.switch.calls), self.media.open), ([], 0))
         self.assertEqual((self.limits._callers, self.limits._counts), ({}, {}))

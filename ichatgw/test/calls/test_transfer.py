@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from ichatgw.calls.nulls import NoCall
-from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.parties import GOODBYE_GRACE
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.interfaces import ICall, IReferral
 from ichatgw.model import PCMU, Direction, SessionDescription, Tone
@@ -77,7 +77,7 @@ class ReferTests(TransferCase):
         """If Bob does not hang up he is hung up."""
         self.refer()
         self.carol.partyAnswers(BOTH)
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.assertEqual(self.bob.hangups, [TRANSFERRED])
         self.assertEqual((self.relay.others, self.closings), ([], []))
         self.alice.partyHangsUp(BYE)
@@ -90,7 +90,7 @@ class ReferTests(TransferCase):
         self.carol.partyAnswers(BOTH)
         self.assertEqual((self.call.caller, self.call.callee), (self.carol, self.bob))
         self.assertEqual(self.bob.orders, ["start"])
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.assertEqual(self.alice.hangups, [TRANSFERRED])
         self.bob.partyHangsUp(BYE)
         self.assertEqual(self.carol.hangups, [BYE])
@@ -106,7 +106,7 @@ class ReferTests(TransferCase):
         self.switchboard.target.partyAnswers(BOTH)
         self.assertEqual(referral.news, ["accepted", "succeeded"])
         self.assertIs(self.call.callee, self.switchboard.target)
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.alice.partyHangsUp()
         self.assertOver()
 
@@ -252,7 +252,7 @@ class SuitTests(TransferCase):
         self.assertEqual(len(self.alice.refusals), 1)
         self.alice.partyUpdates(SessionDescription((PCMA,)))
         self.carol.partyAgrees(SessionDescription((PCMA,)))
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.assertEqual((len(self.alice.refusals), self.alice.orders[-1]), (1, "agree"))
 
     def test_agreedAnew(self) -> None:

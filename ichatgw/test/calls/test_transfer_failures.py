@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ichatgw.calls.call import CLOSING_TIMEOUT, Call
-from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.parties import GOODBYE_GRACE
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested, NoRoute
 from ichatgw.interfaces import IChange
@@ -134,7 +134,7 @@ class EndTests(TransferCase):
         self.bob.slow = True
         self.refer()
         self.carol.partyAnswers(BOTH)
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.alice.partyHangsUp(BYE)
         self.assertEqual(self.bob.hangups, [TRANSFERRED])
         self.clock.advance(CLOSING_TIMEOUT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ichatgw.calls.call import CLOSING_TIMEOUT
-from ichatgw.calls.parties import FAREWELL
+from ichatgw.calls.parties import GOODBYE_GRACE
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.errors import Congested
 from ichatgw.interfaces import ILeg
@@ -43,7 +43,7 @@ class JoinTests(TransferCase):
         self.assertEqual([ending.reason for ending in self.bob2.hangups], [EndReason.HANGUP])
         self.assertEqual(self.closings, [self.other])
         self.assertEqual((self.alice.updates, self.carol.updates), ([], []))
-        self.clock.advance(FAREWELL)
+        self.clock.advance(GOODBYE_GRACE)
         self.assertEqual(self.bob.hangups, [TRANSFERRED])
         self.carol.partyHangsUp(BYE)
         self.assertEqual(self.alice.hangups, [BYE])

@@ -26,7 +26,7 @@ from ichatgw.runtime.steps import Steps, atOnce
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.tap import gateway, reloading
 from ichatgw.test.support.configs import ready
-from ichatgw.xmpp.presence.registrations import Online
+from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.stanzas import parseJID
 
 SETTINGS = Settings(
@@ -311,7 +311,9 @@ class GatewayTests(SynchronousTestCase):
     def test_registered(self) -> None:
         """Users are registered under the addresses that the new rules give them, without having to come anew."""
         reconsidered: list[str | None] = []
-        self.patch(Online, "reconsider", lambda online: reconsidered.append(online._address("bell@example")))
+        self.patch(
+            PresenceRegistrations, "reconsider", lambda online: reconsidered.append(online._address("bell@example"))
+        )
         self.reload(translationRules=(("^xmpp:(bell)@", "sip:$1@192.0.2.78"),))
         self.assertEqual(reconsidered, ["sip:bell@192.0.2.78"])
 

@@ -7,7 +7,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.control.protocol import MOST_WORDS, Order, doneLine, errorLine, itemLine, orderLine, readOrder
+from ichatgw.control.protocol import MAX_WORDS, Order, doneLine, errorLine, itemLine, orderLine, readOrder
 from ichatgw.errors import MalformedError
 
 
@@ -22,7 +22,7 @@ class LineTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """Everything else is no order, and is said to be none."""
-        words = {str(number): "x" for number in range(MOST_WORDS + 1)}
+        words = {str(number): "x" for number in range(MAX_WORDS + 1)}
         for line in (
             b"",
             b"status",

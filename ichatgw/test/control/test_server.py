@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.control.protocol import MOST_OCTETS, Answer, Order, OrderError, Outcome
-from ichatgw.control.server import MOST_SESSIONS, PATIENCE, Orders, Server, Session
+from ichatgw.control.protocol import MAX_OCTETS, Answer, Order, OrderError, Outcome
+from ichatgw.control.server import MAX_SESSIONS, PATIENCE, Orders, Server, Session
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 
 
@@ -97,10 +97,10 @@ class ServerTests(SynchronousTestCase):
 
     def test_longLine(self) -> None:
         """A line without end is not kept: who sends one is told so, and cut off."""
-        for piece in (b"x" * (MOST_OCTETS + 1), b'{"order": "' + b"x" * MOST_OCTETS + b'"}\n'):
+        for piece in (b"x" * (MAX_OCTETS + 1), b'{"order": "' + b"x" * MAX_OCTETS + b'"}\n'):
             session, transport = self.connect()
             session.dataReceived(piece)
-            self.assertEqual(self.said(transport), [{"error": f"an order has at most {MOST_OCTETS} octets"}])
+            self.assertEqual(self.said(transport), [{"error": f"an order has at most {MAX_OCTETS} octets"}])
             self.assertTrue(transport.disconnecting)
             session.connectionLost()
         self.assertEqual(self.asked, [])
@@ -149,9 +149,9 @@ class ServerTests(SynchronousTestCase):
     def test_many(self) -> None:
         """A thousand connections are too many: those beyond the limit are told so, and when one ends there is room."""
         sessions = [self.connect() for _ in range(1000)]
-        self.assertEqual(len(self.server.sessions), MOST_SESSIONS)
+        self.assertEqual(len(self.server.sessions), MAX_SESSIONS)
         refused = [transport for _, transport in sessions if transport.disconnecting]
-        self.assertEqual(len(refused), 1000 - MOST_SESSIONS)
+        self.assertEqual(len(refused), 1000 - MAX_SESSIONS)
         self.assertIn("commands are connected already", self.said(refused[0])[0]["error"])
         for session, _ in sessions:
             session.connectionLost()

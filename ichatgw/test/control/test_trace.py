@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.control.protocol import Answer, Order, OrderError
 from ichatgw.control.server import Orders
-from ichatgw.control.trace import MOST_PARTIES, PIECE, Traces, bareOf
+from ichatgw.control.trace import MAX_PARTIES, PIECE, Traces, bareOf
 from ichatgw.model import TransportAddress
 from ichatgw.observe.events import CallArrived, CallRouted, LegStarted, MessageReceived, MessageSent, TrailBegan
 from ichatgw.observe.registry import LiveCalls
@@ -109,7 +109,7 @@ class TraceTests(SynchronousTestCase):
             {"wish": "maybe", "party": "lee"},
         ):
             self.assertRaises(OrderError, self.do, **words)
-        for number in range(MOST_PARTIES - 2):
+        for number in range(MAX_PARTIES - 2):
             self.do(wish="on", party=f"p{number}")
         self.assertRaises(OrderError, self.do, wish="on", party="one more")
         self.do(wish="on", party="72")

@@ -23,7 +23,7 @@ from ichatgw.test.support.sip.certificates import Authority
 
 PBX = "pbx.example"
 TRANSPORTS = {"": "_sip._udp", ";transport=tcp": "_sip._tcp", ";transport=tls": "_sips._tcp"}
-PATIENCE = 20
+ANSWER_TIMEOUT = 20
 """Seconds that a call may take to come to the second target; on a busy machine."""
 
 
@@ -54,7 +54,7 @@ class NextTarget(EndToEnd):
     async def reached(self) -> IChatCall:
         """The phone is called, and hears and is heard; then the iChat hangs up."""
         call = (await self.startIChat()).call(NUMBER)
-        await self.phone.told("CALL_INCOMING", PATIENCE)
+        await self.phone.told("CALL_INCOMING", ANSWER_TIMEOUT)
         self.phone.command("accept")
         await within(self.clock, 10, call.whenAnswered())
         await self.sound(call.media)
@@ -170,7 +170,7 @@ class NameServers(EndToEnd):
         await until(self.clock, lambda: zone.asked, "a question")
         call = await self.callPhone(ichat, phone)
         self.assertFalse(gateway.said("name servers"))
-        await within(self.clock, PATIENCE, stuck.whenEnded())
+        await within(self.clock, ANSWER_TIMEOUT, stuck.whenEnded())
         await gateway.tells(f"the name servers do not say where '{PBX}' is")
         call.hangup()
         await phone.told("CALL_CLOSED")
@@ -187,7 +187,7 @@ class NameServers(EndToEnd):
             rules=[(rf"^xmpp:(\d+)@{COMPONENT}$", f"sip:$1@{PBX}")],
         )
         call = (await self.startIChat()).call(NUMBER)
-        await phone.told("CALL_INCOMING", PATIENCE)
+        await phone.told("CALL_INCOMING", ANSWER_TIMEOUT)
         self.assertTrue(dead.asked)
         call.hangup()
         await phone.told("CALL_CLOSED")
@@ -261,7 +261,7 @@ class Callers(EndToEnd):
             await pause(self.clock, 0.02)
             if gateway.said("it does not read what we send"):
                 break
-        await gateway.program.said("is closed: it does not read what we send", PATIENCE)
+        await gateway.program.said("is closed: it does not read what we send", ANSWER_TIMEOUT)
         self.assertLess(_resident(gateway.program.pid) - before, 20_000)
         ichat, phone = await self.startIChat(), await self.startBaresip()
         (await self.callIChat(gateway, ichat, phone)).hangup()

@@ -17,7 +17,7 @@ from ichatgw.sim.jingle.profile import (
     SDES,
     SISKIN,
     STANZA,
-    Guise,
+    ClientProfile,
 )
 from ichatgw.test.e2e.case import NUMBER
 from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
@@ -90,7 +90,7 @@ class JingleCallsPhone(JingleEndToEnd):
         await self.assertHeardBy(phone, JINGLE_TONE)
         self.assertEqual(client.complaints, [])
 
-    async def _calls(self, guise: Guise, settings: dict[str, object] | None = None) -> None:
+    async def _calls(self, guise: ClientProfile, settings: dict[str, object] | None = None) -> None:
         phone = self.startPhone()
         await self.startGateway(phone.address.port, settings=settings or {})
         client = await self.startJingle(guise)
@@ -158,7 +158,7 @@ class PhoneCallsJingle(JingleEndToEnd):
         self.assertEqual(client.complaints, [])
 
     async def _isCalled(
-        self, guise: Guise, settings: dict[str, object] | None = None, *, isHeardToRing: bool = True
+        self, guise: ClientProfile, settings: dict[str, object] | None = None, *, isHeardToRing: bool = True
     ) -> None:
         gateway = await self.startGateway(settings=settings or {})
         client, phone = await self.startJingle(guise), self.startPhone()

@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.sim.jingle.call import JingleCall
 from ichatgw.sim.jingle.callee import IncomingJingleCall
 from ichatgw.sim.jingle.client import JinglePhone
-from ichatgw.sim.jingle.profile import CONVERSATIONS, Guise
+from ichatgw.sim.jingle.profile import CONVERSATIONS, ClientProfile
 from ichatgw.sim.sip.phone import Phone, PhoneCall
 from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
@@ -34,7 +34,7 @@ class JingleEndToEnd(EndToEnd):
     messages: list[Element]
 
     async def startJingle(
-        self, guise: Guise = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
+        self, guise: ClientProfile = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
     ) -> JinglePhone:
         """Log a client in, with the control address and a number among its contacts."""
         options = {"say": JINGLE_TONE, "listenFor": PHONE_TONE, **options}

@@ -25,7 +25,7 @@ PACKET = 0.02
 ASKED = 3
 """There is one OPTIONS for so many packets of a stream."""
 
-PATIENCE = 2.0
+ANSWER_TIMEOUT = 2.0
 """Seconds that an answer may take."""
 
 SO_TIMESTAMPNS = 35
@@ -137,7 +137,7 @@ class Stream:
 
 
 @define(eq=False)
-class Asking:
+class DialogRequest:
     """Asks OPTIONS."""
 
     opened: socket.socket
@@ -173,7 +173,7 @@ class Asking:
 
     def giveUp(self) -> None:
         """Of those that have waited too long."""
-        last = time.time() - PATIENCE
+        last = time.time() - ANSWER_TIMEOUT
         for branch in [branch for branch, asked in self.waiting.items() if asked < last]:
             del self.waiting[branch]
             self.unanswered += 1
@@ -182,7 +182,7 @@ class Asking:
 def observe(plan: Plan) -> None:
     """Until the input ends."""
     streams = [Stream(bound(port), remote) for port, remote in plan.streams]
-    asking = Asking(bound(0), plan.port)
+    asking = DialogRequest(bound(0), plan.port)
     selector = selectors.DefaultSelector()
     for stream in streams:
         selector.register(stream.opened, selectors.EVENT_READ, stream.hear)
@@ -206,7 +206,7 @@ def observe(plan: Plan) -> None:
                 asking.ask()
 
 
-def report(streams: list[Stream], asking: Asking) -> None:
+def report(streams: list[Stream], asking: DialogRequest) -> None:
     """Tell what was observed, and begin anew."""
     gap = max(max(each.gap, each.silence) for each in streams)
     packets = min(each.packets for each in streams)

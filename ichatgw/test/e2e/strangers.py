@@ -37,16 +37,16 @@ CALLS = 10
 QUIET = 6.0
 """Seconds of observation without strangers, for comparison."""
 
-MOST_GAP = 0.06
+MAX_GAP = 0.06
 """Seconds that a stream may be interrupted, or twice as long as without strangers if that is longer."""
 
 SLOW = 0.004
 """Seconds that answers may take anyway, or three times as long as without strangers."""
 
-MOST_GROWTH, MOST_LEFT = 64, 5
+MAX_GROWTH, MAX_LEFT = 64, 5
 """MB that the gateway may have more while there are strangers, and afterwards."""
 
-MOST_OF_ALL = 10
+MAX_OF_ALL = 10
 """MB that it may have more after all kinds of them: tables that are filled once."""
 
 ROUNDS, BAD = 6, 2
@@ -262,10 +262,10 @@ class Strangers(SecureEndToEnd):
         bounds = {
             "requests without an answer": not seen.unanswered,
             "a stream that is not heard": seen.packets > 100,
-            "a gap in the sound": seen.gap < max(MOST_GAP, 2 * self.quiet.gap),
+            "a gap in the sound": seen.gap < max(MAX_GAP, 2 * self.quiet.gap),
             "late answers": seen.p95 < max(SLOW, 3 * self.quiet.p95),
-            "memory": grown < MOST_GROWTH,
-            "memory that is not given back": left < MOST_LEFT,
+            "memory": grown < MAX_GROWTH,
+            "memory that is not given back": left < MAX_LEFT,
         }
         return [words for words, isKept in bounds.items() if not isKept]
 
@@ -319,7 +319,7 @@ class Strangers(SecureEndToEnd):
         await self.call(100 + CALLS)
         await flooding
         await pause(self.clock, 1.0)
-        self.assertLess(self.memory() - before, MOST_OF_ALL)
+        self.assertLess(self.memory() - before, MAX_OF_ALL)
 
     async def test_network(self) -> None:
         """

@@ -19,7 +19,7 @@ from ichatgw.config.settings import TABLE
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink
-from ichatgw.xmpp.presence.access import Guests
+from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
@@ -58,7 +58,7 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(query, "subscribe")
         about = {setting.name: setting for setting in TABLE}
         control = parseJID(f"{about['JabberControlUsername'].default}@{about['JabberComponentName'].example}")
-        store, allows = MemoryStore(), Guests(control.host)
+        store, allows = MemoryStore(), XMPPAccess(control.host)
         presence = Presence(Turns(Clock()), control, lambda address: False, store, allows=allows)
         link = StubLink(Subscriptions(Clock(), control, store, presence, allows))
         presence.parent = link

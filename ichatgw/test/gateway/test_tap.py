@@ -38,14 +38,14 @@ from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.udp import UDPWire
-from ichatgw.tap import LONGEST_END, Gateway, OurRecords, endProcess, gateway, makeService, reloading
+from ichatgw.tap import MAX_END, Gateway, OurRecords, endProcess, gateway, makeService, reloading
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.test.support.sip.sipwire import FakeWire
 from ichatgw.test.support.streams import acceptLast
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence
-from ichatgw.xmpp.presence.registrations import Online
+from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -268,7 +268,7 @@ class WiringTests(SynchronousTestCase):
         heard = made._presence.listeners
         (iChat,) = (each for each in heard if isinstance(each, IChatProtocol))
         self.assertEqual(iChat._proceedingTimeout, 1.5)
-        self.assertEqual(len([each for each in heard if isinstance(each, Online)]), 1)
+        self.assertEqual(len([each for each in heard if isinstance(each, PresenceRegistrations)]), 1)
 
     def test_log(self) -> None:
         """At SIGHUP the log goes on in a new file, if the one that there was has been moved away."""
@@ -319,7 +319,7 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual((stopped, atExit), ([1], [(os._exit, 1)]))
         anyway: Any
         (anyway,) = reactor.getDelayedCalls()
-        self.assertEqual((anyway.getTime(), anyway.func, anyway.args), (LONGEST_END, os._exit, (1,)))
+        self.assertEqual((anyway.getTime(), anyway.func, anyway.args), (MAX_END, os._exit, (1,)))
         self.assertEqual([str(formatEvent(event)) for event in events], ["ichatgw ends: the socket was lost"])
 
     def test_badRule(self) -> None:

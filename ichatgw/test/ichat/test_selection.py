@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep
 
-from ichatgw.ichat.selection import _USUAL, LONGEST_NAME, _prepared, callerName, select, variants
+from ichatgw.ichat.selection import _USUAL, MAX_NAME, _prepared, callerName, select, variants
 from ichatgw.xmpp.presence.presence import Resource
 
 
@@ -106,7 +106,7 @@ class CallerNameTests(SynchronousTestCase):
             "<script>&'\"/",
         ):
             name = callerName(user)
-            self.assertLessEqual(len(name), LONGEST_NAME)
+            self.assertLessEqual(len(name), MAX_NAME)
             if name:
                 self.assertEqual(JID(f"{name}@gw.example").user, name)
 
@@ -121,6 +121,6 @@ class VariantsTests(SynchronousTestCase):
             self.assertEqual(found[0], name)
             self.assertEqual(len(set(found)), len(found))
             self.assertGreaterEqual(len(found), 34)
-            self.assertLessEqual(max(map(len, found)), LONGEST_NAME)
+            self.assertLessEqual(max(map(len, found)), MAX_NAME)
         self.assertEqual(list(variants("graham-bel"))[1], "graham-be2")
         self.assertEqual(list(variants("alexande\\2"))[1], "alexande2")

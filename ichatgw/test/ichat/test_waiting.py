@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.ichat.inbound import InboundLeg
-from ichatgw.ichat.waiting import DEAF, HOLD, MEMORY, MOST_CLAIMS, MOST_EARLY, MOST_REMEMBERED
+from ichatgw.ichat.waiting import DEAF, HOLD, MAX_CLAIMS, MAX_EARLY, MAX_REMEMBERED, MEMORY
 from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
 from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_ADDRESS, ICHAT_DATA, MINI, World, news
 from ichatgw.test.support.fakes import FakeLeg
@@ -169,7 +169,7 @@ class InviteTests(SynchronousTestCase):
     def test_manyGuesses(self) -> None:
         """So many hosts are heard for one call, and no more; one that the iChat has named always is."""
         self.accept(data=PRIVATE_DATA)
-        for number in range(MOST_CLAIMS):
+        for number in range(MAX_CLAIMS):
             self.world.invite(source=TransportAddress(f"203.0.113.{number}", 16402), writtenAt=["192.168.1.1"])
         self.assertRefused(self.world.invite(source=STRANGER, writtenAt=["192.168.1.2"]))
         self.assertTaken(self.world.invite(source=TransportAddress("192.168.1.2", 16402)))
@@ -177,9 +177,9 @@ class InviteTests(SynchronousTestCase):
     def test_notHeard(self) -> None:
         """Who comes too early is not heard for a while; how many such hosts are remembered is bounded."""
         self.world.request(data=PRIVATE_DATA)
-        for number in range(MOST_EARLY + 5):
+        for number in range(MAX_EARLY + 5):
             self.world.invite(source=TransportAddress(f"203.0.{number // 256}.{number % 256}", 16402))
-        self.assertEqual(len(self.world.protocol._waiting._early), MOST_EARLY)
+        self.assertEqual(len(self.world.protocol._waiting._early), MAX_EARLY)
         self.world.arrived.answer(ANSWER)
         last = TransportAddress(f"203.0.{number // 256}.{number % 256}", 16402)
         self.assertRefused(self.world.invite(source=last, writtenAt=["192.168.1.2"]))
@@ -253,10 +253,10 @@ class InviteTests(SynchronousTestCase):
 
     def test_memoryIsBounded(self) -> None:
         """Only so many calls are remembered."""
-        for number in range(MOST_REMEMBERED + 5):
+        for number in range(MAX_REMEMBERED + 5):
             self.world.request(to=JID(f"{number}@gw.jabber.example"))
             self.world.cancel(to=JID(f"{number}@gw.jabber.example"))
-        self.assertEqual(len(self.world.protocol._waiting._over), MOST_REMEMBERED)
+        self.assertEqual(len(self.world.protocol._waiting._over), MAX_REMEMBERED)
         self.assertRefused(self.world.invite(to="0@gw.jabber.example"))
         self.assertRefused(self.world.invite(to="5@gw.jabber.example"), EndReason.UNAVAILABLE)
 

@@ -21,7 +21,7 @@ import ichatgw
 from ichatgw.test.e2e.moment import until, within
 from ichatgw.test.e2e.program import Program, ProgramFailed
 from ichatgw.test.interop.cdp import Browser, wake
-from ichatgw.test.interop.ear import Ear
+from ichatgw.test.interop.ear import ToneDetector
 
 ENVIRONMENT = Path(os.environ.get("ICHATGW_INTEROP", ".venv-interop")).absolute()
 """Where aiortc and the page are: C{make interop} puts them there."""
@@ -45,7 +45,7 @@ class Client:
     reactor: Any
     directory: Path
     wanted: dict[str, Any]
-    ear: Ear
+    ear: ToneDetector
     news: list[News] = field(factory=list, init=False)
 
     async def start(self) -> None:

@@ -27,7 +27,7 @@ MOST = RATE * 2 * 600
 
 
 @define(eq=False)
-class Ear:
+class ToneDetector:
     """
     @ivar seconds: gives the time.
     @ivar frequency: the tone to hear.

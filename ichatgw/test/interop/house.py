@@ -18,7 +18,7 @@ from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
 from ichatgw.test.e2e.sipp import Sipp
 from ichatgw.test.interop.cell import Record
 from ichatgw.test.interop.clients import TONE, Client
-from ichatgw.test.interop.ear import Ear
+from ichatgw.test.interop.ear import ToneDetector
 from ichatgw.test.interop.place import HOSTS, HOSTS6
 from ichatgw.test.interop.scene import PHONE_TONE, PORTS
 from ichatgw.test.interop.sniffer import PhoneWire, Sniffer
@@ -120,7 +120,7 @@ class House:
             "tone": TONE,
             **wanted,
         }
-        client = kind(self.reactor, directory, wanted, Ear(self.reactor.seconds, listens))
+        client = kind(self.reactor, directory, wanted, ToneDetector(self.reactor.seconds, listens))
         record.ending(client)
         await client.start()
         return client

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.test.interop.cell import Cell, Colour, Matrix, Outcome, Record
 
-MOST_STAGES = 3
+MAX_STAGES = 3
 """How many are kept at once, besides lasting ones; they take memory."""
 
 STOPPING = 20.0
@@ -125,7 +125,7 @@ class Runner:
     async def _makeRoom(self) -> None:
         """End the stage that has not been used for longest, if there are too many."""
         idle = [key for key in self._stages if key not in self._lasting and key not in self._used]
-        if len(self._stages) - len(self._lasting) >= MOST_STAGES:
+        if len(self._stages) - len(self._lasting) >= MAX_STAGES:
             await self._endStages(tuple(idle[:1]))
 
     async def _endStages(self, keys: tuple[object, ...]) -> None:

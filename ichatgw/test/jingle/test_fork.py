@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.errors import Congested, NoCommonCodec
-from ichatgw.jingle.fork import MOST_SESSIONS
+from ichatgw.jingle.fork import MAX_SESSIONS
 from ichatgw.jingle.outbound import RINGING_ASSUMED
 from ichatgw.model import Ending, EndReason
 from ichatgw.test.support.clients.jingles import (
@@ -123,7 +123,7 @@ class DirectTests(SynchronousTestCase):
         world = World()
         world.clients.known = {JID(f"alice@jabber.example/c{n}"): SESSIONS for n in range(20)}
         world.dial()
-        self.assertEqual(world.transports.open, MOST_SESSIONS)
+        self.assertEqual(world.transports.open, MAX_SESSIONS)
 
 
 class MixedTests(SynchronousTestCase):

@@ -13,10 +13,10 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
-from ichatgw.jingle.calls import MOST_REMEMBERED
-from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
+from ichatgw.jingle.calls import MAX_REMEMBERED
+from ichatgw.jingle.protocol import MAX_CALLS_OF_A_USER
 from ichatgw.jingle.session.actions import audioOf
-from ichatgw.jingle.session.session import MOST_REMOTE_CANDIDATES
+from ichatgw.jingle.session.session import MAX_REMOTE_CANDIDATES
 from ichatgw.jingle.stanzas.jingle import Action, Jingle
 from ichatgw.model import PCMU, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import captured
@@ -74,9 +74,9 @@ class FloodTests(SynchronousTestCase):
         self.assertEqual(self.world.initiate(inside=content(DESCRIPTION + transport(many))), "result")
         for _ in range(50):
             self.world.jingle("transport-info", content(transport(many, setup="")))
-        self.assertLessEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
+        self.assertLessEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
         self.world.jingle("transport-info", content(transport(many * 20, setup="")))
-        self.assertLessEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
+        self.assertLessEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
 
     def test_early(self) -> None:
         """The same before the session is accepted, by a callee and by a caller."""
@@ -85,14 +85,14 @@ class FloodTests(SynchronousTestCase):
         for _ in range(50):
             self.world.jingle("transport-info", content(transport(many, setup="")))
         self.world.arrived.answer(ANSWER)
-        self.assertLessEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
+        self.assertLessEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
         leg = self.world.dial(phone=MESSAGES)
         self.world.message("proceed", sid=leg.sid, to=BELL_JID)
         for _ in range(50):
             inside = content(transport(many, setup=""), "audio")
             self.world.jingle("transport-info", inside, leg.sid, to=BELL_JID)
         self.world.accept(PHONE, leg.sid)
-        self.assertLessEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
+        self.assertLessEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
 
     @slow
     def test_huge(self) -> None:
@@ -121,7 +121,7 @@ class FloodTests(SynchronousTestCase):
                 "propose", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>", f"p{number}"
             )
             self.world.initiate(f"i{number}")
-        self.assertLessEqual(len(self.world.protocol.legs), MOST_CALLS_OF_A_USER)
+        self.assertLessEqual(len(self.world.protocol.legs), MAX_CALLS_OF_A_USER)
         other = JID("bob@jabber.example/x")
         self.assertEqual(self.world.initiate("other", from_=other), "result")
 
@@ -136,11 +136,11 @@ class FloodTests(SynchronousTestCase):
     @slow
     def test_remembered(self) -> None:
         """Calls that are over are remembered only so far, however many there are."""
-        for number in range(MOST_REMEMBERED + 200):
+        for number in range(MAX_REMEMBERED + 200):
             from_ = JID(f"u{number}@jabber.example/x")
             self.world.initiate("s", from_=from_)
             self.world.jingle("session-terminate", "<reason><cancel/></reason>", "s", from_=from_)
-        self.assertLessEqual(len(self.world.protocol.calls._past), MOST_REMEMBERED)
+        self.assertLessEqual(len(self.world.protocol.calls._past), MAX_REMEMBERED)
         self.assertEqual(size(self.world), 0)
 
 

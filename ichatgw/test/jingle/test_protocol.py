@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IArrivals, IDialer
-from ichatgw.jingle.calls import MOST_REMEMBERED
-from ichatgw.jingle.protocol import MOST_CALLS_OF_A_USER
+from ichatgw.jingle.calls import MAX_REMEMBERED
+from ichatgw.jingle.protocol import MAX_CALLS_OF_A_USER
 from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import captured
 from ichatgw.test.marks import slow
@@ -80,7 +80,7 @@ class BorderTests(SynchronousTestCase):
             self.assertEqual(self.world.initiate(to=to), error)
             self.assertEqual(self.world.said()[1:], [f"session-terminate {condition} to {PHONE.full()}"])
             self.assertEqual(self.world.stanzas[-1]["from"], to.full())
-        for number in range(MOST_CALLS_OF_A_USER + 1):
+        for number in range(MAX_CALLS_OF_A_USER + 1):
             self.world.said()
             answer = self.world.initiate(f"s{number}")
         self.assertEqual(answer, "error resource-constraint")
@@ -129,9 +129,9 @@ class BorderTests(SynchronousTestCase):
 
     def test_calls(self) -> None:
         """A user has only so many calls at once."""
-        for number in range(MOST_CALLS_OF_A_USER + 1):
+        for number in range(MAX_CALLS_OF_A_USER + 1):
             self.world.propose(f"s{number}")
-        self.assertEqual(len(self.world.arrivals.arrivals), MOST_CALLS_OF_A_USER)
+        self.assertEqual(len(self.world.arrivals.arrivals), MAX_CALLS_OF_A_USER)
         self.assertEqual(
             self.world.said(),
             [f"error resource-constraint to {PHONE.full()}", f"reject general-error to {PHONE.full()}"],
@@ -220,9 +220,9 @@ class BorderTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """Only so many calls that are over are remembered."""
-        for number in range(MOST_REMEMBERED + 10):
+        for number in range(MAX_REMEMBERED + 10):
             self.world.protocol.calls._remember(PHONE, f"s{number}")
-        self.assertEqual(len(self.world.protocol.calls._past), MOST_REMEMBERED)
+        self.assertEqual(len(self.world.protocol.calls._past), MAX_REMEMBERED)
 
 
 class DialTests(SynchronousTestCase):

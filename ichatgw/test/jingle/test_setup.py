@@ -22,7 +22,7 @@ from ichatgw.tap import Gateway, gateway
 from ichatgw.test.support.streams import HEADER, acceptLast, parse, refuseLast
 from ichatgw.xmpp.caps.entity import PHONE_FEATURES
 from ichatgw.xmpp.caps.queries import shown
-from ichatgw.xmpp.dialer import Chooser
+from ichatgw.xmpp.dialer import XMPPDialer
 from ichatgw.xmpp.presence.presence import Resource
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -52,7 +52,7 @@ class JingleTests(SynchronousTestCase):
         made = gateway(MemoryReactorClock(), OFF)
         self.assertIsNone(phoneOf(OFF))
         self.assertIsNone(part(made, JingleProtocol))
-        self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], Chooser)
+        self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], XMPPDialer)
 
     def test_noLink(self) -> None:
         """While there is no link to the XMPP server a call to one of its users is refused at once, and says why."""
@@ -127,7 +127,7 @@ class JingleTests(SynchronousTestCase):
     def test_takesCalls(self) -> None:
         """Users with iChats, or clients that share a transport with us, are registered; others are not."""
         made = gateway(MemoryReactorClock(), SETTINGS)
-        online = next(one for one in made.link if type(one).__name__ == "Online")
+        online = next(one for one in made.link if type(one).__name__ == "PresenceRegistrations")
         takes = cast(Any, online)._takesCalls
         jid = parseJID("alice@example/x")
         self.assertTrue(takes(Resource(jid, "", 0, "apple:ichat:caps", "1", frozenset())))

@@ -10,7 +10,7 @@ from twisted.logger import LogEvent, LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.log.lines import JSON, LEVELS, LONGEST_LINE, priority
+from ichatgw.log.lines import JSON, LEVELS, MAX_LINE, priority
 from ichatgw.log.logfile import LineObserver, isJournal
 
 
@@ -58,7 +58,7 @@ class JSONTests(SynchronousTestCase):
         self.observer(event(log_format="{x}", x='"}\n\r\x1b[2J\u2028\ud800' + "\0" * 9000))
         message = self.only()["message"]
         self.assertTrue(message.startswith('"}\n\r\x1b[2J\u2028'))
-        self.assertEqual(len(message), LONGEST_LINE)
+        self.assertEqual(len(message), MAX_LINE)
 
     def test_secrets(self) -> None:
         """Passwords in URIs are left out, as in lines of text."""

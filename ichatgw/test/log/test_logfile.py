@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.log.lines import LEVELS, LONGEST_LINE
+from ichatgw.log.lines import LEVELS, MAX_LINE
 from ichatgw.log.logfile import LineObserver, LoggedService, RotatingFile, isWanted, observer
 
 
@@ -89,7 +89,7 @@ class LineObserverTests(SynchronousTestCase):
     def test_cut(self) -> None:
         """Long lines are cut, escapes included."""
         self.observer(event(log_format="{x}", x="\0" * 9000))
-        self.assertEqual(len(self.lines[0]), LONGEST_LINE)
+        self.assertEqual(len(self.lines[0]), MAX_LINE)
         self.assertTrue(self.lines[0].endswith("..."))
 
     def test_traceback(self) -> None:
@@ -101,7 +101,7 @@ class LineObserverTests(SynchronousTestCase):
         self.observer(event(LogLevel.critical, log_failure=failure))
         self.assertGreater(len(self.lines), 2)
         self.assertTrue(all(line.startswith("  ") and line.isprintable() for line in self.lines[1:]))
-        self.assertLessEqual(max(map(len, self.lines)), LONGEST_LINE)
+        self.assertLessEqual(max(map(len, self.lines)), MAX_LINE)
         self.assertTrue(self.lines[-1].startswith("  builtins.ValueError: bad\\x1bxxx"))
 
     def test_deepTraceback(self) -> None:

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import TransportAddress
 from ichatgw.net.dns import (
     AAAA,
-    MOST_KNOWN,
+    MAX_KNOWN,
     NAPTR,
     NOTHING_LIFE,
     SILENCE_LIFE,
@@ -170,9 +170,9 @@ class RecordsTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """Not every name ever asked for is remembered."""
-        for number in range(MOST_KNOWN + 10):
+        for number in range(MAX_KNOWN + 10):
             self.lookUp(f"h{number}.example", A)
-        self.assertTrue(len(self.records._known) <= MOST_KNOWN)
+        self.assertTrue(len(self.records._known) <= MAX_KNOWN)
 
     def test_noNames(self) -> None:
         """What can be no name does not exist."""

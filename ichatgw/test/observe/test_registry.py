@@ -185,7 +185,7 @@ class LadderTests(RegistryCase):
 
     def test_oneCallIsBounded(self) -> None:
         """Of a call that goes on talking only the beginning is kept, and how much is not is told."""
-        self.patch(module, "MOST_RUNGS", 20)
+        self.patch(module, "MAX_RUNGS", 20)
         self.scene.arrives()
         for _ in range(50):
             self.scene.says(sip("INFO sip:gw SIP/2.0", "one@phone"))
@@ -225,7 +225,7 @@ class LadderTests(RegistryCase):
 
     def test_strangersFloods(self) -> None:
         """Messages that belong to no call are forgotten, however many Call-IDs a stranger makes up."""
-        self.patch(module, "MOST_EARLY", 10)
+        self.patch(module, "MAX_EARLY", 10)
         for number in range(1000):
             self.scene.says(sip("OPTIONS sip:gw SIP/2.0", f"{number}@stranger"))
         self.scene.publish(CallArrived, "c-1", "leg", "sip", "sip:a", "sip:b", None, ())

@@ -8,10 +8,10 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.observe.readiness import Condition, Readiness
-from ichatgw.observe.report import INTERVAL, PATIENCE, Report
+from ichatgw.observe.report import ANSWER_TIMEOUT, INTERVAL, Report
 from ichatgw.runtime.systemd import Notifier
 
-WAIT = f"EXTEND_TIMEOUT_USEC={PATIENCE * 1_000_000}"
+WAIT = f"EXTEND_TIMEOUT_USEC={ANSWER_TIMEOUT * 1_000_000}"
 
 
 class ReportTests(SynchronousTestCase):

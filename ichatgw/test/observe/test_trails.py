@@ -79,8 +79,8 @@ class TrailTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """However many marks and requests there are, only the latest are remembered."""
-        self.patch(module, "MOST_TRAILS", 10)
-        self.patch(module, "MOST_ASKED", 10)
+        self.patch(module, "MAX_TRAILS", 10)
+        self.patch(module, "MAX_ASKED", 10)
         for number in range(100):
             self.scene.publish(TrailBegan, "c-1", "leg-1", "sip", f"{number}@b")
             self.stanza(JINGLE.format(USER, US).replace("i1", f"i{number}"))

@@ -109,7 +109,7 @@ class PutTests(SynchronousTestCase):
 
     def test_full(self) -> None:
         """A book takes only so many."""
-        self.patch(entries, "MOST_ENTRIES", 1)
+        self.patch(entries, "MAX_ENTRIES", 1)
         edit.put(self.table, LEE)
         problem = self.assertRaises(ValueError, edit.put, self.table, KIM)
         self.assertIn("the book is full", str(problem))

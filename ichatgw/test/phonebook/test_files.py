@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError
 from ichatgw.phonebook import csvfile, entries, sqlite
 from ichatgw.phonebook.book import load
-from ichatgw.phonebook.entries import MOST_PROBLEMS, Row, Table
+from ichatgw.phonebook.entries import MAX_PROBLEMS, Row, Table
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.runtime.steps import atOnce
 
@@ -147,13 +147,13 @@ class CSVTests(FileTestCase):
     def test_manyProblems(self) -> None:
         """Of a file that is all wrong only so much is told, and read."""
         problems = self.wrong("number,jid\n" + "x,y\n" * 1000)
-        self.assertEqual(len(problems), MOST_PROBLEMS + 1)
+        self.assertEqual(len(problems), MAX_PROBLEMS + 1)
         self.assertEqual(problems[-1], "the rest was not read")
 
     def test_tooMany(self) -> None:
         """A file of more lines than there may be entries is no phone book; nor is one of blank lines, or one line."""
-        self.patch(entries, "MOST_ENTRIES", 10)
-        self.patch(csvfile, "MOST_ENTRIES", 10)
+        self.patch(entries, "MAX_ENTRIES", 10)
+        self.patch(csvfile, "MAX_ENTRIES", 10)
         rows = "".join(f"{number},lee@example.com\n" for number in range(100, 1100))
         self.assertEqual(self.wrong(f"number,jid\n{rows}"), ["line 12: more than 10 entries: is this the right file?"])
         self.assertEqual(
@@ -171,7 +171,7 @@ class CSVTests(FileTestCase):
                 file.write(b'+4930,"\xff\n' * 100_000)
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
-        self.assertEqual(len(self.problems()), MOST_PROBLEMS + 1)
+        self.assertEqual(len(self.problems()), MAX_PROBLEMS + 1)
         self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
 
     def test_unreadable(self) -> None:

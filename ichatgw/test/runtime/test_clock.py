@@ -30,6 +30,7 @@ BY_THE_WALL = {
     "observe.records.fields",
     "sip.texts.messages",
     "web.bundle",
+    "web.views",
 }
 # sippy's MonoTime is told both; it counts with the monotonic one.
 NAMED = {"sip.sippylib.clock", "sip.message.sippyshortcuts", "runtime.clock"}

@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.runtime.turns import (
     CALLS_SECONDS,
+    MAX_LAG,
     MEDIA_INTERVAL,
-    MOST_LAG,
     STRANGERS_SECONDS,
     SWEEP_INTERVAL,
     SWEEP_ITEMS,
@@ -266,9 +266,9 @@ class LineTests(TurnsTestCase):
         line = self.turns.line("a")
         for number in range(5):
             line.put(self.work.do, number)
-        self.clock.work(MOST_LAG * 0.9)
+        self.clock.work(MAX_LAG * 0.9)
         self.assertFalse(self.turns.isLate)
-        self.clock.work(MOST_LAG * 0.2)
+        self.clock.work(MAX_LAG * 0.2)
         self.assertTrue(self.turns.isLate)
         self.turn()
         self.turn()
@@ -307,7 +307,7 @@ class LineTests(TurnsTestCase):
         self.clock.work(1.0)
         self.assertFalse(self.turns.isLate)
         users.put(self.work.do, "one")
-        self.clock.work(MOST_LAG * 1.1)
+        self.clock.work(MAX_LAG * 1.1)
         self.assertTrue(self.turns.isLate)
         self.turn()
         self.assertTrue(len(strangers))

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sdp
 from ichatgw.model import PCMU, Direction, Fingerprint, SessionDescription, TransportAddress, TransportDescription
-from ichatgw.sdp.checks import MOST_CANDIDATES
+from ichatgw.sdp.checks import MAX_CANDIDATES
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.sip.siptalks import Talk, side
@@ -65,7 +65,7 @@ class ReadTests(SynchronousTestCase):
             "a=candidate:3 1 UDP 1 192.0.2.77 99999 typ host\r\n"
         )
         self.assertEqual(len(transportOf(ICE + odd).candidates), 2)
-        self.assertEqual(len(transportOf(PHONE_SDP + LOGIN + HOST * 100).candidates), MOST_CANDIDATES)
+        self.assertEqual(len(transportOf(PHONE_SDP + LOGIN + HOST * 100).candidates), MAX_CANDIDATES)
 
     def test_mismatch(self) -> None:
         """An address that somebody has put in the place of the party's counts, and there is no ICE."""

@@ -269,8 +269,8 @@ class OverloadTests(SynchronousTestCase):
     def test_dialogs(self) -> None:
         """One source has only so many calls, one that has to log in fewer; others are not hindered."""
         self.busy = False
-        self.patch(admission, "MOST_OF_PEER", 20)
-        self.patch(admission, "MOST_OF_STRANGER", 10)
+        self.patch(admission, "MAX_OF_PEER", 20)
+        self.patch(admission, "MAX_OF_STRANGER", 10)
         self.rig.invitations.refusal = None
         for source, most in ((PHONE, 20), (STRANGER, 10), (TransportAddress("192.0.2.78", 5060), 20)):
             codes = []

@@ -11,7 +11,7 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.strangers import ALL, MOST_PROVED, OCTETS, PROVED, SOURCE, WITHIN, Strangers
+from ichatgw.sip.strangers import ALL, MAX_PROVED, OCTETS, PROVED, SOURCE, WITHIN, Strangers
 from ichatgw.test.support.sip.sipwire import request, respond
 
 HOST = "203.0.113.1"
@@ -128,9 +128,9 @@ class BudgetTests(StrangersTestCase):
 
     def test_provedIsBounded(self) -> None:
         """Of those sources, the one that logged in longest ago is forgotten."""
-        for each in range(MOST_PROVED + 1):
+        for each in range(MAX_PROVED + 1):
             self.strangers.prove(f"203.{each // 250}.0.{each % 250}")
-        self.assertEqual(len(self.strangers._proved), MOST_PROVED)
+        self.assertEqual(len(self.strangers._proved), MAX_PROVED)
 
     def test_log(self) -> None:
         """A flood is one line in ten seconds, with a count."""

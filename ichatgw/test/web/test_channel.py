@@ -84,7 +84,7 @@ class BoundTests(SynchronousTestCase):
 
     def test_manyConnections(self) -> None:
         """One source has so many connections and no more; the next is told so, and when one goes there is room."""
-        made = [self.place.connect("192.0.2.1") for _ in range(module.MOST_FROM_SOURCE)]
+        made = [self.place.connect("192.0.2.1") for _ in range(module.MAX_FROM_SOURCE)]
         _, wire = self.place.connect("192.0.2.1")
         self.assertEqual(answerIn(wire.value()).status, 503)
         self.assertTrue(wire.disconnecting)
@@ -100,8 +100,8 @@ class BoundTests(SynchronousTestCase):
             wire = Wire()
             address = IPv4Address("TCP", f"198.51.{number % 100}.{number // 100}", 40000)
             self.place.door.buildProtocol(address).makeConnection(wire)
-        self.assertEqual(len(self.place.door.connections), module.MOST_CONNECTIONS)
-        self.assertEqual(self.place.door.refused, 1000 - module.MOST_CONNECTIONS)
+        self.assertEqual(len(self.place.door.connections), module.MAX_CONNECTIONS)
+        self.assertEqual(self.place.door.refused, 1000 - module.MAX_CONNECTIONS)
         for connection in self.place.door.connections:
             connection.connectionLost()
         self.assertEqual(self.place.door.connections, [])

@@ -12,7 +12,7 @@ from ichatgw.model import Ending, EndReason
 from ichatgw.observe.events import CallArrived, DtlsState, IceState, MediaStarted, MediaStats, Message
 from ichatgw.test.support.events import PHONE, sip
 from ichatgw.test.support.web import Place
-from ichatgw.web.pages import MOST_LIVE, PAGE
+from ichatgw.web.pages import MAX_LIVE, PAGE
 
 _EMPTY = {"meta", "link", "input", "polyline"}
 
@@ -92,10 +92,10 @@ class HomeTests(PagesCase):
 
     def test_many(self) -> None:
         """Of many calls so many are shown, and the rest is counted."""
-        for number in range(MOST_LIVE + 5):
+        for number in range(MAX_LIVE + 5):
             self.place.scene.arrives(f"c-{number}", callId=f"id-{number}")
         page = self.page("/")
-        self.assertEqual(page.count('href="/calls/'), MOST_LIVE)
+        self.assertEqual(page.count('href="/calls/'), MAX_LIVE)
         self.assertIn("and 5 more", page)
 
     def test_templates(self) -> None:

@@ -12,7 +12,7 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.xmpp import clients as module
-from ichatgw.xmpp.clients import MOST_RESOURCES, Clients, Leftover, Resource
+from ichatgw.xmpp.clients import MAX_RESOURCES, Clients, Leftover, Resource
 from ichatgw.xmpp.stanzas import parseJID
 
 
@@ -49,13 +49,13 @@ class ClientsTests(SynchronousTestCase):
 
     def test_oneUser(self) -> None:
         """One user has room for so many clients; those that are there can still speak."""
-        self.assertEqual(sum(self.put(f"ann@ours.test/{number}") for number in range(100)), MOST_RESOURCES)
+        self.assertEqual(sum(self.put(f"ann@ours.test/{number}") for number in range(100)), MAX_RESOURCES)
         self.assertTrue(self.put("ann@ours.test/0"))
 
     def test_strangers(self) -> None:
         """Strangers are bounded by domain and in all, and take no place of users; who goes makes room."""
-        self.patch(module, "MOST_STRANGERS", 5)
-        self.patch(module, "MOST_STRANGERS_OF_DOMAIN", 3)
+        self.patch(module, "MAX_STRANGERS", 5)
+        self.patch(module, "MAX_STRANGERS_OF_DOMAIN", 3)
         self.assertEqual(sum(self.put(f"e{number}@evil.test/x") for number in range(10)), 3)
         self.assertEqual(sum(self.put(f"e@d{number}.test/x") for number in range(10)), 2)
         self.assertTrue(all(self.put(f"u{number}@ours.test/x") for number in range(100)))
@@ -66,7 +66,7 @@ class ClientsTests(SynchronousTestCase):
 
     def test_users(self) -> None:
         """There is an end to users, too."""
-        self.patch(module, "MOST_USERS", 5)
+        self.patch(module, "MAX_USERS", 5)
         self.put("eve@evil.test/x")
         self.assertEqual(sum(self.put(f"u{number}@ours.test/x") for number in range(10)), 5)
 

@@ -20,7 +20,7 @@ from ichatgw.model import Ending, EndReason, Party, SessionDescription, Tone
 from ichatgw.test.support.clients.jingles import ALICE, LAPTOP, MESSAGES, PHONE, FakeClients
 from ichatgw.test.support.fakes import OFFER, FakeCall, FakeDialer, FakeLeg, FakeMessage, agree, refuse, tell
 from ichatgw.test.support.media.fakerelays import FakeSide
-from ichatgw.xmpp.dialer import ByLink, Chooser, Undecided
+from ichatgw.xmpp.dialer import ByLink, DeferredLeg, XMPPDialer
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 
 BELL = Party("sip:bell@sip.example")
@@ -34,7 +34,7 @@ class ChoiceTests(SynchronousTestCase):
         self.clock = Clock()
         self.users = FakeClients()
         self.iChat, self.jingle = FakeDialer(), FakeDialer()
-        self.chooser = Chooser(self.clock, self.users, self.iChat, self.jingle, self.takesJingle)
+        self.chooser = XMPPDialer(self.clock, self.users, self.iChat, self.jingle, self.takesJingle)
 
     def takesJingle(self, client: Resource) -> bool:
         return self.users.known[client.jid] is not None
@@ -47,8 +47,8 @@ class ChoiceTests(SynchronousTestCase):
         self.chooser.dial(called, BELL)
         return "iChat" if self.iChat.dialled else "jingle"
 
-    def dial(self) -> Undecided:
-        leg = cast(Undecided, self.chooser.dial(CALLED, BELL))
+    def dial(self) -> DeferredLeg:
+        leg = cast(DeferredLeg, self.chooser.dial(CALLED, BELL))
         self.jingle.legs.clear()
         leg.call, leg.side = FakeCall(), FakeSide()
         leg.start(OFFER)
@@ -61,7 +61,7 @@ class ChoiceTests(SynchronousTestCase):
         for resource in self.users.resources(ALICE):
             self.chooser.available(resource)
 
-    def news(self, leg: Undecided) -> FakeCall:
+    def news(self, leg: DeferredLeg) -> FakeCall:
         return cast(FakeCall, leg.call)
 
     def assertNothingLeft(self) -> None:
@@ -146,7 +146,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_oneClient(self) -> None:
         """Who calls one client does not care for the others."""
-        leg = cast(Undecided, self.chooser.dial(f"xmpp:{PHONE.full()}", BELL))
+        leg = cast(DeferredLeg, self.chooser.dial(f"xmpp:{PHONE.full()}", BELL))
         leg.call, leg.side = FakeCall(), FakeSide()
         leg.start(OFFER)
         self.jingle.legs.clear()

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
 from ichatgw.test.support.streams import parse
-from ichatgw.xmpp.discoinfo import MOST_FEATURES, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Info, Version, readInfo
+from ichatgw.xmpp.discoinfo import MAX_FEATURES, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Info, Version, readInfo
 
 EXODUS = (
     "<identity category='client' name='Exodus 0.9.1' type='pc'/>"
@@ -161,7 +161,7 @@ class HashTests(SynchronousTestCase):
 
     def test_tooMuch(self) -> None:
         """There is an end to what one client can."""
-        self.assertRaises(MalformedError, read, "<feature var='x'/>" * (MOST_FEATURES + 1))
+        self.assertRaises(MalformedError, read, "<feature var='x'/>" * (MAX_FEATURES + 1))
 
     def test_ofCalls(self) -> None:
         """What decides about calls is told apart."""

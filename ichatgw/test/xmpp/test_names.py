@@ -9,7 +9,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
 from ichatgw.test.support.streams import parse
-from ichatgw.xmpp.names import LONGEST_NAME, MOST_NAMES, Names
+from ichatgw.xmpp.names import MAX_NAME, MAX_NAMES, Names
 
 KIM, LEE = JID("kim@jabber.example/phone"), JID("lee@jabber.example")
 OURS, BOOKED = JID("72@gw.test/gw"), JID("73@gw.test")
@@ -41,10 +41,10 @@ class NamesTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """However many call under however long names, so much is kept."""
-        for number in range(MOST_NAMES + 10):
+        for number in range(MAX_NAMES + 10):
             self.names.remember(KIM, JID(f"{number}@gw.test"), "x" * 1000)
-        self.assertEqual(len(self.names._given), MOST_NAMES)
-        self.assertEqual(len(self.names.of(KIM, JID(f"{MOST_NAMES}@gw.test"))), LONGEST_NAME)
+        self.assertEqual(len(self.names._given), MAX_NAMES)
+        self.assertEqual(len(self.names.of(KIM, JID(f"{MAX_NAMES}@gw.test"))), MAX_NAME)
 
     def test_presence(self) -> None:
         """A presence has the name beside the capabilities, if there is one (XEP-0172)."""

@@ -17,7 +17,7 @@ from ichatgw.test.support.streams import StubLink, parse
 from ichatgw.test.support.texts import FakeTexts
 from ichatgw.texts.interfaces import Fate, NotCarried, Text
 from ichatgw.xmpp.conditions import FROM_CONDITION, TO_CONDITION, fromCondition
-from ichatgw.xmpp.texts import ERRORS, PATIENCE, ChatMessages
+from ichatgw.xmpp.texts import ANSWER_TIMEOUT, ERRORS, ChatMessages
 
 BOB = Party("sip:72@192.0.2.77", "Bob")
 KIM = "kim@jabber.example/phone"
@@ -173,7 +173,7 @@ class ToUserTests(ChatTestCase):
         )
         self.assertEqual((str(message.body), str(message.subject), message.request), ("hi <b>", "S", None))
         self.assertNoResult(fate)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertIs(self.successResultOf(fate), Fate.ACCEPTED)
 
     def test_writers(self) -> None:
@@ -196,7 +196,7 @@ class ToUserTests(ChatTestCase):
         for wants, fates in ((False, []), (True, [Fate.FAILED])):
             self.carry(wants)
             id = parse(self.sent())["id"]
-            self.clock.advance(PATIENCE)
+            self.clock.advance(ANSWER_TIMEOUT)
             for _ in range(2):
                 self.say(ERROR.format("service-unavailable"), sender=KIM, kind="error", id=id)
             self.assertEqual(self.fates, fates)

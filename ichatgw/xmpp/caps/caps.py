@@ -27,7 +27,7 @@ from zope.interface import implementer
 from ichatgw.errors import MalformedError
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Turns
-from ichatgw.xmpp.caps.queries import MOST_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
+from ichatgw.xmpp.caps.queries import MAX_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
 from ichatgw.xmpp.clients import Leftover
 from ichatgw.xmpp.discoinfo import Info, Version, readInfo
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
@@ -38,19 +38,19 @@ log = Logger()
 HASTE = 3.0
 """Seconds after which a question that was not answered keeps no other from being asked."""
 
-PATIENCE = 15.0
+ANSWER_TIMEOUT = 15.0
 """Seconds in which an answer is taken."""
 
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 """Clients of users that wait for what one of them says."""
 
-MOST_OF_CALLS = 64
+MAX_OF_CALLS = 64
 """Features about calls that are remembered of one client."""
 
 AT_ONCE = 20
 """Questions that are looked after in one turn of the reactor."""
 
-MOST_PASSED_OVER = 200
+MAX_PASSED_OVER = 200
 """Clients in the queue that have gone meanwhile, in one turn of the reactor."""
 
 
@@ -83,7 +83,7 @@ class Capabilities(XMPPHandler):
         self._ids = count(1)
         self._users = Group(1000, 1000)
         self._strangers = Group(1000, 100)
-        self._claims: Latest[Version, tuple[str, frozenset[str]]] = Latest(MOST_KNOWN)
+        self._claims: Latest[Version, tuple[str, frozenset[str]]] = Latest(MAX_KNOWN)
         self._clients: dict[JID, Client] = {}
         self._byUser: dict[JID, set[JID]] = {}
         self._fresh: OrderedDict[str, Client] = OrderedDict()
@@ -155,7 +155,7 @@ class Capabilities(XMPPHandler):
     def _wait(self, resource: Resource, ways: list[Way]) -> None:
         """A client waits until it is known what it can; it is asked if nobody is for it."""
         group = self._groupOf(resource)
-        if group is self._users and len(self._clients) >= MOST_WAITING:
+        if group is self._users and len(self._clients) >= MAX_WAITING:
             return
         alike = ways[0].version if group is self._users else None
         key: Hashable = resource.jid if alike is None else alike
@@ -230,7 +230,7 @@ class Capabilities(XMPPHandler):
 
     def _askWaiting(self, group: Group) -> None:
         """Ask of those that wait as many as may be asked.  Kinds whose clients have gone are passed over."""
-        for _ in range(MOST_PASSED_OVER):
+        for _ in range(MAX_PASSED_OVER):
             kind = group.queue.take(group.hasSlot)
             if kind is None:
                 return
@@ -244,7 +244,7 @@ class Capabilities(XMPPHandler):
         """See that the oldest questions are looked at in time."""
         due = [
             next(iter(asked.values())).asked + seconds
-            for asked, seconds in ((self._fresh, HASTE), (self._slow, PATIENCE))
+            for asked, seconds in ((self._fresh, HASTE), (self._slow, ANSWER_TIMEOUT))
             if asked
         ]
         if self._timer is not None and not (due and self._timer.getTime() <= min(due)):
@@ -257,7 +257,7 @@ class Capabilities(XMPPHandler):
         """Pass over those that are silent, a few at a time."""
         self._timer = None
         now = self._turns.seconds()
-        for client in _oldest(self._slow, now - PATIENCE):
+        for client in _oldest(self._slow, now - ANSWER_TIMEOUT):
             self._forget(client.resource.jid)
         for client in _oldest(self._fresh, now - HASTE):
             del self._fresh[client.id]
@@ -290,7 +290,7 @@ class Capabilities(XMPPHandler):
 
     def _learn(self, client: Client, info: Info) -> None:
         resource, kind, version = client.resource, client.kind, client.ways[0].version
-        features = frozenset(sorted(info.ofCalls)[:MOST_OF_CALLS])
+        features = frozenset(sorted(info.ofCalls)[:MAX_OF_CALLS])
         told = {resource.jid: client}
         if version is None or not info.isSound or not version.fits(info):
             log.debug("The capabilities of {jid!r} count for itself only", jid=resource.jid.full()[:80])

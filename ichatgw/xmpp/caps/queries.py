@@ -17,10 +17,10 @@ from ichatgw.runtime.fairqueue import FairQueue
 from ichatgw.xmpp.clients import Resource
 from ichatgw.xmpp.discoinfo import FIRST_ALGORITHMS, NS_CAPS, NS_CAPS2, SECOND_ALGORITHMS, Version
 
-MOST_KNOWN = 1000
+MAX_KNOWN = 1000
 """Versions whose features are remembered, of users and of strangers each."""
 
-MOST_OWN = 2000
+MAX_OWN = 2000
 """Clients whose own word is remembered, of users and of strangers each."""
 
 K = TypeVar("K", bound=Hashable)
@@ -118,8 +118,8 @@ class Group:
     """
 
     def __init__(self, mostOpen: int, mostOpenPerDomain: int) -> None:
-        self.known: Latest[Version, frozenset[str]] = Latest(MOST_KNOWN)
-        self.own: Latest[JID, tuple[tuple[str, ...], frozenset[str]]] = Latest(MOST_OWN)
+        self.known: Latest[Version, frozenset[str]] = Latest(MAX_KNOWN)
+        self.own: Latest[JID, tuple[tuple[str, ...], frozenset[str]]] = Latest(MAX_OWN)
         self.kinds: dict[Hashable, Kind] = {}
         self.queue: FairQueue[Kind] = FairQueue(100, 100, newestFirst=True)
         self._mostOpen = mostOpen

@@ -38,7 +38,7 @@ from ichatgw.xmpp.link.stream import ComponentStream, MessageLog
 log = Logger()
 
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 5.0
+MAX_DELAY = 5.0
 CONNECT_TIMEOUT = 5
 CLOSE_TIMEOUT = 2.0
 
@@ -46,7 +46,7 @@ CLOSE_TIMEOUT = 2.0
 @define
 class Backoff:
     """
-    How long to wait before the next attempt: twice as long each time, at most L{LONGEST_DELAY}, and shortened by chance
+    How long to wait before the next attempt: twice as long each time, at most L{MAX_DELAY}, and shortened by chance
     so that the components of a server do not all come back at the same moment.
 
     @ivar random: gives a number from 0 to 1.
@@ -56,7 +56,7 @@ class Backoff:
     _delay: float = FIRST_DELAY
 
     def next(self) -> float:
-        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
+        delay, self._delay = self._delay, min(2 * self._delay, MAX_DELAY)
         return delay * (0.5 + 0.5 * self.random())
 
     def reset(self) -> None:
@@ -97,7 +97,7 @@ class Link(StreamManager, Service):
     observe C{self.xmlstream}) and C{connectionLost}.  A lost link ends nothing but the link: whoever has calls keeps
     them.  What is sent while there is no link is dropped, since it would be stale when the link is back.
 
-    When the link fails, the next attempt comes after at most L{LONGEST_DELAY} seconds, however long it lasts, and the
+    When the link fails, the next attempt comes after at most L{MAX_DELAY} seconds, however long it lasts, and the
     same trouble is logged once a minute.
 
     @ivar events: told when it comes and goes, and of each stanza; set before the service starts.

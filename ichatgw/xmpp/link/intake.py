@@ -22,16 +22,16 @@ from ichatgw.runtime.turns import Line, Turns
 SLICE = 4096
 """Octets that are parsed in one go."""
 
-MOST_WAITING = 200
+MAX_WAITING = 200
 """Stanzas of users that wait before no more is read from the server."""
 
-MOST_WEIGHT = 32 * 1024 * 1024
+MAX_WEIGHT = 32 * 1024 * 1024
 """Octets that the stanzas take that wait, of users and of strangers each."""
 
-MOST_OF_DOMAIN = 50
+MAX_OF_DOMAIN = 50
 """Stanzas of strangers of one domain that wait; more are refused."""
 
-MOST_DOMAINS = 64
+MAX_DOMAINS = 64
 """Domains of strangers whose stanzas wait apart from each other."""
 
 
@@ -61,7 +61,7 @@ class _Queue:
 
     def add(self, arrival: Arrival) -> bool:
         """Let it wait, if there is room."""
-        if self.weight + arrival.weight > MOST_WEIGHT or self.arrivals.put(arrival.domain, arrival) is not None:
+        if self.weight + arrival.weight > MAX_WEIGHT or self.arrivals.put(arrival.domain, arrival) is not None:
             return False
         self.weight += arrival.weight
         return True
@@ -110,8 +110,8 @@ class Intake:
         self._wait = wait
         self._unread: deque[bytes] = deque()
         self._reading = turns.line("XMPP is read")
-        self._users = _Queue(turns.line("a user's stanza"), FairQueue(MOST_WAITING + SLICE, MOST_WAITING))
-        self._strangers = _Queue(turns.line("a stranger's stanza"), FairQueue(MOST_OF_DOMAIN, MOST_DOMAINS))
+        self._users = _Queue(turns.line("a user's stanza"), FairQueue(MAX_WAITING + SLICE, MAX_WAITING))
+        self._strangers = _Queue(turns.line("a stranger's stanza"), FairQueue(MAX_OF_DOMAIN, MAX_DOMAINS))
         # However many strangers there are, users' calls go on.
         self._reading.counts = self._strangers.line.counts = False
         self._reading.share = self._strangers.line.share = turns.strangers
@@ -119,7 +119,7 @@ class Intake:
 
     @property
     def _isFull(self) -> bool:
-        return len(self._users.arrivals) >= MOST_WAITING or self._users.weight >= MOST_WEIGHT // 2
+        return len(self._users.arrivals) >= MAX_WAITING or self._users.weight >= MAX_WEIGHT // 2
 
     def received(self, data: bytes) -> None:
         """Octets have come.  As much is done at once as the turn has room for."""

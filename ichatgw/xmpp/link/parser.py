@@ -16,10 +16,10 @@ from typing import Any
 
 from twisted.words.xish.domish import Element, ExpatElementStream, ParserError
 
-MOST_DEPTH = 50  # of elements in each other
-MOST_ATTRIBUTES = 100  # of one element
-MOST_ELEMENTS = 500  # of one stanza
-MOST_BYTES = 64 * 1024  # of one stanza
+MAX_DEPTH = 50  # of elements in each other
+MAX_ATTRIBUTES = 100  # of one element
+MAX_ELEMENTS = 500  # of one stanza
+MAX_BYTES = 64 * 1024  # of one stanza
 WEIGHT_OF_ELEMENT = 1000  # octets that one takes, beside its text
 
 
@@ -134,13 +134,13 @@ class StanzaParser(ExpatElementStream):
         """
         if not self._depth:
             return False
-        if self._depth > MOST_DEPTH:
+        if self._depth > MAX_DEPTH:
             self._fault = "too deep"
-        elif attributes > MOST_ATTRIBUTES:
+        elif attributes > MAX_ATTRIBUTES:
             self._fault = "too many attributes"
-        elif self._elements > MOST_ELEMENTS:
+        elif self._elements > MAX_ELEMENTS:
             self._fault = "too many elements"
-        elif self.parser.CurrentByteIndex - self._start + pending > MOST_BYTES:
+        elif self.parser.CurrentByteIndex - self._start + pending > MAX_BYTES:
             self._fault = "too large"
         else:
             return False

@@ -45,9 +45,9 @@ log = Logger()
 
 NS_PING = "urn:xmpp:ping"
 HANDSHAKE_TIMEOUT = 10.0
-LONGEST_PING_INTERVAL = 29.0  # with the time for the answer, less than 40
+MAX_PING_INTERVAL = 29.0  # with the time for the answer, less than 40
 PING_TIMEOUT = 10.0
-MOST_UNSENT = 32 * 1024 * 1024
+MAX_UNSENT = 32 * 1024 * 1024
 """Octets that may wait for a server that does not take them in, before it is given up."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,7 +86,7 @@ class ComponentStream(XmlStream):
     that deals with an IQ request sets C{handled = True} on it at once; a request nobody dealt with is answered
     C{service-unavailable}.
 
-    When nothing was received for C{pingInterval} seconds (at most L{LONGEST_PING_INTERVAL}), the stream sends a space,
+    When nothing was received for C{pingInterval} seconds (at most L{MAX_PING_INTERVAL}), the stream sends a space,
     for servers and address translators that count silence, and asks itself, through the server, for a sign of life
     (XEP-0199).  The server's own name is not known here, and the way to our own name and back proves the link in both
     directions.  If not one byte comes within L{PING_TIMEOUT}, the connection is aborted.
@@ -124,7 +124,7 @@ class ComponentStream(XmlStream):
         self._arrived: list[Arrival] = []
         self._intake = Intake(turns, self._parse, self._deal, self._refuse, self._letServerWait)
         self.name = name
-        self.pingInterval = min(pingInterval, LONGEST_PING_INTERVAL) if pingInterval > 0 else LONGEST_PING_INTERVAL
+        self.pingInterval = min(pingInterval, MAX_PING_INTERVAL) if pingInterval > 0 else MAX_PING_INTERVAL
         self.ready: Deferred[None] = Deferred()
         self.lost: Deferred[str] = Deferred()
         self.why = ""
@@ -275,7 +275,7 @@ class ComponentStream(XmlStream):
     def _countSent(self, data: bytes) -> None:
         if self.congested:
             self._unsent += len(data)
-            if self._unsent > MOST_UNSENT:
+            if self._unsent > MAX_UNSENT:
                 self.giveUp("the server takes in nothing")
 
     # What comes in

@@ -13,7 +13,7 @@ NO_GUEST = "not among AllowedXMPPDomains"
 
 
 @define(eq=False)
-class Guests:
+class XMPPAccess:
     """
     The rule for users of XMPP servers.
 

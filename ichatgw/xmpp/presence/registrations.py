@@ -43,7 +43,7 @@ class Registrations(Protocol):
 
 
 @implementer(IPresenceListener)
-class Online(XMPPHandler):
+class PresenceRegistrations(XMPPHandler):
     """
     Keeps the registrations in step with presence.
 

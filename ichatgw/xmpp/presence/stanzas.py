@@ -17,7 +17,7 @@ from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, SECOND_ALGORITH
 CAPS_VERSION = "448"  # no iChat ever had it
 CAPS_EXTENSIONS = ("avavail", "avcap", "audio")
 
-LONGEST_TEXT = 256
+MAX_TEXT = 256
 """As many characters of a text are kept of what a client says of itself."""
 
 
@@ -45,11 +45,11 @@ def readResource(jid: JID, stanza: Element) -> Resource:
         jid=jid,
         show=show if show in SHOW_ORDER else "",
         priority=max(-128, min(127, int(priority))) if re.fullmatch("[+-]?[0-9]{1,3}", priority) else 0,
-        node=caps.get("node", "")[:LONGEST_TEXT],
-        ver=caps.get("ver", "")[:LONGEST_TEXT],
-        ext=frozenset(caps.get("ext", "")[:LONGEST_TEXT].split()),
-        hash=caps.get("hash", "")[:LONGEST_TEXT],
-        caps2=_readCaps2(stanza)[:LONGEST_TEXT],
+        node=caps.get("node", "")[:MAX_TEXT],
+        ver=caps.get("ver", "")[:MAX_TEXT],
+        ext=frozenset(caps.get("ext", "")[:MAX_TEXT].split()),
+        hash=caps.get("hash", "")[:MAX_TEXT],
+        caps2=_readCaps2(stanza)[:MAX_TEXT],
     )
 
 

@@ -25,7 +25,7 @@ from ichatgw.xmpp.presence.stanzas import presenceStanza
 from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID, recipient, sender
 
-MOST_ASKED = 20_000
+MAX_ASKED = 20_000
 """How many users the limit on requests to each remembers; if more subscribe in a minute, some are asked later."""
 
 log = Logger()
@@ -65,7 +65,7 @@ class Subscriptions(XMPPHandler):
         self._presence = presence
         self._allows = allows
         self._changed = changed
-        self._requests = RateLimit(clock, 0.5, 30, MOST_ASKED)
+        self._requests = RateLimit(clock, 0.5, 30, MAX_ASKED)
         self._refusals = Complaints(clock)
         self._news = Complaints(clock)
 

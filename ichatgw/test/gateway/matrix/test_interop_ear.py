@@ -13,7 +13,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.interop.ear import RATE, Ear
+from ichatgw.test.interop.ear import RATE, ToneDetector
 
 
 def tone(frequency: float, seconds: float, height: int = 9000) -> bytes:
@@ -28,7 +28,7 @@ class EarTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.ear = Ear(self.clock.seconds, 440)
+        self.ear = ToneDetector(self.clock.seconds, 440)
 
     def test_tone(self) -> None:
         """The tone counts, and when it was heard first and last."""

@@ -10,8 +10,8 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.jingle.session.pendingiqs import MOST_OPEN
-from ichatgw.jingle.session.session import MOST_REMOTE_CANDIDATES, MOST_RESTARTS
+from ichatgw.jingle.session.pendingiqs import MAX_OPEN
+from ichatgw.jingle.session.session import MAX_REMOTE_CANDIDATES, MAX_RESTARTS
 from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_RTP
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.test.support.clients.jingles import BELL_JID, DESCRIPTION, MESSAGES, PHONE, World, content, news, transport
@@ -115,9 +115,9 @@ class ActiveTests(SynchronousTestCase):
         """A client that has us ask and never answers costs no more memory than others."""
         for _ in range(500):
             self.world.jingle("content-add", content(name="1"))
-        self.assertEqual(len(self.world.protocol.calls.questions), MOST_OPEN)
+        self.assertEqual(len(self.world.protocol.calls.questions), MAX_OPEN)
         self.world.answerRequest("result")
-        self.assertEqual(len(self.world.protocol.calls.questions), MOST_OPEN - 1)
+        self.assertEqual(len(self.world.protocol.calls.questions), MAX_OPEN - 1)
 
     def test_ourError(self) -> None:
         """An error of ours ends the call, and leaves nothing."""
@@ -156,7 +156,7 @@ class ActiveTests(SynchronousTestCase):
         """Only so many candidates are taken."""
         for first in range(1, 400, 50):
             self.world.jingle("transport-info", candidates(*range(first, first + 50)))
-        self.assertEqual(len(self.world.media.remotes), MOST_REMOTE_CANDIDATES)
+        self.assertEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
 
     def test_ourCandidates(self) -> None:
         """What we find later is told."""
@@ -177,9 +177,9 @@ class ActiveTests(SynchronousTestCase):
 
     def test_manyRestarts(self) -> None:
         """That does not go on for ever."""
-        for number in range(MOST_RESTARTS + 5):
+        for number in range(MAX_RESTARTS + 5):
             self.world.jingle("transport-info", candidates(ufrag=f"new{number}"))
-        self.assertEqual(len(self.world.media.restarts), MOST_RESTARTS)
+        self.assertEqual(len(self.world.media.restarts), MAX_RESTARTS)
 
     def test_acceptRefused(self) -> None:
         """A client that does not take our accept is told that the session is over, and why; it might wait for more."""

@@ -16,7 +16,7 @@ from twisted.words.xish.domish import Element
 from wokkel.generic import parseXml
 
 from ichatgw.errors import MalformedError
-from ichatgw.jingle.stanzas.candidates import MOST_CANDIDATES
+from ichatgw.jingle.stanzas.candidates import MAX_CANDIDATES
 from ichatgw.jingle.stanzas.description import (
     directionOf,
     isMuxed,
@@ -268,7 +268,7 @@ class TransportTests(SynchronousTestCase):
     def test_most(self) -> None:
         """Only so many candidates are looked at."""
         one = "<candidate ip='192.0.2.1' port='9'/>"
-        self.assertEqual(len(candidates(one * 200)), MOST_CANDIDATES)
+        self.assertEqual(len(candidates(one * 200)), MAX_CANDIDATES)
 
     def test_setup(self) -> None:
         """A fingerprint without a role means either; the value is compared in capitals."""

@@ -20,7 +20,7 @@ from wokkel.generic import parseXml
 
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.stanzas.jingle import (
-    MOST_CONTENTS,
+    MAX_CONTENTS,
     Action,
     Info,
     Jingle,
@@ -261,7 +261,7 @@ class JingleTests(SynchronousTestCase):
             jingle("<content creator='initiator' name='\xe4'/>"),
             jingle("<content name='a' senders='everybody'/><content name='b'/>", "action='content-modify' sid='s1'"),
             jingle(f"<content name='a'>{unprotected}</content>"),
-            jingle(content * (MOST_CONTENTS + 1)),
+            jingle(content * (MAX_CONTENTS + 1)),
             jingle(content * 300),
         ):
             self.assertRaises(MalformedError, Jingle.fromElement, bad)
@@ -303,7 +303,7 @@ class MessageTests(SynchronousTestCase):
             f"<propose xmlns='urn:xmpp:jingle-message:0' id='1'>{many}</propose></message>"
         )
         read = CallMessage.fromElement(message)
-        self.assertEqual((read.id, read.media), ("", ("audio",) * MOST_CONTENTS))
+        self.assertEqual((read.id, read.media), ("", ("audio",) * MAX_CONTENTS))
 
     def test_malformed(self) -> None:
         """What is none is refused."""

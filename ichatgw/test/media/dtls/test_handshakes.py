@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.dtls.dtls import HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, Identity
-from ichatgw.media.dtls.handshakes import MOST_OF_HOST, MOST_OF_OTHERS, MOST_OF_PARTY, PATIENCE, Handshakes
+from ichatgw.media.dtls.handshakes import ANSWER_TIMEOUT, MAX_OF_HOST, MAX_OF_OTHERS, MAX_OF_PARTY, Handshakes
 from ichatgw.media.sockets.port import Source
 from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
@@ -97,24 +97,24 @@ class HandshakesTests(SynchronousTestCase):
             [(f"2001:db8::{number}", 6000, 0, 0) for number in range(8)],
         ):
             heard = [self.isHeard(place) for place in places]
-            self.assertEqual(heard, [number < MOST_OF_HOST for number in range(8)])
+            self.assertEqual(heard, [number < MAX_OF_HOST for number in range(8)])
         for place in (PARTY, (PARTY[0], 7777), ("198.51.100.67", 6000), ("2001:db8:1::1", 6000, 0, 0)):
             self.assertTrue(self.isHeard(place), place)
 
     def test_manyStrangers(self) -> None:
         """There is an end to the number of handshakes, and who comes later has a place after a while."""
-        places = [(f"198.51.100.{number}", 6000) for number in range(MOST_OF_OTHERS + 1)]
-        self.assertEqual([self.isHeard(place) for place in places], [True] * MOST_OF_OTHERS + [False])
-        self.clock.advance(PATIENCE)
+        places = [(f"198.51.100.{number}", 6000) for number in range(MAX_OF_OTHERS + 1)]
+        self.assertEqual([self.isHeard(place) for place in places], [True] * MAX_OF_OTHERS + [False])
+        self.clock.advance(ANSWER_TIMEOUT)
         self.assertTrue(self.isHeard(places[-1]))
-        self.assertEqual(len(self.waiting.handshakes._under), MOST_OF_OTHERS)
+        self.assertEqual(len(self.waiting.handshakes._under), MAX_OF_OTHERS)
 
     def test_party(self) -> None:
         """The hosts of the party have places of their own, and the signalled address always has one."""
-        heard = [self.isHeard((PARTY[0], number + 1)) for number in range(MOST_OF_PARTY + 1)]
-        self.assertEqual(heard, [True] * MOST_OF_PARTY + [False])
+        heard = [self.isHeard((PARTY[0], number + 1)) for number in range(MAX_OF_PARTY + 1)]
+        self.assertEqual(heard, [True] * MAX_OF_PARTY + [False])
         self.assertTrue(self.isHeard(PARTY))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(ANSWER_TIMEOUT)
         self.talk(self.party, (PARTY[0], 7777))
         self.assertEqual(len(self.waiting.keys), 1)
         self.assertEqual(self.waiting.handshakes._began, {})

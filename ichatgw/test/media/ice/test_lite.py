@@ -14,7 +14,7 @@ from ichatgw import sdp
 from ichatgw.media.ice import stun
 from ichatgw.media.ice.agent import Agent
 from ichatgw.media.ice.checklist import Base, Checklist
-from ichatgw.media.ice.lite import MOST_REQUESTS
+from ichatgw.media.ice.lite import MAX_REQUESTS
 from ichatgw.model import PCMU, Checks, SessionDescription, TransportAddress, TransportDescription
 from ichatgw.test.support.media.relays import ALICE, BOB, BOB6, STRANGER, TO_BOB, RelayTestCase, at, rtp
 from ichatgw.test.support.sip.sipwire import PHONE_SDP
@@ -153,8 +153,8 @@ class LiteTests(RelayTestCase):
 
     def test_pace(self) -> None:
         """So many in a moment, and no more."""
-        answered = sum(len(self.check()) for _ in range(MOST_REQUESTS + 20))
-        self.assertEqual(answered, MOST_REQUESTS)
+        answered = sum(len(self.check()) for _ in range(MAX_REQUESTS + 20))
+        self.assertEqual(answered, MAX_REQUESTS)
 
     def test_anew(self) -> None:
         """When he starts anew, what was known before counts no more; when he does no ICE any more, nothing does."""

@@ -10,7 +10,7 @@ from ichatgw.model import Direction
 from ichatgw.test.support.media.fakes import makeEngine
 from ichatgw.test.support.media.relays import ALICE, BOB, RelayTestCase, at, receiverReport, rtp
 
-PATIENCE = 10
+ANSWER_TIMEOUT = 10
 
 
 class AbsenceTests(RelayTestCase):
@@ -19,7 +19,7 @@ class AbsenceTests(RelayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.relay.close()
-        relay = makeEngine(self.clock, self.network, patience=PATIENCE).allocate("call-2")
+        relay = makeEngine(self.clock, self.network, patience=ANSWER_TIMEOUT).allocate("call-2")
         assert isinstance(relay, Relay)
         self.relay = relay
         self.silences = 0
@@ -32,11 +32,11 @@ class AbsenceTests(RelayTestCase):
     def test_silent(self) -> None:
         """A party that was heard and sends nothing any more is told of, not a moment sooner, and then again."""
         self.fromBob(rtp())
-        self.pump(PATIENCE - 0.2)
+        self.pump(ANSWER_TIMEOUT - 0.2)
         self.assertEqual(self.silences, 0)
         self.pump(0.5)
         self.assertEqual(self.silences, 1)
-        self.pump(PATIENCE)
+        self.pump(ANSWER_TIMEOUT)
         self.assertEqual(self.silences, 2)
 
     def test_heard(self) -> None:
@@ -47,16 +47,16 @@ class AbsenceTests(RelayTestCase):
             (receiverReport(0xAAAA, 1), (BOB[0], BOB[1] + 1), 8003),
         ):
             for _ in range(3):
-                self.pump(PATIENCE - 0.5)
+                self.pump(ANSWER_TIMEOUT - 0.5)
                 self.fromBob(sign, source, port)
-        self.pump(PATIENCE - 0.5)
+        self.pump(ANSWER_TIMEOUT - 0.5)
         self.assertEqual(self.silences, 0)
         self.pump(0.8)
         self.assertEqual(self.silences, 1)
 
     def test_neverHeard(self) -> None:
         """A party that has never sent anything is not missed."""
-        self.pump(5 * PATIENCE)
+        self.pump(5 * ANSWER_TIMEOUT)
         self.assertEqual(self.silences, 0)
 
     def test_holds(self) -> None:
@@ -64,19 +64,19 @@ class AbsenceTests(RelayTestCase):
         self.fromBob(rtp())
         for direction in (Direction.INACTIVE, Direction.RECVONLY):
             self.relay.callee.connect(at(BOB, direction=direction))
-            self.pump(2 * PATIENCE)
+            self.pump(2 * ANSWER_TIMEOUT)
             self.relay.callee.connect(at(BOB))
             self.relay.callee.hold(direction)
-            self.pump(2 * PATIENCE)
+            self.pump(2 * ANSWER_TIMEOUT)
             self.assertEqual(self.silences, 0)
         self.relay.callee.hold(Direction.SENDRECV)
-        self.pump(PATIENCE + 0.5)
+        self.pump(ANSWER_TIMEOUT + 0.5)
         self.assertEqual(self.silences, 1)
 
     def test_otherParty(self) -> None:
         """That the other one speaks does not count."""
         self.fromBob(rtp())
-        for sequence in range(2 * PATIENCE + 1):
+        for sequence in range(2 * ANSWER_TIMEOUT + 1):
             self.fromAlice(rtp(sequence), ALICE)
             self.pump(1)
         self.assertEqual(self.silences, 2)
@@ -91,6 +91,6 @@ class AbsenceTests(RelayTestCase):
         self.fromBob(rtp(), BOB, 9002)
         self.fromBob(rtp())
         self.relay.close()
-        self.pump(3 * PATIENCE)
+        self.pump(3 * ANSWER_TIMEOUT)
         self.relay.look()
         self.assertEqual(self.silences, 0)

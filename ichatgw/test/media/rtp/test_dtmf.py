@@ -9,7 +9,7 @@ from struct import unpack
 
 from attrs import evolve
 
-from ichatgw.media.rtp.dtmf import MOST_WAITING
+from ichatgw.media.rtp.dtmf import MAX_WAITING
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
 from ichatgw.test.support.media.relays import BOB, SEEN_BY_BOB, RelayTestCase, at, rtp
@@ -123,7 +123,7 @@ class KeyTests(RelayTestCase):
         """Not all keys of a flood are kept."""
         self.connectBob(PCMU, SLOW)
         taken = [self.relay.callee.press(Tone("1")) for _ in range(100)]
-        self.assertEqual(sum(taken), MOST_WAITING + 1)
+        self.assertEqual(sum(taken), MAX_WAITING + 1)
 
     def test_hold(self) -> None:
         """Who is put on hold while keys are told is told no more of them, not even later."""

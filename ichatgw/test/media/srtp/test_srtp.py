@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import MalformedError
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.media.srtp.inplace import TRAILER, InPlace
-from ichatgw.media.srtp.srtp import SUITES, MasterKey, Shield, Suite
+from ichatgw.media.srtp.srtp import SUITES, MasterKey, SRTPContext, Suite
 from ichatgw.test.support.media import srtpvectors
 
 REPORT = bytes.fromhex("80c90001") + bytes(4)
@@ -27,11 +27,11 @@ def packet(sequence: int, payload: bytes = b"speech") -> bytes:
 
 
 class ShieldTests(SynchronousTestCase):
-    """L{Shield}."""
+    """L{SRTPContext}."""
 
-    def pair(self, suite: Suite = Suite.AES_CM_128_HMAC_SHA1_80) -> tuple[Shield, Shield]:
+    def pair(self, suite: Suite = Suite.AES_CM_128_HMAC_SHA1_80) -> tuple[SRTPContext, SRTPContext]:
         one, two = keyFor(suite), keyFor(suite)
-        return Shield(one, two), Shield(two, one)
+        return SRTPContext(one, two), SRTPContext(two, one)
 
     def test_bothWays(self) -> None:
         """What one protects the other opens, RTP and RTCP, with every suite."""
@@ -119,11 +119,11 @@ class ShieldTests(SynchronousTestCase):
         """While a party changes its key, packets under both are opened."""
         one, two = keyFor(SUITES[0]), keyFor(SUITES[0])
         new = keyFor(SUITES[0])
-        before = Shield(one, two)
-        far = Shield(two, one)
-        farther = Shield(new, one, far)
+        before = SRTPContext(one, two)
+        far = SRTPContext(two, one)
+        farther = SRTPContext(new, one, far)
         buffer = bytearray(2052)
-        place = InPlace(Shield(one, new, before), buffer)
+        place = InPlace(SRTPContext(one, new, before), buffer)
         for shield, sequence in ((far, 1), (farther, 2), (farther, 3)):
             protected = shield.protect(packet(sequence))
             buffer[: len(protected)] = protected
@@ -147,8 +147,8 @@ class KeyChangeTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.ours, self.theirs, self.next = (keyFor(Suite.AES_CM_128_HMAC_SHA1_80) for _ in range(3))
-        self.near = Shield(self.ours, self.theirs)
-        self.far = Shield(self.theirs, self.ours)
+        self.near = SRTPContext(self.ours, self.theirs)
+        self.far = SRTPContext(self.theirs, self.ours)
 
     def roll(self) -> None:
         """Let the sequence numbers of both directions go round once."""
@@ -161,20 +161,20 @@ class KeyChangeTests(SynchronousTestCase):
         self.roll()
         old = self.far.protect(packet(2))
         self.near.open(old)
-        self.near = Shield(self.ours, self.theirs, self.near)
+        self.near = SRTPContext(self.ours, self.theirs, self.near)
         self.assertRaises(MalformedError, self.near.open, old)
         self.assertEqual(self.near.open(self.far.protect(packet(3))), packet(3))
         self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
-        afresh = Shield(self.ours, self.theirs)
+        afresh = SRTPContext(self.ours, self.theirs)
         self.assertRaises(MalformedError, self.far.open, afresh.protect(packet(3)))
 
     def test_theirKeyChanges(self) -> None:
         """A new key of the party is taken; our direction goes on, and its old key holds until the new one is used."""
         self.roll()
         late = [self.far.protect(packet(sequence)) for sequence in (2, 3, 4)]
-        self.near = Shield(self.ours, self.next, self.near)
+        self.near = SRTPContext(self.ours, self.next, self.near)
         self.assertEqual(self.near.open(late[0]), packet(2))
-        self.far = Shield(self.next, self.ours, self.far)
+        self.far = SRTPContext(self.next, self.ours, self.far)
         self.assertEqual(self.near.open(self.far.protect(packet(5))), packet(5))
         self.assertRaises(MalformedError, self.near.open, late[1])
         self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
@@ -182,8 +182,8 @@ class KeyChangeTests(SynchronousTestCase):
     def test_ourKeyChanges(self) -> None:
         """A new key of ours is used at once, with a rollover counter of its own (RFC 3711 section 3.3.1)."""
         self.roll()
-        self.near = Shield(self.next, self.theirs, self.near)
-        self.far = Shield(self.theirs, self.next, self.far)
+        self.near = SRTPContext(self.next, self.theirs, self.near)
+        self.far = SRTPContext(self.theirs, self.next, self.far)
         self.assertEqual(self.far.open(self.near.protect(packet(2))), packet(2))
         self.assertEqual(self.near.open(self.far.protect(packet(2))), packet(2))
 
@@ -225,11 +225,11 @@ class VectorTests(SynchronousTestCase):
         for suite in Suite:
             ours, theirs = keyFor(suite), keyFor(suite)
             expected = srtpvectors.protected(ours, packet(4711), tags.get(suite, 10))
-            self.assertEqual(Shield(ours, theirs).protect(packet(4711)), expected, suite)
+            self.assertEqual(SRTPContext(ours, theirs).protect(packet(4711)), expected, suite)
 
     def test_shortTagIsForMediaOnly(self) -> None:
         """With a tag of 32 bits for RTP, RTCP still has one of 80 (RFC 4568 section 6.2.2, RFC 6188 section 3.1)."""
         for suite in (Suite.AES_256_CM_HMAC_SHA1_32, Suite.AES_CM_128_HMAC_SHA1_32):
-            shield = Shield(keyFor(suite), keyFor(suite))
+            shield = SRTPContext(keyFor(suite), keyFor(suite))
             self.assertEqual(len(shield.protect(packet(1))), len(packet(1)) + 4)
             self.assertEqual(len(shield.protectControl(REPORT)), len(REPORT) + 4 + 10)

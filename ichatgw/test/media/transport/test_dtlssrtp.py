@@ -6,7 +6,7 @@ Tests for L{ichatgw.media.transport.secured}: SRTP between two hosts, with keys 
 from __future__ import annotations
 
 from ichatgw.media.dtls.dtls import HANDSHAKE_TIMEOUT, Identity
-from ichatgw.media.dtls.handshakes import MOST_OF_OTHERS
+from ichatgw.media.dtls.handshakes import MAX_OF_OTHERS
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import (
     PCMU,
@@ -93,12 +93,12 @@ class DTLSTests(SecuredCase):
         self.meet()
         hello = self.hello()
         self.protect(self.one, Protection(fingerprint=self.two.engine.identity.fingerprint, active=False))
-        for number in range(3 * MOST_OF_OTHERS):
+        for number in range(3 * MAX_OF_OTHERS):
             self.one.network.deliver(hello, (STRANGER[0], 7000 + number), self.places[0].port)
         self.protect(self.two, Protection(fingerprint=self.one.engine.identity.fingerprint, active=True))
         self.run_(0.1)
         self.assertProtected()
-        for number in range(3 * MOST_OF_OTHERS):
+        for number in range(3 * MAX_OF_OTHERS):
             (answer,) = self.one.network.sentTo((STRANGER[0], 7000 + number))
             self.assertLess(len(answer), len(hello))
 

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from ichatgw.errors import Congested
 from ichatgw.media.ice import stun
-from ichatgw.media.ice.agent import PATIENCE
+from ichatgw.media.ice.agent import ANSWER_TIMEOUT
 from ichatgw.media.ice.consent import LIFE
 from ichatgw.media.transport.transport import Insecure
 from ichatgw.model import (
@@ -36,7 +36,7 @@ class FailureTests(World):
         """If no pair works that is said, once, and nothing is left."""
         self.lose = lambda datagram: True
         self.join()
-        self.run_(PATIENCE + 1, 0.25)
+        self.run_(ANSWER_TIMEOUT + 1, 0.25)
         for host in (self.one, self.two):
             self.assertFailed(host, EndReason.CONNECTIVITY, "no pair")
             self.assertEqual(host.news.connections, 0)
@@ -183,7 +183,7 @@ class FailureTests(World):
         self.two.transport.addCandidates(many)
         self.two.transport.connect(evolve(offer, candidates=many), MEDIA, (PCMU,))
         self.two.transport.addCandidates(many)
-        self.run_(PATIENCE + 1, 0.25)
+        self.run_(ANSWER_TIMEOUT + 1, 0.25)
         sent = sum(len(one.sent) for one in self.two.network.sockets)
         self.assertTrue(sent < 1000, sent)
 

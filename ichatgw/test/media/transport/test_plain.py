@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaTransport, ITransportNews
-from ichatgw.media.transport.plain import MOST_ADDRESSES, NotPlain, PlainTransport, plainTransport
+from ichatgw.media.transport.plain import MAX_ADDRESSES, NotPlain, PlainTransport, plainTransport
 from ichatgw.model import (
     PCMU,
     Candidate,
@@ -90,7 +90,7 @@ class PlainTests(SynchronousTestCase):
     def test_many(self) -> None:
         """A host of many addresses names some."""
         self.ours = ["192.0.2.10"] * 20
-        self.assertEqual(len(self.make().local.candidates), 2 * MOST_ADDRESSES)
+        self.assertEqual(len(self.make().local.candidates), 2 * MAX_ADDRESSES)
 
     def test_answer(self) -> None:
         """Who calls is told the address towards him."""

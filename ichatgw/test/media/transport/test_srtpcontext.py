@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.relay.side import Side
 from ichatgw.media.rtp.rtp import RTPPacket
-from ichatgw.media.srtp.srtp import MasterKey, Shield, Suite
-from ichatgw.media.transport.srtpcontext import MOST_SOURCES, Lock, Unprotectable
+from ichatgw.media.srtp.srtp import MasterKey, SRTPContext, Suite
+from ichatgw.media.transport.srtpcontext import MAX_SOURCES, SRTPFilter, Unprotectable
 from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
 from ichatgw.test.support.media.relays import receiverReport
 
@@ -28,10 +28,10 @@ class LockTests(SynchronousTestCase):
         relay = makeEngine(Clock(), FakeNetwork()).allocate("c")
         assert isinstance(relay.caller, Side)
         self.side = relay.caller
-        self.lock = Lock(self.side)
+        self.lock = SRTPFilter(self.side)
         suite = Suite.AES_CM_128_HMAC_SHA1_80
         self.ours, self.theirs = (MasterKey(suite, os.urandom(30)) for _ in range(2))
-        self.party = Shield(self.theirs, self.ours)
+        self.party = SRTPContext(self.theirs, self.ours)
         self.sent: list[bytes] = []
 
     def lay(self, datagram: bytes) -> int:
@@ -79,11 +79,11 @@ class LockTests(SynchronousTestCase):
         assert self.lock.shield is not None
         forget = self.lock.shield.forget
 
-        def remembering(shield: Shield, ssrc: int) -> None:
+        def remembering(shield: SRTPContext, ssrc: int) -> None:
             forgotten.append(ssrc)
             forget(ssrc)
 
-        self.patch(Shield, "forget", remembering)
+        self.patch(SRTPContext, "forget", remembering)
         first = self.party.protect(RTPPacket(0, 1, 160, 1000, b"speech").pack())
         self.assertGreater(self.lock.openMedia(self.lay(first)), 0)
         for number in range(2, 200):
@@ -93,8 +93,8 @@ class LockTests(SynchronousTestCase):
             self.assertGreater(self.lock.openMedia(self.lay(self.party.protect(made))), 0)
             report = self.party.protectControl(receiverReport(5000 + number, 0))
             self.assertIsNotNone(self.lock.openControl(self.lay(report)))
-        self.assertEqual(len(self.lock._sources), MOST_SOURCES)
-        self.assertEqual((forgotten[0], len(forgotten), 9 in forgotten), (1000, 2 * 198 + 2 - MOST_SOURCES, False))
+        self.assertEqual(len(self.lock._sources), MAX_SOURCES)
+        self.assertEqual((forgotten[0], len(forgotten), 9 in forgotten), (1000, 2 * 198 + 2 - MAX_SOURCES, False))
         # It is a stream that was never heard of, again.
         self.assertGreater(self.lock.openMedia(self.lay(first)), 0)
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import IMediaTransport
-from ichatgw.media.ice.agent import PATIENCE
+from ichatgw.media.ice.agent import ANSWER_TIMEOUT
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.media.srtp import sdes
 from ichatgw.media.srtp.srtp import Suite
@@ -191,7 +191,7 @@ class WithoutDTLSTests(World):
             None if port in ports and source[0] == "192.0.2.1" else real(datagram, source, port)
         )
         self.joinOlder(False, isPlain=False)
-        self.run_(PATIENCE + 1, 0.25)
+        self.run_(ANSWER_TIMEOUT + 1, 0.25)
         self.assertTalking()
         self.assertEqual(self.one.news.endings + self.two.news.endings, [])
 

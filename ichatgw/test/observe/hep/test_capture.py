@@ -103,12 +103,12 @@ class CaptureTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """What waits is bounded in number and octets; what does not fit is lost, and that is told once a minute."""
-        self.patch(module, "MOST_QUEUED", 10)
+        self.patch(module, "MAX_QUEUED", 10)
         with capturedLogs() as lines:
             for _ in range(100):
                 self.scene.says(sip("BYE sip:c SIP/2.0", "x"))
         self.assertEqual((len(self.found()), self.capture.lost, len(lines)), (10, 90, 1))
-        self.patch(module, "MOST_OCTETS", 1000)
+        self.patch(module, "MAX_OCTETS", 1000)
         for _ in range(3):
             self.scene.says(600 * b"x")
         self.assertEqual(self.capture.lost, 92)

@@ -101,7 +101,7 @@ class RecordFileTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """If that lasts too long the oldest are lost, and counted."""
-        self.patch(module, "MOST_WAITING", 10)
+        self.patch(module, "MAX_WAITING", 10)
         os.mkdir(self.path)
         records = self.make()
         for number in range(25):

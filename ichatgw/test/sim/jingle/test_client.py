@@ -31,7 +31,7 @@ from ichatgw.sim.jingle.profile import (
     RAW,
     SDES,
     STANZA,
-    Guise,
+    ClientProfile,
 )
 from ichatgw.sim.jingle.xml import JINGLE, Content, addContent, addReason, contentsOf
 from ichatgw.sim.xmpp import xml
@@ -63,7 +63,7 @@ class JingleTests(SynchronousTestCase):
         if xml.domainOf(xml.get(stanza, "to")) != GATEWAY:  # which the test plays
             self.users.deliver(stanza)
 
-    def login(self, name: str, guise: Guise, resource: str = "sim", **options: object) -> JinglePhone:
+    def login(self, name: str, guise: ClientProfile, resource: str = "sim", **options: object) -> JinglePhone:
         jid = f"{name}@{DOMAIN}/{resource}"
         phone = JinglePhone(self.net, jid, guise=guise, **options)  # type: ignore[arg-type]
         self.addCleanup(phone.stop)
@@ -72,7 +72,9 @@ class JingleTests(SynchronousTestCase):
         phone.connected(self.users.login(jid, phone.received))
         return phone
 
-    def begin(self, caller: Guise, callee: Guise | None = None) -> tuple[OutgoingJingleCall, IncomingJingleCall]:
+    def begin(
+        self, caller: ClientProfile, callee: ClientProfile | None = None
+    ) -> tuple[OutgoingJingleCall, IncomingJingleCall]:
         """A call as it is placed."""
         self.bob = self.login("bob", callee or caller, say=440, listenFor=650, taking=self.taking)
         self.alice = self.login("alice", caller)
@@ -84,7 +86,9 @@ class JingleTests(SynchronousTestCase):
 
     taking = JingleTaking()
 
-    def talk(self, caller: Guise, callee: Guise | None = None) -> tuple[OutgoingJingleCall, IncomingJingleCall]:
+    def talk(
+        self, caller: ClientProfile, callee: ClientProfile | None = None
+    ) -> tuple[OutgoingJingleCall, IncomingJingleCall]:
         """A call that is up, in which both have heard each other."""
         outgoing, incoming = self.begin(caller, callee)
         self.net.run(3)
@@ -255,7 +259,7 @@ class JingleTests(SynchronousTestCase):
                 self.assertEqual((call.outcome, call.condition), outcome)
                 self.assertEqual(len(alice.complaints), repeats)
 
-    def offerVideo(self, guise: Guise) -> tuple[OutgoingJingleCall, list[Content]]:
+    def offerVideo(self, guise: ClientProfile) -> tuple[OutgoingJingleCall, list[Content]]:
         """Alice's video call, as it is offered to a gateway that has let it in."""
         self.setUp()
         self.alice = self.login("alice", guise)

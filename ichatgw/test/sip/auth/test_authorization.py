@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription
-from ichatgw.sip.auth.authorization import MOST_LOGINS, MOST_REALMS
+from ichatgw.sip.auth.authorization import MAX_LOGINS, MAX_REALMS
 from ichatgw.sip.auth.digest import Challenge, answer, readParameters
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.leg.leg import SipLeg
@@ -202,8 +202,8 @@ class CallTests(SynchronousTestCase):
             realms = "".join(asks(f"{rounds}.{number}") for number in range(5))
             found = [each for each in self.reply(invite, 401, realms) if each.startswith("INVITE")]
             invite = found[0] if found else ""
-            self.assertTrue(len(logins(invite)) <= MOST_REALMS)
-        self.assertTrue(rounds <= MOST_LOGINS + 1)
+            self.assertTrue(len(logins(invite)) <= MAX_REALMS)
+        self.assertTrue(rounds <= MAX_LOGINS + 1)
 
 
 class ArrivedTests(SynchronousTestCase):

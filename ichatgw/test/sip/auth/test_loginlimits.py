@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.sip.auth import loginlimits
 from ichatgw.sip.auth.loginlimits import (
     FORGIVEN,
-    LONGEST_WAIT,
-    MOST_GOOD,
-    MOST_SOURCES,
+    MAX_GOOD,
+    MAX_SOURCES,
+    MAX_WAIT,
     NAME_FREE,
     SOURCE_FREE,
     Guesses,
@@ -43,12 +43,12 @@ class GuessesTests(SynchronousTestCase):
             self.clock.advance(waits[-1])
             self.assertEqual(self.guesses.wait(None, OTHER), 0)
         self.assertEqual(waits[:5], [1, 2, 4, 8, 16])
-        self.assertEqual(set(waits[10:]), {LONGEST_WAIT})
+        self.assertEqual(set(waits[10:]), {MAX_WAIT})
 
     def test_forgiven(self) -> None:
         """Who was quiet for long begins anew."""
         self.guess(SOURCE_FREE + 5)
-        self.clock.advance(FORGIVEN + LONGEST_WAIT)
+        self.clock.advance(FORGIVEN + MAX_WAIT)
         self.assertEqual(self.guesses.failed(None, OTHER), 0)
 
     def test_network(self) -> None:
@@ -92,15 +92,15 @@ class GuessesTests(SynchronousTestCase):
         there is no room wait as one with those of their network.
         """
         self.guess(SOURCE_FREE + 8)
-        for number in range(MOST_SOURCES + 50):
+        for number in range(MAX_SOURCES + 50):
             self.guesses.failed(None, f"10.1.{number // 256}.{number % 256}")
-        self.assertLessEqual(len(self.guesses._sources), MOST_SOURCES)
+        self.assertLessEqual(len(self.guesses._sources), MAX_SOURCES)
         self.assertGreater(self.guesses.wait(None, OTHER), 0)
-        self.assertGreater(self.guesses.wait(None, f"10.1.{MOST_SOURCES // 256}.200"), 0)
-        self.clock.advance(FORGIVEN + LONGEST_WAIT + 1)
-        for number in range(MOST_SOURCES + 50):
+        self.assertGreater(self.guesses.wait(None, f"10.1.{MAX_SOURCES // 256}.200"), 0)
+        self.clock.advance(FORGIVEN + MAX_WAIT + 1)
+        for number in range(MAX_SOURCES + 50):
             self.guesses.failed(None, f"10.2.{number // 256}.{number % 256}")
-        self.assertLessEqual(len(self.guesses._sources), MOST_SOURCES)
+        self.assertLessEqual(len(self.guesses._sources), MAX_SOURCES)
 
     def test_noRoom(self) -> None:
         """
@@ -108,7 +108,7 @@ class GuessesTests(SynchronousTestCase):
         the first time; there, too, a few guesses are looked at and no more.
         """
         self.patch(loginlimits, "OTHERS", 1 << 60)  # no two networks share a count by chance
-        for number in range(MOST_SOURCES + 200):
+        for number in range(MAX_SOURCES + 200):
             self.guesses.failed(None, f"2001:db8:1:{number:x}::1")
         self.assertGreater(self.guesses.wait(None, "2001:db8:1:ffff::1"), 0)
         for host in ("203.0.113.1", "2001:db8:2::1"):
@@ -125,7 +125,7 @@ class GuessesTests(SynchronousTestCase):
 
     def test_manyGoodSources(self) -> None:
         """So many good sources of a name are remembered, the latest."""
-        for number in range(MOST_GOOD + 1):
+        for number in range(MAX_GOOD + 1):
             self.guesses.succeeded("alice", f"192.0.2.{number}")
         self.guess(SOURCE_FREE + 1, None, "192.0.2.0")
         self.guess(SOURCE_FREE + 1, None, "192.0.2.1")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.config.reading.credentials import Credentials
 from ichatgw.sip.auth import verifier as module
 from ichatgw.sip.auth.digest import answer, challenges, digestHash, digestResponse, readParameters
-from ichatgw.sip.auth.loginlimits import LONGEST_WAIT, NAME_FREE, SOURCE_FREE, Guesses
+from ichatgw.sip.auth.loginlimits import MAX_WAIT, NAME_FREE, SOURCE_FREE, Guesses
 from ichatgw.sip.auth.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
 from ichatgw.test.marks import slow
 
@@ -215,7 +215,7 @@ class NonceTests(VerifierCase):
 
     def test_bounded(self) -> None:
         """What is remembered is bounded; what had to be forgotten cannot be replayed; a wrong answer leaves nothing."""
-        self.patch(module, "MOST_USED", 20)
+        self.patch(module, "MAX_USED", 20)
         self.judge(self.log(password="wander"))
         self.assertEqual(len(self.verifier._used), 0)
         first = self.log()
@@ -233,7 +233,7 @@ class GuessingTests(VerifierCase):
     def test_slowed(self) -> None:
         """After a few wrong logins of a source not even the right password is looked at, until its time has come."""
         for _ in range(SOURCE_FREE + 4):
-            self.clock.advance(LONGEST_WAIT)
+            self.clock.advance(MAX_WAIT)
             self.assertEqual(self.judge(self.log(password="wander")), WRONG)
         self.assertEqual(self.judge(self.log()), WRONG)
         self.assertEqual(self.judge(self.log(), host=STRANGER), STALE)

@@ -13,7 +13,7 @@ from ichatgw.model import EndReason, Party
 from ichatgw.sip.dialog.capabilities import SUPPORTED
 from ichatgw.sip.dialog.replaces import DialogId, Replacement, Replacing, readReplaces, readTargetDialog
 from ichatgw.sip.leg.inbound import InboundSipLeg
-from ichatgw.sip.leg.registry import MOST_ENDED
+from ichatgw.sip.leg.registry import MAX_ENDED
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.media.fakerelays import FakeSide
@@ -185,13 +185,13 @@ class InviteTests(ReplacingCase):
         self.rig.wire.take()
         self.assertRefused(name, 603)
         legs = self.rig.endpoint._legs
-        for number in range(MOST_ENDED):
+        for number in range(MAX_ENDED):
             legs._ended[DialogId(str(number), "a", "b")] = None
         Talk.inbound(self.rig, callId="another", branch="another").send("BYE")
         for _ in range(3):
             self.invite("x;to-tag=a;from-tag=b")
             self.arrived().place(anybody)
-        self.assertLess(len(legs._ended), MOST_ENDED + 5)
+        self.assertLess(len(legs._ended), MAX_ENDED + 5)
 
     def test_early(self) -> None:
         """Whom we call can be picked up while he rings, by each of the names that he has; who calls us cannot."""

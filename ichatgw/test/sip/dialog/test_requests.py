@@ -11,7 +11,7 @@ from ichatgw.calls.nulls import Unanswered
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.sip.dialog.requests import Reply, endsCall
-from ichatgw.sip.leg.incallmessages import MOST_KEYS
+from ichatgw.sip.leg.incallmessages import MAX_KEYS
 from ichatgw.sip.message.bodies import bodyOf
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.media.fakerelays import FakeSide
@@ -177,10 +177,10 @@ class OutTests(SynchronousTestCase):
     def test_tooManyKeys(self) -> None:
         """A phone that answers none is not flooded, whoever presses keys."""
         for talk in both():
-            for _ in range(MOST_KEYS + 5):
+            for _ in range(MAX_KEYS + 5):
                 talk.leg.hand(Unanswered(Tone("5")))
             sent = talk.rig.wire.take()
-            self.assertEqual(len(sent), MOST_KEYS)
+            self.assertEqual(len(sent), MAX_KEYS)
             talk.rig.receive(respond(sent[0], 200, "OK"))
             talk.leg.hand(Unanswered(Tone("6")))
             self.assertEqual(len(talk.rig.wire.take()), 1)

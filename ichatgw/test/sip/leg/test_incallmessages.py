@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.interfaces import IMessage
 from ichatgw.model import Enclosed, Ending, EndReason, Party, Receipt
-from ichatgw.sip.leg.incallmessages import MOST_PENDING, PATIENCE
+from ichatgw.sip.leg.incallmessages import ANSWER_TIMEOUT, MAX_PENDING
 from ichatgw.test.sip.dialog.test_midcall import Joined
 from ichatgw.test.support.fakes import OFFER, FakeCall, FakeMessage
 from ichatgw.test.support.media.fakerelays import FakeSide
@@ -159,7 +159,7 @@ class InTests(SynchronousTestCase):
             talk.cseq -= 1
             self.assertEqual(talk.send("INFO", contentType=XML, body=PICTURE), [])
             self.assertEqual(len(talk.news.messages), 1)
-            talk.rig.clock.pump([0.5] * int(2 * PATIENCE - 1))
+            talk.rig.clock.pump([0.5] * int(2 * ANSWER_TIMEOUT - 1))
             self.assertEqual(talk.rig.wire.take(), [])
             talk.rig.clock.pump([0.5] * 3)
             (reply,) = talk.rig.wire.take()
@@ -174,7 +174,7 @@ class InTests(SynchronousTestCase):
     def test_many(self) -> None:
         """Each has its own answer, in any order; more than a few at a time are put off."""
         for talk in both():
-            for number in range(MOST_PENDING):
+            for number in range(MAX_PENDING):
                 self.hand(talk, f"<n>{number}</n>")
             with capturedLogs() as events:
                 talk.send("INFO", contentType=XML, body=PICTURE)
@@ -182,11 +182,11 @@ class InTests(SynchronousTestCase):
             self.assertEqual(sum("too many" in (formatEvent(event) or "") for event in events), 1)
             self.assertEqual(status(reply), 500)
             self.assertTrue(1 <= int(header(reply, "Retry-After")) <= 10)
-            self.assertEqual(len(talk.news.messages), MOST_PENDING)
+            self.assertEqual(len(talk.news.messages), MAX_PENDING)
             for number, message in reversed(list(enumerate(talk.news.messages))):
                 message.answered(Receipt(200, f"for {number}"))
                 (reply,) = talk.rig.wire.take()
-                first = talk.cseq - MOST_PENDING - 1
+                first = talk.cseq - MAX_PENDING - 1
                 self.assertEqual(header(reply, "CSeq"), f"{first + number} INFO")
                 self.assertTrue(reply.startswith(f"SIP/2.0 200 for {number}\r\n"))
             self.hand(talk)

@@ -15,7 +15,7 @@ from ichatgw.errors import CallError, NoCommonCodec
 from ichatgw.media.srtp import sdes
 from ichatgw.media.srtp.srtp import SUITES, Suite
 from ichatgw.model import PCMU, Codec, CryptoKey, Fingerprint, Protection, Setup, TransportDescription
-from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy, Protecting, Unprotected
+from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy, MediaSecurity, Unprotected
 from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
 OURS = Fingerprint("sha-256", ":".join(["0A"] * 32))
@@ -38,8 +38,8 @@ def media(*lines: str) -> sdp.ParsedSDP:
     return sdp.parse(head + "".join(parts))
 
 
-def protecting(encryption: Encryption = OPTIONAL, isPrivate: bool = True, **policy: Any) -> Protecting:
-    return Protecting(MediaPolicy(encryption, **{"fingerprint": OURS, **policy}), isPrivate)
+def protecting(encryption: Encryption = OPTIONAL, isPrivate: bool = True, **policy: Any) -> MediaSecurity:
+    return MediaSecurity(MediaPolicy(encryption, **{"fingerprint": OURS, **policy}), isPrivate)
 
 
 class OfferTests(SynchronousTestCase):
@@ -78,7 +78,7 @@ class OfferTests(SynchronousTestCase):
         self.assertFalse({key.parameters for key in ours.offer()[1].keys} & {key.parameters for key in first.keys})
         self.assertNotIn(first.keys[0].parameters[10:], repr(ours))
 
-    def answer(self, ours: Protecting, profile: str, transport: TransportDescription) -> Protection | None:
+    def answer(self, ours: MediaSecurity, profile: str, transport: TransportDescription) -> Protection | None:
         stream = evolve(media(profile).stream, transport=transport)
         protection = ours.accept(stream)
         ours.agreed(protection)
@@ -195,7 +195,7 @@ class AnswerTests(SynchronousTestCase):
                     self.outcome(protecting(encryption, isPrivate), offer), expected, (lines, encryption, isPrivate)
                 )
 
-    def outcome(self, ours: Protecting, offer: sdp.ParsedSDP) -> str:
+    def outcome(self, ours: MediaSecurity, offer: sdp.ParsedSDP) -> str:
         try:
             chosen = ours.choose(offer, (PCMU,))
         except CallError:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw import sdp
 from ichatgw.errors import CallError, Congested, MalformedError, NoCommonCodec
 from ichatgw.model import PCMU, Codec, Direction, Fingerprint, TransportAddress
-from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy, Protecting
+from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy, MediaSecurity
 from ichatgw.sip.leg.negotiation import Negotiation
 from ichatgw.test.marks import slow
 from ichatgw.test.sdp.test_security import SECURE
@@ -205,7 +205,7 @@ class NegotiationTests(SynchronousTestCase):
                 text[at : at + chance.randrange(4)] = chance.choice(
                     ["", "|", "=", "1", " ", ":", "inline", "\r\n", "A"]
                 )
-            negotiation = Negotiation(protecting=Protecting(policy))
+            negotiation = Negotiation(protecting=MediaSecurity(policy))
             negotiation.side = FakeSide()
             try:
                 if turn % 2:

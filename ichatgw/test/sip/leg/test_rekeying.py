@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.media.srtp import sdes
-from ichatgw.media.srtp.srtp import Shield, Suite
+from ichatgw.media.srtp.srtp import SRTPContext, Suite
 from ichatgw.model import PCMU, CryptoKey, Direction, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption
@@ -114,7 +114,7 @@ class MediaTests(SynchronousTestCase):
 
     def both(self, leg: SipLeg, ours: CryptoKey) -> None:
         """Each hears what the other says, and the SRTP phone nothing but SRTP."""
-        shield = Shield(sdes.masterKey(phoneKey()), sdes.masterKey(ours))
+        shield = SRTPContext(sdes.masterKey(phoneKey()), sdes.masterKey(ours))
         place = leg.side.local(PHONE_RTP[0]).port
         for sequence in (65534, 65535, 0, 1):
             packet = RTPPacket(0, sequence, sequence * 160 & 0xFFFF, 9, b"speech").pack()
@@ -151,8 +151,8 @@ class MediaTests(SynchronousTestCase):
         leg, ok = arrived(self.rig, self.relay.caller)
         (ours,) = cryptoIn(ok)
         ends = (
-            (Shield(sdes.masterKey(phoneKey()), sdes.masterKey(ours)), PHONE_RTP, self.relay.caller),
-            (Shield(sdes.masterKey(far[1]), sdes.masterKey(far[0])), other, self.relay.callee),
+            (SRTPContext(sdes.masterKey(phoneKey()), sdes.masterKey(ours)), PHONE_RTP, self.relay.caller),
+            (SRTPContext(sdes.masterKey(far[1]), sdes.masterKey(far[0])), other, self.relay.callee),
         )
         for sequence in (65534, 65535, 0, 1):
             packet = RTPPacket(0, sequence, sequence * 160 & 0xFFFF, 9, b"speech" * 20).pack()
@@ -165,7 +165,7 @@ class MediaTests(SynchronousTestCase):
         """When another party takes the place of the other one, the SRTP phone hears on: its keys and numbers go on."""
         leg, ok = arrived(self.rig, self.relay.caller)
         (ours,) = cryptoIn(ok)
-        shield = Shield(sdes.masterKey(phoneKey()), sdes.masterKey(ours))
+        shield = SRTPContext(sdes.masterKey(phoneKey()), sdes.masterKey(ours))
         next_ = ("198.51.100.3", 6000)
         numbers = count(1)
         for place, first in ((self.plain, 40000), (next_, 100)):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part
 from ichatgw.sip.message.gate import Admitted, Answer, Gate
-from ichatgw.sip.message.multipart import DEEPEST, MOST_PARTS, read, write
+from ichatgw.sip.message.multipart import DEEPEST, MAX_PARTS, read, write
 from ichatgw.test.support.clients.jingles import World
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.sip.siptalks import formats
@@ -125,11 +125,11 @@ class ReadTests(SynchronousTestCase):
             (body(SDP_PART), "multipart/mixed"),
             (body(SDP_PART), "multipart/mixed;boundary="),
             (body(SDP_PART), f"multipart/mixed;boundary={'b' * 71}"),
-            (body(*[part] * (MOST_PARTS + 1)), MIXED),
+            (body(*[part] * (MAX_PARTS + 1)), MIXED),
         ):
             with self.assertRaises(MalformedError):
                 read(kind, "", content)
-        self.assertEqual(len(read(MIXED, "", body(*[part] * MOST_PARTS)).others), MOST_PARTS)
+        self.assertEqual(len(read(MIXED, "", body(*[part] * MAX_PARTS)).others), MAX_PARTS)
 
     def test_garbage(self) -> None:
         """Whatever comes, it is read or refused."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.message.sanitize import LONGEST_NAME, LONGEST_USER, displayName, headerText, userPart
+from ichatgw.sip.message.sanitize import MAX_NAME, MAX_USER, displayName, headerText, userPart
 
 # Importing ichatgw.sip readies sippy, and so comes first.
 # isort: split
@@ -76,7 +76,7 @@ class DisplayNameTests(SynchronousTestCase):
     def test_readBack(self) -> None:
         """A strict reader finds the cleaned name in what sippy writes, and our URI behind it."""
         for text in HOSTILE:
-            self.assertEqual(readBack(emitted(displayName(text))).strip(), headerText(text, LONGEST_NAME))
+            self.assertEqual(readBack(emitted(displayName(text))).strip(), headerText(text, MAX_NAME))
 
     def test_plain(self) -> None:
         """A plain name stays as it is."""
@@ -93,7 +93,7 @@ class DisplayNameTests(SynchronousTestCase):
 
     def test_cut(self) -> None:
         """A long name is cut before it is escaped, so that no escape is cut in two."""
-        self.assertEqual(displayName("\\" * 1000), "\\\\" * LONGEST_NAME)
+        self.assertEqual(displayName("\\" * 1000), "\\\\" * MAX_NAME)
 
 
 class UserPartTests(SynchronousTestCase):
@@ -113,7 +113,7 @@ class UserPartTests(SynchronousTestCase):
 
     def test_cut(self) -> None:
         """A user part has an end."""
-        self.assertEqual(userPart("x" * 1000), "x" * LONGEST_USER)
+        self.assertEqual(userPart("x" * 1000), "x" * MAX_USER)
 
 
 class HeaderTextTests(SynchronousTestCase):

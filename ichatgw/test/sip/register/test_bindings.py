@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.register.bindings import Binding
-from ichatgw.sip.register.client import Registrar
+from ichatgw.sip.register.client import RegisterClient
 from ichatgw.test.support.sip.sipwire import Rig, header, respond
 
 CALLED = "<sip:sales@pbx>"
@@ -19,7 +19,7 @@ class RegisteredTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.rig = Rig()
-        self.registrar: Registrar = self.rig.endpoint.registrar()
+        self.registrar: RegisterClient = self.rig.endpoint.registrar()
 
     def register(self, binding: Binding, seconds: int = 60, code: int = 200, extra: str = "") -> str:
         """@return: the Contact that was sent."""

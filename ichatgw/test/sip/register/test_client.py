@@ -12,13 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import PCMU, Ending, EndReason, SessionDescription, TransportAddress
-from ichatgw.sip.auth.authorization import MOST_LOGINS
+from ichatgw.sip.auth.authorization import MAX_LOGINS
 from ichatgw.sip.auth.digest import answer, challenges, readParameters
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
-from ichatgw.sip.transaction.targetset import PATIENCE
+from ichatgw.sip.transaction.targetset import ANSWER_TIMEOUT
 from ichatgw.sip.transport.resolver import Unresolved
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.names import a, srv
@@ -212,7 +212,7 @@ class RegisterTests(SynchronousTestCase):
             rounds += 1
             sent = self.reply(sent[0], 401, "Unauthorized", ASKED.replace("\r\n", ", stale=true\r\n"))
         self.successResultOf(asked)
-        self.assertEqual(rounds, 1 + MOST_LOGINS)
+        self.assertEqual(rounds, 1 + MAX_LOGINS)
 
     def test_noPassword(self) -> None:
         """Without a password for that server there is no answer, whatever realm it names."""
@@ -251,7 +251,7 @@ class RegisterTests(SynchronousTestCase):
             "two.example": [a("192.0.2.2")],
         }
         asked = self.registrar.register(Binding("sip:scott@sip.example"), 3600)
-        self.rig.clock.pump([0.5] * int(PATIENCE * 2))
+        self.rig.clock.pump([0.5] * int(ANSWER_TIMEOUT * 2))
         self.assertEqual(str(self.rig.wire.sent[-1][1]), "192.0.2.2:5060")
         self.assertEqual(self.rig.endpoint.transactions, 1)
         self.rig.clock.pump([0.5] * 65)

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
-from ichatgw.sip.register.schedule import MOST_UNANSWERED, STOP_TIMEOUT, Registrations
+from ichatgw.sip.register.schedule import MAX_UNANSWERED, STOP_TIMEOUT, Registrations
 from ichatgw.sip.transport.resolver import Unresolved
 from ichatgw.test.marks import slow
 
@@ -294,23 +294,23 @@ class RegistrationTests(SynchronousTestCase):
     def test_slow(self) -> None:
         """One that does not answer is not asked ever more, others are asked meanwhile; it goes on when it answers."""
         self.registrar.waiting = []
-        self.crowd(3 * MOST_UNANSWERED)
+        self.crowd(3 * MAX_UNANSWERED)
         self.clock.pump([0.01] * 500)
-        self.assertEqual(len(self.registrar.take()), MOST_UNANSWERED)
+        self.assertEqual(len(self.registrar.take()), MAX_UNANSWERED)
         self.registrations.add("anna", "sip:anna@other.example")
         self.clock.pump([0.01] * 10)
         self.assertEqual(self.registrar.take(), [("sip:anna@other.example", 3600)])
         waiting = self.registrar.waiting
-        for _ in range(3 * MOST_UNANSWERED + 1):
+        for _ in range(3 * MAX_UNANSWERED + 1):
             waiting.pop(0).callback(Answer(granted=3600))
             self.clock.pump([0.01] * 3)
-        self.assertEqual(len(self.registrations.registered), 3 * MOST_UNANSWERED + 1)
+        self.assertEqual(len(self.registrations.registered), 3 * MAX_UNANSWERED + 1)
         self.assertEqual(waiting, [])
 
     def test_slowStop(self) -> None:
         """Those who wait their turn leave nothing at a stop."""
         self.registrar.waiting = []
-        self.crowd(2 * MOST_UNANSWERED)
+        self.crowd(2 * MAX_UNANSWERED)
         self.clock.pump([0.01] * 500)
         stopped = self.registrations.stop()
         self.clock.advance(STOP_TIMEOUT + 0.1)

@@ -20,7 +20,7 @@ from ichatgw.net.hosts import bracketed, isHost, literal
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.transaction import tables
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transport.listeningpoint import Door
+from ichatgw.sip.transport.listeningpoint import ListeningPoint
 from ichatgw.sip.transport.target import Transport
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.sip.sipwire import (
@@ -61,7 +61,7 @@ class AddressTests(SynchronousTestCase):
     def test_door(self) -> None:
         """Nothing is sent to a name, to a group, or to port 0."""
         wire = FakeWire()
-        door = Door(lambda data, target: wire.send(data, target.address), GATEWAY, Transport.UDP)
+        door = ListeningPoint(lambda data, target: wire.send(data, target.address), GATEWAY, Transport.UDP)
         for host, port in (("name.example", 5060), ("224.0.0.1", 5060), ("192.0.2.1", 0)):
             door.send_to("x", (host, port))
         self.assertEqual(wire.sent, [])
@@ -84,7 +84,7 @@ class TransactionsTests(SynchronousTestCase):
 
     def test_cacheIsBounded(self) -> None:
         """However many requests come, only so many responses are kept."""
-        self.patch(tables, "MOST_ANSWERS", 50)
+        self.patch(tables, "MAX_ANSWERS", 50)
         for cseq in range(300):
             self.rig.receive(request("OPTIONS", cseq=cseq))
         self.assertTrue(len(self.transactions.l1rcache) + len(self.transactions.l2rcache) <= 110)

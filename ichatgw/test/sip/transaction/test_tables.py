@@ -146,7 +146,7 @@ class TablesTests(SynchronousTestCase):
             status(self.rig.invite(from_=f"<sip:alice@sip.example>;tag=a{each}", branch=f"b{each}")[-1])
             for each in range(100)
         ]
-        self.assertEqual((codes.count(100), codes.count(482)), (tables.MOST_OF_CALL_ID, 100 - tables.MOST_OF_CALL_ID))
+        self.assertEqual((codes.count(100), codes.count(482)), (tables.MAX_OF_CALL_ID, 100 - tables.MAX_OF_CALL_ID))
         self.rig.clock.pump([1.0] * 70)
 
     def test_shutdown(self) -> None:

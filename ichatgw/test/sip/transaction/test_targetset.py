@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
-from ichatgw.sip.transaction.targetset import MOST_REDIRECTIONS, PATIENCE, Hunt
+from ichatgw.sip.transaction.targetset import ANSWER_TIMEOUT, MAX_REDIRECTIONS, TargetSet
 from ichatgw.sip.transport.resolver import Unresolved
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import FakeCall
@@ -31,13 +31,13 @@ def target(number: int) -> Target:
 
 
 class HuntTests(SynchronousTestCase):
-    """L{Hunt}."""
+    """L{TargetSet}."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.failed: list[Target] = []
         self.places = {"sip:a@one": (target(1), target(2)), "sip:a@two": (target(3),), "sip:a@three": (target(4),)}
-        self.hunt = Hunt(self.clock, SipURL("sip:a@one"), self.locate, self.failed.append)
+        self.hunt = TargetSet(self.clock, SipURL("sip:a@one"), self.locate, self.failed.append)
         self.expired = 0
 
     def locate(self, uri: SipURL) -> Deferred[tuple[Target, ...]]:
@@ -69,7 +69,7 @@ class HuntTests(SynchronousTestCase):
     def test_silence(self) -> None:
         """A silent target is given up if there is another one; the last one has all the time of its transaction."""
         self.next()
-        self.clock.advance(PATIENCE - 0.1)
+        self.clock.advance(ANSWER_TIMEOUT - 0.1)
         self.assertEqual((self.expired, self.failed), (0, []))
         self.clock.advance(0.2)
         self.assertEqual((self.expired, self.failed), (1, [target(1)]))
@@ -130,12 +130,12 @@ class HuntTests(SynchronousTestCase):
             made += 1
             self.failureResultOf(self.hunt.next(), Unresolved)
             self.hunt.redirect(self.contacts(f"<sip:a@two:{1000 + made}>"))
-        self.assertEqual(made, MOST_REDIRECTIONS)
+        self.assertEqual(made, MAX_REDIRECTIONS)
 
     def test_secure(self) -> None:
         """Who was called by sips is called by sips wherever we are led."""
         self.places.update({"sips:a@one": (target(1),), "sips:a@three": (target(4),)})
-        self.hunt = Hunt(self.clock, SipURL("sips:a@one"), self.locate, self.failed.append)
+        self.hunt = TargetSet(self.clock, SipURL("sips:a@one"), self.locate, self.failed.append)
         self.next()
         self.hunt.redirect(self.contacts("<sip:a@two>", "<sips:a@three>"))
         self.assertEqual(self.next(), ("sips:a@three", target(4)))
@@ -147,7 +147,7 @@ class HuntTests(SynchronousTestCase):
         self.hunt.redirect(self.contacts("<sips:a@nowhere>"))
         self.failureResultOf(self.hunt.next(), Unresolved)
         self.assertFalse(self.hunt.goesOn)
-        hunt = Hunt(self.clock, SipURL("sip:a@one"), self.locate, self.failed.append, 0)
+        hunt = TargetSet(self.clock, SipURL("sip:a@one"), self.locate, self.failed.append, 0)
         self.successResultOf(hunt.next())
         hunt.redirect(self.contacts("<sip:a@two>"))
         self.assertFalse(hunt.goesOn)
@@ -187,7 +187,7 @@ class LegTests(SynchronousTestCase):
         leg = self.start()
         first, address = self.sent()
         self.assertEqual(address, "192.0.2.1:5061")
-        self.rig.clock.pump([0.5] * int(PATIENCE * 2))
+        self.rig.clock.pump([0.5] * int(ANSWER_TIMEOUT * 2))
         second, towards = self.rig.wire.sent[-1]
         self.assertEqual(str(towards), "192.0.2.2:5062")
         self.assertTrue(second.startswith("INVITE sip:100@pbx.example SIP/2.0"))

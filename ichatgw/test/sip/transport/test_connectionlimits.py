@@ -9,7 +9,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.transport import connectionlimits as module
-from ichatgw.sip.transport.connectionlimits import MOST_FROM_HOST, SETTLED, Places
+from ichatgw.sip.transport.connectionlimits import MAX_FROM_HOST, SETTLED, Places
 
 
 class PlacesTests(SynchronousTestCase):
@@ -86,11 +86,11 @@ class PlacesTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """A source and a network have their limits; an IPv6 /64 is one source."""
         self.places = Places(2000, 1000)
-        for number in range(MOST_FROM_HOST):
+        for number in range(MAX_FROM_HOST):
             self.assertTrue(self.connect(f"{number}", f"2001:db8::{number:x}"))
         self.assertFalse(self.connect("one", "2001:db8::ffff"))
         self.assertFalse(self.connect("one", "2001:db8::ffff", True))
-        self.patch(module, "MOST_FROM_NETWORK", MOST_FROM_HOST + 1)
+        self.patch(module, "MAX_FROM_NETWORK", MAX_FROM_HOST + 1)
         self.assertTrue(self.connect("other", "2001:db8:0:1::1"))
         self.assertFalse(self.connect("another", "2001:db8:0:2::1"))
         self.assertTrue(self.connect("peer", "2001:db8:0:3::1", True))

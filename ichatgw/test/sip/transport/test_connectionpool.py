@@ -21,13 +21,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.runtime.ratelimit import LINES
-from ichatgw.runtime.turns import MOST_LAG, TURN_JOBS, WAITING
+from ichatgw.runtime.turns import MAX_LAG, TURN_JOBS, WAITING
 from ichatgw.sip.transport import connectionlimits
 from ichatgw.sip.transport.connection import (
     ANOTHER,
     FIRST_WORD_TIMEOUT,
     IDLE_TIMEOUT,
-    MOST_UNSENT,
+    MAX_UNSENT,
     PONG_TIMEOUT,
     PROMPT,
     PROOFS,
@@ -36,10 +36,10 @@ from ichatgw.sip.transport.connection import (
     Connection,
 )
 from ichatgw.sip.transport.connectionlimits import (
-    MOST_CONNECTIONS,
-    MOST_FROM_HOST,
-    MOST_FROM_NETWORK,
-    MOST_OF_STRANGERS,
+    MAX_CONNECTIONS,
+    MAX_FROM_HOST,
+    MAX_FROM_NETWORK,
+    MAX_OF_STRANGERS,
 )
 from ichatgw.sip.transport.connectionpool import HANDSHAKE, Connections
 from ichatgw.sip.transport.target import Target, Transport
@@ -276,7 +276,7 @@ class IncomingTests(ConnectionsCase):
             for _ in range(5):
                 connection.dataReceived(MESSAGE * (TURN_JOBS + 1))
                 self.reactor.advance(0)
-                self.reactor.rightNow += MOST_LAG / 4
+                self.reactor.rightNow += MAX_LAG / 4
             self.assertEqual((turns.isLate, len(connection._line)), (mayCall, 0))
             if leaves:
                 connection.abort("it leaves")
@@ -392,14 +392,14 @@ class IncomingTests(ConnectionsCase):
         """One host has so many connections and no more, may it call or not; others are not concerned."""
         for mayCall in (False, True):
             self.connections.mayCall = lambda host, mayCall=mayCall: mayCall  # type: ignore[misc]
-            for port in range(MOST_FROM_HOST):
+            for port in range(MAX_FROM_HOST):
                 self.assertIsNotNone(self.accept(40000 + port, f"192.0.2.{mayCall:d}"))
             self.assertIsNone(self.accept(50000, f"192.0.2.{mayCall:d}"))
             self.assertIsNotNone(self.accept(50000, f"192.0.3.{mayCall:d}"))
 
     def test_network(self) -> None:
         """One network of strangers has so many connections and no more."""
-        for number in range(MOST_FROM_NETWORK):
+        for number in range(MAX_FROM_NETWORK):
             self.assertIsNotNone(self.accept(40000 + number // 100, f"192.0.2.{number % 100}"))
         self.assertIsNone(self.accept(50000, "192.0.2.200"))
         self.connections.mayCall = lambda host: host == "192.0.2.201"
@@ -417,18 +417,18 @@ class IncomingTests(ConnectionsCase):
                 each = self.accept(port, f"198.51.{number}.7")
                 if each is not None:
                     each.dataReceived(MESSAGE if number % 2 else b"\r\n\r\n")
-        self.assertEqual(self.connections.open, MOST_OF_STRANGERS)
+        self.assertEqual(self.connections.open, MAX_OF_STRANGERS)
         peers = [self.accept(port, f"10.0.0.{number}") for number in range(10) for port in range(40000, 40200)]
         self.assertEqual([each for each in peers if each is None or each.problem], [])
-        self.assertEqual(self.connections.open, MOST_CONNECTIONS)
+        self.assertEqual(self.connections.open, MAX_CONNECTIONS)
         stranger = self.accept(40000, "203.0.113.9")
         assert stranger is not None
         self.assertIsNotNone(self.accept(40000, "10.0.1.1"))
-        self.assertEqual((self.connections.open, stranger.problem), (MOST_CONNECTIONS, ""))
+        self.assertEqual((self.connections.open, stranger.problem), (MAX_CONNECTIONS, ""))
 
     def test_loggedIn(self) -> None:
         """A stranger's connection over which a user logs in is a stranger's no more, and goes for nobody."""
-        self.patch(connectionlimits, "MOST_FROM_NETWORK", 3)
+        self.patch(connectionlimits, "MAX_FROM_NETWORK", 3)
         phone = self.accept(40000, "192.0.2.1")
         assert phone is not None
         proved = set()
@@ -454,7 +454,7 @@ class IncomingTests(ConnectionsCase):
         connection.resumeProducing()
         self.assertEqual(self.written(connection), b"x" * 100)
         connection.pauseProducing()
-        for _ in range(MOST_UNSENT // 1000 + 1):
+        for _ in range(MAX_UNSENT // 1000 + 1):
             self.connections.send(b"x" * 1000, at(40000))
         self.assertEqual(self.connections.open, 0)
 

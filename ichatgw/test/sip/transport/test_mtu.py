@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Diversion, Ending, EndReason, Party
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport import mtu as largeModule
-from ichatgw.sip.transport.mtu import MOST_DATAGRAM, WITHOUT_TCP, Large
+from ichatgw.sip.transport.mtu import MAX_DATAGRAM, WITHOUT_TCP, Large
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
@@ -43,7 +43,7 @@ class LargeTests(SynchronousTestCase):
         """INVITE, ACK and BYE go over TCP, and say so; nothing is sent twice."""
         leg = self.start()
         ((invite, target),) = self.rig.streams.sent
-        self.assertGreater(len(invite), MOST_DATAGRAM)
+        self.assertGreater(len(invite), MAX_DATAGRAM)
         self.assertEqual(target, OVER_TCP)
         self.assertIn("SIP/2.0/TCP 192.0.2.10:5070;", header(invite, "Via"))
         self.rig.clock.pump([0.5] * 10)
@@ -117,11 +117,11 @@ class LargeTests(SynchronousTestCase):
         leg.call, leg.side = FakeCall(), self.rig.dial().side
         leg.start(OFFER)
         self.assertEqual(self.rig.streams.sent, [])
-        self.assertGreater(len(self.rig.wire.sent[0][0]), MOST_DATAGRAM)
+        self.assertGreater(len(self.rig.wire.sent[0][0]), MAX_DATAGRAM)
 
     def test_bounded(self) -> None:
         """Not everybody without TCP is remembered."""
-        self.patch(largeModule, "MOST_WITHOUT", 1)
+        self.patch(largeModule, "MAX_WITHOUT", 1)
         known = Large()
         invite = SimpleNamespace(getMethod=lambda: "INVITE")
         known.refused(PHONE)

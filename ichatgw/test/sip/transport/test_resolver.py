@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import TransportAddress
 from ichatgw.sip.transport.resolver import (
     DEAD_TIME,
-    LONGEST_SEARCH,
-    MOST_TARGETS,
+    MAX_SEARCH,
+    MAX_TARGETS,
     SECOND_FAMILY_WAIT,
     Resolver,
     Unresolved,
@@ -198,7 +198,7 @@ class ResolverTests(SynchronousTestCase):
         waiting = self.resolver.targets("example.com")
         other = self.resolver.targets("192.0.2.1")
         self.assertEqual(len(self.successResultOf(other)), 1)
-        self.clock.advance(LONGEST_SEARCH - 1)
+        self.clock.advance(MAX_SEARCH - 1)
         self.assertNoResult(waiting)
         self.clock.advance(1)
         self.assertIn(
@@ -232,8 +232,8 @@ class ResolverTests(SynchronousTestCase):
         """No zone makes us try for ever."""
         self.names.table["many.example"] = [a(f"192.0.2.{number}") for number in range(200)]
         self.names.table["_sip._udp.example.com"] = [srv("many.example", port) for port in range(1, 200)]
-        self.assertEqual(len(self.targets("many.example", 5060)), MOST_TARGETS)
-        self.assertEqual(len(self.targets("example.com")), MOST_TARGETS)
+        self.assertEqual(len(self.targets("many.example", 5060)), MAX_TARGETS)
+        self.assertEqual(len(self.targets("example.com")), MAX_TARGETS)
 
     def test_dead(self) -> None:
         """A target that failed comes after the others, for a while."""

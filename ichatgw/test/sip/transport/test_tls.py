@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
 from ichatgw.sip.transport.connection import CONNECT_TIMEOUT
-from ichatgw.sip.transport.connectionlimits import MOST_FROM_HOST
+from ichatgw.sip.transport.connectionlimits import MAX_FROM_HOST
 from ichatgw.sip.transport.connectionpool import Connections
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Files, Security, faultOf
@@ -375,14 +375,14 @@ class HandshakeTests(SynchronousTestCase):
         """Those who connect and do not begin the handshake count as well, until they are sent away."""
         self.sides()
         made: list[Any] = []
-        for port in range(MOST_FROM_HOST + 1):
+        for port in range(MAX_FROM_HOST + 1):
             address = IPv4Address("TCP", "192.0.2.9", 1000 + port)
             server: Any = self.server.connections.server(Transport.TLS).buildProtocol(address)
             if server is not None:
                 made.append(server)
                 server.makeConnection(FakeTransport(server, True, peerAddress=address))
         self.assertIsNone(server)
-        self.assertEqual(self.server.connections.open, MOST_FROM_HOST)
+        self.assertEqual(self.server.connections.open, MAX_FROM_HOST)
         self.server.reactor.advance(CONNECT_TIMEOUT + 1)
         for server in made:
             self.assertTrue(server.transport.disconnected or server.transport.disconnecting)

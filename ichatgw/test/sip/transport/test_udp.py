@@ -20,7 +20,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.runtime.turns import CALLS_SECONDS, TURN_JOBS, WAITING, Turns
 from ichatgw.sip.transport import udp as ours
-from ichatgw.sip.transport.udp import MOST_CALLS, MOST_OF_HOST, READ_OCTETS, Calls, UDPWire, _Datagrams
+from ichatgw.sip.transport.udp import MAX_CALLS, MAX_OF_HOST, READ_OCTETS, Calls, UDPWire, _Datagrams
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.test.support.sip.sipwire import request
 
@@ -390,23 +390,23 @@ class CallsTests(SynchronousTestCase):
     def test_crowded(self) -> None:
         """Those of one host that are too many are handed on at once, to be refused; another host still has room."""
         crowded: list[bool] = []
-        self.comes(request("INVITE"), times=3 + MOST_OF_HOST)
-        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.1")), (MOST_OF_HOST, True))
+        self.comes(request("INVITE"), times=3 + MAX_OF_HOST)
+        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.1")), (MAX_OF_HOST, True))
         self.datagrams._received = lambda datagram, source: crowded.append(self.calls.isCrowded(source.host))
         self.turns._spent = 0.0
         self.comes(request("INVITE"))
         self.assertEqual((crowded, self.calls.isCrowded("192.0.2.2")), ([True], False))
         self.comes(request("INVITE"), "192.0.2.2")
-        self.assertEqual(len(self.calls), MOST_OF_HOST + 1)
+        self.assertEqual(len(self.calls), MAX_OF_HOST + 1)
 
     def test_crowdedByAll(self) -> None:
         """All hosts together have their bound; nothing is left of them when all have begun."""
         for number in range(10):
-            self.comes(request("INVITE"), f"192.0.2.{number}", MOST_OF_HOST // 2)
-        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.99")), (MOST_CALLS, True))
+            self.comes(request("INVITE"), f"192.0.2.{number}", MAX_OF_HOST // 2)
+        self.assertEqual((len(self.calls), self.calls.isCrowded("192.0.2.99")), (MAX_CALLS, True))
         while self.clock.getDelayedCalls():
             self.clock.advance(0)
-        self.assertEqual((len(self.handled), len(self.calls), self.calls._hosts), (5 * MOST_OF_HOST, 0, {}))
+        self.assertEqual((len(self.handled), len(self.calls), self.calls._hosts), (5 * MAX_OF_HOST, 0, {}))
 
     def test_strangers(self) -> None:
         """Those of hosts that may not call take no place here."""

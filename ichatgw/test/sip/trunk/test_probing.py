@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.sip.trunk.probing import PATIENCE, SECOND_TRY
+from ichatgw.sip.trunk.probing import ANSWER_TIMEOUT, SECOND_TRY
 from ichatgw.test.support.sip.sipwire import header
 from ichatgw.test.support.sip.trunks import TrunkRig, trunk
 
@@ -31,7 +31,7 @@ class ProbeTests(SynchronousTestCase):
     def lose(self) -> None:
         """An OPTIONS gets no answer."""
         self.assertNotEqual(self.probe(), "")
-        self.rig.clock.pump([0.5] * int(PATIENCE * 2 + 1))
+        self.rig.clock.pump([0.5] * int(ANSWER_TIMEOUT * 2 + 1))
         self.rig.wire.take()
 
     def test_request(self) -> None:

@@ -17,7 +17,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sip.register.client import Answer
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.trunk.account import Account
-from ichatgw.sip.trunk.registrations import LONGEST_WAIT, REFUSED_WAIT, TrunkRegistrations
+from ichatgw.sip.trunk.registrations import MAX_WAIT, REFUSED_WAIT, TrunkRegistrations
 from ichatgw.test.sip.register.test_schedule import FakeRegistrar
 from ichatgw.test.support.names import FakeNames, a, fakeRecords
 from ichatgw.test.support.sip.sipwire import header
@@ -220,7 +220,7 @@ class TroubleTests(SynchronousTestCase):
         tries = self.tries(600)
         self.assertTrue(8 <= tries <= 12, tries)
         self.policy(granted=600)
-        self.tries(LONGEST_WAIT + 1)
+        self.tries(MAX_WAIT + 1)
         self.assertEqual(len(self.registrations.registered), 1)
         self.policy(text="408 Request Timeout")
         self.assertGreater(self.tries(560), 1)

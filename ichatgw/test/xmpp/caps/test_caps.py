@@ -19,8 +19,8 @@ from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink, parse
 from ichatgw.xmpp.caps import caps as module
 from ichatgw.xmpp.caps import queries
-from ichatgw.xmpp.caps.caps import HASTE, PATIENCE, Capabilities
-from ichatgw.xmpp.discoinfo import MOST_FEATURES, readInfo
+from ichatgw.xmpp.caps.caps import ANSWER_TIMEOUT, HASTE, Capabilities
+from ichatgw.xmpp.discoinfo import MAX_FEATURES, readInfo
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import parseJID
 
@@ -66,7 +66,7 @@ class CapsCase(SynchronousTestCase):
     """Mixin of capabilities whose link is up; users are those of C{jabber.example} and C{other.example}."""
 
     def setUp(self) -> None:
-        for name in ("MOST_KNOWN", "MOST_OWN"):
+        for name in ("MAX_KNOWN", "MAX_OWN"):
             self.patch(queries, name, 20)
         self.clock = Clock()
         self.turns = Turns(self.clock)
@@ -190,7 +190,7 @@ class UsersTests(CapsCase):
 
     def test_errors(self) -> None:
         """An error, or too long a list, teaches nothing."""
-        for kind, inside in (("error", ""), ("result", "<feature var='x'/>" * (MOST_FEATURES + 1))):
+        for kind, inside in (("error", ""), ("result", "<feature var='x'/>" * (MAX_FEATURES + 1))):
             self.caps.available(client())
             self.answer(self.asked()[0], inside, kind)
         self.assertEqual((self.can(client()), self.told), (None, []))
@@ -242,7 +242,7 @@ class UsersTests(CapsCase):
     def test_silence(self) -> None:
         """In the end a client that says nothing is left in peace."""
         self.caps.available(client())
-        self.clock.pump([1.0] * int(PATIENCE + 1))
+        self.clock.pump([1.0] * int(ANSWER_TIMEOUT + 1))
         self.assertEqual(len(self.asked()), 1)
         self.assertIdle()
 
@@ -299,7 +299,7 @@ class UsersTests(CapsCase):
             inside = info(str(number))
             self.says(client(str(number), hashed(inside)), inside)
         self.assertEqual(len(self.caps._users.known), 20)
-        self.patch(module, "MOST_WAITING", 5)
+        self.patch(module, "MAX_WAITING", 5)
         for number in range(10):
             self.caps.available(client(str(number), ver="new"))
         self.assertEqual(len(self.caps._clients), 5)
@@ -390,7 +390,7 @@ class StrangersTests(CapsCase):
         self.assertEqual(len(jobs), 1000 / module.AT_ONCE + 1)
         for _ in range(20):
             self.clock.pump([HASTE, *[0.0] * 700])
-        self.clock.pump([PATIENCE, *[0.0] * 700])
+        self.clock.pump([ANSWER_TIMEOUT, *[0.0] * 700])
         self.assertIdle()
 
     @slow

@@ -21,7 +21,7 @@ from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.streams import HEADER, ServerSide, acceptLast, refuseLast
-from ichatgw.xmpp.link.component import LONGEST_DELAY, Backoff, Link, endpointFor
+from ichatgw.xmpp.link.component import MAX_DELAY, Backoff, Link, endpointFor
 
 SECRET = "s3cret-word"
 REFUSAL = "<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
@@ -113,7 +113,7 @@ class ReconnectTests(LinkCase):
             refuseLast(self.reactor)
             delays.append(self.waitForAttempt())
         self.assertEqual(delays[:5], [0.5, 1.0, 2.0, 4.0, 5.0])
-        self.assertEqual(max(delays), LONGEST_DELAY)
+        self.assertEqual(max(delays), MAX_DELAY)
 
     def test_resets(self) -> None:
         """A handshake that succeeds, and nothing less, starts the delays anew."""
@@ -177,7 +177,7 @@ class LogTests(LinkCase):
         self.link.secret = "other-word"
         self.assertTrue(self.link.connected)
         server.abortConnection()
-        self.reactor.advance(LONGEST_DELAY)
+        self.reactor.advance(MAX_DELAY)
         server = acceptLast(self.reactor)
         server.send(HEADER)
         self.assertIn(hashlib.sha1(b"3BF96D32other-word").hexdigest(), server.take())
@@ -327,7 +327,7 @@ class MessageLogTests(LinkCase):
         self.link.send(presence)
         self.assertEqual(shown.pop(), "SENDING<presence from='gw.test'/>")
         first.loseConnection()
-        self.reactor.advance(LONGEST_DELAY)
+        self.reactor.advance(MAX_DELAY)
         self.up()
         self.assertTrue(any("handshake" in line for line in shown))
         self.link.logMessages(None)

@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.runtime.turns import STRANGERS_SECONDS, TURN_JOBS, TURN_SECONDS, Turns
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.xmpp.link import intake as module
-from ichatgw.xmpp.link.intake import MOST_DOMAINS, MOST_OF_DOMAIN, MOST_WAITING, MOST_WEIGHT, SLICE, Arrival, Intake
+from ichatgw.xmpp.link.intake import MAX_DOMAINS, MAX_OF_DOMAIN, MAX_WAITING, MAX_WEIGHT, SLICE, Arrival, Intake
 
 
 class IntakeTests(SynchronousTestCase):
@@ -101,7 +101,7 @@ class IntakeTests(SynchronousTestCase):
         most = 0
         while self.clock.getDelayedCalls():
             most = max(most, len(self.turn()))
-            self.assertLess(len(self.intake._users.arrivals), MOST_WAITING + SLICE // 14 + 2)
+            self.assertLess(len(self.intake._users.arrivals), MAX_WAITING + SLICE // 14 + 2)
         self.assertLessEqual(most, TURN_JOBS)
         self.assertEqual(self.dealt, words)
         self.assertFalse(self.waits)
@@ -140,15 +140,15 @@ class IntakeTests(SynchronousTestCase):
         """Strangers' stanzas beyond their share are refused; users' and other domains' are not, and nobody waits."""
         self.cost = TURN_SECONDS * ABOVE
         self.send(*("e@e:x" for _ in range(300)), "a@ours:1", "b@b:1")
-        self.assertEqual(len(self.refused), 300 - MOST_OF_DOMAIN - 1)
+        self.assertEqual(len(self.refused), 300 - MAX_OF_DOMAIN - 1)
         self.assertFalse(self.waits)
         self.finish()
-        self.assertEqual(len(self.dealt), MOST_OF_DOMAIN + 3)
+        self.assertEqual(len(self.dealt), MAX_OF_DOMAIN + 3)
 
     def test_heavy(self) -> None:
         """What waits is bounded by its weight, too: strangers are refused, and for users the server waits."""
         self.cost = TURN_SECONDS * ABOVE
-        self.weight = MOST_WEIGHT // 4
+        self.weight = MAX_WEIGHT // 4
         self.send(*(f"e@d{number}:x" for number in range(10)))
         self.assertEqual(len(self.refused), 10 - 4 - 1)
         self.assertFalse(self.waits)
@@ -159,13 +159,13 @@ class IntakeTests(SynchronousTestCase):
 
     def test_manyDomains(self) -> None:
         """However many domains strangers make up, what is kept is bounded."""
-        self.patch(module, "MOST_WEIGHT", 100_000)
+        self.patch(module, "MAX_WEIGHT", 100_000)
         self.cost = TURN_SECONDS * ABOVE
         self.send(*(f"e@d{number}:x" for number in range(300)))
         for _ in range(20):
             self.send(*(f"e@d{number}:x" for number in range(300)))
         self.assertLessEqual(self.intake._strangers.weight, 100_000)
-        self.assertLess(len(self.intake._strangers.arrivals), MOST_OF_DOMAIN * (MOST_DOMAINS + 1))
+        self.assertLess(len(self.intake._strangers.arrivals), MAX_OF_DOMAIN * (MAX_DOMAINS + 1))
         self.finish()
         self.assertFalse(self.waits)
 

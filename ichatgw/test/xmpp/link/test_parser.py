@@ -9,7 +9,7 @@ from twisted.words.xish.domish import Element, ParserError
 
 from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import HEADER
-from ichatgw.xmpp.link.parser import MOST_ATTRIBUTES, MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, StanzaParser
+from ichatgw.xmpp.link.parser import MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, StanzaParser
 
 
 class StanzaParserTests(SynchronousTestCase):
@@ -42,17 +42,17 @@ class StanzaParserTests(SynchronousTestCase):
 
     def test_depth(self) -> None:
         """As many elements in each other as allowed pass, one more is too deep, and thousands are no worse."""
-        self.feed("<message>" + "<a>" * (MOST_DEPTH - 1) + "</a>" * (MOST_DEPTH - 1) + "</message>")
+        self.feed("<message>" + "<a>" * (MAX_DEPTH - 1) + "</a>" * (MAX_DEPTH - 1) + "</message>")
         self.assertEqual(len(self.elements), 1)
         del self.elements[:]
-        for depth in (MOST_DEPTH, 5000):
+        for depth in (MAX_DEPTH, 5000):
             self.assertSkipped("<message from='eve@a'>" + "<a>" * depth + "</a>" * depth + "</message>", "too deep")
 
     def test_attributes(self) -> None:
         """An element may have so many attributes, and namespaces count as such."""
-        fine = " ".join(f"a{n}='1'" for n in range(MOST_ATTRIBUTES - 1))
+        fine = " ".join(f"a{n}='1'" for n in range(MAX_ATTRIBUTES - 1))
         many = " ".join(f"a{n}='1'" for n in range(5000))
-        spaces = " ".join(f"xmlns:a{n}='{n}'" for n in range(MOST_ATTRIBUTES + 1))
+        spaces = " ".join(f"xmlns:a{n}='{n}'" for n in range(MAX_ATTRIBUTES + 1))
         self.feed(f"<message><x {fine}/><x {fine}/></message>")
         self.assertEqual(len(self.elements), 1)
         del self.elements[:]
@@ -63,20 +63,20 @@ class StanzaParserTests(SynchronousTestCase):
 
     def test_elements(self) -> None:
         """A stanza may have so many elements."""
-        self.feed("<message>" + "<a/>" * (MOST_ELEMENTS - 1) + "</message>")
+        self.feed("<message>" + "<a/>" * (MAX_ELEMENTS - 1) + "</message>")
         self.assertEqual(len(self.elements), 1)
         del self.elements[:]
-        self.assertSkipped("<message from='eve@a'>" + "<a/>" * MOST_ELEMENTS + "</message>", "too many elements")
+        self.assertSkipped("<message from='eve@a'>" + "<a/>" * MAX_ELEMENTS + "</message>", "too many elements")
 
     def test_size(self) -> None:
         """A stanza may have so many bytes, be they text, references or one attribute."""
-        self.feed("<message><body>" + "x" * (MOST_BYTES - 100) + "</body></message>")
+        self.feed("<message><body>" + "x" * (MAX_BYTES - 100) + "</body></message>")
         self.assertEqual(len(self.elements), 1)
         del self.elements[:]
-        big = "x" * MOST_BYTES
+        big = "x" * MAX_BYTES
         self.assertSkipped(f"<message from='eve@a'><body>{big}</body></message>", "too large")
         self.assertSkipped(f"<message from='eve@a'><body a='{big}'/></message>", "too large")
-        self.assertSkipped(f"<message from='eve@a'><body>{'&#10;' * MOST_BYTES}</body></message>", "too large")
+        self.assertSkipped(f"<message from='eve@a'><body>{'&#10;' * MAX_BYTES}</body></message>", "too large")
 
     @slow
     def test_endless(self) -> None:
@@ -87,7 +87,7 @@ class StanzaParserTests(SynchronousTestCase):
 
     def test_namespaces(self) -> None:
         """What a skipped stanza declares is of no effect on the next one."""
-        deep = "<a xmlns='x' xmlns:p='y'>" * MOST_DEPTH + "</a>" * MOST_DEPTH
+        deep = "<a xmlns='x' xmlns:p='y'>" * MAX_DEPTH + "</a>" * MAX_DEPTH
         self.feed(f"<message xmlns='z' xmlns:q='z'>{deep}</message><message id='after'/>")
         after = self.elements.pop()
         ours = "jabber:component:accept"

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.streams import HEADER, ServerSide
-from ichatgw.xmpp.link.stream import MOST_UNSENT, ComponentStream, StreamLost
+from ichatgw.xmpp.link.stream import MAX_UNSENT, ComponentStream, StreamLost
 
 PING = "<iq type='get' id='p' from='xmpp.test' to='gw.test'><ping xmlns='urn:xmpp:ping'/></iq>"
 UNKNOWN = "<iq type='{}' id='1' from='eve@a/b' to='100@gw.test'><q xmlns='n'/></iq>"
@@ -150,12 +150,12 @@ class LifeTests(StreamCase):
         for _ in range(2):
             self.server.producer.resumeProducing()
             self.assertFalse(self.stream.congested)
-            for _ in range(2 * MOST_UNSENT // 1024**2):
+            for _ in range(2 * MAX_UNSENT // 1024**2):
                 self.stream.send("x" * 1024 * 1024)
             self.server.clear()
             self.server.producer.pauseProducing()
             self.assertTrue(self.stream.congested)
-            for _ in range(MOST_UNSENT // 1024**2):
+            for _ in range(MAX_UNSENT // 1024**2):
                 self.stream.send("x" * 1024 * 1024)
         self.assertFalse(self.server.aborted)
         self.stream.send("x" * 1024 * 1024)

@@ -11,15 +11,15 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 
-from ichatgw.xmpp.presence.access import Guests
+from ichatgw.xmpp.presence.access import XMPPAccess
 
 
 class GuestsTests(SynchronousTestCase):
-    """L{Guests}."""
+    """L{XMPPAccess}."""
 
     def test_parentDomain(self) -> None:
         """The parent domain is the name without its first label, and a name of one label has none."""
-        guests = Guests("GW.jabber.example")
+        guests = XMPPAccess("GW.jabber.example")
         self.assertTrue(guests(JID("scott@jabber.example/iChat")))
         for other in (
             "mallory@evil.example/x",
@@ -29,11 +29,11 @@ class GuestsTests(SynchronousTestCase):
             "a@gw.jabber.example",
         ):
             self.assertFalse(guests(JID(other)), other)
-        self.assertFalse(Guests("gw")(JID("a@gw")))
+        self.assertFalse(XMPPAccess("gw")(JID("a@gw")))
 
     def test_domains(self) -> None:
         """Domains that are named take the place of the parent; they may change."""
-        guests = Guests("gw.jabber.example", ("example.org",))
+        guests = XMPPAccess("gw.jabber.example", ("example.org",))
         self.assertTrue(guests(JID("a@example.org/x")))
         self.assertFalse(guests(JID("a@jabber.example")))
         guests.domains = ("a.example", "b.example")

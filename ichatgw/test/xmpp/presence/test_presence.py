@@ -157,13 +157,13 @@ class TableTests(PresenceCase):
         """One user has room for so many clients; those that are there can still speak."""
         for number in range(1000):
             self.receive(f"scott@jabber.example/{number}")
-        self.assertEqual(len(self.full()), module.MOST_RESOURCES)
+        self.assertEqual(len(self.full()), module.MAX_RESOURCES)
         self.receive("scott@jabber.example/0", "<show>away</show>")
         self.assertEqual(self.listener.resources[-1].show, "away")
 
     def test_manyStrangers(self) -> None:
         """So many strangers fit in; users and subscribers always do."""
-        self.patch(module, "MOST_STRANGERS", 3)
+        self.patch(module, "MAX_STRANGERS", 3)
         for number in range(10):
             self.receive(f"eve{number}@eve.example/x")
         self.assertEqual(len(self.listener.resources), 3)

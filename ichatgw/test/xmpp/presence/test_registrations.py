@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import NoRoute
 from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
 from ichatgw.xmpp.presence.presence import IPresenceListener, Presence, Resource
-from ichatgw.xmpp.presence.registrations import GRACE, Online
+from ichatgw.xmpp.presence.registrations import GRACE, PresenceRegistrations
 from ichatgw.xmpp.presence.store import MemoryStore
 
 SCOTT = JID("scott@chat.example")
@@ -60,7 +60,7 @@ class FakePresence:
 
 
 class OnlineTests(SynchronousTestCase):
-    """L{Online}."""
+    """L{PresenceRegistrations}."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -70,7 +70,7 @@ class OnlineTests(SynchronousTestCase):
         self.registrations = FakeRegistrations()
         self.output = "sip:scott@sip.example"
         self.domains = {"chat.example"}
-        self.online = Online(
+        self.online = PresenceRegistrations(
             Turns(self.clock),
             cast(Presence, self.presence),
             self.store,
