@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.calls.test_call -*-
 """
-Everything that can go wrong by name.  One root, so that a border can catch it all at once.
+The exceptions of the gateway.  They have one root class, so that an adapter can catch all of them at once.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ class ILeg(Interface):
     """
     One party's side of a call, whatever its protocol.
 
-    It says C{ended} to its C{call} exactly once, whoever hung up, and nothing after that; this may happen inside the
-    very method that causes it.  Its methods never raise: what fails ends the leg.
+    It says C{ended} to its C{call} exactly once, whichever side hung up, and nothing after that; this may happen inside
+    the very method that causes it.  Its methods never raise: what fails ends the leg.
 
     A leg owns its side of the relay: it tells the side where its party is, and writes the side's own address into
     what it sends to the party.
@@ -109,7 +109,7 @@ class ICall(Interface):
         """The party says something to the other one within the call."""
 
     def referred(leg: ILeg, referral: IReferral) -> None:
-        """The party wants its peer to be connected to somebody else."""
+        """The party wants its peer to be connected to another party."""
 
     def ended(leg: ILeg, ending: Ending) -> None:
         """The leg is over.  It says nothing after this."""
@@ -156,8 +156,8 @@ class IMessage(Interface):
 
 class IReferral(Interface):
     """
-    The wish of a party that its peer be connected to somebody else (RFC 3515), and who is told what becomes of it:
-    C{declined}, or else C{accepted}, and then once C{succeeded} or C{failed}.
+    The wish of a party that its peer be connected to another party (RFC 3515).  It is told the outcome: C{declined}, or
+    else C{accepted}, and then once C{succeeded} or C{failed}.
     """
 
     called: str = Attribute("The address, to be looked up in the translation rules.")
@@ -171,7 +171,7 @@ class IReferral(Interface):
         """
         This leg leads there; it has not started.
 
-        @raise NoRoute: if it cannot do what else is wished: take the place of another dialog there.
+        @raise NoRoute: if the leg cannot replace a dialog at that place (RFC 3891), and that is wished.
         """
 
     def declined(busy: bool = False) -> None:
@@ -210,7 +210,7 @@ class Arrival:
     @ivar login: the user who has logged in with it.
     @ivar place: whose place the caller wants; C{None} for a call of its own.
     @ivar direct: where its media can be sent to without us; C{None} if that has to come to us.
-    @ivar objection: why the call cannot be taken, whoever calls; C{None} if it can.
+    @ivar objection: why the call cannot be taken, from any caller; C{None} if it can.
     """
 
     party: Party
@@ -228,7 +228,7 @@ class IArrivals(Interface):
 
     def arrived(leg: IInboundLeg, arrival: Arrival) -> None:
         """
-        Somebody calls.
+        A call arrives.
 
         @param leg: the arriving leg; the taker sets C{call} and C{side} before it gives an order.
         """
@@ -329,7 +329,7 @@ class IMediaSide(Interface):
     def listen(heard: Callable[[Tone], None] | None) -> None:
         """
         From now on tell C{heard} of the keys in the party's media (RFC 4733) as long as the other party takes none in
-        its own; C{None}: nobody.  For parties whose media passes here.
+        its own; C{None} ends that.  For parties whose media passes here.
         """
 
     def hold(direction: Direction) -> None:

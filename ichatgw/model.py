@@ -469,8 +469,8 @@ class Party:
     @ivar name: what to show to people; may be empty.
     @ivar private: the called party must not be told who this is (RFC 3323).
     @ivar diversions: where the call was sent on, the latest first.
-    @ivar referredBy: who has brought the caller to call (RFC 3892), as a URI; empty if nobody has.
-    @ivar hops: how many more servers the call may pass (RFC 7332); C{None} if nobody has counted.
+    @ivar referredBy: the party that referred the caller (RFC 3892), as a URI; empty if none did.
+    @ivar hops: how many more servers the call may pass (RFC 7332); C{None} if there is no Max-Forwards.
     @ivar origin: where it calls from, as far as it cannot choose that; empty: from the domain of its address.
     """
 
@@ -507,7 +507,7 @@ ANONYMOUS = Party("sip:anonymous@anonymous.invalid", "Anonymous")
 @frozen
 class Invitation:
     """
-    The outer marks of an arriving SIP INVITE, for whoever waits for one in particular.
+    The outer marks of an arriving SIP INVITE, for a leg that waits for a particular one.
 
     @ivar source: where the datagram came from.
     @ivar userAgent: the C{User-Agent}; empty if absent.

@@ -152,15 +152,15 @@ class Gateway(MultiService):
     @ivar stalls: how long turns of the reactor take.
     @ivar reloadables: what can take settings anew while it runs.
     @ivar reloader: gives them what it reads, if there is one.
-    @ivar journal: keeps the calls that are up, if anybody does.
+    @ivar journal: keeps the calls that are up, if there is one.
     @ivar watch: looks after the sockets, if there is one.
     @ivar watchers: what watches it, if anything does.
     @ivar stops: what else has to end before what carries it.
-    @ivar memory: tells whether there is some, if anybody does.
+    @ivar memory: tells whether there is some, if it is watched.
     @ivar texts: leads what people write.
     @ivar readiness: tells whether calls can be taken.
-    @ivar report: says so, if anybody does.
-    @ivar parts: whom administrators' orders are for.
+    @ivar report: says so, if there is one.
+    @ivar parts: what administrators' orders are for.
     @ivar ordering: what takes these.
     """
 
@@ -352,7 +352,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
             theirs,
             preferIPv6=settings.preferIPv6,
             skipFirst=settings.skipFirstIChatAddress,
-            # Whoever binds the gateway to loopback has the iChats there too: a test.
+            # A gateway that is bound to loopback has its iChats there too: a test.
             allowLoopback=settings.ipAddress in ("127.0.0.1", "::1"),
             ours=ourRecords(),
         ),
@@ -633,7 +633,7 @@ def _peers(settings: Settings) -> tuple[Network, ...]:
 
 
 def _messageLog(settings: Settings) -> Callable[[str, str], None] | None:
-    """Who takes whole messages, if anybody does."""
+    """The log of whole messages; C{None} unless C{LogLevel} is C{STACK}."""
     return MessageLog(Content(settings.logHides)) if settings.logLevel == "STACK" else None
 
 

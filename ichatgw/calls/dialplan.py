@@ -58,7 +58,7 @@ class DialPlan:
     Looks called addresses up in the translation rules.
 
     A pattern is searched for, it need not match the whole address.  The first rule that matches decides, even if what
-    it gives is no address: falling through to a later rule would send the call somewhere nobody wrote down.
+    it gives is no address: falling through to a later rule would send the call to an address that no rule means.
 
     @ivar rules: pattern and output of each rule, in order.
     @raise ConfigError: if a rule can never work; the text names it by its number, from 1.
@@ -154,7 +154,7 @@ class DialPlan:
         return self._patterns[number - 1] if isShort else _compiled(self.rules[number - 1][0], _STEPS // 8)
 
     def _ranAway(self, number: int, address: str, why: str) -> None:
-        """Warn once a rule: whoever calls can make it happen as often as he likes."""
+        """Warn once for each rule: any caller can make it happen as often as it likes."""
         if number not in self._runaways:
             self._runaways.add(number)
             self._log.warn(

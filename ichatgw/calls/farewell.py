@@ -1,9 +1,9 @@
 # -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
-How a party is told that its call is over, by a gateway that knows nothing of the call any more.
+How a party is told that its call is over by the next process, after the one that made the call was killed.
 
-Each leg says at any time what would have to be sent if the process were gone the next moment.  It is a value of plain
-words, so that it can be kept in a file: which adapter sends it, and what that has to know.
+Each leg gives at any time what would have to be sent if its process ended now.  It is a value of strings, so that it
+can be kept in a file: which adapter sends it, and what the adapter has to know.
 """
 
 from __future__ import annotations

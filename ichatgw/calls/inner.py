@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_dialer,ichatgw.test.ichat.test_contract,ichatgw.test.calls.test_nulls -*-
 """
-A leg within a leg.
+The call as seen by a leg that another leg contains, as a SIP leg within an iChat's.
 """
 
 from __future__ import annotations

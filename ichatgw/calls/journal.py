@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
-The calls that are alive, kept on the disk, so that their parties can be told of the end by the next process if this one
-is killed.
+The calls that are up, kept on the disk, so that the next process can tell their parties of the end if this one is
+killed.
 
 A call is written when it has lived for a moment (most that end at once never are), and again when what would have to be
 said has changed; it is removed when it is over.  A few calls share a commit.  It need not outlive a power cut, when

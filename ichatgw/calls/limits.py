@@ -2,9 +2,9 @@
 """
 How many calls one caller may have, and how many all may begin in a second.
 
-Of the calls that may begin, one half is for whoever comes first.  The other half is for those who have begun few of
-late, and come from where few have come from: one who begins as many as ever he can, under whatever names, leaves room
-for all others, and has all that they do not want.
+Of the calls that may begin, one half is taken in order of arrival.  The other half is for callers that have begun few
+of late, from sources that have begun few of late: a caller that begins as many as it can, under whatever names, leaves
+room for all others, and has what they do not use.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Limits:
         """
         A call wants to begin.
 
-        @raise Refused: if the caller has as many as he may.
+        @raise Refused: if the caller has as many as it may.
         @raise Congested: if memory is short.
         """
         if not self.hasRoom():
@@ -75,7 +75,7 @@ class Limits:
         """
         A call that is up wants to lead its C{caller} elsewhere: as C{begin}, but this call is not one more.
 
-        @raise Refused: if the caller has as many others as he may.
+        @raise Refused: if the caller has as many others as it may.
         """
         key = callerKey(caller)
         others = self._counts.get(key, 0) - (self._callers.get(callId) == key)
@@ -84,9 +84,9 @@ class Limits:
 
     def spend(self, caller: Party, source: str) -> None:
         """
-        There is somebody to be called.
+        Count a call that begins: its address leads to a party.
 
-        @param source: where the caller is, as far as he cannot choose it: a host, or the domain of his server.
+        @param source: where the caller is, as far as it cannot choose that: a host, or the domain of its server.
         @raise Congested: if too many calls have begun.
         """
         if not self.perSecond:
@@ -114,7 +114,7 @@ class Limits:
         return any(each.left(key) < 1 for each, key in zip(self._each, keys, strict=True))
 
     def move(self, callId: str, caller: Party) -> None:
-        """A call has another caller now; it counts as his, even if he has as many as he may."""
+        """A call has another caller now; it counts as that one's, even if it has as many as it may."""
         if callId in self._callers:
             self.end(callId)
             key = self._callers[callId] = callerKey(caller)
@@ -130,7 +130,7 @@ class Limits:
 
 
 def callerKey(caller: Party) -> str:
-    """The same for all calls of somebody: his address without resource, port and parameters."""
+    """The same for all calls of one caller: its address without resource, port and parameters."""
     scheme, _, rest = caller.uri.lower().partition(":")
     if scheme == "xmpp":
         return f"{scheme}:{rest.partition('/')[0]}"

@@ -68,10 +68,10 @@ class CallInputs(Protocol):
         """The leg that was dialled for a referral is answered."""
 
     def targetEnded(self, ending: Ending) -> None:
-        """It came to nothing."""
+        """The target of the transfer has ended before it answered."""
 
     def referrerLeft(self, leg: ILeg, ending: Ending) -> None:
-        """Who referred did not wait for that."""
+        """The referring party has hung up before the target answered."""
 
     def replace(self, old: ILeg, new: IInboundLeg, offer: SessionDescription) -> None:
         """C{new}, which has arrived with C{offer}, takes the place of C{old}."""

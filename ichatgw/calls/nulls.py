@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.calls.test_nulls -*-
 """
-Stand-ins at the seam of legs and calls.
+Null objects for the interfaces between legs and calls.
 """
 
 from __future__ import annotations

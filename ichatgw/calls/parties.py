@@ -93,13 +93,13 @@ class UnderWay(Protocol):
         """The target's party has answered."""
 
     def fail(self, ending: Ending) -> None:
-        """The target has ended before that: the call goes on as before, if there is somebody to talk to."""
+        """The target has ended before that: the call goes on as before, if there is a peer to talk to."""
 
     def goOnAlone(self) -> None:
         """The one that referred has hung up: the peer waits for the target."""
 
     def cancel(self, ending: Ending) -> None:
-        """The peer has gone, or the place is taken by somebody else."""
+        """The peer has gone, or another leg has taken its place."""
 
 
 @define(eq=False)
@@ -201,7 +201,7 @@ class Parties:
         return any(offer.hears(codec) is not None for codec in codecs if not codec.isEvent)
 
     def exchange(self, old: ILeg, new: ILeg) -> None:
-        """Let C{new} take the place of C{old}; nobody is told."""
+        """Let C{new} take the place of C{old}, without telling the legs."""
         stays = self.other(old)
         self.uprooted = stays.side.isDirect or new.side.isDirect
         for leg in (old, stays, new):

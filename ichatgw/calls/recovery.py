@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.calls.test_journal -*-
 """
-What follows after a process that was killed: the parties of the calls that it left behind are told that these are over.
+Ends the calls of a process that was killed: the next process tells their parties that they are over.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _joined(firsts: frozenset[str], seconds: frozenset[str]) -> frozenset[str]:
 
 
 class _Unreadable(Exception):
-    """A pattern is beyond us."""
+    """A pattern that cannot be indexed."""
 
 
 class _Reader:
@@ -148,7 +148,7 @@ class _Reader:
     def read(self) -> tuple[frozenset[str], frozenset[str]]:
         """
         @return: the texts that it begins with, and those behind its first run.
-        @raise _Unreadable: if the pattern is beyond us.
+        @raise _Unreadable: if the pattern cannot be indexed.
         """
         if _BEYOND_US.search(self._pattern):
             raise _Unreadable

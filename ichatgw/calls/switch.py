@@ -82,12 +82,12 @@ class Switch(Service):
     @ivar maxCalls: how many calls may live at once; 0 means as many as there are media ports.
     @ivar alwaysRelay: whether media passes here even if it could go from party to party.
     @ivar limits: further limits; none if not given.
-    @ivar introduced: the caller as who is called shall know him, from the caller and the address that is called.
+    @ivar introduced: the caller as it is shown to the called party, from the caller and the address that is called.
     @ivar directed: where the call of a caller to an address goes, which leads to another one; raises L{Refused} if the
         caller may not call it.
     @ivar resident: the XMPP user whom we have registered at a SIP address, empty if there is none; for addresses that
         no rule knows.
-    @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if nobody does.
+    @ivar journal: keeps the calls that live, for the case that the process is killed; C{None} if none does.
     @ivar made: how many calls have arrived since the start.
     @ivar reports: told of what happens to calls.
     @ivar run: what the names of calls begin with, so that they differ from those of another run of the process.
@@ -250,7 +250,7 @@ class Switch(Service):
         """
         The address that C{called} stands for.
 
-        @raise NoRoute: if that is nobody's.
+        @raise NoRoute: if no rule and no registration leads anywhere.
         """
         try:
             return self.plan.translate(called)
@@ -333,8 +333,8 @@ class Switch(Service):
 
     def presented(self, caller: Party, route: str) -> Party:
         """
-        The caller as the called party can call back: to SIP an XMPP user has the address that the rules give him, if
-        they do.  XMPP has no words for a caller who does not want to be shown, so he has no name there.
+        The caller under an address that can be called back: towards SIP an XMPP user has the one that the rules give,
+        if any.  XMPP cannot say that a caller does not want to be shown, so such a caller has no name there.
         """
         caller = self.introduced(caller, route)
         if route.startswith("xmpp:"):

@@ -3,7 +3,8 @@
 A transfer: a party of a call wants its peer to be connected to another one (RFC 3515, RFC 5589).
 
 This is done here, and the peer is asked to do nothing: another leg is dialled, and takes the place of the one that
-referred when it is answered, or when that one hangs up before.  If nobody answers, the call goes on as it was.
+referred when it is answered, or when that one hangs up before.  If the target does not answer, the call goes on as
+before.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ class Transfer(NoCall):
         parties.suit(self._machine, stays, answer.codecs, self._heard)
 
     def fail(self, ending: Ending) -> None:
-        """It has ended before that: the call goes on as before, if there is somebody to talk to."""
+        """It has ended before that: the call goes on as before, if there is a peer to talk to."""
         self._parties.transfer = None
         self.target.call = self._parties.call
         _fail(self._parties, self._referral, ending)
@@ -179,7 +180,7 @@ class Transfer(NoCall):
         self._parties.leave(self.referrer)
 
     def cancel(self, ending: Ending) -> None:
-        """The peer has gone, or the place is taken by somebody else."""
+        """The peer has gone, or another leg has taken its place."""
         self._parties.transfer = None
         self.target.call = self._parties.call
         self._referral.failed(Ending(EndReason.CANCELLED, ending.text))

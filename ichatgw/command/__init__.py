@@ -93,7 +93,7 @@ def _parser() -> ArgumentParser:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """A line, if there is something to say and somebody who reads it."""
+    """Write a line, unless C{text} is empty or the reader has closed the pipe."""
     with suppress(BrokenPipeError):
         if text:
             stream.write(f"{text}\n")

@@ -120,7 +120,7 @@ class Reloader(Service):
         self._before = signal.signal(signal.SIGHUP, self._signalled)
 
     def stopService(self) -> None:
-        """Leave the signal to whoever had it before."""
+        """Give the signal back to the handler that it had before."""
         Service.stopService(self)
         self._work.stop()
         signal.signal(signal.SIGHUP, self._before if self._before is not None else signal.SIG_DFL)

@@ -84,7 +84,7 @@ class Door(Service):
     Listens at the socket.
 
     @ivar path: of the socket.
-    @ivar isWanted: did somebody ask for this path?  Else the gateway goes on without the socket, if it cannot be had.
+    @ivar isWanted: was this path set?  Else the gateway goes on without the socket, if it cannot be had.
     """
 
     def __init__(self, reactor: IReactorUNIX, path: str, factory: Factory, isWanted: bool) -> None:

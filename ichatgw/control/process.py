@@ -24,7 +24,7 @@ from ichatgw.observe.readiness import Readiness
 
 
 class Figures(Protocol):
-    """What the status is made of, beside readiness; each is asked when somebody wants to know."""
+    """What the status is made of, beside readiness; each is called when the status is asked for."""
 
     def __call__(self) -> Mapping[str, Any]:
         """Names and values, as C{json} takes them."""
@@ -88,7 +88,7 @@ class Process:
         """
         Log at another level, until the settings are read again.
 
-        @raise OrderError: if it is none, or somebody else decides.
+        @raise OrderError: if there is no such level, or the log is that of C{twistd}.
         """
         level = words.get("level", "").upper()
         if level not in LEVELS:

@@ -79,17 +79,17 @@ def orderLine(order: Order) -> bytes:
 
 
 def itemLine(item: Any) -> bytes:
-    """One of many."""
+    """The line for one item of an answer."""
     return _line({"item": item})
 
 
 def doneLine(data: Mapping[str, Any]) -> bytes:
-    """The end of what was asked."""
+    """The last line of an answer."""
     return _line({"done": data})
 
 
 def errorLine(text: str) -> bytes:
-    """The end of what could not be done."""
+    """The last line, for an order that failed."""
     return _line({"error": text})
 
 

@@ -73,23 +73,23 @@ class Server(Factory):
 
 @implementer(IPushProducer)
 class _Writing:
-    """Whether the other end takes what is written."""
+    """Whether the command takes what is written."""
 
     def __init__(self, session: Session) -> None:
         self.isHeld = False
         self._session = session
 
     def pauseProducing(self) -> None:
-        """It takes nothing now."""
+        """The command takes no octets now."""
         self.isHeld = True
 
     def resumeProducing(self) -> None:
-        """It does again."""
+        """The command takes octets again."""
         self.isHeld = False
         self._session.resetTimeout()
 
     def stopProducing(self) -> None:
-        """It has gone."""
+        """Does nothing: the command has disconnected."""
 
 
 class Session(LineReceiver, TimeoutMixin):
@@ -111,7 +111,7 @@ class Session(LineReceiver, TimeoutMixin):
         return self._server.turns.callLater(delay, call)
 
     def connectionMade(self) -> None:
-        """One more."""
+        """A command has connected; it is refused if there are L{MAX_SESSIONS}."""
         sessions = self._server.sessions
         if len(sessions) >= MAX_SESSIONS:
             self._part(f"{len(sessions)} commands are connected already: end some of them")
@@ -122,17 +122,17 @@ class Session(LineReceiver, TimeoutMixin):
         self.setTimeout(PATIENCE)
 
     def connectionLost(self, reason: object = None) -> None:
-        """It is over."""
+        """The connection is closed: stop what is being sent."""
         self._server.sessions.discard(self)
         self._sweep.stop()
         self.setTimeout(None)
 
     def timeoutConnection(self) -> None:
-        """The other end says nothing, or takes nothing."""
+        """The command has sent nothing, or taken nothing, for too long."""
         cast(Any, self.transport).abortConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """What comes is no order."""
+        """The line is too long for an order: answer with an error and close."""
         self.clearLineBuffer()
         self._part(f"an order has at most {MAX_OCTETS} octets")
 
@@ -148,7 +148,7 @@ class Session(LineReceiver, TimeoutMixin):
 
     @property
     def _isOver(self) -> bool:
-        """Has the other end gone?"""
+        """Has the command disconnected?"""
         return self not in self._server.sessions
 
     def _carried(self, answer: Answer) -> None:

@@ -31,7 +31,7 @@ MAX_RECORDS = 32
 _IPV6_FLAGS = b"\0\0\0\1"
 _IPV4_FLAGS = bytes(4)
 
-#: Marks a relayed address of which nobody knows how it can be used.
+#: Marks a relayed address; how such an address can be used is not known.
 _RELAY_MARK = "~"
 
 _LOWEST_PORT = 1024

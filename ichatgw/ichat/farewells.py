@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.ichat.test_farewells -*-
 """
-How requests between iChats are ended that nothing is known of but a few words (see L{ichatgw.calls.farewell}).  When
-iChats talk, they do so by SIP, and are told by that.
+Ends C{apple:iq:vc:request}s of a process that was killed, from what the journal has of them (see
+L{ichatgw.calls.farewell}).  An answered call of an iChat is a SIP dialog, and is ended by BYE.
 """
 
 from __future__ import annotations

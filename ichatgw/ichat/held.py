@@ -31,7 +31,7 @@ class Held(NoCall):
         self._timer = waiting.clock.callLater(HOLD, self._decide)
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
-        """It was given up meanwhile."""
+        """The iChat has given up the call meanwhile: stop the timer."""
         if self._timer.active():
             self._timer.cancel()
 

@@ -199,7 +199,7 @@ def _giveUpIfAlone(leg: OutboundLeg, ending: Ending) -> None:
 
 
 def _lose(leg: OutboundLeg, jid: JID, ending: Ending) -> None:
-    """One of those that ring is out; if it was the last, ring whoever else is there now, or give up."""
+    """One of those that ring is out; if it was the last, ring the others that are online now, or give up."""
     lost = [asked for asked in leg._pending if jid in (asked, bareJID(asked))]
     for asked in lost:
         del leg._pending[asked]

@@ -253,7 +253,7 @@ class IChatProtocol(XMPPHandler):
                 leg.machine.cancelled(ending)
 
     def _outboundGone(self, iq: Element, ending: Ending) -> None:
-        """Whoever sent this will not take the call."""
+        """The sender of this stanza will not take the call."""
         leg = self._findOutbound(sender(iq), recipient(iq))
         if leg is not None:
             leg.machine.gone(sender(iq), ending)

@@ -4,7 +4,7 @@
 The stanzas of an iChat call: C{apple:iq:vc:request}, C{response}, C{cancel} and C{counterProposal}.
 
 Apple never documented them; what is here is what the first iChat gateway sent and what iChats were seen to send.
-Where nobody knows what an iChat wants, the answer chosen stands here as a constant with its reason.
+Where it is not known what an iChat wants, the answer chosen stands here as a constant with its reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _Stanza = TypeVar("_Stanza", bound="VCRequest | VCResponse | VCCancel | CounterP
 @frozen
 class VCRequest:
     """
-    Somebody calls.
+    A call: the invitation.
 
     @ivar to: the callee: of ours a full JID, of an iChat's the bare address that it calls.
     @ivar from_: the caller.
@@ -144,7 +144,7 @@ class VCCancel:
 
 @frozen
 class CounterProposal:
-    """An iChat proposes something else; what, nobody knows.  We only ever name our addresses again."""
+    """An iChat proposes something else; its meaning is not known.  The answer is our addresses, once more."""
 
     namespace: ClassVar[str] = NS_COUNTER_PROPOSAL
     to: JID

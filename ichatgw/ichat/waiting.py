@@ -125,7 +125,7 @@ class WaitingLegs:
 
         To ask twice about one INVITE changes nothing.
 
-        @raise CallError: if it is nobody's.  It must not become a call: any host could call any number.
+        @raise CallError: if no call waits for it.  It must not become a call: any host could call any number.
         """
         names = self._namesIn(invitation)
         waiting = self._legs.get(names, {}).values()

@@ -96,7 +96,7 @@ class Calls:
             self._past[user, sid] = True
 
     def mayReturn(self, user: JID, sid: str) -> bool:
-        """Was it said so?"""
+        """Was L{letReturn} called for it?"""
         return self._past.get((user, sid), False)
 
     def forget(self, user: JID, sid: str) -> None:
@@ -117,7 +117,7 @@ class Calls:
         )
 
     def isProposedBefore(self, proposal: CallMessage) -> bool:
-        """Does a proposal of ours to the user go before his (XEP-0353 section 3.7)?"""
+        """Does a proposal of ours to the user go before theirs (XEP-0353 section 3.7)?"""
         return any(leg.sid < proposal.sid for leg in self._crossing(proposal))
 
     def giveWay(self, proposal: CallMessage) -> None:
@@ -126,7 +126,7 @@ class Calls:
             leg.machine.fail(Ending(EndReason.BUSY, "both call each other at once", cause=17))
 
     def _crossing(self, proposal: CallMessage) -> list[OutboundLeg]:
-        """Those that propose a call to the user in the name of whom he calls."""
+        """Our legs that propose a call to the user from the very address that the user calls."""
         us = bareJID(proposal.to)
         return [leg for leg in self.to(proposal.from_) if leg.ringing.isProposed and bareJID(leg.us) == us]
 
@@ -194,7 +194,7 @@ class Calls:
 
 
 def _take(legs: dict[JID, dict[str, LegOfUser]], user: JID, sid: str) -> None:
-    """One leg of a user is over."""
+    """Remove one leg of a user from C{legs}."""
     own = legs.get(user, {})
     own.pop(sid, None)
     if not own:

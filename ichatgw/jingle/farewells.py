@@ -1,6 +1,7 @@
 # -*- test-case-name: ichatgw.test.jingle.test_farewells -*-
 """
-How sessions and proposals are ended that nothing is known of but a few words (see L{ichatgw.calls.farewell}).
+Ends sessions and proposals of a process that was killed, from what the journal has of them (see
+L{ichatgw.calls.farewell}).
 """
 
 from __future__ import annotations

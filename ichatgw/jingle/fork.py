@@ -92,7 +92,7 @@ class Ringing:
         """
         Call those who should be called now and were not before.
 
-        @return: why nobody rings, if nobody does.
+        @return: why no client rings, if none does.
         """
         if targets.propose and not self._proposed and not self._bounced:
             self._proposed = True
@@ -170,10 +170,10 @@ class Ringing:
 
     def bounce(self, jid: JID, ending: Ending) -> Ending | None:
         """
-        The user's server, or with a full address one of his clients, takes no proposal.  One client that does not
-        know what it is (and sends an error, as it should not) speaks for nobody else.
+        The user's server, or with a full address one of their clients, takes no proposal.  One client that does not
+        know what it is (and sends an error, as it should not) does not speak for the others.
 
-        @return: C{ending} if nobody rings now.
+        @return: C{ending} if no client rings now.
         """
         if jid.resource and not self.callee.resource:
             return None
@@ -200,7 +200,7 @@ class Ringing:
     # Ending
 
     def stop(self, ending: Ending) -> None:
-        """Whoever rings, or is about to talk, stops."""
+        """Stop all clients that ring or are about to talk."""
         if self.isProposed:
             elsewhere = ending.reason is EndReason.ANSWERED_ELSEWHERE
             self._retract(self.callee, ending if elsewhere else Ending(EndReason.CANCELLED, ending.text))

@@ -263,7 +263,7 @@ def _accept(leg: InboundLeg, answer: SessionDescription) -> None:
 
 def _refuse(leg: InboundLeg, ending: Ending) -> None:
     """
-    Tell a client that has proposed.  One whose number is wrong shall see an error, not that somebody declined; but
+    Tell a client that has proposed.  One whose number is wrong shall see an error, not that the call was declined; but
     most look for no errors, and call on until they are told by a C{reject}.
     """
     condition = toError(ending)

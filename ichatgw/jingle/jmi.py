@@ -32,7 +32,7 @@ OLDEST_PROPOSAL = 60.0
 
 _PROPOSE_ID, _PROCEED_ID = "jm-propose-", "jm-proceed-"
 
-#: What is said in rooms, or to whoever is there, is no call; an error is none either, whatever it repeats.
+#: A message to a room, or to all of a user's clients, is no call; an error is none either, whatever it repeats.
 _NO_CALLS = frozenset({"error", "groupchat", "headline"})
 
 _OVER = Reason("expired", "the call is over")
@@ -47,7 +47,7 @@ class Announcements:
 
     @ivar wallTime: gives the seconds since 1970, by which messages that were delayed are dated.
     @ivar early: see L{InboundLeg}.
-    @ivar objection: why a client (first) may not call somebody (second).
+    @ivar objection: why a client (first) may not call an address (second).
     @ivar complain: notes what a client is refused.
     @ivar arrive: takes a new call.
     """
@@ -61,7 +61,7 @@ class Announcements:
     arrive: Callable[[InboundLeg], None]
 
     def said(self, element: Any) -> None:
-        """A word of XEP-0353."""
+        """A message of XEP-0353 has come."""
         if element.getAttribute("type") in _NO_CALLS:
             return
         element.handled = True
@@ -215,5 +215,5 @@ class Announcements:
 
 
 def _full(called: JID) -> JID:
-    """The address under which we speak for somebody."""
+    """The full address under which we speak for a called address of ours."""
     return parseJID(f"{bareJID(called).full()}/{PHONE_RESOURCE}")

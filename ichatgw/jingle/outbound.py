@@ -79,10 +79,10 @@ class Inputs(Protocol):
         """A client takes the call that was proposed."""
 
     def rejected(self, ending: Ending) -> None:
-        """A client has rejected what was proposed, for all; or the one that takes the call thinks better of it."""
+        """A client has rejected the proposal for all clients, or withdraws after it accepted it."""
 
     def bounced(self, jid: JID, ending: Ending) -> None:
-        """The proposal came back."""
+        """The proposal came back as an error."""
 
     def accepted(self, session: Session, answer: SessionDescription) -> None:
         """A client has accepted its session."""
@@ -94,7 +94,7 @@ class Inputs(Protocol):
         """A session has ended."""
 
     def fail(self, ending: Ending) -> None:
-        """The call came to nothing."""
+        """The call has failed."""
 
 
 @implementer(IOutboundLeg)

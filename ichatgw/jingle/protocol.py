@@ -61,7 +61,7 @@ class JingleProtocol(XMPPHandler):
 
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     @ivar calls: those that there are.
-    @ivar named: is told under which name somebody calls a user (first) from our address (second).
+    @ivar named: is told the name under which a caller calls a user (first) from our address (second).
     """
 
     arrivals: IArrivals
@@ -297,7 +297,7 @@ class JingleProtocol(XMPPHandler):
         try:
             jid = sender(iq)
         except MalformedError:
-            return  # nobody to tell
+            return  # no valid address to answer
         if why:
             self._complain(jid, why)
         reply = errorReply(iq, refusal.condition, refusal.why)

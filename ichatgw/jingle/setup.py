@@ -47,7 +47,7 @@ def phoneOf(settings: Settings) -> Entity | None:
 
 
 def stunServersOf(reactor: Any, settings: Settings) -> STUNServers | None:
-    """Who is asked where the Internet sees us; C{None} if nobody is."""
+    """The STUN servers that are asked for our public address; C{None} if none is set."""
     if settings.stunServer is None:
         return None
     return STUNServers(Records(reactor, settings.dnsServers), *settings.stunServer)

@@ -91,7 +91,7 @@ class LineObserver:
 
     @ivar write: takes a line without its end.
     @ivar level: one of L{LEVELS}.
-    @ivar alarm: takes the lines of what is critical as well: whoever watches the gateway start should see them.
+    @ivar alarm: takes the lines of what is critical as well, so that they are seen at the terminal at start.
     @ivar format: one of L{FORMATS<ichatgw.log.lines.FORMATS>}.
     @ivar mark: gives what each line of an event begins with; C{None} for nothing.
     @ivar reopen: lets the lines to come go to a new file, if the one that there was has been moved away.

@@ -127,7 +127,7 @@ class Content(Enum):
 
 def redacted(message: str, content: Content = Content.DIGITS) -> str:
     """
-    A message of SIP or a stanza of XMPP with what nobody needs to read left out.
+    A message of SIP or a stanza of XMPP without its secrets and, by C{content}, without digits or texts.
 
     @param content: what is to be left out besides L{SECRETS}.
     """
@@ -179,7 +179,7 @@ def _digits(message: str) -> str:
 
 
 def _texts(message: str) -> str:
-    """Without what somebody writes: the body of a MESSAGE (RFC 3428), all text in a message of XMPP."""
+    """Without the texts of users: the body of a MESSAGE (RFC 3428), all text in a message of XMPP."""
     method = _METHOD(message)
     if method is not None:
         return _bodiless(message) if method[1].upper() == "MESSAGE" else message

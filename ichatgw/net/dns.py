@@ -35,7 +35,7 @@ NOTHING_LIFE = 60
 """Seconds for which we remember that there is nothing, if the answer does not say (it has no SOA)."""
 
 SILENCE_LIFE = 5
-"""Seconds for which nobody is asked again what the name servers did not answer."""
+"""Seconds for which a question that the name servers did not answer is not asked again."""
 
 STALE_LIFE = 24 * 3600
 """Seconds for which an answer that is too old is still better than none (RFC 8767)."""
@@ -77,8 +77,8 @@ class Records:
     Asks for records, each at most once at a time.
 
     @param servers: addresses of name servers to ask instead of the system's.
-    @param names: whom to ask, an C{IResolver}; otherwise the name servers.
-    @param hostsFile: who is named in it is at the addresses that it gives.
+    @param names: the C{IResolver} that is asked; otherwise the name servers.
+    @param hostsFile: a host that is named in it has the addresses that it gives.
     """
 
     def __init__(
@@ -149,8 +149,8 @@ class Records:
         if failure.check(error.DNSNameError):
             arguments: tuple[Any, ...] = getattr(failure.value, "args", ())
             return self._nothing(getattr(arguments[0], "authority", ()) if arguments else ())
-        # twisted.names fails in a dozen other ways; each means that we were not told.  People are told of it in words:
-        # those of whoever calls, too.
+        # twisted.names fails in a dozen other ways; each means that we were not told.  The log and the caller get it
+        # in words.
         why = next((words for kinds, words in _PROBLEMS if failure.check(*kinds)), "no answer that can be read")
         _log.debug("A question to the name servers came to nothing: {problem!r:.200}", problem=failure.value)
         now, last = self._reactor.seconds(), self._known.get(key)
@@ -176,7 +176,7 @@ class Records:
 
 
 def _owner(header: Any) -> str:
-    """Whose record it is."""
+    """The name that owns the record, in lower case, without the final dot."""
     return str(header.name).lower().rstrip(".")
 
 

@@ -27,6 +27,6 @@ def literal(host: str, port: int) -> TransportAddress | None:
 
 @lru_cache(maxsize=4096)
 def isHost(host: str) -> bool:
-    """Does the literal name one host?  Nobody may have us send to a group, or to ourselves by 0.0.0.0."""
+    """Does the literal name one host?  A far end must not make us send to a group, or to this host by 0.0.0.0."""
     address = ip_address(host)
     return not (address.is_multicast or address.is_unspecified or host == "255.255.255.255")

@@ -2,8 +2,7 @@
 """
 How much of an address tells one stranger from another.
 
-Somebody who has an IPv6 address has the whole network around it: a limit that counted single addresses would count
-nothing.
+A host with an IPv6 address can use every address of its network: a limit that counted single addresses would be evaded.
 """
 
 from __future__ import annotations

@@ -137,4 +137,4 @@ def _names(codecs: tuple[Codec, ...]) -> tuple[str, ...]:
 
 
 UNREPORTED = Reports()
-"""What calls report to that nobody watches."""
+"""Takes the reports of calls that are not observed, and drops them."""

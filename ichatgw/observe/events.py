@@ -2,7 +2,7 @@
 """
 What happens, as frozen values.  Each is published once, by the part where it happens, see L{ichatgw.observe.stream}.
 
-Whatever they carry is as it came: who shows a message to anybody hides what is secret first (C{shown}).
+What they carry is as it came: a reader that shows a message hides what is secret first (C{shown}).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LegEvent(CallEvent):
 @frozen
 class CallArrived(LegEvent):
     """
-    Somebody calls; nothing is decided.
+    A call arrives; nothing is decided.
 
     @ivar kind: of the leg: C{sip}, C{jingle} or C{ichat}.
     @ivar caller: who, as a URI.
@@ -339,7 +339,7 @@ class LinkDown(Event):
 @frozen
 class Refused(Event):
     """
-    Somebody was refused.
+    A caller or a sender was refused.
 
     @ivar reason: the neutral reason; C{None} for a message that became no call.
     @ivar text: in words.
@@ -380,7 +380,7 @@ class Stall(Event):
 
 
 def pair(theirs: str, ours: str) -> str:
-    """The trail of an iChat: its bare address and ours, whoever writes to whom."""
+    """The trail of an iChat: its bare address and ours, the same in both directions."""
     return f"{theirs.partition('/')[0]} {ours.partition('/')[0]}".lower()
 
 

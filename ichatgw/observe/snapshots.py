@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.observe.test_registry -*-
 """
-What is shown of calls: frozen values, made when somebody asks.
+What is shown of calls: frozen values, made at each request.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _Kind = TypeVar("_Kind", bound=Event)
 
 class Events:
     """
-    Hands what happens to those who want to know.
+    Hands each event to all readers.
 
     A reader is called at once, on the reactor, and must be quick.  One that raises disturbs neither the other readers
     nor who publishes.
@@ -82,4 +82,4 @@ class Events:
 
 
 UNREAD = Events()
-"""The stream of parts that nobody watches."""
+"""The stream of parts that are not observed: drops all events."""

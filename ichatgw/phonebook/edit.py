@@ -84,7 +84,7 @@ def matching(table: Table, what: str, numbering: Numbering) -> list[Row]:
 
 @contextmanager
 def _alone(directory: str) -> Iterator[None]:
-    """Nobody else changes a book of this directory meanwhile."""
+    """No other process changes a book of this directory meanwhile."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

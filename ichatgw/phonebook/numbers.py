@@ -68,7 +68,7 @@ class Numbering:
         """
         The spelling under which a number is kept.
 
-        @param text: as somebody has written it, with or without C{tel:} and what stands behind it (RFC 3966).
+        @param text: as a person has written it, with or without C{tel:} and what stands behind it (RFC 3966).
         @raise ValueError: if it is no telephone number.
         """
         number = _plain(text)

@@ -69,9 +69,9 @@ class Routes:
 
     def introduced(self, caller: Party, route: str) -> Party:
         """
-        The caller as the book has him shown to who is called: by the name that it has for him and, if he is a user who
-        calls by SIP, by his own number.  The number is at the host that the rules give his address, so that he can be
-        called back there, or at the one that is called.
+        The caller as the book shows it to the called party: by the name that it has for the caller and, for a user who
+        calls by SIP, by their own number.  The number is at the host that the rules give their address, so that they
+        can be called back there, or at the one that is called.
 
         @param route: the address that is called.
         """

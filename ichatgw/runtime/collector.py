@@ -4,8 +4,8 @@ When Python looks for cyclic garbage.
 
 Left to itself it stops all for 30 to 40 ms about once a second under load.  So it is told when: the few objects made
 since it looked last, after a job that brought them to L{YOUNG}, which takes about a millisecond; and all that has
-become older meanwhile only when nobody talks.  That costs no memory: calls leave no cycles (C{test_garbage}), and those
-of stanzas are young.
+become older meanwhile only when no call is up.  That costs no memory: calls leave no cycles (C{test_garbage}), and
+those of stanzas are young.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ YOUNG = 4000
 """Objects that have come since the last look and still are there, at which the next one is due."""
 
 LOOK_INTERVAL = 10.0
-"""Seconds from one look whether nobody talks to the next."""
+"""Seconds between two looks whether no call is up."""
 
 OLD_LOOKS = 360
 """Looks in quiet moments from one that takes in all there is, which may take a second, to the next: an hour."""
@@ -32,7 +32,7 @@ class Collector(Service):
     """
     Runs Python's collector.
 
-    @ivar isQuiet: does nobody talk now?
+    @ivar isQuiet: is no call up now?
     """
 
     _clock: IReactorTime

@@ -29,7 +29,7 @@ class Disk(Protocol):
         """
 
     def settle(self) -> None:
-        """Wait for all that was given, and tell what came of it.  For the start and the end, when nobody talks."""
+        """Wait for all that was given, and tell what came of it.  For the start and the end, when no call is up."""
 
 
 class DiskThread:
@@ -59,7 +59,7 @@ class DiskThread:
         self._executor.shutdown()
 
     def _done(self, future: Future[object]) -> None:
-        """In the thread."""
+        """Runs in the thread: hand the outcome to the reactor."""
         self._reactor.callFromThread(self._tell, future)
 
     def _tell(self, future: Future[object]) -> None:

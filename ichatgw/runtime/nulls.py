@@ -13,7 +13,7 @@ from typing import Any
 
 
 def unheard(*arguments: Any, **named: Any) -> None:
-    """Nothing listens."""
+    """A callback that does nothing."""
 
 
 class Over:

@@ -69,7 +69,7 @@ class Pulse:
             self._ends[1].send(BEAT)
 
     def doRead(self) -> None:
-        """A beat."""
+        """A beat has come through the reactor."""
         with suppress(BlockingIOError):
             if self._ends is not None and self._ends[0].recv(len(BEAT)):
                 self._heard = True

@@ -37,7 +37,7 @@ class RateLimit:
     A token bucket for each source.
 
     Memory is bounded: a source whose bucket is full again is forgotten when room is needed, which loses nothing but
-    its count.  If none is full, sources that are new are refused, so that somebody who makes up a source for each
+    its count.  If none is full, sources that are new are refused, so that a sender that forges a source for each
     packet gets at most C{mostSources * burst} through in the time it takes a bucket to fill.
 
     @ivar perSecond: how many times a second, in the long run; a fraction for less than one.
@@ -111,7 +111,7 @@ class RateLimit:
 class Complaints:
     """
     Which refusals are written to the log: a few of each source (L{COMPLAINTS}), and no more than L{LINES} of all, since
-    whoever is refused may come under many names.
+    a sender that is refused may come under many names.
     """
 
     clock: IReactorTime

@@ -34,7 +34,7 @@ def _nowhere(data: bytes, address: str) -> None:
 @frozen
 class Notifier:
     """
-    @ivar isHeard: does anybody listen?
+    @ivar isHeard: was the process started by systemd, with a socket for notices?
     @ivar wantsLife: whether L{ALIVE} is wanted, several times within C{WatchdogSec}.
     """
 

@@ -413,4 +413,4 @@ class Turns:
 
 
 def _nothing(*args: object) -> None:
-    """Until something is set."""
+    """The callback before one is set: does nothing."""

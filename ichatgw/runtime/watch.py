@@ -3,7 +3,8 @@
 Sees to it that what the gateway listens with lives as long as the process does.
 
 The reactor lets go of a socket for ever when reading from it fails in an unforeseen way, be it a lack of memory; the
-process would live on, and be deaf.  So what has gone is set up again within a second, or the process ends and says why.
+process would live on, and receive nothing.  So a lost socket is set up again within a second, or the process ends and
+says why.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Watch(Service):
 
     @ivar vitals: what that is.
     @ivar end: ends the process, and is told why.
-    @ivar alive: called at each look; C{None} if nobody wants to know.
+    @ivar alive: called at each look; C{None} for nothing.
     """
 
     _clock: IReactorTime

@@ -55,7 +55,7 @@ def _candidate(text: str) -> Candidate | None:
 
 def isMismatch(candidates: Iterable[Candidate], address: TransportAddress | None) -> bool:
     """
-    Has somebody between us, who does not know ICE, put another address in the place of the party's?  Then that one
+    Has a host between us that does not know ICE put another address in the place of the party's?  Then that one
     counts, and no ICE is done (RFC 8839 section 4.2.5).
 
     @param address: where the stream goes by C{c=} and C{m=}; C{None} if that is not known.

@@ -223,7 +223,7 @@ def _literal(connection: str) -> str:
 
 
 def _place(connection: str) -> tuple[str | None, bool]:
-    """The literal of one host, if it is one; and whether it names many, where nobody may have us send."""
+    """The literal of one host, if it is one; and whether it names many (multicast), where media must not be sent."""
     text = _literal(connection)
     try:
         host, isGroup = _meant(text)

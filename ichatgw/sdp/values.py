@@ -67,7 +67,7 @@ class ParsedSDP:
 
     @ivar lines: every media line, in order.
     @ivar streams: those that we could take part in; at least one.
-    @ivar taken: the index in C{streams} of the one that we do take part in: the first, unless somebody chooses another.
+    @ivar taken: the index in C{streams} of the one that we do take part in: the first, or another that is chosen.
     @ivar originUser: the user name of C{o=}.
     """
 

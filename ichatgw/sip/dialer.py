@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.register.test_client,ichatgw.test.sip.test_transports,ichatgw.test.sip.transfer.test_outofdialogrefer -*-  # noqa: E501
 """
-Who is called over SIP becomes a leg; who is registered has a registrar.
+Makes outbound SIP legs for called addresses, and clients for registrars.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Dialer:
     @param proxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
     @param filtered: payload types that are not offered to SIP parties.
     @param policy: how media is protected with all whose dialog is not pinned.
-    @param asserts: whether those whom we call are told who calls even if the caller is private to them.
+    @param asserts: whether called parties are told who calls even if the caller is private to them.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Dialer:
         self._terms = terms
 
     def seekProxy(self) -> Deferred[object]:
-        """Look the outbound proxy up, if there is one: it may call before anybody is called."""
+        """Look the outbound proxy up, if there is one: it may call us before we call through it."""
         return self._way.seek().addErrback(self._notFound)
 
     def _notFound(self, failure: Failure) -> None:
@@ -201,4 +201,4 @@ class _Pinned:
 
 
 def _unheard(target: Target) -> None:
-    """An iChat that does not answer is nobody else's business."""
+    """Does nothing: that an iChat does not answer is not remembered for other calls."""

@@ -83,7 +83,7 @@ class Endpoint(Service):
     @ivar messages: sends texts.
     @param registrationsPerSecond: how many trunks are registered in a second at most.
     @ivar trunks: the accounts at servers by which calls come and go.
-    @param assertsIdentity: whether those whom we call are told who calls even if the caller is private to them.
+    @param assertsIdentity: whether called parties are told who calls even if the caller is private to them.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Endpoint(Service):
         self._registrars: list[RegisterClient] = []
 
     def observe(self, events: Events) -> None:
-        """Tell C{events} from now on of messages, of those who are refused, and of which call a message is."""
+        """Tell C{events} from now on of messages, of refusals, and of the call that each message belongs to."""
         self._events = self._legs.events = self._transactions.events = events
 
     @property
@@ -202,7 +202,7 @@ class Endpoint(Service):
         return self._admission.isOverloaded()
 
     def letToDecide(self, toDecides: bool) -> None:
-        """Is who is called what To says, and not the Request-URI?"""
+        """Is the called address that in To, and not that in the Request-URI?"""
         self._requests.toDecides = toDecides
 
     def shed(self, isOverloaded: Callable[[], bool]) -> None:
@@ -232,7 +232,7 @@ class Endpoint(Service):
         return len(self._transactions.tclient) + len(self._transactions.tserver)
 
     def logMessages(self, sink: Any) -> None:
-        """Show each message to C{sink} from now on; C{None} for nobody."""
+        """Show each message to C{sink} from now on; C{None} ends that."""
         self._transactions.logMessages(sink)
 
     @property
@@ -333,15 +333,15 @@ class Endpoint(Service):
         return self._isPeer(host) or self.strangers.isProved(host)
 
     def _isPeer(self, host: str) -> bool:
-        """May C{host} call, anybody or by a trunk?"""
+        """May C{host} call, any address or by a trunk?"""
         return self._legs.admits(host) or self.trunks.areAt(host)
 
     def _isUnproved(self, host: str) -> bool:
-        """May C{host} be somebody else's address, whom our answers would flood?"""
+        """May C{host} be a forged source address, whose owner our answers would flood?"""
         return not self._isPeer(host) and not self._transactions.dialogs.countOf(host)
 
     def _binding(self, message: bytes, source: TransportAddress, room: int | None) -> None:
-        """STUN, with which phones keep their router's door open and find out what it is (RFC 5626 section 4.4.2)."""
+        """STUN, with which phones keep the binding of their NAT open and learn its address (RFC 5626 section 4.4.2)."""
         try:
             response = binding(message, source)
         except MalformedError as problem:

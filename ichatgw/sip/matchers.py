@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.test_admission -*-
 """
-INVITEs that are no calls of phones.
+Finds the adapter for an INVITE that is not the call of a phone, such as that of an iChat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ichatgw.model import Ending, Invitation
 @define(eq=False)
 class Matchers:
     """
-    Those who claim INVITEs.
+    The matchers that may claim an INVITE.
 
     @ivar registered: in the order in which they are asked.
     """
@@ -23,7 +23,7 @@ class Matchers:
     registered: list[IInvitationMatcher] = field(factory=list)
 
     def of(self, invitation: Invitation) -> IInvitationMatcher | None:
-        """Who claims this one; C{None} if it is the call of a phone."""
+        """The matcher that claims this one; C{None} if it is the call of a phone."""
         return next((each for each in self.registered if each.claims(invitation)), None)
 
     def objection(self, invitation: Invitation) -> Ending | None:

@@ -56,10 +56,10 @@ class Requests:
     @ivar trunks: by which calls may come; set before the first request comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
     @ivar texts: takes MESSAGEs; C{None} if they are refused.
-    @ivar toDecides: who is called is what To says, as of old.
+    @ivar toDecides: the called address is that in To, not that in the Request-URI.
     @param realm: the domain of users who have logged in.
     @param policy: how media is protected.
-    @param logins: answers those who challenge what we send in their calls.
+    @param logins: answers challenges to the requests that we send within their calls.
     """
 
     arrivals: IArrivals
@@ -116,7 +116,7 @@ class Requests:
         return response, None, None
 
     def _asked(self, request: Any) -> Any:
-        """OPTIONS (RFC 3261 section 11.2).  There are peers that take us for dead without a Contact."""
+        """OPTIONS (RFC 3261 section 11.2).  Some peers take the gateway for unreachable without a Contact."""
         response = OPTIONS.to(request, self._userAgent)
         source = literal(*request.getSource())
         if source is not None:
@@ -280,12 +280,12 @@ class _Arrival:
         return None
 
     def lost(self, ending: Ending) -> None:
-        """Nothing was asked yet."""
+        """Does nothing: no request of ours is open yet."""
 
     def identified(self, message: Any) -> None:
-        """Nobody is in a call yet."""
+        """Does nothing: there is no call yet."""
 
     @property
     def changes(self) -> Renegotiation:
-        """Those of the leg."""
+        """The offers and answers of the leg."""
         return self._leg.changes

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.test_strangers,ichatgw.test.sip.test_endpoint -*-
 """
-What hosts that may not call can have done for them.
+Budgets for what hosts that may not call can send over SIP.
 
 Whatever such a host sends over SIP costs something: a message 1, and as much again for each L{OCTETS} octets.  It is
 paid from the budget of its source (see L{ichatgw.net.networks.sourceOf}) and from one budget for all strangers.  What
@@ -62,13 +62,13 @@ PROVED = Rate(50, 300)
 
 WITHIN = Rate(30, 300)
 """
-How many messages are free for one token: far more than a phone sends in a call, and few enough that one who has been
-called cannot keep us from our work.
+How many messages are free for one token: far more than a phone sends in a call, and few enough that a party that
+has been called cannot overload the gateway.
 """
 
 
 class Ours(Protocol):
-    """Knows the tokens of ours that are in use, and at whom."""
+    """Knows the tokens of ours that are in use, and the hosts that have them."""
 
     def knows(self, host: str) -> bool:
         """Is any in use at C{host} (an IP literal)?"""
@@ -86,7 +86,7 @@ class _Bucket:
     touched: float
 
     def refill(self, rate: Rate, now: float) -> float:
-        """What it holds by now."""
+        """The tokens that the bucket holds by now."""
         self.tokens = min(rate.most, self.tokens + (now - self.touched) * rate.perSecond)
         self.touched = now
         return self.tokens
@@ -95,8 +95,8 @@ class _Bucket:
 class _Cells:
     """
     The budgets of all sources, or tokens, in a table of fixed size.  Which of them share one is decided by a hash that
-    strangers do not know: so none can be found that hurts a certain other one, and however many there are, nobody has
-    to be forgotten for somebody new.
+    strangers do not know: so none can be found that uses up the budget of a certain other one; and however many there
+    are, none has to be forgotten for a new one.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -114,11 +114,11 @@ class _Cells:
         return cell
 
     def holds(self, cell: int, cost: float) -> bool:
-        """Is there so much in it?"""
+        """Does the cell hold so many tokens?"""
         return self._tokens[cell] >= cost
 
     def take(self, cell: int, cost: float) -> None:
-        """Spend it."""
+        """Take tokens from the cell."""
         self._tokens[cell] -= cost
 
 

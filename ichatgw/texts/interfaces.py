@@ -84,7 +84,7 @@ class ITexts(Interface):
 
     def arrived(text: Text) -> Deferred[Fate]:
         """
-        Somebody has written something.
+        A text has arrived.
 
         @return: fires with L{Fate.ACCEPTED} or L{Fate.DELIVERED}, or fails with L{CallError} if it does not arrive.
         """

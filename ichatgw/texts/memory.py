@@ -46,7 +46,7 @@ class Remembered(Generic[V]):
         return None if found is None else found[1]
 
     def pop(self, key: Hashable) -> V | None:
-        """The same, and forget it."""
+        """The value, if it is remembered; it is forgotten then."""
         self._age()
         found = self._kept.pop(key, None)
         return None if found is None else found[1]

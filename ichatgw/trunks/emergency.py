@@ -30,7 +30,7 @@ class Emergency:
     isOurs: Callable[[str], bool] = lambda domain: True
 
     def adopt(self, numbers: tuple[str, ...], output: str) -> None:
-        """Have these from now on."""
+        """Use these numbers and this output from now on."""
         self.numbers, self.output = numbers, output
 
     def route(self, address: str) -> str | None:
@@ -48,7 +48,7 @@ class Emergency:
         if address == SERVICE or address.startswith(f"{SERVICE}."):
             return self.numbers[0]
         if address.partition(":")[0] not in ("xmpp", "sip", "sips", "tel"):
-            return ""  # one that comes by a trunk is for somebody here
+            return ""  # one that comes by a trunk is for a local user
         if address.startswith("xmpp:") and not self.isOurs(address.rpartition("@")[2].partition("/")[0].lower()):
             return ""
         number = numberIn(address)

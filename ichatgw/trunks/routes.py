@@ -2,8 +2,8 @@
 """
 Calls that come by trunks, as the rules see them: C{sip:number@trunk}.
 
-Between the SIP endpoint and here such a call has an address with a scheme of its own, which nobody can send: so
-somebody who writes the name of a trunk in the place of a host has no call that came by it.
+Between the SIP endpoint and here such a call has an address with a scheme of its own, which no far
+end can send: a caller that writes the name of a trunk in the place of a host has no call that came by it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Source(Protocol):
         """
 
     def introduced(self, caller: Party, route: str) -> Party:
-        """The caller as who is called shall know them."""
+        """The caller as it is shown to the called party."""
 
 
 def calledBy(trunk: str, number: str) -> str:

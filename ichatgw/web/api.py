@@ -20,7 +20,7 @@ ASKS = ("status", "calls", "call", "registrations", "users")
 """Orders that change nothing: GET."""
 
 CHANGES = ("hangup", "drain", "reload", "loglevel", "trace")
-"""The others: POST."""
+"""Orders that change something: POST."""
 
 
 @frozen

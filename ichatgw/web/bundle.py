@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.web.test_bundle -*-
 """
-One call as a ZIP file, to be sent to somebody: nothing in it is secret.
+One call as a ZIP file that can be sent to others: nothing in it is secret.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.web.test_channel -*-
 """
-HTTP as anybody may send it: bounded in how many connect, how long they take, and how much they say.
+HTTP from any host: bounded in the number of connections, the time that each takes, and the octets that each sends.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Asking(Request):
 
 
 class Channel(HTTPChannel):
-    """One connection."""
+    """One connection of an HTTP client, each phase of which has a time limit."""
 
     maxHeaders = MAX_HEADERS
     totalHeadersSize = MAX_HEADER_OCTETS
@@ -64,35 +64,35 @@ class Channel(HTTPChannel):
     _isRefused = False
 
     def connectionMade(self) -> None:
-        """Give it some time."""
+        """The first request has to come within L{ASKING} seconds."""
         HTTPChannel.connectionMade(self)
         self._giveTime(ASKING)
 
     def allContentReceived(self) -> None:
-        """A request is there."""
+        """A whole request has come: it has to be answered within L{ANSWERING} seconds."""
         if self._isRefused:
             return
         self._giveTime(ANSWERING)
         HTTPChannel.allContentReceived(self)
 
     def requestDone(self, request: Any) -> None:
-        """It is answered."""
+        """The request is answered: the next one has to come within L{ASKING} seconds."""
         self._giveTime(ASKING)
         HTTPChannel.requestDone(self, request)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is over."""
+        """The connection is closed: stop its timer and free its place."""
         self._giveTime(None)
         HTTPChannel.connectionLost(self, reason)
         cast(Door, cast(Any, self).site).left(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Nothing is read of one that was refused, by us or below."""
+        """Octets of a connection that was refused, here or by Twisted, are not read."""
         if not self._isRefused and not cast(Any, self.transport).disconnecting:
             HTTPChannel.dataReceived(self, data)
 
     def refuse(self, status: int, words: bytes) -> None:
-        """Say why, and hang up."""
+        """Answer with C{status} and its phrase C{words}, and close the connection."""
         self._isRefused = True
         transport = cast(Any, self.transport)
         transport.write(b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, words))
@@ -115,7 +115,7 @@ class Channel(HTTPChannel):
 
 
 class _Full(Protocol):
-    """There is no room."""
+    """Answers a connection for which there is no room, and closes it."""
 
     def connectionMade(self) -> None:
         transport = cast(Any, self.transport)
@@ -125,7 +125,7 @@ class _Full(Protocol):
 
 class Door(Site):
     """
-    Counts the connections.
+    The HTTP site: limits the connections, in all and from one source.
 
     @ivar refused: how many there was no room for.
     """
@@ -143,7 +143,7 @@ class Door(Site):
 
     def buildProtocol(self, addr: Any) -> Any:
         """
-        @return: something that says that there is no room, if there is none.
+        @return: a protocol that answers with an error and closes, if there is no room.
         """
         source = sourceOf(hostOf(addr)) if hostOf(addr) else ""
         if len(self._open) >= MAX_CONNECTIONS or self._sources[source] >= MAX_FROM_SOURCE:
@@ -155,7 +155,7 @@ class Door(Site):
         return made
 
     def left(self, channel: Any) -> None:
-        """One has gone."""
+        """A connection is closed: its place is free."""
         source = self._open.pop(channel, None)
         if source is not None:
             self._sources[source] -= 1
@@ -168,9 +168,9 @@ class Door(Site):
     stopFactory = startFactory
 
     def log(self, request: Any) -> None:
-        """No line for each: metrics are asked for all the time."""
+        """No log line for each request: metrics are scraped all the time."""
 
     @property
     def connections(self) -> list[Any]:
-        """Those that are open."""
+        """The open connections."""
         return list(self._open)

@@ -13,7 +13,7 @@ from ichatgw.web.answers import Reply, Visit, jsonReply
 
 @frozen
 class Health:
-    """What everybody may ask."""
+    """What is served without a login."""
 
     readiness: Readiness
 
@@ -23,7 +23,7 @@ class Health:
 
     def ready(self, visit: Visit) -> Reply:
         """
-        C{200} if calls can be taken, else C{503} and what is wrong; of that who has no login gets to see in which part.
+        C{200} if calls can be taken, else C{503} and what is wrong; without a login only the part is named.
         """
         troubles = self.readiness.troubles
         told = [{"part": each.part, "text": each.text} if visit.mayAsk else {"part": each.part} for each in troubles]

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.web.test_login -*-
 """
-Who may ask, and which forms are ours.
+Which requests are admitted, and which forms are our own.
 
 Names and passwords come by Basic authentication (RFC 7617), the token as C{Bearer} (RFC 6750) or as the password of
 any name.  A browser sends a password along whatever page has made it ask; so what changes something has to prove that
@@ -146,7 +146,7 @@ class Origin:
 
     @property
     def isOurs(self) -> bool:
-        """Was it not the page of somebody else?"""
+        """Did a page of ours send the request, not one of another site?"""
         if not self.host or (self.site and self.site not in ("same-origin", "none")):
             return False
         return not self.origin or self.origin.lower() in (f"http://{self.host}".lower(), f"https://{self.host}".lower())
@@ -154,8 +154,8 @@ class Origin:
     @property
     def isLoopback(self) -> bool:
         """
-        Does it name this host itself?  Else it may be a name of somebody's that leads here (DNS rebinding), whose page
-        could read what we answer.
+        Does it name this host itself?  Else it may be a foreign name that resolves to this host (DNS rebinding), whose
+        page could read what we answer.
         """
         try:
             return (urlsplit(f"//{self.host}").hostname or "") in LOOPBACK
@@ -174,16 +174,16 @@ class Forms:
     _secret: bytes = field(factory=lambda: os.urandom(32), repr=False)
 
     def cookie(self) -> str:
-        """A new one."""
+        """A new random cookie, 32 hexadecimal digits."""
         return os.urandom(16).hex()
 
     def token(self, cookie: str, user: str) -> str:
-        """That of the forms of who has this cookie; empty without one."""
+        """The token of the forms for this cookie and user; empty without a cookie."""
         if not cookie:
             return ""
         return new(self._secret, f"{cookie} {user}".encode("utf-8", "replace"), sha256).hexdigest()
 
     def isOurs(self, cookie: str, user: str, token: str) -> bool:
-        """Does that token fit?"""
+        """Is that the token for this cookie and user?  Compared in constant time."""
         right = self.token(cookie, user)
         return bool(right) and _isSame(token, right)

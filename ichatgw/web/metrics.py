@@ -97,7 +97,7 @@ class _Only:
     family: Any
 
     def collect(self) -> Iterator[Any]:
-        """It."""
+        """The one family of figures, for the exposition format."""
         yield self.family
 
 
@@ -136,7 +136,7 @@ class Metrics:
             events.subscribe(reader, kind)
 
     def gauge(self, name: str, about: str, value: Callable[[], float], **labels: str) -> None:
-        """Another figure, which is asked for when somebody wants it."""
+        """Add a figure whose C{value} is read at each scrape."""
         made = Gauge(name, about, tuple(labels), registry=self.registry)
         (made.labels(**labels) if labels else made).set_function(value)
 

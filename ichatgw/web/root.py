@@ -35,7 +35,7 @@ PART_INTERVAL = 0.002
 COOKIE = "ichatgw-form"
 
 OPEN = ("/live", "/ready")
-"""What everybody may ask."""
+"""Paths that need no login."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -144,7 +144,7 @@ class Root(Resource):
 
     def _admit(self, request: Any, path: str) -> str | None:
         """
-        @return: the user, empty if that is not known; C{None} for somebody who may ask little.
+        @return: the user, empty if that is not known; C{None} for one that has not logged in and may ask little.
         """
         logins = self._logins
         if logins.isOpen:
@@ -210,7 +210,7 @@ class Root(Resource):
             _Sending(self._turns, request, reply.pieces, self._lost).start()
 
     def _lost(self, failure: Failure, request: Any) -> None:
-        """An answer failed in the middle: whoever reads it must not take it for whole."""
+        """An answer failed in the middle: its reader must not take it for whole."""
         if self._failures.allow(None):
             _log.failure("An answer over HTTP failed", failure)
         if request.channel is not None:
@@ -219,7 +219,7 @@ class Root(Resource):
 
 @implementer(IPushProducer)
 class _Sending:
-    """A long answer, made and sent part by part, as fast as the other end takes it."""
+    """A long answer, made and sent part by part, as fast as the client takes it."""
 
     def __init__(
         self, turns: Turns, request: Request, pieces: Iterable[bytes], failed: Callable[[Failure, Any], None]
@@ -254,15 +254,15 @@ class _Sending:
         self._request.finish()
 
     def pauseProducing(self) -> None:
-        """The other end takes nothing now."""
+        """The client takes no octets now."""
         self._isHeld = True
 
     def resumeProducing(self) -> None:
-        """It does again."""
+        """The client takes octets again."""
         self._isHeld = False
 
     def stopProducing(self) -> None:
-        """It has gone."""
+        """The client has disconnected."""
         self._sweep.stop()
 
 

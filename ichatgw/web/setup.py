@@ -115,7 +115,7 @@ class Web(Service):
         _log.info("What happens is shown at {where}", where=where)
 
     def stopService(self) -> Deferred[None]:
-        """Listen no more; who is connected is cut off."""
+        """Stop listening, and close the connections."""
         Service.stopService(self)
         port, self.port = self.port, None
         if port is None:

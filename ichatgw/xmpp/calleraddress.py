@@ -28,9 +28,9 @@ def callerJID(caller: Party, component: str, translate: Callable[[str], str]) ->
     """
     The address, with our resource, under which C{caller} calls.
 
-    It is C{user@component} if the rules translate that back to the caller, so that who calls back reaches him, by
+    It is C{user@component} if the rules translate that back to the caller, so that a call back reaches the caller, by
     whatever port and parameters a rule writes; else C{user\\40domain@component} (XEP-0106), which says all of it.  An
-    XMPP user who is called through us has his own address, folded in the same way.
+    XMPP user who is called through us has their own address, folded in the same way.
     """
     user, domain = caller.user, caller.domain
     if user and domain and domain != "anonymous.invalid":

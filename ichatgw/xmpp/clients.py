@@ -28,13 +28,13 @@ MAX_RESOURCES = 16
 """Clients of one user."""
 
 MAX_STRANGERS = 5000
-"""Strangers of whom clients are kept: users who may not call and have subscribed to nothing."""
+"""Strangers whose clients are kept: users who may not call and have subscribed to nothing."""
 
 MAX_STRANGERS_OF_DOMAIN = 1000
 """How many of them of one domain."""
 
 MAX_USERS = 100_000
-"""Users of whom clients are kept."""
+"""Users whose clients are kept."""
 
 
 @frozen
@@ -149,7 +149,7 @@ class Clients:
 
 
 class Leftover:
-    """Large tables that nobody needs any more: to free all of one at once would take longer than sound can wait."""
+    """Large tables that are not needed any more: to free all of one at once would take longer than sound can wait."""
 
     def __init__(self, turns: Turns) -> None:
         self._tables: deque[dict[Any, Any]] = deque()

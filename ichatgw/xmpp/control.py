@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_control -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Somebody writes to the control user, and is told what it is.
+Answers users who write to the control user: says what it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_dialer -*-
 # mypy: allow-untyped-calls
 """
-Which protocol a call to an XMPP user takes: what his clients say of themselves decides.
+Which protocol a call to an XMPP user takes: the capabilities of their clients decide.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ByLink:
 
 
 class Users(Protocol):
-    """What a choice is made by."""
+    """What is known of a user's clients, to choose a protocol by."""
 
     def resources(self, bare: JID) -> Sequence[Resource]:
         """The clients that are known to be online."""
@@ -72,8 +72,8 @@ class Users(Protocol):
 @define(eq=False)
 class XMPPDialer:
     """
-    Dials users of XMPP by one of two protocols: whoever has a client that is known to speak Jingle by that, else
-    whoever has an iChat by the one for iChats, and all others by Jingle.  If no client is known, presence is waited
+    Dials users of XMPP by one of two protocols: a user with a client that is known to speak Jingle by that, else
+    a user with an iChat by the one for iChats, and all others by Jingle.  If no client is known, presence is waited
     for; and if still nothing is known then, a call by Jingle may find a client that sleeps.
 
     @ivar takesJingle: is this client known to be one that can be called by Jingle?
@@ -135,7 +135,7 @@ class XMPPDialer:
                 leg.decide()
 
     def unavailable(self, jid: JID) -> None:
-        """See L{IPresenceListener}: nobody is there who could tell more."""
+        """See L{IPresenceListener}: no client is online that could tell more."""
         for leg in self._waiting.get(bareJID(jid), [])[:]:
             leg.decide(Ending(EndReason.NOT_FOUND, "is offline"))
 
@@ -173,7 +173,7 @@ class DeferredLeg:
     # Orders
 
     def start(self, offer: SessionDescription) -> None:
-        """Wait."""
+        """Wait for presence that tells which protocol to use."""
         if self._offer is None and not self._over:
             self._offer = offer
             silence = Ending(EndReason.TIMEOUT, "no client of the user showed up")

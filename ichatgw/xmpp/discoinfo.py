@@ -3,9 +3,9 @@
 What an answer to disco#info says (XEP-0030, XEP-0128), and the hashes of it that clients show in their presence: those
 of XEP-0115, and those of XEP-0390.
 
-The text that XEP-0115 hashes can be read in several ways, so that somebody can find another answer with the same hash:
-C{<} in a name ends a part, and what is a feature in one reading is a field of a form in another.  Answers that use
-this are told apart here (L{Info.isSound}); the text of XEP-0390 has one reading.
+The text that XEP-0115 hashes can be read in several ways, so that an attacker can find another answer with the same
+hash: C{<} in a name ends a part, and what is a feature in one reading is a field of a form in another.  Answers that
+use this are told apart here (L{Info.isSound}); the text of XEP-0390 has one reading.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Info:
 
     @property
     def isSound(self) -> bool:
-        """Is it well-formed (XEP-0115 section 5.4), and no other reading of what somebody else has hashed?"""
+        """Is it well-formed (XEP-0115 section 5.4), and not another reading of a text that others have hashed?"""
         kinds = [formType.values for formType in map(_formType, self._hashedForms) if formType is not None]
         parts = [*self._identityParts, *self.features, *self._formParts]
         return not (

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_names -*-
 # mypy: allow-untyped-calls
 """
-The names of those behind our addresses, for the people who see these: in presence and proposals (XEP-0172).
+The names of the parties that our addresses stand for, as users see them: in presence and proposals (XEP-0172).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MAX_NAME = 128
 """Characters of a name."""
 
 NAME_LIFE, MAX_NAMES = 86_400.0, 4096
-"""Seconds for which the name that somebody called or wrote under is known, and of how many."""
+"""Seconds for which the name that a caller or a sender gave is remembered, and of how many."""
 
 
 @define(eq=False)
 class Names:
     """
-    What the phone book calls somebody, or else what they called themselves when they last called or wrote; that only
-    whoever was called or written to gets to see.
+    The name that the phone book has for a party, or else the name that it gave when it last called or wrote; the latter
+    is shown only to the user whom it called or wrote to.
 
     @ivar inBook: the name that the phone book has for an address of ours, C{xmpp:} before it; empty if it has none.
     """
@@ -43,7 +43,7 @@ class Names:
         self._given = Remembered(self._clock, NAME_LIFE, MAX_NAMES)
 
     def remember(self, user: JID, ours: JID, name: str) -> None:
-        """Somebody has called C{user}, or written, from our address C{ours} and under that name."""
+        """A party has called C{user}, or written, from our address C{ours} and under that name."""
         if name and ours.user:
             self._given.put((bareJID(user), bareJID(ours)), name[:MAX_NAME])
 
@@ -60,7 +60,7 @@ class Names:
             addCaps(presence)
             try:
                 addNick(presence, self.of(recipient(presence), sender(presence)))
-            except MalformedError:  # nobody reads it
+            except MalformedError:  # it goes to no valid address
                 return
 
         return add

@@ -68,7 +68,7 @@ class Prompt(XMPPHandler):
 
 def userOf(text: str) -> str:
     """
-    The user part of our address for what somebody typed: a number without the marks that people write in it, or
+    The user part of our address for what a user typed: a number without the marks that people write in it, or
     whatever else it is in full, escaped (XEP-0106).
     """
     text = text.strip()

@@ -127,7 +127,7 @@ def isRequest(stanza: Element) -> bool:
 def untangle(stanza: Element) -> None:
     """
     Let no element in a stanza that has been dealt with know the one around it: so it is freed at once, and not when
-    Python's collector comes, which leaves older objects alone while anybody talks.
+    Python's collector comes, which leaves older objects alone while a call is up.
     """
     waiting = [stanza]
     while waiting:

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_stranded -*-
 """
-Calls that wait for somebody whom nothing reaches any more, as the link to their server is lost.
+Calls that wait for a user who cannot be reached any more, as the link to their server is lost.
 
 What they have been sent may have arrived, but no answer will come while there is no link, and what is sent meanwhile is
 dropped: the caller is told at once, and may try again.  Calls that are up go on, as their media does not need the link.

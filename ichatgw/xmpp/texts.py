@@ -99,7 +99,7 @@ class ChatMessages(XMPPHandler):
     Gives the chat messages to our numbers to the exchange, and carries texts to users.
 
     @ivar texts: takes the texts of users; set before the first stanza.
-    @ivar named: is told under which name somebody writes to a user (first) from our address (second).
+    @ivar named: is told the name under which a sender writes to a user (first) from our address (second).
     @ivar trouble: why stanzas cannot be sent now; empty if they can.
     """
 
@@ -230,7 +230,7 @@ class ChatMessages(XMPPHandler):
             sent.tell(Fate.DELIVERED)
 
     def _taken(self, id: str, reader: JID) -> _Sent | None:
-        """The message that C{reader} answers; nobody else can."""
+        """The message that C{reader} answers; C{None} if it was not sent to C{reader}."""
         sent = self._sent.get(id)
         if sent is None or sent.reader != reader:
             return None

@@ -64,7 +64,7 @@ class VCards(XMPPHandler):
         try:
             user, ours = sender(iq), bareJID(recipient(iq))
         except MalformedError:
-            return  # nobody to tell
+            return  # no valid address to answer
         condition = self._objection(user, ours)
         if condition:
             self.send(errorReply(iq, condition))

@@ -43,7 +43,8 @@ class PendingIQs:
 
     def answered(self, iq: Element) -> tuple[Session, Action] | None:
         """
-        Whose request it answers; C{None} if it answers none, or comes from somebody else than who was asked.
+        The session and action of the request that it answers; C{None} if it answers none, or comes from an address that
+        was not asked.
         """
         id = iq.getAttribute("id") or ""
         asked = self._open.get(id)

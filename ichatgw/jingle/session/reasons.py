@@ -158,6 +158,6 @@ def ofRefusal(refusal: Refusal) -> Ending:
 def toError(ending: Ending) -> str | None:
     """
     The condition with which a proposal bounces, so that its sender is shown that the call failed rather than that
-    somebody declined; C{None} if it is better rejected.
+    the callee declined; C{None} if it is better rejected.
     """
     return _TO_ERROR.get(ending.reason)

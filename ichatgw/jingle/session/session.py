@@ -201,7 +201,7 @@ class Session:
             self.drop()
 
     def drop(self) -> None:
-        """End it without a word."""
+        """End the session without sending C{session-terminate}."""
         self.phase = Phase.OVER
         side, self._side = self._side, None
         if side is not None:
@@ -212,7 +212,7 @@ class Session:
         self.link.leave(self)
 
     def letGo(self) -> None:
-        """The leg has ended."""
+        """The leg has ended: let go of it."""
         self.owner = NoOwner.after(self.owner)
 
     def _makeTransport(

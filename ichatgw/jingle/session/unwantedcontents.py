@@ -6,7 +6,7 @@ Contents that a call has no use for: video, data, a second audio.
 A client that is built on WebRTC shares one transport among all contents (BUNDLE), makes an SDP answer of our
 C{session-accept}, and takes none with fewer streams than it offered (RFC 3264 section 6; stanza.js, Movim, Siskin,
 Monal).  Conversations ends the call as well if there are other media in it than in its offer.  So such a content is
-accepted, with us alone as its sender, and we send nothing.  With nobody as its sender Chromium 156 would not tell the
+accepted, with us alone as its sender, and we send nothing.  With C{senders} C{none} Chromium 156 would not tell the
 packets of the audio by their payload type any more, and play none of them.
 
 The others gather candidates for each content, and would wait for ever for the way of one that is accepted (Dino): there

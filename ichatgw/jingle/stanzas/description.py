@@ -71,7 +71,7 @@ def _readCodec(element: Element) -> Codec | None:
     clockRate = number(element, "clockrate", 1_000_000, clockRate)
     channels = number(element, "channels", 16, channels) or 1
     if not name or not clockRate:
-        return None  # a static number that nobody uses
+        return None  # a static number that is not in use
     if _NAME.match(name) is None:
         raise MalformedError("bad name of a payload type")
     if name.lower() in CARRIERS:

@@ -66,7 +66,7 @@ def _iceText(element: Element, name: str) -> str:
 
 def _readFingerprints(transport: Element) -> tuple[Fingerprint | None, Setup | None]:
     """
-    The best of those that can be read, with the role that stands beside it.  One by a hash that nobody knows is better
+    The best of those that can be read, with the role that stands beside it.  One by an unknown hash is better
     than none: without it media might be taken for plain.
     """
     found: dict[str, tuple[Fingerprint, Setup]] = {}

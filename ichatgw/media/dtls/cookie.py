@@ -1,8 +1,9 @@
 # -*- test-case-name: ichatgw.test.media.dtls.test_cookie -*-
 """
-Who begins DTLS from a place that nobody has vouched for first has to show that he is there (RFC 6347 section 4.2.1).
+The exchange of cookies that begins DTLS: a client from an address that is not proved has to show that it receives there
+(RFC 6347 section 4.2.1).
 
-Else a few octets under the address of somebody else would have our certificate sent to him, and hold our memory.
+Else a few octets with a forged source address would have our certificate sent to that address, and memory held here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ichatgw.media.sockets.port import Source
 
 class Greeting:
     """
-    Answers hellos with a cookie, and remembers nothing of it.
+    Answers each C{ClientHello} with a cookie (C{HelloVerifyRequest}), and keeps no state for it.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -26,8 +27,8 @@ class Greeting:
         """
         A datagram of DTLS.  Never raises.
 
-        @return: what is to be answered, if anything, never more than came; and the association to go on with, once
-            the hello comes with our cookie.
+        @return: the octets of the answer, empty for none, never more than came; and the association to go on with,
+            once the hello comes with our cookie.
         """
         connection = self._next or self._identity.connection(active=False)
         self._next = connection

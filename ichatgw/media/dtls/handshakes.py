@@ -19,7 +19,7 @@ from ichatgw.model import Fingerprint
 from ichatgw.net.networks import sourceOf
 
 MAX_OF_HOST = 2
-"""So many handshakes may be under way with one host, or network of IPv6, that may be anybody's."""
+"""So many handshakes may be under way with one host, or network of IPv6, that the signalling does not show."""
 
 MAX_OF_OTHERS = 8
 """And so many with all of these."""
@@ -33,14 +33,14 @@ ANSWER_TIMEOUT = 3.0
 
 class Handshakes:
     """
-    If we are active there is one handshake, with the signalled address. If not, whoever begins, and has shown that he
-    is where he sends from (L{Greeting}), gets one of his own: the first that shows the certificate which the
-    signalling announced is the party, and what others show is of no interest.
+    If we are active there is one handshake, with the signalled address. If not, each client that begins one, and has
+    proved its source address (L{Greeting}), gets a handshake of its own: the first that shows the certificate which
+    the signalling announced is the party, and what others show is of no interest.
 
-    @param expected: the fingerprint of that certificate.
     A stranger does not keep the party out by handshakes that come to no end: they are counted by hosts, and the hosts
     that the signalling shows by themselves.
 
+    @param expected: the fingerprint of that certificate.
     @param isSignalled: is this where the party said that it is?  Then what fails there fails for good.
     @param isShown: does its signalling show that it may be at that host?
     @param transmit: sends a datagram somewhere.

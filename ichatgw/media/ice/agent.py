@@ -46,30 +46,30 @@ _CONSENT_WAITS = (4.0,)
 
 
 class News(Protocol):
-    """Who is told by an agent."""
+    """The owner of an agent: takes its news."""
 
     def selected(self, base: Base, address: TransportAddress) -> None:
-        """Media goes this way from now on; may be said again for another way."""
+        """Media goes from C{base} to C{address} from now on; may be called again for another pair."""
 
     def lost(self, why: str) -> None:
-        """There is no way, or no more.  Said once."""
+        """No pair of candidates works, or none any more.  Called once."""
 
 
 class _Unheard:
-    """Is told nothing by an agent that is closed."""
+    """The owner of an agent that is closed: a null object."""
 
     def selected(self, base: Base, address: TransportAddress) -> None:
-        """There is no way any more."""
+        """Does nothing."""
 
     def lost(self, why: str) -> None:
-        """Nor is that news."""
+        """Does nothing."""
 
 
 _UNHEARD = _Unheard()
 
 
 def _unheard() -> TransportAddress | None:
-    """There is no media."""
+    """No source of media is known."""
     return None
 
 
@@ -200,13 +200,13 @@ class Agent:
         if self._nameStart not in datagram:
             return False
         if self._sources.get(transaction, (base, source)) != (base, source):
-            return False  # somebody sends again, from elsewhere, what the peer has sent
+            return False  # a replay, from another address, of what the peer has sent
         return self._checks.allow(source if self._list.find(base, source) is not None else None)
 
     # The peer's checks.
 
     def _asked(self, base: Base, source: TransportAddress, request: stun.Message) -> None:
-        """RFC 8445 section 7.3.  Nobody else's check gets an answer."""
+        """RFC 8445 section 7.3.  Only an authentic check of the peer gets an answer."""
         name = str(request.attributes.get("USERNAME", ""))
         if name.partition(":")[0] != self._ufrag or not stun.isAuthentic(request, self._password):
             return

@@ -45,7 +45,7 @@ class Consent:
         self._next()
 
     def given(self) -> None:
-        """The peer has said yes."""
+        """The peer has answered a check: its consent holds from now on (RFC 7675)."""
         self._givenAt = self._clock.seconds()
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ class Lite:
         if datagram[:2] != b"\0\1" or self._start not in datagram or not self._rate.allow(None):
             return
         if self._seen.get(datagram[8:20], source) != source:
-            return  # somebody sends again, from elsewhere, what the party has sent
+            return  # a replay, from another address, of what the party has sent
         try:
             request = stun.parse(datagram)
         except MalformedError:

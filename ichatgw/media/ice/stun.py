@@ -83,7 +83,7 @@ def _asSigned(message: Message, signed: bytes) -> Message:
 
 
 def isAuthentic(message: Message, password: str) -> bool:
-    """Is it whole, and by one who knows C{password}?  ICE demands both attributes (RFC 8445 section 7.1)."""
+    """Is it complete, and from a host that knows C{password}?  ICE demands both attributes (RFC 8445 section 7.1)."""
     seal = message.attributes.get("MESSAGE-INTEGRITY")
     if message.covered is None or seal is None or "FINGERPRINT" not in message.attributes:
         return False
@@ -91,7 +91,7 @@ def isAuthentic(message: Message, password: str) -> bool:
 
 
 def mapped(message: Message) -> TransportAddress | None:
-    """Where the request came from, as the one who answered saw it."""
+    """The address that the request came from, as the answering host saw it; C{None} if it is not said."""
     place = message.attributes.get("XOR-MAPPED-ADDRESS") or message.attributes.get("MAPPED-ADDRESS")
     return None if place is None else TransportAddress(*place)
 

@@ -16,7 +16,7 @@ from ichatgw.media.relay.sideview import SideView
 class Absence:
     """
     Notices that neither RTP nor RTCP has come for a while.  A party that has never been heard is not missed, nor is one
-    that holds; and silence may be what a phone does while nobody speaks, so it is for others to find out.
+    that holds.  Some phones send nothing while their user is silent, so C{silent} decides what this means.
 
     @ivar silent: told of it, and again each time that the while has passed once more.
     """

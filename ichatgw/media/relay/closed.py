@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.test_garbage -*-
 """
-What a side of a relay that is closed has in the place of all that held it and that it held.
+Null objects: what a closed side of a relay refers to in place of the other side, its sockets and its callbacks.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ class NoFlow:
 
     @property
     def dropped(self) -> Counter[str]:
-        """Nobody counts."""
+        """There are no counters here: always empty."""
         return Counter()
 
     def aim(self, send: Any, destination: Source | None) -> None:
         """Nothing flows."""
 
     def speak(self, formats: Sequence[Any]) -> None:
-        """Nobody is fed."""
+        """Does nothing."""
 
     def press(self, tone: Tone) -> bool:
-        """Nobody hears it."""
+        """It is not sent."""
         return False
 
 
@@ -54,4 +54,4 @@ def unwanted(size: int, source: Source) -> None:
 
 
 def unheard() -> None:
-    """Nobody wants to know."""
+    """The callback after a close: does nothing."""

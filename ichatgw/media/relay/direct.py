@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.media.relay.test_direct -*-
 """
-A relay that is none as long as it can be helped: each party is shown where the other one is, as it is when
-C{AlwaysRelayIChatMedia} is off.  When that will not do any more, a real relay takes its place.
+A relay that carries no media at first: each party is shown the address of the other one, as it is when
+C{AlwaysRelayIChatMedia} is off.  When that does not suffice any more, a real relay takes its place.
 """
 
 from __future__ import annotations

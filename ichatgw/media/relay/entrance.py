@@ -27,7 +27,7 @@ TELLING = 25
 
 class Entrance:
     """
-    Lets in who is the party, counts who is not.
+    Passes on what comes from the party, and counts what comes from other sources.
     """
 
     _log = Logger()
@@ -130,8 +130,8 @@ class Entrance:
 
     def _refuse(self, source: Source) -> None:
         """
-        One line for a call, if this may be why nobody hears the party.  A moment of it is no wonder: what was under way
-        when the party moved.
+        One log line for a call, if this may be why the party is not heard.  A moment of it is normal: packets that were
+        under way when the party moved.
         """
         side = self._side
         side.arriving.dropped["stranger"] += 1

@@ -157,7 +157,7 @@ class Figures:
                 side.far.figures.heardBeyond(report, now)
 
     def heardBeyond(self, report: Report, now: float) -> None:
-        """Whoever hears the party has said how."""
+        """The receiver of the party's media has reported its quality."""
         if self._side is None:
             return
         self.jitter = report.jitter / self._side.arriving.clockRate
@@ -173,5 +173,5 @@ def accounted(flow: Flow) -> int:
 
 
 def addressOf(source: Source | None) -> TransportAddress | None:
-    """As others know it."""
+    """The source of a packet as a L{TransportAddress}, without the zone of an IPv6 address."""
     return None if source is None else literal(source[0].partition("%")[0], source[1])

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.media.relay.test_relay,ichatgw.test.media.transport.test_secured,ichatgw.test.media.transport.test_failures -*-  # noqa: E501
 """
-What stands between a party and its side of a relay.
+The filter between a party and its side of a relay: it decrypts and encrypts media, or blocks it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MediaFilter(Protocol):
 
 @frozen
 class BlockedMedia:
-    """A guard that lets nothing pass."""
+    """A L{MediaFilter} that drops all that comes and sends nothing."""
 
     flow: Flow
     way: tuple[SendTo | None, Source | None] = (None, None)
@@ -45,4 +45,4 @@ class BlockedMedia:
         self.flow.dropped["unwanted"] += 1
 
     def sendControl(self, datagram: bytes) -> None:
-        """Nobody is there."""
+        """Dropped."""

@@ -89,7 +89,7 @@ class ControlLatch:
         self.forget()
 
     def forget(self) -> None:
-        """The party moved."""
+        """The party has moved: forget its source."""
         self.source = self.send = self._media = None
 
     def mediaFrom(self, source: Source, asSignalled: bool) -> None:

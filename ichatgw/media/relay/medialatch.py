@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.media.relay.test_symmetric,ichatgw.test.media.relay.test_strangers -*-
 """
-Whose media is taken for that of a party (symmetric RTP, RFC 4961; what can go wrong with it: RFC 7362).
+From which source addresses media is taken as a party's (symmetric RTP, RFC 4961; what can go wrong with it: RFC 7362).
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class MediaLatch:
     def _mayCome(self, source: Source, ssrc: int, quiet: Quiet | None) -> bool:
         """
         Is it worth watching?  A party that is known comes from another place only after it fell silent: if its NAT has
-        given it another port, or if it goes on elsewhere with the stream that nobody but it knows.
+        given it another port, or if it goes on elsewhere with the stream (SSRC) that only it knows.
         """
         if self.source is None:
             return _hostOf(source) not in self._strangers and self._mayBeElsewhere()

@@ -23,7 +23,7 @@ class Relay:
     """
     Joins two sides for one call.
 
-    It ends with L{close}, which gives back all that it holds; after that it is deaf.
+    It ends with L{close}, which gives back all that it holds; after that it receives nothing.
     """
 
     _log = Logger()

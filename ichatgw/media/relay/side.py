@@ -46,7 +46,7 @@ from ichatgw.observe.stream import UNREAD, Events
 
 
 class Securing(MediaFilter, Protocol):
-    """A guard for a party at a plain address, which has its keys from the signalling or from DTLS."""
+    """A L{MediaFilter} for a party at a plain address, with keys from the signalling or from DTLS."""
 
     def agree(self, protection: Protection, failed: Callable[[Ending], None]) -> None:
         """See L{IMediaSide.protect}; may be said anew."""
@@ -266,7 +266,7 @@ class Side:
 
     def guard(self, guard: MediaFilter | None) -> None:
         """
-        From now on everything of our party goes through C{guard}; C{None}: as if there had never been one.
+        From now on all packets of our party go through the filter C{guard}; C{None}: through no filter.
         """
         self._guard = guard
         self._latch.forget()
@@ -278,16 +278,17 @@ class Side:
 
     def unguard(self, guard: MediaFilter) -> None:
         """
-        C{guard} is gone; if another one has taken its place, that stays.
+        The filter C{guard} is closed; if another one has taken its place, that stays.
 
-        Else the side is deaf and dumb until the next one comes: media that was protected must not go on without.
+        Else the side drops what it receives and sends nothing until it gets another filter: media that was protected
+        must not go on in the clear.
         """
         if self._guard is guard:
             self.guard(BlockedMedia(self.arriving))
 
     def sockets(self, family: int) -> PortPair:
         """
-        Our ports of one family, for a guard.
+        Our ports of one address family, for a L{MediaFilter}.
 
         @raise Congested: if there are none.
         """
@@ -306,11 +307,11 @@ class Side:
         return self._sockets.advertised
 
     def aim(self) -> None:
-        """The guard knows another way."""
+        """The L{MediaFilter} has another C{way}: send the other party's media there."""
         self._aim()
 
     def mediaOpened(self, size: int, source: Source) -> None:
-        """RTP of our party lies in the buffer; a guard has opened it, so C{source} is where the party is."""
+        """RTP of our party lies in the buffer; a L{MediaFilter} has decrypted it, so the party is at C{source}."""
         if source != self.arriving.source:
             self._entrance.adopt(source)
         self.arriving.rtp(size, source)
@@ -372,7 +373,7 @@ class Side:
 
     @property
     def mediaWay(self) -> tuple[SendTo | None, Source | None]:
-        """How and where RTP reaches our party, as the signalling or its own packets say; for a guard too."""
+        """How and where RTP reaches our party, as the signalling or its own packets say; for a L{MediaFilter} too."""
         destination, also = self._latch.destination, self._latch.alsoAt
         pair = self.pairFor(destination)
         if pair is None or also is None:
@@ -382,7 +383,7 @@ class Side:
         return self._twice, destination
 
     def transmit(self, datagram: bytes, destination: Source, atControl: bool) -> None:
-        """Send something that is neither RTP nor RTCP, for a guard."""
+        """Send a datagram that is neither RTP nor RTCP, for a L{MediaFilter}."""
         pair = self.pairFor(destination)
         if pair is None:
             return
@@ -392,7 +393,7 @@ class Side:
             self.far.arriving.dropped["unsendable"] += 1
 
     def found(self, source: Source) -> None:
-        """A guard knows for sure where the party is."""
+        """A L{MediaFilter} has verified that the party is at C{source}."""
         self._entrance.adopt(source, isProved=True)
         self._aim()
 

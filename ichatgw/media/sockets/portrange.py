@@ -67,7 +67,7 @@ class PortPool:
         """
         Put back a pair that was used.
 
-        @raise ValueError: if C{port} is not lent.  Whoever gave it back before no longer owns it; another call may.
+        @raise ValueError: if C{port} is not lent.  Who gave it back before no longer owns it; another call may.
         """
         if port not in self._lent:
             raise ValueError(f"port {port} is not lent")

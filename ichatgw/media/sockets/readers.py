@@ -199,7 +199,7 @@ class EpollReaders:
         if self._epoll is None:
             epoll = select.epoll()
             for descriptor in self._readers:
-                with suppress(OSError):  # it has been closed by somebody else, as the epoll was
+                with suppress(OSError):  # it has been closed from outside, as the epoll was
                     epoll.register(descriptor, select.EPOLLIN)
             self._epoll = epoll
         self._unwatch()
@@ -245,7 +245,7 @@ class EpollReaders:
     def _unwatch(self) -> None:
         """Neither reactor nor timer waits any more."""
         if self._waiting is Waiting.WATCHED:
-            with suppress(OSError):  # it may have been closed by somebody else
+            with suppress(OSError):  # it may have been closed from outside
                 self._reactor.removeReader(self)
         if self._timer is not None:
             self._timer.cancel()

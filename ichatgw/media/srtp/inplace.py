@@ -27,7 +27,7 @@ _lib: Any = getattr(_binding, "lib", None)
 
 class InPlace:
     """
-    A shield for RTP that lies at the beginning of a buffer, and is changed there.
+    Protects and opens RTP in place, at the beginning of a buffer, with the keys of an L{SRTPContext}.
     """
 
     def __init__(self, shield: SRTPContext, buffer: bytearray) -> None:

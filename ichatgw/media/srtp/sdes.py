@@ -27,7 +27,7 @@ _MAX_LIFE = 2**48
 
 def masterKey(key: CryptoKey) -> MasterKey:
     """
-    How long the key lives is its owner's business, who has to send another one in time.
+    The key in the form that SRTP takes.  Its lifetime is not kept: its owner has to send another key in time.
 
     @raise MalformedError: if it is none, or one with what we do not know: a master key identifier, more than one key,
         session parameters other than those that change nothing for us.
@@ -63,7 +63,7 @@ def choose(keys: Iterable[CryptoKey]) -> tuple[CryptoKey, MasterKey] | None:
 
 
 def newKey(suite: Suite, tag: str, random: Random) -> tuple[CryptoKey, MasterKey]:
-    """A key of ours."""
+    """Make a key: as the signalling carries it, and as SRTP takes it."""
     octets = random(suite.keyOctets + suite.saltOctets)
     text = f"inline:{b64encode(octets).decode()}"
     return CryptoKey(tag, suite.value, text), MasterKey(suite, octets)

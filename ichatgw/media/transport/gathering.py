@@ -40,7 +40,7 @@ class _Place:
 
 
 def _unheard(candidate: Candidate) -> None:
-    """Nobody wants to know."""
+    """The callback before one is set: does nothing."""
 
 
 class Gathering:

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.media.transport.test_transport,ichatgw.test.media.transport.test_failures,ichatgw.test.media.transport.test_withoutdtls -*-  # noqa: E501
 """
-What stands between a side and a party that ICE has found: tells apart what comes, and lets pass what is the party's.
+The filter between a side and a party that ICE has found: demultiplexes what comes, and passes on the party's media.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Association:
         self._early: bytes | None = None
 
     def begin(self) -> None:
-        """There is one.  Idempotent."""
+        """There is a way: begin the handshake.  Idempotent."""
         if self._begun:
             return
         self._begun = True
@@ -63,7 +63,7 @@ class ICEGuard:
     """
     Nothing but STUN goes in or out before a pair of candidates works, and nothing but DTLS before there are keys.
 
-    @ivar lock: opens and protects media.
+    @ivar lock: the L{SRTPFilter} that opens and protects media.
     @ivar isPlain: media is not protected: then what comes from proven places passes.
     @ivar isMuxed: RTCP goes where RTP goes.
     @ivar agent: ICE for RTP, C{controlAgent} for RTCP if that goes elsewhere.
@@ -121,7 +121,7 @@ class ICEGuard:
             self.controlDTLS.begin()
 
     def close(self) -> None:
-        """Deaf and dumb from now on.  Idempotent."""
+        """Receive and send nothing from now on.  Idempotent."""
         for agent in self.agents:
             agent.close()
         for association in (self.dtls, self.controlDTLS):

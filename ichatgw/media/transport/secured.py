@@ -159,7 +159,7 @@ class Secured:
                 handshakes.close()
         self._mediaDTLS = self._controlDTLS = None
 
-    # The guard.
+    # The MediaFilter.
 
     @property
     def way(self) -> tuple[SendTo | None, Source | None]:
@@ -223,4 +223,4 @@ class Secured:
 
 
 def _unheard(ending: Ending) -> None:
-    """Nobody wants to know."""
+    """The callback before one is set: does nothing."""

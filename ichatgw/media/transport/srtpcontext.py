@@ -22,7 +22,7 @@ HOPELESS = 50
 MAX_SOURCES = 32
 """
 So many streams (SSRC) of a party are known at once.  libsrtp keeps each for ever, in a list that it walks for each
-packet: without a limit, who sends each packet as a stream of its own would soon cost us a millisecond for each.
+packet: without a limit, a party that sends each packet as a stream of its own would soon cost a millisecond for each.
 """
 
 
@@ -34,7 +34,7 @@ class SRTPFilter:
     """
     Opens what comes from the party and protects what goes to it; what it cannot open is dropped and counted.
 
-    @ivar shield: C{None} before there are keys; nothing passes then.
+    @ivar shield: the keys and their state; C{None} before there are keys: nothing passes then.
     """
 
     _log = Logger()

@@ -317,7 +317,7 @@ class Transport:
             guard.controlDTLS = Association(make(guard.toControl, control.turn, self._noControlKeys))
 
     def _noControlKeys(self, why: str) -> None:
-        """A call does without RTCP."""
+        """There are no keys for RTCP: the call goes on without it."""
         _log.debug("call={call} no keys for RTCP: {why}", call=self._call, why=why)
 
     def _secured(self, sending: MasterKey, receiving: MasterKey) -> None:

@@ -6,7 +6,7 @@ received, and the reports of RTCP.
 It is sent as it was, passwords' proofs and keys of media included: to hide them would cost more than all the rest, and
 what is captured is to be compared.
 
-Nobody waits for that server: what it does not take is lost, and that is told.
+Nothing waits for that server: what it does not take is lost, and that is logged.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _chunk(kind: int, content: bytes) -> bytes:
 @lru_cache(maxsize=4096)  # the same few hosts again and again
 def endsOf(host: str, port: int, destination: str, destinationPort: int, protocol: int, kind: int) -> bytes:
     """
-    The part of a packet that says what is carried, and between whom.
+    The part of a packet that says what is carried, and between which addresses.
 
     @param host: of the source, an IP literal, as C{destination}.
     @param protocol: see L{IPProtocol}.
@@ -119,7 +119,7 @@ def endsOf(host: str, port: int, destination: str, destinationPort: int, protoco
 @lru_cache(maxsize=16)
 def whoOf(captureId: int, password: str = "") -> bytes:
     """
-    The part that says by whom it was captured.
+    The part that names the agent that captured it.
 
     @param captureId: ours, 0..2^32-1.
     """

@@ -58,7 +58,7 @@ class RecordFile:
             self._write()
 
     def close(self) -> None:
-        """Wait until all that is written lies with the system.  For the end, when nobody talks."""
+        """Wait until all records are handed to the system.  For the end, when no call is up."""
         self._write()
         self._disk.settle()
 
@@ -107,7 +107,7 @@ def write(path: str, lines: list[str], head: str = "", openFile: Callable[..., i
         isFile = stat.S_ISREG(about.st_mode)
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
         if isFile and about.st_size and os.pread(fd, 1, about.st_size - 1) != b"\n":
-            data = b"\n" + data  # somebody was killed while it wrote
+            data = b"\n" + data  # a process was killed while it wrote
         elif head and isFile and not about.st_size:
             data = f"{head}\n".encode() + data
         if os.write(fd, data) < len(data):

@@ -41,7 +41,7 @@ IMPAIRMENTS = {
     "g723": Impairment(15, 16.1),
     "gsm": Impairment(20, 10),
     "ilbc": Impairment(11, 32),
-    # Not in G.113; for narrowband ears they are no worse than G.711, and hide losses at least as well.
+    # Not in G.113; heard in narrowband they are no worse than G.711, and hide losses at least as well.
     "g722": Impairment(0, 25.1),
     "opus": Impairment(0, 25.1),
 }

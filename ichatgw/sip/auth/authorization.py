@@ -37,11 +37,11 @@ def _nowhere(host: str) -> Iterable[str]:
 
 class Authorizer:
     """
-    Knows which password is for whom.
+    Chooses the password for a challenge.
 
     A password is used only towards the server that it is for: the domain that a request is addressed to, the host that
-    it is sent to, the registrar that is there, or the proxy that we send all through.  Anybody else whom we call gets
-    no answer that could be guessed at, or handed on.
+    it is sent to, the registrar that is there, or the proxy that we send all through.  Any other host that we call
+    gets no answer that a password could be guessed from, or that could be handed on.
 
     @param proxy: the host of the proxy.
     @ivar served: the domains whose registrar is at a host, an IP literal.
@@ -197,7 +197,7 @@ def _asked(response: Any) -> dict[tuple[str, str], Challenge]:
 
 def judged(request: Any, host: str, verifier: Verifier) -> Judgement:
     """
-    Who has logged in with a request of somebody.
+    Who has logged in with this request.
 
     @param host: where it came from, an IP literal.
     """

@@ -52,7 +52,7 @@ class _Failures:
     until: float = 0.0
 
     def add(self, now: float) -> None:
-        """One more."""
+        """Count one more wrong login."""
         if now > self.until + FORGIVEN:
             self.count = 0
         self.count += 1

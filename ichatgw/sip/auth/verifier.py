@@ -38,7 +38,7 @@ RETRANSMITTED = 32.0
 """Seconds in which a request may come again (RFC 3261 section 17.2.1, Timer H)."""
 
 MAX_USED = 16384
-"""With how many nonces somebody may have logged in, of those that still hold."""
+"""How many nonces with which a user has logged in are remembered, of those that still hold."""
 
 MAX_NAME = 64
 """Characters of a name in the log."""
@@ -125,8 +125,8 @@ class Verifier:
         """
         The values of WWW-Authenticate, the better algorithm first.
 
-        @param host: whom they are for, an IP literal: nobody elsewhere can use them.
-        @param stale: whether only the nonce was wrong, so that nobody need be asked for the password again.
+        @param host: the host that they are for, an IP literal: no other host can use them.
+        @param stale: whether only the nonce was wrong, so that the phone need not ask for the password again.
         """
         nonce = self._nonce(f"{int(self._clock.seconds()):x}", token_hex(3), host)
         end = ", stale=true" if stale else ""
@@ -181,7 +181,7 @@ class Verifier:
         return bool(changed)
 
     def _ours(self, logins: Iterable[str]) -> dict[str, str] | None:
-        """The parameters of the first login to our realm; those to others' are theirs (RFC 3261 section 22.3)."""
+        """The parameters of the first login to our realm; other realms are ignored (RFC 3261 section 22.3)."""
         for text in logins:
             try:
                 found = readParameters(text)
@@ -193,7 +193,7 @@ class Verifier:
         return None
 
     def _isRight(self, parameters: Mapping[str, str], method: str, uri: str) -> bool:
-        """One who does not exist takes as long as one who does."""
+        """Is the answer right?  The time taken is the same for a user that does not exist."""
         user, count = parameters.get("username", ""), parameters.get("nc", "")
         algorithm = (parameters.get("algorithm") or "MD5").upper()
         if algorithm not in self.algorithms or parameters.get("qop") != "auth" or not _COUNT(count):

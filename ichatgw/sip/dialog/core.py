@@ -51,7 +51,7 @@ class Owner(Protocol):
         """The far end does not know the call any more, or is not there."""
 
     def identified(self, message: Any) -> None:
-        """A message within the call may say who is there now."""
+        """A message within the call may name another remote party."""
 
     @property
     def changes(self) -> Changes:
@@ -59,7 +59,7 @@ class Owner(Protocol):
 
 
 class _Nobody:
-    """The owner of a dialog that is dead."""
+    """The owner of a dialog that is over: a null object."""
 
     def event(self, event: Any, dialog: Any) -> None:
         """Unheard."""
@@ -84,7 +84,7 @@ _NOBODY = _Nobody()
 
 
 def _unheard(response: Any) -> None:
-    """Nobody wants to know."""
+    """The callback of a request whose response is of no interest."""
 
 
 class DialogCore(UA):  # type: ignore[misc]
@@ -215,11 +215,11 @@ class DialogCore(UA):  # type: ignore[misc]
 
     @property
     def over(self) -> bool:
-        """Refused or ended."""
+        """Is the dialog refused or ended?"""
         return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
 
     def cleanup(self) -> None:
-        """sippy has no use for the dialog any more, and whoever still knows it gets no news of it: let go of all."""
+        """sippy has no use for the dialog any more, and its owner gets no news of it: let go of all."""
         super().cleanup()
         self.owner = _NOBODY
         self.reoffers.letGo()

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.transaction,ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.register.test_client,ichatgw.test.sip.dialog -*-  # noqa: E501
 """
-An INVITE of ours, from its sending to the ACK: whoever it reaches, and whatever is asked for on the way.
+An INVITE of ours, from its sending to the ACK: with forks, redirections and logins (RFC 3261 section 13.2).
 
 News is held back until our ACK is out, so that a BYE never overtakes it.
 """
@@ -34,7 +34,7 @@ MAX_FORKS = 20
 """As many early dialogs of one INVITE are known."""
 
 UNANSWERED = "Request Timeout, for nobody answered"
-"""What goes with a 408 that nobody sent, so that the log tells it from one that somebody did."""
+"""The phrase of a 408 made here for want of an answer, so that the log tells it from one that a server sent."""
 
 
 class Invite(CCEventTry):  # type: ignore[misc]
@@ -58,8 +58,8 @@ class Invite(CCEventTry):  # type: ignore[misc]
 class Inviting(DialogCore):
     """
     @ivar words: what the far end says of the end of the call.
-    @ivar heardTag: the tag of the far end in the latest response to the INVITE; of those whom it has reached, each has
-        his own.
+    @ivar heardTag: the tag of the far end in the latest response to the INVITE; each phone that
+        it has reached has its own.
     @ivar heardReliably: was the latest provisional response one of RFC 3262?
     """
 
@@ -223,7 +223,7 @@ class Inviting(DialogCore):
     def newTransaction(self, req: Any, **kwargs: Any) -> Any:
         """
         So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only.  A BYE because of a 200
-        that nobody wants any more waits for the ACK.
+        that came after the end of the call waits for the ACK.
         """
         if self._held and req.getMethod() == "BYE":
             self.afterAck(lambda: self.newTransaction(req, **kwargs))

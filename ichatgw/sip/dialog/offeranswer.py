@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.dialog.test_offerstates,ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_prack -*-  # noqa: E501
 """
-Offer and answer (RFC 3264) in one dialog as a machine: which offer is open, whoever made it and whatever carries it
+Offer and answer (RFC 3264) in one dialog as a machine: which offer is open, which side made it and what carries it
 (RFC 6337), and glare (RFC 3261 section 14.1).
 
 It knows no messages, sockets or timers.  L{ichatgw.sip.dialog.dialog} tells it of the first INVITE, reliable responses

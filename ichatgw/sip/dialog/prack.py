@@ -145,7 +145,7 @@ class Sender:
 
 
 class Receiver:
-    """Reliable responses to one INVITE of ours, of all whom it has reached."""
+    """Reliable responses to one INVITE of ours, from all phones that it has reached."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}

@@ -78,7 +78,7 @@ class OfferCarrier(Conversation, Protocol):
     def changes(self) -> Changes: ...
 
     def renewed(self, request: Any) -> None:
-        """A re-INVITE or UPDATE is taken: it may bring another C{Contact}, and say who is there now."""
+        """A re-INVITE or UPDATE is taken: it may bring another C{Contact}, and name another remote party."""
 
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
         """Send a response; C{acknowledged} gets the ACK of one to an INVITE."""
@@ -95,10 +95,10 @@ class OfferCarrier(Conversation, Protocol):
 
 
 class _Gone:
-    """In the place of a dialog that is dead: nothing is sent any more."""
+    """In the place of a dialog that is over: nothing is sent any more."""
 
     def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
-        """It goes nowhere."""
+        """Does nothing: the response is not sent."""
 
 
 _GONE = cast(OfferCarrier, _Gone())
@@ -158,7 +158,7 @@ class Reoffers:
     # Theirs
 
     def invited(self, request: Any) -> None:
-        """A re-INVITE."""
+        """A re-INVITE has come."""
         body = request.getBody()
         refusal = self._refusal(request, Input.INVITE)
         if refusal is not None:
@@ -370,6 +370,6 @@ class Reoffers:
         return None if request is None else _TERMINATED.to(request, self._dialog.local_ua)
 
     def letGo(self) -> None:
-        """The dialog is dead: an ACK that comes late, or never, means nothing to it."""
+        """The dialog is gone: an ACK that is still missing is not waited for."""
         self.over()
         self._dialog = _GONE

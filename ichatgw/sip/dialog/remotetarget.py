@@ -45,7 +45,7 @@ class Ways(Protocol):
 
 
 def _closed(target: Target) -> bool:
-    """There is no connection."""
+    """Takes every connection for closed."""
     return False
 
 

@@ -40,7 +40,7 @@ class Replacement:
     """
     What Replaces says.
 
-    @ivar dialog: the dialog, as whoever is asked to replace it names it.
+    @ivar dialog: the dialog, as the receiver of the request names it.
     @ivar earlyOnly: it is to be replaced only if it is not answered yet.
     """
 
@@ -49,7 +49,7 @@ class Replacement:
 
     @property
     def text(self) -> str:
-        """As a body of Replaces."""
+        """The value of a Replaces header (RFC 3891)."""
         early = ";early-only" if self.earlyOnly else ""
         return f"{self.dialog.callId};to-tag={self.dialog.local};from-tag={self.dialog.remote}{early}"
 
@@ -59,7 +59,7 @@ class Replaced(Protocol):
 
     @property
     def isAnswered(self) -> bool:
-        """Has whoever was called accepted?"""
+        """Has the called party accepted?"""
 
     @property
     def isOutbound(self) -> bool:
@@ -84,7 +84,7 @@ def readReplaces(text: str) -> Replacement:
 
 def readTargetDialog(text: str) -> DialogId:
     """
-    The tags are called as whoever receives the request sees them (RFC 4538 section 4).
+    The tags are local and remote as the receiver of the request sees them (RFC 4538 section 4).
 
     @raise MalformedError: if it is no body of Target-Dialog.
     """

@@ -176,7 +176,7 @@ class DialogRequest:
 
 
 class Resending(Protocol):
-    """What a request that nobody waits for wants of its dialog."""
+    """What the resending of a request that no caller waits for needs of its dialog."""
 
     answers: Answers | None
     lCSeq: int
@@ -201,7 +201,7 @@ class Challengeable:
     _left: int = MAX_LOGINS
 
     def heard(self, response: Any, transaction: Any) -> None:
-        """A response to it."""
+        """A response to the request has come."""
         answers = self.dialog.answers
         if answers is None or response.source is None or response.getSCode()[0] not in (401, 407) or not self._left:
             return

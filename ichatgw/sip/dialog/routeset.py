@@ -28,7 +28,7 @@ def nextHop(
     RFC 3261 section 12.2.1.1, for a world with NAT.
 
     A far end that speaks to us over a connection is answered over it as long as it is open (RFC 5923); a name, or a
-    private address of somebody who speaks from a public one, leads nowhere: then it is where it speaks from, and if its
+    private address of a host that sends from a public one, leads nowhere: then it is where it sends from, and if its
     connection is closed, at the port that goes with the name.
 
     @param host: the literal in the first Route, or else in the Contact; C{None} if that is a name.
@@ -53,7 +53,7 @@ def nextHop(
     if host is None:
         if not flow.transport.reliable or isOpen(flow):
             return flow
-        # Nobody listens where a connection came from.
+        # The far end does not listen at the port that its connection came from.
         return first if first is not None else _at(flow.transport, flow.address.host, port)
     if not routed and (_isLocal(host, flow.address.host) or (hidden and not flow.transport.reliable)):
         return flow

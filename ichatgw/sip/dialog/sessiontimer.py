@@ -20,7 +20,7 @@ LEAST = 90
 """Seconds; no shorter interval is agreed to (section 4)."""
 
 MOST = 86_400
-"""Seconds; nobody has to be asked for more."""
+"""Seconds; a longer interval is not asked for."""
 
 AGAIN = 5.0
 """Seconds until a refresh that could not be made now is tried again."""
@@ -46,18 +46,18 @@ class Refreshing(Protocol):
         """Send a refresh, whose 2xx comes to L{SessionTimer.answered}; C{False} if that cannot be done now."""
 
     def expired(self) -> None:
-        """Nobody has refreshed the session in time."""
+        """The session was not refreshed in time (RFC 4028)."""
 
 
 class _Gone:
-    """In the place of a dialog that is dead."""
+    """In the place of a dialog that is over: a null object."""
 
     def refresh(self) -> bool:
         """There is nothing to be refreshed."""
         return False
 
     def expired(self) -> None:
-        """So it is."""
+        """Does nothing: the dialog is over."""
 
 
 _GONE = _Gone()
@@ -103,7 +103,7 @@ class SessionTimer:
 
     def refused(self, response: Any) -> bool:
         """
-        A 422: our interval is too short for somebody.
+        A 422: our interval is too short for the far end or a proxy.
 
         @return: is it of use to ask again, with what L{headers} says then?
         """
@@ -156,7 +156,7 @@ class SessionTimer:
         self._agree(0, False)
 
     def letGo(self) -> None:
-        """The dialog is dead."""
+        """The dialog is gone: let go of it."""
         self.over()
         self._dialog = _GONE
 

@@ -18,7 +18,7 @@ CANCELLED = 32.0
 
 
 class Trying(UasStateTrying):  # type: ignore[misc]
-    """We have been called."""
+    """UAS: an INVITE has come, and is not answered."""
 
     recv_request_handlers = UasStateRinging.recv_request_handlers  # sippy lacks the early BYE here
 

@@ -59,5 +59,5 @@ class Hold:
         return answer.mirrored.within(said)
 
     def forget(self) -> None:
-        """Somebody else is called now."""
+        """Another target is called now."""
         self.wish = Direction.SENDRECV

@@ -33,7 +33,7 @@ _log = Logger()
 @implementer(IInboundLeg)
 class InboundSipLeg(SipLeg):
     """
-    Somebody called us over SIP.
+    A call that arrived over SIP.
 
     @ivar source: where the INVITE came from.
     @ivar trunk: the name of that by which it came; empty for none.
@@ -113,7 +113,7 @@ class InboundSipLeg(SipLeg):
     def _offerOf(self, far: SessionDescription) -> str:
         """
         Our offer to a caller who has made none: what the other party has answered, or may be able to.  G.711, which
-        every phone has, is always in it: whoever was called can go over to it.
+        every phone has, is always in it: the called party can change to it.
 
         @raise Congested: if no port is left.
         """

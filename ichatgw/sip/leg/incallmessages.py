@@ -84,7 +84,7 @@ class Passed:
         self.answer(self._refusal)
 
     def wait(self) -> None:
-        """The answer comes later."""
+        """The answer comes later: wait for it, L{ANSWER_TIMEOUT} seconds at most."""
         self._waits = True
         self._timer = Timeout(self._tooLong, ANSWER_TIMEOUT)
 
@@ -153,7 +153,7 @@ class InCallMessages:
         """
         It means nothing to us.
 
-        @param refusal: what it is answered with if nobody takes it.
+        @param refusal: what it is answered with if the other party does not take it.
         """
         enclosed = read(request)
         if enclosed is None:
@@ -232,7 +232,7 @@ class InCallMessages:
         return heard
 
     def over(self) -> None:
-        """The leg has ended: whoever waits for an answer gets one (RFC 3261 section 15.1.2)."""
+        """The leg has ended: requests that wait for an answer get one (RFC 3261 section 15.1.2)."""
         for passed in tuple(self._theirs):
             passed.answer(Reply(487, "Request Terminated"))
         handed, self._handed = self._handed, set()
@@ -250,8 +250,8 @@ def _takes(dialog: Dialog, method: str) -> bool:
 
 def _sentMessage(request: Any, toIChat: bool) -> Reply:
     """
-    An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  Nobody is told that a
-    text was taken which nobody will read (RFC 3428 section 7).
+    An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  A sender is not
+    told that a text was taken which will not be shown (RFC 3428 section 7).
     """
     body = request.getBody()
     viceroy = any(str(agent).startswith("Viceroy") for agent in request.getHFBodys("user-agent"))

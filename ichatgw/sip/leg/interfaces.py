@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.leg.test_contract -*-
 """
-What the parts of a SIP leg want of it, and it of those around it.
+The interfaces between a SIP leg, its parts and its surroundings.
 """
 
 from __future__ import annotations

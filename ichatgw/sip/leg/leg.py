@@ -86,7 +86,7 @@ class SipLeg:
 
     @property
     def isAnswered(self) -> bool:
-        """Has whoever was called accepted?"""
+        """Has the called party accepted?"""
         return self._answered
 
     @property

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.dialog.test_vanished -*-
 """
-Is a party still there that sends no media any more?
+Finds out by OPTIONS whether a party that sends no media any more still has its dialog.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Liveness:
         self._isAsked = False
 
     def unheard(self, leg: ISipLeg) -> None:
-        """Nothing is heard of the party, which may be what it does while it is mute: it is asked."""
+        """No media comes from the party, which may only be muted: ask it by OPTIONS."""
         dialog = leg.dialog
         if leg.isOver or not leg.isAnswered or self._isAsked or dialog is None or dialog.pinned is not None:
             return

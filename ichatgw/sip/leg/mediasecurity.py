@@ -58,7 +58,7 @@ class MediaPolicy:
 
     @ivar inClear: may keys travel in signalling without TLS?
     @ivar fingerprint: that of our certificate for DTLS; C{None} if there is no DTLS.
-    @ivar offersChecks: is ICE offered to those whom we call?
+    @ivar offersChecks: is ICE offered in calls that we make?
     @ivar reaches: can media be sent to a host, an IP literal?
     """
 
@@ -72,7 +72,7 @@ class MediaPolicy:
 
 
 PLAIN_ONLY = MediaPolicy()
-"""For iChats, and for all whom nobody has judged."""
+"""For iChats, and for all far ends for which no policy was looked up."""
 
 
 @define(eq=False)
@@ -80,7 +80,7 @@ class MediaSecurity:
     """
     The protection of one dialog's media.
 
-    @ivar isPrivate: nobody but the far end of the connection reads what we signal: it is TLS.
+    @ivar isPrivate: only the far end of the connection can read what we signal: it is TLS.
     @ivar current: what was agreed on last; C{None} for plain media.
     @ivar isUnasked: the last answer had keys, and none were offered: the party waits for encrypted media.
     @ivar checks: answer those of the party, if it does ICE, or may do it: then its C{peer} is empty.
@@ -132,7 +132,7 @@ class MediaSecurity:
         return transport if checks is None else evolve(transport, ufrag=checks.ufrag, password=checks.password)
 
     def forget(self) -> None:
-        """Somebody else is called now, who gets other keys."""
+        """Another target is called now, which gets other keys."""
         self.checks = None
         self.current = self._offered = self._offeredChecks = None
         self._profile, self._offeredDTLS, self.insists = "", False, False

@@ -64,7 +64,7 @@ def speech(codecs: tuple[Codec, ...]) -> frozenset[Form]:
 
 
 def _unheard(ending: Ending) -> None:
-    """Nobody wants to know."""
+    """The callback before one is set: does nothing."""
 
 
 def _nowhere() -> Whereabouts | None:
@@ -73,7 +73,7 @@ def _nowhere() -> Whereabouts | None:
 
 
 def _any(codec: Codec) -> bool:
-    """There is no limit."""
+    """The filter before one is set: every codec passes."""
     return True
 
 
@@ -145,7 +145,7 @@ class Negotiation:
     _more: tuple[Codec, ...] = field(default=(), init=False)
 
     def letGo(self) -> None:
-        """The leg has ended: nobody wants to know what fails."""
+        """The leg has ended: what fails from now on is not reported."""
         self.failed = _unheard
         self.whereabouts = _nowhere
         self.allowed = _any
@@ -216,7 +216,7 @@ class Negotiation:
     def reoffer(self, host: str, codecs: tuple[Codec, ...] | None = None, isWide: bool = False) -> str | None:
         """
         Our offer within the call, after something has changed at the other end.  It asks the party for no more than it
-        allows by itself: nobody is taken off hold by another than himself.
+        allows by itself: only the party itself ends its hold.
 
         @param codecs: what is offered; by default what both can.
         @param isWide: see L{offer}.
@@ -297,7 +297,7 @@ class Negotiation:
         return True
 
     def forget(self) -> None:
-        """Somebody else is called now, in another dialog: what the last one said does not hold."""
+        """Another target is called now, in another dialog: what the last one said does not hold."""
         self.remote = self._offered = self._said = None
         self.protecting.forget()
         self.hold.forget()

@@ -38,7 +38,7 @@ _log = Logger()
 @implementer(IOutboundLeg)
 class OutboundSipLeg(SipLeg):
     """
-    We call somebody over SIP.
+    A call to a party over SIP.
 
     @param hunt: what there is to try.
     @param converse: makes the dialog.
@@ -84,7 +84,7 @@ class OutboundSipLeg(SipLeg):
         self._rang = False
 
     def replace(self, dialog: str) -> None:
-        """Ask the party to put this call in the place of another dialog that it has (RFC 3891)."""
+        """Add C{Replaces}: this call shall replace a dialog that the party has with another phone (RFC 3891)."""
         self._replaces = (SipHeader(name="replaces", bodys=dialog),)
 
     def start(self, offer: SessionDescription) -> None:
@@ -297,5 +297,5 @@ class OutboundSipLeg(SipLeg):
 
     @property
     def _fork(self) -> str | None:
-        """Which of those whom the INVITE has reached speaks now."""
+        """The remote tag of the phone, among those that the INVITE has reached, that speaks now."""
         return None if self.dialog is None else self.dialog.heardTag

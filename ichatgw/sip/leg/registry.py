@@ -26,8 +26,7 @@ class Legs:
     Knows each leg from its making to its end, and names it.
 
     @ivar referrals: takes the REFERs of their parties.
-    @ivar admits: tells of hosts, IP literals, that may call.  Nobody else can have a call made, by a REFER or a
-        redirection.
+    @ivar admits: may a host, an IP literal, call?  No other host can have a call made, by a REFER or a redirection.
     @ivar events: told of the Call-IDs of their messages.
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
@@ -42,7 +41,7 @@ class Legs:
 
     @property
     def live(self) -> frozenset[SipLeg]:
-        """Those that live now."""
+        """The legs that have not ended."""
         return frozenset(self._live)
 
     def name(self, way: str) -> str:
@@ -51,12 +50,12 @@ class Legs:
         return f"sip-{way}-{self._made:x}"
 
     def add(self, leg: SipLeg) -> None:
-        """One begins."""
+        """A leg begins."""
         leg.referrals, leg.events = self.referrals, self.events
         self._live.add(leg)
 
     def discard(self, leg: SipLeg) -> None:
-        """One has ended."""
+        """A leg has ended."""
         self._live.discard(leg)
         self.referrals.left(leg)
         name = leg.dialog.name if leg.dialog is not None else None
@@ -67,8 +66,8 @@ class Legs:
 
     def find(self, name: DialogId) -> SipLeg | None:
         """
-        The one live leg of that dialog.  Those of iChats are not found: they are part of another leg, and nobody but
-        the iChat knows their names.
+        The one live leg of that dialog.  Those of iChats are not found: they are part of another leg, and only the
+        iChat knows their names.
         """
         dialog = self.dialogOf(name.local)
         leg = None if dialog is None else dialog.owner

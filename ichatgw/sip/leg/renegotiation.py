@@ -308,7 +308,7 @@ class Renegotiation:
         self._told = self._state()
 
     def _tell(self) -> None:
-        """The other party is told what it does not know; before the answer nobody would listen."""
+        """The other party is told what it does not know; not before the answer."""
         if not self._leg.isAnswered:
             return
         state = self._state()

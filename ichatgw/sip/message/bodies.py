@@ -38,11 +38,11 @@ class _Body(MsgBody):  # type: ignore[misc]
     """sippy counts characters, and copies a body without its type."""
 
     def localStr(self, local_addr: Any = None) -> str:
-        """As sippy sends it."""
+        """The body as sippy sends it."""
         return _Counted(super().localStr(local_addr))
 
     def getCopy(self) -> Any:
-        """Another one."""
+        """A copy of the body."""
         return _Body(cself=self)
 
 
@@ -77,6 +77,6 @@ def attach(message: Any, parts: tuple[Part, ...]) -> None:
 
 
 def partsOf(body: Any) -> tuple[Part, ...]:
-    """What came with the SDP."""
+    """The parts of the body beside the SDP."""
     found: tuple[Part, ...] = getattr(body, "parts", ())
     return found

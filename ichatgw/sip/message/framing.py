@@ -176,5 +176,5 @@ def _defuse(match: re.Match[str]) -> str:
 
 
 def isClean(text: str) -> bool:
-    """Is C{text} one line, whoever splits it?"""
+    """Is C{text} one line for every parser, with no character that some take for the end of a line?"""
     return text.isprintable() or not _UNWANTED.search(text)

@@ -190,8 +190,8 @@ class Gate:
         """
         The headers that go on, checked and in plain form.
 
-        @param isResponse: what cannot be read is left out, if it can be done without: it may be somebody else's, and
-            an answer without it is better than none.
+        @param isResponse: what cannot be read is left out, if it can be done without: another host may have written it,
+            and an answer without it is better than none.
         """
         headers: list[tuple[str, str]] = []
         seen = set()
@@ -354,7 +354,7 @@ def _described(
             return body, headers, ()
         raise Refusal(400, f"{problem}".capitalize()) from problem
     if content.required and not multipart.isMultipart(contentType):
-        return body, headers, ()  # whoever wants SDP sees that it is none
+        return body, headers, ()  # the reader of SDP sees that it is none
     if content.required and isRequest:
         raise Refusal(415, "Unsupported Media Type", f"Accept: {ACCEPT}")
     kept = [(title, value) for title, value in headers if not title.startswith("Content-")]

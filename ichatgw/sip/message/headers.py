@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.message.test_headers,ichatgw.test.sip.message.test_gate,ichatgw.test.sip.message.test_gate_corpora -*-  # noqa: E501
 """
-The headers that pass the gate, and the form each of them must have for sippy to read it without stumbling.
+The headers that pass the gate, and the form each of them must have for sippy to read it without an error.
 
 A header that stands in no rule does not pass: neither the gateway nor sippy has a use for it, and what is not there
 cannot be misread.  C{Content-Length} is no rule; the gate counts for itself.
@@ -83,7 +83,7 @@ def _party(value: str) -> Sequence[str]:
 
 
 def _parties(value: str) -> Sequence[str]:
-    """Those that can be read."""
+    """The addresses that can be parsed; the others are left out."""
     kept = []
     for item in addressItems(value):
         with suppress(MalformedError):

@@ -26,7 +26,7 @@ _HIDING = frozenset({"id", "user", "header"})
 
 def callerOf(request: Any) -> Party:
     """
-    The caller of an INVITE that came from a peer whom we trust with calls, and so with names: what a server before us
+    The caller of an INVITE that came from a peer that we trust with calls, and so with names: what a server before us
     asserts comes before what the phone says of itself.
 
     The party is marked as private if it wants to be: its address is for our rules and logs only.
@@ -89,8 +89,8 @@ def connectedTo(message: Any, party: Party) -> Party:
 
 def _asserted(message: Any) -> tuple[Any, bool]:
     """
-    Whom a server vouches for, sippy's C{SipAddress}, or C{None}; and whether it is to be hidden: P-Asserted-Identity,
-    or what came before it, Remote-Party-ID.
+    The identity that a server asserts, sippy's C{SipAddress}, or C{None}; and whether it is to be hidden.  From
+    P-Asserted-Identity, or from its predecessor, Remote-Party-ID.
     """
     for body in message.getHFBodys("p-asserted-identity"):
         return body.getUri(), False
@@ -137,7 +137,7 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
     """
     What an INVITE of ours says of the caller beside From.
 
-    @param asserts: whether whom we call may know who calls even if the caller does not want to be shown.
+    @param asserts: whether called parties may know who calls even if the caller does not want to be shown.
     """
     headers = []
     if caller.private:

@@ -173,7 +173,7 @@ def _part(text: bytes) -> Part:
         content = b""
     kind = found.get("content-type", "text/plain")
     if "content-encoding" in found:
-        kind = "application/octet-stream"  # nobody unpacks it
+        kind = "application/octet-stream"  # it is not unpacked
     return Part(kind, found.get("content-disposition", ""), content, found.get("content-id", ""))
 
 

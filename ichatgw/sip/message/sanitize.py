@@ -3,7 +3,7 @@
 Cleans what people wrote on the XMPP side before it becomes part of a SIP header.
 
 XML lets C{&#13;&#10;} through in a nickname, a subject or a resource, and sippy writes a display name or a header as it
-is given.  What leaves these functions is one line, whoever splits it, and stays within the quotes that sippy puts
+is given.  What leaves these functions is one line for every parser, and stays within the quotes that sippy puts
 around it.
 """
 

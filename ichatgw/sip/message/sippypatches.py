@@ -132,8 +132,8 @@ _READ_BY_SIPPY = re.compile(
 
 class WrittenVia(SipVia):  # type: ignore[misc]
     """
-    A Via that is written as it came, unless something in it has been changed since: whoever gets it back compares it.
-    sippy would read parameters out of quoted values.
+    A Via that is written as it came, unless something in it has been changed since: the host that gets it back compares
+    it.  sippy would read parameters out of quoted values.
     """
 
     body: Any

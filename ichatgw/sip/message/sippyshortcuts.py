@@ -69,7 +69,7 @@ def _read(self: Any, buf: str | None = None) -> None:
 
 
 def _headers(line: str) -> list[Any]:
-    """Those of one line."""
+    """The headers of one line."""
     try:
         return [SipHeader(line, fixname=True)]
     except ESipHeaderCSV as several:

@@ -2,8 +2,8 @@
 """
 Responses that are sent once and forgotten (RFC 3261 sections 8.2.6 and 8.2.7).
 
-They are as short as they can be.  To an address that nobody has proved to be the sender's, no more octets are sent than
-came from there, so that nobody can use us to flood somebody else.
+They are as short as they can be.  To an address that is not proved to be the sender's, no more octets are sent than
+came from there, so that a forged source address cannot be used to flood its owner.
 """
 
 from __future__ import annotations

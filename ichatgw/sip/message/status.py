@@ -62,7 +62,7 @@ _USUAL: tuple[EndReason, EndReason | None] = (_HANGUP, None)
 
 #: What a cause of Q.850 says: why a call that was answered is over, and why one was not answered.  C{None}: nothing
 #: that the status of the response does not say better.  After a conversation most of them are its normal end, as a
-#: caller sees it: they tell of the network, or of what a PBX was doing when somebody hung up.
+#: caller sees it: they tell of the network, or of what a PBX was doing when a party hung up.
 _MEANINGS: dict[int, tuple[EndReason, EndReason | None]] = {
     **dict.fromkeys(range(128), _USUAL),
     # The number.
@@ -165,8 +165,8 @@ def toStatus(ending: Ending) -> tuple[int, str]:
     """
     The final response that tells it to a caller who has not been answered.
 
-    That whom he calls has no room is not said by 503: he would take it for ours, and send us no more calls for a while
-    (RFC 3261 section 16.7, 6).
+    That the called side is overloaded is not said by 503: the caller would take it for ours, and send us no more calls
+    for a while (RFC 3261 section 16.7, 6).
     """
     if ending.reason is EndReason.CONGESTED and ending.cause is not None:
         return TO_STATUS[EndReason.FAILED]
@@ -192,7 +192,7 @@ def fromStatus(code: int, phrase: str, warning: str = "", reasons: str = "", ran
     if code in _VAGUE or code not in _EXACTLY:
         stated = _causes(reasons).get("Q.850", 0)
         if code == 603 and stated in (0, _NORMAL) and reasons and rang:
-            # Nobody declined: a PBX has given up.
+            # The user did not decline: a PBX has given up.
             return Ending(EndReason.TIMEOUT, text, cause=_NO_ANSWER)
         decided = _MEANINGS.get(stated, _USUAL)[1]
         if decided is not None:

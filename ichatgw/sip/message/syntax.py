@@ -5,7 +5,7 @@ The small grammars inside SIP header values: quoted strings, parameters, URIs, n
 Each function takes the text of a peer and gives the same thing in a plain form: white space where the grammar needs it
 and nowhere else, names of parameters in lower case, nothing in it that sippy's C{split(";")}, C{split("<")} and
 C{find('"')} would take for something else.  URIs within a header stay as they came, if they can be read: they go back
-to whoever wrote them.  What cannot be read raises L{MalformedError}.  Every function is linear in
+to the host that wrote them.  What cannot be read raises L{MalformedError}.  Every function is linear in
 the length of its input.
 
 The grammar is that of RFC 3261 section 25.1, with the liberties that RFC 4475 and RFC 5118 ask for.
@@ -243,7 +243,7 @@ def checked(text: str, keepHeaders: bool = False, anyScheme: bool = False) -> st
 
 
 def escaped(user: str) -> str:
-    """The user part of a URI, as somebody may have written it: what must not stand there is escaped, all else stays."""
+    """The user part of a URI, as a person may have written it: what must not stand there is escaped, all else stays."""
     return _ILLEGAL_IN_USER.sub(lambda found: quote(found[0], safe="", errors="replace"), user)
 
 
@@ -411,7 +411,7 @@ def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
     A Via that can be read, as it came, and where the message really came from (RFC 3261 section 18.2.1, RFC 3581).
 
     C{received} is always written, as a bare IP literal, and C{rport} where the sender asked for it; whatever a peer
-    wrote there goes, lest an answer be sent to somebody else.
+    wrote there goes, lest an answer be sent to another host.
 
     @param always: write C{rport} unasked: on a stream the answer goes back over the connection (RFC 3261 section
         18.2.2), whatever port the sender listens at.

@@ -30,7 +30,7 @@ class Misaddressed(CallError):
 
 def parse(uri: str) -> Any:
     """
-    The address that somebody has written, a translation rule say; what must not stand in a URI is escaped.
+    An address as a person has written it, in a translation rule say; what must not stand in a URI is escaped.
 
     @raise Misaddressed: if it is none.
     """
@@ -50,8 +50,8 @@ def parse(uri: str) -> Any:
 
 def identity(url: Any) -> Any:
     """
-    A copy of a URI as From and To hold it: who somebody is, without the ways to them, a port among these, and what to
-    say there, which RFC 3261 section 19.1.1 keeps out of these headers.
+    A copy of a URI as From and To hold it: who a party is, without the route to it, its port, and the headers to send
+    there, which RFC 3261 section 19.1.1 keeps out of these headers.
     """
     copy = url.getCopy()
     copy.port = copy.transport = copy.ttl = copy.maddr = copy.method = None

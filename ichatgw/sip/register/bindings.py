@@ -51,7 +51,7 @@ class Binding:
 
 @define(eq=False)
 class Bindings:
-    """Those that hold now."""
+    """The bindings that hold now."""
 
     _byToken: dict[str, Binding] = field(factory=dict, init=False)
     _byPlace: dict[_Place, dict[Binding, str]] = field(factory=dict, init=False)
@@ -69,7 +69,7 @@ class Bindings:
             self._byPlace.setdefault(place, {})[binding] = registrar
 
     def discard(self, binding: Binding) -> None:
-        """It holds no longer."""
+        """The binding holds no longer."""
         self._byToken.pop(binding.instance, None)
         for place in self._places.pop(binding, ()):
             there = self._byPlace[place]

@@ -147,7 +147,7 @@ class RegisterClient:
         return self._bindings.find(url, source, onlyThere=True)
 
     def flowOf(self, binding: Binding) -> Target | None:
-        """Where it is registered."""
+        """The target at which the binding is registered; C{None} if it is not."""
         return self._flows.get(binding)
 
     def trusts(self, host: str) -> bool:
@@ -155,7 +155,7 @@ class RegisterClient:
         return host in self._granted
 
     def servedAt(self, host: str) -> Iterable[str]:
-        """The domain whose registrar has last registered somebody from C{host}, an IP literal."""
+        """The domain whose registrar at C{host}, an IP literal, has last granted a registration."""
         return (self._granted[host],) if host in self._granted else ()
 
     def register(self, binding: Binding, seconds: int) -> Deferred[Answer]:

@@ -3,9 +3,9 @@
 Who is registered, for how long, and when again.
 
 Each address has a L{Registration}, which is told what is wanted and brings about that it is so, one REGISTER at a time:
-a user who returns while he is being taken off the list is put back on it after that.  All share one queue, so that many
-who come at once do not flood a registrar; and one that is slow, or dead, is not asked ever more, and keeps no other
-waiting.
+a user who returns while their registration is being removed is registered again after that.  All share one queue, so
+that many who come at once do not flood a registrar; and one that is slow, or dead, is not asked ever more, and keeps no
+other waiting.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Registration:
 
     @property
     def idle(self) -> bool:
-        """Nothing is registered, nothing is under way, nobody wants anything."""
+        """Nothing is registered, nothing is under way, nothing is wanted."""
         return not self.users and self.until is None and self._running is None and not self.queued
 
     def consider(self) -> None:
@@ -103,7 +103,7 @@ class Registration:
             self._owner.enqueue(self)
 
     def run(self) -> None:
-        """Our turn to send."""
+        """The queue has come to this registration: send its REGISTER."""
         self.queued = False
         if not self.users and self.until is None:
             return
@@ -242,7 +242,7 @@ class Registrations:
         How it stands with an address.
 
         @return: C{address}, C{users}, seconds that are C{left} of its registration (C{None} if there is none), and in
-            words what is the C{trouble}; C{None} if nobody wants that address.
+            words what is the C{trouble}; C{None} if that address is not to be registered.
         """
         registration = self._byAddress.get(aor)
         if registration is None:
@@ -338,7 +338,7 @@ class Registrations:
             self._next()
 
     def asking(self, registration: Registration) -> None:
-        """A registration sends."""
+        """A registration sends a REGISTER."""
         self._unanswered[registration.domain] += 1
 
     def settled(self, registration: Registration) -> None:

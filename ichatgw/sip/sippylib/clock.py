@@ -142,7 +142,7 @@ def _install() -> Dispatcher:
     for name, module in list(sys.modules.items()):
         if name.startswith("sippy."):
             vars(module).update(print=_print, dir=_dir)
-    # A tel: URI in a From is somebody's caller id, not an error.
+    # A tel: URI in a From is a caller's number, not an error.
     sippy.SipConf.SipConf.autoconvert_tel_url = True
     return ours
 

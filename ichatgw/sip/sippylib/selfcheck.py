@@ -1,9 +1,9 @@
 # -*- test-case-name: ichatgw.test.sip.sippylib.test_selfcheck -*-
 """
-Does the sippy that is installed fit?
+Checks that the installed version of sippy fits.
 
-Parts of it are replaced that are no interface: they may be otherwise in any other version.  So the versions that the
-tests have been run with are named, and what is replaced is compared with what it was there.
+The gateway replaces parts of sippy that are no public interface, and may differ in any other version.  So the versions
+that the tests have been run with are named, and what is replaced is compared with what it was there.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from ichatgw.texts.interfaces import Fate, ITexts, Text, TooLong, whyNot
 from ichatgw.texts.memory import Remembered
 
 ACCEPT = f"{PLAIN}, {CPIM}, {IMDN}"
-"""What we read."""
+"""The types of bodies that are read."""
 
 REPEAT_LIFE, MOST_REPEATS = 64.0, 4096
 """Seconds for which a MESSAGE is known again, twice as long as its sender repeats it, and how many are."""
@@ -36,7 +36,7 @@ MAILBOX_LIFE, MOST_MAILBOXES = 7 * 86_400.0, 50_000
 """Seconds for which it is known how much waits in a mailbox, and of how many."""
 
 MAILBOX = "Voicemail"
-"""What a mailbox is called."""
+"""The display name of mailboxes."""
 
 RETRY_AFTER = 5
 """Seconds after which one may try again who comes when there is too much to do."""

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.texts.test_summary -*-
 """
-C{application/simple-message-summary} (RFC 3842): what waits in somebody's mailbox.  Pure.
+C{application/simple-message-summary} (RFC 3842): what waits in a user's mailbox.  Pure.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ACCOUNT = re.compile(r"<?(sips?:[^\s<>;?\"]{1,200})", re.IGNORECASE)
 @frozen
 class Summary:
     """
-    @ivar new: how many messages nobody has heard; 1 if it is only said that there are some.
+    @ivar new: how many messages were not heard yet; 1 if it is only said that there are some.
     @ivar account: the address of the mailbox, a URI; empty if that is not said.
     """
 
@@ -51,5 +51,5 @@ def readSummary(content: str) -> Summary:
 
 
 def words(new: int) -> str:
-    """The same for people."""
+    """The number of new messages as a text for people."""
     return {0: "No new messages", 1: "1 new message"}.get(new, f"{new} new messages")

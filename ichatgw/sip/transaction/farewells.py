@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.sip.transaction.test_farewells -*-
 """
-A BYE for a dialog that nothing is known of but a few words (see L{ichatgw.calls.farewell}), and what ends an INVITE
-that nobody has answered: the CANCEL, or the final response.
+Ends dialogs of a process that was killed, from what the journal has of them (see L{ichatgw.calls.farewell}): by BYE; an
+INVITE that was not answered by CANCEL, or by its final response.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BYE = "sip-bye"
 TEXT = "sip-text"
 
 TIMES = (0.0, 0.5, 1.5)
-"""Seconds after which a text is sent, over UDP: nobody hears whether it has arrived."""
+"""Seconds after which a text is sent, over UDP: its arrival is not confirmed."""
 
 LEAP = 1000
 """

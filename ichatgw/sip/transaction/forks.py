@@ -41,7 +41,7 @@ class _Accepted:
 @define(eq=False)
 class Forks:
     """
-    Remembers which INVITEs were answered by whom, for as long as somebody else may answer: 64*T1 at least.
+    Remembers which INVITEs were answered by whom, for as long as another phone may answer: 64*T1 at least.
     """
 
     _recent: dict[Hashable, _Accepted] = field(factory=dict, init=False)
@@ -62,7 +62,7 @@ class Forks:
         A response to no transaction that lives.  If it is the first 2xx again, however it is written this time, the ACK
         goes out again (RFC 3261 section 13.2.2.4).
 
-        @return: the dialog that it has begun and nobody wants; C{None} if it has not.
+        @return: the dialog that it has begun and that is not wanted; C{None} if it has begun none.
         """
         known = self._recent.get(transaction) or self._older.get(transaction)
         if known is None or not 200 <= response.getSCode()[0] < 300:

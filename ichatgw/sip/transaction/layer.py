@@ -50,12 +50,12 @@ _log = Logger()
 
 @define(eq=False)
 class _MessageLog:
-    """In the place of sippy's C{SipLogger}: full messages, only if somebody wants them."""
+    """In the place of sippy's C{SipLogger}: full messages, only while there is a C{sink}."""
 
     sink: Callable[[str, str], None] | None
 
     def write(self, what: str, message: str = "", ltime: object = None) -> None:
-        """As sippy calls it."""
+        """The interface of sippy's C{SipLogger}."""
         if self.sink is not None:
             self.sink(what, message)
 
@@ -94,12 +94,12 @@ class Transactions(Known, TransportErrors):
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
 
     def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
-        """Show each message to C{sink} from now on; C{None} for nobody."""
+        """Show each message to C{sink} from now on; C{None} ends that."""
         self._log.sink = sink
 
     def show(self, what: str, source: Target, text: str) -> None:
         """
-        Show a message to whoever wants to see messages.
+        Write a message to the message log, if there is a sink.
 
         @param what: what is done with it, before its far end is named.
         """
@@ -110,7 +110,7 @@ class Transactions(Known, TransportErrors):
         self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP
     ) -> ListeningPoint:
         """
-        The door that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)
+        The L{ListeningPoint} that C{address} sees.  (Named by sippy, whose C{local4remote} this stands for.)
 
         @raise OSError: if C{address} cannot be reached.
         """
@@ -297,7 +297,7 @@ class Transactions(Known, TransportErrors):
         self.incomingResponse(response, transaction, checksum)
 
     def _disown(self, fork: Any, checksum: bytes) -> None:
-        """Somebody has answered who comes too late: ACK, and BYE; the ACK again, if his 200 comes again."""
+        """Another phone has answered too late: send ACK, then BYE; send the ACK again if its 200 comes again."""
         _log.info("{uri!r:.120} has answered too, and is told to hang up", uri=str(fork.rUri.getUrl()))
         ack = fork.genRequest("ACK")
         ack.headers = [header for header in ack.headers if header.name not in CREDENTIALS]

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer,ichatgw.test.sip.register.test_client -*-
 """
-One request outside dialogs, from target to target until somebody has answered it.
+One request outside dialogs, sent to one target after another until one has answered it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class OutOfDialogRequest:
 
     def start(self) -> Deferred[Any]:
         """
-        The final response, sippy's; a 408 of our own if nobody said anything.
+        The final response, sippy's; a 408 of our own if no target answered.
 
-        The Deferred fails with L{CallError} if there is nobody to ask, C{OSError} if there is no way to him.  It may be
+        The Deferred fails with L{CallError} if there is no target, C{OSError} if none can be reached.  It may be
         cancelled.
         """
         self._next()
@@ -112,7 +112,7 @@ class OutOfDialogRequest:
             self._answered.callback(result)  # a Failure makes it fail
 
     def _drop(self) -> None:
-        """Nobody wants to know any more."""
+        """The Deferred was cancelled: send to no further target."""
         self._hunt.rest()
         if self._looking is not None:
             self._looking.cancel()

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transaction.test_targetset -*-
 """
-The hunt for somebody who takes an INVITE: the targets of its address one after another (RFC 3263 section 4.3), then
+The hunt for a target that takes an INVITE: the targets of its address one after another (RFC 3263 section 4.3), then
 those of the addresses that a redirection names (RFC 3261 section 8.1.3.4).
 """
 
@@ -118,8 +118,8 @@ class TargetSet:
         """
         The target's last word, a status that is no success and leads nowhere.
 
-        It holds for all targets of the address called unless it is 503, or 408 from nobody at all; if it is 600 or more
-        it holds for the other addresses too (RFC 3261 section 21.6).
+        It holds for all targets of the address called unless it is 503, or 408 made here for want of an answer;
+        if it is 600 or more it holds for the other addresses too (RFC 3261 section 21.6).
 
         @param holds: what one target says of itself (5xx) holds for the others.
         """
@@ -160,7 +160,7 @@ class TargetSet:
             if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
                 continue
             if self._secure and url.scheme.lower() != "sips":
-                continue  # nobody makes less of it than TLS all the way
+                continue  # a redirection must not weaken sips: TLS all the way
             if not anywhere and url.host.lower() != self._uri.host.lower():
                 continue
             if len(self._known) > self._mostRedirections:

@@ -31,7 +31,7 @@ MAX_ADDRESSES = 64
 
 
 def _unnoticed(host: str) -> None:
-    """Nobody wants to know."""
+    """The callback before one is set: does nothing."""
 
 
 @define(eq=False)

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.sip.transfer.test_outofdialogrefer -*-
 """
 REFERs that come outside of the dialog that they are about (RFC 4538): from a console that transfers the calls of its
-phone, say.  Only who may call may do so, and only if he knows the full name of the dialog.
+phone, say.  Only a sender that may call may do so, and only if it knows the full name of the dialog.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Unheard:
     """In the place of a response that never came."""
 
     def getSCode(self) -> tuple[int, str]:
-        """As sippy's."""
+        """The status code and phrase, as sippy's response has them."""
         return 408, "Request Timeout"
 
 

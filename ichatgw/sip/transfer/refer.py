@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transfer.test_refer -*-
 """
-REFER (RFC 3515): a phone wants whoever it talks to to be connected to somebody else.
+REFER (RFC 3515): a phone wants its peer to be connected to another party.
 
 It is never passed on: the call does what is wanted.  The phone is told what becomes of it by NOTIFY, unless it does not
 want that (RFC 4488).  A REFER outside of the dialog that it is about names that dialog (RFC 4538).
@@ -246,7 +246,7 @@ class Referrals:
             subscription.deafen()
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Send no further NOTIFY."""
         for subscription in list(self._subscriptions.values()):
             subscription.drop()
 

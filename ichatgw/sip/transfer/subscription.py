@@ -1,7 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transfer.test_subscription -*-
 """
-What becomes of a referral, told to whoever has sent it: the subscription that each REFER brings about (RFC 3515 section
-2.4, RFC 6665).
+The subscription that each REFER creates: its sender is notified of the outcome (RFC 3515 section 2.4, RFC 6665).
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class Subscription:
             self._next()
 
     def finish(self, status: str) -> None:
-        """The last word."""
+        """Send the last NOTIFY, with the final status."""
         if not self.isOver and not self._reason:
             self._status = status
             self.end("noresource")
@@ -109,14 +108,14 @@ class Subscription:
         return granted
 
     def deafen(self) -> None:
-        """The call of whoever referred is over: what is told from now on, nobody need answer (RFC 5057 section 4.1)."""
+        """The referrer's call is over: a NOTIFY from now on need not be answered (RFC 5057 section 4.1)."""
         self._deaf = True
         self._awaits = False
         if self._waiting:
             self._next()
 
     def drop(self) -> None:
-        """Without a word."""
+        """End the subscription without a NOTIFY."""
         self._over()
         if self._soon is not None:
             self._soon.cancel()

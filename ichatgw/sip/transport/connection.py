@@ -31,8 +31,8 @@ CONNECT_TIMEOUT = 6.0
 
 FIRST_WORD_TIMEOUT = 20.0
 """
-Seconds that one who connects has for the first message, whatever keepalives come, and everybody for the rest of one
-that has begun.
+Seconds that a far end which connects has for its first message, keepalives apart, and that each connection has for the
+rest of a message that has begun.
 """
 
 IDLE_TIMEOUT = 900.0
@@ -54,10 +54,10 @@ GIVE_UP = 30.0
 """Seconds after which a connection is closed whose far end has not even acknowledged what we sent."""
 
 THROTTLED = 1.0
-"""Seconds for which nothing is read of one who sends more than strangers may."""
+"""Seconds for which nothing is read from a far end that sends more than strangers may."""
 
 SLICE = 4096
-"""Octets that are read of a stranger at a time."""
+"""Octets that are read from a stranger at a time."""
 
 MAX_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
@@ -80,7 +80,7 @@ class Owner(Structure):
     turns: Turns
 
     def arrived(self, connection: Connection) -> None:
-        """Somebody has connected; over TLS, the handshake is still to come."""
+        """A far end has connected; over TLS, the handshake is still to come."""
 
     def opened(self, connection: Connection) -> None:
         """A connection can be used."""
@@ -108,8 +108,8 @@ class Connection(Protocol):
     One connection.
 
     @ivar target: the far end.
-    @ivar name: who it has to prove to be, over TLS.
-    @ivar aliases: where else he may be found, so that requests to there go over this connection.
+    @ivar name: the domain or host that its certificate has to name, over TLS.
+    @ivar aliases: its other targets (RFC 5923): requests to these go over this connection.
     @ivar problem: why it was closed, in words for the log, if something knew better than the socket.
     """
 
@@ -169,7 +169,7 @@ class Connection(Protocol):
         self.problem = self.problem or problem
 
     def usable(self) -> None:
-        """What waits may go out."""
+        """The connection can be used: send what waits."""
         assert self.target is not None
         self.ready = True
         self._tune()
@@ -232,7 +232,7 @@ class Connection(Protocol):
             self._expect(FIRST_WORD_TIMEOUT)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The end of it, whoever wanted that."""
+        """The connection is closed, by us or by the far end."""
         self._over = True
         self._stopTimer()
         self._waiting.clear()
@@ -259,7 +259,7 @@ class Connection(Protocol):
             self._stopReading()
 
     def _goOn(self) -> None:
-        """Try again."""
+        """Read again after a throttle."""
         self._throttled = None
         held, self._held = self._held, []
         for message in held:
@@ -294,12 +294,12 @@ class Connection(Protocol):
         See whether the far end is there.
 
         One that has answered L{PROOFS} pings has to answer each (there are those that never do); for the others the
-        system notices when nobody acknowledges what we sent, see L{GIVE_UP}.
+        system notices when what we sent is not acknowledged, see L{GIVE_UP}.
         """
         if not self.ready or self._full:
             return
         if not self._begun:
-            self._expect(IDLE_TIMEOUT)  # it is in use, however silent; if nobody is there, the system will notice
+            self._expect(IDLE_TIMEOUT)  # it is in use, however silent; if the far end is gone, the system will notice
         self._framer.awaitsPong = True
         self._pinged = self._owner.clock.seconds()
         self.send(PING)
@@ -347,7 +347,7 @@ class Connection(Protocol):
         self._full = True
 
     def resumeProducing(self) -> None:
-        """It takes more."""
+        """The transport takes more octets."""
         self._full = False
         if self.ready:
             waiting, self._waiting, self._unsent = self._waiting, [], 0
@@ -375,7 +375,7 @@ class Connection(Protocol):
 
     def _tune(self) -> None:
         """
-        Let the system send each message at once, and close the connection if nobody acknowledges what we send.
+        Let the system send each message at once, and close the connection if what we send is not acknowledged.
         (Without the first a second message waits 40 ms for the acknowledgement of the one before.)
         """
         transport = self._socketed()

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_connectionlimits -*-
 """
-Who may connect, and who has to go for it.
+Limits on inbound connections: which are accepted, and which are closed to make room.
 
 Hosts that may not call, strangers, have at most half of all places, so that those that may call always find one.  Where
 strangers compete, the network that holds the most places loses one: of those that have said nothing the first that
@@ -20,7 +20,7 @@ MAX_CONNECTIONS = 4000
 MAX_OF_STRANGERS = MAX_CONNECTIONS // 2
 MAX_FROM_HOST = 200
 MAX_FROM_NETWORK = 400
-"""Of strangers; a house whose phones may call can have more."""
+"""Of strangers; a network whose phones may call can have more."""
 
 SETTLED = 30.0
 """Seconds after which a stranger's connection that is not used makes room for another one from the same network."""

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_connectionpool,ichatgw.test.sip.transport.test_tls,ichatgw.test.sip.transport.test_streams -*-  # noqa: E501
 """
-SIP over TCP and TLS: the connections that there are, whoever made them.
+SIP over TCP and TLS: all connections, those that far ends opened and those that we opened.
 
 A response goes where its request came from, a request over the connection that there is to its target (RFC 3261 section
 18), or over a new one.  What is sent while a connection is made waits for it.  A connection that says nothing for long,
@@ -28,7 +28,7 @@ from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Security
 
 MAX_ALIASES = 4
-"""For one connection."""
+"""How many aliases one connection may have."""
 
 HANDSHAKE = 7 * 1024
 """A TLS handshake takes as long as a message of so many octets."""
@@ -116,21 +116,21 @@ class Connections:
 
     @property
     def open(self) -> int:
-        """How many there are."""
+        """The number of connections, those in the making included."""
         return len(self._open) + len(self._making) + len(self._arriving)
 
     def server(self, kind: Transport, closed: Callable[[], object] = lambda: None) -> Factory:
         """
         What accepts connections.
 
-        @param closed: told when the socket is, whoever has closed it.
+        @param closed: called when the socket is closed, by us or by the system.
         @raise ValueError: for TLS, if there is none.
         """
         factory = _Incoming(self, kind, closed)
         return factory if kind is Transport.TCP else self._wrap(factory, None)
 
     def expect(self, target: Target) -> None:
-        """Whoever is connected to at C{target} from now on has to prove that he is C{target.name}."""
+        """From now on the certificate that the far end at C{target} shows has to name C{target.name} (RFC 5922)."""
         if target.transport is Transport.TLS and target.name:
             self._names[target.address.host] = target.name
             self._names.move_to_end(target.address.host)
@@ -143,7 +143,7 @@ class Connections:
                     there.abort(f"another domain is called there, for which {problem}")
 
     def suggest(self, target: Target) -> None:
-        """If nobody else is expected where C{target} is, it is C{target.name}: the far end says so itself."""
+        """L{expect} C{target}, unless another name is expected at its host: this one is only what the far end says."""
         if target.address.host not in self._names:
             self.expect(target)
 
@@ -180,8 +180,8 @@ class Connections:
 
     def alias(self, source: Target, port: int) -> None:
         """
-        Requests to C{port} of the one who is connected to us at C{source} may go over that connection, if he has shown
-        a certificate: it decides for which domains (RFC 5923 section 8.2).
+        Requests to C{port} of the far end that is connected to us at C{source} may go over that connection, if it has
+        shown a certificate: that decides for which domains (RFC 5923 section 8.2).
         """
         connection = self._open.get(source)
         if connection is None or connection.outgoing or len(connection.aliases) >= MAX_ALIASES:
@@ -240,7 +240,7 @@ class Connections:
         return place
 
     def arrived(self, connection: Connection) -> None:
-        """Somebody has connected, and counts from now on."""
+        """A far end has connected, and counts from now on."""
         assert connection.target is not None
         self._arriving.add(connection)
         host = connection.target.address.host
@@ -305,7 +305,7 @@ class Connections:
         if self._open.get(target) is connection:
             del self._open[target]
             if not connection.outgoing:
-                # Nobody listens at the port that it came from.
+                # A far end does not listen at the port that it connected from.
                 self._gone[target] = None
                 if len(self._gone) > MAX_GONE:
                     self._gone.popitem(last=False)

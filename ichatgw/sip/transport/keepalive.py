@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_keepalive -*-
 """
-Empty packets that keep routers' doors open (RFC 5626 section 3.5): to phones in calls, and to registrars at which users
-are registered.
+Empty packets that keep the bindings of NATs open (RFC 5626 section 3.5): to phones in calls, and to registrars at which
+users are registered.
 """
 
 from __future__ import annotations

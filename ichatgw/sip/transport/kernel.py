@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_udp,ichatgw.test.sip.transport.test_connectionpool -*-
 """
-What the system keeps for us.
+The receive buffers of the system's sockets.
 """
 
 from __future__ import annotations

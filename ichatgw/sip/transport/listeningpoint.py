@@ -47,7 +47,7 @@ class _Options:
         self.laddress = laddress
 
     def isWildCard(self) -> bool:
-        """Each door is one address."""
+        """A listening point is one address, never a wildcard."""
         return False
 
 
@@ -69,7 +69,7 @@ class Streams(Protocol):
 
     @property
     def presents(self) -> bool:
-        """Do we have a certificate to show to those whom we call?"""
+        """Do we have a certificate to present on the connections that we open?"""
 
     def alias(self, source: Target, port: int) -> None:
         """
@@ -78,10 +78,10 @@ class Streams(Protocol):
         """
 
     def expect(self, target: Target) -> None:
-        """Who is there has to prove that it is the domain that the target is for."""
+        """The TLS certificate shown at C{target} has to name the domain C{target.name} (RFC 5922)."""
 
     def suggest(self, target: Target) -> None:
-        """The same, unless another one is expected there."""
+        """The same as L{expect}, unless another domain is expected at that host already."""
 
 
 class ListeningPoint:
@@ -103,7 +103,7 @@ class ListeningPoint:
         return f"{self.transport}:{address[0]}:{address[1]}"
 
     def send_to(self, data: str | bytes, address: tuple[str, int]) -> None:
-        """Send to an IP literal.  A name would have to be looked up, and nobody here waits for that."""
+        """Send to an IP literal.  A host name is not sent to: there is no wait for DNS here."""
         target = literal(*address)
         if target is None or not target.port or not isHost(target.host):
             _log.debug("Not sent: {host!r} is no address", host=str(address[0])[:100])

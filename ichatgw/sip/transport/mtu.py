@@ -13,7 +13,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sip.sippylib.clock import dispatcher
 
 MAX_DATAGRAM = 1300
-"""Octets of a request over UDP, as nobody knows the MTU of the whole path."""
+"""Octets of a request over UDP while the MTU of the path is not known (RFC 3261 section 18.1.1)."""
 
 TOO_LARGE = "it is too large for a datagram, and there is no TCP"
 """Why a request is not sent that may not go over UDP (RFC 3428 section 8): it says so of itself, C{congestionSafe}."""
@@ -22,14 +22,14 @@ SMALL = frozenset({"ACK", "BYE", "CANCEL", "OPTIONS"})
 """Requests that carry nothing."""
 
 WITHOUT_TCP = 300.0
-"""Seconds for which one to whom there was no TCP connection is sent large requests over UDP at once."""
+"""Seconds for which an address that refused TCP is sent large requests over UDP at once."""
 
 MAX_WITHOUT = 256
 
 
 @define(eq=False)
 class Large:
-    """Knows to whom large requests cannot be sent over TCP."""
+    """Remembers the addresses to which large requests cannot be sent over TCP."""
 
     _without: dict[TransportAddress, float] = field(factory=dict, init=False)
 

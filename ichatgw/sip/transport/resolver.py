@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.transport.test_resolver -*-
 """
-Where a request to a SIP URI goes: RFC 3263, without waiting for anybody but those who ask.
+Where a request to a SIP URI goes (RFC 3263): its targets, as a C{Deferred}.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Framer:
             self.awaitsPong = False
             return self._take(len(PONG))
         if len(self._buffer) < 4 and bytes(self._buffer) in (b"\r\n", b"\r\n\r"):
-            return None  # half a ping, or a pong that nobody waits for
+            return None  # half a ping, or a pong that is not waited for
         self._take(2)
         return self._next()
 

@@ -62,7 +62,7 @@ class Target:
 
     @property
     def sippyAddress(self) -> tuple[tuple[str, int], str]:
-        """As sippy has it."""
+        """The target in sippy's form: host and port, and the name of the transport."""
         host = f"[{self.address.host}]" if self.address.isIPv6 else self.address.host
         return (host, self.address.port), self.transport.value
 

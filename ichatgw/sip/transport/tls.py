@@ -66,7 +66,7 @@ _FAULTS = {
 """What OpenSSL's verification (its X509_V_ERR_ numbers) finds most often."""
 
 _DOMAIN = re.compile(r"sip:([^@:;?/]*)(?:[:;?/][^@]*)?", re.IGNORECASE).fullmatch
-"""A SIP URI without a user: with one it is somebody's, and no domain's (RFC 5922 section 7.1)."""
+"""A SIP URI without a user: one with a user names a person, not a domain (RFC 5922 section 7.1)."""
 
 _log = Logger()
 
@@ -130,7 +130,7 @@ class Security:
 
         @return: something that puts them in force when it is called, and says what is not as it was.
         @raise ConfigError: if one cannot be used; then all stays as it was.
-        @raise NeedsRestart: if there was no certificate before: nobody listens for TLS.
+        @raise NeedsRestart: if there was no certificate before: no socket listens for TLS.
         """
         client, server = _contexts(files)
         content, end = _contentOf(files), _endOf(files)
@@ -175,7 +175,7 @@ class Security:
 
 
 class _Wrapping(TLSMemoryBIOFactory):
-    """As it is, but whom the factory below does not want is not wrapped."""
+    """As it is, but a connection that the inner factory refuses is not wrapped."""
 
     def buildProtocol(self, addr: Any) -> Any:
         inner = self.wrappedFactory.buildProtocol(addr)
@@ -240,7 +240,7 @@ def _namesIn(certificate: x509.Certificate) -> tuple[list[str], list[str], list[
     The domains of its SIP URIs, its DNS names, and its IP addresses.
 
     The common name is one of the DNS names if there is no subjectAltName at all; in one that has other names, be they
-    only e-mail addresses, it is somebody's and no host's.
+    only e-mail addresses, it names a person and no host.
     """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -263,7 +263,7 @@ def _isPlain(name: str) -> bool:
 
 def _contexts(files: Files) -> tuple[SSL.Context, SSL.Context | None]:
     """
-    For those whom we call, and for those who call us.
+    The contexts for outbound connections and for inbound ones; C{None} for the latter without a certificate.
 
     @raise ConfigError: if a file cannot be used.
     """
@@ -294,7 +294,7 @@ def _contentOf(files: Files) -> bytes:
 
 
 def _endOf(files: Files) -> datetime | None:
-    """When the first of the certificates that we show ends: from then on nobody can verify ours."""
+    """When the first certificate of our chain expires: from then on far ends cannot verify it."""
     if not files.certificate:
         return None
     with open(files.certificate, "rb") as file:

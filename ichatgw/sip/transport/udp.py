@@ -108,7 +108,7 @@ class _Datagrams(DatagramProtocol):
     ) -> None:
         """
         @param calls: shared by all sockets.
-        @param closed: told when the socket is, whoever has closed it.
+        @param closed: called when the socket is closed, by us or by the system.
         """
         self._received = received
         self._closed = closed

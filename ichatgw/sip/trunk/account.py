@@ -50,7 +50,7 @@ class Account:
 
     @classmethod
     def of(cls, trunk: Trunk, clock: IReactorTime, resolver: Resolver) -> Account:
-        """Make one."""
+        """Make the account of a trunk."""
         named = f"the proxy of trunk {trunk.name}" if trunk.proxy is not None else f"trunk {trunk.name}"
         place = placeOf(trunk.proxy or trunk.server)
         logins = Authorizer(_keyring(trunk), trunk.proxy.host if trunk.proxy is not None else None)
@@ -85,7 +85,7 @@ class Account:
         self.calling.found = self.registering.found = tell
 
     def seek(self) -> None:
-        """Look its server up: it may call before anybody else does."""
+        """Look its server up: it may call us before we call through it."""
         self.calling.seek().addErrback(self._notFound)
 
     def _notFound(self, failure: Failure) -> None:

@@ -58,7 +58,7 @@ class Accounts:
         return self._byBinding.get(binding)
 
     def all(self) -> Iterable[Account]:
-        """All of them."""
+        """All trunk accounts."""
         return self._byName.values()
 
     def doubt(self, account: Account) -> None:

@@ -2,7 +2,7 @@
 """
 By which trunk a call comes, and which number it calls.
 
-The trunk is that of the Contact that was registered, which has a token that nobody but the registrar has been told; the
+The trunk is that of the Contact that was registered, which has a token that only the registrar has been told; the
 call may come from anywhere then.  Without it only the server of a trunk can call by it, and only for a user or a number
 of that trunk.
 """

@@ -37,7 +37,7 @@ def ownNumber(trunk: Trunk, number: str) -> str:
 
 def numberOf(trunk: Trunk, caller: Party) -> str:
     """
-    The number under which somebody calls by a trunk: their own if it is one of the trunk's, else its first; any if it
+    The number under which a user calls by a trunk: their own if it is one of the trunk's, else its first; any if it
     is not known which it has.  Empty if there is none.
     """
     given = caller.user if caller.uri.startswith("sip") else ""  # the name of an XMPP user is no number

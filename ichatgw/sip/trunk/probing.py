@@ -57,7 +57,7 @@ class Probe:
             self._later(self.account.trunk.probeTime * self.draw())
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop probing."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,10 +1,10 @@
 # -*- test-case-name: ichatgw.test.sip.trunk.test_registrations -*-
 """
-Trunks are registered whoever is online, and whatever becomes of their registrars.
+Trunks are registered whether users are online or not, and again after each failure of a registrar.
 
 A registrar that does not answer, or has a fault, is asked again soon at first, then more rarely, but never so rarely
 that its return goes unnoticed for minutes.  One that refuses a trunk is not asked for an hour: passwords do not become
-right, and there are servers that shut out whoever tries too often.
+right, and there are servers that shut out a client that tries too often.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST_WAIT = 4.0
 """Seconds after which a registrar that did not answer is asked again; doubled each time."""
 
 MAX_WAIT = 120.0
-"""The most of them."""
+"""The longest of these waits, in seconds."""
 
 SPREAD = 0.25
 """By which share of it a wait is longer or shorter, so that many trunks do not come at once."""
@@ -43,7 +43,7 @@ _log = Logger()
 
 
 class TrunkRegistration(Registration):
-    """That of one trunk."""
+    """The registration of one trunk."""
 
     _owner: TrunkRegistrations
 
@@ -139,7 +139,7 @@ class TrunkRegistrations(Registrations):
             self.add(account.trunk.name, account.binding.key)
 
     def end(self, account: Account) -> None:
-        """Register it no longer."""
+        """Stop registering the trunk."""
         registration = self._byUser.get(account.trunk.name)
         self._accounts.pop(account.binding.key, None)
         if registration is not None and registration.key == account.binding.key:

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.caps.test_caps -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Entity capabilities (XEP-0390, XEP-0115) of clients: what they can, and whose word counts for whom.
+Entity capabilities (XEP-0390, XEP-0115) of clients: what they can, and for which other clients an answer counts.
 
 C{docs/decisions/0013-whose-capabilities-count.rst} says why.
 """
@@ -62,7 +62,7 @@ class Capabilities(XMPPHandler):
     Of the clients of users (those who may call) that show the same version one is asked, and what it says counts for
     all if it fits the version.  What a stranger's client says counts for itself; for other strangers too when a client
     of another domain has said the same.  The tables of users and strangers are apart, and so are their questions.  Who
-    is silent is passed over soon, and domains take turns, so that nobody can keep others from being asked.
+    is silent is passed over soon, and domains take turns, so that none can keep others from being asked.
 
     It listens to presence (add it to C{presence.listeners}, before those who want to know).
 
@@ -116,7 +116,7 @@ class Capabilities(XMPPHandler):
             self.xmlstream.addObserver(f"/iq[@type='{kind}']", self._answered)
 
     def connectionLost(self, reason: Any) -> None:
-        """Nobody is asked any more.  Large tables go some at a time."""
+        """Clients are not asked any more.  Large tables go some at a time."""
         super().connectionLost(reason)
         self._leftover.add(self._clients, self._byUser, self._fresh, self._slow, *self._learned)
         for group in (self._users, self._strangers):
@@ -131,7 +131,7 @@ class Capabilities(XMPPHandler):
     # Who waits
 
     def available(self, resource: Resource) -> None:
-        """See L{IPresenceListener}: ask what it can, if nobody of its kind was asked."""
+        """See L{IPresenceListener}: ask what it can, if no client of its kind was asked."""
         client = self._clients.get(resource.jid)
         if client is not None and shown(client.resource) == shown(resource):
             client.resource = resource
@@ -153,7 +153,7 @@ class Capabilities(XMPPHandler):
         """See L{IPresenceListener}."""
 
     def _wait(self, resource: Resource, ways: list[Way]) -> None:
-        """A client waits until it is known what it can; it is asked if nobody is for it."""
+        """A client waits until its capabilities are known; it is asked unless another one is asked for its kind."""
         group = self._groupOf(resource)
         if group is self._users and len(self._clients) >= MAX_WAITING:
             return

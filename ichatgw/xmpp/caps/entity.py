@@ -16,7 +16,7 @@ from wokkel.disco import NS_DISCO_INFO
 from ichatgw.xmpp.discoinfo import NS_CAPS, NS_CAPS2, NS_HASHES, Identity, Info
 
 NODE = "https://ichat-gw.org"
-"""Names the program in capabilities; nobody fetches it."""
+"""Names the program in capabilities; it is not fetched."""
 
 PHONE = ("client", "phone", "", "ichat-gw")
 """What each of our addresses is: category, type, language and name."""
@@ -66,7 +66,7 @@ class Entity:
         return frozenset({f"{NODE}#{self.version}", f"{NS_CAPS2}#sha-256.{self._info.version2()}"})
 
     def addCaps(self, presence: Element) -> None:
-        """Say it in a presence."""
+        """Add the capabilities (XEP-0115, XEP-0390) to a presence."""
         caps = presence.addElement((NS_CAPS, "c"))
         caps["hash"], caps["node"], caps["ver"] = "sha-1", NODE, self.version
         second = presence.addElement((NS_CAPS2, "c"))

@@ -1,7 +1,7 @@
 # -*- test-case-name: ichatgw.test.xmpp.caps.test_caps -*-
 # mypy: allow-untyped-calls
 """
-Clients whose capabilities are not known yet: who is alike, who is asked next, and what was learned of whom.
+Clients whose capabilities are not known yet: which are of one kind, which is asked next, and what was learned of each.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Kind:
     asking: bool = False
 
     def next(self) -> Client | None:
-        """Who is to be asked."""
+        """The next client to be asked; C{None} if there is none."""
         while self.unasked:
             client = self.clients.get(self.unasked[0])
             if client is not None and not client.id:
@@ -132,14 +132,14 @@ class Group:
         return self._opened < self._mostOpen and self._open[domain] < self._mostOpenPerDomain
 
     def count(self, domain: str, more: int) -> None:
-        """So many more are asked."""
+        """Count queries to clients of C{domain}: C{more} of them are open, fewer if it is negative."""
         self._opened += more
         self._open[domain] += more
         if not self._open[domain]:
             del self._open[domain]
 
     def clear(self) -> None:
-        """Nobody is asked, nobody waits."""
+        """No query is open, and none waits."""
         self.kinds = {}
         self.queue.clear()
         self._open.clear()

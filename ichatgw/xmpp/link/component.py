@@ -94,8 +94,8 @@ class Link(StreamManager, Service):
     Keeps a stream to the server, and shares it out to the handlers.
 
     A handler is told of each stream by C{makeConnection} (too early to send), C{connectionInitialized} (now send and
-    observe C{self.xmlstream}) and C{connectionLost}.  A lost link ends nothing but the link: whoever has calls keeps
-    them.  What is sent while there is no link is dropped, since it would be stale when the link is back.
+    observe C{self.xmlstream}) and C{connectionLost}.  A lost link ends nothing but the link: a handler that has calls
+    keeps them.  What is sent while there is no link is dropped, since it would be stale when the link is back.
 
     When the link fails, the next attempt comes after at most L{MAX_DELAY} seconds, however long it lasts, and the
     same trouble is logged once a minute.
@@ -159,7 +159,7 @@ class Link(StreamManager, Service):
         return "" if self._initialized else self._why
 
     def logMessages(self, sink: MessageLog | None) -> None:
-        """Show each stanza to C{sink} from now on; C{None} for nobody."""
+        """Show each stanza to C{sink} from now on; C{None} ends that."""
         self._messageLog = sink
         if self.xmlstream is not None:
             self.xmlstream.messageLog = sink
@@ -264,7 +264,7 @@ class Link(StreamManager, Service):
             self._tell(handler, handler.connectionInitialized)
 
     def _disconnected(self, reason: Failure) -> None:
-        """The same."""
+        """As the base class does, too, when the link is lost."""
         self.xmlstream = None
         self._initialized = False
         for handler in list(self):

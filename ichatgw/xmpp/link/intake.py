@@ -67,7 +67,7 @@ class _Queue:
         return True
 
     def take(self) -> Arrival | None:
-        """Whose turn it is."""
+        """Take the next arrival, in turn of the senders; C{None} if there is none."""
         arrival = self.arrivals.take()
         if arrival is not None:
             self.weight -= arrival.weight

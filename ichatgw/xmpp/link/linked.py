@@ -16,7 +16,7 @@ from wokkel.subprotocols import XMPPHandler
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The callback before one is set: does nothing."""
 
 
 class Linked(XMPPHandler):

@@ -1,12 +1,12 @@
 # -*- test-case-name: ichatgw.test.xmpp.link.test_parser,ichatgw.test.xmpp.link.test_stream -*-
 # mypy: allow-untyped-calls
 """
-Reads the stanzas of a stream, and passes over those that are out of all proportion.
+Reads the stanzas of a stream, and skips those that are beyond its limits.
 
-The server vouches for the frame of the stream, but what is inside a stanza comes from anybody.  So a stanza that is too
-deep, too large or too rich in attributes is skipped to its end, at little cost, and the stream goes on: otherwise any
-user could cut the link of all.  What only the server itself can do wrong (a document type, a start tag without an end)
-ends the stream.
+The server vouches for the frame of the stream, but what is inside a stanza comes from any sender.  So a stanza that is
+too deep, too large or too rich in attributes is skipped to its end, at little cost, and the stream goes on: otherwise
+any user could cut the link of all.  What only the server itself can do wrong (a document type, a start tag without an
+end) ends the stream.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class ComponentStream(XmlStream):
     A stream to the server as the component C{name}.
 
     Only stanzas from a valid address to one of our own are dispatched, and only until the stream is lost.  An observer
-    that deals with an IQ request sets C{handled = True} on it at once; a request nobody dealt with is answered
+    that deals with an IQ request sets C{handled = True} on it at once; a request that none dealt with is answered
     C{service-unavailable}.
 
     When nothing was received for C{pingInterval} seconds (at most L{MAX_PING_INTERVAL}), the stream sends a space,
@@ -331,7 +331,7 @@ class ComponentStream(XmlStream):
             return str(error)
         if not ours:
             return "not for us"
-        # Nobody else can send in our name, so this is an echo.  Our own pings must pass.
+        # No other entity can send in our name, so this is an echo.  Our own pings must pass.
         return "from ourselves" if own and element.name != "iq" else ""
 
     def _skipped(self, element: Element, fault: str) -> None:

@@ -18,7 +18,7 @@ class XMPPAccess:
     The rule for users of XMPP servers.
 
     @ivar component: the name of the component; if there are no C{domains}, the users of the server that it is a part
-        of may call, and nobody else.
+        of may call, and no others.
     @ivar domains: those whose users may call, in lower case.
     """
 

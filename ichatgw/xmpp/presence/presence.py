@@ -61,8 +61,8 @@ class Presence(XMPPHandler):
     """
     Keeps the table of resources, and sends the presence of the control address and of the gateway addresses.
 
-    The table is emptied without a word when the link is lost: once it is back, everybody known is probed anew.  Those
-    who have subscribed to nothing and may not call are kept up to a number, resources of one user likewise.
+    The table is emptied without a report when the link is lost: once it is back, all known users are probed anew.
+    Those who have subscribed to nothing and may not call are kept up to a number, resources of one user likewise.
 
     @ivar listeners: who is told, L{IPresenceListener}s.
     """

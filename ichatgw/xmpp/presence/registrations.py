@@ -39,7 +39,7 @@ class Registrations(Protocol):
         """The user is there."""
 
     def remove(self, user: str) -> None:
-        """He is not there any more."""
+        """The user is not online any more."""
 
 
 @implementer(IPresenceListener)
@@ -52,7 +52,7 @@ class PresenceRegistrations(XMPPHandler):
     they may not be registered any more: one client that takes no calls may be seen before another one that does.
 
     @param takesCalls: does this client take calls?
-    @param allows: is this a user whom we serve?  Strangers are not registered: whoever registers one of ours may call.
+    @param allows: is this a user whom we serve?  Strangers are not registered: the registrar of a user may call.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PresenceRegistrations(XMPPHandler):
         self._unsettled = set(self._registered)
 
     def reconsider(self) -> None:
-        """The rules, or whom we serve, are not what they were: look at everybody again, some at a time."""
+        """The rules, or the users that we serve, have changed: look at all users again, some at a time."""
         self._reconsidering.start(chain(self._presence.users, tuple(self._registered)))
 
     def available(self, resource: Resource) -> None:

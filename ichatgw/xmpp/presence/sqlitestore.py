@@ -41,7 +41,7 @@ Marks a database that is past that.  It is written together with what was read, 
 """
 
 BUSY_TIMEOUT = 0.2
-"""Seconds to wait for somebody else who has the file, e.g. a backup."""
+"""Seconds to wait for another process that has locked the file, e.g. a backup."""
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS subscription (user TEXT, gateway TEXT, PRIMARY KEY (user, gateway)) WITHOUT ROWID"
 _INSERT = "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
@@ -242,7 +242,7 @@ class SQLiteStore(Service):
 
     def _import(self, path: str) -> None:
         """
-        Take over the older program's file: C{v1}, then a line for each user and, after a tab, one for each pair of his.
+        Take over the older program's file: C{v1}, then a line for each user and, after a tab, one for each pair.
         """
         try:
             with open(path, encoding="utf-8", errors="replace") as file:

@@ -41,7 +41,7 @@ class ISubscriptionStore(Interface):
         """
 
     def users() -> tuple[JID, ...]:
-        """Everybody with at least one pair."""
+        """All users with at least one pair."""
 
     def gatewayJIDs(user: JID) -> tuple[JID, ...]:
         """What C{user} has subscribed to; empty for a stranger."""
