@@ -107,6 +107,7 @@ class Program(ProcessProtocol):
 
     def _end(self, family: dict[int, str]) -> None:
         """By force, with all its children: one that outlives it would keep its output open for ever."""
+        family = {**family, **_family(getattr(self.transport, "pid", None))}  # it may have gone on to fork
         self.signal("KILL")
         for pid, began in family.items():
             if _began(pid) == began:
