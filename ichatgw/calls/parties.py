@@ -18,6 +18,7 @@ from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IOutboundLeg, IReferral, IRelay
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
 from ichatgw.observe.callreports import GATEWAY, UNREPORTED, Reports
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.nulls import unheard
 
 CLOSING_TIMEOUT = 40.0
@@ -242,9 +243,7 @@ class Parties:
         """A leg is gone; if it is none of the two, its ports are given back."""
         self.open.discard(leg)
         self.directions.pop(leg, None)
-        timer = self._former.pop(leg, None)
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel(self._former.pop(leg, None))
         if not self.has(leg):
             self.relay.drop(leg.side)
             self._release(leg)
@@ -282,9 +281,7 @@ class Parties:
         if self.finished:
             return
         self.finished = True
-        for timer in (self.timer, *self._former.values()):
-            if timer is not None and timer.active():
-                timer.cancel()
+        cancel(self.timer, *self._former.values())
         self.timer = None
         self._former.clear()
         try:

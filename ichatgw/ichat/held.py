@@ -10,6 +10,7 @@ from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import HOLD, WaitingLegs
 from ichatgw.interfaces import IInboundLeg, ILeg
 from ichatgw.model import Ending, EndReason
+from ichatgw.runtime.clock import cancel
 
 
 class Held(NoCall):
@@ -32,8 +33,7 @@ class Held(NoCall):
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """The iChat has given up the call meanwhile: stop the timer."""
-        if self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
 
     def _decide(self) -> None:
         if self._leg.awaitsInvite and not self._waiting.isContested(self._leg):

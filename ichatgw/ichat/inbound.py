@@ -34,6 +34,7 @@ from ichatgw.ichat.stanzas import ACCEPT, VCResponse, VCStanza
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, IMediaSide
 from ichatgw.model import ANY_PACKING, Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.observe.events import pair
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over, unheard
 
@@ -171,8 +172,7 @@ def _hangupInner(leg: InboundLeg, ending: Ending) -> None:
 
 
 def _stopTimer(leg: InboundLeg) -> None:
-    if leg._timer is not None and leg._timer.active():
-        leg._timer.cancel()
+    cancel(leg._timer)
     leg._timer = None
 
 

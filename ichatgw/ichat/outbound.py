@@ -34,6 +34,7 @@ from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IChange, IDialer, IMediaSide, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -263,8 +264,7 @@ def _setTimer(leg: OutboundLeg, delay: float, ending: Ending) -> None:
 
 
 def _stopTimer(leg: OutboundLeg) -> None:
-    if leg._timer is not None and leg._timer.active():
-        leg._timer.cancel()
+    cancel(leg._timer)
     leg._timer = None
 
 

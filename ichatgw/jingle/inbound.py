@@ -40,6 +40,7 @@ from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.jingle import Jingle
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Direction, Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over, unheard
 from ichatgw.xmpp.stanzas import bareJID
@@ -279,8 +280,7 @@ def _terminate(leg: InboundLeg, ending: Ending) -> None:
 
 
 def _stopTimer(leg: InboundLeg) -> None:
-    if leg._timer is not None and leg._timer.active():
-        leg._timer.cancel()
+    cancel(leg._timer)
     leg._timer = None
 
 

@@ -35,6 +35,7 @@ from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session.reasons import ofCallee
 from ichatgw.jingle.session.session import Session
 from ichatgw.model import Direction, Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.machines import indexed
 from ichatgw.runtime.nulls import Over
 from ichatgw.xmpp.stanzas import bareJID
@@ -254,15 +255,12 @@ def _failIf(leg: OutboundLeg, ending: Ending | None) -> None:
 
 
 def _setTimer(leg: OutboundLeg, delay: float, ending: Ending) -> None:
-    if leg._timer is not None and leg._timer.active():
-        leg._timer.cancel()
+    cancel(leg._timer)
     leg._timer = leg.clock.callLater(delay, leg.machine.fail, ending)
 
 
 def _stopTimers(leg: OutboundLeg) -> None:
-    for timer in (leg._timer, leg._assumption):
-        if timer is not None and timer.active():
-            timer.cancel()
+    cancel(leg._timer, leg._assumption)
     leg._timer = None
 
 

@@ -14,6 +14,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
+
+def cancel(*timers: IDelayedCall | None) -> None:
+    """Stop timers.  C{None}, and one that has fired or was cancelled already, are passed over."""
+    for timer in timers:
+        if timer is not None and timer.active():
+            timer.cancel()
+
 
 def useMonotonicTime(reactor: Any, seconds: Callable[[], float] = time.monotonic) -> None:
     """

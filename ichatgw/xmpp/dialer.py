@@ -24,6 +24,7 @@ from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
 from ichatgw.interfaces import ICall, IChange, IDialer, ILeg, IMediaSide, IMessage, IOutboundLeg
 from ichatgw.model import Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.runtime.clock import cancel
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
 
@@ -238,8 +239,7 @@ class DeferredLeg:
 
 def _stop(leg: DeferredLeg) -> None:
     leg.chooser.forget(leg)
-    if leg._timer is not None and leg._timer.active():
-        leg._timer.cancel()
+    cancel(leg._timer)
     leg._timer = None
 
 

@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import MalformedError, NoLink
 from ichatgw.model import Ending, EndReason, Party
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.texts.interfaces import Fate, ITextPort, ITexts, NotCarried, Text, whyNot
 from ichatgw.texts.memory import Remembered
@@ -79,8 +80,7 @@ class _Sent:
         @return: whether that was waited for.
         """
         outcome, self.outcome = self.outcome, None
-        if self.timer is not None and self.timer.active():
-            self.timer.cancel()
+        cancel(self.timer)
         self.timer = None
         if outcome is not None:
             outcome.callback(result)

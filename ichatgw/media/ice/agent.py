@@ -21,6 +21,7 @@ from ichatgw.media.ice.consent import Consent
 from ichatgw.media.ice.nomination import AGAIN, QUIET, STEADY, isMeant
 from ichatgw.media.ice.stunrequests import Random, Requests
 from ichatgw.model import Candidate, TransportAddress
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.ratelimit import RateLimit
 
 TA = 0.05
@@ -170,9 +171,7 @@ class Agent:
             self._consent.close()
             self._consent = None
         self._transmit, self._news = _nowhere, _UNHEARD
-        for timer in (self._timer, self._deadline, self._nomination, self._mute, self._rival):
-            if timer is not None and timer.active():
-                timer.cancel()
+        cancel(self._timer, self._deadline, self._nomination, self._mute, self._rival)
         self._timer = self._deadline = self._nomination = self._mute = self._rival = None
         self.mediaFrom = _unheard
 

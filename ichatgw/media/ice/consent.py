@@ -10,6 +10,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.media.ice.stunrequests import Random
+from ichatgw.runtime.clock import cancel
 
 INTERVAL = 5.0
 """Seconds between two questions; RFC 7675 section 5.1 wants 0.8 to 1.2 times as much."""
@@ -50,8 +51,7 @@ class Consent:
 
     def close(self) -> None:
         """Idempotent."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._timer = None
 
     def _next(self) -> None:

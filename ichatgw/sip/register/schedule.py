@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from ichatgw.errors import CallError
 from ichatgw.observe.events import Event, Registered, RegistrationFailed, Unregistered
 from ichatgw.observe.stream import UNREAD
+from ichatgw.runtime.clock import cancel
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
 
@@ -311,7 +312,7 @@ class Registrations:
         if not self._byAddress:
             return succeed(None)
         timer = self.clock.callLater(STOP_TIMEOUT, self._giveUp)
-        stopped.addCallback(lambda _: timer.cancel() if timer.active() else None)
+        stopped.addCallback(lambda _: cancel(timer))
         return stopped
 
     def _giveUp(self) -> None:

@@ -20,6 +20,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ichatgw.runtime.clock import cancel
+
 _log = Logger(namespace="ichatgw.sip.sippy")
 
 
@@ -48,8 +50,7 @@ class SippyTimer:
         delayed, self._delayed = self._delayed, None
         self.callback = None
         self.params = ()
-        if delayed is not None and delayed.active():
-            delayed.cancel()
+        cancel(delayed)
 
     def spread_runs(self, fraction: float) -> None:  # sippy's name
         """Jitter is of no use to us: our timers are few and per call."""

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ichatgw.runtime.clock import cancel
 from ichatgw.sip.message.bodies import bodyOf
 
 LIFETIME = 180
@@ -128,8 +129,7 @@ class Subscription:
             self._told(self)
 
     def _stopTimer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._timer = None
 
     def _beginNow(self) -> None:

@@ -12,6 +12,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ichatgw.runtime.clock import cancel
+
 WARNED = timedelta(days=14)
 """How long before the end the first warning comes."""
 
@@ -70,6 +72,5 @@ class Expiry:
 
     def stop(self) -> None:
         """Look no more."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._timer = None

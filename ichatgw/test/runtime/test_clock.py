@@ -14,7 +14,7 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock, LoopingCall
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.runtime.clock import useMonotonicTime
+from ichatgw.runtime.clock import cancel, useMonotonicTime
 from ichatgw.test.support.sources import Source, modules, read
 
 REACTORS: tuple[Callable[[], Any], ...] = (EPollReactor, PollReactor, SelectReactor)
@@ -135,6 +135,21 @@ class MonotonicTests(SynchronousTestCase):
         clock = Clock()
         useMonotonicTime(clock)
         self.assertEqual(clock.seconds(), 0.0)
+
+
+class CancelTests(SynchronousTestCase):
+    """L{cancel}."""
+
+    def test_all(self) -> None:
+        """Those that run are stopped; what is none, has fired or was stopped before does no harm."""
+        clock, fired = Clock(), list[str]()
+        timers = [clock.callLater(delay, fired.append, name) for delay, name in ((1, "early"), (3, "late"), (3, "too"))]
+        clock.advance(2)
+        timers[2].cancel()
+        cancel(None, *timers)
+        cancel()
+        clock.advance(9)
+        self.assertEqual((fired, clock.getDelayedCalls()), (["early"], []))
 
 
 class ClocksTests(SynchronousTestCase):

@@ -33,6 +33,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.net.hosts import literal
 from ichatgw.observe.events import Message, MessageReceived, MessageSent
 from ichatgw.observe.stream import UNREAD, Events
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.link.intake import Arrival, Intake
@@ -177,9 +178,7 @@ class ComponentStream(XmlStream):
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        for timer in (self._timer, self._deadline):
-            if timer is not None and timer.active():
-                timer.cancel()
+        cancel(self._timer, self._deadline)
         self._timer = self._deadline = None
         self._intake.clear()
         super().connectionLost(reason)

@@ -20,6 +20,7 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import Interface
 
 from ichatgw.errors import MalformedError
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.clients import Clients, Resource
@@ -154,7 +155,7 @@ class Presence(XMPPHandler):
         told: Deferred[None] = Deferred()
         self._farewell = told
         timer = self._turns.callLater(GOODBYE_TIMEOUT, self._goodbyeSaid)
-        told.addCallback(lambda _: timer.cancel() if timer.active() else None)
+        told.addCallback(lambda _: cancel(timer))
         self._parting.start(self._goodbyes())
         return told
 

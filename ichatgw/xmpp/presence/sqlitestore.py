@@ -25,6 +25,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, MalformedError
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.disk import Disk
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
@@ -284,8 +285,7 @@ class SQLiteStore(Service):
     def _commit(self) -> None:
         """Have the changes made in the file; all of what is in memory, if an earlier change failed."""
         due, self._due = self._due, None
-        if due is not None and due.active():
-            due.cancel()
+        cancel(due)
         self._committing, self._waiting = self._waiting, []
         database = self._database
         if database is None or not (self._changes or self._behind):
