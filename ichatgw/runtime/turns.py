@@ -27,6 +27,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ichatgw.runtime.nulls import unheard
+
 TURN_SECONDS = 0.008
 """Seconds of signalling in one turn of the reactor; the job that exceeds them is the last of the turn."""
 
@@ -251,8 +253,8 @@ class Turns:
 
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
-        self.media: Callable[[], object] = _nothing
-        self.watch: Callable[[float, str], object] = _nothing
+        self.media: Callable[[], object] = unheard
+        self.watch: Callable[[float, str], object] = unheard
         self.seconds = clock.seconds
         self.strangers = Share(STRANGERS_SECONDS)
         self.callers = Share(CALLS_SECONDS)
@@ -410,7 +412,3 @@ class Turns:
         finally:
             self._inJob = False
         self.watch(self.seconds() - begun, getattr(call, "__qualname__", "a timer"))
-
-
-def _nothing(*args: object) -> None:
-    """The callback before one is set: does nothing."""

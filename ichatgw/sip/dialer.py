@@ -18,6 +18,7 @@ from ichatgw.errors import CallError
 from ichatgw.interfaces import IDialer
 from ichatgw.model import Party, TransportAddress
 from ichatgw.net.hosts import literal
+from ichatgw.runtime.nulls import unheard
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.sip.auth.authorization import Answers, Authorizer
 from ichatgw.sip.dialog.core import NO_TERMS
@@ -147,8 +148,9 @@ class Dialer:
         return leg
 
     def _pinnedHunt(self, url: Any) -> TargetSet:
+        """One target.  That an iChat does not answer is not remembered for other calls."""
         return TargetSet(
-            self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), _unheard, 0
+            self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), unheard, 0
         )
 
     def outside(self, referrals: Referrals) -> OutOfDialogRefer:
@@ -198,7 +200,3 @@ class _Pinned:
         if pinned is None:
             raise Misaddressed(f"{called[:100]!r} names no IP address")
         return self._dialer.dialAt(called, caller, pinned)
-
-
-def _unheard(target: Target) -> None:
-    """Does nothing: that an iChat does not answer is not remembered for other calls."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from ichatgw.media.relay.closed import NOBODY, unheard
+from ichatgw.media.relay.closed import NOBODY
 from ichatgw.media.relay.flow import LOOK_SECONDS
 from ichatgw.media.relay.sideview import SideView
+from ichatgw.runtime.nulls import unheard
 
 
 class Absence:

@@ -51,7 +51,3 @@ NOBODY = NoSide()
 
 def unwanted(size: int, source: Source) -> None:
     """What still comes is of no interest."""
-
-
-def unheard() -> None:
-    """The callback after a close: does nothing."""

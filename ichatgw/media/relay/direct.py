@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.media.relay.closed import unheard
 from ichatgw.model import (
     Checks,
     Codec,
@@ -26,6 +25,7 @@ from ichatgw.model import (
     Whereabouts,
 )
 from ichatgw.net.literals import ip_address
+from ichatgw.runtime.nulls import unheard
 
 _log = Logger()
 

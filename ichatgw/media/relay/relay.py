@@ -12,10 +12,10 @@ from zope.interface import implementer
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
-from ichatgw.media.relay.closed import unheard
 from ichatgw.media.relay.side import Side
 from ichatgw.media.rtp.payloadtypes import mappingOf
 from ichatgw.media.rtp.rtp import FRAME_SECONDS
+from ichatgw.runtime.nulls import unheard
 
 
 @implementer(IRelay)

@@ -18,7 +18,7 @@ from ichatgw.errors import Congested, OutOfReach
 from ichatgw.interfaces import IMediaSide
 from ichatgw.media.ice.lite import Lite
 from ichatgw.media.relay.absence import Absence
-from ichatgw.media.relay.closed import NOBODY, unheard, unwanted
+from ichatgw.media.relay.closed import NOBODY, unwanted
 from ichatgw.media.relay.entrance import Entrance
 from ichatgw.media.relay.figures import Figures
 from ichatgw.media.relay.filter import BlockedMedia, MediaFilter
@@ -43,6 +43,7 @@ from ichatgw.model import (
 )
 from ichatgw.observe.events import MediaEvent, MediaStats
 from ichatgw.observe.stream import UNREAD, Events
+from ichatgw.runtime.nulls import unheard
 
 
 class Securing(MediaFilter, Protocol):

@@ -19,6 +19,7 @@ from ichatgw.media.relay.latch import SendTo, sendable
 from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.sockets import PortPair
 from ichatgw.model import Candidate, TransportAddress
+from ichatgw.runtime.nulls import unheard
 
 MAX_HOSTS = 8
 """How many of our addresses become candidates."""
@@ -39,10 +40,6 @@ class _Place:
     pair: PortPair
 
 
-def _unheard(candidate: Candidate) -> None:
-    """The callback before one is set: does nothing."""
-
-
 class Gathering:
     """
     Opens the sockets of one side.
@@ -61,7 +58,7 @@ class Gathering:
         self.candidates: tuple[Candidate, ...] = ()
         self._requests: Requests | None = None
         self._servers: tuple[TransportAddress, ...] = ()
-        self._told: Callable[[Candidate], None] = _unheard
+        self._told: Callable[[Candidate], None] = unheard
         self._places: list[_Place] = []
         problem: Congested | OutOfReach | None = None
         for isIPv6 in (True, False):
@@ -164,7 +161,7 @@ class Gathering:
         """Ask no more.  Idempotent."""
         if self._requests is not None:
             self._requests.close()
-            self._requests, self._told = None, _unheard
+            self._requests, self._told = None, unheard
         self._places.clear()
 
     def _seen(self, base: Base, message: stun.Message, found: Callable[[Candidate], None]) -> None:

@@ -21,6 +21,7 @@ from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import Ending, EndReason, Protection, TransportAddress
 from ichatgw.observe.events import DtlsState
+from ichatgw.runtime.nulls import unheard
 
 
 class Secured:
@@ -44,7 +45,7 @@ class Secured:
         self._mediaDTLS: Handshakes | None = None
         self._controlDTLS: Handshakes | None = None
         self._agreed: tuple[Protection, TransportAddress | None, bool] | None = None
-        self._failed: Callable[[Ending], None] = _unheard
+        self._failed: Callable[[Ending], None] = unheard
         self._send: tuple[SendTo, SendTo] | None = None
 
     def agree(self, protection: Protection, failed: Callable[[Ending], None]) -> None:
@@ -220,7 +221,3 @@ class Secured:
 
     def _drop(self, reason: str) -> None:
         self._side.arriving.dropped[reason] += 1
-
-
-def _unheard(ending: Ending) -> None:
-    """The callback before one is set: does nothing."""

@@ -18,6 +18,7 @@ from sippy.UaStateDisconnected import UaStateDisconnected
 from sippy.UaStateFailed import UaStateFailed
 
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import allow, supported
 from ichatgw.sip.dialog.prack import TAG
@@ -81,10 +82,6 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
-
-
-def _unheard(response: Any) -> None:
-    """The callback of a request whose response is of no interest."""
 
 
 class DialogCore(UA):  # type: ignore[misc]
@@ -246,7 +243,7 @@ class DialogCore(UA):  # type: ignore[misc]
         if self.state is None or self.over:
             return
         lines = [SipHeader(name=name, bodys=value) for name, value in headers]
-        DialogRequest(self, method, heard or _unheard, lines, body, isPassed).send()
+        DialogRequest(self, method, heard or unheard, lines, body, isPassed).send()
 
     def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
         """

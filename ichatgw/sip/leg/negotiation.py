@@ -27,6 +27,7 @@ from ichatgw.model import (
     TransportAddress,
     Whereabouts,
 )
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.leg.hold import Hold
 from ichatgw.sip.leg.mediasecurity import MediaSecurity
 
@@ -61,10 +62,6 @@ _DYNAMIC = range(96, 128)
 def speech(codecs: tuple[Codec, ...]) -> frozenset[Form]:
     """The formats that one can talk in, whatever their numbers and order."""
     return frozenset([each.form for each in codecs if not each.isEvent])
-
-
-def _unheard(ending: Ending) -> None:
-    """The callback before one is set: does nothing."""
 
 
 def _nowhere() -> Whereabouts | None:
@@ -126,7 +123,7 @@ class Negotiation:
     hold: Hold = field(factory=Hold)
     packing: Packing = ANY_PACKING
     protecting: MediaSecurity = field(factory=MediaSecurity)
-    failed: Callable[[Ending], None] = field(default=_unheard)
+    failed: Callable[[Ending], None] = field(default=unheard)
     whereabouts: Callable[[], Whereabouts | None] = field(default=_nowhere)
     allowed: Callable[[Codec], bool] = field(default=_any)
     _origin: sdp.Origin = field(factory=_newOrigin)
@@ -146,7 +143,7 @@ class Negotiation:
 
     def letGo(self) -> None:
         """The leg has ended: what fails from now on is not reported."""
-        self.failed = _unheard
+        self.failed = unheard
         self.whereabouts = _nowhere
         self.allowed = _any
 

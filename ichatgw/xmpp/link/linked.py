@@ -14,9 +14,7 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 from twisted.python.failure import Failure
 from wokkel.subprotocols import XMPPHandler
 
-
-def _nothing() -> None:
-    """The callback before one is set: does nothing."""
+from ichatgw.runtime.nulls import unheard
 
 
 class Linked(XMPPHandler):
@@ -25,7 +23,7 @@ class Linked(XMPPHandler):
     @param lost: called each time that they cannot be sent any more.
     """
 
-    def __init__(self, told: Callable[[], object] = _nothing, lost: Callable[[], object] = _nothing) -> None:
+    def __init__(self, told: Callable[[], object] = unheard, lost: Callable[[], object] = unheard) -> None:
         super().__init__()
         self._told = told
         self._lost = lost
