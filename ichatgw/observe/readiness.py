@@ -8,7 +8,7 @@ gateway as a whole; what concerns one call or one caller is not asked here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from attrs import frozen
 
@@ -53,17 +53,21 @@ class Readiness:
     @property
     def troubles(self) -> tuple[Trouble, ...]:
         """What is wrong now; nothing if calls can be taken."""
-        found = ((condition.part, condition.trouble()) for condition in self.conditions)
-        return tuple(Trouble(part, text) for part, text in found if text)
+        return tuple(self._wrong(self.conditions))
 
     def trouble(self) -> str:
         """The first of L{troubles} in words; empty if calls can be taken."""
-        return next((str(trouble) for trouble in self.troubles), "")
+        return self._first(self.conditions)
 
     def refusal(self) -> str:
         """Why OPTIONS and INVITE are refused, in words; empty if they are not."""
-        for condition in self.conditions:
-            text = condition.trouble() if condition.refuses() else ""
+        return self._first(condition for condition in self.conditions if condition.refuses())
+
+    def _first(self, conditions: Iterable[Condition]) -> str:
+        return next((str(trouble) for trouble in self._wrong(conditions)), "")
+
+    def _wrong(self, conditions: Iterable[Condition]) -> Iterator[Trouble]:
+        for condition in conditions:
+            text = condition.trouble()
             if text:
-                return f"{condition.part}: {text}"
-        return ""
+                yield Trouble(condition.part, text)
