@@ -25,20 +25,16 @@ from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
-from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
-from ichatgw.sip.auth.authorization import Answers
+from ichatgw.model import Ending, EndReason, Farewell
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
-from ichatgw.sip.dialog.core import NO_TERMS, Owner
 from ichatgw.sip.dialog.invite import Inviting
 from ichatgw.sip.dialog.offeranswer import Input, State
 from ichatgw.sip.dialog.prack import Sender, demands
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import LATER, Reply
-from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
 from ichatgw.sip.message.bodies import sdpText
 from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
-from ichatgw.sip.transaction.layer import Transactions
 
 _log = Logger()
 
@@ -53,19 +49,9 @@ class Dialog(Inviting):
     # A BYE that crosses ours comes within a moment; sippy's 32 s only hold memory.
     godead_timeout = 4.0
 
-    def __init__(
-        self,
-        transactions: Transactions,
-        owner: Owner,
-        userAgent: str,
-        pinned: TransportAddress | None = None,
-        answers: Answers | None = None,
-        terms: SessionTerms = NO_TERMS,
-    ) -> None:
-        self.rCSeq: int | None = None
-        self._sender: Sender | None = None
-        self._invitation: Any = None
-        super().__init__(transactions, owner, userAgent, pinned, answers, terms)
+    rCSeq: int | None = None
+    _sender: Sender | None = None
+    _invitation: Any = None
 
     @property
     def mustOfferEarly(self) -> bool:
