@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.kamailio import modulePath
-from ichatgw.test.e2e.moment import until
-from ichatgw.test.e2e.ports import Ports, isOpen
-from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.kamailio import KamailioProgram, modulePath
+from ichatgw.test.e2e.ports import Ports
 
 _CONFIGURATION = """\
 #!KAMAILIO
@@ -57,35 +55,25 @@ request_route {{
 """
 
 
-class Dispatcher:
+class Dispatcher(KamailioProgram):
     """
     @ivar port: where it listens for SIP over UDP.
     @param gateways: the ports of the gateways on this host, the one to be preferred first.
     """
 
+    transport = "udp"
+
     def __init__(self, reactor: Any, directory: Path, ports: Ports, gateways: Iterable[int]) -> None:
-        self._reactor = reactor
         self.port = ports.take()
         directory = directory.absolute()
         directory.mkdir(parents=True)
         lines = [f"1 sip:127.0.0.1:{port} 0 {9 - number}" for number, port in enumerate(gateways)]
         (directory / "dispatcher.list").write_text("\n".join([*lines, ""]))
-        (directory / "kamailio.cfg").write_text(
-            _CONFIGURATION.format(port=self.port, directory=directory, modules=modulePath())
-        )
-        arguments = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-Y", str(directory), "-m", "64", "-M", "8"]
-        self.program = Program(reactor, "kamailio", arguments, directory)
-
-    async def start(self) -> None:
-        """Fires when it serves."""
-        self.program.start()
-        await until(self._reactor, lambda: isOpen(self.port, "udp"), f"kamailio listening on {self.port}", 15)
+        configuration = _CONFIGURATION.format(port=self.port, directory=directory, modules=modulePath())
+        super().__init__(reactor, "kamailio", directory, configuration)
 
     @property
     def chosen(self) -> int:
         """The port of the gateway that the last call was sent to; 0 if there was none."""
         found = re.findall(r"DISPATCHED to (\d+)", self.program.output)
         return int(found[-1]) if found else 0
-
-    async def stop(self) -> None:
-        await self.program.stop(5.0)

@@ -124,7 +124,43 @@ def password(user: str) -> str:
 _PASSWORD = "secret-of-"
 
 
-class Kamailio:
+class KamailioProgram:
+    """
+    One Kamailio, whatever it is for.
+
+    @ivar port: where it listens for SIP; one that is open there has started.
+    @param configuration: the whole file.
+    """
+
+    port: int
+    transport = "tcp"
+    """Over what C{port} is open."""
+
+    def __init__(self, reactor: Any, name: str, directory: Path, configuration: str) -> None:
+        self._reactor = reactor
+        self._name = name
+        (directory / "kamailio.cfg").write_text(configuration)
+        # -DD stays in the foreground, -E logs to the standard error.
+        arguments = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-Y", str(directory), "-m", "64", "-M", "8"]
+        self.program = Program(reactor, name, arguments, directory)
+
+    async def start(self) -> None:
+        """Fires when it serves."""
+        self.program.start()
+        await until(self._reactor, self._isUp, f"{self._name} listening on {self.port}", 15)
+        if self.program.status is not None:
+            raise ProgramFailed(f"{self._name} does not start\n{self.program.output[-1500:]}")
+
+    def _isUp(self) -> bool:
+        isListening = isOpen(self.port, self.transport, listening=self.transport == "tcp")
+        return isListening or self.program.status is not None
+
+    async def stop(self) -> None:
+        """End it."""
+        await self.program.stop(5.0)
+
+
+class Kamailio(KamailioProgram):
     """
     @ivar port: where it listens for SIP over UDP and TCP; C{securePort} over TLS, if it has a certificate.
     @ivar formerPort: where it listens over UDP to lead all on to C{port}, by 302.
@@ -145,13 +181,12 @@ class Kamailio:
         least: int = 1,
         certificate: tuple[str, str, str] | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._directory = directory.absolute()
+        directory = directory.absolute()
         self.host = host
         self.port = ports.take(3)
         self.securePort = self.port + 1
         self.formerPort = self.port + 2
-        self._directory.mkdir(parents=True)
+        directory.mkdir(parents=True)
         shown = f"[{host}]" if ":" in host else host
         listen = [f"listen={kind}:{shown}:{self.port}" for kind in ("udp", "tcp")]
         listen.append(f"listen=udp:{shown}:{self.formerPort}")
@@ -160,8 +195,11 @@ class Kamailio:
             flags += ["#!define WITH_TLS"]
             listen += [f"listen=tls:{shown}:{self.securePort}", "enable_tls=yes"]
             words = dict(zip(("certificate", "key", "authority"), certificate, strict=True))
-            (self._directory / "tls.cfg").write_text(_TLS.format(**words))
-        (self._directory / "kamailio.cfg").write_text(
+            (directory / "tls.cfg").write_text(_TLS.format(**words))
+        super().__init__(
+            reactor,
+            "kamailio",
+            directory,
             _CONFIGURATION.format(
                 flags="\n".join(flags),
                 listen="\n".join(listen),
@@ -170,23 +208,10 @@ class Kamailio:
                 least=least,
                 moved=self.formerPort,
                 place=f"{shown}:{self.port}",
-                directory=self._directory,
+                directory=directory,
                 modules=modulePath(),
-            )
+            ),
         )
-        # -DD stays in the foreground, -E logs to the standard error.
-        arguments = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-Y", str(self._directory), "-m", "64", "-M", "8"]
-        self.program = Program(reactor, "kamailio", arguments, self._directory)
-
-    async def start(self) -> None:
-        """Fires when it serves."""
-        self.program.start()
-        await until(self._reactor, self._isUp, f"kamailio listening on {self.port}", 15)
-        if self.program.status is not None:
-            raise ProgramFailed(f"kamailio does not start\n{self.program.output[-1500:]}")
-
-    def _isUp(self) -> bool:
-        return isOpen(self.port, "tcp", listening=True) or self.program.status is not None
 
     async def saved(self, user: str, seconds: int | None = None, patience: float = 10.0) -> None:
         """Fires when it has registered a user (for 0 seconds: taken off), past times included."""
@@ -196,9 +221,6 @@ class Kamailio:
         """For how long it has registered a user, each time."""
         words = (line.partition(f"SAVED {user} for ")[2] for line in self.program.output.splitlines())
         return [word.split()[0] for word in words if word]
-
-    async def stop(self) -> None:
-        await self.program.stop(5.0)
 
 
 def modulePath() -> str:

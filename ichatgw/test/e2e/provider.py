@@ -8,10 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.kamailio import modulePath
-from ichatgw.test.e2e.moment import until
-from ichatgw.test.e2e.ports import Ports, isOpen
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.kamailio import KamailioProgram, modulePath
+from ichatgw.test.e2e.ports import Ports
 
 ACCOUNT, PASSWORD, REALM = "trunk1", "pw-of-trunk1", "provider.test"
 NUMBERS = ("4930100", "4930101")
@@ -76,7 +74,7 @@ request_route {{
 """
 
 
-class Provider:
+class Provider(KamailioProgram):
     """
     @ivar port: where it listens for SIP over UDP and TCP.
     @param phone: the port of the phone that plays the world.
@@ -85,11 +83,13 @@ class Provider:
     """
 
     def __init__(self, reactor: Any, directory: Path, ports: Ports, phone: int, *, inRequestURI: bool = False) -> None:
-        self._reactor = reactor
         self.port = ports.take()
         directory = directory.absolute()
         directory.mkdir(parents=True)
-        (directory / "kamailio.cfg").write_text(
+        super().__init__(
+            reactor,
+            "provider",
+            directory,
             _CONFIGURATION.format(
                 port=self.port,
                 modules=modulePath(),
@@ -99,25 +99,9 @@ class Provider:
                 numbers="|".join(NUMBERS),
                 place="$rU = $var(number);" if inRequestURI else "",
                 phone=phone,
-            )
+            ),
         )
-        arguments = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-Y", str(directory), "-m", "64", "-M", "8"]
-        self.program = Program(reactor, "provider", arguments, directory)
-
-    async def start(self) -> None:
-        """Fires when it serves."""
-        self.program.start()
-        await until(self._reactor, self._isUp, f"the provider listening on {self.port}", 15)
-        if self.program.status is not None:
-            raise ProgramFailed(f"the provider does not start\n{self.program.output[-1500:]}")
-
-    def _isUp(self) -> bool:
-        return isOpen(self.port, "tcp", listening=True) or self.program.status is not None
 
     async def registered(self) -> None:
         """Fires when its account is registered."""
         await self.program.said(f"SAVED {ACCOUNT} for 600")
-
-    async def stop(self) -> None:
-        """End it."""
-        await self.program.stop()
