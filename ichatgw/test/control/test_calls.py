@@ -7,7 +7,6 @@ import json
 from types import SimpleNamespace
 from typing import Any, cast
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.control.calls import Calls
@@ -27,9 +26,7 @@ from ichatgw.observe.events import (
     MessageReceived,
     TrailBegan,
 )
-from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.stream import Events
-from ichatgw.observe.trails import Trails
+from ichatgw.test.support.events import Scene
 
 PHONE = TransportAddress("192.0.2.77", 5060)
 SOUND = TransportAddress("192.0.2.77", 4000)
@@ -39,12 +36,9 @@ class CallsTests(SynchronousTestCase):
     """L{Calls}."""
 
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.events = Events(self.clock, lambda: 1000.0)
-        trails = Trails()
-        known = LiveCalls(self.clock, trails)
-        trails.read(self.events)
-        known.read(self.events)
+        scene = Scene()
+        self.clock, self.events = scene.clock, scene.events
+        known, _ = scene.follow()
         self.ended: list[Ending] = []
         self.live: dict[str, Any] = {}
         self.orders = Orders()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,10 +13,8 @@ from ichatgw.control.server import Orders
 from ichatgw.control.trace import MAX_PARTIES, PIECE, Traces, bareOf
 from ichatgw.model import TransportAddress
 from ichatgw.observe.events import CallArrived, CallRouted, LegStarted, MessageReceived, MessageSent, TrailBegan
-from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.stream import Events
-from ichatgw.observe.trails import Trails
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.support.events import Scene
 
 PHONE = TransportAddress("192.0.2.77", 5060)
 
@@ -26,14 +23,11 @@ class TraceTests(SynchronousTestCase):
     """L{Traces}."""
 
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.events = Events(self.clock, lambda: 1000.0)
-        trails = Trails()
-        known = LiveCalls(self.clock, trails)
-        trails.read(self.events)
-        known.read(self.events)
+        scene = Scene()
+        self.clock, self.events = scene.clock, scene.events
+        known, _ = scene.follow()
         self.orders = Orders()
-        Traces(Turns(self.clock), self.events, trails, known).addTo(self.orders)
+        Traces(Turns(self.clock), self.events, scene.trails, known).addTo(self.orders)
 
     def do(self, **words: str) -> list[str]:
         parties: list[str] = cast(Answer, self.orders(Order("trace", words))).data["parties"]

@@ -17,9 +17,7 @@ from ichatgw.observe.events import (
     Message,
     TrailBegan,
 )
-from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.snapshots import CallSnapshot
-from ichatgw.observe.trails import Trails
 from ichatgw.test.support.events import HUNG_UP, NOON, PHONE, Scene, sip
 
 
@@ -28,10 +26,7 @@ class RegistryCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.scene = Scene()
-        trails = Trails()
-        trails.read(self.scene.events)
-        self.calls = LiveCalls(self.scene.clock, trails, 3)
-        self.stop = self.calls.read(self.scene.events)
+        self.calls, self.stop = self.scene.follow(3)
 
     def found(self, call: str = "c-1") -> CallSnapshot:
         found = self.calls.find(call)

@@ -4,6 +4,8 @@ Events for tests, and a stream of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.task import Clock
 
 from ichatgw.model import Ending, EndReason, TransportAddress
@@ -21,7 +23,9 @@ from ichatgw.observe.events import (
     MessageSent,
     TrailBegan,
 )
+from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.stream import Events
+from ichatgw.observe.trails import Trails
 
 PHONE = TransportAddress("192.0.2.7", 5060)
 OURS = TransportAddress("192.0.2.1", 5060)
@@ -43,16 +47,29 @@ class Scene:
     A stream, and what can happen on it.
 
     @ivar seen: all that was published.
+    @ivar trails: whose messages are whose, once calls are followed.
     """
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.events = Events(self.clock, lambda: NOON + self.clock.seconds())
         self.seen: list[Event] = []
+        self.trails = Trails()
 
     def watch(self) -> None:
         """Keep all in C{seen}."""
         self.events.subscribe(self.seen.append, Event)
+
+    def follow(self, kept: int = 1000) -> tuple[LiveCalls, Callable[[], None]]:
+        """
+        Follow the calls from now on.
+
+        @param kept: how many of those that are over are remembered.
+        @return: the calls, and what ends their reading.
+        """
+        self.trails.read(self.events)
+        calls = LiveCalls(self.clock, self.trails, kept)
+        return calls, calls.read(self.events)
 
     def publish(self, kind: type[Event], *what: object) -> Event:
         """Something happens now."""

@@ -15,8 +15,6 @@ from twisted.internet.testing import StringTransport
 
 from ichatgw.control.protocol import Answer, Order, OrderError, Outcome
 from ichatgw.observe.readiness import Condition, Readiness
-from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.trails import Trails
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.events import Scene
 from ichatgw.web.answers import Reply, Visit
@@ -78,10 +76,7 @@ class Place:
         self.ordered: list[Order] = []
         self.clock: Clock = self.scene.clock
         self.turns = Turns(self.clock)
-        trails = Trails()
-        trails.read(self.scene.events)
-        self.calls = LiveCalls(self.clock, trails, 1000)
-        self.calls.read(self.scene.events)
+        self.calls, _ = self.scene.follow(1000)
         self.readiness = Readiness([Condition("XMPP link", lambda: self.trouble)])
         self.history = History(self.turns, lambda: self.calls.count)
         self.history.read(self.scene.events)

@@ -17,8 +17,6 @@ import ichatgw
 from ichatgw.model import Ending, EndReason
 from ichatgw.observe.events import CallArrived, CallEnded, DtlsState, LegStarted, MediaStats
 from ichatgw.observe.records.fields import CSV, FIELDS, JSON, CallRecords, head
-from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.trails import Trails
 from ichatgw.test.support.events import PHONE, Scene
 
 PAGE = Path(ichatgw.__file__).parent.parent / "docs" / "callrecords.rst"
@@ -30,10 +28,7 @@ class RecordTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.scene = Scene()
-        trails = Trails()
-        trails.read(self.scene.events)
-        self.calls = LiveCalls(self.scene.clock, trails, 0)
-        self.calls.read(self.scene.events)
+        self.calls, _ = self.scene.follow(0)
         self.lines: list[str] = []
         self.calls.listeners.append(CallRecords(self.lines.append).ended)
 
