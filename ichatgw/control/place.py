@@ -79,7 +79,7 @@ def clear(path: str, answers: Callable[[str], bool] = answers) -> None:
         raise ConfigError(f"another process listens at {path}: name another socket for each gateway")
 
 
-class Door(Service):
+class ControlListener(Service):
     """
     Listens at the socket.
 

@@ -18,7 +18,7 @@ from ichatgw.config.settings import Settings
 from ichatgw.control.calls import Calls
 from ichatgw.control.drain import Drain
 from ichatgw.control.people import People
-from ichatgw.control.place import NONE, Door, defaultPath
+from ichatgw.control.place import NONE, ControlListener, defaultPath
 from ichatgw.control.process import Process
 from ichatgw.control.server import Orders, Server
 from ichatgw.control.trace import Traces
@@ -100,4 +100,7 @@ def controlOf(
     if path == NONE:
         return [drain]
     server = Server(parts.turns, orders)
-    return [drain, Door(reactor, os.path.abspath(path) if path else defaultPath(environ), server, bool(path))]
+    return [
+        drain,
+        ControlListener(reactor, os.path.abspath(path) if path else defaultPath(environ), server, bool(path)),
+    ]

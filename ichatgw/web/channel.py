@@ -42,7 +42,7 @@ def hostOf(address: object) -> str:
     return address.host if isinstance(address, IPv4Address | IPv6Address) else ""
 
 
-class Asking(Request):
+class BoundedRequest(Request):
     """A request, whose body is short."""
 
     def gotLength(self, length: int | None) -> None:
@@ -59,7 +59,7 @@ class Channel(HTTPChannel):
 
     maxHeaders = MAX_HEADERS
     totalHeadersSize = MAX_HEADER_OCTETS
-    requestFactory = Asking
+    requestFactory = BoundedRequest
     _ends: IDelayedCall | None = None
     _isRefused = False
 
@@ -84,7 +84,7 @@ class Channel(HTTPChannel):
         """The connection is closed: stop its timer and free its place."""
         self._giveTime(None)
         HTTPChannel.connectionLost(self, reason)
-        cast(Door, cast(Any, self).site).left(self)
+        cast(BoundedSite, cast(Any, self).site).left(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of a connection that was refused, here or by Twisted, are not read."""
@@ -123,7 +123,7 @@ class _Full(Protocol):
         transport.loseConnection()
 
 
-class Door(Site):
+class BoundedSite(Site):
     """
     The HTTP site: limits the connections, in all and from one source.
 
@@ -136,7 +136,9 @@ class Door(Site):
 
     def __init__(self, turns: Turns, resource: Any) -> None:
         # The times are ours (Channel), and so is what becomes of a body.
-        Site.__init__(self, resource, requestFactory=Asking, timeout=None, reactor=turns, parsePOSTFormSubmission=False)
+        Site.__init__(
+            self, resource, requestFactory=BoundedRequest, timeout=None, reactor=turns, parsePOSTFormSubmission=False
+        )
         self.refused = 0
         self._sources: Counter[str] = Counter()
         self._open: dict[Any, str] = {}

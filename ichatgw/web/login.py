@@ -72,7 +72,7 @@ def checkedToken(token: str) -> str:
 
 
 @define(eq=False)
-class Logins:
+class WebLogins:
     """
     @ivar users: their passwords.
     @ivar token: the one of programs; empty if there is none.

@@ -24,7 +24,7 @@ from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.web.answers import JSON, TEXT, Handler, Refusal, Reply, Visit, jsonReply
 from ichatgw.web.channel import hostOf
-from ichatgw.web.login import Forms, Logins, Origin
+from ichatgw.web.login import Forms, Origin, WebLogins
 
 MAX_WORDS = 32
 """Things that a request can say in its address or its form."""
@@ -98,7 +98,7 @@ class Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, turns: Turns, routes: Routes, logins: Logins, forms: Forms, isSecure: bool) -> None:
+    def __init__(self, turns: Turns, routes: Routes, logins: WebLogins, forms: Forms, isSecure: bool) -> None:
         Resource.__init__(self)
         self._turns = turns
         self._routes = routes

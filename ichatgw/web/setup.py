@@ -28,10 +28,10 @@ from ichatgw.runtime.turns import Turns
 from ichatgw.sip.setup import filesOf
 from ichatgw.sip.transport.tls import Security
 from ichatgw.web.api import API
-from ichatgw.web.channel import Door
+from ichatgw.web.channel import BoundedSite
 from ichatgw.web.health import Health
 from ichatgw.web.history import History
-from ichatgw.web.login import Forms, Logins, checkedToken, readUsers
+from ichatgw.web.login import Forms, WebLogins, checkedToken, readUsers
 from ichatgw.web.metrics import Metrics
 from ichatgw.web.pages import Pages
 from ichatgw.web.root import Root, Routes
@@ -83,20 +83,22 @@ class Web(Service):
     @ivar reloadables: what can change while it runs.
     """
 
-    def __init__(self, reactor: IReactorTCP, turns: Turns, settings: Settings, door: Door, logins: Logins) -> None:
+    def __init__(
+        self, reactor: IReactorTCP, turns: Turns, settings: Settings, site: BoundedSite, logins: WebLogins
+    ) -> None:
         self.port: Any = None
         self.reloadables = [Reloadable(("httpUsers", "httpToken"), lambda new: _readAgain(logins, new))]
         self._reactor = reactor
         self._address, self._number = settings.httpAddress, settings.httpPort
-        self._door = door
+        self._site = site
         self._scheme = "http"
-        self._factory: Any = door
+        self._factory: Any = site
         if settings.httpTLS:
             security = Security(_filesOf(settings))
             if not security.canServe:
                 raise ConfigError("HTTPTLS: there is no certificate, see TLSCertificate")
             self._scheme = "https"
-            self._factory = security.wrap(cast(Any, door), None, turns)
+            self._factory = security.wrap(cast(Any, site), None, turns)
             self.reloadables.append(Reloadable(_CERTIFICATES, lambda new: security.prepare(_filesOf(new))))
 
     def startService(self) -> None:
@@ -120,7 +122,7 @@ class Web(Service):
         port, self.port = self.port, None
         if port is None:
             return succeed(None)
-        for connection in self._door.connections:
+        for connection in self._site.connections:
             connection.transport.abortConnection()
         return maybeDeferred(port.stopListening)
 
@@ -134,7 +136,7 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     if not settings.httpPort:
         return None
     turns = shown.turns
-    logins = Logins(turns, *_loginsOf(settings))
+    logins = WebLogins(turns, *_loginsOf(settings))
     figures = Lately(turns, shown.figures)
     metrics = Metrics(shown.events)
     metrics.figures(figures, shown.readiness.trouble)
@@ -148,8 +150,8 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     api.addTo(routes)
     pages = Pages(shown.calls, shown.readiness, history, figures, api, Content(settings.logHides))
     pages.addTo(routes)
-    door = Door(turns, Root(turns, routes, logins, Forms(), settings.httpTLS))
-    web = Web(reactor, turns, settings, door, logins)
+    site = BoundedSite(turns, Root(turns, routes, logins, Forms(), settings.httpTLS))
+    web = Web(reactor, turns, settings, site, logins)
     web.reloadables.append(
         Reloadable(("logHides",), lambda new: partial(setattr, pages, "hides", Content(new.logHides)))
     )
@@ -166,7 +168,7 @@ def _filesOf(settings: Settings) -> Any:
     return evolve(filesOf(settings), clients="none")
 
 
-def _readAgain(logins: Logins, settings: Settings) -> Callable[[], str | None]:
+def _readAgain(logins: WebLogins, settings: Settings) -> Callable[[], str | None]:
     users, token = _loginsOf(settings)
     if not users and not token and not logins.isOpen:
         raise ConfigError("HTTPUsers, HTTPToken: without either everybody could ask; that needs a restart")

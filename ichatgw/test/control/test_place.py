@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.control.place import LONGEST, MODE, Door, answers, clear, defaultPath
+from ichatgw.control.place import LONGEST, MODE, ControlListener, answers, clear, defaultPath
 from ichatgw.errors import ConfigError
 
 
@@ -100,7 +100,7 @@ class Port:
 
 
 class DoorTests(PlaceCase):
-    """L{Door}."""
+    """L{ControlListener}."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -113,33 +113,33 @@ class DoorTests(PlaceCase):
         self.listening += [path, mode]
         return Port(self.listening)
 
-    def door(self, isWanted: bool = True) -> Door:
-        return Door(cast(Any, self), self.path, Factory(), isWanted)
+    def listener(self, isWanted: bool = True) -> ControlListener:
+        return ControlListener(cast(Any, self), self.path, Factory(), isWanted)
 
     def test_listens(self) -> None:
         """It listens where it should, for one user only, until it stops."""
-        door = self.door()
-        door.startService()
+        listener = self.listener()
+        listener.startService()
         self.assertEqual((self.listening, MODE), ([self.path, MODE], 0o600))
-        self.successResultOf(door.stopService())
+        self.successResultOf(listener.stopService())
         self.assertEqual(self.listening, [])
-        self.successResultOf(door.stopService())
+        self.successResultOf(listener.stopService())
 
     def test_wanted(self) -> None:
         """A socket that the settings name and that cannot be had stops the start."""
         self.bind().listen()
-        error = self.assertRaises(ConfigError, self.door().startService)
+        error = self.assertRaises(ConfigError, self.listener().startService)
         self.assertIn(f"ControlSocket: another process listens at {self.path}", str(error))
 
     def test_default(self) -> None:
         """If nobody has named it, the gateway does without, and the log says why."""
         self.problem = CannotListenError(None, None, OSError("no room"))
-        door = self.door(isWanted=False)
+        listener = self.listener(isWanted=False)
         with capturedLogs() as events:
-            door.startService()
+            listener.startService()
         (line,) = [str(formatEvent(event)) for event in events]
         self.assertIn("cannot reach this gateway, see ControlSocket", line)
-        self.successResultOf(door.stopService())
+        self.successResultOf(listener.stopService())
 
     def test_defaultPath(self) -> None:
         """Without a setting it is in the directory of systemd, the first of several, else in the current one."""

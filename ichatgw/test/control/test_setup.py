@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.settings import Settings
 from ichatgw.control.drain import Drain
-from ichatgw.control.place import Door
+from ichatgw.control.place import ControlListener
 from ichatgw.control.protocol import Answer, Order
 from ichatgw.control.server import Server
 from ichatgw.log.logfile import LineObserver
@@ -41,8 +41,8 @@ class SetupTests(SynchronousTestCase):
         return made
 
     def do(self, made: Gateway, name: str, **words: str) -> Answer:
-        (door,) = (each for each in made.ordering if isinstance(each, Door))
-        return cast(Answer, cast(Server, door._factory).orders(Order(name, words)))
+        (listener,) = (each for each in made.ordering if isinstance(each, ControlListener))
+        return cast(Answer, cast(Server, listener._factory).orders(Order(name, words)))
 
     def test_place(self) -> None:
         """The socket is where the setting says, else where systemd or the start says; or there is none."""
@@ -51,9 +51,9 @@ class SetupTests(SynchronousTestCase):
             ("", "/run/gw/ichatgw.sock", False),
             ("x/s", os.path.abspath("x/s"), True),
         ):
-            drain, door = self.make(environ, controlSocket=path).ordering
-            assert isinstance(door, Door)
-            self.assertEqual((door.path, door.isWanted), (expected, isWanted))
+            drain, listener = self.make(environ, controlSocket=path).ordering
+            assert isinstance(listener, ControlListener)
+            self.assertEqual((listener.path, listener.isWanted), (expected, isWanted))
             self.assertIsInstance(drain, Drain)
         (drain,) = self.make(environ, controlSocket="none").ordering
         self.assertIsInstance(drain, Drain)

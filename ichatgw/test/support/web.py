@@ -19,10 +19,10 @@ from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.events import Scene
 from ichatgw.web.answers import Reply, Visit
 from ichatgw.web.api import API
-from ichatgw.web.channel import Channel, Door
+from ichatgw.web.channel import BoundedSite, Channel
 from ichatgw.web.health import Health
 from ichatgw.web.history import History
-from ichatgw.web.login import Forms, Logins
+from ichatgw.web.login import Forms, WebLogins
 from ichatgw.web.pages import Pages
 from ichatgw.web.root import Root, Routes
 
@@ -70,7 +70,7 @@ class Place:
     @ivar ordered: the orders that have come.
     """
 
-    def __init__(self, logins: Logins | None = None) -> None:
+    def __init__(self, logins: WebLogins | None = None) -> None:
         self.scene = Scene()
         self.trouble = ""
         self.ordered: list[Order] = []
@@ -91,8 +91,8 @@ class Place:
         self.routes.exact["GET", "/breaks"] = lambda visit: Reply(self._breaks())
         self.routes.exact["GET", "/long"] = lambda visit: Reply(b"x" * 1000 for _ in range(1000))
         self.forms = Forms()
-        logins = logins or Logins(self.turns)
-        self.door = Door(self.turns, Root(self.turns, self.routes, logins, self.forms, False))
+        logins = logins or WebLogins(self.turns)
+        self.site = BoundedSite(self.turns, Root(self.turns, self.routes, logins, self.forms, False))
 
     def order(self, order: Order) -> Outcome:
         """Carry out an order."""
@@ -113,7 +113,7 @@ class Place:
     def connect(self, host: str = "127.0.0.1") -> tuple[Channel, Wire]:
         """Another connection."""
         wire = Wire(peerAddress=IPv4Address("TCP", host, 40000))
-        channel = self.door.buildProtocol(IPv4Address("TCP", host, 40000))
+        channel = self.site.buildProtocol(IPv4Address("TCP", host, 40000))
         channel.makeConnection(wire)
         return channel, wire
 

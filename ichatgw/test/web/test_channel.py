@@ -99,12 +99,12 @@ class BoundTests(SynchronousTestCase):
         for number in range(1000):
             wire = Wire()
             address = IPv4Address("TCP", f"198.51.{number % 100}.{number // 100}", 40000)
-            self.place.door.buildProtocol(address).makeConnection(wire)
-        self.assertEqual(len(self.place.door.connections), module.MAX_CONNECTIONS)
-        self.assertEqual(self.place.door.refused, 1000 - module.MAX_CONNECTIONS)
-        for connection in self.place.door.connections:
+            self.place.site.buildProtocol(address).makeConnection(wire)
+        self.assertEqual(len(self.place.site.connections), module.MAX_CONNECTIONS)
+        self.assertEqual(self.place.site.refused, 1000 - module.MAX_CONNECTIONS)
+        for connection in self.place.site.connections:
             connection.connectionLost()
-        self.assertEqual(self.place.door.connections, [])
+        self.assertEqual(self.place.site.connections, [])
 
     def test_fuzzed(self) -> None:
         """Requests with wrong octets anywhere get an answer or nothing; nothing raises, and no page fails."""

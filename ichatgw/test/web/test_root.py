@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test.support.web import Place, basic
-from ichatgw.web.login import Logins
+from ichatgw.web.login import WebLogins
 
 TOKEN = "0123456789abcdef"
 PASSWORD = "open sesame"
@@ -135,7 +135,7 @@ class LoginTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.place = Place(logins=Logins(self.clock, {"ann": PASSWORD}, TOKEN))
+        self.place = Place(logins=WebLogins(self.clock, {"ann": PASSWORD}, TOKEN))
 
     def test_who(self) -> None:
         """A right name and password, or the token in either way, are let in from anywhere; others are to log in."""
