@@ -117,7 +117,7 @@ class Calls:
         )
 
     def isProposedBefore(self, proposal: CallMessage) -> bool:
-        """Does a proposal of ours to the user go before theirs (XEP-0353 section 3.7)?"""
+        """Does our proposal to the user win over their own, when both were made at once (XEP-0353 section 3.7)?"""
         return any(leg.sid < proposal.sid for leg in self._crossing(proposal))
 
     def giveWay(self, proposal: CallMessage) -> None:

@@ -32,7 +32,7 @@ class CallSettings:
         whole(100, 600_000, "milliseconds"),
         5000,
         "How long a called user may take to be found. After that clients that may be asleep are called all the same, if"
-        " they can be woken; else the phone hears that he is not there.",
+        " they can be woken; else the phone hears that the user is not there.",
     )
     ringingTimeout: int = setting(
         _CALLS, "RingingTimeout", whole(1, 3600, "seconds"), 180, "How long a call may ring before it is given up."
@@ -58,12 +58,12 @@ class CallSettings:
         NETWORKS,
         PRIVATE,
         "The hosts whose calls are taken: addresses and networks. The word private stands for loopback, private and"
-        " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is whoever is"
-        " called elsewhere and refers his caller to somebody. The OutboundProxy is always allowed, wherever DNS says it"
-        " is, and so are registrars that have registered our users, and iChats, which answer calls of ours; the servers"
-        " of trunks may call by these. A blank one allows no others. Behind a proxy or a NAT that shows its own private"
-        " address as the sender's (a Docker bridge, a load balancer) private lets in all the world: name the hosts"
-        " there.",
+        " link-local addresses, any for all the world. Calls from elsewhere are answered 403, and so is a called"
+        " party elsewhere that refers its caller to another address. The OutboundProxy is always allowed, wherever"
+        " DNS says it is, and so are registrars that have registered our users, and iChats, which answer calls of"
+        " ours; the servers of trunks may call by these. A blank one allows no others. Behind a proxy or a NAT that"
+        " shows its own private address as the sender's (a Docker bridge, a load balancer) private lets in all the"
+        " world: name the hosts there.",
         default="private",
         example="private, 203.0.113.7",
     )
@@ -119,7 +119,7 @@ class CallSettings:
         "Whether a phone may send from a host that neither its description nor its signalling shows: never, nat (if a"
         " server stands between and its NAT cannot be known otherwise) or always (for devices that send from elsewhere,"
         " or change networks in a call and say nothing of it). Such a host is taken for the phone after several packets"
-        " of one stream, once; whoever guesses the port may be the first to send them.",
+        " of one stream, once; a host that guesses the port may be the first to send them.",
     )
     mediaTimeout: int = setting(
         _CALLS,

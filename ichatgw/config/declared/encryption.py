@@ -40,7 +40,7 @@ class EncryptionSettings:
         "SIPMediaKeysInClear",
         SWITCH,
         False,
-        "Whether keys may stand in signalling that does not go over TLS. Whoever can read it can listen in then: it"
+        "Whether keys may stand in signalling that does not go over TLS. Those who can read it can listen in then: it"
         " makes sense where something else protects the signalling, such as a VPN.",
     )
     sipOffersICE: bool = setting(

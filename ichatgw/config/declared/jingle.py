@@ -38,8 +38,9 @@ class JingleSettings:
         "JingleProceedingTimeout",
         whole(100, 600_000, "milliseconds"),
         10_000,
-        "How long a user of whom no client is known to be online has for a first sign of life, for example one who does"
-        " not let the gateway see him. Clients that sleep are woken by the call. It begins when the user's server has"
+        "How long a user of whom no client is known to be online has for a first sign of life, for example one who"
+        " does not show their presence to the gateway. Clients that sleep are woken by the call."
+        " It begins when the user's server has"
         " answered the question for presence, or has not within IChatProceedingTimeout.",
     )
     stunServer: tuple[str, int] | None = setting(

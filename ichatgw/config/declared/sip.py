@@ -76,8 +76,8 @@ class SIPSettings:
         "AssertIdentity",
         SWITCH,
         False,
-        "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even if he does not want to be"
-        " shown. For a server that is trusted with that, and takes it away before it lets a call out.",
+        "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even one that does not"
+        " want to be shown. For a server that is trusted with that, and takes it away before it lets a call out.",
     )
     calledParty: str = setting(
         _SIP,
@@ -86,7 +86,7 @@ class SIPSettings:
         REQUEST_URI,
         "Where an arriving call says who is called: in its Request-URI (RFC 3261), or in To, as ichat-gw read it. With"
         " To, ring groups, aliases and forwarding of the servers before us do not work, and a caller behind a proxy may"
-        " write there what the proxy would never let him call: where rules lead from SIP to SIP, at your cost.",
+        " write there what the proxy would never let it call: where rules lead from SIP to SIP, at your cost.",
     )
     outboundProxy: Proxy | None = setting(
         _SIP,

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.config.test_trunks -*-
 """
-Settings of trunks: accounts at SIP servers, by which calls come and go whoever is online.
+Settings of trunks: accounts at SIP servers, by which calls come and go, whether users are online or not.
 """
 
 from __future__ import annotations
