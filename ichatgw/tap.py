@@ -71,7 +71,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
-from ichatgw.texts.exchange import OutOfDialogRequest, Terms
+from ichatgw.texts.exchange import Terms, TextExchange
 from ichatgw.trunks.directions import Directions
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
@@ -191,7 +191,7 @@ class Gateway(MultiService):
         self._epilogue: Epilogue | None = None
         self.watch: Watch | None = None
         self.memory: Memory | None = None
-        self.texts: OutOfDialogRequest | None = None
+        self.texts: TextExchange | None = None
         self.readiness = Readiness()
         self.report: Report | None = None
         self.parts: Parts | None = None
@@ -464,7 +464,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.parts = Parts(
         turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers
     )
-    texts = OutOfDialogRequest(
+    texts = TextExchange(
         turns,
         {"sip": endpoint.messages, "sips": endpoint.messages, "xmpp": chat},
         switch.translate,
@@ -512,7 +512,7 @@ def textTerms(settings: Settings) -> Terms:
     return Terms(settings.texts, settings.longestText, settings.textsPerMinute, settings.textsPerSecond)
 
 
-def _adoptTexts(endpoint: Endpoint, texts: OutOfDialogRequest, settings: Settings) -> None:
+def _adoptTexts(endpoint: Endpoint, texts: TextExchange, settings: Settings) -> None:
     texts.terms = textTerms(settings)
     endpoint.takeTexts(settings.texts)
 

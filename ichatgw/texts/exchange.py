@@ -52,7 +52,7 @@ class Terms:
 
 @implementer(ITexts)
 @define(eq=False)
-class OutOfDialogRequest:
+class TextExchange:
     """
     Leads each text to the network of its reader.  Who may call may write, and is let in by the networks.
 

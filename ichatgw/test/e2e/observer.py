@@ -137,7 +137,7 @@ class Stream:
 
 
 @define(eq=False)
-class DialogRequest:
+class Pinging:
     """Asks OPTIONS."""
 
     opened: socket.socket
@@ -182,7 +182,7 @@ class DialogRequest:
 def observe(plan: Plan) -> None:
     """Until the input ends."""
     streams = [Stream(bound(port), remote) for port, remote in plan.streams]
-    asking = DialogRequest(bound(0), plan.port)
+    asking = Pinging(bound(0), plan.port)
     selector = selectors.DefaultSelector()
     for stream in streams:
         selector.register(stream.opened, selectors.EVENT_READ, stream.hear)
@@ -206,7 +206,7 @@ def observe(plan: Plan) -> None:
                 asking.ask()
 
 
-def report(streams: list[Stream], asking: DialogRequest) -> None:
+def report(streams: list[Stream], asking: Pinging) -> None:
     """Tell what was observed, and begin anew."""
     gap = max(max(each.gap, each.silence) for each in streams)
     packets = min(each.packets for each in streams)

@@ -28,7 +28,7 @@ def load() -> Any:
     return module
 
 
-class ListeningPoint(Protocol):
+class Door(Protocol):
     """What can be done to a door."""
 
     def push(self) -> None: ...
@@ -116,17 +116,17 @@ class DrawTests(SynchronousTestCase):
 
     def test_machine(self) -> None:
         """An arrow has the inputs that take it, and what is done then; what does nothing has no arrow."""
-        builder = TypeMachineBuilder(ListeningPoint, object)
+        builder = TypeMachineBuilder(Door, object)
         shut, locked = builder.state("shut"), builder.state("locked")
-        shut.upon(ListeningPoint.push).to(shut).returns(None)
-        locked.upon(ListeningPoint.lock).to(shut).returns(None)
+        shut.upon(Door.push).to(shut).returns(None)
+        locked.upon(Door.lock).to(shut).returns(None)
 
-        @shut.upon(ListeningPoint.lock).to(locked)
-        def lock(door: ListeningPoint, core: object) -> None:
+        @shut.upon(Door.lock).to(locked)
+        def lock(door: Door, core: object) -> None:
             """Turn the key."""
 
-        @locked.upon(ListeningPoint.push).loop()
-        def rattle(door: ListeningPoint, core: object) -> None:
+        @locked.upon(Door.push).loop()
+        def rattle(door: Door, core: object) -> None:
             """Nothing moves."""
 
         machine: Any = builder.build()

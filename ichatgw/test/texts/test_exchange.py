@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.test.support.texts import FakePort
-from ichatgw.texts.exchange import OutOfDialogRequest, Terms
+from ichatgw.texts.exchange import Terms, TextExchange
 from ichatgw.texts.interfaces import Fate, NotCarried, Text, TooLong
 
 KIM = Party("xmpp:kim@example", "Kim")
@@ -33,7 +33,7 @@ class ExchangeTests(SynchronousTestCase):
         self.clock = Clock()
         self.port = FakePort()
         self.trouble: CallError | None = None
-        self.exchange = OutOfDialogRequest(
+        self.exchange = TextExchange(
             self.clock,
             {"sip": self.port},
             translate,
