@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-import ichatgw.sip.endpoint  # noqa: F401  (loads all of sippy that the gateway uses)
+import ichatgw.sip.endpoint  # it loads all of sippy that the gateway uses
 from ichatgw.sip.sippylib.clock import dispatcher, useClock
 
 
@@ -147,6 +148,15 @@ class StandInTests(SynchronousTestCase):
         self.assertIsNone(getattr(sys.modules["sippy.Core.EventDispatcher"], "__file__", None))
         self.assertIsNone(getattr(sys.modules["sippy.Time.clock_dtime"], "__file__", None))
         self.assertEqual([t.name for t in threading.enumerate() if "sippy" in type(t).__module__], [])
+
+    def test_first(self) -> None:
+        """Whichever module of tests is loaded first, and if it imports sippy first, the loop is ours."""
+        checkout = Path(ichatgw.sip.endpoint.__file__).parents[2]
+        for package in ("ichatgw.sip", "ichatgw.test"):
+            words = f"import {package}; import sippy.Core.EventDispatcher as loop; print(loop.__doc__)"
+            command = [sys.executable, "-c", words]
+            said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=checkout)
+            self.assertEqual(said.stdout, "Stands in for sippy's event loop.\n", package)
 
     def test_stdout(self) -> None:
         """No module of sippy in use that can print does so."""
