@@ -12,7 +12,8 @@ SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*
 # How many processes run tests at once.  Those between real programs mostly wait.
 JOBS ?= 2
 E2E_JOBS ?= 3
-SEED ?= any
+# A commit has an order of its own, which differs from that of the commit before.
+SEED ?= $(shell tree=$$(git rev-parse 'HEAD^{tree}' 2>/dev/null | cut -c1-5); [ "$$tree" ] && printf %d 0x$$tree || echo any)
 N ?= 150
 MODULES ?= *
 MARKS := $(BIN)/python -m ichatgw.test.marks
@@ -74,7 +75,7 @@ unit: $(VENV)/dependencies ## the quick unit tests: all but those marked as slow
 slow: $(VENV)/dependencies ## the slow unit tests
 	$(MARKS) --with slow -j$(JOBS) --temp-directory=_trial_temp_slow ichatgw
 
-coverage: $(VENV)/dependencies ## all unit tests in an order by chance (SEED=number for one of old), and what they cover
+coverage: $(VENV)/dependencies ## all unit tests in the commit's own random order (SEED=number|any for another), and what they cover
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m ichatgw.test.marks --shuffle=$(SEED) -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
 	@$(BIN)/coverage combine --quiet
