@@ -556,16 +556,16 @@ def reloading(
     @param load: reads them as at the start.
     @param observer: what writes the log.
     """
-    parts = list(gateway.reloadables)
-    gateway.reloader = Reloader(reactor, gateway.turns, settings, load, parts)
+    reloader = gateway.reloader = Reloader(reactor, gateway.turns, settings, load, gateway.reloadables)
     if isinstance(observer, logfile.LineObserver):
-        parts.append(Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)))
-        parts.append(Reloadable(("logFormat",), lambda new: partial(setattr, observer, "format", new.logFormat)))
-        gateway.reloader.parts = parts
-        gateway.reloader.first = observer.reopen
+        reloader.add(
+            Reloadable(("logLevel",), lambda new: partial(setattr, observer, "level", new.logLevel)),
+            Reloadable(("logFormat",), lambda new: partial(setattr, observer, "format", new.logFormat)),
+        )
+        reloader.first = observer.reopen
     if gateway.report is not None:
-        gateway.reloader.told = gateway.report.reloading
-    MultiService.addService(gateway, gateway.reloader)
+        reloader.told = gateway.report.reloading
+    MultiService.addService(gateway, reloader)
 
 
 def ordered(
@@ -591,7 +591,7 @@ def ordered(
     web = webOf(reactor, settings, shown)
     if web is not None:
         gateway.ordering.append(web)
-        reloader.parts += web.reloadables
+        reloader.add(*web.reloadables)
     for service in gateway.ordering:
         MultiService.addService(gateway, service)
 

@@ -1,6 +1,7 @@
-# -*- test-case-name: ichatgw.test.config.test_reload -*-
+# -*- test-case-name: ichatgw.test.config.test_reload,ichatgw.test.config.test_reloadable -*-
 """
-Settings that change while calls go on: at C{SIGHUP} they are read anew.
+Settings that change while calls go on: at C{SIGHUP} they are read anew.  Which these are is said where they are
+declared, see L{Reload}.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
-from ichatgw.config.reading.reader import Setting
+from ichatgw.config.reading.reader import Reload, Setting
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.runtime.steps import Steps, atOnce
@@ -29,6 +30,9 @@ Change = Callable[[], str | None]
 INTERVAL = 0.001
 """Seconds from one part of the work to the next."""
 
+RESTART = frozenset(setting.attribute for setting in TABLE if setting.reload is Reload.RESTART)
+"""The attributes that stay as they are."""
+
 _LONGEST = 200
 _COUNTED = {"translationRules": "rule", "trunks": "trunk"}
 
@@ -40,7 +44,7 @@ class Reloadable:
     """
     A part that can take settings anew.
 
-    @ivar attributes: the names of what it takes, in L{Settings}.
+    @ivar attributes: the names of what it takes, in L{Settings}: such as need no restart.
     @ivar prepare: reads and checks what the settings need, and files they name, without changing anything; raises
         L{ConfigError} if that cannot be, L{NeedsRestart} if all of that has to wait.  It returns what makes the change,
         which must not fail; this may return words on what changed although no setting did, e.g. the content of a file.
@@ -92,7 +96,7 @@ class Reloader(Service):
     meanwhile has it begin anew.
 
     @ivar settings: those in force.
-    @ivar parts: who takes what; more may be added.
+    @ivar parts: who takes what.
     @ivar first: called before the settings are read.
     @ivar told: called with C{True} when it begins, and with C{False} when it is over.
     """
@@ -102,9 +106,11 @@ class Reloader(Service):
     ) -> None:
         """
         @param load: reads them as at the start.
+        @raise ValueError: see L{add}.
         """
         self.settings = settings
-        self.parts = list(parts)
+        self.parts: list[Part] = []
+        self.add(*parts)
         self.first: Callable[[], object] = lambda: None
         self.told: Callable[[bool], object] = lambda begins: None
         self._reactor = reactor
@@ -113,6 +119,18 @@ class Reloader(Service):
         self._outcome = Outcome(False, ())
         self._waiting: list[Deferred[Outcome]] = []
         self._before: Any = None
+
+    def add(self, *parts: Part) -> None:
+        """
+        Give settings to more parts.
+
+        @raise ValueError: if one takes a setting that is declared to need a restart.
+        """
+        for part in parts:
+            undeclared = RESTART.intersection(part.attributes)
+            if undeclared:
+                raise ValueError(f"declared to need a restart: {', '.join(sorted(undeclared))}")
+            self.parts.append(part)
 
     def startService(self) -> None:
         """Listen to the signal.  Its handler only wakes the reactor: nothing is interrupted half way."""

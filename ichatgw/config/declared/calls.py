@@ -17,6 +17,7 @@ from ichatgw.config.reading.kinds import (
     whole,
     wholeOrNone,
 )
+from ichatgw.config.reading.reader import Reload
 from ichatgw.net.networks import PRIVATE, Network
 
 _CALLS = "Calls and media"
@@ -44,6 +45,7 @@ class CallSettings:
         1800,
         "For how long a call with a phone may go on without a sign that the phone still knows of it (RFC 4028). Half as"
         " often one is asked for. 0 asks phones for nothing, and does only what they ask for themselves.",
+        reload=Reload.NEW_CALLS,
     )
     iChatInviteTimeout: int = setting(
         _CALLS,
@@ -66,6 +68,7 @@ class CallSettings:
         " world: name the hosts there.",
         default="private",
         example="private, 203.0.113.7",
+        reload=Reload.NEW_CALLS,
     )
     allowedXMPPDomains: tuple[str, ...] = setting(
         _CALLS,
@@ -77,6 +80,7 @@ class CallSettings:
         " start, subscriptions of users of other domains are dropped from SubscriptionDatabase.",
         default="",
         example="jabber.company.com, example.org",
+        reload=Reload.AT_ONCE,
     )
     maxCalls: int = setting(
         _CALLS,
@@ -84,6 +88,7 @@ class CallSettings:
         whole(0, 100_000, "calls"),
         0,
         "The most calls at a time; further ones are refused. 0 for as many as there are media ports for.",
+        reload=Reload.NEW_CALLS,
     )
     callsPerCaller: int = setting(
         _CALLS,
@@ -92,6 +97,7 @@ class CallSettings:
         0,
         "The most calls that one caller may have at a time; further ones are answered 403. 0 for any number. Callers"
         " are told apart by their addresses; those who hide theirs count as one.",
+        reload=Reload.NEW_CALLS,
     )
     callsPerSecond: int = setting(
         _CALLS,
@@ -100,6 +106,7 @@ class CallSettings:
         0,
         "The most calls that may begin in a second, of all callers together; further ones are answered 503. 0 for any"
         " number.",
+        reload=Reload.NEW_CALLS,
     )
     mediaRelayPortRangeMin: int = setting(
         _CALLS,
@@ -138,6 +145,7 @@ class CallSettings:
         "Whether media of all calls passes through the gateway. If not, media of calls from SIP to SIP goes from party"
         " to party where it can: it is plain RTP, and the two have addresses of the same family that are both public or"
         " both private. That of calls with iChats and Jingle clients always passes here.",
+        reload=Reload.NEW_CALLS,
     )
     codecIdFilterList: tuple[int, ...] = setting(
         _CALLS,

@@ -19,7 +19,11 @@ PORT = whole(0, 65535)
 
 
 def setting(section: str, name: str, kind: Kind[_T], default: _T, help: str, /, **more: Any) -> _T:
-    """Declare an attribute of L{Settings}; C{more} goes into its L{Setting}."""
+    """
+    Declare an attribute of L{Settings}.
+
+    @param more: goes into its L{Setting}.  Without C{reload} a change needs a restart.
+    """
     about = Setting(section, name, "", kind, help, **more)
     declared: _T = field(default=default, repr=not about.secret, metadata={"about": (about,)})
     return declared

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import SWITCH, choice
+from ichatgw.config.reading.reader import Reload
 
 _ENCRYPTION = "Encryption of media with SIP"
 
@@ -25,6 +26,7 @@ class EncryptionSettings:
         "Whether media with SIP phones is encrypted (SRTP): never, optional (it is offered where keys are safe, and"
         " taken from phones that offer it; all others talk as ever) or required (other calls are refused, both ways)."
         " It has no bearing on iChats, which have no SRTP.",
+        reload=Reload.NEW_CALLS,
     )
     sipMediaKeys: str = setting(
         _ENCRYPTION,
@@ -34,6 +36,7 @@ class EncryptionSettings:
         "How keys are agreed on in calls to SIP phones: sdes (in the signalling, which has to go over TLS) or dtls"
         " (DTLS-SRTP, over whatever transport). Phones that call choose themselves. With sdes, and if encryption is"
         " required, calls that do not go over TLS are offered dtls.",
+        reload=Reload.NEW_CALLS,
     )
     sipMediaKeysInClear: bool = setting(
         _ENCRYPTION,
@@ -42,6 +45,7 @@ class EncryptionSettings:
         False,
         "Whether keys may stand in signalling that does not go over TLS. Those who can read it can listen in then: it"
         " makes sense where something else protects the signalling, such as a VPN.",
+        reload=Reload.NEW_CALLS,
     )
     sipOffersICE: bool = setting(
         _ENCRYPTION,
@@ -52,4 +56,5 @@ class EncryptionSettings:
         " SIPMediaEncryption = required and SIPMediaKeys = dtls as well; phones that do not know it pass it over, but"
         " media never goes between two phones without the gateway then. Phones that offer ICE are answered with it,"
         " whatever stands here.",
+        reload=Reload.NEW_CALLS,
     )

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import WRITABLE, choice, whole
+from ichatgw.config.reading.reader import Reload
 from ichatgw.log.lines import FORMATS, LEVELS, TEXT
 from ichatgw.log.redaction import Content
 
@@ -25,6 +26,7 @@ class LogSettings:
         choice(*LEVELS),
         "INFO",
         "How much is logged. STACK is DEBUG and every message of SIP and XMPP in full, but for passwords and keys.",
+        reload=Reload.AT_ONCE,
     )
     logFormat: str = setting(
         _LOG,
@@ -33,6 +35,7 @@ class LogSettings:
         TEXT,
         "How a line is written: text, or json (an object with time, level, logger and message, and the call and leg"
         " that it is about). Where the log goes to the journal of systemd, each line tells it its level.",
+        reload=Reload.AT_ONCE,
     )
     logHides: str = setting(
         _LOG,
@@ -41,6 +44,7 @@ class LogSettings:
         Content.DIGITS.value,
         "What STACK leaves out besides: digits stands for those that people key in during a call (INFO), texts for"
         " those and what people write (MESSAGE, and messages of XMPP), none for nothing.",
+        reload=Reload.AT_ONCE,
     )
     logFilename: str = setting(
         _LOG,

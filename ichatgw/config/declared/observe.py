@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import HEP_SERVER, TEXT, WRITABLE, choice, whole
+from ichatgw.config.reading.reader import Reload
 from ichatgw.observe.records.fields import CSV, JSON
 
 _OBSERVE = "Watching calls"
@@ -25,6 +26,7 @@ class ObserveSettings:
         1000,
         "Of how many calls that are over all messages and events are kept in memory, to be looked at: at most 64 MB,"
         " beyond which the oldest go. 0 for none.",
+        reload=Reload.AT_ONCE,
     )
     callRecords: str = setting(
         _OBSERVE,

@@ -10,6 +10,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import READABLE, Kind
+from ichatgw.config.reading.reader import Reload
 
 _BOOK = "Phone book"
 
@@ -46,6 +47,7 @@ class PhoneBookSettings:
         "File that says which number belongs to which user: a CSV file with the header"
         " number,jid,name,outgoing,trunk,groups, or an SQLite file with such a table phonebook. If left blank there is"
         " no phone book. See docs/phonebook.rst.",
+        reload=Reload.NEW_CALLS,
     )
     phoneBookOrder: str = setting(
         _BOOK,
@@ -53,6 +55,7 @@ class PhoneBookSettings:
         ORDER,
         BOOK_FIRST,
         "What decides on an address that both the phone book and the translation rules know.",
+        reload=Reload.NEW_CALLS,
     )
     country: str = setting(
         _BOOK,
@@ -63,4 +66,5 @@ class PhoneBookSettings:
         " calls (030 1234 and 0049 30 1234 are +49301234 in DE). If left blank only numbers with + are known to be"
         " complete.",
         example="DE",
+        reload=Reload.NEW_CALLS,
     )

@@ -12,6 +12,7 @@ from attrs import frozen
 from ichatgw.calls.dialplan import SCHEMES
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import Kind
+from ichatgw.config.reading.reader import Reload
 
 _RIGHTS = "Rights"
 
@@ -87,6 +88,7 @@ class RightsSettings:
         " or any; they are compared in all their spellings (see Country), as dialled and as translated. Callers are"
         " addresses (user@domain), domains, groups of the phone book (@sales), or all.",
         example="deny 0900..., 0137... for @interns, guests.example.com",
+        reload=Reload.NEW_CALLS,
     )
     emergencyNumbers: tuple[str, ...] = setting(
         _RIGHTS,
@@ -96,6 +98,7 @@ class RightsSettings:
         "Numbers that everybody may call, whatever DialRule says, and that go where EmergencyOutput says, whatever the"
         " translation rules say; so does urn:service:sos. Both settings have to be there.",
         example="112, 110",
+        reload=Reload.NEW_CALLS,
     )
     emergencyOutput: str = setting(
         _RIGHTS,
@@ -105,4 +108,5 @@ class RightsSettings:
         "Where calls to EmergencyNumbers go; $1 stands for the number, which is the first of these for"
         " urn:service:sos. It may name trunks, as a TranslationOutput does; TrunkMaxCalls does not count then.",
         example="sip:$1@provider,backup",
+        reload=Reload.NEW_CALLS,
     )

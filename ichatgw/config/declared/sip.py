@@ -22,6 +22,7 @@ from ichatgw.config.reading.kinds import (
     choice,
     whole,
 )
+from ichatgw.config.reading.reader import Reload
 from ichatgw.model import Party, TransportAddress
 
 _SIP = "SIP"
@@ -87,6 +88,7 @@ class SIPSettings:
         "Where an arriving call says who is called: in its Request-URI (RFC 3261), or in To, as ichat-gw read it. With"
         " To, ring groups, aliases and forwarding of the servers before us do not work, and a caller behind a proxy may"
         " write there what the proxy would never let it call: where rules lead from SIP to SIP, at your cost.",
+        reload=Reload.NEW_CALLS,
     )
     outboundProxy: Proxy | None = setting(
         _SIP,
@@ -103,6 +105,7 @@ class SIPSettings:
         True,
         "Whether to send empty packets to phones in calls and to SIP servers where people are registered, to keep"
         " routers' doors open: every 30 seconds over UDP, every 180 seconds over TCP and TLS.",
+        reload=Reload.AT_ONCE,
     )
     registrationTime: int = setting(
         _SIP,
@@ -133,6 +136,7 @@ class SIPSettings:
         "",
         "File with the passwords for SIP servers that ask us to log in, for registrations and calls. Each line is an"
         " address (user@domain) or a domain, the name to log in with (- for that of the user), and the password.",
+        reload=Reload.AT_ONCE,
     )
     sipUsers: str = setting(
         _SIP,
@@ -141,6 +145,7 @@ class SIPSettings:
         "",
         "File with the phones that may call from elsewhere than AllowedSIPPeers after they have logged in. Each line is"
         " a name and a password.",
+        reload=Reload.AT_ONCE,
     )
     digestAlgorithms: tuple[str, ...] = setting(
         _SIP,
@@ -149,4 +154,5 @@ class SIPSettings:
         ("SHA-256", "MD5"),
         "By what the phones of SIPUsers may prove that they know the password, the best first. There are phones that"
         " know MD5 only and give up when it is not the first; if you have such, MD5 has to stand alone here, or first.",
+        reload=Reload.AT_ONCE,
     )

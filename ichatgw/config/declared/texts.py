@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
 from ichatgw.config.reading.kinds import SWITCH, whole
+from ichatgw.config.reading.reader import Reload
 
 _TEXTS = "Texts"
 
@@ -24,6 +25,7 @@ class TextSettings:
         True,
         "Whether texts are carried between XMPP users (chat messages) and SIP (MESSAGE). Who may call may write. See"
         " docs/texts.rst.",
+        reload=Reload.AT_ONCE,
     )
     longestText: int = setting(
         _TEXTS,
@@ -32,6 +34,7 @@ class TextSettings:
         4000,
         "The longest text, in octets of UTF-8; longer ones come back to their senders. What does not fit into a"
         " datagram of 1300 octets goes to phones over TCP or TLS, and comes back if they have neither.",
+        reload=Reload.AT_ONCE,
     )
     textsPerMinute: int = setting(
         _TEXTS,
@@ -39,6 +42,7 @@ class TextSettings:
         whole(0, 100_000, "texts"),
         30,
         "The most texts that one sender may send in a minute; further ones come back (403). 0 for any number.",
+        reload=Reload.AT_ONCE,
     )
     textsPerSecond: int = setting(
         _TEXTS,
@@ -46,4 +50,5 @@ class TextSettings:
         whole(0, 100_000, "texts"),
         20,
         "The most texts in a second, of all senders together; further ones come back (503). 0 for any number.",
+        reload=Reload.AT_ONCE,
     )

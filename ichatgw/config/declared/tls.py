@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import PORT, setting
 from ichatgw.config.reading.kinds import DIRECTORY, DOMAIN, READABLE, SWITCH, TEXT, choice
+from ichatgw.config.reading.reader import Reload
 
 _TLS = "TLS"
 
@@ -36,6 +37,7 @@ class TLSSettings:
         READABLE,
         "",
         "Certificate of this server, PEM, followed by those of the authorities between it and the root.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsPrivateKey: str = setting(
         _TLS,
@@ -43,12 +45,24 @@ class TLSSettings:
         READABLE,
         "",
         "Private key of the certificate, PEM. If left blank, it stands in the same file.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsPrivateKeyPassPhrase: str = setting(
-        _TLS, "TLSPrivateKeyPassPhrase", TEXT, "", "Pass phrase of the private key.", secret=True
+        _TLS,
+        "TLSPrivateKeyPassPhrase",
+        TEXT,
+        "",
+        "Pass phrase of the private key.",
+        secret=True,
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsDHParamsFilename: str = setting(
-        _TLS, "TLSDHParamsFilename", READABLE, "", "Diffie-Hellman parameters, PEM, for phones without elliptic curves."
+        _TLS,
+        "TLSDHParamsFilename",
+        READABLE,
+        "",
+        "Diffie-Hellman parameters, PEM, for phones without elliptic curves.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsCAFile: str = setting(
         _TLS,
@@ -57,6 +71,7 @@ class TLSSettings:
         "",
         "Certificates of the authorities that we trust, PEM. If this and TLSCADirectory are left blank, those of the"
         " system.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsCADirectory: str = setting(
         _TLS,
@@ -64,6 +79,7 @@ class TLSSettings:
         DIRECTORY,
         "",
         "Directory with such certificates, named as OpenSSL's rehash does.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsVerify: str = setting(
         _TLS,
@@ -72,6 +88,7 @@ class TLSSettings:
         "none",
         "Whether those who connect to us must show a certificate of such an authority: require, optional (one that is"
         " shown must be right) or none. A server that we connect to always must.",
+        reload=Reload.NEW_CONNECTIONS,
     )
     tlsAcceptAddresses: bool = setting(
         _TLS,
@@ -80,4 +97,5 @@ class TLSSettings:
         False,
         "Whether a certificate may prove that a server has the IP address under which we call it (RFC 5922 knows only"
         " domains).",
+        reload=Reload.NEW_CONNECTIONS,
     )

@@ -12,7 +12,7 @@ from attrs import Attribute, field, fields, frozen
 
 from ichatgw.config.declared.declare import group
 from ichatgw.config.reading.kinds import PROXY, TEXT, Kind, Proxy, choice, wholeOrNone, words
-from ichatgw.config.reading.reader import Setting
+from ichatgw.config.reading.reader import Reload, Setting
 
 _TRUNKS = "Trunks"
 
@@ -116,7 +116,9 @@ def made(**values: Any) -> Trunk:
 def _about(name: str, kind: Kind[Any], help: str, part: str, **more: Any) -> Setting:
     default: Attribute[Any] = getattr(fields(Trunk), part)
     shown = "" if default.default in ("", (), None) or part in ("name", "server") else kind.show(default.default)
-    return Setting(_TRUNKS, name, "trunks", kind, help, group=TRUNK, part=part, default=shown, **more)
+    return Setting(
+        _TRUNKS, name, "trunks", kind, help, group=TRUNK, part=part, default=shown, reload=Reload.AT_ONCE, **more
+    )
 
 
 @frozen(kw_only=True, slots=False)

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import PORT, setting
 from ichatgw.config.reading.kinds import READABLE, SWITCH, TEXT, Kind
+from ichatgw.config.reading.reader import Reload
 
 _HTTP = "HTTP"
 
@@ -50,6 +51,7 @@ class WebSettings:
         READABLE,
         "",
         "File with a line name:password for each who may use HTTP. Nobody else may be able to read it.",
+        reload=Reload.AT_ONCE,
     )
     httpToken: str = setting(
         _HTTP,
@@ -58,6 +60,7 @@ class WebSettings:
         "",
         "Token by which programs may use HTTP (Authorization: Bearer), of at least 16 characters.",
         secret=True,
+        reload=Reload.AT_ONCE,
     )
     httpTLS: bool = setting(
         _HTTP,

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ichatgw.config.declared.declare import rules, setting
 from ichatgw.config.reading.kinds import DOMAIN, FILE, HOST, NODE, TEXT, Kind, whole
-from ichatgw.config.reading.reader import OUTPUT, PATTERN, Setting
+from ichatgw.config.reading.reader import OUTPUT, PATTERN, Reload, Setting
 
 _XMPP = "XMPP server"
 _RULES = "Translation rules"
@@ -47,6 +47,7 @@ class XMPPSettings:
         required=True,
         secret=True,
         example="change-me",
+        reload=Reload.NEW_CONNECTIONS,
     )
     jabberComponentPort: int = setting(
         _XMPP, "JabberComponentPort", whole(1, 65535), 5275, "Port of the XMPP server for external components."
@@ -96,6 +97,7 @@ class XMPPSettings:
             " to match all of it. TranslationPattern and TranslationOutput stand in pairs, as many as are needed;"
             " the first pattern that matches decides, and a call to an address that none matches is refused. Rules"
             " on the command line replace those of the file.",
+            reload=Reload.NEW_CALLS,
             example=r"^xmpp:(.*)@ichat-gw\.jabber\.company\.com$",
         ),
         Setting(
@@ -106,6 +108,7 @@ class XMPPSettings:
             "The address to call instead, for the TranslationPattern before it. $1 to $9 stand for what the brackets of"
             " the pattern matched. An address that starts with xmpp: is called by Jingle or on iChat, any other by"
             " SIP.",
+            reload=Reload.NEW_CALLS,
             example="sip:$1@sipdomain.com",
             sampleTail=(
                 "# The other way, from phones to users:",

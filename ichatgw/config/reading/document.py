@@ -42,11 +42,10 @@ or in an environment variable: ``ICHATGW_`` and the name in capitals (``ICHATGW_
 The gateway does not start on a wrong value, and says file, line, name and what was expected, for all of them at once.
 It warns of names that it does not know and of settings that this version does not use.
 
-At ``SIGHUP`` it reads them again. The translation rules, the phone book, the trunks, ``AllowedSIPPeers``,
-``AllowedXMPPDomains``, ``MaxCalls``, ``CallsPerCaller``, ``CallsPerSecond``, ``LogLevel`` and the encryption of media
-change at once, for calls that begin from then on, and the files of certificates and passwords for what comes next;
-``JabberComponentPassword`` holds from the next link to the XMPP server on. The log says what has changed, and what
-waits for a restart. If anything is wrong the log says what, and all stays as it was.
+At ``SIGHUP`` it reads them again. Each setting below says when a change of it holds. Calls that are up go on as they
+are; so do connections. The files that settings name, such as those of certificates, passwords and the phone book, are
+read again too where a change of their setting needs no restart. The log says what has changed, and what waits for a
+restart. If anything is wrong the log says what, and all stays as it was.
 """
 
 _RST_OBSOLETE = """\
@@ -90,7 +89,7 @@ def _sampleEntry(setting: Setting) -> str:
     value = f"Value: {setting.kind.expected}."
     if setting.secret:
         value += f" May also stand in the file that {setting.fileName} names, or in {setting.variable}."
-    lines = [f"# {line}" for text in (setting.help, value) for line in wrap(text, 76)]
+    lines = [f"# {line}" for text in (setting.help, value, setting.reload.value) for line in wrap(text, 76)]
     mark = "" if setting.required else "#"
     lines.append(f"{mark}{setting.name} = {setting.example or setting.default}".rstrip())
     if setting.sampleTail:
@@ -109,6 +108,7 @@ def _rstEntry(setting: Setting) -> str:
         facts.append(f"Example: ``{setting.example}``.")
     if setting.aliases:
         facts.append("Also called " + ", ".join(f"``{alias}``" for alias in setting.aliases) + ".")
+    facts.append(setting.reload.value.replace("SIGHUP", "``SIGHUP``"))
     body = [*wrap(text, 112), "", *wrap(" ".join(facts), 112, break_long_words=False, break_on_hyphens=False)]
     return "\n".join(["", f"``{setting.name}``", *(f"    {line}".rstrip() for line in body)]) + "\n"
 

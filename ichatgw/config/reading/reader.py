@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +43,15 @@ _LARGEST = 1 << 20
 _LARGEST_SECRET = 4096
 
 
+class Reload(Enum):
+    """When another value holds that is read at C{SIGHUP}, as the documentation says it."""
+
+    RESTART = "A change needs a restart."
+    AT_ONCE = "A change holds from SIGHUP on."
+    NEW_CALLS = "A change holds for calls that begin after SIGHUP."
+    NEW_CONNECTIONS = "A change holds for connections that are made after SIGHUP."
+
+
 @frozen
 class Setting:
     """
@@ -51,6 +61,7 @@ class Setting:
     @ivar name: as administrators write it, apart from case.
     @ivar attribute: the name of its value in L{ichatgw.config.settings.Settings}.
     @ivar help: for administrators.
+    @ivar reload: when another value holds.
     @ivar secret: if so its value is never shown, and may stand in a file of its own or in the environment.
     @ivar required: if so there is no default.
     @ivar default: as text.
@@ -68,6 +79,7 @@ class Setting:
     attribute: str
     kind: Kind[Any]
     help: str
+    reload: Reload = Reload.RESTART
     secret: bool = False
     required: bool = False
     default: str = ""

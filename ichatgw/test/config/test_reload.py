@@ -156,7 +156,7 @@ class ReloaderTests(SynchronousTestCase):
 
     def test_shown(self) -> None:
         """Rules are counted, lists are joined, nothing is called blank."""
-        self.reloader.parts.append(Reloadable(("translationRules", "allowedSIPPeers", "outboundProxy"), self.prepare))
+        self.reloader.add(Reloadable(("translationRules", "allowedSIPPeers"), self.prepare))
         self.wanted = evolve(
             SETTINGS, translationRules=(), allowedSIPPeers=PRIVATE[:2], advertisedAddress=("192.0.2.1",)
         )
@@ -187,7 +187,7 @@ class ReloaderTests(SynchronousTestCase):
         def prepare(settings: Settings) -> Callable[[], str | None]:
             raise ConfigError("no such certificate")
 
-        self.reloader.parts.append(Reloadable((), prepare))
+        self.reloader.add(Reloadable((), prepare))
         self.wanted = evolve(SETTINGS, logLevel="ERR")
         self.assertEqual(self.lines(), ["Settings stay as they were: no such certificate"])
         self.assertEqual(self.taken, [])
@@ -198,17 +198,24 @@ class ReloaderTests(SynchronousTestCase):
         def prepare(settings: Settings) -> Callable[[], str | None]:
             raise NeedsRestart("the first certificate needs a restart")
 
-        self.reloader.parts.insert(0, Reloadable(("tlsDomain",), prepare))
-        self.wanted = evolve(SETTINGS, logLevel="ERR", tlsDomain="x.org")
+        self.reloader.parts.insert(0, Reloadable(("tlsCertificate",), prepare))
+        self.wanted = evolve(SETTINGS, logLevel="ERR", tlsCertificate="x.pem")
         self.assertEqual(
             self.lines(),
             [
                 "Settings read again: LogLevel is now ERR, it was INFO",
-                "Settings read again: TLSDomain would be x.org, but stays (blank) until a restart",
+                "Settings read again: TLSCertificate would be x.pem, but stays (blank) until a restart",
                 "Settings read again: the first certificate needs a restart",
             ],
         )
         self.assertEqual(self.reloader.settings, evolve(SETTINGS, logLevel="ERR"))
+
+    def test_undeclared(self) -> None:
+        """No part takes a setting that is declared to need a restart: then it would not be what the manual says."""
+        part = Reloadable(("maxCalls", "udpTcpPort"), self.prepare)
+        problem = self.assertRaises(ValueError, self.reloader.add, part)
+        self.assertIn("udpTcpPort", str(problem))
+        self.assertNotIn(part, self.reloader.parts)
 
     def test_fault(self) -> None:
         """A fault of ours neither gets out nor changes anything."""
@@ -263,7 +270,7 @@ class ReloaderTests(SynchronousTestCase):
                 yield
             raise ConfigError("the last line is wrong")
 
-        self.reloader.parts.append(LongReloadable((), long))
+        self.reloader.add(LongReloadable((), long))
         self.wanted = evolve(SETTINGS, maxCalls=7)
         self.assertEqual(self.lines(), [])
         with capturedLogs() as events:

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SkipTest
 
 import ichatgw.test
 from ichatgw.config.reading import document
+from ichatgw.config.reading.reader import Reload
 from ichatgw.config.settings import TABLE, Proxy, Settings, main
 from ichatgw.errors import ConfigError
 from ichatgw.model import Party, TransportAddress
@@ -119,6 +120,14 @@ class TableTests(ConfigTestCase):
     def test_documentation(self) -> None:
         """The chapter in docs/ is the one made from the table."""
         self.assertEqual(self.shipped("docs", "settings.rst"), document.rst(TABLE))
+
+    def test_reload(self) -> None:
+        """Both say of each setting when a change of it holds, in the words of its declaration."""
+        for text in (document.sample(TABLE).replace("\n#", ""), document.rst(TABLE).replace("``SIGHUP``", "SIGHUP")):
+            flat = " ".join(text.split())
+            for reload in Reload:
+                count = sum(1 for setting in TABLE if setting.reload is reload)
+                self.assertEqual(flat.count(reload.value), count, reload)
 
     def test_sampleLoads(self) -> None:
         """The sample file loads, and changes no default."""
