@@ -6,14 +6,16 @@ What watches the gateway, as the settings want it: the stream of events and its 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.media.rtp.reportjson import reportJSON
+from ichatgw.model import TransportAddress
 from ichatgw.net.dns import Records
 from ichatgw.net.stunservers import STUNServers
 from ichatgw.observe.callreports import Reports
@@ -22,10 +24,119 @@ from ichatgw.observe.hep.wire import PORT, DatagramWire, HEPWire, StreamWire
 from ichatgw.observe.records.fields import CallRecords, head
 from ichatgw.observe.records.file import RecordFile
 from ichatgw.observe.registry import LiveCalls
+from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 from ichatgw.runtime.disk import Disk
 from ichatgw.xmpp.link.component import endpointFor
+
+
+@define(eq=False)
+class Recording:
+    """
+    A line for each call that is over, in the file that the settings name, if they name one.
+
+    @ivar file: what waits is written there, the one of the last settings that named one.
+    """
+
+    _reactor: Any
+    _disk: Disk
+    _calls: LiveCalls
+    file: RecordFile | None = field(default=None, init=False)
+    # Names of files are meant as at the start.
+    _directory: str = field(factory=os.getcwd, init=False)
+    _reader: Callable[[CallSnapshot], object] | None = field(default=None, init=False)
+
+    def adopt(self, settings: Settings) -> None:
+        """Record the calls that end from now on as these settings say.  Lines that still wait go along."""
+        if self._reader is not None:
+            self._calls.listeners.remove(self._reader)
+            self._reader = None
+        if not settings.callRecords:
+            return
+        path, format = os.path.join(self._directory, settings.callRecords), settings.callRecordsFormat
+        if self.file is None:
+            self.file = RecordFile(path, self._disk, self._reactor)
+        self.file.path, self.file.head = path, head(format)
+        self._reader = CallRecords(self.file.append, format).ended
+        self._calls.listeners.append(self._reader)
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self.file is not None:
+            self.file.close()
+
+
+@frozen
+class _Server:
+    """Where messages are captured, as the settings say it."""
+
+    place: tuple[str, int, str]
+    captureId: int
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Server | None:
+        if settings.hepServer is None:
+            return None
+        return cls(settings.hepServer, settings.hepCaptureId, settings.hepPassword)
+
+
+@define(eq=False)
+class Capturing:
+    """
+    Sends messages to the server that the settings name, if they name one.
+    """
+
+    _reactor: Any
+    _events: Events
+    _trails: Trails
+    _nameServers: tuple[TransportAddress, ...]
+    _server: _Server | None = field(default=None, init=False)
+    _runs: bool = field(default=False, init=False)
+    _end: Callable[[], None] | None = field(default=None, init=False)
+
+    def adopt(self, settings: Settings) -> None:
+        """Send what happens from now on as these settings say.  What waits goes to the server that there was."""
+        server = _Server.of(settings)
+        if server == self._server:
+            return
+        self._server = server
+        if self._runs:
+            self.stop()
+            self.start()
+
+    def start(self) -> None:
+        """Begin, if there is a server."""
+        self._runs = True
+        if self._server is None:
+            return
+        wire = self._wire(*self._server.place)
+        capture = HEPCapture(
+            self._reactor, self._trails, wire.send, self._server.captureId, self._server.password, reportJSON
+        )
+        wire.start()
+        unread = capture.read(self._events)
+
+        def end() -> None:
+            unread()
+            capture.stop()
+            wire.stop()
+
+        self._end = end
+
+    def stop(self) -> None:
+        """Send what waits, and no more."""
+        self._runs = False
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+    def _wire(self, host: str, port: int, transport: str) -> HEPWire:
+        if transport == "tcp":
+            return StreamWire(self._reactor, endpointFor(self._reactor, host, port or PORT))
+        records = Records(self._reactor, self._nameServers)
+        return DatagramWire(self._reactor, STUNServers(records, host, port or PORT))
 
 
 @define(eq=False)
@@ -35,17 +146,15 @@ class Watchers:
     @ivar reports: what calls publish by.
     @ivar trails: tells to which call a message belongs.
     @ivar calls: those that live, and the last that lived.
-    @ivar records: where a line for each call goes, if anywhere.
-    @ivar capture: sends messages to a server that keeps them, if there is one.
-    @ivar wire: the way there.
+    @ivar recording: keeps a line of each call.
+    @ivar capturing: sends messages to a server that keeps them.
     """
 
     events: Events
     calls: LiveCalls
     trails: Trails
-    records: RecordFile | None = None
-    capture: HEPCapture | None = None
-    wire: HEPWire | None = None
+    recording: Recording
+    capturing: Capturing
     reports: Reports = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -56,41 +165,29 @@ class Watchers:
 
     def start(self) -> None:
         """The gateway starts."""
-        if self.wire is not None and self.capture is not None:
-            self.wire.start()
-            self.capture.read(self.events)
+        self.capturing.start()
 
     def stop(self) -> None:
         """It has stopped: what waits is written and sent."""
-        if self.records is not None:
-            self.records.close()
-        if self.wire is not None and self.capture is not None:
-            self.capture.stop()
-            self.wire.stop()
+        self.recording.close()
+        self.capturing.stop()
 
     @property
     def reloadables(self) -> tuple[Reloadable, ...]:
         """What can change while the gateway runs."""
-        return (Reloadable(("callHistory",), lambda new: partial(setattr, self.calls, "most", new.callHistory)),)
+        return (
+            Reloadable(("callHistory",), lambda new: partial(setattr, self.calls, "most", new.callHistory)),
+            Reloadable(("callRecords", "callRecordsFormat"), lambda new: partial(self.recording.adopt, new)),
+            Reloadable(("hepServer", "hepCaptureId", "hepPassword"), lambda new: partial(self.capturing.adopt, new)),
+        )
 
 
 def watchersOf(reactor: Any, settings: Settings, disk: Disk) -> Watchers:
     """All that watch."""
-    trails = Trails()
-    made = Watchers(Events(reactor), LiveCalls(reactor, trails, settings.callHistory), trails)
-    if settings.callRecords:
-        path, format = os.path.abspath(settings.callRecords), settings.callRecordsFormat
-        made.records = RecordFile(path, disk, reactor, head(format))
-        made.calls.listeners.append(CallRecords(made.records.append, format).ended)
-    if settings.hepServer is not None:
-        made.wire = _wire(reactor, settings, *settings.hepServer)
-        made.capture = HEPCapture(
-            reactor, trails, made.wire.send, settings.hepCaptureId, settings.hepPassword, reportJSON
-        )
-    return made
-
-
-def _wire(reactor: Any, settings: Settings, host: str, port: int, transport: str) -> HEPWire:
-    if transport == "tcp":
-        return StreamWire(reactor, endpointFor(reactor, host, port or PORT))
-    return DatagramWire(reactor, STUNServers(Records(reactor, settings.dnsServers), host, port or PORT))
+    events, trails = Events(reactor), Trails()
+    calls = LiveCalls(reactor, trails, settings.callHistory)
+    recording = Recording(reactor, disk, calls)
+    capturing = Capturing(reactor, events, trails, settings.dnsServers)
+    for each in (recording, capturing):
+        each.adopt(settings)
+    return Watchers(events, calls, trails, recording, capturing)

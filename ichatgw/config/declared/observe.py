@@ -35,6 +35,7 @@ class ObserveSettings:
         "",
         "File to which a line is appended for each attempt to call, when it is over: who called whom, when, how it went"
         " and why it ended. A file that is moved away is followed by a new one. If left blank, there are none.",
+        reload=Reload.AT_ONCE,
     )
     callRecordsFormat: str = setting(
         _OBSERVE,
@@ -42,6 +43,7 @@ class ObserveSettings:
         choice(JSON, CSV),
         JSON,
         "How a line is written: json (an object) or csv (the first line of the file names the fields).",
+        reload=Reload.AT_ONCE,
     )
     hepServer: tuple[str, int, str] | None = setting(
         _OBSERVE,
@@ -52,9 +54,15 @@ class ObserveSettings:
         " HEP 3. What logins prove and keys of media are in it: the way there has to be trusted. If left blank, none"
         " does.",
         example="homer.example.com:9060",
+        reload=Reload.AT_ONCE,
     )
     hepCaptureId: int = setting(
-        _OBSERVE, "HEPCaptureId", whole(0, 2**32 - 1), 2001, "The number by which that server knows this gateway."
+        _OBSERVE,
+        "HEPCaptureId",
+        whole(0, 2**32 - 1),
+        2001,
+        "The number by which that server knows this gateway.",
+        reload=Reload.AT_ONCE,
     )
     hepPassword: str = setting(
         _OBSERVE,
@@ -63,4 +71,5 @@ class ObserveSettings:
         "",
         "The password that the server wants to see, if it wants one.",
         secret=True,
+        reload=Reload.AT_ONCE,
     )

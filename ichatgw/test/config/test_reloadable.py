@@ -94,6 +94,8 @@ class GatewayTests(SynchronousTestCase):
             tlsCertificate=certificate,
             tlsPrivateKey=key,
             phoneBook=book,
+            callRecords=self.file(""),
+            hepServer=("192.0.2.60", 9060, "udp"),
             translationRules=((r"^sip:0301234@", "sip:rule@192.0.2.77"),),
         )
         self.wanted = self.settings
@@ -231,6 +233,8 @@ class GatewayTests(SynchronousTestCase):
         guests = made.endpoint.matchers[0]._allows
         root = next(each for each in made.ordering if isinstance(each, Web))._site.resource
         logins, pages = root._logins, root._routes.error.__self__
+        recording, capturing = made.watchers.recording, made.watchers.capturing
+        records = str(Path(self.mktemp()).absolute())
 
         def terms() -> Any:
             return made.texts.terms
@@ -246,6 +250,11 @@ class GatewayTests(SynchronousTestCase):
             "logFormat": ("json", lambda: self.log.format, "json"),
             "logHides": ("none", lambda: pages.hides, Content.NONE),
             "callHistory": (7, lambda: made.watchers.calls.most, 7),
+            "callRecords": (records, lambda: recording.file and recording.file.path, records),
+            "callRecordsFormat": ("csv", lambda: recording.file and recording.file.head[:5], "call,"),
+            "hepServer": (("192.0.2.61", 9060, "udp"), lambda: capturing._server.place[0], "192.0.2.61"),
+            "hepCaptureId": (7, lambda: capturing._server.captureId, 7),
+            "hepPassword": ("sesame", lambda: capturing._server.password, "sesame"),
             "httpUsers": (self.file("alice:sesame-open\n"), lambda: list(logins.users), ["alice"]),
             "httpToken": (f"{TOKEN}x", lambda: logins.token, f"{TOKEN}x"),
         }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.settings import Settings
 from ichatgw.model import EndReason
 from ichatgw.observe.events import LinkDown, Message, ReportReceived, kindsOf
 from ichatgw.observe.hep.wire import PORT
 from ichatgw.observe.records.fields import CSV, JSON
+from ichatgw.observe.records.file import RETRY
 from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.tap import Gateway, gateway
@@ -74,6 +77,75 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.60", PORT))
         self.assertTrue(watchers.events.isOn(ReportReceived))
         watchers.stop()
+
+    def change(self, watchers: Watchers, settings: Settings) -> None:
+        """Have other settings while the gateway runs."""
+        for each in watchers.reloadables:
+            each.prepare(settings)()
+
+    def test_recordsChange(self) -> None:
+        """Another file, and another format, hold for the calls that end from then on; and so does none."""
+        paths = [str(Path(self.mktemp()).absolute()) for _ in range(2)]
+        watchers = watchersOf(MemoryReactorClock(), SETTINGS, DirectDisk())
+        self.gateway.switch.reports = watchers.reports
+
+        def call() -> list[int]:
+            self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+            return [len(Path(path).read_text("utf-8").splitlines()) if Path(path).exists() else 0 for path in paths]
+
+        self.assertEqual(call(), [0, 0])
+        self.change(watchers, evolve(SETTINGS, callRecords=paths[0]))
+        self.assertEqual(call(), [1, 0])
+        for _ in range(2):
+            self.change(watchers, evolve(SETTINGS, callRecords=paths[1], callRecordsFormat=CSV))
+        self.assertEqual(call(), [1, 2])
+        self.change(watchers, SETTINGS)
+        self.assertEqual(call(), [1, 2])
+        watchers.stop()
+
+    def test_recordsThatWait(self) -> None:
+        """What could not be written goes to the file that the settings name then."""
+        missing, path = str(Path(self.mktemp()).absolute() / "x"), str(Path(self.mktemp()).absolute())
+        reactor = MemoryReactorClock()
+        watchers = watchersOf(reactor, evolve(SETTINGS, callRecords=missing), DirectDisk())
+        self.gateway.switch.reports = watchers.reports
+        self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+        self.change(watchers, evolve(SETTINGS, callRecords=path))
+        reactor.advance(RETRY)
+        self.assertEqual(len(Path(path).read_text("utf-8").splitlines()), 1)
+
+    def test_sameDirectory(self) -> None:
+        """The name of a file means the same when it is read again, wherever the process stands then."""
+        self.addCleanup(os.chdir, os.getcwd())
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir()
+        os.chdir(directory)
+        watchers = watchersOf(MemoryReactorClock(), SETTINGS, DirectDisk())
+        os.chdir("/")
+        self.change(watchers, evolve(SETTINGS, callRecords="calls"))
+        assert watchers.recording.file is not None
+        self.assertEqual(watchers.recording.file.path, str(directory / "calls"))
+
+    def test_captureChanges(self) -> None:
+        """Messages go to another server, or to none, from then on; and to the same one if the settings are the same."""
+        reactor = MemoryReactorClock()
+        one = evolve(SETTINGS, hepServer=("192.0.2.60", 0, "tcp"))
+        other = evolve(SETTINGS, hepServer=("192.0.2.61", 9061, "tcp"), hepPassword="sesame", hepCaptureId=7)
+        watchers = watchersOf(reactor, SETTINGS, DirectDisk())
+        self.change(watchers, one)
+        self.assertEqual(reactor.tcpClients, [])  # it has not started
+        watchers.start()
+        self.change(watchers, one)
+        self.change(watchers, other)
+        self.assertEqual([each[:2] for each in reactor.tcpClients], [("192.0.2.60", PORT), ("192.0.2.61", 9061)])
+        self.assertTrue(watchers.events.isOn(ReportReceived))
+        self.change(watchers, SETTINGS)
+        self.assertFalse(watchers.events.isOn(ReportReceived))
+        self.change(watchers, one)
+        self.assertTrue(watchers.events.isOn(ReportReceived))
+        watchers.stop()
+        self.change(watchers, other)
+        self.assertEqual(len(reactor.tcpClients), 3)
 
     def test_quietKinds(self) -> None:
         """Of what no reader wants nothing is made."""
