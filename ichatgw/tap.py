@@ -76,6 +76,8 @@ from ichatgw.trunks.directions import Directions
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
 from ichatgw.trunks.routes import TrunkRoutes
+from ichatgw.users.preferences import IPreferences, MemoryPreferences
+from ichatgw.users.sqlite import SQLitePreferences
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.web.setup import Shown, webOf
 from ichatgw.xmpp.control import Greeter
@@ -158,6 +160,7 @@ class Gateway(MultiService):
     @ivar stops: what else has to end before what carries it.
     @ivar memory: tells whether there is some, if it is watched.
     @ivar texts: leads what people write.
+    @ivar preferences: what users have chosen.
     @ivar readiness: tells whether calls can be taken.
     @ivar report: says so, if there is one.
     @ivar parts: what administrators' orders are for.
@@ -192,6 +195,7 @@ class Gateway(MultiService):
         self.watch: Watch | None = None
         self.memory: Memory | None = None
         self.texts: TextExchange | None = None
+        self.preferences: IPreferences = MemoryPreferences()
         self.readiness = Readiness()
         self.report: Report | None = None
         self.parts: Parts | None = None
@@ -201,6 +205,7 @@ class Gateway(MultiService):
         self._registrations = registrations
         self._presence = presence
         self._store = store
+        self._chosen: SQLitePreferences | None = None
         services = (endpoint, link, switch) if store is None else (store, endpoint, link, switch)
         for service in services:
             MultiService.addService(self, service)
@@ -214,6 +219,10 @@ class Gateway(MultiService):
         self.journal = self.switch.journal = journal
         self._epilogue = epilogue
         self.link.addHandler(Linked(epilogue.linked))
+
+    def remember(self, preferences: SQLitePreferences) -> None:
+        """Keep in a file what users choose."""
+        self.preferences = self._chosen = preferences
 
     def startService(self) -> None:
         """
@@ -229,6 +238,8 @@ class Gateway(MultiService):
         except ConfigError as problem:
             _log.critical("ichatgw cannot start: {problem}", problem=problem)
             raise SystemExit(1) from problem
+        if self._chosen is not None:
+            self._chosen.startService()
         self._collector.startService()
         self.stalls.startService()
         if self.watchers is not None:
@@ -271,6 +282,8 @@ class Gateway(MultiService):
             self._collector.stopService()
             if self._store is not None:
                 self._store.stopService()
+            if self._chosen is not None:
+                self._chosen.stopService()
             if self.journal is not None:
                 self.journal.stopService()
             if self.watchers is not None:
@@ -433,6 +446,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         jingle.protocol.named = names.remember
         jingle.capabilities.listeners.append(online.available)
     made = Gateway(switch, endpoint, link, presence, media, registrations, turns, database)
+    if database is not None:
+        made.remember(SQLitePreferences(turns, path, disk))
     made.watchers = watchers = watchersOf(reactor, settings, disk)
     events = watchers.events
     endpoint.observe(events)

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.model import Farewell
-from ichatgw.runtime.disk import Disk
+from ichatgw.runtime.disk import Disk, opened
 from ichatgw.runtime.ratelimit import RateLimit
 
 ANSWER_TIMEOUT = 0.5
@@ -183,11 +183,7 @@ class Journal(Service):
         """
         @raise sqlite3.Error: if the file cannot be used.
         """
-        umask = os.umask(0o077)
-        try:
-            database = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        finally:
-            os.umask(umask)
+        database = opened(self.path, timeout=0)
         try:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = OFF")

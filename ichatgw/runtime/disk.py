@@ -9,13 +9,19 @@ values that are made for it and touches nothing else; what comes of it is told o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
+
+BUSY_TIMEOUT = 0.2
+"""Seconds to wait for another process that has locked a file, e.g. a backup."""
 
 
 class Disk(Protocol):
@@ -82,3 +88,32 @@ class DirectDisk:
 
     def settle(self) -> None:
         """There is nothing that could be waited for."""
+
+
+def opened(path: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    """
+    A connection to an SQLite file, which is made if it is not there, for our user alone.  It commits nothing by itself,
+    and may be used in the thread of the disk.
+
+    @param timeout: seconds to wait for another process that has locked the file.
+    @raise sqlite3.Error: if that cannot be.
+    """
+    umask = os.umask(0o077)
+    try:
+        return sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    finally:
+        os.umask(umask)
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    """All of it is in the file afterwards, or C{sqlite3.Error} is raised and nothing is."""
+    try:
+        with closing(database.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            cursor.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

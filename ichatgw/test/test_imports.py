@@ -23,7 +23,7 @@ RANKS = (
     {"log"},
     {"observe"},
     {"media", "sdp", "calls"},
-    {"texts"},
+    {"texts", "users"},
     {"xmpp"},
     {"config"},
     {"options", "sip", "ichat", "jingle", "phonebook", "trunks"},

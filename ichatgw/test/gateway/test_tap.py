@@ -33,6 +33,7 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.options import Options
+from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.sip.endpoint import Endpoint
@@ -43,6 +44,8 @@ from ichatgw.test.support.configs import ready
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.test.support.sip.sipwire import FakeWire
 from ichatgw.test.support.streams import acceptLast
+from ichatgw.users.preferences import MemoryPreferences, Preferences
+from ichatgw.users.sqlite import SQLitePreferences
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.registrations import PresenceRegistrations
@@ -179,6 +182,21 @@ class GatewayTests(SynchronousTestCase):
             self.parts[name].stopped.callback(None)
         self.assertEqual(self.journal[-2:], ["media stops", "store stops"])
 
+    def test_preferences(self) -> None:
+        """What users choose is read at the start and written at the stop, after the last who could choose has gone."""
+        self.make()
+        path = f"{self.mktemp()}.sqlite"
+        self.gateway.remember(SQLitePreferences(Clock(), path, DirectDisk()))
+        self.gateway.startService()
+        self.assertTrue(self.gateway.preferences.set("scott@chat.example", Preferences(doNotDisturb=True)))
+        self.gateway.stopService()
+        for name in ("switch", "sip", "xmpp"):
+            self.parts[name].stopped.callback(None)
+        again = SQLitePreferences(Clock(), path, DirectDisk())
+        again.startService()
+        self.addCleanup(again.stopService)
+        self.assertTrue(again.of("scott@chat.example").doNotDisturb)
+
     def test_fewFiles(self) -> None:
         """The log says at the start that there are too few files for the ports; enough of them are not worth a line."""
         for hard, said in ((1024, 1), (4096, 0), (resource.RLIM_INFINITY, 0)):
@@ -304,6 +322,14 @@ class WiringTests(SynchronousTestCase):
             self.assertEqual("" if made.journal is None else made.journal.path, expected)
             self.assertIs(made.switch.journal, made.journal)
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_preferences(self) -> None:
+        """What users choose is kept in the file of the subscriptions, or in memory if there is none."""
+        for settings, kind in (
+            (self.settings, SQLitePreferences),
+            (evolve(self.settings, subscriptionDatabase="none"), MemoryPreferences),
+        ):
+            self.assertIsInstance(gateway(MemoryReactorClock(), settings).preferences, kind)
 
     def test_end(self) -> None:
         """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""

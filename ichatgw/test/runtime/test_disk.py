@@ -4,6 +4,9 @@ Tests of L{ichatgw.runtime.disk}.
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import stat
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.runtime.disk import DirectDisk, DiskThread
+from ichatgw.runtime.disk import DirectDisk, DiskThread, opened, transaction
 
 
 class Main:
@@ -98,3 +101,35 @@ class DirectDiskTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(disk.run(lambda: 7)), 7)
         self.failureResultOf(disk.run(lambda: 1 / 0), ZeroDivisionError)
         disk.settle()
+
+
+class FileTests(SynchronousTestCase):
+    """L{opened} and L{transaction}."""
+
+    def setUp(self) -> None:
+        self.path = f"{self.mktemp()}.sqlite"
+        self.database = opened(self.path)
+        self.addCleanup(self.database.close)
+        self.database.execute("CREATE TABLE kept (what TEXT)")
+
+    def kept(self) -> list[str]:
+        return [what for (what,) in self.database.execute("SELECT what FROM kept")]
+
+    def test_private(self) -> None:
+        """Only our user may read what we write."""
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_together(self) -> None:
+        """What a transaction has written is there after it, all of it."""
+        with transaction(self.database) as cursor:
+            cursor.executemany("INSERT INTO kept VALUES (?)", [("one",), ("two",)])
+        self.assertEqual(self.kept(), ["one", "two"])
+
+    def test_failing(self) -> None:
+        """Of one that fails nothing is there, and the next one can begin."""
+        with self.assertRaises(sqlite3.Error), transaction(self.database) as cursor:
+            cursor.execute("INSERT INTO kept VALUES ('one')")
+            cursor.execute("INSERT INTO nowhere VALUES (1)")
+        with transaction(self.database) as cursor:
+            cursor.execute("INSERT INTO kept VALUES ('three')")
+        self.assertEqual(self.kept(), ["three"])

@@ -13,7 +13,6 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from functools import partial
 
 from twisted.application.service import Service
@@ -26,7 +25,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.runtime.clock import cancel
-from ichatgw.runtime.disk import Disk
+from ichatgw.runtime.disk import Disk, opened, transaction
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.presence.access import NO_GUEST
@@ -40,9 +39,6 @@ IMPORTED = "PRAGMA user_version = 1"
 """
 Marks a database that is past that.  It is written together with what was read, so that no crash comes between.
 """
-
-BUSY_TIMEOUT = 0.2
-"""Seconds to wait for another process that has locked the file, e.g. a backup."""
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS subscription (user TEXT, gateway TEXT, PRIMARY KEY (user, gateway)) WITHOUT ROWID"
 _INSERT = "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
@@ -182,11 +178,7 @@ class SQLiteStore(Service):
             _log.error("{count} subscriptions in {path} could not be taken", count=missing, path=path)
 
     def _load(self, mark: str = "") -> list[tuple[str, str]]:
-        umask = os.umask(0o077)
-        try:
-            database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-        finally:
-            os.umask(umask)
+        database = opened(self._path)
         try:
             database.execute("PRAGMA synchronous = EXTRA")
             database.execute(_SCHEMA)
@@ -334,7 +326,7 @@ def _write(database: sqlite3.Connection, isAll: bool, rows: list[tuple[str, str,
     @param rows: user, address of ours, and whether the pair is to be there.
     @raise sqlite3.Error: if that cannot be.
     """
-    with _transaction(database) as cursor:
+    with transaction(database) as cursor:
         if isAll:
             cursor.execute("DELETE FROM subscription")
         for statement, wanted in ((_INSERT, True), (_DELETE, False)):
@@ -356,17 +348,3 @@ def _why(path: str, problem: sqlite3.OperationalError) -> str:
     if "locked" in str(problem):
         return "another program has locked it; two gateways need a file each"
     return str(problem)
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    """All of it is in the file afterwards, or C{sqlite3.Error} is raised and nothing is."""
-    try:
-        with closing(database.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            yield cursor
-            cursor.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
