@@ -127,7 +127,7 @@ class GatewayProcess:
     def stop(self) -> None:
         """SIGTERM, and wait."""
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def freePort() -> int:
