@@ -25,7 +25,7 @@ MARKS = ("slow", "alone")
 
 def slow(test: _T) -> _T:
     """
-    Mark a test, or all of a class: it takes more than a third of a second of a processor, so C{make unit} leaves it to
+    Mark a test, or all of a class: it takes more than a sixth of a second of a processor, so C{make unit} leaves it to
     C{make slow}.
     """
     test.slow = True  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sources import read
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,7 @@ class PackageTests(SynchronousTestCase):
         """What needs other programs, or a checkout, is not."""
         self.assertEqual([name for name in self.packages if name.startswith(CHECKOUT_ONLY)], [])
 
+    @slow
     def test_closed(self) -> None:
         """No module that is in it imports one that is not, so that all of its tests can be loaded."""
         for package in sorted(self.packages):

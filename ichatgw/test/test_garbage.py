@@ -174,6 +174,7 @@ _ANSWER = SessionDescription((PCMU,), TransportAddress("192.0.2.77", 30000))
 class TransportGarbageTests(World):
     """Two hosts that find each other by ICE, and have keys by DTLS."""
 
+    @slow
     def test_transports(self) -> None:
         """Whichever is closed first, relay or transport, both let go of all that served them."""
         for first in ("relay", "transport"):

@@ -13,6 +13,7 @@ from twisted.scripts.trial import getTestModules
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test import mutants as module
+from ichatgw.test.marks import slow
 from ichatgw.test.mutants import Mutant, faults, faulty, judge, mutants, noticed
 from ichatgw.test.support.sources import ROOT
 
@@ -91,6 +92,7 @@ class FaultTests(SynchronousTestCase):
         ):
             self.assertEqual(described(text), [], text)
 
+    @slow
     def test_modules(self) -> None:
         """Every module that names its tests has faults, of which each can be made."""
         found = list(mutants("sip/transport/*"))

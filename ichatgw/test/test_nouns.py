@@ -13,6 +13,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
+from ichatgw.test.marks import slow
 
 ROOT = Path(ichatgw.__file__).parent
 PAGE = ROOT.parent / "docs" / "architecture.rst"
@@ -40,6 +41,7 @@ class NounTests(SynchronousTestCase):
         for noun, _, file in table:
             self.assertTrue((ROOT / file).is_file(), f"{noun}: {file}")
 
+    @slow
     def test_found(self) -> None:
         """A word of the noun is in the name of the file, or in the line that says what the file is for."""
         for noun, _, file in rows():

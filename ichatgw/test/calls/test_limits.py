@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.calls.limits import Limits, callerKey, sourceOfCalls
 from ichatgw.errors import Congested, Refused
 from ichatgw.model import Party
+from ichatgw.test.marks import slow
 
 SCOTT = Party("xmpp:scott@jabber.example/iChat")
 BELL = Party("sip:bell@192.0.2.1")
@@ -98,6 +99,7 @@ class LimitsTests(SynchronousTestCase):
         limits.spend(Party("sip:4@192.0.2.1"), "192.0.2.4")
         self.assertRaises(Congested, limits.spend, Party("sip:5@192.0.2.1"), "192.0.2.5")
 
+    @slow
     def test_oneForAll(self) -> None:
         """One caller who begins as many as he can leaves room for others, and has what they do not want."""
         limits = Limits(self.clock, perSecond=20)

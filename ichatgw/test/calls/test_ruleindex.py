@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.calls.dialplan import LONGEST, SHORT, DialPlan, compilePattern
 from ichatgw.calls.ruleindex import MAX_RUN, START, Beginnings, RuleIndex, beginnings
 from ichatgw.errors import NoRoute
+from ichatgw.test.marks import slow
 
 
 def texts(pattern: str) -> set[str]:
@@ -239,6 +240,7 @@ class SameAsBeforeTests(SynchronousTestCase):
             address += "\ud800"
         return address
 
+    @slow
     def test_random(self) -> None:
         """Whatever the rules and addresses: the same rule decides, or runs away, as when each is tried in turn."""
         random = Random(20)
@@ -260,6 +262,7 @@ class SameAsBeforeTests(SynchronousTestCase):
         number, match = plan._find(address)
         return number, match and (match.start(), match.end(), match.groups())
 
+    @slow
     def test_manyRules(self) -> None:
         """Of thousands of rules only those are tried that may match."""
         rules = [(rf"^(?:xmpp|sips?):{number}@", f"sip:{number}@x") for number in range(1000, 6000)]

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.control.protocol import MAX_OCTETS, Answer, Order, OrderError, Outcome
 from ichatgw.control.server import MAX_SESSIONS, PATIENCE, Orders, Server, Session
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
+from ichatgw.test.marks import slow
 
 
 class Transport(StringTransport):
@@ -105,6 +106,7 @@ class ServerTests(SynchronousTestCase):
             session.connectionLost()
         self.assertEqual(self.asked, [])
 
+    @slow
     def test_longAnswer(self) -> None:
         """A long answer is made in parts, and in the meantime others are answered."""
         session, transport = self.connect()

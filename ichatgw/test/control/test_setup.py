@@ -19,6 +19,7 @@ from ichatgw.control.protocol import Answer, Order
 from ichatgw.control.server import Server
 from ichatgw.log.logfile import LineObserver
 from ichatgw.tap import Gateway, gateway, ordered, reloading
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 
 SETTINGS = Settings(
@@ -44,6 +45,7 @@ class SetupTests(SynchronousTestCase):
         (listener,) = (each for each in made.ordering if isinstance(each, ControlListener))
         return cast(Answer, cast(Server, listener._factory).orders(Order(name, words)))
 
+    @slow
     def test_place(self) -> None:
         """The socket is where the setting says, else where systemd or the start says; or there is none."""
         environ = {"RUNTIME_DIRECTORY": "/run/gw"}

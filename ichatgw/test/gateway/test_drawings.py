@@ -13,6 +13,7 @@ from automat import TypeMachineBuilder
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
+from ichatgw.test.marks import slow
 
 DRAW = Path(ichatgw.__file__).parent.parent / "docs" / "draw.py"
 
@@ -43,6 +44,7 @@ class UpToDateTests(SynchronousTestCase):
         """The drawings are those of the code as it is; C{make drawings} makes them so."""
         self.assertEqual(load().outdated(), [], "run make drawings, and commit what it writes")
 
+    @slow
     def test_shown(self) -> None:
         """The page on the architecture shows each drawing."""
         draw = load()

@@ -23,6 +23,7 @@ from ichatgw.errors import ConfigError
 from ichatgw.log.lines import LEVELS
 from ichatgw.log.logfile import LineObserver
 from ichatgw.tap import Gateway, gateway, reloading
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, request
 from ichatgw.test.support.streams import ServerSide, acceptLast
@@ -75,6 +76,7 @@ def _logCalls() -> Iterator[LogCall]:
 class SourceTests(SynchronousTestCase):
     """The places that log."""
 
+    @slow
     def test_all(self) -> None:
         """They are found, in every part."""
         parts = {call.module.partition(".")[0] for call in logCalls()}
@@ -89,6 +91,7 @@ class SourceTests(SynchronousTestCase):
                 if parts[-1] in ("inbound", "outbound", "leg"):
                     self.assertIn("leg={leg}", call.text, call.place)
 
+    @slow
     def test_fields(self) -> None:
         """What a line speaks of it is given; names that Twisted's older log takes for itself are not used."""
         for call in logCalls():

@@ -18,6 +18,7 @@ from ichatgw.media.engine import MediaEngine
 from ichatgw.model import EndReason
 from ichatgw.runtime.files import Files
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import FakeLeg, arrivalOf
 from ichatgw.test.support.media.fakes import FakeNetwork
 from ichatgw.test.support.sip.sipwire import GATEWAY, PHONE, FakeWire, header, request, status
@@ -75,6 +76,7 @@ class ReadyTests(SynchronousTestCase):
             self.assertTrue(warning.startswith('399 ichat-gw "') and words in warning, warning)
         self.assertIn(words, self.gateway.readiness.trouble())
 
+    @slow
     def test_ready(self) -> None:
         """A gateway that is ready says so, and takes calls."""
         self.assertEqual(self.ask("OPTIONS"), (200, ""))
@@ -94,6 +96,7 @@ class ReadyTests(SynchronousTestCase):
         self.assertEqual(self.ask("OPTIONS"), (200, ""))
         self.assertEqual(self.ask("INVITE"), (100, ""))
 
+    @slow
     def test_drain(self) -> None:
         """It is not while it drains, nor when it stops."""
         self.gateway.switch.drain()
@@ -113,6 +116,7 @@ class ReadyTests(SynchronousTestCase):
         self.assertEqual(self.gateway.switch.live, 1)
         self.assertNotReady("MaxCalls")
 
+    @slow
     def test_memory(self) -> None:
         """It is not when memory is short."""
         self.gateway.switch.limits.hasRoom = lambda: False

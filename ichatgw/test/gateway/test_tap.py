@@ -40,6 +40,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.tap import MAX_END, Gateway, OurRecords, endProcess, gateway, makeService, reloading
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.test.support.sip.sipwire import FakeWire
@@ -246,6 +247,7 @@ class WiringTests(SynchronousTestCase):
         made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
         self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
 
+    @slow
     def test_overload(self) -> None:
         """New calls are refused as soon as what has to be done is late."""
         made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
@@ -302,12 +304,14 @@ class WiringTests(SynchronousTestCase):
         self.assertIn("two", Path(path).read_text())
         self.assertNotIn("two", Path(path + ".1").read_text())
 
+    @slow
     def test_names(self) -> None:
         """The names of calls differ from one run to the next."""
         runs = {gateway(MemoryReactorClock(), self.settings).switch.run for _ in range(20)}
         self.assertEqual(len(runs), 20)
         self.assertTrue(all(re.fullmatch("[a-z2-7]{6}-", run) for run in runs), runs)
 
+    @slow
     def test_callDatabase(self) -> None:
         """Calls are kept beside the subscriptions, or where a setting says; nowhere, if there is to be no file."""
         beside = f"{self.settings.subscriptionDatabase}-calls"
@@ -366,6 +370,7 @@ class WiringTests(SynchronousTestCase):
             cast(Any, made.endpoint)._dialer._way._addresses["203.0.113.8"] = None
             self.assertTrue(cast(Any, made.endpoint)._legs.admits("203.0.113.8"))
 
+    @slow
     def test_domains(self) -> None:
         """The users of the domains that are allowed may call, and by default those of the server's own."""
         for domains, allowed in (((), "example"), (("other.example",), "other.example")):
@@ -386,6 +391,7 @@ class WiringTests(SynchronousTestCase):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, ipAddress=ours, preferIPv6=True))
             self.assertEqual(cast(Any, made.endpoint.matchers[0])._choose(theirs), chosen)
 
+    @slow
     def test_greetsEverybody(self) -> None:
         """What is said to all subscribers when the link is up waits for a server that is slow to take it in."""
         clock = MemoryReactorClock()
@@ -426,6 +432,7 @@ class WiringTests(SynchronousTestCase):
         """C{twistd} finds the gateway."""
         self.assertIn("ichatgw", [maker.tapname for maker in getPlugins(IServiceMaker)])
 
+    @slow
     def test_tac(self) -> None:
         """The C{.tac} says in one line what is wrong with the settings, and makes an application of good ones."""
         tac = Path(__file__).parents[3] / "etc" / "ichatgw.tac"

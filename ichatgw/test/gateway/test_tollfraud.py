@@ -162,6 +162,7 @@ class Fraud(SynchronousTestCase):
 class RightTests(Fraud):
     """Those who may call do: else these tests would prove nothing."""
 
+    @slow
     def test_phone(self) -> None:
         """A host that may call reaches the trunk, with each kind of address."""
         for uri in (NUMBER, "tel:+49900123", "urn:service:sos"):
@@ -180,6 +181,7 @@ class RightTests(Fraud):
 class InviteTests(Fraud):
     """INVITEs of a host that may not call."""
 
+    @slow
     def test_forged(self) -> None:
         """Whatever a stranger writes into an INVITE does not make it one who may call."""
         peer = f"sip:pbx@{PHONE.host}"
@@ -204,6 +206,7 @@ class InviteTests(Fraud):
             self.assertNotIn(200, self.finals(self.send(self.invite(extra=extra))), extra)
             self.assertNothing(extra)
 
+    @slow
     def test_via(self) -> None:
         """Nor does a Via, with its own C{received} and C{rport}, that names one who may."""
         for via in (
@@ -232,6 +235,7 @@ class InviteTests(Fraud):
                 )
                 self.assertNothing((name, host))
 
+    @slow
     def test_addresses(self) -> None:
         """Nor does another kind of address, or one kind in the Request-URI and another one in To."""
         for uri in (
@@ -261,12 +265,14 @@ class InviteTests(Fraud):
             self.send(self.invite(**changes))
             self.assertNothing(changes)
 
+    @slow
     def test_oftenEnough(self) -> None:
         """Nor do many of them, with one Call-ID or with many."""
         for number in range(100):
             self.send(self.invite(callId="one@x" if number % 2 else f"{number}@x"))
         self.assertNothing()
 
+    @slow
     def test_guessed(self) -> None:
         """A short password is not found by trying all, with one challenge or with one for each, by any method."""
         for method in ("INVITE", "REFER"):
@@ -354,6 +360,7 @@ class MidcallTests(Fraud):
                 self.assertIn(self.finals(sent)[-1], (401, 403))
                 self.assertNothing()
 
+    @slow
     def test_replaces(self) -> None:
         """An INVITE with Replaces or Join takes nobody's place, and has nobody called."""
         invite, ok = self.answered()

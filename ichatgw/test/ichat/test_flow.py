@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.calls.switch import Switch
 from ichatgw.errors import NoRoute
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.ichats import ICHAT, MINI, World, ichat
 from ichatgw.test.support.fakes import FakeDialer, FakeLeg, arrivalOf
 from ichatgw.test.support.legs import ANSWER
@@ -91,6 +92,7 @@ class FlowTests(SynchronousTestCase):
         self.assertEqual(len(self.phones.legs), 1)
         self.assertNothingLeft()
 
+    @slow
     def test_iChatGivesUp(self) -> None:
         """Ladder 3: the iChat's cancel hangs up the phone, before and after the answer."""
         self.world.request()

@@ -16,6 +16,7 @@ from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
 from ichatgw.interfaces import Arrival, ICall, IDialer, IInboundLeg, IInvitationMatcher
 from ichatgw.model import Ending, EndReason, Party, Tone
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.ichats import (
     BELL,
     ICHAT,
@@ -287,6 +288,7 @@ class ProtocolTests(SynchronousTestCase):
         self.world.protocol.failed(tim, "item-not-found", 404)
         self.assertEqual(news(leg).news, ["ringing"])
 
+    @slow
     def test_manyCalls(self) -> None:
         """After a hundred calls each way nothing is left."""
         for number in range(100):

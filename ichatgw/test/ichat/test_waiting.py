@@ -12,6 +12,7 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.waiting import DEAF, HOLD, MAX_CLAIMS, MAX_EARLY, MAX_REMEMBERED, MEMORY
 from ichatgw.model import Ending, EndReason, Invitation, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.ichats import ICHAT, ICHAT_ADDRESS, ICHAT_DATA, MINI, World, news
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.legs import ANSWER
@@ -251,6 +252,7 @@ class InviteTests(SynchronousTestCase):
         self.world.clock.advance(1)
         self.assertRefused(self.world.invite())
 
+    @slow
     def test_memoryIsBounded(self) -> None:
         """Only so many calls are remembered."""
         for number in range(MAX_REMEMBERED + 5):

@@ -66,6 +66,7 @@ class FloodTests(SynchronousTestCase):
             self.world.stanzas.clear()
         self.assertEqual(size(self.world), 0)
 
+    @slow
     def test_candidates(self) -> None:
         """Of thousands of candidates, in one stanza or in many, so many are taken and no more."""
         many = "".join(CANDIDATE.format(number % 250, 1024 + number) for number in range(200))
@@ -78,6 +79,7 @@ class FloodTests(SynchronousTestCase):
         self.world.jingle("transport-info", content(transport(many * 20, setup="")))
         self.assertLessEqual(len(self.world.media.remotes), MAX_REMOTE_CANDIDATES)
 
+    @slow
     def test_early(self) -> None:
         """The same before the session is accepted, by a callee and by a caller."""
         many = "".join(CANDIDATE.format(number % 250, 1024 + number) for number in range(200))
@@ -147,6 +149,7 @@ class FloodTests(SynchronousTestCase):
 class FuzzTests(SynchronousTestCase):
     """Stanzas of real clients, with something wrong in them."""
 
+    @slow
     def test_mutated(self) -> None:
         """Each request is answered exactly once or dropped, whatever is wrong in it, and no exception comes out."""
         self.send(Random(20260), 60)

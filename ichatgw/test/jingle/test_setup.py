@@ -19,6 +19,7 @@ from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingle.setup import phoneOf, servedBy
 from ichatgw.model import Party
 from ichatgw.tap import Gateway, gateway
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import HEADER, acceptLast, parse, refuseLast
 from ichatgw.xmpp.caps.entity import PHONE_FEATURES
 from ichatgw.xmpp.caps.queries import shown
@@ -47,6 +48,7 @@ def part(made: Gateway, kind: type) -> Any:
 class JingleTests(SynchronousTestCase):
     """The real parts, not started."""
 
+    @slow
     def test_off(self) -> None:
         """If it is not wanted there is no trace of Jingle."""
         made = gateway(MemoryReactorClock(), OFF)
@@ -54,6 +56,7 @@ class JingleTests(SynchronousTestCase):
         self.assertIsNone(part(made, JingleProtocol))
         self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"], XMPPDialer)
 
+    @slow
     def test_noLink(self) -> None:
         """While there is no link to the XMPP server a call to one of its users is refused at once, and says why."""
         for settings in (OFF, SETTINGS):

@@ -9,6 +9,7 @@ from time import process_time
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.log.redaction import HIDDEN, Content, redacted, withoutPasswords
+from ichatgw.test.marks import slow
 
 SECRET = "Xk9vT0pS3cretW0rdQ"
 
@@ -132,6 +133,7 @@ class SecretTests(SynchronousTestCase):
         ):
             self.assertEqual(redacted(text), text)
 
+    @slow
     def test_hostile(self) -> None:
         """Long texts made to be dear to search are not."""
         unit = 65536

@@ -19,6 +19,7 @@ from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.tap import Gateway, gateway
 from ichatgw.test.gateway.test_tap import SETTINGS
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.watchers import Watchers, watchersOf
 
@@ -54,6 +55,7 @@ class WatcherTests(SynchronousTestCase):
         apply()
         self.assertEqual(watchers.calls.most, 7)
 
+    @slow
     def test_records(self) -> None:
         """Each attempt has a line in the file that the settings name, in their format."""
         for format in (JSON, CSV):

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock, LoopingCall
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.runtime.clock import cancel, useMonotonicTime
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sources import Source, modules, read
 
 REACTORS: tuple[Callable[[], Any], ...] = (EPollReactor, PollReactor, SelectReactor)
@@ -155,6 +156,7 @@ class CancelTests(SynchronousTestCase):
 class ClocksTests(SynchronousTestCase):
     """Who goes by the clock on the wall."""
 
+    @slow
     def test_wall(self) -> None:
         """Only what is dated or read by people does."""
         for name, source in modules():

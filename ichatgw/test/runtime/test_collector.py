@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.runtime.collector import LOOK_INTERVAL, OLD_LOOKS, YOUNG, Collector
+from ichatgw.test.marks import slow
 
 
 class Cycle:
@@ -67,6 +68,7 @@ class CollectorTests(SynchronousTestCase):
         self.clock.advance(LOOK_INTERVAL)
         self.assertIsNone(found())
 
+    @slow
     def test_veryOld(self) -> None:
         """What stayed for longer is found within the next hours, in a quiet moment."""
         self.isQuiet = True

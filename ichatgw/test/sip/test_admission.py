@@ -18,6 +18,7 @@ from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.message.gate import Admitted, Gate
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.marks import slow
 from ichatgw.test.support import data
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
@@ -266,6 +267,7 @@ class OverloadTests(SynchronousTestCase):
         self.assertEqual([status(each) for each in self.rig.receive(again)], [200])
         self.assertEqual([status(each) for each in self.rig.receive(request("OPTIONS"))], [200])
 
+    @slow
     def test_dialogs(self) -> None:
         """One source has only so many calls, one that has to log in fewer; others are not hindered."""
         self.busy = False
@@ -296,6 +298,7 @@ class FullTests(SynchronousTestCase):
         self.asked.append((caller().uri, host))
         return self.full
 
+    @slow
     def test_refused(self) -> None:
         """A new call is 503 with Retry-After, and nothing is kept of a thousand; when there is room it is taken."""
         for number in range(1000):

@@ -96,6 +96,7 @@ class Messages:
 class AmplificationTests(SynchronousTestCase):
     """Strangers over UDP."""
 
+    @slow
     def test_octets(self) -> None:
         """Of thousands of messages by chance none makes us send more octets to its source than it has."""
         self.send(REQUESTS // 20)

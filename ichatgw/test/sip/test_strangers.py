@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.sip.strangers import ALL, MAX_PROVED, OCTETS, PROVED, SOURCE, WITHIN, Strangers
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sip.sipwire import request, respond
 
 HOST = "203.0.113.1"
@@ -113,6 +114,7 @@ class BudgetTests(StrangersTestCase):
         self.passes(1000)
         self.assertEqual(self.passes(1000, host="192.0.2.77"), 1000)
 
+    @slow
     def test_others(self) -> None:
         """A source that has used up its budget takes nothing more from all."""
         message = request("OPTIONS").encode()

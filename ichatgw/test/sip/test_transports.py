@@ -12,6 +12,7 @@ from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.names import a, srv
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, FakeStreams, Rig, header, request, respond, status
@@ -119,6 +120,7 @@ class ArrivingTests(SynchronousTestCase):
         self.rig.invitations.legs[0].answer(OFFER)
         self.assertEqual(header(self.rig.streams.take()[0], "Contact"), "<sips:scott@192.0.2.10:5071>")
 
+    @slow
     def test_securePath(self) -> None:
         """The same if the first Record-Route, or without one the Contact, is a C{sips} URI."""
         route = "Record-Route: <{}:192.0.2.77;lr>\r\n"

@@ -16,6 +16,7 @@ from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.interfaces import IInboundLeg, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Direction, Ending, EndReason, InCall, SessionDescription, Tone, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import FakeCall, FakeMessage
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class LegContract(_Case):
             self._assertOverOnce(leg, stage)
             self.assertNothingLeft()
 
+    @slow
     def test_hangupForEveryReason(self) -> None:
         """In every state a leg can be ended for every reason."""
         for reason in EndReason:
@@ -191,6 +193,7 @@ class LegContract(_Case):
             self.assertEqual(self._news(leg).news, before, stage)
             self.assertNothingLeft()
 
+    @slow
     def test_neverRaises(self) -> None:
         """In every state every order is taken without an exception, and the leg can still be ended."""
         for stage, make in self.stages().items():

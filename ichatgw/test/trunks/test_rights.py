@@ -18,6 +18,7 @@ from ichatgw.phonebook.book import PhoneBook
 from ichatgw.phonebook.entries import Table, rowOf
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.tap import gateway
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ConfigTestCase
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
@@ -164,6 +165,7 @@ class EmergencyTests(ConfigTestCase):
         rights.check(BEN, "xmpp:112@gw", "sip:112@one,two")
         self.assertRaises(Refused, rights.check, BEN, "xmpp:113@gw", "sip:112@one,two")
 
+    @slow
     def test_full(self) -> None:
         """A trunk that has as many calls as it may takes one more for help."""
         made = gateway(MemoryReactorClock(), SETTINGS)
@@ -204,6 +206,7 @@ class SwitchTests(SynchronousTestCase):
                 part.prepare(evolve(SETTINGS, dialRule=()))()  # type: ignore[union-attr]
         made.switch.directed(ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
 
+    @slow
     def test_emergency(self) -> None:
         """Calls for help do not need a translation rule, and other calls do."""
         plan = gateway(MemoryReactorClock(), evolve(SETTINGS, translationRules=())).switch.plan

@@ -7,6 +7,7 @@ from random import Random
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.test.marks import slow
 from ichatgw.test.support.web import Place, Wire, answerIn
 from ichatgw.web import channel as module
 
@@ -106,6 +107,7 @@ class BoundTests(SynchronousTestCase):
             connection.connectionLost()
         self.assertEqual(self.place.site.connections, [])
 
+    @slow
     def test_fuzzed(self) -> None:
         """Requests with wrong octets anywhere get an answer or nothing; nothing raises, and no page fails."""
         random = Random(5)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import parse
 from ichatgw.xmpp.names import MAX_NAME, MAX_NAMES, Names
 
@@ -39,6 +40,7 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(self.names.of(KIM, BOOKED), "Bob Book")
         self.assertEqual(self.names.of(LEE, BOOKED), "Bob Book")
 
+    @slow
     def test_bounded(self) -> None:
         """However many call under however long names, so much is kept."""
         for number in range(MAX_NAMES + 10):

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from ichatgw.model import EndReason, Party
 from ichatgw.runtime.turns import Turns
 from ichatgw.sip.message.status import toResponse, toStatus
+from ichatgw.test.marks import slow
 from ichatgw.test.support.callscenes import CallCase, Scene
 from ichatgw.test.support.fakes import FakeLeg
 from ichatgw.test.support.legs import ANSWER
@@ -34,6 +35,7 @@ class StrandedTests(CallCase):
         Linked(lost=stranded.lost).connectionLost(Failure(ConnectionError()))
         clock.pump([0.1] * 20)
 
+    @slow
     def test_waiting(self) -> None:
         """Calls that wait for a user end at once, as if they came now: 503 with a cause, and when to try again."""
         scenes = [toRomeo("calling") for _ in range(500)]

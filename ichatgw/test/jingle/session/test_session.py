@@ -14,6 +14,7 @@ from ichatgw.jingle.session.pendingiqs import MAX_OPEN
 from ichatgw.jingle.session.session import MAX_REMOTE_CANDIDATES, MAX_RESTARTS
 from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_RTP
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.jingles import BELL_JID, DESCRIPTION, MESSAGES, PHONE, World, content, news, transport
 
 ANSWER = SessionDescription((PCMU,))
@@ -111,6 +112,7 @@ class ActiveTests(SynchronousTestCase):
             self.assertEqual(self.world.jingle(action, ""), "result")
             self.assertEqual(len(self.world.said()), 1)
 
+    @slow
     def test_unanswered(self) -> None:
         """A client that has us ask and never answers costs no more memory than others."""
         for _ in range(500):

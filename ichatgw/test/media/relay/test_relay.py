@@ -16,6 +16,7 @@ from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.fakes import OURS, OURS6
 from ichatgw.test.support.media.relays import (
     ALICE,
@@ -236,6 +237,7 @@ class PayloadTypeTests(RelayTestCase):
         numbers = [packet.sequence for packet in packets]
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
 
+    @slow
     def test_clocks(self) -> None:
         """Events between a phone and a browser: each has its numbers, its clock, and one stream with its audio."""
         opus, theirs = Codec("opus", 48000, 96, 2), Codec("telephone-event", 8000, 101)

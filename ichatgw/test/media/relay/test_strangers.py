@@ -105,6 +105,7 @@ class SprayTests(SynchronousTestCase):
             self.assertEqual(network.sentTo((STRANGER[0], STRANGER[1] + port)), [])
         return heard
 
+    @slow
     def test_fromTheAnswerOn(self) -> None:
         """Those who begin when the party answers."""
         for seed in range(TRIES // 10):
@@ -116,6 +117,7 @@ class SprayTests(SynchronousTestCase):
         for seed in range(TRIES // 10, TRIES):
             self.attempt(Random(seed), isEarly=False)
 
+    @slow
     def test_before(self) -> None:
         """Nor those who were there before."""
         for seed in range(TRIES // 10):

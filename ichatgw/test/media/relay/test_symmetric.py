@@ -270,6 +270,7 @@ class LatchingTests(RelayTestCase):
         self.talk(self.NATTED, 3)
         self.assertEqual(len(self.spoken(ALICE)), 3)
 
+    @slow
     def test_otherPortAfterSilence(self) -> None:
         """A NAT may give a party that was silent another port: after some packets it is known there."""
         self.fromBob(rtp(), self.NATTED)

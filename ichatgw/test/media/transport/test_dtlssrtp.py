@@ -16,6 +16,7 @@ from ichatgw.model import (
     SessionDescription,
     TransportAddress,
 )
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.securedhosts import STRANGER, SecuredCase
 
 
@@ -34,6 +35,7 @@ class DTLSTests(SecuredCase):
                 self.reports()
         self.assertEqual(self.failures, [])
 
+    @slow
     def test_nothingBefore(self) -> None:
         """Before there are keys no RTP and no RTCP goes out, and none is taken."""
         self.meet()
@@ -138,6 +140,7 @@ class DTLSTests(SecuredCase):
         self.run_(0.1)
         self.assertProtected()
 
+    @slow
     def test_sameAgain(self) -> None:
         """What is only said again changes nothing."""
         self.meet()

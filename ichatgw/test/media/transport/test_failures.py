@@ -138,6 +138,7 @@ class FailureTests(World):
         self.assertFalse([to for one in self.two.network.sockets for _, to in one.sent if to[0] == "203.0.113.66"])
         self.assertEqual(len(self.two.transport._guard.agent._list), pairs)
 
+    @slow
     def test_floodOfStrangers(self) -> None:
         """However many checks come from elsewhere, those of the peer are answered, and the call goes on."""
         self.join()

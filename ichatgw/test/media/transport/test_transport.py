@@ -30,6 +30,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.mediahosts import MEDIA, PHONE, World
 
 
@@ -132,6 +133,7 @@ class ConnectTests(World):
         self.assertEqual((self.one.news.connections, self.two.news.connections), (1, 1))
         self.assertTalking()
 
+    @slow
     def test_badNetwork(self) -> None:
         """With a third of all lost, and the rest in disorder, there is a way in the end, and it stays."""
         chance = Random(5)
@@ -188,6 +190,7 @@ class ConnectTests(World):
         self.run_(0.02)
         self.assertEqual([each.payloadType for each in self.two.heard()], [0])
 
+    @slow
     def test_hold(self) -> None:
         """A party that does not want to hear is sent nothing."""
         self.join()

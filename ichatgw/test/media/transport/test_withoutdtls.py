@@ -28,6 +28,7 @@ from ichatgw.model import (
     TransportDescription,
     TransportKind,
 )
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.mediahosts import MEDIA, PHONE, Host, World
 
 KEY = "inline:" + "A" * 40
@@ -36,6 +37,7 @@ KEY = "inline:" + "A" * 40
 class KeysTests(World):
     """Keys from the signalling."""
 
+    @slow
     def test_keys(self) -> None:
         """A party without DTLS may give its keys in the signalling."""
         for suite in Suite:
@@ -195,6 +197,7 @@ class WithoutDTLSTests(World):
         self.assertTalking()
         self.assertEqual(self.one.news.endings + self.two.news.endings, [])
 
+    @slow
     def test_plain(self) -> None:
         """A party without any protection has its media plain, from where ICE has found it only, if that is allowed."""
         for muxed in (True, False):

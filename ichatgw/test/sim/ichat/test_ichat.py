@@ -8,6 +8,7 @@ from __future__ import annotations
 from ichatgw.sim.ichat.profile import CANCEL, COUNTER_PROPOSAL, REQUEST, RESPONSE, Action, Calling, Quirks, Taking
 from ichatgw.sim.sip.phone import Answering, Phone
 from ichatgw.sim.xmpp import xml
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.simichats import GATEWAY, NUMBER, SCOTT, IChatCase
 
 
@@ -130,6 +131,7 @@ class CallTests(IChatCase):
         self.ichat.received(xml.errorFor(request, "item-not-found"))
         self.assertEqual((call.outcome, len(self.ichat.complaints)), ("error", 1))
 
+    @slow
     def test_ping(self) -> None:
         """It sends a PING every ten seconds of the call, and complains if one is not answered with 200."""
         call = self.place()

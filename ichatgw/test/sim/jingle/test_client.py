@@ -36,6 +36,7 @@ from ichatgw.sim.jingle.profile import (
 from ichatgw.sim.jingle.xml import JINGLE, Content, addContent, addReason, contentsOf
 from ichatgw.sim.xmpp import xml
 from ichatgw.sim.xmpp.roster import Users
+from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.simnet import SimNet
 
 DOMAIN = "chat.example"
@@ -105,6 +106,7 @@ class JingleTests(SynchronousTestCase):
     def assertContent(self) -> None:
         self.assertEqual((self.alice.complaints, self.bob.complaints), ([], []))
 
+    @slow
     def test_aLaw(self) -> None:
         """Who has no PCMU speaks PCMA; who has neither says what it was told instead."""
         aLaw = evolve(STANZA, codecs=(OPUS, PCMA))
@@ -119,6 +121,7 @@ class JingleTests(SynchronousTestCase):
         self.net.run(1)
         self.assertIn("speaks PCMU and PCMA, and was told opus", outgoing.words)
 
+    @slow
     def test_guises(self) -> None:
         """Every guise talks to itself, by messages or sessions, over ICE with DTLS, keys or nothing, or raw UDP."""
         for guise in GUISES.values():
@@ -132,6 +135,7 @@ class JingleTests(SynchronousTestCase):
             self.assertEqual((outgoing.outcome, incoming.outcome), ("we hung up", "they hung up"), guise.name)
             self.assertEqual(incoming.condition, "success")
 
+    @slow
     def test_mixed(self) -> None:
         """Clients with other habits understand each other."""
         for caller, callee in (

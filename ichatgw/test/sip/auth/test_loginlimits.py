@@ -17,6 +17,7 @@ from ichatgw.sip.auth.loginlimits import (
     SOURCE_FREE,
     Guesses,
 )
+from ichatgw.test.marks import slow
 
 PHONE = "192.0.2.1"
 OTHER = "198.51.100.9"
@@ -86,6 +87,7 @@ class GuessesTests(SynchronousTestCase):
         self.guess(1, "alice", PHONE)
         self.assertEqual(self.guesses.wait("alice", PHONE), 0)
 
+    @slow
     def test_bounded(self) -> None:
         """
         However many sources fail, memory is bounded, none of those that wait is forgotten for it, and those for whom
@@ -102,6 +104,7 @@ class GuessesTests(SynchronousTestCase):
             self.guesses.failed(None, f"10.2.{number // 256}.{number % 256}")
         self.assertLessEqual(len(self.guesses._sources), MAX_SOURCES)
 
+    @slow
     def test_noRoom(self) -> None:
         """
         One who has ever so many sources (an IPv6 /48 has 65536) does not keep phones out that come from elsewhere for

@@ -15,6 +15,7 @@ from ichatgw.jingle.session.reasons import toReason
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.message.status import fromStatus
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import FakeCall
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, ackFor, header, request, respond, status
@@ -106,6 +107,7 @@ class CauseTests(SynchronousTestCase):
             self.assertTrue(any("wants a login" in line and "SIPCredentials" in line for line in lines), lines)
             self.assertIs(self.ending(leg).reason, EndReason.FORBIDDEN)
 
+    @slow
     def test_cancelled(self) -> None:
         """A caller who was answered elsewhere has not given up."""
         leg = self.arrive()

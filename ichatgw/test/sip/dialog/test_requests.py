@@ -13,6 +13,7 @@ from ichatgw.model import Ending, EndReason, Party, Tone
 from ichatgw.sip.dialog.requests import Reply, endsCall
 from ichatgw.sip.leg.incallmessages import MAX_KEYS
 from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.siptalks import Talk, both
@@ -174,6 +175,7 @@ class OutTests(SynchronousTestCase):
             talk.leg.hand(Unanswered(Tone("6")))
             self.assertEqual(talk.rig.wire.take(), [])
 
+    @slow
     def test_tooManyKeys(self) -> None:
         """A phone that answers none is not flooded, whoever presses keys."""
         for talk in both():

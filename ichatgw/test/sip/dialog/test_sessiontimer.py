@@ -11,6 +11,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Direction, Ending, EndReason
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall, tell
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.test.support.sip.siptalks import Talk, both, directionOf, versionOf
@@ -218,6 +219,7 @@ class OurTurnTests(SynchronousTestCase):
                 self.assertEqual(passes(talk, 4), [])
                 self.assertEqual([m.split()[0] for m in passes(talk, 2)], ["UPDATE"])
 
+    @slow
     def test_refusedInvite(self) -> None:
         """
         A refresh by re-INVITE that is refused says nothing to the other party: things are as they were, and it is made

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.sip.siptalks import news
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
@@ -143,6 +144,7 @@ class AcceptanceTests(SynchronousTestCase):
             )
             self.assertEqual(news(leg).news, [])
 
+    @slow
     def test_order(self) -> None:
         """
         In whatever order they come, a hangup and the responses of two phones: nobody gets a BYE before the ACK, and

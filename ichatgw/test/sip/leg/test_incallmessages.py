@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.interfaces import IMessage
 from ichatgw.model import Enclosed, Ending, EndReason, Party, Receipt
 from ichatgw.sip.leg.incallmessages import ANSWER_TIMEOUT, MAX_PENDING
+from ichatgw.test.marks import slow
 from ichatgw.test.sip.dialog.test_midcall import Joined
 from ichatgw.test.support.fakes import OFFER, FakeCall, FakeMessage
 from ichatgw.test.support.media.fakerelays import FakeSide
@@ -372,6 +373,7 @@ class ThroughTests(SynchronousTestCase):
                 self.assertEqual([m for m in joined.rig.wire.take() if status(m)], [])
                 self.assertEqual((joined.rig.endpoint.transactions, joined.rig.endpoint.legs), (0, frozenset()))
 
+    @slow
     def test_anything(self) -> None:
         """Many at random, answered or not: each request gets one answer."""
         random = Random(7)

@@ -17,6 +17,7 @@ from ichatgw.media.srtp.srtp import SRTPContext, Suite
 from ichatgw.model import PCMU, CryptoKey, Direction, Protection, SessionDescription, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, tell
 from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
 from ichatgw.test.support.sip.sipkeys import PHONE_RTP, arrived, cryptoIn, oursIn, phoneKey, policy, secured
@@ -142,6 +143,7 @@ class MediaTests(SynchronousTestCase):
         self.rig.receive(respond(invite, 200, "OK", body=secured(theirs, "RTP/AVP")))
         self.both(leg, ours)
 
+    @slow
     def test_bothProtected(self) -> None:
         """Two phones with SRTP, each with keys and a suite of its own: what one says the other can open."""
         other = PHONE_RTP[0], 31000

@@ -234,6 +234,7 @@ class ChanceTests(SynchronousTestCase):
         for kind in (Admitted, Answer, Dropped):
             self.assertGreater(counts[kind], 100)
 
+    @slow
     def test_floods(self) -> None:
         """64 KiB of one thing, anywhere in a message, raise nothing; what little passes, sippy can read."""
         message = data("rfc4475", "sdp01.dat").read_bytes()

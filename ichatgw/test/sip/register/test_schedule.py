@@ -264,6 +264,7 @@ class RegistrationTests(SynchronousTestCase):
         self.clock.pump([1] * 12)
         self.assertIn(("sip:u11@sip.example", 10), self.registrar.take())
 
+    @slow
     def test_pacedGoing(self) -> None:
         """Many who go at once are taken off the list so many a second, too, and nothing is left."""
         self.make(perSecond=250)

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import ichatgw.sip.endpoint  # it loads all of sippy that the gateway uses
 from ichatgw.sip.sippylib.clock import dispatcher, useClock
+from ichatgw.test.marks import slow
 
 
 class TimerTests(SynchronousTestCase):
@@ -158,6 +159,7 @@ class StandInTests(SynchronousTestCase):
             said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=checkout)
             self.assertEqual(said.stdout, "Stands in for sippy's event loop.\n", package)
 
+    @slow
     def test_stdout(self) -> None:
         """No module of sippy in use that can print does so."""
         silent = {"sippy.Time.MonoTime", "sippy.Time.Timeout"}

@@ -17,6 +17,7 @@ from ichatgw.sip.dialog.dialog import REFUSED, Dialog
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.transaction import tables
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.sip.sipwire import PHONE, Rig, ackFor, header, request, respond, status
 
@@ -63,6 +64,7 @@ class TablesTests(SynchronousTestCase):
         self.rig.clock.pump([1.0] * 70)
         self.assertEqual((self.transactions.tserver.octets, self.rig.endpoint.transactions), (0, 0))
 
+    @slow
     def test_refused(self) -> None:
         """A call that is refused waits for its ACK, which may never come, without its dialog."""
         for number in range(50):

@@ -158,6 +158,7 @@ class IncomingTests(ConnectionsCase):
         self.reactor.advance(0)
         self.assertEqual((len(self.received), transport.producerState), (TURN_JOBS + WAITING, "producing"))
 
+    @slow
     def test_thousandsInOneReading(self) -> None:
         """Of thousands of messages that are read at once only those are cut off that may wait; none is lost."""
         count = 5000
@@ -397,6 +398,7 @@ class IncomingTests(ConnectionsCase):
             self.assertIsNone(self.accept(50000, f"192.0.2.{mayCall:d}"))
             self.assertIsNotNone(self.accept(50000, f"192.0.3.{mayCall:d}"))
 
+    @slow
     def test_network(self) -> None:
         """One network of strangers has so many connections and no more."""
         for number in range(MAX_FROM_NETWORK):

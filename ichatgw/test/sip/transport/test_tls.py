@@ -25,6 +25,7 @@ from ichatgw.sip.transport.connectionlimits import MAX_FROM_HOST
 from ichatgw.sip.transport.connectionpool import Connections
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Files, Security, faultOf
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sip.certificates import Authority
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
@@ -161,6 +162,7 @@ class HandshakeTests(SynchronousTestCase):
         client.makeConnection(clientSocket)
         self.pump = IOPump(client, server, clientSocket, serverSocket, False)
 
+    @slow
     def test_rightName(self) -> None:
         """The message arrives, and an answer comes back over the same connection."""
         self.sides("sip:sip.example")

@@ -14,6 +14,7 @@ from ichatgw.model import Ending, EndReason, Party
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.trunk.dialer import NoTrunk
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall
 from ichatgw.test.support.names import FakeNames, a
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, header, respond
@@ -160,6 +161,7 @@ class DialTests(TrunkCalls):
 class FailoverTests(TrunkCalls):
     """From one trunk to the next."""
 
+    @slow
     def test_statuses(self) -> None:
         """What is about the trunk has the next one tried at once; what is about who is called has not."""
         for code in (401, 402, 403, 408, 500, 502, 503, 504):

@@ -18,6 +18,7 @@ from ichatgw.sip.register.client import Answer
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.registrations import MAX_WAIT, REFUSED_WAIT, TrunkRegistrations
+from ichatgw.test.marks import slow
 from ichatgw.test.sip.register.test_schedule import FakeRegistrar
 from ichatgw.test.support.names import FakeNames, a, fakeRecords
 from ichatgw.test.support.sip.sipwire import header
@@ -252,6 +253,7 @@ class TroubleTests(SynchronousTestCase):
         self.tries(180)
         self.assertEqual(len(self.registrations.registered), 0)
 
+    @slow
     def test_paced(self) -> None:
         """A thousand trunks that begin at once are no flood."""
         self.make(count=1000, perSecond=50)

@@ -356,6 +356,7 @@ class StrangersTests(CapsCase):
         self.assertTrue(self.can(client("y")))
         self.assertEqual((len(self.caps._strangers.known), len(self.caps._strangers.own)), (20, 20))
 
+    @slow
     def test_silentCrowd(self) -> None:
         """5000 silent clients of strangers, of one domain or of many, hold up neither users nor other strangers."""
         for number in range(5000):

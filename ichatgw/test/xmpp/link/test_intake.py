@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.runtime.turns import STRANGERS_SECONDS, TURN_JOBS, TURN_SECONDS, Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.xmpp.link import intake as module
 from ichatgw.xmpp.link.intake import MAX_DOMAINS, MAX_OF_DOMAIN, MAX_WAITING, MAX_WEIGHT, SLICE, Arrival, Intake
@@ -157,6 +158,7 @@ class IntakeTests(SynchronousTestCase):
         self.finish()
         self.assertEqual((len(self.dealt), self.waits), (7, False))
 
+    @slow
     def test_manyDomains(self) -> None:
         """However many domains strangers make up, what is kept is bounded."""
         self.patch(module, "MAX_WEIGHT", 100_000)

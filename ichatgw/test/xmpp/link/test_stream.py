@@ -16,6 +16,7 @@ from twisted.words.xish.domish import Element
 from zope.interface.verify import verifyObject
 
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import HEADER, ServerSide
 from ichatgw.xmpp.link.stream import MAX_UNSENT, ComponentStream, StreamLost
 
@@ -142,6 +143,7 @@ class LifeTests(StreamCase):
         self.assertEqual(ComponentStream(Turns(self.clock), "gw.test", "", 7, mayCall).pingInterval, 7)
         self.assertEqual(ComponentStream(Turns(self.clock), "gw.test", "", 0, mayCall).pingInterval, 29)
 
+    @slow
     def test_unsent(self) -> None:
         """A server that takes in nothing is given up before memory is; what it takes in does not count."""
         self.up()

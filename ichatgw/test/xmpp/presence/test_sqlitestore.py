@@ -24,6 +24,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.errors import ConfigError
 from ichatgw.runtime.disk import DirectDisk, Disk
 from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, SWEEP_SECONDS, Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.runtime.test_turns import ABOVE, WorkingClock
 from ichatgw.xmpp.presence.sqlitestore import _SCHEMA, LEGACY, SQLiteStore
 from ichatgw.xmpp.presence.store import ISubscriptionStore
@@ -332,6 +333,7 @@ class SQLiteStoreTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.again(), {})
 
+    @slow
     def test_importWithoutRoom(self) -> None:
         """What cannot be taken is said; 5000 users with four contacts each can."""
         users = "".join(

@@ -120,6 +120,7 @@ class SubscriptionsTests(SynchronousTestCase):
                 self.assertEqual(self.receive(kind, ours, "eve@evil.example/x"), [refusal])
         self.assertEqual((self.store.users(), self.changed), ((), []))
 
+    @slow
     def test_strangersFillNothing(self) -> None:
         """Many strangers and many numbers leave room for a user, and a few lines in the log, whatever their names."""
         with capturedLogs() as events:
