@@ -71,6 +71,7 @@ from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.setup import endpointOf
 from ichatgw.sip.transport.udp import UDPWire
+from ichatgw.sip.trunk.states import states
 from ichatgw.texts.exchange import Terms, TextExchange
 from ichatgw.trunks.directions import Directions
 from ichatgw.trunks.emergency import Emergency
@@ -477,7 +478,17 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     endpoint.heed(made.readiness.refusal)
     isJingle = (lambda client: False) if jingle is None else jingle.takesJingle
     made.parts = Parts(
-        turns, switch, link, presence, registrations, media, made.stalls, made.readiness, isJingle, watchers
+        turns,
+        switch,
+        link,
+        presence,
+        registrations,
+        media,
+        made.stalls,
+        made.readiness,
+        isJingle,
+        watchers,
+        partial(states, endpoint.trunks.accounts),
     )
     texts = TextExchange(
         turns,
@@ -602,7 +613,7 @@ def ordered(
     takesLevel = isinstance(observer, logfile.LineObserver)
     orders = Orders()
     gateway.ordering = controlOf(reactor, parts, settings, reloader, takesLevel, environ, orders)
-    shown = Shown(gateway.turns, watchers.events, watchers.calls, parts.readiness, parts.figures, orders)
+    shown = Shown(gateway.turns, watchers.events, watchers.calls, parts.readiness, parts.figures, parts.trunks, orders)
     web = webOf(reactor, settings, shown)
     if web is not None:
         gateway.ordering.append(web)

@@ -29,6 +29,7 @@ COMMANDS = {
     "trace": "ichatgw.command.calls:trace",
     "users": "ichatgw.command.people:users",
     "registrations": "ichatgw.command.people:registrations",
+    "trunks": "ichatgw.command.trunks:trunks",
     "drain": "ichatgw.command.process:drain",
     "reload": "ichatgw.command.process:reload",
     "loglevel": "ichatgw.command.process:loglevel",

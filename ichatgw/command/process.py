@@ -10,6 +10,7 @@ from typing import Any
 
 from ichatgw.command.gateway import ask, takesPlace
 from ichatgw.command.result import Result
+from ichatgw.command.trunks import summary
 from ichatgw.command.words import lasting, plain
 from ichatgw.log.lines import LEVELS
 
@@ -28,8 +29,9 @@ class Status:
 
     def run(self, arguments: Namespace) -> Result:
         """See L{ichatgw.command.Command}."""
-        data = ask(arguments, "status").data
-        return Result("\n".join(_status(data)), data, 0 if data["ready"] else NOT_READY)
+        trunks = ask(arguments, "trunks").items
+        data = {**ask(arguments, "status").data, "trunks": trunks}
+        return Result("\n".join([*_status(data), *summary(trunks)]), data, 0 if data["ready"] else NOT_READY)
 
 
 def _status(data: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ What administrators can order, as the settings want it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -20,6 +20,7 @@ from ichatgw.control.drain import Drain
 from ichatgw.control.people import People
 from ichatgw.control.place import NONE, ControlListener, defaultPath
 from ichatgw.control.process import Process
+from ichatgw.control.protocol import Answer
 from ichatgw.control.server import Orders, Server
 from ichatgw.control.trace import Traces
 from ichatgw.log.redaction import Content
@@ -40,6 +41,7 @@ class Parts:
     Whom orders are for.
 
     @ivar isJingle: is this client one that can be called by Jingle?
+    @ivar trunks: gives the state of each trunk, see L{ichatgw.sip.trunk.states.states}.
     """
 
     turns: Turns
@@ -52,6 +54,7 @@ class Parts:
     readiness: Readiness
     isJingle: Callable[[Any], bool]
     watchers: Watchers
+    trunks: Callable[[], Iterator[Mapping[str, Any]]]
 
     def figures(self) -> Mapping[str, Any]:
         """What the status says, as C{json} takes it."""
@@ -89,6 +92,7 @@ def controlOf(
     orders = Orders() if orders is None else orders
     Process(parts.turns, parts.readiness, drain, reloader, parts.figures, takesLevel).addTo(orders)
     People(parts.presence, parts.registrations, parts.isJingle).addTo(orders)
+    orders.add("trunks", lambda words: Answer(items=parts.trunks()))
     watchers = parts.watchers
 
     def content() -> Content:

@@ -47,6 +47,7 @@ FOLDERS = {
         {"transfer", "texts"},
         {"trunk"},
     ),
+    "web": ({"answers"}, {"figures"}),
     "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps"}),
 }
 MAX_MODULES = 15

@@ -16,7 +16,7 @@ from ichatgw.control.protocol import Answer, Order, OrderError, Outcome
 from ichatgw.web.answers import JSON, Refusal, Reply, Visit, jsonPieces, jsonReply
 from ichatgw.web.root import Routes
 
-ASKS = ("status", "calls", "call", "registrations", "users")
+ASKS = ("status", "calls", "call", "registrations", "trunks", "users")
 """Orders that change nothing: GET."""
 
 CHANGES = ("hangup", "drain", "reload", "loglevel", "trace")

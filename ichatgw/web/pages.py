@@ -6,6 +6,7 @@ The pages for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +36,9 @@ HERE = Path(__file__).parent
 MAX_LIVE = 200
 """Calls that live, of which the first page shows so many."""
 
+MAX_TRUNKS = 100
+"""Trunks, of which it shows so many."""
+
 PAGE = 100
 """Calls that are over, on one page."""
 
@@ -54,12 +58,14 @@ class Pages:
     """
     @ivar hides: what is not shown of messages, besides what is secret.
     @ivar figures: what the status says.
+    @ivar trunks: gives the state of each trunk.
     """
 
     calls: LiveCalls
     readiness: Readiness
     history: History
     figures: Callable[[], Mapping[str, Any]]
+    trunks: Callable[[], Iterator[Mapping[str, Any]]]
     api: API
     hides: Content = Content.DIGITS
     _templates: Environment = field(init=False)
@@ -158,6 +164,8 @@ class Pages:
             plot=hour(self.history.minutes),
             count=self.calls.count,
         )
+        yield from self._trunks()
+        yield from self._rendered("live.html")
         yield from self._rows((call for _, call in zip(range(MAX_LIVE), self.calls.live, strict=False)))
         yield from self._rendered(
             "rowsend.html",
@@ -166,6 +174,17 @@ class Pages:
             newer="",
             empty="" if self.calls.count else "no calls now",
         )
+
+    def _trunks(self) -> Iterator[bytes]:
+        trunks = self.trunks()
+        first = next(trunks, None)
+        if first is None:
+            return
+        yield from self._rendered("trunks.html")
+        row = self._templates.get_template("trunk.html")
+        for trunk in chain([first], islice(trunks, MAX_TRUNKS - 1)):
+            yield row.render(trunk=trunk).encode("utf-8", "replace")
+        yield from self._rendered("trunksend.html", hasMore=next(trunks, None) is not None)
 
     def _past(self, wanted: str, first: int) -> Iterator[bytes]:
         yield from self._rendered("calls.html", wanted=wanted, kept=self.calls.most)

@@ -29,10 +29,11 @@ from ichatgw.sip.setup import filesOf
 from ichatgw.sip.transport.tls import Security
 from ichatgw.web.api import API
 from ichatgw.web.channel import BoundedSite
+from ichatgw.web.figures.metrics import Metrics
+from ichatgw.web.figures.trunks import Trunks
 from ichatgw.web.health import Health
 from ichatgw.web.history import History
 from ichatgw.web.login import Forms, WebLogins, checkedToken, readUsers
-from ichatgw.web.metrics import Metrics
 from ichatgw.web.pages import Pages
 from ichatgw.web.root import Root, Routes
 
@@ -47,6 +48,7 @@ class Shown:
     What is shown over HTTP.
 
     @ivar figures: what the status says, see L{ichatgw.control.process.Figures}.
+    @ivar trunks: gives the state of each trunk, see L{ichatgw.sip.trunk.states.states}.
     @ivar orders: carries an order out.
     """
 
@@ -55,6 +57,7 @@ class Shown:
     calls: LiveCalls
     readiness: Readiness
     figures: Callable[[], Mapping[str, Any]]
+    trunks: Trunks
     orders: Callable[[Order], Outcome]
 
 
@@ -140,6 +143,7 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     figures = Lately(turns, shown.figures)
     metrics = Metrics(shown.events)
     metrics.figures(figures, shown.readiness.trouble)
+    metrics.trunks = shown.trunks
     history = History(turns, lambda: shown.calls.count)
     history.read(shown.events)
     routes = Routes()
@@ -148,7 +152,7 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     routes.exact["GET", "/ready"] = health.ready
     routes.exact["GET", "/metrics"] = metrics.reply
     api.addTo(routes)
-    pages = Pages(shown.calls, shown.readiness, history, figures, api, Content(settings.logHides))
+    pages = Pages(shown.calls, shown.readiness, history, figures, shown.trunks, api, Content(settings.logHides))
     pages.addTo(routes)
     site = BoundedSite(turns, Root(turns, routes, logins, Forms(), settings.httpTLS))
     web = Web(reactor, turns, settings, site, logins)

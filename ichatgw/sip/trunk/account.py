@@ -6,6 +6,7 @@ A trunk at work: how its server is reached, whether it is there, and which calls
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from attrs import define, evolve, field
@@ -28,6 +29,14 @@ from ichatgw.sip.transport.target import Transport
 _log = Logger()
 
 
+class Probing(Enum):
+    """What the server of a trunk says to the question whether it is there."""
+
+    UNKNOWN = "not asked yet"
+    ANSWERS = "answers"
+    SILENT = "no answer"
+
+
 @define(eq=False)
 class Account:
     """
@@ -35,7 +44,7 @@ class Account:
     @ivar calling: the way of its calls.
     @ivar registering: the way of its registrations, which take no route that the registrar wants for calls.
     @ivar binding: its Contact at the registrar.
-    @ivar isDown: its server does not answer.
+    @ivar probing: what its server says to probes.
     @ivar isRefused: its registrar does not want it.
     @ivar legs: those of its calls that live.
     """
@@ -44,7 +53,7 @@ class Account:
     calling: Way
     registering: Way
     binding: Binding
-    isDown: bool = False
+    probing: Probing = Probing.UNKNOWN
     isRefused: bool = False
     legs: set[Any] = field(factory=set)
 
@@ -60,6 +69,11 @@ class Account:
         binding = Binding(trunk.aor, way=registering, registrar=serverURI(trunk))
         binding.key = f"{trunk.name} {binding.instance}"  # it may follow another one of that name
         return cls(trunk, calling, registering, binding)
+
+    @property
+    def isDown(self) -> bool:
+        """Does its server not answer?"""
+        return self.probing is Probing.SILENT
 
     @property
     def isFull(self) -> bool:

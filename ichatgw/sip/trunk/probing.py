@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.account import Account, Probing
 
 ANSWER_TIMEOUT = 4.0
 """Seconds in which an OPTIONS is answered."""
@@ -99,8 +99,8 @@ class Probe:
             return
         self._asked = None
         self._missed = 0
-        if self.account.isDown:
-            self.account.isDown = False
+        wasDown, self.account.probing = self.account.isDown, Probing.ANSWERS
+        if wasDown:
             _log.info("Trunk {trunk} is up again", trunk=self.account.trunk.name)
         self._later(self.account.trunk.probeTime)
 
@@ -112,5 +112,5 @@ class Probe:
 
     def _judge(self, why: str) -> None:
         if self._missed >= MAX_MISSED and not self.account.isDown:
-            self.account.isDown = True
+            self.account.probing = Probing.SILENT
             _log.warn("Trunk {trunk} is down: {why}", trunk=self.account.trunk.name, why=why)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.command import process
 from ichatgw.command.gateway import Told
 from ichatgw.test.command.test_command import Run
+from ichatgw.test.support.web import TRUNK
 
 STATUS = {
     "version": "1.0",
@@ -41,11 +42,12 @@ class ProcessTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.data: dict[str, Any] = {}
+        self.items: list[dict[str, Any]] = []
         self.patch(process, "ask", self.ask)
 
     def ask(self, arguments: Namespace, order: str, **words: str) -> Told:
         self.asked.append((order, words))
-        return Told(self.data, [])
+        return Told(self.data, self.items if order == "trunks" else [])
 
     def test_ready(self) -> None:
         """The status says how the gateway is, in words or as JSON; it is 0 if the gateway is ready."""
@@ -55,7 +57,20 @@ class ProcessTests(SynchronousTestCase):
         self.assertIn("ichatgw 1.0, process 7, up for 1:02:05: ready for calls\n", said.out)
         for line in ("calls: 3 now, 40 since", "94 of 100 pairs are free", "31 open of 1024", "minute 12 ms"):
             self.assertIn(line, said.out)
-        self.assertEqual(Run("status", "--json").json, STATUS)
+        self.assertEqual(Run("status", "--json").json, {**STATUS, "trunks": []})
+        self.assertNotIn("trunks", said.out)
+
+    def test_trunks(self) -> None:
+        """The status says how many trunks work, and names some of those that do not, with the reason."""
+        self.data = STATUS
+        refused = {**TRUNK, "name": "b", "works": False, "state": "refused", "trouble": "403 No\033[2J"}
+        self.items = [TRUNK, refused, {**TRUNK, "name": "c"}]
+        said = Run("status")
+        self.assertEqual(said.status, 0)
+        self.assertIn("  trunks: 2 of 3 work, 6 calls\n    b: refused: 403 No\\x1b[2J\n", said.out)
+        self.assertEqual(Run("status", "--json").json, {**STATUS, "trunks": self.items})
+        self.items = [refused] * 25
+        self.assertIn("    and 5 more: ichatgw trunks\n", Run("status").out)
 
     def test_notReady(self) -> None:
         """If it is not the status is 3, and each reason has a line."""

@@ -21,6 +21,7 @@ from ichatgw.log.logfile import LineObserver
 from ichatgw.tap import Gateway, gateway, ordered, reloading
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
+from ichatgw.test.support.sip.trunks import trunk
 
 SETTINGS = Settings(
     jabberServer="127.0.0.1",
@@ -82,8 +83,11 @@ class SetupTests(SynchronousTestCase):
         self.assertEqual((log.level, [sink is None for sink in sinks]), ("INFO", [False, True]))
 
     def test_people(self) -> None:
-        """Users and registrations can be asked for."""
+        """Users and registrations can be asked for, and trunks."""
         made = self.make({})
         for name in ("users", "registrations"):
             answer = self.do(made, name)
             self.assertEqual((answer.data, list(answer.items)), ({"count": 0}, []))
+        made = self.make({}, trunks=(trunk(probeTime=30),))
+        (found,) = self.do(made, "trunks").items
+        self.assertEqual((found["name"], found["state"], found["probing"]), ("one", "not registered", "not asked yet"))

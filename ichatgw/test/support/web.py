@@ -37,6 +37,20 @@ FIGURES = {
     "longestTurn": 0.004,
 }
 
+TRUNK = {
+    "name": "provider",
+    "server": "sip.example.com",
+    "state": "works",
+    "works": True,
+    "registers": True,
+    "left": 540,
+    "trouble": "",
+    "probing": "answers",
+    "calls": 2,
+    "maxCalls": 10,
+}
+"""The state of a trunk."""
+
 
 class Wire(StringTransport):
     """The other end of a connection."""
@@ -68,6 +82,7 @@ class Place:
 
     @ivar trouble: why no calls can be taken.
     @ivar ordered: the orders that have come.
+    @ivar trunks: states of trunks.
     """
 
     def __init__(self, logins: WebLogins | None = None) -> None:
@@ -85,7 +100,8 @@ class Place:
         self.routes.exact["GET", "/live"] = health.live
         self.routes.exact["GET", "/ready"] = health.ready
         api.addTo(self.routes)
-        self.pages = Pages(self.calls, self.readiness, self.history, lambda: FIGURES, api)
+        self.trunks: list[dict[str, Any]] = []
+        self.pages = Pages(self.calls, self.readiness, self.history, lambda: FIGURES, lambda: iter(self.trunks), api)
         self.pages.addTo(self.routes)
         self.routes.exact["GET", "/fails"] = self._fails
         self.routes.exact["GET", "/breaks"] = lambda visit: Reply(self._breaks())

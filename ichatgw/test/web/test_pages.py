@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.model import Ending, EndReason
 from ichatgw.observe.events import CallArrived, DtlsState, IceState, MediaStarted, MediaStats, Message
 from ichatgw.test.support.events import PHONE, sip
-from ichatgw.test.support.web import Place
-from ichatgw.web.pages import MAX_LIVE, PAGE
+from ichatgw.test.support.web import TRUNK, Place
+from ichatgw.web.pages import MAX_LIVE, MAX_TRUNKS, PAGE
 
 _EMPTY = {"meta", "link", "input", "polyline"}
 
@@ -89,6 +89,25 @@ class HomeTests(PagesCase):
         self.assertNotIn("<html", self.page("/part/home"))
         self.place.scene.ends()
         self.assertNotIn('href="/calls/c-1"', self.page("/"))
+
+    def test_trunks(self) -> None:
+        """Each trunk is there, with what is wrong with it; of many so many, and without any nothing is said of them."""
+        self.assertNotIn("Trunk", self.page("/"))
+        refused = {**TRUNK, "name": "other", "works": False, "left": None, "state": "refused", "trouble": "<403>"}
+        self.place.trunks = [TRUNK, refused, {**TRUNK, "name": "third", "registers": False, "left": None}]
+        for path in ("/", "/part/home"):
+            page = self.page(path)
+            self.assertIn("sip.example.com</td>\n<td>works</td>\n<td>for 9:00</td>\n<td>answers</td>", page)
+            self.assertIn("<td>2 of 10</td>", page)
+            self.assertIn('<tr class="wrong">\n<th scope="row">other</th>', page)
+            self.assertIn("<td>refused: &lt;403&gt;</td>\n<td>no</td>", page)
+            self.assertIn("<td>not to be</td>", page)
+            self.assertIn("<h2>Calls now</h2>", page)
+            self.assertNotIn("More trunks", page)
+        self.place.trunks = [TRUNK] * (MAX_TRUNKS + 5)
+        page = self.page("/")
+        self.assertEqual(page.count(">provider<"), MAX_TRUNKS)
+        self.assertIn("More trunks", page)
 
     def test_many(self) -> None:
         """Of many calls so many are shown, and the rest is counted."""

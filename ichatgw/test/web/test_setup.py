@@ -63,7 +63,13 @@ class WebTests(SynchronousTestCase):
         self.settings = Settings.load(str(path))[0]
         place = self.place
         self.shown = Shown(
-            place.turns, place.scene.events, place.calls, place.readiness, lambda: FIGURES, lambda order: Answer()
+            place.turns,
+            place.scene.events,
+            place.calls,
+            place.readiness,
+            lambda: FIGURES,
+            lambda: iter(place.trunks),
+            lambda order: Answer(),
         )
 
     def made(self, **settings: Any) -> Web:

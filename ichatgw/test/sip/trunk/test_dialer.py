@@ -13,6 +13,7 @@ from ichatgw.config.reading.kinds import Proxy
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.trunk.account import Probing
 from ichatgw.sip.trunk.dialer import NoTrunk
 from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall
@@ -211,11 +212,11 @@ class FailoverTests(TrunkCalls):
 
     def test_down(self) -> None:
         """One that is known to be down, or refused, is passed over, and called as a last resort."""
-        self.rig.account("one").isDown = True
+        self.rig.account("one").probing = Probing.SILENT
         self.dial()
         self.answer(self.invite(OTHER.host), 503)
         self.invite()
-        self.rig.account("one").isDown = False
+        self.rig.account("one").probing = Probing.ANSWERS
         self.rig.account("one").isRefused = True
         self.dial()
         self.invite(OTHER.host)

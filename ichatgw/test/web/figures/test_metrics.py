@@ -1,4 +1,4 @@
-"""Tests for L{ichatgw.web.metrics}."""
+"""Tests for L{ichatgw.web.figures.metrics}."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ichatgw.observe.events import (
 )
 from ichatgw.test.support.events import Scene, sip
 from ichatgw.test.support.web import FIGURES
-from ichatgw.web.metrics import Metrics
+from ichatgw.web.figures.metrics import Metrics
 
 
 class MetricsCase(SynchronousTestCase):

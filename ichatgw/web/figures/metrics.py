@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_metrics -*-
+# -*- test-case-name: ichatgw.test.web.figures.test_metrics -*-
 """
 Figures for Prometheus, made of the stream of events.
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-from attrs import define, frozen
+from attrs import define
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ichatgw import __version__
 from ichatgw.observe.events import (
@@ -38,6 +38,7 @@ from ichatgw.observe.events import (
 )
 from ichatgw.observe.stream import Events
 from ichatgw.web.answers import Reply, Visit
+from ichatgw.web.figures.trunks import Trunks, noTrunks, textOf, trunkPieces
 
 WAITS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
 TALKS = (1, 10, 30, 60, 180, 600, 1800, 3600, 7200)
@@ -90,21 +91,13 @@ def _sideOf(kind: str) -> str:
     return kind if kind in ("sip", "none") else "xmpp"
 
 
-@frozen
-class _Only:
-    """One family of figures, as if it was all."""
-
-    family: Any
-
-    def collect(self) -> Iterator[Any]:
-        """The one family of figures, for the exposition format."""
-        yield self.family
-
-
 class Metrics:
     """
-    @ivar registry: all figures.
+    @ivar registry: all figures but those of trunks.
+    @ivar trunks: gives the states of trunks.
     """
+
+    trunks: Trunks = staticmethod(noTrunks)
 
     def __init__(self, events: Events) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -166,7 +159,8 @@ class Metrics:
     def pieces(self) -> Iterator[bytes]:
         """All figures in the text format of Prometheus, family by family."""
         for family in self.registry.collect():
-            yield generate_latest(cast(CollectorRegistry, _Only(family)))
+            yield textOf(family)
+        yield from trunkPieces(self.trunks)
 
     def reply(self, visit: Visit) -> Reply:
         """C{/metrics}."""
