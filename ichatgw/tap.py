@@ -91,6 +91,7 @@ from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.staying import Staying, Who
 from ichatgw.xmpp.presence.store import MemoryStore
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
 from ichatgw.xmpp.stranded import Stranded
@@ -392,6 +393,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     registrar.cut = registrations.cut
     takesCalls = jingle.takesCalls if jingle is not None else lambda client: client.isIChat
     online = PresenceRegistrations(turns, presence, store, routes.registrable, registrations, takesCalls, guests)
+    book = routesByBook.book
+    online.staying = Staying(store, book.has, book.users, Who(settings.registerUsers))
     presence.listeners.append(online)
     for handler in (
         presence,
@@ -512,7 +515,15 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         ),
         Reloadable(("allowedSIPPeers",), lambda new: partial(access.open, _peers(new))),
         Reloadable(("allowedXMPPDomains",), lambda new: partial(setattr, guests, "domains", new.allowedXMPPDomains)),
-        Reloadable(("translationRules", "allowedXMPPDomains"), lambda new: online.reconsider),  # after these two
+        Reloadable(
+            (
+                "translationRules",
+                "allowedXMPPDomains",
+                "phoneBook",
+                "registerUsers",
+            ),  # after what takes the first three
+            lambda new: partial(_reconsider, online, new),
+        ),
         Reloadable(("logLevel", "logHides"), lambda new: partial(endpoint.logMessages, _messageLog(new))),
         Reloadable(("logLevel", "logHides"), lambda new: partial(link.logMessages, _messageLog(new))),
         Reloadable(
@@ -541,6 +552,11 @@ def textTerms(settings: Settings) -> Terms:
 def _adoptTexts(endpoint: Endpoint, texts: TextExchange, settings: Settings) -> None:
     texts.terms = textTerms(settings)
     endpoint.takeTexts(settings.texts)
+
+
+def _reconsider(online: PresenceRegistrations, settings: Settings) -> None:
+    online.staying.who = Who(settings.registerUsers)
+    online.reconsider()
 
 
 def newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:

@@ -289,7 +289,7 @@ class IChatProtocol(XMPPHandler):
     def unavailable(self, jid: JID) -> None:
         """A client, or with a bare address every client of a user, went offline."""
         for leg in self._callsTo(jid):
-            leg.machine.gone(jid, Ending(EndReason.NOT_FOUND, "is offline"))
+            leg.machine.gone(jid, Ending(EndReason.NOT_FOUND, "is offline", cause=20))
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """Presence was answered with an error."""

@@ -18,7 +18,7 @@ class JingleOptions:
     @ivar served: the namespaces of the transports that there are.
     @ivar early: a call is accepted as soon as there is early media, so that announcements are heard.
     @ivar lateAnswer: a call counts as answered only when media can flow.
-    @ivar proceedingTimeout: seconds to wait for a sign of life of a user of whom nothing is known.
+    @ivar proceedingTimeout: seconds to wait for a sign of life of clients that do not say that they ring.
     @ivar ringingTimeout: seconds that clients ring.
     """
 

@@ -109,8 +109,10 @@ class OutboundLeg(JingleLeg):
     @ivar served: the namespaces of the transports that we have.
     @ivar lateAnswer: whether the call counts as answered only when media can flow.
     @ivar name: that of the caller, for people.
-    @ivar proceedingTimeout: seconds to wait for a sign of life, if no client of the user is known.
+    @ivar proceedingTimeout: seconds to wait for a sign of life of clients that do not say that they ring.
     @ivar ringingTimeout: seconds that clients ring.
+    @ivar ringsOn: whether the caller waits for clients that sleep as for those that ring; else, if no client of the
+        user is known, a sign of life is waited for.
     """
 
     callee: JID
@@ -122,6 +124,7 @@ class OutboundLeg(JingleLeg):
     ringingTimeout: float
     served: frozenset[str]
     lateAnswer: bool = False
+    ringsOn: bool = True
     name: str = ""
     newId: Callable[[], str] = lambda: str(uuid4())
     kind: ClassVar[str] = "jingle"
@@ -197,10 +200,12 @@ def _begin(leg: OutboundLeg, offer: SessionDescription) -> None:
     if targets.known and not targets.propose and not targets.initiate:
         leg.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
         return
-    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there"))
+    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there", cause=20))
     if not targets.known:
         leg.clients.probe(leg.callee)
     _seek(leg)
+    if not targets.known and leg.ringsOn and not leg.callee.resource and not isinstance(leg.machine, Over):
+        _assumeRinging(leg)  # the server keeps the proposal, or wakes clients by it (XEP-0357)
 
 
 def _seek(leg: OutboundLeg) -> None:

@@ -62,10 +62,12 @@ class JingleProtocol(XMPPHandler):
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     @ivar calls: those that there are.
     @ivar named: is told the name under which a caller calls a user (first) from our address (second).
+    @ivar ringsOn: whether a call to a user, by the bare address, waits for clients that sleep as for those that ring.
     """
 
     arrivals: IArrivals
     named: Callable[[JID, JID, str], None] = staticmethod(lambda user, ours, name: None)
+    ringsOn: Callable[[str], bool] = staticmethod(lambda user: True)
 
     def __init__(
         self,
@@ -285,6 +287,7 @@ class JingleProtocol(XMPPHandler):
             ringingTimeout=self._options.ringingTimeout,
             served=self._options.served,
             lateAnswer=self._options.lateAnswer,
+            ringsOn=self.ringsOn(callee.userhost()),
         )
 
     # What we send

@@ -72,6 +72,14 @@ class PhoneBook:
         row = self._table.byJID.get(jid.lower())
         return None if row is None else Entry.of(row)
 
+    def has(self, jid: str) -> bool:
+        """Has that user, by the bare JID, a number?"""
+        return jid.lower() in self._table.byJID
+
+    def users(self) -> tuple[str, ...]:
+        """The bare JIDs of all users who have a number."""
+        return tuple(self._table.byJID)
+
     def matches(self, address: str) -> bool:
         """Does C{address} hold a number of the book?"""
         return self.called(address) is not None

@@ -137,12 +137,15 @@ class XMPPDialer:
 
     def unavailable(self, jid: JID) -> None:
         """See L{IPresenceListener}: no client is online that could tell more."""
-        for leg in self._waiting.get(bareJID(jid), [])[:]:
-            leg.decide(Ending(EndReason.NOT_FOUND, "is offline"))
+        self._giveUp(jid, Ending(EndReason.NOT_FOUND, "is offline", cause=20))
 
     def failed(self, jid: JID, condition: str, code: int | None) -> None:
         """See L{IPresenceListener}: presence does not get through, a call might."""
-        self.unavailable(jid)
+        self._giveUp(jid, Ending(EndReason.NOT_FOUND, "there is no such user, or they do not show presence"))
+
+    def _giveUp(self, jid: JID, nobody: Ending) -> None:
+        for leg in self._waiting.get(bareJID(jid), [])[:]:
+            leg.decide(nobody)
 
 
 @implementer(IOutboundLeg)

@@ -36,7 +36,11 @@ class CallSettings:
         " they can be woken; else the phone hears that the user is not there.",
     )
     ringingTimeout: int = setting(
-        _CALLS, "RingingTimeout", whole(1, 3600, "seconds"), 180, "How long a call may ring before it is given up."
+        _CALLS,
+        "RingingTimeout",
+        whole(1, 3600, "seconds"),
+        180,
+        "How long a call may ring before it is given up, also while it wakes clients that sleep.",
     )
     sessionExpires: int = setting(
         _CALLS,

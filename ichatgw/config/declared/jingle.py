@@ -38,10 +38,10 @@ class JingleSettings:
         "JingleProceedingTimeout",
         whole(100, 600_000, "milliseconds"),
         10_000,
-        "How long a user of whom no client is known to be online has for a first sign of life, for example one who"
-        " does not show their presence to the gateway. Clients that sleep are woken by the call."
-        " It begins when the user's server has"
-        " answered the question for presence, or has not within IChatProceedingTimeout.",
+        "How long clients that do not say that they ring have for a first sign of life, and users of whom no client is"
+        " known to be online, if their calls are forwarded then. Other calls to such users ring on for RingingTimeout:"
+        " clients that sleep are woken by them. It begins when the user's server has answered the"
+        " question for presence, or has not within IChatProceedingTimeout.",
     )
     stunServer: tuple[str, int] | None = setting(
         _JINGLE,

@@ -24,6 +24,7 @@ from ichatgw.config.reading.kinds import (
 )
 from ichatgw.config.reading.reader import Reload
 from ichatgw.model import Party, TransportAddress
+from ichatgw.xmpp.presence.staying import Who
 
 _SIP = "SIP"
 
@@ -112,8 +113,19 @@ class SIPSettings:
         "RegistrationTime",
         whole(0, 10_000_000, "seconds"),
         3600,
-        "For how long XMPP users who are online are registered at the SIP server of their translated address; 0 for"
-        " never.",
+        "For how long XMPP users are registered at the SIP server of their translated address; 0 for never. See"
+        " RegisterUsers.",
+    )
+    registerUsers: str = setting(
+        _SIP,
+        "RegisterUsers",
+        choice(*(each.value for each in Who)),
+        Who.ONLINE.value,
+        "Which users are registered at the SIP servers of their translated addresses: online (those who have subscribed"
+        " to something on the gateway, while a client of theirs that takes calls is online), subscribed (all who have"
+        " subscribed: a call wakes clients that sleep) or phone book (also those whom the phone book has). At the start"
+        " they are registered some at a time, see RegistrationsPerSecond.",
+        reload=Reload.AT_ONCE,
     )
     registrationRetryTime: int = setting(
         _SIP,

@@ -32,6 +32,8 @@ from ichatgw.tap import Gateway, gateway, ordered, reloading
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.certificates import Authority
 from ichatgw.web.setup import Web
+from ichatgw.xmpp.presence.registrations import PresenceRegistrations
+from ichatgw.xmpp.presence.staying import Who
 from ichatgw.xmpp.stanzas import parseJID
 
 TOKEN = "0123456789abcdef"
@@ -236,11 +238,14 @@ class GatewayTests(SynchronousTestCase):
         recording, capturing = made.watchers.recording, made.watchers.capturing
         records = str(Path(self.mktemp()).absolute())
 
+        registering = next(each for each in made._presence.listeners if isinstance(each, PresenceRegistrations))
+
         def terms() -> Any:
             return made.texts.terms
 
         return {
             "jabberComponentPassword": ("other", lambda: made.link.secret, "other"),
+            "registerUsers": ("subscribed", lambda: registering.staying.who, Who.SUBSCRIBED),
             "allowedXMPPDomains": (("example.org",), lambda: guests(parseJID("a@example.org/x")), True),
             "texts": (False, lambda: terms().on, False),
             "longestText": (200, lambda: terms().longest, 200),

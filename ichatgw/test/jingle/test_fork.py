@@ -13,6 +13,7 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.errors import Congested, NoCommonCodec
 from ichatgw.jingle.fork import MAX_SESSIONS
 from ichatgw.jingle.outbound import RINGING_ASSUMED
+from ichatgw.jingle.session.reasons import fromError
 from ichatgw.model import Ending, EndReason
 from ichatgw.test.support.clients.jingles import (
     ALICE,
@@ -159,15 +160,67 @@ class MixedTests(SynchronousTestCase):
         world.protocol.available(world.clients.resources(ALICE)[0])
         self.assertEqual((news(leg).news, world.said().count(PROPOSED[1])), ([], 1))
 
-    def test_unknown(self) -> None:
-        """A user of whom nobody is known is asked for, and proposed to; with no sign of life he is not there."""
+    def test_sleeps(self) -> None:
+        """
+        A user of whom nobody is known is asked for, and proposed to: the server wakes clients by that, so the caller
+        hears it ring, for as long as other clients may ring.
+        """
         world = World()
+        leg = world.dial()
+        self.assertEqual((world.clients.probes, world.said()), ([ALICE], PROPOSED))
+        world.clock.advance(RINGING_ASSUMED)
+        self.assertEqual(news(leg).news, ["ringing"])
+        world.clock.advance(179)
+        self.assertEqual(news(leg).news, ["ringing"])
+        world.clock.advance(1)
+        (ending,) = (ending for _, ending in news(leg).endings)
+        self.assertEqual((ending.reason, ending.cause), (EndReason.UNAVAILABLE, 19))
+        self.assertEqual(world.said(), [f"retract cancel to {ALICE.full()}"])
+        self.assertTrue(world.isEmpty())
+
+    def test_wakes(self) -> None:
+        """A client that was woken takes the call, however late, and whether its presence is seen or not."""
+        for isSeen in (True, False):
+            world = World()
+            leg = world.dial()
+            world.clock.advance(100)
+            if isSeen:
+                world.clients.known[PHONE] = MESSAGES
+                world.protocol.available(world.clients.resources(ALICE)[0])
+            self.assertEqual(world.said()[2:], [])
+            world.message("proceed", "", leg.sid, PHONE, BELL_JID)
+            self.assertIn(f"session-initiate to {PHONE.full()}", world.said())
+
+    def test_unknownToTheServer(self) -> None:
+        """A proposal that the server returns ends the call at once, with what it says: it wakes nobody."""
+        for condition, reason in (
+            ("item-not-found", EndReason.NOT_FOUND),
+            ("service-unavailable", EndReason.UNAVAILABLE),
+            ("remote-server-not-found", EndReason.NOT_FOUND),
+        ):
+            world = World()
+            leg = world.dial()
+            leg.machine.bounced(ALICE, fromError(condition))
+            self.assertEqual(news(leg).reasons, [reason])
+            self.assertTrue(world.isEmpty())
+
+    def test_unknown(self) -> None:
+        """If calls to the user ring on only when somebody is there, one without a sign of life is not there."""
+        world = World()
+        world.protocol.ringsOn = lambda user: user != "alice@jabber.example"
         leg = world.dial()
         self.assertEqual((world.clients.probes, world.said()), ([ALICE], PROPOSED))
         world.clock.advance(10)
         self.assertEqual(news(leg).reasons, [EndReason.UNAVAILABLE])
         self.assertEqual(world.said(), [f"retract cancel to {ALICE.full()}"])
         self.assertTrue(world.isEmpty())
+
+    def test_oneSleeps(self) -> None:
+        """A client that is called by its full address and is not there is not woken: it has no push of its own."""
+        world = World()
+        leg = world.dial(called=f"xmpp:{PHONE.full()}")
+        world.clock.advance(10)
+        self.assertEqual(news(leg).news, ["ended"])
 
     def test_asleep(self) -> None:
         """

@@ -68,6 +68,12 @@ class PhoneBookTests(SynchronousTestCase):
             self.assertFalse(self.book.matches(address), address)
             self.assertRaises(NoRoute, self.book.translate, address)
 
+    def test_users(self) -> None:
+        """It can be asked who has a number, and who all they are."""
+        self.assertTrue(self.book.has("Kim@example.com"))
+        self.assertFalse(self.book.has("sam@example.com"))
+        self.assertIn("kim@example.com", self.book.users())
+
     def test_entries(self) -> None:
         """What is known of a number and of a user, of whom the first entry counts."""
         self.assertEqual(self.book.find("030 1234"), KIM)

@@ -1,7 +1,8 @@
 # -*- test-case-name: ichatgw.test.xmpp.presence.test_registrations -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Which users are online, so that SIP can find them: those who are subscribed and have a client that takes calls.
+Which users SIP can find: those who are subscribed and have a client that takes calls, and those who stay registered
+while they are offline.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zope.interface import implementer
 from ichatgw.errors import NoRoute
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.presence.presence import IPresenceListener, Presence, Resource
+from ichatgw.xmpp.presence.staying import Staying
 from ichatgw.xmpp.presence.store import ISubscriptionStore
 from ichatgw.xmpp.stanzas import bareJID
 
@@ -51,9 +53,12 @@ class PresenceRegistrations(XMPPHandler):
     Until then those who were registered before are taken off only if their server says that they are offline, or if
     they may not be registered any more: one client that takes no calls may be seen before another one that does.
 
+    @ivar staying: those who stay registered while they are offline; nobody if not given.
     @param takesCalls: does this client take calls?
     @param allows: is this a user whom we serve?  Strangers are not registered: the registrar of a user may call.
     """
+
+    staying: Staying
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class PresenceRegistrations(XMPPHandler):
         self._store = store
         self._translate = translate
         self._registrations = registrations
+        self.staying = Staying(store)
         self._takesCalls = takesCalls
         self._allows = allows
         self._settling: IDelayedCall | None = None
@@ -80,6 +86,7 @@ class PresenceRegistrations(XMPPHandler):
         self._taking: Sweep[JID] = turns.sweep(self.changed)
 
     def connectionInitialized(self) -> None:
+        self._reconsidering.start(self.staying.users())
         self._settling = self._turns.callLater(GRACE, self._settle)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -94,7 +101,7 @@ class PresenceRegistrations(XMPPHandler):
 
     def reconsider(self) -> None:
         """The rules, or the users that we serve, have changed: look at all users again, some at a time."""
-        self._reconsidering.start(chain(self._presence.users, tuple(self._registered)))
+        self._reconsidering.start(chain(self._presence.users, tuple(self._registered), self.staying.users()))
 
     def available(self, resource: Resource) -> None:
         """See L{IPresenceListener}."""
@@ -112,7 +119,8 @@ class PresenceRegistrations(XMPPHandler):
     def changed(self, user: JID) -> None:
         """Presence or subscription of C{user}, a bare address, is not what it was."""
         name = user.full()
-        if self._allows(user) and self._isThere(user) and self._store.knows(user):
+        isThere = self._isThere(user) and self._store.knows(user)
+        if self._allows(user) and (isThere or self.staying(user)):
             aor = self._address(name)
             if aor is not None:
                 self._registered[user] = None
