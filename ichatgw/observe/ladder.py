@@ -6,7 +6,8 @@ One call drawn as a ladder: what was said to the caller, and to the callee, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ichatgw.observe.events import (
     CallAnswered,
@@ -64,28 +65,27 @@ def labelOf(message: Message) -> str:
 
 def said(event: Event) -> str:
     """What happened, in words."""
-    if isinstance(event, LegEnded):
-        return _legEnded(event)
     words = _WORDS.get(type(event))
-    return type(event).__name__ if words is None else words.format(event=event)
+    return type(event).__name__ if words is None else words(event).rstrip()
 
 
 def _legEnded(event: LegEnded) -> str:
     if event.ending is None:
         return f"leg {event.leg} never said that it ended"
-    return f"leg {event.leg} ended: {event.ending.reason.value} {event.ending.text}".rstrip()
+    return f"leg {event.leg} ended: {event.ending.reason.value} {event.ending.text}"
 
 
-_WORDS: dict[type[Event], str] = {
-    CallArrived: "{event.caller} calls {event.called}",
-    CallRouted: "leads to {event.route} for {event.caller}",
-    LegStarted: "leg {event.leg} is the {event.role}'s",
-    CallRang: "leg {event.leg} rings",
-    CallAnswered: "leg {event.leg} has answered",
-    MediaStarted: "first packet of the {event.side} from {event.source}",
-    IceState: "ICE of the {event.side} {event.state}: {event.text}",
-    DtlsState: "media of the {event.side} {event.state}: {event.text}",
-    CallEnded: "ended by {event.by}: {event.ending.reason.value} {event.ending.text}",
+_WORDS: dict[type[Event], Callable[[Any], str]] = {
+    CallArrived: lambda event: f"{event.caller} calls {event.called} ({', '.join(event.codecs)})",
+    CallRouted: lambda event: f"leads to {event.route} for {event.caller}",
+    LegStarted: lambda event: f"{event.kind} leg {event.leg} is the {event.role}'s, with {event.party}",
+    CallRang: lambda event: f"leg {event.leg} rings",
+    CallAnswered: lambda event: f"leg {event.leg} has answered ({', '.join(event.codecs)})",
+    LegEnded: _legEnded,
+    MediaStarted: lambda event: f"first packet of the {event.side} from {event.source}",
+    IceState: lambda event: f"ICE of the {event.side} {event.state}: {event.text}",
+    DtlsState: lambda event: f"media of the {event.side} {event.state}: {event.text}",
+    CallEnded: lambda event: f"ended by {event.by}: {event.ending.reason.value} {event.ending.text}",
 }
 
 

@@ -240,8 +240,8 @@ class Commanded(EndToEnd):
         titles = [(rung["side"], rung["way"], rung["title"].split(" ")[0]) for rung in ladder if rung["way"]]
         self.assertIn(("caller", "in", "INVITE"), titles)
         self.assertIn(("caller", "out", "200"), titles)
-        self.assertIn(("callee", "out", "iq"), titles)
-        self.assertIn("caller --> o            INVITE sip:scott@", await self.command("call", shown["id"]))
+        self.assertIn(("callee", "out", "vc:request"), titles)
+        self.assertIn("caller --> o            INVITE scott", await self.command("call", shown["id"]))
         self.assertIn("see ichatgw calls", await self.command("hangup", "nothing", status=1))
         self.assertIn("ends", await self.command("hangup", shown["id"]))
         await within(self.clock, 3, call.whenEnded())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason
-from ichatgw.observe.events import LegEnded, MessageReceived, MessageSent
-from ichatgw.observe.ladder import coloured, draw, labelOf, line
+from ichatgw.observe import events
+from ichatgw.observe.events import MessageReceived, MessageSent
+from ichatgw.observe.ladder import coloured, draw, labelOf, line, said
 from ichatgw.observe.snapshots import Rung
 from ichatgw.test.support.events import OURS, PHONE, sip
+
+NOW = (1.0, 2.0)
 
 
 def message(data: bytes, sent: bool = False, protocol: str = "SIP") -> MessageReceived | MessageSent:
@@ -58,12 +61,28 @@ class LadderTests(SynchronousTestCase):
             self.assertEqual(len(drawn), 98)
         self.assertNotIn("secret", labelOf(message(b"INVITE sip:bob:secret@b SIP/2.0\r\n")))
 
-    def test_ends(self) -> None:
+    def test_happened(self) -> None:
         """What happens besides messages stands between the parties, in words."""
-        ended = LegEnded(1.0, 2.0, "c-1", "in", Ending(EndReason.BUSY, "486"))
-        self.assertIn("leg in ended: the callee is busy 486", line(Rung(3.0, "in", "caller", ended)))
-        silent = LegEnded(1.0, 2.0, "c-1", "in", None)
-        self.assertIn("leg in never said that it ended", line(Rung(3.0, "in", "caller", silent)))
+        ending = Ending(EndReason.BUSY, "486")
+        for event, words in (
+            (events.CallArrived(*NOW, "1", "in-1", "sip", "sip:a@b", "sip:c@d", PHONE, ("PCMU", "PCMA")),
+             "sip:a@b calls sip:c@d (PCMU, PCMA)"),
+            (events.CallRouted(*NOW, "1", "out-1", "jingle", "sip:a@b", "xmpp:c@d"), "leads to xmpp:c@d for sip:a@b"),
+            (events.LegStarted(*NOW, "1", "out-1", "callee", "jingle", "xmpp:c@d"),
+             "jingle leg out-1 is the callee's, with xmpp:c@d"),
+            (events.CallRang(*NOW, "1", "out-1"), "leg out-1 rings"),
+            (events.CallAnswered(*NOW, "1", "out-1", ("PCMU",)), "leg out-1 has answered (PCMU)"),
+            (events.LegEnded(*NOW, "1", "out-1", ending), "leg out-1 ended: the callee is busy 486"),
+            (events.LegEnded(*NOW, "1", "out-1", None), "leg out-1 never said that it ended"),
+            (events.CallEnded(*NOW, "1", "the callee", Ending(EndReason.BUSY), False),
+             "ended by the callee: the callee is busy"),
+            (events.MediaStarted(*NOW, "1", "caller", PHONE), f"first packet of the caller from {PHONE}"),
+            (events.IceState(*NOW, "1", "callee", "failed", "no way"), "ICE of the callee failed: no way"),
+            (events.DtlsState(*NOW, "1", "callee", "secured", "AES"), "media of the callee secured: AES"),
+            (events.Stall(*NOW, 1.0, "x"), "Stall"),
+        ):  # fmt: skip
+            self.assertEqual(said(event), words)
+            self.assertIn(f". {words} .", line(Rung(3.0, "out-1", "callee", event)))
 
     def test_colours(self) -> None:
         """On a terminal the two sides have colours of their own, and the text stays the same."""
