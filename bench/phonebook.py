@@ -21,6 +21,7 @@ from twisted.internet import reactor
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.config.reload import LongReloadable, Part, Reloadable, Reloader
 from ichatgw.config.settings import Settings
+from ichatgw.gateway.routing import newRules
 from ichatgw.options import again
 from ichatgw.phonebook import csvfile, sqlite
 from ichatgw.phonebook.entries import Row
@@ -28,7 +29,6 @@ from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.collector import Collector
 from ichatgw.runtime.steps import atOnce
 from ichatgw.runtime.turns import Turns
-from ichatgw.tap import newRules
 
 ENTRIES, RULES = 50_000, 5000
 LOOK_UP, RELOAD, TURN = 20e-6, 1.0, 10e-3

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.control.test_setup,ichatgw.test.gateway.test_tap -*-
+# -*- test-case-name: ichatgw.test.control.test_setup,ichatgw.test.gateway.test_build -*-
 """
 What administrators can order, as the settings want it.
 """

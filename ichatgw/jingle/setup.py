@@ -31,9 +31,9 @@ from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.caps.caps import Capabilities
 from ichatgw.xmpp.caps.entity import PHONE_FEATURES, Entity
 from ichatgw.xmpp.dialer import ByLink, XMPPDialer
-from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.presence.presence import Presence, Resource
 from ichatgw.xmpp.prompt import Prompt
+from ichatgw.xmpp.side import XMPPSide
 
 
 def servedBy(settings: Settings) -> frozenset[str]:
@@ -99,23 +99,20 @@ def jingleSideOf(
     turns: Turns,
     settings: Settings,
     addresses: LocalAddresses,
-    link: Link,
-    presence: Presence,
-    control: JID,
+    xmpp: XMPPSide,
     translate: Callable[[str], str],
-    guests: Callable[[JID], bool],
     iChat: IDialer,
 ) -> JingleSide:
     """
-    Put it together; C{presence} was made with L{phoneOf}.
+    Put it together; C{xmpp.presence} was made with L{phoneOf}.
 
     @param turns: when timers have their turn; those of media are the reactor's own.
-    @param control: the control address.
-    @param guests: who may call.
+    @param translate: gives the address that a called one stands for, or raises L{ichatgw.errors.NoRoute}.
     @param iChat: dials iChats.
     """
     served = servedBy(settings)
-    capabilities = Capabilities(turns, control, guests)
+    link, presence, guests = xmpp.link, xmpp.presence, xmpp.guests
+    capabilities = Capabilities(turns, xmpp.control, guests)
     protocol = JingleProtocol(
         turns,
         time.time,

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_setup,ichatgw.test.gateway.test_tap -*-
+# -*- test-case-name: ichatgw.test.sip.test_setup,ichatgw.test.gateway.test_build -*-
 """
 The SIP side, as the settings want it.
 """

@@ -30,6 +30,7 @@ RANKS = (
     {"watchers"},
     {"control"},
     {"web"},
+    {"gateway"},
     {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.
@@ -183,7 +184,7 @@ class ImportTests(SynchronousTestCase):
                 if other.split(".")[0] == "wokkel" or other.startswith("twisted.words"):
                     self.assertIn(
                         part,
-                        ("xmpp", "ichat", "jingle", "sim", "tap"),
+                        ("xmpp", "ichat", "jingle", "sim", "gateway"),
                         f"{name} imports {other}",
                     )
 

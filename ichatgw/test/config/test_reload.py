@@ -20,11 +20,12 @@ from ichatgw import options
 from ichatgw.config.reload import INTERVAL, LongReloadable, Outcome, Reloadable, Reloader
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
+from ichatgw.gateway.administration import reloading
+from ichatgw.gateway.build import gateway
 from ichatgw.log.logfile import LineObserver
 from ichatgw.net.networks import PRIVATE
 from ichatgw.runtime.steps import Steps, atOnce
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
-from ichatgw.tap import gateway, reloading
 from ichatgw.test.support.configs import ready
 from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.stanzas import parseJID

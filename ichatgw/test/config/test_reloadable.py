@@ -23,12 +23,15 @@ from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.reading.reader import Reload
 from ichatgw.config.reload import RESTART
 from ichatgw.config.settings import TABLE, Settings
+from ichatgw.gateway.administration import ordered, reloading
+from ichatgw.gateway.build import gateway
+from ichatgw.gateway.service import Gateway
 from ichatgw.log.logfile import LineObserver
 from ichatgw.log.redaction import Content
 from ichatgw.model import Party
 from ichatgw.net.networks import PRIVATE
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys
-from ichatgw.tap import Gateway, gateway, ordered, reloading
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.certificates import Authority
 from ichatgw.web.setup import Web
@@ -131,6 +134,7 @@ class GatewayTests(SynchronousTestCase):
         taken = {attribute for part in reloader.parts for attribute in part.attributes}
         self.assertEqual(sorted(taken), RELOADED)
 
+    @slow
     def test_restart(self) -> None:
         """A changed setting that needs a restart is said to do so, and stays as it was."""
         attributes: dict[str, Any] = {
@@ -149,6 +153,7 @@ class GatewayTests(SynchronousTestCase):
             assert self.gateway.reloader is not None
             self.assertEqual(self.gateway.reloader.settings, self.settings)
 
+    @slow
     def test_reachesItsReader(self) -> None:
         """Each setting that needs no restart reaches what reads it."""
         cases = self.cases()

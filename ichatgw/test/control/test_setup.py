@@ -17,8 +17,10 @@ from ichatgw.control.drain import Drain
 from ichatgw.control.place import ControlListener
 from ichatgw.control.protocol import Answer, Order
 from ichatgw.control.server import Server
+from ichatgw.gateway.administration import ordered, reloading
+from ichatgw.gateway.build import gateway
+from ichatgw.gateway.service import Gateway
 from ichatgw.log.logfile import LineObserver
-from ichatgw.tap import Gateway, gateway, ordered, reloading
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.trunks import trunk

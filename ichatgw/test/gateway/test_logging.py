@@ -20,9 +20,11 @@ from twisted.trial.unittest import SynchronousTestCase
 import ichatgw
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
+from ichatgw.gateway.administration import reloading
+from ichatgw.gateway.build import gateway
+from ichatgw.gateway.service import Gateway
 from ichatgw.log.lines import LEVELS
 from ichatgw.log.logfile import LineObserver
-from ichatgw.tap import Gateway, gateway, reloading
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, request

@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw import tap
 from ichatgw.config.settings import Settings
+from ichatgw.gateway import build, callside, sipside
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import EndReason
 from ichatgw.runtime.files import Files
@@ -37,9 +37,9 @@ class ReadyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.wire = Wire()
-        self.patch(tap, "UDPWire", lambda *arguments: self.wire)
+        self.patch(sipside, "UDPWire", lambda *arguments: self.wire)
         network = FakeNetwork()
-        self.patch(tap, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
+        self.patch(callside, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
         self.patch(Link, "trouble", "")
         self.patch(Files, "trouble", "")
         settings = Settings(
@@ -51,7 +51,7 @@ class ReadyTests(SynchronousTestCase):
             translationRules=(("^sip:([0-9]+)@", "sip:$1@192.0.2.78"),),
             subscriptionDatabase="none",
         )
-        self.gateway = tap.gateway(self.reactor, settings)
+        self.gateway = build.gateway(self.reactor, settings)
         self.gateway.switch.startService()
         self.numbers = 0
 

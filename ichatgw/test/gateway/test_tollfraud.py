@@ -14,9 +14,9 @@ from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw import tap
 from ichatgw.config.reading.credentials import Credentials
 from ichatgw.config.settings import Settings
+from ichatgw.gateway import build, callside, sipside
 from ichatgw.media.engine import MediaEngine
 from ichatgw.model import TransportAddress
 from ichatgw.sip.auth.digest import answer, challenges
@@ -72,10 +72,10 @@ class Fraud(SynchronousTestCase):
         self.reactor: Any = MemoryReactorClock()
         self.wire = Wire()
         network = FakeNetwork()
-        self.patch(tap, "UDPWire", lambda *arguments: self.wire)
+        self.patch(sipside, "UDPWire", lambda *arguments: self.wire)
         self.patch(Link, "trouble", "")  # it is up
-        self.patch(tap, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
-        self.gateway = tap.gateway(self.reactor, evolve(self.settings, **changes))
+        self.patch(callside, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
+        self.gateway = build.gateway(self.reactor, evolve(self.settings, **changes))
         self.gateway.switch.startService()
         self.numbers = 0
         self.paid: list[str] = []

@@ -14,11 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.settings import Settings
 from ichatgw.errors import NoLink
+from ichatgw.gateway.build import gateway
+from ichatgw.gateway.service import Gateway
 from ichatgw.interfaces import ILeg
 from ichatgw.jingle.protocol import JingleProtocol
 from ichatgw.jingle.setup import phoneOf, servedBy
 from ichatgw.model import Party
-from ichatgw.tap import Gateway, gateway
 from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import HEADER, acceptLast, parse, refuseLast
 from ichatgw.xmpp.caps.entity import PHONE_FEATURES

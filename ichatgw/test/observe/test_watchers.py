@@ -10,6 +10,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.settings import Settings
+from ichatgw.gateway.build import gateway
+from ichatgw.gateway.service import Gateway
 from ichatgw.model import EndReason
 from ichatgw.observe.events import LinkDown, Message, ReportReceived, kindsOf
 from ichatgw.observe.hep.wire import PORT
@@ -17,8 +19,7 @@ from ichatgw.observe.records.fields import CSV, JSON
 from ichatgw.observe.records.file import RETRY
 from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.runtime.disk import DirectDisk
-from ichatgw.tap import Gateway, gateway
-from ichatgw.test.gateway.test_tap import SETTINGS
+from ichatgw.test.gateway.test_build import SETTINGS
 from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.watchers import Watchers, watchersOf

@@ -14,11 +14,12 @@ from ichatgw.calls.dialplan import DialPlan
 from ichatgw.config.declared.phonebook import RULES_FIRST
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.gateway.administration import reloading
+from ichatgw.gateway.build import gateway
 from ichatgw.model import Party
 from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.steps import atOnce
 from ichatgw.runtime.turns import Turns
-from ichatgw.tap import gateway, reloading
 from ichatgw.test.support.configs import ready
 
 SETTINGS = Settings(

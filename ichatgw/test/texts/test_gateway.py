@@ -13,8 +13,8 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.config.reload import Reloadable
 from ichatgw.errors import CallError
+from ichatgw.gateway.build import gateway
 from ichatgw.model import Party
-from ichatgw.tap import gateway
 from ichatgw.test.phonebook.test_setup import SETTINGS
 from ichatgw.texts.interfaces import ITextPort, ITexts, Text
 

@@ -13,11 +13,11 @@ from ichatgw.config.declared.trunks import Trunk
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.settings import Settings
 from ichatgw.errors import NoRoute, Refused
+from ichatgw.gateway.build import gateway
 from ichatgw.model import EndReason, Party
 from ichatgw.phonebook.book import PhoneBook
 from ichatgw.phonebook.entries import Table, rowOf
 from ichatgw.phonebook.numbers import Numbering
-from ichatgw.tap import gateway
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ConfigTestCase
 from ichatgw.trunks.emergency import Emergency

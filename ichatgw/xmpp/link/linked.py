@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_tap -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_build -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Does something whenever the link is up, or lost.

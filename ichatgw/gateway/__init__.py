@@ -1,0 +1,3 @@
+"""
+The whole gateway: the one place where all parts meet.
+"""

@@ -1,0 +1,92 @@
+# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.config.test_reloadable -*-
+"""
+The calls: the switch, its limits, and the media.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b32encode
+from functools import partial
+
+from attrs import frozen
+
+from ichatgw.calls.limits import Limits
+from ichatgw.calls.switch import Switch
+from ichatgw.config.reload import Reloadable
+from ichatgw.gateway.clients import Clients
+from ichatgw.gateway.common import Common
+from ichatgw.gateway.routing import Routing
+from ichatgw.gateway.sipside import SIPSide
+from ichatgw.media.engine import MediaEngine
+from ichatgw.media.relay.medialatch import Elsewhere
+from ichatgw.trunks.directions import Directions
+
+RUN_LETTERS = 6
+"""Letters that the names of the calls of one run of the process begin with."""
+
+
+@frozen
+class CallSide:
+    """
+    @ivar switch: the live calls.
+    @ivar limits: how many there may be.
+    @ivar media: the relays.
+    """
+
+    switch: Switch
+    limits: Limits
+    media: MediaEngine
+
+
+def callSideOf(common: Common, sip: SIPSide, routing: Routing, clients: Clients) -> CallSide:
+    """Put it together, and have all calls come here."""
+    settings, turns, endpoint = common.settings, common.turns, sip.endpoint
+    media = _mediaOf(common)
+    limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
+    switch = Switch(
+        turns,
+        routing.routes,
+        media,
+        {"sip": endpoint, "sips": endpoint, "xmpp": clients.dialer},
+        maxCalls=settings.maxCalls,
+        limits=limits,
+    )
+    switch.alwaysRelay = settings.alwaysRelayIChatMedia
+    switch.resident = sip.registrations.resident
+    switch.introduced = routing.routes.introduced
+    switch.directed = Directions(routing.rights, endpoint.trunks.isTrunk).route
+    switch.run = f"{b32encode(os.urandom(5)).decode()[:RUN_LETTERS].lower()}-"
+    for part in (endpoint, switch):
+        part.shed(sip.isOverloaded)
+    endpoint.limit(switch.isFull)
+    endpoint.matchers.append(clients.iChat)
+    endpoint.arrivals = switch
+    clients.deliver(switch)
+    return CallSide(switch, limits, media)
+
+
+def _mediaOf(common: Common) -> MediaEngine:
+    settings = common.settings
+    return MediaEngine(
+        common.reactor,
+        common.addresses,
+        settings.mediaRelayPortRangeMin,
+        settings.mediaRelayPortRangeMax,
+        identity=common.identity,
+        elsewhere=Elsewhere(settings.mediaFromOtherHosts),
+        patience=settings.mediaTimeout,
+    )
+
+
+def reloadablesOf(calls: CallSide) -> tuple[Reloadable, ...]:
+    """What can change while they go on."""
+    switch, limits = calls.switch, calls.limits
+    return (
+        Reloadable(
+            ("alwaysRelayIChatMedia",), lambda new: partial(setattr, switch, "alwaysRelay", new.alwaysRelayIChatMedia)
+        ),
+        Reloadable(("maxCalls",), lambda new: partial(setattr, switch, "maxCalls", new.maxCalls)),
+        Reloadable(("callsPerCaller",), lambda new: partial(setattr, limits, "perCaller", new.callsPerCaller)),
+        Reloadable(("callsPerSecond",), lambda new: partial(setattr, limits, "perSecond", new.callsPerSecond)),
+    )

@@ -1,0 +1,73 @@
+# -*- test-case-name: ichatgw.test.texts.test_gateway -*-
+"""
+The texts that people write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
+
+# isort: split
+from ichatgw.calls.switch import Switch
+from ichatgw.config.reload import Reloadable
+from ichatgw.config.settings import Settings
+from ichatgw.errors import CallError
+from ichatgw.gateway.common import Common
+from ichatgw.sip.endpoint import Endpoint
+from ichatgw.texts.exchange import Terms, TextExchange
+from ichatgw.xmpp.side import XMPPSide
+from ichatgw.xmpp.texts import ChatMessages
+from ichatgw.xmpp.vcards import VCards
+
+
+def textsOf(
+    common: Common, endpoint: Endpoint, xmpp: XMPPSide, switch: Switch, objection: Callable[[], CallError | None]
+) -> TextExchange:
+    """
+    What leads texts from one network to another, and what hears them there.
+
+    @param objection: why no text can be taken now, if that is so.
+    """
+    link, settings = xmpp.link, common.settings
+    chat = ChatMessages(
+        common.turns,
+        settings.jabberComponentName,
+        xmpp.control,
+        switch.plan.translate,
+        xmpp.guests,
+        lambda: link.trouble,
+    )
+    chat.named = xmpp.names.remember
+    for handler in (chat, VCards(common.turns, xmpp.names.of, xmpp.guests, xmpp.presence.serves)):
+        link.addHandler(handler)
+    texts = TextExchange(
+        common.turns,
+        {"sip": endpoint.messages, "sips": endpoint.messages, "xmpp": chat},
+        switch.translate,
+        switch.presented,
+        termsOf(settings),
+        objection,
+    )
+    endpoint.texts = chat.texts = texts
+    endpoint.takeTexts(settings.texts)
+    return texts
+
+
+def termsOf(settings: Settings) -> Terms:
+    """What is allowed to those who write."""
+    return Terms(settings.texts, settings.longestText, settings.textsPerMinute, settings.textsPerSecond)
+
+
+def reloadableOf(endpoint: Endpoint, texts: TextExchange) -> Reloadable:
+    """What can change while the gateway runs."""
+
+    def adopt(settings: Settings) -> None:
+        texts.terms = termsOf(settings)
+        endpoint.takeTexts(settings.texts)
+
+    return Reloadable(
+        ("texts", "longestText", "textsPerMinute", "textsPerSecond"), lambda settings: partial(adopt, settings)
+    )
