@@ -21,6 +21,7 @@ from ichatgw.gateway.routing import Routing
 from ichatgw.gateway.sipside import SIPSide
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
+from ichatgw.ichat.options import IChatOptions
 from ichatgw.ichat.ourrecords import OurRecords
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.interfaces import IArrivals, IDialer
@@ -112,13 +113,15 @@ def _iChatOf(common: Common, sip: SIPSide, xmpp: XMPPSide) -> IChatProtocol:
         xmpp.control,
         xmpp.presence,
         sip.endpoint.pinned(),
-        settings.sipGatewayIdentity,
-        ourRecords,
-        allows=xmpp.guests,
-        chooseRecord=partial(_choose, settings, ourRecords),
-        proceedingTimeout=settings.iChatProceedingTimeout / 1000,
-        ringingTimeout=settings.ringingTimeout,
-        inviteTimeout=settings.iChatInviteTimeout,
+        IChatOptions(
+            identity=settings.sipGatewayIdentity,
+            ourRecords=ourRecords,
+            choose=partial(_choose, settings, ourRecords),
+            proceedingTimeout=settings.iChatProceedingTimeout / 1000,
+            ringingTimeout=settings.ringingTimeout,
+            inviteTimeout=settings.iChatInviteTimeout,
+        ),
+        xmpp.guests,
     )
 
 

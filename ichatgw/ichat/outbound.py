@@ -30,6 +30,7 @@ from ichatgw.errors import CallError, Congested
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.farewells import cancelled
 from ichatgw.ichat.leg import IChatLeg, InnerNews, Inside, PresenceView, judge
+from ichatgw.ichat.options import IChatOptions
 from ichatgw.ichat.selection import callerName, select
 from ichatgw.ichat.stanzas import VCCancel, VCRequest, VCStanza
 from ichatgw.interfaces import ICall, IChange, IDialer, IMediaSide, IOutboundLeg
@@ -107,24 +108,17 @@ class OutboundLeg(IChatLeg):
     @ivar callee: whom to call: a bare address, or a full one to call that iChat only.
     @ivar caller: who calls.
     @ivar control: the gateway's own address, shown to an iChat before it is asked.
-    @ivar identity: who calls in the inner leg; iChat never shows it.
-    @ivar choose: which of an iChat's addresses to call.
-    @ivar proceedingTimeout: seconds to wait for any iChat of the user to show up.
-    @ivar ringingTimeout: seconds that iChats ring.
+    @ivar options: how it is made.
     """
 
     callee: JID
     caller: Party
     control: JID
-    identity: Party
     link: OutboundLink
     presence: PresenceView
     dialer: IDialer
     clock: IReactorTime
-    ourRecords: Callable[[], tuple[AddressRecord, ...]]
-    choose: Callable[[Sequence[AddressRecord]], AddressRecord | None]
-    proceedingTimeout: float
-    ringingTimeout: float
+    options: IChatOptions
     kind: ClassVar[str] = "ichat"
     id: str = field(init=False, factory=lambda: f"to-ichat-{next(_numbers)}")
     party: Party = field(init=False)
@@ -166,7 +160,7 @@ def _begin(leg: OutboundLeg, offer: SessionDescription) -> None:
         return
     if _ringWhoeverIsThere(leg):
         return
-    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
+    _setTimer(leg, leg.options.proceedingTimeout, Ending(EndReason.TIMEOUT, "no iChat of the user showed up"))
     _log.info("call={call} leg={leg} waits for {user!r:.120} to come online", **_names(leg))
     leg.presence.probe(leg.callee)
 
@@ -190,7 +184,7 @@ def _ask(leg: OutboundLeg, targets: Sequence[JID]) -> None:
         _log.info("call={call} leg={leg} rings {jid!r:.120}", jid=jid.full(), **_names(leg))
         leg.call.ringing(leg)
         leg.presence.show(jid, leg.control, withCaps=False)
-        leg.link.send(VCRequest(jid, leg._sender, leg.ourRecords()))
+        leg.link.send(VCRequest(jid, leg._sender, leg.options.ourRecords()))
 
 
 def _giveUpIfAlone(leg: OutboundLeg, ending: Ending) -> None:
@@ -213,7 +207,7 @@ def _accept(leg: OutboundLeg, jid: JID, records: Sequence[AddressRecord]) -> Non
     if jid not in leg._pending:
         return
     del leg._pending[jid]
-    record = leg.choose(records)
+    record = leg.options.choose(records)
     if record is None:
         leg.machine.fail(Ending(EndReason.DECLINED, "the iChat named no usable address"))
     else:
@@ -232,7 +226,7 @@ def _invite(leg: OutboundLeg, record: AddressRecord) -> None:
     where = str(record.address)
     _log.info("call={call} leg={leg} accepted by {user!r:.120}, calling {where}", where=where, **_names(leg))
     try:
-        inner = leg.dialer.dial(f"sip:user@{where}", leg.identity)
+        inner = leg.dialer.dial(f"sip:user@{where}", leg.options.identity)
     except CallError as error:
         leg.machine.failInvite(Ending(error.reason, str(error)))
         return
@@ -309,7 +303,7 @@ def _build() -> Callable[[OutboundLeg], Inputs]:
 
     @proceeding.upon(Inputs.ring).to(ringing)
     def firstRing(machine: Inputs, leg: OutboundLeg, targets: Sequence[JID]) -> None:
-        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.TIMEOUT, "no iChat answered"))
+        _setTimer(leg, leg.options.ringingTimeout, Ending(EndReason.TIMEOUT, "no iChat answered"))
         _ask(leg, targets)
 
     @ringing.upon(Inputs.ring).loop()

@@ -23,10 +23,10 @@ from zope.interface import implementer
 
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, Congested, MalformedError
-from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.held import Held
 from ichatgw.ichat.inbound import InboundLeg
 from ichatgw.ichat.leg import PresenceView
+from ichatgw.ichat.options import IChatOptions
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.reasons import TO_RESPONSE, fromError
 from ichatgw.ichat.selection import variants
@@ -88,15 +88,8 @@ class IChatProtocol(XMPPHandler):
         control: JID,
         presence: PresenceView,
         dialer: IDialer,
-        identity: Party,
-        ourRecords: Callable[[], tuple[AddressRecord, ...]],
-        *,
+        options: IChatOptions,
         allows: Callable[[JID], bool] | None = None,
-        chooseRecord: Callable[[Sequence[AddressRecord]], AddressRecord | None] = choose,
-        proceedingTimeout: float = 5.0,
-        ringingTimeout: float = 180.0,
-        inviteTimeout: float = 30.0,
-        waitingLimit: int = 4,
     ) -> None:
         """
         @param clock: for the time-outs.
@@ -104,14 +97,8 @@ class IChatProtocol(XMPPHandler):
         @param control: the gateway's own address.
         @param presence: who is online.
         @param dialer: makes the SIP legs towards iChats.
-        @param identity: who calls in these.
-        @param ourRecords: the addresses and the port at which our SIP can be reached.
+        @param options: how calls are made.
         @param allows: who may call; those of the parent domain if not given.
-        @param chooseRecord: where to call an iChat.
-        @param proceedingTimeout: seconds to wait for an iChat to show up.
-        @param ringingTimeout: seconds that iChats ring.
-        @param inviteTimeout: seconds that an accepted iChat has for its INVITE.
-        @param waitingLimit: how many calls of one user may wait at once.
         """
         super().__init__()
         self._clock = clock
@@ -119,18 +106,13 @@ class IChatProtocol(XMPPHandler):
         self._control = control
         self._presence = presence
         self._dialer = dialer
-        self._identity = identity
-        self._ourRecords = ourRecords
+        self._options = options
         self._allows = allows or XMPPAccess(component)
-        self._choose = chooseRecord
-        self._proceedingTimeout = proceedingTimeout
-        self._ringingTimeout = ringingTimeout
-        self._inviteTimeout = inviteTimeout
         self._ids = count(1)
         self._complaints = Complaints(clock)
         self._legs: set[ILeg] = set()
         self.events = UNREAD
-        self._waiting = WaitingLegs(clock, waitingLimit)
+        self._waiting = WaitingLegs(clock, options.waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
 
     @property
@@ -194,8 +176,8 @@ class IChatProtocol(XMPPHandler):
             records=request.records,
             link=self,
             clock=self._clock,
-            ourRecords=self._ourRecords,
-            inviteTimeout=self._inviteTimeout,
+            ourRecords=self._options.ourRecords,
+            inviteTimeout=self._options.inviteTimeout,
         )
         try:
             self._waiting.add(leg)
@@ -236,7 +218,7 @@ class IChatProtocol(XMPPHandler):
             return
         self._succeed(iq)
         if ANSWER_COUNTER_PROPOSALS:
-            self.send(CounterProposal(them, us, self._ourRecords()))
+            self.send(CounterProposal(them, us, self._options.ourRecords()))
 
     def _onError(self, iq: Element) -> None:
         """
@@ -312,15 +294,11 @@ class IChatProtocol(XMPPHandler):
             callee=callee,
             caller=caller,
             control=self._control,
-            identity=self._identity,
             link=self,
             presence=self._presence,
             dialer=self._dialer,
             clock=self._clock,
-            ourRecords=self._ourRecords,
-            choose=self._choose,
-            proceedingTimeout=self._proceedingTimeout,
-            ringingTimeout=self._ringingTimeout,
+            options=self._options,
         )
 
     def claims(self, invitation: Invitation) -> bool:

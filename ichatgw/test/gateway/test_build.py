@@ -98,7 +98,7 @@ class WiringTests(SynchronousTestCase):
         made = gateway(MemoryReactorClock(), evolve(self.settings, iChatProceedingTimeout=1500))
         heard = made._presence.listeners
         (iChat,) = (each for each in heard if isinstance(each, IChatProtocol))
-        self.assertEqual(iChat._proceedingTimeout, 1.5)
+        self.assertEqual(iChat._options.proceedingTimeout, 1.5)
         self.assertEqual(len([each for each in heard if isinstance(each, PresenceRegistrations)]), 1)
 
     def test_log(self) -> None:
@@ -200,7 +200,7 @@ class WiringTests(SynchronousTestCase):
         ]
         for ours, chosen in (("192.0.2.10", theirs[1]), ("2001:db8::10", theirs[0])):
             made = gateway(MemoryReactorClock(), evolve(SETTINGS, ipAddress=ours, preferIPv6=True))
-            self.assertEqual(cast(Any, made.endpoint.matchers[0])._choose(theirs), chosen)
+            self.assertEqual(cast(Any, made.endpoint.matchers[0])._options.choose(theirs), chosen)
 
     @slow
     def test_greetsEverybody(self) -> None:

@@ -23,6 +23,7 @@ from wokkel.generic import parseXml
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.ichat.connectdata import decode
 from ichatgw.ichat.inbound import InboundLeg
+from ichatgw.ichat.options import IChatOptions
 from ichatgw.ichat.outbound import OutboundLeg
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.model import Codec, Ending, EndReason, Invitation, Party, SessionDescription, Tone, TransportAddress
@@ -144,9 +145,7 @@ class World:
             CONTROL,
             self.presence,
             self.dialer,
-            IDENTITY,
-            lambda: decode(OUR_DATA),
-            waitingLimit=self.waitingLimit,
+            IChatOptions(IDENTITY, lambda: decode(OUR_DATA), waitingLimit=self.waitingLimit),
         )
         self.protocol.arrivals = self.arrivals
         self.protocol.parent = self.link
