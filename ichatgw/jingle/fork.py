@@ -5,7 +5,7 @@ The clients of a user that ring at once: by one proposal (XEP-0353), and those t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from uuid import uuid4
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -35,6 +35,11 @@ _THE_USER = frozenset({EndReason.HANGUP, EndReason.CANCELLED, EndReason.BUSY, En
 _ELSEWHERE = Ending(EndReason.ANSWERED_ELSEWHERE, "answered elsewhere")
 
 
+def newId() -> str:
+    """A name for a session that no other one has."""
+    return str(uuid4())
+
+
 @define(eq=False, kw_only=True)
 class Ringing:
     """
@@ -46,7 +51,6 @@ class Ringing:
     @ivar callee: a bare address, or a full one to call that client only.
     @ivar us: the full address under which the caller calls.
     @ivar sid: of the proposal, and of the session with the client that takes it.
-    @ivar newId: makes one for each other session.
     @ivar served: the namespaces of the transports that we have.
     @ivar name: that of the caller, for people.
     @ivar taker: the client that has the call; C{None} as long as none has it.
@@ -56,7 +60,6 @@ class Ringing:
     callee: JID
     us: JID
     sid: str
-    newId: Callable[[], str]
     link: LegLink
     clients: Clients
     served: frozenset[str]
@@ -102,7 +105,7 @@ class Ringing:
         problem = None
         for jid in targets.initiate:
             if jid not in self._direct and jid not in self._lost and len(self._direct) < MAX_SESSIONS:
-                problem = self._initiate(jid, self.newId(), far) or problem
+                problem = self._initiate(jid, newId(), far) or problem
         return None if self._direct or self._proposed else problem
 
     def join(self, jid: JID, far: SessionDescription) -> Ending | None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from typing import ClassVar, Protocol, cast
-from uuid import uuid4
 
 from attrs import define, field
 from automat import TypeMachineBuilder
@@ -29,8 +28,9 @@ from zope.interface import implementer
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IMediaSide, IOutboundLeg
-from ichatgw.jingle.fork import Ringing
+from ichatgw.jingle.fork import Ringing, newId
 from ichatgw.jingle.leg import ACCEPT_TIMEOUT, JingleLeg, LegLink, pressed
+from ichatgw.jingle.options import JingleOptions
 from ichatgw.jingle.selection import Clients
 from ichatgw.jingle.session.reasons import ofCallee
 from ichatgw.jingle.session.session import Session
@@ -106,11 +106,8 @@ class OutboundLeg(JingleLeg):
 
     @ivar callee: whom to call: a bare address, or a full one to call that client only.
     @ivar us: the full address under which the caller calls.
-    @ivar served: the namespaces of the transports that we have.
-    @ivar lateAnswer: whether the call counts as answered only when media can flow.
+    @ivar options: how it is made.
     @ivar name: that of the caller, for people.
-    @ivar proceedingTimeout: seconds to wait for a sign of life of clients that do not say that they ring.
-    @ivar ringingTimeout: seconds that clients ring.
     @ivar ringsOn: whether the caller waits for clients that sleep as for those that ring; else, if no client of the
         user is known, a sign of life is waited for.
     """
@@ -120,13 +117,9 @@ class OutboundLeg(JingleLeg):
     link: OutboundLink
     clients: Clients
     clock: IReactorTime
-    proceedingTimeout: float
-    ringingTimeout: float
-    served: frozenset[str]
-    lateAnswer: bool = False
+    options: JingleOptions
     ringsOn: bool = True
     name: str = ""
-    newId: Callable[[], str] = lambda: str(uuid4())
     kind: ClassVar[str] = "jingle"
     id: str = field(init=False, factory=lambda: f"to-jingle-{next(_numbers)}")
     sid: str = field(init=False)
@@ -143,17 +136,16 @@ class OutboundLeg(JingleLeg):
     _assumption: IDelayedCall | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        self.sid = self.newId()
+        self.sid = newId()
         self.party = Party(f"xmpp:{self.callee.userhost()}")
         self.ringing = Ringing(
             owner=self,
             callee=self.callee,
             us=self.us,
             sid=self.sid,
-            newId=self.newId,
             link=self.link,
             clients=self.clients,
-            served=self.served,
+            served=self.options.served,
             name=self.name,
         )
         self.machine = _makeMachine(self)
@@ -200,7 +192,9 @@ def _begin(leg: OutboundLeg, offer: SessionDescription) -> None:
     if targets.known and not targets.propose and not targets.initiate:
         leg.machine.fail(Ending(EndReason.UNAVAILABLE, "no client of the user takes calls", cause=20))
         return
-    _setTimer(leg, leg.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there", cause=20))
+    _setTimer(
+        leg, leg.options.proceedingTimeout, Ending(EndReason.UNAVAILABLE, "no client of the user is there", cause=20)
+    )
     if not targets.known:
         leg.clients.probe(leg.callee)
     _seek(leg)
@@ -220,7 +214,7 @@ def _assumeRinging(leg: OutboundLeg) -> None:
     """A client is there that takes the call, and will ring if it has not said so yet."""
     if leg._assumption is None and not leg._rung:
         leg._assumption = leg.clock.callLater(RINGING_ASSUMED, leg.machine.rang)
-        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
+        _setTimer(leg, leg.options.ringingTimeout, Ending(EndReason.TIMEOUT, "nobody answered"))
 
 
 def _join(leg: OutboundLeg, jid: JID) -> None:
@@ -235,14 +229,14 @@ def _talk(leg: OutboundLeg, session: Session, answer: SessionDescription) -> Non
     leg.ringing.choose(session)
     leg._answer = answer
     _log.info("call={call} leg={leg} is talking to {user!r:.120}", **_names(leg))
-    if not leg.lateAnswer or session.isConnected:
+    if not leg.options.lateAnswer or session.isConnected:
         leg.call.answered(leg, answer)
     else:
         _setTimer(leg, ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "there is no way for media"))
 
 
 def _connect(leg: OutboundLeg) -> None:
-    if leg.lateAnswer:
+    if leg.options.lateAnswer:
         _stopTimers(leg)
         leg.call.answered(leg, leg._answer)
 
@@ -250,7 +244,7 @@ def _connect(leg: OutboundLeg) -> None:
 def _rang(leg: OutboundLeg) -> None:
     if not leg._rung:
         leg._rung = True
-        _setTimer(leg, leg.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
+        _setTimer(leg, leg.options.ringingTimeout, Ending(EndReason.UNAVAILABLE, "nobody answered", cause=19))
         leg.call.ringing(leg)
 
 

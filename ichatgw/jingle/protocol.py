@@ -76,7 +76,6 @@ class JingleProtocol(XMPPHandler):
         component: str,
         clients: Clients,
         transports: IMediaTransports,
-        show: Callable[[JID, JID], None],
         translate: Callable[[str], str],
         allows: Callable[[JID], bool],
         options: JingleOptions = JingleOptions(),  # noqa: B008  (frozen)
@@ -87,12 +86,11 @@ class JingleProtocol(XMPPHandler):
         @param component: the component's name.
         @param clients: who is online, with what.
         @param transports: makes the transports of media.
-        @param show: shows a client (first) one of our addresses (second), with what it can.
         @param translate: the translation rules.
         @param allows: who may call.
         """
         super().__init__()
-        self.calls = Calls(transports=transports, send=self._send, show=show)
+        self.calls = Calls(transports=transports, send=self._send, show=clients.show)
         self._clock = clock
         self._component = component.lower()
         self._clients = clients
@@ -283,10 +281,7 @@ class JingleProtocol(XMPPHandler):
             link=self.calls,
             clients=self._clients,
             clock=self._clock,
-            proceedingTimeout=self._options.proceedingTimeout,
-            ringingTimeout=self._options.ringingTimeout,
-            served=self._options.served,
-            lateAnswer=self._options.lateAnswer,
+            options=self._options,
             ringsOn=self.ringsOn(callee.userhost()),
         )
 

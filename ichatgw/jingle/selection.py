@@ -38,6 +38,9 @@ class Clients(Protocol):
     def probe(self, user: JID) -> None:
         """Ask the user's server for its presence."""
 
+    def show(self, client: JID, ours: JID) -> None:
+        """Show a client one of our addresses, with what it can."""
+
 
 class Manner(Enum):
     """How a client is called."""

@@ -66,6 +66,9 @@ class _Clients:
     def probe(self, user: JID) -> None:
         self.presence.probe(user)
 
+    def show(self, client: JID, ours: JID) -> None:
+        self.presence.showPhone(client, ours)
+
     def features(self, resource: Resource) -> frozenset[str] | None:
         return self.capabilities.features(resource)
 
@@ -121,7 +124,6 @@ def jingleSideOf(
         MediaTransports(
             reactor, os.urandom, addresses.all, settings.jinglePlainMedia, stunServersOf(reactor, settings)
         ),
-        presence.showPhone,
         translate,
         guests,
         JingleOptions(

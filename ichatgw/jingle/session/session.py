@@ -6,7 +6,7 @@ negotiated, and its media is handed to a transport.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, evolve, field
 from twisted.logger import Logger
@@ -277,26 +277,28 @@ class Session:
 
     def take(self, jingle: Jingle) -> None:
         """What L{refusal} had nothing against, and was acknowledged."""
-        action = jingle.action
-        if action is Action.ACCEPT:
-            self._accepted(jingle)
-        elif action is Action.TERMINATE:
-            self._over(fromReason(jingle.reason, self.phase is Phase.ACTIVE, not self.isInitiator))
-        elif action is Action.INFO:
-            for info in jingle.infos:
-                self._informed(info)
-        elif action is Action.TRANSPORT_INFO:
-            for content in self._ours(jingle):
-                self._transportInfo(content)
-        elif action is Action.TRANSPORT_REPLACE:
-            self._rejectTransports(jingle.contents)
-        elif action is Action.CONTENT_ADD:
-            self._turnDown(Action.CONTENT_REJECT, jingle.contents)
-        elif action is Action.CONTENT_MODIFY:
-            for content in self._ours(jingle):
-                self._senders = directionOf(content.senders, not self.isInitiator)
-                self._hold()
-        elif action is Action.CONTENT_REMOVE and self._ours(jingle):
+        take = None if jingle.action is None else _TAKES.get(jingle.action)
+        if take is not None:
+            take(self, jingle)
+
+    def _terminated(self, jingle: Jingle) -> None:
+        self._over(fromReason(jingle.reason, self.phase is Phase.ACTIVE, not self.isInitiator))
+
+    def _toldOf(self, jingle: Jingle) -> None:
+        for info in jingle.infos:
+            self._informed(info)
+
+    def _toldOfTransports(self, jingle: Jingle) -> None:
+        for content in self._ours(jingle):
+            self._transportInfo(content)
+
+    def _modified(self, jingle: Jingle) -> None:
+        for content in self._ours(jingle):
+            self._senders = directionOf(content.senders, not self.isInitiator)
+            self._hold()
+
+    def _removed(self, jingle: Jingle) -> None:
+        if self._ours(jingle):
             ending = fromReason(jingle.reason, self.phase is Phase.ACTIVE)
             self.terminate(ending)  # nothing is left of it (XEP-0166 section 7.2.5)
             self.owner.sessionEnded(self, ending)
@@ -451,3 +453,16 @@ class Session:
     def failed(self, ending: Ending) -> None:
         """See L{ITransportNews}."""
         self._fail(ending)
+
+
+_TAKES: Mapping[Action, Callable[[Session, Jingle], None]] = {
+    Action.ACCEPT: Session._accepted,
+    Action.TERMINATE: Session._terminated,
+    Action.INFO: Session._toldOf,
+    Action.TRANSPORT_INFO: Session._toldOfTransports,
+    Action.TRANSPORT_REPLACE: lambda session, jingle: session._rejectTransports(jingle.contents),
+    Action.CONTENT_ADD: lambda session, jingle: session._turnDown(Action.CONTENT_REJECT, jingle.contents),
+    Action.CONTENT_MODIFY: Session._modified,
+    Action.CONTENT_REMOVE: Session._removed,
+}
+"""What a client can ask of a session."""

@@ -83,11 +83,16 @@ class FakeClients:
     What is known of users; the test fills it.
 
     @ivar known: the clients online, with what they can; C{None} if that is not known.
+    @ivar words: what they were shown.
     """
 
     known: dict[JID, frozenset[str] | None] = field(factory=dict)
     iChats: set[JID] = field(factory=set)
     probes: list[JID] = field(factory=list)
+    words: list[str] = field(factory=list)
+
+    def show(self, client: JID, ours: JID) -> None:
+        self.words.append(f"presence {ours.full()} to {client.full()}")
 
     def resources(self, bare: JID) -> tuple[Resource, ...]:
         return tuple(
@@ -126,13 +131,13 @@ class World:
     _ids: count[int] = field(factory=lambda: count(1))
 
     def __attrs_post_init__(self) -> None:
+        self.clients.words = self.words
         self.protocol = JingleProtocol(
             self.clock,
             lambda: self.wallTime,
             COMPONENT,
             self.clients,
             self.transports,
-            lambda to, us: self.words.append(f"presence {us.full()} to {to.full()}"),
             self.translate,
             lambda jid: jid.host == "jabber.example",
             self.options,
