@@ -34,6 +34,8 @@ def _line(trunk: dict[str, Any]) -> str:
     left = trunk["left"]
     isNot = "not registered" if trunk["registers"] else "without registration"
     registered = isNot if left is None else f"registered for {lasting(left)}"
+    if trunk["flows"] > 1:
+        registered += f" by {trunk['flowsRegistered']} of {trunk['flows']} proxies"
     most = f" of {trunk['maxCalls']}" if trunk["maxCalls"] else ""
     words = (
         trunk["name"],

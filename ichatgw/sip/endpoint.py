@@ -154,6 +154,7 @@ class Endpoint(Service):
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
+        self.keepAlives.most = self.trunks.registrar.silence
         self._registrars: list[RegisterClient] = []
 
     def observe(self, events: Events) -> None:

@@ -42,6 +42,7 @@ from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.flow import dialogContact
 from ichatgw.sip.trunk.trunks import Trunks
 
 _log = Logger()
@@ -216,12 +217,13 @@ class Requests:
         if account is not None:
             leg.trunk = account.trunk.name
             account.legs.add(leg)
-        logins = self._logins if account is None else account.calling.logins
+        logins = self._logins if account is None else account.logins
         arrival = _Arrival(self, leg, called, request)
         leg.dialog = Dialog(self.transactions, arrival, self._userAgent, answers=logins.begin(), terms=self._terms)
-        leg.dialog.lContact = self.transactions.contact(
-            Target(transport, source), url.username, _wantsSecurity(request)
-        )
+        contact = self.transactions.contact(Target(transport, source), url.username, _wantsSecurity(request))
+        if byTrunk is not None:
+            contact, _ = dialogContact(byTrunk.flow, contact, url.username or "", False)
+        leg.dialog.lContact = contact
         leg.dialog.mark = mark
         self._legs.add(leg)
         leg.trail = str(request.getHFBody("call-id"))

@@ -22,6 +22,10 @@ TRUNK = "Trunk"
 AUTO, REQUEST_URI, TO, CALLED_PARTY, DIVERSION = "auto", "Request-URI", "To", "P-Called-Party-ID", "Diversion"
 FROM, ASSERTED, PREFERRED, REMOTE_PARTY = "From", "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"
 AS_PHONES = "as phones"
+GRUU, OUTBOUND, BULK = "gruu", "outbound", "bulk"
+
+MAX_PROXIES = 4
+"""How many outbound proxies a trunk has at most."""
 
 _NAME = re.compile("[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
@@ -46,9 +50,21 @@ def _numbers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _proxies(text: str) -> tuple[Proxy, ...]:
+    found = tuple(PROXY.parse(word) for word in re.split(r"[,\s]+", text) if word)
+    return tuple(dict.fromkeys(proxy for proxy in found if proxy is not None))
+
+
+def _shown(proxies: tuple[Proxy, ...]) -> str:
+    return ", ".join(map(str, proxies))
+
+
 _NAMES: Kind[str] = _fitting(_NAME, "a word of letters, digits and hyphens that begins with a letter", lower=True)
 _USERS: Kind[str] = _fitting(_USER, "the part of a SIP address before the @")
 _PREFIXES: Kind[str] = _fitting(_PREFIX, "digits")
+_PROXIES: Kind[tuple[Proxy, ...]] = Kind(
+    _proxies, "SIP URIs such as sip:proxy.example.com:5060, separated by commas", show=_shown, blank=()
+)
 _NUMBERS: Kind[tuple[str, ...]] = Kind(_numbers, "telephone numbers, separated by commas", show=", ".join, blank=())
 
 
@@ -61,7 +77,8 @@ class Trunk:
     @ivar server: its address there, and where it is reached if there is no C{proxy}.
     @ivar user: the user part of its address; empty if the server knows us by our address.
     @ivar login: the name to log in with.
-    @ivar proxy: where all requests go.
+    @ivar proxies: where all requests go; it is registered by each.
+    @ivar extensions: what its registrar is asked for, some of L{GRUU}, L{OUTBOUND} and L{BULK}.
     @ivar registrationTime: for how many seconds to register; 0 for not at all.
     @ivar numbers: that lead to us by it, the first of them for callers who have none of their own.
     @ivar calledNumber: where its calls say which number is called.
@@ -77,7 +94,8 @@ class Trunk:
     user: str = ""
     login: str = ""
     password: str = field(default="", repr=False)
-    proxy: Proxy | None = None
+    proxies: tuple[Proxy, ...] = ()
+    extensions: tuple[str, ...] = ()
     registrationTime: int = 600
     numbers: tuple[str, ...] = ()
     calledNumber: str = AUTO
@@ -110,6 +128,10 @@ def made(**values: Any) -> Trunk:
     trunk = Trunk(**values)
     if trunk.password and not (trunk.user or trunk.login):
         raise ValueError("it has a password and neither TrunkUser nor TrunkLogin")
+    if len(trunk.proxies) > MAX_PROXIES:
+        raise ValueError(f"it has more than {MAX_PROXIES} TrunkProxy")
+    if trunk.extensions and not trunk.registers:
+        raise ValueError("TrunkExtensions are for trunks that are registered: that needs a TrunkUser")
     return trunk
 
 
@@ -165,11 +187,23 @@ class TrunkSettings:
         ),
         _about(
             "TrunkProxy",
-            PROXY,
+            _PROXIES,
             "Where all requests of the trunk are sent, if not to its server: an outbound proxy or a session border"
-            " controller.",
-            "proxy",
+            " controller. If there are several the trunk is registered by each at a time (RFC 5626), calls come by any,"
+            " and go by the first that answers. Several lines add up.",
+            "proxies",
             example="sip:sbc.example.com;transport=tls",
+        ),
+        _about(
+            "TrunkExtensions",
+            words(GRUU, OUTBOUND, BULK),
+            "What the registrar is asked for. gruu: an address that leads to us from anywhere (RFC 5627), which is our"
+            " Contact in calls if it grants one. outbound: that it keeps this flow apart (RFC 5626); several TrunkProxy"
+            " ask for that by themselves. bulk: one registration for all numbers of the account (RFC 6140), as some"
+            " providers of trunks for PBXs want it. None is asked for by itself, as there are registrars that refuse"
+            " those who ask.",
+            "extensions",
+            example="gruu, outbound",
         ),
         _about(
             "TrunkRegistrationTime",

@@ -235,6 +235,7 @@ RULES: dict[str, Rule] = {
         Rule("Diversion", _parties, needless=True),
         Rule("Expires", _number(_UINT32), needless=True, firstOnly=True),
         Rule("Min-Expires", _number(_UINT32), needless=True, firstOnly=True),
+        Rule("Flow-Timer", _seconds, needless=True, firstOnly=True),
         Rule("Retry-After", _seconds, needless=True, firstOnly=True),
         Rule("Session-Expires", _seconds, needless=True, firstOnly=True),
         Rule("Min-SE", _seconds, needless=True, firstOnly=True),

@@ -35,6 +35,10 @@ _ANGLES = re.compile(r"<[^<>]*>?")
 _BRACKETED_URI = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*:[^<>]*>")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _VALUE = re.compile(r'[^\s";,<>]+|"[^"]*"')
+SEMICOLON = "\ue03b"
+"""Stands for a semicolon in a quoted value, where sippy would see the end of it."""
+
+_ADDRESSES = frozenset({"pub-gruu", "temp-gruu"})
 _MISREAD = re.compile(r'".*[;\\]', re.DOTALL)
 _PLAIN_PORT = r"(?:[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
 _PLAIN = (
@@ -137,6 +141,7 @@ def parameters(text: str) -> str:
     The parameters behind an address or a Via, from the first semicolon on.
 
     A parameter whose quoted value holds a semicolon or a backslash is left out: sippy would see other parameters in it.
+    In those that hold an address a L{SEMICOLON} stands for each.
     @raise MalformedError: if one is empty, misspelt or repeated.
     """
     if not text:
@@ -150,10 +155,12 @@ def parameters(text: str) -> str:
         name, value = name.rstrip(BLANKS).lower(), value.lstrip(BLANKS)
         if not isToken(name) or name in found:
             raise MalformedError("an empty, misspelt or repeated parameter")
-        if _MISREAD.match(value):
+        if _MISREAD.match(value) and (name not in _ADDRESSES or "\\" in value):
             continue
         if equals and not _VALUE.fullmatch(value):
             raise MalformedError(f"the value of parameter {name} is misspelt")
+        if name in _ADDRESSES:
+            value = value.replace(";", SEMICOLON)
         found[name] = f";{name}={value}" if equals else f";{name}"
     return "".join(found.values())
 

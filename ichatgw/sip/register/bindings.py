@@ -13,6 +13,7 @@ from typing import Any
 from attrs import Factory, define, field
 
 from ichatgw.sip.auth.authorization import Answers
+from ichatgw.sip.register.extensions import NONE, NOTHING, Extensions, Granted
 from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.target import Transport
 
@@ -36,6 +37,8 @@ class Binding:
     @ivar answers: what its registrar has asked for.
     @ivar way: on which its registrar is reached; C{None} for that of all requests.
     @ivar registrar: the URI of its registrar, if that is not just the host of the address.
+    @ivar extensions: what it asks for beyond RFC 3261.
+    @ivar granted: what of that the registrar has granted, as long as it is registered.
     @ivar key: by which it is known to who wants it.
     """
 
@@ -46,6 +49,8 @@ class Binding:
     answers: Answers | None = None
     way: Way | None = None
     registrar: str = ""
+    extensions: Extensions = NONE
+    granted: Granted = NOTHING
     key: str = field(default=Factory(lambda self: self.aor, takes_self=True))
 
 

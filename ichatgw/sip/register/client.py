@@ -14,7 +14,6 @@ from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
 from sippy.SipExpires import SipExpires
 from sippy.SipFrom import SipFrom
-from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
@@ -26,6 +25,7 @@ from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import allow
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.register.bindings import TOKEN, Binding, Bindings
+from ichatgw.sip.register.extensions import NOTHING, Granted, granted
 from ichatgw.sip.transaction.outofdialog import Make
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transaction.way import Way
@@ -56,6 +56,7 @@ class Answer:
     @ivar least: the seconds that it wants at least (423).
     @ivar retryAfter: seconds after which it wants to be asked again.
     @ivar services: the route that it wants requests to take, as URIs (RFC 3608).
+    @ivar extensions: what it has granted beyond RFC 3261.
     """
 
     granted: int | None = None
@@ -63,6 +64,7 @@ class Answer:
     least: int | None = None
     retryAfter: int | None = None
     services: tuple[str, ...] = ()
+    extensions: Granted = NOTHING
 
 
 class RegisterClient:
@@ -150,6 +152,13 @@ class RegisterClient:
         """The target at which the binding is registered; C{None} if it is not."""
         return self._flows.get(binding)
 
+    def silence(self, target: Target) -> float | None:
+        """The most seconds between two keepalives to C{target} that its registrar wants; C{None} for any."""
+        outbound = [each.granted for each in self._uses.get(target, ()) if each.granted.outbound]
+        if not outbound:
+            return None
+        return min(each.silence(target.transport.reliable) for each in outbound)
+
     def trusts(self, host: str) -> bool:
         """Is there, at C{host} (an IP literal), a registrar that has registered users of ours?"""
         return host in self._granted
@@ -175,8 +184,9 @@ class RegisterClient:
             asked = attempt.target.address.host
             from_ = SipFrom(address=SipAddress(url=identity(address)))
             from_.setTag(binding.instance)
-            contact = self._contact(attempt, address.username)
+            contact = self._contact(attempt, None if binding.extensions.bulk else address.username)
             contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
+            binding.extensions.address(contact)
             sent.append(contact.getUrl())
             self._sent[binding] = attempt, _placeOf(contact)
             request = SipRequest(
@@ -195,13 +205,14 @@ class RegisterClient:
             binding.sequence += 1
             request.appendHeader(allow())
             if binding.way is not None:
-                request.appendHeader(SipHeader(name="supported", bodys="path"))  # RFC 3327 section 5.1
+                request.appendHeaders(binding.extensions.headers())  # RFC 3327 section 5.1, and others
             return request
 
         def read(response: Any) -> Answer:
             answer = _read(response, binding, seconds)
             if answer.granted is None:
                 binding.answers = None  # there are registrars that do not ask anew, but refuse, if a nonce is too old
+            binding.granted = answer.extensions
             flow = _source(response) if answer.granted else None
             self._keep(binding, flow, [*sent[-1:], *_contacts(response, binding)])
             if answer.granted and response.source is not None:
@@ -213,6 +224,7 @@ class RegisterClient:
 
         def failed(failure: Failure) -> Failure:
             binding.answers = None
+            binding.granted = NOTHING
             self._keep(binding, None)
             return failure
 
@@ -232,8 +244,14 @@ def _domainOf(address: Any) -> Any:
 def _read(response: Any, binding: Binding, seconds: int) -> Answer:
     code, phrase = response.getSCode()
     if code < 300:
-        granted = _granted(response, binding, seconds) if seconds else 0
-        return Answer(granted=granted, services=_servicesOf(response) if binding.way is not None else ())
+        ours = _ours(_contactTexts(response), binding)
+        if not seconds or binding.way is None:
+            return Answer(granted=_granted(response, ours, seconds) if seconds else 0)
+        return Answer(
+            granted=_granted(response, ours, seconds),
+            services=_servicesOf(response),
+            extensions=granted(response, ours),
+        )
     retryAfter = _number(response, "retry-after")
     return Answer(
         text=f"{code} {phrase}"[:100],
@@ -256,7 +274,11 @@ def _source(response: Any) -> Target | None:
     return None if source is None else Target(Transport(str(transport)), source)
 
 
-def _granted(response: Any, binding: Binding, seconds: int) -> int:
+def _contactTexts(response: Any) -> list[str]:
+    return [str(header.body.body or header.body) for header in response.headers if header.name == "contact"]
+
+
+def _granted(response: Any, ours: list[str], seconds: int) -> int:
     """
     For how long our Contact is registered: as itself says, or the whole response (section 10.2.4).
 
@@ -264,10 +286,9 @@ def _granted(response: Any, binding: Binding, seconds: int) -> int:
     several that may be ours, the one that ends first is as long as we are sure to be reached.  Some
     registrars list none at all.
     """
-    contacts = [str(header.body.body or header.body) for header in response.headers if header.name == "contact"]
     stated = _number(response, "expires")
     whole = seconds if stated is None else stated
-    lifetimes = [_lifetime(contact, whole) for contact in _ours(contacts, binding)] or [whole]
+    lifetimes = [_lifetime(contact, whole) for contact in ours] or [whole]
     return min(seconds, *lifetimes)
 
 

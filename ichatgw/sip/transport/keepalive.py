@@ -27,11 +27,16 @@ LOOK = 2.0
 _log = Logger()
 
 
+def _anything(target: Target) -> float | None:
+    return None
+
+
 class KeepAlives:
     """
     @ivar enabled: whether anything is sent.
     @param flows: gives the places to which messages go now.
     @param ping: sends one empty packet.
+    @ivar most: the most seconds between two packets to a place that it wants; C{None} for the usual ones.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class KeepAlives:
         enabled: bool = True,
     ) -> None:
         self.enabled = enabled
+        self.most: Callable[[Target], float | None] = _anything
         self._clock = clock
         self._flows = flows
         self._ping = ping
@@ -69,14 +75,23 @@ class KeepAlives:
         except Exception:
             _log.failure("Keepalives failed once")
 
+    def _first(self, target: Target) -> float:
+        return 0.0 if target.transport.reliable else DATAGRAM_PERIOD - LOOK
+
+    def _period(self, target: Target) -> float:
+        usual = STREAM_PERIOD if target.transport.reliable else DATAGRAM_PERIOD
+        most = self.most(target)
+        return usual if most is None else min(usual, max(most, LOOK))
+
     def _send(self, now: float) -> None:
         due: dict[Target, float] = {}
         for target in self._flows():
             if target in due:
                 continue
             # A connection is pinged as soon as it is used, to learn whether the far end answers that.
-            due[target] = self._due.get(target, now if target.transport.reliable else now + DATAGRAM_PERIOD - LOOK)
+            period = self._period(target)
+            due[target] = min(self._due.get(target, now + self._first(target)), now + period)
             if due[target] < now + LOOK:
-                due[target] = now + (STREAM_PERIOD if target.transport.reliable else DATAGRAM_PERIOD)
+                due[target] = now + period
                 self._ping(target)
         self._due = due

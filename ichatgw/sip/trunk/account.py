@@ -5,7 +5,7 @@ A trunk at work: how its server is reached, whether it is there, and which calls
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -17,14 +17,11 @@ from twisted.python.failure import Failure
 
 from ichatgw.config.declared.trunks import Trunk
 from ichatgw.config.reading.credentials import Credentials, Keyring
-from ichatgw.config.reading.kinds import Proxy
 from ichatgw.errors import CallError
 from ichatgw.sip.auth.authorization import Authorizer
-from ichatgw.sip.message.uris import parse
 from ichatgw.sip.register.bindings import Binding
-from ichatgw.sip.transaction.way import Place, Way
 from ichatgw.sip.transport.resolver import Resolver
-from ichatgw.sip.transport.target import Transport
+from ichatgw.sip.trunk.flow import Flow, flowsOf
 
 _log = Logger()
 
@@ -41,34 +38,35 @@ class Probing(Enum):
 class Account:
     """
     @ivar trunk: what the administrator has said of it.
-    @ivar calling: the way of its calls.
-    @ivar registering: the way of its registrations, which take no route that the registrar wants for calls.
-    @ivar binding: its Contact at the registrar.
+    @ivar flows: the ways to its server, one at least.
+    @ivar logins: with what it logs in.
     @ivar probing: what its server says to probes.
-    @ivar isRefused: its registrar does not want it.
     @ivar legs: those of its calls that live.
     """
 
     trunk: Trunk
-    calling: Way
-    registering: Way
-    binding: Binding
+    flows: tuple[Flow, ...]
+    logins: Authorizer
     probing: Probing = Probing.UNKNOWN
-    isRefused: bool = False
     legs: set[Any] = field(factory=set)
 
     @classmethod
     def of(cls, trunk: Trunk, clock: IReactorTime, resolver: Resolver) -> Account:
         """Make the account of a trunk."""
-        named = f"the proxy of trunk {trunk.name}" if trunk.proxy is not None else f"trunk {trunk.name}"
-        place = placeOf(trunk.proxy or trunk.server)
-        logins = Authorizer(_keyring(trunk), trunk.proxy.host if trunk.proxy is not None else None)
-        calling = Way(clock, resolver, logins, place, named, trunk.proxy is not None)
-        registering = Way(clock, resolver, logins, place, named, trunk.proxy is not None)
-        logins.served = lambda host: (trunk.server.host,) if calling.leadsTo(host) or registering.leadsTo(host) else ()
-        binding = Binding(trunk.aor, way=registering, registrar=serverURI(trunk))
-        binding.key = f"{trunk.name} {binding.instance}"  # it may follow another one of that name
-        return cls(trunk, calling, registering, binding)
+        logins = Authorizer(_keyring(trunk), trunk.proxies[0].host if trunk.proxies else None)
+        flows = flowsOf(trunk, clock, resolver, logins)
+        made = cls(trunk, flows, logins)
+        logins.served = lambda host: (trunk.server.host,) if _isAt(flows, host) else ()
+        return made
+
+    @property
+    def isRefused(self) -> bool:
+        """Does its registrar want it by no flow?"""
+        return all(flow.isRefused for flow in self.flows)
+
+    def flowOf(self, binding: Binding | None) -> Flow:
+        """The flow with that Contact; the first if there is none."""
+        return next((flow for flow in self.flows if flow.binding is binding), self.flows[0])
 
     @property
     def isDown(self) -> bool:
@@ -87,20 +85,22 @@ class Account:
 
     def isAt(self, host: str) -> bool:
         """Is C{host}, an IP literal, its server or proxy?"""
-        return self.calling.leadsTo(host) or self.registering.leadsTo(host)
+        return _isAt(self.flows, host)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Where its server and its proxy are, as IP literals, as far as that is known."""
-        return (*self.calling.addresses, *self.registering.addresses)
+        """Where its server and its proxies are, as IP literals, as far as that is known."""
+        return tuple(host for flow in self.flows for way in flow.ways for host in way.addresses)
 
     def found(self, tell: Callable[[str], object]) -> None:
-        """Tell C{tell} of the addresses of its server and its proxy when they are found."""
-        self.calling.found = self.registering.found = tell
+        """Tell C{tell} of the addresses of its server and its proxies when they are found."""
+        for flow in self.flows:
+            flow.calling.found = flow.registering.found = tell
 
     def seek(self) -> None:
         """Look its server up: it may call us before we call through it."""
-        self.calling.seek().addErrback(self._notFound)
+        for flow in self.flows:
+            flow.calling.seek().addErrback(self._notFound)
 
     def _notFound(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -109,13 +109,13 @@ class Account:
                 "Trunk {trunk} cannot be found now: {why}", trunk=self.trunk.name, why=failure.getErrorMessage()[:200]
             )
 
-    def wants(self, services: tuple[str, ...]) -> None:
-        """Its registrar wants calls to take this route."""
-        self.calling.services = tuple(parse(uri) for uri in services)
-
     def suits(self, trunk: Trunk) -> bool:
         """Can it go on as it is, if the administrator says that of it now?"""
         return _kernel(self.trunk) == _kernel(trunk)
+
+
+def _isAt(flows: Iterable[Flow], host: str) -> bool:
+    return any(way.leadsTo(host) for flow in flows for way in flow.ways)
 
 
 def _kernel(trunk: Trunk) -> Trunk:
@@ -125,7 +125,8 @@ def _kernel(trunk: Trunk) -> Trunk:
         user=trunk.user,
         login=trunk.login,
         password=trunk.password,
-        proxy=trunk.proxy,
+        proxies=trunk.proxies,
+        extensions=trunk.extensions,
         registrationTime=trunk.registrationTime,
     )
 
@@ -135,21 +136,5 @@ def _keyring(trunk: Trunk) -> Keyring:
     login = trunk.login or trunk.user
     if not login or not trunk.password:
         return Keyring()
-    hosts = [trunk.server.host, *([trunk.proxy.host] if trunk.proxy is not None else [])]
+    hosts = [trunk.server.host, *(proxy.host for proxy in trunk.proxies)]
     return Keyring({host.lower(): Credentials(login, trunk.password) for host in hosts})
-
-
-def placeOf(proxy: Proxy) -> Place:
-    """Where a server is, for L{Way}."""
-    return proxy.host, proxy.port, Transport(proxy.transport) if proxy.transport else None, False
-
-
-def serverURI(trunk: Trunk, user: str = "") -> str:
-    """
-    A URI at the server of a trunk.
-
-    @param user: an escaped user part; empty for none.
-    """
-    host = f"[{trunk.server.host}]" if ":" in trunk.server.host else trunk.server.host
-    port = f":{trunk.server.port}" if trunk.server.port is not None else ""
-    return f"sip:{user}{'@' if user else ''}{host}{port}"

@@ -84,7 +84,7 @@ class Accounts:
             account = after[name] = made or before[name]
             account.trunk = trunk
         self._byName = after
-        self._byBinding = {account.binding: account for account in after.values()}
+        self._byBinding = {flow.binding: account for account in after.values() for flow in account.flows}
         self._changed += [account for name, account in before.items() if after.get(name) is not account]
         self._changed += [account for name, account in after.items() if before.get(name) is not account]
         if self.runs:

@@ -22,6 +22,7 @@ from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
 from ichatgw.sip.trunk.callerid import bare, ownNumber
+from ichatgw.sip.trunk.flow import Flow
 from ichatgw.trunks.routes import calledBy
 
 _PUNCTUATION = re.compile(r"(?<=[0-9])[-.()]|[()](?=[0-9])")
@@ -33,10 +34,12 @@ class Arrival:
     """
     A call by a trunk.
 
+    @ivar flow: by which it comes, as far as can be told.
     @ivar called: as the rules see it, see L{calledBy}.
     """
 
     account: Account
+    flow: Flow
     called: str
 
 
@@ -62,7 +65,9 @@ class Arrivals:
         account = self.accounts.of(binding) if binding is not None else None
         if account is None:
             account = self._bySource(request, source)
-        return None if account is None else Arrival(account, calledBy(account.trunk.name, called(account, request)))
+        if account is None:
+            return None
+        return Arrival(account, account.flowOf(binding), calledBy(account.trunk.name, called(account, request)))
 
     def _bySource(self, request: Any, source: str) -> Account | None:
         there = self.accounts.at(source)

@@ -18,7 +18,7 @@ from ichatgw.sip.message.identity import identityHeaders
 from ichatgw.sip.message.sanitize import displayName
 from ichatgw.sip.message.syntax import escaped
 from ichatgw.sip.message.uris import identity, parse
-from ichatgw.sip.trunk.account import serverURI
+from ichatgw.sip.trunk.flow import serverURI
 
 _PLAIN = re.compile(r"\+?[0-9]+")
 

@@ -27,10 +27,11 @@ from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.target import Target
-from ichatgw.sip.trunk.account import Account, serverURI
+from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
-from ichatgw.sip.trunk.callerid import dialled, presented
-from ichatgw.sip.trunk.hunt import TrunkHunt
+from ichatgw.sip.trunk.callerid import dialled, numberOf, presented
+from ichatgw.sip.trunk.flow import Flow, dialogContact, serverURI
+from ichatgw.sip.trunk.hunt import Passage, TrunkHunt
 
 
 class NoTrunk(CallError):
@@ -58,7 +59,7 @@ class Terms:
 
 class TrunkDialer:
     """
-    @param flowOf: where a trunk is registered.
+    @param targetOf: where a flow is registered.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class TrunkDialer:
         resolver: Resolver,
         legs: Legs,
         accounts: Accounts,
-        flowOf: Callable[[Account], Target | None],
+        targetOf: Callable[[Flow], Target | None],
         terms: Terms,
     ) -> None:
         self._clock = clock
@@ -76,7 +77,7 @@ class TrunkDialer:
         self._resolver = resolver
         self._legs = legs
         self._accounts = accounts
-        self._flowOf = flowOf
+        self._targetOf = targetOf
         self._terms = terms
 
     def named(self, called: str) -> list[Account]:
@@ -98,21 +99,27 @@ class TrunkDialer:
         free = sorted((each for each in accounts if urgent or not each.isFull), key=lambda each: not each.works)
         if not free:
             raise NoTrunk("the trunks have as many calls as they may")
-        ways = [(each, parse(serverURI(each.trunk, escaped(dialled(each.trunk, number))))) for each in free]
-        hunt = TrunkHunt(self._clock, ways, self._resolver.failed, self._flowOf, self._accounts.doubt)
+        ways = [way for each in free for way in self._ways(each, number)]
+        hunt = TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
         leg = OutboundSipLeg(
             self._legs.name("out"),
             Party(called),
             lambda leg: self._over(leg, free),
             hunt,
             lambda leg: self._converse(leg, hunt),
-            lambda dialog, attempt: self._prepare(dialog, attempt, hunt.account, caller),
+            lambda dialog, attempt: self._prepare(dialog, attempt, hunt.way, caller),
             self._terms.filtered,
             lambda: policyOf(hunt.account, self._terms.policy),
         )
         self._legs.add(leg)
         free[0].legs.add(leg)
         return leg
+
+    def _ways(self, account: Account, number: str) -> list[Passage]:
+        """By which a call can go; first those that are registered."""
+        flows = sorted(account.flows, key=lambda flow: self._targetOf(flow) is None)
+        uri = serverURI(account.trunk, escaped(dialled(account.trunk, number)))
+        return [Passage(account, flow, parse(uri)) for flow in flows]
 
     def _over(self, leg: SipLeg, accounts: list[Account]) -> None:
         for account in accounts:
@@ -123,22 +130,25 @@ class TrunkDialer:
         for account in hunt.accounts:
             account.legs.discard(leg)
         hunt.account.legs.add(leg)
-        logins = hunt.account.calling.logins
+        logins = hunt.account.logins
         return Dialog(self._transactions, leg, self._terms.userAgent, None, logins.begin(), self._terms.timers)
 
-    def _prepare(self, dialog: Any, attempt: Attempt, account: Account, caller: Party) -> tuple[Any, ...]:
+    def _prepare(self, dialog: Any, attempt: Attempt, way: Passage, caller: Party) -> tuple[Any, ...]:
+        account = way.account
         dialog.hops = caller.hops
         if dialog.answers is not None:
             dialog.answers.domain = account.trunk.server.host
         from_, headers = presented(account.trunk, caller, self._terms.identity.user)
+        plain = self._transactions.contact(attempt.target, account.trunk.user or None)
+        contact, more = dialogContact(way.flow, plain, escaped(numberOf(account.trunk, caller)), caller.private)
         dialog.address(
             from_,
             SipAddress(url=identity(attempt.uri)),
             attempt.uri.getCopy(),
-            account.calling.routes(),
-            self._transactions.contact(attempt.target, account.trunk.user or None),
+            way.flow.calling.routes(),
+            contact,
         )
-        return headers
+        return (*headers, *more)
 
 
 def policyOf(account: Account, policy: MediaPolicy) -> MediaPolicy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -17,12 +18,16 @@ from ichatgw.model import EndReason
 from ichatgw.sip.transaction.targetset import TargetSet
 from ichatgw.sip.transport.target import Target
 from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.flow import Flow
 
 ANSWER_TIMEOUT = 3.5
 """Seconds that all servers of a trunk have together to say something, if there is another trunk."""
 
-_NOT_OF_THE_CALLED = frozenset({401, 402, 403, 405, 407, 408, 423, 494})
+_NOT_OF_THE_CALLED = frozenset({401, 402, 403, 405, 407, 408, 423, 430, 494})
 """Statuses that are about the trunk, and not about who is called, besides those of 500 and more."""
+
+_OF_THE_FLOW = frozenset({430, 502, 503, 504})
+"""Those after which another flow of the same trunk may do (430 is Flow Failed, RFC 5626 section 11.5)."""
 
 
 class Unusable(CallError):
@@ -31,45 +36,75 @@ class Unusable(CallError):
     reason = EndReason.UNAVAILABLE
 
 
+@frozen
+class Passage:
+    """
+    One way for a call.
+
+    @ivar uri: the address to call by it, sippy's C{SipURL}.
+    """
+
+    account: Account
+    flow: Flow
+    uri: Any
+
+
 class TrunkHunt(TargetSet):
     """
-    The attempts by several trunks.
+    The attempts by several trunks, and the flows of each.
 
-    @ivar account: the trunk of the attempt that was made last.
-    @ivar accounts: all of them.
-    @param ways: the trunks in order, each with the address to call by it, sippy's C{SipURL}.
+    @ivar way: that of the attempt that was made last.
+    @ivar accounts: all trunks.
+    @param ways: the ways in order; those of one trunk follow each other.
+    @param targetOf: where a flow is registered.
     @param doubt: is told of a trunk that does not answer.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
-        ways: Sequence[tuple[Account, Any]],
+        ways: Sequence[Passage],
         failed: Callable[[Target], None],
-        flowOf: Callable[[Account], Target | None],
+        targetOf: Callable[[Flow], Target | None],
         doubt: Callable[[Account], None],
     ) -> None:
-        super().__init__(clock, ways[0][1], self._find, failed, 0)
-        self._ways = {id(uri): account for account, uri in ways}
-        self._uris = [(uri, uri) for _, uri in ways]
-        self._flowOf = flowOf
+        super().__init__(clock, ways[0].uri, self._find, failed, 0)
+        self._ways = {id(way.uri): way for way in ways}
+        self._uris = [(way.uri, way.uri) for way in ways]
+        self._targetOf = targetOf
         self._doubt = doubt
         self._rang = False
-        self._until = 0.0
-        self.account = ways[0][0]
-        self.accounts = tuple(self._ways.values())
+        self._until: float | None = None
+        self.way = ways[0]
+        self.accounts = tuple(dict.fromkeys(way.account for way in ways))
+
+    @property
+    def account(self) -> Account:
+        """The trunk of the attempt that was made last."""
+        return self.way.account
+
+    @property
+    def _flowsLeft(self) -> int:
+        """How many more flows the trunk has."""
+        return sum(self._ways[id(uri)].account is self.account for uri, _ in self._uris)
 
     def _find(self, uri: Any) -> Deferred[tuple[Target, ...]]:
-        account = self.account = self._ways[id(uri)]
-        self._until = self._clock.seconds() + ANSWER_TIMEOUT
-        found = account.calling.locate(uri).addCallback(self._inOrder)
+        way, now = self._ways[id(uri)], self._clock.seconds()
+        if self._until is None or way.account is not self.account:
+            self._until = now + ANSWER_TIMEOUT
+        self.way = way
+        found = way.flow.calling.locate(uri).addCallback(self._inOrder)
         if self._uris:
-            found.addTimeout(ANSWER_TIMEOUT, self._clock, self._late)
+            found.addTimeout(self._share(self._flowsLeft + 1), self._clock, self._late)
         return found
 
+    def _share(self, parts: int) -> float:
+        """Seconds for one of so many attempts that the trunk has left: they share its time."""
+        return max((self._until or 0.0) - self._clock.seconds(), 0.5) / parts
+
     def _inOrder(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        """Where the trunk is registered is the best place to call by it (RFC 5626 section 5.3)."""
-        flow = self._flowOf(self.account)
+        """Where the flow is registered is the best place to call by it (RFC 5626 section 5.3)."""
+        flow = self._targetOf(self.way.flow)
         if flow is None:
             return targets
         at = [each for each in targets if (each.transport, each.address) == (flow.transport, flow.address)]
@@ -77,18 +112,19 @@ class TrunkHunt(TargetSet):
 
     def _late(self, result: Any, seconds: float) -> Any:
         if isinstance(result, Failure) and result.check(CancelledError):
-            self._doubt(self.account)
+            if not self._flowsLeft:
+                self._doubt(self.account)
             raise Unusable(f"trunk {self.account.trunk.name} could not be found in {seconds:.0f} s")
         return result
 
     def watch(self, expired: Callable[[], None]) -> None:
-        """See L{TargetSet.watch}: its servers share the time of a trunk."""
+        """See L{TargetSet.watch}: its servers and flows share the time of a trunk."""
         if self.goesOn:
-            left = max(self._until - self._clock.seconds(), 0.5) / (len(self._targets) + 1)
+            left = self._share(len(self._targets) + 1 + self._flowsLeft)
             self._timer = self._clock.callLater(left, self._expire, expired)
 
     def _expire(self, expired: Callable[[], None]) -> None:
-        if not self._targets:
+        if not self._targets and not self._flowsLeft:
             self._doubt(self.account)
         super()._expire(expired)
 
@@ -107,8 +143,10 @@ class TrunkHunt(TargetSet):
             self.avoid()
         else:
             self._targets = []
-        if isSilent and not self._targets:
+        if isSilent and not self._targets and not self._flowsLeft:
             self._doubt(self.account)
+        if not isSilent and code not in _OF_THE_FLOW:
+            self._uris = [each for each in self._uris if self._ways[id(each[0])].account is not self.account]
         if self._rang or not (code in _NOT_OF_THE_CALLED or 500 <= code < 600):
             self._targets = []
             self._uris = []

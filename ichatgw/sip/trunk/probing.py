@@ -9,11 +9,11 @@ down until it does.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +32,29 @@ MAX_MISSED = 2
 _SILENT, _REFUSING = 408, 503
 
 _log = Logger()
+
+
+class Refusing(CallError):
+    """A server takes nothing now."""
+
+
+def best(asked: Iterable[Deferred[int]]) -> Deferred[int]:
+    """
+    Fires with the first status that says that a server is there; if there is none, with 503.  It may be cancelled.
+
+    @param asked: give statuses; all of them may be cancelled.
+    """
+
+    def judge(code: int) -> int:
+        if code in (_SILENT, _REFUSING):
+            raise Refusing(str(code))
+        return code
+
+    def over(outcome: Any) -> int:
+        return outcome[0] if isinstance(outcome, tuple) else _REFUSING
+
+    each = [one.addCallback(judge) for one in asked]
+    return DeferredList(each, fireOnOneCallback=True, consumeErrors=True).addCallback(over)
 
 
 @define(eq=False)

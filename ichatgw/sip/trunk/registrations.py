@@ -12,20 +12,28 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.sip.message.uris import Misaddressed
 from ichatgw.sip.register.client import Answer
+from ichatgw.sip.register.extensions import NO_OUTBOUND
 from ichatgw.sip.register.schedule import Registers, Registration, Registrations, refreshAfter
 from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.flow import Flow
 
 FIRST_WAIT = 4.0
 """Seconds after which a registrar that did not answer is asked again; doubled each time."""
 
 MAX_WAIT = 120.0
 """The longest of these waits, in seconds."""
+
+OTHER_WAIT = 90.0
+"""Likewise for a flow of a trunk that is registered by another one (RFC 5626 section 4.5)."""
+
+MAX_OTHER_WAIT = 1800.0
 
 SPREAD = 0.25
 """By which share of it a wait is longer or shorter, so that many trunks do not come at once."""
@@ -43,34 +51,46 @@ _log = Logger()
 
 
 class TrunkRegistration(Registration):
-    """The registration of one trunk."""
+    """The registration of one flow of a trunk."""
 
     _owner: TrunkRegistrations
 
-    def __init__(self, owner: TrunkRegistrations, account: Account) -> None:
+    def __init__(self, owner: TrunkRegistrations, account: Account, flow: Flow) -> None:
         super().__init__(owner, account.trunk.aor)
-        self.key = account.binding.key
+        self.key = flow.binding.key
         self.account = account
-        self._binding = account.binding
+        self.flow = flow
+        self._name = account.trunk.name
+        if len(account.flows) > 1:
+            self._name += f" (by proxy {flow.number})"
+        self._binding = flow.binding
         self._seconds = account.trunk.registrationTime
         self._failures = 0
 
     def _registered(self, granted: int, answer: Answer) -> None:
         try:
-            self.account.wants(answer.services)
+            self.flow.wants(answer.services)
         except Misaddressed as problem:
             _log.warn(
                 "Trunk {trunk}: its Service-Route cannot be used: {why}",
-                trunk=self.account.trunk.name,
+                trunk=self._name,
                 why=str(problem),
             )
         if self.until is None or self.trouble:
-            _log.info("Trunk {trunk} is registered for {granted} s", trunk=self.account.trunk.name, granted=granted)
+            _log.info("Trunk {trunk} is registered for {granted} s", trunk=self._name, granted=granted)
         self._failures = 0
         self.trouble = ""
-        self.account.isRefused = False
+        self.flow.isRefused = False
         self.until = self._owner.clock.seconds() + granted
         self._later(self._owner.refreshAfter(granted))
+
+    def _answered(self, answer: Answer, wanted: int) -> None:
+        if answer.text.startswith(NO_OUTBOUND) and wanted and self._binding.extensions.flow:
+            _log.info("Trunk {trunk}: the way to its registrar does not know RFC 5626", trunk=self._name)
+            self._binding.extensions = evolve(self._binding.extensions, flow=0)
+            self._later(0.0)
+        else:
+            super()._answered(answer, wanted)
 
     def _refused(self, why: str, retryAfter: int | None) -> None:
         if not self.users:
@@ -83,7 +103,7 @@ class TrunkRegistration(Registration):
         if why != self.trouble or wait == REFUSED_WAIT:
             _log.warn(
                 "Trunk {trunk} is not registered: {why}; again in {wait:.0f} s{advice}",
-                trunk=self.account.trunk.name,
+                trunk=self._name,
                 why=why,
                 wait=wait,
                 advice=_adviceOn(why),
@@ -94,11 +114,12 @@ class TrunkRegistration(Registration):
     def _wait(self, why: str, retryAfter: int | None) -> float:
         isRefusal = why.startswith(_REFUSALS)
         if isRefusal and (why.startswith(_WRONG_LOGIN) or self._failures > SECOND_THOUGHTS):
-            self.account.isRefused = True
+            self.flow.isRefused = True
             return REFUSED_WAIT
         if retryAfter is not None:
             return max(1, retryAfter)
-        wait = min(FIRST_WAIT * 2 ** min(self._failures - 1, 10), MAX_WAIT)
+        first, longest = (OTHER_WAIT, MAX_OTHER_WAIT) if self._owner.hasOther(self) else (FIRST_WAIT, MAX_WAIT)
+        wait = min(first * 2 ** min(self._failures - 1, 10), longest)
         return float(wait * (1 + SPREAD * self._owner.draw()))
 
 
@@ -126,7 +147,7 @@ class TrunkRegistrations(Registrations):
     ) -> None:
         super().__init__(clock, registers, 1, 1, perSecond)
         self.draw = draw
-        self._accounts: dict[str, Account] = {}
+        self._flows: dict[str, tuple[Account, Flow]] = {}
 
     def refreshAfter(self, granted: int) -> float:
         """Seconds after which a registration for C{granted} seconds is renewed; those of many trunks spread."""
@@ -135,23 +156,34 @@ class TrunkRegistrations(Registrations):
     def begin(self, account: Account) -> None:
         """Register a trunk, now and for good."""
         if account.trunk.registers:
-            self._accounts[account.binding.key] = account
-            self.add(account.trunk.name, account.binding.key)
+            for flow in account.flows:
+                key = flow.binding.key
+                self._flows[key] = account, flow
+                self.add(key, key)
 
     def end(self, account: Account) -> None:
         """Stop registering the trunk."""
-        registration = self._byUser.get(account.trunk.name)
-        self._accounts.pop(account.binding.key, None)
-        if registration is not None and registration.key == account.binding.key:
-            self.remove(account.trunk.name)
+        for flow in account.flows:
+            self._flows.pop(flow.binding.key, None)
+            self.remove(flow.binding.key)
+
+    def hasOther(self, registration: TrunkRegistration) -> bool:
+        """Is the trunk of that registration registered by another flow, too?"""
+        others = (each for each in registration.account.flows if each is not registration.flow)
+        return any(self.until(flow) is not None for flow in others)
+
+    def until(self, flow: Flow) -> float | None:
+        """The time to which a flow is registered; C{None} if it is not."""
+        registration = self._byAddress.get(flow.binding.key)
+        return None if registration is None else registration.until
 
     def stop(self) -> Deferred[None]:
         """See L{Registrations.stop}."""
-        self._accounts.clear()
+        self._flows.clear()
         return super().stop()
 
     def _made(self, aor: str) -> Registration:
-        return TrunkRegistration(self, self._accounts[aor])
+        return TrunkRegistration(self, *self._flows[aor])
 
     def _count(self) -> None:
         """Their times differ: there is no number of them that is too many for all."""

@@ -39,14 +39,15 @@ def stateOf(account: Account, left: int | None) -> State:
 def states(accounts: Accounts) -> Iterator[dict[str, Any]]:
     """
     Each trunk, as C{json} takes it: its C{name}, C{server}, C{state} (see L{State}), whether it C{works}, whether it
-    C{registers}, seconds that are C{left} of its registration (C{None} if there is none), the C{trouble} of that in
-    words, what its server says to C{probing}, its C{calls}, and how many it may have at most (0 for any number).
+    C{registers}, seconds that are C{left} of its registration (C{None} if there is none), how many C{flows} it has and
+    how many of these are registered (C{flowsRegistered}), the C{trouble} of that in words, what its server says to
+    C{probing}, its C{calls}, and how many it may have at most (0 for any number).
 
     Trunks that come or go meanwhile may be left out.
     """
     for account in tuple(accounts.all()):
-        found = accounts.registrations.about(account.binding.key)
-        left = None if found is None else found["left"]
+        found = tuple(filter(None, (accounts.registrations.about(flow.binding.key) for flow in account.flows)))
+        left = max((each["left"] for each in found if each["left"] is not None), default=None)
         state = stateOf(account, left)
         yield {
             "name": account.trunk.name,
@@ -55,7 +56,9 @@ def states(accounts: Accounts) -> Iterator[dict[str, Any]]:
             "works": state in (State.WORKS, State.FULL),
             "registers": account.trunk.registers,
             "left": left,
-            "trouble": "" if found is None else found["trouble"],
+            "flows": len(account.flows),
+            "flowsRegistered": sum(each["left"] is not None for each in found),
+            "trouble": next((each["trouble"] for each in found if each["trouble"]), ""),
             "probing": account.probing.value if account.trunk.probeTime else "off",
             "calls": len(account.legs),
             "maxCalls": account.trunk.maxCalls,

@@ -31,11 +31,12 @@ from ichatgw.sip.transaction.outofdialog import Make, OutOfDialogRequest
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transport.resolver import Resolver
-from ichatgw.sip.trunk.account import Account, serverURI
+from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
 from ichatgw.sip.trunk.arrivals import Arrival, Arrivals
 from ichatgw.sip.trunk.dialer import Terms, TrunkDialer, policyOf
-from ichatgw.sip.trunk.probing import Probe
+from ichatgw.sip.trunk.flow import Flow, serverURI
+from ichatgw.sip.trunk.probing import Probe, best
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
 
 OWN_ADDRESS_LIFE = 20.0
@@ -85,7 +86,7 @@ class Trunks:
             resolver,
             legs,
             self.accounts,
-            lambda account: self.registrar.flowOf(account.binding),
+            lambda flow: self.registrar.flowOf(flow.binding),
             terms,
         )
 
@@ -150,7 +151,12 @@ class Trunks:
         return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
     def _ask(self, account: Account) -> Deferred[int]:
-        """Send an OPTIONS; gives the status of the answer.  It needs no login: a challenge is an answer, too."""
+        """Send an OPTIONS by each flow; gives the status of the best answer, which is the first that is not 503."""
+        asked = [self._askBy(account, flow) for flow in account.flows]
+        return asked[0] if len(asked) == 1 else best(asked)
+
+    def _askBy(self, account: Account, flow: Flow) -> Deferred[int]:
+        """It needs no login: a challenge is an answer, too."""
         url = parse(serverURI(account.trunk))
         us = parse(account.trunk.aor or serverURI(account.trunk))
         callId = SipCallId()
@@ -166,12 +172,12 @@ class Trunks:
                 cseq=1,
                 callid=callId,
                 contact=self._contact(attempt, account.trunk.user or None),
-                routes=account.calling.routes(),
+                routes=flow.calling.routes(),
                 target=attempt.target.sippyAddress,
                 user_agent=self._userAgent,
             )
 
-        hunt = account.calling.hunt(url, 0)
+        hunt = flow.calling.hunt(url, 0)
         asked = OutOfDialogRequest(self._transactions, hunt, Answers(Authorizer()), make).start()
         return asked.addCallback(lambda response: int(response.getSCode()[0]))
 

@@ -42,3 +42,8 @@ class TrunksTests(SynchronousTestCase):
         self.assertEqual(second.split("\t")[5], "calls: 2")
         self.assertEqual(third.split("\t")[3:5], ["without registration", "probing: off"])
         self.assertEqual(Run("trunks", "--json").json, self.items)
+
+    def test_proxies(self) -> None:
+        """Of several proxies it says by how many the trunk is registered."""
+        self.items = [{**TRUNK, "flows": 2}]
+        self.assertIn("\tregistered for 9:00 by 1 of 2 proxies\t", Run("trunks").out)

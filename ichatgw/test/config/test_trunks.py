@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ichatgw.config.declared.trunks import ASSERTED, AUTO, FROM, PREFERRED, Trunk
+from ichatgw.config.declared.trunks import ASSERTED, AUTO, BULK, FROM, GRUU, OUTBOUND, PREFERRED, Trunk
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.settings import Settings
 from ichatgw.test.support.configs import REQUIRED, RULES, ConfigTestCase
@@ -55,6 +55,20 @@ class TrunkTests(ConfigTestCase):
             ACCOUNT + "TrunkNumbers = +49 (30) 1234-0, 030/1235\nTrunkNumbers = *17 ; +49301236 +49301237\n"
         ).trunks[0]
         self.assertEqual(trunk.numbers, ("+493012340", "0301235", "*17", "+49301236", "+49301237"))
+
+    def test_proxies(self) -> None:
+        """There may be several proxies, in one line or more; the first is named first."""
+        lines = "TrunkProxy = sip:a.example;transport=tls, sip:b.example\nTrunkProxy = sip:[2001:db8::1]:5062\n"
+        self.assertEqual(
+            self.load(ACCOUNT + lines).trunks[0].proxies,
+            (Proxy("a.example", None, "tls"), Proxy("b.example"), Proxy("2001:db8::1", 5062)),
+        )
+
+    def test_extensions(self) -> None:
+        """Registrars are asked for what was chosen, and for nothing by default."""
+        self.assertEqual(self.load(ACCOUNT).trunks[0].extensions, ())
+        trunk = self.load(ACCOUNT + "TrunkExtensions = GRUU bulk\nTrunkExtensions = outbound\n").trunks[0]
+        self.assertEqual(trunk.extensions, (GRUU, BULK, OUTBOUND))
 
     def test_commandLine(self) -> None:
         """Trunks of the command line replace those of the file."""
@@ -147,6 +161,21 @@ class WrongTests(ConfigTestCase):
                 "FILE:16: TrunkNumbers = 030x: expected telephone numbers, separated by commas",
             ],
         )
+
+    def test_tooMany(self) -> None:
+        """A trunk has four proxies at most, and only one that is registered can ask its registrar for anything."""
+        many = "TrunkProxy = sip:a, sip:b, sip:c\nTrunkProxy = sip:d\n"
+        self.assertEqual(len(self.load(ACCOUNT + many).trunks[0].proxies), 4)
+        for lines, why in (
+            (ACCOUNT + many + "TrunkProxy = sip:e\n", "it has more than 4 TrunkProxy"),
+            ("Trunk = a\nTrunkServer = b\nTrunkExtensions = gruu\n", "TrunkExtensions are for trunks that are"),
+            (ACCOUNT + "TrunkRegistrationTime = 0\nTrunkExtensions = bulk\n", "TrunkExtensions are for trunks"),
+        ):
+            (problem,) = self.problems(lines)
+            self.assertIn(why, problem)
+        for lines in ("TrunkExtensions = gru\n", "TrunkProxy = sip:a, user@b\n", "TrunkProxy = sip:a;transport=ws\n"):
+            (problem,) = self.problems(ACCOUNT + lines)
+            self.assertIn("expected", problem)
 
     def test_ruleWithoutTrunk(self) -> None:
         """A rule that lists a trunk that there is not gives a warning; one that names a single host may mean a host."""

@@ -44,6 +44,8 @@ TRUNK = {
     "works": True,
     "registers": True,
     "left": 540,
+    "flows": 1,
+    "flowsRegistered": 1,
     "trouble": "",
     "probing": "answers",
     "calls": 2,

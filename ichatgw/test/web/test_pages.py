@@ -104,6 +104,9 @@ class HomeTests(PagesCase):
             self.assertIn("<td>not to be</td>", page)
             self.assertIn("<h2>Calls now</h2>", page)
             self.assertNotIn("More trunks", page)
+            self.assertNotIn("proxies", page)
+        self.place.trunks = [{**TRUNK, "flows": 2}]
+        self.assertIn("<td>for 9:00, by 1 of 2 proxies</td>", self.page("/"))
         self.place.trunks = [TRUNK] * (MAX_TRUNKS + 5)
         page = self.page("/")
         self.assertEqual(page.count(">provider<"), MAX_TRUNKS)

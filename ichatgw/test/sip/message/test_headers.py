@@ -9,6 +9,7 @@ from typing import Any
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip.message.gate import Gate
+from ichatgw.sip.message.syntax import SEMICOLON
 from ichatgw.test.support.sip.gates import INVITE, GateTestCase, options, request, response
 
 
@@ -158,6 +159,17 @@ class HeaderTests(GateTestCase):
         )
         self.answered(request(Contact="<sip:a@b>,"), 400)
         self.answered(request(Contact='"Joe" <sip:joe@example.org>;;;;'), 400)
+
+    def test_granted(self) -> None:
+        """The addresses that a registrar grants (RFC 5627) pass whole, in a form that sippy does not take apart; other
+        quoted values with a semicolon, or what escapes in one, do not."""
+        given = '<sip:a@b>;pub-gruu="sip:a@b;gr=urn:x;y";temp-gruu="sip:t==@b;gr";expires=60'
+        self.assertEqual(
+            self.header(response(Contact=f'{given};other="x;y"'), "Contact"),
+            [given.replace("b;gr", f"b{SEMICOLON}gr").replace("x;y", f"x{SEMICOLON}y")],
+        )
+        for given in ('pub-gruu="sip:a@b\\";gr"', 'pub-gruu="\\;"'):
+            self.assertEqual(self.header(response(Contact=f"<sip:a@b>;{given}"), "Contact")[:1], ["<sip:a@b>"], given)
 
     def test_othersContact(self) -> None:
         """In a response one Contact that cannot be read does not cost the others, nor the answer."""

@@ -56,6 +56,18 @@ class KeepAlivesTests(SynchronousTestCase):
         self.assertLessEqual(first, LOOK)
         self.assertTrue(STREAM_PERIOD - LOOK <= second - first <= STREAM_PERIOD)
 
+    def test_most(self) -> None:
+        """A place that wants to hear of us more often does, by datagrams and connections; a longer time changes
+        nothing."""
+        for transport, usual in ((Transport.UDP, DATAGRAM_PERIOD), (Transport.TLS, STREAM_PERIOD)):
+            self.flows[:] = [Target(transport, PHONE)]
+            for most, period in ((18.0, 18.0), (1000.0, usual), (0.0, LOOK)):
+                self.keeper.most = lambda target, most=most: most  # type: ignore[misc]
+                self.run_(2 * period)
+                times = self.run_(4 * period + LOOK)
+                gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+                self.assertTrue(gaps and all(period - LOOK <= gap <= period for gap in gaps), (transport, most, gaps))
+
     def test_gone(self) -> None:
         """What is used no more is not kept, and nothing is remembered of it."""
         self.flows.append(Target(Transport.UDP, PHONE))

@@ -144,7 +144,7 @@ class ArrivalTests(SynchronousTestCase):
         self.invite(self.contact)
         leg = self.rig.invitations.legs[0]
         assert leg.dialog is not None and leg.dialog.answers is not None
-        self.assertIs(leg.dialog.answers._logins, self.rig.account().calling.logins)
+        self.assertIs(leg.dialog.answers._logins, self.rig.account().logins)
 
     def test_within(self) -> None:
         """A stranger who called by the token is heard within the call."""

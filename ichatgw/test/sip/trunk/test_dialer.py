@@ -106,7 +106,7 @@ class DialTests(TrunkCalls):
 
     def test_proxy(self) -> None:
         """Calls go by the proxy, and name it in a Route."""
-        self.make({"proxy": Proxy(OTHER.host, 5062)})
+        self.make({"proxies": (Proxy(OTHER.host, 5062),)})
         self.dial("sip:1@one")
         self.assertEqual(header(self.invite(OTHER.host), "Route"), "<sip:198.51.100.2:5062;lr>")
 
@@ -217,7 +217,7 @@ class FailoverTests(TrunkCalls):
         self.answer(self.invite(OTHER.host), 503)
         self.invite()
         self.rig.account("one").probing = Probing.ANSWERS
-        self.rig.account("one").isRefused = True
+        self.rig.account("one").flows[0].isRefused = True
         self.dial()
         self.invite(OTHER.host)
 

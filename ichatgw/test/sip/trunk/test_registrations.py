@@ -62,7 +62,7 @@ class WireTests(SynchronousTestCase):
 
     def test_proxy(self) -> None:
         """An outbound proxy has the REGISTER, with a Route, and the server's password."""
-        rig = TrunkRig(trunk(proxy=Proxy(OTHER.host, 5062)))
+        rig = TrunkRig(trunk(proxies=(Proxy(OTHER.host, 5062),)))
         (text, target) = next(each for each in rig.wire.sent if each[0].startswith("REGISTER"))
         self.assertEqual((target.host, target.port), (OTHER.host, 5062))
         self.assertEqual(header(text, "Route"), "<sip:198.51.100.2:5062;lr>")
@@ -78,7 +78,7 @@ class WireTests(SynchronousTestCase):
         """The route that a registrar wants is for calls, and not for the next REGISTER (RFC 3608 section 6.1)."""
         rig = TrunkRig(trunk())
         rig.register("Service-Route: <sip:p1.example;lr>, <sip:p2.example;lr>\r\n")
-        self.assertEqual([url.host for url in rig.account().calling.services], ["p1.example", "p2.example"])
+        self.assertEqual([url.host for url in rig.account().flows[0].calling.services], ["p1.example", "p2.example"])
         rig.clock.advance(580)
         (register,) = rig.sent("REGISTER")
         self.assertEqual(header(register, "Route"), "")
@@ -87,7 +87,7 @@ class WireTests(SynchronousTestCase):
         """A route that is none does not keep the trunk from being registered."""
         rig = TrunkRig(trunk())
         rig.register("Service-Route: <sip:>, nonsense\r\nService-Route: <tel:1>\r\n")
-        self.assertEqual(rig.account().calling.services, ())
+        self.assertEqual(rig.account().flows[0].calling.services, ())
         rig.clock.advance(580)
         self.assertEqual(len(rig.sent("REGISTER")), 1)
 
@@ -289,7 +289,8 @@ class KernelTests(SynchronousTestCase):
             {"user": "x"},
             {"login": "x"},
             {"password": "x"},
-            {"proxy": Proxy("x")},
+            {"proxies": (Proxy("x"),)},
+            {"extensions": ("gruu",)},
             {"registrationTime": 9},
         )
         for change in changes:
