@@ -81,7 +81,7 @@ def relaySides(reactor: Any, parties: list[Any], shared: bool, described: dict[i
     """
     @param described: if given, the callees' sides are protected, and put in here with what they say of themselves.
     """
-    from ichatgw.media.engine import MediaEngine
+    from ichatgw.media.engine import MediaEngine, MediaOptions
     from ichatgw.media.sockets.readers import ReactorReaders
     from ichatgw.media.transport.transports import MediaTransports
     from ichatgw.model import PCMU, SessionDescription, TransportAddress
@@ -89,7 +89,8 @@ def relaySides(reactor: Any, parties: list[Any], shared: bool, described: dict[i
 
     first = 20000
     readers = None if shared else ReactorReaders(reactor)
-    engine = MediaEngine(reactor, LocalAddresses(HOST), first, first + 2 * len(parties) + 200, readers=readers)
+    options = MediaOptions(first, first + 2 * len(parties) + 200)
+    engine = MediaEngine(reactor, LocalAddresses(HOST), options, readers=readers)
     transports = MediaTransports(reactor, os.urandom, lambda: [HOST])
     ports = []
     for index in range(0, len(parties), 2):

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.calls.machine import makeMachine
 from ichatgw.calls.nulls import GONE
-from ichatgw.calls.parties import CLOSING_TIMEOUT, Parties, Partner, Switchboard
+from ichatgw.calls.parties import CLOSING_TIMEOUT, Hooks, Parties, Partner, Switchboard
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IMessage, IOutboundLeg, IReferral, IRelay
 from ichatgw.model import Ending, EndReason, Farewell, SessionDescription
 from ichatgw.observe.callreports import UNREPORTED, Reports
@@ -28,6 +29,24 @@ from ichatgw.runtime.nulls import unheard
 __all__ = ["CLOSING_TIMEOUT", "Call"]
 
 _log = Logger()
+
+
+@frozen
+class Services:
+    """
+    What a call has of who has made it.
+
+    @ivar switchboard: knows where a party that is referred to can be found.
+    @ivar noted: told when C{farewells} of a call may have changed.
+    @ivar reports: told of what happens.
+    """
+
+    switchboard: Switchboard | None = None
+    noted: Callable[[Call], object] = unheard
+    reports: Reports = UNREPORTED
+
+
+ALONE = Services()
 
 
 @implementer(ICall)
@@ -41,9 +60,7 @@ class Call:
     Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
 
     @ivar id: its name in logs.
-    @param noted: told when C{farewells} may have changed.
-    @param switchboard: knows where a party that is referred to can be found.
-    @param reports: told of what happens.
+    @param closed: told when both legs are gone.
     """
 
     def __init__(
@@ -54,9 +71,7 @@ class Call:
         relay: IRelay,
         clock: IReactorTime,
         closed: Callable[[Call], None],
-        switchboard: Switchboard | None = None,
-        noted: Callable[[Call], object] = unheard,
-        reports: Reports = UNREPORTED,
+        services: Services = ALONE,
     ) -> None:
         self.id = id
         self._parties = Parties(
@@ -65,11 +80,9 @@ class Call:
             callee,
             relay,
             clock,
-            self._guarded,
-            lambda: closed(self),
-            switchboard,
-            reports,
-            noted=lambda: noted(self),
+            Hooks(self._guarded, lambda: closed(self), lambda: services.noted(self)),
+            services.switchboard,
+            services.reports,
         )
         self._machine = makeMachine(self._parties)
         self._dead = False
@@ -98,7 +111,7 @@ class Call:
     def ringing(self, leg: ILeg) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.ringing, leg)
-        self._parties.noted()
+        self._parties.hooks.noted()
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
@@ -107,7 +120,7 @@ class Call:
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
         self._guarded(self._machine.answered, leg, answer)
-        self._parties.noted()
+        self._parties.hooks.noted()
 
     def changed(self, leg: ILeg, change: IChange) -> None:
         """See L{ICall}."""
@@ -142,7 +155,7 @@ class Call:
         new.call = self
         self._parties.open.add(new)
         self._guarded(self._machine.replace, old, new, offer)
-        self._parties.noted()
+        self._parties.hooks.noted()
 
     def suits(self, offer: SessionDescription) -> bool:
         """Has who makes that offer a format in common with the party that would stay?"""

@@ -103,16 +103,29 @@ class UnderWay(Protocol):
         """The peer has gone, or another leg has taken its place."""
 
 
+@frozen
+class Hooks:
+    """
+    What a call does for its parties.
+
+    @ivar guarded: calls an input of the machine; what fails in there ends the call.
+    @ivar closed: called once, when all legs are gone.
+    @ivar noted: told when what would have to be said to the parties, if we were gone, may have changed.
+    """
+
+    guarded: Callable[..., None] = unheard
+    closed: Callable[[], object] = unheard
+    noted: Callable[[], object] = unheard
+
+
 @define(eq=False)
 class Parties:
     """
     @ivar call: whose parties they are; a stand-in when it is over.
     @ivar arrived: the caller's leg, at first.
     @ivar dialled: the callee's.
-    @ivar guarded: calls an input of the machine; what fails in there ends the call.
+    @ivar hooks: what the call does for them; nothing, when it is over.
     @ivar reports: told of what happens, for who watches calls.
-    @ivar noted: told when what would have to be said to the parties, if we were gone, may have changed.
-    @ivar closed: called once, when all legs are gone.
     @ivar open: the legs that have not said C{ended}.
     @ivar offer: what the caller offered.
     @ivar agreed: the formats that the two agreed on last.
@@ -130,28 +143,26 @@ class Parties:
     dialled: IOutboundLeg
     relay: IRelay
     clock: IReactorTime
-    guarded: Callable[..., None]
-    closed: Callable[[], None]
-    switchboard: Switchboard | None
+    hooks: Hooks
+    switchboard: Switchboard | None = None
     reports: Reports = UNREPORTED
     caller: ILeg = field(init=False)
     callee: ILeg = field(init=False)
     open: set[ILeg] = field(init=False)
     startedAt: float = field(init=False)
-    noted: Callable[[], object] = unheard
-    offer: SessionDescription = SessionDescription((PCMU,))
-    agreed: tuple[Codec, ...] = (PCMU,)
-    directions: dict[ILeg, Direction] = field(factory=dict)
-    asking: dict[ILeg, IChange] = field(factory=dict)
-    transfer: UnderWay | None = None
-    ending: Ending | None = None
-    endedBy: str = GATEWAY
-    answeredAt: float | None = None
-    timer: IDelayedCall | None = None
-    finished: bool = False
-    uprooted: bool = False
-    rung: set[ILeg] = field(factory=set)
-    _former: dict[ILeg, IDelayedCall] = field(factory=dict)
+    offer: SessionDescription = field(default=SessionDescription((PCMU,)), init=False)
+    agreed: tuple[Codec, ...] = field(default=(PCMU,), init=False)
+    directions: dict[ILeg, Direction] = field(factory=dict, init=False)
+    asking: dict[ILeg, IChange] = field(factory=dict, init=False)
+    transfer: UnderWay | None = field(default=None, init=False)
+    ending: Ending | None = field(default=None, init=False)
+    endedBy: str = field(default=GATEWAY, init=False)
+    answeredAt: float | None = field(default=None, init=False)
+    timer: IDelayedCall | None = field(default=None, init=False)
+    finished: bool = field(default=False, init=False)
+    uprooted: bool = field(default=False, init=False)
+    rung: set[ILeg] = field(factory=set, init=False)
+    _former: dict[ILeg, IDelayedCall] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.caller, self.callee = self.arrived, self.dialled
@@ -222,9 +233,8 @@ class Parties:
 
     def tell(self, answers: Answers, leg: ILeg, offer: SessionDescription) -> None:
         """Tell the party of C{leg} what the other one speaks now."""
-        leg.change(
-            Change(offer, partial(self.guarded, answers.agreed, leg), partial(self.guarded, answers.refused, leg))
-        )
+        guarded = self.hooks.guarded
+        leg.change(Change(offer, partial(guarded, answers.agreed, leg), partial(guarded, answers.refused, leg)))
 
     def suit(self, answers: Answers, stays: ILeg, codecs: tuple[Codec, ...], heard: Direction | None) -> None:
         """
@@ -308,8 +318,7 @@ class Parties:
         A call, its machine, its parties and its legs hold one another.  Once they have said their last word they need
         not, and nothing of them has to wait for the garbage collector.
         """
-        closed, self.closed = self.closed, unheard
-        self.guarded = self.noted = unheard
+        closed, self.hooks = self.hooks.closed, Hooks()
         call, self.call = self.call, NoCall(self.id)
         for leg in (self.caller, self.callee, *self.open):
             if leg.call is call:

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.call import Call
+from ichatgw.calls.call import Call, Services
 from ichatgw.calls.journal import Journal
 from ichatgw.calls.limits import Limits, sourceOfCalls
 from ichatgw.calls.nulls import NoCall
@@ -308,7 +308,8 @@ class Switch(Service):
             presented = self.presented(arrival.party, route)
             callee = dialer.dial(route, presented)
             self.reports.routed(callId, callee, presented.uri, route)
-            call = Call(callId, leg, callee, relay, self._clock, self._closed, self, self._noted, self.reports)
+            services = Services(self, self._noted, self.reports)
+            call = Call(callId, leg, callee, relay, self._clock, self._closed, services)
         finally:
             if call is None:
                 relay.close()

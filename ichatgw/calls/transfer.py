@@ -137,8 +137,8 @@ class Transfer(NoCall):
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ichatgw.interfaces.ICall}."""
-        self._parties.guarded(self._machine.targetAnswered, answer)
-        self._parties.noted()
+        self._parties.hooks.guarded(self._machine.targetAnswered, answer)
+        self._parties.hooks.noted()
 
     def changed(self, leg: ILeg, change: IChange) -> None:
         """Not before the answer."""
@@ -146,7 +146,7 @@ class Transfer(NoCall):
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """See L{ichatgw.interfaces.ICall}."""
-        self._parties.guarded(self._machine.targetEnded, ending)
+        self._parties.hooks.guarded(self._machine.targetEnded, ending)
 
     # What the call's machine does
 

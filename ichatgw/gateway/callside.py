@@ -18,7 +18,7 @@ from ichatgw.gateway.clients import Clients
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.routing import Routing
 from ichatgw.gateway.sipside import SIPSide
-from ichatgw.media.engine import MediaEngine
+from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.trunks.directions import Directions
 
@@ -71,11 +71,13 @@ def _mediaOf(common: Common) -> MediaEngine:
     return MediaEngine(
         common.reactor,
         common.addresses,
-        settings.mediaRelayPortRangeMin,
-        settings.mediaRelayPortRangeMax,
+        MediaOptions(
+            settings.mediaRelayPortRangeMin,
+            settings.mediaRelayPortRangeMax,
+            elsewhere=Elsewhere(settings.mediaFromOtherHosts),
+            patience=settings.mediaTimeout,
+        ),
         identity=common.identity,
-        elsewhere=Elsewhere(settings.mediaFromOtherHosts),
-        patience=settings.mediaTimeout,
     )
 
 

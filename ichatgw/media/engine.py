@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from zope.interface import implementer
@@ -22,7 +23,7 @@ from ichatgw.media.ice.lite import Lite
 from ichatgw.media.relay.flow import LOOK_SECONDS, Feeder, Flow, swapped
 from ichatgw.media.relay.medialatch import Elsewhere, MediaLatch
 from ichatgw.media.relay.relay import Relay
-from ichatgw.media.relay.side import Side
+from ichatgw.media.relay.side import Means, Side
 from ichatgw.media.sockets.port import Scratch, SocketFactory
 from ichatgw.media.sockets.portrange import QUARANTINE, PortPool
 from ichatgw.media.sockets.readers import Readers, readersFor
@@ -40,6 +41,25 @@ def _random32() -> int:
     return secrets.randbits(32)
 
 
+@frozen
+class MediaOptions:
+    """
+    What can be chosen of media.
+
+    @ivar portMin: the lowest port.
+    @ivar portMax: the highest; less than C{portMin} means C{portMin}.
+    @ivar quarantine: for how many seconds a port rests before another call gets it.
+    @ivar elsewhere: whether media may come from hosts that the signalling does not show.
+    @ivar patience: seconds after which a party that should send is said to be silent; 0 for never.
+    """
+
+    portMin: int
+    portMax: int
+    quarantine: float = QUARANTINE
+    elsewhere: Elsewhere = Elsewhere.NAT
+    patience: float = 0
+
+
 @implementer(IMediaEngine)
 class MediaEngine:
     """
@@ -55,41 +75,30 @@ class MediaEngine:
         self,
         reactor: Any,
         addresses: LocalAddresses,
-        portMin: int,
-        portMax: int,
+        options: MediaOptions,
         clock: IReactorTime | None = None,
-        quarantine: float = QUARANTINE,
         readers: Readers | None = None,
         makeSocket: SocketFactory = _makeSocket,
         random32: Callable[[], int] = _random32,
         identity: Identity | None = None,
-        elsewhere: Elsewhere = Elsewhere.NAT,
-        patience: float = 0,
     ) -> None:
         """
         @param reactor: watches the sockets; also the clock unless C{clock} is given.
-        @param portMin: the lowest port.
-        @param portMax: the highest; less than C{portMin} means C{portMin}.
-        @param quarantine: for how many seconds a port rests before another call gets it.
         @param readers: what the sockets register with instead of the reactor.
         @param random32: makes SSRCs and first sequence numbers.
         @param identity: our certificate for DTLS; one of its own if not given.
-        @param elsewhere: whether media may come from hosts that the signalling does not show.
-        @param patience: seconds after which a party that should send is said to be silent; 0 for never.
         """
         timer: IReactorTime = reactor if clock is None else clock
-        self._pool = PortPool(timer, portMin, portMax, quarantine)
+        self._pool = PortPool(timer, options.portMin, options.portMax, options.quarantine)
         self._scratch = Scratch()
         self._supplies = Supplies(
             addresses, self._pool, readersFor(reactor) if readers is None else readers, self._scratch, makeSocket
         )
         self._random32 = random32
-        self._patience = patience
-        self._makeLatch = partial(MediaLatch, timer.seconds, elsewhere)
+        self._makeLatch = partial(MediaLatch, timer.seconds, options.elsewhere)
         self._feeder = Feeder(timer)
         self.identity = identity or Identity()
-        self._makeSecuring = partial(Secured, timer, self.identity)
-        self._makeLite = partial(Lite, timer)
+        self._means = Means(partial(Secured, timer, self.identity), partial(Lite, timer), options.patience)
         self.events = UNREAD
         self._relays: dict[Relay, None] = {}
         self._looks = LoopingCall(self._look)
@@ -161,7 +170,7 @@ class MediaEngine:
     def _side(self, name: str, callId: str, port: int | None) -> Side:
         flow = Flow(self._scratch, self._feeder, swapped(self._random32()), self._random32(), self._random32())
         sockets, latch = SideSockets(self._supplies, port), self._makeLatch()
-        return Side(name, callId, sockets, flow, latch, self._makeSecuring, self._makeLite, self._patience, self.events)
+        return Side(name, callId, sockets, flow, latch, self._means, self.events)
 
     def _closed(self, relay: Relay) -> None:
         del self._relays[relay]

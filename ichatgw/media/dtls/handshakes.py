@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from attrs import frozen
 from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -31,6 +32,21 @@ ANSWER_TIMEOUT = 3.0
 """Seconds after which a handshake gives way to one that comes later, if there are too many."""
 
 
+@frozen
+class Signalled:
+    """
+    What the signalling shows of the party.
+
+    @ivar fingerprint: that of its certificate.
+    @ivar isAt: is this where it said that it is?  Then what fails there fails for good.
+    @ivar isShown: may it be at that host?
+    """
+
+    fingerprint: Fingerprint
+    isAt: Callable[[Source], bool]
+    isShown: Callable[[Source], bool]
+
+
 class Handshakes:
     """
     If we are active there is one handshake, with the signalled address. If not, each client that begins one, and has
@@ -40,9 +56,7 @@ class Handshakes:
     A stranger does not keep the party out by handshakes that come to no end: they are counted by hosts, and the hosts
     that the signalling shows by themselves.
 
-    @param expected: the fingerprint of that certificate.
-    @param isSignalled: is this where the party said that it is?  Then what fails there fails for good.
-    @param isShown: does its signalling show that it may be at that host?
+    @param active: do we begin?
     @param transmit: sends a datagram somewhere.
     @param agreed: told our key, the party's, and where it is, once.
     @param failed: told why there are no keys, once.
@@ -52,20 +66,18 @@ class Handshakes:
         self,
         clock: IReactorTime,
         identity: Identity,
-        expected: Fingerprint,
+        signalled: Signalled,
         active: bool,
-        isSignalled: Callable[[Source], bool],
-        isShown: Callable[[Source], bool],
         transmit: Callable[[bytes, Source], None],
         agreed: Callable[[MasterKey, MasterKey, Source], None],
         failed: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._identity = identity
-        self._expected = expected
+        self._expected = signalled.fingerprint
         self._active = active
-        self._isSignalled = isSignalled
-        self._isShown = isShown
+        self._isSignalled = signalled.isAt
+        self._isShown = signalled.isShown
         self._transmit = transmit
         self._agreed = agreed
         self._failed = failed

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from attrs import field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ichatgw.errors import MalformedError
@@ -78,9 +79,22 @@ def _nowhere(base: Base, address: TransportAddress, datagram: bytes) -> None:
     """An agent that is closed sends nothing."""
 
 
+@frozen
+class Credentials:
+    """
+    What an agent is known by (RFC 8445 section 5.3).
+
+    @ivar ufrag: the user name fragment.
+    @ivar password: that goes with it.
+    """
+
+    ufrag: str
+    password: str = field(repr=False)
+
+
 class Agent:
     """
-    @param ufrag: our user name fragment, and C{password} that goes with it.
+    @param ours: what the peer names us by, and proves that it may.
     @param controlling: we decide which pair is used.
     @param transmit: sends a datagram from one of our sockets.
     @ivar mediaFrom: tells where the peer's media has come from within the last L{QUIET} seconds; C{None} if none has.
@@ -91,8 +105,7 @@ class Agent:
         clock: IReactorTime,
         random: Random,
         checklist: Checklist,
-        ufrag: str,
-        password: str,
+        ours: Credentials,
         controlling: bool,
         transmit: Callable[[Base, TransportAddress, bytes], None],
         news: News,
@@ -104,9 +117,9 @@ class Agent:
         self._clock = clock
         self._random = random
         self._list = checklist
-        self._ufrag = ufrag
-        self._nameStart = f"{ufrag}:".encode()
-        self._password = password
+        self._ufrag = ours.ufrag
+        self._nameStart = f"{ours.ufrag}:".encode()
+        self._password = ours.password
         self.controlling = controlling
         self.tiebreaker = int.from_bytes(random(8), "big") if tiebreaker is None else tiebreaker
         self._transmit = transmit
@@ -223,8 +236,11 @@ class Agent:
             pair = self._list.learn(base, source, int(request.attributes.get("PRIORITY", 1)))
             if pair is None:
                 return
+        self._trigger(pair, nominates="USE-CANDIDATE" in request.attributes and not self.controlling)
+
+    def _trigger(self, pair: Pair, nominates: bool) -> None:
+        """Section 7.3.1.4: the peer has checked this pair, so we do."""
         pair.askedAt = self._clock.seconds()
-        nominates = "USE-CANDIDATE" in request.attributes and not self.controlling
         if nominates:
             pair.nominatedAt = self._clock.seconds()
         if pair.state is State.SUCCEEDED:

@@ -75,33 +75,33 @@ class Flow:
     _stamp: int
     stranger: Callable[[int, Source], None] = field(init=False)
 
-    began: Callable[[], object] = unheard
-    source: Source | None = None
-    send: Callable[[Any, Any], Any] | None = None
-    destination: Source | None = None
-    payloadTypes: bytes | None = None
-    rewriters: dict[int, Rewriter] = field(factory=dict)
-    formats: dict[int, Format] = field(factory=dict)
-    preferred: Format | None = None
+    began: Callable[[], object] = field(default=unheard, init=False)
+    source: Source | None = field(default=None, init=False)
+    send: Callable[[Any, Any], Any] | None = field(default=None, init=False)
+    destination: Source | None = field(default=None, init=False)
+    payloadTypes: bytes | None = field(default=None, init=False)
+    rewriters: dict[int, Rewriter] = field(factory=dict, init=False)
+    formats: dict[int, Format] = field(factory=dict, init=False)
+    preferred: Format | None = field(default=None, init=False)
 
-    original: int | None = None
-    sequenceShift: int = 0
-    timestampShift: int = 0
-    relayed: int = 0
-    octets: int = 0
-    silences: int = 0
-    silentOctets: int = 0
-    undelivered: int = 0
-    dropped: Counter[str] = field(factory=Counter)
-    quietLooks: int = 0
+    original: int | None = field(default=None, init=False)
+    sequenceShift: int = field(default=0, init=False)
+    timestampShift: int = field(default=0, init=False)
+    relayed: int = field(default=0, init=False)
+    octets: int = field(default=0, init=False)
+    silences: int = field(default=0, init=False)
+    silentOctets: int = field(default=0, init=False)
+    undelivered: int = field(default=0, init=False)
+    dropped: Counter[str] = field(factory=Counter, init=False)
+    quietLooks: int = field(default=0, init=False)
 
     # The SSRC of the last packet as it lay in the buffer; C{None} if our own silence came after it.
-    _current: int | None = None
-    _shifted: bool = False
-    _player: TelephoneEventPlayer | None = None
-    _hungryLooks: int = 0
-    _receivedBefore: int = 0
-    _relayedBefore: int = 0
+    _current: int | None = field(default=None, init=False)
+    _shifted: bool = field(default=False, init=False)
+    _player: TelephoneEventPlayer | None = field(default=None, init=False)
+    _hungryLooks: int = field(default=0, init=False)
+    _receivedBefore: int = field(default=0, init=False)
+    _relayedBefore: int = field(default=0, init=False)
     _buffer: bytearray = field(init=False)
     _words: memoryview = field(init=False)
     _views: list[memoryview] = field(init=False)

@@ -76,6 +76,21 @@ class Twice:
         self.send(datagram, destination)
 
 
+@frozen
+class Means:
+    """
+    What all sides are made with.
+
+    @ivar securing: makes what protects media if that is agreed on.
+    @ivar lite: makes what answers checks if the party makes any.
+    @ivar patience: seconds after which a party is silent; 0 for never.
+    """
+
+    securing: Callable[[Side], Securing]
+    lite: Callable[[Side, Checks], Lite]
+    patience: float
+
+
 @implementer(IMediaSide)
 class Side:
     """
@@ -110,16 +125,12 @@ class Side:
         sockets: SideSockets,
         arriving: Flow,
         latch: MediaLatch,
-        makeSecuring: Callable[[Side], Securing],
-        makeLite: Callable[[Side, Checks], Lite],
-        patience: float,
+        means: Means,
         events: Events = UNREAD,
     ) -> None:
         """
         @param latch: says whose media is taken.
-        @param makeSecuring: what protects media if that is agreed on.
-        @param makeLite: what answers checks if the party makes any.
-        @param patience: seconds after which a party is silent; 0 for never.
+        @param means: what all sides are made with.
         @param events: told of what becomes of its media.
         """
         self.name = name
@@ -133,12 +144,11 @@ class Side:
         self._twice: Twice | None = None
         self.control = Control(self)
         self._entrance = Entrance(self, latch)
-        self._absence = Absence(self, patience)
+        self._absence = Absence(self, means.patience)
         self._closed = False
         self._guard: MediaFilter | None = None
-        self._makeSecuring = makeSecuring
         self._securing: Securing | None = None
-        self._makeLite = makeLite
+        self._means = means
         self._lite: Lite | None = None
         self.heard: Callable[[Tone], None] | None = None
         self.early: list[tuple[bytes, Source]] = []
@@ -232,7 +242,7 @@ class Side:
     def check(self, checks: Checks | None) -> None:
         if self._closed or (self._lite is not None and self._lite.checks == checks):
             return
-        self._lite = None if checks is None else self._makeLite(self, checks)
+        self._lite = None if checks is None else self._means.lite(self, checks)
 
     def checked(self, datagram: bytes, source: Source, atControl: bool) -> None:
         """STUN came; it may be a check of the party."""
@@ -261,7 +271,7 @@ class Side:
                 )
             return
         if self._securing is None:
-            self._securing = self._makeSecuring(self)
+            self._securing = self._means.securing(self)
             self.guard(self._securing)
         self._securing.agree(protection, failed)
 

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.media.dtls.dtls import Identity
-from ichatgw.media.dtls.handshakes import Handshakes
+from ichatgw.media.dtls.handshakes import Handshakes, Signalled
 from ichatgw.media.relay.latch import SendTo, isAt
 from ichatgw.media.relay.side import Side
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
@@ -116,10 +116,12 @@ class Secured:
         return Handshakes(
             self._clock,
             self._identity,
-            protection.fingerprint,
+            Signalled(
+                protection.fingerprint,
+                lambda source: not atControl and isAt(source, self._side.signalled),
+                self._side.isShown,
+            ),
             protection.active,
-            lambda source: not atControl and isAt(source, self._side.signalled),
-            self._side.isShown,
             partial(self._transmit, atControl),
             agreed,
             failed,

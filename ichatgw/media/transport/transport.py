@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ichatgw.errors import CallError
 from ichatgw.interfaces import IMediaTransport, ITransportNews
 from ichatgw.media.dtls.dtls import DTLS, Identity, isKnownHash
-from ichatgw.media.ice.agent import Agent, News
+from ichatgw.media.ice.agent import Agent, Credentials, News
 from ichatgw.media.ice.checklist import Base, Checklist
 from ichatgw.media.ice.stunrequests import Random
 from ichatgw.media.relay.latch import sendable
@@ -65,6 +65,22 @@ class _ControlNews:
         """RTCP has no way, or no more."""
 
 
+@frozen
+class Shared:
+    """
+    What all transports are made with.
+
+    @ivar random: makes octets that cannot be guessed.
+    @ivar identity: our certificate.
+    @ivar allowPlain: whether the party may have ICE and nothing that protects media.
+    """
+
+    clock: IReactorTime
+    random: Random
+    identity: Identity
+    allowPlain: bool = False
+
+
 @implementer(IMediaTransport)
 class Transport:
     """
@@ -77,31 +93,27 @@ class Transport:
 
     def __init__(
         self,
-        clock: IReactorTime,
-        random: Random,
-        identity: Identity,
+        shared: Shared,
         callId: str,
         side: Side,
         news: ITransportNews,
         remote: TransportDescription | None,
         withKeys: bool = False,
-        allowPlain: bool = False,
     ) -> None:
         """
         @param withKeys: whether we offer keys in the signalling, to a party that has no DTLS.
-        @param allowPlain: whether the party may have ICE and nothing that protects media.
         @raise Congested: if no port is left.
         @raise Insecure: if the party offers no protection that we know.
         """
-        self._clock = clock
-        self._random = random
-        self._identity = identity
+        self._clock = shared.clock
+        self._random = shared.random
+        self._identity = shared.identity
         self._call = callId
         self._side = side
         self._news = news
         self._remote = remote
         self._offers = remote is None
-        self._allowPlain = allowPlain
+        self._allowPlain = shared.allowPlain
         self._guard = ICEGuard(side)
         self._lock = self._guard.lock
         self._offered: sdes.OfferedKeys | None = None
@@ -179,8 +191,7 @@ class Transport:
             self._clock,
             self._random,
             Checklist(bases, component, loopback),
-            self.local.ufrag,
-            self.local.password,
+            Credentials(self.local.ufrag, self.local.password),
             self._offers,
             self._transmit,
             news,

@@ -17,7 +17,7 @@ from ichatgw.media.dtls.dtls import Identity
 from ichatgw.media.ice.stunrequests import Random
 from ichatgw.media.relay.side import Side
 from ichatgw.media.transport.plain import NotPlain, plainTransport
-from ichatgw.media.transport.transport import Transport
+from ichatgw.media.transport.transport import Shared, Transport
 from ichatgw.model import TransportAddress, TransportDescription, TransportKind
 
 
@@ -40,12 +40,9 @@ class MediaTransports:
         @param allowPlain: whether a party may have its media unprotected.
         @param stunServers: where the STUN servers are that tell us how we are seen, if any are asked; never fails.
         """
-        self._clock = clock
-        self._random = random
+        self._shared = Shared(clock, random, Identity(), allowPlain)
         self._ours = ours
-        self._allowPlain = allowPlain
         self._stunServers = stunServers
-        self._identity = Identity()
 
     def make(
         self,
@@ -64,19 +61,16 @@ class MediaTransports:
         real = side.anchor()  # whatever it was before: this party cannot be shown the other one's address
         assert isinstance(real, Side)
         if isPlain:
-            if not self._allowPlain:
+            if not self._shared.allowPlain:
                 raise NotPlain("plain media is not allowed")
             return plainTransport(real, news, remote, self._ours(), partial(real.guard, None))
         made = Transport(
-            self._clock,
-            self._random,
-            self._identity,
+            self._shared,
             callId,
             real,
             news,
             remote,
             withKeys=kind is TransportKind.KEYS,
-            allowPlain=self._allowPlain,
         )
         if self._stunServers is not None:
             self._stunServers().addCallback(made.seenBy)

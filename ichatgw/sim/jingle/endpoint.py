@@ -17,7 +17,7 @@ from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError
 from ichatgw.media.dtls.dtls import DTLS, Identity
-from ichatgw.media.ice.agent import Agent
+from ichatgw.media.ice.agent import Agent, Credentials
 from ichatgw.media.ice.checklist import Base, Checklist, preferenceOf, priorityOf
 from ichatgw.media.srtp.sdes import choose, newKey
 from ichatgw.media.srtp.srtp import MasterKey, SRTPContext, Suite
@@ -178,9 +178,8 @@ class ICEEndpoint:
         self.local = evolve(self.local, ufrag=ufrag, password=password)
         isLoopback = self.host in ("127.0.0.1", "::1")
         checklist = Checklist((self._base,), 1, isLoopback)
-        self._agent = Agent(
-            self.reactor, urandom, checklist, ufrag, password, controlling, self._transmit, self
-        )  # fmt: skip
+        ours = Credentials(ufrag, password)
+        self._agent = Agent(self.reactor, urandom, checklist, ours, controlling, self._transmit, self)
         self._described = False
 
     # Orders

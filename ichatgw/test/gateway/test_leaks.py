@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.dialplan import DialPlan
 from ichatgw.calls.switch import Switch
-from ichatgw.media.engine import MediaEngine
+from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.test.marks import slow
 from ichatgw.test.support import data
@@ -36,8 +36,7 @@ class WholeGatewayTests(SynchronousTestCase):
         self.media = MediaEngine(
             self.rig.clock,
             FakeAddresses(""),
-            8000,
-            20000,
+            MediaOptions(8000, 20000),
             readers=self.network,
             makeSocket=self.network.makeSocket,
             random32=partial(random.Random(1).getrandbits, 32),

@@ -105,7 +105,7 @@ class JingleTests(SynchronousTestCase):
         """Transports without protection are made only if the setting allows it."""
         for settings, allowed in ((SETTINGS, False), (PLAIN, True)):
             protocol = part(gateway(MemoryReactorClock(), settings), JingleProtocol)
-            self.assertIs(protocol.calls.transports._allowPlain, allowed)
+            self.assertIs(protocol.calls.transports._shared.allowPlain, allowed)
             self.assertEqual(protocol._options.served, servedBy(settings))
 
     def test_call(self) -> None:

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaEngine
-from ichatgw.media.engine import MediaEngine
+from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.relay import Relay
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.test.support.media.fakes import FakeNetwork, makeEngine
@@ -99,7 +99,7 @@ class MediaEngineTests(SynchronousTestCase):
     def test_realSockets(self) -> None:
         """By itself it takes sockets of this host, numbers by chance, and the reactor as its clock."""
         reactor = Reactor()
-        engine = MediaEngine(reactor, LocalAddresses("127.0.0.1"), 41000, 41999)
+        engine = MediaEngine(reactor, LocalAddresses("127.0.0.1"), MediaOptions(41000, 41999))
         self.addCleanup(engine.stop)
         relay = engine.allocate("1")
         port = relay.caller.local("127.0.0.1").port

@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.call import Call
+from ichatgw.calls.call import Call, Services
 from ichatgw.interfaces import ICall, ILeg, IOutboundLeg, IReferral
 from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
 from ichatgw.test.support.fakes import FakeLeg, FakeReferral
@@ -63,7 +63,7 @@ class TransferCase(SynchronousTestCase):
         self.bob.partyAnswers(BOTH)
 
     def make(self, name: str, caller: FakeLeg, callee: FakeLeg, relay: FakeRelay) -> Call:
-        return Call(name, caller, callee, relay, self.clock, self.closings.append, self.switchboard)
+        return Call(name, caller, callee, relay, self.clock, self.closings.append, Services(self.switchboard))
 
     def refer(self, leg: FakeLeg | None = None, referral: FakeReferral | None = None) -> FakeReferral:
         referral = referral or FakeReferral()

@@ -9,7 +9,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.dtls.dtls import HANDSHAKE_TIMEOUT, LAST_FLIGHT_TIMEOUT, Identity
-from ichatgw.media.dtls.handshakes import ANSWER_TIMEOUT, MAX_OF_HOST, MAX_OF_OTHERS, MAX_OF_PARTY, Handshakes
+from ichatgw.media.dtls.handshakes import (
+    ANSWER_TIMEOUT,
+    MAX_OF_HOST,
+    MAX_OF_OTHERS,
+    MAX_OF_PARTY,
+    Handshakes,
+    Signalled,
+)
 from ichatgw.media.sockets.port import Source
 from ichatgw.media.srtp.srtp import MasterKey
 from ichatgw.model import Fingerprint
@@ -28,10 +35,8 @@ class End:
         self.handshakes = Handshakes(
             clock,
             identity,
-            expected,
+            Signalled(expected, lambda source: source == PARTY, lambda source: source[0] == PARTY[0]),
             active,
-            lambda source: source == PARTY,
-            lambda source: source[0] == PARTY[0],
             lambda datagram, source: self.sent.append((datagram, source)),
             lambda ours, theirs, source: self.keys.append((ours, theirs, source)),
             self.failures.append,

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.ice import stun
-from ichatgw.media.ice.agent import MUTE, Agent
+from ichatgw.media.ice.agent import MUTE, Agent, Credentials
 from ichatgw.media.ice.checklist import MAX_CANDIDATES, Base, Checklist, State, isUsable, priorityOf
 from ichatgw.media.ice.nomination import ABANDONED, STEADY
 from ichatgw.model import Candidate, TransportAddress
@@ -114,8 +114,7 @@ class AgentTests(SynchronousTestCase):
             self.clock,
             lambda size: os.urandom(size) if size > 1 else self.chance,
             self.list,
-            "ours",
-            "our-password-of-22-letters",
+            Credentials("ours", "our-password-of-22-letters"),
             controlling,
             lambda base, address, datagram: self.sent.append((address, datagram)),
             self,
@@ -397,7 +396,9 @@ class AgentTests(SynchronousTestCase):
 
     def test_sharedTiebreaker(self) -> None:
         """The agents of one transport decide alike."""
-        other = Agent(Clock(), os.urandom, self.list, "u", "p", True, lambda *_: None, self, self.agent.tiebreaker)
+        other = Agent(
+            Clock(), os.urandom, self.list, Credentials("u", "p"), True, lambda *_: None, self, self.agent.tiebreaker
+        )
         self.assertEqual(other.tiebreaker, self.agent.tiebreaker)
 
     def test_forgedAnswer(self) -> None:

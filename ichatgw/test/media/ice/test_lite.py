@@ -12,7 +12,7 @@ from attrs import evolve
 
 from ichatgw import sdp
 from ichatgw.media.ice import stun
-from ichatgw.media.ice.agent import Agent
+from ichatgw.media.ice.agent import Agent, Credentials
 from ichatgw.media.ice.checklist import Base, Checklist
 from ichatgw.media.ice.lite import MAX_REQUESTS
 from ichatgw.model import PCMU, Checks, SessionDescription, TransportAddress, TransportDescription
@@ -94,8 +94,7 @@ class LiteTests(RelayTestCase):
             self.clock,
             urandom,
             Checklist((base,), 1, False),
-            CHECKS.peer,
-            "q" * 22,
+            Credentials(CHECKS.peer, "q" * 22),
             True,
             lambda base, address, datagram: sent.append(datagram),
             Found(found),

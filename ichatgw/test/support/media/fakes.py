@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from ichatgw.media.engine import MediaEngine
+from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.net.localaddresses import LocalAddresses
 
@@ -156,11 +156,8 @@ def makeEngine(
     return MediaEngine(
         clock,
         FakeAddresses(configured),
-        portMin,
-        portMax,
+        MediaOptions(portMin, portMax, elsewhere=elsewhere, patience=patience),
         readers=network,
         makeSocket=network.makeSocket,
         random32=Numbers(),
-        elsewhere=elsewhere,
-        patience=patience,
     )

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ichatgw.interfaces import ITransportNews
-from ichatgw.media.engine import MediaEngine
+from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.side import Side
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.media.transport.transport import Transport
@@ -79,8 +79,7 @@ class Host:
         self.engine = MediaEngine(
             clock,
             Hosts(*hosts),
-            8000,
-            8099,
+            MediaOptions(8000, 8099),
             clock=clock,
             readers=self.network,
             makeSocket=self.network.makeSocket,
