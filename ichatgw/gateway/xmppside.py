@@ -18,7 +18,7 @@ from ichatgw.gateway.common import Common, messageLogOf
 from ichatgw.gateway.routing import Routing
 from ichatgw.jingle.setup import phoneOf
 from ichatgw.xmpp.disco import GATEWAY
-from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.link.component import Account, Link
 from ichatgw.xmpp.names import Names
 from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
@@ -42,16 +42,13 @@ def xmppSideOf(common: Common, routing: Routing) -> XMPPSide:
 
 def _linkOf(common: Common, guests: XMPPAccess) -> Link:
     settings = common.settings
-    link = Link(
-        common.reactor,
-        common.turns,
+    account = Account(
         settings.jabberServer,
         settings.jabberComponentPort,
         settings.jabberComponentName,
         settings.jabberComponentPassword,
-        settings.jabberServerPingDuration,
-        allows=guests,
     )
+    link = Link(common.reactor, common.turns, account, settings.jabberServerPingDuration, allows=guests)
     link.logMessages(messageLogOf(settings))
     return link
 

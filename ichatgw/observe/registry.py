@@ -100,16 +100,16 @@ class _Call:
     """One call, as it grows."""
 
     arrival: CallArrived
-    route: CallRouted | None = None
-    legs: dict[str, _Leg] = field(factory=dict)
-    media: dict[str, _Media] = field(factory=dict)
-    rangAt: float | None = None
-    answeredAt: float | None = None
-    codecs: tuple[str, ...] = ()
-    end: CallEnded | None = None
-    ladder: list[tuple[str, Event]] = field(factory=list)
-    octets: int = 0
-    omitted: int = 0
+    route: CallRouted | None = field(default=None, init=False)
+    legs: dict[str, _Leg] = field(factory=dict, init=False)
+    media: dict[str, _Media] = field(factory=dict, init=False)
+    rangAt: float | None = field(default=None, init=False)
+    answeredAt: float | None = field(default=None, init=False)
+    codecs: tuple[str, ...] = field(default=(), init=False)
+    end: CallEnded | None = field(default=None, init=False)
+    ladder: list[tuple[str, Event]] = field(factory=list, init=False)
+    octets: int = field(default=0, init=False)
+    omitted: int = field(default=0, init=False)
 
     @property
     def state(self) -> str:

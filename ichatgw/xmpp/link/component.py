@@ -13,7 +13,7 @@ from typing import Any
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
-from attrs import define
+from attrs import define, field, frozen
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -89,6 +89,22 @@ def endpointFor(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     return endpoint
 
 
+@frozen
+class Account:
+    """
+    What we are at the XMPP server (XEP-0114).
+
+    @ivar host: where the server is.
+    @ivar name: the component's name.
+    @ivar secret: its password.
+    """
+
+    host: str
+    port: int
+    name: str
+    secret: str = field(repr=False)
+
+
 class Link(StreamManager, Service):
     """
     Keeps a stream to the server, and shares it out to the handlers.
@@ -113,23 +129,21 @@ class Link(StreamManager, Service):
         self,
         reactor: Any,
         turns: Turns,
-        host: str,
-        port: int,
-        name: str,
-        secret: str,
+        account: Account,
         pingInterval: float = 60.0,
         random: Callable[[], float] = random.random,
         allows: Callable[[JID], bool] = lambda user: True,
     ) -> None:
         """
+        @param pingInterval: seconds.
         @param random: gives a number from 0 to 1.
         @param allows: may this user call?  The stanzas of others wait in a line of their own.
         """
         self._clock: IReactorTime = turns
-        self._endpoint = endpointFor(reactor, host, port)
-        self._where = f"{host}:{port}"
-        self._component = name.lower()
-        self.secret = secret
+        self._endpoint = endpointFor(reactor, account.host, account.port)
+        self._where = f"{account.host}:{account.port}"
+        self._component = account.name.lower()
+        self.secret = account.secret
         self._backoff = Backoff(random)
         self._complaints = RateLimit(turns, 1 / 60, 1, mostSources=32)
         self.wasUp = False

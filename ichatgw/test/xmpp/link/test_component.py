@@ -21,7 +21,7 @@ from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.streams import HEADER, ServerSide, acceptLast, refuseLast
-from ichatgw.xmpp.link.component import MAX_DELAY, Backoff, Link, endpointFor
+from ichatgw.xmpp.link.component import MAX_DELAY, Account, Backoff, Link, endpointFor
 
 SECRET = "s3cret-word"
 REFUSAL = "<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
@@ -53,7 +53,9 @@ class LinkCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.link = Link(self.reactor, Turns(self.reactor), "192.0.2.1", 5275, "GW.test", SECRET, random=lambda: 1.0)
+        self.link = Link(
+            self.reactor, Turns(self.reactor), Account("192.0.2.1", 5275, "GW.test", SECRET), random=lambda: 1.0
+        )
         self.handler = NotingHandler()
         self.link.addHandler(self.handler)
         self.lines: list[str] = []
@@ -296,7 +298,7 @@ class StopTests(LinkCase):
 
     def test_notStarted(self) -> None:
         """A link that was never started is stopped already."""
-        link = Link(self.reactor, Turns(self.reactor), "192.0.2.1", 5275, "gw.test", SECRET)
+        link = Link(self.reactor, Turns(self.reactor), Account("192.0.2.1", 5275, "gw.test", SECRET))
         self.successResultOf(link.stopService())
 
     def test_again(self) -> None:

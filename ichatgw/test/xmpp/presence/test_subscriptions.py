@@ -19,7 +19,7 @@ from ichatgw.runtime.ratelimit import LINES
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink
-from ichatgw.xmpp.link.component import Link
+from ichatgw.xmpp.link.component import Account, Link
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 from ichatgw.xmpp.presence.store import MemoryStore
@@ -255,7 +255,7 @@ class OnDiskTests(SynchronousTestCase):
         self.receive("subscribe", "72@gw.test")
         self.link.lose()
         self.subscriptions.parent = self.presence.parent = Link(
-            self.clock, Turns(self.clock), "192.0.2.1", 5347, "gw.test", "secret"
+            self.clock, Turns(self.clock), Account("192.0.2.1", 5347, "gw.test", "secret")
         )
         self.clock.advance(0)
         self.assertEqual(self.inFile(), [("scott@jabber.example", "72@gw.test")])
