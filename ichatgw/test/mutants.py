@@ -114,6 +114,8 @@ def _isIdle(node: ast.AST) -> bool:
         return True  # how much a limit is, is a choice; that it is kept is a rule
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
+    if isinstance(node, ast.keyword) and node.arg == "init":
+        return True  # what a constructor takes besides is no behaviour
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return ast.unparse(node.func.value).rpartition(".")[2] in _LOGGERS
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -161,7 +163,8 @@ def _isOrdered(call: ast.Call) -> bool:
     """Does it matter which argument comes first?"""
     if len(call.args) < 2 or any(isinstance(each, ast.Starred) for each in call.args):
         return False
-    return ast.unparse(call.func) not in ("max", "min", "suppress")
+    first, second = map(ast.unparse, call.args[:2])
+    return first != second and ast.unparse(call.func) not in ("max", "min", "suppress")
 
 
 def _name(node: ast.AST) -> str:

@@ -88,6 +88,8 @@ class FaultTests(SynchronousTestCase):
             "assert a < 1",
             "MAX_CALLS = 100",
             "x = max(a, b)",
+            "x = get(a.b, a.b)",
+            "class C:\n    a: int = field(init=False)",
             "if TYPE_CHECKING:\n    x = 1",
         ):
             self.assertEqual(described(text), [], text)
