@@ -25,17 +25,17 @@ from ichatgw.sip.dialog.core import NO_TERMS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
-from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
-from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.outbound import Offering, OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.uris import Misaddressed, parse
+from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.outofdialog import Make, OutOfDialogRequest
 from ichatgw.sip.transaction.targetset import Attempt, TargetSet
-from ichatgw.sip.transaction.way import Place, Way
+from ichatgw.sip.transaction.way import Way
 from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
 from ichatgw.sip.transfer.refer import Referrals
 from ichatgw.sip.transport.resolver import Resolver
@@ -47,12 +47,9 @@ _log = Logger()
 @implementer(IDialer)
 class Dialer:
     """
-    @param identity: who calls if the caller has no address of its own.
     @param logins: what we log in with at servers.
-    @param proxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
-    @param filtered: payload types that are not offered to SIP parties.
-    @param policy: how media is protected with all whose dialog is not pinned.
-    @param asserts: whether called parties are told who calls even if the caller is private to them.
+    @param options: how calls are made.
+    @param terms: what is asked for of session timers.
     """
 
     def __init__(
@@ -61,25 +58,20 @@ class Dialer:
         transactions: Transactions,
         resolver: Resolver,
         legs: Legs,
-        userAgent: str,
-        identity: Party,
         logins: Authorizer,
-        proxy: Place | None,
-        filtered: frozenset[int],
-        asserts: bool,
-        policy: MediaPolicy = PLAIN_ONLY,
+        options: SIPOptions,
         terms: SessionTerms = NO_TERMS,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
         self._resolver = resolver
         self._legs = legs
-        self._userAgent = userAgent
-        self._identity = identity
-        self._way = Way(clock, resolver, logins, proxy)
-        self._filtered = filtered
-        self._asserts = asserts
-        self._policy = policy
+        self._userAgent = options.userAgent
+        self._identity = options.identity
+        self._way = Way(clock, resolver, logins, options.outboundProxy)
+        self._offering = Offering(options.filtered, options.policy)
+        self._pinnedOffering = Offering(options.filtered)
+        self._asserts = options.assertsIdentity
         self._terms = terms
 
     def seekProxy(self) -> Deferred[object]:
@@ -140,8 +132,7 @@ class Dialer:
             self._way.hunt(target) if pinned is None else self._pinnedHunt(target),
             converse,
             prepare,
-            self._filtered,
-            self._policy if pinned is None else PLAIN_ONLY,
+            self._offering if pinned is None else self._pinnedOffering,
             lambda host: self._way.server is not None or self._legs.admits(host),
         )
         self._legs.add(leg)

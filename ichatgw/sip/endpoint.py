@@ -30,11 +30,11 @@ from ichatgw.sip.dialer import Dialer
 from ichatgw.sip.dialog.capabilities import SUPPORTED
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
-from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
+from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
@@ -42,7 +42,6 @@ from ichatgw.sip.strangers import Strangers
 from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.farewells import Goodbyes
 from ichatgw.sip.transaction.layer import Transactions
-from ichatgw.sip.transaction.way import Place
 from ichatgw.sip.transfer.refer import Referrals
 from ichatgw.sip.transport.keepalive import KeepAlives
 from ichatgw.sip.transport.resolver import Resolver
@@ -69,21 +68,14 @@ class Endpoint(Service):
     matcher claims.
 
     @ivar matchers: may be added to before the service starts.
-    @param identity: who calls if the caller has no address of its own.
-    @param outboundProxy: where all INVITEs go that are not pinned; C{None} means to the host of the address called.
-    @param filtered: payload types that are not offered to SIP parties.
+    @param options: how calls and registrations are made.
     @param messageLog: takes each message whole.
     @param streams: carries SIP over TCP and TLS.
     @param keyring: with what we log in at servers.
     @param verifier: lets phones log in.
-    @param keepAlives: whether empty packets keep the way to phones and registrars open.
-    @param policy: how media is protected.
-    @param sessionExpires: what we ask for of session timers, see L{SessionTerms}.
-    @ivar terms: the same; may change.
+    @ivar terms: what we ask for of session timers; may change.
     @ivar messages: sends texts.
-    @param registrationsPerSecond: how many trunks are registered in a second at most.
     @ivar trunks: the accounts at servers by which calls come and go.
-    @param assertsIdentity: whether called parties are told who calls even if the caller is private to them.
     """
 
     def __init__(
@@ -91,19 +83,11 @@ class Endpoint(Service):
         clock: IReactorTime,
         wire: UDPWire,
         resolver: Resolver,
-        identity: Party,
-        userAgent: str,
-        outboundProxy: Place | None = None,
-        filtered: frozenset[int] = frozenset(),
+        options: SIPOptions,
         messageLog: Any = None,
-        assertsIdentity: bool = False,
         streams: StreamWire | None = None,
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
-        keepAlives: bool = True,
-        policy: MediaPolicy = PLAIN_ONLY,
-        sessionExpires: int = 0,
-        registrationsPerSecond: float = 50,
     ) -> None:
         self._clock = clock
         self._wire = wire
@@ -113,11 +97,14 @@ class Endpoint(Service):
         self.matchers = self._matchers.registered
         self._legs = Legs()
         self._referrals = self._legs.referrals = Referrals(clock, self._legs)
-        self.terms = SessionTerms(sessionExpires)
-        logins = Authorizer(keyring, outboundProxy[0] if outboundProxy is not None else None)
+        self.terms = SessionTerms(options.sessionExpires)
+        proxy = options.outboundProxy
+        logins = Authorizer(keyring, proxy[0] if proxy is not None else None)
         logins.served = self._servedAt
         realm = verifier.realm if verifier is not None else ""
-        self._requests = Requests(self._legs, userAgent, realm, policy, self.terms, logins, self._matchers)
+        self._requests = Requests(
+            self._legs, options.userAgent, realm, options.policy, self.terms, logins, self._matchers
+        )
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
         self._legs.dialogOf = self._transactions.dialogs.find
@@ -127,21 +114,18 @@ class Endpoint(Service):
             self._transactions,
             resolver,
             self._legs,
-            userAgent,
-            identity,
             logins,
-            outboundProxy,
-            filtered,
-            assertsIdentity,
-            policy,
+            options,
             self.terms,
         )
         self.messages = self._dialer.messages()
-        self._received = Received(self.messages, clock, userAgent, self._respond)
-        trunkTerms = Terms(userAgent, identity, filtered, policy, self.terms)
-        self.trunks = Trunks(clock, self._transactions, resolver, self._legs, trunkTerms, registrationsPerSecond)
+        self._received = Received(self.messages, clock, options.userAgent, self._respond)
+        trunkTerms = Terms(options.userAgent, options.identity, options.filtered, options.policy, self.terms)
+        self.trunks = Trunks(
+            clock, self._transactions, resolver, self._legs, trunkTerms, options.registrationsPerSecond
+        )
         self._requests.trunks = self.trunks
-        self.goodbyes = Goodbyes(clock, self._transactions, logins, userAgent)
+        self.goodbyes = Goodbyes(clock, self._transactions, logins, options.userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
@@ -153,7 +137,7 @@ class Endpoint(Service):
         self._admission.trunks = self.trunks
         self._drained: Deferred[None] | None = None
         self._seeking: Deferred[object] | None = None
-        self.keepAlives = KeepAlives(clock, self._flows, self._ping, keepAlives)
+        self.keepAlives = KeepAlives(clock, self._flows, self._ping, options.keepAlives)
         self.keepAlives.most = self.trunks.registrar.silence
         self._registrars: list[RegisterClient] = []
 

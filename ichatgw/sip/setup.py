@@ -25,6 +25,7 @@ from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy
+from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.sippylib import selfcheck
 from ichatgw.sip.transaction.way import Place
 from ichatgw.sip.transport.resolver import Resolver
@@ -71,19 +72,21 @@ def endpointOf(
             settings.preferIPv6,
             (Transport.UDP, Transport.TCP, Transport.TLS),
         ),
-        settings.sipGatewayIdentity,
-        userAgent,
-        outboundProxy=_place(settings),
-        filtered=frozenset(settings.codecIdFilterList),
+        SIPOptions(
+            settings.sipGatewayIdentity,
+            userAgent,
+            outboundProxy=_place(settings),
+            filtered=frozenset(settings.codecIdFilterList),
+            assertsIdentity=settings.assertIdentity,
+            policy=policy,
+            sessionExpires=settings.sessionExpires,
+            keepAlives=settings.keepAlives,
+            registrationsPerSecond=settings.registrationsPerSecond,
+        ),
         messageLog=messageLog,
-        assertsIdentity=settings.assertIdentity,
         streams=streams,
         keyring=keyring,
         verifier=verifier,
-        policy=policy,
-        keepAlives=settings.keepAlives,
-        sessionExpires=settings.sessionExpires,
-        registrationsPerSecond=settings.registrationsPerSecond,
     )
     endpoint.trunks.forget = addresses.forget
     trunks = endpoint.trunks.accounts

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
 from sippy.SipHeader import SipHeader
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -35,6 +35,19 @@ from ichatgw.sip.transport.target import Target, Transport
 _log = Logger()
 
 
+@frozen
+class Offering:
+    """
+    What called parties are offered.
+
+    @ivar filtered: payload types that are not.
+    @ivar policy: how media is protected; or what tells it for each attempt.
+    """
+
+    filtered: frozenset[int] = frozenset()
+    policy: MediaPolicy | Callable[[], MediaPolicy] = PLAIN_ONLY
+
+
 @implementer(IOutboundLeg)
 class OutboundSipLeg(SipLeg):
     """
@@ -43,8 +56,7 @@ class OutboundSipLeg(SipLeg):
     @param hunt: what there is to try.
     @param converse: makes the dialog.
     @param prepare: fills in who calls whom, see L{Invite}.
-    @param filtered: payload types that are not offered.
-    @param policy: how media is protected; or what tells it for each attempt.
+    @param offering: what is offered.
     @param mayLead: can a host, an IP literal, lead us anywhere by a redirection?
     """
 
@@ -58,11 +70,11 @@ class OutboundSipLeg(SipLeg):
         hunt: TargetSet,
         converse: Callable[[SipLeg], Dialog],
         prepare: Callable[[Any, Attempt], tuple[Any, ...]],
-        filtered: frozenset[int] = frozenset(),
-        policy: MediaPolicy | Callable[[], MediaPolicy] = PLAIN_ONLY,
+        offering: Offering,
         mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:
         super().__init__(id, party, forget)
+        policy, filtered = offering.policy, offering.filtered
         self._policyOf = policy if callable(policy) else None
         if isinstance(policy, MediaPolicy):
             self._negotiation.protecting.policy = evolve(policy)

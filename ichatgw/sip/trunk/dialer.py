@@ -19,7 +19,7 @@ from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
-from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.leg.outbound import Offering, OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.syntax import escaped
 from ichatgw.sip.message.uris import identity, parse
@@ -108,8 +108,7 @@ class TrunkDialer:
             hunt,
             lambda leg: self._converse(leg, hunt),
             lambda dialog, attempt: self._prepare(dialog, attempt, hunt.way, caller),
-            self._terms.filtered,
-            lambda: policyOf(hunt.account, self._terms.policy),
+            Offering(self._terms.filtered, lambda: policyOf(hunt.account, self._terms.policy)),
         )
         self._legs.add(leg)
         free[0].legs.add(leg)

@@ -107,7 +107,7 @@ class EndpointTests(SynchronousTestCase):
         """What is demanded of media changes for the calls to come."""
         (part,) = [part for part in self.make(SETTINGS) if "sipMediaEncryption" in part.attributes]
         policy = self.endpoint._requests._policy
-        self.assertIs(policy, self.endpoint._dialer._policy)
+        self.assertIs(policy, self.endpoint._dialer._offering.policy)
         self.assertEqual((policy.encryption, policy.keys, policy.inClear), (Encryption.OPTIONAL, Keys.SDES, False))
         new = evolve(SETTINGS, sipMediaEncryption="required", sipMediaKeys="dtls", sipMediaKeysInClear=True)
         part.prepare(new)()

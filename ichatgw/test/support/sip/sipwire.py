@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from attrs import fields
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -17,6 +18,7 @@ from ichatgw.model import Ending, Invitation, Party, SessionDescription, Transpo
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
+from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.transport.resolver import Resolver
 from ichatgw.sip.transport.streams import StreamWire
 from ichatgw.sip.transport.target import Target, Transport
@@ -193,12 +195,13 @@ class Rig:
         self.streams = FakeStreams()
         self.names: FakeNames = arguments.pop("names", None) or FakeNames()
         self.invitations = Invitations()
+        chosen = {each.name: arguments.pop(each.name) for each in fields(SIPOptions) if each.name in arguments}
+        options = SIPOptions(Party("sip:ichat-gw@gw.example", "iChat-gw"), "ichat-gw/test", **chosen)
         self.endpoint = Endpoint(
             self.clock,
             cast(UDPWire, self.wire),
             Resolver(self.clock, fakeRecords(self.clock, self.names), transports=tuple(Transport)),
-            Party("sip:ichat-gw@gw.example", "iChat-gw"),
-            "ichat-gw/test",
+            options,
             streams=cast(StreamWire, self.streams),
             **arguments,
         )
