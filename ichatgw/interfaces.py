@@ -84,6 +84,8 @@ class IInboundLeg(ILeg):
 class IOutboundLeg(ILeg):
     """The leg of a party that is called."""
 
+    isTaken: bool = Attribute("Is it known that its party has taken the call, so that the answer follows in a moment?")
+
     def start(offer: SessionDescription) -> None:
         """Call the party.  C{offer} is the other party's; only its formats matter here."""
 

@@ -470,6 +470,7 @@ class Party:
     @ivar private: the called party must not be told who this is (RFC 3323).
     @ivar diversions: where the call was sent on, the latest first.
     @ivar referredBy: the party that referred the caller (RFC 3892), as a URI; empty if none did.
+    @ivar forwards: how often the call was sent on, as far as its signalling tells.
     @ivar hops: how many more servers the call may pass (RFC 7332); C{None} if there is no Max-Forwards.
     @ivar origin: where it calls from, as far as it cannot choose that; empty: from the domain of its address.
     """
@@ -479,6 +480,7 @@ class Party:
     private: bool = False
     diversions: tuple[Diversion, ...] = ()
     referredBy: str = ""
+    forwards: int = field(default=0, eq=False)
     hops: int | None = field(default=None, eq=False)
     origin: str = field(default="", eq=False)
 

@@ -1,15 +1,18 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_dialer,ichatgw.test.ichat.test_contract,ichatgw.test.calls.test_nulls -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_dialer,ichatgw.test.ichat.test_contract,ichatgw.test.calls.test_nulls,ichatgw.test.forwarding.test_leg -*-  # noqa: E501
 """
-The call as seen by a leg that another leg contains, as a SIP leg within an iChat's.
+The call as seen by a leg that another leg contains, as a SIP leg within an iChat's, and such other legs.
 """
 
 from __future__ import annotations
 
-from attrs import define
+from collections.abc import Callable
+
+from attrs import define, field
 from zope.interface import implementer
 
-from ichatgw.interfaces import ICall, IChange, ILeg, IMessage, IReferral
-from ichatgw.model import Ending, SessionDescription
+from ichatgw.interfaces import ICall, IChange, ILeg, IMessage, IOutboundLeg, IReferral
+from ichatgw.model import Ending, Farewell, SessionDescription
+from ichatgw.runtime.nulls import unheard
 
 
 @implementer(ICall)
@@ -19,9 +22,14 @@ class InnerCall:
     The call that the inner one of two legs sees: what it says, the outer one says.
 
     @ivar outer: the leg that contains the other.
+    @ivar rang: called before the outer one says that it rings, and C{taken} before it says that it is answered.
+    @ivar over: told how the inner one has ended, for the outer one may not; C{None} if it ends with it.
     """
 
     outer: ILeg
+    rang: Callable[[], object] = field(default=unheard, kw_only=True)
+    taken: Callable[[], object] = field(default=unheard, kw_only=True)
+    over: Callable[[Ending], object] | None = field(default=None, kw_only=True)
 
     @property
     def id(self) -> str:
@@ -30,6 +38,7 @@ class InnerCall:
 
     def ringing(self, leg: ILeg) -> None:
         """See L{ICall}."""
+        self.rang()
         self.outer.call.ringing(self.outer)
 
     def progressing(self, leg: ILeg, answer: SessionDescription) -> None:
@@ -38,6 +47,7 @@ class InnerCall:
 
     def answered(self, leg: ILeg, answer: SessionDescription) -> None:
         """See L{ICall}."""
+        self.taken()
         self.outer.call.answered(self.outer, answer)
 
     def changed(self, leg: ILeg, change: IChange) -> None:
@@ -54,4 +64,39 @@ class InnerCall:
 
     def ended(self, leg: ILeg, ending: Ending) -> None:
         """See L{ICall}."""
-        self.outer.call.ended(self.outer, ending)
+        if self.over is not None:
+            self.over(ending)
+        else:
+            self.outer.call.ended(self.outer, ending)
+
+
+@define(eq=False)
+class OuterLeg:
+    """
+    What a leg to call has in common with others that contain the one that does the work.
+
+    @ivar inner: that one; C{None} as long as there is none, or if there is none any more.
+    """
+
+    inner: IOutboundLeg | None = field(init=False, default=None)
+
+    @property
+    def isTaken(self) -> bool:
+        """See L{IOutboundLeg}."""
+        return self.inner is not None and self.inner.isTaken
+
+    def change(self, change: IChange) -> None:
+        """See L{ILeg}."""
+        if self.inner is not None:
+            self.inner.change(change)
+
+    def hand(self, message: IMessage) -> None:
+        """See L{ILeg}."""
+        if self.inner is not None:
+            self.inner.hand(message)
+        else:
+            message.undeliverable()
+
+    def farewells(self) -> tuple[Farewell, ...]:
+        """See L{ILeg}."""
+        return () if self.inner is None else self.inner.farewells()

@@ -112,7 +112,7 @@ class Switch(Service):
         self._clock = clock
         self.plan = plan
         self._media = media
-        self._dialers = dict(dialers)
+        self._dialers = dialers
         self.maxCalls = maxCalls
         self.alwaysRelay = True
         self.limits = limits or Limits(clock)
@@ -339,7 +339,7 @@ class Switch(Service):
         """
         caller = self.introduced(caller, route)
         if route.startswith("xmpp:"):
-            return ANONYMOUS if caller.private else caller
+            return evolve(caller, uri=ANONYMOUS.uri, name=ANONYMOUS.name, referredBy="") if caller.private else caller
         if caller.uri.startswith("xmpp:"):
             with suppress(NoRoute):
                 translated = self.plan.translate(caller.uri)

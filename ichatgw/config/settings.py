@@ -16,8 +16,8 @@ from typing import Any
 from attrs import NOTHING, Attribute, evolve, fields, frozen
 
 from ichatgw.config.declared.calls import CallSettings
-from ichatgw.config.declared.control import ControlSettings
 from ichatgw.config.declared.encryption import EncryptionSettings
+from ichatgw.config.declared.forwarding import ForwardingSettings
 from ichatgw.config.declared.jingle import JingleSettings
 from ichatgw.config.declared.log import LogSettings
 from ichatgw.config.declared.observe import ObserveSettings
@@ -27,7 +27,7 @@ from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.declared.texts import TextSettings
 from ichatgw.config.declared.tls import TLSSettings
 from ichatgw.config.declared.trunks import TrunkSettings
-from ichatgw.config.declared.web import WebSettings
+from ichatgw.config.declared.web import ControlSettings, WebSettings
 from ichatgw.config.declared.xmpp import XMPPSettings
 from ichatgw.config.reading import document
 from ichatgw.config.reading.groups import takeGroups
@@ -35,6 +35,7 @@ from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.reading.reader import Entry, Reader, Setting, environmentEntries, readFile
 from ichatgw.errors import ConfigError
 from ichatgw.runtime.steps import Steps, atOnce
+from ichatgw.users.preferences import VOICEMAIL
 
 __all__ = ["TABLE", "Proxy", "Settings"]
 
@@ -50,6 +51,7 @@ class Settings(
     JingleSettings,
     TextSettings,
     CallSettings,
+    ForwardingSettings,
     RightsSettings,
     TrunkSettings,
     SIPSettings,
@@ -125,6 +127,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("httpAddress", "httpPort"), "an address of the loopback, or HTTPUsers or HTTPToken has to be set"
     if settings.httpPort and settings.httpPort in (settings.udpTcpPort, settings.tlsPort):
         yield ("httpPort",), "another port than those of SIP (UDPTCPPort and TLSPort)"
+    if not settings.voicemailOutput and any(rule.target == VOICEMAIL for rule in settings.forwardRule):
+        yield ("forwardRule", "voicemailOutput"), f"another target than {VOICEMAIL}, or VoicemailOutput has to be set"
     families = [":" in address for address in settings.advertisedAddress]
     if len(set(families)) != len(families):
         yield ("advertisedAddress",), "at most one address of IPv4 and one of IPv6"
@@ -157,6 +161,10 @@ def _doubts(settings: Settings) -> Iterator[str]:
         unknown = _unknownTrunks(settings, output)
         if unknown:
             yield f"TranslationOutput = {output}: there is no trunk {unknown[0]}"
+    for rule in settings.forwardRule:
+        unknown = _unknownTrunks(settings, rule.target)
+        if unknown:
+            yield f"ForwardRule = {rule}: there is no trunk {unknown[0]}"
     if not settings.translationRules and not settings.phoneBook:
         yield "TranslationPattern: there are no translation rules, so every call will be refused"
 

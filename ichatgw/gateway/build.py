@@ -25,7 +25,7 @@ from ichatgw.gateway.clients import Clients, clientsOf
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.ending import endProcess
 from ichatgw.gateway.routing import Routing, routingOf
-from ichatgw.gateway.service import Gateway
+from ichatgw.gateway.service import Gateway, Preferences
 from ichatgw.gateway.sipside import SIPSide, sipSideOf
 from ichatgw.gateway.xmppside import xmppSideOf
 from ichatgw.observe.readiness import Condition
@@ -37,6 +37,7 @@ from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.systemd import Notifier
 from ichatgw.runtime.watch import Vital, Watch
 from ichatgw.sip.trunk.states import states
+from ichatgw.users.preferences import MemoryPreferences
 from ichatgw.users.sqlite import SQLitePreferences
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.xmpp.link.linked import Linked
@@ -54,6 +55,7 @@ class Sides:
     xmpp: XMPPSide
     clients: Clients
     calls: CallSide
+    preferences: Preferences
 
     @property
     def vitals(self) -> tuple[Vital, ...]:
@@ -81,8 +83,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         common.turns,
         xmpp.database,
     )
-    if xmpp.database is not None:
-        made.remember(SQLitePreferences(common.turns, settings.subscriptionDatabase, common.disk))
+    made.remember(sides.preferences)
     watchers = watchersOf(reactor, settings, common.disk)
     made.watchers = watchers
     _observe(made, sides, watchers)
@@ -116,9 +117,17 @@ def _sidesOf(common: Common) -> Sides:
     routing = routingOf(common, sip.endpoint.trunks)
     xmpp = xmppSideOf(common, routing)
     users = clientsOf(common, sip, routing, xmpp)
-    calls = callSideOf(common, sip, routing, users)
+    preferences = _preferencesOf(common, xmpp)
+    calls = callSideOf(common, sip, routing, xmpp, users, preferences)
     xmpp.link.addHandler(Linked(lost=Stranded(common.turns, lambda: calls.switch.calls).lost))
-    return Sides(common, sip, routing, xmpp, users, calls)
+    return Sides(common, sip, routing, xmpp, users, calls, preferences)
+
+
+def _preferencesOf(common: Common, xmpp: XMPPSide) -> Preferences:
+    """What users have chosen: in the file of the subscriptions, if there is one."""
+    if xmpp.database is None:
+        return MemoryPreferences()
+    return SQLitePreferences(common.turns, common.settings.subscriptionDatabase, common.disk)
 
 
 def _observe(made: Gateway, sides: Sides, watchers: Watchers) -> None:

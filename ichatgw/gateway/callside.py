@@ -14,13 +14,17 @@ from attrs import frozen
 from ichatgw.calls.limits import Limits
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
+from ichatgw.forwarding.setup import Forwards, forwardsOf
 from ichatgw.gateway.clients import Clients
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.routing import Routing
 from ichatgw.gateway.sipside import SIPSide
+from ichatgw.interfaces import IDialer
 from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.trunks.directions import Directions
+from ichatgw.users.preferences import IPreferences
+from ichatgw.xmpp.side import XMPPSide
 
 RUN_LETTERS = 6
 """Letters that the names of the calls of one run of the process begin with."""
@@ -32,26 +36,24 @@ class CallSide:
     @ivar switch: the live calls.
     @ivar limits: how many there may be.
     @ivar media: the relays.
+    @ivar forwards: where calls lead that users do not take.
     """
 
     switch: Switch
     limits: Limits
     media: MediaEngine
+    forwards: Forwards
 
 
-def callSideOf(common: Common, sip: SIPSide, routing: Routing, clients: Clients) -> CallSide:
+def callSideOf(
+    common: Common, sip: SIPSide, routing: Routing, xmpp: XMPPSide, clients: Clients, preferences: IPreferences
+) -> CallSide:
     """Put it together, and have all calls come here."""
     settings, turns, endpoint = common.settings, common.turns, sip.endpoint
     media = _mediaOf(common)
     limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
-    switch = Switch(
-        turns,
-        routing.routes,
-        media,
-        {"sip": endpoint, "sips": endpoint, "xmpp": clients.dialer},
-        maxCalls=settings.maxCalls,
-        limits=limits,
-    )
+    dialers: dict[str, IDialer] = {"sip": endpoint, "sips": endpoint}
+    switch = Switch(turns, routing.routes, media, dialers, maxCalls=settings.maxCalls, limits=limits)
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = sip.registrations.resident
     switch.introduced = routing.routes.introduced
@@ -63,7 +65,10 @@ def callSideOf(common: Common, sip: SIPSide, routing: Routing, clients: Clients)
     endpoint.matchers.append(clients.iChat)
     endpoint.arrivals = switch
     clients.deliver(switch)
-    return CallSide(switch, limits, media)
+    forwards = forwardsOf(turns, settings, clients.dialer, dialers, switch, preferences, routing.rights, xmpp.guests)
+    dialers["xmpp"] = forwards.dialer
+    clients.ringOn(forwards.dialer.ringsOn)
+    return CallSide(switch, limits, media, forwards)
 
 
 def _mediaOf(common: Common) -> MediaEngine:
@@ -85,6 +90,7 @@ def reloadablesOf(calls: CallSide) -> tuple[Reloadable, ...]:
     """What can change while they go on."""
     switch, limits = calls.switch, calls.limits
     return (
+        calls.forwards.reloadable,
         Reloadable(
             ("alwaysRelayIChatMedia",), lambda new: partial(setattr, switch, "alwaysRelay", new.alwaysRelayIChatMedia)
         ),

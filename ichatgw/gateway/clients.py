@@ -70,6 +70,11 @@ class Clients:
         if self.jingle is not None:
             self.jingle.protocol.arrivals = arrivals
 
+    def ringOn(self, ringsOn: Callable[[str], bool]) -> None:
+        """Have C{ringsOn} tell whether a call to a user waits for clients that sleep as for those that ring."""
+        if self.jingle is not None:
+            self.jingle.protocol.ringsOn = ringsOn
+
 
 def clientsOf(common: Common, sip: SIPSide, routing: Routing, xmpp: XMPPSide) -> Clients:
     """Put it together, and have their stanzas heard."""

@@ -43,6 +43,9 @@ from ichatgw.xmpp.link.linked import Linked
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 
+Preferences = SQLitePreferences | MemoryPreferences
+"""What keeps the choices of users."""
+
 OTHER_FILES = 100
 """Beside the sockets of media."""
 
@@ -127,9 +130,10 @@ class Gateway(MultiService):
         self._epilogue = epilogue
         self.link.addHandler(Linked(epilogue.linked))
 
-    def remember(self, preferences: SQLitePreferences) -> None:
-        """Keep in a file what users choose."""
-        self.preferences = self._chosen = preferences
+    def remember(self, preferences: Preferences) -> None:
+        """Have kept there what users choose."""
+        self.preferences = preferences
+        self._chosen = preferences if isinstance(preferences, SQLitePreferences) else None
 
     def startService(self) -> None:
         """

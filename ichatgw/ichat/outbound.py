@@ -125,6 +125,7 @@ class OutboundLeg(IChatLeg):
     call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     machine: Inputs = field(init=False)
+    isTaken: bool = field(init=False, default=False)
     _sender: JID = field(init=False)
     _asked: set[JID] = field(init=False, factory=set)
     _pending: dict[JID, None] = field(init=False, factory=dict)
@@ -234,7 +235,7 @@ def _invite(leg: OutboundLeg, record: AddressRecord) -> None:
         _log.failure("call={call} leg={leg} could not call the iChat", call=leg.call.id, leg=leg.id)
         leg.machine.failInvite(Ending(EndReason.FAILED, "internal error"))
         return
-    leg._inner = inner
+    leg._inner, leg.isTaken = inner, True
     inner.call = Inside(leg, leg.machine)
     inner.side = leg.side
     inner.start(SessionDescription((PCMU,)))

@@ -129,6 +129,7 @@ class OutboundLeg(JingleLeg):
     machine: Inputs = field(init=False)
     session: Session | None = field(init=False, default=None)
     ringing: Ringing = field(init=False)
+    isTaken: bool = field(init=False, default=False)
     _offer: SessionDescription = field(init=False)
     _answer: SessionDescription = field(init=False)
     _rung: bool = field(init=False, default=False)
@@ -219,12 +220,14 @@ def _assumeRinging(leg: OutboundLeg) -> None:
 
 def _join(leg: OutboundLeg, jid: JID) -> None:
     """C{jid} takes the call that was proposed: the others stop ringing."""
+    leg.isTaken = True
     _setTimer(leg, ACCEPT_TIMEOUT, Ending(EndReason.CONNECTIVITY, "the client never accepted its session"))
     _failIf(leg, leg.ringing.join(jid, leg._offer))
 
 
 def _talk(leg: OutboundLeg, session: Session, answer: SessionDescription) -> None:
     _stopTimers(leg)
+    leg.isTaken = True
     leg.session = session
     leg.ringing.choose(session)
     leg._answer = answer

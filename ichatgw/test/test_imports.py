@@ -27,6 +27,7 @@ RANKS = (
     {"xmpp"},
     {"config"},
     {"options", "sip", "ichat", "jingle", "phonebook", "trunks"},
+    {"forwarding"},
     {"watchers"},
     {"control"},
     {"web"},

@@ -55,15 +55,15 @@ class Rights:
         """
         if not self._rules or not route.startswith("sip") or self.emergency.route(called) is not None:
             return
-        who = self._names(caller)
+        who = self.names(caller)
         for number in dict.fromkeys((numberIn(called), numberIn(route))):
             spellings = frozenset(self._spellings(number))
             decides = next((rule for rule in self._rules if _fits(rule, who, spellings)), None)
             if decides is not None and not decides[0].allows:
                 raise Refused("DialRule does not let this caller dial that number")
 
-    def _names(self, caller: Party) -> frozenset[str]:
-        """What stands for a caller in a rule."""
+    def names(self, caller: Party) -> frozenset[str]:
+        """What stands for a user in a rule."""
         address = caller.uri.partition(":")[2].partition("/")[0].partition(";")[0].lower()
         entry = self.book.entryOf(caller)
         groups = entry.groups if entry is not None else ()

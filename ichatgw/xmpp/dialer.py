@@ -7,6 +7,7 @@ Which protocol a call to an XMPP user takes: the capabilities of their clients d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from typing import ClassVar, Protocol
 
@@ -19,11 +20,11 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
-from ichatgw.calls.inner import InnerCall
+from ichatgw.calls.inner import InnerCall, OuterLeg
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
-from ichatgw.interfaces import ICall, IChange, IDialer, ILeg, IMediaSide, IMessage, IOutboundLeg
-from ichatgw.model import Ending, EndReason, Farewell, Party, SessionDescription
+from ichatgw.interfaces import ICall, IDialer, IMediaSide, IOutboundLeg
+from ichatgw.model import Ending, EndReason, Party, SessionDescription
 from ichatgw.runtime.clock import cancel
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID, parseJID
@@ -150,7 +151,7 @@ class XMPPDialer:
 
 @implementer(IOutboundLeg)
 @define(eq=False)
-class DeferredLeg:
+class DeferredLeg(OuterLeg):
     """
     A leg that waits for presence, and then has another leg do its work.
 
@@ -169,7 +170,6 @@ class DeferredLeg:
     call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
     _offer: SessionDescription | None = field(init=False, default=None)
-    _inner: ILeg | None = field(init=False, default=None)
     _timer: IDelayedCall | None = field(init=False, default=None)
     nobody: Ending | None = field(init=False, default=None)
     _over: bool = field(init=False, default=False)
@@ -190,23 +190,9 @@ class DeferredLeg:
             )
             self.chooser.wait(self)
 
-    def change(self, change: IChange) -> None:
-        if self._inner is not None:
-            self._inner.change(change)
-
-    def hand(self, message: IMessage) -> None:
-        if self._inner is not None:
-            self._inner.hand(message)
-        else:
-            message.undeliverable()
-
-    def farewells(self) -> tuple[Farewell, ...]:
-        """See L{ichatgw.interfaces.ILeg}."""
-        return () if self._inner is None else self._inner.farewells()
-
     def hangup(self, ending: Ending) -> None:
-        if self._inner is not None:
-            self._inner.hangup(ending)
+        if self.inner is not None:
+            self.inner.hangup(ending)
         else:
             _finish(self, ending)
 
@@ -217,7 +203,7 @@ class DeferredLeg:
         @param nobody: how it ends if no client gives a sign of life when it is called all the same; C{None} if there
             is one.
         """
-        if self._inner is not None or self._over or self._offer is None:
+        if self.inner is not None or self._over or self._offer is None:
             return
         _stop(self)
         self.nobody = nobody
@@ -230,8 +216,10 @@ class DeferredLeg:
             _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
             _finish(self, Ending(EndReason.FAILED, "internal error"))
             return
-        self._inner = inner
-        inner.call = _Inside(self)
+        self.inner = inner
+        inner.call = InnerCall(
+            self, rang=partial(_heard, self), taken=partial(_heard, self), over=partial(_ended, self)
+        )
         inner.side = self.side
         try:
             inner.start(self._offer)
@@ -250,23 +238,14 @@ def _finish(leg: DeferredLeg, ending: Ending) -> None:
     if not leg._over:
         leg._over = True
         _stop(leg)
-        leg._inner = None
+        leg.inner = None
         leg.call.ended(leg, ending)
 
 
-class _Inside(InnerCall):
-    """The call that the inner leg sees."""
+def _heard(leg: DeferredLeg) -> None:
+    leg.nobody = None
 
-    outer: DeferredLeg
 
-    def ringing(self, leg: ILeg) -> None:
-        self.outer.nobody = None
-        super().ringing(leg)
-
-    def answered(self, leg: ILeg, answer: SessionDescription) -> None:
-        self.outer.nobody = None
-        super().answered(leg, answer)
-
-    def ended(self, leg: ILeg, ending: Ending) -> None:
-        nobody = self.outer.nobody
-        _finish(self.outer, nobody if nobody is not None and ending.reason is EndReason.UNAVAILABLE else ending)
+def _ended(leg: DeferredLeg, ending: Ending) -> None:
+    nobody = leg.nobody
+    _finish(leg, nobody if nobody is not None and ending.reason is EndReason.UNAVAILABLE else ending)

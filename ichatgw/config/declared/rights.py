@@ -47,11 +47,22 @@ def _rule(text: str) -> tuple[DialRule, ...]:
     verb, _, rest = text.strip().partition(" ")
     numbers, _, who = re.sub(r"\s+for\s+", "\n", rest.strip(), count=1).partition("\n")
     listed = tuple(filter(None, _SEPARATORS.split(numbers.lower())))
-    people = tuple(filter(None, _SEPARATORS.split(who.lower()))) if who else (ALL,)
     known = all(each == ANY or _NUMBER.fullmatch(each) for each in listed)
-    if verb.lower() not in ("allow", "deny") or not listed or not known or not all(map(_WHO.fullmatch, people)):
+    if verb.lower() not in ("allow", "deny") or not listed or not known:
         raise ValueError(text)
-    return (DialRule(verb.lower() == "allow", listed, people),)
+    return (DialRule(verb.lower() == "allow", listed, listedPeople(who) if who else (ALL,)),)
+
+
+def listedPeople(text: str) -> tuple[str, ...]:
+    """
+    Whom a rule is about: addresses, domains, groups with C{@} before their names, or L{ALL}; in lower case.
+
+    @raise ValueError: if C{text} names nobody, or holds something else.
+    """
+    people = tuple(filter(None, _SEPARATORS.split(text.lower())))
+    if not people or not all(map(_WHO.fullmatch, people)):
+        raise ValueError(text)
+    return people
 
 
 def _numbers(text: str) -> tuple[str, ...]:

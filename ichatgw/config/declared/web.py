@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.web.test_setup -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.control.test_place,ichatgw.test.web.test_setup -*-
 """
-Settings of what is served over HTTP.
+Settings of what administrators can ask and order while the gateway runs: by the command, and over HTTP.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from attrs import frozen
 
 from ichatgw.config.declared.declare import PORT, setting
-from ichatgw.config.reading.kinds import READABLE, SWITCH, TEXT, Kind
+from ichatgw.config.reading.kinds import FILE, READABLE, SWITCH, TEXT, Kind
 from ichatgw.config.reading.reader import Reload
 
 _HTTP = "HTTP"
@@ -24,6 +24,22 @@ def _address(text: str) -> str:
 
 
 LISTENING: Kind[str] = Kind(_address, "an IPv4 or IPv6 address of this host, or 0.0.0.0 or :: for all of them")
+
+
+@frozen(kw_only=True, slots=False)
+class ControlSettings:
+    """What the administrator has decided about the command C{ichatgw}."""
+
+    controlSocket: str = setting(
+        "Control",
+        "ControlSocket",
+        FILE,
+        "",
+        "UNIX socket at which the command ichatgw reaches the gateway. Only the user as whom the gateway runs, and"
+        " root, may connect. If left blank, ichatgw.sock in the run directory that systemd makes for it, else in the"
+        " current directory. none for no socket.",
+        example="/run/ichatgw/ichatgw.sock",
+    )
 
 
 @frozen(kw_only=True, slots=False)

@@ -62,6 +62,8 @@ class OutboundSipLeg(SipLeg):
 
     isOutbound = True
 
+    isTaken = False  # a phone says nothing between ringing and its answer
+
     def __init__(
         self,
         id: str,

@@ -262,6 +262,7 @@ RULES: dict[str, Rule] = {
         Rule("Allow-Events", _asIs),
         Rule("Call-Info", _asIs),
         Rule("Privacy", _asIs),
+        Rule("History-Info", _asIs),
         Rule("Proxy-Require", _asIs),
         Rule("Require", _asIs),
         Rule("Supported", _asIs),

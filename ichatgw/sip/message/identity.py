@@ -6,7 +6,9 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-P
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from attrs import evolve
 from sippy.SipAddress import SipAddress
@@ -20,6 +22,11 @@ from ichatgw.sip.message.uris import parse, uriOf, userOf, written
 
 MAX_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
+
+_COUNTER = re.compile("[1-9][0-9]{0,2}")
+
+_CAUSE = re.compile(r"[;?&]\s*(?:reason=sip;)?cause=(?:302|4(?:04|08|80|86|87)|503)\b", re.IGNORECASE)
+"""Why a server has sent a call on, in an entry of History-Info."""
 
 _HIDING = frozenset({"id", "user", "header"})
 
@@ -43,8 +50,21 @@ def callerOf(request: Any) -> Party:
         plainName(best.name) or plainName(stated.name),
         private=hidden or _isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
         diversions=tuple(_diversion(body.getUri()) for body in request.getHFBodys("diversion")[:MAX_DIVERSIONS]),
+        forwards=_forwardsOf(request),
         hops=None if hops is None else max(0, hops - 1),
     )
+
+
+def _forwardsOf(request: Any) -> int:
+    """
+    How often a call was sent on: by its Diversion headers, each of which may stand for several, or else by the entries
+    of History-Info that say why (RFC 4458 and RFC 7044 section 5).
+    """
+    stations = (_diversion(body.getUri()) for body in request.getHFBodys("diversion"))
+    counters = (dict(each.parameters).get("counter", "") for each in stations)
+    diverted = sum(int(counter) if _COUNTER.fullmatch(counter) else 1 for counter in counters)
+    entries = ",".join(str(body) for body in request.getHFBodys("history-info"))
+    return max(diverted, len(_CAUSE.findall(unquote(entries))))
 
 
 def invitationOf(request: Any, source: TransportAddress) -> Invitation:

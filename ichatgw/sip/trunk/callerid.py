@@ -37,13 +37,15 @@ def ownNumber(trunk: Trunk, number: str) -> str:
 
 def numberOf(trunk: Trunk, caller: Party) -> str:
     """
-    The number under which a user calls by a trunk: their own if it is one of the trunk's, else its first; any if it
-    is not known which it has.  Empty if there is none.
+    The number under which a user calls by a trunk: their own if it is one of the trunk's, else that of who has sent
+    the call on, else its first; any if it is not known which it has.  Empty if there is none.
     """
     given = caller.user if caller.uri.startswith("sip") else ""  # the name of an XMPP user is no number
     if not trunk.numbers:
         return given if _PLAIN.fullmatch(given) else ""
-    return ownNumber(trunk, given) or trunk.numbers[0]
+    stations = (Party(each.uri).user for each in caller.diversions[:1])
+    known = (ownNumber(trunk, number) for number in (given, *stations))
+    return next(filter(None, known), trunk.numbers[0])
 
 
 def presented(trunk: Trunk, caller: Party, otherwise: str) -> tuple[Any, tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -173,7 +174,9 @@ class PresentedTests(SwitchCase):
     def test_private(self) -> None:
         """XMPP is not told who a caller is who wants to stay unknown; SIP has its own words for that."""
         caller = Party("sip:1001@sip.example", "Bob", private=True)
-        self.assertEqual(self.presented(caller, "xmpp:scott@chat.example", "sip:scott@gw"), ANONYMOUS)
+        self.assertEqual(
+            self.presented(caller, "xmpp:scott@chat.example", "sip:scott@gw"), evolve(ANONYMOUS, private=True)
+        )
         self.assertEqual(self.presented(caller, "sip:2@sip.example", "sip:2@gw"), caller)
 
 

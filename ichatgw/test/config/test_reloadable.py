@@ -15,6 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.config.declared.forwarding import ForwardRule
 from ichatgw.config.declared.phonebook import RULES_FIRST
 from ichatgw.config.declared.rights import DialRule
 from ichatgw.config.declared.sip import TO
@@ -34,6 +35,7 @@ from ichatgw.sip.leg.mediasecurity import Encryption, Keys
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.certificates import Authority
+from ichatgw.users.preferences import When
 from ichatgw.web.setup import Web
 from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.presence.staying import Who
@@ -183,12 +185,21 @@ class GatewayTests(SynchronousTestCase):
         rights = switch.directed.__self__.rights
         book = self.file("number,jid,name,outgoing,trunk,groups\n030 1235,lee@example.com,Lee,,,\n")
         rule = DialRule(False, ("0900...",))
+        forward = ForwardRule(When.BUSY, "72")
+        forwarding = switch._dialers["xmpp"]
         return {
             "translationRules": ((("^xmpp:72@", "sip:x@y"),), routed("xmpp:72@gw.example"), "sip:x@y"),
             "phoneBook": (book, routed("sip:0301235@gw.example"), "xmpp:lee@example.com"),
             "phoneBookOrder": (RULES_FIRST, routed("sip:0301234@gw.example"), "sip:rule@192.0.2.77"),
             "country": ("DE", routed("sip:+49301234@gw.example"), "xmpp:kim@example.com"),
             "dialRule": ((rule,), lambda: [each for each, *_ in rights._rules], [rule]),
+            "forwardRule": (
+                (forward,),
+                lambda: forwarding.choices.of("a@gw.example").forward(When.BUSY) is None,
+                False,
+            ),
+            "forwardsOfUsers": (False, lambda: forwarding.choices.ofUsers, False),
+            "voicemailOutput": ("sip:$1@x", lambda: forwarding.routes.voicemail, "sip:$1@x"),
             "emergencyNumbers": (("112",), lambda: emergency().numbers, ("112",)),
             "emergencyOutput": ("sip:$1@x", lambda: emergency().output, "sip:$1@x"),
             "allowedSIPPeers": (PRIVATE[1:2], lambda: endpoint._legs.admits("127.0.0.1"), False),

@@ -240,6 +240,7 @@ class FakeLeg:
     changes: list[IChange] = field(factory=list)
     messages: list[IMessage] = field(factory=list)
     takes: bool = False
+    isTaken: bool = False
     over: bool = False
 
     def start(self, offer: SessionDescription) -> None:

@@ -66,6 +66,23 @@ class ArrivingTests(SynchronousTestCase):
         many = "".join(f"Diversion: <sip:{n}@pbx.example>\r\n" for n in range(40))
         self.assertEqual(len(self.caller(many).diversions), 5)
 
+    def test_forwards(self) -> None:
+        """
+        How often a call was sent on is counted by its Diversion headers, each for as many as it says, or by the entries
+        of History-Info that have a cause, whichever are more; nonsense counts once.
+        """
+        entry = "<sip:{0}@pbx.example?Reason=SIP%3Bcause%3D302>;index=1.{0}"
+        for headers, count in (
+            ("", 0),
+            ("Diversion: <sip:1@pbx.example>\r\n" * 40, 40),
+            ("Diversion: <sip:1@pbx.example>;counter=3\r\nDiversion: <sip:2@pbx.example>;counter=x\r\n", 4),
+            ("Diversion: <sip:1@pbx.example>;counter=0\r\nDiversion: <sip:2@pbx.example>;counter=99999\r\n", 2),
+            (f"History-Info: {entry.format(1)}, {entry.format(2)}\r\n", 2),
+            ("History-Info: <sip:a@b>;index=1, <sip:a@c;cause=486>;index=1.1\r\nHistory-Info: <sip:d@e>\r\n", 1),
+            (f"History-Info: {entry.format(1)}\r\nDiversion: <sip:1@pbx.example>;counter=2\r\n", 2),
+        ):
+            self.assertEqual(self.caller(headers).forwards, count, headers)
+
     def test_remoteParty(self) -> None:
         """Remote-Party-ID is read where nothing newer says it, if it is about who calls; it may hide that."""
         for extra, uri, private in (

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.declared.trunks import ASSERTED, FROM, PREFERRED, REMOTE_PARTY
@@ -39,6 +40,15 @@ class NumberTests(SynchronousTestCase):
         self.assertEqual(numberOf(one, OURS), "+4930101")
         for caller in (SCOTT, Party("sip:+44123@uk.example"), Party("sip:anna@gw.example"), Party("xmpp:4930101@x")):
             self.assertEqual(numberOf(one, caller), "+4930100", caller)
+
+    def test_sentOn(self) -> None:
+        """A call that a user of ours has sent on shows that user's number; nothing but the latest station counts."""
+        one = trunk(numbers=NUMBERS)
+        stations = (Diversion("sip:4930101@gw.example"), Diversion("sip:4930100@gw.example"))
+        caller = Party("sip:+44123@uk.example", diversions=stations)
+        self.assertEqual(numberOf(one, caller), "+4930101")
+        self.assertEqual(numberOf(one, evolve(caller, diversions=(Diversion("sip:x@y"), *stations))), "+4930100")
+        self.assertEqual(numberOf(one, evolve(OURS, diversions=stations[1:])), "+4930101")
 
     def test_unknown(self) -> None:
         """If nobody has said which numbers a trunk has, whoever has one calls under it."""
