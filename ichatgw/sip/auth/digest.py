@@ -132,7 +132,9 @@ def answer(
         secret = digestHash(challenge.algorithm, secret, challenge.nonce, once)
     content = body if challenge.quality == "auth-int" else None
     quality = bool(challenge.quality)
-    response = digestResponse(challenge.algorithm, secret, challenge.nonce, once, nc, quality, method, uri, content)
+    response = digestResponse(
+        challenge.algorithm, secret, Use(challenge.nonce, once, nc), quality, method, uri, content
+    )
     parts = [
         f"username={quoted(credentials.user)}",
         f"realm={quoted(challenge.realm)}",
@@ -167,12 +169,25 @@ def nextNonce(texts: Iterable[str]) -> str:
     return ""
 
 
+@frozen
+class Use:
+    """
+    The use of a nonce for one request.
+
+    @ivar nonce: the server's.
+    @ivar once: the client's.
+    @ivar count: C{nc}, eight hexadecimal digits.
+    """
+
+    nonce: str
+    once: str
+    count: str
+
+
 def digestResponse(
     algorithm: str,
     secret: str,
-    nonce: str,
-    once: str,
-    count: str,
+    use: Use,
     quality: bool,
     method: str,
     uri: str,
@@ -182,16 +197,16 @@ def digestResponse(
     The C{response} of RFC 7616 section 3.4.1.
 
     @param secret: the hash of name, realm and password.
-    @param once: the client's nonce.
-    @param count: C{nc}.
     @param quality: with C{qop}; without it as RFC 2069 has it.
     @param body: of the request, for C{qop=auth-int}; C{None} for C{auth}.
     """
     content = () if body is None else (digestHash(algorithm, body),)
     what = digestHash(algorithm, method, uri, *content)
     if quality:
-        return digestHash(algorithm, secret, nonce, count, once, "auth" if body is None else "auth-int", what)
-    return digestHash(algorithm, secret, nonce, what)
+        return digestHash(
+            algorithm, secret, use.nonce, use.count, use.once, "auth" if body is None else "auth-int", what
+        )
+    return digestHash(algorithm, secret, use.nonce, what)
 
 
 def digestHash(algorithm: str, *parts: str) -> str:

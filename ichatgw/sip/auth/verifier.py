@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from ichatgw.errors import MalformedError
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import RateLimit
-from ichatgw.sip.auth.digest import digestHash, digestResponse, quoted, readParameters
+from ichatgw.sip.auth.digest import Use, digestHash, digestResponse, quoted, readParameters
 from ichatgw.sip.auth.loginlimits import Guesses
 from ichatgw.sip.message.syntax import UnknownScheme, borrowed
 from ichatgw.sip.message.syntax import uri as plainURI
@@ -200,9 +200,8 @@ class Verifier:
             return False
         stated = parameters.get("uri", "")
         secret = digestHash(algorithm, user, self.realm, self.users.get(user, _NO_PASSWORD))
-        expected = digestResponse(
-            algorithm, secret, parameters["nonce"], parameters.get("cnonce", ""), count, True, method, stated
-        )
+        use = Use(parameters["nonce"], parameters.get("cnonce", ""), count)
+        expected = digestResponse(algorithm, secret, use, True, method, stated)
         said = parameters.get("response", "").lower().encode("utf-8", "replace")
         return hmac.compare_digest(expected.encode(), said) & (user in self.users) & isSamePlace(stated, uri)
 

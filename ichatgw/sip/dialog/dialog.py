@@ -84,12 +84,7 @@ class Dialog(Inviting):
         if method == "BYE":
             self.words.ended(req)
         if self.state is None and sip_t.r487 is not None:
-            # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
-            sip_t.r487.getHFBody("to").setTag(self.lTag)
-            self._invitation = req
-            self.reoffers.take(Input.FIRST_BARE if req.getBody() is None else Input.FIRST_OFFER)
-            if demands(req):
-                self._sender = Sender(self.respond, self._unacknowledged)
+            self._invited(req, sip_t)
         result = super().recvRequest(req, sip_t)
         req.sendResponse = None  # sippy's closure, in which the request holds itself
         if method == "INVITE" and sip_t.r487 is None:
@@ -99,6 +94,14 @@ class Dialog(Inviting):
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
+
+    def _invited(self, req: Any, sip_t: Any) -> None:
+        """The first INVITE.  All responses to it belong to one dialog (RFC 3261 section 12.1.1)."""
+        sip_t.r487.getHFBody("to").setTag(self.lTag)
+        self._invitation = req
+        self.reoffers.take(Input.FIRST_BARE if req.getBody() is None else Input.FIRST_OFFER)
+        if demands(req):
+            self._sender = Sender(self.respond, self._unacknowledged)
 
     def _cancelled(self, cancel: Callable[[Any, Any], None], rtime: Any, request: Any) -> None:
         """CANCEL has come, or C{request} is C{None}: the INVITE has expired."""

@@ -14,7 +14,7 @@ from sippy.SipRequest import SipRequest
 from ichatgw.model import TransportAddress, Whereabouts
 from ichatgw.net.hosts import literal
 from ichatgw.net.literals import ip_address
-from ichatgw.sip.dialog.routeset import nextHop
+from ichatgw.sip.dialog.routeset import Stated, nextHop
 from ichatgw.sip.transport.listeningpoint import domainIn
 from ichatgw.sip.transport.target import Target, Transport
 
@@ -87,12 +87,15 @@ class RemoteTarget:
         address = literal(str(host), int(port))
         if url is not None and url.host == str(host):
             port = url.port  # sippy knows no default but 5060
-        hop = nextHop(
+        stated = Stated(
             None if address is None else address.host,
             None if port is None else int(port),
             Transport.of(str(named), url is not None and url.scheme == "sips"),
             url is None or (url.transport is None and url.scheme == "sip"),
             isRouted,
+        )
+        hop = nextHop(
+            stated,
             self.flow,
             self.first,
             self._ways.isOpen if isOpen else _closed,

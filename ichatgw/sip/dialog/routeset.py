@@ -7,18 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from ichatgw.model import TransportAddress
 from ichatgw.net.literals import ip_address
 from ichatgw.sip.transport.target import Target, Transport
 
 
+class Stated(NamedTuple):
+    """
+    Where the far end says that it is, or a server that it has to be reached by.
+
+    @ivar host: the literal in the first Route, or else in the Contact; C{None} if that is a name.
+    @ivar port: the port there; C{None} if it says none.
+    @ivar transport: the one that it asks for.
+    @ivar plain: it does not say any.
+    @ivar routed: it is from a Route.
+    """
+
+    host: str | None
+    port: int | None
+    transport: Transport
+    plain: bool
+    routed: bool
+
+
 def nextHop(
-    host: str | None,
-    port: int | None,
-    transport: Transport,
-    plain: bool,
-    routed: bool,
+    stated: Stated,
     flow: Target | None,
     first: Target | None,
     isOpen: Callable[[Target], bool],
@@ -31,16 +46,12 @@ def nextHop(
     private address of a host that sends from a public one, leads nowhere: then it is where it sends from, and if its
     connection is closed, at the port that goes with the name.
 
-    @param host: the literal in the first Route, or else in the Contact; C{None} if that is a name.
-    @param port: the port there; C{None} if it says none.
-    @param transport: the one that it asks for.
-    @param plain: it does not say any.
-    @param routed: it is from a Route.
     @param flow: where the far end's last message came from.
     @param first: where our INVITE went, for dialogs that we began.
     @param isOpen: is there a connection to it?
     @param hidden: the far end has sent us a request itself, from elsewhere than it believes to be.
     """
+    host, port, transport, plain, routed = stated
     if flow is None:
         there = _at(transport, host, port)
         return first if first is not None and (there is None or there.address == first.address) else there

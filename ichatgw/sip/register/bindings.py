@@ -45,12 +45,12 @@ class Binding:
     aor: str
     callId: str = field(factory=lambda: token_hex(16))
     instance: str = field(factory=lambda: token_hex(8))
-    sequence: int = 1
-    answers: Answers | None = None
+    sequence: int = field(default=1, init=False)
+    answers: Answers | None = field(default=None, init=False)
     way: Way | None = None
     registrar: str = ""
     extensions: Extensions = NONE
-    granted: Granted = NOTHING
+    granted: Granted = field(default=NOTHING, init=False)
     key: str = field(default=Factory(lambda self: self.aor, takes_self=True))
 
 

@@ -303,20 +303,27 @@ class Connections:
             if self._aliases.get(alias) is connection:
                 del self._aliases[alias]
         if self._open.get(target) is connection:
-            del self._open[target]
-            if not connection.outgoing:
-                # A far end does not listen at the port that it connected from.
-                self._gone[target] = None
-                if len(self._gone) > MAX_GONE:
-                    self._gone.popitem(last=False)
-            isFault = connection.problem or why.startswith(FAULT_OF_TLS)
-            if isFault and not self._closing and self._isSaid(target.address.host, connection.outgoing):
-                _log.warn("The connection with {target} is closed: {why}", target=target, why=why)
-            else:
-                _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
-            for each in (target, *connection.aliases):
-                self.gone(each, why)
-            return
+            self._closedOpen(connection, target, why)
+        else:
+            self._closedEarly(connection, target, why or "it was closed")
+
+    def _closedOpen(self, connection: Connection, target: Target, why: str) -> None:
+        del self._open[target]
+        if not connection.outgoing:
+            # A far end does not listen at the port that it connected from.
+            self._gone[target] = None
+            if len(self._gone) > MAX_GONE:
+                self._gone.popitem(last=False)
+        isFault = connection.problem or why.startswith(FAULT_OF_TLS)
+        if isFault and not self._closing and self._isSaid(target.address.host, connection.outgoing):
+            _log.warn("The connection with {target} is closed: {why}", target=target, why=why)
+        else:
+            _log.debug("The connection with {target} is closed{why}", target=target, why=f": {why}" if why else "")
+        for each in (target, *connection.aliases):
+            self.gone(each, why)
+
+    def _closedEarly(self, connection: Connection, target: Target, why: str) -> None:
+        """It was over before it could be used."""
         if connection in self._arriving:
             self._arriving.remove(connection)
         made = self._making.get(target) is connection
@@ -329,7 +336,7 @@ class Connections:
                 "No connection {way} {target}: {why}",
                 way="to" if connection.outgoing else "from",
                 target=target,
-                why=why or "it was closed",
+                why=why,
             )
         if made:
-            self.unreachable(target, why or "it was closed")
+            self.unreachable(target, why)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading.credentials import Credentials
 from ichatgw.sip.auth import verifier as module
-from ichatgw.sip.auth.digest import answer, challenges, digestHash, digestResponse, readParameters
+from ichatgw.sip.auth.digest import Use, answer, challenges, digestHash, digestResponse, readParameters
 from ichatgw.sip.auth.loginlimits import MAX_WAIT, NAME_FREE, SOURCE_FREE, Guesses
 from ichatgw.sip.auth.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
 from ichatgw.test.marks import slow
@@ -207,7 +207,9 @@ class NonceTests(VerifierCase):
             text = answer(challenge, Credentials("alice", "wonder"), "INVITE", URI, lambda: "once")
             ((_, parameters),) = readParameters(text)
             secret = digestHash("SHA-256", "alice", "gw.example", "wonder")
-            response = digestResponse("SHA-256", secret, challenge.nonce, "once", f"{number:08x}", True, "INVITE", URI)
+            response = digestResponse(
+                "SHA-256", secret, Use(challenge.nonce, "once", f"{number:08x}"), True, "INVITE", URI
+            )
             return text.replace("00000001", f"{number:08x}").replace(parameters["response"], response)
 
         for number, expected in ((1, ALICE), (2, ALICE), (2, STALE), (1, STALE), (0x1A, ALICE), (0x1A, STALE)):

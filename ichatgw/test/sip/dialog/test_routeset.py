@@ -5,10 +5,12 @@ Tests for L{ichatgw.sip.dialog.routeset}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.sip.dialog.routeset import nextHop
+from ichatgw.sip.dialog.routeset import Stated, nextHop
 from ichatgw.sip.transport.target import Target, Transport
 
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
@@ -24,18 +26,18 @@ class HopTests(SynchronousTestCase):
 
     def hop(
         self,
-        stated: str | None,
+        host: str | None,
         transport: Transport = UDP,
         *,
         port: int | None = 5060,
         plain: bool = False,
         routed: bool = False,
-        flow: Target | None = None,
-        first: Target | None = None,
-        open: bool = True,
-        hidden: bool = False,
+        **known: Any,
     ) -> Target | None:
-        return nextHop(stated, port, transport, plain, routed, flow, first, lambda target: open, hidden)
+        known = {"flow": None, "first": None, "open": True, **known}
+        stated = Stated(host, port, transport, plain, routed)
+        isOpen = known.pop("open")
+        return nextHop(stated, isOpen=lambda target: isOpen, **known)
 
     def test_stated(self) -> None:
         """Over UDP a request goes where the far end says, whatever its messages come from."""
