@@ -88,7 +88,9 @@ class Rights:
             return
         yield from (f"+{rest}", f"{_ABROAD}{rest}")
         if code and rest.startswith(code):
-            yield from (rest, f"{trunk}{rest[len(code) :]}")
+            yield rest
+            if rest != code:  # what begins with no more than the digit for a call within the country may lead abroad
+                yield f"{trunk}{rest[len(code) :]}"
 
 
 def _fits(

@@ -21,7 +21,7 @@ ALL = "all"
 BEGINS = "..."
 """What stands behind the beginning of numbers."""
 
-_NUMBER = re.compile(r"\+?[0-9*#]{1,32}(?:\.\.\.)?")
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}(?:\.\.\.)?|\+\.\.\.")
 _WHO = re.compile(r"""@[\w.+-]{1,64}|(?:[^\s@,;"<>:]{1,255}@)?[^\s@,;"<>:]{1,255}""")
 _SEPARATORS = re.compile(r"[\s,;]+")
 

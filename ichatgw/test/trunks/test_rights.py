@@ -12,7 +12,7 @@ from ichatgw.config.declared.rights import DialRule
 from ichatgw.config.declared.trunks import Trunk
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.config.settings import Settings
-from ichatgw.errors import NoRoute, Refused
+from ichatgw.errors import ConfigError, NoRoute, Refused
 from ichatgw.gateway.build import gateway
 from ichatgw.model import EndReason, Party
 from ichatgw.phonebook.book import PhoneBook
@@ -58,6 +58,23 @@ class RightsTests(ConfigTestCase):
         self.assertEqual([self.may(each) for each in ("0900555123", "0900123456", "17")], [True, False, True])
         self.make("deny 17")
         self.assertEqual([self.may(each) for each in ("17", "170", "1")], [False, True, True])
+
+    def test_abroad(self) -> None:
+        """C{+...} is every number in full, however it is dialled; a short one of the PBX is none."""
+        self.make("allow +49...", "deny +...")
+        numbers = ("+4330123456", "004330123456", "+49891234567", "0891234567", "17", "*98")
+        self.assertEqual([self.may(each) for each in numbers], [False, False, True, True, True, True])
+        for wrong in ("deny ...", "deny +", "deny ++..."):
+            self.assertRaises(ConfigError, self.make, wrong)
+
+    def test_ownCountry(self) -> None:
+        """A rule for all numbers of the own country is for none of another, whatever these are dialled with."""
+        for rule in ("+49...", "0049..."):
+            self.make(f"allow {rule}", "deny any")
+            for number in ("+49891234567", "0049891234567", "0891234567"):
+                self.assertTrue(self.may(number), (rule, number))
+            for number in ("+4330123456", "004330123456", "0012125550123"):
+                self.assertFalse(self.may(number), (rule, number))
 
     def test_spellings(self) -> None:
         """A number is the same however it is dialled, in the rule and in the call, whole or begun."""
