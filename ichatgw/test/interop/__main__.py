@@ -19,13 +19,14 @@ from ichatgw.test.interop.cell import Cell, Colour, Matrix, Record
 from ichatgw.test.interop.endings import ENDINGS
 from ichatgw.test.interop.jingle import JINGLE
 from ichatgw.test.interop.others import OTHERS
+from ichatgw.test.interop.pbx import ASTERISK
 from ichatgw.test.interop.phones import PHONES
 from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table
 from ichatgw.test.interop.ways import WAYS
 
-MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, WAYS, OTHERS)
+MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, WAYS, OTHERS, ASTERISK)
 
 
 def options() -> argparse.ArgumentParser:

@@ -21,6 +21,9 @@ HOSTS = tuple(f"10.77.0.{number}" for number in range(1, 5))
 
 HOSTS6 = tuple(f"fd00:77::{number}" for number in range(1, 5))
 
+PBX, PBX_GATEWAY = "192.0.2.10", "192.0.2.20"
+"""What the recipes in the documentation call a PBX and the gateway."""
+
 INSIDE = "ICHATGW_INTEROP_INSIDE"
 """The environment variable that says that we are there."""
 
@@ -42,7 +45,7 @@ def furnish() -> None:
     _ip("link", "add", "d0", "type", "veth", "peer", "name", "d1")
     for device in ("d0", "d1"):
         _ip("link", "set", device, "up")
-    for host in HOSTS:
+    for host in (*HOSTS, PBX, PBX_GATEWAY):
         _ip("addr", "add", f"{host}/24", "dev", "d0")
     for host in HOSTS6:
         _ip("-6", "addr", "add", f"{host}/64", "dev", "d0", "nodad")
