@@ -26,6 +26,7 @@ from ichatgw.sip.dialog.reinvite import Changes, Reoffers
 from ichatgw.sip.dialog.remotetarget import RemoteTarget
 from ichatgw.sip.dialog.requests import Challengeable, DialogRequest, Reply
 from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTerms, SessionTimer
+from ichatgw.sip.message.remotereason import LastWords
 from ichatgw.sip.message.uris import identity
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transport.target import Target
@@ -93,6 +94,7 @@ class DialogCore(UA):  # type: ignore[misc]
     @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
     @ivar owner: the leg.
     @ivar answers: to challenges; C{None} if none is answered.
+    @ivar words: what the far end says of the end of the call.
     @ivar given: the logins of the INVITE that was accepted.
     @param terms: what we ask for of session timers.
     @ivar reoffers: which offer is open, and offers within the call.
@@ -111,6 +113,7 @@ class DialogCore(UA):  # type: ignore[misc]
         self.owner = owner
         self.answers = answers
         self.given: list[Any] = []
+        self.words = LastWords()
         self.isCaller = False
         self.reoffers = Reoffers(self)
         self.session = SessionTimer(self, terms)

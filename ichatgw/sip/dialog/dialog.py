@@ -25,16 +25,22 @@ from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
-from ichatgw.model import Ending, EndReason, Farewell
+from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
+from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
-from ichatgw.sip.dialog.invite import Inviting
+from ichatgw.sip.dialog.core import NO_TERMS, DialogCore, Owner
+from ichatgw.sip.dialog.invite import UNANSWERED, Invite, OurInvite
 from ichatgw.sip.dialog.offeranswer import Input, State
 from ichatgw.sip.dialog.prack import Sender, demands
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import LATER, Reply
+from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
 from ichatgw.sip.message.bodies import sdpText
 from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
+from ichatgw.sip.transaction.forks import takeRoutes
+from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transport.target import Target
 
 _log = Logger()
 
@@ -42,7 +48,11 @@ REFUSED = 0.1
 """Seconds that the dialog of an INVITE that we have refused is known: no BYE can cross that."""
 
 
-class Dialog(Inviting):
+class Dialog(DialogCore):
+    """
+    @ivar ours: what is known of the INVITE, if it is ours.
+    """
+
     UasStateTrying = Trying
     UaStateConnected = Connected
     UacStateCancelling = Cancelling
@@ -52,6 +62,101 @@ class Dialog(Inviting):
     rCSeq: int | None = None
     _sender: Sender | None = None
     _invitation: Any = None
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        owner: Owner,
+        userAgent: str,
+        pinned: TransportAddress | None = None,
+        answers: Answers | None = None,
+        terms: SessionTerms = NO_TERMS,
+    ) -> None:
+        self.ours = OurInvite()
+        super().__init__(transactions, owner, userAgent, pinned, answers, terms)
+
+    def invite(self, target: Target, order: Invite) -> None:
+        """
+        Call.
+
+        @param target: where the INVITE goes.
+        @raise OSError: if it cannot be reached.
+        """
+        self.isCaller = True
+        self.reoffers.take(Input.FIRST_SENT)
+        self.remote.aim(target)
+        self.setNextHop(*target.sippyAddress)
+        try:
+            self.recvEvent(order)
+        except Exception:
+            self.global_config["_sip_tm"].unregConsumer(self, str(self.cId))
+            raise
+
+    def recvResponse(self, resp: Any, tr: Any) -> None:
+        """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
+        code, _ = resp.getSCode()
+        if resp.source is None:  # it is the transaction layer's own: nothing to acknowledge
+            if code == 408:
+                resp.setSCode(408, UNANSWERED)
+        elif not self.ours.hear(self, resp, tr):
+            return
+        if code // 100 == 2 and resp.getHFBody("to").getTag() is None:
+            self._acceptedUntagged(resp, tr)
+        else:
+            super().recvResponse(resp, tr)
+
+    def _acceptedUntagged(self, resp: Any, tr: Any) -> None:
+        """A phone of RFC 2543 has no tag, and that is its tag (RFC 3261 section 12.1.2); sippy would hang up."""
+        resp.getHFBody("to").setTag("none")
+        try:
+            super().recvResponse(resp, tr)
+        finally:
+            for address in (resp.getHFBody("to").getUri(), self.rUri.getUri()):
+                if address.getParam("tag") == "none":
+                    address.delParam("tag")
+
+    def processChallenge(
+        self, resp: Any, cseq: int, ch_hfname: str, auth_hfname: str, extra_headers: tuple[Any, ...]
+    ) -> bool:
+        """sippy asks whether an INVITE that was challenged is sent again."""
+        return self.ours.challenged(self, resp, cseq, extra_headers)
+
+    def emitPendingEvents(self) -> None:
+        """sippy calls it when it has news."""
+        if not self.ours.isHeld:
+            super().emitPendingEvents()
+
+    def flush(self) -> None:
+        """The ACK is out: let the news go."""
+        self.ours.isHeld = False
+        self.emitPendingEvents()
+        self.acknowledged()
+
+    def fork(self, response: Any) -> Dialog:
+        """See L{ichatgw.sip.transaction.forks.Forked}."""
+        fork = Dialog(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.answers)
+        fork.cId, fork.lUri, fork.lContact = self.cId, self.lUri, self.lContact
+        fork.rUri = self.rUri.getCopy()
+        fork.rUri.setTag(response.getHFBody("to").getTag())
+        fork.lCSeq = response.getHFBody("cseq").getCSeqNum()
+        fork.rTarget, fork.routes = self.rTarget, []
+        fork.remote.first, fork.given = self.remote.first, self.given
+        fork.heardFrom(response)
+        takeRoutes(fork, response)
+        return fork
+
+    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+        """
+        So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only.  A BYE because of a 200
+        that came after the end of the call waits for the ACK.
+        """
+        if self.ours.isHeld and req.getMethod() == "BYE":
+            self.afterAck(lambda: self.newTransaction(req, **kwargs))
+            return None
+        req.pinned = self.pinned is not None
+        transaction = super().newTransaction(req, **kwargs)
+        transaction.dialog = self
+        return transaction
 
     @property
     def mustOfferEarly(self) -> bool:
@@ -121,7 +226,7 @@ class Dialog(Inviting):
         if call_id != str(self.cId) or self.lUri is None or to_tag != self.lUri.getTag() or self.rUri is None:
             return None
         known = self.rUri.getTag()
-        return self if from_tag == known or (known is None and from_tag in self._early) else None
+        return self if from_tag == known or (known is None and from_tag in self.ours.early) else None
 
     def _outOfPlace(self, request: Any) -> Reply | None:
         """Why a request cannot be one of this dialog now (RFC 3261 section 12.2.2)."""

@@ -268,7 +268,7 @@ class OutboundSipLeg(SipLeg):
         if text is not None:
             try:
                 dialog = self.dialog
-                forGood = dialog is not None and dialog.heardReliably
+                forGood = dialog is not None and dialog.ours.heardReliably
                 early = self._negotiation.accept(text, final=forGood)
                 if dialog is not None and forGood:
                     dialog.reoffers.take(Input.EARLY_ANSWER)
@@ -312,4 +312,4 @@ class OutboundSipLeg(SipLeg):
     @property
     def _fork(self) -> str | None:
         """The remote tag of the phone, among those that the INVITE has reached, that speaks now."""
-        return None if self.dialog is None else self.dialog.heardTag
+        return None if self.dialog is None else self.dialog.ours.heardTag
