@@ -229,14 +229,18 @@ class PhoneCall:
     def _connect(self, body: str) -> None:
         try:
             description = Description.parse(body)
-            self.media.start(description.address, description.control)
+            if not (self.phone.symmetric and self.media.received):
+                self.media.start(description.address, description.control)
             self.media.heardEventType = KEY_TYPE
             self.media.eventType = description.eventType
         except (MalformedError, ValueError) as error:
             self.phone.faults.append(f"session description: {error}")
 
     def _packet(self, datagram: bytes, source: TransportAddress) -> None:
+        before = self.media.received
         self.media.datagramReceived(datagram)
+        if self.phone.symmetric and self.media.running and self.media.received > before:
+            self.media.start(source, TransportAddress(source.host, source.port + 1))
 
 
 @define(eq=False)
@@ -248,6 +252,7 @@ class Phone:
     @ivar user: the user part of its own address.
     @ivar domain: the host part of its own address; empty for its own IP address.
     @ivar proxy: send calls here rather than where their URI leads.
+    @ivar symmetric: send media to where it comes from, as providers do for those behind a NAT.
     @ivar texts: what was written to it outside of calls: by whom, and what; C{takesTexts}: the status of its answer.
     @ivar calls: all calls, the oldest first; C{faults} is what was wrong with what others sent.
     """
@@ -262,6 +267,7 @@ class Phone:
     domain: str = ""
     display: str = ""
     proxy: TransportAddress | None = None
+    symmetric: bool = False
     observer: Observer = lambda outgoing, message: None
     calls: list[PhoneCall] = field(factory=list, init=False)
     faults: list[str] = field(factory=list, init=False)

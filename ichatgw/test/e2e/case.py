@@ -85,13 +85,14 @@ class EndToEnd(TestCase):
 
         @param phonePort: where numbers lead to, at C{phoneHost}, by C{transport} (the parameter of a SIP URI).
         @param how: as for L{Gateway.start}; C{server} is another one than that of the test, C{environment} goes to its
-            process, C{settings} adds lines to its configuration, C{lines} such whose names may recur, and C{rules}
-            translation rules before those for numbers and users.
+            process, C{within} is the command that runs it, C{settings} adds lines to its configuration, C{lines} such
+            whose names may recur, and C{rules} translation rules before those for numbers and users.
         """
         settings: dict[str, object] = how.pop("settings", {})
         phoneHost, transport = how.pop("phoneHost", "127.0.0.1"), how.pop("transport", "")
         server = how.pop("server", self.server)
         gateway = Gateway(self.clock, self.directory("gateway"), PORTS, server.componentPort, host=host)
+        gateway.within = how.pop("within", ())
         gateway.program.environment.update(how.pop("environment", {}))
         for pattern, output in how.pop("rules", ()):
             gateway.rule(pattern, output)

@@ -36,6 +36,7 @@ class Gateway:
     @ivar port: where it listens for SIP, and C{securePort} over TLS, if it has a certificate.
     @ivar mediaPorts: those that it may take for media.
     @ivar program: its process; what it logs is its output.
+    @ivar within: the command that runs it, such as one that enters a network.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Gateway:
     ) -> None:
         self._reactor = reactor
         self._directory = directory.absolute()
+        self.within: tuple[str, ...] = ()
         self.host = host
         self.port = ports.take(2)
         self.securePort = self.port + 1
@@ -88,7 +90,7 @@ class Gateway:
         """
         self.write()
         what = ["-y", str(tac)] if tac is not None else ["ichatgw", "--config", "ichat-gw.config"]
-        self.program.arguments = ["twistd", *arguments, "--pidfile", "", *what]
+        self.program.arguments = [*self.within, "twistd", *arguments, "--pidfile", "", *what]
         self.program.start()
         await self.linked(30.0)  # on a busy machine Python takes its time
 

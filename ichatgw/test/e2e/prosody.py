@@ -23,7 +23,7 @@ data_path = "{directory}/data"
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {clientPort} }}
 component_ports = {{ {componentPort} }}
-component_interfaces = {{ "127.0.0.1" }}
+component_interfaces = {{ "{componentHost}" }}
 modules_enabled = {{ "roster", "saslauth", "disco", "ping" }}
 modules_disabled = {{ "s2s", "tls", "offline", "posix" }}
 c2s_require_encryption = false
@@ -46,11 +46,13 @@ class Prosody:
     The server, as a child of the test.
 
     @cvar MORE: lines for its configuration, written with the names of its attributes in braces.
+    @cvar COMPONENT_HOST: where components connect; C{*} for any address.
     @ivar clientPort: where clients log in, without TLS.
     @ivar componentPort: where the gateway connects.
     """
 
     MORE = ""
+    COMPONENT_HOST = "127.0.0.1"
 
     def __init__(self, reactor: Any, directory: Path, ports: Ports) -> None:
         self.clientPort = ports.take()
@@ -72,6 +74,7 @@ class Prosody:
                 directory=self._directory,
                 clientPort=self.clientPort,
                 componentPort=self.componentPort,
+                componentHost=self.COMPONENT_HOST,
                 DOMAIN=DOMAIN,
                 COMPONENT=COMPONENT,
                 SECRET=SECRET,

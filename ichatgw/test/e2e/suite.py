@@ -21,6 +21,7 @@ from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, Jin
 from ichatgw.test.e2e.killed import KilledInCalls
 from ichatgw.test.e2e.laws import OtherLaw, OtherLawEncrypted
 from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
+from ichatgw.test.e2e.nat import BehindNAT
 from ichatgw.test.e2e.operation import Commanded, Dispatched, Notified
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.phonebook import PhoneBook
@@ -37,6 +38,7 @@ from ichatgw.test.e2e.webpage import WebPage
 
 __all__ = [
     "AtRegistrar",
+    "BehindNAT",
     "BothFamilies",
     "Callers",
     "ClosedSockets",

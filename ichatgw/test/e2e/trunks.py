@@ -22,7 +22,7 @@ class Trunks(JingleEndToEnd):
     async def startProviders(self, phone: Phone) -> tuple[Provider, Provider]:
         """The second one puts the number that is called into the Request-URI."""
         made = tuple(
-            Provider(self.clock, self.directory(name), PORTS, phone.address.port, inRequestURI=name == "second")
+            Provider(self.clock, self.directory(name), PORTS, phone.address, inRequestURI=name == "second")
             for name in ("first", "second")
         )
         for provider in made:

@@ -47,6 +47,20 @@ class PhoneTests(SynchronousTestCase):
         verifyObject(IReactorUDP, self.net)
         verifyObject(IListeningPort, MemoryPort(self.net, ("::1", 1), DatagramProtocol()))
 
+    def test_symmetric(self) -> None:
+        """A phone that is told so sends to where the other's media comes from, and not to where it says."""
+        self.bob.symmetric = True
+        called = self.bob.whenCalled()
+        call = self.call()
+        self.net.run(1.0)
+        theirs = self.successResultOf(called)
+        theirs.media.start(TransportAddress("192.0.2.99", 9), TransportAddress("192.0.2.99", 10))
+        before = self.seconds(call)
+        self.net.run(1.0)
+        self.assertGreater(self.seconds(call), before + 0.8)
+        call.hangup()
+        self.net.run(0.5)
+
     def test_answered(self) -> None:
         """It rings, is answered, both hear the other's tone, one hangs up, and both are done."""
         called = self.bob.whenCalled()
