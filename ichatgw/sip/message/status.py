@@ -107,6 +107,7 @@ _PHRASES = {
     (EndReason.NOT_FOUND, 22): (410, "Gone"),
     (EndReason.NOT_FOUND, 28): (484, "Address Incomplete"),
     (EndReason.CONNECTIVITY, 38): (502, "Bad Gateway"),
+    (EndReason.FAILED, 25): (482, "Loop Detected"),
     (EndReason.FAILED, 127): (400, "Bad Request"),
 }
 """The final responses that say more exactly what the cause says."""
@@ -141,6 +142,8 @@ _EXACTLY: dict[int, tuple[EndReason, int | None]] = {
     430: (EndReason.UNAVAILABLE, None),
     433: (EndReason.DECLINED, None),
     480: (EndReason.UNAVAILABLE, None),
+    482: (EndReason.FAILED, 25),
+    483: (EndReason.FAILED, 25),
     484: (EndReason.NOT_FOUND, 28),
     485: (EndReason.NOT_FOUND, None),
     486: (EndReason.BUSY, None),

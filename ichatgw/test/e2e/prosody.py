@@ -25,7 +25,7 @@ c2s_ports = {{ {clientPort} }}
 component_ports = {{ {componentPort} }}
 component_interfaces = {{ "{componentHost}" }}
 modules_enabled = {{ "roster", "saslauth", "disco", "ping" }}
-modules_disabled = {{ "s2s", "tls", "offline", "posix" }}
+modules_disabled = {{ {disabled} }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
@@ -47,12 +47,14 @@ class Prosody:
 
     @cvar MORE: lines for its configuration, written with the names of its attributes in braces.
     @cvar COMPONENT_HOST: where components connect; C{*} for any address.
+    @cvar DISABLED: the modules that it does without.
     @ivar clientPort: where clients log in, without TLS.
     @ivar componentPort: where the gateway connects.
     """
 
     MORE = ""
     COMPONENT_HOST = "127.0.0.1"
+    DISABLED: tuple[str, ...] = ("s2s", "tls", "offline", "posix")
 
     def __init__(self, reactor: Any, directory: Path, ports: Ports) -> None:
         self.clientPort = ports.take()
@@ -71,6 +73,7 @@ class Prosody:
         (self._directory / "prosody.cfg.lua").write_text(
             _CONFIGURATION.format(
                 more=self.MORE.format(**vars(self)),
+                disabled=", ".join(f'"{module}"' for module in self.DISABLED),
                 directory=self._directory,
                 clientPort=self.clientPort,
                 componentPort=self.componentPort,

@@ -96,6 +96,27 @@ class AtRegistrar(WithRegistrar):
         self.assertIn("404", await phone.told("CALL_CLOSED"))
         self.assertContent(ichat)
 
+    async def test_stays(self) -> None:
+        """
+        With C{RegisterUsers = subscribed} a user who goes offline stays registered, and a call through the registrar
+        reaches the gateway; after a restart they are registered again, though nobody is online.
+        """
+        await self.startRegistrar()
+        gateway = await self.startRegistering(RegisterUsers="subscribed")
+        ichat = await self.startIChat()
+        await self.registrar.saved("scott", 600)
+        ichat.account.logout()
+        await self.settle()
+        phone = await self.startAway()
+        phone.command("dial", f"sip:scott@{DOMAIN}")
+        await gateway.tells("as 'xmpp:scott@xmpp.test'")
+        self.assertEqual(self.registrar.saves("scott"), ["600"])
+        await gateway.stop()
+        await self.registrar.saved("scott", 0)
+        await gateway.start()
+        await until(self.clock, lambda: self.registrar.saves("scott") == ["600", "0", "600"], "the registration")
+        self.assertContent(ichat)
+
     async def test_shutdown(self) -> None:
         """All are taken off the registrar when the gateway stops, and it stops at once."""
         await self.startRegistrar()

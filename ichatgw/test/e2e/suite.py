@@ -13,6 +13,7 @@ from ichatgw.test.e2e.encryption import EncryptedAtBothEnds, EncryptedByLinphone
 from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
 from ichatgw.test.e2e.families import BothFamilies
 from ichatgw.test.e2e.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget, Vanished
+from ichatgw.test.e2e.forwarding import Asleep, Forwarded
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.intruder import StrangersToMedia
 from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
@@ -37,6 +38,7 @@ from ichatgw.test.e2e.variants import Variants
 from ichatgw.test.e2e.webpage import WebPage
 
 __all__ = [
+    "Asleep",
     "AtRegistrar",
     "BehindNAT",
     "BothFamilies",
@@ -53,6 +55,7 @@ __all__ = [
     "EncryptedMedia",
     "BetweenPhoneAndIChat",
     "BetweenPhones",
+    "Forwarded",
     "Hostile",
     "IChatCallsPhone",
     "IChatIsTold",

@@ -12,6 +12,7 @@ from ichatgw.sip.message.status import (
     fromHeader,
     fromStatus,
     toHeader,
+    toResponse,
     toStatus,
     warningFor,
 )
@@ -61,6 +62,12 @@ class ReasonsTests(SynchronousTestCase):
         self.assertEqual(toStatus(Ending(EndReason.CONGESTED))[0], 503)
         for reason in EndReason:
             self.assertEqual(toStatus(Ending(reason, cause=None)), TO_STATUS[reason])
+
+    def test_loop(self) -> None:
+        """That a call goes round a caller is told as such, whichever way a server has noticed it."""
+        for code in (482, 483):
+            ending = fromStatus(code, "Loop")
+            self.assertEqual((toStatus(ending), toResponse(ending)), ((482, "Loop Detected"), "Q.850;cause=25"))
 
     def test_anyCode(self) -> None:
         """Every status from 300 has a reason; none of them is a normal end; redirects are not followed."""
