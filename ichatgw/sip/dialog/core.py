@@ -306,6 +306,11 @@ class DialogCore(UA):  # type: ignore[misc]
             self._refreshesByInvite = code in (405, 420, 501)
             self.session.again(0 if self._refreshesByInvite else AGAIN)
 
+    def unacknowledged(self) -> None:
+        """A 200 of ours was never acknowledged (RFC 3261 section 13.3.1.4)."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.CONNECTIVITY, "our answer was never acknowledged"))
+
     def expired(self) -> None:
         """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
         if not self.over:

@@ -25,18 +25,17 @@ from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from twisted.logger import Logger
 
-from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
+from ichatgw.model import Farewell, TransportAddress
 from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS, DialogCore, Owner
 from ichatgw.sip.dialog.invite import UNANSWERED, Invite, OurInvite
+from ichatgw.sip.dialog.invited import TheirInvite
 from ichatgw.sip.dialog.offeranswer import Input, State
-from ichatgw.sip.dialog.prack import Sender, demands
 from ichatgw.sip.dialog.replaces import DialogId
 from ichatgw.sip.dialog.requests import LATER, Reply
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
-from ichatgw.sip.message.bodies import sdpText
 from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
 from ichatgw.sip.transaction.forks import takeRoutes
 from ichatgw.sip.transaction.layer import Transactions
@@ -50,7 +49,8 @@ REFUSED = 0.1
 
 class Dialog(DialogCore):
     """
-    @ivar ours: what is known of the INVITE, if it is ours.
+    @ivar ours: what is known of the INVITE that began it, if that is ours.
+    @ivar theirs: the same, if it is the far end's.
     """
 
     UasStateTrying = Trying
@@ -60,8 +60,6 @@ class Dialog(DialogCore):
     godead_timeout = 4.0
 
     rCSeq: int | None = None
-    _sender: Sender | None = None
-    _invitation: Any = None
 
     def __init__(
         self,
@@ -73,6 +71,7 @@ class Dialog(DialogCore):
         terms: SessionTerms = NO_TERMS,
     ) -> None:
         self.ours = OurInvite()
+        self.theirs = TheirInvite()
         super().__init__(transactions, owner, userAgent, pinned, answers, terms)
 
     def invite(self, target: Target, order: Invite) -> None:
@@ -161,7 +160,7 @@ class Dialog(DialogCore):
     @property
     def mustOfferEarly(self) -> bool:
         """Has the first response but 100 to bring our offer, as the INVITE had none and wants it to be reliable?"""
-        return self._sender is not None and self.reoffers.state is State.ASKED
+        return self.theirs.isReliable and self.reoffers.state is State.ASKED
 
     @property
     def isAnsweredEarly(self) -> bool:
@@ -189,24 +188,18 @@ class Dialog(DialogCore):
         if method == "BYE":
             self.words.ended(req)
         if self.state is None and sip_t.r487 is not None:
-            self._invited(req, sip_t)
+            # All responses to one INVITE belong to one dialog (RFC 3261 section 12.1.1).
+            sip_t.r487.getHFBody("to").setTag(self.lTag)
+            self.theirs.came(self, req)
         result = super().recvRequest(req, sip_t)
         req.sendResponse = None  # sippy's closure, in which the request holds itself
         if method == "INVITE" and sip_t.r487 is None:
             return None  # it has been refused
         if result is not None and result[0] is None:
-            result = (None, partial(self._cancelled, result[1]), self._unacknowledged)
+            result = (None, partial(self._cancelled, result[1]), self.unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
-
-    def _invited(self, req: Any, sip_t: Any) -> None:
-        """The first INVITE.  All responses to it belong to one dialog (RFC 3261 section 12.1.1)."""
-        sip_t.r487.getHFBody("to").setTag(self.lTag)
-        self._invitation = req
-        self.reoffers.take(Input.FIRST_BARE if req.getBody() is None else Input.FIRST_OFFER)
-        if demands(req):
-            self._sender = Sender(self.respond, self._unacknowledged)
 
     def _cancelled(self, cancel: Callable[[Any, Any], None], rtime: Any, request: Any) -> None:
         """CANCEL has come, or C{request} is C{None}: the INVITE has expired."""
@@ -251,12 +244,7 @@ class Dialog(DialogCore):
 
     def _neverAcknowledged(self, request: Any) -> None:
         if self.reoffers.isUnacknowledged(request):
-            self._unacknowledged()
-
-    def _unacknowledged(self) -> None:
-        """A 200 of ours was never acknowledged (RFC 3261 section 13.3.1.4)."""
-        if not self.over:
-            self.owner.lost(Ending(EndReason.CONNECTIVITY, "our answer was never acknowledged"))
+            self.unacknowledged()
 
     def _requested(self, request: Any) -> Reply | None:
         refusal = self._outOfPlace(request)
@@ -266,39 +254,11 @@ class Dialog(DialogCore):
             self.reoffers.updated(request)
             return None
         if request.getMethod() == "PRACK":
-            return self._acknowledgedEarly(request)
+            return self.theirs.acknowledged(self, request)
         if request.getMethod() == "OPTIONS":
             return evolve(OPTIONS, headers=(*OPTIONS.headers, ("contact", str(self.lContact))))
         reply = self.owner.requested(request)
         return Reply(405, "Method Not Allowed", (("allow", ", ".join(METHODS)),)) if reply is None else reply
-
-    def _acknowledgedEarly(self, request: Any) -> Reply | None:
-        """PRACK (RFC 3262 section 3); it may bring a new offer."""
-        racks = request.getHFBodys("rack")
-        response = None
-        if self._sender is not None and racks:
-            response = self._sender.acknowledged(str(racks[0]))
-        if response is None or self._sender is None:
-            return Reply(481, "Call/Transaction Does Not Exist")
-        if self.reoffers.state is State.EARLY_OFFER:
-            self._answeredOurs(request)
-            return None
-        if sdpText(response.getBody()) is not None:
-            self.reoffers.take(Input.PRACK)
-        if self.isAnsweredEarly and sdpText(request.getBody()) is not None:
-            self.reoffers.updated(request)
-        else:
-            self.respond(Reply(200, "OK").to(request, self.local_ua))
-        self._sender.goOn()
-        return None
-
-    def _answeredOurs(self, request: Any) -> None:
-        """The PRACK for our offer brings the answer (RFC 3262 section 5)."""
-        self.respond(Reply(200, "OK").to(request, self.local_ua))
-        self.reoffers.take(Input.PRACK)
-        self.changes.offerAnswered(sdpText(request.getBody()))
-        if self._sender is not None:
-            self._sender.goOn()
 
     @property
     def name(self) -> DialogId | None:
@@ -321,11 +281,8 @@ class Dialog(DialogCore):
 
     def leaves(self) -> None:
         """The dialog is over."""
-        if self._sender is not None:
-            held = self._sender.holdsEnd
-            self._sender.over()
-            if held:
-                self.sendUasResponse(480, "Temporarily Unavailable")
+        if self.theirs.over():
+            self.sendUasResponse(480, "Temporarily Unavailable")
         self.session.over()
         last = self.reoffers.over()
         if last is not None:
@@ -348,34 +305,12 @@ class Dialog(DialogCore):
         response.setBody(body)
         response.appendHeaders([SipHeader(name="contact", body=contact) for contact in contacts or ()])
         response.appendHeaders(extra_headers or ())
-        if 200 <= scode < 300:
-            response.appendHeaders([*self.ownHeaders(), *self.session.accept(self._invitation)])
-            self._invitation = None
-        sender = self._sender
-        if sender is not None and 100 < scode < 200:
-            if body is not None:
-                self.reoffers.take(Input.EARLY_OFFER)
-            if self.reoffers.state is not State.ASKED:
-                sender.provisional(response)
-        elif 200 <= scode < 300:
-            if sender is not None:
-                sender.final(partial(self._accept, response))
-            else:
-                self._accept(response)
-        else:
-            if sender is not None:
-                sender.over()
-            self.respond(response)
-
-    def _accept(self, response: Any) -> None:
-        """Send the 200 to the INVITE that began the dialog."""
-        self.reoffers.acceptedFirst()
-        self.respond(response, self.reoffers.acknowledged)
+        self.theirs.respond(self, response)
 
     def changeState(self, newstate: Any) -> None:
         """sippy goes to another state."""
         super().changeState(newstate)
-        if self._sender is not None and self.over:
-            self._sender.over()
+        if self.over:
+            self.theirs.over()
         if self.isCaller and self.isConnected():
             self.reoffers.take(Input.ACCEPTED)
