@@ -473,6 +473,7 @@ class Party:
     @ivar forwards: how often the call was sent on, as far as its signalling tells.
     @ivar hops: how many more servers the call may pass (RFC 7332); C{None} if there is no Max-Forwards.
     @ivar origin: where it calls from, as far as it cannot choose that; empty: from the domain of its address.
+    @ivar trunk: the name of the trunk by which it has come; empty if it has come by none.
     """
 
     uri: str
@@ -483,6 +484,7 @@ class Party:
     forwards: int = field(default=0, eq=False)
     hops: int | None = field(default=None, eq=False)
     origin: str = field(default="", eq=False)
+    trunk: str = field(default="", eq=False)
 
     @property
     def user(self) -> str:

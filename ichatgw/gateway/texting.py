@@ -50,6 +50,7 @@ def textsOf(
         switch.presented,
         termsOf(settings),
         objection,
+        switch.directed,
     )
     endpoint.texts = chat.texts = texts
     endpoint.takeTexts(settings.texts)

@@ -218,7 +218,7 @@ class Admission:
         """An INVITE, a REFER or a MESSAGE of a stranger."""
         request = SipRequest(message.text)
         isCall = message.method == "INVITE"
-        if isCall and self.trunks.find(request, source.host) is not None:
+        if message.method != "REFER" and self.trunks.find(request, source.host) is not None:
             return Passed()
         objection = self._matchers.objection(invitationOf(request, source)) if isCall else NOT_ADMITTED
         if objection is None:

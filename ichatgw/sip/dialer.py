@@ -31,7 +31,7 @@ from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.uris import Misaddressed, parse
 from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.register.client import RegisterClient
-from ichatgw.sip.texts.messages import Messages
+from ichatgw.sip.texts.posts import HostPost
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.outofdialog import Make, OutOfDialogRequest
 from ichatgw.sip.transaction.targetset import Attempt, TargetSet
@@ -159,13 +159,13 @@ class Dialer:
             self._legs, referrals, self._userAgent, exchange, contact, RateLimit(self._clock, 1, 10)
         )
 
-    def messages(self) -> Messages:
-        """Sends texts."""
+    def post(self, to: str) -> HostPost:
+        """
+        How a text to an address leaves.
 
-        def exchange(url: Any, make: Make) -> Deferred[Any]:
-            return OutOfDialogRequest(self._transactions, self._way.hunt(url), self._way.logins.begin(), make).start()
-
-        return Messages(self._clock, exchange, self._way.routes, self._identity, self._userAgent, self._asserts)
+        @raise Misaddressed: if it is none.
+        """
+        return HostPost(self._transactions, self._way, parse(to), self._identity, self._asserts)
 
     def registrar(self) -> RegisterClient:
         """Sends REGISTERs, by the way of each; those that have none, and that the outbound proxy is to see, by it."""

@@ -39,6 +39,8 @@ from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
+from ichatgw.sip.texts.messages import Messages
+from ichatgw.sip.texts.posts import Post
 from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.farewells import Goodbyes
 from ichatgw.sip.transaction.layer import Transactions
@@ -118,7 +120,7 @@ class Endpoint(Service):
             options,
             self.terms,
         )
-        self.messages = self._dialer.messages()
+        self.messages = Messages(clock, self._post, options.userAgent)
         self._received = Received(self.messages, clock, options.userAgent, self._respond)
         trunkTerms = Terms(options.userAgent, options.identity, options.filtered, options.policy, self.terms)
         self.trunks = Trunks(
@@ -342,6 +344,9 @@ class Endpoint(Service):
     def dial(self, called: str, caller: Party) -> OutboundSipLeg:
         """See L{IDialer}.  The address is looked up when the leg starts."""
         return self.trunks.dial(called, caller) or self._dialer.dial(called, caller)
+
+    def _post(self, to: str) -> Post:
+        return self.trunks.post(to) or self._dialer.post(to)
 
     def pinned(self) -> IDialer:
         """See L{Dialer.pinned}."""

@@ -42,6 +42,7 @@ from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.trunk.account import Account
+from ichatgw.sip.trunk.arrivals import Arrival
 from ichatgw.sip.trunk.flow import dialogContact
 from ichatgw.sip.trunk.trunks import Trunks
 
@@ -138,9 +139,15 @@ class Requests:
         reply = self._circling(request, source)
         if reply is not None:
             return reply.to(request, self._userAgent)
+        byTrunk = self.trunks.find(request, source.host)
+        return take(request, self._sender(request, source, byTrunk), self._address(request, source, byTrunk))
+
+    def _address(self, request: Any, source: TransportAddress, byTrunk: Arrival | None) -> str:
+        """The address that is called, or written to."""
+        if byTrunk is not None:
+            return byTrunk.called
         url = self._called(request)
-        to = self.registered(url, source.host) or uriOf(url)
-        return take(request, self._sender(request, source), to)
+        return self.registered(url, source.host) or uriOf(url)
 
     def _circling(self, request: Any, source: TransportAddress) -> Reply | None:
         """How a request is answered that goes in circles; C{None} if it does not."""
@@ -150,9 +157,10 @@ class Requests:
             return Reply(482, "Loop Detected")
         return None
 
-    def _sender(self, request: Any, source: TransportAddress) -> Party:
+    def _sender(self, request: Any, source: TransportAddress, byTrunk: Arrival | None) -> Party:
         """Who has sent a request.  What a phone that has logged in says of itself holds for its name alone."""
-        party = evolve(callerOf(request), origin=sourceOf(source.host))
+        trunk = byTrunk.account.trunk.name if byTrunk is not None else ""
+        party = evolve(callerOf(request), origin=sourceOf(source.host), trunk=trunk)
         if request.login is None:
             return party
         return evolve(party, uri=f"sip:{userPart(request.login)}@{self._realm}", diversions=())
@@ -199,7 +207,7 @@ class Requests:
         byTrunk = self.trunks.find(request, source.host)
         if byTrunk is not None and byTrunk.account.isFull:
             return self._respond(request, 486, "Busy Here")
-        called = byTrunk.called if byTrunk is not None else self.registered(url, source.host) or uriOf(url)
+        called = self._address(request, source, byTrunk)
         mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
         if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):
             return self._respond(request, 482, "Merged Request")
@@ -208,7 +216,7 @@ class Requests:
         policy = self._policy if account is None else self.trunks.policyOf(account)
         protecting = MediaSecurity(evolve(policy), transport is Transport.TLS)
         forget = self._legs.discard if account is None else partial(self._left, account)
-        caller = self._sender(request, source)
+        caller = self._sender(request, source, byTrunk)
         leg = InboundSipLeg(self._legs.name("in"), caller, forget, source, offer, protecting)
         leg.parts = partsOf(request.getBody())
         if wish is not None:

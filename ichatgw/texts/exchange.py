@@ -60,6 +60,8 @@ class TextExchange:
     @ivar translate: gives the address that a called one stands for, or raises L{NoRoute}.
     @ivar presented: gives the writer (first) as the reader at a translated address (second) may see it.
     @ivar refuses: why nothing new is begun now; C{None} if it is.
+    @ivar directed: where a text of a writer to an address goes, which leads to another one; see
+        L{ichatgw.calls.switch.Switch}.
     """
 
     _clock: IReactorTime
@@ -68,6 +70,7 @@ class TextExchange:
     presented: Callable[[Party, str], Party]
     _terms: Terms = field(default=Terms(), alias="terms")
     refuses: Callable[[], CallError | None] = lambda: None
+    directed: Callable[[Party, str, str], str] = lambda writer, to, route: route
     _limits: Limits = field(init=False)
     _writers: RateLimit = field(init=False)
     _same: RateLimit = field(init=False)
@@ -94,7 +97,7 @@ class TextExchange:
         """See L{ITexts}."""
         try:
             self._admit(text)
-            route, port = self._route(text.to)
+            route, port = self._route(text.writer, text.to)
             self._spend(text)
         except CallError as refusal:
             return self._refused(text, refusal)
@@ -113,8 +116,8 @@ class TextExchange:
         if octets > self._terms.longest:
             raise TooLong(f"a text of {octets} octets, LongestText allows {self._terms.longest}")
 
-    def _route(self, to: str) -> tuple[str, ITextPort]:
-        route = self.translate(to)
+    def _route(self, writer: Party, to: str) -> tuple[str, ITextPort]:
+        route = self.directed(writer, to, self.translate(to))
         port = self.ports.get(route.partition(":")[0])
         if port is None:
             raise NoRoute(f"no texts are carried to {route[:100]!r}")

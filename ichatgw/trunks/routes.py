@@ -17,7 +17,8 @@ from ichatgw.errors import NoRoute
 from ichatgw.model import Party
 from ichatgw.trunks.emergency import Emergency
 
-_SCHEME = "trunk:"
+TRUNK = "trunk:"
+"""What such an address begins with."""
 
 
 class Source(Protocol):
@@ -39,7 +40,7 @@ class Source(Protocol):
 
 def calledBy(trunk: str, number: str) -> str:
     """The address that a call by a trunk has until it is translated."""
-    return f"{_SCHEME}{number}@{trunk}"
+    return f"{TRUNK}{number}@{trunk}"
 
 
 @define(eq=False)
@@ -89,8 +90,8 @@ class TrunkRoutes:
 
     def _known(self, address: str) -> str | None:
         """How the rules know C{address}; C{None} if they do not."""
-        if address.startswith(_SCHEME):
-            return next((each for each in _spellings(address[len(_SCHEME) :]) if self.inner.matches(each)), None)
+        if address.startswith(TRUNK):
+            return next((each for each in _spellings(address[len(TRUNK) :]) if self.inner.matches(each)), None)
         return address if not self._isClaimed(address) and self.inner.matches(address) else None
 
     def _isClaimed(self, address: str) -> bool:

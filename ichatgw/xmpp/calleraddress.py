@@ -30,7 +30,8 @@ def callerJID(caller: Party, component: str, translate: Callable[[str], str]) ->
 
     It is C{user@component} if the rules translate that back to the caller, so that a call back reaches the caller, by
     whatever port and parameters a rule writes; else C{user\\40domain@component} (XEP-0106), which says all of it.  An
-    XMPP user who is called through us has their own address, folded in the same way.
+    XMPP user who is called through us has their own address, folded in the same way.  Who has come by a trunk has the
+    short address only if that leads to this trunk, whatever host it names.
     """
     user, domain = caller.user, caller.domain
     if user and domain and domain != "anonymous.invalid":
@@ -55,4 +56,7 @@ def _leadsBack(translate: Callable[[str], str], address: JID, caller: Party) -> 
         back = Party(translate(f"xmpp:{address.userhost()}"))
     except CallError:
         return False
+    if caller.trunk:  # what it says of its host counts for nothing, be it that of a phone here
+        isThere = back.uri.startswith("sip") and caller.trunk in back.domain.lower().split(",")
+        return isThere and unquote(back.user) == unquote(caller.user)
     return unquote(callerKey(back)) == unquote(callerKey(caller))

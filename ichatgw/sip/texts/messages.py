@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from secrets import token_hex
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
 from sippy.SipFrom import SipFrom
@@ -28,12 +28,10 @@ from ichatgw.calls.limits import callerKey
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.sip.message.bodies import bodyOf
-from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.message.status import fromStatus
-from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, Wrapped, writeCPIM, writeIMDN
-from ichatgw.sip.transaction.outofdialog import Make
+from ichatgw.sip.texts.posts import Post
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.texts.interfaces import Fate, ITextPort, NotCarried, Text
 from ichatgw.texts.memory import Remembered
@@ -74,18 +72,12 @@ class Messages:
     have sent that before; others tell of it by the status: 200 is that of a device, 202 that of a server (RFC 3428
     section 7).
 
-    @ivar exchange: carries out a request to a URI; see L{ichatgw.sip.transaction.outofdialog}.
-    @ivar routes: makes its Route headers.
-    @ivar identity: who writes if the writer has no address of its own.
-    @ivar asserts: whether readers are told who writes even if the writer is private to them.
+    @ivar post: how the MESSAGEs to an address leave; raises L{CallError} if it is none.
     """
 
     _clock: IReactorTime
-    _exchange: Callable[[Any, Make], Deferred[Any]]
-    _routes: Callable[[], list[Any]]
-    _identity: Party
+    _post: Callable[[str], Post]
     _userAgent: str
-    _asserts: bool = False
     _awaited: Remembered[_Awaited] = field(init=False)
     _speakers: Remembered[bool] = field(init=False)
 
@@ -106,7 +98,8 @@ class Messages:
 
     def _sendAsking(self, text: Text, reader: str, told: Callable[[Fate], None]) -> Deferred[Fate]:
         id = token_hex(12)
-        content = writeCPIM(Wrapped(PLAIN, text.body, id, NOTIFICATIONS), self._uri(text.writer), text.to, now())
+        wrapped = Wrapped(PLAIN, text.body, id, NOTIFICATIONS)
+        content = writeCPIM(wrapped, self._uri(text.writer, text.to), text.to, now())
         self._awaited.put(id, _Awaited(reader, told))
 
         def answered(response: Any) -> Fate | Deferred[Fate]:
@@ -139,8 +132,8 @@ class Messages:
         @param id: that of the text.
         """
         notice = Wrapped(IMDN, writeIMDN(id, now(), fate), token_hex(12))
-        content = writeCPIM(notice, self._uri(reader), writer, now())
         try:
+            content = writeCPIM(notice, self._uri(reader, writer), writer, now())
             sent = self._send(reader, writer, content, CPIM)
         except CallError as problem:
             _log.debug("No notification to {writer!r}: {problem}", writer=writer[:100], problem=problem)
@@ -151,45 +144,41 @@ class Messages:
             )
         )
 
-    def _from(self, party: Party) -> Any:
-        """What From says, sippy's C{SipAddress}."""
-        address = presentedAs(shownAs(party), self._identity)
-        address.url = identity(address.url)
-        return address
-
-    def _uri(self, party: Party) -> str:
-        return str(self._from(party).url)
+    def _uri(self, party: Party, to: str) -> str:
+        from_, _ = self._post(to).signed(party)
+        return str(from_.url)
 
     def _send(self, writer: Party, to: str, content: str, kind: str, subject: str = "") -> Deferred[Any]:
         """@raise CallError: if C{to} is no address."""
-        called = parse(to)
+        post = self._post(to)
         tag, callId, sequence = token_hex(8), token_hex(16), 0
 
         def make(attempt: Attempt) -> Any:
             nonlocal sequence
             sequence += 1
-            from_ = SipFrom(address=self._from(writer))
+            address, headers = post.signed(writer)
+            from_ = SipFrom(address=address)
             from_.setTag(tag)
             request = SipRequest(
                 method="MESSAGE",
                 ruri=attempt.uri.getCopy(),
                 fr0m=from_,
-                to=SipTo(address=SipAddress(url=identity(called))),
+                to=SipTo(address=SipAddress(url=post.addressed(attempt))),
                 cseq=sequence,
                 callid=SipCallId(callId),
                 maxforwards=None if writer.hops is None else SipMaxForwards(number=writer.hops),
-                routes=self._routes(),
+                routes=post.routes(),
                 target=attempt.target.sippyAddress,
                 user_agent=self._userAgent,
             )
-            request.appendHeaders(list(identityHeaders(evolve(writer, diversions=()), self._asserts)))
+            request.appendHeaders(list(headers))
             if subject:
                 request.appendHeader(SipHeader(name="subject", bodys=headerText(subject)))
             request.setBody(bodyOf(content, kind))
             request.congestionSafe = True  # RFC 3428 section 8
             return request
 
-        return self._exchange(called, make).addErrback(_unsent)
+        return post.send(make).addErrback(_unsent)
 
 
 def now() -> str:

@@ -25,6 +25,7 @@ from ichatgw.sip.texts.messages import Messages
 from ichatgw.sip.texts.summary import EVENT, SUMMARY, readSummary, words
 from ichatgw.texts.interfaces import Fate, ITexts, Text, TooLong, whyNot
 from ichatgw.texts.memory import Remembered
+from ichatgw.trunks.routes import TRUNK
 
 ACCEPT = f"{PLAIN}, {CPIM}, {IMDN}"
 """The types of bodies that are read."""
@@ -204,8 +205,12 @@ class Received:
     def _tell(self, request: Any, to: str, read: _Read, fate: Fate) -> None:
         wish = "negative-delivery" if fate is Fate.FAILED else "positive-delivery"
         if wish in read.wants:
-            writer = str(request.getHFBody("from").getUri().url)
-            self.messages.notify(Party(to), writer, read.id, fate)
+            url = request.getHFBody("from").getUri().url
+            if to.startswith(TRUNK):  # it goes back by the same one
+                reader = f"sip:{to.removeprefix(TRUNK)}"
+                self.messages.notify(Party(reader), f"sip:{url.username or ''}@{Party(reader).domain}", read.id, fate)
+            else:
+                self.messages.notify(Party(to), str(url), read.id, fate)
 
 
 def _refusal(failure: Failure) -> Reply:

@@ -6,18 +6,31 @@ One request outside dialogs, sent to one target after another until one has answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
-from ichatgw.sip.auth.authorization import MAX_LOGINS, Answers
+from ichatgw.sip.auth.authorization import MAX_LOGINS
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, TargetSet
 
 Make = Callable[[Attempt], Any]
 """Makes a request for an attempt."""
+
+
+class Logins(Protocol):
+    """Answers the challenges of those who are asked; L{ichatgw.sip.auth.authorization.Answers} does."""
+
+    def headers(self, request: Any) -> list[Any]:
+        """The logins that C{request}, which is complete but for them, goes out with."""
+
+    def again(self, request: Any, response: Any) -> bool:
+        """Is it of use to send C{request}, which got that response, again?"""
+
+    def heard(self, response: Any) -> None:
+        """The response that is not followed by another try."""
 
 
 class OutOfDialogRequest:
@@ -26,7 +39,7 @@ class OutOfDialogRequest:
     @param make: makes the request; it is asked again, for another CSeq, each time that one is sent.
     """
 
-    def __init__(self, transactions: Transactions, hunt: TargetSet, answers: Answers, make: Make) -> None:
+    def __init__(self, transactions: Transactions, hunt: TargetSet, answers: Logins, make: Make) -> None:
         self._transactions = transactions
         self._hunt = hunt
         self._answers = answers
@@ -47,6 +60,7 @@ class OutOfDialogRequest:
         return self._answered
 
     def _next(self) -> None:
+        self._tries = 0
         attempt = self._hunt.next()
         self._looking = attempt.addCallback(self._send)
         attempt.addErrback(self._unreachable)

@@ -94,13 +94,11 @@ class TrunkDialer:
         @param isUrgent: is that number to be called even by a trunk that has as many calls as it may?
         @raise CallError: if there is no trunk for it now.
         """
-        number = called.partition(":")[2].rpartition("@")[0]
-        urgent = isUrgent(number)
-        free = sorted((each for each in accounts if urgent or not each.isFull), key=lambda each: not each.works)
+        urgent = isUrgent(_numberIn(called))
+        free = [each for each in accounts if urgent or not each.isFull]
         if not free:
             raise NoTrunk("the trunks have as many calls as they may")
-        ways = [way for each in free for way in self._ways(each, number)]
-        hunt = TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
+        hunt = self.hunt(called, free)
         leg = OutboundSipLeg(
             self._legs.name("out"),
             Party(called),
@@ -111,8 +109,14 @@ class TrunkDialer:
             Offering(self._terms.filtered, lambda: policyOf(hunt.account, self._terms.policy)),
         )
         self._legs.add(leg)
-        free[0].legs.add(leg)
+        hunt.account.legs.add(leg)
         return leg
+
+    def hunt(self, called: str, accounts: list[Account]) -> TrunkHunt:
+        """The attempts at the number in C{called} by these trunks; one that does not work is tried last."""
+        inOrder = sorted(accounts, key=lambda each: not each.works)
+        ways = [way for each in inOrder for way in self._ways(each, _numberIn(called))]
+        return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
 
     def _ways(self, account: Account, number: str) -> list[Passage]:
         """By which a call can go; first those that are registered."""
@@ -148,6 +152,10 @@ class TrunkDialer:
             contact,
         )
         return (*headers, *more)
+
+
+def _numberIn(called: str) -> str:
+    return called.partition(":")[2].rpartition("@")[0]
 
 
 def policyOf(account: Account, policy: MediaPolicy) -> MediaPolicy:

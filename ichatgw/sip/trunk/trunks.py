@@ -38,6 +38,7 @@ from ichatgw.sip.trunk.dialer import Terms, TrunkDialer, policyOf
 from ichatgw.sip.trunk.flow import Flow, serverURI
 from ichatgw.sip.trunk.probing import Probe, best
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
+from ichatgw.sip.trunk.texts import TrunkPost
 
 OWN_ADDRESS_LIFE = 20.0
 """Seconds for which our own addresses are taken as known."""
@@ -98,6 +99,13 @@ class Trunks:
         """
         accounts = self._dialer.named(called)
         return self._dialer.dial(called, caller, accounts, self.isUrgent) if accounts else None
+
+    def post(self, to: str) -> TrunkPost | None:
+        """How a text to that address leaves; C{None} if it names no trunk."""
+        accounts = self._dialer.named(to)
+        if not accounts:
+            return None
+        return TrunkPost(self._transactions, self._dialer.hunt(to, accounts), self._terms.identity.user)
 
     def find(self, request: Any, source: str) -> Arrival | None:
         """See L{Arrivals.find}."""

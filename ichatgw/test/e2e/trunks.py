@@ -5,11 +5,15 @@ Calls by trunks: Kamailio plays the providers.
 
 from __future__ import annotations
 
+from twisted.words.xish.domish import Element
+
+from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.sip.phone import Phone
+from ichatgw.sim.xmpp import xml
 from ichatgw.test.e2e.case import PORTS
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.moment import until, within
 from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
 from ichatgw.test.e2e.provider import ACCOUNT, NUMBERS, PASSWORD, Provider
 
@@ -91,6 +95,39 @@ class Trunks(JingleEndToEnd):
         self.assertEqual(gateway.faults(), [])
         self.assertEqual(gateway.said(PASSWORD), 0)
 
+    async def test_texts(self) -> None:
+        """
+        What a client writes to a number goes by the first trunk, which demands a login, and by the second when that has
+        gone; what somebody writes to a number of a trunk reaches its user, from an address that can be answered.
+        """
+        phone = self.startPhone()
+        providers = await self.startProviders(phone)
+        gateway = await self.startTrunks(*providers)
+        client = await self.startJingle()
+        await self.writesBothWays(client, phone, providers[0], 1)
+        await providers[0].stop()
+        await self.writesBothWays(client, phone, providers[1], 2)
+        self.assertEqual(gateway.faults(), [])
+        self.assertEqual(gateway.said(PASSWORD), 0)
+
+    async def writesBothWays(self, client: JinglePhone, phone: Phone, provider: Provider, count: int) -> None:
+        """
+        A text goes out by a provider, and another one comes in.
+
+        @param count: how many have gone, with this one.
+        """
+        client.account.send(chat(f"72@{COMPONENT}", f"out {count}"))
+        await until(self.clock, lambda: len(phone.texts) == count, "a text")
+        writer, body = phone.texts[-1]
+        self.assertEqual((writer.partition("@")[0], body), (f"sip:{ACCOUNT}", f"out {count}"))
+        self.assertIn(f"CALLED 72 by {ACCOUNT} as", provider.program.output)
+        written = phone.write(f"sip:{NUMBERS[0]}@127.0.0.1:{provider.port}", f"in {count}")
+        self.assertEqual(await within(self.clock, 10, written), 202)
+        await until(self.clock, lambda: len(client.account.messages) == count, "a message")
+        writer, body = client.account.messages[-1]
+        self.assertEqual(body, f"in {count}")
+        self.assertTrue(writer.endswith(f"@{COMPONENT}"), writer)
+
     async def test_strangers(self) -> None:
         """A host that is no peer calls nobody, by the address of the gateway, the name of a trunk or its number."""
         phone = self.startPhone(host="127.0.0.9")
@@ -101,3 +138,12 @@ class Trunks(JingleEndToEnd):
             call = phone.call(f"sip:{called}")
             await within(self.clock, 5, call.whenEnded())
             self.assertEqual(call.status, 403)
+            status = await within(self.clock, 5, phone.write(f"sip:{called}", "hello"))
+            self.assertEqual(status, 403)
+
+
+def chat(to: str, text: str) -> Element:
+    """A chat message."""
+    message = xml.element("message", type="chat", to=to)
+    xml.add(message, "body", text=text)
+    return message

@@ -102,6 +102,27 @@ class CallerTests(SynchronousTestCase):
             self.assertEqual(self.caller("sip:101@sip.example", **{"101": back}), f"101\\40sip.example@{COMPONENT}/gw")
         self.assertEqual(self.caller("sip:7@[2001:db8::1]:5060", **{"7": "sip:7@[2001:db8::1]"}), f"7@{COMPONENT}/gw")
 
+    def test_trunk(self) -> None:
+        """
+        Who has come by a trunk has the short address if that leads to this trunk, whatever host they name; nobody from
+        outside has that of a phone here.
+        """
+        for back, short in (
+            ("sip:+4917@first,second", True),
+            ("sip:+4917@Second", True),
+            ("sip:+4917@third", False),
+            ("sip:+4918@second", False),
+            ("sip:+4917@p.example", False),
+            ("xmpp:+4917@second", False),
+        ):
+
+            def translate(address: str, back: str = back) -> str:
+                return back
+
+            caller = Party("sip:+4917@p.example", trunk="second")
+            expected = "+4917" if short else "+4917\\40p.example"
+            self.assertEqual(callerJID(caller, COMPONENT, translate).full(), f"{expected}@{COMPONENT}/gw", back)
+
     def test_odd(self) -> None:
         """What an XMPP address cannot hold is escaped; who has no address, or an impossible one, is anonymous."""
         self.assertEqual(self.caller("sip:a%20b&c@sip.example"), f"a\\20b\\26c\\40sip.example@{COMPONENT}/gw")

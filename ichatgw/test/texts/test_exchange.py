@@ -55,6 +55,23 @@ class ExchangeTests(SynchronousTestCase):
         self.assertIs(self.write(), Fate.DELIVERED)
         self.assertEqual(self.port.carried, [evolve(HELLO, writer=SHOWN, to="sip:72@192.0.2.77")])
 
+    def test_rights(self) -> None:
+        """Who may not call an address may not write to it; whose own trunk leads there writes by that."""
+        asked: list[tuple[Party, str, str]] = []
+
+        def directed(writer: Party, to: str, route: str) -> str:
+            asked.append((writer, to, route))
+            if len(asked) == 2:
+                raise Refused("not that one")
+            return "sip:72@own"
+
+        self.exchange.directed = directed
+        self.write()
+        self.assertEqual(self.port.carried[0].to, "sip:72@own")
+        self.assertEqual(str(self.refused()), "not that one")
+        self.assertEqual(asked, [(KIM, HELLO.to, "sip:72@192.0.2.77")] * 2)
+        self.assertEqual(len(self.port.carried), 1)
+
     def test_noWay(self) -> None:
         """What no rule knows, or leads to where no texts go, comes back."""
         self.assertIsInstance(self.refused(evolve(HELLO, to="xmpp:nowhere@gw.example")), NoRoute)

@@ -20,6 +20,7 @@ from ichatgw.phonebook.entries import Table, rowOf
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ConfigTestCase
+from ichatgw.texts.interfaces import Text
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
 
@@ -222,6 +223,18 @@ class SwitchTests(SynchronousTestCase):
             if "dialRule" in part.attributes:
                 part.prepare(evolve(SETTINGS, dialRule=()))()  # type: ignore[union-attr]
         made.switch.directed(ANNA, "xmpp:0900123@gw.example", "sip:0900123@192.0.2.77")
+
+    @slow
+    def test_texts(self) -> None:
+        """A text to a number that a rule denies is refused as a call is."""
+        texts = gateway(MemoryReactorClock(), SETTINGS).texts
+        assert texts is not None
+        texts.refuses = lambda: None
+        for number, isDenied in (("0900123", True), ("0800123", False)):
+            sent = texts.arrived(Text(ANNA, f"xmpp:{number}@gw.example", "hello"))
+            found: list[object] = []
+            sent.addBoth(found.append)
+            self.assertEqual("DialRule" in str(found), isDenied, number)
 
     @slow
     def test_emergency(self) -> None:
