@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 INTEROP := $(VENV)-interop
 PAGE   := ichatgw/test/interop/page
 TWISTD_PLUGINS := twisted/plugins
-CODE   := ichatgw twisted bench docs etc/ichatgw.tac
+CODE   := ichatgw twisted bench docs stubs etc/ichatgw.tac
 SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*')
 
 # How many processes run tests at once.  Those between real programs mostly wait.

@@ -5,12 +5,14 @@ What goes on within a dialog, between its beginning and its end: requests of our
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
+from sippy.SipTransactionManager import SipTransaction
 from sippy.SipURL import SipURL
 from sippy.UA import UA
 from sippy.UaStateDead import UaStateDead
@@ -85,7 +87,7 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-class DialogCore(UA):  # type: ignore[misc]
+class DialogCore(UA):
     """
     @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
     @ivar remote: where the far end is.
@@ -118,7 +120,7 @@ class DialogCore(UA):  # type: ignore[misc]
         self.reoffers = Reoffers(self)
         self.session = SessionTimer(self, terms)
         self._refreshesByInvite = False
-        self._afterAck: list[Callable[[], None]] = []
+        self._afterAck: list[Callable[[], object]] = []
         self.pinned = pinned
         self.remote = RemoteTarget(transactions, pinned)
         self.mark: tuple[object, ...] | None = None
@@ -200,13 +202,15 @@ class DialogCore(UA):  # type: ignore[misc]
             request.appendHeaders(self.answers.headers(request))
         return request
 
-    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+    def newTransaction(
+        self, req: SipRequest, req_extra_headers: Iterable[SipHeader] | None = None, **kwa: Any
+    ) -> SipTransaction | None:
         """sippy sends a request."""
         if self.answers is not None and req.getMethod() in ("BYE", "PRACK"):
-            kwargs.update(resp_cb=Challengeable(self, req).heard, cb_ifver=2)
-        return self.transact(req, **kwargs)
+            kwa.update(resp_cb=Challengeable(self, req).heard, cb_ifver=2)
+        return self.transact(req, req_extra_headers=req_extra_headers, **kwa)
 
-    def transact(self, request: Any, **kwargs: Any) -> Any:
+    def transact(self, request: SipRequest, **kwargs: Any) -> SipTransaction | None:
         """See L{ichatgw.sip.dialog.requests.Resending}."""
         hop = self.hop
         if hop is not None:
@@ -263,7 +267,7 @@ class DialogCore(UA):  # type: ignore[misc]
         """A response to a request of ours means that the call is over."""
         self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
 
-    def afterAck(self, step: Callable[[], None]) -> None:
+    def afterAck(self, step: Callable[[], object]) -> None:
         """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self._afterAck.append(step)
 

@@ -13,12 +13,16 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from attrs import evolve
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import SipTransaction
+from sippy.Time.MonoTime import MonoTime
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from sippy.UasStateRinging import UasStateRinging
@@ -115,7 +119,12 @@ class Dialog(DialogCore):
                     address.delParam("tag")
 
     def processChallenge(
-        self, resp: Any, cseq: int, ch_hfname: str, auth_hfname: str, extra_headers: tuple[Any, ...]
+        self,
+        resp: SipResponse,
+        cseq: int,
+        ch_hfname: str,
+        auth_hfname: str,
+        extra_headers: Iterable[SipHeader] | None,
     ) -> bool:
         """sippy asks whether an INVITE that was challenged is sent again."""
         return self.ours.challenged(self, resp, cseq, extra_headers)
@@ -144,17 +153,20 @@ class Dialog(DialogCore):
         takeRoutes(fork, response)
         return fork
 
-    def newTransaction(self, req: Any, **kwargs: Any) -> Any:
+    def newTransaction(
+        self, req: SipRequest, req_extra_headers: Iterable[SipHeader] | None = None, **kwa: Any
+    ) -> SipTransaction | None:
         """
         So that the transaction layer knows whose ACK it is, and that an iChat speaks UDP only.  A BYE because of a 200
         that came after the end of the call waits for the ACK.
         """
         if self.ours.isHeld and req.getMethod() == "BYE":
-            self.afterAck(lambda: self.newTransaction(req, **kwargs))
+            self.afterAck(lambda: self.newTransaction(req, req_extra_headers, **kwa))
             return None
         req.pinned = self.pinned is not None
-        transaction = super().newTransaction(req, **kwargs)
-        transaction.dialog = self
+        transaction = super().newTransaction(req, req_extra_headers, **kwa)
+        if transaction is not None:
+            transaction.dialog = self
         return transaction
 
     @property
@@ -195,13 +207,15 @@ class Dialog(DialogCore):
         req.sendResponse = None  # sippy's closure, in which the request holds itself
         if method == "INVITE" and sip_t.r487 is None:
             return None  # it has been refused
-        if result is not None and result[0] is None:
+        if result is not None and result[0] is None and result[1] is not None:
             result = (None, partial(self._cancelled, result[1]), self.unacknowledged)
         if result is None and sip_t.data is None and req.getMethod() != "ACK":
             return req.genResponse(481, "Call/Transaction Does Not Exist", server=self.local_ua), None, None
         return result
 
-    def _cancelled(self, cancel: Callable[[Any, Any], None], rtime: Any, request: Any) -> None:
+    def _cancelled(
+        self, cancel: Callable[[MonoTime, SipRequest | None], object], rtime: MonoTime, request: SipRequest | None
+    ) -> None:
         """CANCEL has come, or C{request} is C{None}: the INVITE has expired."""
         if request is not None:
             self.words.ended(request)
@@ -265,13 +279,16 @@ class Dialog(DialogCore):
         """As Replaces and Target-Dialog name it; C{None} if it has no name yet."""
         if self.lUri is None or self.rUri is None:
             return None
-        tags = self.lUri.getTag(), self.rUri.getTag()
-        return DialogId(str(self.cId), *tags) if all(tags) else None
+        local, remote = self.lUri.getTag(), self.rUri.getTag()
+        return DialogId(str(self.cId), local, remote) if local and remote else None
 
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ichatgw.interfaces.ILeg}."""
-        if isinstance(self.state, (UacStateTrying, UacStateRinging)) and self.tr is not None:
-            return (cancelOf(self.tr.data, self.tr.address, self.tr.userv.transport),)
+        sent = self.tr
+        if isinstance(self.state, (UacStateTrying, UacStateRinging)) and sent is not None:
+            if sent.data is None or sent.userv is None:
+                return ()  # its transaction is over
+            return (cancelOf(sent.data, sent.address, sent.userv.transport),)
         if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self.remote.flow is not None:
             return (refusalOf(self.uasResp, self.remote.flow.transport.value),)
         target = self.hopWithout if self.isConnected() else None

@@ -7,12 +7,13 @@ News is held back until our ACK is out, so that a BYE never overtakes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field
 from sippy.CCEvents import CCEventTry
 from sippy.SipHeader import SipHeader
+from sippy.SipResponse import SipResponse
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
@@ -33,7 +34,7 @@ UNANSWERED = "Request Timeout, for nobody answered"
 """The phrase of a 408 made here for want of an answer, so that the log tells it from one that a server sent."""
 
 
-class Invite(CCEventTry):  # type: ignore[misc]
+class Invite(CCEventTry):
     """
     The order to send an INVITE; fills in what sippy would guess.
 
@@ -114,7 +115,9 @@ class OurInvite:
         _sendAgain(dialog, number, (*kept, *dialog.sessionHeaders()))
         return True
 
-    def challenged(self, dialog: DialogCore, response: Any, number: int, headers: tuple[Any, ...]) -> bool:
+    def challenged(
+        self, dialog: DialogCore, response: SipResponse, number: int, headers: Iterable[SipHeader] | None
+    ) -> bool:
         """
         The INVITE of that number (CSeq) was challenged.
 
@@ -136,7 +139,7 @@ def _isOut(dialog: DialogCore) -> bool:
     return isinstance(dialog.state, (UacStateTrying, UacStateRinging))
 
 
-def _sendAgain(dialog: DialogCore, number: int, headers: tuple[Any, ...]) -> None:
+def _sendAgain(dialog: DialogCore, number: int, headers: Iterable[SipHeader] | None) -> None:
     """Send the INVITE of that number anew, with the next one."""
     again = dialog.genRequest("INVITE", dialog.lSDP, extra_headers=headers)
     dialog.newUacTransaction(again, req_extra_headers=headers)

@@ -76,7 +76,10 @@ class Conversation(Protocol):
     """What a request of ours wants of its dialog."""
 
     answers: Answers | None
-    over: bool
+
+    @property
+    def over(self) -> bool:
+        """Is the dialog refused or ended?"""
 
     def genRequest(self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None) -> Any: ...
 
@@ -91,7 +94,7 @@ class Conversation(Protocol):
     def accepted(self, response: Any) -> None:
         """A 2xx to an INVITE or UPDATE has come: it may say something of the session, and of the C{Contact}."""
 
-    def afterAck(self, step: Callable[[], None]) -> None:
+    def afterAck(self, step: Callable[[], object]) -> None:
         """Do it as soon as the ACK for what is being heard now is out."""
 
     def lost(self, code: int, phrase: str) -> None:

@@ -17,20 +17,19 @@ CANCELLED = 32.0
 """Seconds that an INVITE lives on after it was cancelled: 64*T1."""
 
 
-class Trying(UasStateTrying):  # type: ignore[misc]
+class Trying(UasStateTrying):
     """UAS: an INVITE has come, and is not answered."""
 
     recv_request_handlers = UasStateRinging.recv_request_handlers  # sippy lacks the early BYE here
 
 
-class Cancelling(UacStateCancelling):  # type: ignore[misc]
+class Cancelling(UacStateCancelling):
     """We have sent CANCEL, or shall do so, and wait for the end of the INVITE."""
-
-    te: Any
 
     def __init__(self, ua: Any) -> None:
         super().__init__(ua)
-        self.te.cancel()
+        if self.te is not None:
+            self.te.cancel()
         self.te = Timeout(self.goIdle, CANCELLED)  # sippy's five minutes hold memory for nothing
 
     def goIdle(self) -> None:
@@ -40,7 +39,7 @@ class Cancelling(UacStateCancelling):  # type: ignore[misc]
         manager.forget(transaction)
 
 
-class Connected(UaStateConnected):  # type: ignore[misc]
+class Connected(UaStateConnected):
     """The call is answered."""
 
     def onStateChange(self, newstate: Any) -> None:

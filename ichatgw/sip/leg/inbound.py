@@ -9,7 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
-from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventPreConnect, CCEventRing
+from sippy.CCEvents import (
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventGeneric,
+    CCEventPreConnect,
+    CCEventRing,
+)
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -154,7 +161,7 @@ class InboundSipLeg(SipLeg):
             self.changes.meet(answer)
         try:
             if early:
-                event = CCEventConnect((200, "OK", None))
+                event: CCEventGeneric = CCEventConnect((200, "OK", None))
             elif self._offer is None:
                 event = CCEventPreConnect((200, "OK", sdpBody(self._offerOf(answer), answer.parts)))
             else:

@@ -34,7 +34,7 @@ class _Counted(str):
         return len(octets(self))
 
 
-class _Body(MsgBody):  # type: ignore[misc]
+class _Body(MsgBody):
     """sippy counts characters, and copies a body without its type."""
 
     def localStr(self, local_addr: Any = None) -> str:

@@ -16,8 +16,8 @@ from sippy.SipHeader import hf_types
 from sippy.SipURL import SipURL
 from sippy.SipVia import SipVia
 
-import ichatgw.sip.message.sippyshortcuts  # noqa: F401
 from ichatgw.errors import MalformedError
+from ichatgw.sip.message.sippyshortcuts import substitute
 from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri, via
 
 URIS_KEPT, MAX_KEPT = 2048, 200
@@ -107,7 +107,7 @@ def _writtenBefore(plain: tuple[Any, ...], local: Any) -> str:
     return str(_write(url, local))
 
 
-SipURL.__init__, SipURL.getCopy, SipURL.localStr = _makeAsWritten, _copyAsWritten, _writeAsWritten
+substitute(SipURL, __init__=_makeAsWritten, getCopy=_copyAsWritten, localStr=_writeAsWritten)
 # The user part, and the headers in a URI, stay escaped as they are.
 sippy.SipURL.unquote = lambda text: text
 sippy.SipURL.quote = lambda text, safe="": escaped(text)
@@ -122,7 +122,7 @@ def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
 
 
 if SipGenericHF("").getCanName("refer-sub") != "Refer-Sub":
-    SipGenericHF.getCanName = _inTitleCase
+    substitute(SipGenericHF, getCanName=_inTitleCase)
 
 
 _READ_BY_SIPPY = re.compile(
@@ -130,7 +130,7 @@ _READ_BY_SIPPY = re.compile(
 ).fullmatch
 
 
-class WrittenVia(SipVia):  # type: ignore[misc]
+class WrittenVia(SipVia):
     """
     A Via that is written as it came, unless something in it has been changed since: the host that gets it back compares
     it.  sippy would read parameters out of quoted values.

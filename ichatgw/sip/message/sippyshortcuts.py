@@ -219,7 +219,7 @@ def _makeTime(
         _readTime(self, s, monot, realt, trust_realt)
 
 
-def _replace(kind: type[Any], **ours: Any) -> None:
+def substitute(kind: type[Any], **ours: Any) -> None:
     """
     Put our functions in the place of a class's methods.
 
@@ -230,11 +230,11 @@ def _replace(kind: type[Any], **ours: Any) -> None:
         setattr(kind, name, function)
 
 
-_replace(SipMsg, __init__=_read, getHFBody=_getHFBody, getHFBCopy=_getHFBCopy, getTId=_getTId, getTIds=_getTIds)
-_replace(MonoTime, __init__=_makeTime)
-_replace(SipMsg, getCopy=_copyMessage)
-_replace(SipRequest, genResponse=_genResponse)
-_replace(SipHeader, __init__=_makeHeader, localStr=_writeHeader, getCopy=_copyHeader)
-_replace(SipAddress, getCopy=_copyAddress)
-_replace(SipAddressHF, parse=_parseAddress)
-_replace(SipVia, getCopy=_copyVia)
+substitute(SipMsg, __init__=_read, getHFBody=_getHFBody, getHFBCopy=_getHFBCopy, getTId=_getTId, getTIds=_getTIds)
+substitute(MonoTime, __init__=_makeTime)
+substitute(SipMsg, getCopy=_copyMessage)
+substitute(SipRequest, genResponse=_genResponse)
+substitute(SipHeader, __init__=_makeHeader, localStr=_writeHeader, getCopy=_copyHeader)
+substitute(SipAddress, getCopy=_copyAddress)
+substitute(SipAddressHF, parse=_parseAddress)
+substitute(SipVia, getCopy=_copyVia)

@@ -6,10 +6,12 @@ INVITE that was not answered by CANCEL, or by its final response.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from sippy.SipCallId import SipCallId
 from sippy.SipFrom import SipFrom
+from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipRoute import SipRoute
@@ -48,7 +50,7 @@ _log = Logger()
 
 
 def farewellOf(
-    target: Target, remote: str, local: Any, far: Any, callId: Any, sequence: int, routes: list[Any]
+    target: Target, remote: str, local: SipFrom, far: SipTo, callId: SipCallId, sequence: int, routes: Sequence[SipFrom]
 ) -> Farewell:
     """
     The words for a dialog.
@@ -152,7 +154,10 @@ class Goodbyes:
             self._clock.callLater(delay, self._transactions.send, text.encode(), target)
 
 
-def _parsed(header: Any) -> Any:
+_Header = TypeVar("_Header", bound=SipGenericHF)
+
+
+def _parsed(header: _Header) -> _Header:
     header.parse()
     return header
 

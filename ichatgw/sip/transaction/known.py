@@ -45,7 +45,7 @@ class Marks:
         )
 
 
-class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+class Known(SipTransactionManager):
     """
     The part of L{ichatgw.sip.transaction.layer.Transactions} that knows.
 
@@ -58,6 +58,10 @@ class Known(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
     l1rcache: Answers
     l2rcache: Answers
     _forks: Forks
+
+    def rotateCache(self) -> None:
+        """Half a minute has gone by."""
+        raise NotImplementedError
 
     def hasArrived(self, callId: str, mark: tuple[object, ...]) -> bool:
         """

@@ -40,7 +40,7 @@ from ichatgw.sip.message.bodies import attach, octets
 from ichatgw.sip.transaction.forks import Forks
 from ichatgw.sip.transaction.known import Known, checksumOf
 from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
-from ichatgw.sip.transaction.transporterrors import TransportErrors
+from ichatgw.sip.transaction.transporterrors import TransportErrors, isReliable
 from ichatgw.sip.transport.listeningpoint import ListeningPoint, Streams, Wire, contactAt, returnPath, wishAlias
 from ichatgw.sip.transport.mtu import MAX_DATAGRAM, TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target, Transport
@@ -324,7 +324,7 @@ class Transactions(Known, TransportErrors):
             msg.getHFBody("via").setParam("alias")  # RFC 5923 section 5
         transaction = super().newTransaction(msg, *args, **kwargs)
         transaction.large, transaction.cuts = large, 0
-        if transaction.userv.kind.reliable and transaction.teA is not None:
+        if isReliable(transaction) and transaction.teA is not None:
             transaction.teA.cancel()  # nothing is sent twice (RFC 3261 section 17.1.1.2)
             transaction.teA = None
         if transaction.ack is not None:
@@ -358,7 +358,7 @@ class Transactions(Known, TransportErrors):
         super().sendResponse(resp, t, *args, **kwargs)
         if resp.getSCode()[0] >= 300 and resp is not t.r487:
             t.r487 = t.cancel_cb = t.noack_cb = None
-        if t.userv is not None and t.userv.kind.reliable and resp.getSCode()[0] >= 300 and t.teA is not None:
+        if isReliable(t) and resp.getSCode()[0] >= 300 and t.teA is not None:
             t.teA.cancel()
             t.teA = None
 
@@ -411,7 +411,7 @@ class Transactions(Known, TransportErrors):
                 t.ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])
                 t.ack.setRURI(dialog.rTarget)
                 address, transport = dialog.rAddr
-                if transport != t.userv.transport:
+                if t.userv is None or transport != t.userv.transport:
                     t.userv = self.getServer(address, transport=Transport(transport))
         self.transmitReq(t, t.ack, address, checksum)
         if msg.getSCode()[0] < 300 and dialog is not None:

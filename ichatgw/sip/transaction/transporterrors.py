@@ -11,7 +11,7 @@ from typing import Any
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
-from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransactionManager
+from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransaction, SipTransactionManager
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from ichatgw.net.hosts import literal
 from ichatgw.sip.transport.listeningpoint import ListeningPoint
 from ichatgw.sip.transport.mtu import TOO_LARGE, Large
-from ichatgw.sip.transport.target import Target
+from ichatgw.sip.transport.target import Target, Transport
 
 FIRST_REPETITION = 0.5
 """Seconds until a request is sent again over UDP: T1 of RFC 3261 section 17.1.1.1."""
@@ -30,10 +30,21 @@ MAX_CUTS = 1
 _log = Logger()
 
 
-class TransportErrors(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+def isReliable(transaction: SipTransaction) -> bool:
+    """Does what carries it repeat what is lost?"""
+    return transaction.userv is not None and Transport(transaction.userv.transport).reliable
+
+
+class TransportErrors(SipTransactionManager):
     """The part of L{ichatgw.sip.transaction.layer.Transactions} that hears of connections."""
 
     _large: Large
+
+    def getServer(
+        self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP
+    ) -> ListeningPoint:
+        """See L{ichatgw.sip.transaction.layer.Transactions}."""
+        raise NotImplementedError
 
     def unreachable(self, target: Target, why: str) -> None:
         """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
@@ -60,8 +71,10 @@ class TransportErrors(SipTransactionManager):  # type: ignore[misc]  # sippy has
     def _to(self, target: Target) -> Iterator[Any]:
         """Our transactions with C{target}."""
         for transaction in list(self.tclient.values()):
-            door: ListeningPoint | None = transaction.userv
-            if door is not None and door.kind is target.transport and literal(*transaction.address) == target.address:
+            door = transaction.userv
+            if door is None or door.transport != target.transport.value:
+                continue
+            if literal(*transaction.address) == target.address:
                 yield transaction
 
     def _fail(self, transaction: Any, target: Target, why: str) -> None:

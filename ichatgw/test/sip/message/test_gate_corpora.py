@@ -21,6 +21,9 @@ from ichatgw.test.marks import slow
 from ichatgw.test.support import data
 
 # isort: split
+from sippy.SipAddressHF import SipAddressHF
+from sippy.SipMsg import SipMsg
+from sippy.SipNumericHF import SipNumericHF
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
@@ -72,7 +75,7 @@ def table(folder: str, name: str) -> list[tuple[bytes, str, str]]:
 
 def useAll(admitted: Admitted) -> None:
     """Let sippy read everything it can in a message, write it and answer it."""
-    message = (SipRequest if admitted.isRequest else SipResponse)(admitted.text)
+    message: SipMsg = (SipRequest if admitted.isRequest else SipResponse)(admitted.text)
     for header in message.headers:
         body = header.getBody()
         str(header)
@@ -83,18 +86,18 @@ def useAll(admitted: Admitted) -> None:
         assert isinstance(host, str) and 0 < port < 65536
     for name in ("from", "to", "contact", "route", "record-route", "path", "refer-to", "p-asserted-identity"):
         for body in message.getHFBodys(name):
-            if not getattr(body, "asterisk", False):
+            if not getattr(body, "asterisk", False) and isinstance(body, SipAddressHF):
                 str(body.getUri())
                 body.getUrl().getTAddr()
     for name in ("expires", "max-forwards", "rseq"):
         for body in message.getHFBodys(name):
-            assert 0 <= body.getNum() < 2**32
+            assert isinstance(body, SipNumericHF) and 0 <= body.getNum() < 2**32
     number, method = message.getHFBody("cseq").getCSeq()
     assert 0 <= number < 2**31 and method == admitted.method
     message.getTId(True, True, True)
-    if message.getBody() is not None:
-        message.getBody().getType()
-    if admitted.isRequest:
+    if (content := message.getBody()) is not None:
+        content.getType()
+    if isinstance(message, SipRequest):
         assert message.getHFBody("via").params["received"] == SOURCE.host
         assert message.countHFs("contact") or method != "INVITE"
         message.getTIds()

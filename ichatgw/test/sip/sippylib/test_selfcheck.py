@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError
 from ichatgw.sip.dialog import core, dialog, remotetarget, requests, states
-from ichatgw.sip.message import sippypatches
+from ichatgw.sip.message import sippypatches, sippyshortcuts
 from ichatgw.sip.sippylib import clock, selfcheck
 from ichatgw.sip.transaction import known, layer, transporterrors
 
@@ -47,6 +47,8 @@ def patches(module: ModuleType) -> Iterator[str]:
                 path = ast.unparse(each)
                 if isinstance(each, ast.Attribute) and path.startswith(("Sip", "sippy.")):
                     yield path.removeprefix("sippy.")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "substitute":
+            yield from (f"{ast.unparse(node.args[0])}.{each.arg}" for each in node.keywords)
 
 
 class CheckTests(SynchronousTestCase):
@@ -108,10 +110,10 @@ class CheckTests(SynchronousTestCase):
 
     def test_allPatches(self) -> None:
         """Each patch of ours is among those that are compared."""
-        compared = set(selfcheck.PATCHED)
+        compared = {*selfcheck.PATCHED, *selfcheck.PARAMETERS}
         for table in (selfcheck.USED, selfcheck.ATTRIBUTES):
             compared |= {f"{path}.{name}" for path, names in table.items() for name in names.split()}
-        found = {path for module in (sippypatches, clock) for path in patches(module)}
+        found = {path for module in (sippypatches, sippyshortcuts, clock) for path in patches(module)}
         self.assertGreater(len(found), 6)
         for path in found:
             self.assertTrue(any(f".{each}".endswith(f".{path}") for each in compared), path)

@@ -169,7 +169,7 @@ class TransactionsTests(SynchronousTestCase):
             raise ValueError("ouch")
 
         self.transactions.req_cb = broken
-        self.transactions.transmitData = broken
+        self.patch(self.transactions, "transmitData", broken)
         self.assertEqual(self.rig.receive(request("INVITE")), [])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
         self.assertEqual(self.rig.endpoint.transactions, 0)

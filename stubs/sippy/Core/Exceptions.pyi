@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+dump_exception: Callable[..., None]

@@ -1,0 +1,4 @@
+from sippy.SipAddressHF import SipAddressHF
+
+class SipContact(SipAddressHF):
+    asterisk: bool

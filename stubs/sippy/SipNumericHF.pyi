@@ -1,0 +1,6 @@
+from sippy.SipGenericHF import SipGenericHF
+
+class SipNumericHF(SipGenericHF):
+    number: int
+    def __init__(self, body: str | None = None, number: int = 0) -> None: ...
+    def getNum(self) -> int: ...

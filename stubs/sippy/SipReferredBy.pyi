@@ -1,0 +1,3 @@
+from sippy.SipAddressHF import SipAddressHF
+
+class SipReferredBy(SipAddressHF): ...

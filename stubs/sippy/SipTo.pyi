@@ -1,0 +1,3 @@
+from sippy.SipFrom import SipFrom
+
+class SipTo(SipFrom): ...

@@ -1,0 +1,13 @@
+class MonoTime:
+    monot: float
+    realt: float
+    def __init__(
+        self,
+        s: str | None = None,
+        monot: float | None = None,
+        realt: float | None = None,
+        trust_realt: bool = False,
+    ) -> None: ...
+    def __sub__(self, x: MonoTime | float) -> float: ...
+    def getOffsetCopy(self, offst: float) -> MonoTime: ...
+    def offsetFromNow(self) -> float: ...

@@ -1,0 +1,3 @@
+from sippy.UaStateGeneric import UaStateGeneric
+
+class UaStateDisconnected(UaStateGeneric): ...

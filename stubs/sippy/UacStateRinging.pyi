@@ -1,0 +1,3 @@
+from sippy.UacStateTrying import UacStateTrying
+
+class UacStateRinging(UacStateTrying): ...
