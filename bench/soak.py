@@ -161,7 +161,7 @@ def main() -> int:
     def begin() -> None:
         done = ensureDeferred(soak(options.seconds, options.rate, options.seed))
         done.addCallback(outcome.append)
-        done.addErrback(lambda failure: failure.printTraceback())
+        done.addErrback(lambda failure: failure.printTraceback(sys.stderr))
         done.addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(begin)

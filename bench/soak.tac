@@ -1,6 +1,6 @@
 # -*- python -*-
 """
-The gateway as C{etc/ichatgw.tac} has it, and besides: at C{SIGUSR2} it writes what it has now to the file that the
+The gateway as C{etc/ichatgw.tac} has it, and besides: at C{SIGRTMIN} it writes what it has now to the file that the
 environment variable C{SOAK_COUNTS} names.  For C{bench/soak.py}.
 """
 
@@ -44,4 +44,4 @@ def _write():
     path.with_suffix(".new").rename(path)
 
 
-signal.signal(signal.SIGUSR2, lambda number, frame: reactor.callFromThread(_write))
+signal.signal(signal.SIGRTMIN, lambda number, frame: reactor.callFromThread(_write))

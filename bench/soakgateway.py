@@ -87,7 +87,7 @@ class GatewayProcess:
     async def counts(self) -> dict[str, int]:
         """What it has now."""
         self._counts.unlink(missing_ok=True)
-        self._process.send_signal(signal.SIGUSR2)
+        self._process.send_signal(signal.SIGRTMIN)
         for _ in range(500):
             if self._counts.exists():
                 found: dict[str, int] = json.loads(self._counts.read_text())
