@@ -118,6 +118,7 @@ demo: venv ## calls through a gateway on this machine, drawn as ladders
 bench: venv ## the benchmarks, as tables
 	$(BIN)/python bench/dialplan.py
 	$(BIN)/python bench/phonebook.py
+	$(BIN)/python bench/trunks.py
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/packets.py

@@ -68,6 +68,12 @@ _PROXIES: Kind[tuple[Proxy, ...]] = Kind(
 _NUMBERS: Kind[tuple[str, ...]] = Kind(_numbers, "telephone numbers, separated by commas", show=", ".join, blank=())
 
 
+def bare(number: str) -> str:
+    """A number without what tells that it is a whole one: C{+49...}, C{0049...} and C{49...} are one."""
+    digits = number.removeprefix("+")
+    return digits if digits != number else digits.removeprefix("00")
+
+
 @frozen
 class Trunk:
     """
@@ -104,6 +110,15 @@ class Trunk:
     probeTime: int = 30
     dialPrefix: str = ""
     mediaEncryption: str = AS_PHONES
+    _own: dict[str, str] = field(init=False, eq=False, repr=False)
+
+    @_own.default
+    def _written(self) -> dict[str, str]:
+        return {bare(number): number for number in reversed(self.numbers)}
+
+    def own(self, number: str) -> str:
+        """How it writes a number of its own, however that is written; empty if it is none."""
+        return self._own.get(bare(number), "")
 
     @property
     def registers(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from ichatgw.config.declared.trunks import Trunk
+from ichatgw.config.declared.trunks import Trunk, bare
 from ichatgw.runtime.steps import Steps
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.trunk.account import Account
@@ -20,6 +20,19 @@ from ichatgw.sip.trunk.registrations import TrunkRegistrations
 
 Sweep = Callable[[Iterator[None]], object]
 """Goes through something in parts, so that it keeps no sound waiting."""
+
+SOME_KEYS = 500
+"""Users and numbers that are taken in at once."""
+
+_USER = "="
+
+
+def _keys(trunk: Trunk) -> Iterator[str]:
+    """By which a call that comes from its server is known to be one by the trunk."""
+    for user in (trunk.user, trunk.login):
+        if user:
+            yield f"{_USER}{user}"
+    yield from map(bare, trunk.numbers)
 
 
 @define(eq=False)
@@ -37,6 +50,8 @@ class Accounts:
     sweep: Sweep
     _byName: dict[str, Account] = field(factory=dict, init=False)
     _byBinding: dict[Binding, Account] = field(factory=dict, init=False)
+    _owners: dict[str, dict[str, None]] = field(factory=dict, init=False)
+    _open: dict[Account, None] = field(factory=dict, init=False)
     _byHost: dict[str, dict[Account, None]] = field(factory=dict, init=False)
     _probes: dict[Account, Probe] = field(factory=dict, init=False)
     _changed: deque[Account] = field(factory=deque, init=False)
@@ -49,9 +64,24 @@ class Accounts:
         """The trunk of that name, in lower case."""
         return self._byName.get(name)
 
-    def at(self, host: str) -> tuple[Account, ...]:
+    def at(self, host: str) -> Iterator[Account]:
         """Those whose server or proxy is at C{host}, an IP literal."""
-        return tuple(account for account in self._byHost.get(host, ()) if account.isAt(host))
+        return (account for account in self._byHost.get(host, ()) if account.isAt(host))
+
+    def openAt(self, host: str) -> Iterator[Account]:
+        """Those of them that take any number: they are not registered, and have no numbers."""
+        there = self._byHost.get(host, {})
+        if len(self._open) < len(there):
+            return (account for account in self._open if account in there and account.isAt(host))
+        return (account for account in there if account in self._open and account.isAt(host))
+
+    def owning(self, user: str) -> Iterator[Account]:
+        """Those that have a user, a login or a number of that name."""
+        for key in (f"{_USER}{user}", bare(user)):
+            for name in self._owners.get(key, ()):
+                account = self._byName.get(name)
+                if account is not None:
+                    yield account
 
     def of(self, binding: Binding) -> Account | None:
         """The trunk with that Contact."""
@@ -70,20 +100,28 @@ class Accounts:
     def prepare(self, trunks: Iterable[Trunk]) -> Steps[Callable[[], str | None]]:
         """Make ready for these trunks to be all that there are, in steps; gives what has it happen."""
         wanted: dict[str, tuple[Trunk, Account | None]] = {}
+        owners: dict[str, dict[str, None]] = {}
         for trunk in trunks:
             yield
+            for count, key in enumerate(_keys(trunk)):
+                owners.setdefault(key, {})[trunk.name] = None
+                if count % SOME_KEYS == SOME_KEYS - 1:
+                    yield
             old = self._byName.get(trunk.name)
             suits = old is not None and old.suits(trunk)
             wanted[trunk.name] = trunk, None if suits else self.make(trunk)
-        return lambda: self._adopt(wanted)
+        return lambda: self._adopt(wanted, owners)
 
-    def _adopt(self, wanted: dict[str, tuple[Trunk, Account | None]]) -> str | None:
+    def _adopt(self, wanted: dict[str, tuple[Trunk, Account | None]], owners: dict[str, dict[str, None]]) -> str | None:
         before = self._byName
         after: dict[str, Account] = {}
         for name, (trunk, made) in wanted.items():
             account = after[name] = made or before[name]
             account.trunk = trunk
-        self._byName = after
+        self._byName, self._owners = after, owners
+        self._open = {
+            account: None for account in after.values() if not (account.trunk.numbers or account.trunk.registers)
+        }
         self._byBinding = {flow.binding: account for account in after.values() for flow in account.flows}
         self._changed += [account for name, account in before.items() if after.get(name) is not account]
         self._changed += [account for name, account in after.items() if before.get(name) is not account]

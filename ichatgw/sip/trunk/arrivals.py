@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from attrs import define, frozen
 from sippy.SipAddress import SipAddress
 
-from ichatgw.config.declared.trunks import CALLED_PARTY, DIVERSION, REQUEST_URI, TO
+from ichatgw.config.declared.trunks import CALLED_PARTY, DIVERSION, REQUEST_URI, TO, bare
 from ichatgw.sip.message.syntax import legible
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
-from ichatgw.sip.trunk.callerid import bare, ownNumber
 from ichatgw.sip.trunk.flow import Flow
 from ichatgw.trunks.routes import calledBy
 
@@ -70,15 +70,11 @@ class Arrivals:
         return Arrival(account, account.flowOf(binding), calledBy(account.trunk.name, called(account, request)))
 
     def _bySource(self, request: Any, source: str) -> Account | None:
-        there = self.accounts.at(source)
-        if not there:
-            return None
-        users = [user for place in _PLACES.values() for user in place(request) if user]
-        for account in there:
-            own = {account.trunk.user, account.trunk.login} - {""}
-            if any(user in own or ownNumber(account.trunk, user) for user in users):
-                return account
-        open_ = [account for account in there if not account.trunk.numbers and not account.trunk.registers]
+        for user in (user for place in _PLACES.values() for user in place(request) if user):
+            for account in self.accounts.owning(user):
+                if account.isAt(source):
+                    return account
+        open_ = tuple(islice(self.accounts.openAt(source), 2))
         return open_[0] if len(open_) == 1 else None
 
 
@@ -90,11 +86,11 @@ def called(account: Account, request: Any) -> str:
     if chosen is not None:
         found = next((user for user in chosen(request) if user), "")
         if found:
-            return ownNumber(trunk, found) or found
+            return trunk.own(found) or found
     users = [user for place in (REQUEST_URI, CALLED_PARTY, TO) for user in _PLACES[place](request)]
     for user in users:
-        if ownNumber(trunk, user):
-            return ownNumber(trunk, user)
+        if trunk.own(user):
+            return trunk.own(user)
     for user in users:
         if user not in own:
             return user

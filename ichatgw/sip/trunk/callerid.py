@@ -23,18 +23,6 @@ from ichatgw.sip.trunk.flow import serverURI
 _PLAIN = re.compile(r"\+?[0-9]+")
 
 
-def bare(number: str) -> str:
-    """A number without what tells that it is a whole one: C{+49...}, C{0049...} and C{49...} are one."""
-    digits = number.removeprefix("+")
-    return digits if digits != number else digits.removeprefix("00")
-
-
-def ownNumber(trunk: Trunk, number: str) -> str:
-    """How the trunk writes a number of its own; empty if it is none."""
-    wanted = bare(number)
-    return next((each for each in trunk.numbers if bare(each) == wanted), "")
-
-
 def numberOf(trunk: Trunk, caller: Party) -> str:
     """
     The number under which a user calls by a trunk: their own if it is one of the trunk's, else that of who has sent
@@ -44,7 +32,7 @@ def numberOf(trunk: Trunk, caller: Party) -> str:
     if not trunk.numbers:
         return given if _PLAIN.fullmatch(given) else ""
     stations = (Party(each.uri).user for each in caller.diversions[:1])
-    known = (ownNumber(trunk, number) for number in (given, *stations))
+    known = (trunk.own(number) for number in (given, *stations))
     return next(filter(None, known), trunk.numbers[0])
 
 

@@ -113,7 +113,7 @@ class Trunks:
 
     def areAt(self, host: str) -> bool:
         """Is C{host}, an IP literal, the server of a trunk?"""
-        return bool(self.accounts.at(host))
+        return any(True for _ in self.accounts.at(host))
 
     def isTrunk(self, name: str) -> bool:
         """Is that, in lower case, the name of one?"""

@@ -124,6 +124,30 @@ class ArrivalTests(SynchronousTestCase):
         self.rig.adopt(*(trunk(name, OTHER.host, user="", password="") for name in ("pbx", "also")))
         self.assertEqual(self.invite("sip:17@192.0.2.10:5070", source=OTHER), [403])
 
+    def test_manyAtOneServer(self) -> None:
+        """Each of many trunks at one server has its own numbers, and a change of them holds from then on."""
+        many = [trunk(f"t{n}", user=f"u{n}", login=f"login{n}", numbers=(f"+49301{n:03}",)) for n in range(50)]
+        self.rig.adopt(*many)
+        for number in ("0049301017", "+49301017", "49301017"):
+            self.assertEqual(self.called(f"sip:{number}@192.0.2.10:5070"), "+49301017@t17")
+        self.assertEqual(self.called("sip:u30@192.0.2.10:5070"), "+49301030@t30")
+        self.assertEqual(self.called("sip:login31@192.0.2.10:5070"), "+49301031@t31")
+        self.rig.adopt(*(evolve(each, numbers=("+4977",)) if each.name == "t17" else each for each in many[:20]))
+        self.assertEqual(self.called("sip:4977@192.0.2.10:5070"), "+4977@t17")
+        for gone in ("49301017", "u30"):
+            self.assertEqual(self.invite(f"sip:{gone}@192.0.2.10:5070"), [403])
+
+    def test_openOnes(self) -> None:
+        """One trunk without numbers and registration takes any number of its server; of two none does."""
+        registered = [trunk(f"t{number}", user=f"u{number}") for number in range(3)]
+        bare = trunk("bare", registrationTime=0)
+        self.rig.adopt(*registered, bare)
+        self.assertEqual(self.called("sip:12345@192.0.2.10:5070"), "12345@bare")
+        self.rig.adopt(*registered, bare, trunk("other", registrationTime=0))
+        self.assertEqual(self.invite("sip:12345@192.0.2.10:5070"), [403])
+        self.rig.adopt(bare, *(trunk(f"far{n}", host=f"203.0.113.{n}", registrationTime=0) for n in range(1, 5)))
+        self.assertEqual(self.called("sip:12345@192.0.2.10:5070"), "12345@bare")
+
     def test_gone(self) -> None:
         """A trunk that is no more has no calls, by its token neither."""
         self.rig.adopt()

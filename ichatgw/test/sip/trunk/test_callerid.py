@@ -9,10 +9,10 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.config.declared.trunks import ASSERTED, FROM, PREFERRED, REMOTE_PARTY
+from ichatgw.config.declared.trunks import ASSERTED, FROM, PREFERRED, REMOTE_PARTY, bare
 from ichatgw.config.reading.kinds import Proxy
 from ichatgw.model import Diversion, Party
-from ichatgw.sip.trunk.callerid import bare, dialled, numberOf, ownNumber, presented
+from ichatgw.sip.trunk.callerid import dialled, numberOf, presented
 from ichatgw.test.support.sip.trunks import trunk
 
 SCOTT = Party("xmpp:scott@chat.example", "Scott")
@@ -31,8 +31,12 @@ class NumberTests(SynchronousTestCase):
     def test_own(self) -> None:
         """A number of the trunk is written as the trunk has it."""
         one = trunk(numbers=NUMBERS)
-        self.assertEqual(ownNumber(one, "4930101"), "+4930101")
-        self.assertEqual((ownNumber(one, "30101"), ownNumber(one, "")), ("", ""))
+        self.assertEqual(one.own("4930101"), "+4930101")
+        self.assertEqual((one.own("30101"), one.own("")), ("", ""))
+
+    def test_ownTwice(self) -> None:
+        """Of a number that is written twice the first spelling counts."""
+        self.assertEqual(trunk(numbers=("004930100", "+4930100")).own("4930100"), "004930100")
 
     def test_numberOf(self) -> None:
         """A caller has their own number if it is one of the trunk's; all others, and those without, have the first."""

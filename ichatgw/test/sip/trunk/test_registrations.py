@@ -275,7 +275,7 @@ class TroubleTests(SynchronousTestCase):
         names.table = {"sip.example": [a("198.51.100.1")]}
         rig.clock.pump([1.0] * 130)
         self.assertNotEqual(rig.sent("REGISTER"), [])
-        self.assertEqual(rig.endpoint.trunks.accounts.at("198.51.100.1"), (rig.account(),))
+        self.assertEqual(list(rig.endpoint.trunks.accounts.at("198.51.100.1")), [rig.account()])
 
 
 class KernelTests(SynchronousTestCase):
