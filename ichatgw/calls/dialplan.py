@@ -127,6 +127,10 @@ class DialPlan:
         """Is there a rule for C{address}?"""
         return self._find(address)[1] is not None
 
+    def ruleFor(self, address: str) -> int:
+        """The number, from 1, of the rule that decides for C{address}; 0 if none does."""
+        return self._find(address)[0]
+
     def _find(self, address: str) -> tuple[int, pcre2.Match | None]:
         """The first rule that matches, by number; C{None} for the match if there is none."""
         for spelling in _spellings(address):

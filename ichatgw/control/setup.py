@@ -61,6 +61,7 @@ class Parts:
         return {
             "calls": self.switch.live,
             "callsMade": self.switch.made,
+            "component": self.link.component,
             "link": self.link.trouble or "up",
             "users": len(self.presence.users),
             "registrations": len(self.registrations.addresses),

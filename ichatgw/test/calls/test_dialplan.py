@@ -130,6 +130,11 @@ class TranslateTests(SynchronousTestCase):
         """The scheme of the result is in lower case, whatever the rule says."""
         self.assertEqual(translate("sip:a@x", ("(a)", "SIPS:$1@y")), "sips:a@y")
 
+    def test_ruleFor(self) -> None:
+        """The rule that decides is told by its number, from 1; 0 stands for none."""
+        plan = DialPlan([("^sip:1@", "xmpp:a@b"), ("^sip:\\d@", "xmpp:c@d"), ("^sip:2@", "xmpp:e@f")])
+        self.assertEqual([plan.ruleFor(f"sip:{user}@x") for user in ("1", "2", "kim")], [1, 2, 0])
+
     def test_matches(self) -> None:
         """C{matches} only asks whether there is a rule."""
         plan = DialPlan(MANUAL)

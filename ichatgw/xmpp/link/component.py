@@ -63,7 +63,7 @@ class Backoff:
         self._delay = FIRST_DELAY
 
 
-class _StreamFactory(BootstrapMixin, Factory):
+class StreamFactory(BootstrapMixin, Factory):
     """Makes a fresh stream for each connection."""
 
     noisy = False
@@ -117,6 +117,7 @@ class Link(StreamManager, Service):
     same trouble is logged once a minute.
 
     @ivar events: told when it comes and goes, and of each stanza; set before the service starts.
+    @ivar component: the name, as the server knows us.
     @ivar secret: the password, for the next stream; the one that there is stays.
     @ivar wasUp: it has been up since the start.
     """
@@ -142,7 +143,7 @@ class Link(StreamManager, Service):
         self._clock: IReactorTime = turns
         self._endpoint = endpointFor(reactor, account.host, account.port)
         self._where = f"{account.host}:{account.port}"
-        self._component = account.name.lower()
+        self.component = account.name.lower()
         self.secret = account.secret
         self._backoff = Backoff(random)
         self._complaints = RateLimit(turns, 1 / 60, 1, mostSources=32)
@@ -153,9 +154,9 @@ class Link(StreamManager, Service):
         self._messageLog: MessageLog | None = None
         self.events = UNREAD
         super().__init__(
-            _StreamFactory(
+            StreamFactory(
                 lambda: ComponentStream(
-                    turns, self._component, self.secret, pingInterval, allows, self._messageLog, self.events
+                    turns, self.component, self.secret, pingInterval, allows, self._messageLog, self.events
                 )
             ),
             turns,
@@ -230,9 +231,9 @@ class Link(StreamManager, Service):
         self.wasUp = True
         self._backoff.reset()
         if self.events.isOn(LinkUp):
-            self.events.publish(LinkUp(*self.events.now(), self._where, self._component))
+            self.events.publish(LinkUp(*self.events.now(), self._where, self.component))
         if self._troubled or self._complaints.allow(""):
-            log.info("The link to the XMPP server {where} is up as {name}", where=self._where, name=self._component)
+            log.info("The link to the XMPP server {where} is up as {name}", where=self._where, name=self.component)
         self._troubled = False
 
     def _complain(self, why: str) -> None:
@@ -253,7 +254,7 @@ class Link(StreamManager, Service):
             log.error(
                 "No link to the XMPP server {where} as {name}: {why}; trying again, which is said once a minute",
                 where=self._where,
-                name=self._component,
+                name=self.component,
                 why=self._why,
             )
 
