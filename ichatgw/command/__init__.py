@@ -33,6 +33,7 @@ COMMANDS = {
     "drain": "ichatgw.command.process:drain",
     "reload": "ichatgw.command.process:reload",
     "loglevel": "ichatgw.command.process:loglevel",
+    "check": "ichatgw.command.check",
     "phonebook": "ichatgw.command.phonebook",
 }
 """Each sub-command: a module, or behind a colon what of it has C{HELP}, C{declare} and C{run}."""

@@ -32,10 +32,12 @@ RANKS = (
     {"control"},
     {"web"},
     {"gateway"},
+    {"check"},
     {"tap", "command"},
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.
 FOLDERS = {
+    "check": ({"asking"},),
     "config": ({"reading"}, {"declared"}),
     "jingle": ({"stanzas"}, {"session"}),
     "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),
@@ -190,9 +192,9 @@ class ImportTests(SynchronousTestCase):
                     )
 
     def test_reactor(self) -> None:
-        """Only C{tap}, and the simulators' programs, take the global reactor."""
+        """Only programs take the global reactor: C{tap}, C{ichatgw check} and the simulators."""
         for name, source in modules():
-            if name != "tap" and not name.startswith("sim."):
+            if name not in ("tap", "command.check") and not name.startswith("sim."):
                 self.assertNotIn("twisted.internet.reactor", source.imported, name)
 
     def test_nothingBlocks(self) -> None:

@@ -1,0 +1,3 @@
+"""
+How checks ask this host and the network.
+"""
