@@ -10,6 +10,7 @@ from base64 import b32encode
 from functools import partial
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from ichatgw.calls.limits import Limits
 from ichatgw.calls.switch import Switch
@@ -22,9 +23,12 @@ from ichatgw.gateway.sipside import SIPSide
 from ichatgw.interfaces import IDialer
 from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.medialatch import Elsewhere
+from ichatgw.model import Ending, EndReason
 from ichatgw.trunks.directions import Directions
 from ichatgw.users.preferences import IPreferences
 from ichatgw.xmpp.side import XMPPSide
+
+_log = Logger()
 
 RUN_LETTERS = 6
 """Letters that the names of the calls of one run of the process begin with."""
@@ -54,6 +58,7 @@ def callSideOf(
     limits = Limits(turns, settings.callsPerCaller, settings.callsPerSecond)
     dialers: dict[str, IDialer] = {"sip": endpoint, "sips": endpoint}
     switch = Switch(turns, routing.routes, media, dialers, maxCalls=settings.maxCalls, limits=limits)
+    media.lost = partial(_portLost, switch)
     switch.alwaysRelay = settings.alwaysRelayIChatMedia
     switch.resident = sip.registrations.resident
     switch.introduced = routing.routes.introduced
@@ -69,6 +74,14 @@ def callSideOf(
     dialers["xmpp"] = forwards.dialer
     clients.ringOn(forwards.dialer.ringsOn)
     return CallSide(switch, limits, media, forwards)
+
+
+def _portLost(switch: Switch, call: str, why: str) -> None:
+    """A call that hears nothing any more ends."""
+    live = switch.find(call)
+    if live is not None:
+        _log.error("call={call} ends: {why}", call=call, why=why)
+        live.hangup(Ending(EndReason.FAILED, why))
 
 
 def _mediaOf(common: Common) -> MediaEngine:

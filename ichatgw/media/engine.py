@@ -24,17 +24,18 @@ from ichatgw.media.relay.flow import LOOK_SECONDS, Feeder, Flow, swapped
 from ichatgw.media.relay.medialatch import Elsewhere, MediaLatch
 from ichatgw.media.relay.relay import Relay
 from ichatgw.media.relay.side import Means, Side
-from ichatgw.media.sockets.port import Scratch, SocketFactory
+from ichatgw.media.sockets.port import MediaSocket, Scratch, SocketFactory
 from ichatgw.media.sockets.portrange import QUARANTINE, PortPool
 from ichatgw.media.sockets.readers import Readers, readersFor
 from ichatgw.media.sockets.sockets import SideSockets, Supplies
 from ichatgw.media.transport.secured import Secured
 from ichatgw.net.localaddresses import LocalAddresses
 from ichatgw.observe.stream import UNREAD
+from ichatgw.runtime.nulls import unheard
 
 
-def _makeSocket(family: int) -> socket.socket:
-    return socket.socket(family, socket.SOCK_DGRAM)
+def _makeSocket(family: int) -> MediaSocket:
+    return MediaSocket(family, socket.SOCK_DGRAM)
 
 
 def _random32() -> int:
@@ -69,7 +70,10 @@ class MediaEngine:
 
     @ivar identity: our certificate for DTLS.
     @ivar events: told of what becomes of media; set before the first call.
+    @ivar lost: told of a call that has lost a port, and why the port cannot be opened again; set before the first call.
     """
+
+    lost: Callable[[str, str], object]
 
     def __init__(
         self,
@@ -98,7 +102,14 @@ class MediaEngine:
         self._makeLatch = partial(MediaLatch, timer.seconds, options.elsewhere)
         self._feeder = Feeder(timer)
         self.identity = identity or Identity()
-        self._means = Means(partial(Secured, timer, self.identity), partial(Lite, timer), options.patience)
+        self.lost = unheard
+        self._losses: dict[str, str] = {}
+        self._means = Means(
+            partial(Secured, timer, self.identity),
+            partial(Lite, timer),
+            options.patience,
+            self._losses.setdefault,
+        )
         self.events = UNREAD
         self._relays: dict[Relay, None] = {}
         self._looks = LoopingCall(self._look)
@@ -180,3 +191,5 @@ class MediaEngine:
     def _look(self) -> None:
         for relay in list(self._relays):
             relay.look()
+        while self._losses:
+            self.lost(*self._losses.popitem())

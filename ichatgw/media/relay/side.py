@@ -84,11 +84,13 @@ class Means:
     @ivar securing: makes what protects media if that is agreed on.
     @ivar lite: makes what answers checks if the party makes any.
     @ivar patience: seconds after which a party is silent; 0 for never.
+    @ivar lost: told of a call of which a port has gone and cannot be opened again, and why.
     """
 
     securing: Callable[[Side], Securing]
     lite: Callable[[Side, Checks], Lite]
     patience: float
+    lost: Callable[[str, str], object]
 
 
 @implementer(IMediaSide)
@@ -218,6 +220,9 @@ class Side:
         """See L{ichatgw.media.relay.relay.Relay.look}."""
         self.arriving.look()
         self._absence.look()
+        trouble = self._sockets.look()
+        if trouble:
+            self._means.lost(self.call, trouble)
         if self.events.isOn(MediaStats):
             self.figures.look()
 

@@ -8,6 +8,7 @@ does.  So these are plain readers (L{ichatgw.media.sockets.readers} waits for th
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,20 @@ from zope.interface import implementer
 # The longest datagram that is relayed; audio packets have 172 bytes.
 MAX_DATAGRAM = 2048
 
-SocketFactory = Callable[[int], socket.socket]
+
+class MediaSocket(socket.socket):
+    """A UDP socket of which the methods may be kept: they are those of its successor, too."""
+
+    def takeOver(self, other: socket.socket) -> None:
+        """Be what C{other} is, which is not used any more.  What this one was is closed, or no longer its own."""
+        super().__init__(fileno=other.detach())
+        self.setblocking(False)
+
+
+SocketFactory = Callable[[int], MediaSocket]
+
+# What reading says if the system has no memory at the moment.
+_PASSING = frozenset({errno.ENOMEM, errno.ENOBUFS})
 # A socket address as recvfrom gives it: two members with IPv4, four with IPv6.
 Source = tuple[Any, ...]
 
@@ -48,24 +62,36 @@ class Port:
     Each wake-up reads one datagram: more is rarely there, and to find that out costs as much as a read.
     """
 
-    __slots__ = ("__weakref__", "_receive", "_room", "_socket", "deliver", "sendto")
+    __slots__ = ("__weakref__", "_name", "_receive", "_room", "_socket", "deliver", "sendto")
 
-    def __init__(self, bound: socket.socket, scratch: Scratch, deliver: Callable[[int, Source], None]) -> None:
+    def __init__(self, bound: MediaSocket, scratch: Scratch, deliver: Callable[[int, Source], None]) -> None:
         """
         @param deliver: (may be changed) told the length of what now is in C{scratch}, and who sent it.
         """
         self._socket = bound
+        self._name = bound.getsockname()
         self._room = scratch.buffer
         self._receive = bound.recvfrom_into
         self.deliver = deliver
         self.sendto = bound.sendto
 
-    def doRead(self) -> None:
+    def doRead(self) -> Failure | None:
+        """
+        Deliver one datagram, if one is there.
+
+        @return: why the socket can be read no more.
+        @raise OSError: if it cannot be read now.
+        """
         try:
             size, source = self._receive(self._room)
         except (BlockingIOError, InterruptedError, ConnectionError):
-            return
+            return None
+        except OSError as problem:
+            if problem.errno in _PASSING:
+                raise
+            return Failure(problem)
         self.deliver(size, source)
+        return None
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -76,12 +102,38 @@ class Port:
     def connectionLost(self, reason: Failure) -> None:
         self.close()
 
+    @property
+    def number(self) -> int:
+        """That of the port."""
+        number: int = self._name[1]
+        return number
+
+    @property
+    def isSound(self) -> bool:
+        """Is the socket open?  Another one may have its descriptor, if it was closed by others than us."""
+        try:
+            return bool(self._socket.getsockname() == self._name)
+        except OSError:
+            return False
+
     def close(self) -> None:
-        """After it was taken from its readers."""
-        self._socket.close()
+        """After it was taken from its readers.  Idempotent."""
+        if self.isSound:
+            self._socket.close()
+        else:
+            self._socket.detach()
+
+    def reopen(self, makeSocket: SocketFactory) -> None:
+        """
+        Have a new socket at the same address.  Where C{sendto} was kept, it sends by the new one.
+
+        @raise OSError: if the system refuses; it is closed then.
+        """
+        self.close()
+        self._socket.takeOver(bindUDP(makeSocket, self._socket.family, *self._name[:2]))
 
 
-def bindUDP(makeSocket: SocketFactory, family: int, host: str, port: int) -> socket.socket:
+def bindUDP(makeSocket: SocketFactory, family: int, host: str, port: int) -> MediaSocket:
     """
     A non-blocking socket of one family only.
 

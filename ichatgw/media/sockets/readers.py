@@ -149,15 +149,19 @@ class EpollReaders:
             if not events:
                 return
             self._count += len(events)
-            for descriptor, _ in events:
+            for descriptor, state in events:
                 reader = readers.get(descriptor)
                 if reader is None:
                     # Closed by one that came before it in this batch.
                     continue
                 try:
-                    reader.doRead()
+                    why = reader.doRead()
                 except Exception:
                     self._failed(reader)
+                    continue
+                if why is not None or state & select.EPOLLHUP:
+                    self.removeReader(reader)
+                    reader.connectionLost(why or Failure(ConnectionLost()))
             epoll = self._epoll
 
     def _failed(self, reader: Any) -> None:

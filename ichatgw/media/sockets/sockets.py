@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
@@ -21,6 +20,12 @@ from ichatgw.model import TransportAddress
 from ichatgw.net.localaddresses import LocalAddresses
 
 Deliver = Callable[[int, Source], None]
+
+LOOKS = 4
+"""Each so many looks, which is in less than half a second, it is seen to whether the ports are open."""
+
+TRIES = 4
+"""So often it is tried to open again a port that has gone."""
 
 # What binding says of a port that others use, or that we may not have.
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
@@ -67,6 +72,8 @@ class SideSockets:
     _supplies: Supplies
     _reserved: int | None
     _pairs: dict[int, PortPair] = field(factory=dict)
+    _looks: int = field(default=0, init=False)
+    _failed: int = field(default=0, init=False)
     _log = Logger()
 
     @property
@@ -116,6 +123,34 @@ class SideSockets:
         except OSError as problem:
             raise OutOfReach(str(problem)) from problem
 
+    def look(self) -> str:
+        """
+        Open again what was closed by others than us.  To be called every
+        L{LOOK_SECONDS<ichatgw.media.relay.flow.LOOK_SECONDS>}.
+
+        @return: why a port cannot be opened, if that was tried L{TRIES} times; else nothing.
+        """
+        self._looks += 1
+        if self._looks % LOOKS:
+            return ""
+        ports = [port for pair in self._pairs.values() for port in (pair.rtp, pair.rtcp)]
+        problems = [problem for port in ports if not port.isSound and (problem := self._reopen(port))]
+        self._failed = self._failed + 1 if problems else 0
+        return problems[0] if self._failed >= TRIES else ""
+
+    def _reopen(self, port: Port) -> str:
+        """Why that cannot be; empty if it can."""
+        supplies = self._supplies
+        supplies.readers.removeReader(port)
+        try:
+            port.reopen(supplies.makeSocket)
+            supplies.readers.addReader(port)
+        except (OSError, MemoryError) as problem:
+            port.close()
+            return f"media port {port.number} was lost, and cannot be opened again: {problem}"
+        self._log.error("Media port {port} was lost; it is there again", port=port.number)
+        return ""
+
     def close(self) -> None:
         """Close the sockets and give the ports back.  Idempotent."""
         pairs, self._pairs = self._pairs, {}
@@ -128,8 +163,7 @@ class SideSockets:
     def _closePair(self, pair: PortPair) -> None:
         for port in (pair.rtp, pair.rtcp):
             self._supplies.readers.removeReader(port)
-            with suppress(OSError):  # it was closed behind our back
-                port.close()
+            port.close()
         self._supplies.pool.giveBack(pair.number)
 
     def _openNew(self, family: int, rtp: Deliver, rtcp: Deliver) -> PortPair:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from signal import SIGRTMIN, SIGUSR1
 
-from ichatgw.test.e2e.case import PORTS, EndToEnd
+from ichatgw.test.e2e.case import ICHAT_TONE, PORTS, EndToEnd
 from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.moment import until
 from ichatgw.test.e2e.running import TAC
+from ichatgw.test.e2e.tone import secondsOf
 
 _CLOSING = """
 import os, select, signal, socket
 exec(compile(open({tac!r}).read(), {tac!r}, "exec"))
 
-def sockets(port):
+def sockets(ports):
     for number in range(3, 64):
         try:
             with socket.socket(fileno=os.dup(number)) as opened:
@@ -24,13 +26,17 @@ def sockets(port):
                 try:
                     opened.getpeername()
                 except OSError:
-                    if isinstance(name, tuple) and name[1] == port:
+                    if isinstance(name, tuple) and name[1] in ports:
                         yield number
         except OSError:
             continue
 
 def closeSockets(*args):
-    for number in list(sockets(settings.udpTcpPort)):
+    for number in list(sockets([settings.udpTcpPort])):
+        os.close(number)
+
+def closeMedia(*args):
+    for number in list(sockets(range(settings.mediaRelayPortRangeMin, settings.mediaRelayPortRangeMax))):
         os.close(number)
 
 def closePoller(*args):
@@ -43,6 +49,7 @@ def closePoller(*args):
 
 signal.signal(signal.SIGUSR1, closeSockets)
 signal.signal(signal.SIGRTMIN, closePoller)
+signal.signal(signal.SIGRTMIN + 1, closeMedia)
 """
 
 
@@ -66,6 +73,19 @@ class ClosedSockets(EndToEnd):
             (await self.callIChat(gateway, ichat, phone, address)).hangup()
             await phone.told("CALL_CLOSED")
             await self.settle()
+
+    async def test_media(self) -> None:
+        """The media ports of a call are there again within a second, and both parties hear each other as before."""
+        gateway = await self.startGateway(tac=self._tac())
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        gateway.program.signal(SIGRTMIN + 1)
+        # Two of each side.
+        await gateway.program.said(r"(?:Media port \d+ was lost; it is there again[^$]*){4}", 2)
+        await self.sound(call.media, 3)
+        call.hangup()
+        await phone.told("CALL_CLOSED")
+        await until(self.clock, lambda: secondsOf(phone.recording(), ICHAT_TONE) > 3.5, "the iChat at the phone", 3)
 
     async def test_reactor(self) -> None:
         """If the reactor waits for nothing any more the process ends, with a line that says why."""

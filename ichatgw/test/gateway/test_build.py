@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from attrs import evolve
@@ -24,7 +25,7 @@ from ichatgw.gateway.ending import MAX_END, endProcess
 from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.log.logfile import observer
-from ichatgw.model import TransportAddress
+from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.test.marks import slow
@@ -57,6 +58,18 @@ class WiringTests(SynchronousTestCase):
         """Who wants no database gets none."""
         made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
         self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+
+    def test_lostPort(self) -> None:
+        """A call of which a media port is gone for good ends, and a line says why; it may be over already."""
+        made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
+        ended: list[Ending] = []
+        live: Any = SimpleNamespace(hangup=ended.append)
+        self.patch(made.switch, "find", {"r-1": live}.get)
+        with capturedLogs() as logs:
+            for call in ("r-1", "r-2"):
+                made.media.lost(call, "media port 8000 was lost")
+        self.assertEqual(ended, [Ending(EndReason.FAILED, "media port 8000 was lost")])
+        self.assertEqual([formatEvent(event) for event in logs], ["call=r-1 ends: media port 8000 was lost"])
 
     @slow
     def test_overload(self) -> None:

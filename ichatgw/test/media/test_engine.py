@@ -96,6 +96,28 @@ class MediaEngineTests(SynchronousTestCase):
             (engine.live, self.network.sockets, self.network.readers, self.clock.getDelayedCalls()), (0, [], [], [])
         )
 
+    def test_lostPort(self) -> None:
+        """A call of which a port is gone for good is told of; others, and those of which it comes back, are not."""
+        engine = makeEngine(self.clock, self.network)
+        told: list[tuple[str, str]] = []
+
+        def lost(call: str, why: str) -> None:
+            told.append((call, why))
+            relays[call].close()
+
+        engine.lost = lost
+        relays = {name: engine.allocate(name) for name in ("1", "2", "3")}
+        for number, side in enumerate(side for relay in relays.values() for side in (relay.caller, relay.callee)):
+            self.assertEqual(side.local(HOST).port, 8000 + 2 * number)
+        for port in (8000, 8002, 8005):
+            self.network.at(port).close()
+        self.network.busy = {8000, 8002}
+        for _ in range(20):
+            self.clock.advance(0.1)
+        self.assertEqual([call for call, why in told], ["1"])
+        self.assertIn("media port 8000 was lost", told[0][1])
+        self.assertEqual((engine.live, len(self.network.sockets)), (2, 8))
+
     def test_realSockets(self) -> None:
         """By itself it takes sockets of this host, numbers by chance, and the reactor as its clock."""
         reactor = Reactor()

@@ -4,6 +4,8 @@ Tests for L{ichatgw.media.sockets.port}.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from typing import Any
 
@@ -12,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ichatgw.media.sockets.port import MAX_DATAGRAM, Port, Scratch, bindUDP
+from ichatgw.media.sockets.port import MAX_DATAGRAM, MediaSocket, Port, Scratch, bindUDP
 from ichatgw.test.support.media.fakes import FakeNetwork, FakeSocket
 
 
@@ -63,10 +65,89 @@ class PortTests(SynchronousTestCase):
         self.port.doRead()
         self.assertEqual(self.delivered, [])
 
+    def test_broken(self) -> None:
+        """Whatever else reading says of the socket is handed on, but that there is no memory now is no fault of it."""
+        for number in (errno.EBADF, errno.ENOTSOCK, errno.EIO):
+            self.socket.receiveError = OSError(number, "x")
+            self.assertIs(getattr(self.port.doRead(), "value", None), self.socket.receiveError)
+        self.socket.receiveError = OSError(errno.ENOMEM, "x")
+        self.assertRaises(OSError, self.port.doRead)
+
     def test_close(self) -> None:
         """When the reactor drops it, it closes the socket."""
         self.port.connectionLost(Failure(ConnectionError()))
         self.assertEqual((self.network.sockets, self.port.fileno()), ([], -1))
+
+
+class ReopenTests(SynchronousTestCase):
+    """L{Port.reopen}, with real sockets of this host."""
+
+    def setUp(self) -> None:
+        self.socket = self.make(socket.AF_INET)
+        self.socket.bind(("127.0.0.1", 0))
+        self.delivered: list[int] = []
+        self.scratch = Scratch()
+        self.port = Port(self.socket, self.scratch, lambda size, source: self.delivered.append(size))
+        self.addCleanup(self.port.close)
+        self.send = self.port.sendto
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.peer.close)
+        self.peer.bind(("127.0.0.1", 0))
+        self.peer.settimeout(5)
+
+    def make(self, family: int) -> MediaSocket:
+        return MediaSocket(family, socket.SOCK_DGRAM)
+
+    def assertTalks(self) -> None:
+        """By what was kept of it before, too."""
+        self.assertTrue(self.port.isSound)
+        self.send(b"out", self.peer.getsockname())
+        data, source = self.peer.recvfrom(10)
+        self.assertEqual((data, source[1]), (b"out", self.port.number))
+        self.peer.sendto(b"in", source)
+        self.port.doRead()
+        self.assertEqual((self.delivered, bytes(self.scratch.buffer[:2])), ([2], b"in"))
+        self.assertIsNone(self.port.doRead())
+
+    def test_closedByOthers(self) -> None:
+        """A port whose socket was closed without a word is at the same address again."""
+        os.close(self.port.fileno())
+        self.assertFalse(self.port.isSound)
+        self.port.reopen(self.make)
+        self.assertTalks()
+
+    def test_descriptorOfAnother(self) -> None:
+        """If another socket or file has the descriptor by now, it is left alone."""
+        for other in (lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach(), lambda: os.dup(2)):
+            number = self.port.fileno()
+            os.close(number)
+            self.assertEqual(other(), number)
+            self.addCleanup(os.close, number)
+            self.assertFalse(self.port.isSound)
+            self.port.reopen(self.make)
+            os.fstat(number)
+            self.assertNotEqual(self.port.fileno(), number)
+        self.assertTalks()
+
+    def test_shutDown(self) -> None:
+        """One that is open but useless is closed first, for the address is free only then."""
+        with self.assertRaises(OSError):  # which does it nevertheless
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.port.reopen(self.make)
+        self.assertTalks()
+
+    def test_taken(self) -> None:
+        """While the address is in use by others, it stays closed; later it can be had."""
+        number = self.port.fileno()
+        os.close(number)
+        self.assertEqual(os.dup(2), number)
+        self.addCleanup(os.close, number)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", self.port.number))
+            self.assertRaises(OSError, self.port.reopen, self.make)
+            self.assertEqual((self.port.isSound, self.port.fileno()), (False, -1))
+        self.port.reopen(self.make)
+        self.assertTalks()
 
 
 class BindTests(SynchronousTestCase):

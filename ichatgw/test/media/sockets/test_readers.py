@@ -40,6 +40,7 @@ class Reader:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
         self.read = 0
         self.lost: list[Failure] = []
         self.then: Any = None
@@ -48,11 +49,17 @@ class Reader:
         for _ in range(count):
             self.socket.sendto(b"x", self.socket.getsockname())
 
-    def doRead(self) -> None:
-        self.socket.recv(1)
+    def doRead(self) -> Failure | None:
+        try:
+            self.socket.recv(1)
+        except BlockingIOError:
+            return None
+        except OSError as problem:
+            return Failure(problem)
         self.read += 1
         if self.then is not None:
             self.then()
+        return None
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -101,6 +108,26 @@ class EpollReadersTests(SynchronousTestCase):
         self.assertEqual((self.reactor.readers, self.readers.fileno()), ([], -1))
         self.readers.doRead()
         self.readers.removeReader(self.two)
+
+    def test_shutDown(self) -> None:
+        """A socket that was shut down is told of that and not watched any more: it would keep the reactor awake."""
+        self.addBoth()
+        with self.assertRaises(OSError):  # which does it nevertheless
+            self.one.socket.shutdown(socket.SHUT_RDWR)
+        self.two.arrive(2)
+        self.readers.doRead()
+        self.assertEqual((len(self.one.lost), self.two.read, self.two.lost), (1, 2, []))
+        self.assertEqual(select.select([self.readers], [], [], 0)[0], [])
+
+    def test_cannotBeRead(self) -> None:
+        """So is one that says why it cannot be read."""
+        self.addBoth()
+        self.one.arrive()
+        self.patch(self.one, "doRead", lambda: Failure(OSError(errno.EIO, "x")))
+        self.readers.doRead()
+        (failure,) = self.one.lost
+        self.assertIsInstance(failure.value, OSError)
+        self.assertEqual(select.select([self.readers], [], [], 0)[0], [])
 
     def test_chosenWhereItExists(self) -> None:
         """It is used wherever there is epoll."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import Congested, OutOfReach
 from ichatgw.media.sockets.port import Scratch
 from ichatgw.media.sockets.portrange import PortPool
-from ichatgw.media.sockets.sockets import PortPair, SideSockets, Supplies
+from ichatgw.media.sockets.sockets import LOOKS, TRIES, PortPair, SideSockets, Supplies
 from ichatgw.test.support.media.fakes import OURS, OURS6, FakeAddresses, FakeNetwork
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -103,6 +103,51 @@ class SideSocketsTests(SynchronousTestCase):
         self.assertEqual(self.network.sockets[0].bound, ("192.0.2.77", 8002))
         self.assertRaises(OutOfReach, self.open, V6)
         self.assertEqual(self.network.bound(), {(V4, 8002), (V4, 8003)})
+
+    def look(self) -> str:
+        """At all ports, once."""
+        return [self.sockets.look() for _ in range(LOOKS)][-1]
+
+    def test_lost(self) -> None:
+        """A port that was closed by others is there again at the next look, is read, and sends."""
+        pairs = (self.open(V4), self.open(V6))
+        for lost in [port for pair in pairs for port in (pair.rtp, pair.rtcp)]:
+            self.network.sockets.remove(next(s for s in self.network.sockets if s.descriptor == lost.fileno()))
+            self.assertEqual((len(self.network.bound()), self.look()), (3, ""))
+            self.assertEqual(len(self.network.bound()), 4)
+            self.assertCountEqual(self.network.readers, [port for pair in pairs for port in (pair.rtp, pair.rtcp)])
+            lost.sendto(b"x", ("192.0.2.9", 9))
+            self.assertEqual(self.network.sentTo(("192.0.2.9", 9)), [b"x"])
+        made = self.network.made
+        self.assertEqual((self.look(), self.network.made), ("", made))
+
+    def test_lostForGood(self) -> None:
+        """If a port cannot be opened again within a second it is said why; what is open stays so to the end."""
+        self.open(V4)
+        self.network.at(8001).close()
+        self.network.busy = {8001}
+        self.assertEqual([self.look() for _ in range(TRIES - 1)], [""] * (TRIES - 1))
+        why = self.look()
+        self.assertTrue(why.startswith("media port 8001 was lost, and cannot be opened again: "), why)
+        self.assertEqual(self.network.bound(), {(V4, 8000)})
+        self.network.busy = set()
+        self.assertEqual((self.look(), self.network.bound()), ("", {(V4, 8000), (V4, 8001)}))
+        self.sockets.close()
+        self.assertEqual((self.network.sockets, self.network.readers, self.pool.lent), ([], [], 0))
+
+    def test_notReadAgain(self) -> None:
+        """One that is open but cannot be waited for is lost as well."""
+        self.open(V4)
+        self.network.at(8000).close()
+
+        def addReader(reader: Any) -> None:
+            raise OSError(errno.ENOSPC, "no room")
+
+        original = self.network.addReader
+        self.patch(self.network, "addReader", addReader)
+        self.assertIn("no room", [self.look() for _ in range(TRIES)][-1])
+        self.patch(self.network, "addReader", original)
+        self.assertEqual((self.look(), len(self.network.readers)), ("", 2))
 
     def test_close(self) -> None:
         """Sockets are closed and all ports given back, opened or not, once."""

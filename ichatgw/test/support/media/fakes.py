@@ -77,6 +77,23 @@ class FakeSocket:
     def close(self) -> None:
         self.network.sockets.remove(self)
 
+    def getsockname(self) -> tuple[str, int] | None:
+        """As the system does, this fails after the socket was closed."""
+        if self not in self.network.sockets:
+            raise OSError(errno.EBADF, "closed")
+        return self.bound
+
+    def detach(self) -> int:
+        if self in self.network.sockets:
+            self.network.sockets.remove(self)
+        return self.descriptor
+
+    def takeOver(self, other: FakeSocket) -> None:
+        """As L{ichatgw.media.sockets.port.MediaSocket} does."""
+        self.descriptor, self.bound = other.detach(), other.bound
+        self.arriving, self.receiveError, self.sendError = [], None, None
+        self.network.sockets.append(self)
+
 
 class FakeNetwork(Clock):
     """Makes sockets, and is what they register with; a clock as well."""
