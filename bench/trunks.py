@@ -5,7 +5,7 @@ So many trunks, of 50 numbers each, are registered at a stand-in for their provi
 login and grants 30 s, so that each is renewed once.  Told are the pace, the CPU time of a registration, the longest
 turn of the reactor, and how evenly the renewals are spread.  Then: by which trunk a call comes, by its token and by
 server and number; by which it goes; and how long it takes to read all settings again.  Each is compared with the same
-for 100 trunks in the same run: none may cost more than twice as much, and no turn may take more than 20 ms.  Turns are
+for 100 trunks in the same run: none may cost more than twice as much, and no turn may take more than 50 ms.  Turns are
 told in CPU time, so that other work on the machine does not count.
 """
 
@@ -48,7 +48,7 @@ from ichatgw.sip.transport.udp import UDPWire
 
 FEW, NUMBERS = 100, 50
 PER_SECOND, GRANTED = 100, 30
-MOST, LONGEST = 2.0, 20e-3
+MOST, LONGEST = 2.0, 50e-3
 
 _ASKED = 'WWW-Authenticate: Digest realm="bench", nonce="5f2c", algorithm=MD5, qop="auth"\r\n'
 _KEPT = re.compile(r"^(?:Via|From|Call-ID|CSeq):.*\r\n", re.MULTILINE | re.IGNORECASE)
