@@ -44,7 +44,7 @@ class Switchboard(Protocol):
         """One of the two parties of C{call} is another one now."""
 
     def callOf(self, leg: ILeg) -> Joinable | None:
-        """The call that C{leg} is a party of; C{None} if it is none, or not yet."""
+        """The call that C{leg}, or one that contains it, is a party of; C{None} if it is none, or not yet."""
 
 
 @frozen

@@ -39,7 +39,7 @@ from ichatgw.interfaces import (
 from ichatgw.media.relay.direct import DirectRelay
 from ichatgw.model import ANONYMOUS, Ending, EndReason, Party, TransportAddress
 from ichatgw.net.networks import sourceOf
-from ichatgw.observe.callreports import UNREPORTED
+from ichatgw.observe.callreports import UNREPORTED, outermost
 
 _PASSING = (EndReason.CONGESTED, EndReason.NO_LINK, EndReason.SHUTDOWN)
 """For these reasons a call is refused that may be tried again after L{RETRY_AFTER} seconds."""
@@ -210,13 +210,14 @@ class Switch(Service):
                 caller=arrival.party.uri[:200],
                 old=old.id,
             )
-            call.replace(old, leg, arrival.offer)
+            call.replace(outermost(old), leg, arrival.offer)
         except CallError as refusal:
             self.reports.arrived(callId, leg, arrival)
             self._refuse(callId, leg, arrival, _endingOf(refusal))
 
     def callOf(self, leg: ILeg) -> Call | None:
         """See L{ichatgw.calls.parties.Switchboard}."""
+        leg = outermost(leg)
         call = self._calls.get(leg.call.id)
         return call if call is leg.call and call is not None and leg in (call.caller, call.callee) else None
 

@@ -18,6 +18,7 @@ from ichatgw.calls.parties import Answers, Parties, common
 from ichatgw.errors import CallError, NoCommonCodec
 from ichatgw.interfaces import IChange, ILeg, IOutboundLeg, IReferral
 from ichatgw.model import Direction, Ending, EndReason, SessionDescription
+from ichatgw.observe.callreports import outermost
 
 TRANSFERRED = Ending(EndReason.HANGUP, "transferred")
 """What a leg is told whose peer has gone on."""
@@ -86,7 +87,7 @@ def _join(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferra
     own: object = parties.call
     if other is None or other is own:
         raise NothingToJoin("there is no other call to join")
-    partner = other.partner(joins)
+    partner = other.partner(outermost(joins))
     if partner is None:
         raise NothingToJoin("nobody talks in the other call")
     if not common(parties.agreed, partner.agreed):

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Protocol
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ichatgw.calls.inner import InnerCall
 from ichatgw.calls.limits import Limits, sourceOfCalls
 from ichatgw.errors import CallError, NoLink, NoRoute, Refused
 from ichatgw.escaping import toSIP
@@ -26,6 +27,7 @@ from ichatgw.forwarding.choices import NOTHING, Choices, Chosen, Forward
 from ichatgw.forwarding.leg import ForwardingLeg
 from ichatgw.interfaces import IDialer, IOutboundLeg
 from ichatgw.model import Diversion, EndReason, Party
+from ichatgw.observe.callreports import UNREPORTED, Reports
 from ichatgw.users.preferences import When
 from ichatgw.xmpp.stanzas import bareJID, calledUser
 
@@ -68,6 +70,21 @@ class Routes(Protocol):
         """The address to dial."""
 
 
+@frozen
+class _Sent:
+    """
+    A call that leads on.
+
+    @ivar name: by which the limits know it.
+    @ivar caller: who calls, as the place is told.
+    """
+
+    name: str
+    forward: Forward
+    caller: str
+    route: str
+
+
 @implementer(IDialer)
 @define(eq=False)
 class ForwardingDialer:
@@ -76,6 +93,8 @@ class ForwardingDialer:
     @ivar dialers: URI scheme to the maker of legs of that kind; that of users is this one.
     @ivar presented: a caller as it is shown at an address.
     @ivar limits: forwarded calls count as calls of the user who forwards.
+    @ivar component: our domain, in lower case.
+    @ivar reports: gives what is told of what happens to calls.
     """
 
     clock: IReactorTime
@@ -86,8 +105,9 @@ class ForwardingDialer:
     presented: Callable[[Party, str], Party]
     limits: Limits
     component: str
+    reports: Callable[[], Reports] = lambda: UNREPORTED
     _live: Counter[str] = field(factory=Counter, init=False)
-    _counted: dict[ForwardingLeg, str] = field(factory=dict, init=False)
+    _counted: dict[ForwardingLeg, _Sent] = field(factory=dict, init=False)
     _numbers: count[int] = field(factory=lambda: count(1), init=False)
 
     def ringsOn(self, user: str) -> bool:
@@ -131,40 +151,39 @@ class ForwardingDialer:
             isForwarded=isForwarded,
             clock=self.clock,
             onward=lambda leg, forward: self._onward(leg, user, caller, forward),
+            leads=self._leads,
             over=self._over,
         )
 
     def _onward(self, leg: ForwardingLeg, user: str, caller: Party, forward: Forward) -> IOutboundLeg:
         name = self._admitted(user, caller)
-        made = self._dialled(name, user, caller, forward)
-        self._counted[leg] = name
-        _log.info(
-            "call={call} leg={leg} {user!r:.120} forwards to {target!r:.80} ({when})",
-            call=leg.call.id,
-            leg=leg.id,
-            user=user,
-            target=forward.target,
-            when=forward.when.value,
-        )
+        made, self._counted[leg] = self._dialled(name, user, caller, forward)
         return made
 
     def _forwarded(self, user: str, chosen: Chosen, caller: Party, forward: Forward) -> ForwardingLeg:
         """The call leads on before the user is called."""
         try:
             name = self._admitted(user, caller)
-            inner = self._dialled(name, user, caller, forward)
+            inner, sent = self._dialled(name, user, caller, forward)
         except (Refused, NoRoute) as problem:
             raise NotForwarded(f"{user[:120]} does not forward to {forward.target[:80]!r}: {problem}") from problem
         leg = self._leg(user, chosen, caller, inner, isForwarded=True)
-        self._counted[leg] = name
-        _log.info(
-            "leg={leg} {user!r:.120} forwards to {target!r:.80} ({when})",
-            leg=leg.id,
-            user=user,
-            target=forward.target,
-            when="do not disturb" if forward.when is When.BUSY else forward.when.value,
-        )
+        self._counted[leg] = sent
         return leg
+
+    def _leads(self, leg: ForwardingLeg) -> None:
+        """A call leads on now."""
+        sent = self._counted[leg]
+        _log.info(
+            "call={call} leg={leg} {user!r:.120} forwards to {target!r:.80} ({when}) as {route!r}",
+            call=leg.call.id,
+            leg=leg.id,
+            user=leg.user,
+            target=sent.forward.target,
+            when=sent.forward.when.value,
+            route=sent.route[:200],
+        )
+        self.reports().routed(leg.call.id, _outermost(leg), sent.caller, sent.route)
 
     def _admitted(self, user: str, caller: Party) -> str:
         """
@@ -188,13 +207,14 @@ class ForwardingDialer:
             raise
         return name
 
-    def _dialled(self, name: str, user: str, caller: Party, forward: Forward) -> IOutboundLeg:
+    def _dialled(self, name: str, user: str, caller: Party, forward: Forward) -> tuple[IOutboundLeg, _Sent]:
         try:
             route = self.routes.route(user, forward.target)
             dialer = self.dialers.get(route.partition(":")[0])
             if dialer is None:
                 raise NoRoute(f"nothing here dials {route[:100]!r}")
-            return dialer.dial(route, self._sentOn(user, caller, forward.when, route))
+            shown = self._sentOn(user, caller, forward.when, route)
+            return dialer.dial(route, shown), _Sent(name, forward, shown.uri, route)
         except BaseException:
             self._release(name, user)
             raise
@@ -222,12 +242,21 @@ class ForwardingDialer:
         return f"sip:{toSIP(user)}@{domain}" if uri.startswith("xmpp:") else uri
 
     def _over(self, leg: ForwardingLeg) -> None:
-        name = self._counted.pop(leg, None)
-        if name is not None:
-            self._release(name, leg.user)
+        sent = self._counted.pop(leg, None)
+        if sent is not None:
+            self._release(sent.name, leg.user)
 
     def _release(self, name: str, user: str) -> None:
         self.limits.end(name)
         self._live[user] -= 1
         if self._live[user] <= 0:
             del self._live[user]
+
+
+def _outermost(leg: ForwardingLeg) -> ForwardingLeg:
+    """The leg that the call knows, where users lead to users: it leads to where the innermost does."""
+    while isinstance(leg.call, InnerCall) and isinstance(leg.call.outer, ForwardingLeg):
+        outer = leg.call.outer
+        outer.kind, outer.party = leg.kind, leg.party
+        leg = outer
+    return leg

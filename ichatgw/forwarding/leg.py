@@ -15,7 +15,6 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from itertools import count
-from typing import ClassVar
 
 from attrs import Factory, define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -64,6 +63,7 @@ class ForwardingLeg(OuterLeg):
     @ivar first: the leg to begin with.
     @ivar isForwarded: that one leads to another place already.
     @ivar onward: makes a leg to where a forward leads; raises C{CallError}.
+    @ivar leads: called before that one begins.
     @ivar over: called once, at the end.
     """
 
@@ -73,8 +73,9 @@ class ForwardingLeg(OuterLeg):
     isForwarded: bool
     clock: IReactorTime
     onward: Callable[[ForwardingLeg, Forward], IOutboundLeg]
+    leads: Callable[[ForwardingLeg], object]
     over: Callable[[ForwardingLeg], object]
-    kind: ClassVar[str] = "xmpp"
+    kind: str = field(init=False, default=Factory(lambda leg: leg.first.kind, takes_self=True))
     id: str = field(init=False, factory=lambda: f"to-user-{next(_numbers)}")
     call: ICall = field(init=False, factory=NoCall)
     side: IMediaSide = field(init=False)
@@ -94,6 +95,8 @@ class ForwardingLeg(OuterLeg):
             self._timer = self.clock.callLater(unanswered.seconds, _unanswered, self)
         self.stage = Stage.FORWARDED if self.isForwarded else Stage.CALLING
         _contain(self, self.first)
+        if self.isForwarded:
+            self.leads(self)
         _begin(self, self.first)
 
     def hangup(self, ending: Ending) -> None:
@@ -107,7 +110,7 @@ class ForwardingLeg(OuterLeg):
 
 def _contain(leg: ForwardingLeg, inner: IOutboundLeg) -> None:
     """Hear what C{inner} says from now on."""
-    leg.inner, leg.party = inner, inner.party
+    leg.inner, leg.kind, leg.party = inner, inner.kind, inner.party
     inner.call = InnerCall(leg, rang=partial(_rang, leg), taken=partial(_settle, leg), over=partial(_ended, leg))
     inner.side = leg.side
 
@@ -177,6 +180,7 @@ def _lead(leg: ForwardingLeg, forward: Forward) -> bool:
         given.call = NoCall(leg.call.id)
         given.hangup(FORWARDED)
     if leg.stage is Stage.FORWARDED:  # else the caller has gone within that
+        leg.leads(leg)
         _begin(leg, place)
     return True
 

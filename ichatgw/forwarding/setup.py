@@ -79,7 +79,9 @@ def forwardsOf(
     component = settings.jabberComponentName.lower()
     targets = Targets(component, switch.translate, switch.directed, isGuest, numberOf, rights.emergency)
     choices = Choices(preferences, rights.names)
-    dialer = ForwardingDialer(clock, users, dialers, choices, targets, switch.presented, switch.limits, component)
+    dialer = ForwardingDialer(
+        clock, users, dialers, choices, targets, switch.presented, switch.limits, component, lambda: switch.reports
+    )
     made = Forwards(choices, targets, dialer)
     made.adopt(settings)
     return made

@@ -119,14 +119,19 @@ class Reports:
         self.ended(call, GATEWAY, ending, wasAnswered=False)
 
 
+def outermost(leg: ILeg) -> ILeg:
+    """The leg that a call knows of those that contain C{leg}; itself, if none does."""
+    while isinstance(leg.call, Inside):
+        leg = leg.call.outer
+    return leg
+
+
 def follow(events: Events, leg: ILeg, trail: str) -> None:
     """
     The messages of C{leg} are known by C{trail} from now on, see L{TrailBegan}; it may be a leg within another one.
     """
     if events.isOn(TrailBegan):
-        outer = leg
-        while isinstance(outer.call, Inside):
-            outer = outer.call.outer
+        outer = outermost(leg)
         # What it is says most of a leg whose kind was not known; the SIP leg within an iChat's says nothing.
         kind = "" if leg is not outer and leg.kind == "sip" else leg.kind
         events.publish(TrailBegan(*events.now(), leg.call.id, outer.id, kind, trail))

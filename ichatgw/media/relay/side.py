@@ -274,6 +274,8 @@ class Side:
                 self._log.info(
                     "call={call} media of the {side} is not protected any more", call=self.call, side=self.name
                 )
+            elif isinstance(self._guard, BlockedMedia):
+                self.guard(None)  # another party has the side, after one whose media was protected
             return
         if self._securing is None:
             self._securing = self._means.securing(self)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ichatgw.sim.ichat.profile import Action, Taking
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
+from ichatgw.sim.jingle.profile import CONVERSATIONS, DIRECT
 from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
+from ichatgw.test.e2e.case import PHONE_TONE
 from ichatgw.test.e2e.gateway import Gateway
 from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
 from ichatgw.test.e2e.moment import until, within
@@ -106,7 +108,7 @@ class Forwarded(JingleEndToEnd):
 
     async def startForwarding(self, *rules: str, **settings: object) -> tuple[Gateway, Phone, Phone]:
         """A gateway with these rules, a phone that calls, and one to which numbers lead."""
-        place = self.startPhone(user="73", say=PLACE_TONE)
+        place = self.startPhone(user="73", say=PLACE_TONE, listenFor=PHONE_TONE)
         lines = [("ForwardRule", rule) for rule in rules]
         gateway = await self.startGateway(place.address.port, lines=lines, settings=settings)
         return gateway, self.startPhone(listenFor=PLACE_TONE), place
@@ -120,6 +122,7 @@ class Forwarded(JingleEndToEnd):
         incoming = await within(self.clock, 15, arrival)
         await within(self.clock, 10, outgoing.whenAnswered())
         await self.sound(outgoing.media, 0.6)
+        await self.sound(incoming.media, 0.6)
         return outgoing, incoming
 
     async def test_busy(self) -> None:
@@ -141,14 +144,18 @@ class Forwarded(JingleEndToEnd):
         self.assertEqual((len(client.calls), client.complaints), (2, []))
 
     async def test_noAnswer(self) -> None:
-        """After the time that is set the client stops ringing, and the second phone rings."""
+        """
+        After the time that is set the client stops ringing, by whichever way it was called, and the second phone rings.
+        """
         gateway, phone, place = await self.startForwarding("no answer after 1 to 73")
-        client = await self.startJingle(taking=JingleTaking(Pickup.IGNORE))
-        outgoing, incoming = await self.leadOn(gateway, phone, place)
-        await until(self.clock, lambda: client.calls[0].over, "the end of the ringing")
-        self.assertEqual(client.calls[0].outcome, "retracted")
-        incoming.hangup()
-        await within(self.clock, 5, outgoing.whenEnded())
+        for guise, outcome in ((CONVERSATIONS, "retracted"), (DIRECT, "they hung up")):
+            client = await self.startJingle(guise, resource=guise.name, taking=JingleTaking(Pickup.IGNORE))
+            outgoing, incoming = await self.leadOn(gateway, phone, place)
+            await until(self.clock, lambda client=client: client.calls[0].over, "the end of the ringing")  # type: ignore[misc]
+            self.assertEqual(client.calls[0].outcome, outcome)
+            incoming.hangup()
+            await within(self.clock, 5, outgoing.whenEnded())
+            client.account.logout()
         await gateway.tells("forwards to '73' (no answer)")
 
     async def test_iChat(self) -> None:
@@ -164,7 +171,7 @@ class Forwarded(JingleEndToEnd):
 
     async def test_voicemail(self) -> None:
         """Always to voicemail: the client does not ring, and the mailbox is the user's."""
-        mailbox = self.startPhone(user="mailbox", say=PLACE_TONE)
+        mailbox = self.startPhone(user="mailbox", say=PLACE_TONE, listenFor=PHONE_TONE)
         gateway, phone, _ = await self.startForwarding(
             "always to voicemail", VoicemailOutput=f"sip:*97$1@{mailbox.address}"
         )

@@ -36,6 +36,7 @@ class World:
 
     @ivar places: the legs that were made for forwards, and C{targets} to where.
     @ivar refusal: raised instead of making one.
+    @ivar led: the legs that have led on.
     @ivar ended: the legs that are over.
     """
 
@@ -46,6 +47,7 @@ class World:
         self.places: list[FakeLeg] = []
         self.targets: list[str] = []
         self.refusal: Exception | None = None
+        self.led: list[ForwardingLeg] = []
         self.ended: list[ForwardingLeg] = []
 
     def make(self, isForwarded: bool = False, slow: bool = False) -> ForwardingLeg:
@@ -59,6 +61,7 @@ class World:
             isForwarded=isForwarded,
             clock=self.clock,
             onward=self.onward,
+            leads=self.led.append,
             over=self.ended.append,
         )
         leg.call, leg.side = FakeCall(), FakeSide()
@@ -111,7 +114,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual([each.reason for each in world.users[0].hangups], [EndReason.CANCELLED])
         (place,) = world.places
         self.assertEqual((place.orders, place.offers, place.side), (["start"], [OFFER], leg.side))
-        self.assertEqual((leg.party, leg.stage), (place.party, Stage.FORWARDED))
+        self.assertEqual((leg.party, leg.stage, world.led), (place.party, Stage.FORWARDED, [leg]))
         place.partyRings()
         place.partyAnswers(ANSWER)
         self.assertEqual((news(leg).news, news(leg).answers), (["ringing", "ringing", "answered"], [ANSWER]))
@@ -154,7 +157,7 @@ class ForwardTests(SynchronousTestCase):
         world = World(*ALL)
         leg = world.make(isForwarded=True)
         leg.start(OFFER)
-        self.assertEqual(world.clock.getDelayedCalls(), [])
+        self.assertEqual((world.clock.getDelayedCalls(), world.led), ([], [leg]))
         world.users[0].partyHangsUp(BUSY)
         self.assertEqual((world.places, news(leg).endings), ([], [(leg, BUSY)]))
 

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 
 from ichatgw.errors import Congested
 from ichatgw.interfaces import IMediaSide, IRelay
+from ichatgw.media.relay.filter import BlockedMedia
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMU, Codec, Direction, Tone
 from ichatgw.test.marks import slow
@@ -56,6 +57,24 @@ class ForwardingTests(RelayTestCase):
         self.assertEqual(self.network.at(TO_BOB).sent, [(evolve(packet, ssrc=SEEN_BY_BOB).pack(), BOB)])
         self.fromBob(packet.pack())
         self.assertEqual(self.network.at(TO_ALICE).sent, [(evolve(packet, ssrc=SEEN_BY_ALICE).pack(), ALICE)])
+
+    def test_otherParty(self) -> None:
+        """
+        A side whose party had media that was protected passes nothing when that party has gone, until another one has
+        it that is said to have plain media.
+        """
+        self.connectBoth()
+        side = self.relay.callee
+        guard = BlockedMedia(side.arriving)
+        side.guard(guard)
+        side.unguard(guard)
+        side.connect(at(STRANGER))
+        self.fromBob(rtp(1), STRANGER)
+        self.assertEqual(self.heard(ALICE), [])
+        side.protect(None, self.fail)
+        self.fromBob(rtp(2), STRANGER)
+        self.fromAlice(rtp(1))
+        self.assertEqual((len(self.heard(ALICE)), len(self.heard(STRANGER))), (1, 1))
 
     def test_families(self) -> None:
         """One party may have IPv4 and the other IPv6."""
