@@ -34,6 +34,17 @@ from ichatgw.sip.transport.target import Transport
 from ichatgw.sip.transport.tls import Files, Security
 from ichatgw.sip.transport.udp import UDPWire
 
+_CERTIFICATES = (
+    "tlsCertificate",
+    "tlsPrivateKey",
+    "tlsPrivateKeyPassPhrase",
+    "tlsDHParamsFilename",
+    "tlsCAFile",
+    "tlsCADirectory",
+    "tlsVerify",
+    "tlsAcceptAddresses",
+)
+
 _log = Logger()
 
 
@@ -62,64 +73,72 @@ def endpointOf(
     verifier = Verifier(settings.jabberComponentName, _users(settings), reactor, settings.digestAlgorithms)
     policy = MediaPolicy(fingerprint=fingerprint, reaches=addresses.reaches)
     _demand(policy, settings)
-    streams = StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security, turns)
     endpoint = Endpoint(
         turns,
         wire,
-        Resolver(
-            reactor,
-            Records(reactor, settings.dnsServers),
-            settings.preferIPv6,
-            (Transport.UDP, Transport.TCP, Transport.TLS),
-        ),
-        SIPOptions(
-            settings.sipGatewayIdentity,
-            userAgent,
-            outboundProxy=_place(settings),
-            filtered=frozenset(settings.codecIdFilterList),
-            assertsIdentity=settings.assertIdentity,
-            policy=policy,
-            sessionExpires=settings.sessionExpires,
-            keepAlives=settings.keepAlives,
-            registrationsPerSecond=settings.registrationsPerSecond,
-        ),
+        _resolverOf(reactor, settings),
+        _optionsOf(settings, userAgent, policy),
         messageLog=messageLog,
-        streams=streams,
+        streams=StreamWire(reactor, addresses, lambda: wire.port, settings.tlsPort, security, turns),
         keyring=keyring,
         verifier=verifier,
     )
     endpoint.trunks.forget = addresses.forget
+    endpoint.letToDecide(settings.calledParty == TO)
+    return endpoint, [
+        _trunksOf(endpoint, turns, settings),
+        *_reloadsEndpoint(endpoint, policy),
+        *_reloadsFiles(security, keyring, verifier),
+    ]
+
+
+def _resolverOf(reactor: Any, settings: Settings) -> Resolver:
+    transports = Transport.UDP, Transport.TCP, Transport.TLS
+    return Resolver(reactor, Records(reactor, settings.dnsServers), settings.preferIPv6, transports)
+
+
+def _optionsOf(settings: Settings, userAgent: str, policy: MediaPolicy) -> SIPOptions:
+    return SIPOptions(
+        settings.sipGatewayIdentity,
+        userAgent,
+        outboundProxy=_place(settings),
+        filtered=frozenset(settings.codecIdFilterList),
+        assertsIdentity=settings.assertIdentity,
+        policy=policy,
+        sessionExpires=settings.sessionExpires,
+        keepAlives=settings.keepAlives,
+        registrationsPerSecond=settings.registrationsPerSecond,
+    )
+
+
+def _trunksOf(endpoint: Endpoint, turns: Turns, settings: Settings) -> LongReloadable:
+    """Let there be the trunks of the settings; what changes them."""
     trunks = endpoint.trunks.accounts
     atOnce(trunks.prepare(settings.trunks))()
     sweep: Sweep[None] = turns.sweep(lambda item: None)
     trunks.sweep = sweep.start
-    endpoint.letToDecide(settings.calledParty == TO)
-    return endpoint, [
-        LongReloadable(("trunks",), lambda new: trunks.prepare(new.trunks)),
+    return LongReloadable(("trunks",), lambda new: trunks.prepare(new.trunks))
+
+
+def _reloadsEndpoint(endpoint: Endpoint, policy: MediaPolicy) -> tuple[Reloadable, ...]:
+    return (
         Reloadable(("calledParty",), lambda new: partial(endpoint.letToDecide, new.calledParty == TO)),
-        Reloadable(
-            (
-                "tlsCertificate",
-                "tlsPrivateKey",
-                "tlsPrivateKeyPassPhrase",
-                "tlsDHParamsFilename",
-                "tlsCAFile",
-                "tlsCADirectory",
-                "tlsVerify",
-                "tlsAcceptAddresses",
-            ),
-            lambda new: security.prepare(filesOf(new)),
-        ),
         Reloadable(("sessionExpires",), lambda new: partial(setattr, endpoint.terms, "interval", new.sessionExpires)),
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),
         Reloadable(
             ("sipMediaEncryption", "sipMediaKeys", "sipMediaKeysInClear", "sipOffersICE"),
             lambda new: partial(_demand, policy, new),
         ),
+    )
+
+
+def _reloadsFiles(security: Security, keyring: Keyring, verifier: Verifier) -> tuple[Reloadable, ...]:
+    return (
+        Reloadable(_CERTIFICATES, lambda new: security.prepare(filesOf(new))),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adoptUsers, verifier, _users(new))),
         Reloadable(("digestAlgorithms",), lambda new: partial(setattr, verifier, "algorithms", new.digestAlgorithms)),
-    ]
+    )
 
 
 def filesOf(settings: Settings) -> Files:
