@@ -24,7 +24,7 @@ from ichatgw.config.declared.observe import ObserveSettings
 from ichatgw.config.declared.phonebook import PhoneBookSettings
 from ichatgw.config.declared.rights import RightsSettings
 from ichatgw.config.declared.sip import SIPSettings
-from ichatgw.config.declared.texts import TextSettings
+from ichatgw.config.declared.texts import SelfServiceSettings, TextSettings
 from ichatgw.config.declared.tls import TLSSettings
 from ichatgw.config.declared.trunks import TrunkSettings
 from ichatgw.config.declared.web import ControlSettings, WebSettings
@@ -49,6 +49,7 @@ class Settings(
     LogSettings,
     ObserveSettings,
     JingleSettings,
+    SelfServiceSettings,
     TextSettings,
     CallSettings,
     ForwardingSettings,

@@ -25,6 +25,7 @@ from ichatgw.gateway.clients import Clients, clientsOf
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.ending import endProcess
 from ichatgw.gateway.routing import Routing, routingOf
+from ichatgw.gateway.selfservice import selfServiceOf
 from ichatgw.gateway.service import Gateway, Preferences
 from ichatgw.gateway.sipside import SIPSide, sipSideOf
 from ichatgw.gateway.xmppside import xmppSideOf
@@ -88,6 +89,14 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     made.watchers = watchers
     _observe(made, sides, watchers)
     made.texts = texting.textsOf(common, sip.endpoint, xmpp, calls.switch, partial(_objection, made))
+    ordered = selfServiceOf(
+        common,
+        routing=sides.routing,
+        xmpp=xmpp,
+        switch=calls.switch,
+        events=watchers.events,
+        preferences=made.preferences,
+    )
     _journal(made, sides)
     made.stops.append(sip.endpoint.trunks.stop)
     notifier = Notifier.of()
@@ -108,7 +117,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     made.report = Report(common.turns, made.readiness, notifier, lambda: f"with {calls.switch.live} calls")
     made.reloadables += _reloadables(sides)
-    made.reloadables += (*watchers.reloadables, texting.reloadableOf(sip.endpoint, made.texts))
+    made.reloadables += (*watchers.reloadables, texting.reloadableOf(sip.endpoint, made.texts), ordered)
     return made
 
 

@@ -18,6 +18,7 @@ from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.routing import Routing
+from ichatgw.gateway.selfservice import catalogueOf
 from ichatgw.gateway.sipside import SIPSide
 from ichatgw.ichat.connectdata import AddressRecord, choose
 from ichatgw.ichat.farewells import ways as iChatWays
@@ -28,7 +29,6 @@ from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.jingle.farewells import ways as jingleWays
 from ichatgw.jingle.setup import JingleSide, jingleSideOf, phoneOf
 from ichatgw.observe.stream import Events
-from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import Disco
 from ichatgw.xmpp.presence.presence import Resource
@@ -100,8 +100,7 @@ def clientsOf(common: Common, sip: SIPSide, routing: Routing, xmpp: XMPPSide) ->
         presence,
         Subscriptions(common.turns, xmpp.control, xmpp.store, presence, xmpp.guests, online.changed),
         online,
-        Disco(xmpp.control, __version__, phoneOf(common.settings)),
-        Greeter(common.turns, xmpp.control),
+        Disco(xmpp.control, __version__, phoneOf(common.settings), catalogueOf(common.settings, xmpp)),
         iChat,
     ):
         link.addHandler(handler)

@@ -24,6 +24,7 @@ RANKS = (
     {"observe"},
     {"media", "sdp", "calls"},
     {"texts", "users"},
+    {"selfservice"},
     {"xmpp"},
     {"config"},
     {"options", "sip", "ichat", "jingle", "phonebook", "trunks"},
@@ -52,7 +53,7 @@ FOLDERS = {
         {"trunk"},
     ),
     "web": ({"answers"}, {"figures"}),
-    "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps"}),
+    "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps", "commands"}),
 }
 MAX_MODULES = 15
 """How many modules a folder has at most."""

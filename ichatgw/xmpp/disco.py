@@ -22,13 +22,15 @@ from wokkel.generic import NS_VERSION
 from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.errors import MalformedError
+from ichatgw.selfservice.words import languageOf
 from ichatgw.xmpp.caps.entity import Entity
 from ichatgw.xmpp.clients import ICHAT_NODE
+from ichatgw.xmpp.commands.catalogue import NS_COMMANDS, Catalogue
 from ichatgw.xmpp.discoinfo import NS_CAPS
 from ichatgw.xmpp.link.stream import NS_PING
 from ichatgw.xmpp.presence.stanzas import CAPS_VERSION
 from ichatgw.xmpp.prompt import NS_GATEWAY
-from ichatgw.xmpp.stanzas import errorReply, recipient
+from ichatgw.xmpp.stanzas import errorReply, languageTag, recipient, sender
 
 NAME = "ichat-gw"
 NS_ESCAPING = r"jid\20escaping"
@@ -54,13 +56,17 @@ class Disco(XMPPHandler):
     Twisted and wokkel keep each address they read for ever, so these requests are read here.
     """
 
-    def __init__(self, control: JID, version: str, phone: Entity | None = None) -> None:
+    def __init__(
+        self, control: JID, version: str, phone: Entity | None = None, catalogue: Catalogue | None = None
+    ) -> None:
         """
         @param control: the control address, bare; it takes no calls.
         @param version: of this program.
         @param phone: what our addresses are to Jingle clients, if anything.
+        @param catalogue: knows the commands, if there are any.
         """
         super().__init__()
+        self._catalogue = catalogue
         self._phone = phone
         self._control = control
         self._version = version
@@ -85,6 +91,8 @@ class Disco(XMPPHandler):
             self._answer(iq, _entityInfo(phone, node))
         elif phone and (node in GATEWAY.nodes or not (node or asked.user)):
             self._answer(iq, _entityInfo(GATEWAY, node))
+        elif node and self._catalogue and node not in NODES:
+            self._answer(iq, self._catalogue.info(asked, node, languageOf(languageTag(iq))))
         else:
             self._answer(iq, _nodeInfo(node) if node else self._addressInfo(asked))
 
@@ -102,15 +110,25 @@ class Disco(XMPPHandler):
                 features.extend(sorted(self._phone.features))
         else:
             info.append(DiscoIdentity("server", NAME, NAME))
+            if self._catalogue is not None and self._catalogue.has(asked):
+                info.append(DiscoIdentity("client", "bot", NAME))
+                features.append(NS_COMMANDS)
         for feature in dict.fromkeys(features):
             info.append(DiscoFeature(feature))
         return info
 
     def _items(self, iq: Element) -> None:
-        if iq.query.getAttribute("node"):
-            self._answer(iq, None)
+        node = iq.query.getAttribute("node", "")
+        if node and self._catalogue is not None:
+            self._answer(iq, self._commands(iq, node, self._catalogue))
         else:
-            self._answer(iq, DiscoItems())
+            self._answer(iq, None if node else DiscoItems())
+
+    def _commands(self, iq: Any, node: str, catalogue: Catalogue) -> DiscoItems | None:
+        try:
+            return catalogue.items(sender(iq), recipient(iq), node, languageOf(languageTag(iq)))
+        except MalformedError:
+            return None
 
     def _program(self, iq: Element) -> None:
         query = Element((NS_VERSION, "query"))

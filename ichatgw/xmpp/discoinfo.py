@@ -19,12 +19,12 @@ from attrs import frozen
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
+from ichatgw.xmpp.stanzas import languageTag
 
 NS_CAPS = "http://jabber.org/protocol/caps"
 NS_CAPS2 = "urn:xmpp:caps"
 NS_HASHES = "urn:xmpp:hashes:2"
 NS_DATA = "jabber:x:data"
-NS_XML = "http://www.w3.org/XML/1998/namespace"
 
 MAX_FEATURES = 512
 
@@ -155,9 +155,8 @@ def readInfo(query: Element) -> Info:
     forms: list[tuple[Field, ...]] = []
     for child in query.elements():
         if child.name == "identity":
-            language = child.getAttribute((NS_XML, "lang")) or child.getAttribute("xml:lang")
             category, kind, name = (child.getAttribute(key) or "" for key in ("category", "type", "name"))
-            identities.append((category, kind, language or "", name))
+            identities.append((category, kind, languageTag(child), name))
         elif child.name == "feature":
             features.append(child.getAttribute("var") or "")
         elif child.name == "x" and child.uri == NS_DATA:

@@ -16,6 +16,8 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError, NoRoute
 
+NS_XML = "http://www.w3.org/XML/1998/namespace"
+
 NS_RECEIPTS = "urn:xmpp:receipts"
 """XEP-0184."""
 
@@ -117,6 +119,12 @@ def errorReply(stanza: Element, condition: str, text: str = "", kind: str | None
     reply: Element = toResponse(stanza, "error")
     reply.addChild(StanzaError(condition, type=kind, text=text or None).getElement())
     return reply
+
+
+def languageTag(stanza: Element) -> str:
+    """The C{xml:lang} of an element (RFC 5646); empty if it has none."""
+    tag = stanza.getAttribute((NS_XML, "lang")) or stanza.getAttribute("xml:lang") or ""
+    return str(tag)
 
 
 def isRequest(stanza: Element) -> bool:

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading.test_kinds -*-
 """
-Settings of texts.
+Settings of texts, and of what users can do for themselves by them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ichatgw.config.reading.kinds import SWITCH, whole
 from ichatgw.config.reading.reader import Reload
 
 _TEXTS = "Texts"
+_SELF = "Self-service"
 
 
 @frozen(kw_only=True, slots=False)
@@ -51,4 +52,19 @@ class TextSettings:
         20,
         "The most texts in a second, of all senders together; further ones come back (503). 0 for any number.",
         reload=Reload.AT_ONCE,
+    )
+
+
+@frozen(kw_only=True, slots=False)
+class SelfServiceSettings:
+    """What the administrator has decided about self-service."""
+
+    selfService: bool = setting(
+        _SELF,
+        "SelfService",
+        SWITCH,
+        True,
+        "Whether users who may call can ask the control user for their number and their calls, and have it forward"
+        " calls, by chat messages and by ad-hoc commands. If not, it only says what it is. TextsPerMinute and"
+        " TextsPerSecond count for it too. See docs/selfservice.rst.",
     )

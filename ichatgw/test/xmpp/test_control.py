@@ -63,3 +63,26 @@ class GreeterTests(SynchronousTestCase):
     def test_malformed(self) -> None:
         """Nonsense is dropped."""
         self.assertEqual(self.receive(sender="@") + self.receive(to="@"), [])
+
+    def test_orders(self) -> None:
+        """An order is answered with what comes of it, and not greeted; its writer and language are told."""
+        asked: list[tuple[str, str, str]] = []
+
+        def ordered(user: JID, text: str, language: str) -> str | None:
+            asked.append((user.full(), text, language))
+            return {"help": "you can <write>", "again": ""}.get(text)
+
+        self.link.handler.ordered = ordered
+        (answer,) = self.receive(body="<body>help</body>")
+        self.assertIn("from='control@gw.test'><body>you can &lt;write&gt;</body>", answer)
+        self.assertEqual(self.receive(body="<body>again</body>"), [])
+        self.assertEqual(self.receive(body="<body xml:lang='de'>hallo</body>"), [REPLY.format("control@gw.test")])
+        self.receive(to="72@gw.test", body="<body>help</body>")
+        self.assertEqual(
+            asked,
+            [
+                ("scott@jabber.example/iChat", "help", ""),
+                ("scott@jabber.example/iChat", "again", ""),
+                ("scott@jabber.example/iChat", "hallo", "de"),
+            ],
+        )

@@ -1,0 +1,3 @@
+"""
+What users can ask of the gateway, and have it do for them.
+"""

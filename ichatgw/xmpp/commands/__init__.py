@@ -1,0 +1,3 @@
+"""
+Self-service over XMPP: ad-hoc commands (XEP-0050) with forms (XEP-0004).
+"""
