@@ -318,3 +318,5 @@ class LogTests(CallCase):
             Scene(callee=raises("start", "hangup")).upTo("calling")
         self.flushLoggedErrors(Ouch)
         self.assertEqual({event.get("call") for event in events}, {"c1"})
+        lines = self.lines(events)
+        self.assertTrue(any("ended by the gateway: failed 'internal error'" in line for line in lines), lines)

@@ -254,12 +254,13 @@ class InviteTests(SynchronousTestCase):
 
     @slow
     def test_memoryIsBounded(self) -> None:
-        """Only so many calls are remembered."""
-        for number in range(MAX_REMEMBERED + 5):
+        """Only so many calls are remembered, those that ended last."""
+        for number in (*range(MAX_REMEMBERED + 4), 5, "new", "newer"):
             self.world.request(to=JID(f"{number}@gw.jabber.example"))
             self.world.cancel(to=JID(f"{number}@gw.jabber.example"))
         self.assertEqual(len(self.world.protocol._waiting._over), MAX_REMEMBERED)
         self.assertRefused(self.world.invite(to="0@gw.jabber.example"))
+        self.assertRefused(self.world.invite(to="4@gw.jabber.example"))
         self.assertRefused(self.world.invite(to="5@gw.jabber.example"), EndReason.UNAVAILABLE)
 
     def test_otherPhones(self) -> None:

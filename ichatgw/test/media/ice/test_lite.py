@@ -82,6 +82,12 @@ class LiteTests(RelayTestCase):
         self.fromBob(rtp(), NATTED)
         self.assertEqual(len(self.heard(ALICE)), 1)
 
+    def test_unsendable(self) -> None:
+        """An answer that the system does not take is lost, and counted with what its party does not get."""
+        self.network.at(TO_BOB).sendError = OSError("full")
+        self.assertEqual(self.check(), [])
+        self.assertEqual(self.relay.caller.arriving.dropped["unsendable"], 1)
+
     def test_fullAgent(self) -> None:
         """A full agent that goes by our SDP answer finds a way to us, and both send there."""
         ours = TransportDescription(CHECKS.ufrag, CHECKS.password)
