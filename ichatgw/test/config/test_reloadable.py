@@ -6,6 +6,7 @@ Each setting does at a reload what its declaration says.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from ichatgw.gateway.build import gateway
 from ichatgw.gateway.service import Gateway
 from ichatgw.log.logfile import LineObserver
 from ichatgw.log.redaction import Content
-from ichatgw.model import Party
+from ichatgw.model import Party, TransportAddress
 from ichatgw.net.networks import PRIVATE
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys
 from ichatgw.test.marks import slow
@@ -69,9 +70,25 @@ z2qUg7hLSzazhhqnJV5MAni6NgRlDBC+GUgvIxcbZx3xzzuWDAdDAc2TwdF2A9FH
 """
 """Parameters of Diffie and Hellman that are known to be good (RFC 3526 section 3)."""
 
+OTHERS: dict[str, Any] = {
+    "advertisedAddress": ("192.0.2.1",),
+    "codecIdFilterList": (8,),
+    "dnsServers": (TransportAddress("192.0.2.53", 53),),
+    "outboundProxy": Proxy("192.0.2.10"),
+    "sipGatewayIdentity": Party("sip:x@y"),
+    "stunServer": ("stun.example", 3478),
+}
+
 Case = tuple[Any, Callable[[], Any], Any]
 
 RELOADED = sorted({setting.attribute for setting in TABLE} - RESTART)
+
+
+def other(value: Any, attribute: str) -> Any:
+    """Another value of a setting than this one."""
+    if attribute in OTHERS:
+        return OTHERS[attribute]
+    return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else f"{value}x"
 
 
 class DeclarationTests(SynchronousTestCase):
@@ -138,20 +155,12 @@ class GatewayTests(SynchronousTestCase):
 
     @slow
     def test_restart(self) -> None:
-        """A changed setting that needs a restart is said to do so, and stays as it was."""
-        attributes: dict[str, Any] = {
-            "udpTcpPort": 5060,
-            "jabberServer": "192.0.2.9",
-            "jingle": False,
-            "outboundProxy": Proxy("192.0.2.10"),
-            "sipGatewayIdentity": Party("sip:x@y"),
-            "mediaTimeout": 7,
-        }
+        """Each changed setting that needs a restart is said to do so, and stays as it was."""
         names = {setting.attribute: setting.name for setting in TABLE}
-        for attribute, value in attributes.items():
-            self.assertIn(attribute, RESTART)
-            lines = "\n".join(self.reload(**{attribute: value}))
-            self.assertRegex(lines, rf"(?m)^Settings read again: {names[attribute]} would be .* until a restart$")
+        for attribute in sorted(RESTART):
+            lines = self.reload(**{attribute: other(getattr(self.settings, attribute), attribute)})
+            line = rf"^Settings read again: {names[attribute]} would be .*, but stays .* until a restart$"
+            self.assertTrue(any(re.match(line, each) for each in lines), f"{attribute}: {lines}")
             assert self.gateway.reloader is not None
             self.assertEqual(self.gateway.reloader.settings, self.settings)
 
