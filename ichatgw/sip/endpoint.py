@@ -36,6 +36,7 @@ from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.register.client import RegisterClient
+from ichatgw.sip.register.flowplaces import FlowPlaces
 from ichatgw.sip.requests import Requests
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.strangers import Strangers
@@ -141,6 +142,7 @@ class Endpoint(Service):
         self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, options.keepAlives)
         self.keepAlives.most = self.trunks.registrar.silence
+        self._places = FlowPlaces(wire.send, self.trunks.registrar)
         self._registrars: list[RegisterClient] = []
 
     def observe(self, events: Events) -> None:
@@ -275,7 +277,7 @@ class Endpoint(Service):
             return False
         # Over a stream, the address of the other end is proved by the connection.
         room = len(message) if transport is Transport.UDP and self._isUnproved(source.host) else None
-        if transport is Transport.UDP and len(message) >= 20 and not message[0]:
+        if transport is Transport.UDP and len(message) >= 20 and message[0] < 2:
             self._binding(message, source, room)
         else:
             self._judge(message, Target(transport, source), room)
@@ -330,6 +332,9 @@ class Endpoint(Service):
     def _binding(self, message: bytes, source: TransportAddress, room: int | None) -> None:
         """STUN, with which phones keep the binding of their NAT open and learn its address (RFC 5626 section 4.4.2)."""
         try:
+            if message[0]:
+                self._places.heard(message, source)
+                return
             response = binding(message, source)
         except MalformedError as problem:
             self._dropped(source, str(problem))
@@ -384,7 +389,8 @@ class Endpoint(Service):
 
     def _ping(self, target: Target) -> None:
         if target.transport is Transport.UDP:
-            self._wire.send(PING, target.address)
+            if not self._places.ask(target):
+                self._wire.send(PING, target.address)
         elif self._streams is not None:
             self._streams.ping(target)
 

@@ -135,7 +135,7 @@ class GrantedTests(SynchronousTestCase):
         self.assertEqual(rig.endpoint.keepAlives.most(target), 18)
         self.assertIsNone(rig.endpoint.keepAlives.most(Target(Transport.UDP, OTHER)))
         rig.clock.pump([1.0] * 100)
-        pings = [each for each in rig.wire.take() if each == "\r\n\r\n"]
+        pings = [data for data, target in rig.wire.raw if target == SERVER and data[:2] == b"\0\1"]
         self.assertGreaterEqual(len(pings), 5)
 
     def test_firstHop(self) -> None:
