@@ -139,6 +139,10 @@ class MemoryPreferences:
         self._known: dict[str, Preferences] = {}
         self._byDomain: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        """How many users have chosen something."""
+        return len(self._known)
+
     def of(self, user: str) -> Preferences:
         """See L{IPreferences}."""
         return self._known.get(user, NONE_CHOSEN)

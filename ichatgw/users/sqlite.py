@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from functools import partial
 
 from twisted.application.service import Service
@@ -19,7 +18,15 @@ from zope.interface import implementer
 from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.disk import Disk, opened, transaction
 from ichatgw.runtime.ratelimit import RateLimit
-from ichatgw.users.preferences import NONE_CHOSEN, Forwarding, IPreferences, MemoryPreferences, Preferences, When
+from ichatgw.users.preferences import (
+    MAX_USERS,
+    NONE_CHOSEN,
+    Forwarding,
+    IPreferences,
+    MemoryPreferences,
+    Preferences,
+    When,
+)
 
 RETRY = 60.0
 """Seconds after which what could not be written is tried again."""
@@ -37,7 +44,8 @@ _log = Logger()
 @implementer(IPreferences)
 class SQLitePreferences(Service):
     """
-    Reads the table when the service starts, and answers from memory; changes are committed in the next turn of the
+    Reads the table when the service starts, and answers from memory; what a row says is found out when its user is
+    asked for first, so that a start with thousands of users is quick.  Changes are committed in the next turn of the
     reactor, or when the commit before is done, in the thread of the disk.
 
     A table that cannot be used stops nothing: then choices are kept in memory, which is logged.  A row that cannot be
@@ -54,6 +62,7 @@ class SQLitePreferences(Service):
         self._disk = disk
         self._memory = MemoryPreferences()
         self._database: sqlite3.Connection | None = None
+        self._unread: dict[str, str] = {}
         self._changes: dict[str, Preferences] = {}
         self._isWriting = False
         self._due: IDelayedCall | None = None
@@ -65,7 +74,7 @@ class SQLitePreferences(Service):
         try:
             self._database = opened(self._path)
             self._database.execute(_TABLE)
-            rows = self._database.execute("SELECT user, chosen FROM preferences").fetchall()
+            rows = self._database.execute(f"SELECT user, chosen FROM preferences LIMIT {MAX_USERS}").fetchall()
         except sqlite3.Error as problem:
             self._close()
             _log.error(
@@ -74,7 +83,7 @@ class SQLitePreferences(Service):
                 problem=problem,
             )
         else:
-            self._take(rows)
+            self._unread = {str(user): str(chosen) for user, chosen in rows}
 
     def stopService(self) -> None:
         """Write what is to be written, and close the file."""
@@ -94,28 +103,35 @@ class SQLitePreferences(Service):
 
     def of(self, user: str) -> Preferences:
         """See L{IPreferences}."""
+        text = self._unread.pop(user, None)
+        if text is not None:
+            self._take(user, text)
         return self._memory.of(user)
 
     def set(self, user: str, preferences: Preferences) -> bool:
         """See L{IPreferences}."""
-        if self._memory.of(user) == preferences:
+        known = self.of(user)
+        if known == preferences:
             return True
-        if not self._memory.set(user, preferences):
+        isFull = known == NONE_CHOSEN and len(self._unread) + len(self._memory) >= MAX_USERS
+        if isFull or not self._memory.set(user, preferences):
             return False
         if self._database is not None:
             self._changes[user] = preferences
             self._soon(0.0)
         return True
 
-    def _take(self, rows: Iterable[tuple[object, object]]) -> None:
-        missing = 0
-        for user, text in rows:
-            try:
-                missing += not self._memory.set(str(user), read(str(text)))
-            except ValueError:
-                missing += 1
-        if missing:
-            _log.error("{count} preferences in {path} could not be taken", count=missing, path=self._path)
+    def _take(self, user: str, text: str) -> None:
+        try:
+            self._memory.set(user, read(text))
+        except ValueError as problem:
+            if self._complaints.allow("row"):
+                _log.error(
+                    "The preferences of {user!r:.80} in {path} are left out: {problem}",
+                    user=user,
+                    path=self._path,
+                    problem=str(problem)[:200],
+                )
 
     def _close(self) -> None:
         if self._database is not None:

@@ -69,7 +69,7 @@ FIELDS = (
     Field("caller", "who called, as a URI, as it came"),
     Field("called", "whom, as it came"),
     Field("presented", "who called, as the callee was told"),
-    Field("route", "whom, after the rules; empty if no rule led anywhere"),
+    Field("route", "whom, after the rules, or where the call was forwarded last; empty if no rule led anywhere"),
     Field("source", "where the call came from, host and port; empty for XMPP"),
     Field("endedBy", "``the caller``, ``the callee`` or ``the gateway``"),
     Field("reason", "why, a word of the list below"),

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.runtime.disk import DirectDisk, Disk
+from ichatgw.users import sqlite as module
 from ichatgw.users.preferences import NONE_CHOSEN, Forwarding, IPreferences, Preferences, When
 from ichatgw.users.sqlite import BATCH, RETRY, SQLitePreferences, read, written
 
@@ -144,11 +145,27 @@ class SQLitePreferencesTests(SynchronousTestCase):
         store.stopService()
         with closing(sqlite3.connect(self.path)) as database, database:
             database.execute("INSERT INTO preferences VALUES ('x@chat.example', 'nonsense')")
+        again = self.open()
         with capturedLogs() as events:
-            again = self.open()
-        self.assertEqual(again.of(SCOTT), CHOSEN)
-        self.assertIn("1 preferences in", formatEvent(events[0]))
+            self.assertEqual((again.of(SCOTT), again.of("x@chat.example")), (CHOSEN, NONE_CHOSEN))
+        self.assertIn("'x@chat.example' in", formatEvent(events[0]))
         self.assertEqual(len(self.rows()), 2)
+        self.assertTrue(again.set("x@chat.example", BUSY))
+        self.clock.advance(0)
+        self.assertEqual(self.rows()["x@chat.example"], written(BUSY))
+
+    def test_unreadCount(self) -> None:
+        """Users of the file count, whether they have been asked for or not; those who are known choose anew."""
+        self.patch(module, "MAX_USERS", 2)
+        store = self.open()
+        self.assertTrue(store.set(SCOTT, BUSY))
+        self.assertTrue(store.set(ANNA, BUSY))
+        store.stopService()
+        again = self.open()
+        self.assertFalse(again.set("x@chat.example", BUSY))
+        self.assertTrue(again.set(SCOTT, CHOSEN))
+        self.assertTrue(again.set(ANNA, NONE_CHOSEN))
+        self.assertTrue(again.set("x@chat.example", BUSY))
 
     def test_noFile(self) -> None:
         """Without a file that can be used choices are kept in memory, and the log says so."""
