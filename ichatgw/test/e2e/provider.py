@@ -54,7 +54,10 @@ request_route {{
   if (is_method("OPTIONS") && !has_totag()) {{ sl_send_reply("200", "OK"); exit; }}
   if (is_method("CANCEL|ACK") && !has_totag()) {{ if (t_check_trans()) t_relay(); exit; }}
   if (has_totag()) {{
-    if (loose_route() || uri != myself) {{ handle_ruri_alias(); t_relay(); }} else sl_send_reply("404", "Not here");
+    if (loose_route() || uri != myself) {{
+      if (is_gruu()) lookup("location");
+      handle_ruri_alias(); t_relay();
+    }} else sl_send_reply("404", "Not here");
     exit;
   }}
   if (is_method("REGISTER")) {{
@@ -73,7 +76,7 @@ request_route {{
   if (!pv_proxy_authenticate("{realm}", "{password}", "0")) {{ proxy_challenge("{realm}", "1"); exit; }}
   consume_credentials();
   remove_hf("Route");
-  xlog("L_NOTICE", "CALLED $rU by $fU as $hdr(P-Preferred-Identity)\\n");
+  xlog("L_NOTICE", "CALLED $rU by $fU as $hdr(P-Preferred-Identity) at $ct\\n");
   $du = "sip:{phone}"; t_relay();
 }}
 onreply_route[BACK] {{ if (nat_uac_test("1")) add_contact_alias(); }}

@@ -48,6 +48,7 @@ class Trunks(JingleEndToEnd):
                 ("TrunkUser", ACCOUNT),
                 ("TrunkPassword", PASSWORD),
                 ("TrunkNumbers", ", ".join(NUMBERS)),
+                *([("TrunkExtensions", "gruu")] if name == "second" else []),
             ]
         gateway = await self.startGateway(rules=rules, settings={"AllowedSIPPeers": "192.0.2.1"}, lines=trunks)
         for provider in providers:
@@ -57,7 +58,8 @@ class Trunks(JingleEndToEnd):
     async def test_bothWays(self) -> None:
         """
         Who dials a number of a trunk rings a user's client, whichever way the provider says it; the client calls by the
-        first trunk, under a number of it, and by the second within 4 s after the first has gone.
+        first trunk, under a number of it, and by the second within 4 s after the first has gone.  The second one has
+        given the gateway an address that leads to it from anywhere, and what is said within calls arrives by that.
         """
         phone = self.startPhone()
         providers = await self.startProviders(phone)
@@ -91,7 +93,9 @@ class Trunks(JingleEndToEnd):
         await within(self.clock, 10, call.whenConnected())
         await self.bothHear(answered, call)
         self.assertIn(f"CALLED 72 by {ACCOUNT} as", providers[1].program.output)
+        self.assertIn(f" at <sip:{ACCOUNT}@127.0.0.1;gr=urn:uuid:", providers[1].program.output)
         answered.hangup()
+        await within(self.clock, 5, call.whenEnded())
         self.assertEqual(gateway.faults(), [])
         self.assertEqual(gateway.said(PASSWORD), 0)
 
