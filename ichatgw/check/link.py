@@ -16,6 +16,9 @@ from ichatgw.net.dns import Unanswered
 
 SUBJECT, DNS = "XMPP link", "DNS"
 
+MAX_ADDRESSES = 3
+"""So many addresses of the server are tried, as it may take ten seconds at each."""
+
 _REMEDIES = (
     ("not-authorized", "it refuses the password", "set JabberComponentPassword to the secret that the server has"),
     (
@@ -68,10 +71,11 @@ async def look(given: Given, tell: Tell) -> None:
         return
     if not isOurs(given):
         what = "not tried, as another program has the SIP port, perhaps a gateway that must keep its link"
-        tell(warning(SUBJECT, what, "name its ControlSocket by --socket, or stop that program and check again"))
+        remedy = "run this as the gateway's user, name its ControlSocket by --socket, or stop that program"
+        tell(warning(SUBJECT, what, remedy))
         return
     trouble = ""
-    for host in hosts:
+    for host in hosts[:MAX_ADDRESSES]:
         trouble = await given.network.login(host, port, name, settings.jabberComponentPassword)
         if not trouble:
             tell(ok(SUBJECT, f"{where} takes {name}"))

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import LogPublisher, globalLogBeginner
+from twisted.python.failure import Failure
 
 from ichatgw.check import config
 from ichatgw.check.asking.host import Host
 from ichatgw.check.asking.network import Network
-from ichatgw.check.finding import Finding, Level, exitStatus
+from ichatgw.check.finding import Finding, Level, error, exitStatus
 from ichatgw.check.given import Given
 from ichatgw.check.run import examine
 from ichatgw.command.gateway import pathOf, takesPlace
@@ -71,19 +72,31 @@ def run(arguments: Namespace) -> Result:
 
 def inReactor(begin: Begin) -> list[Finding]:
     """Run the reactor until that is done.  What parts of the gateway log is not for those who asked."""
-    from twisted.internet import reactor as running
+    from twisted.internet import reactor
 
-    reactor: Any = running
     globalLogBeginner.beginLoggingTo([LogPublisher()], redirectStandardIO=False)
     useMonotonicTime(reactor)
-    results: list[Finding] = []
+    return finished(begin, reactor)
+
+
+def finished(begin: Begin, reactor: Any) -> list[Finding]:
+    """
+    Run a reactor until that is done.
+
+    @return: what is found; an error if it was interrupted, or has failed.
+    """
+    results: list[list[Finding]] = []
+
+    def failed(failure: Failure) -> None:
+        what = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+        results.append([error("check", f"this has failed: {what}", "please report it")])
 
     def start() -> None:
-        begin(reactor).addCallback(results.extend).addBoth(lambda _: reactor.stop())
+        maybeDeferred(begin, reactor).addCallbacks(results.append, failed).addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(start)
     reactor.run()
-    return results
+    return results[0] if results else [error("check", "interrupted", "run it once more")]
 
 
 def _examined(reactor: Any, settings: Settings, path: str, arguments: Namespace) -> Deferred[list[Finding]]:

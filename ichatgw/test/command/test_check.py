@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.check.finding import Finding, error, ok, warning
@@ -65,6 +66,34 @@ class CheckTests(SynchronousTestCase):
         self.assertIn("udptcpport = many", said.out.lower())
         self.check("--", "--udptcpport", "5090")
         self.assertEqual(len(self.begun), 1)
+
+    def test_finished(self) -> None:
+        """The reactor runs until all is found; one that is interrupted, or a check that fails, is an error."""
+
+        class Reactor:
+            def callWhenRunning(self, call: Any) -> None:
+                self.call = call
+
+            def run(self) -> None:
+                self.call()
+
+            def stop(self) -> None:
+                stopped.append(True)
+
+        stopped: list[bool] = []
+        reactor: Any = Reactor()
+        found = [ok("a", "b")]
+        self.assertEqual(check.finished(lambda reactor: succeed(found), reactor), found)
+        for begin, words in (
+            (lambda reactor: fail(RuntimeError("ouch")), "this has failed: RuntimeError: ouch"),
+            (
+                lambda reactor: reactor.ouch(),
+                "this has failed: AttributeError: 'Reactor' object has no attribute 'ouch'",
+            ),
+        ):
+            self.assertEqual([each.what for each in check.finished(begin, reactor)], [words])
+        self.assertEqual(len(stopped), 3)
+        self.assertEqual([each.what for each in check.finished(lambda reactor: Deferred(), reactor)], ["interrupted"])
 
     def test_otherGateway(self) -> None:
         """A gateway that runs counts if it has the same component."""

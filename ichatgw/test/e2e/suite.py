@@ -6,6 +6,7 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 from __future__ import annotations
 
 from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.checked import Checked
 from ichatgw.test.e2e.closedsockets import ClosedSockets
 from ichatgw.test.e2e.crowd import Crowd
 from ichatgw.test.e2e.direct import DirectMedia
@@ -43,6 +44,7 @@ __all__ = [
     "BehindNAT",
     "BothFamilies",
     "Callers",
+    "Checked",
     "ClosedSockets",
     "DirectMedia",
     "Commanded",
