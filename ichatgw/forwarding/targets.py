@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import define
+from phonenumbers import country_code_for_region
 from phonenumbers.shortnumberinfo import is_emergency_number
 
 from ichatgw.errors import NoRoute, Refused
@@ -20,8 +21,8 @@ from ichatgw.users.preferences import VOICEMAIL
 _EVERYWHERE = frozenset({"112", "911"})
 """Numbers that mobile phones take for those of emergency services in all countries."""
 
-_OUTSIDE = ("0", "9")
-"""What a PBX may want before a number outside of it."""
+_OUTSIDE = "9"
+"""What a PBX may want before a number outside of it, besides zeros."""
 
 
 @define(eq=False)
@@ -84,8 +85,14 @@ class Targets:
     def _isForHelp(self, address: str) -> bool:
         if self.emergency.route(address) is not None:
             return True
-        number = numberIn(address)
-        return any(map(self._isEmergency, (number, number[1:] if number.startswith(_OUTSIDE) else number)))
+        return any(map(self._isEmergency, self._plain(numberIn(address))))
+
+    def _plain(self, number: str) -> tuple[str, ...]:
+        """How a number may end up behind a PBX: without what leads outside, or to the country where it stands."""
+        code = country_code_for_region(self.country) if self.country else 0
+        home = [number.removeprefix(f"{abroad}{code}") for abroad in ("+", "00")] if code else []
+        outside = number.lstrip("+0")
+        return (number, outside, outside.removeprefix(_OUTSIDE), *home)
 
     def _isEmergency(self, number: str) -> bool:
         if number in self.emergency.numbers or number in _EVERYWHERE:

@@ -78,7 +78,9 @@ class TargetsTests(SynchronousTestCase):
     def test_emergency(self) -> None:
         """Nothing leads to emergency services: not by the numbers that are set, nor by those that everybody knows."""
         self.emergency.adopt(("110", "*1"), "sip:$1@help.example")
-        for target in ("110", "*1", "112", "911", "0112", "9911", "112@gw.example", "sip:112@pbx.example"):
+        for target in ("110", "*1", "112", "911", "0112", "9911", "+112", "00112", "112@gw.example"):
+            self.assertRaises(Refused, self.targets.route, SCOTT, target)
+        for target in ("sip:112@pbx.example", "sip:%3112;x=y@pbx.example", "sips:0112@pbx.example"):
             self.assertRaises(Refused, self.targets.route, SCOTT, target)
         self.assertEqual(self.targets.route(SCOTT, "1125"), "sip:1125@trunk.example")
 
@@ -86,9 +88,14 @@ class TargetsTests(SynchronousTestCase):
         """With a country its own numbers are known, though none are set; not extensions that begin so."""
         self.assertEqual(self.targets.route(SCOTT, "999"), "sip:999@trunk.example")
         self.targets.country = "GB"
-        self.assertRaises(Refused, self.targets.route, SCOTT, "999")
+        for target in ("999", "0999", "+44999", "0044999", "9999"):
+            self.assertRaises(Refused, self.targets.route, SCOTT, target)
         self.assertEqual(self.targets.route(SCOTT, "9991"), "sip:9991@trunk.example")
         self.assertEqual(self.asked[-1][1], "xmpp:9991@gw.example")
+        self.targets.country = "AU"
+        self.assertRaises(Refused, self.targets.route, SCOTT, "000")
+        for target in ("00", "*#", "anna@chat.example"):
+            self.targets.route(SCOTT, target)
 
     def test_emergencyByRule(self) -> None:
         """Nor by a number that a rule makes one of."""
