@@ -11,7 +11,6 @@ would be no room.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from attrs import frozen
 from sippy.SipRequest import SipRequest
@@ -244,7 +243,7 @@ class Admission:
             )
         return _answered(message, code, phrase, room=room)
 
-    def _namesCall(self, request: Any) -> bool:
+    def _namesCall(self, request: SipRequest) -> bool:
         """Is a REFER about a call that there is?"""
         try:
             named = [readTargetDialog(str(body)) for body in request.getHFBodys("target-dialog")]
@@ -253,7 +252,7 @@ class Admission:
         return bool(named) and self._legs.find(named[0]) is not None
 
     def _loggingIn(
-        self, request: Any, message: Admitted, source: TransportAddress, room: int | None, verifier: Verifier
+        self, request: SipRequest, message: Admitted, source: TransportAddress, room: int | None, verifier: Verifier
     ) -> Verdict:
         judgement = judged(request, source.host, verifier)
         if judgement.user is not None:

@@ -5,9 +5,11 @@ Makes outbound SIP legs for called addresses, and clients for registrars.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
+from sippy.SipHeader import SipHeader
+from sippy.SipResponse import SipResponse
+from sippy.SipURL import SipURL
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -21,7 +23,7 @@ from ichatgw.net.hosts import literal
 from ichatgw.runtime.nulls import unheard
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.sip.auth.authorization import Answers, Authorizer
-from ichatgw.sip.dialog.core import NO_TERMS
+from ichatgw.sip.dialog.core import NO_TERMS, DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
@@ -112,7 +114,7 @@ class Dialer:
                 return Dialog(self._transactions, leg, self._userAgent, pinned)
             return Dialog(self._transactions, leg, self._userAgent, None, self._way.logins.begin(), self._terms)
 
-        def prepare(dialog: Any, attempt: Attempt) -> tuple[Any, ...]:
+        def prepare(dialog: DialogCore, attempt: Attempt) -> tuple[SipHeader, ...]:
             dialog.hops = caller.hops
             if dialog.answers is not None:
                 dialog.answers.domain = attempt.uri.host
@@ -138,7 +140,7 @@ class Dialer:
         self._legs.add(leg)
         return leg
 
-    def _pinnedHunt(self, url: Any) -> TargetSet:
+    def _pinnedHunt(self, url: SipURL) -> TargetSet:
         """One target.  That an iChat does not answer is not remembered for other calls."""
         return TargetSet(
             self._clock, url, lambda uri: self._resolver.targets(uri.host, uri.port, Transport.UDP), unheard, 0
@@ -147,12 +149,12 @@ class Dialer:
     def outside(self, referrals: Referrals) -> OutOfDialogRefer:
         """Takes REFERs that come outside of dialogs."""
 
-        def exchange(url: Any, make: Make) -> Deferred[Any]:
+        def exchange(url: SipURL, make: Make) -> Deferred[SipResponse]:
             return OutOfDialogRequest(
                 self._transactions, self._way.hunt(url, 0), self._way.logins.begin(), make
             ).start()
 
-        def contact(target: Target) -> Any:
+        def contact(target: Target) -> SipContact:
             return self._transactions.contact(target, None)
 
         return OutOfDialogRefer(
@@ -170,10 +172,10 @@ class Dialer:
     def registrar(self) -> RegisterClient:
         """Sends REGISTERs, by the way of each; those that have none, and that the outbound proxy is to see, by it."""
 
-        def exchange(way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
+        def exchange(way: Way, url: SipURL, make: Make, answers: Answers) -> Deferred[SipResponse]:
             return OutOfDialogRequest(self._transactions, way.hunt(url), answers, make).start()
 
-        def contact(attempt: Attempt, user: str | None) -> Any:
+        def contact(attempt: Attempt, user: str | None) -> SipContact:
             return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
         return RegisterClient(exchange, contact, self._way, self._userAgent)

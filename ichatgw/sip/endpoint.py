@@ -6,8 +6,9 @@ The SIP endpoint: what arrives is judged, answered or made a leg; what is dialle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from sippy.SipResponse import SipResponse
+from sippy.SipURL import SipURL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -87,7 +88,7 @@ class Endpoint(Service):
         wire: UDPWire,
         resolver: Resolver,
         options: SIPOptions,
-        messageLog: Any = None,
+        messageLog: Callable[[str, str], None] | None = None,
         streams: StreamWire | None = None,
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
@@ -179,7 +180,7 @@ class Endpoint(Service):
         self._requests.texts = self._received if areTaken else None
         self._admission.takesTexts = areTaken
 
-    def _respond(self, response: Any) -> None:
+    def _respond(self, response: SipResponse) -> None:
         """Answer a request that waits for it, if its sender still does."""
         transaction = self._transactions.tserver.get(response.getTId(wBRN=True))
         if transaction is not None:
@@ -220,7 +221,7 @@ class Endpoint(Service):
         """How many transactions live now."""
         return len(self._transactions.tclient) + len(self._transactions.tserver)
 
-    def logMessages(self, sink: Any) -> None:
+    def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
         """Show each message to C{sink} from now on; C{None} ends that."""
         self._transactions.logMessages(sink)
 
@@ -363,7 +364,7 @@ class Endpoint(Service):
         self._registrars.append(made)
         return made
 
-    def _registered(self, url: Any, source: str) -> str | None:
+    def _registered(self, url: SipURL, source: str) -> str | None:
         """See L{RegisterClient.registered}."""
         return next((found for each in self._registrars if (found := each.registered(url, source))), None)
 

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from attrs import evolve
+from sippy.CCEvents import CCEventGeneric
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import SipTransaction
+from sippy.SipURL import SipURL
+from sippy.UA import UA
 from twisted.logger import Logger
 
 from ichatgw import sdp
@@ -38,8 +44,9 @@ from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.sanitize import userPart
 from ichatgw.sip.message.uris import uriOf
 from ichatgw.sip.texts.received import Received
-from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.layer import Disposition, Transactions
 from ichatgw.sip.transfer.outofdialogrefer import OutOfDialogRefer
+from ichatgw.sip.transport.listeningpoint import transportOf
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.arrivals import Arrival
@@ -68,7 +75,7 @@ class Requests:
     transactions: Transactions
     outside: OutOfDialogRefer
     trunks: Trunks
-    registered: Callable[[Any, str], str | None] = staticmethod(lambda url, source: None)
+    registered: Callable[[SipURL, str], str | None] = staticmethod(lambda url, source: None)
     toDecides = False
     texts: Received | None = None
 
@@ -90,7 +97,7 @@ class Requests:
         self._userAgent = userAgent
         self._realm = realm
 
-    def requested(self, request: Any, transaction: Any) -> Any:
+    def requested(self, request: SipRequest, transaction: SipTransaction) -> Disposition | None:
         """sippy's callback for a request of no known dialog: a response and two callbacks, or C{None} if answered."""
         method = request.getMethod()
         if method == "ACK":
@@ -111,22 +118,24 @@ class Requests:
             return self.outside.referred(request, source), None, None
         return refusal(request, self._userAgent), None, None
 
-    def _respond(self, request: Any, code: int, phrase: str, *headers: tuple[str, str]) -> Any:
+    def _respond(self, request: SipRequest, code: int, phrase: str, *headers: tuple[str, str]) -> Disposition:
         response = request.genResponse(code, phrase, server=self._userAgent)
         for name, value in headers:
             response.appendHeader(SipHeader(name=name, bodys=value))
         return response, None, None
 
-    def _asked(self, request: Any) -> Any:
+    def _asked(self, request: SipRequest) -> SipResponse:
         """OPTIONS (RFC 3261 section 11.2).  Some peers take the gateway for unreachable without a Contact."""
         response = OPTIONS.to(request, self._userAgent)
         source = literal(*request.getSource())
         if source is not None:
-            contact = self.transactions.contact(Target(Transport(str(request.source[1])), source), None)
+            contact = self.transactions.contact(Target(transportOf(request), source), None)
             response.appendHeader(SipHeader(name="contact", body=contact))
         return response
 
-    def _written(self, request: Any, take: Callable[[Any, Party, str], Any]) -> Any:
+    def _written(
+        self, request: SipRequest, take: Callable[[SipRequest, Party, str], SipResponse | None]
+    ) -> SipResponse | None:
         """
         A MESSAGE, or a NOTIFY about a mailbox.
 
@@ -142,14 +151,14 @@ class Requests:
         byTrunk = self.trunks.find(request, source.host)
         return take(request, self._sender(request, source, byTrunk), self._address(request, source, byTrunk))
 
-    def _address(self, request: Any, source: TransportAddress, byTrunk: Arrival | None) -> str:
+    def _address(self, request: SipRequest, source: TransportAddress, byTrunk: Arrival | None) -> str:
         """The address that is called, or written to."""
         if byTrunk is not None:
             return byTrunk.called
         url = self._called(request)
         return self.registered(url, source.host) or uriOf(url)
 
-    def _circling(self, request: Any, source: TransportAddress) -> Reply | None:
+    def _circling(self, request: SipRequest, source: TransportAddress) -> Reply | None:
         """How a request is answered that goes in circles; C{None} if it does not."""
         if request.getHFBodys("max-forwards") and request.getHFBody("max-forwards").getNum() <= 0:
             return Reply(483, "Too Many Hops")
@@ -157,7 +166,7 @@ class Requests:
             return Reply(482, "Loop Detected")
         return None
 
-    def _sender(self, request: Any, source: TransportAddress, byTrunk: Arrival | None) -> Party:
+    def _sender(self, request: SipRequest, source: TransportAddress, byTrunk: Arrival | None) -> Party:
         """Who has sent a request.  What a phone that has logged in says of itself holds for its name alone."""
         trunk = byTrunk.account.trunk.name if byTrunk is not None else ""
         party = evolve(callerOf(request), origin=sourceOf(source.host), trunk=trunk)
@@ -165,7 +174,7 @@ class Requests:
             return party
         return evolve(party, uri=f"sip:{userPart(request.login)}@{self._realm}", diversions=())
 
-    def _invitation(self, request: Any, transaction: Any) -> Any:
+    def _invitation(self, request: SipRequest, transaction: SipTransaction) -> Disposition | None:
         source = literal(*request.getSource())
         if source is None:
             return self._respond(request, 400, "Bad Request")
@@ -197,12 +206,12 @@ class Requests:
 
     def _arrival(
         self,
-        request: Any,
-        transaction: Any,
+        request: SipRequest,
+        transaction: SipTransaction,
         source: TransportAddress,
         offer: sdp.ParsedSDP | None,
         wish: Replacement | None,
-    ) -> Any:
+    ) -> Disposition | None:
         url = self._called(request)
         byTrunk = self.trunks.find(request, source.host)
         if byTrunk is not None and byTrunk.account.isFull:
@@ -211,7 +220,7 @@ class Requests:
         mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
         if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):
             return self._respond(request, 482, "Merged Request")
-        transport = Transport(str(request.source[1]))
+        transport = transportOf(request)
         account = byTrunk.account if byTrunk is not None else None
         policy = self._policy if account is None else self.trunks.policyOf(account)
         protecting = MediaSecurity(evolve(policy), transport is Transport.TLS)
@@ -248,12 +257,12 @@ class Requests:
         account.legs.discard(leg)
         self._legs.discard(leg)
 
-    def _called(self, request: Any) -> Any:
+    def _called(self, request: SipRequest) -> SipURL:
         """Who is called, sippy's C{SipURL}: the Request-URI says it (RFC 3261 section 8.2.2.1)."""
         return request.getHFBody("to").getUri().url if self.toDecides else request.getRURI()
 
 
-def _wantsSecurity(request: Any) -> bool:
+def _wantsSecurity(request: SipRequest) -> bool:
     """Must our Contact be a C{sips} URI (RFC 3261 section 12.1.1)?"""
     back = request.getHFBodys("record-route") or request.getHFBodys("contact")
     return any(url.scheme == "sips" for url in (request.getRURI(), *(each.getUrl() for each in back[:1])))
@@ -265,14 +274,15 @@ class _Arrival:
     matcher; all later ones are the leg's.
     """
 
-    def __init__(self, requests: Requests, leg: InboundSipLeg, called: str, request: Any) -> None:
+    def __init__(self, requests: Requests, leg: InboundSipLeg, called: str, request: SipRequest) -> None:
         self._requests = requests
         self._leg = leg
         self.called = called
         self._invitation = invitationOf(request, leg.source)
 
-    def event(self, event: Any, dialog: Any) -> None:
+    def event(self, event: CCEventGeneric, dialog: UA) -> None:
         """The arrival."""
+        assert isinstance(dialog, Dialog)
         dialog.owner = self._leg
         dialog.event_cb = self._leg.event
         matcher = self._requests.matchers.of(self._invitation)
@@ -285,14 +295,14 @@ class _Arrival:
             _log.failure("leg={leg} could not be taken", leg=self._leg.id)
             self._leg.hangup(Ending(EndReason.FAILED, "internal error"))
 
-    def requested(self, request: Any) -> Reply | None:
+    def requested(self, request: SipRequest) -> Reply | None:
         """Only after the call has arrived."""
         return None
 
     def lost(self, ending: Ending) -> None:
         """Does nothing: no request of ours is open yet."""
 
-    def identified(self, message: Any) -> None:
+    def identified(self, message: SipMsg) -> None:
         """Does nothing: there is no call yet."""
 
     @property

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from socket import gethostname
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
@@ -46,6 +46,9 @@ _CERTIFICATES = (
 )
 
 _log = Logger()
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 def endpointOf(
@@ -187,7 +190,7 @@ def _demand(policy: MediaPolicy, settings: Settings) -> None:
     policy.offersChecks = settings.sipOffersICE
 
 
-def _adopt(old: dict[Any, Any], new: dict[Any, Any]) -> str | None:
+def _adopt(old: dict[_Key, _Value], new: dict[_Key, _Value]) -> str | None:
     """Take over what a file holds now."""
     if old == new:
         return None

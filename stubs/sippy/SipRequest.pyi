@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sippy.MsgBody import MsgBody
 from sippy.SipCallId import SipCallId
@@ -17,6 +17,7 @@ class SipRequest(SipMsg):
     ruri: SipURL
     sipver: str
     user_agent: str | None
+    sendResponse: Callable[..., None] | None
     login: str | None  # ours
     pinned: bool  # ours
     congestionSafe: bool  # ours

@@ -7,7 +7,6 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import _Timer
-from sippy.UA import UA
 
 class _Server(Protocol):
     @property
@@ -23,7 +22,7 @@ _Answer = tuple[SipResponse | None, _Cancelled | None, Callable[[], object] | No
 class SipTransactionConsumer:
     compact: bool
     cobj: Any
-    def __init__(self, cobj: UA, compact: bool) -> None: ...
+    def __init__(self, cobj: Any, compact: bool) -> None: ...
 
 class SipTransactionState: ...
 class TRYING(SipTransactionState): ...
@@ -59,7 +58,7 @@ class SipTransaction:
     teE: _Timer | None
     teF: _Timer | None
     teG: _Timer | None
-    dialog: UA  # ours
+    dialog: Any  # ours
     large: SipRequest | None  # ours
     cuts: int  # ours
     logins: list[SipHeader]  # ours
@@ -104,8 +103,8 @@ class SipTransactionManager:
     def incomingRequest(self, msg: SipRequest, checksum: bytes, tids: tuple[_TId, ...], server: _Server) -> None: ...
     def timerA(self, t: SipTransaction) -> None: ...
     def rCachePurge(self) -> None: ...
-    def regConsumer(self, consumer: UA, call_id: str, compact: bool = False) -> None: ...
-    def unregConsumer(self, consumer: UA, call_id: str) -> None: ...
+    def regConsumer(self, consumer: Any, call_id: str, compact: bool = False) -> None: ...
+    def unregConsumer(self, consumer: Any, call_id: str) -> None: ...
     def sendResponse(
         self,
         resp: SipResponse,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from secrets import token_hex
-from typing import Any
 from urllib.parse import unquote
 
 from attrs import define, evolve, field
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.sip.auth.digest import Challenge, answer, challenges, nextNonce
@@ -57,7 +59,7 @@ class Authorizer:
         """For a dialog, a registration, or a request of neither."""
         return Answers(self)
 
-    def find(self, request: Any, header: str, domain: str) -> list[Credentials]:
+    def find(self, request: SipRequest, header: str, domain: str) -> list[Credentials]:
         """
         Those that may be used for a request, the most likely first.
 
@@ -65,7 +67,8 @@ class Authorizer:
         @param domain: where the dialog began, if that is known.
         """
         user = unquote(request.getHFBody("from").getUri().url.username or "")
-        (host, _), _ = request.getTarget()
+        target = request.getTarget()
+        host = "" if target is None else target[0][0]
         hosts = [request.getRURI().host, domain, host, *self.served(host.strip("[]"))]
         if self._proxy:
             hosts.insert(0 if header == _PROXY else len(hosts), self._proxy)
@@ -91,7 +94,7 @@ class _Login:
     uses: int = field(default=0, init=False)
     proven: bool = field(default=False, init=False)
 
-    def header(self, name: str, request: Any) -> Any:
+    def header(self, name: str, request: SipRequest) -> SipHeader:
         """For a request that goes out next."""
         self.uses += 1
         body = request.getBody()
@@ -122,11 +125,11 @@ class Answers:
     domain: str = ""
     _byRealm: dict[tuple[str, str], _Login] = field(factory=dict, init=False)
 
-    def headers(self, request: Any) -> list[Any]:
+    def headers(self, request: SipRequest) -> list[SipHeader]:
         """The logins that C{request}, which is complete but for them, goes out with."""
         return [login.header(name, request) for (name, _), login in self._byRealm.items()]
 
-    def challenged(self, request: Any, response: Any) -> bool:
+    def challenged(self, request: SipRequest, response: SipResponse) -> bool:
         """
         Is it of use to send C{request} again, with the L{headers} of now?
 
@@ -140,7 +143,7 @@ class Answers:
         useful = [self._answers(realm, challenge, request, carried) for realm, challenge in asked.items()]
         return any(useful)
 
-    def _answers(self, realm: tuple[str, str], challenge: Challenge, request: Any, carried: set[Any]) -> bool:
+    def _answers(self, realm: tuple[str, str], challenge: Challenge, request: SipRequest, carried: set[object]) -> bool:
         """Is there something to say to a challenge that has not been said?"""
         login = self._byRealm.get(realm)
         if login is not None and login not in carried:
@@ -157,7 +160,7 @@ class Answers:
         self._byRealm[realm] = _Login(challenge, credentials, refused)
         return True
 
-    def again(self, request: Any, response: Any) -> bool:
+    def again(self, request: SipRequest, response: SipResponse) -> bool:
         """
         Is it of use to send a request outside of dialogs again?  There are registrars that refuse a login that has
         become too old, and ask for no other; then it is forgotten.
@@ -171,7 +174,7 @@ class Answers:
             return True
         return False
 
-    def heard(self, response: Any) -> None:
+    def heard(self, response: SipResponse) -> None:
         """A response: if it is final, and no challenge, the logins were taken, and others may be wanted from now on."""
         code, _ = response.getSCode()
         if code < 200 or code in (401, 407):
@@ -186,7 +189,7 @@ class Answers:
                     login.uses = 0
 
 
-def _asked(response: Any) -> dict[tuple[str, str], Challenge]:
+def _asked(response: SipResponse) -> dict[tuple[str, str], Challenge]:
     """What is asked for by each realm, by the header that is to hold the answer: the best that we know."""
     found: dict[tuple[str, str], Challenge] = {}
     for asking, given in _CHALLENGES:
@@ -195,7 +198,7 @@ def _asked(response: Any) -> dict[tuple[str, str], Challenge]:
     return found
 
 
-def judged(request: Any, host: str, verifier: Verifier) -> Judgement:
+def judged(request: SipRequest, host: str, verifier: Verifier) -> Judgement:
     """
     Who has logged in with this request.
 
@@ -206,6 +209,6 @@ def judged(request: Any, host: str, verifier: Verifier) -> Judgement:
     return verifier.judge(_raw(request, "authorization"), request.getMethod(), str(request.getRURI()), host, name)
 
 
-def _raw(message: Any, name: str) -> list[str]:
+def _raw(message: SipMsg, name: str) -> list[str]:
     """The text of headers, as it came."""
     return [str(header.body.body) for header in message.headers if header.name == name]

@@ -6,9 +6,10 @@ What we can, as we say it of ourselves.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.message.gate import ACCEPT
@@ -40,13 +41,13 @@ OPTIONS = Reply(
 """What OPTIONS is answered with, in a dialog or out of one."""
 
 
-def allow(*without: str) -> Any:
+def allow(*without: str) -> SipHeader:
     """Our C{Allow} header."""
     methods = ", ".join(method for method in METHODS if method not in without) if without else _ALLOW
     return SipHeader(name="allow", bodys=methods)
 
 
-def supported(*without: str) -> Any:
+def supported(*without: str) -> SipHeader:
     """Our C{Supported} header."""
     return SipHeader(name="supported", bodys=_supported(without))
 
@@ -56,7 +57,7 @@ def _supported(without: tuple[str, ...]) -> str:
     return ", ".join(tag for tag in SUPPORTED if tag not in without)
 
 
-def refusal(request: Any, server: str) -> Any:
+def refusal(request: SipRequest, server: str) -> SipResponse:
     """The response to a request whose method we do not take."""
     if request.getMethod() in (*METHODS, *OTHER_METHODS):
         response = request.genResponse(405, "Method Not Allowed", server=server)

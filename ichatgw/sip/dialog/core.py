@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from sippy.CCEvents import CCEventGeneric
+from sippy.MsgBody import MsgBody
+from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
 from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
 from sippy.SipTransactionManager import SipTransaction
 from sippy.SipURL import SipURL
@@ -40,10 +46,10 @@ NO_TERMS = SessionTerms()
 class Owner(Protocol):
     """Who takes a dialog's news: the leg."""
 
-    def event(self, event: Any, dialog: Any) -> None:
+    def event(self, event: CCEventGeneric, dialog: UA) -> None:
         """One of sippy's C{CCEvent}s."""
 
-    def requested(self, request: Any) -> Reply | None:
+    def requested(self, request: SipRequest) -> Reply | None:
         """
         The far end sends a request that neither begins nor ends anything: INFO, MESSAGE and the like.
 
@@ -54,7 +60,7 @@ class Owner(Protocol):
     def lost(self, ending: Ending) -> None:
         """The far end does not know the call any more, or is not there."""
 
-    def identified(self, message: Any) -> None:
+    def identified(self, message: SipMsg) -> None:
         """A message within the call may name another remote party."""
 
     @property
@@ -65,17 +71,17 @@ class Owner(Protocol):
 class _Nobody:
     """The owner of a dialog that is over: a null object."""
 
-    def event(self, event: Any, dialog: Any) -> None:
+    def event(self, event: CCEventGeneric, dialog: UA) -> None:
         """Unheard."""
 
-    def requested(self, request: Any) -> Reply | None:
+    def requested(self, request: SipRequest) -> Reply | None:
         """Unheard."""
         return None
 
     def lost(self, ending: Ending) -> None:
         """Unheard."""
 
-    def identified(self, message: Any) -> None:
+    def identified(self, message: SipMsg) -> None:
         """Unheard."""
 
     @property
@@ -114,7 +120,7 @@ class DialogCore(UA):
     ) -> None:
         self.owner = owner
         self.answers = answers
-        self.given: list[Any] = []
+        self.given: list[SipHeader] = []
         self.words = LastWords()
         self.isCaller = False
         self.reoffers = Reoffers(self)
@@ -129,17 +135,17 @@ class DialogCore(UA):
         self.local_ua = userAgent
 
     @property
-    def rAddr(self) -> Any:
+    def rAddr(self) -> tuple[tuple[str, int], str] | None:
         """Where the next request goes, as sippy has it: C{((host, port), transport)}."""
         return None if (hop := self.hop) is None else hop.sippyAddress
 
     @rAddr.setter
-    def rAddr(self, value: Any) -> None:
+    def rAddr(self, value: tuple[tuple[str, int], str] | None) -> None:
         """sippy takes it from the route set, or else the remote target; C{setNextHop} from us."""
         self.remote.reached = value
 
     @property
-    def _next(self) -> Any:
+    def _next(self) -> SipURL | None:
         """The URI by which the far end is reached, sippy's; C{None} if that is not known."""
         return self.routes[0].getUrl() if self.routes else self.rTarget
 
@@ -158,11 +164,13 @@ class DialogCore(UA):
         """L{hop}, once the far end has said something."""
         return None if self.remote.flow is None else self.hop
 
-    def heardFrom(self, message: Any) -> None:
+    def heardFrom(self, message: SipMsg) -> None:
         """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self.remote.heard(message, bool(self.routes))
 
-    def address(self, local: Any, remote: Any, target: SipURL, routes: list[Any], contact: Any) -> None:
+    def address(
+        self, local: SipAddress, remote: SipAddress, target: SipURL, routes: Sequence[SipFrom], contact: SipContact
+    ) -> None:
         """
         Set what an INVITE says of both ends (for L{Invite}'s C{prepare}); the ways to them that C{local} and C{remote}
         name are left out.
@@ -175,7 +183,7 @@ class DialogCore(UA):
         self.routes = routes
         self.lContact = contact
 
-    def refreshTarget(self, message: Any) -> None:
+    def refreshTarget(self, message: SipMsg) -> None:
         """See L{ichatgw.sip.dialog.requests.Conversation}."""
         contacts = message.getHFBodys("contact")
         if contacts and not contacts[0].asterisk:
@@ -186,11 +194,11 @@ class DialogCore(UA):
     def genRequest(
         self,
         method: str,
-        body: Any = None,
-        cqop: Any = None,
-        extra_headers: Any = None,
+        body: MsgBody | None = None,
+        cqop: object = None,
+        extra_headers: Iterable[SipHeader] | None = None,
         max_forwards: int | None = None,
-    ) -> Any:
+    ) -> SipRequest:
         """
         sippy makes a request: it holds what has been asked for in this dialog (RFC 3261 section 22.3).  A call that we
         pass on comes to an end as one that proxies do (RFC 7332).
@@ -232,9 +240,9 @@ class DialogCore(UA):
     def ask(
         self,
         method: str,
-        heard: Callable[[Any], None] | None = None,
+        heard: Callable[[SipResponse], None] | None = None,
         headers: Sequence[tuple[str, str]] = (),
-        body: Any = None,
+        body: MsgBody | None = None,
         isPassed: bool = False,
     ) -> None:
         """
@@ -252,7 +260,9 @@ class DialogCore(UA):
         lines = [SipHeader(name=name, bodys=value) for name, value in headers]
         DialogRequest(self, method, heard or unheard, lines, body, isPassed).send()
 
-    def notify(self, heard: Callable[[Any], None], headers: Sequence[tuple[str, str]], body: Any) -> None:
+    def notify(
+        self, heard: Callable[[SipResponse], None], headers: Sequence[tuple[str, str]], body: MsgBody | None
+    ) -> None:
         """
         Tell a subscriber, even if the call is over: a subscription outlives that (RFC 5057 section 4.1).
 
@@ -277,16 +287,16 @@ class DialogCore(UA):
         for step in steps:
             step()
 
-    def sessionHeaders(self) -> list[Any]:
+    def sessionHeaders(self) -> list[SipHeader]:
         """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         return [] if self.pinned is not None else self.session.headers()
 
-    def accepted(self, response: Any) -> None:
+    def accepted(self, response: SipResponse) -> None:
         """See L{ichatgw.sip.dialog.requests.Conversation}."""
         self.refreshTarget(response)
         self.session.answered(response)
 
-    def renewed(self, request: Any) -> None:
+    def renewed(self, request: SipRequest) -> None:
         """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         self.owner.identified(request)
         self.refreshTarget(request)
@@ -301,7 +311,7 @@ class DialogCore(UA):
             return False
         return True
 
-    def _refreshed(self, response: Any) -> None:
+    def _refreshed(self, response: SipResponse) -> None:
         """The answer to an UPDATE that had nothing else to say."""
         code = response.getSCode()[0]
         if code == 422 and self.session.refused(response):
@@ -325,14 +335,14 @@ class DialogCore(UA):
         """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         return self.owner.changes
 
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+    def respond(self, response: SipResponse, acknowledged: Callable[[SipRequest], None] | None = None) -> None:
         """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
         manager = self.global_config["_sip_tm"]
         transaction = manager.tserver.get(response.getTId(wBRN=True))
         if transaction is not None:
             manager.sendResponse(response, transaction, ack_cb=acknowledged)
 
-    def ownHeaders(self, *without: str) -> list[Any]:
+    def ownHeaders(self, *without: str) -> list[SipHeader]:
         """
         See L{ichatgw.sip.dialog.reinvite.OfferCarrier}.  An iChat, whose dialog is pinned, has not heard of extensions.
         """

@@ -18,11 +18,14 @@ from functools import partial
 from typing import Any
 
 from attrs import evolve
+from sippy.MsgBody import MsgBody
+from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipTransactionManager import SipTransaction
 from sippy.Time.MonoTime import MonoTime
+from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from sippy.UasStateRinging import UasStateRinging
@@ -42,7 +45,7 @@ from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
 from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
 from ichatgw.sip.transaction.forks import takeRoutes
-from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.layer import Disposition, Transactions
 from ichatgw.sip.transport.target import Target
 
 _log = Logger()
@@ -95,7 +98,7 @@ class Dialog(DialogCore):
             self.global_config["_sip_tm"].unregConsumer(self, str(self.cId))
             raise
 
-    def recvResponse(self, resp: Any, tr: Any) -> None:
+    def recvResponse(self, resp: SipResponse, tr: SipTransaction) -> None:
         """sippy's entry for a response; its news waits for L{flush} if an ACK comes first."""
         code, _ = resp.getSCode()
         if resp.source is None:  # it is the transaction layer's own: nothing to acknowledge
@@ -108,7 +111,7 @@ class Dialog(DialogCore):
         else:
             super().recvResponse(resp, tr)
 
-    def _acceptedUntagged(self, resp: Any, tr: Any) -> None:
+    def _acceptedUntagged(self, resp: SipResponse, tr: SipTransaction) -> None:
         """A phone of RFC 2543 has no tag, and that is its tag (RFC 3261 section 12.1.2); sippy would hang up."""
         resp.getHFBody("to").setTag("none")
         try:
@@ -140,7 +143,7 @@ class Dialog(DialogCore):
         self.emitPendingEvents()
         self.acknowledged()
 
-    def fork(self, response: Any) -> Dialog:
+    def fork(self, response: SipResponse) -> Dialog:
         """See L{ichatgw.sip.transaction.forks.Forked}."""
         fork = Dialog(self.global_config["_sip_tm"], self.owner, self.local_ua, self.pinned, self.answers)
         fork.cId, fork.lUri, fork.lContact = self.cId, self.lUri, self.lContact
@@ -184,7 +187,7 @@ class Dialog(DialogCore):
         """Can the 200 go without a description, as the caller has one?"""
         return self.reoffers.state in (State.CALLED_EARLY, State.EARLY_OFFER)
 
-    def recvRequest(self, req: Any, sip_t: Any) -> Any:
+    def recvRequest(self, req: SipRequest, sip_t: SipTransaction) -> Disposition | None:
         """sippy's entry for a request of this dialog."""
         self.heardFrom(req)
         method = req.getMethod()
@@ -222,8 +225,12 @@ class Dialog(DialogCore):
         cancel(rtime, request)
 
     def isYours(
-        self, req: Any = None, call_id: str | None = None, from_tag: str | None = None, to_tag: str | None = None
-    ) -> Any:
+        self,
+        req: SipRequest | None = None,
+        call_id: str | None = None,
+        from_tag: str | None = None,
+        to_tag: str | None = None,
+    ) -> UA | None:
         """
         sippy asks whether a request belongs to this dialog.  It would not let any but the BYE in before the answer.
         """
@@ -235,7 +242,7 @@ class Dialog(DialogCore):
         known = self.rUri.getTag()
         return self if from_tag == known or (known is None and from_tag in self.ours.early) else None
 
-    def _outOfPlace(self, request: Any) -> Reply | None:
+    def _outOfPlace(self, request: SipRequest) -> Reply | None:
         """Why a request cannot be one of this dialog now (RFC 3261 section 12.2.2)."""
         number = request.getHFBody("cseq").getCSeqNum()
         if self.state is None or self.over:
@@ -245,22 +252,22 @@ class Dialog(DialogCore):
         self.rCSeq = number
         return None
 
-    def _reinvited(self, request: Any) -> Any:
+    def _reinvited(self, request: SipRequest) -> Disposition:
         refusal = self._outOfPlace(request)
         if refusal is not None:
             return refusal.to(request, self.local_ua), None, None
         self.reoffers.invited(request)
         return None, self._withdrawn, partial(self._neverAcknowledged, request)
 
-    def _withdrawn(self, rtime: Any, request: Any) -> None:
+    def _withdrawn(self, rtime: MonoTime, request: SipRequest | None) -> None:
         """CANCEL has ended a re-INVITE with 487."""
         self.reoffers.cancelled()
 
-    def _neverAcknowledged(self, request: Any) -> None:
+    def _neverAcknowledged(self, request: SipRequest) -> None:
         if self.reoffers.isUnacknowledged(request):
             self.unacknowledged()
 
-    def _requested(self, request: Any) -> Reply | None:
+    def _requested(self, request: SipRequest) -> Reply | None:
         refusal = self._outOfPlace(request)
         if refusal is not None:
             return refusal
@@ -309,9 +316,9 @@ class Dialog(DialogCore):
         self,
         scode: int,
         reason: str,
-        body: Any = None,
-        contacts: Any = None,
-        extra_headers: Any = None,
+        body: MsgBody | None = None,
+        contacts: Iterable[SipContact] | None = None,
+        extra_headers: Iterable[SipHeader] | None = None,
         ack_wait: bool = False,
     ) -> None:
         """sippy answers the INVITE that began the dialog."""
@@ -324,7 +331,7 @@ class Dialog(DialogCore):
         response.appendHeaders(extra_headers or ())
         self.theirs.respond(self, response)
 
-    def changeState(self, newstate: Any) -> None:
+    def changeState(self, newstate: tuple[object, ...]) -> None:
         """sippy goes to another state."""
         super().changeState(newstate)
         if self.over:

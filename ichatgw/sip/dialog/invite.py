@@ -8,12 +8,13 @@ News is held back until our ACK is out, so that a BYE never overtakes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from attrs import define, field
 from sippy.CCEvents import CCEventTry
 from sippy.SipHeader import SipHeader
 from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import SipTransaction
+from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
@@ -43,12 +44,15 @@ class Invite(CCEventTry):
     @param parts: what goes with it.
     """
 
-    def __init__(self, prepare: Callable[[Any], tuple[Any, ...]], body: str, parts: tuple[Part, ...] = ()) -> None:
+    def __init__(
+        self, prepare: Callable[[DialogCore], tuple[SipHeader, ...]], body: str, parts: tuple[Part, ...] = ()
+    ) -> None:
         super().__init__((None, None, None, sdpBody(body, parts), None, None))
         self._prepare = prepare
 
-    def onUacSetupComplete(self, uac: Any) -> None:
+    def onUacSetupComplete(self, uac: UA) -> None:
         """Called by sippy just before the INVITE is made."""
+        assert isinstance(uac, DialogCore)
         self.extra_headers = (*uac.ownHeaders(), *uac.sessionHeaders(), *self._prepare(uac))
 
 
@@ -70,7 +74,7 @@ class OurInvite:
     _loggedIn: int = field(default=0, init=False)
     _receiver: Receiver = field(factory=Receiver, init=False)
 
-    def hear(self, dialog: DialogCore, response: Any, transaction: Any) -> bool:
+    def hear(self, dialog: DialogCore, response: SipResponse, transaction: SipTransaction) -> bool:
         """
         A response that came from the far end.
 
@@ -93,7 +97,7 @@ class OurInvite:
         self.isHeld = code >= 200 and response.getHFBody("cseq").getCSeqMethod() == "INVITE"
         return True
 
-    def _hearEarly(self, dialog: DialogCore, response: Any) -> bool:
+    def _hearEarly(self, dialog: DialogCore, response: SipResponse) -> bool:
         """A provisional response may want a PRACK.  @return: whether it was not heard before."""
         rack = self._receiver.heard(response, MAX_FORKS)
         if rack is None:
@@ -106,7 +110,7 @@ class OurInvite:
             self.early.add(tag)
         return True
 
-    def _askLonger(self, dialog: DialogCore, response: Any, transaction: Any) -> bool:
+    def _askLonger(self, dialog: DialogCore, response: SipResponse, transaction: SipTransaction) -> bool:
         """The INVITE is sent again, if it asked for too short a session and may ask for a longer one."""
         number = response.getHFBody("cseq").getCSeqNum()
         if not _isOut(dialog) or number not in dialog.reqs or not dialog.session.refused(response):
@@ -146,7 +150,7 @@ def _sendAgain(dialog: DialogCore, number: int, headers: Iterable[SipHeader] | N
     del dialog.reqs[number]
 
 
-def _acknowledgeEarly(dialog: DialogCore, response: Any, rack: str) -> None:
+def _acknowledgeEarly(dialog: DialogCore, response: SipResponse, rack: str) -> None:
     """Send a PRACK, within the dialog that C{response} has begun: it may be one of several."""
     kept = dialog.rUri, dialog.rTarget, dialog.routes, dialog.remote.reached
     dialog.rUri = dialog.rUri.getCopy()

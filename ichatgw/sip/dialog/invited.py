@@ -6,9 +6,10 @@ An INVITE of the far end that begins a dialog, and our responses to it (RFC 3261
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from attrs import define, field
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 
 from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.offeranswer import Input, State
@@ -25,27 +26,28 @@ class TheirInvite:
 
     _sender: Sender | None = field(default=None, init=False)
     # Until it is accepted: what it says of the session.
-    _request: Any = field(default=None, init=False)
+    _request: SipRequest | None = field(default=None, init=False)
 
     @property
     def isReliable(self) -> bool:
         """Does the caller acknowledge our provisional responses (RFC 3262)?"""
         return self._sender is not None
 
-    def came(self, dialog: DialogCore, request: Any) -> None:
+    def came(self, dialog: DialogCore, request: SipRequest) -> None:
         """It has come."""
         self._request = request
         dialog.reoffers.take(Input.FIRST_BARE if request.getBody() is None else Input.FIRST_OFFER)
         if demands(request):
             self._sender = Sender(dialog.respond, dialog.unacknowledged)
 
-    def respond(self, dialog: DialogCore, response: Any) -> None:
+    def respond(self, dialog: DialogCore, response: SipResponse) -> None:
         """Send a response, when its turn has come; one with 2xx has all that it takes to accept but this."""
         code = response.getSCode()[0]
         sender = self._sender
         if 200 <= code < 300:
-            response.appendHeaders([*dialog.ownHeaders(), *dialog.session.accept(self._request)])
-            self._request = None
+            request, self._request = self._request, None
+            if request is not None:
+                response.appendHeaders([*dialog.ownHeaders(), *dialog.session.accept(request)])
             accept = partial(_accept, dialog, response)
             if sender is not None:
                 sender.final(accept)
@@ -62,7 +64,7 @@ class TheirInvite:
             sender.over()
             dialog.respond(response)
 
-    def acknowledged(self, dialog: DialogCore, request: Any) -> Reply | None:
+    def acknowledged(self, dialog: DialogCore, request: SipRequest) -> Reply | None:
         """PRACK (RFC 3262 section 3); it may bring a new offer."""
         racks = request.getHFBodys("rack")
         response = None
@@ -94,14 +96,14 @@ class TheirInvite:
         return held
 
 
-def _answered(dialog: DialogCore, request: Any) -> None:
+def _answered(dialog: DialogCore, request: SipRequest) -> None:
     """The PRACK for our offer brings the answer (RFC 3262 section 5)."""
     dialog.respond(Reply(200, "OK").to(request, dialog.local_ua))
     dialog.reoffers.take(Input.PRACK)
     dialog.changes.offerAnswered(sdpText(request.getBody()))
 
 
-def _accept(dialog: DialogCore, response: Any) -> None:
+def _accept(dialog: DialogCore, response: SipResponse) -> None:
     """Send the 200."""
     dialog.reoffers.acceptedFirst()
     dialog.respond(response, dialog.reoffers.acknowledged)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from secrets import randbelow
-from typing import Any
 
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipResponse import SipResponse
 from sippy.Time.Timeout import Timeout
+
+from ichatgw.sip.sippylib.clock import Timer
 
 TAG = "100rel"
 
@@ -25,22 +28,22 @@ LAST_WAIT = 32.0
 MAX_WAITING = 10
 
 
-def demands(message: Any, option: str = TAG) -> bool:
+def demands(message: SipMsg, option: str = TAG) -> bool:
     """Does a message require that option?"""
     return _names(message, "require", option)
 
 
-def supports(message: Any, option: str) -> bool:
+def supports(message: SipMsg, option: str) -> bool:
     """Does its sender know that option?"""
     return _names(message, "supported", option) or demands(message, option)
 
 
-def _names(message: Any, header: str, option: str) -> bool:
+def _names(message: SipMsg, header: str, option: str) -> bool:
     words = (word.strip().lower() for body in message.getHFBodys(header) for word in str(body).split(","))
     return option in words
 
 
-def number(message: Any, header: str) -> int | None:
+def number(message: SipMsg, header: str) -> int | None:
     """The number in the first header of that name."""
     bodies = message.getHFBodys(header)
     text = str(bodies[0]).partition(";")[0].split() if bodies else []
@@ -55,12 +58,12 @@ class Sender:
     @param failed: called if one was never acknowledged.
     """
 
-    def __init__(self, send: Callable[[Any], None], failed: Callable[[], None]) -> None:
+    def __init__(self, send: Callable[[SipResponse], None], failed: Callable[[], None]) -> None:
         self._send = send
         self._failed = failed
         self._number = 1 + randbelow(2**31 - 1)
-        self._waiting: list[Any] = []
-        self._timer: Any = None
+        self._waiting: list[SipResponse] = []
+        self._timer: Timer | None = None
         self._wait = FIRST_WAIT
         self._waited = 0.0
         self._end: Callable[[], None] | None = None
@@ -70,7 +73,7 @@ class Sender:
         """Does the final response wait?"""
         return self._end is not None
 
-    def provisional(self, response: Any) -> None:
+    def provisional(self, response: SipResponse) -> None:
         """Send a response, as soon as those before it are acknowledged."""
         if len(self._waiting) >= MAX_WAITING:
             return
@@ -86,7 +89,7 @@ class Sender:
         else:
             send()
 
-    def acknowledged(self, rack: str) -> Any:
+    def acknowledged(self, rack: str) -> SipResponse | None:
         """
         PRACK.
 
@@ -150,7 +153,7 @@ class Receiver:
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
 
-    def heard(self, response: Any, most: int) -> str | None:
+    def heard(self, response: SipResponse, most: int) -> str | None:
         """
         A provisional response.
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from secrets import randbelow
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
+from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.Time.Timeout import Timeout
 
 from ichatgw.model import Ending, EndReason
@@ -22,6 +25,7 @@ from ichatgw.sip.dialog.sessiontimer import AGAIN, SessionTimer, tooShort
 from ichatgw.sip.message.bodies import SDP, bodyOf, sdpText
 from ichatgw.sip.message.gate import ACCEPT
 from ichatgw.sip.message.status import fromStatus
+from ichatgw.sip.sippylib.clock import Timer
 
 ANSWER_TIMEOUT = 30.0
 """Seconds that the other party of the call has for saying whether it goes along; a phone hears 100 meanwhile."""
@@ -71,22 +75,22 @@ class OfferCarrier(Conversation, Protocol):
 
     local_ua: str
     session: SessionTimer
-    lContact: Any
+    lContact: SipContact
     isCaller: bool
 
     @property
     def changes(self) -> Changes: ...
 
-    def renewed(self, request: Any) -> None:
+    def renewed(self, request: SipRequest) -> None:
         """A re-INVITE or UPDATE is taken: it may bring another C{Contact}, and name another remote party."""
 
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+    def respond(self, response: SipResponse, acknowledged: Callable[[SipRequest], None] | None = None) -> None:
         """Send a response; C{acknowledged} gets the ACK of one to an INVITE."""
 
-    def sessionHeaders(self) -> Sequence[Any]:
+    def sessionHeaders(self) -> Sequence[SipHeader]:
         """What each INVITE and UPDATE of ours asks for of session timers."""
 
-    def ownHeaders(self, *without: str) -> Sequence[Any]:
+    def ownHeaders(self, *without: str) -> Sequence[SipHeader]:
         """
         What each INVITE and UPDATE of ours, and each 2xx to one, says of what we can.
 
@@ -97,7 +101,7 @@ class OfferCarrier(Conversation, Protocol):
 class _Gone:
     """In the place of a dialog that is over: nothing is sent any more."""
 
-    def respond(self, response: Any, acknowledged: Callable[[Any], None] | None = None) -> None:
+    def respond(self, response: SipResponse, acknowledged: Callable[[SipRequest], None] | None = None) -> None:
         """Does nothing: the response is not sent."""
 
 
@@ -130,11 +134,11 @@ class Reoffers:
         self._dialog = dialog
         self._machine = OfferAnswer()
         self.isDue = False
-        self._unacknowledged: Any = None
-        self._theirs: Any = None
+        self._unacknowledged: object = None
+        self._theirs: SipRequest | None = None
         self._crossings = 0
-        self._glare: Any = None
-        self._answerTimer: Any = None
+        self._glare: Timer | None = None
+        self._answerTimer: Timer | None = None
 
     @property
     def state(self) -> State:
@@ -157,7 +161,7 @@ class Reoffers:
 
     # Theirs
 
-    def invited(self, request: Any) -> None:
+    def invited(self, request: SipRequest) -> None:
         """A re-INVITE has come."""
         body = request.getBody()
         refusal = self._refusal(request, Input.INVITE)
@@ -192,14 +196,14 @@ class Reoffers:
         self._dialog.respond(self._accept(request, verdict), self.acknowledged)
         self._dialog.changes.answerSent()
 
-    def acknowledged(self, ack: Any) -> None:
+    def acknowledged(self, ack: SipRequest) -> None:
         """The ACK of a 200 of ours; it brings the answer, if the 200 brought the offer."""
         self._unacknowledged = None
         if self.take(Input.ACK) is State.LATE_OFFER:
             self._dialog.changes.offerAnswered(sdpText(ack.getBody()))
         self._goOn()
 
-    def isUnacknowledged(self, request: Any) -> bool:
+    def isUnacknowledged(self, request: SipRequest) -> bool:
         """Was it accepted, and never acknowledged?  Whether a refusal has arrived does not matter."""
         return self._unacknowledged is request
 
@@ -212,7 +216,7 @@ class Reoffers:
             self._dialog.changes.withdrawn()
             self._goOn()
 
-    def updated(self, request: Any) -> None:
+    def updated(self, request: SipRequest) -> None:
         """An UPDATE, or a PRACK that brings an offer.  Its answer cannot wait (RFC 3311 section 5.2)."""
         body = request.getBody()
         refusal = self._refusal(request, Input.BARE_UPDATE if body is None else Input.UPDATE)
@@ -228,7 +232,7 @@ class Reoffers:
         if verdict is not None:
             self._dialog.changes.answerSent()
 
-    def _refusal(self, request: Any, input: Input) -> Reply | None:
+    def _refusal(self, request: SipRequest, input: Input) -> Reply | None:
         """Why it cannot be taken, whatever it offers."""
         refusal = self._machine.refusal(input)
         if refusal is not None:
@@ -242,10 +246,10 @@ class Reoffers:
             self._dialog.changes.withdrawn()
             self.answer(_TIMEOUT)
 
-    def _respond(self, request: Any, reply: Reply) -> None:
+    def _respond(self, request: SipRequest, reply: Reply) -> None:
         self._dialog.respond(reply.to(request, self._dialog.local_ua))
 
-    def _accept(self, request: Any, text: str | None) -> Any:
+    def _accept(self, request: SipRequest, text: str | None) -> SipResponse:
         response = Reply(200, "OK").to(request, self._dialog.local_ua)
         response.appendHeader(SipHeader(name="contact", body=self._dialog.lContact))
         response.appendHeaders([*self._dialog.ownHeaders(), *self._dialog.session.accept(request)])
@@ -294,7 +298,7 @@ class Reoffers:
             return False
         return True
 
-    def _answered(self, response: Any) -> None:
+    def _answered(self, response: SipResponse) -> None:
         """The final response to an offer of ours."""
         code, _ = response.getSCode()
         if code < 300:
@@ -311,13 +315,13 @@ class Reoffers:
             self._notAccepted(code, response)
         self._goOn()
 
-    def _notRefreshed(self, code: int, response: Any) -> None:
+    def _notRefreshed(self, code: int, response: SipResponse) -> None:
         """The session goes on as it was, and is refreshed later."""
         self.take(Input.REFUSED)
         self._dialog.changes.offerCrossed()
         self._dialog.session.again(0 if code == 422 and self._dialog.session.refused(response) else AGAIN)
 
-    def _notAccepted(self, code: int, response: Any) -> None:
+    def _notAccepted(self, code: int, response: SipResponse) -> None:
         """Our offer is rolled back: refused, or to be made again."""
         wait = self._wait(code, response)
         if wait is not None and self._crossings < MAX_CROSSINGS:
@@ -333,7 +337,7 @@ class Reoffers:
         phrase = response.getSCode()[1]
         self._dialog.changes.offerRefused(fromStatus(code, phrase, str(warnings[0]) if warnings else ""))
 
-    def _wait(self, code: int, response: Any) -> float | None:
+    def _wait(self, code: int, response: SipResponse) -> float | None:
         """Seconds after which it is tried again; C{None} for never."""
         if code == 491:
             return waitAfterGlare(self._dialog.isCaller)
@@ -353,7 +357,7 @@ class Reoffers:
             self._answerTimer.cancel()
             self._answerTimer = None
 
-    def over(self) -> Any:
+    def over(self) -> SipResponse | None:
         """
         The dialog is over.
 

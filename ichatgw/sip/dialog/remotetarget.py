@@ -6,10 +6,14 @@ The remote target: where the far end of a dialog is (RFC 3261 section 12.2.1.1),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import define, field
+from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipURL import SipURL
+from sippy.SipVia import SipVia
 
 from ichatgw.model import TransportAddress, Whereabouts
 from ichatgw.net.hosts import literal
@@ -19,7 +23,7 @@ from ichatgw.sip.transport.listeningpoint import domainIn
 from ichatgw.sip.transport.target import Target, Transport
 
 
-def _seenAt(via: Any) -> str:
+def _seenAt(via: SipVia) -> str:
     """The host of who has sent a request with that C{Via}, as far as the next server has seen it."""
     return str(via.params.get("received") or via.hostname)
 
@@ -64,13 +68,13 @@ class RemoteTarget:
     _ways: Ways
     pinned: TransportAddress | None = None
     first: Target | None = field(default=None, init=False)
-    reached: Any = field(default=None, init=False)
+    reached: tuple[tuple[str, int], str] | None = field(default=None, init=False)
     whereabouts: Whereabouts = field(factory=Whereabouts, init=False)
     flow: Target | None = field(default=None, init=False)
     _mistaken: str | None = field(default=None, init=False)
     _allowed: frozenset[str] | None = field(default=None, init=False)
 
-    def hop(self, url: Any, isRouted: bool, isOpen: bool = True) -> Target | None:
+    def hop(self, url: SipURL | None, isRouted: bool, isOpen: bool = True) -> Target | None:
         """
         Where the next request goes.
 
@@ -83,10 +87,10 @@ class RemoteTarget:
             return Target(Transport.UDP, self.pinned)
         if self.reached is None or self.reached[0] is None:
             return None
-        (host, port), named = self.reached
-        address = literal(str(host), int(port))
-        if url is not None and url.host == str(host):
-            port = url.port  # sippy knows no default but 5060
+        (host, known), named = self.reached
+        address = literal(str(host), int(known))
+        # sippy knows no default but 5060
+        port = url.port if url is not None and url.host == str(host) else known
         stated = Stated(
             None if address is None else address.host,
             None if port is None else int(port),
@@ -109,21 +113,19 @@ class RemoteTarget:
         """Where its latest message came from, an IP literal; empty if none has come."""
         return "" if self.flow is None else self.flow.address.host
 
-    def heard(self, message: Any, isRouted: bool) -> None:
+    def heard(self, message: SipMsg, isRouted: bool) -> None:
         """Remember where the far end's messages come from."""
-        (host, port), transport = message.source
-        source = literal(host, port)
-        if source is not None:
-            self.flow = Target(Transport(str(transport)), source)
+        if message.source is not None and (source := literal(*message.source[0])) is not None:
+            self.flow = Target(Transport(str(message.source[1])), source)
             if isinstance(message, SipRequest):
                 self._locate(message.getHFBodys("via"), source.host)
-            else:
+            elif isinstance(message, SipResponse):
                 self._locateCallee(message, source.host, isRouted)
         methods = message.getHFBodys("allow")
         if methods:
             self._allowed = frozenset(word.strip().upper() for each in methods for word in str(each).split(","))
 
-    def _locate(self, vias: Sequence[Any], source: str) -> None:
+    def _locate(self, vias: Sequence[SipVia], source: str) -> None:
         """
         Does it know where it is?  It says so where no server has been in between, and wants answers where it is.
 
@@ -135,7 +137,7 @@ class RemoteTarget:
             believed = literal(str(vias[0].hostname), 1)
             self._mistaken = None if believed is None or believed.host == source else believed.host
 
-    def _locateCallee(self, response: Any, source: str, isRouted: bool) -> None:
+    def _locateCallee(self, response: SipResponse, source: str, isRouted: bool) -> None:
         """
         A response does not say which way it has come; servers that stay in the dialog do.  What the far end says of
         itself may be known within its own network only.
@@ -158,7 +160,7 @@ class RemoteTarget:
         self.first = target
         self._ways.expect(target)
 
-    def prove(self, hop: Target, url: Any) -> None:
+    def prove(self, hop: Target, url: SipURL | None) -> None:
         """
         A request goes there.  Over TLS, the far end of the connection has to be the domain that was called, even if
         another one has been called there meanwhile; elsewhere, and if the far end has called us, the host that it has

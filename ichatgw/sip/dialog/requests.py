@@ -6,12 +6,17 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import define, field, frozen
+from sippy.MsgBody import MsgBody
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import SipTransaction
 from twisted.logger import Logger
 
 from ichatgw.sip.auth.authorization import CREDENTIALS, MAX_LOGINS, Answers
@@ -45,7 +50,7 @@ class Reply:
     body: str = ""
     contentType: str = ""
 
-    def to(self, request: Any, server: str) -> Any:
+    def to(self, request: SipRequest, server: str) -> SipResponse:
         """The response, sippy's."""
         response = request.genResponse(self.code, self.phrase, server=server)
         response.appendHeaders([SipHeader(name=name, bodys=value) for name, value in self.headers])
@@ -81,17 +86,29 @@ class Conversation(Protocol):
     def over(self) -> bool:
         """Is the dialog refused or ended?"""
 
-    def genRequest(self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None) -> Any: ...
+    def genRequest(
+        self,
+        method: str,
+        body: MsgBody | None = None,
+        cqop: object = None,
+        extra_headers: Iterable[SipHeader] | None = None,
+    ) -> SipRequest: ...
 
-    def newTransaction(self, req: Any, **kwargs: Any) -> Any: ...
+    def newTransaction(
+        self,
+        req: SipRequest,
+        *,
+        resp_cb: Callable[[SipResponse, SipTransaction], None],
+        cb_ifver: int,
+    ) -> SipTransaction | None: ...
 
-    def heardFrom(self, message: Any) -> None:
+    def heardFrom(self, message: SipMsg) -> None:
         """A message of the far end has come."""
 
-    def refreshTarget(self, message: Any) -> None:
+    def refreshTarget(self, message: SipMsg) -> None:
         """The far end may have another C{Contact} (RFC 3261 section 12.2.1.2)."""
 
-    def accepted(self, response: Any) -> None:
+    def accepted(self, response: SipResponse) -> None:
         """A 2xx to an INVITE or UPDATE has come: it may say something of the session, and of the C{Contact}."""
 
     def afterAck(self, step: Callable[[], object]) -> None:
@@ -113,9 +130,9 @@ class DialogRequest:
 
     dialog: Conversation
     method: str
-    heard: Callable[[Any], None]
-    headers: Sequence[Any] = ()
-    body: Any = None
+    heard: Callable[[SipResponse], None]
+    headers: Sequence[SipHeader] = ()
+    body: MsgBody | None = None
     isPassed: bool = False
     _logins: int = field(default=0, init=False)
 
@@ -130,7 +147,7 @@ class DialogRequest:
             raise OSError("nobody knows where the far end is")
         self.dialog.newTransaction(request, resp_cb=lambda response, _: self._answered(request, response), cb_ifver=2)
 
-    def _answered(self, request: Any, response: Any) -> None:
+    def _answered(self, request: SipRequest, response: SipResponse) -> None:
         code, _ = response.getSCode()
         if code < 200:
             return
@@ -146,14 +163,14 @@ class DialogRequest:
         else:
             self._digest(request, response)
 
-    def _refresh(self, response: Any, code: int) -> None:
+    def _refresh(self, response: SipResponse, code: int) -> None:
         self.dialog.heardFrom(response)
         if code < 300 and self.method in ("INVITE", "UPDATE"):
             self.dialog.accepted(response)
         elif code < 300 and self.method in _REFRESHING:
             self.dialog.refreshTarget(response)
 
-    def _digest(self, request: Any, response: Any) -> None:
+    def _digest(self, request: SipRequest, response: SipResponse) -> None:
         code, phrase = response.getSCode()
         # A NOTIFY may outlive the call.
         isNeeded = not self.dialog.over or self.method == "NOTIFY"
@@ -165,7 +182,7 @@ class DialogRequest:
         if endsCall(self.method, code, self.isPassed) and not self.dialog.over:
             self.dialog.lost(code, phrase)
 
-    def _mayLogIn(self, request: Any, response: Any) -> bool:
+    def _mayLogIn(self, request: SipRequest, response: SipResponse) -> bool:
         answers = self.dialog.answers
         if answers is None or self._logins >= MAX_LOGINS or not answers.challenged(request, response):
             return False
@@ -184,7 +201,13 @@ class Resending(Protocol):
     answers: Answers | None
     lCSeq: int
 
-    def transact(self, request: Any, **kwargs: Any) -> Any:
+    def transact(
+        self,
+        request: SipRequest,
+        *,
+        resp_cb: Callable[[SipResponse, SipTransaction], None],
+        cb_ifver: int,
+    ) -> SipTransaction | None:
         """
         Send a request as it is.
 
@@ -200,10 +223,10 @@ class Challengeable:
     """
 
     dialog: Resending
-    request: Any
+    request: SipRequest
     _left: int = MAX_LOGINS
 
-    def heard(self, response: Any, transaction: Any) -> None:
+    def heard(self, response: SipResponse, transaction: SipTransaction) -> None:
         """A response to the request has come."""
         answers = self.dialog.answers
         if answers is None or response.source is None or response.getSCode()[0] not in (401, 407) or not self._left:
@@ -220,7 +243,7 @@ class Challengeable:
             _log.debug("{method} cannot be sent again: {problem!r}", method=again.getMethod(), problem=problem)
 
 
-def repeated(request: Any, number: int) -> Any:
+def repeated(request: SipRequest, number: int) -> SipRequest:
     """
     The same request once more, to the same place, in a transaction of its own.
 

@@ -5,14 +5,18 @@ Session timers (RFC 4028): a call whose far end has vanished without a word come
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import define
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.Time.Timeout import Timeout
 
 from ichatgw.sip.dialog.prack import number, supports
 from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.sippylib.clock import Timer
 
 TAG = "timer"
 
@@ -63,7 +67,7 @@ class _Gone:
 _GONE = _Gone()
 
 
-def tooShort(request: Any) -> Reply | None:
+def tooShort(request: SipRequest) -> Reply | None:
     """Is the interval that a request asks for one that we do not agree to?"""
     wanted = number(request, "session-expires")
     if wanted is None or wanted >= LEAST or not supports(request, TAG):
@@ -84,12 +88,12 @@ class SessionTimer:
         self._bumps = 0
         self.interval = 0
         self.weRefresh = False
-        self._refresh: Any = None
-        self._expiry: Any = None
+        self._refresh: Timer | None = None
+        self._expiry: Timer | None = None
 
     # We ask
 
-    def headers(self) -> list[Any]:
+    def headers(self) -> list[SipHeader]:
         """What an INVITE or UPDATE of ours asks for."""
         interval = self.interval or self._wanted
         if not interval:
@@ -101,7 +105,7 @@ class SessionTimer:
             SipHeader(name="min-se", bodys=str(self._least)),
         ]
 
-    def refused(self, response: Any) -> bool:
+    def refused(self, response: SipResponse) -> bool:
         """
         A 422: our interval is too short for the far end or a proxy.
 
@@ -114,7 +118,7 @@ class SessionTimer:
         self._least = least
         return True
 
-    def answered(self, response: Any) -> None:
+    def answered(self, response: SipResponse) -> None:
         """A 2xx to an INVITE or UPDATE of ours: what it says holds from now on (section 7.2)."""
         interval = number(response, "session-expires")
         if interval is None:
@@ -124,7 +128,7 @@ class SessionTimer:
 
     # They ask
 
-    def accept(self, request: Any) -> list[Any]:
+    def accept(self, request: SipRequest) -> list[SipHeader]:
         """
         An INVITE or UPDATE is answered with 2xx (section 9).
 
@@ -196,7 +200,7 @@ class SessionTimer:
         self._refresh = self._expiry = None
 
 
-def _refresher(message: Any) -> str:
+def _refresher(message: SipMsg) -> str:
     bodies = message.getHFBodys("session-expires")
     parameters = str(bodies[0]).split(";")[1:] if bodies else []
     for parameter in parameters:

@@ -5,13 +5,13 @@ The states of sippy's UA that are other than sippy's own.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sippy.Time.Timeout import Timeout
+from sippy.UA import UA
 from sippy.UacStateCancelling import UacStateCancelling
 from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
 from sippy.UaStateConnected import UaStateConnected
+from sippy.UaStateGeneric import UaStateGeneric
 
 CANCELLED = 32.0
 """Seconds that an INVITE lives on after it was cancelled: 64*T1."""
@@ -26,7 +26,7 @@ class Trying(UasStateTrying):
 class Cancelling(UacStateCancelling):
     """We have sent CANCEL, or shall do so, and wait for the end of the INVITE."""
 
-    def __init__(self, ua: Any) -> None:
+    def __init__(self, ua: UA) -> None:
         super().__init__(ua)
         if self.te is not None:
             self.te.cancel()
@@ -42,7 +42,7 @@ class Cancelling(UacStateCancelling):
 class Connected(UaStateConnected):
     """The call is answered."""
 
-    def onStateChange(self, newstate: Any) -> None:
+    def onStateChange(self, newstate: type[UaStateGeneric]) -> None:
         """It is over."""
         self.ua.leaves()
         super().onStateChange(newstate)

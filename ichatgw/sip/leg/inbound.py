@@ -6,7 +6,6 @@ The leg of a party that calls us over SIP.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import evolve
 from sippy.CCEvents import (
@@ -17,6 +16,7 @@ from sippy.CCEvents import (
     CCEventPreConnect,
     CCEventRing,
 )
+from sippy.MsgBody import MsgBody
 from sippy.SipHeader import SipHeader
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -105,7 +105,7 @@ class InboundSipLeg(SipLeg):
         """180."""
         self._respond(CCEventRing((180, "Ringing", self._earlyOffer(SUPPOSED))))
 
-    def _earlyOffer(self, far: SessionDescription) -> Any:
+    def _earlyOffer(self, far: SessionDescription) -> MsgBody | None:
         """
         What has to be in a response before the answer: our offer, to a caller who has made none and demands that no
         response gets lost (RFC 3262 section 5).
@@ -218,7 +218,7 @@ class InboundSipLeg(SipLeg):
         self._finish(fromStatus(found.code, found.phrase))
         return None
 
-    def _event(self, event: Any) -> None:
+    def _event(self, event: CCEventGeneric) -> None:
         if isinstance(event, CCEventDisconnect):
             self._finish(fromHeader(self._reasons, self._answered))
 
@@ -226,7 +226,7 @@ class InboundSipLeg(SipLeg):
         assert self._offer is not None
         return self._negotiation.answer(self._offer, self.source.host, answer.codecs)
 
-    def _respond(self, event: Any) -> None:
+    def _respond(self, event: CCEventGeneric) -> None:
         """Orders never raise: what fails ends the leg."""
         if self._ended or self.dialog is None:
             return

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from secrets import randbelow
-from typing import Any
 
 from attrs import define, evolve, field
 from sippy.MsgBody import DEFAULT_CTYPE
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -29,8 +31,9 @@ from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.requests import LATER, OK, Reply
 from ichatgw.sip.leg.interfaces import ISipLeg
 from ichatgw.sip.message import dtmfinfo
-from ichatgw.sip.message.bodies import bodyOf
+from ichatgw.sip.message.bodies import bodyOf, textOf
 from ichatgw.sip.message.sanitize import headerText
+from ichatgw.sip.sippylib.clock import Timer
 
 MAX_KEYS = 20
 """So many keys may wait for a phone to answer that it was told of them."""
@@ -62,12 +65,12 @@ class Passed:
     """
 
     value: Enclosed
-    _request: Any
+    _request: SipRequest | None
     _refusal: Reply
-    _dialog: Any
+    _dialog: Dialog | None
     _pending: set[Passed]
     reply: Reply | None = field(default=None, init=False)
-    _timer: Any = field(default=None, init=False)
+    _timer: Timer | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
 
     def answered(self, receipt: Receipt) -> None:
@@ -103,7 +106,7 @@ class Passed:
             self._timer = None
         dialog, self._dialog = self._dialog, None
         request, self._request = self._request, None
-        if self._waits:
+        if self._waits and dialog is not None and request is not None:
             try:
                 dialog.respond(reply.to(request, dialog.local_ua))
             except OSError as problem:
@@ -121,7 +124,7 @@ class InCallMessages:
 
     # What the party says
 
-    def requested(self, leg: ISipLeg, request: Any) -> Reply:
+    def requested(self, leg: ISipLeg, request: SipRequest) -> Reply:
         """
         @param request: an INFO or a MESSAGE of the party.
         @return: the answer; L{LATER} if it follows.
@@ -133,14 +136,14 @@ class InCallMessages:
         # What is not for us may be for the other party.
         return self._passOn(leg, request, reply) if reply.code == 415 else reply
 
-    def _informed(self, leg: ISipLeg, request: Any) -> Reply:
+    def _informed(self, leg: ISipLeg, request: SipRequest) -> Reply:
         body = request.getBody()
         if body is None and not request.countHFs("info-package"):
             return OK  # a sign of life of older phones
         kind = "" if body is None else body.getType()
         if kind in (dtmfinfo.RELAY, dtmfinfo.PLAIN):
             try:
-                tone = dtmfinfo.parse(str(body.content), kind)
+                tone = dtmfinfo.parse(textOf(request), kind)
             except MalformedError as problem:
                 return Reply(400, f"Bad Key, {problem}")
             leg.call.handed(leg, Unanswered(tone))
@@ -149,7 +152,7 @@ class InCallMessages:
             return Reply(469, "Bad Info Package", (("recv-info", ""),))  # RFC 6086 section 4.2.2
         return Reply(415, "Unsupported Media Type", (("accept", f"{dtmfinfo.RELAY}, {dtmfinfo.PLAIN}"),))
 
-    def _passOn(self, leg: ISipLeg, request: Any, refusal: Reply) -> Reply:
+    def _passOn(self, leg: ISipLeg, request: SipRequest, refusal: Reply) -> Reply:
         """
         It means nothing to us.
 
@@ -206,7 +209,7 @@ class InCallMessages:
         if why:
             _log.info("call={call} leg={leg} not told of a key: {why}", call=leg.call.id, leg=leg.id, why=why)
 
-    def _keyTold(self, response: Any) -> None:
+    def _keyTold(self, response: SipResponse) -> None:
         self._keys -= 1
 
     def _send(self, leg: ISipLeg, message: IMessage, enclosed: Enclosed) -> None:
@@ -224,8 +227,8 @@ class InCallMessages:
             self._handed.discard(message)
             message.answered(_UNREACHED)
 
-    def _answering(self, message: IMessage) -> Callable[[Any], None]:
-        def heard(response: Any) -> None:
+    def _answering(self, message: IMessage) -> Callable[[SipResponse], None]:
+        def heard(response: SipResponse) -> None:
             self._handed.discard(message)
             message.answered(receiptOf(response))
 
@@ -248,7 +251,7 @@ def _takes(dialog: Dialog, method: str) -> bool:
     return bool(dialog.isConnected() and dialog.remote.allows(method))
 
 
-def _sentMessage(request: Any, toIChat: bool) -> Reply:
+def _sentMessage(request: SipRequest, toIChat: bool) -> Reply:
     """
     An iChat sends C{PING} every few seconds and wants to hear 200; nothing of it is passed on.  A sender is not
     told that a text was taken which will not be shown (RFC 3428 section 7).
@@ -260,7 +263,7 @@ def _sentMessage(request: Any, toIChat: bool) -> Reply:
     return Reply(415, "Unsupported Media Type", (("accept", "application/sdp"),))
 
 
-def read(message: Any) -> Enclosed | None:
+def read(message: SipMsg) -> Enclosed | None:
     """What is in a message; C{None} if there is nothing, or nothing that would arrive as it was sent."""
     body = message.getBody()
     if body is None or body.mtype is DEFAULT_CTYPE or message.countHFs("content-encoding"):
@@ -273,7 +276,7 @@ def read(message: Any) -> Enclosed | None:
     return Enclosed(message.getHFBody("cseq").getCSeqMethod(), kind, content)
 
 
-def receiptOf(response: Any) -> Receipt:
+def receiptOf(response: SipResponse) -> Receipt:
     """What the sender is told of a final response of the far end, or of our own transaction layer."""
     code, phrase = response.getSCode()
     if response.source is None or code in _ABOUT_THE_CALL:

@@ -6,14 +6,18 @@ The interfaces between a SIP leg, its parts and its surroundings.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
+from sippy.SipRequest import SipRequest
 from zope.interface import Attribute
 
 from ichatgw.interfaces import ILeg
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.reinvite import Reoffers
 from ichatgw.sip.dialog.requests import Reply
+
+_Given = TypeVar("_Given")
+_Leg = TypeVar("_Leg", contravariant=True)
 
 
 class ISipLeg(ILeg):
@@ -25,18 +29,18 @@ class ISipLeg(ILeg):
     isOver: bool = Attribute("The leg has ended.")
     signallingHost: str = Attribute("Where its messages go, an IP literal; empty before that is known.")
 
-    def guarded(order: Callable[[Any], None], argument: Any) -> None:
+    def guarded(order: Callable[[_Given], None], argument: _Given) -> None:
         """Do what may fail: then the leg ends.  After its end nothing is done."""
 
 
-class Transfers(Protocol):
+class Transfers(Protocol[_Leg]):
     """Takes what a party refers."""
 
-    def referred(self, leg: Any, request: Any) -> Reply:
+    def referred(self, leg: _Leg, request: SipRequest) -> Reply:
         """The party of C{leg} refers its peer; what to answer."""
 
-    def subscribed(self, leg: Any, request: Any) -> Reply:
+    def subscribed(self, leg: _Leg, request: SipRequest) -> Reply:
         """The party of C{leg} wants to hear longer of its REFER, or no more; what to answer."""
 
-    def left(self, leg: Any) -> None:
+    def left(self, leg: _Leg) -> None:
         """The call of C{leg} is over."""

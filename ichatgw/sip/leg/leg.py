@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
-from sippy.CCEvents import CCEventDisconnect
+from sippy.CCEvents import CCEventDisconnect, CCEventGeneric
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -34,6 +36,8 @@ from ichatgw.sip.message.identity import connectedTo
 from ichatgw.sip.message.status import toHeader
 
 _log = Logger()
+
+_Given = TypeVar("_Given")
 
 
 @implementer(ISipLeg)
@@ -58,7 +62,7 @@ class SipLeg:
     events = UNREAD
 
     dialog: Dialog | None = None
-    referrals: Transfers
+    referrals: Transfers[SipLeg]
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
@@ -109,7 +113,7 @@ class SipLeg:
         """See L{ichatgw.interfaces.ILeg}."""
         self.guarded(self.changes.change, change)
 
-    def guarded(self, order: Callable[[Any], None], argument: Any) -> None:
+    def guarded(self, order: Callable[[_Given], None], argument: _Given) -> None:
         """Orders never raise: what fails ends the leg.  After its end none is carried out."""
         if self._ended:
             return
@@ -137,7 +141,7 @@ class SipLeg:
         """See L{ichatgw.interfaces.ILeg}."""
         raise NotImplementedError
 
-    def event(self, event: Any, dialog: Any) -> None:
+    def event(self, event: CCEventGeneric, dialog: object) -> None:
         """sippy's news.  An exception of ours ends this leg and no other."""
         if self._ended or dialog is not self.dialog:
             return  # nothing is expected of an attempt that was given up
@@ -147,10 +151,10 @@ class SipLeg:
             _log.failure("call={call} leg={leg} failed on {event}", call=self.call.id, leg=self.id, event=str(event))
             self.hangup(Ending(EndReason.FAILED, "internal error"))
 
-    def _event(self, event: Any) -> None:
+    def _event(self, event: CCEventGeneric) -> None:
         raise NotImplementedError
 
-    def requested(self, request: Any) -> Reply | None:
+    def requested(self, request: SipRequest) -> Reply | None:
         """See L{ichatgw.sip.dialog.core.Owner}."""
         method = request.getMethod()
         if method in ("INFO", "MESSAGE"):
@@ -161,7 +165,7 @@ class SipLeg:
             return self.referrals.subscribed(self, request)
         return None
 
-    def identified(self, message: Any) -> None:
+    def identified(self, message: SipMsg) -> None:
         """See L{ichatgw.sip.dialog.core.Owner}.  Who has logged in stays who it is."""
         if self._ended or self.login is not None or (self.dialog is not None and self.dialog.pinned is not None):
             return
@@ -201,7 +205,7 @@ class SipLeg:
         self._negotiation.letGo()
 
 
-def disconnection(ending: Ending | None) -> Any:
+def disconnection(ending: Ending | None) -> CCEventDisconnect:
     """The order to send BYE or CANCEL; it says why, if that is given."""
     event = CCEventDisconnect()
     if ending is not None:

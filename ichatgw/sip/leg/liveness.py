@@ -6,8 +6,8 @@ Finds out by OPTIONS whether a party that sends no media any more still has its 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
+from sippy.SipResponse import SipResponse
 from twisted.logger import Logger
 
 from ichatgw.model import Ending, EndReason
@@ -40,7 +40,7 @@ class Liveness:
         except OSError as problem:
             _vanished(leg, str(problem))
 
-    def _told(self, leg: ISipLeg, response: Any) -> None:
+    def _told(self, leg: ISipLeg, response: SipResponse) -> None:
         self._isAsked = False
         code, phrase = response.getSCode()
         if endsCall("OPTIONS", code) or response.source is None:

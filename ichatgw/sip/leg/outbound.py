@@ -6,10 +6,10 @@ The leg of a party that we call over SIP.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import evolve, frozen
-from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventRedirect, CCEventRing
+from sippy.CCEvents import CCEventConnect, CCEventDisconnect, CCEventFail, CCEventGeneric, CCEventRedirect, CCEventRing
+from sippy.MsgBody import MsgBody
 from sippy.SipHeader import SipHeader
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
@@ -20,6 +20,7 @@ from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.observe.callreports import follow
+from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.invite import MAX_FORKS, Invite
 from ichatgw.sip.dialog.offeranswer import Input
@@ -71,7 +72,7 @@ class OutboundSipLeg(SipLeg):
         forget: Callable[[SipLeg], None],
         hunt: TargetSet,
         converse: Callable[[SipLeg], Dialog],
-        prepare: Callable[[Any, Attempt], tuple[Any, ...]],
+        prepare: Callable[[DialogCore, Attempt], tuple[SipHeader, ...]],
         offering: Offering,
         mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:
@@ -90,7 +91,7 @@ class OutboundSipLeg(SipLeg):
         self._attempt: Attempt | None = None
         self._target: Target | None = None
         self._started = False
-        self._replaces: tuple[Any, ...] = ()
+        self._replaces: tuple[SipHeader, ...] = ()
         self._offer: tuple[Codec, ...] = ()
         self._parts: tuple[Part, ...] = ()
         self._early: dict[str | None, str] = {}
@@ -223,7 +224,7 @@ class OutboundSipLeg(SipLeg):
             except Exception:
                 _log.failure("call={call} leg={leg} could not hang up", call=self.call.id, leg=self.id)
 
-    def _event(self, event: Any) -> None:
+    def _event(self, event: CCEventGeneric) -> None:
         if isinstance(event, CCEventRing):
             self._hunt.heard()
             self._provisional(*event.getData()[:3])
@@ -259,7 +260,7 @@ class OutboundSipLeg(SipLeg):
             self._hunt.refused(code)
         self._failed(ending)
 
-    def _provisional(self, code: int, phrase: str, body: Any) -> None:
+    def _provisional(self, code: int, phrase: str, body: MsgBody | None) -> None:
         if code <= 100:
             return
         self._hunt.rang()
@@ -283,7 +284,7 @@ class OutboundSipLeg(SipLeg):
         if code == 180:
             self.call.ringing(self)
 
-    def _accepted(self, body: Any) -> None:
+    def _accepted(self, body: MsgBody | None) -> None:
         text = sdpText(body) or self._early.get(self._fork) or next(reversed(self._early.values()), None)
         self._answered = True
         if self._settledBy is not None and self._settledBy == self._fork:

@@ -6,7 +6,6 @@ The SIP legs that live.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, field
 
@@ -15,6 +14,7 @@ from ichatgw.sip.dialog.replaces import DialogId, Replacement, verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import Transfers
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.transaction.tables import KnownDialog
 
 MAX_ENDED = 1000
 """How many dialogs that are over are remembered."""
@@ -31,8 +31,8 @@ class Legs:
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
 
-    referrals: Transfers = field(init=False)
-    dialogOf: Callable[[str], Any] = field(default=lambda tag: None, init=False)
+    referrals: Transfers[SipLeg] = field(init=False)
+    dialogOf: Callable[[str], KnownDialog | None] = field(default=lambda tag: None, init=False)
     admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
     events: Events = field(default=UNREAD, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)

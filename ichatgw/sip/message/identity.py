@@ -7,12 +7,13 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-P
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import unquote
 
 from attrs import evolve
 from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
+from sippy.SipRequest import SipRequest
 
 from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Party, TransportAddress
 from ichatgw.net.hosts import literal
@@ -31,7 +32,7 @@ _CAUSE = re.compile(r"[;?&]\s*(?:reason=sip;)?cause=(?:302|4(?:04|08|80|86|87)|5
 _HIDING = frozenset({"id", "user", "header"})
 
 
-def callerOf(request: Any) -> Party:
+def callerOf(request: SipRequest) -> Party:
     """
     The caller of an INVITE that came from a peer that we trust with calls, and so with names: what a server before us
     asserts comes before what the phone says of itself.
@@ -43,7 +44,7 @@ def callerOf(request: Any) -> Party:
     best = stated if asserted is None else asserted
     uri = uriOf(best.url)
     if best.url.host == TELEPHONE_HOST:
-        uri = f"sip:{legible(best.url.username)}@{stated.url.host}"
+        uri = f"sip:{legible(best.url.username or '')}@{stated.url.host}"
     hops = next((body.getNum() for body in request.getHFBodys("max-forwards")), None)
     return Party(
         uri,
@@ -55,7 +56,7 @@ def callerOf(request: Any) -> Party:
     )
 
 
-def _forwardsOf(request: Any) -> int:
+def _forwardsOf(request: SipRequest) -> int:
     """
     How often a call was sent on: by its Diversion headers, each of which may stand for several, or else by the entries
     of History-Info that say why (RFC 4458 and RFC 7044 section 5).
@@ -67,7 +68,7 @@ def _forwardsOf(request: Any) -> int:
     return max(diverted, len(_CAUSE.findall(unquote(entries))))
 
 
-def invitationOf(request: Any, source: TransportAddress) -> Invitation:
+def invitationOf(request: SipRequest, source: TransportAddress) -> Invitation:
     """The outer marks of an INVITE."""
     userAgents = request.getHFBodys("user-agent")
     return Invitation(
@@ -79,7 +80,7 @@ def invitationOf(request: Any, source: TransportAddress) -> Invitation:
     )
 
 
-def _writtenAt(request: Any) -> frozenset[str]:
+def _writtenAt(request: SipRequest) -> frozenset[str]:
     """
     The hosts, IP literals, where an INVITE says that it was written: in its Via, its Contact and its Call-ID, where
     iChats put C{192-168-1-2} behind the C{@}.
@@ -90,7 +91,7 @@ def _writtenAt(request: Any) -> frozenset[str]:
     return frozenset(each.host for each in found if each is not None)
 
 
-def connectedTo(message: Any, party: Party) -> Party:
+def connectedTo(message: SipMsg, party: Party) -> Party:
     """
     Who is at the far end now, as a message within the call says it (RFC 3325, RFC 5876): C{party}, if it does not.
 
@@ -100,36 +101,36 @@ def connectedTo(message: Any, party: Party) -> Party:
     if asserted is None:
         return party
     url = asserted.url
-    uri = uriOf(url) if url.host != TELEPHONE_HOST else f"sip:{legible(url.username)}@{party.domain}"
+    uri = uriOf(url) if url.host != TELEPHONE_HOST else f"sip:{legible(url.username or '')}@{party.domain}"
     name = plainName(asserted.name)
     if uri == party.uri:
         name = name or party.name
     return evolve(party, uri=uri, name=name, private=hidden or _isPrivate(message))
 
 
-def _asserted(message: Any) -> tuple[Any, bool]:
+def _asserted(message: SipMsg) -> tuple[SipAddress | None, bool]:
     """
     The identity that a server asserts, sippy's C{SipAddress}, or C{None}; and whether it is to be hidden.  From
     P-Asserted-Identity, or from its predecessor, Remote-Party-ID.
     """
     for body in message.getHFBodys("p-asserted-identity"):
         return body.getUri(), False
-    for body in message.getHFBodys("remote-party-id"):
-        address = SipAddress(str(body))
+    for other in message.getHFBodys("remote-party-id"):
+        address = SipAddress(str(other))
         said = {name.lower(): (value or "").strip('"').lower() for name, value in address.params.items()}
         if said.get("party", "calling") in ("calling", "called"):
             return address, said.get("privacy", "off") not in ("off", "")
     return None, False
 
 
-def _diversion(address: Any) -> Diversion:
+def _diversion(address: SipAddress) -> Diversion:
     return Diversion(uriOf(address.url), tuple((name, address.params[name] or "") for name in address.params_order))
 
 
-def _isPrivate(request: Any) -> bool:
+def _isPrivate(message: SipMsg) -> bool:
     tokens = {
         token.strip().lower()
-        for body in request.getHFBodys("privacy")
+        for body in message.getHFBodys("privacy")
         for token in str(body).replace(",", ";").split(";")
     }
     return bool(tokens & _HIDING) and "none" not in tokens
@@ -140,7 +141,7 @@ def shownAs(caller: Party) -> Party:
     return ANONYMOUS if caller.private else caller
 
 
-def presentedAs(shown: Party, otherwise: Party) -> Any:
+def presentedAs(shown: Party, otherwise: Party) -> SipAddress:
     """
     What From says of a caller, sippy's C{SipAddress}.
 
@@ -153,7 +154,7 @@ def presentedAs(shown: Party, otherwise: Party) -> Any:
     return SipAddress(name=displayName(local.name), url=url)
 
 
-def identityHeaders(caller: Party, asserts: bool) -> tuple[Any, ...]:
+def identityHeaders(caller: Party, asserts: bool) -> tuple[SipHeader, ...]:
     """
     What an INVITE of ours says of the caller beside From.
 

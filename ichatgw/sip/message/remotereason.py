@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import define, field
+from sippy.SipMsg import SipMsg
+from sippy.SipResponse import SipResponse
 
 
 @define(eq=False)
@@ -22,7 +24,7 @@ class LastWords:
     warning: str = field(default="", init=False)
     reasons: str = field(default="", init=False)
 
-    def answered(self, response: Any) -> None:
+    def answered(self, response: SipResponse) -> None:
         """A response to our INVITE."""
         code, _ = response.getSCode()
         if 300 <= code < 400:
@@ -32,7 +34,7 @@ class LastWords:
         if code >= 300:
             self.ended(response)
 
-    def ended(self, message: Any) -> None:
+    def ended(self, message: SipMsg) -> None:
         """A BYE, a CANCEL, or a final response."""
         bodies = [header.body for header in message.headers if header.name == "reason"]
         self.reasons = ", ".join(str(body.body or body) for body in bodies)

@@ -13,11 +13,12 @@ from typing import Any
 import sippy.SipURL
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import hf_types
+from sippy.SipTransactionManager import SipTransaction
 from sippy.SipURL import SipURL
 from sippy.SipVia import SipVia
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.message.sippyshortcuts import substitute
+from ichatgw.sip.message.sippyshortcuts import LocalAddress, TransactionId, substitute
 from ichatgw.sip.message.syntax import UnknownScheme, borrowed, escaped, uri, via
 
 URIS_KEPT, MAX_KEPT = 2048, 200
@@ -44,12 +45,12 @@ _SAYS = (
 _plain = attrgetter(*_SAYS)
 
 
-def _stated(url: Any) -> tuple[Any, ...]:
+def _stated(url: SipURL) -> tuple[object, ...]:
     """All that a URI says."""
     return (*_plain(url), url.headers, tuple(url.userparams), tuple(url.other))
 
 
-def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any) -> None:
+def _makeAsWritten(self: SipURL, url: str | None = None, *args: Any, **kwargs: Any) -> None:
     """
     sippy writes a URI anew from what it has read, in another order and with other escapes: others would not know theirs
     again.  So it keeps the text.  A URI of another scheme is read as what L{borrowed} makes of it.
@@ -63,7 +64,7 @@ def _makeAsWritten(self: Any, url: str | None = None, *args: Any, **kwargs: Any)
     self.userparams, self.other = list(read.userparams), list(read.other)
 
 
-def _read(url: str, *args: Any, **kwargs: Any) -> Any:
+def _read(url: str, *args: Any, **kwargs: Any) -> SipURL:
     made = SipURL.__new__(SipURL)
     try:
         plain = uri(url, keepHeaders=True)
@@ -80,7 +81,7 @@ def _read(url: str, *args: Any, **kwargs: Any) -> Any:
 _readBefore = lru_cache(maxsize=URIS_KEPT)(_read)
 
 
-def _copyAsWritten(url: Any) -> Any:
+def _copyAsWritten(url: SipURL) -> SipURL:
     """sippy makes C{sip} of C{sips} here: the call that was to be secure would go on in the clear."""
     made = SipURL.__new__(SipURL)
     vars(made).update(vars(url))
@@ -88,7 +89,7 @@ def _copyAsWritten(url: Any) -> Any:
     return made
 
 
-def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
+def _writeAsWritten(url: SipURL, local_addr: LocalAddress | None = None) -> str:
     """As it came, unless something in it has been changed since."""
     if url.written is not None and _stated(url) == url.stated:
         return str(url.written)
@@ -100,7 +101,7 @@ def _writeAsWritten(url: Any, local_addr: Any = None) -> str:
 
 
 @lru_cache(maxsize=URIS_KEPT)
-def _writtenBefore(plain: tuple[Any, ...], local: Any) -> str:
+def _writtenBefore(plain: tuple[object, ...], local: LocalAddress | None) -> str:
     """A URI of ours, which is written with each message of its dialog."""
     url = SipURL.__new__(SipURL)
     vars(url).update(zip(_SAYS, plain, strict=True), userparams=(), other=())
@@ -116,7 +117,7 @@ sippy.SipURL.quote = lambda text, safe="": escaped(text)
 _TITLES = {"min-se": "Min-SE", "www-authenticate": "WWW-Authenticate"}
 
 
-def _inTitleCase(body: Any, name: str, compact: bool = False) -> str:
+def _inTitleCase(body: SipGenericHF, name: str, compact: bool = False) -> str:
     """sippy writes C{Subscription-state}; there are parsers that look for C{Subscription-State}."""
     return _TITLES.get(name.lower()) or "-".join(word.capitalize() for word in name.split("-"))
 
@@ -136,16 +137,14 @@ class WrittenVia(SipVia):
     it.  sippy would read parameters out of quoted values.
     """
 
-    body: Any
-
-    def __init__(self, body: str | None = None, cself: Any = None) -> None:
+    def __init__(self, body: str | None = None, cself: SipVia | None = None) -> None:
         self.written: str | None = None
-        self.stated: tuple[Any, ...] = ()
+        self.stated: tuple[object, ...] = ()
         if body is not None:
             SipGenericHF.__init__(self, body)  # the gate has put each value in a line of its own
             return
         super().__init__(cself=cself)
-        if cself is not None:
+        if isinstance(cself, WrittenVia):
             self.written, self.stated = cself.written, cself.stated
 
     def parse(self) -> None:
@@ -158,10 +157,10 @@ class WrittenVia(SipVia):
         super().parse()
         self.stated = self._says()
 
-    def _says(self) -> tuple[Any, ...]:
+    def _says(self) -> tuple[object, ...]:
         return self.transport, self.hostname, self.port, *self.params.items()
 
-    def localStr(self, local_addr: Any = None) -> str:
+    def localStr(self, local_addr: LocalAddress | None = None) -> str:
         """As a header holds it."""
         if self.parsed and self.written is not None and self.stated == self._says():
             return self.written
@@ -179,8 +178,8 @@ for _name in ("authorization", "proxy-authorization", "www-authenticate", "proxy
     hf_types.pop(_name, None)
 
 
-class Forgiving(dict[Any, Any]):
+class Forgiving(dict[TransactionId, SipTransaction]):
     """A table of transactions: sippy's timers sometimes remove one that has already gone."""
 
-    def __delitem__(self, key: object) -> None:
+    def __delitem__(self, key: TransactionId) -> None:
         self.pop(key, None)

@@ -10,10 +10,12 @@ the gate lets through (L{ichatgw.sip.message.gate}).  C{docs/performance.rst} sa
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from sippy.ESipHeaderCSV import ESipHeaderCSV
+from sippy.MsgBody import MsgBody
 from sippy.SipAddress import SipAddress
 from sippy.SipAddressHF import SipAddressHF
 from sippy.SipGenericHF import SipGenericHF
@@ -37,6 +39,12 @@ _END = "\r\n\r\n"
 _REPEATED = ("via", "record-route", "from", "to", "call-id", "cseq")
 """The headers of a request that its responses repeat, in this order."""
 
+LocalAddress = tuple[tuple[str, int], str]
+"""What stands for "my address" in what is written: host and port, and the transport."""
+
+TransactionId = tuple[str | int | None, ...]
+"""What sippy knows a transaction by: Call-ID, From tag, CSeq, and what else tells it from others."""
+
 _FOLDED = ("\r\n ", "\r\n\t")
 
 _readMessage, _readTime, _answer = SipMsg.__init__, MonoTime.__init__, SipRequest.genResponse
@@ -45,7 +53,7 @@ _readMessage, _readTime, _answer = SipMsg.__init__, MonoTime.__init__, SipReques
 # Messages.
 
 
-def _read(self: Any, buf: str | None = None) -> None:
+def _read(self: SipMsg, buf: str | None = None) -> None:
     """A message; one that is not in plain form is left to sippy."""
     self.headers = []
     if buf is None:
@@ -56,7 +64,7 @@ def _read(self: Any, buf: str | None = None) -> None:
         return
     startLine, *lines = head.split("\r\n")
     self.setSL(startLine)
-    told: dict[str, Any] = dict.fromkeys(("content-type", "content-length"))
+    told: dict[str, SipHeader | None] = dict.fromkeys(("content-type", "content-length"))
     for line in lines:
         for header in _headers(line):
             if header.name in told:
@@ -64,11 +72,11 @@ def _read(self: Any, buf: str | None = None) -> None:
             else:
                 self.headers.append(header)
     # These are what sippy's C{init_body} looks at.
-    self._SipMsg__mbody = body or None
-    self._SipMsg__content_type, self._SipMsg__content_length = told.values()
+    kind, length = told.values()
+    vars(self).update(_SipMsg__mbody=body or None, _SipMsg__content_type=kind, _SipMsg__content_length=length)
 
 
-def _headers(line: str) -> list[Any]:
+def _headers(line: str) -> list[SipHeader]:
     """The headers of one line."""
     try:
         return [SipHeader(line, fixname=True)]
@@ -76,7 +84,7 @@ def _headers(line: str) -> list[Any]:
         return [SipHeader(name=several.name, bodys=value, fixname=True) for value in several.bodys]
 
 
-def _getHFBody(self: Any, name: str, idx: int = 0) -> Any:
+def _getHFBody(self: SipMsg, name: str, idx: int = 0) -> SipGenericHF:
     """@raise IndexError: if there is none."""
     for header in self.headers:
         if header.name == name:
@@ -86,7 +94,7 @@ def _getHFBody(self: Any, name: str, idx: int = 0) -> Any:
     raise IndexError(name)
 
 
-def _getHFBCopy(self: Any, name: str, idx: int = 0) -> Any:
+def _getHFBCopy(self: SipMsg, name: str, idx: int = 0) -> SipGenericHF:
     """@raise IndexError: if there is none."""
     for header in self.headers:
         if header.name == name:
@@ -96,9 +104,9 @@ def _getHFBCopy(self: Any, name: str, idx: int = 0) -> Any:
     raise IndexError(name)
 
 
-def _getTId(self: Any, wCSM: bool = False, wBRN: bool = False, wTTG: bool = False) -> tuple[Any, ...]:
+def _getTId(self: SipMsg, wCSM: bool = False, wBRN: bool = False, wTTG: bool = False) -> TransactionId:
     number, method = self.getHFBody("cseq").getCSeq()
-    begin: tuple[Any, ...] = (str(self.getHFBody("call-id")), self.getHFBody("from").getTag(), number)
+    begin: TransactionId = (str(self.getHFBody("call-id")), self.getHFBody("from").getTag(), number)
     if wCSM:
         begin = (*begin, method)
     if wBRN:
@@ -106,17 +114,22 @@ def _getTId(self: Any, wCSM: bool = False, wBRN: bool = False, wTTG: bool = Fals
     return (*begin, self.getHFBody("to").getTag()) if wTTG else begin
 
 
-def _getTIds(self: Any) -> tuple[tuple[Any, ...], ...]:
+def _getTIds(self: SipMsg) -> tuple[TransactionId, ...]:
     begin = self.getTId(wCSM=True)
     return tuple([(*begin, via.getBranch()) for via in self.getHFBodys("via")])
 
 
 def _genResponse(
-    self: Any, scode: int, reason: str, body: Any = None, server: str | None = None, ext_reason: Any = None
-) -> Any:
+    self: SipRequest,
+    scode: int,
+    reason: str,
+    body: MsgBody | None = None,
+    server: str | None = None,
+    ext_reason: str | None = None,
+) -> SipResponse:
     if ext_reason is not None:
         return _answer(self, scode, reason, body, server, ext_reason)
-    kept: dict[str, list[Any]] = {name: [] for name in _REPEATED}
+    kept: dict[str, list[SipHeader]] = {name: [] for name in _REPEATED}
     for header in self.headers:
         if header.name in kept:
             kept[header.name].append(_copyHeader(header))
@@ -125,7 +138,7 @@ def _genResponse(
     return made
 
 
-def _copyMessage(self: Any) -> Any:
+def _copyMessage(self: SipMsg) -> SipMsg:
     made = type(self)()
     made.headers = [_copyHeader(header) for header in self.headers]
     if self.body is not None:
@@ -138,14 +151,19 @@ def _copyMessage(self: Any) -> Any:
 # Headers.
 
 
-def _copyHeader(self: Any) -> Any:
+def _copyHeader(self: SipHeader) -> SipHeader:
     made = SipHeader.__new__(SipHeader)
     made.name, made.body = self.name, self.body.getCopy()
     return made
 
 
 def _makeHeader(
-    self: Any, s: str | None = None, name: str | None = None, body: Any = None, bodys: Any = None, fixname: bool = False
+    self: SipHeader,
+    s: str | None = None,
+    name: str | None = None,
+    body: SipGenericHF | None = None,
+    bodys: str | None = None,
+    fixname: bool = False,
 ) -> None:
     if s is not None:
         name, _, bodys = s.partition(":")
@@ -164,7 +182,7 @@ def _makeHeader(
         self.name = body.hf_names[0]
 
 
-def _writeHeader(self: Any, local_addr: Any = None, compact: bool = False) -> str:
+def _writeHeader(self: SipHeader, local_addr: LocalAddress | None = None, compact: bool = False) -> str:
     kind: Any = type(self.body)
     return f"{_written(kind, self.name, compact)}: {self.body.localStr(local_addr)}"
 
@@ -178,27 +196,27 @@ def _written(kind: Any, name: str, compact: bool) -> str:
 # Addresses.
 
 
-def _parseAddress(self: Any) -> None:
+def _parseAddress(self: SipAddressHF) -> None:
     read = _addressBefore if len(self.body) <= MAX_KEPT else _address
     self.address = read(self.body, self.relaxedparser).getCopy()
     self.parsed = True
 
 
-def _address(text: str, isRelaxed: bool) -> Any:
+def _address(text: str, isRelaxed: bool) -> SipAddress:
     return SipAddress(text, relaxedparser=isRelaxed)
 
 
 _addressBefore = lru_cache(maxsize=ADDRESSES_KEPT)(_address)
 
 
-def _copyAddress(self: Any) -> Any:
+def _copyAddress(self: SipAddress) -> SipAddress:
     made = SipAddress.__new__(SipAddress)
     made.name, made.url, made.hadbrace = self.name, self.url.getCopy(), self.hadbrace
     made.params, made.params_order = self.params.copy(), self.params_order[:]
     return made
 
 
-def _copyVia(self: Any) -> Any:
+def _copyVia(self: SipVia) -> SipVia:
     made = SipVia.__new__(SipVia)
     vars(made).update(vars(self))
     if self.params is not None:
@@ -210,7 +228,11 @@ def _copyVia(self: Any) -> Any:
 
 
 def _makeTime(
-    self: Any, s: str | None = None, monot: float | None = None, realt: float | None = None, trust_realt: bool = False
+    self: MonoTime,
+    s: str | None = None,
+    monot: float | None = None,
+    realt: float | None = None,
+    trust_realt: bool = False,
 ) -> None:
     """sippy smoothes the difference between its two clocks, for those who write both of them down."""
     if s is None and monot is None and realt is None and not trust_realt:
@@ -219,14 +241,14 @@ def _makeTime(
         _readTime(self, s, monot, realt, trust_realt)
 
 
-def substitute(kind: type[Any], **ours: Any) -> None:
+def substitute(kind: type, **ours: Callable[..., object]) -> None:
     """
     Put our functions in the place of a class's methods.
 
     Each names what it stands for as C{__wrapped__}, so that L{ichatgw.sip.sippylib.selfcheck} sees sippy's.
     """
     for name, function in ours.items():
-        function.__wrapped__ = getattr(kind, name)
+        vars(function)["__wrapped__"] = getattr(kind, name)
         setattr(kind, name, function)
 
 

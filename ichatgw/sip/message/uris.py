@@ -8,7 +8,6 @@ L{ichatgw.sip.message.sippypatches}).
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
@@ -28,7 +27,7 @@ class Misaddressed(CallError):
     """A translated address is no SIP URI."""
 
 
-def parse(uri: str) -> Any:
+def parse(uri: str) -> SipURL:
     """
     An address as a person has written it, in a translation rule say; what must not stand in a URI is escaped.
 
@@ -48,7 +47,7 @@ def parse(uri: str) -> Any:
     return url
 
 
-def identity(url: Any) -> Any:
+def identity(url: SipURL) -> SipURL:
     """
     A copy of a URI as From and To hold it: who a party is, without the route to it, its port, and the headers to send
     there, which RFC 3261 section 19.1.1 keeps out of these headers.
@@ -59,7 +58,7 @@ def identity(url: Any) -> Any:
     return copy
 
 
-def uriOf(url: Any) -> str:
+def uriOf(url: SipURL) -> str:
     """
     A URI as the translation rules see it: scheme, user, host and port, without needless escapes, parameters and
     headers; a telephone number, in full or with its context, as C{tel:} and a service as C{urn:}.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from secrets import token_hex
-from typing import Any
 
 from attrs import Factory, define, field
+from sippy.SipURL import SipURL
 
 from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.register.extensions import NONE, NOTHING, Extensions, Granted
@@ -62,7 +62,7 @@ class Bindings:
     _byPlace: dict[_Place, dict[Binding, str]] = field(factory=dict, init=False)
     _places: dict[Binding, tuple[_Place, ...]] = field(factory=dict, init=False)
 
-    def add(self, binding: Binding, contacts: Iterable[Any], registrar: str) -> None:
+    def add(self, binding: Binding, contacts: Iterable[SipURL], registrar: str) -> None:
         """
         @param contacts: how its Contact may be spelt, as sippy's C{SipURL}: by us, and by the registrar.
         @param registrar: the host, an IP literal, where it is registered.
@@ -82,7 +82,7 @@ class Bindings:
             if not there:
                 del self._byPlace[place]
 
-    def find(self, url: Any, source: str, onlyThere: bool = False) -> Binding | None:
+    def find(self, url: SipURL, source: str, onlyThere: bool = False) -> Binding | None:
         """
         The one whose Contact C{url} is: by its token, or if that is lost (parameters that only one of two URIs has do
         not tell them apart, RFC 3261 section 19.1.4) by user, host and port.
@@ -99,6 +99,6 @@ class Bindings:
         return known[0] if len(known) == 1 else None
 
 
-def _place(url: Any) -> _Place:
+def _place(url: SipURL) -> _Place:
     port = Transport.of(url.transport or "", url.scheme == "sips").defaultPort if url.port is None else int(url.port)
     return url.username or "", url.host.lower(), port

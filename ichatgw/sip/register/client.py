@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from attrs import frozen
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
+from sippy.SipContact import SipContact
 from sippy.SipExpires import SipExpires
 from sippy.SipFrom import SipFrom
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
@@ -79,8 +80,8 @@ class RegisterClient:
 
     def __init__(
         self,
-        exchange: Callable[[Way, Any, Make, Answers], Deferred[Any]],
-        contact: Callable[[Attempt, str | None], Any],
+        exchange: Callable[[Way, SipURL, Make, Answers], Deferred[SipResponse]],
+        contact: Callable[[Attempt, str | None], SipContact],
         way: Way,
         userAgent: str,
     ) -> None:
@@ -116,7 +117,7 @@ class RegisterClient:
         except OSError:
             return False  # there is no way now, so it would be of no use
 
-    def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[Any] = ()) -> None:
+    def _keep(self, binding: Binding, flow: Target | None, contacts: Iterable[SipURL] = ()) -> None:
         before = self._flows.pop(binding, None)
         if before is not None:
             self._uses[before].discard(binding)
@@ -130,7 +131,7 @@ class RegisterClient:
             self._uses.setdefault(flow, set()).add(binding)
             self._bindings.add(binding, contacts, flow.address.host)
 
-    def registered(self, url: Any, source: str) -> str | None:
+    def registered(self, url: SipURL, source: str) -> str | None:
         """
         The address that is registered with us, if C{url} is the Contact for it.
 
@@ -139,7 +140,7 @@ class RegisterClient:
         binding = self._bindings.find(url, source)
         return None if binding is None else binding.aor
 
-    def bindingOf(self, url: Any, source: str) -> Binding | None:
+    def bindingOf(self, url: SipURL, source: str) -> Binding | None:
         """
         The binding whose Contact C{url} is, by its token; or if that is lost, by what else it says, for the server
         where it is registered.
@@ -177,9 +178,9 @@ class RegisterClient:
         way = binding.way or self._way
         domain = parse(binding.registrar) if binding.registrar else _domainOf(address)
         asked = ""
-        sent: list[Any] = []
+        sent: list[SipURL] = []
 
-        def make(attempt: Attempt) -> Any:
+        def make(attempt: Attempt) -> SipRequest:
             nonlocal asked
             asked = attempt.target.address.host
             from_ = SipFrom(address=SipAddress(url=identity(address)))
@@ -208,7 +209,7 @@ class RegisterClient:
                 request.appendHeaders(binding.extensions.headers())  # RFC 3327 section 5.1, and others
             return request
 
-        def read(response: Any) -> Answer:
+        def read(response: SipResponse) -> Answer:
             answer = _read(response, binding, seconds)
             if answer.granted is None:
                 binding.answers = None  # there are registrars that do not ask anew, but refuse, if a nonce is too old
@@ -232,16 +233,16 @@ class RegisterClient:
         return self._exchange(way, domain, make, answers).addCallbacks(read, failed)
 
 
-def _placeOf(contact: Any) -> str:
+def _placeOf(contact: SipContact) -> str:
     url = contact.getUrl()
     return f"{url.host} {url.port}"
 
 
-def _domainOf(address: Any) -> Any:
+def _domainOf(address: SipURL) -> SipURL:
     return SipURL(host=address.host, port=address.port, scheme=address.scheme, transport=address.transport)
 
 
-def _read(response: Any, binding: Binding, seconds: int) -> Answer:
+def _read(response: SipResponse, binding: Binding, seconds: int) -> Answer:
     code, phrase = response.getSCode()
     if code < 300:
         ours = _ours(_contactTexts(response), binding)
@@ -260,12 +261,12 @@ def _read(response: Any, binding: Binding, seconds: int) -> Answer:
     )
 
 
-def _servicesOf(response: Any) -> tuple[str, ...]:
+def _servicesOf(response: SipResponse) -> tuple[str, ...]:
     text = ",".join(str(header.body.body or header.body) for header in response.headers if header.name == _SERVICES)
     return tuple(_ROUTE(text)[:MAX_SERVICES])
 
 
-def _source(response: Any) -> Target | None:
+def _source(response: SipResponse) -> Target | None:
     """Where a response came from; C{None} if it is our own."""
     if response.source is None:
         return None
@@ -274,11 +275,11 @@ def _source(response: Any) -> Target | None:
     return None if source is None else Target(Transport(str(transport)), source)
 
 
-def _contactTexts(response: Any) -> list[str]:
+def _contactTexts(response: SipResponse) -> list[str]:
     return [str(header.body.body or header.body) for header in response.headers if header.name == "contact"]
 
 
-def _granted(response: Any, ours: list[str], seconds: int) -> int:
+def _granted(response: SipResponse, ours: list[str], seconds: int) -> int:
     """
     For how long our Contact is registered: as itself says, or the whole response (section 10.2.4).
 
@@ -292,7 +293,7 @@ def _granted(response: Any, ours: list[str], seconds: int) -> int:
     return min(seconds, *lifetimes)
 
 
-def _contacts(response: Any, binding: Binding) -> list[Any]:
+def _contacts(response: SipResponse, binding: Binding) -> list[SipURL]:
     """How the registrar has written our Contact, if it is clear which it is."""
     try:
         urls = [each.getUrl() for each in response.getHFBodys("contact") if not each.asterisk]
@@ -316,7 +317,7 @@ def _lifetime(contact: str, otherwise: int) -> int:
     return otherwise if found is None else int(found[1])
 
 
-def _number(response: Any, name: str) -> int | None:
+def _number(response: SipResponse, name: str) -> int | None:
     for header in response.headers:
         if header.name == name:
             found = re.match(r"\s*([0-9]{1,9})", str(header.body.body or header.body))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from attrs import frozen
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
+from sippy.SipResponse import SipResponse
+from sippy.SipURL import SipURL
 
 from ichatgw.sip.message.syntax import SEMICOLON
 from ichatgw.sip.message.uris import Misaddressed, parse
@@ -48,7 +49,7 @@ class Extensions:
     gruu: bool = False
     bulk: bool = False
 
-    def address(self, contact: Any) -> None:
+    def address(self, contact: SipContact) -> None:
         """
         Add to our Contact, sippy's C{SipContact}, what it has to say.
 
@@ -61,7 +62,7 @@ class Extensions:
         if self.flow:
             contact.address.setParam("reg-id", str(self.flow))
 
-    def headers(self) -> list[Any]:
+    def headers(self) -> list[SipHeader]:
         """The headers of a REGISTER that say so, sippy's C{SipHeader}."""
         tags = ["path", *(["outbound"] if self.flow else []), *(["gruu"] if self.gruu else [])]
         needed = [("require", BULK_TAG), ("proxy-require", BULK_TAG)] if self.bulk else []
@@ -97,7 +98,7 @@ class Granted:
         longest = 120 if reliable else 29
         return SHARE * (longest if self.flowTimer is None else self.flowTimer)
 
-    def contact(self, plain: Any, number: str, isPrivate: bool) -> tuple[Any, tuple[Any, ...]]:
+    def contact(self, plain: SipContact, number: str, isPrivate: bool) -> tuple[SipContact, tuple[SipHeader, ...]]:
         """
         The Contact for a dialog, sippy's C{SipContact}, and the headers that go with it.
 
@@ -114,7 +115,7 @@ class Granted:
         contact.getUrl().other.append("ob")  # what follows in the dialog is to come over this flow (section 4.3)
         return contact, _supporting("outbound")
 
-    def _chosen(self, number: str, isPrivate: bool) -> Any:
+    def _chosen(self, number: str, isPrivate: bool) -> SipURL | None:
         uri = self.temporary if isPrivate else self.public
         try:
             url = parse(uri) if uri else None
@@ -131,11 +132,11 @@ class Granted:
 NOTHING = Granted()
 
 
-def _supporting(tag: str) -> tuple[Any, ...]:
+def _supporting(tag: str) -> tuple[SipHeader, ...]:
     return (SipHeader(name="supported", bodys=tag),)
 
 
-def granted(response: Any, contacts: Iterable[str]) -> Granted:
+def granted(response: SipResponse, contacts: Iterable[str]) -> Granted:
     """
     Read what a registrar grants with a 2xx.
 
@@ -154,5 +155,5 @@ def granted(response: Any, contacts: Iterable[str]) -> Granted:
     )
 
 
-def _text(response: Any, name: str) -> str:
+def _text(response: SipResponse, name: str) -> str:
     return ",".join(str(header.body.body or header.body) for header in response.headers if header.name == name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -80,7 +80,7 @@ class Registration:
         self._owner = owner
         self._binding = Binding(aor)
         self._seconds = owner.seconds
-        self._running: Deferred[Any] | None = None
+        self._running: Deferred[Answer] | None = None
         self._timer: IDelayedCall | None = None
         self.trouble = ""
 
@@ -192,6 +192,15 @@ class Registration:
             self._timer = None
 
 
+class Standing(TypedDict):
+    """How it stands with an address, see L{Registrations.about}."""
+
+    address: str
+    users: list[str]
+    left: int | None
+    trouble: str
+
+
 class Registrations:
     """
     All of them.
@@ -238,7 +247,7 @@ class Registrations:
         """Those that are registered, or are to be."""
         return tuple(self._byAddress)
 
-    def about(self, aor: str) -> dict[str, Any] | None:
+    def about(self, aor: str) -> Standing | None:
         """
         How it stands with an address.
 

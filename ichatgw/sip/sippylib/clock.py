@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,6 +23,13 @@ from twisted.logger import Logger
 from ichatgw.runtime.clock import cancel
 
 _log = Logger(namespace="ichatgw.sip.sippy")
+
+
+class Timer(Protocol):
+    """What sippy's C{Timeout} gives."""
+
+    def cancel(self) -> None:
+        """Stop."""
 
 
 @define(eq=False)
@@ -81,17 +88,17 @@ class Dispatcher:
     clock: IReactorTime
 
     def regTimer(
-        self, callback: Callable[..., None], ival: Any, nticks: int | None = 1, abs_time: bool = False, *params: Any
+        self, callback: Callable[..., None], ival: Any, nticks: int | None = 1, abs_time: bool = False, *params: object
     ) -> SippyTimer:
         """As sippy calls it: C{ival} is in seconds, or a C{MonoTime} if C{abs_time}."""
         seconds = -ival.offsetFromNow() if abs_time else ival
         return SippyTimer(self.clock, callback, seconds, 1 if nticks is None else nticks, params)
 
-    def callFromThread(self, callback: Callable[..., None], *params: Any) -> None:
+    def callFromThread(self, callback: Callable[..., None], *params: object) -> None:
         """There are no threads: later is soon enough."""
         self.clock.callLater(0, callback, *params)
 
-    def regSignal(self, *args: Any, **kwargs: Any) -> None:
+    def regSignal(self, *args: object, **kwargs: object) -> None:
         """Signals belong to the reactor."""
 
 

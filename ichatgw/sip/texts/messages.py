@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 from secrets import token_hex
-from typing import Any
 
 from attrs import define, field, frozen
 from sippy.SipAddress import SipAddress
@@ -17,6 +16,7 @@ from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
 from sippy.SipMaxForwards import SipMaxForwards
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -102,7 +102,7 @@ class Messages:
         content = writeCPIM(wrapped, self._uri(text.writer, text.to), text.to, now())
         self._awaited.put(id, _Awaited(reader, told))
 
-        def answered(response: Any) -> Fate | Deferred[Fate]:
+        def answered(response: SipResponse) -> Fate | Deferred[Fate]:
             if response.getSCode()[0] in _UNREAD:
                 self._awaited.pop(id)
                 self._speakers.pop(reader)
@@ -148,12 +148,12 @@ class Messages:
         from_, _ = self._post(to).signed(party)
         return str(from_.url)
 
-    def _send(self, writer: Party, to: str, content: str, kind: str, subject: str = "") -> Deferred[Any]:
+    def _send(self, writer: Party, to: str, content: str, kind: str, subject: str = "") -> Deferred[SipResponse]:
         """@raise CallError: if C{to} is no address."""
         post = self._post(to)
         tag, callId, sequence = token_hex(8), token_hex(16), 0
 
-        def make(attempt: Attempt) -> Any:
+        def make(attempt: Attempt) -> SipRequest:
             nonlocal sequence
             sequence += 1
             address, headers = post.signed(writer)
@@ -186,7 +186,7 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _fateOf(response: Any) -> Fate:
+def _fateOf(response: SipResponse) -> Fate:
     """@raise NotCarried: if it was not taken."""
     code, phrase = response.getSCode()
     if code < 300:
@@ -195,7 +195,7 @@ def _fateOf(response: Any) -> Fate:
     raise NotCarried(fromStatus(code, headerText(phrase, 100), reasons=reasons))
 
 
-def _unsent(failure: Failure) -> Any:
+def _unsent(failure: Failure) -> Failure:
     if failure.check(OSError):
         raise NotCarried(Ending(EndReason.CONNECTIVITY, str(failure.value)[:100]))
     return failure

@@ -5,9 +5,14 @@ How MESSAGEs leave: to the host of their address.  Those by trunks are in L{icha
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import evolve, frozen
+from sippy.SipAddress import SipAddress
+from sippy.SipHeader import SipHeader
+from sippy.SipResponse import SipResponse
+from sippy.SipRoute import SipRoute
+from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 
 from ichatgw.model import Party
@@ -22,16 +27,16 @@ from ichatgw.sip.transaction.way import Way
 class Post(Protocol):
     """How the MESSAGEs to one address leave, and what they say of their writer."""
 
-    def signed(self, writer: Party) -> tuple[Any, tuple[Any, ...]]:
+    def signed(self, writer: Party) -> tuple[SipAddress, tuple[SipHeader, ...]]:
         """What From says, sippy's C{SipAddress}, and the headers that say more."""
 
-    def addressed(self, attempt: Attempt) -> Any:
+    def addressed(self, attempt: Attempt) -> SipURL:
         """What To says, sippy's C{SipURL}."""
 
-    def routes(self) -> list[Any]:
+    def routes(self) -> list[SipRoute]:
         """The Route headers."""
 
-    def send(self, make: Make) -> Deferred[Any]:
+    def send(self, make: Make) -> Deferred[SipResponse]:
         """Carry out a request; see L{OutOfDialogRequest}."""
 
 
@@ -47,25 +52,25 @@ class HostPost:
 
     _transactions: Transactions
     _way: Way
-    called: Any
+    called: SipURL
     identity: Party
     asserts: bool
 
-    def signed(self, writer: Party) -> tuple[Any, tuple[Any, ...]]:
+    def signed(self, writer: Party) -> tuple[SipAddress, tuple[SipHeader, ...]]:
         """See L{Post}."""
         address = presentedAs(shownAs(writer), self.identity)
         address.url = identity(address.url)
         return address, identityHeaders(evolve(writer, diversions=()), self.asserts)
 
-    def addressed(self, attempt: Attempt) -> Any:
+    def addressed(self, attempt: Attempt) -> SipURL:
         """See L{Post}."""
         return identity(self.called)
 
-    def routes(self) -> list[Any]:
+    def routes(self) -> list[SipRoute]:
         """See L{Post}."""
         return self._way.routes()
 
-    def send(self, make: Make) -> Deferred[Any]:
+    def send(self, make: Make) -> Deferred[SipResponse]:
         """See L{Post}."""
         hunt = self._way.hunt(self.called)
         return OutOfDialogRequest(self._transactions, hunt, self._way.logins.begin(), make).start()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from attrs import define, evolve, field, frozen
 from sippy.MsgBody import DEFAULT_CTYPE
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,6 +19,7 @@ from twisted.python.failure import Failure
 from ichatgw.errors import Congested, MalformedError
 from ichatgw.model import Ending, Party
 from ichatgw.sip.dialog.requests import OK, Reply
+from ichatgw.sip.message.bodies import textOf
 from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.message.status import toStatus, warningFor
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, readCPIM, readIMDN
@@ -83,7 +85,7 @@ class Received:
     messages: Messages
     _clock: IReactorTime
     _userAgent: str
-    _send: Callable[[Any], None]
+    _send: Callable[[SipResponse], None]
     texts: ITexts = field(init=False)
     _seen: Remembered[list[Reply]] = field(init=False)
     _waiting: Remembered[int] = field(init=False)
@@ -92,7 +94,7 @@ class Received:
         self._seen = Remembered(self._clock, REPEAT_LIFE, MOST_REPEATS)
         self._waiting = Remembered(self._clock, MAILBOX_LIFE, MOST_MAILBOXES)
 
-    def requested(self, request: Any, writer: Party, to: str) -> Any:
+    def requested(self, request: SipRequest, writer: Party, to: str) -> SipResponse | None:
         """
         A MESSAGE of one who may call.
 
@@ -118,19 +120,19 @@ class Received:
         isWaiting = True
         return replies[0].to(request, self._userAgent) if replies else None
 
-    def isSummary(self, request: Any) -> bool:
+    def isSummary(self, request: SipRequest) -> bool:
         """Is a NOTIFY about what waits in a mailbox (RFC 3842)?"""
         events = request.getHFBodys("event")
         body = request.getBody()
         isEvent = bool(events) and str(events[0]).partition(";")[0].strip().lower() == EVENT
         return isEvent and body is not None and body.mtype is not DEFAULT_CTYPE and body.getType().lower() == SUMMARY
 
-    def summarized(self, request: Any, writer: Party, to: str) -> Any:
+    def summarized(self, request: SipRequest, writer: Party, to: str) -> SipResponse | None:
         """
         A NOTIFY about the mailbox of C{to}, who is told if anything is new; see L{requested}.
         """
         try:
-            summary = readSummary(str(request.getBody().content))
+            summary = readSummary(textOf(request))
         except MalformedError as problem:
             return Reply(400, f"{problem}".capitalize()).to(request, self._userAgent)
         known = self._waiting.get(to)
@@ -143,17 +145,17 @@ class Received:
             )
         return OK.to(request, self._userAgent)
 
-    def _respond(self, response: Any) -> None:
+    def _respond(self, response: SipResponse) -> None:
         try:
             self._send(response)
         except OSError as problem:
             _log.debug("A MESSAGE cannot be answered: {why!r}", why=problem)
 
-    def _key(self, request: Any, writer: Party) -> tuple[object, ...]:
+    def _key(self, request: SipRequest, writer: Party) -> tuple[object, ...]:
         cseq = request.getHFBody("cseq").getCSeqNum()
         return str(request.getHFBody("call-id")), cseq, request.getHFBody("from").getTag(), writer.origin
 
-    def _take(self, request: Any, writer: Party, to: str, answer: Callable[[Reply], None]) -> None:
+    def _take(self, request: SipRequest, writer: Party, to: str, answer: Callable[[Reply], None]) -> None:
         try:
             read = self._read(request, writer)
         except MalformedError as problem:
@@ -178,7 +180,7 @@ class Received:
             return OK
         return Reply(202, "Accepted")
 
-    def _read(self, request: Any, writer: Party) -> _Read | Reply:
+    def _read(self, request: SipRequest, writer: Party) -> _Read | Reply:
         """
         @raise MalformedError: if it cannot be read.
         """
@@ -202,7 +204,7 @@ class Received:
             return OK
         return _Read(content) if kind == PLAIN else _UNSUPPORTED
 
-    def _tell(self, request: Any, to: str, read: _Read, fate: Fate) -> None:
+    def _tell(self, request: SipRequest, to: str, read: _Read, fate: Fate) -> None:
         wish = "negative-delivery" if fate is Fate.FAILED else "positive-delivery"
         if wish in read.wants:
             url = request.getHFBody("from").getUri().url

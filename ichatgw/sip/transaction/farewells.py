@@ -7,13 +7,14 @@ INVITE that was not answered by CANCEL, or by its final response.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sippy.SipCallId import SipCallId
 from sippy.SipFrom import SipFrom
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipRoute import SipRoute
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
@@ -78,7 +79,7 @@ def cancelOf(invite: str, address: tuple[str, int], transport: str) -> Farewell:
     return _textTo(address, transport, head)
 
 
-def refusalOf(response: Any, transport: str) -> Farewell:
+def refusalOf(response: SipResponse, transport: str) -> Farewell:
     """
     The final response to an INVITE.
 
@@ -124,7 +125,7 @@ class Goodbyes:
         target = Target(Transport(transport), TransportAddress(host, int(port)), name)
         numbers = iter(range(int(sequence), int(sequence) + LEAP))
 
-        def make(attempt: Attempt) -> Any:
+        def make(attempt: Attempt) -> SipRequest:
             request = SipRequest(
                 method="BYE",
                 ruri=SipURL(remote),

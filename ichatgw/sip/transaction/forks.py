@@ -6,10 +6,17 @@ to; each later one is acknowledged, and its dialog ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
 
 from attrs import define, field
+from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
+from sippy.UA import UA
 from sippy.UacStateTrying import UacStateTrying
 from twisted.logger import Logger
 
@@ -22,7 +29,22 @@ MOST = 20_000
 class Forked(Protocol):
     """The dialog that an INVITE began."""
 
-    def fork(self, response: Any) -> Any:
+    rUri: SipTo
+    rTarget: SipURL
+    routes: Sequence[SipFrom]
+    given: list[SipHeader]
+
+    @property
+    def rAddr(self) -> tuple[tuple[str, int], str] | None: ...
+
+    def genRequest(self, method: str) -> SipRequest: ...
+
+    def newTransaction(self, req: SipRequest) -> object: ...
+
+    def flush(self) -> None:
+        """Our ACK is out."""
+
+    def fork(self, response: SipResponse) -> Forked:
         """Another dialog that the same INVITE has begun, as C{response} says."""
 
 
@@ -57,7 +79,7 @@ class Forks:
         """Was that INVITE answered a moment ago?"""
         return transaction in self._recent or transaction in self._older
 
-    def another(self, transaction: Hashable, response: Any) -> Any:
+    def another(self, transaction: Hashable, response: SipResponse) -> Forked | None:
         """
         A response to no transaction that lives.  If it is the first 2xx again, however it is written this time, the ACK
         goes out again (RFC 3261 section 13.2.2.4).
@@ -82,6 +104,6 @@ class Forks:
         self._older, self._recent = {}, {}
 
 
-def takeRoutes(dialog: Any, response: Any) -> None:
+def takeRoutes(dialog: UA, response: SipResponse) -> None:
     """Set a dialog's route set and remote target by what C{response} says (RFC 3261 section 12.1.2)."""
     UacStateTrying(dialog).updateRoutes(response)

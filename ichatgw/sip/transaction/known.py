@@ -6,18 +6,17 @@ What the transaction layer knows of messages, dialogs and requests of ours, with
 from __future__ import annotations
 
 from hashlib import md5
-from typing import Any
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from attrs import frozen
-from sippy.SipTransactionManager import SipTransactionManager
+from sippy.SipTransactionManager import SipTMRetransmitO, SipTransactionManager
 
 from ichatgw.sip.message.gate import Admitted
 from ichatgw.sip.message.stateless import parameterOf, tagOf
 from ichatgw.sip.transaction.forks import Forks
-from ichatgw.sip.transaction.tables import MAX_OF_CALL_ID, Answers, Asked, Dialogs, Served
+from ichatgw.sip.transaction.tables import MAX_OF_CALL_ID, Answers, Asked, Dialogs, KnownDialog, Served
 
 
 @frozen
@@ -116,12 +115,12 @@ class Known(SipTransactionManager):
         """See L{ichatgw.sip.strangers.Ours}."""
         return self.tclient.hasAsked(branch, host)
 
-    def regConsumer(self, consumer: Any, call_id: str, compact: bool = False) -> None:
+    def regConsumer(self, consumer: KnownDialog, call_id: str, compact: bool = False) -> None:
         """A dialog begins."""
         super().regConsumer(consumer, call_id, compact)
         self.dialogs.add(consumer)
 
-    def unregConsumer(self, consumer: Any, call_id: str) -> None:
+    def unregConsumer(self, consumer: KnownDialog, call_id: str) -> None:
         """A dialog is over.  After a shutdown it may be unknown here."""
         if call_id in self.req_consumers:
             super().unregConsumer(consumer, call_id)
@@ -136,7 +135,7 @@ class Known(SipTransactionManager):
         """Let go of the older half."""
         self.l1rcache, self.l2rcache = Answers(), self.l1rcache
 
-    def seen(self, checksum: bytes) -> Any:
+    def seen(self, checksum: bytes) -> SipTMRetransmitO | None:
         """What was answered to that message; C{None} if it was not."""
         return self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
 

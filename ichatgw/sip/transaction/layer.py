@@ -16,9 +16,13 @@ from typing import Any
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
+from collections.abc import Iterable
+
 from attrs import define
 from sippy.Network_server import Remote_address
+from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipTransactionManager import (
@@ -26,6 +30,8 @@ from sippy.SipTransactionManager import (
     TERMINATED,
     TRYING,
     SipTMRetransmitO,
+    SipTransaction,
+    SipTransactionConsumer,
 )
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
@@ -37,11 +43,19 @@ from ichatgw.observe.events import MessageReceived, MessageSent
 from ichatgw.observe.stream import UNREAD
 from ichatgw.sip.auth.authorization import CREDENTIALS
 from ichatgw.sip.message.bodies import attach, octets
-from ichatgw.sip.transaction.forks import Forks
+from ichatgw.sip.transaction.forks import Forked, Forks
 from ichatgw.sip.transaction.known import Known, checksumOf
 from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
 from ichatgw.sip.transaction.transporterrors import TransportErrors, isReliable
-from ichatgw.sip.transport.listeningpoint import ListeningPoint, Streams, Wire, contactAt, returnPath, wishAlias
+from ichatgw.sip.transport.listeningpoint import (
+    Carrier,
+    ListeningPoint,
+    Streams,
+    Wire,
+    contactAt,
+    returnPath,
+    wishAlias,
+)
 from ichatgw.sip.transport.mtu import MAX_DATAGRAM, TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target, Transport
 
@@ -60,6 +74,12 @@ class _MessageLog:
             self.sink(what, message)
 
 
+Disposition = tuple[
+    SipResponse | None, Callable[[MonoTime, SipRequest | None], object] | None, Callable[[], object] | None
+]
+"""What becomes of a request: its response; who hears of its cancellation; who, if no ACK comes."""
+
+
 class Transactions(Known, TransportErrors):
     """
     @ivar tclient: client transactions by id.
@@ -70,7 +90,7 @@ class Transactions(Known, TransportErrors):
     def __init__(
         self,
         wire: Wire,
-        requested: Callable[[Any, Any], Any],
+        requested: Callable[[SipRequest, SipTransaction], Disposition | None],
         messageLog: Callable[[str, str], None] | None = None,
         streams: Streams | None = None,
     ) -> None:
@@ -90,7 +110,7 @@ class Transactions(Known, TransportErrors):
         self._forks = Forks()
         self.l1rcache = Answers()
         self.l2rcache = Answers()
-        self.req_consumers: dict[str, Any] = {}
+        self.req_consumers: dict[str, list[SipTransactionConsumer]] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
 
     def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
@@ -143,7 +163,7 @@ class Transactions(Known, TransportErrors):
             return False
         return True
 
-    def contact(self, target: Target, user: str | None, secure: bool = False) -> Any:
+    def contact(self, target: Target, user: str | None, secure: bool = False) -> SipContact:
         """See L{contactAt}.  @raise OSError: if the target cannot be reached."""
         return contactAt(self.local(target.address.host, target.transport), target.transport, user, secure)
 
@@ -213,8 +233,7 @@ class Transactions(Known, TransportErrors):
         checksum = checksumOf(text)
         seen = self.seen(checksum)
         if seen is not None:
-            if seen.data is not None:
-                self.transmitData(seen.userv, seen.data, seen.address)
+            self._repeat(seen)
             return
         if self.l1rcache.isFull:
             self.ageAnswers()
@@ -231,7 +250,9 @@ class Transactions(Known, TransportErrors):
             if checksum not in self.l1rcache:
                 self.l1rcache[checksum] = SipTMRetransmitO()
 
-    def _request(self, text: str, checksum: bytes, remote: Any, login: str | None, parts: tuple[Part, ...]) -> None:
+    def _request(
+        self, text: str, checksum: bytes, remote: Remote_address, login: str | None, parts: tuple[Part, ...]
+    ) -> None:
         self.tserver.arriving = len(text)
         request = SipRequest(text)
         request.login = login
@@ -249,7 +270,7 @@ class Transactions(Known, TransportErrors):
             _log.failure("A {method} from {source} failed inside", method=request.getMethod(), source=str(remote))
             self._apologize(request, checksum, door)
 
-    def _tag(self, cancel: Any) -> None:
+    def _tag(self, cancel: SipRequest) -> None:
         """The answer to a CANCEL has the tag of those to its INVITE (RFC 3261 section 9.2)."""
         transaction = self.tserver.get(cancel.getTId(wBRN=True))
         if transaction is not None and transaction.r487 is not None and cancel.getHFBody("to").getTag() is None:
@@ -257,13 +278,20 @@ class Transactions(Known, TransportErrors):
             if tag is not None:
                 cancel.getHFBody("to").setTag(tag)
 
-    def transmitMsg(self, userv: Any, msg: Any, address: Any, cachesum: Any, compact: bool = False) -> None:
+    def transmitMsg(
+        self,
+        userv: Carrier,
+        msg: SipMsg,
+        address: tuple[str, int],
+        cachesum: bytes | None,
+        compact: bool = False,
+    ) -> None:
         """sippy sends what belongs to no transaction.  Every response but 100 has a tag (RFC 3261 section 8.2.6.2)."""
         if isinstance(msg, SipResponse) and msg.getSCode()[0] > 100 and msg.getHFBody("to").getTag() is None:
             msg.getHFBody("to").genTag()
         super().transmitMsg(userv, msg, address, cachesum, compact)
 
-    def _apologize(self, request: Any, checksum: bytes, door: ListeningPoint) -> None:
+    def _apologize(self, request: SipRequest, checksum: bytes, door: ListeningPoint) -> None:
         """One 500, and the transaction goes the way of any that is answered."""
         method = request.getMethod()
         transaction = self.tserver.get(request.getTId(wBRN=True))
@@ -279,7 +307,7 @@ class Transactions(Known, TransportErrors):
             response = request.genResponse(500, "Server Internal Error")
             self.transmitMsg(door, response, response.getHFBody("via").getTAddr(), checksum)
 
-    def _response(self, text: str, checksum: bytes, remote: Any, parts: tuple[Part, ...]) -> None:
+    def _response(self, text: str, checksum: bytes, remote: Remote_address, parts: tuple[Part, ...]) -> None:
         response = SipResponse(text)
         attach(response, parts)
         response.rtime = MonoTime()
@@ -296,23 +324,29 @@ class Transactions(Known, TransportErrors):
             return
         self.incomingResponse(response, transaction, checksum)
 
-    def _disown(self, fork: Any, checksum: bytes) -> None:
+    def _disown(self, fork: Forked, checksum: bytes) -> None:
         """Another phone has answered too late: send ACK, then BYE; send the ACK again if its 200 comes again."""
         _log.info("{uri!r:.120} has answered too, and is told to hang up", uri=str(fork.rUri.getUrl()))
         ack = fork.genRequest("ACK")
         ack.headers = [header for header in ack.headers if header.name not in CREDENTIALS]
         ack.appendHeaders(fork.given)  # RFC 3261 section 13.2.2.4
-        address, transport = ack.getTarget()
+        target = ack.getTarget()
+        if target is None:
+            raise OSError("it has not said where it is")
+        address, transport = target
         self.transmitMsg(self.getServer(address, transport=Transport(str(transport))), ack, address, checksum)
         fork.newTransaction(fork.genRequest("BYE"))
 
-    def newTransaction(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
+    def newTransaction(self, msg: SipRequest, *args: Any, **kwargs: Any) -> SipTransaction:
         """
         Send a request.
 
         @raise OSError: if its target cannot be reached.
         """
-        address, transport = msg.getTarget()
+        target = msg.getTarget()
+        if target is None:
+            raise OSError("nobody knows where the far end is")
+        address, transport = target
         kind = Transport(str(transport))
         large = None
         if kwargs.get("userv") is None:
@@ -333,7 +367,7 @@ class Transactions(Known, TransportErrors):
             transaction.logins = [header for header in msg.headers if header.name in CREDENTIALS]
         return transaction
 
-    def _isLarge(self, message: Any, address: tuple[str, int]) -> bool:
+    def _isLarge(self, message: SipRequest, address: tuple[str, int]) -> bool:
         """
         Is it a request that had better not go over UDP?
 
@@ -349,7 +383,7 @@ class Transactions(Known, TransportErrors):
             raise OSError(TOO_LARGE)
         return isLarge
 
-    def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
+    def sendResponse(self, resp: SipResponse, t: SipTransaction | None = None, *args: Any, **kwargs: Any) -> None:
         """
         Over a stream nothing is sent twice but a 2xx to INVITE, whose ACK comes from the far end's far end.  What is
         refused waits for its ACK without its dialog: nothing is done when that comes, or does not.
@@ -362,13 +396,13 @@ class Transactions(Known, TransportErrors):
             t.teA.cancel()
             t.teA = None
 
-    def cancelTransaction(self, t: Any, extra_headers: Any = None) -> None:
+    def cancelTransaction(self, t: SipTransaction, extra_headers: Iterable[SipHeader] | None = None) -> None:
         """CANCEL, as soon as that may be sent (RFC 3261 section 9.1); it says why even if it has to wait."""
         if t.state is not RINGING and extra_headers is not None and t.cancel is not None:
             t.cancel.appendHeaders(extra_headers)
         super().cancelTransaction(t, extra_headers)
 
-    def incomingResponse(self, msg: Any, t: Any, checksum: bytes) -> None:
+    def incomingResponse(self, msg: SipResponse, t: SipTransaction, checksum: bytes) -> None:
         """Provisional responses and those to other requests are sippy's; the end of an INVITE is ours."""
         if msg.getSCode()[0] < 200 or not t.needack or t.state not in (TRYING, RINGING):
             if t.state is not TERMINATED:
@@ -388,7 +422,7 @@ class Transactions(Known, TransportErrors):
             if t.resp_cb is not None:
                 t.resp_cb(msg, t) if t.cb_ifver == 2 else t.resp_cb(msg)
         finally:
-            dialog = getattr(t, "dialog", None)
+            dialog: Forked | None = getattr(t, "dialog", None)
             try:
                 self._acknowledge(msg, t, dialog, checksum)
             finally:
@@ -396,28 +430,35 @@ class Transactions(Known, TransportErrors):
                 if dialog is not None:
                     dialog.flush()
 
-    def _acknowledge(self, msg: Any, t: Any, dialog: Any, checksum: bytes) -> None:
+    def _acknowledge(self, msg: SipResponse, t: SipTransaction, dialog: Forked | None, checksum: bytes) -> None:
+        ack = t.ack
+        assert ack is not None, "only an INVITE is acknowledged"
         tag = msg.getHFBody("to").getTag()
         if tag is not None:
-            t.ack.getHFBody("to").setTag(tag)
+            ack.getHFBody("to").setTag(tag)
         address = t.address
         if msg.getSCode()[0] < 300:
             if dialog is not None:
                 dialog.given = t.logins
-            t.ack.getHFBody("via").genBranch()
-            t.ack.appendHeaders(t.logins)  # RFC 3261 section 13.2.2.4
+            ack.getHFBody("via").genBranch()
+            ack.appendHeaders(t.logins)  # RFC 3261 section 13.2.2.4
             if dialog is not None:
-                t.ack.delHFs("route")
-                t.ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])
-                t.ack.setRURI(dialog.rTarget)
-                address, transport = dialog.rAddr
+                ack.delHFs("route")
+                ack.appendHeaders([SipHeader(name="route", body=r.getCopy()) for r in dialog.routes])
+                ack.setRURI(dialog.rTarget)
+                hop = dialog.rAddr
+                assert hop is not None
+                address, transport = hop
                 if t.userv is None or transport != t.userv.transport:
                     t.userv = self.getServer(address, transport=Transport(transport))
-        self.transmitReq(t, t.ack, address, checksum)
+        self.transmitReq(t, ack, address, checksum)
         if msg.getSCode()[0] < 300 and dialog is not None:
-            sent = self.l1rcache[checksum]
-            again = partial(self.transmitData, sent.userv, sent.data, sent.address)
+            again = partial(self._repeat, self.l1rcache[checksum])
             self._forks.accepted(t.tid, dialog, tag, again)
+
+    def _repeat(self, sent: SipTMRetransmitO) -> None:
+        if sent.userv is not None and sent.data is not None and sent.address is not None:
+            self.transmitData(sent.userv, sent.data, sent.address)
 
     def shutdown(self) -> None:
         """Stop every timer and forget all."""
@@ -430,7 +471,7 @@ class Transactions(Known, TransportErrors):
         self.req_consumers.clear()
         self.dialogs.clear()
 
-    def forget(self, transaction: Any) -> None:
+    def forget(self, transaction: SipTransaction) -> None:
         """Let go of a transaction and its timers."""
         for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
             timer = getattr(transaction, name, None)

@@ -6,8 +6,12 @@ One request outside dialogs, sent to one target after another until one has answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import SipTransaction
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
@@ -16,20 +20,20 @@ from ichatgw.sip.auth.authorization import MAX_LOGINS
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transaction.targetset import USE_PROXY, Attempt, TargetSet
 
-Make = Callable[[Attempt], Any]
+Make = Callable[[Attempt], SipRequest]
 """Makes a request for an attempt."""
 
 
 class Logins(Protocol):
     """Answers the challenges of those who are asked; L{ichatgw.sip.auth.authorization.Answers} does."""
 
-    def headers(self, request: Any) -> list[Any]:
+    def headers(self, request: SipRequest) -> list[SipHeader]:
         """The logins that C{request}, which is complete but for them, goes out with."""
 
-    def again(self, request: Any, response: Any) -> bool:
+    def again(self, request: SipRequest, response: SipResponse) -> bool:
         """Is it of use to send C{request}, which got that response, again?"""
 
-    def heard(self, response: Any) -> None:
+    def heard(self, response: SipResponse) -> None:
         """The response that is not followed by another try."""
 
 
@@ -46,10 +50,10 @@ class OutOfDialogRequest:
         self._make = make
         self._tries = 0
         self._looking: Deferred[None] | None = None
-        self._transaction: Any = None
-        self._answered: Deferred[Any] = Deferred(lambda _: self._drop())
+        self._transaction: SipTransaction | None = None
+        self._answered: Deferred[SipResponse] = Deferred(lambda _: self._drop())
 
-    def start(self) -> Deferred[Any]:
+    def start(self) -> Deferred[SipResponse]:
         """
         The final response, sippy's; a 408 of our own if no target answered.
 
@@ -80,7 +84,7 @@ class OutOfDialogRequest:
         self._forget()
         self._next()
 
-    def _heard(self, attempt: Attempt, request: Any, response: Any, transaction: Any) -> None:
+    def _heard(self, attempt: Attempt, request: SipRequest, response: SipResponse, transaction: SipTransaction) -> None:
         if transaction is not self._transaction:
             return
         code = response.getSCode()[0]
@@ -104,7 +108,7 @@ class OutOfDialogRequest:
                 return
         self._finish(response)
 
-    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
         try:
             step(*arguments)
         except Exception:
@@ -121,7 +125,7 @@ class OutOfDialogRequest:
         else:
             self._finish(failure)
 
-    def _finish(self, result: Any) -> None:
+    def _finish(self, result: SipResponse | Failure) -> None:
         if not self._answered.called:
             self._answered.callback(result)  # a Failure makes it fail
 

@@ -6,13 +6,18 @@ What the transaction layer keeps, each table with its bound, and each look-up at
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
+from sippy.SipCallId import SipCallId
+from sippy.SipTo import SipTo
+from sippy.SipTransactionManager import SipTMRetransmitO, SipTransaction
 
 from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
 from ichatgw.sip.message.sippypatches import Forgiving
+from ichatgw.sip.message.sippyshortcuts import TransactionId
+from ichatgw.sip.transport.target import Target
 
 MAX_ANSWERS = 20_000
 """How many answers to retransmissions are kept before the older half is let go."""
@@ -33,7 +38,7 @@ MAX_OF_CALL_ID = 32
 """How many dialogs may have one Call-ID: as many forks of one INVITE may lead here."""
 
 
-class Answers(dict[bytes, Any]):
+class Answers(dict[bytes, SipTMRetransmitO]):
     """
     What was answered to which message, sippy's.
 
@@ -42,7 +47,7 @@ class Answers(dict[bytes, Any]):
 
     octets = 0
 
-    def __setitem__(self, checksum: bytes, answer: Any) -> None:
+    def __setitem__(self, checksum: bytes, answer: SipTMRetransmitO) -> None:
         self.octets += _size(answer) - (_size(self[checksum]) if checksum in self else 0)
         super().__setitem__(checksum, answer)
 
@@ -52,7 +57,7 @@ class Answers(dict[bytes, Any]):
         return len(self) > MAX_ANSWERS or self.octets > ANSWER_OCTETS
 
 
-def _size(answer: Any) -> int:
+def _size(answer: SipTMRetransmitO) -> int:
     return OVERHEAD + len(answer.data or "")
 
 
@@ -67,7 +72,7 @@ class Served(Forgiving):
     octets = 0
     arriving = 0
 
-    def __setitem__(self, tid: Any, transaction: Any) -> None:
+    def __setitem__(self, tid: TransactionId, transaction: SipTransaction) -> None:
         self.pop(tid, None)
         if not hasattr(transaction, "octets"):
             # The request, as it came and in its parts.
@@ -75,7 +80,7 @@ class Served(Forgiving):
         self.octets += transaction.octets
         super().__setitem__(tid, transaction)
 
-    def pop(self, tid: Any, *default: Any) -> Any:
+    def pop(self, tid: TransactionId, *default: object) -> Any:
         """As that of a dict."""
         if tid in self:
             self.octets -= self[tid].octets
@@ -96,10 +101,10 @@ class Asked(Forgiving):
 
     def __init__(self) -> None:
         super().__init__()
-        self._branches: dict[str, tuple[str, int]] = {}
+        self._branches: dict[object, tuple[str, int]] = {}
         self.hosts: Counter[str] = Counter()
 
-    def __setitem__(self, tid: Any, transaction: Any) -> None:
+    def __setitem__(self, tid: TransactionId, transaction: SipTransaction) -> None:
         if tid not in self:
             target = literal(*transaction.address)
             host = "" if target is None else target.host
@@ -108,7 +113,7 @@ class Asked(Forgiving):
             self._branches[tid[-1]] = host, self._branches.get(tid[-1], ("", 0))[1] + 1
         super().__setitem__(tid, transaction)
 
-    def pop(self, tid: Any, *default: Any) -> Any:
+    def pop(self, tid: TransactionId, *default: object) -> Any:
         """As that of a dict."""
         if tid in self:
             host, uses = self._branches.pop(tid[-1])
@@ -122,6 +127,27 @@ class Asked(Forgiving):
         return branch in self._branches and self._branches[branch][0] == host
 
 
+class KnownRemote(Protocol):
+    """Where the far end of a dialog is."""
+
+    first: Target | None
+
+    @property
+    def host(self) -> str: ...
+
+
+class KnownDialog(Protocol):
+    """What is to be known of a dialog."""
+
+    lTag: str
+    rUri: SipTo
+    cId: SipCallId
+    owner: Any
+
+    @property
+    def remote(self) -> KnownRemote: ...
+
+
 @define(eq=False)
 class Dialogs:
     """
@@ -130,12 +156,12 @@ class Dialogs:
     @ivar hosts: how many were begun with whom.
     """
 
-    _byTag: dict[str, Any] = field(factory=dict, init=False)
+    _byTag: dict[str, KnownDialog] = field(factory=dict, init=False)
     _began: dict[str, str] = field(factory=dict, init=False)
     _counts: Counter[str] = field(factory=Counter, init=False)
     hosts: Counter[str] = field(factory=Counter, init=False)
 
-    def add(self, dialog: Any) -> None:
+    def add(self, dialog: KnownDialog) -> None:
         """One begins; where its far end is, is known."""
         tag = dialog.lTag
         if tag in self._byTag:
@@ -147,7 +173,7 @@ class Dialogs:
         self.hosts[host] += 1
         self._counts[_sourceOf(host)] += 1
 
-    def discard(self, dialog: Any) -> None:
+    def discard(self, dialog: KnownDialog) -> None:
         """One has ended; it may be unknown."""
         tag = dialog.lTag
         if self._byTag.get(tag) is not dialog:
@@ -162,7 +188,7 @@ class Dialogs:
         for table in (self._byTag, self._began, self.hosts, self._counts):
             table.clear()
 
-    def find(self, tag: str) -> Any:
+    def find(self, tag: str) -> KnownDialog | None:
         """The dialog with that tag of ours; C{None} if there is none."""
         return self._byTag.get(tag)
 

@@ -7,9 +7,10 @@ those of the addresses that a redirection names (RFC 3261 section 8.1.3.4).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from attrs import frozen
+from sippy.SipContact import SipContact
+from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -35,7 +36,7 @@ class Attempt:
     @ivar target: where the INVITE goes.
     """
 
-    uri: Any
+    uri: SipURL
     target: Target
 
 
@@ -52,8 +53,8 @@ class TargetSet:
     def __init__(
         self,
         clock: IReactorTime,
-        uri: Any,
-        locate: Callable[[Any], Deferred[tuple[Target, ...]]],
+        uri: SipURL,
+        locate: Callable[[SipURL], Deferred[tuple[Target, ...]]],
         failed: Callable[[Target], None],
         mostRedirections: int = MAX_REDIRECTIONS,
     ) -> None:
@@ -143,7 +144,7 @@ class TargetSet:
         if self._current is not None:
             self._failed(self._current)
 
-    def redirect(self, contacts: Iterable[Any], anywhere: bool = True, areProxies: bool = False) -> None:
+    def redirect(self, contacts: Iterable[SipContact], anywhere: bool = True, areProxies: bool = False) -> None:
         """
         The address called is elsewhere: what is left of its targets is of no interest.
 
@@ -156,7 +157,7 @@ class TargetSet:
         for uri in sorted((contact for contact in contacts if not contact.asterisk), key=_rank):
             url = uri.getUri().url.getCopy()
             if url.headers:
-                url.headers = ()
+                url.headers = None
             if url.scheme.lower() not in ("sip", "sips") or not url.host or str(url) in self._known:
                 continue
             if self._secure and url.scheme.lower() != "sips":
@@ -169,8 +170,8 @@ class TargetSet:
             self._uris.append((self._uri if areProxies else url, url))
 
 
-def _rank(contact: Any) -> float:
+def _rank(contact: SipContact) -> float:
     try:
-        return -min(1.0, max(0.0, float(contact.getUri().getParam("q"))))
+        return -min(1.0, max(0.0, float(contact.getUri().getParam("q") or "")))
     except (KeyError, TypeError, ValueError):
         return -1.0

@@ -6,7 +6,6 @@ Requests of ours that a connection did not carry, or may not have carried.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
@@ -64,11 +63,12 @@ class TransportErrors(SipTransactionManager):
                 continue
             transaction.cuts += 1
             if transaction.cuts <= MAX_CUTS:
-                self.transmitData(transaction.userv, transaction.data, transaction.address)
+                if transaction.userv is not None and transaction.data is not None:
+                    self.transmitData(transaction.userv, transaction.data, transaction.address)
             elif transaction.state is TRYING:
                 self._fail(transaction, target, why or "it was closed")
 
-    def _to(self, target: Target) -> Iterator[Any]:
+    def _to(self, target: Target) -> Iterator[SipTransaction]:
         """Our transactions with C{target}."""
         for transaction in list(self.tclient.values()):
             door = transaction.userv
@@ -77,7 +77,7 @@ class TransportErrors(SipTransactionManager):
             if literal(*transaction.address) == target.address:
                 yield transaction
 
-    def _fail(self, transaction: Any, target: Target, why: str) -> None:
+    def _fail(self, transaction: SipTransaction, target: Target, why: str) -> None:
         tooLarge = transaction.large is not None and transaction.state is TRYING
         if tooLarge:
             self._large.refused(target.address)
@@ -92,16 +92,18 @@ class TransportErrors(SipTransactionManager):
         except OSError as problem:
             self._giveUp(transaction, f"no way: {problem}")
 
-    def _asDatagram(self, transaction: Any) -> None:
+    def _asDatagram(self, transaction: SipTransaction) -> None:
         """A request that is too large for UDP goes over UDP all the same: there is nothing else."""
         large, transaction.large = transaction.large, None
-        transaction.userv = self.getServer(transaction.address)
-        transaction.data = large.localStr(transaction.userv.getSIPaddr(), compact=transaction.compact)
+        if large is None:
+            return
+        door = transaction.userv = self.getServer(transaction.address)
+        transaction.data = large.localStr(door.getSIPaddr(), compact=transaction.compact)
         transaction.tout = FIRST_REPETITION
         transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
-        self.transmitData(transaction.userv, transaction.data, transaction.address)
+        self.transmitData(door, transaction.data, transaction.address)
 
-    def _giveUp(self, transaction: Any, why: str) -> None:
+    def _giveUp(self, transaction: SipTransaction, why: str) -> None:
         if transaction.state not in (TRYING, RINGING):
             return
         answer = getattr(transaction, "r408", None)

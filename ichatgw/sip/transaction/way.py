@@ -93,7 +93,7 @@ class Way:
             del self._addresses[next(iter(self._addresses))]
         return targets
 
-    def routes(self) -> list[Any]:
+    def routes(self) -> list[SipRoute]:
         """The Route headers of a request."""
         if self.services:
             return [SipRoute(address=SipAddress(url=url.getCopy())) for url in self.services]
@@ -105,17 +105,17 @@ class Way:
             url.transport = transport.value
         return [SipRoute(address=SipAddress(url=url))]
 
-    def locate(self, uri: Any) -> Deferred[tuple[Target, ...]]:
+    def locate(self, uri: SipURL) -> Deferred[tuple[Target, ...]]:
         """Where a request for C{uri}, sippy's C{SipURL}, goes."""
         place = where(uri)
         return self.resolver.targets(*place) if self.server is None else self.seek(place[3])
 
-    def hunt(self, uri: Any, mostRedirections: int = MAX_REDIRECTIONS) -> TargetSet:
+    def hunt(self, uri: SipURL, mostRedirections: int = MAX_REDIRECTIONS) -> TargetSet:
         """The attempts at C{uri}, sippy's C{SipURL}."""
         return TargetSet(self.clock, uri, self.locate, self.resolver.failed, mostRedirections)
 
 
-def where(url: Any) -> Place:
+def where(url: SipURL) -> Place:
     """What a SIP URI says of where it is, for L{Resolver.targets}."""
     secure = url.scheme == "sips"
     return url.host, url.port, Transport.of(url.transport) if url.transport else None, secure

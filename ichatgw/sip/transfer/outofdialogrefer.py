@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Any
 
 from attrs import define, field
+from sippy.MsgBody import MsgBody
 from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
 from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipRoute import SipRoute
 from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,17 +33,10 @@ from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.transaction.outofdialog import Make
 from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.sip.transfer.refer import FORBIDDEN, Referrals
-from ichatgw.sip.transport.target import Target, Transport
+from ichatgw.sip.transport.listeningpoint import transportOf
+from ichatgw.sip.transport.target import Target
 
 _log = Logger()
-
-
-class _Unheard:
-    """In the place of a response that never came."""
-
-    def getSCode(self) -> tuple[int, str]:
-        """The status code and phrase, as sippy's response has them."""
-        return 408, "Request Timeout"
 
 
 @define(eq=False)
@@ -55,11 +51,11 @@ class OutOfDialogRefer:
     _legs: Legs
     _referrals: Referrals
     _userAgent: str
-    _exchange: Callable[[Any, Make], Deferred[Any]]
-    _contact: Callable[[Target], Any]
+    _exchange: Callable[[SipURL, Make], Deferred[SipResponse]]
+    _contact: Callable[[Target], SipContact]
     _lines: RateLimit
 
-    def referred(self, request: Any, source: TransportAddress) -> Any:
+    def referred(self, request: SipRequest, source: TransportAddress) -> SipResponse:
         """
         @return: the response.
         """
@@ -83,16 +79,14 @@ class OutOfDialogRefer:
         response = reply.to(request, self._userAgent)
         if reply.code < 300:
             response.getHFBody("to").setTag(subscriber.tag)
-            response.appendHeader(
-                SipHeader(name="contact", body=self._contact(Target(Transport(str(request.source[1])), source)))
-            )
+            response.appendHeader(SipHeader(name="contact", body=self._contact(Target(transportOf(request), source))))
         return response
 
     def _refused(self, source: TransportAddress, why: str) -> None:
         if self._lines.allow(source.host):
             _log.info("REFER from {source} refused: {why}", source=source, why=why)
 
-    def _judge(self, request: Any, source: TransportAddress) -> Reply | None:
+    def _judge(self, request: SipRequest, source: TransportAddress) -> Reply | None:
         if request.login is not None or self._legs.admits(source.host):
             return None
         self._refused(source, "not among AllowedSIPPeers")
@@ -108,16 +102,16 @@ class _Subscriber:
     """
 
     outside: OutOfDialogRefer
-    request: Any
+    request: SipRequest
     tag: str
     _sequence: int = field(default=0, init=False)
 
-    def ask(self, heard: Callable[[Any], None], headers: list[tuple[str, str]], body: Any) -> None:
+    def ask(self, heard: Callable[[SipResponse], None], headers: list[tuple[str, str]], body: MsgBody | None) -> None:
         """See L{ichatgw.sip.transfer.subscription.Ask}."""
         contact = self.request.getHFBody("contact").getUri().url
         routes = [SipRoute(address=each.getUri().getCopy()) for each in self.request.getHFBodys("record-route")]
 
-        def make(attempt: Attempt) -> Any:
+        def make(attempt: Attempt) -> SipRequest:
             self._sequence += 1
             local = SipFrom(address=SipAddress(url=self.request.getHFBody("to").getUri().url.getCopy()))
             local.setTag(self.tag)
@@ -141,7 +135,7 @@ class _Subscriber:
 
         def failed(failure: Failure) -> None:
             _log.debug("NOTIFY is not heard: {problem!r}", problem=failure.value)
-            heard(_Unheard())
+            heard(SipResponse(scode=408, reason="Request Timeout"))
 
         hop = routes[0].getUrl() if routes else contact
         self.outside._exchange(hop, make).addCallbacks(heard, failed)

@@ -8,12 +8,17 @@ want that (RFC 4488).  A REFER outside of the dialog that it is about names that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 from urllib.parse import unquote
 
 from attrs import define, field, frozen
+from sippy.MsgBody import MsgBody
+from sippy.SipAddressHF import SipAddressHF
 from sippy.SipReferTo import SipReferTo
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipURL import SipURL
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -24,6 +29,7 @@ from ichatgw.model import TELEPHONE_HOST, Ending
 from ichatgw.net.hosts import literal
 from ichatgw.sip.dialog.replaces import Replacement, Replacing, readReplaces
 from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.message.status import TO_STATUS
 from ichatgw.sip.message.uris import uriOf
@@ -66,7 +72,7 @@ class Refused(MalformedError):
         self.reply = reply
 
 
-def read(request: Any) -> Wish:
+def read(request: SipRequest) -> Wish:
     """
     @raise Refused: if that is nothing that we could do.
     """
@@ -95,7 +101,7 @@ def read(request: Any) -> Wish:
     )
 
 
-def _url(body: Any) -> Any:
+def _url(body: SipAddressHF) -> SipURL:
     try:
         referTo = SipReferTo(str(body))
         referTo.parse()
@@ -174,9 +180,9 @@ class Referrals:
     def __init__(self, clock: IReactorTime, legs: Legs) -> None:
         self._clock = clock
         self._legs = legs
-        self._subscriptions: dict[Any, Subscription] = {}
+        self._subscriptions: dict[object, Subscription] = {}
 
-    def referred(self, leg: Any, request: Any) -> Reply:
+    def referred(self, leg: SipLeg, request: SipRequest) -> Reply:
         """
         The party of C{leg} refers its peer, which makes a call: only if it may make one itself.
 
@@ -197,12 +203,13 @@ class Referrals:
         identity = str(number) if leg.refers else ""
         leg.refers += 1
 
-        def ask(heard: Any, headers: list[tuple[str, str]], body: Any) -> None:
-            leg.dialog.notify(heard, headers, body)
+        def ask(heard: Callable[[SipResponse], None], headers: list[tuple[str, str]], body: MsgBody | None) -> None:
+            if leg.dialog is not None:
+                leg.dialog.notify(heard, headers, body)
 
         return self.take(leg, request, ask, identity)
 
-    def take(self, leg: Any, request: Any, ask: Ask, identity: str = "") -> Reply:
+    def take(self, leg: SipLeg, request: SipRequest, ask: Ask, identity: str = "") -> Reply:
         """
         The same, wherever the REFER came from.
 
@@ -225,7 +232,7 @@ class Referrals:
             self._subscriptions[leg] = subscription
         return referral.reply
 
-    def subscribed(self, leg: Any, request: Any) -> Reply:
+    def subscribed(self, leg: SipLeg, request: SipRequest) -> Reply:
         """The party of C{leg} wants to hear longer of its REFER, or no more (RFC 3515 section 2.4.4)."""
         event = next((str(body) for body in request.getHFBodys("event")), "")
         name, *parameters = (piece.strip() for piece in event.split(";"))
@@ -239,7 +246,7 @@ class Referrals:
         granted = subscription.renew(expires[0].getNum() if expires else 60)
         return Reply(200, "OK", (("expires", str(granted)),))
 
-    def left(self, leg: Any) -> None:
+    def left(self, leg: SipLeg) -> None:
         """The call of C{leg} is over."""
         subscription = self._subscriptions.get(leg)
         if subscription is not None:
@@ -250,6 +257,6 @@ class Referrals:
         for subscription in list(self._subscriptions.values()):
             subscription.drop()
 
-    def _over(self, leg: Any, subscription: Subscription) -> None:
+    def _over(self, leg: SipLeg, subscription: Subscription) -> None:
         if self._subscriptions.get(leg) is subscription:
             del self._subscriptions[leg]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
-from typing import Any
 
+from sippy.MsgBody import MsgBody
+from sippy.SipResponse import SipResponse
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -23,7 +24,7 @@ TRYING = "100 Trying"
 
 _log = Logger()
 
-Ask = Callable[[Callable[[Any], None], list[tuple[str, str]], Any], None]
+Ask = Callable[[Callable[[SipResponse], None], list[tuple[str, str]], MsgBody | None], None]
 """
 Sends a NOTIFY: who gets the final response, the headers, the body.
 
@@ -165,7 +166,7 @@ class Subscription:
         if self._reason:
             self._over()
 
-    def _answered(self, response: Any) -> None:
+    def _answered(self, response: SipResponse) -> None:
         self._awaits = False
         if self.isOver:
             return

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory, Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -65,10 +66,10 @@ class _Outgoing(ClientFactory):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def buildProtocol(self, addr: Any) -> Connection:
+    def buildProtocol(self, addr: object) -> Connection:
         return self._connection
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """There never was a connection."""
         self._connection.connectionLost(reason)
 

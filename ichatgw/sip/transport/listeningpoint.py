@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
+from sippy.SipRequest import SipRequest
 from sippy.SipURL import SipURL
 from twisted.logger import Logger
 
@@ -84,6 +85,19 @@ class Streams(Protocol):
         """The same as L{expect}, unless another domain is expected at that host already."""
 
 
+class Carrier(Protocol):
+    """What sippy asks of that which carries messages."""
+
+    @property
+    def transport(self) -> str: ...
+
+    def getSIPaddr(self) -> tuple[tuple[str, int], str]: ...
+
+    def addr2str(self, address: tuple[str, int]) -> str: ...
+
+    def send_to(self, data: str | bytes, address: tuple[str, int]) -> None: ...
+
+
 class ListeningPoint:
     """One of our addresses, as sippy's C{Network_server}: what it writes into Via and Contact, and where it sends."""
 
@@ -134,7 +148,7 @@ def returnPath(response: bytes, target: Target) -> Target:
     return Target(target.transport, TransportAddress(target.address.host, port), name) if 0 < port < 65536 else target
 
 
-def contactAt(local: TransportAddress, transport: Transport, user: str | None, secure: bool = False) -> Any:
+def contactAt(local: TransportAddress, transport: Transport, user: str | None, secure: bool = False) -> SipContact:
     """
     A Contact: where others reach us.
 
@@ -147,9 +161,14 @@ def contactAt(local: TransportAddress, transport: Transport, user: str | None, s
     return SipContact(address=SipAddress(url=url))
 
 
-def wishAlias(request: Any, streams: Streams) -> None:
+def wishAlias(request: SipRequest, streams: Streams) -> None:
     """Does the sender want to be called over the connection of its request (RFC 5923 section 5)?"""
     source = literal(*request.getSource())
     via = request.getHFBody("via")
     if source is not None and "alias" in via.params:
         streams.alias(Target(Transport.TLS, source), int(via.port or Transport.TLS.defaultPort))
+
+
+def transportOf(request: SipRequest) -> Transport:
+    """By what a request has come."""
+    return Transport.UDP if request.source is None else Transport(str(request.source[1]))

@@ -5,9 +5,8 @@ Requests that are too large for a datagram (RFC 3261 section 18.1.1).
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import define, field
+from sippy.SipRequest import SipRequest
 
 from ichatgw.model import TransportAddress
 from ichatgw.sip.sippylib.clock import dispatcher
@@ -39,7 +38,7 @@ class Large:
             self._without.clear()
         self._without[address] = dispatcher.clock.seconds() + WITHOUT_TCP
 
-    def mayMove(self, message: Any, address: TransportAddress) -> bool:
+    def mayMove(self, message: SipRequest, address: TransportAddress) -> bool:
         """May a request to C{address} go over TCP, if it is large?  One for an iChat may not."""
         if getattr(message, "pinned", False) or message.getMethod() in SMALL:
             return False

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from random import SystemRandom
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.names.dns import Record_SRV
+from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, TransportAddress
@@ -61,7 +64,7 @@ class Resolver:
 
     def __init__(
         self,
-        clock: Any,
+        clock: IReactorTime,
         records: Records,
         preferIPv6: bool = False,
         transports: Sequence[Transport] = (Transport.UDP,),
@@ -135,7 +138,7 @@ class Resolver:
 
     async def _services(
         self, host: str, transport: Transport | None, isOpen: bool
-    ) -> list[tuple[Transport, Any]] | None:
+    ) -> list[tuple[Transport, Record_SRV]] | None:
         """
         The SRV records for C{host}, in the order in which they are to be tried; C{None} if it has none.
 
@@ -146,7 +149,7 @@ class Resolver:
         if not questions:
             questions = [(each, f"{_SRV_NAMES[each.name]}.{host}") for each in wanted]
         answers = await _all([self._records.lookUp(name, SRV) for _, name in questions])
-        services: list[tuple[Transport, Any]] = []
+        services: list[tuple[Transport, Record_SRV]] = []
         for (each, _), records in zip(questions, answers, strict=True):
             services.extend((each, record) for record in self._inOrder(records or ()))
         if services and all(_text(record.target.name) in ("", ".") for _, record in services):
@@ -168,9 +171,9 @@ class Resolver:
         found.sort(key=lambda each: each[:2])
         return [(transport, name) for _, _, transport, name in found[:MAX_SERVERS]]
 
-    def _inOrder(self, records: Sequence[Any]) -> list[Any]:
+    def _inOrder(self, records: Sequence[Record_SRV]) -> list[Record_SRV]:
         """By priority, and drawn by weight among equals (RFC 2782)."""
-        ordered: list[Any] = []
+        ordered: list[Record_SRV] = []
         first = sorted(records, key=lambda record: int(record.priority))[:MAX_RECORDS]
         for priority in sorted({record.priority for record in first}):
             # Those of weight 0 first, so that they have a small chance.
@@ -185,7 +188,7 @@ class Resolver:
                 left.remove(record)
         return ordered
 
-    async def _served(self, services: list[tuple[Transport, Any]], host: str) -> list[Target]:
+    async def _served(self, services: list[tuple[Transport, Record_SRV]], host: str) -> list[Target]:
         servers = services[:MAX_SERVERS]
         names = list(dict.fromkeys(_text(record.target.name) for _, record in servers))
         answers = await _all([Deferred.fromCoroutine(self._addresses(name)) for name in names])
@@ -225,16 +228,19 @@ class Resolver:
             return found
 
 
-async def _all(asked: list[Deferred[Any]]) -> list[Any]:
+_Result = TypeVar("_Result")
+
+
+async def _all(asked: Sequence[Deferred[_Result]]) -> list[_Result | None]:
     """The result of each; C{None} for those that failed."""
-    results = await DeferredList(asked, consumeErrors=True)
+    results: Sequence[tuple[bool, Any]] = await DeferredList(asked, consumeErrors=True)
     for success, result in results:
         if not success and result.check(CancelledError):
             result.raiseException()
     return [result if success else None for success, result in results]
 
 
-def _late(host: str, result: Any, seconds: float) -> Any:
+def _late(host: str, result: Failure, seconds: float) -> Failure:
     if result.check(CancelledError):
         raise Unresolved(f"the name servers did not say in {seconds:.0f} s where {host[:100]!r} is")
     return result

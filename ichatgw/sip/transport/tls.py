@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, cast
 
 from attrs import define, field, frozen
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from service_identity.exceptions import CertificateError, VerificationError
 from service_identity.hazmat import (
     DNS_ID,
@@ -154,7 +156,7 @@ class Security:
         wrapped: Any = _Wrapping(creator, name is not None, factory, clock)
         return cast(Factory, wrapped)
 
-    def connection(self, name: str | None, protocol: Any) -> SSL.Connection:
+    def connection(self, name: str | None, protocol: object) -> SSL.Connection:
         """A connection as it has to be now."""
         context = self._client if name is not None else self._server
         if context is None:
@@ -165,7 +167,7 @@ class Security:
             made.set_tlsext_host_name(name.encode("idna"))
         return made
 
-    def judge(self, certificate: Any, name: str) -> str:
+    def judge(self, certificate: X509, name: str) -> str:
         """
         Does the certificate, whose chain is right, prove that its owner is C{name}?
 
@@ -188,7 +190,7 @@ class _Creator:
         self._security = security
         self._name = name
 
-    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+    def clientConnectionForTLS(self, protocol: object) -> SSL.Connection:
         return self._security.connection(self._name, protocol)
 
     serverConnectionForTLS = clientConnectionForTLS
@@ -213,7 +215,7 @@ def mismatch(certificate: x509.Certificate, name: str, addresses: bool) -> str:
         return f"its names cannot be read: {problem!r}"[:200]
     patterns: list[Any]
     if _isAddress(name):
-        patterns = [IPAddressPattern(each) for each in literals]
+        patterns = [IPAddressPattern(each) for each in literals if isinstance(each, (IPv4Address, IPv6Address))]
     elif domains:
         wanted = URI_ID(f"sip:{name}")
         patterns = [URIPattern(b"sip", DNSPattern(each.lower().encode())) for each in domains if _isPlain(each)]
@@ -235,7 +237,10 @@ def _isAddress(name: str) -> bool:
     return isIPAddress(name) or isIPv6Address(name)
 
 
-def _namesIn(certificate: x509.Certificate) -> tuple[list[str], list[str], list[Any]]:
+_Literal = IPv4Address | IPv6Address | IPv4Network | IPv6Network
+
+
+def _namesIn(certificate: x509.Certificate) -> tuple[list[str], list[str], list[_Literal]]:
     """
     The domains of its SIP URIs, its DNS names, and its IP addresses.
 
@@ -344,7 +349,7 @@ def _remark(files: Files) -> None:
         _log.warn("{file}: {problem} (TLSDomain)", file=files.certificate, problem=problem)
 
 
-def _use(setting: str, path: str, load: Any, more: str = "") -> None:
+def _use(setting: str, path: str, load: Callable[[], object], more: str = "") -> None:
     """
     Load a file.
 
@@ -361,7 +366,7 @@ def _use(setting: str, path: str, load: Any, more: str = "") -> None:
         raise ConfigError(f"{setting} {path}: it holds nothing of that kind in PEM{more}") from problem
 
 
-def _noteFault(connection: SSL.Connection, certificate: Any, number: int, depth: int, right: int) -> bool:
+def _noteFault(connection: SSL.Connection, certificate: X509, number: int, depth: int, right: int) -> bool:
     """OpenSSL's verification of one certificate of a chain; what it finds wrong is said to the connection."""
     if not right:
         protocol = getattr(connection.get_app_data(), "wrappedProtocol", None)

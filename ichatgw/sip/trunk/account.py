@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError
@@ -48,7 +47,7 @@ class Account:
     flows: tuple[Flow, ...]
     logins: Authorizer
     probing: Probing = Probing.UNKNOWN
-    legs: set[Any] = field(factory=set)
+    legs: set[object] = field(factory=set)
 
     @classmethod
     def of(cls, trunk: Trunk, clock: IReactorTime, resolver: Resolver) -> Account:

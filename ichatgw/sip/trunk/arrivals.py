@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
 
 from attrs import define, frozen
 from sippy.SipAddress import SipAddress
+from sippy.SipRequest import SipRequest
+from sippy.SipURL import SipURL
 
 from ichatgw.config.declared.trunks import CALLED_PARTY, DIVERSION, REQUEST_URI, TO, bare
 from ichatgw.sip.message.syntax import legible
@@ -50,9 +51,9 @@ class Arrivals:
     """
 
     accounts: Accounts
-    bindingOf: Callable[[Any, str], Binding | None]
+    bindingOf: Callable[[SipURL, str], Binding | None]
 
-    def find(self, request: Any, source: str) -> Arrival | None:
+    def find(self, request: SipRequest, source: str) -> Arrival | None:
         """
         The trunk by which an INVITE comes; C{None} if it comes by none.
 
@@ -69,7 +70,7 @@ class Arrivals:
             return None
         return Arrival(account, account.flowOf(binding), calledBy(account.trunk.name, called(account, request)))
 
-    def _bySource(self, request: Any, source: str) -> Account | None:
+    def _bySource(self, request: SipRequest, source: str) -> Account | None:
         for user in (user for place in _PLACES.values() for user in place(request) if user):
             for account in self.accounts.owning(user):
                 if account.isAt(source):
@@ -78,7 +79,7 @@ class Arrivals:
         return open_[0] if len(open_) == 1 else None
 
 
-def called(account: Account, request: Any) -> str:
+def called(account: Account, request: SipRequest) -> str:
     """The number that an INVITE by a trunk calls, as the trunk writes it, or as it came."""
     trunk = account.trunk
     own = {trunk.user, trunk.login, ""}
@@ -97,22 +98,22 @@ def called(account: Account, request: Any) -> str:
     return trunk.numbers[0] if trunk.numbers else trunk.user
 
 
-def _user(url: Any) -> str:
+def _user(url: SipURL) -> str:
     """The number in a URI, without what only tells how it is written."""
     user = legible(url.username or "").partition(";")[0][:_LONGEST]
     plain = _PUNCTUATION.sub("", user)
     return plain if bare(plain).isdigit() else user
 
 
-def _requested(request: Any) -> Iterator[str]:
+def _requested(request: SipRequest) -> Iterator[str]:
     yield _user(request.getRURI())
 
 
-def _to(request: Any) -> Iterator[str]:
+def _to(request: SipRequest) -> Iterator[str]:
     yield _user(request.getHFBody("to").getUri().url)
 
 
-def _calledParty(request: Any) -> Iterator[str]:
+def _calledParty(request: SipRequest) -> Iterator[str]:
     for header in request.headers:
         if header.name == CALLED_PARTY.lower():
             try:
@@ -121,12 +122,12 @@ def _calledParty(request: Any) -> Iterator[str]:
                 return
 
 
-def _diverted(request: Any) -> Iterator[str]:
+def _diverted(request: SipRequest) -> Iterator[str]:
     for body in request.getHFBodys("diversion")[:1]:
         yield _user(body.getUri().url)
 
 
-_PLACES: dict[str, Callable[[Any], Iterator[str]]] = {
+_PLACES: dict[str, Callable[[SipRequest], Iterator[str]]] = {
     REQUEST_URI: _requested,
     CALLED_PARTY: _calledParty,
     TO: _to,

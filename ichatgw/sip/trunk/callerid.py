@@ -7,7 +7,6 @@ were chosen for it (RFC 3261, RFC 3323, RFC 3325, and Remote-Party-ID, which nev
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
@@ -36,7 +35,7 @@ def numberOf(trunk: Trunk, caller: Party) -> str:
     return next(filter(None, known), trunk.numbers[0])
 
 
-def presented(trunk: Trunk, caller: Party, otherwise: str) -> tuple[Any, tuple[Any, ...]]:
+def presented(trunk: Trunk, caller: Party, otherwise: str) -> tuple[SipAddress, tuple[SipHeader, ...]]:
     """
     The address for From, sippy's C{SipAddress}, and the headers that say more.
 

@@ -6,15 +6,16 @@ Calls that go out by trunks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import evolve, frozen
 from sippy.SipAddress import SipAddress
+from sippy.SipHeader import SipHeader
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.config.declared.trunks import AS_PHONES
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, Party
+from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
@@ -129,14 +130,14 @@ class TrunkDialer:
             account.legs.discard(leg)
         self._legs.discard(leg)
 
-    def _converse(self, leg: Any, hunt: TrunkHunt) -> Dialog:
+    def _converse(self, leg: SipLeg, hunt: TrunkHunt) -> Dialog:
         for account in hunt.accounts:
             account.legs.discard(leg)
         hunt.account.legs.add(leg)
         logins = hunt.account.logins
         return Dialog(self._transactions, leg, self._terms.userAgent, None, logins.begin(), self._terms.timers)
 
-    def _prepare(self, dialog: Any, attempt: Attempt, way: Passage, caller: Party) -> tuple[Any, ...]:
+    def _prepare(self, dialog: DialogCore, attempt: Attempt, way: Passage, caller: Party) -> tuple[SipHeader, ...]:
         account = way.account
         dialog.hops = caller.hops
         if dialog.answers is not None:

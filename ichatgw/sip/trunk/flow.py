@@ -7,10 +7,11 @@ calls come by the others if one fails (RFC 5626).
 from __future__ import annotations
 
 from socket import gethostname
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from attrs import define
+from sippy.SipContact import SipContact
+from sippy.SipHeader import SipHeader
 from twisted.internet.interfaces import IReactorTime
 
 from ichatgw.config.declared.trunks import BULK, GRUU, OUTBOUND, Trunk
@@ -98,7 +99,9 @@ def serverURI(trunk: Trunk, user: str = "") -> str:
     return f"sip:{user}{'@' if user else ''}{host}{port}"
 
 
-def dialogContact(flow: Flow, plain: Any, number: str, isPrivate: bool) -> tuple[Any, tuple[Any, ...]]:
+def dialogContact(
+    flow: Flow, plain: SipContact, number: str, isPrivate: bool
+) -> tuple[SipContact, tuple[SipHeader, ...]]:
     """
     Our Contact in a dialog by a flow, and the headers that go with it; see
     L{ichatgw.sip.register.extensions.Granted.contact}.

@@ -6,9 +6,10 @@ The hunt for a trunk that takes a call: one after another, until one has said an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from attrs import frozen
+from sippy.SipContact import SipContact
+from sippy.SipURL import SipURL
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -46,7 +47,7 @@ class Passage:
 
     account: Account
     flow: Flow
-    uri: Any
+    uri: SipURL
 
 
 class TrunkHunt(TargetSet):
@@ -88,7 +89,7 @@ class TrunkHunt(TargetSet):
         """How many more flows the trunk has."""
         return sum(self._ways[id(uri)].account is self.account for uri, _ in self._uris)
 
-    def _find(self, uri: Any) -> Deferred[tuple[Target, ...]]:
+    def _find(self, uri: SipURL) -> Deferred[tuple[Target, ...]]:
         way, now = self._ways[id(uri)], self._clock.seconds()
         if self._until is None or way.account is not self.account:
             self._until = now + ANSWER_TIMEOUT
@@ -110,7 +111,7 @@ class TrunkHunt(TargetSet):
         at = [each for each in targets if (each.transport, each.address) == (flow.transport, flow.address)]
         return (*at, *(each for each in targets if each not in at))
 
-    def _late(self, result: Any, seconds: float) -> Any:
+    def _late(self, result: object, seconds: float) -> object:
         if isinstance(result, Failure) and result.check(CancelledError):
             if not self._flowsLeft:
                 self._doubt(self.account)
@@ -151,7 +152,7 @@ class TrunkHunt(TargetSet):
             self._targets = []
             self._uris = []
 
-    def redirect(self, contacts: Iterable[Any], anywhere: bool = True, areProxies: bool = False) -> None:
+    def redirect(self, contacts: Iterable[SipContact], anywhere: bool = True, areProxies: bool = False) -> None:
         """A trunk leads nowhere else: what its server names was not declared."""
         self.rest()
         self._targets = []

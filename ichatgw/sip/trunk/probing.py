@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
@@ -50,7 +49,7 @@ def best(asked: Iterable[Deferred[int]]) -> Deferred[int]:
             raise Refusing(str(code))
         return code
 
-    def over(outcome: Any) -> int:
+    def over(outcome: object) -> int:
         return outcome[0] if isinstance(outcome, tuple) else _REFUSING
 
     each = [one.addCallback(judge) for one in asked]
@@ -71,7 +70,7 @@ class Probe:
     ask: Callable[[Account], Deferred[int]]
     draw: Callable[[], float] = random.random
     _timer: IDelayedCall | None = field(default=None, init=False)
-    _asked: Deferred[Any] | None = field(default=None, init=False)
+    _asked: Deferred[int] | None = field(default=None, init=False)
     _missed: int = field(default=0, init=False)
 
     def start(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
 
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
@@ -36,7 +35,7 @@ def stateOf(account: Account, left: int | None) -> State:
     return State.FULL if account.isFull else State.WORKS
 
 
-def states(accounts: Accounts) -> Iterator[dict[str, Any]]:
+def states(accounts: Accounts) -> Iterator[dict[str, object]]:
     """
     Each trunk, as C{json} takes it: its C{name}, C{server}, C{state} (see L{State}), whether it C{works}, whether it
     C{registers}, seconds that are C{left} of its registration (C{None} if there is none), how many C{flows} it has and

@@ -5,9 +5,13 @@ Texts that go out by trunks: by the first that takes them, with the login of eac
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import evolve
+from sippy.SipAddress import SipAddress
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipRoute import SipRoute
+from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 
 from ichatgw.model import Party
@@ -34,19 +38,19 @@ class TrunkPost:
         self._hunt = hunt
         self._otherwise = otherwise
 
-    def signed(self, writer: Party) -> tuple[Any, tuple[Any, ...]]:
+    def signed(self, writer: Party) -> tuple[SipAddress, tuple[SipHeader, ...]]:
         """As the caller of a call by that trunk."""
         return presented(self._hunt.account.trunk, evolve(writer, diversions=()), self._otherwise)
 
-    def addressed(self, attempt: Attempt) -> Any:
+    def addressed(self, attempt: Attempt) -> SipURL:
         """The number at that trunk."""
         return identity(attempt.uri)
 
-    def routes(self) -> list[Any]:
+    def routes(self) -> list[SipRoute]:
         """Those of that trunk."""
         return self._hunt.way.flow.calling.routes()
 
-    def send(self, make: Make) -> Deferred[Any]:
+    def send(self, make: Make) -> Deferred[SipResponse]:
         """By one after another, until one has said something about its reader."""
         return OutOfDialogRequest(self._transactions, self._hunt, _Logins(self._hunt), make).start()
 
@@ -65,14 +69,14 @@ class _Logins:
             answers.domain = account.trunk.server.host
         return self._begun[account]
 
-    def headers(self, request: Any) -> list[Any]:
+    def headers(self, request: SipRequest) -> list[SipHeader]:
         """See L{ichatgw.sip.transaction.outofdialog.Logins}."""
         return self._current().headers(request)
 
-    def again(self, request: Any, response: Any) -> bool:
+    def again(self, request: SipRequest, response: SipResponse) -> bool:
         """See L{ichatgw.sip.transaction.outofdialog.Logins}."""
         return self._current().again(request, response)
 
-    def heard(self, response: Any) -> None:
+    def heard(self, response: SipResponse) -> None:
         """See L{ichatgw.sip.transaction.outofdialog.Logins}."""
         self._current().heard(response)

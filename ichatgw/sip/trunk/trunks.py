@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
+from sippy.SipContact import SipContact
 from sippy.SipFrom import SipFrom
 from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -107,7 +109,7 @@ class Trunks:
             return None
         return TrunkPost(self._transactions, self._dialer.hunt(to, accounts), self._terms.identity.user)
 
-    def find(self, request: Any, source: str) -> Arrival | None:
+    def find(self, request: SipRequest, source: str) -> Arrival | None:
         """See L{Arrivals.find}."""
         return self._arrivals.find(request, source)
 
@@ -152,10 +154,10 @@ class Trunks:
     def _probe(self, account: Account) -> Probe:
         return Probe(account, self._clock, self._ask)
 
-    def _exchange(self, way: Way, url: Any, make: Make, answers: Answers) -> Deferred[Any]:
+    def _exchange(self, way: Way, url: SipURL, make: Make, answers: Answers) -> Deferred[SipResponse]:
         return OutOfDialogRequest(self._transactions, way.hunt(url), answers, make).start()
 
-    def _contact(self, attempt: Attempt, user: str | None) -> Any:
+    def _contact(self, attempt: Attempt, user: str | None) -> SipContact:
         return self._transactions.contact(attempt.target, user, attempt.uri.scheme == "sips")
 
     def _ask(self, account: Account) -> Deferred[int]:
@@ -169,7 +171,7 @@ class Trunks:
         us = parse(account.trunk.aor or serverURI(account.trunk))
         callId = SipCallId()
 
-        def make(attempt: Attempt) -> Any:
+        def make(attempt: Attempt) -> SipRequest:
             from_ = SipFrom(address=SipAddress(url=identity(us)))
             from_.genTag()
             return SipRequest(

@@ -74,7 +74,7 @@ def has(kind: Any, name: str) -> bool:
         return True
     texts = [dedent(getsource(each)) for each in getmro(kind) if each.__module__ != "builtins"]
     texts.extend(getsource(import_module(f"sippy.{name}")) for name in ("SipTransactionManager", "UA"))
-    holders = {"self", "t", "tr"}
+    holders = {"self", "t", "tr", "req"}
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == name

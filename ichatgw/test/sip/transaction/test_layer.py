@@ -20,6 +20,7 @@ from ichatgw.net.hosts import bracketed, isHost, literal
 from ichatgw.sip.sippylib.clock import useClock
 from ichatgw.sip.transaction import tables
 from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.tables import KnownDialog
 from ichatgw.sip.transport.listeningpoint import ListeningPoint
 from ichatgw.sip.transport.target import Transport
 from ichatgw.test.support.fakes import OFFER
@@ -139,7 +140,7 @@ class TransactionsTests(SynchronousTestCase):
     def test_unknownConsumer(self) -> None:
         """A dialog that ends after the shutdown is not missed."""
         self.transactions.shutdown()
-        self.transactions.unregConsumer(object(), "gone")
+        self.transactions.unregConsumer(cast(KnownDialog, object()), "gone")
 
     def test_foreignFamily(self) -> None:
         """A door that cannot be had is an OSError for whoever calls, and no exception for what arrives."""

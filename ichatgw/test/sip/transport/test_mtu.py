@@ -5,8 +5,7 @@ Tests for L{ichatgw.sip.transport.mtu}: requests that are too large for a datagr
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
+from sippy.SipRequest import SipRequest
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Diversion, Ending, EndReason, Party
@@ -15,7 +14,7 @@ from ichatgw.sip.transport import mtu as largeModule
 from ichatgw.sip.transport.mtu import MAX_DATAGRAM, WITHOUT_TCP, Large
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import OFFER, FakeCall
-from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, respond
+from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond
 
 OVER_TCP = Target(Transport.TCP, PHONE)
 SENT_ON = Party("sip:a@b", diversions=tuple(Diversion(f"sip:{'x' * 200}{number}@pbx.example") for number in range(5)))
@@ -123,7 +122,7 @@ class LargeTests(SynchronousTestCase):
         """Not everybody without TCP is remembered."""
         self.patch(largeModule, "MAX_WITHOUT", 1)
         known = Large()
-        invite = SimpleNamespace(getMethod=lambda: "INVITE")
+        invite = SipRequest(request("INVITE"))
         known.refused(PHONE)
         self.assertFalse(known.mayMove(invite, PHONE))
         known.refused(self.rig.wire.towards("192.0.2.1"))
