@@ -60,21 +60,31 @@ class JingleEndToEnd(EndToEnd):
         return phone
 
     async def phoneCalls(
-        self, gateway: Gateway, client: JinglePhone, phone: Phone
+        self, gateway: Gateway, client: JinglePhone, phone: Phone, uri: str = ""
     ) -> tuple[PhoneCall, IncomingJingleCall]:
-        """Let a phone call a client that answers; both have heard the other when this fires."""
+        """
+        Let a phone call a client that answers; both have heard the other when this fires.
+
+        @param uri: what the phone calls, if not the client's address at the gateway.
+        """
         arrival = client.whenCalled()
-        outgoing = phone.call(f"sip:{client.jid.partition('@')[0]}@{gateway.address}")
+        outgoing = phone.call(uri or f"sip:{client.jid.partition('@')[0]}@{gateway.address}")
         incoming = await within(self.clock, 10, arrival)
         await within(self.clock, 10, outgoing.whenAnswered())
         await self.bothHear(outgoing, incoming)
         return outgoing, incoming
 
-    async def jingleCalls(self, client: JinglePhone, phone: Phone) -> tuple[JingleCall, PhoneCall]:
-        """Let a client call a phone that answers; both have heard the other when this fires."""
+    async def jingleCalls(
+        self, client: JinglePhone, phone: Phone, patience: float = 10.0
+    ) -> tuple[JingleCall, PhoneCall]:
+        """
+        Let a client call a phone that answers; both have heard the other when this fires.
+
+        @param patience: seconds in which the call has to arrive.
+        """
         arrival = phone.whenCalled()
         outgoing = client.call(NUMBER)
-        incoming = await within(self.clock, 10, arrival)
+        incoming = await within(self.clock, patience, arrival)
         await within(self.clock, 10, outgoing.whenConnected())
         await self.bothHear(incoming, outgoing)
         return outgoing, incoming

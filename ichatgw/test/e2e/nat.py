@@ -75,22 +75,14 @@ class BehindNAT(JingleEndToEnd):
         client = await self.startJingle(host=OFFICE)
 
         await pause(self.clock, max(0.0, begun + SILENCE + 1.5 - self.clock.seconds()))
-        ringing = client.whenCalled()
-        outgoing = phone.call(f"sip:{NUMBERS[0]}@{PROVIDERS[0]}:{first.port}")
-        incoming = await within(self.clock, 10, ringing)
-        await within(self.clock, 10, outgoing.whenAnswered())
-        await self.bothHear(outgoing, incoming)
+        outgoing, incoming = await self.phoneCalls(
+            gateway, client, phone, f"sip:{NUMBERS[0]}@{PROVIDERS[0]}:{first.port}"
+        )
         outgoing.hangup()
         await within(self.clock, 5, incoming.whenEnded())
 
         await first.stop()
-        begun = self.clock.seconds()
-        arrival = phone.whenCalled()
-        call = client.call(f"72@{COMPONENT}")
-        answered = await within(self.clock, 10, arrival)
-        self.assertLess(self.clock.seconds() - begun, 4.0)
-        await within(self.clock, 10, call.whenConnected())
-        await self.bothHear(answered, call)
+        call, answered = await self.jingleCalls(client, phone, patience=4.0)
         call.hangup()
         await within(self.clock, 5, answered.whenEnded())
         self.assertEqual(gateway.faults(), [])
