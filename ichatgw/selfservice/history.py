@@ -57,7 +57,8 @@ class CallHistory:
         events.subscribe(self.ended, CallEnded)
 
     def routed(self, event: CallRouted) -> None:
-        """A call leads to a party, perhaps to a user of XMPP."""
+        """A call leads to a party, perhaps to a user of XMPP; if to one before, that one has not taken it."""
+        self._over(event.call, wasAnswered=False)
         scheme, _, address = event.route.partition(":")
         user = address.partition("?")[0].partition("/")[0].lower()
         if scheme == "xmpp" and len(self._live) < MAX_LIVE and self.keeps(user):
@@ -65,11 +66,14 @@ class CallHistory:
 
     def ended(self, event: CallEnded) -> None:
         """A call is over."""
-        user, wall, caller = self._live.pop(event.call, ("", 0.0, ""))
+        self._over(event.call, event.wasAnswered)
+
+    def _over(self, call: str, wasAnswered: bool) -> None:
+        user, wall, caller = self._live.pop(call, ("", 0.0, ""))
         if not user:
             return
         calls = self._users.setdefault(user, deque(maxlen=KEPT))
-        calls.append(PastCall(wall, caller, event.wasAnswered))
+        calls.append(PastCall(wall, caller, wasAnswered))
         self._users.move_to_end(user)
         if len(self._users) > MAX_USERS:
             self._users.popitem(last=False)

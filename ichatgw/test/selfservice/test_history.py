@@ -41,6 +41,17 @@ class HistoryTests(SynchronousTestCase):
             (PastCall(2.0, "sip:anonymous@anonymous.invalid", True), PastCall(1.0, "sip:72@x", False)),
         )
 
+    def test_forwarded(self) -> None:
+        """A call that was forwarded was not taken by its first user; the one to whom it led has taken it, or not."""
+        self.route("a")
+        self.route("a", "xmpp:lee@x.example")
+        self.end("a", wasAnswered=True)
+        self.route("b")
+        self.route("b", "sip:73@pbx.example")
+        self.end("b", wasAnswered=True)
+        self.assertEqual([call.wasAnswered for call in self.history.of("kim@x.example")], [False, False])
+        self.assertEqual([call.wasAnswered for call in self.history.of("lee@x.example")], [True])
+
     def test_others(self) -> None:
         """Calls to phones, to those who may not call, and calls that led nowhere are not kept."""
         self.route("a", "sip:72@x")
