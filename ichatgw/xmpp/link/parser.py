@@ -23,6 +23,10 @@ MAX_BYTES = 64 * 1024  # of one stanza
 WEIGHT_OF_ELEMENT = 1000  # octets that one takes, beside its text
 
 
+def _passOver(*declaration: str | None) -> None:
+    """A namespace in what is skipped."""
+
+
 class StanzaParser(ExpatElementStream):
     """
     Twisted's parser with tighter limits.
@@ -155,7 +159,8 @@ class StanzaParser(ExpatElementStream):
         parser = self.parser
         parser.StartElementHandler = self._skipStart
         parser.EndElementHandler = self._skipEnd
-        parser.StartNamespaceDeclHandler = parser.EndNamespaceDeclHandler = None
+        # These are passed over, and not taken away: if it is text that is too much, expat is about to call one of them.
+        parser.StartNamespaceDeclHandler = parser.EndNamespaceDeclHandler = _passOver
 
     def _skipStart(self, name: str, attrs: dict[Any, str]) -> None:
         self._depth += 1

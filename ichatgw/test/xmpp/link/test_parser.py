@@ -79,6 +79,12 @@ class StanzaParserTests(SynchronousTestCase):
         self.assertSkipped(f"<message from='eve@a'><body>{'&#10;' * MAX_BYTES}</body></message>", "too large")
 
     @slow
+    def test_sizeBeforeNamespace(self) -> None:
+        """A text that turns out to be too large when the start tag behind it declares a namespace is no worse."""
+        text = f"{'x' * 5000}<a/>" * 13 + "x" * 5000
+        for behind in ("<x xmlns='u'/>", "<u:x xmlns:u='u' xmlns='v'/>"):
+            self.assertSkipped(f"<message from='eve@a'>{text}{behind}</message>", "too large")
+
     def test_endless(self) -> None:
         """Megabytes of a stanza that is being skipped do not end the stream, for none of it is kept."""
         for inside in ("<b/>" * 600_000, "text" * 600_000):
