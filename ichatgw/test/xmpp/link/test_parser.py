@@ -80,10 +80,15 @@ class StanzaParserTests(SynchronousTestCase):
 
     @slow
     def test_sizeBeforeNamespace(self) -> None:
-        """A text that turns out to be too large when the start tag behind it declares a namespace is no worse."""
+        """
+        A text that turns out to be too large when the start tag behind it declares a namespace is no worse, if both
+        come at once.
+        """
         text = f"{'x' * 5000}<a/>" * 13 + "x" * 5000
         for behind in ("<x xmlns='u'/>", "<u:x xmlns:u='u' xmlns='v'/>"):
-            self.assertSkipped(f"<message from='eve@a'>{text}{behind}</message>", "too large")
+            self.feed(f"<message from='eve@a'>{text}{behind}</message><message id='after'/>", 2 * MAX_BYTES)
+            self.assertEqual(self.elements.pop()["id"], "after")
+            self.assertEqual(self.skipped.pop(), ("message", "eve@a", "too large"))
 
     def test_endless(self) -> None:
         """Megabytes of a stanza that is being skipped do not end the stream, for none of it is kept."""
