@@ -91,7 +91,10 @@ class Choices:
                     found[when] = Forward(when, rule.target, rule.seconds)
         if self.ofUsers:
             found |= {each.when: Forward(each.when, each.target, each.seconds) for each in own.forwardings}
-        return Chosen(tuple(found.values()), own.doNotDisturb) if found or own.doNotDisturb else NOTHING
+        forwards = tuple(
+            each for each in found.values() if each.target != user
+        )  # a rule for all may lead to one of all
+        return Chosen(forwards, own.doNotDisturb) if forwards or own.doNotDisturb else NOTHING
 
 
 _NO_ANSWER = frozenset({18, 19})

@@ -77,6 +77,12 @@ class ChoicesTests(SynchronousTestCase):
         self.assertEqual(self.targets(), {"offline": "2"})
         self.assertTrue(self.choices.of(SCOTT).doNotDisturb)
 
+    def test_toThemselves(self) -> None:
+        """A rule for all that leads to one of all does not lead that one to themselves."""
+        self.choices.adopt((ForwardRule(When.ALWAYS, ANNA), ForwardRule(When.BUSY, "72")), True)
+        self.assertEqual(self.targets(), {"always": ANNA, "busy": "72"})
+        self.assertEqual(self.targets(ANNA), {"busy": "72"})
+
     def test_atOnce(self) -> None:
         """Calls lead on at once always, or when the user does not want to be disturbed and has a place for that."""
         self.choose(Forwarding(When.BUSY, "72"))

@@ -35,6 +35,7 @@ class World:
     Three users who may forward to one another, and phones.
 
     @ivar users: dials users as they are; C{phones} dials SIP.
+    @ivar numbers: those that belong to users.
     @ivar refusal: raised for targets that begin with 9.
     """
 
@@ -42,6 +43,7 @@ class World:
         self.clock = Clock()
         self.users, self.phones = FakeDialer(), FakeDialer()
         self.preferences = MemoryPreferences()
+        self.numbers: dict[str, str] = {}
         self.refusal: CallError = Refused("DialRule")
         self.limits = Limits(self.clock)
         self.dialers: dict[str, IDialer] = {"sip": self.phones}
@@ -61,6 +63,7 @@ class World:
         """Numbers are phones, all else users."""
         if target.startswith("9"):
             raise self.refusal
+        target = self.numbers.get(target, target)
         return f"xmpp:{target}" if "@" in target else f"sip:{target}@pbx.example"
 
     def presented(self, caller: Party, route: str) -> Party:
@@ -237,14 +240,22 @@ class LoopTests(SynchronousTestCase):
         self.assertEqual(self.world.users.dialled, [])
 
     def test_self(self) -> None:
-        """A user who forwards to themselves is not called twice, nor for ever."""
-        self.world.choose(SCOTT, always=SCOTT)
+        """A user who forwards to themselves is called, once; by a number of theirs it is a round."""
+        for when in ("always", "busy"):
+            self.world.choose(SCOTT, False, **{when: SCOTT})
+            leg = self.world.call(SCOTT)
+            self.world.users.legs[-1].partyHangsUp(BUSY)
+            self.assertEqual(endings(leg), [EndReason.BUSY])
+        self.assertEqual(len(self.world.users.legs), 2)
+        self.world.numbers["4711"] = SCOTT
+        del self.world.users.dialled[:]
+        self.world.choose(SCOTT, always="4711")
         self.assertRound()
-        self.world.choose(SCOTT, busy=SCOTT)
+        self.world.choose(SCOTT, busy="4711")
         with capturedLogs() as events:
             leg = self.world.call(SCOTT)
-            self.world.users.legs[0].partyHangsUp(BUSY)
-        self.assertEqual((endings(leg), len(self.world.users.legs)), ([EndReason.BUSY], 1))
+            self.world.users.legs[-1].partyHangsUp(BUSY)
+        self.assertEqual((endings(leg), len(self.world.users.dialled)), ([EndReason.BUSY], 1))
         self.assertTrue(any("goes round" in str(formatEvent(event)) for event in events))
         self.assertTrue(self.world.isEmpty)
 
