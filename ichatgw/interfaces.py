@@ -43,7 +43,9 @@ class ILeg(Interface):
     """
 
     id: str = Attribute("A short name for logs, unique while the leg lives.")
-    kind: str = Attribute("C{sip}, C{jingle} or C{ichat}; C{xmpp} if it is to be seen which of the last two.")
+    kind: str = Attribute(
+        "C{sip}, C{jingle} or C{ichat}; C{xmpp} if it is to be seen which of the last two; C{echo} for test calls."
+    )
     party: Party = Attribute("Who is at the far end.")
     call: ICall = Attribute("Whom the leg reports to; set before the first order.")
     side: IMediaSide = Attribute("Its side of the relay; set before the first order.")

@@ -28,6 +28,7 @@ from ichatgw.forwarding.leg import ForwardingLeg
 from ichatgw.interfaces import IDialer, IOutboundLeg
 from ichatgw.model import Diversion, EndReason, Party
 from ichatgw.observe.callreports import UNREPORTED, Reports
+from ichatgw.runtime.nulls import unheard
 from ichatgw.users.preferences import When
 from ichatgw.xmpp.stanzas import bareJID, calledUser
 
@@ -95,6 +96,7 @@ class ForwardingDialer:
     @ivar limits: forwarded calls count as calls of the user who forwards.
     @ivar component: our domain, in lower case.
     @ivar reports: gives what is told of what happens to calls.
+    @ivar turnedAway: is told of a user who is not disturbed, and who called, as the user may know.
     """
 
     clock: IReactorTime
@@ -106,6 +108,7 @@ class ForwardingDialer:
     limits: Limits
     component: str
     reports: Callable[[], Reports] = lambda: UNREPORTED
+    turnedAway: Callable[[str, Party], object] = unheard
     _live: Counter[str] = field(factory=Counter, init=False)
     _counted: dict[ForwardingLeg, _Sent] = field(factory=dict, init=False)
     _numbers: count[int] = field(factory=lambda: count(1), init=False)
@@ -130,6 +133,7 @@ class ForwardingDialer:
         if chosen.atOnce is not None:
             return self._forwarded(user, chosen, caller, chosen.atOnce)
         if chosen.doNotDisturb:
+            self.turnedAway(user, caller)
             raise Busy("the user does not want to be disturbed")
         try:
             leg = self.users.dial(called, caller)

@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IReactorTime
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
-from ichatgw.errors import MalformedError
 from ichatgw.forwarding.choices import Choices
 from ichatgw.forwarding.dialer import ForwardingDialer
 from ichatgw.forwarding.targets import Targets
@@ -22,7 +21,6 @@ from ichatgw.interfaces import IDialer
 from ichatgw.trunks.rights import Rights
 from ichatgw.users.preferences import IPreferences
 from ichatgw.xmpp.presence.access import XMPPAccess
-from ichatgw.xmpp.stanzas import parseJID
 
 
 @define(eq=False)
@@ -70,14 +68,8 @@ def forwardsOf(
         entry = rights.book.of(user)
         return "" if entry is None else entry.number
 
-    def isGuest(address: str) -> bool:
-        try:
-            return guests(parseJID(address))
-        except MalformedError:
-            return False
-
     component = settings.jabberComponentName.lower()
-    targets = Targets(component, switch.translate, switch.directed, isGuest, numberOf, rights.emergency)
+    targets = Targets(component, switch.translate, switch.directed, guests.admits, numberOf, rights.emergency)
     choices = Choices(preferences, rights.names)
     dialer = ForwardingDialer(
         clock, users, dialers, choices, targets, switch.presented, switch.limits, component, lambda: switch.reports

@@ -96,6 +96,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         switch=calls.switch,
         events=watchers.events,
         preferences=made.preferences,
+        forwards=calls.forwards,
+        tests=calls.tests,
     )
     _journal(made, sides)
     made.stops.append(sip.endpoint.trunks.stop)

@@ -19,11 +19,13 @@ from ichatgw.forwarding.setup import Forwards, forwardsOf
 from ichatgw.gateway.clients import Clients
 from ichatgw.gateway.common import Common
 from ichatgw.gateway.routing import Routing
+from ichatgw.gateway.selfservice import testCallsOf
 from ichatgw.gateway.sipside import SIPSide
 from ichatgw.interfaces import IDialer
 from ichatgw.media.engine import MediaEngine, MediaOptions
 from ichatgw.media.relay.medialatch import Elsewhere
 from ichatgw.model import Ending, EndReason
+from ichatgw.selfservice.testcalls import BACK, SCHEME, BackDialer, EchoDialer, TestCalls
 from ichatgw.trunks.directions import Directions
 from ichatgw.users.preferences import IPreferences
 from ichatgw.xmpp.side import XMPPSide
@@ -41,12 +43,14 @@ class CallSide:
     @ivar limits: how many there may be.
     @ivar media: the relays.
     @ivar forwards: where calls lead that users do not take.
+    @ivar tests: the test calls; C{None} if there are none.
     """
 
     switch: Switch
     limits: Limits
     media: MediaEngine
     forwards: Forwards
+    tests: TestCalls | None
 
 
 def callSideOf(
@@ -72,8 +76,11 @@ def callSideOf(
     clients.deliver(switch)
     forwards = forwardsOf(turns, settings, clients.dialer, dialers, switch, preferences, routing.rights, xmpp.guests)
     dialers["xmpp"] = forwards.dialer
+    tests = testCallsOf(common, switch)
+    if tests is not None:
+        dialers |= {SCHEME: EchoDialer(tests), BACK: BackDialer(tests, clients.dialer)}
     clients.ringOn(forwards.dialer.ringsOn)
-    return CallSide(switch, limits, media, forwards)
+    return CallSide(switch, limits, media, forwards, tests)
 
 
 def _portLost(switch: Switch, call: str, why: str) -> None:

@@ -18,10 +18,11 @@ from ichatgw.phonebook.book import PhoneBook
 from ichatgw.phonebook.numbers import Numbering
 from ichatgw.phonebook.setup import routesOf
 from ichatgw.runtime.steps import Steps
+from ichatgw.selfservice.testnumber import TestNumber
 from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
-from ichatgw.trunks.routes import TrunkRoutes
+from ichatgw.trunks.routes import Source, TrunkRoutes
 
 
 @frozen
@@ -64,7 +65,24 @@ def routingOf(common: Common, trunks: Trunks) -> Routing:
             lambda new: partial(emergency.adopt, new.emergencyNumbers, new.emergencyOutput),
         ),
     )
-    return Routing(TrunkRoutes(byBook, trunks.isTrunk, emergency), rights, byBook.nameOf, byBook.book, reloadables)
+    return Routing(
+        TrunkRoutes(_tested(settings, byBook), trunks.isTrunk, emergency),
+        rights,
+        byBook.nameOf,
+        byBook.book,
+        reloadables,
+    )
+
+
+def testAddress(settings: Settings) -> str:
+    """The address of test calls, C{user@domain}; empty if there are none."""
+    node = settings.testCallUsername if settings.selfService else "none"
+    return "" if node == "none" else f"{node}@{settings.jabberComponentName}".lower()
+
+
+def _tested(settings: Settings, routes: Source) -> Source:
+    address = testAddress(settings)
+    return TestNumber(routes, address) if address else routes
 
 
 def newRules(plan: DialPlan, settings: Settings) -> Steps[Callable[[], None]]:

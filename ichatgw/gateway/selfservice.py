@@ -6,6 +6,7 @@ What users can do for themselves: the answers of the control user.
 from __future__ import annotations
 
 from functools import partial
+from ipaddress import ip_address
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
@@ -16,20 +17,23 @@ from twisted.words.protocols.jabber.jid import JID
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
-from ichatgw.errors import MalformedError
+from ichatgw.forwarding.setup import Forwards
 from ichatgw.gateway.common import Common
-from ichatgw.gateway.routing import Routing
+from ichatgw.gateway.routing import Routing, testAddress
+from ichatgw.interfaces import IArrivals
 from ichatgw.model import Party
 from ichatgw.observe.stream import Events
+from ichatgw.selfservice.echomedia import EchoMedia
 from ichatgw.selfservice.history import CallHistory
 from ichatgw.selfservice.service import Budget, Numbers, SelfService
+from ichatgw.selfservice.testcalls import TestCalls
 from ichatgw.users.preferences import IPreferences
 from ichatgw.xmpp.commands.catalogue import Catalogue
 from ichatgw.xmpp.commands.handler import AdHocCommands
 from ichatgw.xmpp.control import Greeter
 from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.side import XMPPSide
-from ichatgw.xmpp.stanzas import bareJID, parseJID
+from ichatgw.xmpp.stanzas import bareJID
 
 _ANYWHERE = "sip:anyone@anywhere.invalid"
 """Any address of a phone, to see who calls it."""
@@ -61,21 +65,46 @@ def catalogueOf(settings: Settings, xmpp: XMPPSide) -> Catalogue | None:
     return Catalogue(xmpp.control, xmpp.guests) if settings.selfService else None
 
 
+def testCallsOf(common: Common, arrivals: IArrivals) -> TestCalls | None:
+    """
+    The test calls; C{None} if there are none.
+
+    @param arrivals: takes those to users.
+    """
+    address = testAddress(common.settings)
+    host = str(ip_address(common.settings.ipAddress or "127.0.0.1"))  # as sockets write it
+    media = partial(EchoMedia, common.reactor, common.reactor, host)
+    return TestCalls(common.turns, address, media, arrivals) if address else None
+
+
 def selfServiceOf(
-    common: Common, routing: Routing, xmpp: XMPPSide, switch: Switch, events: Events, preferences: IPreferences
+    common: Common,
+    routing: Routing,
+    xmpp: XMPPSide,
+    switch: Switch,
+    events: Events,
+    preferences: IPreferences,
+    forwards: Forwards,
+    tests: TestCalls | None,
 ) -> Reloadable:
     """
     Put it together, and have it heard.
 
+    @param forwards: forwards calls as users choose.
+    @param tests: calls users who want to be called for a test, if that is done.
     @return: what can change while it runs.
     """
     greeter = Greeter(common.turns, xmpp.control)
-    history = CallHistory(partial(_isGuest, xmpp.guests))
+    history = CallHistory(xmpp.guests.admits)
     service = SelfService(common.turns, preferences, history, partial(numbersOf, routing, switch))
+    service.forwards = lambda: forwards.choices.ofUsers
+    service.hasVoicemail = lambda: bool(forwards.targets.voicemail)
+    service.call = None if tests is None else tests.call
     desk = Desk(xmpp.guests, service, _budgetOf(common, common.settings))
     catalogue = catalogueOf(common.settings, xmpp)
     if catalogue is not None:
         history.observe(events)
+        forwards.dialer.turnedAway = lambda user, caller: history.turnedAway(events.now()[1], user, caller.uri)
         greeter.ordered = desk.written
         xmpp.link.addHandler(AdHocCommands(catalogue, service, lambda: desk.budget))
     xmpp.link.addHandler(greeter)
@@ -86,13 +115,6 @@ def selfServiceOf(
 
 def _budgetOf(common: Common, settings: Settings) -> Budget:
     return Budget(common.turns, settings.textsPerMinute, settings.textsPerSecond)
-
-
-def _isGuest(guests: XMPPAccess, user: str) -> bool:
-    try:
-        return guests(parseJID(user))
-    except MalformedError:
-        return False
 
 
 def numbersOf(routing: Routing, switch: Switch, user: str) -> Numbers:

@@ -70,10 +70,21 @@ class CallHistory:
 
     def _over(self, call: str, wasAnswered: bool) -> None:
         user, wall, caller = self._live.pop(call, ("", 0.0, ""))
-        if not user:
-            return
-        calls = self._users.setdefault(user, deque(maxlen=KEPT))
-        calls.append(PastCall(wall, caller, wasAnswered))
+        if user:
+            self._keep(user, PastCall(wall, caller, wasAnswered))
+
+    def turnedAway(self, wall: float, user: str, caller: str) -> None:
+        """
+        A user who is not to be disturbed was called.
+
+        @param wall: when, in seconds since 1970.
+        @param caller: who called, as a URI, as the user may know.
+        """
+        if self.keeps(user):
+            self._keep(user, PastCall(wall, caller[:MAX_CALLER], False))
+
+    def _keep(self, user: str, call: PastCall) -> None:
+        self._users.setdefault(user, deque(maxlen=KEPT)).append(call)
         self._users.move_to_end(user)
         if len(self._users) > MAX_USERS:
             self._users.popitem(last=False)

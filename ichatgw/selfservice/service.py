@@ -18,8 +18,11 @@ from ichatgw.model import ANONYMOUS, Party
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.selfservice.history import CallHistory, PastCall
 from ichatgw.selfservice.orders import Command, Order, Unclear, command, read
-from ichatgw.selfservice.words import languageOf, said
+from ichatgw.selfservice.words import ENGLISH, languageOf, said
 from ichatgw.users.preferences import VOICEMAIL, Forwarding, IPreferences, Preferences, When
+
+MAX_SHOWN = 80
+"""Characters of a caller's address."""
 
 MAX_USERS = 4096
 """How many users are told apart at a time."""
@@ -80,6 +83,7 @@ class SelfService:
     @ivar history: who called them.
     @ivar numbersOf: their numbers.
     @ivar call: begins a test call to a user, or raises L{CallError}; C{None} if there are none.
+    @ivar forwards: whether calls are forwarded as users choose, and C{hasVoicemail} whether there are mailboxes.
     @ivar localTime: the time of day for seconds since 1970, as L{time.localtime}.
     """
 
@@ -89,6 +93,8 @@ class SelfService:
     numbersOf: Callable[[str], Numbers]
     call: Callable[[str], None] | None = None
     localTime: Callable[[float], time.struct_time] = time.localtime
+    forwards: Callable[[], bool] = lambda: True
+    hasVoicemail: Callable[[], bool] = lambda: True
     _tests: RateLimit = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,13 +108,14 @@ class SelfService:
         """
         A user has written something.
 
-        @param tag: the language of the text, if that is said; see L{languageOf}.
+        @param tag: the language of the stanza (RFC 5646), or empty.  An order in another language than English is
+            answered in that one, since many clients say English for all that their users write.
         @return: what is said to that; C{None} if it is no order.
         """
         found = command(text)
         if found is None:
             return None
-        language = languageOf(tag, found[1])
+        language = languageOf(tag) if found[1] == ENGLISH else found[1]
         try:
             order = read(text)
             assert order is not None
@@ -168,6 +175,10 @@ class SelfService:
         for when in order.ends:
             chosen = chosen.without(when)
         if order.forwarding is not None:
+            if not self.forwards():
+                return said(language, "forwardsOff")
+            if order.forwarding.target == VOICEMAIL and not self.hasVoicemail():
+                return said(language, "noVoicemail")
             chosen = chosen.including(order.forwarding)
         if not self._chose(user, chosen):
             return said(language, "noRoom")
@@ -196,6 +207,6 @@ def _rule(rule: Forwarding, language: str) -> str:
 
 def _shown(uri: str) -> str:
     """A caller as people write it: a number without its host, or else an address."""
-    address = uri.partition(":")[2]
+    address = uri.partition(":")[2][:MAX_SHOWN]
     number = address.rpartition("@")[0]
     return number if number.lstrip("+").isdigit() else address

@@ -47,6 +47,8 @@ _EN = {
     "unclear": "That was not understood. Write help to see what you can write.",
     "badTarget": "{target} is neither a number, nor an address such as user@example.com, nor voicemail.",
     "badSeconds": "The time has to be a whole number of seconds from {least} to {most}.",
+    "forwardsOff": "Calls are not forwarded here as users choose.",
+    "noVoicemail": "There is no voicemail here.",
     "noRoom": "That could not be kept: there is no room for more users.",
     "titleNumber": "My number",
     "titleTest": "Test call",
@@ -98,6 +100,8 @@ _DE = {
     "unclear": "Das war nicht zu verstehen. Schreiben Sie hilfe, um zu sehen, was Sie schreiben k\u00f6nnen.",
     "badTarget": "{target} ist weder eine Nummer noch eine Adresse wie user@example.com noch voicemail.",
     "badSeconds": "Die Zeit muss eine ganze Zahl von Sekunden von {least} bis {most} sein.",
+    "forwardsOff": "Hier werden Anrufe nicht nach Wahl der Benutzer umgeleitet.",
+    "noVoicemail": "Hier gibt es keine Mailbox.",
     "noRoom": "Das lie\u00df sich nicht merken: es ist kein Platz f\u00fcr mehr Benutzer.",
     "titleNumber": "Meine Nummer",
     "titleTest": "Testanruf",
@@ -115,16 +119,13 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {ENGLISH: _EN, GERMAN: _DE}
 """All messages by language (its first tag, RFC 5646) and name."""
 
 
-def languageOf(tag: str, otherwise: str = ENGLISH) -> str:
+def languageOf(tag: str) -> str:
     """
     The language to answer in.
 
     @param tag: the C{xml:lang} of a stanza; empty if it has none.
-    @param otherwise: for stanzas without one.
     @return: one of L{LANGUAGES}; English for those that are not translated.
     """
-    if not tag:
-        return otherwise
     first = tag.partition("-")[0].lower()
     return first if first in LANGUAGES else ENGLISH
 
@@ -134,6 +135,10 @@ def said(language: str, message: str, **values: object) -> str:
     A message.
 
     @param language: one of L{LANGUAGES}.
-    @param values: what its fields stand for.
+    @param values: what its fields stand for.  Characters of these that cannot be shown become question marks: a far end
+        may have written them, and not all may stand in XML.
     """
-    return LANGUAGES[language][message].format(**values)
+    shown = {
+        name: "".join(each if each.isprintable() else "?" for each in str(value)) for name, value in values.items()
+    }
+    return LANGUAGES[language][message].format(**shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ichatgw.config.declared.declare import setting
-from ichatgw.config.reading.kinds import SWITCH, whole
+from ichatgw.config.reading.kinds import NODE, SWITCH, whole
 from ichatgw.config.reading.reader import Reload
 
 _TEXTS = "Texts"
@@ -65,6 +65,14 @@ class SelfServiceSettings:
         SWITCH,
         True,
         "Whether users who may call can ask the control user for their number and their calls, and have it forward"
-        " calls, by chat messages and by ad-hoc commands. If not, it only says what it is. TextsPerMinute and"
-        " TextsPerSecond count for it too. See docs/selfservice.rst.",
+        " calls and call them for a test, by chat messages and by ad-hoc commands. If not, it only says what it is."
+        " TextsPerMinute and TextsPerSecond count for it too. See docs/selfservice.rst.",
+    )
+    testCallUsername: str = setting(
+        _SELF,
+        "TestCallUsername",
+        NODE,
+        "echo",
+        "User part of the address whom users call to hear a tone and then themselves; a translation rule to it makes a"
+        " number of it for phones. It is there if SelfService is on. none for no test calls.",
     )

@@ -42,3 +42,9 @@ ULAW_TO_ALAW = _nearest(_ULAW, _ALAW)
 
 ALAW_TO_ULAW = _nearest(_ALAW, _ULAW)
 """The same."""
+
+MAX_STEP = max(magnitude for _, magnitude in _ULAW)
+"""Full scale, in the steps of mu-law."""
+
+ULAW_STEPS = [-magnitude if isNegative else magnitude for isNegative, magnitude in _ULAW]
+"""What each octet of mu-law stands for."""

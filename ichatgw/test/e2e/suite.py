@@ -29,6 +29,7 @@ from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.phonebook import PhoneBook
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
+from ichatgw.test.e2e.selfservice import SelfService
 from ichatgw.test.e2e.store import Killed, KilledGateway
 from ichatgw.test.e2e.strangers import Strangers
 from ichatgw.test.e2e.streams import OverTCP, OverTLS
@@ -86,6 +87,7 @@ __all__ = [
     "Reactors",
     "Refreshed",
     "Restarts",
+    "SelfService",
     "Strangers",
     "StrangersToMedia",
     "Texts",

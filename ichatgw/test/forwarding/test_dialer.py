@@ -126,8 +126,11 @@ class DialTests(SynchronousTestCase):
     def test_doNotDisturb(self) -> None:
         """Who does not want to be disturbed is busy at once; or calls lead on as if they were."""
         self.world.choose(SCOTT, dnd=True)
+        turned: list[tuple[str, Party]] = []
+        self.world.dialer.turnedAway = lambda user, caller: turned.append((user, caller))
         problem = self.assertRaises(Busy, self.world.dialer.dial, f"xmpp:{SCOTT}", BELL)
         self.assertIs(problem.reason, EndReason.BUSY)
+        self.assertEqual(turned, [(SCOTT, BELL)])
         self.world.choose(SCOTT, dnd=True, offline="73")
         self.assertRaises(Busy, self.world.dialer.dial, f"xmpp:{SCOTT}", BELL)
         self.world.choose(SCOTT, dnd=True, busy="72")

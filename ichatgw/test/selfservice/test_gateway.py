@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
+from ichatgw.errors import NoRoute
 from ichatgw.gateway.build import gateway
 from ichatgw.gateway.service import Gateway
-from ichatgw.model import Ending, EndReason
+from ichatgw.model import Ending, EndReason, Party
 from ichatgw.observe.events import CallEnded, CallRouted
 from ichatgw.test.phonebook.test_setup import SETTINGS
 from ichatgw.xmpp.commands.handler import AdHocCommands
@@ -87,3 +88,23 @@ class GatewayTests(SynchronousTestCase):
         made = self.make(selfService=False)
         self.assertIsNone(self.say(made, "help"))
         self.assertEqual([each for each in made.link if isinstance(each, AdHocCommands)], [])
+
+    def test_testAddress(self) -> None:
+        """The test address leads to a test call, whether a client calls it or a rule leads there; it can be none."""
+        made = self.make()
+        for address, route in (
+            ("xmpp:echo@gw.example", "echo:echo@gw.example"),
+            ("xmpp:72@gw.example", "sip:72@192.0.2.77"),
+        ):
+            self.assertEqual(made.switch.translate(address), route)
+        self.assertEqual(made.switch.presented(Party("echo:echo@gw.example"), "xmpp:kim@example.com").user, "echo")
+        for without in ({"testCallUsername": "none"}, {"selfService": False}):
+            other = self.make(**without)
+            self.assertRaises(NoRoute, other.switch.translate, "xmpp:echo@gw.example")
+            self.assertEqual(self.say(other, "test") is None, "selfService" in without)
+
+    def test_nobodyIsCalled(self) -> None:
+        """Without a link a test call says why there is none, and leaves nothing."""
+        made = self.make()
+        self.assertIn("could not be made", str(self.say(made, "test")))
+        self.assertEqual((made.switch.live, made.media.live), (0, 0))

@@ -52,6 +52,13 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual([call.wasAnswered for call in self.history.of("kim@x.example")], [False, False])
         self.assertEqual([call.wasAnswered for call in self.history.of("lee@x.example")], [True])
 
+    def test_turnedAway(self) -> None:
+        """A user who is not to be disturbed has missed the call."""
+        self.history.turnedAway(5.0, "kim@x.example", "sip:72@x")
+        self.history.turnedAway(5.0, "eve@stranger.example", "sip:72@x")
+        self.assertEqual(self.history.of("kim@x.example"), (PastCall(5.0, "sip:72@x", False),))
+        self.assertEqual(len(self.history._users), 1)
+
     def test_others(self) -> None:
         """Calls to phones, to those who may not call, and calls that led nowhere are not kept."""
         self.route("a", "sip:72@x")

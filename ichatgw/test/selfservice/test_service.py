@@ -48,11 +48,12 @@ class ServiceTests(SynchronousTestCase):
         self.assertTrue(self.service.isOrder("forward nonsense nonsense"))
 
     def test_language(self) -> None:
-        """The language of the stanza counts, else that of the order."""
+        """The language of the stanza counts, but for an order that is not English: clients say English for all."""
         self.assertIn("You can write", self.say("help"))
         self.assertIn("Sie k\u00f6nnen schreiben", self.say("hilfe"))
         self.assertIn("Sie k\u00f6nnen schreiben", self.say("help", tag="de"))
-        self.assertIn("You can write", self.say("hilfe", tag="en-GB"))
+        self.assertIn("Sie k\u00f6nnen schreiben", self.say("hilfe", tag="en-GB"))
+        self.assertIn("You can write", self.say("help", tag="fr"))
 
     def test_number(self) -> None:
         """Both numbers are told if they differ."""
@@ -99,6 +100,16 @@ class ServiceTests(SynchronousTestCase):
         self.assertNotIn("busy", self.say("forward off busy"))
         self.assertEqual(self.say("forward off"), "Your calls are not forwarded.")
         self.assertEqual(self.preferences.of("lee@x.example"), Preferences())
+
+    def test_forwardNotHere(self) -> None:
+        """What the administrator does not have done cannot be chosen; what was chosen before can be ended."""
+        self.say("forward voicemail")
+        self.service.hasVoicemail = lambda: False
+        self.assertIn("no voicemail", self.say("forward voicemail busy"))
+        self.service.forwards = lambda: False
+        self.assertIn("nicht nach Wahl", self.say("umleiten 1"))
+        self.assertEqual(self.preferences.of(KIM).forwardings, (Forwarding(When.ALWAYS, "voicemail"),))
+        self.assertEqual(self.say("forward off"), "Your calls are not forwarded.")
 
     def test_doNotDisturb(self) -> None:
         """It is switched and told, and leaves the rules as they are."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 from attrs import define
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.errors import MalformedError
+from ichatgw.xmpp.stanzas import parseJID
+
 NO_GUEST = "not among AllowedXMPPDomains"
 """What those are told who may not."""
 
@@ -29,3 +32,10 @@ class XMPPAccess:
         """May this user call?"""
         parent = self.component.lower().partition(".")[2]
         return bool(jid.host) and jid.host in (self.domains or (parent,))
+
+    def admits(self, address: str) -> bool:
+        """May the user with this address call?  One that is none may not."""
+        try:
+            return self(parseJID(address))
+        except MalformedError:
+            return False

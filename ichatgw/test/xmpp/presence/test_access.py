@@ -39,3 +39,10 @@ class GuestsTests(SynchronousTestCase):
         guests.domains = ("a.example", "b.example")
         self.assertTrue(guests(JID("a@b.example")))
         self.assertFalse(guests(JID("a@example.org/x")))
+
+    def test_addresses(self) -> None:
+        """An address is asked for as it is written; what is none may not call."""
+        guests = XMPPAccess("gw.example", ("x.example",))
+        self.assertTrue(guests.admits("Kim@X.example"))
+        for address in ("kim@y.example", "", "@", "kim@", "x" * 9999):
+            self.assertFalse(guests.admits(address), address)
