@@ -97,6 +97,12 @@ class ICall(Interface):
 
     id: str = Attribute("The name of the call in logs; legs put it in each line.")
 
+    def peer(leg: ILeg) -> Party | None:
+        """
+        Who is at the other end now, as the party of C{leg} may see it; marked as private if it does not want to be
+        shown.  C{None} if there is nobody.
+        """
+
     def ringing(leg: ILeg) -> None:
         """The party is alerting (outbound legs only).  May come more than once."""
 

@@ -60,6 +60,7 @@ class Call:
     Of a leg whose place another has taken, nothing counts but that it ends: it may live on for a moment.
 
     @ivar id: its name in logs.
+    @ivar peer: see L{ICall}.
     @param closed: told when both legs are gone.
     """
 
@@ -84,6 +85,7 @@ class Call:
             services.switchboard,
             services.reports,
         )
+        self.peer = self._parties.peer
         self._machine = makeMachine(self._parties)
         self._dead = False
         for leg, side in ((caller, relay.caller), (callee, relay.callee)):

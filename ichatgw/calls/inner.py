@@ -11,7 +11,7 @@ from attrs import define, field
 from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, IChange, ILeg, IMessage, IOutboundLeg, IReferral
-from ichatgw.model import Ending, Farewell, SessionDescription
+from ichatgw.model import Ending, Farewell, Party, SessionDescription
 from ichatgw.runtime.nulls import unheard
 
 
@@ -35,6 +35,10 @@ class InnerCall:
     def id(self) -> str:
         """The inner leg's log lines carry the name of the real call."""
         return self.outer.call.id
+
+    def peer(self, leg: ILeg) -> Party | None:
+        """See L{ICall}."""
+        return self.outer.call.peer(self.outer)
 
     def ringing(self, leg: ILeg) -> None:
         """See L{ICall}."""

@@ -23,7 +23,7 @@ class NoCall:
 
     id: str = "-"
 
-    ringing = progressing = answered = changed = ended = unheard
+    peer = ringing = progressing = answered = changed = ended = unheard
 
     def handed(self, leg: ILeg, message: IMessage) -> None:
         """There is no other party."""

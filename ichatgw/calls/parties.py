@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from ichatgw.calls.changes import Change
 from ichatgw.calls.nulls import NoCall
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IOutboundLeg, IReferral, IRelay
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription
+from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription
 from ichatgw.observe.callreports import GATEWAY, UNREPORTED, Reports
 from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.nulls import unheard
@@ -39,6 +39,9 @@ class Switchboard(Protocol):
 
         @raise CallError: if there can be none.
         """
+
+    def presented(self, party: Party, route: str) -> Party:
+        """The party as who is at that address may see it."""
 
     def exchanged(self, call: ICall) -> None:
         """One of the two parties of C{call} is another one now."""
@@ -193,6 +196,13 @@ class Parties:
         if not talking or not self.has(leg) or self.isUnanswered(other) or self.isUnanswered(leg):
             return None
         return Partner(other, self.agreed, self.directions.get(leg))
+
+    def peer(self, leg: ILeg) -> Party | None:
+        """See L{ICall}."""
+        if not self.has(leg):
+            return None
+        party = self.other(leg).party
+        return party if self.switchboard is None else self.switchboard.presented(party, leg.party.uri)
 
     @property
     def awaited(self) -> ILeg | None:

@@ -33,6 +33,7 @@ from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.options import SIPOptions
@@ -194,6 +195,10 @@ class Endpoint(Service):
     def letToDecide(self, toDecides: bool) -> None:
         """Is the called address that in To, and not that in the Request-URI?"""
         self._requests.toDecides = toDecides
+
+    def tell(self, telling: Telling) -> None:
+        """Say to the parties of new calls who is at the other end; see L{Telling}."""
+        self._legs.telling = telling
 
     def shed(self, isOverloaded: Callable[[], bool]) -> None:
         """Refuse new calls while C{isOverloaded} says that there is too much to do."""

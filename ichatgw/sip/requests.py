@@ -37,6 +37,7 @@ from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, MediaSecurity
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.bodies import partsOf, sdpText
 from ichatgw.sip.message.gate import ACCEPT
@@ -243,6 +244,8 @@ class Requests:
         leg.dialog.lContact = contact
         leg.dialog.mark = mark
         self._legs.add(leg)
+        if account is not None:
+            leg.telling = Telling.NEVER
         leg.trail = str(request.getHFBody("call-id"))
         _log.info(
             "leg={leg} INVITE from {source} for {called!r} Call-ID {callId!r}",

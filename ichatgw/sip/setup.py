@@ -25,6 +25,7 @@ from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys, MediaPolicy
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.sippylib import selfcheck
 from ichatgw.sip.transaction.way import Place
@@ -88,6 +89,7 @@ def endpointOf(
     )
     endpoint.trunks.forget = addresses.forget
     endpoint.letToDecide(settings.calledParty == TO)
+    endpoint.tell(Telling(settings.connectedIdentity))
     return endpoint, [
         _trunksOf(endpoint, turns, settings),
         *_reloadsEndpoint(endpoint, policy),
@@ -125,6 +127,7 @@ def _trunksOf(endpoint: Endpoint, turns: Turns, settings: Settings) -> LongReloa
 
 def _reloadsEndpoint(endpoint: Endpoint, policy: MediaPolicy) -> tuple[Reloadable, ...]:
     return (
+        Reloadable(("connectedIdentity",), lambda new: partial(endpoint.tell, Telling(new.connectedIdentity))),
         Reloadable(("calledParty",), lambda new: partial(endpoint.letToDecide, new.calledParty == TO)),
         Reloadable(("sessionExpires",), lambda new: partial(setattr, endpoint.terms, "interval", new.sessionExpires)),
         Reloadable(("keepAlives",), lambda new: partial(setattr, endpoint.keepAlives, "enabled", new.keepAlives)),

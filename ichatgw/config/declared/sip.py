@@ -81,6 +81,16 @@ class SIPSettings:
         "Whether calls to SIP carry the caller in P-Asserted-Identity (RFC 3325) too, even one that does not"
         " want to be shown. For a server that is trusted with that, and takes it away before it lets a call out.",
     )
+    connectedIdentity: str = setting(
+        _SIP,
+        "ConnectedIdentity",
+        choice("no", "answers", "changes"),
+        "answers",
+        "Whether phones and servers that call are told who is at the other end, by an asserted identity (RFC 3325): no;"
+        " answers (in 180, 183 and 200); or changes (also by UPDATE when the party changes within the call, to those"
+        " that allow it). Providers of trunks are told nothing. See docs/names.rst.",
+        reload=Reload.NEW_CALLS,
+    )
     calledParty: str = setting(
         _SIP,
         "CalledParty",

@@ -31,8 +31,11 @@ from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.leg import SipLeg, disconnection
 from ichatgw.sip.leg.mediasecurity import MediaSecurity
 from ichatgw.sip.leg.negotiation import SUPPOSED
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.message.bodies import sdpBody
+from ichatgw.sip.message.identity import connectedHeaders
 from ichatgw.sip.message.status import fromHeader, fromStatus, toResponse, toStatus, warningFor
+from ichatgw.sip.message.uris import identity
 
 _log = Logger()
 
@@ -103,7 +106,7 @@ class InboundSipLeg(SipLeg):
 
     def ring(self) -> None:
         """180."""
-        self._respond(CCEventRing((180, "Ringing", self._earlyOffer(SUPPOSED))))
+        self._respond(_introducing(self, CCEventRing((180, "Ringing", self._earlyOffer(SUPPOSED)))))
 
     def _earlyOffer(self, far: SessionDescription) -> MsgBody | None:
         """
@@ -140,7 +143,7 @@ class InboundSipLeg(SipLeg):
         body = self._earlyOffer(answer)
         if body is not None:
             self.changes.meet(answer)
-            self._respond(CCEventRing((183, "Session Progress", body)))
+            self._respond(_introducing(self, CCEventRing((183, "Session Progress", body))))
 
     def _progressWithAnswer(self, answer: SessionDescription) -> None:
         if self.dialog is not None and self.dialog.isAnsweredEarly:
@@ -150,7 +153,7 @@ class InboundSipLeg(SipLeg):
             text = self._answerTo(answer)
         except CallError:
             return
-        self._respond(CCEventRing((183, "Session Progress", sdpBody(text, answer.parts))))
+        self._respond(_introducing(self, CCEventRing((183, "Session Progress", sdpBody(text, answer.parts)))))
 
     def answer(self, answer: SessionDescription) -> None:
         """200."""
@@ -170,7 +173,7 @@ class InboundSipLeg(SipLeg):
             self.hangup(Ending(refusal.reason, str(refusal), cause=refusal.cause))
             return
         self._answered = True
-        self._respond(event)
+        self._respond(_introducing(self, event))
         if early and not self._ended:
             self.changes.follow(answer)
         if not self._ended:
@@ -235,3 +238,12 @@ class InboundSipLeg(SipLeg):
         except Exception:
             _log.failure("call={call} leg={leg} could not respond", call=self.call.id, leg=self.id)
             self._finish(Ending(EndReason.FAILED, "internal error"))
+
+
+def _introducing(leg: InboundSipLeg, event: CCEventGeneric) -> CCEventGeneric:
+    """An event, with who is at the other end in the response to it."""
+    dialog = leg.dialog
+    if dialog is not None and dialog.pinned is None and leg.telling is not Telling.NEVER and not leg.isOver:
+        called = str(identity(dialog.lUri.getUri().url))
+        event.extra_headers = connectedHeaders(leg.call.peer(leg), called) or None
+    return event

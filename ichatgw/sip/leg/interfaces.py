@@ -15,6 +15,7 @@ from ichatgw.interfaces import ILeg
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.reinvite import Reoffers
 from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.leg.telling import Telling
 
 _Given = TypeVar("_Given")
 _Leg = TypeVar("_Leg", contravariant=True)
@@ -27,6 +28,7 @@ class ISipLeg(ILeg):
     reoffers: Reoffers | None = Attribute("The offers within that dialog.")
     isAnswered: bool = Attribute("Who was called has accepted.")
     isOver: bool = Attribute("The leg has ended.")
+    telling: Telling = Attribute("When its party is told who is at the other end.")
     signallingHost: str = Attribute("Where its messages go, an IP literal; empty before that is known.")
 
     def guarded(order: Callable[[_Given], None], argument: _Given) -> None:

@@ -32,6 +32,7 @@ from ichatgw.sip.leg.interfaces import ISipLeg, Transfers
 from ichatgw.sip.leg.liveness import Liveness
 from ichatgw.sip.leg.negotiation import Negotiation
 from ichatgw.sip.leg.renegotiation import Renegotiation
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.message.identity import connectedTo
 from ichatgw.sip.message.status import toHeader
 
@@ -52,6 +53,7 @@ class SipLeg:
     @ivar refers: how many times it has done so.
     @ivar login: the user who has logged in when it called.
     @ivar isOutbound: we called the party.
+    @ivar telling: when its party is told who is at the other end.
     @param forget: called once with the leg when it has ended.
     """
 
@@ -63,6 +65,7 @@ class SipLeg:
 
     dialog: Dialog | None = None
     referrals: Transfers[SipLeg]
+    telling = Telling.NEVER
 
     def __init__(self, id: str, party: Party, forget: Callable[[SipLeg], None]) -> None:
         self.id = id
@@ -75,7 +78,7 @@ class SipLeg:
         self.login: str | None = None
         self._liveness = Liveness()
         self._messages = InCallMessages()
-        self._negotiation = Negotiation(failed=self._insecure, whereabouts=self._whereabouts)
+        self._negotiation = Negotiation(failed=self._insecure, whereabouts=partial(_whereabouts, self))
         self.changes = Renegotiation(self, self._negotiation)
 
     @property
@@ -126,9 +129,6 @@ class SipLeg:
     def hand(self, message: IMessage) -> None:
         """See L{ichatgw.interfaces.ILeg}."""
         self._messages.hand(self, message)
-
-    def _whereabouts(self) -> Whereabouts | None:
-        return None if self.dialog is None else self.dialog.remote.whereabouts
 
     def _insecure(self, ending: Ending) -> None:
         """The keys for media cannot be agreed on."""
@@ -203,6 +203,10 @@ class SipLeg:
         self.call.ended(self, ending)
         self.changes.letGo()
         self._negotiation.letGo()
+
+
+def _whereabouts(leg: SipLeg) -> Whereabouts | None:
+    return None if leg.dialog is None else leg.dialog.remote.whereabouts
 
 
 def disconnection(ending: Ending | None) -> CCEventDisconnect:

@@ -14,6 +14,7 @@ from ichatgw.sip.dialog.replaces import DialogId, Replacement, verdict
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.leg.interfaces import Transfers
 from ichatgw.sip.leg.leg import SipLeg
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.transaction.tables import KnownDialog
 
 MAX_ENDED = 1000
@@ -28,6 +29,7 @@ class Legs:
     @ivar referrals: takes the REFERs of their parties.
     @ivar admits: may a host, an IP literal, call?  No other host can have a call made, by a REFER or a redirection.
     @ivar events: told of the Call-IDs of their messages.
+    @ivar telling: when their parties are told who is at the other end, but for those of trunks.
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
     """
 
@@ -35,6 +37,7 @@ class Legs:
     dialogOf: Callable[[str], KnownDialog | None] = field(default=lambda tag: None, init=False)
     admits: Callable[[str], bool] = field(default=lambda host: False, init=False)
     events: Events = field(default=UNREAD, init=False)
+    telling: Telling = field(default=Telling.NEVER, init=False)
     _live: set[SipLeg] = field(factory=set, init=False)
     _ended: dict[DialogId, None] = field(factory=dict, init=False)
     _made: int = field(default=0, init=False)
@@ -51,7 +54,7 @@ class Legs:
 
     def add(self, leg: SipLeg) -> None:
         """A leg begins."""
-        leg.referrals, leg.events = self.referrals, self.events
+        leg.referrals, leg.events, leg.telling = self.referrals, self.events, self.telling
         self._live.add(leg)
 
     def discard(self, leg: SipLeg) -> None:

@@ -174,6 +174,20 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[SipHeader, ...]:
     return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
 
 
+def connectedHeaders(party: Party | None, otherwise: str) -> tuple[SipHeader, ...]:
+    """
+    What a response or an UPDATE of ours says of who is at the other end (RFC 3325); nothing of one that does not want
+    to be shown.
+
+    @param otherwise: the address of one that has none of SIP; empty if there is none.
+    """
+    if party is None or party.private:
+        return ()
+    if not (party.uri.startswith("sip") and party.user):
+        party = Party(otherwise, party.name or party.user)
+    return identityHeaders(evolve(party, diversions=(), referredBy=""), asserts=True)
+
+
 def _station(diversion: Diversion) -> str:
     marks = "".join(f";{name}={value}" if value else f";{name}" for name, value in diversion.parameters)
     return written(diversion.uri) + marks

@@ -22,6 +22,7 @@ from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
 from ichatgw.sip.leg.outbound import Offering, OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.message.syntax import escaped
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.transaction.layer import Transactions
@@ -110,6 +111,7 @@ class TrunkDialer:
             Offering(self._terms.filtered, lambda: policyOf(hunt.account, self._terms.policy)),
         )
         self._legs.add(leg)
+        leg.telling = Telling.NEVER
         hunt.account.legs.add(leg)
         return leg
 

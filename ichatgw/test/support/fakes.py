@@ -64,6 +64,7 @@ class FakeCall:
     @ivar referrals: what came with C{referred}.
     @ivar takes: what comes with C{handed} is kept, but for keys; else it is not taken.
     @ivar messages: what was kept.
+    @ivar other: who is at the other end.
     """
 
     id: str = "call-1"
@@ -78,6 +79,10 @@ class FakeCall:
     referrals: list[IReferral] = field(factory=list)
     takes: bool = False
     messages: list[IMessage] = field(factory=list)
+    other: Party | None = None
+
+    def peer(self, leg: ILeg) -> Party | None:
+        return self.other
 
     def ringing(self, leg: ILeg) -> None:
         self.news.append("ringing")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.call import Call, Services
 from ichatgw.interfaces import ICall, ILeg, IOutboundLeg, IReferral
-from ichatgw.model import PCMU, Codec, Ending, EndReason, SessionDescription
+from ichatgw.model import PCMU, Codec, Ending, EndReason, Party, SessionDescription
 from ichatgw.test.support.fakes import FakeLeg, FakeReferral
 from ichatgw.test.support.media.fakerelays import FakeRelay
 
@@ -43,6 +43,9 @@ class FakeSwitchboard:
 
     def callOf(self, leg: ILeg) -> Call | None:
         return leg.call if isinstance(leg.call, Call) else None
+
+    def presented(self, party: Party, route: str) -> Party:
+        return party
 
     def exchanged(self, call: ICall) -> None:
         assert isinstance(call, Call)

@@ -1,0 +1,90 @@
+# -*- test-case-name: ichatgw.test.sip.leg.test_telling -*-
+"""Tests for L{ichatgw.sip.leg.telling}: what a SIP party is told of who is at the other end."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ichatgw.config.declared.sip import SIPSettings
+from ichatgw.config.settings import TABLE
+from ichatgw.model import Party
+from ichatgw.sip.leg.telling import Telling
+from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.sip.siptalks import news
+from ichatgw.test.support.sip.sipwire import Rig, header, status
+from ichatgw.test.support.sip.trunks import TrunkRig, trunk
+
+KIM = Party("xmpp:kim@chat.example", "Kim Brandt")
+ASSERTED = "P-Asserted-Identity"
+
+
+class AnswersTests(SynchronousTestCase):
+    """A phone calls, and is told who rings and answers."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.rig.endpoint.tell(Telling.ANSWERS)
+
+    def answers(self, other: Party | None) -> list[str]:
+        """What 180, 183 and 200 say of who is at the other end."""
+        self.rig.invite(extra="User-Agent: phone\r\n")
+        leg = self.rig.invitations.legs[-1]
+        news(leg).other = other
+        leg.ring()
+        leg.progress(ANSWER)
+        leg.answer(ANSWER)
+        sent = self.rig.wire.take()
+        self.assertEqual([status(each) for each in sent], [180, 183, 200])
+        return [header(each, ASSERTED) for each in sent]
+
+    def test_name(self) -> None:
+        """A user of XMPP is told by name, under the address that was called; one without a name by the user part."""
+        self.assertEqual(self.answers(KIM), ['"Kim Brandt" <sip:scott@192.0.2.10>'] * 3)
+
+    def test_nameless(self) -> None:
+        """One without a name has the user part for one."""
+        self.assertEqual(self.answers(Party(KIM.uri))[2], '"kim" <sip:scott@192.0.2.10>')
+
+    def test_number(self) -> None:
+        """Who has an address of SIP is told under it: a number of the phone book, or where a call was picked up."""
+        found = self.answers(Party("sip:+4930100@pbx.example", "Kim Brandt"))
+        self.assertEqual(found, ['"Kim Brandt" <sip:+4930100@pbx.example>'] * 3)
+
+    def test_private(self) -> None:
+        """Who does not want to be shown is not, and of nobody nothing is said."""
+        self.assertEqual(self.answers(Party("sip:1@pbx.example", "Boss", private=True)), [""] * 3)
+
+    def test_nobody(self) -> None:
+        """Of nobody nothing is said."""
+        self.assertEqual(self.answers(None), [""] * 3)
+
+    def test_off(self) -> None:
+        """The setting says whether it is said."""
+        self.rig.endpoint.tell(Telling.NEVER)
+        self.assertEqual(self.answers(KIM), [""] * 3)
+
+    def test_hostile(self) -> None:
+        """Whatever is in a name ends no header and names no other address."""
+        for name in ('x" <sip:boss@a>', "x\r\nX-Evil: y", "\ud800\0\ufffd", "<>;,@" * 500, "\u202eevil"):
+            self.setUp()
+            for found in self.answers(Party("xmpp:eve@chat.example", name)):
+                self.assertTrue(found.endswith("<sip:scott@192.0.2.10>"), found)
+                self.assertLess(len(found), 700)
+
+    def test_trunk(self) -> None:
+        """The server of a trunk is told nothing."""
+        rig = TrunkRig(trunk(numbers=("4930100",)))
+        rig.endpoint.tell(Telling.CHANGES)
+        contact = rig.register()
+        rig.invite(uri=contact)
+        leg = rig.invitations.legs[-1]
+        news(leg).other = KIM
+        leg.answer(ANSWER)
+        self.assertEqual(header(rig.wire.take()[-1], ASSERTED), "")
+
+    def test_words(self) -> None:
+        """The setting knows the same words, and answers are told unless it says otherwise."""
+        (setting,) = (each for each in TABLE if each.name == "ConnectedIdentity")
+        for each in Telling:
+            self.assertEqual(setting.kind.parse(each.value), each.value)
+        self.assertEqual(SIPSettings.__attrs_attrs__.connectedIdentity.default, Telling.ANSWERS.value)
