@@ -256,8 +256,17 @@ class Parties:
         if change is not None:
             change.refuse(Ending(EndReason.UNAVAILABLE, "the other party has changed"))
         before, self.agreed = self.agreed, common(self.agreed, codecs)
+        self.acquaint(answers, stays, before, heard)
+
+    def acquaint(self, answers: Answers, leg: ILeg, before: tuple[Codec, ...], heard: Direction | None) -> None:
+        """
+        A party has another one at the other end.  It is told what that speaks, if it would do something wrong else.
+
+        @param before: the formats that it used with the one that was there before.
+        @param heard: what it was told last of the media of that one.
+        """
         if self.agreed != before or heard not in (None, Direction.SENDRECV) or self.uprooted:
-            self.tell(answers, stays, SessionDescription(self.agreed))
+            self.tell(answers, leg, SessionDescription(self.agreed))
 
     def leave(self, leg: ILeg) -> None:
         """A leg is gone; if it is none of the two, its ports are given back."""

@@ -99,8 +99,7 @@ def _join(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferra
     referral.succeeded()
     parties.dismiss(referrer, TRANSFERRED)
     parties.suit(machine, stays, partner.agreed, heard)
-    if parties.agreed != partner.agreed or partner.heard not in (None, Direction.SENDRECV) or parties.uprooted:
-        parties.tell(machine, partner.leg, SessionDescription(parties.agreed))
+    parties.acquaint(machine, partner.leg, partner.agreed, partner.heard)
 
 
 class Transfer(NoCall):

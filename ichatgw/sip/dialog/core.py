@@ -305,8 +305,18 @@ class DialogCore(UA):
         """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
         if self._refreshesByInvite or not self.remote.allows("UPDATE", unless=False):
             return self.reoffers.refresh()
+        return self.update()
+
+    def update(self, *more: Any) -> bool:
+        """
+        Send an UPDATE without an offer (RFC 3311), which refreshes the session.
+
+        @param more: headers, sippy's, for what else it says.
+        @return: C{False} if that cannot be done now.
+        """
         try:
-            DialogRequest(self, "UPDATE", self._refreshed, [*self.ownHeaders(TAG), *self.sessionHeaders()]).send()
+            headers = [*self.ownHeaders(TAG), *self.sessionHeaders(), *more]
+            DialogRequest(self, "UPDATE", self._refreshed, headers).send()
         except OSError:
             return False
         return True
