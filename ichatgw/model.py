@@ -541,7 +541,14 @@ class Enclosed:
     content: str = field(repr=False)
 
 
-InCall = Enclosed | Tone
+@frozen
+class Connected:
+    """Who is at the other end is somebody else now, or has another name: L{ichatgw.interfaces.ICall.peer} tells who."""
+
+
+CONNECTED = Connected()
+
+InCall = Enclosed | Tone | Connected
 """What one party can say to the other within the call, beside a change of its media."""
 
 Farewell = tuple[str, ...]

@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.calls.changes import Change
-from ichatgw.calls.nulls import NoCall
+from ichatgw.calls.nulls import NoCall, Unanswered
 from ichatgw.interfaces import ICall, IChange, IInboundLeg, ILeg, IOutboundLeg, IReferral, IRelay
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription
+from ichatgw.model import CONNECTED, PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription
 from ichatgw.observe.callreports import GATEWAY, UNREPORTED, Reports
 from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.nulls import unheard
@@ -260,13 +260,15 @@ class Parties:
 
     def acquaint(self, answers: Answers, leg: ILeg, before: tuple[Codec, ...], heard: Direction | None) -> None:
         """
-        A party has another one at the other end.  It is told what that speaks, if it would do something wrong else.
+        A party has another one at the other end.  It is told who that is, and what that speaks, if it would do
+        something wrong else.
 
         @param before: the formats that it used with the one that was there before.
         @param heard: what it was told last of the media of that one.
         """
         if self.agreed != before or heard not in (None, Direction.SENDRECV) or self.uprooted:
             self.tell(answers, leg, SessionDescription(self.agreed))
+        leg.hand(Unanswered(CONNECTED))
 
     def leave(self, leg: ILeg) -> None:
         """A leg is gone; if it is none of the two, its ports are given back."""

@@ -5,9 +5,11 @@ What the two kinds of Jingle legs have in common.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from twisted.words.protocols.jabber.jid import JID
+from twisted.words.xish.domish import Element
 
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import NoCommonCodec
@@ -16,7 +18,8 @@ from ichatgw.jingle.session.actions import Phase
 from ichatgw.jingle.session.interfaces import SessionLink, SessionOwner
 from ichatgw.jingle.session.session import Session
 from ichatgw.jingle.stanzas.proposals import CallMessage
-from ichatgw.model import KEYS, PCMA, PCMU, Codec, Ending, EndReason, SessionDescription, Tone
+from ichatgw.jingle.stanzas.xml import writable
+from ichatgw.model import ANONYMOUS, KEYS, PCMA, PCMU, Codec, Connected, Ending, EndReason, SessionDescription, Tone
 from ichatgw.sdp import answerCodecs
 
 ACCEPT_TIMEOUT = 30.0
@@ -41,6 +44,8 @@ asked to go over to what it has.
 
 class LegLink(SessionLink[Session], Protocol):
     """What carries the stanzas of a leg, besides those of its sessions."""
+
+    send: Callable[[Element], None]
 
     def say(self, message: CallMessage) -> None:
         """Send it, if the link is up."""
@@ -77,6 +82,7 @@ class JingleLeg(SessionOwner[Session]):
     """
 
     machine: Ends
+    link: LegLink
     session: Session | None
 
     def change(self, change: IChange) -> None:
@@ -97,11 +103,13 @@ class JingleLeg(SessionOwner[Session]):
 
     def hand(self, message: IMessage) -> None:
         """
-        See L{ILeg}.  A client is told of keys, in its media or else in the session; it would not know what anything
-        else is.
+        See L{ILeg}.  A client is told of keys, in its media or else in the session, and its user who is there now;
+        it would not know what anything else is.
         """
         value = message.value
-        if not isinstance(value, Tone):
+        if isinstance(value, Connected):
+            _introduce(self)
+        elif not isinstance(value, Tone):
             message.undeliverable()
         elif self.session is not None and not self.side.press(value):
             self.session.tellKey(value.key, value.milliseconds)
@@ -109,6 +117,18 @@ class JingleLeg(SessionOwner[Session]):
     def hangup(self, ending: Ending) -> None:
         """See L{ILeg}."""
         self.machine.hangup(ending)
+
+
+def _introduce(leg: JingleLeg) -> None:
+    """No client shows another party within a session, so its user is told by a message from who was there before."""
+    session, peer = leg.session, leg.call.peer(cast(ILeg, leg))
+    if session is None or session.phase is not Phase.ACTIVE or peer is None:
+        return
+    who = f"{peer.name} ({peer.user})" if peer.name and peer.user and peer != ANONYMOUS else peer.name or peer.user
+    message = Element((None, "message"))
+    message["from"], message["to"], message["type"] = session.us.full(), session.them.full(), "chat"
+    message.addElement("body", content=writable(f"You are connected to {who} now"))
+    leg.link.send(message)
 
 
 def pressed(leg: ILeg, digit: str, milliseconds: int) -> None:

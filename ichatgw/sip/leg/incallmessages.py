@@ -25,13 +25,15 @@ from zope.interface import implementer
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IMessage
-from ichatgw.model import Enclosed, Receipt, Tone
+from ichatgw.model import CONNECTED, Connected, Enclosed, Receipt, Tone
 from ichatgw.sip.dialog.capabilities import METHODS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.requests import LATER, OK, Reply
 from ichatgw.sip.leg.interfaces import ISipLeg
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.message import dtmfinfo
 from ichatgw.sip.message.bodies import bodyOf, textOf
+from ichatgw.sip.message.identity import connectedHeaders
 from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.sippylib.clock import Timer
 
@@ -40,6 +42,9 @@ MAX_KEYS = 20
 
 MAX_PENDING = 8
 """So many requests of one party wait for the answer of the other one."""
+
+MAX_NAMES = 20
+"""So often the other party of a call is told that one has another name."""
 
 ANSWER_TIMEOUT = 20.0
 """Seconds that the other party has.  The sender gives up after 32 s, some of which may have gone for repetitions."""
@@ -121,8 +126,16 @@ class InCallMessages:
         self._theirs: set[Passed] = set()
         self._handed: set[IMessage] = set()
         self._isTold = False
+        self._names = 0
+        self._introduced = ""
 
     # What the party says
+
+    def renamed(self, leg: ISipLeg) -> None:
+        """The party says that it is another one, or has another name (RFC 3325)."""
+        if leg.isAnswered and self._names < MAX_NAMES:
+            self._names += 1
+            leg.call.handed(leg, Unanswered(CONNECTED))
 
     def requested(self, leg: ISipLeg, request: SipRequest) -> Reply:
         """
@@ -185,10 +198,25 @@ class InCallMessages:
             message.undeliverable()
         elif isinstance(value, Tone):
             self._press(leg, value)
+        elif isinstance(value, Connected):
+            self._introduce(leg)
         elif isinstance(value, Enclosed):
             self._send(leg, message, value)
         else:
             message.undeliverable()
+
+    def _introduce(self, leg: ISipLeg) -> None:
+        """By UPDATE, if the party allows that (RFC 3311, RFC 3325)."""
+        dialog = leg.dialog
+        if leg.telling is not Telling.CHANGES or dialog is None or _isIChat(dialog) or not leg.isAnswered:
+            return
+        headers = connectedHeaders(leg.call.peer(leg), "")
+        said = "".join(map(str, headers))
+        if not said or said == self._introduced or not _takes(dialog, "UPDATE"):
+            return
+        self._introduced = said
+        if not dialog.update(*headers):
+            _log.debug("call={call} leg={leg} is not told who is there", call=leg.call.id, leg=leg.id)
 
     def _press(self, leg: ISipLeg, tone: Tone) -> None:
         """In the media; else INFO, if the party takes that."""

@@ -179,6 +179,7 @@ class SipLeg:
                 party=party.uri,
             )
             self.party = party
+            self._messages.renamed(self)
 
     @property
     def _reasons(self) -> str:

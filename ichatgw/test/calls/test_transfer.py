@@ -10,7 +10,7 @@ from ichatgw.calls.nulls import NoCall
 from ichatgw.calls.parties import GOODBYE_GRACE
 from ichatgw.calls.transfer import TRANSFERRED
 from ichatgw.interfaces import ICall, IReferral
-from ichatgw.model import PCMU, Direction, SessionDescription, Tone
+from ichatgw.model import CONNECTED, PCMU, Direction, SessionDescription, Tone
 from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeReferral
 from ichatgw.test.support.media.fakerelays import FakeRelay
 from ichatgw.test.support.transfers import BOTH, BUSY, BYE, PCMA, TransferCase
@@ -36,7 +36,7 @@ class ReferTests(TransferCase):
         self.assertEqual((self.alice.orders, self.bob.orders), (orders, ["start"]))
 
     def test_answered(self) -> None:
-        """Carol has Bob's place; Bob is told, and has some time to hang up; Alice is not disturbed."""
+        """Carol has Bob's place; Bob is told, and has some time to hang up; Alice hears who is there now."""
         orders = list(self.alice.orders)
         referral = self.refer()
         self.carol.partyRings()
@@ -48,7 +48,11 @@ class ReferTests(TransferCase):
         self.assertIs(self.relay.callee, self.carol.side)
         self.assertEqual(self.relay.others, [self.bob.side])
         self.assertEqual(self.switchboard.exchanges, [(self.alice, self.carol)])
-        self.assertEqual((self.alice.orders, self.bob.orders), (orders, ["start"]))
+        self.assertEqual((self.alice.orders, self.bob.orders), ([*orders, "hand"], ["start"]))
+        self.assertEqual([each.value for each in self.alice.messages], [CONNECTED])
+        self.assertEqual(self.call.peer(self.alice), self.carol.party)
+        self.assertEqual(self.call.peer(self.carol), self.alice.party)
+        self.assertIsNone(self.call.peer(self.bob))
         self.bob.partyHangsUp()
         self.assertEqual(self.relay.others, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -89,7 +93,7 @@ class ReferTests(TransferCase):
         self.refer(self.alice)
         self.carol.partyAnswers(BOTH)
         self.assertEqual((self.call.caller, self.call.callee), (self.carol, self.bob))
-        self.assertEqual(self.bob.orders, ["start"])
+        self.assertEqual(self.bob.orders, ["start", "hand"])
         self.clock.advance(GOODBYE_GRACE)
         self.assertEqual(self.alice.hangups, [TRANSFERRED])
         self.bob.partyHangsUp(BYE)
@@ -185,7 +189,7 @@ class BlindTests(TransferCase):
         self.carol.partyAnswers(BOTH)
         self.assertEqual(self.referral.news, ["accepted", "succeeded"])
         self.assertIs(self.carol.call, self.call)
-        self.assertEqual(self.alice.orders, ["answer"])
+        self.assertEqual(self.alice.orders, ["answer", "hand"])
         self.alice.partyHangsUp(BYE)
         self.assertEqual(self.carol.hangups, [BYE])
         self.assertOver()

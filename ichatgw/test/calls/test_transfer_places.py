@@ -119,11 +119,11 @@ class ReplaceTests(TransferCase):
         self.dave = FakeLeg(id="dave")
 
     def test_replaced(self) -> None:
-        """He is answered with what the two speak, Bob is hung up, Alice is not disturbed."""
+        """He is answered with what the two speak, Bob is hung up, and Alice hears who is there now."""
         self.call.replace(self.bob, self.dave, BOTH)
         self.assertEqual((self.dave.orders, self.dave.answers), (["answer"], [BOTH]))
         self.assertEqual([ending.reason for ending in self.bob.hangups], [EndReason.HANGUP])
-        self.assertEqual(self.alice.orders, ["answer"])
+        self.assertEqual(self.alice.orders, ["answer", "hand"])
         self.assertEqual((self.call.caller, self.call.callee), (self.alice, self.dave))
         self.assertEqual((self.relay.callee, self.relay.others), (self.dave.side, []))
         self.dave.partyHangsUp(BYE)

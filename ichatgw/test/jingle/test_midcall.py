@@ -11,7 +11,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.interfaces import ILeg
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, SessionDescription, Tone
+from ichatgw.model import (
+    ANONYMOUS,
+    CONNECTED,
+    PCMU,
+    Codec,
+    Direction,
+    Ending,
+    EndReason,
+    Party,
+    SessionDescription,
+    Tone,
+)
 from ichatgw.test.support.clients.jingles import BELL_JID, LAPTOP, MESSAGES, PHONE, US, World, content, news
 from ichatgw.test.support.fakes import tell
 
@@ -122,6 +133,24 @@ class _MidCallTests(_MidCall):
                 self.say("session-info", f"<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='{code}'{more}/>"), "result"
             )
         self.assertEqual(news(self.leg).tones, [Tone("A", 300), Tone("5")])  # type: ignore[arg-type]
+
+    def test_connected(self) -> None:
+        """A user is told by a message who is there now, whatever is in the name; of nobody nothing is said."""
+        self.leg.hand(Unanswered(CONNECTED))
+        self.assertEqual(self.told(), [])
+        for party, words in (
+            (Party("sip:+4930100@pbx.example", "Kim Brandt"), "Kim Brandt (+4930100)"),
+            (Party("sip:+4930100@pbx.example"), "+4930100"),
+            (ANONYMOUS, "Anonymous"),
+            (Party("sip:7@pbx.example", "a\0\ufffe<b>\ud800"), "a  <b>  (7)"),
+        ):
+            news(self.leg).other = party  # type: ignore[arg-type]
+            self.leg.hand(Unanswered(CONNECTED))
+            message = self.world.stanzas[-1]
+            self.assertEqual((message.name, message["type"]), ("message", "chat"))
+            self.assertEqual(str(message.body), f"You are connected to {words} now")
+            session = self.leg.session  # type: ignore[attr-defined]
+            self.assertEqual((message["from"], message["to"]), (session.us.full(), session.them.full()))
 
     def test_keyInMedia(self) -> None:
         """A client that takes keys in its media is told of them there, and not in the signalling as well."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.config.declared.sip import SIPSettings
 from ichatgw.config.settings import TABLE
-from ichatgw.model import Party
+from ichatgw.model import CONNECTED, Party
+from ichatgw.sip.leg.incallmessages import MAX_NAMES
 from ichatgw.sip.leg.telling import Telling
 from ichatgw.test.support.legs import ANSWER
-from ichatgw.test.support.sip.siptalks import news
-from ichatgw.test.support.sip.sipwire import Rig, header, status
+from ichatgw.test.support.sip.siptalks import Talk, news
+from ichatgw.test.support.sip.sipwire import Rig, header, respond, status
 from ichatgw.test.support.sip.trunks import TrunkRig, trunk
 
 KIM = Party("xmpp:kim@chat.example", "Kim Brandt")
@@ -88,3 +90,65 @@ class AnswersTests(SynchronousTestCase):
         for each in Telling:
             self.assertEqual(setting.kind.parse(each.value), each.value)
         self.assertEqual(SIPSettings.__attrs_attrs__.connectedIdentity.default, Telling.ANSWERS.value)
+
+
+class ChangesTests(SynchronousTestCase):
+    """The party at the other end of an answered call changes."""
+
+    def talks(self, telling: Telling = Telling.CHANGES, methods: str = "INVITE, ACK, BYE, UPDATE") -> list[Talk]:
+        """A call each way with a phone that knows these methods."""
+        made = []
+        for begin in (Talk.inbound, Talk.outbound):
+            rig = Rig()
+            rig.endpoint.tell(telling)
+            made.append(begin(rig, extra=f"Allow: {methods}\r\n"))
+        return made
+
+    def connect(self, talk: Talk, party: Party | None) -> list[str]:
+        """Somebody else is there; what the phone is told."""
+        talk.news.other = party
+        talk.leg.hand(Unanswered(CONNECTED))
+        return talk.rig.wire.take()
+
+    def test_update(self) -> None:
+        """The phone is told by an UPDATE without an offer, once, and again of the next one (RFC 3311, RFC 3325)."""
+        for talk in self.talks():
+            (update,) = self.connect(talk, Party("sip:+4930100@pbx.example", "Kim Brandt"))
+            self.assertTrue(update.startswith("UPDATE "))
+            self.assertEqual(header(update, ASSERTED), '"Kim Brandt" <sip:+4930100@pbx.example>')
+            self.assertEqual((header(update, "Content-Length"), header(update, "Session-Expires")), ("0", ""))
+            talk.rig.receive(respond(update, 200, "OK"))
+            self.assertEqual(self.connect(talk, Party("sip:+4930100@pbx.example", "Kim Brandt")), [])
+            (again,) = self.connect(talk, Party("sip:+4930101@pbx.example"))
+            self.assertEqual(header(again, ASSERTED), "<sip:+4930101@pbx.example>")
+            talk.rig.receive(respond(again, 500, "No"))
+            self.assertNotIn("ended", talk.news.news)
+
+    def test_notTold(self) -> None:
+        """
+        Nothing is said of who does not want to be shown, or has no address of SIP; to a phone that does not allow
+        UPDATE; or unless the setting wants it.
+        """
+        shown = Party("sip:1@pbx.example", "Kim")
+        for talk in self.talks():
+            for party in (None, Party("sip:1@pbx.example", "Boss", private=True), KIM):
+                self.assertEqual(self.connect(talk, party), [])
+        for talk in (*self.talks(methods="INVITE, ACK, BYE"), *self.talks(Telling.ANSWERS)):
+            self.assertEqual(self.connect(talk, shown), [])
+
+    def test_over(self) -> None:
+        """After the end of the call nothing is said."""
+        for talk in self.talks():
+            talk.send("BYE")
+            self.assertEqual(self.connect(talk, Party("sip:1@pbx.example", "Kim")), [])
+
+    def test_said(self) -> None:
+        """What a PBX says of who is there now reaches the other party, but not without end."""
+        for talk in self.talks():
+            talk.news.takes = True
+            for number in range(2 * MAX_NAMES):
+                talk.send("UPDATE", body=None, extra=f"{ASSERTED}: <sip:{number}@pbx.example>\r\n")
+            self.assertEqual([each.value for each in talk.news.messages], [CONNECTED] * MAX_NAMES)
+            self.assertEqual(talk.leg.party.uri, f"sip:{2 * MAX_NAMES - 1}@pbx.example")
+            talk.send("UPDATE", body=None)
+            self.assertEqual(len(talk.news.messages), MAX_NAMES)
