@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from attrs import evolve, field, frozen
 
 from ichatgw import formats
+from ichatgw.address import Address
 
 
 class EndReason(Enum):
@@ -489,13 +490,12 @@ class Party:
     @property
     def user(self) -> str:
         """The part before the C{@}, empty if there is none."""
-        rest = self.uri.partition(":")[2]
-        return rest.rpartition("@")[0]
+        return Address(self.uri).user
 
     @property
     def domain(self) -> str:
         """The part after the C{@}."""
-        return self.uri.partition(":")[2].rpartition("@")[2]
+        return Address(self.uri).place
 
     def __str__(self) -> str:
         return self.uri

@@ -16,6 +16,7 @@ import pcre2
 from attrs import define, field
 from twisted.logger import Logger
 
+from ichatgw.address import Address
 from ichatgw.calls.ruleindex import RuleIndex
 from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.escaping import toSIP
@@ -104,8 +105,8 @@ class DialPlan:
         if match is None:
             raise NoRoute("no translation rule matches")
         result = _REFERENCE.sub(lambda reference: _group(match, int(reference[1])), self.rules[number - 1][1])
-        scheme, _, rest = result.partition(":")
-        if scheme.lower() not in SCHEMES or not _isClean(rest):
+        found = Address(result)
+        if found.scheme not in SCHEMES or not _isClean(found.rest):
             self._log.warn(
                 "Translation rule {number} makes no usable address of {address}: {result}",
                 number=number,
@@ -113,10 +114,9 @@ class DialPlan:
                 result=repr(result[:_SHOWN]),
             )
             raise NoRoute(f"translation rule {number} makes no usable address")
-        if scheme.lower() != "xmpp" and address.startswith("xmpp:"):
-            user, at, host = rest.rpartition("@")
-            rest = f"{toSIP(user)}{at}{host}"
-        return f"{scheme.lower()}:{rest}"
+        if found.scheme != "xmpp" and address.startswith("xmpp:"):
+            found = found.withUser(toSIP(found.user))
+        return f"{found.scheme}:{found.rest}"
 
     def adopt(self, other: DialPlan) -> None:
         """Use the rules of C{other} from now on."""
@@ -206,7 +206,7 @@ def _compiled(pattern: str, steps: int) -> pcre2.Pattern:
 
 def checkOutput(output: str) -> None:
     """@raise ValueError: if no address can come of C{output}."""
-    if output.partition(":")[0].lower() not in SCHEMES and not output.startswith("$"):
+    if Address(output).scheme not in SCHEMES and not output.startswith("$"):
         raise ValueError("the output does not start with sip:, sips: or xmpp:")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from ichatgw.address import Address
 from ichatgw.calls.dialplan import LONGEST, SCHEMES, DialPlan
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
 from ichatgw.check.given import Given
@@ -96,7 +97,7 @@ def _covered(settings: Settings) -> Iterator[Finding]:
 
 async def _follow(given: Given, known: _Map, address: str, tell: Tell) -> None:
     """Show what becomes of a call to an address."""
-    if address.partition(":")[0].lower() not in _CALLED:
+    if Address(address).scheme not in _CALLED:
         tell(error(CALL, f"{address}: no address that is called", "begin it with xmpp:, sip:, tel: or urn:"))
         return
     if len(address) > LONGEST:
@@ -118,9 +119,9 @@ async def _follow(given: Given, known: _Map, address: str, tell: Tell) -> None:
 
 def _asArrived(address: str, trunks: frozenset[str]) -> str:
     """As it comes from a trunk, if that is what is meant."""
-    scheme, _, rest = address.partition(":")
-    number, _, host = rest.rpartition("@")
-    return calledBy(host.lower(), number) if scheme == "sip" and host.lower() in trunks else address
+    said = Address(address)
+    trunk = said.place.lower()
+    return calledBy(trunk, said.user) if said.scheme == "sip" and trunk in trunks else address
 
 
 def _remedy(problem: str) -> str:
@@ -154,9 +155,9 @@ def _steps(known: _Map, address: str, asked: str) -> Iterator[str]:
 
 async def _place(given: Given, known: _Map, address: str, route: str) -> Finding:
     """Where an address is to be found."""
-    scheme, _, rest = route.partition(":")
-    names = rest.rpartition("@")[2].lower().split(",")
-    if scheme == "xmpp":
+    found = Address(route)
+    names = found.place.lower().split(",")
+    if found.scheme == "xmpp":
         return _user(given.settings, address, names[0])
     wrong = [name for name in names if name not in known.trunks] if len(names) > 1 else []
     if wrong:
@@ -170,7 +171,7 @@ async def _place(given: Given, known: _Map, address: str, route: str) -> Finding
         return error(CALL, f"{address}: {route} names no host", "correct the output of the rule")
     transport = Transport(place.transport) if place.transport else None
     try:
-        targets = await given.resolver.targets(place.host, place.port, transport, scheme == "sips")
+        targets = await given.resolver.targets(place.host, place.port, transport, found.scheme == "sips")
     except CallError as problem:
         return error(CALL, f"{address}: {problem}", "correct the host in the rule, or the DNS")
     return ok(CALL, f"{address}: goes to {', then '.join(map(str, targets))}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, evolve, fields, frozen
 
+from ichatgw.address import Address
 from ichatgw.config.declared.calls import CallSettings
 from ichatgw.config.declared.encryption import EncryptionSettings
 from ichatgw.config.declared.forwarding import ForwardingSettings
@@ -172,7 +173,7 @@ def _doubts(settings: Settings) -> Iterator[str]:
 
 def _unknownTrunks(settings: Settings, output: str) -> list[str]:
     """The names in a list of trunks in the output of a rule that are none."""
-    names = output.rpartition("@")[2].lower().split(",")
+    names = Address(output).names
     known = {trunk.name for trunk in settings.trunks}
     return [name[:40] for name in names if name not in known] if len(names) > 1 else []
 

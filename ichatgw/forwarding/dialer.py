@@ -241,9 +241,8 @@ class ForwardingDialer:
         """The address of a station as SIP shows it: a user's number where they have one."""
         if not uri.startswith("xmpp:"):
             return uri
-        uri = self.presented(Party(uri), route).uri
-        user, _, domain = uri.partition(":")[2].rpartition("@")
-        return f"sip:{toSIP(user)}@{domain}" if uri.startswith("xmpp:") else uri
+        shown = self.presented(Party(uri), route)
+        return f"sip:{toSIP(shown.user)}@{shown.domain}" if shown.uri.startswith("xmpp:") else shown.uri
 
     def _over(self, leg: ForwardingLeg) -> None:
         sent = self._counted.pop(leg, None)

@@ -6,7 +6,45 @@ from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import errors
+from ichatgw.address import Address
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
+
+
+class AddressTests(SynchronousTestCase):
+    """Addresses of all kinds."""
+
+    def test_parts(self) -> None:
+        """Scheme, user and place are pieces of the text; the last C{@} parts user and place."""
+        for text, parts in (
+            ("sip:100@example.org:5070;user=phone", ("sip", "100", "example.org:5070;user=phone")),
+            ("SIPS:a%40b@[2001:db8::1]", ("sips", "a%40b", "[2001:db8::1]")),
+            ("sip:example.org", ("sip", "", "example.org")),
+            ("sip:a@b@c", ("sip", "a@b", "c")),
+            ("xmpp:romeo@example.org/phone?call", ("xmpp", "romeo", "example.org/phone?call")),
+            ("tel:+49;phone-context=x", ("tel", "", "+49;phone-context=x")),
+            ("urn:service:sos", ("urn", "", "service:sos")),
+            ("nothing", ("nothing", "", "")),
+            ("", ("", "", "")),
+        ):
+            found = Address(text)
+            self.assertEqual((found.scheme, found.user, found.place), parts)
+
+    def test_keptAsItCame(self) -> None:
+        """What is not changed goes out as it came, and another user changes the user alone."""
+        for text in ("SIP:%61@Host:5060;LR;x=%20?a=b", "xmpp:a@b/c@d", "tel:1-2", "sip:host", "", "a:b:c@d"):
+            address = Address(text)
+            self.assertEqual(str(address), text)
+            self.assertEqual(str(address.withUser(address.user)), text)
+        self.assertEqual(str(Address("SIP:a:b@Host;x=Y").withUser("c")), "SIP:c@Host;x=Y")
+        self.assertEqual(str(Address("sip:host").withUser("c")), "sip:host")
+        self.assertEqual(str(Address("nothing@host").withUser("c")), "nothing@host")
+
+    def test_names(self) -> None:
+        """Trunks in the place of a host keep their order; others may be put there."""
+        self.assertEqual(Address("sip:1@Alpha,beta").names, ("alpha", "beta"))
+        self.assertEqual(Address("sip:1@host").names, ("host",))
+        self.assertEqual(Address("sip:alpha").names, ())
+        self.assertEqual(str(Address("sip:1@Alpha,beta").at("gamma", "beta")), "sip:1@gamma,beta")
 
 
 class DirectionTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from ichatgw.address import Address
 from ichatgw.model import Party
 from ichatgw.trunks.rights import Rights
 
@@ -31,12 +32,11 @@ class Directions:
         @raise Refused: if that caller may not dial it.
         """
         self.rights.check(caller, called, route)
-        number, at, host = route.rpartition("@")
-        names = host.lower().split(",")
+        names = Address(route).names
         if not any(map(self.isTrunk, names)) or self.rights.emergency.route(called) is not None:
             return route
         entry = self.rights.book.entryOf(caller)
         own = entry.trunk.lower() if entry is not None else ""
         if not own or not self.isTrunk(own):
             return route
-        return f"{number}{at}{','.join(dict.fromkeys((own, *names)))}"
+        return str(Address(route).at(*dict.fromkeys((own, *names))))

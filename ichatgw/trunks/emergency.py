@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 from attrs import define
 
+from ichatgw.address import Address
+
 MARKS = str.maketrans("", "", " \t-.()/")
 """What is written in numbers for the eye."""
 
@@ -57,6 +59,6 @@ class Emergency:
 
 def numberIn(address: str) -> str:
     """What is dialled, in an address of any kind."""
-    scheme, _, rest = address.partition(":")
-    user = rest if scheme in ("tel", "urn") else rest.rpartition("@")[0] or rest
+    said = Address(address)
+    user = said.rest if said.scheme in ("tel", "urn") else said.user or said.rest
     return unquote(user).partition(";")[0].translate(MARKS)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from attrs import define, field
 
+from ichatgw.address import Address
 from ichatgw.errors import NoRoute
 from ichatgw.model import Party
 from ichatgw.trunks.emergency import Emergency
@@ -80,7 +81,7 @@ class TrunkRoutes:
         @raise NoRoute: if there is none, or calls to it go by trunks, which are registered for all.
         """
         found = self.translate(address)
-        if any(map(self.isTrunk, found.rpartition("@")[2].lower().split(","))):
+        if any(map(self.isTrunk, Address(found).names)):
             raise NoRoute("it is reached by a trunk")
         return found
 
@@ -96,10 +97,10 @@ class TrunkRoutes:
 
     def _isClaimed(self, address: str) -> bool:
         """Does it say that it came by a trunk, and did not?"""
-        scheme, _, rest = address.partition(":")
-        if scheme.lower() not in ("sip", "sips"):
+        said = Address(address)
+        if said.scheme not in ("sip", "sips"):
             return False
-        host = rest.rpartition("@")[2].partition(";")[0].partition(":")[0]
+        host = said.place.partition(";")[0].partition(":")[0]
         return self.isTrunk(host.rstrip(".").lower())
 
 

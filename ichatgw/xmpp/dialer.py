@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
+from ichatgw.address import Address
 from ichatgw.calls.inner import InnerCall, OuterLeg
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
@@ -93,7 +94,7 @@ class XMPPDialer:
     def dial(self, called: str, caller: Party) -> IOutboundLeg:
         """See L{IDialer}."""
         try:
-            callee = parseJID(called.partition(":")[2].partition("?")[0])
+            callee = parseJID(Address(called).rest.partition("?")[0])
         except MalformedError as error:
             raise NoRoute(str(error)) from error
         dialer = self._decide(callee)

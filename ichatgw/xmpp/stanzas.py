@@ -14,6 +14,7 @@ from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
+from ichatgw.address import Address
 from ichatgw.errors import MalformedError, NoRoute
 
 NS_XML = "http://www.w3.org/XML/1998/namespace"
@@ -68,12 +69,12 @@ def calledUser(uri: str, component: str) -> JID:
     @param component: our own domain, which is not called.
     @raise NoRoute: if it is no user's.
     """
-    scheme, _, address = uri.partition(":")
+    said = Address(uri)
     try:
-        jid = parseJID(address.partition("?")[0])
+        jid = parseJID(said.rest.partition("?")[0])
     except MalformedError as error:
         raise NoRoute(str(error)) from error
-    if scheme.lower() != "xmpp" or not jid.user:
+    if said.scheme != "xmpp" or not jid.user:
         raise NoRoute(f"not the address of a user: {uri[:80]!r}")
     if jid.host == component:
         raise NoRoute("the gateway does not call itself")

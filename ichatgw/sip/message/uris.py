@@ -15,6 +15,7 @@ import ichatgw.sip.message.sippypatches  # noqa: F401
 # isort: split
 from sippy.SipURL import SipURL
 
+from ichatgw.address import Address
 from ichatgw.errors import CallError
 from ichatgw.model import TELEPHONE_HOST, Party
 from ichatgw.sip.message.sanitize import userPart
@@ -82,6 +83,5 @@ def userOf(party: Party) -> str:
 
 def written(uri: str) -> str:
     """What L{uriOf} gives, or a rule, as a header holds it: nothing in its user part ends the brackets."""
-    scheme, _, rest = uri.partition(":")
-    user, at, host = rest.rpartition("@")
-    return f"<{scheme}:{escaped(user)}{at}{host}>"
+    address = Address(uri)
+    return f"<{address.withUser(escaped(address.user))}>"

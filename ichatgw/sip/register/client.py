@@ -21,6 +21,7 @@ from sippy.SipURL import SipURL
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ichatgw.address import Address
 from ichatgw.net.hosts import literal
 from ichatgw.sip.auth.authorization import Answers
 from ichatgw.sip.dialog.capabilities import allow
@@ -308,7 +309,7 @@ def _ours(contacts: list[str], binding: Binding) -> list[str]:
     marked = [contact for contact in contacts if binding.instance in contact]
     if marked or len(contacts) < 2:
         return marked or contacts
-    user = binding.aor.partition(":")[2].rpartition("@")[0]
+    user = Address(binding.aor).user
     return [contact for contact in contacts if f":{user}@" in contact] or contacts
 
 

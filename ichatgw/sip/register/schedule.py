@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ichatgw.address import Address
 from ichatgw.errors import CallError
 from ichatgw.observe.events import Event, Registered, RegistrationFailed, Unregistered
 from ichatgw.observe.stream import UNREAD
@@ -73,7 +74,7 @@ class Registration:
 
     def __init__(self, owner: Registrations, aor: str) -> None:
         self.aor = self.key = aor
-        self.domain = aor.rpartition("@")[2].lower()
+        self.domain = Address(aor).place.lower()
         self.users: set[str] = set()
         self.until: float | None = None
         self.queued = False

@@ -12,6 +12,7 @@ from sippy.SipAddress import SipAddress
 from sippy.SipHeader import SipHeader
 from twisted.internet.interfaces import IReactorTime
 
+from ichatgw.address import Address
 from ichatgw.config.declared.trunks import AS_PHONES
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, Party
@@ -84,7 +85,7 @@ class TrunkDialer:
 
     def named(self, called: str) -> list[Account]:
         """The trunks that stand in the place of the host in C{called}, in order; none if a host stands there."""
-        names = called.rpartition("@")[2].lower().split(",") if len(self._accounts) else []
+        names = Address(called).names if len(self._accounts) else ()
         return list(dict.fromkeys(account for name in names if (account := self._accounts.get(name)) is not None))
 
     def dial(
@@ -96,7 +97,7 @@ class TrunkDialer:
         @param isUrgent: is that number to be called even by a trunk that has as many calls as it may?
         @raise CallError: if there is no trunk for it now.
         """
-        urgent = isUrgent(_numberIn(called))
+        urgent = isUrgent(Address(called).user)
         free = [each for each in accounts if urgent or not each.isFull]
         if not free:
             raise NoTrunk("the trunks have as many calls as they may")
@@ -118,7 +119,7 @@ class TrunkDialer:
     def hunt(self, called: str, accounts: list[Account]) -> TrunkHunt:
         """The attempts at the number in C{called} by these trunks; one that does not work is tried last."""
         inOrder = sorted(accounts, key=lambda each: not each.works)
-        ways = [way for each in inOrder for way in self._ways(each, _numberIn(called))]
+        ways = [way for each in inOrder for way in self._ways(each, Address(called).user)]
         return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
 
     def _ways(self, account: Account, number: str) -> list[Passage]:
@@ -155,10 +156,6 @@ class TrunkDialer:
             contact,
         )
         return (*headers, *more)
-
-
-def _numberIn(called: str) -> str:
-    return called.partition(":")[2].rpartition("@")[0]
 
 
 def policyOf(account: Account, policy: MediaPolicy) -> MediaPolicy:

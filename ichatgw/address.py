@@ -1,0 +1,62 @@
+# -*- test-case-name: ichatgw.test.test_model,ichatgw.test.calls,ichatgw.test.trunks -*-
+"""
+An address that can be called, of whichever kind: C{sip:} and C{sips:} (RFC 3261 section 19.1), C{xmpp:} (RFC 5122),
+C{tel:} (RFC 3966) and C{urn:} (RFC 5031).
+
+Nothing is unescaped or written anew here: each part is a piece of the text, and what is not changed goes out as it
+came.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Address:
+    """
+    @ivar text: what it is read from; any text is one, be it without a scheme or a user.
+    """
+
+    text: str
+
+    @property
+    def scheme(self) -> str:
+        """In small letters; all of the text if there is none."""
+        return self.text.partition(":")[0].lower()
+
+    @property
+    def rest(self) -> str:
+        """What follows the scheme: parameters, a resource and a query are part of it."""
+        return self.text.partition(":")[2]
+
+    @property
+    def user(self) -> str:
+        """The part before the last C{@}, with its escapes; empty if there is none."""
+        return self.rest.rpartition("@")[0]
+
+    @property
+    def place(self) -> str:
+        """The part after it, which is all that there is without one: a host, its port, and parameters."""
+        return self.rest.rpartition("@")[2]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """
+        What stands behind the C{@}, in small letters: a host, or trunks in their order with commas between them; none
+        without a user.
+        """
+        return tuple(self.place.lower().split(",")) if "@" in self.rest else ()
+
+    def withUser(self, user: str) -> Address:
+        """The same for another user, if it has one at all; the rest stays as it came."""
+        scheme, colon, rest = self.text.partition(":")
+        _, at, place = rest.rpartition("@")
+        return Address(f"{scheme}{colon}{user}{at}{place}") if at else self
+
+    def at(self, *names: str) -> Address:
+        """The same user at other trunks or another host; C{names} are what stands behind the C{@} then."""
+        return Address(f"{self.text.rpartition('@')[0]}@{','.join(names)}")
+
+    def __str__(self) -> str:
+        return self.text
