@@ -1,5 +1,4 @@
 from sippy.SipGenericHF import SipGenericHF
-from typing_extensions import Self
 
 class SipVia(SipGenericHF):
     transport: str
