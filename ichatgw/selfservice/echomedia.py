@@ -30,6 +30,12 @@ TONE_SECONDS = 2.0
 PATIENCE = 2.0
 """Seconds after which the tone begins though nothing was heard: before that, there may be no way yet for media."""
 
+MOST_PER_SECOND = 200
+"""
+Packets that are echoed in a second.  Two test calls that are joined, by a transfer, echo each other: what goes round
+comes to rest by it.
+"""
+
 MOST_LATE = 10
 """How many frames of the tone are sent at once, if they are late."""
 
@@ -78,6 +84,8 @@ class EchoMedia(DatagramProtocol):
     _frame: int = field(default=0, init=False)
     _heard: int | None = field(default=None, init=False)
     _offsets: tuple[int, int] = field(default=(0, 0), init=False)
+    _second: int = field(default=0, init=False)
+    _count: int = field(default=0, init=False)
     _voice: LoopingCall | None = field(default=None, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
@@ -185,7 +193,7 @@ class EchoMedia(DatagramProtocol):
 
     def _echo(self, packet: RTPPacket) -> None:
         """Its numbers run on from ours, with the gaps that they have."""
-        if all(codec.payloadType != packet.payloadType for codec in self._codecs):
+        if all(codec.payloadType != packet.payloadType for codec in self._codecs) or self._isTooMuch():
             return
         isFirst = packet.ssrc != self._heard
         if isFirst:
@@ -206,6 +214,13 @@ class EchoMedia(DatagramProtocol):
                 marker=isFirst or packet.marker,
             )
         )
+
+    def _isTooMuch(self) -> bool:
+        second = int(self.clock.seconds())
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        return self._count > MOST_PER_SECOND
 
     def _send(self, packet: RTPPacket) -> None:
         if self.transport is not None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import Congested
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMA, PCMU, Codec
-from ichatgw.selfservice.echomedia import HERTZ, PATIENCE, TONE_SECONDS, EchoMedia, Stage, chosen
+from ichatgw.selfservice.echomedia import HERTZ, MOST_PER_SECOND, PATIENCE, TONE_SECONDS, EchoMedia, Stage, chosen
 from ichatgw.sim.media.tone import FROM_ALAW, ToneDetector
 from ichatgw.test.support.clients.simnet import SimNet
 
@@ -148,6 +148,33 @@ class EchoMediaTests(SynchronousTestCase):
         self.net.advance(TONE_SECONDS)
         self.net.run(0.05)
         self.assertLess(len(self.relay.heard), 15)
+
+    def test_twoEchoes(self) -> None:
+        """Two test calls that are joined do not send each other the same packets for ever."""
+        one, other = (EchoMedia(self.net, self.net, "127.0.0.1") for _ in range(2))
+        places = [each.open() for each in (one, other)]
+        for each, place in zip((one, other), reversed(places), strict=True):
+            each.start(place.port, (OPUS,))
+            self.addCleanup(each.close)
+        self.net.advance(PATIENCE)
+        before = len(self.net.carried)
+        for place, target in (places, places[::-1]):
+            for number in range(10):
+                packet = RTPPacket(111, number, 960 * number, 5, b"o").pack()
+                self.net.carry((place.host, place.port), (target.host, target.port), packet)
+        self.net.advance(0.5)
+        self.assertLess(len(self.net.carried) - before, 2 * MOST_PER_SECOND + 50)
+        self.net.advance(2)
+        self.assertLess(len(self.net.carried) - before, 2 * MOST_PER_SECOND + 50)
+
+    def test_ordinaryRate(self) -> None:
+        """Packets of 10 ms are all echoed."""
+        self.start(OPUS)
+        self.net.run(PATIENCE + 0.1)
+        for number in range(300):
+            self.send(RTPPacket(111, number, 480 * number, 5, b"o"))
+            self.net.advance(0.01)
+        self.assertEqual(len(self.relay.heard), 300)
 
     def test_noSocket(self) -> None:
         """Without a socket there can be no test call."""
