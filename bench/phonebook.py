@@ -37,7 +37,7 @@ LOOK_UP, RELOAD, TURN = 20e-6, 1.0, 10e-3
 def row(number: int) -> Row:
     """One entry."""
     name = f"Person with the Number {number}"
-    return f"+4930{number:07}", f"user{number}@example.com", name, "", "trunk", "sales support"
+    return f"+4930{number:07}", f"user{number}@example.com", name, "", "trunk", "sales support", "", ""
 
 
 def configuration(directory: str, book: str, rules: int) -> str:

@@ -55,6 +55,8 @@ def declare(parser: ArgumentParser) -> None:
     adding.add_argument("--outgoing", default="", metavar="NUMBER", help="the number that called parties get to see")
     adding.add_argument("--trunk", default="", help="the name of the trunk for calls of this user")
     adding.add_argument("--group", action="append", default=[], help="a group of the user; may be given repeatedly")
+    adding.add_argument("--org", default="", help="the organisation of the user, for people")
+    adding.add_argument("--photo", default="", metavar="FILE", help="a picture of the user, PNG, JPEG, GIF or WebP")
     removing = action("remove", _remove, "take entries away")
     removing.add_argument("what", metavar="NUMBER|JID", nargs="+")
     listing = action("list", _list, "show the entries")
@@ -115,6 +117,8 @@ def _add(book: _Book, arguments: Namespace) -> Result:
         "outgoing": arguments.outgoing,
         "trunk": arguments.trunk,
         "groups": " ".join(arguments.group),
+        "org": arguments.org,
+        "photo": arguments.photo,
     }
     row = _checked(lambda: rowOf(values, book.numbering))
     _change(book, lambda table: _put(table, [row], arguments.replace))

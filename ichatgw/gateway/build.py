@@ -88,7 +88,8 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     watchers = watchersOf(reactor, settings, common.disk)
     made.watchers = watchers
     _observe(made, sides, watchers)
-    made.texts = texting.textsOf(common, sip.endpoint, xmpp, calls.switch, partial(_objection, made))
+    objection = partial(_objection, made)
+    made.texts = texting.textsOf(common, sip.endpoint, xmpp, calls.switch, objection, sides.routing.book)
     ordered = selfServiceOf(
         common,
         routing=sides.routing,

@@ -15,19 +15,27 @@ from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.errors import CallError
+from ichatgw.gateway.cards import cardsOf
 from ichatgw.gateway.common import Common
+from ichatgw.phonebook.book import PhoneBook
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.texts.exchange import Terms, TextExchange
+from ichatgw.xmpp.pictures import Pictures
 from ichatgw.xmpp.side import XMPPSide
 from ichatgw.xmpp.texts import ChatMessages
 from ichatgw.xmpp.vcards import VCards
 
 
 def textsOf(
-    common: Common, endpoint: Endpoint, xmpp: XMPPSide, switch: Switch, objection: Callable[[], CallError | None]
+    common: Common,
+    endpoint: Endpoint,
+    xmpp: XMPPSide,
+    switch: Switch,
+    objection: Callable[[], CallError | None],
+    book: PhoneBook,
 ) -> TextExchange:
     """
-    What leads texts from one network to another, and what hears them there.
+    What leads texts from one network to another, what hears them there, and who says who is there.
 
     @param objection: why no text can be taken now, if that is so.
     """
@@ -41,7 +49,8 @@ def textsOf(
         lambda: link.trouble,
     )
     chat.named = xmpp.names.remember
-    for handler in (chat, VCards(common.turns, xmpp.names.of, xmpp.guests, xmpp.presence.serves)):
+    cardOf = cardsOf(book, Pictures(common.turns, common.disk), xmpp.names.of)
+    for handler in (chat, VCards(common.turns, cardOf, xmpp.guests, xmpp.presence.serves)):
         link.addHandler(handler)
     texts = TextExchange(
         common.turns,

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from ichatgw.errors import ConfigError
 from ichatgw.phonebook.numbers import Numbering
 
-COLUMNS = ("number", "jid", "name", "outgoing", "trunk", "groups")
+COLUMNS = ("number", "jid", "name", "outgoing", "trunk", "groups", "org", "photo")
 REQUIRED = COLUMNS[:2]
 
 MAX_ENTRIES = 200_000
@@ -26,11 +26,15 @@ MAX_PROBLEMS = 20
 
 MAX_NAME = 128
 
+MAX_PATH = 512
+"""Characters of the name of a file."""
+
+_FOR_PEOPLE = (("name", MAX_NAME), ("org", MAX_NAME), ("photo", MAX_PATH))
 _JID = re.compile(r"""[^\x00-\x20"&'/:<>@\x7f]{1,255}@[^\x00-\x20"&'/:<>@,;\x7f]{1,255}""")
 _WORD = re.compile(r"[\w.+-]{1,64}")
 _SEPARATORS = re.compile(r"[\s,;|]+")
 
-Row = tuple[str, str, str, str, str, str]
+Row = tuple[str, str, str, str, str, str, str, str]
 """An entry as it is kept, for its size: the values of L{COLUMNS}, the groups with blanks between them."""
 
 
@@ -45,6 +49,8 @@ class Entry:
     @ivar outgoing: the number that who is called by this user gets to see; that of the entry if it is empty.
     @ivar trunk: the name of that by which this user calls; empty for any.
     @ivar groups: to which the user belongs.
+    @ivar org: the organisation, for people.
+    @ivar photo: the file with a picture of the user; empty if there is none.
     """
 
     number: str
@@ -53,16 +59,19 @@ class Entry:
     outgoing: str = ""
     trunk: str = ""
     groups: tuple[str, ...] = ()
+    org: str = ""
+    photo: str = ""
 
     @classmethod
     def of(cls, row: Row) -> Entry:
         """The entry in a row."""
-        return cls(*row[:5], tuple(row[5].split()))
+        return cls(*row[:5], tuple(row[5].split()), *row[6:])
 
     @property
     def row(self) -> Row:
         """How it is kept."""
-        return self.number, self.jid, self.name, self.outgoing, self.trunk, " ".join(self.groups)
+        groups = " ".join(self.groups)
+        return self.number, self.jid, self.name, self.outgoing, self.trunk, groups, self.org, self.photo
 
     @property
     def shown(self) -> str:
@@ -83,9 +92,7 @@ def rowOf(values: Mapping[str, str], numbering: Numbering) -> Row:
         raise ValueError("jid is missing: write the address of the user, user@domain")
     if not _JID.fullmatch(jid):
         raise ValueError(f"jid {_shown(jid)} is no address of a user: write user@domain, without xmpp: and resource")
-    name = get("name", "").strip()
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise ValueError(f"name {_shown(name)} is no name: write at most {MAX_NAME} printable characters")
+    name, org, photo = (_printable(column, get(column, ""), most) for column, most in _FOR_PEOPLE)
     outgoing = get("outgoing", "").strip()
     trunk = get("trunk", "").strip()
     groups = _SEPARATORS.sub(" ", get("groups", "").strip())
@@ -95,7 +102,14 @@ def rowOf(values: Mapping[str, str], numbering: Numbering) -> Row:
         for word in words:
             if not _WORD.fullmatch(word):
                 raise ValueError(f"{column} {_shown(word)} is no name: write letters, digits, and . _ + -")
-    return number, jid, name, outgoing, trunk, groups
+    return number, jid, name, outgoing, trunk, groups, org, photo
+
+
+def _printable(column: str, text: str, most: int) -> str:
+    text = text.strip()
+    if len(text) > most or not text.isprintable():
+        raise ValueError(f"{column} {_shown(text)} is no {column}: write at most {most} printable characters")
+    return text
 
 
 def _number(column: str, text: str, numbering: Numbering) -> str:

@@ -24,7 +24,7 @@ _ANSWER_TIMEOUT = 5.0
 _MAKE = (
     "CREATE TABLE IF NOT EXISTS phonebook (number TEXT PRIMARY KEY NOT NULL, jid TEXT NOT NULL,"
     " name TEXT NOT NULL DEFAULT '', outgoing TEXT NOT NULL DEFAULT '', trunk TEXT NOT NULL DEFAULT '',"
-    " groups TEXT NOT NULL DEFAULT '')"
+    " groups TEXT NOT NULL DEFAULT '', org TEXT NOT NULL DEFAULT '', photo TEXT NOT NULL DEFAULT '')"
 )
 
 
@@ -90,6 +90,10 @@ def write(path: str, rows: Iterable[Row]) -> None:
         with closing(sqlite3.connect(path, timeout=_ANSWER_TIMEOUT)) as database, database:
             database.execute("BEGIN IMMEDIATE")
             database.execute(_MAKE)
+            there = {str(row[1]).lower() for row in database.execute("PRAGMA table_info(phonebook)")}
+            for column in COLUMNS:
+                if column not in there:  # the file is older than the column
+                    database.execute(f"ALTER TABLE phonebook ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
             database.execute("DELETE FROM phonebook")
             marks = ", ".join("?" * len(COLUMNS))
             database.executemany(f"INSERT INTO phonebook ({', '.join(COLUMNS)}) VALUES ({marks})", rows)

@@ -1,12 +1,14 @@
 # -*- test-case-name: ichatgw.test.xmpp.test_vcards -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
-Visiting cards of our addresses: vcard-temp (XEP-0054) and vCard4 (XEP-0292), with name and number.
+Visiting cards of our addresses: vcard-temp (XEP-0054) and vCard4 (XEP-0292), with name, number, organisation and
+picture.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +16,10 @@ from urllib.parse import unquote
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
+from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
@@ -31,7 +36,37 @@ NS_VCARD4 = "urn:ietf:params:xml:ns:vcard-4.0"
 CARDS = (5.0, 300)
 """How many cards one user is given, in a second and at once: a client asks for those of all contacts when it starts."""
 
+_log = Logger()
+
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+
+
+@frozen
+class Card:
+    """
+    What is on a card.
+
+    @ivar name: empty if none is known.
+    @ivar org: the organisation; empty if none is known.
+    @ivar picture: its media type and its octets; C{None} if there is none.
+    """
+
+    name: str = ""
+    org: str = ""
+    picture: tuple[str, bytes] | None = None
+
+
+@frozen
+class _Written:
+    """
+    @ivar ours: the address whose card it is.
+    @ivar number: its number; empty if it has none.
+    """
+
+    ours: JID
+    name: str
+    number: str
+    card: Card
 
 
 class VCards(XMPPHandler):
@@ -40,17 +75,17 @@ class VCards(XMPPHandler):
     def __init__(
         self,
         clock: IReactorTime,
-        nameOf: Callable[[JID, JID], str],
+        cardOf: Callable[[JID, JID], Deferred[Card]],
         allows: Callable[[JID], bool],
         serves: Callable[[JID], bool],
     ) -> None:
         """
-        @param nameOf: the name that a user (first) sees of our address (second); empty if there is none.
+        @param cardOf: what a user (first) sees of our address (second).
         @param allows: who may call.
         @param serves: is this bare address of ours one that can be called, or the control address?
         """
         super().__init__()
-        self._nameOf = nameOf
+        self._cardOf = cardOf
         self._allows = allows
         self._serves = serves
         self._cards = RateLimit(clock, *CARDS)
@@ -59,7 +94,7 @@ class VCards(XMPPHandler):
         self.xmlstream.addObserver(f"/iq[@type='get']/vCard[@xmlns='{NS_TEMP}']", self._asked, 0, _temporary)
         self.xmlstream.addObserver(f"/iq[@type='get']/vcard[@xmlns='{NS_VCARD4}']", self._asked, 0, _fourth)
 
-    def _asked(self, write: Callable[[JID, str, str], Element], iq: Any) -> None:
+    def _asked(self, write: Callable[[_Written], Element], iq: Any) -> None:
         iq.handled = True
         try:
             user, ours = sender(iq), bareJID(recipient(iq))
@@ -69,11 +104,15 @@ class VCards(XMPPHandler):
         if condition:
             self.send(errorReply(iq, condition))
             return
+        self._cardOf(user, ours).addCallback(self._answer, iq, ours, write).addErrback(
+            lambda failure: _log.failure("A visiting card could not be made", failure)
+        )
+
+    def _answer(self, card: Card, iq: Any, ours: JID, write: Callable[[_Written], Element]) -> None:
         number = unquote(toSIP(ours.user or ""))
         reply = toResponse(iq, "result")
-        reply.addChild(
-            write(ours, self._nameOf(user, ours) or number or ours.host, number if _NUMBER.fullmatch(number) else "")
-        )
+        shown = number if _NUMBER.fullmatch(number) else ""
+        reply.addChild(write(_Written(ours, card.name or number or ours.host, shown, card)))
         self.send(reply)
 
     def _objection(self, user: JID, ours: JID) -> str:
@@ -85,23 +124,35 @@ class VCards(XMPPHandler):
         return "" if self._cards.allow(bareJID(user)) else "resource-constraint"
 
 
-def _temporary(ours: JID, name: str, number: str) -> Element:
+def _temporary(written: _Written) -> Element:
     card = Element((NS_TEMP, "vCard"))
-    card.addElement("FN", content=name)
-    card.addElement("NICKNAME", content=name)
-    if number:
+    card.addElement("FN", content=written.name)
+    card.addElement("NICKNAME", content=written.name)
+    if written.number:
         telephone = card.addElement("TEL")
         telephone.addElement("VOICE")
-        telephone.addElement("NUMBER", content=number)
-    card.addElement("JABBERID", content=ours.full())
+        telephone.addElement("NUMBER", content=written.number)
+    if written.card.org:
+        card.addElement("ORG").addElement("ORGNAME", content=written.card.org)
+    if written.card.picture is not None:
+        kind, content = written.card.picture
+        photo = card.addElement("PHOTO")
+        photo.addElement("TYPE", content=kind)
+        photo.addElement("BINVAL", content=b64encode(content).decode())
+    card.addElement("JABBERID", content=written.ours.full())
     return card
 
 
-def _fourth(ours: JID, name: str, number: str) -> Element:
+def _fourth(written: _Written) -> Element:
     card = Element((NS_VCARD4, "vcard"))
-    card.addElement("fn").addElement("text", content=name)
-    card.addElement("nickname").addElement("text", content=name)
-    if number:
-        card.addElement("tel").addElement("uri", content=f"tel:{number}")
-    card.addElement("impp").addElement("uri", content=f"xmpp:{ours.full()}")
+    card.addElement("fn").addElement("text", content=written.name)
+    card.addElement("nickname").addElement("text", content=written.name)
+    if written.number:
+        card.addElement("tel").addElement("uri", content=f"tel:{written.number}")
+    if written.card.org:
+        card.addElement("org").addElement("text", content=written.card.org)
+    if written.card.picture is not None:
+        kind, content = written.card.picture
+        card.addElement("photo").addElement("uri", content=f"data:{kind};base64,{b64encode(content).decode()}")
+    card.addElement("impp").addElement("uri", content=f"xmpp:{written.ours.full()}")
     return card

@@ -44,9 +44,9 @@ class PhoneBookSettings:
         "PhoneBook",
         READABLE,
         "",
-        "File that says which number belongs to which user: a CSV file with the header"
-        " number,jid,name,outgoing,trunk,groups, or an SQLite file with such a table phonebook. If left blank there is"
-        " no phone book. See docs/phonebook.rst.",
+        "File that says which number belongs to which user: a CSV file with a header that names its columns (number,"
+        " jid, name, outgoing, trunk, groups, org, photo), or an SQLite file with such a table phonebook. If left blank"
+        " there is no phone book. See docs/phonebook.rst.",
         reload=Reload.NEW_CALLS,
     )
     phoneBookOrder: str = setting(

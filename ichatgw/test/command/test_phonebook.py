@@ -16,8 +16,19 @@ KIM = {
     "outgoing": "+4930100",
     "trunk": "telco",
     "groups": ["sales", "support"],
+    "org": "",
+    "photo": "",
 }
-LEE = {"number": "72", "jid": "lee@example.com", "name": "", "outgoing": "", "trunk": "", "groups": []}
+LEE = {
+    "number": "72",
+    "jid": "lee@example.com",
+    "name": "",
+    "outgoing": "",
+    "trunk": "",
+    "groups": [],
+    "org": "",
+    "photo": "",
+}
 
 
 class PhoneBookTests(SynchronousTestCase):
@@ -54,7 +65,7 @@ class PhoneBookTests(SynchronousTestCase):
         self.assertEqual(said.out, "72 is lee@example.com now; the gateway reads it at SIGHUP\n")
         self.assertEqual(self.listed(), [KIM, LEE])
         text = Run("phonebook", "--book", self.path, "list", "72").out
-        self.assertEqual(text, "72\tlee@example.com\t\t\t\t\n")
+        self.assertEqual(text, "72\tlee@example.com\t\t\t\t\t\t\n")
 
     def test_addAgain(self) -> None:
         """A number that is there is replaced only if that is asked for."""

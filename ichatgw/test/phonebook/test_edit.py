@@ -14,9 +14,9 @@ from ichatgw.phonebook.entries import Row, Table
 from ichatgw.phonebook.numbers import Numbering
 
 GERMAN = Numbering("DE")
-KIM = ("+49301234", "kim@example.com", "Kim", "", "", "")
-LEE = ("72", "lee@example.com", "", "", "", "")
-SAM = ("72", "sam@example.com", "", "", "", "")
+KIM = ("+49301234", "kim@example.com", "Kim", "", "", "", "", "")
+LEE = ("72", "lee@example.com", "", "", "", "", "", "")
+SAM = ("72", "sam@example.com", "", "", "", "", "", "")
 
 
 class ChangeTests(SynchronousTestCase):

@@ -19,8 +19,8 @@ from ichatgw.phonebook.numbers import Numbering
 from ichatgw.runtime.steps import atOnce
 
 GERMAN = Numbering("DE")
-KIM = ("+49301234", "kim@example.com", "Kim", "+4930100", "telco", "sales support")
-LEE = ("72", "lee@example.com", "", "", "", "")
+KIM = ("+49301234", "kim@example.com", "Kim", "+4930100", "telco", "sales support", "Sales", "kim.png")
+LEE = ("72", "lee@example.com", "", "", "", "", "", "")
 
 
 class FileTestCase(SynchronousTestCase):
@@ -56,7 +56,8 @@ class CSVTests(FileTestCase):
         """Every column, in whatever order; only number and JID need be there."""
         self.assertEqual(
             self.rows(
-                "number,jid,name,outgoing,trunk,groups\n030 1234,Kim@Example.com,Kim,030 100,telco,sales;support\n"
+                "number,jid,name,outgoing,trunk,groups,org,photo\n"
+                "030 1234,Kim@Example.com,Kim,030 100,telco,sales;support,Sales,kim.png\n"
                 "72,lee@example.com,,,,\n"
             ),
             [KIM, LEE],
@@ -65,7 +66,7 @@ class CSVTests(FileTestCase):
 
     def test_spreadsheets(self) -> None:
         """Semicolons, tabulators, a byte order mark, CR LF, quotation marks, blank lines and rows are taken as well."""
-        named = ("72", "lee@example.com", 'Lee, "Lou"; L', "", "", "")
+        named = ("72", "lee@example.com", 'Lee, "Lou"; L', "", "", "", "", "")
         for text in (
             'number,jid,name\r\n72,lee@example.com,"Lee, ""Lou""; L"\r\n\r\n,,\r\n',
             '\ufeffnumber;jid;name\r\n"72";lee@example.com;"Lee, ""Lou""; L"\r\n;;\r\n',
@@ -128,7 +129,7 @@ class CSVTests(FileTestCase):
     def test_headers(self) -> None:
         """A header that is missing or wrong is told with what it should be."""
         for text, problem in (
-            (b"", "line 1: there is no header: let the first line be number,jid,name,outgoing,trunk,groups"),
+            (b"", "line 1: there is no header: let the first line be number,jid,name,outgoing,trunk,groups,org,photo"),
             (b"72,lee@example.com\n", "line 1: there is no header: let the first line be"),
             (b"\n\n", "line 1: there is no header"),
             (b"number,name\n", "line 1: there is no column jid: the header may have number,jid"),
@@ -187,7 +188,7 @@ class CSVTests(FileTestCase):
 
     def test_written(self) -> None:
         """What is written is read."""
-        rows = [KIM, LEE, ("73", "a@b", 'x,"y"; z', "", "", "")]
+        rows = [KIM, LEE, ("73", "a@b", 'x,"y"; z', "", "", "", "", "")]
         for delimiter in ",;\t":
             self.write(csvfile.written(rows, delimiter))
             self.assertEqual(list(self.read().byNumber.values()), rows)
@@ -207,6 +208,13 @@ class SQLiteTests(FileTestCase):
         sqlite.write(self.path, [LEE])
         sqlite.write(self.path, [KIM])
         self.assertEqual(list(self.read().byNumber.values()), [KIM])
+
+    def test_olderFile(self) -> None:
+        """A table that is older than some columns gets them when it is written."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute("CREATE TABLE phonebook (number TEXT PRIMARY KEY, jid TEXT, name TEXT)")
+        sqlite.write(self.path, [KIM])
+        self.assertEqual(list(atOnce(load(self.path, Numbering("DE"))).byNumber.values()), [KIM])
 
     def test_fewColumns(self) -> None:
         """Number and JID are enough; numbers may be numbers."""

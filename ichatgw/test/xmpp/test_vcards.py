@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.test.support.streams import StubLink, parse
-from ichatgw.xmpp.vcards import CARDS, NS_TEMP, NS_VCARD4, VCards
+from ichatgw.xmpp.vcards import CARDS, NS_TEMP, NS_VCARD4, Card, VCards
 
 
 class VCardTests(SynchronousTestCase):
@@ -16,9 +19,13 @@ class VCardTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.cards = {
+            "72": Card("Bob <Book>"),
+            "73": Card("Kim", "Sales & Co", ("image/png", b"\x89PNG\r\n")),
+        }
         cards = VCards(
             self.clock,
-            lambda user, ours: {"72": "Bob <Book>"}.get(ours.user or "", ""),
+            lambda user, ours: succeed(self.cards.get(ours.user or "", Card())),
             lambda jid: jid.host == "jabber.example",
             lambda ours: ours.user != "nobody",
         )
@@ -46,6 +53,15 @@ class VCardTests(SynchronousTestCase):
         found = {each.name: [str(value) for value in each.elements()] for each in card.elements()}
         name = ["Bob <Book>"]
         self.assertEqual(found, {"fn": name, "nickname": name, "tel": ["tel:72"], "impp": ["xmpp:72@gw.test"]})
+
+    def test_more(self) -> None:
+        """Both have the organisation and the picture, if these are known."""
+        card = self.ask("73@gw.test").vCard
+        self.assertEqual((str(card.ORG.ORGNAME), str(card.PHOTO.TYPE)), ("Sales & Co", "image/png"))
+        self.assertEqual(b64decode(str(card.PHOTO.BINVAL)), b"\x89PNG\r\n")
+        card = self.ask("73@gw.test", four=True).vcard
+        self.assertEqual(str(card.org.text), "Sales & Co")
+        self.assertEqual(str(next(card.photo.elements())), "data:image/png;base64,iVBORw0K")
 
     def test_nameless(self) -> None:
         """Whose name is not known has its number or address for one; what is no number is not called one."""
