@@ -56,6 +56,7 @@ class PhoneCall:
     @ivar directions: what the offers among them said.
     @ivar bodies: what came in each INFO.
     @ivar progress: what came in each NOTIFY: the status line of how far a referral is.
+    @ivar shown: who rings, as P-Asserted-Identity says it.
     """
 
     phone: Phone
@@ -67,6 +68,7 @@ class PhoneCall:
     directions: list[str] = field(factory=list, init=False)
     bodies: list[str] = field(factory=list, init=False)
     progress: list[str] = field(factory=list, init=False)
+    shown: str = field(default="", init=False)
     dialog: Dialog = field(init=False)
     _sockets: tuple[Socket, ...] = field(default=(), init=False)
     _version: int = field(default=1, init=False)
@@ -170,6 +172,7 @@ class PhoneCall:
 
     def provisional(self, dialog: Dialog, response: SIPMessage) -> None:
         if response.status > 100:
+            self.shown = response.get("P-Asserted-Identity")
             self._ringing.come(response.status)
         if response.body:
             self._connect(response.body)

@@ -63,13 +63,14 @@ class Texts(JingleEndToEnd):
         self.assertEqual(gateway.faults(), [])
 
     async def test_names(self) -> None:
-        """A client is shown the name of a caller, and can ask who has a number of the phone book."""
+        """A client is shown the name of a caller, a phone that of its callee, and clients ask who has a number."""
         book = Path(self.mktemp()).absolute()
         book.write_text(f"number,jid,name\n+49301234,{USER}@{DOMAIN},Anna Book\n")
         phone = self.startPhone(display="Bob Phone")
         gateway = await self.startGateway(phone.address.port, settings={"PhoneBook": book, "Country": "DE"})
         client = await self.startJingle()
-        await self.phoneCalls(gateway, client, phone)
+        outgoing, _ = await self.phoneCalls(gateway, client, phone)
+        self.assertEqual(outgoing.shown.partition("@")[0], '"Anna Book" <sip:+49301234')
         (proposal,) = self.found("propose", "urn:xmpp:jingle-message:0")
         self.assertEqual(xml.text(xml.child(proposal, "nick", NICK)), "Bob Phone")
         for number, name in (("+49301234", "Anna Book"), ("72", "Bob Phone"), ("73", "73")):
