@@ -17,6 +17,7 @@ from ichatgw.config.settings import Settings
 from ichatgw.media.rtp.reportjson import reportJSON
 from ichatgw.model import TransportAddress
 from ichatgw.net.dns import Records
+from ichatgw.net.names import endpointFor
 from ichatgw.net.stunservers import STUNServers
 from ichatgw.observe.callreports import Reports
 from ichatgw.observe.hep.capture import HEPCapture
@@ -28,7 +29,6 @@ from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 from ichatgw.runtime.disk import Disk
-from ichatgw.xmpp.link.component import endpointFor
 
 
 @define(eq=False)
@@ -133,9 +133,9 @@ class Capturing:
             end()
 
     def _wire(self, host: str, port: int, transport: str) -> HEPWire:
-        if transport == "tcp":
-            return StreamWire(self._reactor, endpointFor(self._reactor, host, port or PORT))
         records = Records(self._reactor, self._nameServers)
+        if transport == "tcp":
+            return StreamWire(self._reactor, endpointFor(self._reactor, records, host, port or PORT))
         return DatagramWire(self._reactor, STUNServers(records, host, port or PORT))
 
 

@@ -17,6 +17,7 @@ from ichatgw.config.reload import Reloadable
 from ichatgw.gateway.common import Common, messageLogOf
 from ichatgw.gateway.routing import Routing
 from ichatgw.jingle.setup import phoneOf
+from ichatgw.net.dns import Records
 from ichatgw.xmpp.disco import GATEWAY
 from ichatgw.xmpp.link.component import Account, Link
 from ichatgw.xmpp.names import Names
@@ -48,7 +49,10 @@ def _linkOf(common: Common, guests: XMPPAccess) -> Link:
         settings.jabberComponentName,
         settings.jabberComponentPassword,
     )
-    link = Link(common.reactor, common.turns, account, settings.jabberServerPingDuration, allows=guests)
+    records = Records(common.reactor, settings.dnsServers)
+    link = Link(
+        common.reactor, common.turns, account, settings.jabberServerPingDuration, allows=guests, records=records
+    )
     link.logMessages(messageLogOf(settings))
     return link
 

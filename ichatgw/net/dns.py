@@ -99,6 +99,13 @@ class Records:
         found: list[str] = hosts.searchFileForAll(self._hosts, name.encode())
         return tuple(each for each in found if (":" in each) == (kind == AAAA))
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The domains that the system looks into for a name without a dot (resolv.conf)."""
+        asked = self._resolver()
+        found = getattr(asked, "search", None) or (getattr(asked, "domain", None) or b"").split()
+        return tuple(domain.decode("ascii", "replace").strip(".") for domain in found)
+
     def lookUp(self, name: str, kind: int) -> Deferred[tuple[Any, ...]]:
         """
         The payloads of the records of one kind (C{dns.A}, C{dns.SRV} and so on); none is an answer too.
@@ -126,13 +133,16 @@ class Records:
             waiting.remove(cancelled)
 
     def _ask(self, key: tuple[str, int]) -> None:
-        if self._names is None:
-            system = None if self._servers else "/etc/resolv.conf"
-            self._names = client.Resolver(system, self._servers or None, reactor=self._reactor)
-        asked = self._names.query(dns.Query(key[0], key[1], dns.IN), timeout=TIMEOUTS)
+        asked = self._resolver().query(dns.Query(key[0], key[1], dns.IN), timeout=TIMEOUTS)
         asked.addCallback(self._answered, key)
         asked.addErrback(self._failed, key)
         asked.addCallback(lambda known: self._learned(key, known))
+
+    def _resolver(self) -> Any:
+        if self._names is None:
+            system = None if self._servers else "/etc/resolv.conf"
+            self._names = client.Resolver(system, self._servers or None, reactor=self._reactor)
+        return self._names
 
     def _answered(self, answer: Any, key: tuple[str, int]) -> _Known:
         answers, authority, _ = answer

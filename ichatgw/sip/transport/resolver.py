@@ -10,15 +10,16 @@ from functools import partial
 from random import SystemRandom
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.names.dns import Record_SRV
 from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, TransportAddress
-from ichatgw.net.dns import AAAA, NAPTR, SRV, A, Records, Unanswered, address
+from ichatgw.net.dns import AAAA, NAPTR, SRV, A, Records, Unanswered
 from ichatgw.net.hosts import isHost, literal
+from ichatgw.net.names import addressesOf
 from ichatgw.sip.transport.target import Target, Transport
 
 MAX_TARGETS = 12
@@ -29,9 +30,6 @@ MAX_SERVERS = 8
 
 MAX_RECORDS = 64
 """How many records of an SRV answer are put in order."""
-
-SECOND_FAMILY_WAIT = 0.05
-"""Seconds that we wait for the addresses of the other family when we have those preferred (compare RFC 8305)."""
 
 MAX_SEARCH = 10.0
 """Seconds after which a host is not looked for any longer, however many name servers and records there are."""
@@ -200,32 +198,7 @@ class Resolver:
         return targets
 
     async def _addresses(self, name: str) -> list[str]:
-        """
-        Of both families, the preferred one first.
-
-        @raise Unanswered: if neither is known.
-        """
-        local = [literal for kind in self._types for literal in self._records.local(name, kind)]
-        if local:
-            return local
-        first, second = (self._records.lookUp(name, kind) for kind in self._types)
-        found: list[str] | None = None
-        try:
-            found = [address(record) for record in await first]
-        except Unanswered:
-            pass
-        except BaseException:  # cancelled
-            second.cancel()
-            second.addErrback(lambda failure: None)
-            raise
-        if found:
-            second.addTimeout(SECOND_FAMILY_WAIT, self._clock)
-        try:
-            return (found or []) + [address(record) for record in await second]
-        except (Unanswered, TimeoutError):
-            if found is None:
-                raise
-            return found
+        return await addressesOf(self._clock, self._records, name, self._types)
 
 
 _Result = TypeVar("_Result")

@@ -15,10 +15,8 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 # isort: split
 from attrs import define, field, frozen
 from twisted.application.service import Service
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -29,6 +27,8 @@ from twisted.words.xish.xmlstream import BootstrapMixin
 from wokkel.ping import PingHandler
 from wokkel.subprotocols import StreamManager, XMPPHandler
 
+from ichatgw.net.dns import Records
+from ichatgw.net.names import endpointFor
 from ichatgw.observe.events import LinkDown, LinkUp
 from ichatgw.observe.stream import UNREAD
 from ichatgw.runtime.ratelimit import RateLimit
@@ -39,7 +39,6 @@ log = Logger()
 
 FIRST_DELAY = 0.5
 MAX_DELAY = 5.0
-CONNECT_TIMEOUT = 5
 CLOSE_TIMEOUT = 2.0
 
 
@@ -76,17 +75,6 @@ class StreamFactory(BootstrapMixin, Factory):
         stream = self._makeStream()
         self.installBootstraps(stream)
         return stream
-
-
-def endpointFor(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
-    """Where to connect; only names are looked up."""
-    kind: Any = HostnameEndpoint
-    if isIPAddress(host):
-        kind = TCP4ClientEndpoint
-    elif isIPv6Address(host):
-        kind = TCP6ClientEndpoint
-    endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout=CONNECT_TIMEOUT)
-    return endpoint
 
 
 @frozen
@@ -134,14 +122,16 @@ class Link(StreamManager, Service):
         pingInterval: float = 60.0,
         random: Callable[[], float] = random.random,
         allows: Callable[[JID], bool] = lambda user: True,
+        records: Records | None = None,
     ) -> None:
         """
         @param pingInterval: seconds.
         @param random: gives a number from 0 to 1.
         @param allows: may this user call?  The stanzas of others wait in a line of their own.
+        @param records: look up where the server is; by default they ask the system's name servers.
         """
         self._clock: IReactorTime = turns
-        self._endpoint = endpointFor(reactor, account.host, account.port)
+        self._endpoint = endpointFor(reactor, records or Records(reactor), account.host, account.port)
         self._where = f"{account.host}:{account.port}"
         self.component = account.name.lower()
         self.secret = account.secret

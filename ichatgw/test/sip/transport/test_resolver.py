@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
+from ichatgw.net.names import SECOND_FAMILY_WAIT
 from ichatgw.sip.transport.resolver import (
     DEAD_TIME,
     MAX_SEARCH,
     MAX_TARGETS,
-    SECOND_FAMILY_WAIT,
     Resolver,
     Unresolved,
 )

@@ -10,7 +10,6 @@ from typing import Any, cast
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
@@ -21,7 +20,7 @@ from wokkel.subprotocols import XMPPHandler
 
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.streams import HEADER, ServerSide, acceptLast, refuseLast
-from ichatgw.xmpp.link.component import MAX_DELAY, Account, Backoff, Link, endpointFor
+from ichatgw.xmpp.link.component import MAX_DELAY, Account, Backoff, Link
 
 SECRET = "s3cret-word"
 REFUSAL = "<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
@@ -88,15 +87,6 @@ class BackoffTests(SynchronousTestCase):
         """Chance only shortens a delay, at most by half."""
         backoff = Backoff(lambda: 0.0)
         self.assertEqual([backoff.next() for _ in range(6)], [0.25, 0.5, 1.0, 2.0, 2.5, 2.5])
-
-
-class EndpointTests(SynchronousTestCase):
-    def test_kinds(self) -> None:
-        """Addresses are used as they are; only a name is looked up."""
-        reactor = MemoryReactorClock()
-        kinds = [type(endpointFor(reactor, host, 1)) for host in ("192.0.2.1", "2001:db8::1", "xmpp.test")]
-        self.assertEqual(kinds, [TCP4ClientEndpoint, TCP6ClientEndpoint, HostnameEndpoint])
-        self.flushWarnings()
 
 
 class ReconnectTests(LinkCase):
