@@ -126,6 +126,8 @@ def _media(media: dict[str, Any]) -> str:
     if "packets" not in media:
         return "nothing so far" if media["startedAfter"] is None else "packets"
     words = [f"{media['packets']} packets", f"{media['lost']} lost"]
+    if media.get("arrivalJitter") is not None:
+        words.append(f"jitter {media['arrivalJitter'] * 1000:.1f} ms on the way here")
     if media["jitter"] is not None:
         words.append(f"jitter {media['jitter'] * 1000:.1f} ms")
     if media["lostBeyond"] is not None:

@@ -131,6 +131,7 @@ def _media(media: MediaSnapshot) -> dict[str, Any]:
             "octets": stats.octets,
             "lost": stats.lost,
             "jitter": stats.jitter,
+            "arrivalJitter": _seconds(stats.arrivalJitter, 4),
             "lostBeyond": stats.lostBeyond,
             "roundTrip": stats.roundTrip,
             "dropped": dict(stats.dropped),
@@ -139,5 +140,5 @@ def _media(media: MediaSnapshot) -> dict[str, Any]:
     return shown
 
 
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _seconds(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)

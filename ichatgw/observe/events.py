@@ -224,6 +224,8 @@ class MediaStats(MediaEvent):
     @ivar dropped: packets that were not relayed, by reason.
     @ivar source: where the party sends from.
     @ivar isLast: nothing more will come.
+    @ivar arrivalJitter: seconds, between the party and us, measured here (RFC 3550 section 6.4.1); C{None} if too
+        little has come.
     """
 
     packets: int
@@ -235,6 +237,7 @@ class MediaStats(MediaEvent):
     dropped: tuple[tuple[str, int], ...]
     source: TransportAddress | None
     isLast: bool = False
+    arrivalJitter: float | None = None
 
 
 @frozen

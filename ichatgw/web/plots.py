@@ -83,11 +83,12 @@ def quality(history: Sequence[MediaStats]) -> tuple[Line, ...]:
     for before, now in zip(history, history[1:], strict=False):
         lost, came = max(0, now.lost - before.lost), max(0, now.packets - before.packets)
         losses.append((now.time, 100 * lost / (lost + came) if lost + came else 0.0))
-    jitters = [(each.time, 1000 * each.jitter) for each in history if each.jitter is not None]
-    found = [_line("loss", "%", losses, 1.0)]
-    if len(jitters) > 1:
-        found.append(_line("jitter", "ms", jitters, 10.0))
-    return tuple(found)
+    here = [(each.time, 1000 * each.arrivalJitter) for each in history if each.arrivalJitter is not None]
+    beyond = [(each.time, 1000 * each.jitter) for each in history if each.jitter is not None]
+    jitters = (("jitter here", here), ("jitter at the hearer", beyond))
+    return _line("loss", "%", losses, 1.0), *(
+        _line(name, "ms", values, 10.0) for name, values in jitters if len(values) > 1
+    )
 
 
 def _line(name: str, unit: str, values: Sequence[tuple[float, float]], least: float) -> Line:

@@ -109,10 +109,12 @@ def _mediaView(side: str, media: MediaSnapshot) -> MediaView:
     stats = media.stats
     if stats is not None:
         facts["packets"] = f"{stats.packets} ({stats.octets} octets), {stats.lost} lost on the way to us"
+        if stats.arrivalJitter is not None:
+            facts["jitter on the way to us"] = f"{1000 * stats.arrivalJitter:.1f} ms"
         if stats.lostBeyond is not None:
             facts["lost at the hearer"] = str(stats.lostBeyond)
         if stats.jitter is not None:
-            facts["jitter"] = f"{1000 * stats.jitter:.1f} ms"
+            facts["jitter at the hearer"] = f"{1000 * stats.jitter:.1f} ms"
         if stats.roundTrip is not None:
             facts["round trip"] = f"{1000 * stats.roundTrip:.0f} ms"
         if stats.dropped:

@@ -121,6 +121,7 @@ class Figures:
             tuple(flow.dropped.items()),
             addressOf(flow.source),
             isLast,
+            flow.jitter.value,
         )
 
     def _count(self) -> None:

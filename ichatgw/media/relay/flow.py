@@ -15,6 +15,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from ichatgw.media.relay.jitter import ArrivalJitter
 from ichatgw.media.rtp.comfort import Format, preferred
 from ichatgw.media.rtp.dtmf import TelephoneEventPlayer
 from ichatgw.media.rtp.payloadtypes import REWRITTEN, Mapping, Rewriter
@@ -37,6 +38,10 @@ FLOOD = 500
 _FRAMES_A_LOOK = int(LOOK_SECONDS / FRAME_SECONDS)
 _SEQUENCE_AND_TIMESTAMP = Struct("!HI")
 _NATIVE = Struct("=II")
+
+
+UNMEASURED = 6
+"""Bits of the number of a packet of which one is set if its time does not count: two of eight in a row are measured."""
 
 
 def swapped(number: int) -> int:
@@ -65,6 +70,7 @@ class Flow:
     @ivar octets: how many octets of RTP these had.
     @ivar silences: how many packets of ours were sent: silence, and keys.
     @ivar dropped: how many packets were not sent on, by reason.
+    @ivar jitter: how unevenly packets come.
     @ivar quietLooks: for how many looks the source has sent nothing.
     """
 
@@ -93,6 +99,7 @@ class Flow:
     silentOctets: int = field(default=0, init=False)
     undelivered: int = field(default=0, init=False)
     dropped: Counter[str] = field(factory=Counter, init=False)
+    jitter: ArrivalJitter = field(factory=ArrivalJitter, init=False)
     quietLooks: int = field(default=0, init=False)
 
     # The SSRC of the last packet as it lay in the buffer; C{None} if our own silence came after it.
@@ -117,11 +124,13 @@ class Flow:
 
         This runs for each packet: fields are read and written in place, and all that is rare is done elsewhere.
         """
-        if source != self.source or not 12 <= size <= MAX_DATAGRAM:
-            self.stranger(size, source)
-            return
         buffer = self._buffer
-        if not 128 <= buffer[0] <= 191 or 192 <= buffer[1] <= 223:
+        if (
+            source != self.source
+            or not 12 <= size <= MAX_DATAGRAM
+            or not 128 <= buffer[0] <= 191
+            or 192 <= buffer[1] <= 223
+        ):
             self.stranger(size, source)
             return
         if self.destination is None:
@@ -156,6 +165,15 @@ class Flow:
         self._head, self._stamp = head, stamp
         self.relayed += 1
         self.octets += size
+        if not self.relayed & UNMEASURED:
+            self._measure(stamp)
+
+    def _measure(self, stamp: int) -> None:
+        now, timestamp = self._feeder.clock.seconds(), swapped(stamp)
+        if self.relayed & 1:
+            self.jitter.second(now, timestamp, self.clockRate)
+        else:
+            self.jitter.first(now, timestamp)
 
     def _lose(self, reason: str) -> None:
         self.undelivered += 1
@@ -247,6 +265,7 @@ class Flow:
         """The packet in the buffer begins a stream: let it go on from where the last one ended."""
         buffer = self._buffer
         self._current = self._words[2]
+        self.jitter.interrupt()
         if self.original is None:
             self.began()
         self.original = swapped(self._current)

@@ -54,6 +54,7 @@ def _fieldsOfMedia(role: str) -> tuple[Field, ...]:
         Field(f"{role}Lost", "packets that never came to us"),
         Field(f"{role}LostBeyond", "packets that the hearer has reported as lost, before and after us"),
         Field(f"{role}Jitter", "seconds, as the hearer has reported it last"),
+        Field(f"{role}ArrivalJitter", f"seconds, of what came from the {role} to us"),
         Field(f"{role}RoundTrip", "seconds from us to the hearer and back"),
         Field(f"{role}MOS", f"1 to 4.5: how the {role} may have sounded, see below"),
     )
@@ -131,7 +132,9 @@ def _roundTrip(call: CallSnapshot) -> float | None:
 def _score(call: CallSnapshot, media: MediaSnapshot) -> float | None:
     if media.stats is None or not media.stats.packets or not call.codecs:
         return None
-    return _opinion(call.codecs[0], round(_loss(media), 4), _seconds(_roundTrip(call)), _seconds(media.stats.jitter))
+    stats = media.stats
+    jitter = stats.arrivalJitter if stats.jitter is None else stats.jitter
+    return _opinion(call.codecs[0], round(_loss(media), 4), _seconds(_roundTrip(call)), _seconds(jitter))
 
 
 @lru_cache(maxsize=1024)  # most calls have no losses, and are alike
@@ -163,6 +166,7 @@ def _ofMedia(call: CallSnapshot, role: str) -> tuple[Value, ...]:
         stats.lost,
         stats.lostBeyond,
         _seconds(stats.jitter),
+        _seconds(stats.arrivalJitter),
         _seconds(stats.roundTrip),
         _score(call, media),
     )

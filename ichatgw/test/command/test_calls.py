@@ -30,6 +30,7 @@ CALL: dict[str, Any] = {
             "packets": 150,
             "lost": 3,
             "jitter": 0.0041,
+            "arrivalJitter": 0.0123,
             "lostBeyond": 1,
             "roundTrip": 0.02,
             "dropped": {"strangers": 2},
@@ -69,7 +70,8 @@ class CallsTests(SynchronousTestCase):
                 "abc-1  talking 1:02  sip:a\\x1b@b -> sip:72@gw  PCMU",
                 "    as xmpp:kim@example",
                 "    caller sip leg=in-1 sip:a@b talking",
-                "    caller sends 150 packets, 3 lost, jitter 4.1 ms, 1 lost on the way on, round trip 20 ms,"
+                "    caller sends 150 packets, 3 lost, jitter 12.3 ms on the way here,"
+                " jitter 4.1 ms, 1 lost on the way on, round trip 20 ms,"
                 " 2 dropped (strangers)",
                 "    callee sends nothing so far",
             ],

@@ -62,7 +62,11 @@ class CallsTests(SynchronousTestCase):
         self.clock.advance(2)
         publish(CallAnswered(*now(), name, "out-1", ("PCMU",)))
         publish(MediaStarted(*now(), name, "caller", SOUND))
-        publish(MediaStats(*now(), name, "caller", 150, 24000, 3, 0.004, 1, 0.02, (("strangers", 2),), SOUND))
+        publish(
+            MediaStats(
+                *now(), name, "caller", 150, 24000, 3, 0.004, 1, 0.02, (("strangers", 2),), SOUND, False, 0.00612
+            )
+        )
         self.clock.advance(10)
 
     def end(self, name: str) -> None:
@@ -96,6 +100,7 @@ class CallsTests(SynchronousTestCase):
             [media[name] for name in ("packets", "lost", "jitter", "lostBeyond", "roundTrip", "dropped", "source")],
             [150, 3, 0.004, 1, 0.02, {"strangers": 2}, "192.0.2.77:4000"],
         )
+        self.assertEqual(media["arrivalJitter"], 0.0061)
 
     def test_past(self) -> None:
         """Of those that are over the last are shown, the latest first, with the reason."""

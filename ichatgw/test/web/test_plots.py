@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.observe.events import MediaStats
@@ -29,6 +30,12 @@ class PlotTests(SynchronousTestCase):
         loss, jitter = quality([stats(0, 0, 0, 0.005), stats(10, 75, 25, 0.02), stats(20, 175, 25, 0.01)])
         self.assertEqual((loss.top, loss.last, loss.points), (25.0, 0.0, f"0.0,0.0 {WIDTH:.1f},{HEIGHT:.1f}"))
         self.assertEqual((jitter.top, jitter.last, jitter.unit), (20.0, 10.0, "ms"))
+
+    def test_jitterHere(self) -> None:
+        """What is measured here has a line of its own."""
+        history = [evolve(stats(time, 100, 0, None), arrivalJitter=time / 1000) for time in (4, 14)]
+        loss, jitter = quality(history)
+        self.assertEqual((loss.name, jitter.name, jitter.last), ("loss", "jitter here", 14.0))
 
     def test_little(self) -> None:
         """Of one set of figures there is no plot, without reports none of jitter, and standing still is possible."""

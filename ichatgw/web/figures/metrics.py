@@ -220,6 +220,12 @@ class Metrics:
             buckets=JITTERS,
             registry=registry,
         )
+        self._arrivalJitter = Histogram(
+            "ichatgw_media_arrival_jitter_seconds",
+            "Jitter of the packets that come, as measured here, some seconds apart.",
+            buckets=JITTERS,
+            registry=registry,
+        )
         self._trip = Histogram(
             "ichatgw_media_round_trip_seconds",
             "Time to a party and back, some seconds apart.",
@@ -336,6 +342,8 @@ class Metrics:
             self._dropped.labels(reason).inc(max(0, count - dropped.get(reason, 0)))
         if event.jitter is not None:
             self._jitter.observe(event.jitter)
+        if event.arrivalJitter is not None:
+            self._arrivalJitter.observe(event.arrivalJitter)
         if event.roundTrip is not None:
             self._trip.observe(event.roundTrip)
 
