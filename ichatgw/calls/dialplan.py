@@ -49,6 +49,11 @@ _DIGITS = re.compile(r"(?:\\d|\[[0-9*#+-]+\]|[0-9+*?{},|()])*")
 _AT_THE_START = re.compile(r"(?:\^|\\A|\((?:\?(?:[a-zA-Z^-]*:|[a-zA-Z^-]*\)))?)*")
 
 
+# What is anchored to another scheme than that of XMPP, and what leads to such a one.
+_OTHER_PATTERN = re.compile(r"\^(?:sip(?:s\??)?|tel):", re.IGNORECASE).match
+_OTHER_OUTPUT = re.compile(r"sips?:", re.IGNORECASE).match
+
+
 def _tupled(rules: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(rules)
 
@@ -62,12 +67,14 @@ class DialPlan:
     it gives is no address: falling through to a later rule would send the call to an address that no rule means.
 
     @ivar rules: pattern and output of each rule, in order.
+    @ivar isAboutXMPP: may a rule be for an address of XMPP, or lead to one?
     @raise ConfigError: if a rule can never work; the text names it by its number, from 1.
     """
 
     _log = Logger()
 
     rules: tuple[tuple[str, str], ...] = field(converter=_tupled)
+    isAboutXMPP: bool = field(default=False, init=False)
     _patterns: list[pcre2.Pattern] = field(factory=list, init=False, repr=False)
     _index: RuleIndex = field(factory=RuleIndex, init=False, repr=False)
     _runaways: set[int] = field(factory=set, init=False, repr=False)
@@ -91,6 +98,7 @@ class DialPlan:
         for number, (pattern, output) in enumerate(self.rules, 1):
             self._patterns.append(_compile(number, pattern, output))
             self._index.add(number, pattern)
+            self.isAboutXMPP |= not (_OTHER_PATTERN(pattern) and _OTHER_OUTPUT(output))
             yield
 
     def translate(self, address: str) -> str:
@@ -121,6 +129,7 @@ class DialPlan:
     def adopt(self, other: DialPlan) -> None:
         """Use the rules of C{other} from now on."""
         self.rules, self._patterns, self._index = other.rules, other._patterns, other._index
+        self.isAboutXMPP = other.isAboutXMPP
         self._runaways = set()
 
     def matches(self, address: str) -> bool:

@@ -177,10 +177,10 @@ def _lookAfter(made: Gateway, sides: Sides, notifier: Notifier) -> None:
 
 def _judge(made: Gateway, sides: Sides) -> None:
     """Say whether calls can be taken."""
-    link, switch = sides.xmpp.link, sides.calls.switch
+    link, switch, isAboutXMPP = sides.xmpp.link, sides.calls.switch, sides.routing.isAboutXMPP
     isOverloaded, vitals, files = sides.sip.isOverloaded, sides.vitals, Files(sides.common.reactor)
     made.readiness.conditions += [
-        Condition("XMPP link", lambda: link.trouble, lambda: link.wasUp),
+        Condition("XMPP link", lambda: link.trouble if isAboutXMPP() else "", lambda: link.wasUp),
         Condition("calls", lambda: switch.trouble),
         Condition("reactor", lambda: "there is too much to do" if isOverloaded() else ""),
         Condition("files", lambda: files.trouble),

@@ -31,6 +31,7 @@ class Routing:
     @ivar routes: lead from one address to another.
     @ivar rights: who may dial what.
     @ivar nameOf: the name that the phone book has for an address; empty if it has none.
+    @ivar isAboutXMPP: tells whether calls from XMPP, or to it, may be led anywhere.
     @ivar book: the phone book.
     @ivar reloadables: what can change while it runs.
     """
@@ -38,6 +39,7 @@ class Routing:
     routes: TrunkRoutes
     rights: Rights
     nameOf: Callable[[str], str]
+    isAboutXMPP: Callable[[], bool]
     book: PhoneBook
     reloadables: tuple[Part, ...]
 
@@ -69,6 +71,7 @@ def routingOf(common: Common, trunks: Trunks) -> Routing:
         TrunkRoutes(_tested(settings, byBook), trunks.isTrunk, emergency),
         rights,
         byBook.nameOf,
+        lambda: byBook.isAboutXMPP,
         byBook.book,
         reloadables,
     )

@@ -151,6 +151,18 @@ class _Naming:
         return getattr(self._reactor, name)
 
 
+def endpointAt(reactor: Any, host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> IStreamClientEndpoint:
+    """
+    Where to connect.
+
+    @param host: an address.
+    @param timeout: seconds.
+    """
+    kind: Any = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
+    endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout=timeout)
+    return endpoint
+
+
 def endpointFor(
     reactor: Any, records: Records, host: str, port: int, timeout: float = CONNECT_TIMEOUT
 ) -> IStreamClientEndpoint:
@@ -162,8 +174,6 @@ def endpointFor(
     @param timeout: seconds for each address.
     """
     if literal(host, port) is not None:
-        kind: Any = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
-        endpoint: IStreamClientEndpoint = kind(reactor, host, port, timeout=timeout)
-        return endpoint
+        return endpointAt(reactor, host, port, timeout)
     naming: Any = _Naming(reactor, HostNames(reactor, records))
     return HostnameEndpoint(naming, host, port, timeout=timeout)

@@ -18,7 +18,11 @@ _HOST = re.compile(r"\[[^\]]*\]|[^:;?]+")
 
 
 class Source(Protocol):
-    """What leads from one address to another; L{PhoneBook} and L{ichatgw.calls.dialplan.DialPlan} do."""
+    """What leads from one address to another, as L{ichatgw.calls.dialplan.DialPlan} does."""
+
+    @property
+    def isAboutXMPP(self) -> bool:
+        """May calls from XMPP, or to it, be led anywhere?"""
 
     def matches(self, address: str) -> bool:
         """Does it know C{address}?"""
@@ -44,6 +48,11 @@ class Routes:
     rules: Source
     book: PhoneBook
     bookFirst: bool = True
+
+    @property
+    def isAboutXMPP(self) -> bool:
+        """May calls from XMPP, or to it, be led anywhere?  If not, no link is needed."""
+        return bool(self.book) or self.rules.isAboutXMPP
 
     def matches(self, address: str) -> bool:
         """Does either know C{address}?"""

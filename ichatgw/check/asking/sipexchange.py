@@ -22,10 +22,10 @@ from twisted.python.failure import Failure
 from ichatgw.check.asking.interfaces import Accepts, Make, Unreachable
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
+from ichatgw.net.names import endpointAt
 from ichatgw.runtime.clock import cancel
 from ichatgw.sip.transport.connection import words
 from ichatgw.sip.transport.streamframing import Framer
-from ichatgw.xmpp.link.component import endpointFor
 
 WAITS = (0.5, 1.0, 2.0, 1.0)
 """Seconds from one time that a datagram is sent to the next, and at last to the end."""
@@ -189,7 +189,7 @@ async def overStream(
     """
     stream = Stream(make, accepts)
     factory = _One(stream)
-    wanted = endpointFor(reactor, there.host, there.port).connect(wrap(factory))
+    wanted = endpointAt(reactor, there.host, there.port).connect(wrap(factory))
     try:
         await wanted.addTimeout(PATIENCE, reactor)
     except ConnectionRefusedError:

@@ -28,6 +28,17 @@ def translate(address: str, *rules: tuple[str, str]) -> str:
 class TranslateTests(SynchronousTestCase):
     """What becomes of an address."""
 
+    def test_isAboutXMPP(self) -> None:
+        """Rules that are anchored to SIP or telephone numbers, and lead to SIP, are not about XMPP; others may be."""
+        phones = [("^sip:1", "sip:1@x"), ("^sips?:2", "sips:2@x"), ("^SIPS:3", "SIP:3@x"), ("^tel:4", "sip:4@x")]
+        self.assertFalse(DialPlan(phones).isAboutXMPP)
+        self.assertFalse(DialPlan([]).isAboutXMPP)
+        for rule in (("^xmpp:1", "sip:1@x"), ("1@", "sip:1@x"), ("^sip:1", "xmpp:1@x"), ("^(sip|xmpp):1", "sip:1@x")):
+            self.assertTrue(DialPlan([*phones, rule]).isAboutXMPP, rule)
+        plan = DialPlan(phones)
+        plan.adopt(DialPlan([("^sip:1", "xmpp:1@x")]))
+        self.assertTrue(plan.isAboutXMPP)
+
     def test_manualFromIChat(self) -> None:
         """The manual's example for calls from iChat."""
         self.assertEqual(translate("xmpp:72*123@ichat-gw.jabber.company.com", *MANUAL), "sip:72*123@sipdomain.com")

@@ -42,18 +42,23 @@ class ReadyTests(SynchronousTestCase):
         self.patch(callside, "MediaEngine", partial(MediaEngine, readers=network, makeSocket=network.makeSocket))
         self.patch(Link, "trouble", "")
         self.patch(Files, "trouble", "")
+        self.gateway = self.make(("^sip:([0-9]+)@", "sip:$1@192.0.2.78"), ("^sip:kim@", "xmpp:kim@example"))
+        self.numbers = 0
+
+    def make(self, *rules: tuple[str, str]) -> Any:
+        """A gateway with these rules, that takes calls."""
         settings = Settings(
             jabberServer="127.0.0.1",
             jabberComponentName="gw.example",
             jabberComponentPassword="s3cret",
             ipAddress=GATEWAY.host,
             allowedSIPPeers=(ip_network("192.0.2.0/24"),),
-            translationRules=(("^sip:([0-9]+)@", "sip:$1@192.0.2.78"),),
+            translationRules=rules,
             subscriptionDatabase="none",
         )
-        self.gateway = build.gateway(self.reactor, settings)
-        self.gateway.switch.startService()
-        self.numbers = 0
+        made = build.gateway(self.reactor, settings)
+        made.switch.startService()
+        return made
 
     def ask(self, method: str) -> tuple[int, str]:
         """The first answer to a request of a host that may call: its code, and its Warning."""
@@ -95,6 +100,14 @@ class ReadyTests(SynchronousTestCase):
         self.assertEqual(self.gateway.readiness.trouble(), "XMPP link: it has not answered yet")
         self.assertEqual(self.ask("OPTIONS"), (200, ""))
         self.assertEqual(self.ask("INVITE"), (100, ""))
+
+    def test_phonesAlone(self) -> None:
+        """A gateway that has no rule to or from XMPP is ready without a link, and after it was lost."""
+        self.patch(Link, "trouble", "it has not answered yet")
+        self.gateway = self.make(("^sip:([0-9]+)@", "sip:$1@192.0.2.78"))
+        self.assertEqual(self.gateway.readiness.troubles, ())
+        self.gateway.link.wasUp = True
+        self.assertEqual((self.ask("OPTIONS"), self.gateway.readiness.troubles), ((200, ""), ()))
 
     @slow
     def test_drain(self) -> None:

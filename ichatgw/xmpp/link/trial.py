@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 
+from ichatgw.net.names import endpointAt
 from ichatgw.runtime.turns import Turns
-from ichatgw.xmpp.link.component import CLOSE_TIMEOUT, StreamFactory, endpointFor
+from ichatgw.xmpp.link.component import CLOSE_TIMEOUT, StreamFactory
 from ichatgw.xmpp.link.stream import ComponentStream
 
 SILENCE = "no answer"
@@ -38,7 +39,7 @@ async def _tryLogin(reactor: Any, turns: Turns, host: str, port: int, name: str,
     factory = StreamFactory(lambda: ComponentStream(turns, name, secret, 0.0, lambda user: False))
     stream: Any = None
     try:
-        stream = await endpointFor(reactor, host, port).connect(factory).addTimeout(patience, reactor)
+        stream = await endpointAt(reactor, host, port).connect(factory).addTimeout(patience, reactor)
         await stream.ready.addTimeout(patience, reactor)
     except (TimeoutError, ConnectTimeout, ConnectingCancelledError):
         if stream is not None:
