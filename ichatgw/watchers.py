@@ -182,9 +182,13 @@ class Watchers:
         )
 
 
-def watchersOf(reactor: Any, settings: Settings, disk: Disk) -> Watchers:
-    """All that watch."""
-    events, trails = Events(reactor), Trails()
+def watchersOf(reactor: Any, settings: Settings, disk: Disk, trails: Trails | None = None) -> Watchers:
+    """
+    All that watch.
+
+    @param trails: tells to which call a message belongs; for others that want to know that, too.
+    """
+    events, trails = Events(reactor), trails or Trails()
     calls = LiveCalls(reactor, trails, settings.callHistory)
     recording = Recording(reactor, disk, calls)
     capturing = Capturing(reactor, events, trails, settings.dnsServers)

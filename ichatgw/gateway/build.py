@@ -85,7 +85,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         xmpp.database,
     )
     made.remember(sides.preferences)
-    watchers = watchersOf(reactor, settings, common.disk)
+    watchers = watchersOf(reactor, settings, common.disk, common.trails)
     made.watchers = watchers
     _observe(made, sides, watchers)
     objection = partial(_objection, made)
@@ -200,7 +200,7 @@ def _reloadables(sides: Sides) -> tuple[Part, ...]:
     return (
         *sides.sip.reloadables,
         *sides.routing.reloadables,
-        *xmppside.reloadablesOf(sides.xmpp),
+        *xmppside.reloadablesOf(sides.common, sides.xmpp),
         clients.reloadableOf(sides.clients),
         *callside.reloadablesOf(sides.calls),
     )

@@ -58,7 +58,7 @@ def sipSideOf(common: Common) -> SIPSide:
         common.addresses,
         wire,
         USER_AGENT,
-        messageLogOf(settings),
+        messageLogOf(settings, common.trails),
         common.identity.fingerprint,
     )
     registrar = endpoint.registrar()
@@ -75,7 +75,9 @@ def sipSideOf(common: Common) -> SIPSide:
     reloadables = (
         *parts,
         Reloadable(("allowedSIPPeers",), lambda new: partial(access.open, _peers(new))),
-        Reloadable(("logLevel", "logHides"), lambda new: partial(endpoint.logMessages, messageLogOf(new))),
+        Reloadable(
+            ("logLevel", "logHides"), lambda new: partial(endpoint.logMessages, messageLogOf(new, common.trails))
+        ),
     )
     return SIPSide(endpoint, wire, registrations, reloadables, turns)
 

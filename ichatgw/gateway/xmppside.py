@@ -53,7 +53,7 @@ def _linkOf(common: Common, guests: XMPPAccess) -> Link:
     link = Link(
         common.reactor, common.turns, account, settings.jabberServerPingDuration, allows=guests, records=records
     )
-    link.logMessages(messageLogOf(settings))
+    link.logMessages(messageLogOf(settings, common.trails))
     return link
 
 
@@ -62,7 +62,7 @@ def _storeOf(common: Common, guests: XMPPAccess) -> ISubscriptionStore:
     return MemoryStore() if path in ("", "none") else SQLiteStore(common.turns, path, guests, common.disk)
 
 
-def reloadablesOf(xmpp: XMPPSide) -> tuple[Reloadable, ...]:
+def reloadablesOf(common: Common, xmpp: XMPPSide) -> tuple[Reloadable, ...]:
     """What can change while it runs."""
     guests, link = xmpp.guests, xmpp.link
     return (
@@ -70,5 +70,5 @@ def reloadablesOf(xmpp: XMPPSide) -> tuple[Reloadable, ...]:
         Reloadable(
             ("jabberComponentPassword",), lambda new: partial(setattr, link, "secret", new.jabberComponentPassword)
         ),
-        Reloadable(("logLevel", "logHides"), lambda new: partial(link.logMessages, messageLogOf(new))),
+        Reloadable(("logLevel", "logHides"), lambda new: partial(link.logMessages, messageLogOf(new, common.trails))),
     )

@@ -6,6 +6,8 @@ L{ichatgw.log.redaction} leaves out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import frozen
 from twisted.logger import Logger
 
@@ -20,12 +22,22 @@ class MessageLog:
     Writes messages to the log, if its level is C{STACK}.
 
     @ivar content: what is left out besides secrets.
+    @ivar owner: given what is written, tells the names of the call and the leg that it belongs to; empty if to none.
     """
 
     content: Content = Content.DIGITS
+    owner: Callable[[str, str], tuple[str, str]] = lambda what, message: ("", "")
 
     def __call__(self, what: str, message: str) -> None:
         """
         @param what: where a message came from or goes to.
         """
-        _log.debug("{what}{whole}", what=what, whole=redacted(message, self.content), stack=True)
+        call, leg = self.owner(what, message)
+        _log.debug(
+            "call={call} leg={leg} {what}{whole}" if call else "{what}{whole}",
+            call=call,
+            leg=leg,
+            what=what,
+            whole=redacted(message, self.content),
+            stack=True,
+        )

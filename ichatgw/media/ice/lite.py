@@ -15,6 +15,7 @@ from ichatgw.errors import MalformedError
 from ichatgw.media.ice import stun
 from ichatgw.media.sockets.port import Source
 from ichatgw.model import Checks, TransportAddress
+from ichatgw.observe.events import IceState, MediaEvent
 from ichatgw.runtime.ratelimit import RateLimit
 
 MAX_REQUESTS = 50
@@ -32,6 +33,9 @@ class Checked(Protocol):
     def found(self, source: Source) -> None:
         """The party is there, and hears there."""
 
+    def tell(self, kind: type[MediaEvent], *what: object) -> None:
+        """Publish an event of that kind."""
+
 
 class Lite:
     """
@@ -47,6 +51,7 @@ class Lite:
         self._rate = RateLimit(clock, MAX_REQUESTS, MAX_REQUESTS)
         self._seen: OrderedDict[bytes, Source] = OrderedDict()
         self._best = 0
+        self._way: Source | None = None
 
     def received(self, datagram: bytes, source: Source, atControl: bool) -> None:
         """
@@ -82,3 +87,6 @@ class Lite:
         if priority >= self._best:
             self._best = priority
             self._side.found(source)
+            if source != self._way:
+                self._way = source
+                self._side.tell(IceState, "connected", str(TransportAddress(source[0].partition("%")[0], source[1])))

@@ -26,6 +26,7 @@ from ichatgw.ichat.connectdata import AddressRecord
 from ichatgw.ichat.protocol import IChatProtocol
 from ichatgw.log.logfile import observer
 from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.observe.events import LegStarted
 from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.test.marks import slow
@@ -58,6 +59,21 @@ class WiringTests(SynchronousTestCase):
         """Who wants no database gets none."""
         made = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none"))
         self.assertEqual(set(made), {made.switch, made.endpoint, made.link})
+
+    def test_messageLog(self) -> None:
+        """A message in the log has the names of its call and leg, as soon as these are known, whatever reads events."""
+        made: Any = gateway(MemoryReactorClock(), evolve(SETTINGS, subscriptionDatabase="none", logLevel="STACK"))
+        events = made.watchers.events
+        events.publish(LegStarted(0.0, 0.0, "c-1", "in-1", "caller", "sip", "sip:kim@x", ("a1@x",)))
+        texts = {
+            "RECEIVED message from udp:192.0.2.1:5060:\n": "INVITE sip:72@x SIP/2.0\r\nCall-ID: a1@x\r\n\r\n",
+            "SENDING message to udp:192.0.2.1:5060:\n": "SIP/2.0 200 OK\r\nCall-ID: a2@x\r\n\r\n",
+        }
+        with capturedLogs() as logs:
+            for what, text in texts.items():
+                made.endpoint._transactions._log.write(what, text)
+                made.link._messageLog(what, text)
+        self.assertEqual([event["call"] for event in logs], ["c-1", "c-1", "", ""])
 
     def test_lostPort(self) -> None:
         """A call of which a media port is gone for good ends, and a line says why; it may be over already."""

@@ -83,6 +83,9 @@ class House:
         self.gateway.rule(rf"^xmpp:to-([a-z]+)@{COMPONENT}$", f"xmpp:$1@{DOMAIN}")
         self.gateway.rule(r"^sip:([a-z]+)@", f"xmpp:$1@{DOMAIN}")
         self.gateway.set("LogLevel", "STACK")
+        if self.family == "IPv6":
+            # To an address of its own host baresip sends from that same address, whatever address it has named.
+            self.gateway.set("MediaFromOtherHosts", "always")
         for name, value in self.settings.items():
             self.gateway.set(name, value)
         await self.gateway.start()

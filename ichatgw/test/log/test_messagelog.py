@@ -26,6 +26,15 @@ class MessageLogTests(SynchronousTestCase):
         self.assertTrue(isWanted(events[0], "STACK"))
         self.assertFalse(isWanted(events[0], "DEBUG"))
 
+    def test_owner(self) -> None:
+        """A message of a call is a line of that call, as all others of it."""
+        log = MessageLog(owner=lambda what, message: ("c-1", "in-1") if message == "INVITE" else ("", ""))
+        with capturedLogs() as events:
+            log("SENDING to x:\n", "INVITE")
+            log("SENDING to x:\n", "OPTIONS")
+        lines = ["call=c-1 leg=in-1 SENDING to x:\nINVITE", "SENDING to x:\nOPTIONS"]
+        self.assertEqual([formatEvent(event) for event in events], lines)
+
     def test_content(self) -> None:
         """What people say is left out as it is wished."""
         text = "<message><body>hello</body></message>"

@@ -16,6 +16,8 @@ from ichatgw.media.ice.agent import Agent, Credentials
 from ichatgw.media.ice.checklist import Base, Checklist
 from ichatgw.media.ice.lite import MAX_REQUESTS
 from ichatgw.model import PCMU, Checks, SessionDescription, TransportAddress, TransportDescription
+from ichatgw.observe.events import Event, IceState
+from ichatgw.observe.stream import Events
 from ichatgw.test.support.media.relays import ALICE, BOB, BOB6, STRANGER, TO_BOB, RelayTestCase, at, rtp
 from ichatgw.test.support.sip.sipwire import PHONE_SDP
 
@@ -69,6 +71,18 @@ class LiteTests(RelayTestCase):
         self.heard(place)
         self.fromAlice(rtp(next(self.numbers)))
         return bool(self.heard(place))
+
+    def test_published(self) -> None:
+        """Those who watch calls hear of each way that he chooses, once."""
+        published: list[Event] = []
+        stream = Events(self.clock, lambda: 0.0)
+        stream.subscribe(published.append, IceState)
+        self.relay.callee.events = stream
+        other = (NATTED[0], NATTED[1] + 1)
+        for source, nominates in ((NATTED, False), (NATTED, True), (NATTED, True), (other, True)):
+            self.check(source, nominates=nominates)
+        ways = [(event.side, event.state, event.text) for event in published if isinstance(event, IceState)]
+        self.assertEqual(ways, [("callee", "connected", f"{host}:{port}") for host, port in (NATTED, other)])
 
     def test_answered(self) -> None:
         """A check is answered with where it came from; media goes there only when he has chosen that way."""
