@@ -67,14 +67,14 @@ class DialPlan:
     it gives is no address: falling through to a later rule would send the call to an address that no rule means.
 
     @ivar rules: pattern and output of each rule, in order.
-    @ivar isAboutXMPP: may a rule be for an address of XMPP, or lead to one?
+    @ivar isAboutXMPP: may a rule be for an address of XMPP, or lead to one?  Without rules, users of XMPP may register.
     @raise ConfigError: if a rule can never work; the text names it by its number, from 1.
     """
 
     _log = Logger()
 
     rules: tuple[tuple[str, str], ...] = field(converter=_tupled)
-    isAboutXMPP: bool = field(default=False, init=False)
+    isAboutXMPP: bool = field(default=True, init=False)
     _patterns: list[pcre2.Pattern] = field(factory=list, init=False, repr=False)
     _index: RuleIndex = field(factory=RuleIndex, init=False, repr=False)
     _runaways: set[int] = field(factory=set, init=False, repr=False)
@@ -95,6 +95,7 @@ class DialPlan:
         return plan
 
     def _make(self) -> Steps[None]:
+        self.isAboutXMPP = not self.rules
         for number, (pattern, output) in enumerate(self.rules, 1):
             self._patterns.append(_compile(number, pattern, output))
             self._index.add(number, pattern)
