@@ -357,6 +357,23 @@ class Refused(Event):
 
 
 @frozen
+class TurnedAway(Event):
+    """
+    A call of one that may call was refused before it was made: the gateway is not ready, is full or has too much to do.
+
+    @ivar text: why, in words.
+    @ivar caller: who called, as a URI.
+    @ivar called: whom, likewise.
+    @ivar source: where the call came from.
+    """
+
+    text: str
+    caller: str
+    called: str
+    source: TransportAddress
+
+
+@frozen
 class Limit(Event):
     """
     A limit keeps calls out.

@@ -32,8 +32,9 @@ from ichatgw.observe.events import (
     MessageReceived,
     MessageSent,
     TrailBegan,
+    TurnedAway,
 )
-from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung
+from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung, turnedAway
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
 
@@ -208,6 +209,7 @@ class LiveCalls:
             DtlsState: self._secured,
             MessageReceived: self._message,
             MessageSent: self._message,
+            TurnedAway: self._turnedAway,
         }
         ends = [events.subscribe(reader, kind) for kind, reader in readers.items()]
 
@@ -327,6 +329,13 @@ class LiveCalls:
         call = self._note(event)
         if call is not None:
             call.of(event.side).startedAt = event.time - call.arrival.time
+
+    def _turnedAway(self, event: TurnedAway) -> None:
+        """It is told of as a call that has no name, and not kept: many may come at once."""
+        if self.listeners:
+            snapshot = turnedAway(event)
+            for listener in self.listeners:
+                listener(snapshot)
 
     def _measured(self, event: MediaStats) -> None:
         call = self._of(event.call)

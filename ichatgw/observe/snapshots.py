@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from ichatgw.model import Ending, TransportAddress
-from ichatgw.observe.events import Event, MediaStats
+from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.observe.events import Event, MediaStats, TurnedAway
 
 
 @frozen
@@ -109,6 +109,31 @@ class CallSnapshot:
             return ""
         text = f" ({self.ending.text})" if self.ending.text else ""
         return f"{self.ending.reason.value}, ended by {self.endedBy}{text}"
+
+
+def turnedAway(event: TurnedAway) -> CallSnapshot:
+    """An attempt that became no call."""
+    return CallSnapshot(
+        id="",
+        state="ended",
+        caller=event.caller,
+        called=event.called,
+        presented="",
+        route="",
+        source=event.source,
+        arrived=event.wall,
+        rangAfter=None,
+        answeredAfter=None,
+        endedAfter=0.0,
+        age=0.0,
+        offered=(),
+        codecs=(),
+        legs=(),
+        media={},
+        endedBy="the gateway",
+        ending=Ending(EndReason.CONGESTED, event.text),
+        omitted=0,
+    )
 
 
 @frozen

@@ -279,3 +279,8 @@ def _answered(
     if response is None:
         return Dropped(f"{code} {phrase}, which is longer than what it answers")
     return Answer(response, reason or f"{code} {phrase}")
+
+
+def partiesOf(message: Admitted) -> tuple[str, str]:
+    """Who calls and whom, of an INVITE: URIs."""
+    return callerOf(SipRequest(message.text)).uri, message.startLine.split(" ")[1]

@@ -20,11 +20,11 @@ from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.media.ice.stun import binding
 from ichatgw.model import Party, TransportAddress
-from ichatgw.observe.events import Refused
+from ichatgw.observe.events import Refused, TurnedAway
 from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.watch import Vital
-from ichatgw.sip.admission import Admission, Passed
+from ichatgw.sip.admission import Admission, Passed, partiesOf
 from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialer import Dialer
@@ -57,6 +57,9 @@ from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.sip.trunk.dialer import Terms
 from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.texts.interfaces import ITexts
+
+MAX_TOLD = 20
+"""So many calls a second are told of that were refused before they were made."""
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
@@ -135,6 +138,7 @@ class Endpoint(Service):
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
+        self._turnedAway = RateLimit(clock, MAX_TOLD, MAX_TOLD, mostSources=1)
         self.strangers = Strangers(clock, self._transactions, self._isPeer)
         self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
@@ -311,6 +315,15 @@ class Endpoint(Service):
             )
         else:
             self._settle(judged, source, room)
+            if isinstance(judged, Answer) and verdict.method == "INVITE":
+                self._tellOf(verdict, judged, source.address)
+
+    def _tellOf(self, message: Admitted, answer: Answer, source: TransportAddress) -> None:
+        """For those who watch calls: one of a peer becomes none.  What strangers send is nothing to keep."""
+        events = self._events
+        if events.isOn(TurnedAway) and self._isPeer(source.host) and self._turnedAway.allow(None):
+            caller, called = partiesOf(message)
+            events.publish(TurnedAway(*events.now(), answer.reason, caller, called, source))
 
     def _settle(self, verdict: Answer | Dropped, source: Target, room: int | None) -> None:
         """A message goes no further."""

@@ -61,7 +61,7 @@ def _fieldsOfMedia(role: str) -> tuple[Field, ...]:
 
 
 FIELDS = (
-    Field("call", "the name of the call, as in the log; no other call has it"),
+    Field("call", "the name of the call, as in the log; no other call has it; empty if it was refused at once"),
     Field("arrived", "when it came: ISO 8601, UTC, milliseconds"),
     Field("rang", "when the callee was alerted; empty if never"),
     Field("answered", "when it was answered; empty if never"),

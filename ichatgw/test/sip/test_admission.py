@@ -12,14 +12,17 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
+from ichatgw.observe.events import TurnedAway
 from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
 from ichatgw.sip.auth.verifier import Verifier
+from ichatgw.sip.endpoint import MAX_TOLD
 from ichatgw.sip.message.gate import Admitted, Gate
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.marks import slow
 from ichatgw.test.support import data
+from ichatgw.test.support.events import Scene
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, byeAfter, header, request, respond, status
 
@@ -364,6 +367,23 @@ class NotReadyTests(SynchronousTestCase):
         transactions = self.rig.endpoint._transactions
         self.assertEqual((self.rig.endpoint.transactions, len(transactions.l1rcache)), (0, 0))
         self.assertEqual(self.rig.clock.getDelayedCalls(), timers)
+
+    def test_published(self) -> None:
+        """Those who watch hear who called whom in vain; not of each of a flood, and of no stranger."""
+        scene = Scene()
+        scene.watch()
+        self.rig.endpoint.observe(scene.events)
+        self.rig.receive(request("OPTIONS"))
+        self.rig.receive(request("INVITE", callId="s", branch="s"), STRANGER)
+        for number in range(100):
+            self.rig.receive(request("INVITE", callId=f"c{number}", branch=f"b{number}"))
+        found = [event for event in scene.seen if isinstance(event, TurnedAway)]
+        self.assertEqual(len(found), MAX_TOLD)
+        event = found[0]
+        said = request("INVITE")
+        self.assertEqual((event.text, event.source), ("503 XMPP link: refused", PHONE))
+        self.assertEqual(event.called, said.split(" ")[1])
+        self.assertIn(event.caller, header(said, "From"))
 
     def test_again(self) -> None:
         """As soon as it is ready both are taken."""

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import ichatgw
 from ichatgw.model import Ending, EndReason
-from ichatgw.observe.events import CallArrived, CallEnded, DtlsState, LegStarted, MediaStats
+from ichatgw.observe.events import CallArrived, CallEnded, DtlsState, LegStarted, MediaStats, TurnedAway
 from ichatgw.observe.records.fields import CSV, FIELDS, JSON, CallRecords, head
 from ichatgw.test.support.events import PHONE, Scene
 
@@ -44,6 +44,26 @@ class RecordTests(SynchronousTestCase):
         self.scene.publish(
             MediaStats, "c-1", side, packets, 172 * packets, lost, jitter, lostBeyond, roundTrip, (), PHONE, True
         )
+
+    def test_turnedAway(self) -> None:
+        """An attempt that was refused before it was a call has no name, but all else that is known; it is not kept."""
+        self.scene.clock.advance(60)
+        self.scene.publish(TurnedAway, "503 too much to do", "sip:alice@example.net", "sip:72@gw", PHONE)
+        record = self.record()
+        self.assertEqual(
+            {name: record.get(name) for name in ("caller", "called", "endedBy", "reason", "text", "talked", "call")},
+            {
+                "caller": "sip:alice@example.net",
+                "called": "sip:72@gw",
+                "endedBy": "the gateway",
+                "reason": "congested",
+                "text": "503 too much to do",
+                "talked": 0.0,
+                "call": None,
+            },
+        )
+        self.assertEqual((record["source"], record["arrived"], record["ended"]), (str(PHONE), *[record["ended"]] * 2))
+        self.assertEqual((list(self.calls.past), self.calls.count), ([], 0))
 
     def test_whole(self) -> None:
         """A call that was answered: who, whom, when, with what, how well, and why it ended at each end."""
