@@ -47,6 +47,15 @@ class Legs:
         """The legs that have not ended."""
         return frozenset(self._live)
 
+    def mayRefer(self, login: str | None, host: str | None) -> bool:
+        """
+        May a party have a call made, by a REFER?
+
+        @param login: the user who has logged in with the request, or with the call that it is in.
+        @param host: where the request came from, an IP literal; C{None} if that is not known.
+        """
+        return login is not None or (host is not None and self.admits(host))
+
     def name(self, way: str) -> str:
         """A name for the next one, C{in} or C{out}."""
         self._made += 1
