@@ -27,6 +27,7 @@ from ichatgw.test.e2e.nat import BehindNAT
 from ichatgw.test.e2e.operation import Commanded, Dispatched, Notified
 from ichatgw.test.e2e.otherserver import OnEjabberd
 from ichatgw.test.e2e.phonebook import PhoneBook
+from ichatgw.test.e2e.phoneice import PhoneICE
 from ichatgw.test.e2e.registrars import AtRegistrar
 from ichatgw.test.e2e.running import Reactors, Restarts
 from ichatgw.test.e2e.selfservice import SelfService
@@ -83,6 +84,7 @@ __all__ = [
     "PhoneBook",
     "PhoneCallsIChat",
     "PhoneCallsJingle",
+    "PhoneICE",
     "PhoneIsTold",
     "Reactors",
     "Refreshed",
