@@ -118,6 +118,15 @@ class ConfigurationFaults(SceneTestCase):
         self.more = "HttpAuth = x"
         self.assertDoubt(self.subject, "HttpAuth: not needed", "take the line out")
 
+    def test_pipe(self) -> None:
+        """A pipe in the place of a file, which could keep us waiting for ever."""
+        os.mkfifo(self.folder / "pipe")
+        for name in ("TLSCertificate", "SIPUsers", "PhoneBook"):
+            with self.subTest(name):
+                before, self.lines = self.lines, {**self.lines, name: self.folder / "pipe"}
+                self.assertFault(self.subject, f"{name}: .*pipe is no plain file", "name a plain file")
+                self.lines = before
+
     def test_unknownOption(self) -> None:
         """An option on the command line that there is not."""
         found = self.faults("--udptcport", "5080")
