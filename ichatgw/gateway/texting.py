@@ -11,6 +11,8 @@ from functools import partial
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
 # isort: split
+from twisted.words.protocols.jabber.jid import JID
+
 from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
@@ -19,6 +21,7 @@ from ichatgw.gateway.cards import cardsOf
 from ichatgw.gateway.common import Common
 from ichatgw.phonebook.book import PhoneBook
 from ichatgw.sip.endpoint import Endpoint
+from ichatgw.sip.texts.summary import words
 from ichatgw.texts.exchange import Terms, TextExchange
 from ichatgw.xmpp.pictures import Pictures
 from ichatgw.xmpp.side import XMPPSide
@@ -49,6 +52,7 @@ def textsOf(
         lambda: link.trouble,
     )
     chat.named = xmpp.names.remember
+    chat.noticed = partial(_noticed, xmpp)
     cardOf = cardsOf(book, Pictures(common.turns, common.disk), xmpp.names.of)
     for handler in (chat, VCards(common.turns, cardOf, xmpp.guests, xmpp.presence.serves)):
         link.addHandler(handler)
@@ -64,6 +68,12 @@ def textsOf(
     endpoint.texts = chat.texts = texts
     endpoint.takeTexts(settings.texts)
     return texts
+
+
+def _noticed(xmpp: XMPPSide, user: JID, ours: JID, notice: str) -> None:
+    """A mailbox says how many messages wait: it shows that, as long as there are some."""
+    xmpp.statuses.say(user, ours, "" if notice == words(0) else notice)
+    xmpp.presence.showPhone(user, ours)
 
 
 def termsOf(settings: Settings) -> Terms:

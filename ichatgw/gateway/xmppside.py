@@ -24,6 +24,7 @@ from ichatgw.xmpp.names import Names
 from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.statuses import Statuses
 from ichatgw.xmpp.presence.store import ISubscriptionStore, MemoryStore
 from ichatgw.xmpp.side import XMPPSide
 
@@ -36,9 +37,10 @@ def xmppSideOf(common: Common, routing: Routing) -> XMPPSide:
     store = _storeOf(common, guests)
     phone = phoneOf(settings)
     names = Names(turns, routing.nameOf)
-    caps = () if phone is None else (names.adding(phone.addCaps), GATEWAY.addCaps)
+    statuses = Statuses(turns)
+    caps = () if phone is None else (statuses.adding(names.adding(phone.addCaps)), GATEWAY.addCaps)
     presence = Presence(turns, control, routing.routes.matches, store, *caps, allows=guests)
-    return XMPPSide(control, guests, _linkOf(common, guests), store, presence, names)
+    return XMPPSide(control, guests, _linkOf(common, guests), store, presence, names, statuses)
 
 
 def _linkOf(common: Common, guests: XMPPAccess) -> Link:

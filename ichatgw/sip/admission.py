@@ -204,6 +204,8 @@ class Admission:
             return _answered(message, 481, "Call/Transaction Does Not Exist", room=room)
         if method == "REFER" or self._begins(method):
             return self._wanting(message, source, room)
+        if method == "NOTIFY" and self.takesTexts and self._isByTrunk(message, source):
+            return Passed()
         if method == "OPTIONS":
             can = [(name.title(), value) for name, value in OPTIONS.headers]
             return _answered(message, OPTIONS.code, OPTIONS.phrase, (can, ()), room)
@@ -212,6 +214,9 @@ class Admission:
         if method in (*METHODS, *OTHER_METHODS):
             return _answered(message, 405, "Method Not Allowed", ((_ALLOW,), ()), room)
         return _answered(message, 501, "Not Implemented", ((_ALLOW,), ()), room)
+
+    def _isByTrunk(self, message: Admitted, source: TransportAddress) -> bool:
+        return self.trunks.find(SipRequest(message.text), source.host) is not None
 
     def _wanting(self, message: Admitted, source: TransportAddress, room: int | None) -> Verdict:
         """An INVITE, a REFER or a MESSAGE of a stranger."""

@@ -13,6 +13,7 @@ from ichatgw.xmpp.names import Names
 from ichatgw.xmpp.presence.access import XMPPAccess
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
+from ichatgw.xmpp.presence.statuses import Statuses
 from ichatgw.xmpp.presence.store import ISubscriptionStore
 
 
@@ -25,6 +26,7 @@ class XMPPSide:
     @ivar store: who has subscribed to what.
     @ivar presence: who is online.
     @ivar names: the names of numbers, as users are shown them.
+    @ivar statuses: what numbers say of themselves.
     """
 
     control: JID
@@ -33,6 +35,7 @@ class XMPPSide:
     store: ISubscriptionStore
     presence: Presence
     names: Names
+    statuses: Statuses
 
     @property
     def database(self) -> SQLiteStore | None:

@@ -100,11 +100,13 @@ class ChatMessages(XMPPHandler):
 
     @ivar texts: takes the texts of users; set before the first stanza.
     @ivar named: is told the name under which a sender writes to a user (first) from our address (second).
+    @ivar noticed: is told what a program says to a user (first) from our full address (second).
     @ivar trouble: why stanzas cannot be sent now; empty if they can.
     """
 
     texts: ITexts
     named: Callable[[JID, JID, str], None] = staticmethod(lambda user, ours, name: None)
+    noticed: Callable[[JID, JID, str], None] = staticmethod(lambda user, ours, notice: None)
 
     def __init__(
         self,
@@ -244,8 +246,11 @@ class ChatMessages(XMPPHandler):
         if trouble:
             raise NoLink(f"no link to the XMPP server: {trouble}")
         reader = bareJID(calledUser(text.to, self._component))
-        ours = bareJID(callerJID(text.writer, self._component, self._translate))
+        shown = callerJID(text.writer, self._component, self._translate)
+        ours = bareJID(shown)
         self.named(reader, ours, text.writer.name)
+        if text.isNotice:
+            self.noticed(reader, shown, text.body)
         message = _message(reader, ours)
         message["type"], message["id"] = "chat", token_hex(8)
         if text.subject:

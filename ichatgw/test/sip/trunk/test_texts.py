@@ -15,10 +15,11 @@ from ichatgw.config.declared.trunks import ASSERTED, FROM
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, Party, TransportAddress
 from ichatgw.sip.texts.cpim import CPIM, PLAIN, Wrapped, readCPIM, writeCPIM
+from ichatgw.sip.texts.summary import SUMMARY
 from ichatgw.sip.trunk.account import Probing
 from ichatgw.test.sip.texts.test_cpim import WHEN
 from ichatgw.test.sip.texts.test_received import message
-from ichatgw.test.support.sip.sipwire import header, respond, status
+from ichatgw.test.support.sip.sipwire import header, request, respond, status
 from ichatgw.test.support.sip.trunks import OTHER, SERVER, TrunkRig, trunk
 from ichatgw.test.support.texts import FakeTexts
 from ichatgw.texts.interfaces import Fate, Text
@@ -231,3 +232,26 @@ class ReceivedTests(TrunkTexts):
             self.assertTrue(taken == 200 if source is SERVER else taken < 100, taken)
         self.rig.clock.pump([8] * 10)
         self.assertEqual(self.rig.endpoint.transactions, 0)
+
+    def test_mailbox(self) -> None:
+        """The server of a trunk may say what waits in a mailbox, unasked; a stranger may not."""
+        summary = "Messages-Waiting: yes\r\nVoice-Message: 2/0\r\n"
+        for uri, source, expected in (
+            (self.contact, STRANGER, 200),
+            (self.contact.partition(";")[0], STRANGER, 405),
+            ("sip:4930101@192.0.2.10:5070", SERVER, 200),
+        ):
+            self.count += 1
+            text = request(
+                "NOTIFY",
+                uri,
+                to="<sip:p.example>",
+                callId=f"mwi-{self.count}",
+                branch=f"m{self.count}",
+                extra="Event: message-summary\r\n",
+                contentType=SUMMARY,
+                body=summary,
+            )
+            self.assertEqual([status(each) for each in self.rig.receive(text, source)], [expected], uri)
+        self.assertEqual([text.to for text in self.texts.taken], ["trunk:4930100@one", "trunk:4930101@one"])
+        self.assertEqual({text.body for text in self.texts.taken}, {"2 new messages"})
