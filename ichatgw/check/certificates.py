@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.check.test_faults,ichatgw.test.check.test_certificates -*-
+# -*- test-case-name: ichatgw.test.check.test_faults -*-
 """
 Our certificate for TLS: chain, name, days left, whether the key fits, and who can read it.
 """

@@ -86,13 +86,25 @@ class _Sent:
     route: str
 
 
+@frozen
+class Ways:
+    """
+    How legs are made.
+
+    @ivar users: dials users without more ado.
+    @ivar dialers: URI scheme to the maker of legs of that kind; that of users is the L{ForwardingDialer}.
+    @ivar presented: a caller as it is shown at an address.
+    """
+
+    users: IDialer
+    dialers: Mapping[str, IDialer]
+    presented: Callable[[Party, str], Party]
+
+
 @implementer(IDialer)
 @define(eq=False)
 class ForwardingDialer:
     """
-    @ivar users: dials users without more ado.
-    @ivar dialers: URI scheme to the maker of legs of that kind; that of users is this one.
-    @ivar presented: a caller as it is shown at an address.
     @ivar limits: forwarded calls count as calls of the user who forwards.
     @ivar component: our domain, in lower case.
     @ivar reports: gives what is told of what happens to calls.
@@ -100,11 +112,9 @@ class ForwardingDialer:
     """
 
     clock: IReactorTime
-    users: IDialer
-    dialers: Mapping[str, IDialer]
+    ways: Ways
     choices: Choices
     routes: Routes
-    presented: Callable[[Party, str], Party]
     limits: Limits
     component: str
     reports: Callable[[], Reports] = lambda: UNREPORTED
@@ -129,14 +139,14 @@ class ForwardingDialer:
         if any(each.uri == f"xmpp:{user}" for each in caller.diversions):
             raise NotForwarded(f"the call goes round: {user[:120]} has sent it on already")
         if chosen is NOTHING:
-            return self.users.dial(called, caller)
+            return self.ways.users.dial(called, caller)
         if chosen.atOnce is not None:
             return self._forwarded(user, chosen, caller, chosen.atOnce)
         if chosen.doNotDisturb:
             self.turnedAway(user, caller)
             raise Busy("the user does not want to be disturbed")
         try:
-            leg = self.users.dial(called, caller)
+            leg = self.ways.users.dial(called, caller)
         except NoLink as problem:
             forward = chosen.forward(When.OFFLINE)
             if forward is None:
@@ -214,7 +224,7 @@ class ForwardingDialer:
     def _dialled(self, name: str, user: str, caller: Party, forward: Forward) -> tuple[IOutboundLeg, _Sent]:
         try:
             route = self.routes.route(user, forward.target)
-            dialer = self.dialers.get(route.partition(":")[0])
+            dialer = self.ways.dialers.get(route.partition(":")[0])
             if dialer is None:
                 raise NoRoute(f"nothing here dials {route[:100]!r}")
             shown = self._sentOn(user, caller, forward.when, route)
@@ -233,15 +243,15 @@ class ForwardingDialer:
             hops=MAX_HOPS if caller.hops is None else min(caller.hops, MAX_HOPS),
         )
         if not route.startswith("sip"):
-            return self.presented(sent, route)
+            return self.ways.presented(sent, route)
         shown = tuple(evolve(each, uri=self._asSIP(each.uri, route)) for each in sent.diversions)
-        return evolve(self.presented(sent, route), diversions=shown)
+        return evolve(self.ways.presented(sent, route), diversions=shown)
 
     def _asSIP(self, uri: str, route: str) -> str:
         """The address of a station as SIP shows it: a user's number where they have one."""
         if not uri.startswith("xmpp:"):
             return uri
-        shown = self.presented(Party(uri), route)
+        shown = self.ways.presented(Party(uri), route)
         return f"sip:{toSIP(shown.user)}@{shown.domain}" if shown.uri.startswith("xmpp:") else shown.uri
 
     def _over(self, leg: ForwardingLeg) -> None:

@@ -15,7 +15,7 @@ from ichatgw.calls.switch import Switch
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.forwarding.choices import Choices
-from ichatgw.forwarding.dialer import ForwardingDialer
+from ichatgw.forwarding.dialer import ForwardingDialer, Ways
 from ichatgw.forwarding.targets import Targets
 from ichatgw.interfaces import IDialer
 from ichatgw.trunks.rights import Rights
@@ -72,7 +72,13 @@ def forwardsOf(
     targets = Targets(component, switch.translate, switch.directed, guests.admits, numberOf, rights.emergency)
     choices = Choices(preferences, rights.names)
     dialer = ForwardingDialer(
-        clock, users, dialers, choices, targets, switch.presented, switch.limits, component, lambda: switch.reports
+        clock,
+        Ways(users, dialers, switch.presented),
+        choices,
+        targets,
+        switch.limits,
+        component,
+        lambda: switch.reports,
     )
     made = Forwards(choices, targets, dialer)
     made.adopt(settings)

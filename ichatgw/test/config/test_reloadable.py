@@ -33,6 +33,7 @@ from ichatgw.log.redaction import Content
 from ichatgw.model import Party, TransportAddress
 from ichatgw.net.networks import PRIVATE
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import ready
 from ichatgw.test.support.sip.certificates import Authority
@@ -234,6 +235,7 @@ class GatewayTests(SynchronousTestCase):
 
         return {
             "trunks": ((trunk,), lambda: endpoint.trunks.isTrunk("provider"), True),
+            "connectedIdentity": ("changes", lambda: endpoint._legs.telling, Telling.CHANGES),
             "calledParty": (TO, lambda: endpoint._requests.toDecides, True),
             "sessionExpires": (90, lambda: endpoint.terms.interval, 90),
             "keepAlives": (False, lambda: endpoint.keepAlives.enabled, False),

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.calls.limits import Limits
 from ichatgw.errors import CallError, Congested, NoLink, NoRoute, Refused
 from ichatgw.forwarding.choices import Choices
-from ichatgw.forwarding.dialer import MAX_AT_ONCE, MAX_FORWARDS, MAX_HOPS, Busy, ForwardingDialer, NotForwarded
+from ichatgw.forwarding.dialer import MAX_AT_ONCE, MAX_FORWARDS, MAX_HOPS, Busy, ForwardingDialer, NotForwarded, Ways
 from ichatgw.forwarding.leg import ForwardingLeg, Stage
 from ichatgw.interfaces import IDialer, ILeg, IOutboundLeg
 from ichatgw.model import Diversion, Ending, EndReason, Party
@@ -49,11 +49,9 @@ class World:
         self.dialers: dict[str, IDialer] = {"sip": self.phones}
         self.dialer = ForwardingDialer(
             self.clock,
-            self.users,
-            self.dialers,
+            Ways(self.users, self.dialers, self.presented),
             Choices(self.preferences, lambda party: ()),
             self,
-            self.presented,
             self.limits,
             "gw.example",
         )

@@ -22,6 +22,11 @@ REACTORS: tuple[Callable[[], Any], ...] = (EPollReactor, PollReactor, SelectReac
 
 # What is dated, or read by people.
 BY_THE_WALL = {
+    "check.asking.host",
+    "check.asking.interfaces",
+    "check.certificates",
+    "check.sipanswers",
+    "check.system",
     "media.dtls.dtls",
     "sip.transport.certificateexpiry",
     "sip.transport.tls",
@@ -29,6 +34,7 @@ BY_THE_WALL = {
     "jingle.setup",
     "observe.stream",
     "observe.records.fields",
+    "selfservice.service",
     "sip.texts.messages",
     "web.bundle",
     "web.views",
