@@ -1,0 +1,3 @@
+"""
+Users, numbers and trunks: who is registered where, and who is called by which address.
+"""

@@ -1,0 +1,3 @@
+"""
+Calls, and what changes in them.
+"""

@@ -1,0 +1,3 @@
+"""
+What end-to-end tests begin with and measure by.
+"""

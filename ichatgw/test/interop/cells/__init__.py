@@ -1,0 +1,3 @@
+"""
+The cells of the matrix: who calls whom, and what is done in the call.
+"""
