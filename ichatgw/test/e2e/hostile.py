@@ -9,10 +9,10 @@ import os
 from pathlib import Path
 
 from ichatgw.sim.ichat.ichat import IChat
-from ichatgw.test.e2e.case import ICHAT_TONE, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import within
-from ichatgw.test.e2e.probe import Probe
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import ICHAT_TONE, EndToEnd
+from ichatgw.test.e2e.support.moment import within
+from ichatgw.test.e2e.support.probe import Probe
 
 CORPORA = Path(__file__).parent.parent / "data"
 

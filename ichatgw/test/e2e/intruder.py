@@ -12,10 +12,10 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 
 from ichatgw.media.rtp.rtp import RTPPacket
-from ichatgw.test.e2e.case import EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import EndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
+from ichatgw.test.e2e.support.tone import secondsOf
 
 HOST = "127.0.0.66"
 """Nobody's in these tests."""

@@ -21,16 +21,16 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.sim.xmpp import xml
 from ichatgw.sip.strangers import SOURCE
-from ichatgw.test.e2e.case import PORTS
-from ichatgw.test.e2e.crowd import CrowdServer
-from ichatgw.test.e2e.flooder import NETWORK, Flood
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.machine import Others
-from ichatgw.test.e2e.moment import pause, until
-from ichatgw.test.e2e.observer import Observed, Plan
-from ichatgw.test.e2e.program import CHECKOUT, Program
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
-from ichatgw.test.e2e.secure import SecureEndToEnd
+from ichatgw.test.e2e.programs.flooder import NETWORK, Flood
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.observer import Observed, Plan
+from ichatgw.test.e2e.programs.program import CHECKOUT, Program
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.service.crowd import CrowdServer
+from ichatgw.test.e2e.support.case import PORTS
+from ichatgw.test.e2e.support.machine import Others
+from ichatgw.test.e2e.support.moment import pause, until
+from ichatgw.test.e2e.support.secure import SecureEndToEnd
 from ichatgw.test.marks import alone
 
 CALLS = 10
@@ -145,7 +145,7 @@ class Line(DatagramProtocol):
 
 @define(eq=False)
 class Observer:
-    """The program that talks and asks; see L{ichatgw.test.e2e.observer}."""
+    """The program that talks and asks; see L{ichatgw.test.e2e.programs.observer}."""
 
     program: Program
     _told: int = field(default=0, init=False)
@@ -276,7 +276,7 @@ class Strangers(SecureEndToEnd):
 
     def program(self, name: str, *arguments: str) -> Program:
         """A program of this package.  It is run from the checkout, as it is not installed."""
-        command = [sys.executable, "-m", f"ichatgw.test.e2e.{name}", *arguments]
+        command = [sys.executable, "-m", f"ichatgw.test.e2e.programs.{name}", *arguments]
         return Program(self.clock, name, command, self.directory(name), dict(CHECKOUT))
 
     async def flood(self, flood: Flood, answers: list[int] | None = None) -> str:

@@ -5,40 +5,40 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.calls import IChatCallsPhone, PhoneCallsIChat
-from ichatgw.test.e2e.checked import Checked
-from ichatgw.test.e2e.closedsockets import ClosedSockets
-from ichatgw.test.e2e.crowd import Crowd
-from ichatgw.test.e2e.direct import DirectMedia
-from ichatgw.test.e2e.encryption import EncryptedAtBothEnds, EncryptedByLinphone, EncryptedMedia
-from ichatgw.test.e2e.failures import IChatIsTold, PhoneIsTold
-from ichatgw.test.e2e.families import BothFamilies
-from ichatgw.test.e2e.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget, Vanished
-from ichatgw.test.e2e.forwarding import Asleep, Forwarded
+from ichatgw.test.e2e.accounts.forwarding import Asleep, Forwarded
+from ichatgw.test.e2e.accounts.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
+from ichatgw.test.e2e.accounts.nat import BehindNAT
+from ichatgw.test.e2e.accounts.phonebook import PhoneBook
+from ichatgw.test.e2e.accounts.registrars import AtRegistrar
+from ichatgw.test.e2e.accounts.selfservice import SelfService
+from ichatgw.test.e2e.accounts.texts import Texts
+from ichatgw.test.e2e.accounts.trunks import Trunks
+from ichatgw.test.e2e.calls.answered import IChatCallsPhone, PhoneCallsIChat
+from ichatgw.test.e2e.calls.direct import DirectMedia
+from ichatgw.test.e2e.calls.encryption import EncryptedAtBothEnds, EncryptedByLinphone, EncryptedMedia
+from ichatgw.test.e2e.calls.failures import IChatIsTold, PhoneIsTold
+from ichatgw.test.e2e.calls.families import BothFamilies
+from ichatgw.test.e2e.calls.jingle import JingleCallsPhone, PhoneCallsJingle
+from ichatgw.test.e2e.calls.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
+from ichatgw.test.e2e.calls.laws import OtherLaw, OtherLawEncrypted
+from ichatgw.test.e2e.calls.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
+from ichatgw.test.e2e.calls.otherserver import OnEjabberd
+from ichatgw.test.e2e.calls.phoneice import PhoneICE
+from ichatgw.test.e2e.calls.streams import OverTCP, OverTLS
+from ichatgw.test.e2e.calls.transfers import Transfers
+from ichatgw.test.e2e.calls.variants import Variants
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.intruder import StrangersToMedia
-from ichatgw.test.e2e.jingle import JingleCallsPhone, PhoneCallsJingle
-from ichatgw.test.e2e.jinglecalls import JingleAndIChat, JingleEndings, JingleMidCall
-from ichatgw.test.e2e.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
-from ichatgw.test.e2e.killed import KilledInCalls
-from ichatgw.test.e2e.laws import OtherLaw, OtherLawEncrypted
-from ichatgw.test.e2e.midcall import BetweenPhoneAndIChat, BetweenPhones, Refreshed
-from ichatgw.test.e2e.nat import BehindNAT
-from ichatgw.test.e2e.operation import Commanded, Dispatched, Notified
-from ichatgw.test.e2e.otherserver import OnEjabberd
-from ichatgw.test.e2e.phonebook import PhoneBook
-from ichatgw.test.e2e.phoneice import PhoneICE
-from ichatgw.test.e2e.registrars import AtRegistrar
-from ichatgw.test.e2e.running import Reactors, Restarts
-from ichatgw.test.e2e.selfservice import SelfService
-from ichatgw.test.e2e.store import Killed, KilledGateway
+from ichatgw.test.e2e.service.checked import Checked
+from ichatgw.test.e2e.service.closedsockets import ClosedSockets
+from ichatgw.test.e2e.service.crowd import Crowd
+from ichatgw.test.e2e.service.faults import Callers, CutConnections, CutSecure, NameServers, NextTarget, Vanished
+from ichatgw.test.e2e.service.killed import KilledInCalls
+from ichatgw.test.e2e.service.operation import Commanded, Dispatched, Notified
+from ichatgw.test.e2e.service.running import Reactors, Restarts
+from ichatgw.test.e2e.service.store import Killed, KilledGateway
+from ichatgw.test.e2e.service.webpage import WebPage
 from ichatgw.test.e2e.strangers import Strangers
-from ichatgw.test.e2e.streams import OverTCP, OverTLS
-from ichatgw.test.e2e.texts import Texts
-from ichatgw.test.e2e.transfers import Transfers
-from ichatgw.test.e2e.trunks import Trunks
-from ichatgw.test.e2e.variants import Variants
-from ichatgw.test.e2e.webpage import WebPage
 
 __all__ = [
     "Asleep",

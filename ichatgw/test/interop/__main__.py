@@ -16,15 +16,15 @@ from twisted.internet.defer import Deferred
 
 from ichatgw.sim.run import exitWith
 from ichatgw.test.interop.cell import Cell, Colour, Matrix, Record
-from ichatgw.test.interop.endings import ENDINGS
-from ichatgw.test.interop.jingle import JINGLE
-from ichatgw.test.interop.others import OTHERS
-from ichatgw.test.interop.pbx import ASTERISK
-from ichatgw.test.interop.phones import PHONES
+from ichatgw.test.interop.cells.endings import ENDINGS
+from ichatgw.test.interop.cells.jingle import JINGLE
+from ichatgw.test.interop.cells.others import OTHERS
+from ichatgw.test.interop.cells.pbx import ASTERISK
+from ichatgw.test.interop.cells.phones import PHONES
+from ichatgw.test.interop.cells.ways import WAYS
 from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table
-from ichatgw.test.interop.ways import WAYS
 
 MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, WAYS, OTHERS, ASTERISK)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import define, field
 
-from ichatgw.test.e2e.moment import pause
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import pause
 from ichatgw.test.interop.place import PBX
 
 SYSTEM = Path(os.environ.get("ICHATGW_ASTERISK", "/var/cache/ichatgw-asterisk"))

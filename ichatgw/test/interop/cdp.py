@@ -18,8 +18,8 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from ichatgw.test.e2e.moment import within
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import within
 
 _FEATURES = ("LocalNetworkAccessChecks", "MediaRouter", "OptimizationHints", "Translate")
 MDNS = "WebRtcHideLocalIpsWithMdns"

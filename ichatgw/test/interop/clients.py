@@ -18,8 +18,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 import ichatgw
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import until, within
 from ichatgw.test.interop.cdp import Browser, wake
 from ichatgw.test.interop.ear import ToneDetector
 

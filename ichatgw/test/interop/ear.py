@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ichatgw.test.e2e.tone import share
+from ichatgw.test.e2e.support.tone import share
 
 RATE = 16000
 WINDOW = RATE // 10

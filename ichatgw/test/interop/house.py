@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import define, field
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import until
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.program import ProgramFailed
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
-from ichatgw.test.e2e.sipp import Sipp
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.program import ProgramFailed
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.programs.sipp import Sipp
+from ichatgw.test.e2e.support.moment import until
+from ichatgw.test.e2e.support.ports import Ports
 from ichatgw.test.interop.cell import Record
 from ichatgw.test.interop.clients import TONE, Client
 from ichatgw.test.interop.ear import ToneDetector

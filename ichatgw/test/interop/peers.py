@@ -12,11 +12,11 @@ from typing import Protocol
 from attrs import define, field
 
 from ichatgw.sim.ichat.call import IChatCall
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.linphone import Linphone
-from ichatgw.test.e2e.moment import pause, until
-from ichatgw.test.e2e.sipp import Sipp
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.linphone import Linphone
+from ichatgw.test.e2e.programs.sipp import Sipp
+from ichatgw.test.e2e.support.moment import pause, until
+from ichatgw.test.e2e.support.tone import secondsOf
 from ichatgw.test.interop.cell import Record
 from ichatgw.test.interop.scene import ICHAT_TONE, PHONE_TONE, PORTS, Line, hears
 

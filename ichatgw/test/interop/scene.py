@@ -12,14 +12,14 @@ from attrs import define, evolve, field, frozen
 
 from ichatgw.sim.ichat.ichat import IChat
 from ichatgw.sim.media.media import Media
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.kamailio import Kamailio
-from ichatgw.test.e2e.kamailio import password as secretOf
-from ichatgw.test.e2e.login import Login
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
-from ichatgw.test.e2e.zone import Zone
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.kamailio import Kamailio
+from ichatgw.test.e2e.programs.kamailio import password as secretOf
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.programs.zone import Zone
+from ichatgw.test.e2e.support.login import Login
+from ichatgw.test.e2e.support.moment import until, within
+from ichatgw.test.e2e.support.ports import Ports
 from ichatgw.test.support.sip.certificates import Authority
 
 PORTS = Ports()

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 from ichatgw.sim.media.tone import decode
-from ichatgw.test.e2e.tone import share
+from ichatgw.test.e2e.support.tone import share
 from ichatgw.test.support.media.frames import Datagram, datagram
 
 PURE = 0.7

@@ -11,11 +11,11 @@ from ichatgw.sim.ichat.profile import Action, Taking
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
 from ichatgw.sim.jingle.profile import CONVERSATIONS, DIRECT
 from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
-from ichatgw.test.e2e.case import PHONE_TONE
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody
+from ichatgw.test.e2e.support.case import PHONE_TONE
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 PLACE_TONE = 880
 

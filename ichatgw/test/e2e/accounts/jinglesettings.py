@@ -13,11 +13,11 @@ from ichatgw.sim.media.sockets import Socket, listen
 from ichatgw.sim.sip.dialog import State
 from ichatgw.sim.sip.message import SIPMessage
 from ichatgw.sim.sip.phone import Answering
-from ichatgw.test.e2e.case import NUMBER, PHONE_TONE
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.program import Program
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, password
+from ichatgw.test.e2e.programs.program import Program
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, password
+from ichatgw.test.e2e.support.case import NUMBER, PHONE_TONE
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 
 class JingleSettings(JingleEndToEnd):

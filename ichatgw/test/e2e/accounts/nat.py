@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ichatgw.test.e2e.case import PORTS
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, within
-from ichatgw.test.e2e.natnetwork import OFFICE, PHONE, PROVIDERS, NATNetwork
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody
-from ichatgw.test.e2e.provider import ACCOUNT, NUMBERS, PASSWORD, Provider, recipe
+from ichatgw.test.e2e.programs.natnetwork import OFFICE, PHONE, PROVIDERS, NATNetwork
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody
+from ichatgw.test.e2e.programs.provider import ACCOUNT, NUMBERS, PASSWORD, Provider, recipe
+from ichatgw.test.e2e.support.case import PORTS
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, within
 from ichatgw.test.marks import alone
 
 SILENCE = 30

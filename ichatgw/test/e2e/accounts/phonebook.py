@@ -11,9 +11,9 @@ from pathlib import Path
 from twisted.internet.utils import getProcessOutput
 
 from ichatgw.sim.sip.message import NameAddress
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import within
-from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.test.e2e.programs.prosody import DOMAIN
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import within
 
 NUMBER = "+49301234"
 

@@ -5,13 +5,13 @@ Users of iChat at a SIP registrar: Kamailio registers them, and phones call them
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, PORTS, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.kamailio import DOMAIN, Kamailio, password
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import DOMAIN as XMPP_DOMAIN
-from ichatgw.test.e2e.zone import Zone
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.kamailio import DOMAIN, Kamailio, password
+from ichatgw.test.e2e.programs.prosody import DOMAIN as XMPP_DOMAIN
+from ichatgw.test.e2e.programs.zone import Zone
+from ichatgw.test.e2e.support.case import CONTROL, NUMBER, PHONE_TONE, PORTS, EndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 
 class WithRegistrar(EndToEnd):

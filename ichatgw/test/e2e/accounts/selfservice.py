@@ -11,9 +11,9 @@ from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.media.media import Media
 from ichatgw.sim.media.tone import ToneDetector
 from ichatgw.sim.xmpp import xml
-from ichatgw.test.e2e.case import CONTROL
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, JingleEndToEnd
-from ichatgw.test.e2e.moment import until, within
+from ichatgw.test.e2e.support.case import CONTROL
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 COMMANDS = "http://jabber.org/protocol/commands"
 ITEMS = "http://jabber.org/protocol/disco#items"

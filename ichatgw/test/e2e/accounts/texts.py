@@ -11,10 +11,10 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.xmpp import xml
-from ichatgw.test.e2e.case import CONTROL, NUMBER
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.test.e2e.programs.prosody import DOMAIN
+from ichatgw.test.e2e.support.case import CONTROL, NUMBER
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 RECEIPTS = "urn:xmpp:receipts"
 NICK = "http://jabber.org/protocol/nick"

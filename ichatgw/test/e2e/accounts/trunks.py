@@ -10,12 +10,12 @@ from twisted.words.xish.domish import Element
 from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.sip.phone import Phone
 from ichatgw.sim.xmpp import xml
-from ichatgw.test.e2e.case import PORTS
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
-from ichatgw.test.e2e.provider import ACCOUNT, NUMBERS, PASSWORD, Provider
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.programs.provider import ACCOUNT, NUMBERS, PASSWORD, Provider
+from ichatgw.test.e2e.support.case import PORTS
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 
 class Trunks(JingleEndToEnd):

@@ -6,8 +6,8 @@ Calls that are answered, both ways, with sound both ways.
 from __future__ import annotations
 
 from ichatgw.sim.ichat.profile import SNOW, Action, Quirks, Taking
-from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER, EndToEnd
+from ichatgw.test.e2e.support.moment import within
 
 
 class PhoneCallsIChat(EndToEnd):

@@ -5,8 +5,8 @@ Calls whose media goes from phone to phone: C{AlwaysRelayIChatMedia} is off.
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.case import PHONE_TONE, EndToEnd
-from ichatgw.test.e2e.moment import until
+from ichatgw.test.e2e.support.case import PHONE_TONE, EndToEnd
+from ichatgw.test.e2e.support.moment import until
 
 
 class DirectMedia(EndToEnd):

@@ -6,13 +6,13 @@ Phones whose media is SRTP.
 from __future__ import annotations
 
 from ichatgw.sim.ichat.call import IChatCall
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import ENOUGH, ICHAT_TONE, NUMBER, PHONE_TONE, PORTS, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
-from ichatgw.test.e2e.linphone import Linphone
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.secure import SecureEndToEnd
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.linphone import Linphone
+from ichatgw.test.e2e.support.case import ENOUGH, ICHAT_TONE, NUMBER, PHONE_TONE, PORTS, EndToEnd
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
+from ichatgw.test.e2e.support.secure import SecureEndToEnd
 
 BY_KEYS, BY_DTLS = "agreed on in the signalling", "agreed on by DTLS"
 

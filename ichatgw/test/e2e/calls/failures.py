@@ -6,8 +6,8 @@ Calls that do not come about, and what either side is told.
 from __future__ import annotations
 
 from ichatgw.sim.ichat.profile import Action, Calling, Taking
-from ichatgw.test.e2e.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import until, within
+from ichatgw.test.e2e.support.case import NUMBER, EndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 
 class PhoneIsTold(EndToEnd):

@@ -5,9 +5,9 @@ A gateway that listens to IPv4 and IPv6 (C{IPAddress} is blank), and phones of e
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import PHONE_TONE, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import PHONE_TONE, EndToEnd
 
 
 class BothFamilies(EndToEnd):

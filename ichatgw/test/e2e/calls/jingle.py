@@ -19,9 +19,9 @@ from ichatgw.sim.jingle.profile import (
     STANZA,
     ClientProfile,
 )
-from ichatgw.test.e2e.case import NUMBER
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.support.case import NUMBER
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import within
 
 PLAIN: dict[str, object] = {"JinglePlainMedia": "on"}
 

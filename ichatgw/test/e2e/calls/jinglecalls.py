@@ -12,10 +12,10 @@ from attrs import evolve
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
 from ichatgw.sim.jingle.profile import CONVERSATIONS, DINO, DIRECT, GAJIM, MONAL, MOVIM, SISKIN, STANZA
 from ichatgw.sim.sip.phone import Answering
-from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN
+from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 
 class JingleEndings(JingleEndToEnd):

@@ -5,10 +5,10 @@ Phones that have A-law only, and iChats, which have mu-law only.
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import EndToEnd
-from ichatgw.test.e2e.moment import pause, within
-from ichatgw.test.e2e.secure import SecureEndToEnd
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.support.case import EndToEnd
+from ichatgw.test.e2e.support.moment import pause, within
+from ichatgw.test.e2e.support.secure import SecureEndToEnd
 
 ALAW = "PCMA/8000/1"
 

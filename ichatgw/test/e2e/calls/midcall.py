@@ -5,10 +5,10 @@ What changes in the middle of calls between phones, and phones that answer in od
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import EndToEnd
+from ichatgw.test.e2e.support.moment import pause
 
 HELD = r"a=sendonly"
 

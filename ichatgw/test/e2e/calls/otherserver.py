@@ -6,9 +6,9 @@ The same with ejabberd, whose answers to probes, subscriptions and unknown users
 from __future__ import annotations
 
 from ichatgw.sim.sip.phone import Phone
-from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
-from ichatgw.test.e2e.ejabberd import Ejabberd
-from ichatgw.test.e2e.moment import pause, until, within
+from ichatgw.test.e2e.programs.ejabberd import Ejabberd
+from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 
 class OnEjabberd(EndToEnd):

@@ -5,8 +5,8 @@ Phones that do ICE.
 
 from __future__ import annotations
 
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import EndToEnd
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.support.case import EndToEnd
 
 _MODULES = "module stun.so\nmodule ice.so\n"
 

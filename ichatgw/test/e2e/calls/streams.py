@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ichatgw.test.e2e.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import within
-from ichatgw.test.e2e.secure import SecureEndToEnd
+from ichatgw.test.e2e.support.case import NUMBER, EndToEnd
+from ichatgw.test.e2e.support.moment import within
+from ichatgw.test.e2e.support.secure import SecureEndToEnd
 
 
 class OverTCP(EndToEnd):

@@ -9,11 +9,11 @@ from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.sim.media.media import Media
 from ichatgw.sim.media.tone import ToneDetector
 from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, PORTS
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import JINGLE_TONE, JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, within
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER, PHONE_TONE, PORTS
+from ichatgw.test.e2e.support.jinglecase import JINGLE_TONE, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, within
 
 DESK_TONE = 800
 """What the phone on the desk, to which calls are transferred, says."""

@@ -16,10 +16,10 @@ from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.sim.ichat.ichat import IChat
 from ichatgw.sim.ichat.profile import LEOPARD, SNOW, Action, Calling, Profile, Quirks, Taking
 from ichatgw.sim.sip.phone import Answering, Phone, PhoneCall
-from ichatgw.test.e2e.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import COMPONENT
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import COMPONENT
+from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 # What iChats may look like: of every call they make and take it must not matter.
 GUISES: dict[str, tuple[Profile, Quirks]] = {

@@ -15,9 +15,9 @@ from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import NetstringReceiver
 
-from ichatgw.test.e2e.moment import pause, within
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import pause, within
+from ichatgw.test.e2e.support.ports import Ports
 
 # Its snd_path has room for 100 characters: it is relative, to the directory that baresip runs in.
 _CONFIGURATION = """\

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.kamailio import KamailioProgram, modulePath
-from ichatgw.test.e2e.ports import Ports
+from ichatgw.test.e2e.programs.kamailio import KamailioProgram, modulePath
+from ichatgw.test.e2e.support.ports import Ports
 
 _CONFIGURATION = """\
 #!KAMAILIO

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-A program that floods a SIP port: C{python -m ichatgw.test.e2e.flooder SPECIFICATION}.
+A program that floods a SIP port: C{python -m ichatgw.test.e2e.programs.flooder SPECIFICATION}.
 
 It is a process of its own so that what is measured elsewhere does not wait for it.  At its end it writes one line: how
 many messages and octets it sent, and how many octets it heard.

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.program import Program
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, SECRET
+from ichatgw.test.e2e.programs.program import Program
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, SECRET
+from ichatgw.test.e2e.support.ports import Ports
 
 _CONFIGURATION = """\
 JabberServer = 127.0.0.1

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.moment import until
-from ichatgw.test.e2e.ports import Ports, isOpen
-from ichatgw.test.e2e.program import Program, ProgramFailed
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import until
+from ichatgw.test.e2e.support.ports import Ports, isOpen
 
 DOMAIN = "sip.test"
 

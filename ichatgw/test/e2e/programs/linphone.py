@@ -11,10 +11,10 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.moment import pause, until
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.program import Program, ProgramFailed
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.program import Program, ProgramFailed
+from ichatgw.test.e2e.support.moment import pause, until
+from ichatgw.test.e2e.support.ports import Ports
+from ichatgw.test.e2e.support.tone import secondsOf
 
 _CONFIGURATION = """\
 [sip]

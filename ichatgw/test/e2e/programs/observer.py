@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-A program that talks in calls and asks OPTIONS meanwhile, for C{python -m ichatgw.test.e2e.observer}.
+A program that talks in calls and asks OPTIONS meanwhile, for C{python -m ichatgw.test.e2e.programs.observer}.
 
 It measures by the kernel's clock when packets arrive, and allows for its own late packets: how busy the machine is
 otherwise does not count.  Its input is a line that says between which addresses it talks (L{Plan}), and then an empty

@@ -20,7 +20,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 import ichatgw
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.support.moment import within
 
 CHECKOUT = {"PYTHONPATH": str(Path(ichatgw.__file__).parents[1])}
 """What the environment of a program has to have, so that it imports what the tests import."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.programs.program import Program
+from ichatgw.test.e2e.support.ports import Ports
 
 DOMAIN = "xmpp.test"
 COMPONENT = "gw.xmpp.test"

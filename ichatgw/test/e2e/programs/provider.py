@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ichatgw.model import TransportAddress
-from ichatgw.test.e2e.kamailio import KamailioProgram, modulePath
-from ichatgw.test.e2e.ports import Ports
+from ichatgw.test.e2e.programs.kamailio import KamailioProgram, modulePath
+from ichatgw.test.e2e.support.ports import Ports
 from ichatgw.test.support.configs import DOCS, block
 
 ACCOUNT, PASSWORD, REALM = "trunk1", "pw-of-trunk1", "provider.test"

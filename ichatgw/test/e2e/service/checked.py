@@ -13,10 +13,10 @@ from typing import Any
 
 from twisted.internet.utils import getProcessOutputAndValue
 
-from ichatgw.test.e2e.case import PORTS, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.kamailio import Kamailio, password
-from ichatgw.test.e2e.prosody import COMPONENT, SECRET
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.kamailio import Kamailio, password
+from ichatgw.test.e2e.programs.prosody import COMPONENT, SECRET
+from ichatgw.test.e2e.support.case import PORTS, EndToEnd
 
 USER = "scott"
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from signal import SIGRTMIN, SIGUSR1
 
-from ichatgw.test.e2e.case import ICHAT_TONE, PORTS, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import until
-from ichatgw.test.e2e.running import TAC
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.service.running import TAC
+from ichatgw.test.e2e.support.case import ICHAT_TONE, PORTS, EndToEnd
+from ichatgw.test.e2e.support.moment import until
+from ichatgw.test.e2e.support.tone import secondsOf
 
 _CLOSING = """
 import os, select, signal, socket

@@ -15,13 +15,13 @@ from ichatgw.sim.ichat.account import Account
 from ichatgw.sim.ichat.profile import LEOPARD
 from ichatgw.sim.xmpp.roster import Login
 from ichatgw.sim.xmpp.router import Router
-from ichatgw.test.e2e.case import CONTROL
-from ichatgw.test.e2e.kamailio import DOMAIN, password
-from ichatgw.test.e2e.moment import pause
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.prosody import COMPONENT, SECRET
-from ichatgw.test.e2e.prosody import DOMAIN as XMPP_DOMAIN
-from ichatgw.test.e2e.registrars import WithRegistrar
+from ichatgw.test.e2e.accounts.registrars import WithRegistrar
+from ichatgw.test.e2e.programs.kamailio import DOMAIN, password
+from ichatgw.test.e2e.programs.prosody import COMPONENT, SECRET
+from ichatgw.test.e2e.programs.prosody import DOMAIN as XMPP_DOMAIN
+from ichatgw.test.e2e.support.case import CONTROL
+from ichatgw.test.e2e.support.moment import pause
+from ichatgw.test.e2e.support.ports import Ports
 
 PEOPLE, RATE = 1000, 50
 _SCHEMA = "CREATE TABLE subscription (user TEXT, gateway TEXT, PRIMARY KEY (user, gateway)) WITHOUT ROWID"

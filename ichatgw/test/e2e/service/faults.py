@@ -11,13 +11,13 @@ from pathlib import Path
 from twisted.internet.ssl import Certificate, PrivateCertificate
 
 from ichatgw.sim.ichat.call import IChatCall
-from ichatgw.test.e2e.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.crooked import Cable, CrookedServer, connected
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import COMPONENT
-from ichatgw.test.e2e.secure import SecureEndToEnd
-from ichatgw.test.e2e.zone import Zone
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import COMPONENT
+from ichatgw.test.e2e.programs.zone import Zone
+from ichatgw.test.e2e.support.case import NUMBER, EndToEnd
+from ichatgw.test.e2e.support.crooked import Cable, CrookedServer, connected
+from ichatgw.test.e2e.support.moment import pause, until, within
+from ichatgw.test.e2e.support.secure import SecureEndToEnd
 from ichatgw.test.support.names import a, srv
 from ichatgw.test.support.sip.certificates import Authority
 

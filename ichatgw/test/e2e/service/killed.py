@@ -10,10 +10,10 @@ from typing import Any
 
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
 from ichatgw.sim.sip.phone import Answering
-from ichatgw.test.e2e.case import NUMBER, PORTS
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import USER, JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, until, within
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import NUMBER, PORTS
+from ichatgw.test.e2e.support.jinglecase import USER, JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
 
 WRITTEN = 1.5
 """Seconds after which a call is on the disk, on a busy machine too."""

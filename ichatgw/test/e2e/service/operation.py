@@ -17,12 +17,12 @@ from typing import Any
 
 from twisted.internet.utils import getProcessOutputAndValue
 
-from ichatgw.test.e2e.case import PORTS, EndToEnd
-from ichatgw.test.e2e.dispatcher import Dispatcher
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.probe import Probe
-from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.test.e2e.programs.dispatcher import Dispatcher
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import DOMAIN
+from ichatgw.test.e2e.support.case import PORTS, EndToEnd
+from ichatgw.test.e2e.support.moment import pause, until, within
+from ichatgw.test.e2e.support.probe import Probe
 
 UNKNOWN = "4711"
 """A number that no rule knows: 404 at once, if calls are taken."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import ichatgw
-from ichatgw.test.e2e.case import CLEAN, CONTROL, ICHAT_TONE, NUMBER, EndToEnd
-from ichatgw.test.e2e.moment import until, within
+from ichatgw.test.e2e.support.case import CLEAN, CONTROL, ICHAT_TONE, NUMBER, EndToEnd
+from ichatgw.test.e2e.support.moment import until, within
 
 TAC = Path(ichatgw.__file__).parent.parent / "etc" / "ichatgw.tac"
 

@@ -21,12 +21,12 @@ from twisted.words.xish.domish import Element
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.turns import Turns
 from ichatgw.sim.xmpp.xml import element
-from ichatgw.test.e2e.case import CONTROL, PORTS, EndToEnd
-from ichatgw.test.e2e.crowd import CrowdServer
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.moment import pause
-from ichatgw.test.e2e.program import CHECKOUT
-from ichatgw.test.e2e.prosody import DOMAIN
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.program import CHECKOUT
+from ichatgw.test.e2e.programs.prosody import DOMAIN
+from ichatgw.test.e2e.service.crowd import CrowdServer
+from ichatgw.test.e2e.support.case import CONTROL, PORTS, EndToEnd
+from ichatgw.test.e2e.support.moment import pause
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 
 ROUNDS, GATEWAYS = 25, 8

@@ -22,11 +22,11 @@ from twisted.web.client import Agent, readBody
 from twisted.web.http_headers import Headers
 
 from ichatgw.log.redaction import HIDDEN, redacted
-from ichatgw.test.e2e.case import PORTS
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.jinglecase import JingleEndToEnd
-from ichatgw.test.e2e.moment import pause, within
-from ichatgw.test.e2e.program import Program
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.program import Program
+from ichatgw.test.e2e.support.case import PORTS
+from ichatgw.test.e2e.support.jinglecase import JingleEndToEnd
+from ichatgw.test.e2e.support.moment import pause, within
 from ichatgw.test.interop.cdp import Browser
 from ichatgw.test.interop.sniffer import Sniffer
 from ichatgw.test.support.media.frames import Datagram

@@ -20,15 +20,15 @@ from twisted.trial.unittest import SkipTest, TestCase
 from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.sim.ichat.ichat import IChat
 from ichatgw.sim.media.media import Media
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.login import Login
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.ports import Ports
-from ichatgw.test.e2e.probe import Probe
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, Prosody, password
-from ichatgw.test.e2e.sipp import Sipp
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody, password
+from ichatgw.test.e2e.programs.sipp import Sipp
+from ichatgw.test.e2e.support.login import Login
+from ichatgw.test.e2e.support.moment import pause, until, within
+from ichatgw.test.e2e.support.ports import Ports
+from ichatgw.test.e2e.support.probe import Probe
+from ichatgw.test.e2e.support.tone import secondsOf
 
 PORTS = Ports()
 CONTROL = f"control@{COMPONENT}"

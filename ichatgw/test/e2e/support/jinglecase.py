@@ -14,11 +14,11 @@ from ichatgw.sim.jingle.callee import IncomingJingleCall
 from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.jingle.profile import CONVERSATIONS, ClientProfile
 from ichatgw.sim.sip.phone import Phone, PhoneCall
-from ichatgw.test.e2e.case import CONTROL, NUMBER, PHONE_TONE, EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.login import Login
-from ichatgw.test.e2e.moment import within
-from ichatgw.test.e2e.prosody import DOMAIN, password
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.prosody import DOMAIN, password
+from ichatgw.test.e2e.support.case import CONTROL, NUMBER, PHONE_TONE, EndToEnd
+from ichatgw.test.e2e.support.login import Login
+from ichatgw.test.e2e.support.moment import within
 
 JINGLE_TONE = 650
 USER = "anna"

@@ -15,7 +15,7 @@ from twisted.words.xish.domish import Element
 
 from ichatgw.sim.ichat.ichat import Link
 from ichatgw.sim.xmpp import xml
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.support.moment import within
 
 
 class _Authenticator(xmlstream.ConnectAuthenticator):

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 
-from ichatgw.test.e2e.moment import within
+from ichatgw.test.e2e.support.moment import within
 
 
 class Probe(DatagramProtocol):

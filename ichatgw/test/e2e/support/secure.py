@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ichatgw.test.e2e.case import EndToEnd
-from ichatgw.test.e2e.gateway import Gateway
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.support.case import EndToEnd
 from ichatgw.test.support.sip.certificates import Authority
 
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: ichatgw.test.gateway.matrix.test_ports -*-
-"""Tests for L{ichatgw.test.e2e.ports}."""
+"""Tests for L{ichatgw.test.e2e.support.ports}."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.e2e import ports
-from ichatgw.test.e2e.ports import HIGHEST, LOWEST, SHARE, NoPorts, Ports, claimed
+from ichatgw.test.e2e.support import ports
+from ichatgw.test.e2e.support.ports import HIGHEST, LOWEST, SHARE, NoPorts, Ports, claimed
 
 
 class PortsTests(SynchronousTestCase):

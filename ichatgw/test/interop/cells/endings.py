@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from ichatgw.test.e2e.moment import pause, until
+from ichatgw.test.e2e.support.moment import pause, until
 from ichatgw.test.interop.cell import Cell, Matrix, Record
-from ichatgw.test.interop.clients import Aiortc, Chromium, Client
-from ichatgw.test.interop.house import USER
-from ichatgw.test.interop.jingle import (
+from ichatgw.test.interop.cells.jingle import (
     CALLED,
     CALLS,
     KINDS,
@@ -23,6 +21,8 @@ from ichatgw.test.interop.jingle import (
     phoneEnds,
     sound,
 )
+from ichatgw.test.interop.clients import Aiortc, Chromium, Client
+from ichatgw.test.interop.house import USER
 
 CONSENT = 30.0
 """Seconds in which a client that has vanished has to be missed (RFC 7675)."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ichatgw.test.e2e.moment import pause, until
+from ichatgw.test.e2e.support.moment import pause, until
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.clients import Aiortc, Chromium, Client
 from ichatgw.test.interop.house import USER, House, Phone

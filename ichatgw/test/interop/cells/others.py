@@ -10,13 +10,11 @@ from functools import partial
 
 from ichatgw.sim.ichat.call import IChatCall
 from ichatgw.sim.ichat.ichat import IChat
-from ichatgw.test.e2e.login import Login
-from ichatgw.test.e2e.moment import pause, until, within
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, password
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, password
+from ichatgw.test.e2e.support.login import Login
+from ichatgw.test.e2e.support.moment import pause, until, within
 from ichatgw.test.interop.cell import Cell, Matrix, Record
-from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
-from ichatgw.test.interop.house import House
-from ichatgw.test.interop.jingle import (
+from ichatgw.test.interop.cells.jingle import (
     CALLED,
     CALLS,
     ENOUGH,
@@ -28,6 +26,8 @@ from ichatgw.test.interop.jingle import (
     nothingLeft,
     sound,
 )
+from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
+from ichatgw.test.interop.house import House
 from ichatgw.test.interop.place import HOSTS
 from ichatgw.test.interop.scene import ICHAT_TONE, hears
 

@@ -14,13 +14,13 @@ from attrs import define, field
 
 from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.jingle.profile import CONVERSATIONS
-from ichatgw.test.e2e.baresip import Baresip
-from ichatgw.test.e2e.gateway import Gateway
-from ichatgw.test.e2e.login import Login
-from ichatgw.test.e2e.moment import until, within
-from ichatgw.test.e2e.program import ProgramFailed
-from ichatgw.test.e2e.prosody import COMPONENT, DOMAIN, SECRET, Prosody, password
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.programs.baresip import Baresip
+from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.program import ProgramFailed
+from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, SECRET, Prosody, password
+from ichatgw.test.e2e.support.login import Login
+from ichatgw.test.e2e.support.moment import until, within
+from ichatgw.test.e2e.support.tone import secondsOf
 from ichatgw.test.interop.asterisk import Asterisk, lacking
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.place import HOSTS, PBX, PBX_GATEWAY

@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from ichatgw.test.e2e.moment import pause, until
-from ichatgw.test.e2e.tone import secondsOf
+from ichatgw.test.e2e.support.moment import pause, until
+from ichatgw.test.e2e.support.tone import secondsOf
 from ichatgw.test.interop.cell import Cell, Matrix, Record
-from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
-from ichatgw.test.interop.house import USER, House, Phone
-from ichatgw.test.interop.jingle import (
+from ichatgw.test.interop.cells.jingle import (
     CALLED,
     CALLS,
     ENOUGH,
@@ -25,6 +23,8 @@ from ichatgw.test.interop.jingle import (
     nothingLeft,
     sound,
 )
+from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
+from ichatgw.test.interop.house import USER, House, Phone
 
 
 async def trickled(record: Record, kind: type[Client], calls: bool) -> None:
