@@ -14,11 +14,14 @@ from html import unescape
 
 from attrs import define, field, frozen
 
-from ichatgw.observe.events import Event, LegStarted, Message, MessageSent, TrailBegan, pair
+from ichatgw.observe.events import CallEnded, Event, LegStarted, Message, MessageSent, TrailBegan, pair
 from ichatgw.observe.stream import Events
 
 MAX_TRAILS = 50_000
-"""How many are remembered; those that were used longest ago go first."""
+"""How many are remembered of calls that are up; those of the oldest call go first."""
+
+MAX_OVER = 5000
+"""How many are remembered of calls that are over, for what comes late; the oldest go first."""
 
 MAX_ASKED = 5000
 """How many requests of XMPP are remembered, for their answers, which name nothing but an id."""
@@ -49,13 +52,16 @@ class Trails:
     Knows the marks of the legs that live or have lived.  It has to read the stream before who asks it.
     """
 
-    _owners: OrderedDict[str, Owner] = field(factory=OrderedDict, init=False)
+    _owners: dict[str, Owner] = field(factory=dict, init=False)
+    _live: dict[str, dict[str, None]] = field(factory=dict, init=False)
+    _over: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
     _asked: OrderedDict[tuple[str, str], str] = field(factory=OrderedDict, init=False)
     _last: tuple[Message | None, str] = field(default=(None, ""), init=False)
 
     def read(self, events: Events) -> None:
         """Learn from this stream."""
         events.subscribe(self._began, LegStarted, TrailBegan)
+        events.subscribe(self._ended, CallEnded)
 
     def _began(self, event: Event) -> None:
         if isinstance(event, TrailBegan):
@@ -66,9 +72,23 @@ class Trails:
 
     def _add(self, trail: str, owner: Owner) -> None:
         self._owners[trail] = owner
-        self._owners.move_to_end(trail)
-        if len(self._owners) > MAX_TRAILS:
-            self._owners.popitem(last=False)
+        self._over.pop(trail, None)
+        self._live.setdefault(owner.call, {})[trail] = None
+        while len(self._owners) - len(self._over) > MAX_TRAILS:
+            self._forget(next(iter(self._live)))
+
+    def _ended(self, event: Event) -> None:
+        if isinstance(event, CallEnded):
+            self._forget(event.call)
+
+    def _forget(self, call: str) -> None:
+        """What comes late still finds its call, for a while."""
+        for trail in self._live.pop(call, ()):
+            owner = self._owners.get(trail)
+            if owner is not None and owner.call == call:
+                self._over[trail] = None
+        while len(self._over) > MAX_OVER:
+            del self._owners[self._over.popitem(last=False)[0]]
 
     def trailOf(self, message: Message) -> str:
         """The mark that a message has; empty if it is of no call."""

@@ -55,7 +55,7 @@ class JingleTests(SynchronousTestCase):
         made = gateway(MemoryReactorClock(), OFF)
         self.assertIsNone(phoneOf(OFF))
         self.assertIsNone(part(made, JingleProtocol))
-        self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"].users, XMPPDialer)
+        self.assertNotIsInstance(cast(Any, made.switch)._dialers["xmpp"].ways.users, XMPPDialer)
 
     @slow
     def test_noLink(self) -> None:
@@ -82,7 +82,7 @@ class JingleTests(SynchronousTestCase):
     def test_on(self) -> None:
         """By default users of XMPP are dialled by what they have, and their calls go to the switch."""
         made = gateway(MemoryReactorClock(), SETTINGS)
-        chooser = cast(Any, made.switch)._dialers["xmpp"].users
+        chooser = cast(Any, made.switch)._dialers["xmpp"].ways.users
         protocol = part(made, JingleProtocol)
         self.assertIs(chooser.jingle.dialer, protocol)
         self.assertIs(protocol.arrivals, made.switch)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.model import Ending, EndReason
 from ichatgw.observe import trails as module
-from ichatgw.observe.events import LegStarted, TrailBegan, pair
+from ichatgw.observe.events import CallEnded, LegStarted, TrailBegan, pair
 from ichatgw.observe.trails import Owner, Trails, callIdOf
 from ichatgw.test.support.events import Scene, sip
 
@@ -80,9 +81,39 @@ class TrailTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """However many marks and requests there are, only the latest are remembered."""
         self.patch(module, "MAX_TRAILS", 10)
+        self.patch(module, "MAX_OVER", 5)
         self.patch(module, "MAX_ASKED", 10)
         for number in range(100):
-            self.scene.publish(TrailBegan, "c-1", "leg-1", "sip", f"{number}@b")
+            self.scene.publish(TrailBegan, f"c-{number}", "leg-1", "sip", f"{number}@b")
             self.stanza(JINGLE.format(USER, US).replace("i1", f"i{number}"))
-        self.assertEqual((self.trails.of("89@b"), self.trails.of("90@b")), (None, Owner("c-1", "leg-1")))
+        known = [number for number in range(100) if self.trails.of(f"{number}@b") is not None]
+        self.assertEqual(known, list(range(85, 100)))
         self.assertEqual(self.stanza(f"<iq type='result' id='i89' to='{USER}' from='{US}'/>", sent=True), "")
+
+    def test_over(self) -> None:
+        """Marks of a call that is up stay, however many others come and go; those of one that is over for a while."""
+        self.patch(module, "MAX_OVER", 5)
+        ending = Ending(EndReason.HANGUP)
+        self.scene.publish(TrailBegan, "long", "leg-1", "sip", "long@b")
+        for number in range(100):
+            self.scene.publish(TrailBegan, f"c-{number}", "leg-1", "sip", f"{number}@b")
+            self.scene.publish(TrailBegan, f"c-{number}", "leg-1", "sip", f"{number}@b")
+            self.scene.publish(CallEnded, f"c-{number}", "the caller", ending, True)
+        self.assertEqual(self.trails.of("long@b"), Owner("long", "leg-1"))
+        self.assertEqual((self.trails.of("94@b"), self.trails.of("95@b")), (None, Owner("c-95", "leg-1")))
+
+    def test_again(self) -> None:
+        """A mark that another call has by now, as with two calls of an iChat, stays that one's."""
+        self.patch(module, "MAX_OVER", 0)
+        ending = Ending(EndReason.HANGUP)
+        for call in ("c-1", "c-2"):
+            self.scene.publish(TrailBegan, call, "leg-1", "ichat", "a b")
+        self.scene.publish(CallEnded, "c-1", "the caller", ending, True)
+        self.assertEqual(self.trails.of("a b"), Owner("c-2", "leg-1"))
+        self.scene.publish(CallEnded, "c-2", "the caller", ending, True)
+        self.assertIs(self.trails.of("a b"), None)
+        for call in ("c-3", "c-4"):
+            self.scene.publish(TrailBegan, call, "leg-1", "ichat", "a b")
+        for call in ("c-4", "c-3"):
+            self.scene.publish(CallEnded, call, "the caller", ending, True)
+        self.assertIs(self.trails.of("a b"), None)
