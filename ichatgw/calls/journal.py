@@ -25,7 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ichatgw.model import Farewell
-from ichatgw.runtime.disk import Disk, opened
+from ichatgw.runtime.disk import Disk, complain, opened, transaction
 from ichatgw.runtime.ratelimit import RateLimit
 
 ANSWER_TIMEOUT = 0.5
@@ -167,10 +167,7 @@ class Journal(Service):
         self._isWriting = False
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(sqlite3.Error) is None:
-            _log.failure("{path} cannot be written", failure, path=self.path)
-        elif self._complaints.allow(None):
-            _log.error("{path} cannot be written: {problem}", path=self.path, problem=failure.value)
+        complain(_log, failure, self.path, self._complaints)
 
     def _said(self, name: str, ask: Ask) -> str:
         try:
@@ -213,15 +210,9 @@ def _write(database: sqlite3.Connection, over: list[tuple[str]], rows: list[tupl
     @param rows: names of others, and how they would be ended.
     @raise sqlite3.Error: if that cannot be.
     """
-    try:
-        database.execute("BEGIN")
-        database.executemany(_ERASE, over)
-        database.executemany(_WRITE, rows)
-        database.execute("COMMIT")
-    except sqlite3.Error:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+    with transaction(database) as cursor:
+        cursor.executemany(_ERASE, over)
+        cursor.executemany(_WRITE, rows)
 
 
 def _readLeft(row: tuple[object, object]) -> Left:

@@ -18,7 +18,10 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from ichatgw.runtime.ratelimit import RateLimit
 
 BUSY_TIMEOUT = 0.2
 """Seconds to wait for another process that has locked a file, e.g. a backup."""
@@ -117,3 +120,22 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def complain(log: Logger, failure: Failure, path: str, limit: RateLimit, meanwhile: str = "") -> None:
+    """
+    Say in the log that a commit has failed.
+
+    @param log: of the part that wanted the commit.
+    @param limit: how often the same may be said.
+    @param meanwhile: a sentence, without its end, on what is done until it succeeds.
+    """
+    if failure.check(sqlite3.Error) is None:
+        log.failure("{path} cannot be written", failure, path=path)
+    elif limit.allow(None):
+        log.error(
+            "{path} cannot be written: {problem}{meanwhile}",
+            path=path,
+            problem=failure.value,
+            meanwhile=f". {meanwhile}" if meanwhile else "",
+        )

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ichatgw.runtime.clock import cancel
-from ichatgw.runtime.disk import Disk, opened, transaction
+from ichatgw.runtime.disk import Disk, complain, opened, transaction
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.users.preferences import (
     MAX_USERS,
@@ -162,14 +162,7 @@ class SQLitePreferences(Service):
         """What was to be written is tried later, as it is by then."""
         self._isWriting = False
         self._changes = {**changes, **self._changes}
-        if failure.check(sqlite3.Error) is None:
-            _log.failure("{path} cannot be written", failure, path=self._path)
-        elif self._complaints.allow(None):
-            _log.error(
-                "{path} cannot be written: {problem}. What users choose is kept in memory until it can",
-                path=self._path,
-                problem=failure.value,
-            )
+        complain(_log, failure, self._path, self._complaints, "What users choose is kept in memory until it can")
         self._soon(RETRY)
 
 

@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.runtime.clock import cancel
-from ichatgw.runtime.disk import Disk, opened, transaction
+from ichatgw.runtime.disk import Disk, complain, opened, transaction
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.xmpp.presence.access import NO_GUEST
@@ -298,14 +298,7 @@ class SQLiteStore(Service):
 
     def _failed(self, failure: Failure) -> None:
         self._behind = True
-        if failure.check(sqlite3.Error) is None:
-            _log.failure("{path} cannot be written", failure, path=self._path)
-        elif self._complaints.allow(""):
-            _log.error(
-                "{path} cannot be written: {problem}. Subscriptions are kept in memory until it can",
-                path=self._path,
-                problem=failure.value,
-            )
+        complain(_log, failure, self._path, self._complaints, "Subscriptions are kept in memory until it can")
         self._told()
 
     def _told(self) -> None:
