@@ -26,7 +26,7 @@ from ichatgw.gateway.common import Common
 from ichatgw.gateway.ending import endProcess
 from ichatgw.gateway.routing import Routing, routingOf
 from ichatgw.gateway.selfservice import selfServiceOf
-from ichatgw.gateway.service import Gateway, Preferences
+from ichatgw.gateway.service import Gateway
 from ichatgw.gateway.sipside import SIPSide, sipSideOf
 from ichatgw.gateway.xmppside import xmppSideOf
 from ichatgw.observe.readiness import Condition
@@ -38,7 +38,7 @@ from ichatgw.runtime.pulse import Pulse
 from ichatgw.runtime.systemd import Notifier
 from ichatgw.runtime.watch import Vital, Watch
 from ichatgw.sip.trunk.states import states
-from ichatgw.users.preferences import MemoryPreferences
+from ichatgw.users.preferences import IPreferences, MemoryPreferences
 from ichatgw.users.sqlite import SQLitePreferences
 from ichatgw.watchers import Watchers, watchersOf
 from ichatgw.xmpp.link.linked import Linked
@@ -56,7 +56,7 @@ class Sides:
     xmpp: XMPPSide
     clients: Clients
     calls: CallSide
-    preferences: Preferences
+    preferences: IPreferences
 
     @property
     def vitals(self) -> tuple[Vital, ...]:
@@ -84,7 +84,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         common.turns,
         xmpp.database,
     )
-    made.remember(sides.preferences)
+    made.preferences = sides.preferences
     watchers = watchersOf(reactor, settings, common.disk, common.trails)
     made.watchers = watchers
     _observe(made, sides, watchers)
@@ -135,7 +135,7 @@ def _sidesOf(common: Common) -> Sides:
     return Sides(common, sip, routing, xmpp, users, calls, preferences)
 
 
-def _preferencesOf(common: Common, xmpp: XMPPSide) -> Preferences:
+def _preferencesOf(common: Common, xmpp: XMPPSide) -> IPreferences:
     """What users have chosen: in the file of the subscriptions, if there is one."""
     if xmpp.database is None:
         return MemoryPreferences()

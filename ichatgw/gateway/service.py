@@ -43,9 +43,6 @@ from ichatgw.xmpp.link.linked import Linked
 from ichatgw.xmpp.presence.presence import Presence
 from ichatgw.xmpp.presence.sqlitestore import SQLiteStore
 
-Preferences = SQLitePreferences | MemoryPreferences
-"""What keeps the choices of users."""
-
 OTHER_FILES = 100
 """Beside the sockets of media."""
 
@@ -115,7 +112,6 @@ class Gateway(MultiService):
         self._registrations = registrations
         self._presence = presence
         self._store = store
-        self._chosen: SQLitePreferences | None = None
         services = (endpoint, link, switch) if store is None else (store, endpoint, link, switch)
         for service in services:
             MultiService.addService(self, service)
@@ -129,11 +125,6 @@ class Gateway(MultiService):
         self.journal = self.switch.journal = journal
         self._epilogue = epilogue
         self.link.addHandler(Linked(epilogue.linked))
-
-    def remember(self, preferences: Preferences) -> None:
-        """Have kept there what users choose."""
-        self.preferences = preferences
-        self._chosen = preferences if isinstance(preferences, SQLitePreferences) else None
 
     def startService(self) -> None:
         """
@@ -149,8 +140,8 @@ class Gateway(MultiService):
         except ConfigError as problem:
             _log.critical("ichatgw cannot start: {problem}", problem=problem)
             raise SystemExit(1) from problem
-        if self._chosen is not None:
-            self._chosen.startService()
+        if isinstance(self.preferences, SQLitePreferences):
+            self.preferences.startService()
         self._collector.startService()
         self.stalls.startService()
         if self.watchers is not None:
@@ -193,8 +184,8 @@ class Gateway(MultiService):
             self._collector.stopService()
             if self._store is not None:
                 self._store.stopService()
-            if self._chosen is not None:
-                self._chosen.stopService()
+            if isinstance(self.preferences, SQLitePreferences):
+                self.preferences.stopService()
             if self.journal is not None:
                 self.journal.stopService()
             if self.watchers is not None:

@@ -128,7 +128,7 @@ class HostNames:
 
 
 def _nothing(failure: Failure) -> Sequence[str]:
-    """Whoever asks must hear something."""
+    """A failed search ends as one that has found nothing, as L{IResolutionReceiver} has no errors."""
     if not failure.check(Unanswered, CancelledError, UnicodeError):
         _log.failure("A name could not be looked up", failure)
     return ()

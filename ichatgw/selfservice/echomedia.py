@@ -98,12 +98,15 @@ class EchoMedia(DatagramProtocol):
             self._port = self.reactor.listenUDP(0, self, interface=self.host, maxPacketSize=2048)
         except (CannotListenError, OSError) as problem:
             raise Congested(f"no socket for a test call: {problem}") from problem
-        return TransportAddress(self.host, self._port.getHost().port)
+        return self._here()
 
     @property
     def address(self) -> TransportAddress | None:
         """Where it listens; C{None} if it does not."""
-        return None if self._port is None else TransportAddress(self.host, self._port.getHost().port)
+        return None if self._port is None else self._here()
+
+    def _here(self) -> TransportAddress:
+        return TransportAddress(self.host, self._port.getHost().port)
 
     def start(self, port: int, codecs: tuple[Codec, ...]) -> None:
         """

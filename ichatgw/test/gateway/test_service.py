@@ -142,7 +142,7 @@ class GatewayTests(SynchronousTestCase):
         """What users choose is read at the start and written at the stop, after the last who could choose has gone."""
         self.make()
         path = f"{self.mktemp()}.sqlite"
-        self.gateway.remember(SQLitePreferences(Clock(), path, DirectDisk()))
+        self.gateway.preferences = SQLitePreferences(Clock(), path, DirectDisk())
         self.gateway.startService()
         self.assertTrue(self.gateway.preferences.set("scott@chat.example", Preferences(doNotDisturb=True)))
         self.gateway.stopService()
