@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import define, field
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.interfaces import ICall, IChange, ILeg, IMessage, IOutboundLeg, IReferral
-from ichatgw.model import Ending, Farewell, Party, SessionDescription
+from ichatgw.model import Ending, EndReason, Farewell, Party, SessionDescription
 from ichatgw.runtime.nulls import unheard
+
+_log = Logger()
 
 
 @implementer(ICall)
@@ -104,3 +107,12 @@ class OuterLeg:
     def farewells(self) -> tuple[Farewell, ...]:
         """See L{ILeg}."""
         return () if self.inner is None else self.inner.farewells()
+
+
+def begin(outer: ILeg, inner: IOutboundLeg, offer: SessionDescription) -> None:
+    """Have the inner leg call.  If it raises it is ended, which C{outer} hears as any end of it."""
+    try:
+        inner.start(offer)
+    except Exception:
+        _log.failure("call={call} leg={leg} could not call", call=outer.call.id, leg=outer.id)
+        inner.hangup(Ending(EndReason.FAILED, "internal error"))

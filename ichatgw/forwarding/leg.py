@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ichatgw.calls.inner import InnerCall, OuterLeg
+from ichatgw.calls.inner import InnerCall, OuterLeg, begin
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError
 from ichatgw.forwarding.choices import Chosen, Forward, whenOf
@@ -97,7 +97,7 @@ class ForwardingLeg(OuterLeg):
         _contain(self, self.first)
         if self.isForwarded:
             self.leads(self)
-        _begin(self, self.first)
+        begin(self, self.first, self._offer)
 
     def hangup(self, ending: Ending) -> None:
         if self.stage is Stage.FRESH:
@@ -113,14 +113,6 @@ def _contain(leg: ForwardingLeg, inner: IOutboundLeg) -> None:
     leg.inner, leg.kind, leg.party = inner, inner.kind, inner.party
     inner.call = InnerCall(leg, rang=partial(_rang, leg), taken=partial(_settle, leg), over=partial(_ended, leg))
     inner.side = leg.side
-
-
-def _begin(leg: ForwardingLeg, inner: IOutboundLeg) -> None:
-    try:
-        inner.start(leg._offer)
-    except Exception:
-        _log.failure("call={call} leg={leg} could not call", call=leg.call.id, leg=leg.id)
-        inner.hangup(Ending(EndReason.FAILED, "internal error"))
 
 
 def _rang(leg: ForwardingLeg) -> None:
@@ -181,7 +173,7 @@ def _lead(leg: ForwardingLeg, forward: Forward) -> bool:
         given.hangup(FORWARDED)
     if leg.stage is Stage.FORWARDED:  # else the caller has gone within that
         leg.leads(leg)
-        _begin(leg, place)
+        begin(leg, place, leg._offer)
     return True
 
 

@@ -21,7 +21,7 @@ from twisted.words.protocols.jabber.jid import JID
 from zope.interface import implementer
 
 from ichatgw.address import Address
-from ichatgw.calls.inner import InnerCall, OuterLeg
+from ichatgw.calls.inner import InnerCall, OuterLeg, begin
 from ichatgw.calls.nulls import NoCall
 from ichatgw.errors import CallError, MalformedError, NoLink, NoRoute
 from ichatgw.interfaces import ICall, IDialer, IMediaSide, IOutboundLeg
@@ -222,11 +222,7 @@ class DeferredLeg(OuterLeg):
             self, rang=partial(_heard, self), taken=partial(_heard, self), over=partial(_ended, self)
         )
         inner.side = self.side
-        try:
-            inner.start(self._offer)
-        except Exception:
-            _log.failure("call={call} leg={leg} could not call", call=self.call.id, leg=self.id)
-            inner.hangup(Ending(EndReason.FAILED, "internal error"))
+        begin(self, inner, self._offer)
 
 
 def _stop(leg: DeferredLeg) -> None:
