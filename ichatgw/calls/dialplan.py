@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Protocol
 
 import pcre2
 from attrs import define, field
@@ -20,7 +21,7 @@ from ichatgw.address import Address
 from ichatgw.calls.ruleindex import RuleIndex
 from ichatgw.errors import ConfigError, NoRoute
 from ichatgw.escaping import toSIP
-from ichatgw.model import TELEPHONE_HOST
+from ichatgw.model import TELEPHONE_HOST, Party
 from ichatgw.runtime.steps import Steps, atOnce
 
 SCHEMES = ("sip", "sips", "xmpp")
@@ -52,6 +53,23 @@ _AT_THE_START = re.compile(r"(?:\^|\\A|\((?:\?(?:[a-zA-Z^-]*:|[a-zA-Z^-]*\)))?)*
 # What is anchored to another scheme than that of XMPP, and what leads to such a one.
 _OTHER_PATTERN = re.compile(r"\^(?:sip(?:s\??)?|tel):", re.IGNORECASE).match
 _OTHER_OUTPUT = re.compile(r"sips?:", re.IGNORECASE).match
+
+
+class Source(Protocol):
+    """What leads from one address to another; L{ichatgw.phonebook.routes.Routes} does."""
+
+    def matches(self, address: str) -> bool:
+        """Does it know C{address}?"""
+
+    def translate(self, address: str) -> str:
+        """
+        The address that C{address} stands for.
+
+        @raise NoRoute: if it does not know it, or that leads nowhere.
+        """
+
+    def introduced(self, caller: Party, route: str) -> Party:
+        """The caller as it is shown to the called party."""
 
 
 def _tupled(rules: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

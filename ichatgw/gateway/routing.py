@@ -10,7 +10,7 @@ from functools import partial
 
 from attrs import frozen
 
-from ichatgw.calls.dialplan import DialPlan
+from ichatgw.calls.dialplan import DialPlan, Source
 from ichatgw.config.reload import LongReloadable, Part, Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.gateway.common import Common
@@ -22,7 +22,7 @@ from ichatgw.selfservice.testnumber import TestNumber
 from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
-from ichatgw.trunks.routes import Source, TrunkRoutes
+from ichatgw.trunks.routes import TrunkRoutes
 
 
 @frozen

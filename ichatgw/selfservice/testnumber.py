@@ -5,29 +5,11 @@ Where the test address leads.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from attrs import frozen
 
+from ichatgw.calls.dialplan import Source
 from ichatgw.model import Party
 from ichatgw.selfservice.testcalls import BACK, SCHEME
-
-
-class Source(Protocol):
-    """What leads from one address to another; L{ichatgw.phonebook.routes.Routes} does."""
-
-    def matches(self, address: str) -> bool:
-        """Does it know C{address}?"""
-
-    def translate(self, address: str) -> str:
-        """
-        The address that C{address} stands for.
-
-        @raise NoRoute: if it does not know it, or that leads nowhere.
-        """
-
-    def introduced(self, caller: Party, route: str) -> Party:
-        """The caller as it is shown to the called party."""
 
 
 @frozen

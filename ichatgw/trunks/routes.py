@@ -9,34 +9,17 @@ end can send: a caller that writes the name of a trunk in the place of a host ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from attrs import define, field
 
 from ichatgw.address import Address
+from ichatgw.calls.dialplan import Source
 from ichatgw.errors import NoRoute
 from ichatgw.model import Party
 from ichatgw.trunks.emergency import Emergency
 
 TRUNK = "trunk:"
 """What such an address begins with."""
-
-
-class Source(Protocol):
-    """What leads from one address to another; L{ichatgw.phonebook.routes.Routes} does."""
-
-    def matches(self, address: str) -> bool:
-        """Does it know C{address}?"""
-
-    def translate(self, address: str) -> str:
-        """
-        The address that C{address} stands for.
-
-        @raise NoRoute: if it does not know it, or that leads nowhere.
-        """
-
-    def introduced(self, caller: Party, route: str) -> Party:
-        """The caller as it is shown to the called party."""
 
 
 def calledBy(trunk: str, number: str) -> str:
