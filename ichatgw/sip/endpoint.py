@@ -184,6 +184,7 @@ class Endpoint(Service):
         """Are MESSAGEs outside of dialogs taken?  If so, C{texts} has been set."""
         self._requests.texts = self._received if areTaken else None
         self._admission.takesTexts = areTaken
+        self.trunks.mailboxes.listen(self._received.tell if areTaken else None)
 
     def _respond(self, response: SipResponse) -> None:
         """Answer a request that waits for it, if its sender still does."""

@@ -50,6 +50,7 @@ FOLDERS = {
         {"dialog", "register"},
         {"leg"},
         {"transfer", "texts"},
+        {"mailbox"},
         {"trunk"},
     ),
     "web": ({"answers"}, {"figures"}),

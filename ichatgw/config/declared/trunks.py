@@ -91,6 +91,7 @@ class Trunk:
     @ivar callerNumber: the headers in which our calls say which number calls.
     @ivar maxCalls: the most calls at a time, both ways; 0 for any number.
     @ivar probeTime: seconds from one OPTIONS to the next; 0 for none.
+    @ivar mailbox: the user of the mailbox there that is asked what waits; empty for none.
     @ivar dialPrefix: what the server wants before numbers.
     @ivar mediaEncryption: as C{SIPMediaEncryption}, or L{AS_PHONES}.
     """
@@ -108,6 +109,7 @@ class Trunk:
     callerNumber: tuple[str, ...] = (PREFERRED,)
     maxCalls: int = 0
     probeTime: int = 30
+    mailbox: str = ""
     dialPrefix: str = ""
     mediaEncryption: str = AS_PHONES
     _own: dict[str, str] = field(init=False, eq=False, repr=False)
@@ -260,6 +262,15 @@ class TrunkSettings:
             "How often the server is asked, by OPTIONS, whether it is there; 0 for never. Calls pass over a trunk that"
             " does not answer as long as their rule has another one.",
             "probeTime",
+        ),
+        _about(
+            "TrunkMailbox",
+            _USERS,
+            "The user, at the server of the trunk, of a mailbox that is subscribed to (RFC 3842), often that in"
+            " TrunkUser. What waits there becomes a message to whom its number leads to. If left blank nothing is asked"
+            " for, and what the server says by itself is taken.",
+            "mailbox",
+            example="4930123456",
         ),
         _about(
             "TrunkDialPrefix",

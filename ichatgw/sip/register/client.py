@@ -14,6 +14,7 @@ from sippy.SipCallId import SipCallId
 from sippy.SipContact import SipContact
 from sippy.SipExpires import SipExpires
 from sippy.SipFrom import SipFrom
+from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
@@ -254,10 +255,10 @@ def _read(response: SipResponse, binding: Binding, seconds: int) -> Answer:
             services=_servicesOf(response),
             extensions=granted(response, ours),
         )
-    retryAfter = _number(response, "retry-after")
+    retryAfter = numberIn(response, "retry-after")
     return Answer(
         text=f"{code} {phrase}"[:100],
-        least=_number(response, "min-expires") if code == 423 else None,
+        least=numberIn(response, "min-expires") if code == 423 else None,
         retryAfter=min(retryAfter, MAX_WAIT) if retryAfter is not None else None,
     )
 
@@ -288,7 +289,7 @@ def _granted(response: SipResponse, ours: list[str], seconds: int) -> int:
     several that may be ours, the one that ends first is as long as we are sure to be reached.  Some
     registrars list none at all.
     """
-    stated = _number(response, "expires")
+    stated = numberIn(response, "expires")
     whole = seconds if stated is None else stated
     lifetimes = [_lifetime(contact, whole) for contact in ours] or [whole]
     return min(seconds, *lifetimes)
@@ -318,8 +319,9 @@ def _lifetime(contact: str, otherwise: int) -> int:
     return otherwise if found is None else int(found[1])
 
 
-def _number(response: SipResponse, name: str) -> int | None:
-    for header in response.headers:
+def numberIn(message: SipMsg, name: str) -> int | None:
+    """The number with which the first header of that name, in lower case, begins; C{None} if there is none."""
+    for header in message.headers:
         if header.name == name:
             found = re.match(r"\s*([0-9]{1,9})", str(header.body.body or header.body))
             return int(found[1]) if found is not None else None

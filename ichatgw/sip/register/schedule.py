@@ -42,6 +42,9 @@ REFRESH_SHARE = 0.9
 MARGIN = 5.0
 """Seconds before the end of the granted time in which a REGISTER is answered; of a short time it is one half."""
 
+MAX_RAISES, MAX_SECONDS = 2, 30 * 86_400
+"""How often running, and up to how many seconds, we ask for as much as a server wants at least (423)."""
+
 _log = Logger()
 
 _ADVICE = {
@@ -81,6 +84,7 @@ class Registration:
         self._owner = owner
         self._binding = Binding(aor)
         self._seconds = owner.seconds
+        self._raises = 0
         self._running: Deferred[Answer] | None = None
         self._timer: IDelayedCall | None = None
         self.trouble = ""
@@ -112,10 +116,13 @@ class Registration:
         self._stopTimer()
         wanted = self._seconds if self.users else 0
         self._owner.asking(self)
-        self._running = running = self._owner.registers.register(self._binding, wanted)
+        self._running = running = self._ask(wanted)
         running.addCallbacks(self._answered, self._failed, callbackArgs=(wanted,))
         running.addErrback(self._broken)
         running.addBoth(self._done)
+
+    def _ask(self, seconds: int) -> Deferred[Answer]:
+        return self._owner.registers.register(self._binding, seconds)
 
     def abandon(self) -> None:
         """Let everything go, without a word."""
@@ -130,15 +137,20 @@ class Registration:
     def _answered(self, answer: Answer, wanted: int) -> None:
         if not wanted:
             self.until = None
-            self._owner.tell(Unregistered, self.aor)
-            _log.info("{aor!r} is registered no more{why}", aor=self.aor, why=f": {answer.text}" if answer.text else "")
+            self._left(answer)
         elif answer.granted:
+            self._raises = 0
             self._registered(answer.granted, answer)
-        elif answer.least is not None and answer.least > self._seconds:
-            self._seconds = answer.least
+        elif self._raises < MAX_RAISES and self._seconds < (answer.least or 0) <= MAX_SECONDS:
+            self._seconds = answer.least or self._seconds
+            self._raises += 1
             self._later(0.0)
         else:
             self._refused(answer.text or "the registrar granted no time", answer.retryAfter)
+
+    def _left(self, answer: Answer) -> None:
+        self._owner.tell(Unregistered, self.aor)
+        _log.info("{aor!r} is registered no more{why}", aor=self.aor, why=f": {answer.text}" if answer.text else "")
 
     def _registered(self, granted: int, answer: Answer) -> None:
         if self.until is None or self.trouble:
@@ -209,8 +221,11 @@ class Registrations:
     @ivar seconds: for how long to register; 0 for not at all.
     @ivar retry: seconds to wait after a failure.
     @ivar events: told of what becomes of them.
+    @ivar remain: what is said of those that could not be ended in time.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
+
+    remain = "addresses stay registered"
 
     def __init__(self, clock: IReactorTime, registers: Registers, seconds: int, retry: int, perSecond: float) -> None:
         self.clock = clock
@@ -326,7 +341,7 @@ class Registrations:
         return stopped
 
     def _giveUp(self) -> None:
-        _log.warn("{count} addresses stay registered until their time is over", count=len(self._byAddress))
+        _log.warn("{count} {what} until their time is over", count=len(self._byAddress), what=self.remain)
         for registration in tuple(self._byAddress.values()):
             registration.abandon()
         self._byAddress.clear()
@@ -388,6 +403,6 @@ class Registrations:
                 self._finish()
 
 
-def refreshAfter(granted: int) -> float:
+def refreshAfter(granted: float) -> float:
     """Seconds after which a registration for C{granted} seconds is renewed: always before its end."""
     return min(granted * REFRESH_SHARE, max(granted - MARGIN, granted / 2))

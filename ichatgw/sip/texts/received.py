@@ -24,7 +24,8 @@ from ichatgw.sip.message.sanitize import headerText
 from ichatgw.sip.message.status import toStatus, warningFor
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, readCPIM, readIMDN
 from ichatgw.sip.texts.messages import Messages
-from ichatgw.sip.texts.summary import EVENT, SUMMARY, readSummary, words
+from ichatgw.sip.texts.notices import hasSummary, isAboutMailbox
+from ichatgw.sip.texts.summary import Summary, readSummary, words
 from ichatgw.texts.interfaces import Fate, ITexts, Text, TooLong, whyNot
 from ichatgw.texts.memory import Remembered
 from ichatgw.trunks.routes import TRUNK
@@ -122,10 +123,7 @@ class Received:
 
     def isSummary(self, request: SipRequest) -> bool:
         """Is a NOTIFY about what waits in a mailbox (RFC 3842)?"""
-        events = request.getHFBodys("event")
-        body = request.getBody()
-        isEvent = bool(events) and str(events[0]).partition(";")[0].strip().lower() == EVENT
-        return isEvent and body is not None and body.mtype is not DEFAULT_CTYPE and body.getType().lower() == SUMMARY
+        return isAboutMailbox(request) and hasSummary(request)
 
     def summarized(self, request: SipRequest, writer: Party, to: str) -> SipResponse | None:
         """
@@ -135,15 +133,23 @@ class Received:
             summary = readSummary(textOf(request))
         except MalformedError as problem:
             return Reply(400, f"{problem}".capitalize()).to(request, self._userAgent)
+        self.tell(summary, writer, to)
+        return OK.to(request, self._userAgent)
+
+    def tell(self, summary: Summary, server: Party, to: str) -> None:
+        """
+        C{to} is told of its mailbox if anything is new.
+
+        @param server: who says it.
+        """
         known = self._waiting.get(to)
         if summary.new != (known or 0):
-            mailbox = evolve(writer, uri=summary.account or writer.uri, name=MAILBOX)
+            mailbox = evolve(server, uri=summary.account or server.uri, name=MAILBOX)
             told = self.texts.arrived(Text(mailbox, to, words(summary.new), isNotice=True))
             told.addCallback(lambda fate: self._waiting.put(to, summary.new))
             told.addErrback(whyNot).addErrback(
                 lambda failure: _log.failure("Nobody could be told of a mailbox", failure)
             )
-        return OK.to(request, self._userAgent)
 
     def _respond(self, response: SipResponse) -> None:
         try:

@@ -127,6 +127,7 @@ def _kernel(trunk: Trunk) -> Trunk:
         proxies=trunk.proxies,
         extensions=trunk.extensions,
         registrationTime=trunk.registrationTime,
+        mailbox=trunk.mailbox,
     )
 
 

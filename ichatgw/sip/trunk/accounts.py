@@ -35,6 +35,10 @@ def _keys(trunk: Trunk) -> Iterator[str]:
     yield from map(bare, trunk.numbers)
 
 
+def _untold(account: Account) -> None:
+    """The callback before one is set: does nothing."""
+
+
 @define(eq=False)
 class Accounts:
     """
@@ -42,12 +46,16 @@ class Accounts:
     @ivar probe: makes what asks whether its server is there.
     @ivar runs: they are registered and probed.
     @ivar sweep: has trunks that are no more, or new, ended and begun in parts.
+    @ivar ready: is told of each that works from its beginning, as it need not be registered.
+    @ivar gone: is told of each that is no more.
     """
 
     make: Callable[[Trunk], Account]
     probe: Callable[[Account], Probe]
     registrations: TrunkRegistrations
     sweep: Sweep
+    ready: Callable[[Account], object] = _untold
+    gone: Callable[[Account], object] = _untold
     _byName: dict[str, Account] = field(factory=dict, init=False)
     _byBinding: dict[Binding, Account] = field(factory=dict, init=False)
     _owners: dict[str, dict[str, None]] = field(factory=dict, init=False)
@@ -157,9 +165,12 @@ class Accounts:
         self.registrations.begin(account)
         probe = self._probes[account] = self.probe(account)
         probe.start()
+        if not account.trunk.registers:
+            self.ready(account)
 
     def _end(self, account: Account) -> None:
         self.registrations.end(account)
+        self.gone(account)
         for host in account.hosts:
             there = self._byHost.get(host, {})
             there.pop(account, None)

@@ -119,14 +119,24 @@ class TrunkDialer:
     def hunt(self, called: str, accounts: list[Account]) -> TrunkHunt:
         """The attempts at the number in C{called} by these trunks; one that does not work is tried last."""
         inOrder = sorted(accounts, key=lambda each: not each.works)
-        ways = [way for each in inOrder for way in self._ways(each, Address(called).user)]
+        number = Address(called).user
+        return self._hunt([way for each in inOrder for way in self._ways(each, escaped(dialled(each.trunk, number)))])
+
+    def huntAt(self, account: Account, user: str) -> TrunkHunt:
+        """
+        The attempts at a user of the trunk's server.
+
+        @param user: escaped.
+        """
+        return self._hunt(self._ways(account, user))
+
+    def _hunt(self, ways: list[Passage]) -> TrunkHunt:
         return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
 
-    def _ways(self, account: Account, number: str) -> list[Passage]:
+    def _ways(self, account: Account, user: str) -> list[Passage]:
         """By which a call can go; first those that are registered."""
         flows = sorted(account.flows, key=lambda flow: self._targetOf(flow) is None)
-        uri = serverURI(account.trunk, escaped(dialled(account.trunk, number)))
-        return [Passage(account, flow, parse(uri)) for flow in flows]
+        return [Passage(account, flow, parse(serverURI(account.trunk, user))) for flow in flows]
 
     def _over(self, leg: SipLeg, accounts: list[Account]) -> None:
         for account in accounts:

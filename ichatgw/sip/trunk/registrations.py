@@ -78,6 +78,7 @@ class TrunkRegistration(Registration):
             )
         if self.until is None or self.trouble:
             _log.info("Trunk {trunk} is registered for {granted} s", trunk=self._name, granted=granted)
+            self._owner.came(self.account)
         self._failures = 0
         self.trouble = ""
         self.flow.isRefused = False
@@ -135,8 +136,11 @@ class TrunkRegistrations(Registrations):
     """
     Those of all trunks.
 
+    @ivar came: is told of a trunk that is registered, and was not before.
     @param draw: gives numbers from -1 to 1.
     """
+
+    came: Callable[[Account], object] = staticmethod(lambda account: None)
 
     def __init__(
         self,

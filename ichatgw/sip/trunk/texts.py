@@ -52,10 +52,10 @@ class TrunkPost:
 
     def send(self, make: Make) -> Deferred[SipResponse]:
         """By one after another, until one has said something about its reader."""
-        return OutOfDialogRequest(self._transactions, self._hunt, _Logins(self._hunt), make).start()
+        return OutOfDialogRequest(self._transactions, self._hunt, TrunkLogins(self._hunt), make).start()
 
 
-class _Logins:
+class TrunkLogins:
     """Answers each trunk by what is its own."""
 
     def __init__(self, hunt: TrunkHunt) -> None:

@@ -16,7 +16,7 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -26,6 +26,7 @@ from ichatgw.sip.auth.authorization import Answers, Authorizer
 from ichatgw.sip.leg.mediasecurity import MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.mailbox.subscriptions import Subscriptions
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.transaction.layer import Transactions
@@ -38,6 +39,7 @@ from ichatgw.sip.trunk.accounts import Accounts
 from ichatgw.sip.trunk.arrivals import Arrival, Arrivals
 from ichatgw.sip.trunk.dialer import Terms, TrunkDialer, policyOf
 from ichatgw.sip.trunk.flow import Flow, serverURI
+from ichatgw.sip.trunk.mailboxes import TrunkMailboxes
 from ichatgw.sip.trunk.probing import Probe, best
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
 from ichatgw.sip.trunk.texts import TrunkPost
@@ -52,6 +54,7 @@ class Trunks:
     """
     @ivar accounts: which there are.
     @ivar registrar: registers them.
+    @ivar mailboxes: of theirs that are asked what waits there.
     @ivar forget: has our own addresses asked for anew.
     @ivar isUrgent: is that number to be called even by a trunk that has as many calls as it may?
     @param terms: what holds for all calls over SIP.
@@ -78,7 +81,7 @@ class Trunks:
             self._exchange, self._contact, Way(clock, resolver, Authorizer(), named="a trunk"), terms.userAgent
         )
         registrations = TrunkRegistrations(clock, self.registrar, perSecond)
-        self.registrar.cut = registrations.cut
+        self.registrar.cut = self._cut
         self.accounts = Accounts(self._account, self._probe, registrations, _atOnce)
         self._terms = terms
         self._looking: IDelayedCall | None = None
@@ -92,6 +95,17 @@ class Trunks:
             lambda flow: self.registrar.flowOf(flow.binding),
             terms,
         )
+        subscriptions = Subscriptions(clock, transactions, terms.userAgent, perSecond)
+        self.mailboxes = TrunkMailboxes(
+            transactions, subscriptions, self._dialer.huntAt, lambda items: self.accounts.sweep(items)
+        )
+        self.accounts.ready = registrations.came = self.mailboxes.begin
+        self.accounts.gone = self.mailboxes.end
+
+    def _cut(self, flows: list[str]) -> None:
+        """The ways are gone on which these were registered."""
+        self.accounts.registrations.cut(flows)
+        self.mailboxes.cut(flows)
 
     def dial(self, called: str, caller: Party) -> OutboundSipLeg | None:
         """
@@ -131,11 +145,12 @@ class Trunks:
         self._looking = self._clock.callLater(OWN_ADDRESS_LIFE, self._look) if len(self.accounts) else None
 
     def stop(self) -> Deferred[None]:
-        """See L{Accounts.stop}."""
+        """Fires when none is registered any more, and no mailbox subscribed to, or no server answers."""
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
-        return self.accounts.stop()
+        stopped = DeferredList([self.mailboxes.stop(), self.accounts.stop()])
+        return stopped.addCallback(lambda _: None)
 
     def _look(self) -> None:
         """If our address has changed, calls do not reach us: register under the new one."""
@@ -144,7 +159,7 @@ class Trunks:
         moved = self.registrar.moved()
         if moved:
             _log.info("Our own address has changed: {count} trunks are registered anew", count=len(moved))
-            self.accounts.registrations.cut(moved)
+            self._cut(moved)
 
     def _account(self, trunk: Trunk) -> Account:
         if self._looking is None and self.accounts.runs:
