@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_pictures -*-
+# -*- test-case-name: ichatgw.test.xmpp.cards.test_pictures -*-
 """
 What users are told of who is behind a number: the phone book's name, organisation and picture.
 """
@@ -14,15 +14,15 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.words.protocols.jabber.jid import JID
 
 from ichatgw.phonebook.book import PhoneBook
-from ichatgw.xmpp.pictures import Picture, Pictures
-from ichatgw.xmpp.vcards import Card
+from ichatgw.xmpp.cards.pictures import Picture, Pictures
+from ichatgw.xmpp.cards.vcards import Card
 
 
 def cardsOf(
     book: PhoneBook, pictures: Pictures, nameOf: Callable[[JID, JID], str]
 ) -> Callable[[JID, JID], Deferred[Card]]:
     """
-    Cards for L{ichatgw.xmpp.vcards.VCards}.
+    Cards for L{ichatgw.xmpp.cards.vcards.VCards}.
 
     @param nameOf: the name that a user (first) sees of our address (second).
     """

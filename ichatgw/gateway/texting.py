@@ -23,10 +23,9 @@ from ichatgw.phonebook.book import PhoneBook
 from ichatgw.sip.endpoint import Endpoint
 from ichatgw.sip.texts.summary import words
 from ichatgw.texts.exchange import Terms, TextExchange
-from ichatgw.xmpp.pictures import Pictures
+from ichatgw.xmpp.cards.vcards import VCards
 from ichatgw.xmpp.side import XMPPSide
 from ichatgw.xmpp.texts import ChatMessages
-from ichatgw.xmpp.vcards import VCards
 
 
 def textsOf(
@@ -53,7 +52,7 @@ def textsOf(
     )
     chat.named = xmpp.names.remember
     chat.noticed = partial(_noticed, xmpp)
-    cardOf = cardsOf(book, Pictures(common.turns, common.disk), xmpp.names.of)
+    cardOf = cardsOf(book, xmpp.pictures, xmpp.names.of)
     for handler in (chat, VCards(common.turns, cardOf, xmpp.guests, xmpp.presence.serves)):
         link.addHandler(handler)
     texts = TextExchange(

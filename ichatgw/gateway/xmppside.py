@@ -18,6 +18,9 @@ from ichatgw.gateway.common import Common, messageLogOf
 from ichatgw.gateway.routing import Routing
 from ichatgw.jingle.setup import phoneOf
 from ichatgw.net.dns import Records
+from ichatgw.phonebook.book import PhoneBook
+from ichatgw.xmpp.cards.avatars import Avatars
+from ichatgw.xmpp.cards.pictures import Pictures
 from ichatgw.xmpp.disco import GATEWAY
 from ichatgw.xmpp.link.component import Account, Link
 from ichatgw.xmpp.names import Names
@@ -38,9 +41,16 @@ def xmppSideOf(common: Common, routing: Routing) -> XMPPSide:
     phone = phoneOf(settings)
     names = Names(turns, routing.nameOf)
     statuses = Statuses(turns)
-    caps = () if phone is None else (statuses.adding(names.adding(phone.addCaps)), GATEWAY.addCaps)
-    presence = Presence(turns, control, routing.routes.matches, store, *caps, allows=guests)
-    return XMPPSide(control, guests, _linkOf(common, guests), store, presence, names, statuses)
+    pictures = Pictures(turns, common.disk)
+    avatars = Avatars(turns, pictures, partial(_photoOf, routing.book))
+    caps = () if phone is None else (avatars.adding(statuses.adding(names.adding(phone.addCaps))), GATEWAY.addCaps)
+    presence = avatars.shown = Presence(turns, control, routing.routes.matches, store, *caps, allows=guests)
+    return XMPPSide(control, guests, _linkOf(common, guests), store, presence, names, statuses, pictures)
+
+
+def _photoOf(book: PhoneBook, ours: JID) -> str | None:
+    entry = book.called(f"xmpp:{ours.userhost()}") if ours.user else None
+    return None if entry is None else entry.photo
 
 
 def _linkOf(common: Common, guests: XMPPAccess) -> Link:

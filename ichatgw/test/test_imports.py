@@ -54,7 +54,7 @@ FOLDERS = {
         {"trunk"},
     ),
     "web": ({"answers"}, {"figures"}),
-    "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps", "commands"}),
+    "xmpp": ({"stanzas", "clients", "discoinfo"}, {"link", "presence"}, {"caps", "commands", "cards"}),
 }
 MAX_MODULES = 15
 """How many modules a folder has at most."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 from twisted.words.protocols.jabber.jid import JID
 
+from ichatgw.xmpp.cards.pictures import Pictures
 from ichatgw.xmpp.link.component import Link
 from ichatgw.xmpp.names import Names
 from ichatgw.xmpp.presence.access import XMPPAccess
@@ -27,6 +28,7 @@ class XMPPSide:
     @ivar presence: who is online.
     @ivar names: the names of numbers, as users are shown them.
     @ivar statuses: what numbers say of themselves.
+    @ivar pictures: reads those of the phone book.
     """
 
     control: JID
@@ -36,6 +38,7 @@ class XMPPSide:
     presence: Presence
     names: Names
     statuses: Statuses
+    pictures: Pictures
 
     @property
     def database(self) -> SQLiteStore | None:

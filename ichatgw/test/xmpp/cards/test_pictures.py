@@ -1,6 +1,6 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_pictures -*-
+# -*- test-case-name: ichatgw.test.xmpp.cards.test_pictures -*-
 # mypy: allow-untyped-calls
-"""Tests for L{ichatgw.xmpp.pictures} and L{ichatgw.gateway.cards}."""
+"""Tests for L{ichatgw.xmpp.cards.pictures} and L{ichatgw.gateway.cards}."""
 
 from __future__ import annotations
 
@@ -18,8 +18,17 @@ from ichatgw.gateway.cards import cardsOf
 from ichatgw.phonebook.book import PhoneBook
 from ichatgw.phonebook.entries import Table, rowOf
 from ichatgw.phonebook.numbers import Numbering
-from ichatgw.xmpp.pictures import MAX_PICTURE, MAX_PICTURES, MAX_READ, PICTURE_LIFE, NoPicture, Picture, Pictures, read
-from ichatgw.xmpp.vcards import Card
+from ichatgw.xmpp.cards.pictures import (
+    MAX_PICTURE,
+    MAX_PICTURES,
+    MAX_READ,
+    PICTURE_LIFE,
+    NoPicture,
+    Picture,
+    Pictures,
+    read,
+)
+from ichatgw.xmpp.cards.vcards import Card
 
 PNG = b"\x89PNG\r\n\x1a\n"
 USER = JID("kim@jabber.example/phone")

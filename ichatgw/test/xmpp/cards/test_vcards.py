@@ -1,5 +1,5 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_vcards -*-
-"""Tests for L{ichatgw.xmpp.vcards}."""
+# -*- test-case-name: ichatgw.test.xmpp.cards.test_vcards -*-
+"""Tests for L{ichatgw.xmpp.cards.vcards}."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from ichatgw.test.support.streams import StubLink, parse
-from ichatgw.xmpp.vcards import CARDS, NS_TEMP, NS_VCARD4, Card, VCards
+from ichatgw.xmpp.cards.vcards import CARDS, NS_TEMP, NS_VCARD4, Card, VCards
 
 
 class VCardTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_pictures -*-
+# -*- test-case-name: ichatgw.test.xmpp.cards.test_pictures -*-
 """
 The pictures of the phone book: small files that are read without waiting for the disk.
 """
@@ -66,9 +66,14 @@ class Pictures:
         self._known = Remembered(self._clock, PICTURE_LIFE, MAX_PICTURES)
         self._complaints = Complaints(self._clock)
 
+    @property
+    def isBusy(self) -> bool:
+        """Are as many read now as may be?"""
+        return self._reading >= MAX_READ
+
     def find(self, path: str) -> Deferred[Picture | None]:
         """The picture in a file; C{None} if C{path} is empty, or there is none that can be shown."""
-        if not path or self._reading >= MAX_READ:
+        if not path or self.isBusy:
             return succeed(None)
         known = self._known.get(path)
         if known is not None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_vcards -*-
+# -*- test-case-name: ichatgw.test.xmpp.cards.test_vcards -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Visiting cards of our addresses: vcard-temp (XEP-0054) and vCard4 (XEP-0292), with name, number, organisation and

@@ -1,0 +1,3 @@
+"""
+Who is behind our addresses: visiting cards, and their pictures.
+"""
