@@ -9,7 +9,11 @@ came.
 
 from __future__ import annotations
 
+import re
+
 from attrs import frozen
+
+_HOST = re.compile(r"\[[^\]]*\]|[^:;?/]*")
 
 
 @frozen
@@ -41,6 +45,20 @@ class Address:
         return self.rest.rpartition("@")[2]
 
     @property
+    def host(self) -> str:
+        """C{place} in small letters, without port, parameters, a resource and a query."""
+        found = _HOST.match(self.place.lower())
+        return "" if found is None else found[0]
+
+    @property
+    def bare(self) -> str:
+        """Who it is: user, if there is one, and host, in small letters, without what says how they are reached."""
+        if self.scheme == "xmpp":  # what may stand in a resource stands in no user
+            return self.rest.lower().partition("/")[0]
+        user = self.user.lower()
+        return f"{user}@{self.host}" if user else self.host
+
+    @property
     def names(self) -> tuple[str, ...]:
         """
         What stands behind the C{@}, in small letters: a host, or trunks in their order with commas between them; none
@@ -60,3 +78,18 @@ class Address:
 
     def __str__(self) -> str:
         return self.text
+
+
+def inFull(number: str) -> str:
+    """
+    A telephone number without its parameters; one that counts within a country or an exchange (RFC 3966 section 5.1.5)
+    with what says which that is.
+
+    @param number: what follows C{tel:}, or stands before the C{@} of a SIP address, without escapes.
+    """
+    written, *parameters = number.split(";")
+    for each in parameters:
+        name, _, context = each.partition("=")
+        if name.strip().lower() == "phone-context" and context.startswith("+") and not written.startswith("+"):
+            return context + written
+    return written

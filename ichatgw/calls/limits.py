@@ -14,6 +14,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from ichatgw.address import Address
 from ichatgw.errors import Congested, Refused
 from ichatgw.model import Party
 from ichatgw.runtime.ratelimit import RateLimit
@@ -131,12 +132,8 @@ class Limits:
 
 def callerKey(caller: Party) -> str:
     """The same for all calls of one caller: its address without resource, port and parameters."""
-    scheme, _, rest = caller.uri.lower().partition(":")
-    if scheme == "xmpp":
-        return f"{scheme}:{rest.partition('/')[0]}"
-    user, at, host = rest.partition(";")[0].partition("?")[0].rpartition("@")
-    host = host.partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return f"sip:{user}{at}{host}"
+    address = Address(caller.uri)
+    return f"{'xmpp' if address.scheme == 'xmpp' else 'sip'}:{address.bare}"
 
 
 def sourceOfCalls(caller: Party) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from twisted.logger import Logger
 
+from ichatgw.address import Address
 from ichatgw.control.protocol import Answer, OrderError
 from ichatgw.control.server import Orders
 from ichatgw.log.redaction import Content
@@ -174,11 +175,6 @@ class Traces:
 
 def bareOf(address: str) -> str:
     """A party as it is compared: an address without scheme, port, parameters and resource, in small letters."""
-    rest = address.strip().lower()
-    scheme, colon, after = rest.partition(":")
-    if colon and scheme in ("sip", "sips", "xmpp", "tel"):
-        rest = after
-    rest = rest.partition(";")[0].partition("?")[0]
-    user, at, host = rest.partition("@")
-    host = host.partition("/")[0]
-    return f"{user}{at}{host if host.startswith('[') else host.partition(':')[0]}"
+    text = address.strip()
+    said = Address(text)
+    return (said if said.scheme in ("sip", "sips", "xmpp", "tel") else Address(f"sip:{text}")).bare

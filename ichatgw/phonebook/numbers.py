@@ -17,6 +17,8 @@ from urllib.parse import unquote
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneMetadata, PhoneNumberFormat
 
+from ichatgw.address import inFull
+
 LONGEST = 256
 """Characters of a number as it is written, with what stands behind it."""
 
@@ -170,7 +172,7 @@ def _plain(text: str) -> str:
     """
     if len(text) > LONGEST:
         raise ValueError("longer than a telephone number")
-    number = (_ofURI(text) if text[:4].lower() == "tel:" else text).translate(_MARKS)
+    number = (inFull(unquote(text[4:])) if text[:4].lower() == "tel:" else text).translate(_MARKS)
     if number.isascii() and not _NUMBER.fullmatch(number):
         raise ValueError("no telephone number")
     return number
@@ -183,13 +185,3 @@ def _isBare(country: str) -> bool:
         return False
     national = phonenumbers.format_number(example, PhoneNumberFormat.NATIONAL)
     return phonenumbers.normalize_digits_only(national) == str(example.national_number)
-
-
-def _ofURI(text: str) -> str:
-    """The number in a C{tel:} URI; one that counts within a country or an exchange (RFC 3966 section 5.1.5) in full."""
-    written, *parameters = unquote(text[4:]).split(";")
-    for each in parameters:
-        name, _, context = each.partition("=")
-        if name.strip().lower() == "phone-context" and context.startswith("+") and not written.startswith("+"):
-            return context + written
-    return written

@@ -6,7 +6,7 @@ from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import errors
-from ichatgw.address import Address
+from ichatgw.address import Address, inFull
 from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
 
 
@@ -38,6 +38,34 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(str(Address("SIP:a:b@Host;x=Y").withUser("c")), "SIP:c@Host;x=Y")
         self.assertEqual(str(Address("sip:host").withUser("c")), "sip:host")
         self.assertEqual(str(Address("nothing@host").withUser("c")), "nothing@host")
+
+    def test_bare(self) -> None:
+        """Who it is stands before port, parameters, resource and query; a user may hold any of their marks."""
+        for text, host, bare in (
+            ("SIP:Bell@Host:5061;transport=tcp?x=y", "host", "bell@host"),
+            ("sip:a;b@host", "host", "a;b@host"),
+            ("sip:+49;phone-context=+1@host;lr", "host", "+49;phone-context=+1@host"),
+            ("sip:a?b/c:d@host:5060", "host", "a?b/c:d@host"),
+            ("sips:a@[2001:DB8::1]:5061", "[2001:db8::1]", "a@[2001:db8::1]"),
+            ("sip:boss@good;x@evil.example", "evil.example", "boss@good;x@evil.example"),
+            ("xmpp:a;b?c@Host/x@y;z", "y", "a;b?c@host"),
+            ("tel:+49;phone-context=x", "+49", "+49"),
+            ("sip:192.0.2.1:5060", "192.0.2.1", "192.0.2.1"),
+            ("nothing", "", ""),
+        ):
+            self.assertEqual((Address(text).host, Address(text).bare), (host, bare), text)
+
+    def test_inFull(self) -> None:
+        """A number that counts somewhere is said with that, if it is a number itself."""
+        for text, number in (
+            ("30123;phone-context=+49", "+4930123"),
+            ("30123;x=y;Phone-Context=+49;z", "+4930123"),
+            ("+4930123;phone-context=+1", "+4930123"),
+            ("123;phone-context=pbx.example", "123"),
+            ("123;;=;phone-context", "123"),
+            ("", ""),
+        ):
+            self.assertEqual(inFull(text), number, text)
 
     def test_names(self) -> None:
         """Trunks in the place of a host keep their order; others may be put there."""

@@ -6,9 +6,11 @@ Who may dial what.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from attrs import define, field
 
+from ichatgw.address import Address, inFull
 from ichatgw.config.declared.rights import ALL, ANY, BEGINS, DialRule
 from ichatgw.errors import Refused
 from ichatgw.model import Party
@@ -56,7 +58,7 @@ class Rights:
         if not self._rules or not route.startswith("sip") or self.emergency.route(called) is not None:
             return
         who = self.names(caller)
-        for number in dict.fromkeys((numberIn(called), numberIn(route))):
+        for number in _numbersIn(called, route):
             spellings = frozenset(self._spellings(number))
             decides = next((rule for rule in self._rules if _fits(rule, who, spellings)), None)
             if decides is not None and not decides[0].allows:
@@ -64,7 +66,7 @@ class Rights:
 
     def names(self, caller: Party) -> frozenset[str]:
         """What stands for a user in a rule."""
-        address = caller.uri.partition(":")[2].partition("/")[0].partition(";")[0].lower()
+        address = Address(caller.uri).bare
         entry = self.book.entryOf(caller)
         groups = entry.groups if entry is not None else ()
         return frozenset((ALL, address, address.rpartition("@")[2], *(f"@{group.lower()}" for group in groups)))
@@ -91,6 +93,16 @@ class Rights:
             yield rest
             if rest != code:  # what begins with no more than the digit for a call within the country may lead abroad
                 yield f"{trunk}{rest[len(code) :]}"
+
+
+def _numbersIn(*addresses: str) -> Iterator[str]:
+    """What is dialled, as it is written, and in full if it is said where it counts."""
+    yield from dict.fromkeys(each(address) for address in addresses for each in (numberIn, _fullNumberIn))
+
+
+def _fullNumberIn(address: str) -> str:
+    said = Address(address)
+    return inFull(unquote(said.rest if said.scheme == "tel" else said.user)).translate(MARKS)
 
 
 def _fits(

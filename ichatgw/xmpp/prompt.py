@@ -17,6 +17,7 @@ from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
+from ichatgw.address import Address
 from ichatgw.errors import MalformedError
 from ichatgw.escaping import escape, fromSIP
 from ichatgw.xmpp.stanzas import errorReply, parseJID
@@ -74,6 +75,7 @@ def userOf(text: str) -> str:
     text = text.strip()
     scheme = _SCHEME.match(text)
     if scheme is not None:
-        text = text[scheme.end() :].partition(";")[0].partition("?")[0]
-        return text.translate(_MARKS) if scheme[0].lower() == "tel:" else fromSIP(text)
+        said = Address(text)
+        text = said.place.partition(";")[0].partition("?")[0]
+        return text.translate(_MARKS) if said.scheme == "tel" else fromSIP(f"{said.user}@{text}" if said.user else text)
     return text.translate(_MARKS) if _NUMBER.match(text) else escape(text)

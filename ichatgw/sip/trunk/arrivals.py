@@ -18,6 +18,7 @@ from sippy.SipAddress import SipAddress
 from sippy.SipRequest import SipRequest
 from sippy.SipURL import SipURL
 
+from ichatgw.address import inFull
 from ichatgw.config.declared.trunks import CALLED_PARTY, DIVERSION, REQUEST_URI, TO, bare
 from ichatgw.sip.message.syntax import legible
 from ichatgw.sip.register.bindings import Binding
@@ -100,7 +101,7 @@ def called(account: Account, request: SipRequest) -> str:
 
 def _user(url: SipURL) -> str:
     """The number in a URI, without what only tells how it is written."""
-    user = legible(url.username or "").partition(";")[0][:_LONGEST]
+    user = inFull(";".join((legible(url.username or ""), *map(legible, url.userparams))))[:_LONGEST]
     plain = _PUNCTUATION.sub("", user)
     return plain if bare(plain).isdigit() else user
 

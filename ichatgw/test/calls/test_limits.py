@@ -183,3 +183,10 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(callerKey(Party("sip:bell@[::1]:5060")), callerKey(Party("sip:bell@[::1]")))
         self.assertEqual(callerKey(Party("sip:192.0.2.1:5060")), "sip:192.0.2.1")
         self.assertNotEqual(callerKey(Party("sip:a@b")), callerKey(Party("sip:b@b")))
+
+    def test_keyOfParameters(self) -> None:
+        """A user part that holds parameters does not hide the host, nor those of another caller."""
+        self.assertEqual(callerKey(Party("sip:a;b@host:5060;lr")), "sip:a;b@host")
+        keys = {callerKey(Party(f"sip:+49;phone-context=x@{host}")) for host in ("one", "two")}
+        self.assertEqual(len(keys), 2)
+        self.assertEqual(sourceOfCalls(Party("sip:a;b?c@host")), "host")

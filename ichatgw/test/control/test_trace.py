@@ -114,7 +114,7 @@ class TraceTests(SynchronousTestCase):
             ("sip:+49301@pbx.example:5070;user=phone", "+49301@pbx.example"),
             ("xmpp:Kim@Example.com/Mac", "kim@example.com"),
             ("tel:+49301;phone-context=x", "+49301"),
-            ("sips:a@[2001:db8::1]:5061", "a@[2001:db8::1]:5061"),
+            ("sips:a@[2001:db8::1]:5061", "a@[2001:db8::1]"),
             (" 72 ", "72"),
         ):
             self.assertEqual(bareOf(address), bare)

@@ -60,6 +60,26 @@ class RightsTests(ConfigTestCase):
         self.make("deny 17")
         self.assertEqual([self.may(each) for each in ("17", "170", "1")], [False, True, True])
 
+    def test_parametersInUser(self) -> None:
+        """Who a caller is does not depend on what parameters its user part holds."""
+        self.make("allow any for pbx.example", "deny any")
+        for uri, expected in (
+            ("sip:7;x@pbx.example:5060;lr", True),
+            ("sip:7@pbx.example", True),
+            ("sip:pbx.example;x@evil.example", False),
+            ("sip:7@pbx.example;x@evil.example", False),
+            ("xmpp:pbx.example;x@evil.example", False),
+        ):
+            self.assertIs(self.may("17", Party(uri)), expected, uri)
+
+    def test_context(self) -> None:
+        """A number that is said with where it counts is judged in full, and as it is written."""
+        self.make("deny +49900...", "deny 17")
+        for number in ("900123;phone-context=+49", "900123;x=y;Phone-Context=+49", "17;phone-context=+49"):
+            self.assertFalse(self.may(number), number)
+        self.assertFalse(self.may("5", route="sip:900123%3Bphone-context=+49@pbx"))
+        self.assertTrue(self.may("800123;phone-context=+49"))
+
     def test_abroad(self) -> None:
         """C{+...} is every number in full, however it is dialled; a short one of the PBX is none."""
         self.make("allow +49...", "deny +...")

@@ -38,6 +38,7 @@ class PromptTests(SynchronousTestCase):
             ("SIP:a%20b@sip.example", r"a\20b\40sip.example@gw.test"),
             (" bob@sip.example ", r"bob\40sip.example@gw.test"),
             ("xmpp:bob@b?call", r"bob\40b@gw.test"),
+            ("sip:a;b@sip.example;lr", r"a;b\40sip.example@gw.test"),
             ("Bob", "bob@gw.test"),
         ):
             self.assertIn(f"<jid>{jid}</jid>", self.ask("set", f"<prompt>{text}</prompt>"), text)

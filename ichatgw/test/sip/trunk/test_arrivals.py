@@ -52,6 +52,8 @@ class ArrivalTests(SynchronousTestCase):
             (self.withUser("0049-30-100"), self.contact, "", "+4930100"),
             (self.withUser("77"), "<sip:78@p.example>", "", "77"),
             (self.withUser("77"), "<sip:4930100@p.example>", "", "+4930100"),
+            (self.withUser("101;phone-context=+4930"), "<sip:y.example>", "", "+4930101"),
+            (self.withUser("+4930101;npdi;rn=+4999"), "<sip:y.example>", "", "+4930101"),
             (self.contact, "<sip:+4930101@p.example;user=phone>", "", "+4930101"),
             (self.contact, "<sip:4930101@p.example>", "P-Called-Party-ID: <sip:+4930100@p.example>\r\n", "+4930100"),
             (self.contact, "<sip:4930@p.example>", "P-Called-Party-ID: sip:4930101@p.example\r\n", "+4930101"),
