@@ -11,11 +11,12 @@ which becomes a question mark.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from ichatgw.errors import MalformedError
-from ichatgw.sip.message.headers import RULES
+from ichatgw.sip.message.headers import RULES, Rule
 from ichatgw.sip.message.syntax import BLANKS, isToken
 
 COMPACT = {
@@ -36,6 +37,12 @@ COMPACT = {
     "x": "session-expires",
 }
 """The short names of headers, as registered by RFC 3261, 3515, 3892, 4028 and 6665."""
+
+LINES_KEPT, MAX_KEPT = 8192, 200
+"""
+How many header lines are kept as they were read, and how many characters one may have for that: those of a dialog come
+again with each of its messages.
+"""
 
 _USUAL_NAMES = {name: name for name in RULES} | {rule.title: name for name, rule in RULES.items()} | COMPACT
 
@@ -85,18 +92,40 @@ class Limits:
     separators: int = 200
 
 
+@define(eq=False)
+class Field:
+    """
+    One header field.  It is shared by all messages that have the same line.
+
+    @ivar name: the full name, in lower case.
+    @ivar value: unfolded.
+    @ivar rule: how it passes; C{None} if it does not.
+    @ivar commas: how many there are, if it costs more the more is in it.
+    @ivar separators: how many commas, semicolons and quotation marks, if it costs more the more is in it.
+    @ivar fault: what is wrong with it; empty if nothing is.
+    @ivar passed: names and values that go on, once somebody has asked.
+    """
+
+    name: str
+    value: str
+    rule: Rule | None = None
+    commas: int = 0
+    separators: int = 0
+    fault: str = ""
+    passed: tuple[tuple[str, str], ...] | None = None
+
+
 @frozen
 class Frame:
     """
     A message in its parts; what is wrong with it, too, so that one can be told who was able to send a Via.
 
-    @ivar fields: lower-case full names and unfolded values.
     @ivar charset: what the header was written in, UTF-8 (which may be broken) or else Latin-1.
     @ivar fault: the first thing found wrong.
     """
 
     startLine: str
-    fields: list[tuple[str, str]] = field(factory=list)
+    fields: list[Field] = field(factory=list)
     body: bytes = b""
     charset: str = "utf-8"
     fault: Refusal | None = None
@@ -121,7 +150,7 @@ class Frame:
 
     def values(self, name: str) -> list[str]:
         """All values of one header, in order."""
-        return [value for key, value in self.fields if key == name]
+        return [each.value for each in self.fields if each.name == name]
 
 
 def _withLineEnds(datagram: bytes, size: int) -> bytes:
@@ -143,7 +172,7 @@ def _decode(head: bytes) -> tuple[str, str]:
     return (head.decode("utf-8", "replace"), "utf-8") if _C1.search(text) else (text, "latin-1")
 
 
-def _fields(lines: list[str], limits: Limits) -> tuple[list[tuple[str, str]], Refusal | None]:
+def _fields(lines: list[str], limits: Limits) -> tuple[list[Field], Refusal | None]:
     """The header fields, and the first fault in them."""
     fault = None
     if len(lines) > limits.headers + 1:
@@ -153,22 +182,41 @@ def _fields(lines: list[str], limits: Limits) -> tuple[list[tuple[str, str]], Re
         fault = Refusal(400, "Control Character In Request Line")
     fields = []
     for line in lines[1:]:
-        written, colon, value = line.partition(":")
-        name = _USUAL_NAMES.get(written)
-        if name is None:
-            name = written.rstrip(BLANKS).lower()
-            name = COMPACT.get(name, name)
-        if not colon or (name not in RULES and not isToken(name)):
-            fault = fault or Refusal(400, "Misspelt Header")
+        length = len(line)
+        read = _fieldBefore(line) if length <= MAX_KEPT else _field(line)
+        if read.fault:
+            fault = fault or (Broken if read.name else Refusal)(400, read.fault)
+        if not read.name:
             continue
-        if not value.isprintable():
-            value = _ESCAPED.sub(_defuse, value)
-            if not isClean(value):
-                fault = fault or Broken(400, "Control Character In Header")
-        if len(line) > limits.line:
+        if length > limits.line:
             fault = fault or Refusal(400, "Header Too Long")
-        fields.append((name, value.strip(BLANKS)))
+        fields.append(read)
     return fields, fault
+
+
+def _field(line: str) -> Field:
+    """One line, or several that are one header; it has no name if that cannot be read."""
+    written, colon, value = line.partition(":")
+    name = _USUAL_NAMES.get(written)
+    if name is None:
+        name = written.rstrip(BLANKS).lower()
+        name = COMPACT.get(name, name)
+    rule = RULES.get(name)
+    if not colon or (rule is None and not isToken(name)):
+        return Field("", "", fault="Misspelt Header")
+    fault = ""
+    if not value.isprintable():
+        value = _ESCAPED.sub(_defuse, value)
+        if not isClean(value):
+            fault = "Control Character In Header"
+    value = value.strip(BLANKS)
+    if rule is None or not rule.isRead:
+        return Field(name, value, rule, fault=fault)
+    commas = value.count(",")
+    return Field(name, value, rule, commas, commas + value.count(";") + value.count('"'), fault)
+
+
+_fieldBefore = lru_cache(maxsize=LINES_KEPT)(_field)
 
 
 def _defuse(match: re.Match[str]) -> str:

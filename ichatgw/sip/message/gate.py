@@ -15,15 +15,14 @@ parts in a message that may hold an offer or an answer, the SDP alone passes; L{
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 
 from attrs import frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.message import multipart
-from ichatgw.sip.message.framing import Broken, Frame, Limits, Refusal, isClean
+from ichatgw.sip.message.framing import Broken, Field, Frame, Limits, Refusal, isClean
 from ichatgw.sip.message.headers import RULES, Rule, routes
 from ichatgw.sip.message.stateless import respond
 from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, readable, stampedVia, tagged
@@ -31,13 +30,8 @@ from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItem
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
 
-VALUES_KEPT, MAX_KEPT = 4096, 200
-"""
-How many values of headers are kept as they were judged, and how many characters one may have for that: those of a
-dialog come again with each of its messages.
-"""
-
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_MANDATORY_NAMES = frozenset(title.lower() for title in _MANDATORY)
 _OF_ACK = frozenset({"via", "from", "to", "call-id", "cseq", "contact", "record-route"})
 _PASSED_ON = ("INFO", "MESSAGE")
 _DESCRIBING = ("INVITE", "ACK", "PRACK", "UPDATE")
@@ -165,10 +159,8 @@ class Gate:
     def _bare(self, frame: Frame) -> Frame:
         """What an ACK needs, as far as it can be read."""
         limit = self.limits.line
-        return Frame(
-            frame.startLine,
-            [(name, text) for name, text in frame.fields if name in _OF_ACK and len(text) <= limit and isClean(text)],
-        )
+        needed = [each for each in frame.fields if each.name in _OF_ACK]
+        return Frame(frame.startLine, [each for each in needed if len(each.value) <= limit and isClean(each.value)])
 
     def _request(self, frame: Frame, source: TransportAddress, transport: str) -> Admitted:
         method, target = _requestLine(frame.startLine)
@@ -194,27 +186,26 @@ class Gate:
             and an answer without it is better than none.
         """
         headers: list[tuple[str, str]] = []
-        seen = set()
+        seen: set[str] = set()
         separators = 0
-        for name, value in frame.fields:
-            rule = RULES.get(name)
+        limits = self.limits
+        for field in frame.fields:
+            name, rule = field.name, field.rule
             if rule is None:
                 continue
             if name in seen:
-                if rule.single and not (isResponse and rule.title not in _MANDATORY):
+                if rule.single and not (isResponse and name not in _MANDATORY_NAMES):
                     raise Refusal(400, f"Repeated {rule.title}")
                 if rule.firstOnly or rule.single:
                     continue
             seen.add(name)
-            if rule.isRead:
-                commas = value.count(",")
-                separators += commas + value.count(";") + value.count('"')
-                if commas > self.limits.commas or separators > self.limits.separators:
-                    raise Refusal(400, f"Too Many Values In {rule.title}")
-            headers += _answered(rule, value) if isResponse else _converted(rule, value)
-        for title in _MANDATORY:
-            if title.lower() not in seen:
-                raise Refusal(400, f"Missing {title}")
+            separators += field.separators
+            if field.commas > limits.commas or separators > limits.separators:
+                raise Refusal(400, f"Too Many Values In {rule.title}")
+            passed = field.passed
+            headers += passed if passed is not None else (_answered if isResponse else _passed)(field, rule)
+        if not seen >= _MANDATORY_NAMES:
+            raise Refusal(400, f"Missing {next(title for title in _MANDATORY if title.lower() not in seen)}")
         return headers
 
     def _checkRequired(self, frame: Frame) -> None:
@@ -250,19 +241,13 @@ class Gate:
         return respond(headers, refusal.status, refusal.phrase, [extra], charset=frame.charset)
 
 
-def _convert(convert: Callable[[str], Sequence[str]], value: str) -> tuple[str, ...]:
-    return tuple(convert(value))
-
-
-_convertedBefore = lru_cache(maxsize=VALUES_KEPT)(_convert)
-
-
-def _answered(rule: Rule, value: str) -> list[tuple[str, str]]:
+def _answered(field: Field, rule: Rule) -> Iterable[tuple[str, str]]:
     """What goes on of one header of a response."""
+    value = field.value
     if rule.title == "Contact" and value == "*":
-        return []
+        return ()
     try:
-        return _converted(rule, value)
+        return _passed(field, rule)
     except Refusal:
         if rule.title == "To":
             return [("To", tagged(value))]
@@ -270,18 +255,20 @@ def _answered(rule: Rule, value: str) -> list[tuple[str, str]]:
             return [("Record-Route", item) for item in routes(value)]
         if rule.title in _MANDATORY:
             raise
-        return []
+        return ()
 
 
-def _converted(rule: Rule, value: str) -> list[tuple[str, str]]:
+def _passed(field: Field, rule: Rule) -> Iterable[tuple[str, str]]:
     """What goes on of one header."""
-    convert = _convertedBefore if rule.recurs and len(value) <= MAX_KEPT else _convert
     try:
-        return [(rule.title, item) for item in convert(rule.convert, value)]
+        passed = tuple([(rule.title, item) for item in rule.convert(field.value)])
     except MalformedError as error:
         if rule.needless:
-            return []
+            return ()
         raise Refusal(400, f"Misspelt {rule.title}") from error
+    if field.value != "*":  # which passes in a request alone
+        field.passed = passed
+    return passed
 
 
 def _requestLine(line: str) -> tuple[str, str]:

@@ -48,7 +48,6 @@ class Rule:
     @ivar needless: a malformed one is left out; otherwise it is a fault.
     @ivar firstOnly: of several, the first goes on.
     @ivar isRead: it costs more the more is in it.  What goes on as it came does not.
-    @ivar recurs: it is the same in most messages of a dialog.
     """
 
     title: str
@@ -58,15 +57,10 @@ class Rule:
     firstOnly: bool = False
 
     isRead: bool = field(init=False)
-    recurs: bool = field(init=False)
 
     @isRead.default
     def _costs(self) -> bool:
         return self.convert is not _asIs
-
-    @recurs.default
-    def _returns(self) -> bool:
-        return self.convert in _RECURRING
 
 
 def _asIs(value: str) -> Sequence[str]:
@@ -201,8 +195,6 @@ def _dialog(value: str) -> Sequence[str]:
     """A Call-ID with tags, as in Replaces (RFC 3891)."""
     return (";".join([piece.strip(BLANKS) for piece in value.split(";")]),)
 
-
-_RECURRING = frozenset({_party, _parties, _route, _contacts, _contentType})
 
 _UINT32 = 2**32 - 1
 

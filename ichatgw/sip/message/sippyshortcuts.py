@@ -29,10 +29,10 @@ from sippy.Time.MonoTime import MonoTime
 NAMES_KEPT = 512
 """How many names of headers are kept as they are written."""
 
-ADDRESSES_KEPT, MAX_KEPT = 2048, 200
+LINES_KEPT, ADDRESSES_KEPT, MAX_KEPT = 4096, 2048, 200
 """
-How many addresses are kept as they were read, and how many characters one may have for that: those of a dialog come
-again with each of its messages.
+How many header lines and addresses are kept as they were read, and how many characters one may have for that: those of
+a dialog come again with each of its messages.
 """
 
 _END = "\r\n\r\n"
@@ -78,10 +78,24 @@ def _read(self: SipMsg, buf: str | None = None) -> None:
 
 def _headers(line: str) -> list[SipHeader]:
     """The headers of one line."""
+    name, kind, value = (_partsBefore if len(line) <= MAX_KEPT else _parts)(line)
     try:
-        return [SipHeader(line, fixname=True)]
+        body = SipGenericHF(value, name) if kind is None else kind(value)
     except ESipHeaderCSV as several:
-        return [SipHeader(name=several.name, bodys=value, fixname=True) for value in several.bodys]
+        return [SipHeader(name=name.lower(), bodys=each, fixname=True) for each in several.bodys]
+    made = SipHeader.__new__(SipHeader)
+    made.name, made.body = body.hf_names[0], body
+    return [made]
+
+
+def _parts(line: str) -> tuple[str, type[SipGenericHF] | None, str]:
+    """The name, what reads it, if not as any, and the value."""
+    name, _, value = line.partition(":")
+    name = name.strip()
+    return name, hf_types.get(name.lower()), value.strip()
+
+
+_partsBefore = lru_cache(maxsize=LINES_KEPT)(_parts)
 
 
 def _getHFBody(self: SipMsg, name: str, idx: int = 0) -> SipGenericHF:

@@ -6,6 +6,7 @@ Tests for L{ichatgw.sip.message.framing}, through the gate: what is a message at
 from __future__ import annotations
 
 from ichatgw.model import TransportAddress
+from ichatgw.sip.message import framing
 from ichatgw.sip.message.framing import Limits
 from ichatgw.sip.message.gate import Answer, Gate
 from ichatgw.test.support.sip.gates import SOURCE, GateTestCase, request, response
@@ -36,6 +37,27 @@ class FramingTests(GateTestCase):
         self.assertEqual((admitted.method, admitted.body), ("INVITE", b"v=0\r\n"))
         self.assertEqual(admitted.startLine, "INVITE sip:100@example.net SIP/2.0")
         self.assertEqual(admitted.headers[1], ("Max-Forwards", "70"))
+
+    def test_again(self) -> None:
+        """A line is judged by what it says and where it stands, whether or not it has come before."""
+        gate = Gate()
+        lines = (
+            "Contact: *",
+            "To: <sip:100@example.net",
+            "Record-Route: <sip:a.example>, nonsense, <sip:b.example;lr>",
+            "Subject: a\vb",
+            "Sub ject: a",
+            "Expires: soon",
+            "Supported: " + ",".join(f"tag{number}" for number in range(200)),
+            "Refer-To: <sip:a@example.net",
+        )
+        messages = [make(line) for line in lines for make in (request, response)]
+        first = []
+        for message in messages:
+            framing._fieldBefore.cache_clear()
+            first.append(gate.admit(message, SOURCE))
+        self.assertEqual([gate.admit(message, SOURCE) for message in messages], first)
+        self.assertEqual([gate.admit(message, SOURCE) for message in reversed(messages)], first[::-1])
 
     def test_keepalives(self) -> None:
         """Keepalives of all fashions are dropped without a word."""
