@@ -27,8 +27,11 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 QUIET = 120.0
 """Seconds within which the last transaction, port and cached response has to go (the longest live 32 s)."""
 
-OBJECTS = 5000
-"""So many more objects may there be: a thousand names of dialogs that are over are remembered, and the like."""
+REMEMBERED = 1100
+"""Calls after which what is remembered of those that are over is full; so many come before anything is counted."""
+
+OBJECTS = 0.1
+"""By this share may there be more objects: of some calls that are remembered there is more to tell than of others."""
 
 GROWTH = 0.05
 """The share by which memory may differ between the quarters: what is allocated and freed leaves gaps."""
@@ -78,7 +81,7 @@ class Soak(Calls):
 
 def remains(left: dict[str, int], base: dict[str, int]) -> list[str]:
     """Of what there is more than there may be."""
-    return [name for name in base if left[name] > base[name] + (OBJECTS if name == "objects" else 0)]
+    return [name for name in base if left[name] > base[name] * (1 + (OBJECTS if name == "objects" else 0))]
 
 
 def memory(samples: list[tuple[float, float]]) -> tuple[float, float]:
@@ -99,7 +102,7 @@ async def soak(seconds: float, rate: float, seed: int) -> bool:
         try:
             await made.begin()
             print(f"{ICHATS} iChats are online; warming up", flush=True)
-            await made.run(min(10.0, seconds / 4), rate)
+            await made.run(min(REMEMBERED / rate, seconds / 4), rate)
             made.fates.clear()
             made.samples.clear()
             made.late = 0.0

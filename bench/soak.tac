@@ -38,6 +38,7 @@ def _counts():
 
 
 def _write():
+    gc.unfreeze()  # what the gateway has put away as lasting (ichatgw.runtime.collector) counts, too
     gc.collect()
     path = Path(os.environ["SOAK_COUNTS"])
     path.with_suffix(".new").write_text(json.dumps(_counts()))
