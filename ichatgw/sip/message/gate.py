@@ -16,19 +16,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from attrs import frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part, TransportAddress
 from ichatgw.sip.message import multipart
-from ichatgw.sip.message.framing import Broken, Field, Frame, Limits, Refusal, isClean
+from ichatgw.sip.message.framing import MAX_KEPT, Broken, Field, Frame, Limits, Refusal, isClean
 from ichatgw.sip.message.headers import RULES, Rule, routes
 from ichatgw.sip.message.stateless import respond
 from ichatgw.sip.message.syntax import UnknownScheme, checked, isToken, listItems, readable, stampedVia, tagged
 
 ACCEPT = f"{multipart.SDP}, multipart/mixed, multipart/related, multipart/alternative"
 """What we read in an INVITE."""
+
+REQUEST_LINES_KEPT = 2048
+"""How many first lines of requests are kept as they were read, if they are short: most come again."""
 
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _MANDATORY_NAMES = frozenset(title.lower() for title in _MANDATORY)
@@ -272,6 +276,10 @@ def _passed(field: Field, rule: Rule) -> Iterable[tuple[str, str]]:
 
 
 def _requestLine(line: str) -> tuple[str, str]:
+    return _requestLineBefore(line) if len(line) <= MAX_KEPT else _readRequestLine(line)
+
+
+def _readRequestLine(line: str) -> tuple[str, str]:
     """The method and the target: a SIP URI, a telephone number, or the name of a service (RFC 5031)."""
     parts = line.split(" ")
     version = parts[-1]
@@ -289,6 +297,9 @@ def _requestLine(line: str) -> tuple[str, str]:
     if "?" in target.rpartition("@")[2]:
         raise Refusal(400, "Headers In Request-URI")
     return method, target
+
+
+_requestLineBefore = lru_cache(maxsize=REQUEST_LINES_KEPT)(_readRequestLine)
 
 
 def _one(headers: list[tuple[str, str]], title: str) -> str:

@@ -9,8 +9,15 @@ came from there, so that a forged source address cannot be used to flood its own
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
+
+TAGS_KEPT, MAX_KEPT = 4096, 200
+"""
+How many values of From and To are kept with their tags, and how many characters one may have for that: those of a
+dialog come again with each of its messages.
+"""
 
 Header = tuple[str, str]
 
@@ -58,7 +65,14 @@ def _tagged(to: str, headers: Sequence[Header]) -> str:
 
 def tagOf(value: str) -> str | None:
     """The tag in a From or To, in the form that the gate gives it; C{None} if there is none."""
+    return _tagBefore(value) if len(value) <= MAX_KEPT else _tag(value)
+
+
+def _tag(value: str) -> str | None:
     return parameterOf(value.rpartition(">")[2], "tag")
+
+
+_tagBefore = lru_cache(maxsize=TAGS_KEPT)(_tag)
 
 
 def parameterOf(value: str, name: str) -> str | None:
