@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
@@ -317,6 +318,8 @@ class Tone:
     @ivar milliseconds: for how long.
     """
 
+    isEarly: ClassVar[bool] = False
+
     key: str
     milliseconds: int = 160
 
@@ -536,6 +539,8 @@ class Enclosed:
     @ivar content: text of the type C{contentType}.
     """
 
+    isEarly: ClassVar[bool] = False
+
     method: str
     contentType: str
     content: str = field(repr=False)
@@ -545,10 +550,26 @@ class Enclosed:
 class Connected:
     """Who is at the other end is somebody else now, or has another name: L{ichatgw.interfaces.ICall.peer} tells who."""
 
+    isEarly: ClassVar[bool] = False
+
 
 CONNECTED = Connected()
 
-InCall = Enclosed | Tone | Connected
+
+@frozen
+class SentOn:
+    """
+    The call leads on from the called party to another place.
+
+    @cvar isEarly: it may be said before the call is answered, to the caller.
+    """
+
+    isEarly: ClassVar[bool] = True
+
+
+SENT_ON = SentOn()
+
+InCall = Enclosed | Tone | Connected | SentOn
 """What one party can say to the other within the call, beside a change of its media."""
 
 Farewell = tuple[str, ...]

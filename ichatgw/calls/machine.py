@@ -200,8 +200,14 @@ def _build() -> Callable[[Parties], CallInputs]:  # noqa: C901  (a whole machine
     def hand(call: CallInputs, parties: Parties, leg: ILeg, message: IMessage) -> None:
         parties.other(leg).hand(message)
 
-    @idle.upon(CallInputs.handed).loop()
     @calling.upon(CallInputs.handed).loop()
+    def handBefore(call: CallInputs, parties: Parties, leg: ILeg, message: IMessage) -> None:
+        if leg is parties.dialled and message.value.isEarly:
+            parties.arrived.hand(message)
+        else:
+            message.undeliverable()
+
+    @idle.upon(CallInputs.handed).loop()
     @closing.upon(CallInputs.handed).loop()
     @closed.upon(CallInputs.handed).loop()
     def noneToHand(call: CallInputs, parties: Parties, leg: ILeg, message: IMessage) -> None:

@@ -22,11 +22,11 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ichatgw.calls.inner import InnerCall, OuterLeg, begin
-from ichatgw.calls.nulls import NoCall
+from ichatgw.calls.nulls import NoCall, Unanswered
 from ichatgw.errors import CallError
 from ichatgw.forwarding.choices import Chosen, Forward, whenOf
 from ichatgw.interfaces import ICall, IMediaSide, IOutboundLeg
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import SENT_ON, Ending, EndReason, Party, SessionDescription
 from ichatgw.runtime.clock import cancel
 from ichatgw.users.preferences import When
 
@@ -96,7 +96,7 @@ class ForwardingLeg(OuterLeg):
         self.stage = Stage.FORWARDED if self.isForwarded else Stage.CALLING
         _contain(self, self.first)
         if self.isForwarded:
-            self.leads(self)
+            _announce(self)
         begin(self, self.first, self._offer)
 
     def hangup(self, ending: Ending) -> None:
@@ -172,9 +172,14 @@ def _lead(leg: ForwardingLeg, forward: Forward) -> bool:
         given.call = NoCall(leg.call.id)
         given.hangup(FORWARDED)
     if leg.stage is Stage.FORWARDED:  # else the caller has gone within that
-        leg.leads(leg)
+        _announce(leg)
         begin(leg, place, leg._offer)
     return True
+
+
+def _announce(leg: ForwardingLeg) -> None:
+    leg.leads(leg)
+    leg.call.handed(leg, Unanswered(SENT_ON))
 
 
 def _stopTimer(leg: ForwardingLeg) -> None:

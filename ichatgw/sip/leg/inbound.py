@@ -6,6 +6,7 @@ The leg of a party that calls us over SIP.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from attrs import evolve
 from sippy.CCEvents import (
@@ -64,6 +65,7 @@ class InboundSipLeg(SipLeg):
         protecting: MediaSecurity | None = None,
     ) -> None:
         super().__init__(id, party, forget)
+        self._messages.sentOn = partial(_alert, self, 181, "Call Is Being Forwarded")
         self._protecting = protecting or MediaSecurity()
         self._objection: Ending | None = None
         self.source = source
@@ -106,7 +108,7 @@ class InboundSipLeg(SipLeg):
 
     def ring(self) -> None:
         """180."""
-        self._respond(_introducing(self, CCEventRing((180, "Ringing", self._earlyOffer(SUPPOSED)))))
+        _alert(self, 180, "Ringing")
 
     def _earlyOffer(self, far: SessionDescription) -> MsgBody | None:
         """
@@ -238,6 +240,12 @@ class InboundSipLeg(SipLeg):
         except Exception:
             _log.failure("call={call} leg={leg} could not respond", call=self.call.id, leg=self.id)
             self._finish(Ending(EndReason.FAILED, "internal error"))
+
+
+def _alert(leg: InboundSipLeg, code: int, phrase: str) -> None:
+    """A provisional response without an answer."""
+    if not leg._answered:
+        leg._respond(_introducing(leg, CCEventRing((code, phrase, leg._earlyOffer(SUPPOSED)))))
 
 
 def _introducing(leg: InboundSipLeg, event: CCEventGeneric) -> CCEventGeneric:

@@ -25,7 +25,8 @@ from zope.interface import implementer
 from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IMessage
-from ichatgw.model import CONNECTED, Connected, Enclosed, Receipt, Tone
+from ichatgw.model import CONNECTED, Connected, Enclosed, Receipt, SentOn, Tone
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.dialog.capabilities import METHODS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.requests import LATER, OK, Reply
@@ -119,7 +120,13 @@ class Passed:
 
 
 class InCallMessages:
-    """What the party of one leg says to the other one, and is told of it."""
+    """
+    What the party of one leg says to the other one, and is told of it.
+
+    @ivar sentOn: tells a party that calls that its call leads on.
+    """
+
+    sentOn: Callable[[], object] = staticmethod(unheard)
 
     def __init__(self) -> None:
         self._keys = 0
@@ -200,6 +207,8 @@ class InCallMessages:
             self._press(leg, value)
         elif isinstance(value, Connected):
             self._introduce(leg)
+        elif isinstance(value, SentOn):
+            self.sentOn()
         elif isinstance(value, Enclosed):
             self._send(leg, message, value)
         else:
@@ -264,6 +273,7 @@ class InCallMessages:
 
     def over(self) -> None:
         """The leg has ended: requests that wait for an answer get one (RFC 3261 section 15.1.2)."""
+        self.sentOn = unheard
         for passed in tuple(self._theirs):
             passed.answer(Reply(487, "Request Terminated"))
         handed, self._handed = self._handed, set()

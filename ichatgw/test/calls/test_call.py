@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from ichatgw.calls.call import CLOSING_TIMEOUT
 from ichatgw.calls.nulls import GONE, NoCall, Unanswered
 from ichatgw.interfaces import ICall
-from ichatgw.model import Direction, Ending, EndReason, Tone
+from ichatgw.model import SENT_ON, Direction, Ending, EndReason, Tone
 from ichatgw.test.support.callscenes import ANSWER, BUSY, BYE, STOP, CallCase, Ouch, Scene, raises
 from ichatgw.test.support.fakes import OFFER, FakeLeg, FakeMessage
 
@@ -161,6 +161,17 @@ class CourseTests(CallCase):
             message = FakeMessage()
             call.handed(FakeLeg(), message)
             self.assertEqual(message.receipts, [None])
+
+    def test_early(self) -> None:
+        """What may be said before the answer is handed to the caller then, and not after it."""
+        for stage in ("idle", "calling", "closing", "closed"):
+            scene = Scene().upTo(stage)
+            message = FakeMessage(SENT_ON)
+            scene.caller.takes = True
+            scene.call.handed(scene.callee, message)
+            scene.call.handed(scene.caller, message)
+            self.assertEqual(scene.caller.messages, [message] if stage == "calling" else [], stage)
+            self.assertEqual(scene.callee.messages, [], stage)
 
     def test_eitherHangsUp(self) -> None:
         """Whoever hangs up, and when, the other is told the same ending, once."""

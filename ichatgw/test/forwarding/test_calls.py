@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.calls.switch import Switch
 from ichatgw.interfaces import ILeg
-from ichatgw.model import Ending, EndReason, Party
+from ichatgw.model import SENT_ON, Ending, EndReason, Party
 from ichatgw.observe.callreports import Reports
 from ichatgw.observe.events import CallRouted, LegStarted
 from ichatgw.test.calls.test_switch import ByAddress
@@ -58,7 +58,8 @@ class SwitchTests(SynchronousTestCase):
         """Either party can end it, and nothing is left."""
         for ends in (0, 1):
             legs = self.forwarded()
-            self.assertEqual(legs[0].orders, ["answer"])
+            self.assertEqual(legs[0].orders, ["hand", "answer"])
+            self.assertEqual([message.value for message in legs[0].messages], [SENT_ON])
             legs[ends].partyHangsUp(Ending(EndReason.HANGUP))
             self.assertTrue(legs[1 - ends].over)
             self.assertNothingLeft()

@@ -117,7 +117,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual((leg.party, leg.stage, world.led), (place.party, Stage.FORWARDED, [leg]))
         place.partyRings()
         place.partyAnswers(ANSWER)
-        self.assertEqual((news(leg).news, news(leg).answers), (["ringing", "ringing", "answered"], [ANSWER]))
+        self.assertEqual((news(leg).news, news(leg).answers), (["ringing", "handed", "ringing", "answered"], [ANSWER]))
 
     def test_outcomes(self) -> None:
         """Busy, declined, absent and unanswered calls each lead to their own place; the caller hears nothing of it."""
@@ -233,9 +233,9 @@ class RaceTests(SynchronousTestCase):
         user.partyAnswers(ANSWER)
         user.partySays(FakeMessage())
         user.partyHangsUp(BUSY)
-        self.assertEqual((news(leg).news, leg.stage), ([], Stage.FORWARDED))
+        self.assertEqual((news(leg).news, leg.stage), (["handed"], Stage.FORWARDED))
         world.places[0].partyAnswers(ANSWER)
-        self.assertEqual(news(leg).news, ["answered"])
+        self.assertEqual(news(leg).news, ["handed", "answered"])
 
     def test_takenAtTheTimer(self) -> None:
         """A call that somebody has just taken is not taken away from them: it is waited for what comes of it."""

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.model import PCMU, Codec, Direction, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.calls.nulls import Unanswered
+from ichatgw.model import (
+    PCMU,
+    SENT_ON,
+    Codec,
+    Direction,
+    Ending,
+    EndReason,
+    Party,
+    SessionDescription,
+    TransportAddress,
+)
 from ichatgw.sip.leg.inbound import InboundSipLeg
+from ichatgw.sip.leg.telling import Telling
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.test.support.sip.siptalks import news, side
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, ackFor, header, request, status
@@ -82,6 +94,24 @@ class InboundTests(SynchronousTestCase):
         self.assertEqual(status(ringing), 180)
         self.assertIn("192.0.2.10:5070", header(ringing, "Contact"))
         self.assertIn("tag=", header(ringing, "To"))
+
+    def test_sentOn(self) -> None:
+        """A call that leads on is 181, as often as it does, with the new party; once it is answered nothing is said."""
+        self.rig.endpoint.tell(Telling.ANSWERS)
+        leg = self.arrive()
+        for name in ("Kim", "Ben"):
+            news(leg).other = Party(f"sip:{name.lower()}@pbx.example", name)
+            leg.hand(Unanswered(SENT_ON))
+            (forwarded,) = self.rig.wire.take()
+            self.assertTrue(forwarded.startswith("SIP/2.0 181 Call Is Being Forwarded\r\n"))
+            self.assertEqual(header(forwarded, "P-Asserted-Identity"), f'"{name}" <sip:{name.lower()}@pbx.example>')
+            self.assertTrue(forwarded.endswith("\r\n\r\n"))
+        leg.ring()
+        self.assertEqual([status(each) for each in self.rig.wire.take()], [180])
+        leg.answer(ANSWER)
+        self.rig.wire.take()
+        leg.hand(Unanswered(SENT_ON))
+        self.assertEqual(self.rig.wire.take(), [])
 
     def test_answer(self) -> None:
         """C{answer} is 200 with the relay's address, and the relay learns the caller's."""
