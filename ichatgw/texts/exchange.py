@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from urllib.parse import unquote
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, fail, maybeDeferred
@@ -15,11 +16,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ichatgw.address import Address
 from ichatgw.calls.limits import Limits, callerKey, sourceOfCalls
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.model import Party
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
 from ichatgw.texts.interfaces import Fate, ITextPort, ITexts, Text, TooLong, whyNot
+from ichatgw.texts.memory import Remembered
 
 SAME = (0.05, 5)
 """
@@ -29,6 +32,9 @@ come to rest by it.
 
 MAX_WRITERS = 4096
 """How many writers are told apart at a time, and how many texts."""
+
+TALK_LIFE, MAX_TALKS = 86_400.0, 10_000
+"""Seconds for which it is known by which trunk a text came, and of how many pairs of writer and reader."""
 
 _log = Logger()
 
@@ -75,11 +81,13 @@ class TextExchange:
     _writers: RateLimit = field(init=False)
     _same: RateLimit = field(init=False)
     _complaints: Complaints = field(init=False)
+    _cameBy: Remembered[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._limits = Limits(self._clock)
         self._same = RateLimit(self._clock, *SAME, mostSources=MAX_WRITERS)
         self._complaints = Complaints(self._clock)
+        self._cameBy = Remembered(self._clock, TALK_LIFE, MAX_TALKS)
         self.terms = self._terms
 
     @property
@@ -101,6 +109,8 @@ class TextExchange:
             self._spend(text)
         except CallError as refusal:
             return self._refused(text, refusal)
+        if text.writer.trunk:
+            self._cameBy.put((callerKey(Party(route)), unquote(text.writer.user)), text.writer.trunk)
         shown = evolve(text, writer=self.presented(text.writer, route), to=route)
         return maybeDeferred(port.carry, shown).addCallbacks(
             self._carried, self._failed, callbackArgs=(text, route), errbackArgs=(text,)
@@ -117,11 +127,19 @@ class TextExchange:
             raise TooLong(f"a text of {octets} octets, LongestText allows {self._terms.longest}")
 
     def _route(self, writer: Party, to: str) -> tuple[str, ITextPort]:
-        route = self.directed(writer, to, self.translate(to))
+        route = self._back(writer, self.directed(writer, to, self.translate(to)))
         port = self.ports.get(route.partition(":")[0])
         if port is None:
             raise NoRoute(f"no texts are carried to {route[:100]!r}")
         return route, port
+
+    def _back(self, writer: Party, route: str) -> str:
+        """The answer to a text leaves by the trunk that this has come by, if that is one of those that it may take."""
+        address = Address(route)
+        trunk = self._cameBy.get((callerKey(writer), unquote(address.user)))
+        if trunk is None or trunk not in address.names:
+            return route
+        return str(address.at(*dict.fromkeys((trunk, *address.names))))
 
     def _spend(self, text: Text) -> None:
         writer = callerKey(text.writer)

@@ -192,7 +192,8 @@ def _fateOf(response: SipResponse) -> Fate:
     if code < 300:
         return Fate.ACCEPTED if code == 202 else Fate.DELIVERED
     reasons = ", ".join(str(body) for body in response.getHFBodys("reason"))
-    raise NotCarried(fromStatus(code, headerText(phrase, 100), reasons=reasons))
+    unclear = "; it may have arrived" if code == 408 else ""
+    raise NotCarried(fromStatus(code, headerText(phrase, 80) + unclear, reasons=reasons))
 
 
 def _unsent(failure: Failure) -> Failure:

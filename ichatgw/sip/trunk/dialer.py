@@ -116,11 +116,16 @@ class TrunkDialer:
         hunt.account.legs.add(leg)
         return leg
 
-    def hunt(self, called: str, accounts: list[Account]) -> TrunkHunt:
-        """The attempts at the number in C{called} by these trunks; one that does not work is tried last."""
+    def hunt(self, called: str, accounts: list[Account], isOnce: bool = False) -> TrunkHunt:
+        """
+        The attempts at the number in C{called} by these trunks; one that does not work is tried last.
+
+        @param isOnce: see L{TrunkHunt}.
+        """
         inOrder = sorted(accounts, key=lambda each: not each.works)
         number = Address(called).user
-        return self._hunt([way for each in inOrder for way in self._ways(each, escaped(dialled(each.trunk, number)))])
+        ways = [way for each in inOrder for way in self._ways(each, escaped(dialled(each.trunk, number)))]
+        return self._hunt(ways, isOnce)
 
     def huntAt(self, account: Account, user: str) -> TrunkHunt:
         """
@@ -130,8 +135,8 @@ class TrunkDialer:
         """
         return self._hunt(self._ways(account, user))
 
-    def _hunt(self, ways: list[Passage]) -> TrunkHunt:
-        return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt)
+    def _hunt(self, ways: list[Passage], isOnce: bool = False) -> TrunkHunt:
+        return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt, isOnce)
 
     def _ways(self, account: Account, user: str) -> list[Passage]:
         """By which a call can go; first those that are registered."""

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason
+from ichatgw.runtime.clock import cancel
 from ichatgw.sip.transaction.targetset import TargetSet
 from ichatgw.sip.transport.target import Target
 from ichatgw.sip.trunk.account import Account
@@ -59,6 +60,7 @@ class TrunkHunt(TargetSet):
     @param ways: the ways in order; those of one trunk follow each other.
     @param targetOf: where a flow is registered.
     @param doubt: is told of a trunk that does not answer.
+    @param isOnce: what is sent must not arrive twice: who may have taken it, and has not said so, is the last one.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class TrunkHunt(TargetSet):
         failed: Callable[[Target], None],
         targetOf: Callable[[Flow], Target | None],
         doubt: Callable[[Account], None],
+        isOnce: bool = False,
     ) -> None:
         super().__init__(clock, ways[0].uri, self._find, failed, 0)
         self._ways = {id(way.uri): way for way in ways}
         self._uris = [(way.uri, way.uri) for way in ways]
         self._targetOf = targetOf
         self._doubt = doubt
+        self._isOnce = isOnce
         self._rang = False
         self._until: float | None = None
         self.way = ways[0]
@@ -120,7 +124,9 @@ class TrunkHunt(TargetSet):
 
     def watch(self, expired: Callable[[], None]) -> None:
         """See L{TargetSet.watch}: its servers and flows share the time of a trunk."""
-        if self.goesOn:
+        if self._isOnce:
+            self._timer = self._clock.callLater(ANSWER_TIMEOUT, self._doubt, self.account)
+        elif self.goesOn:
             left = self._share(len(self._targets) + 1 + self._flowsLeft)
             self._timer = self._clock.callLater(left, self._expire, expired)
 
@@ -128,6 +134,11 @@ class TrunkHunt(TargetSet):
         if not self._targets and not self._flowsLeft:
             self._doubt(self.account)
         super()._expire(expired)
+
+    def rest(self) -> None:
+        """See L{TargetSet.rest}."""
+        cancel(self._timer)
+        self._timer = None
 
     def rang(self) -> None:
         """A phone rings, or may: no other trunk is tried, lest it ring twice."""
@@ -148,7 +159,8 @@ class TrunkHunt(TargetSet):
             self._doubt(self.account)
         if not isSilent and code not in _OF_THE_FLOW:
             self._uris = [each for each in self._uris if self._ways[id(each[0])].account is not self.account]
-        if self._rang or not (code in _NOT_OF_THE_CALLED or 500 <= code < 600):
+        isUnclear = self._isOnce and code == 408
+        if self._rang or isUnclear or not (code in _NOT_OF_THE_CALLED or 500 <= code < 600):
             self._targets = []
             self._uris = []
 

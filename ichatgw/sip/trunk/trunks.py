@@ -121,7 +121,8 @@ class Trunks:
         accounts = self._dialer.named(to)
         if not accounts:
             return None
-        return TrunkPost(self._transactions, self._dialer.hunt(to, accounts), self._terms.identity.user)
+        hunt = self._dialer.hunt(to, accounts, isOnce=True)
+        return TrunkPost(self._transactions, hunt, self._terms.identity.user)
 
     def find(self, request: SipRequest, source: str) -> Arrival | None:
         """See L{Arrivals.find}."""

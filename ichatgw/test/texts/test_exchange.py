@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import CallError, Congested, NoRoute, Refused
 from ichatgw.model import Ending, EndReason, Party
 from ichatgw.test.support.texts import FakePort
-from ichatgw.texts.exchange import Terms, TextExchange
+from ichatgw.texts.exchange import TALK_LIFE, Terms, TextExchange
 from ichatgw.texts.interfaces import Fate, NotCarried, Text, TooLong
 
 KIM = Party("xmpp:kim@example", "Kim")
@@ -71,6 +71,25 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(str(self.refused()), "not that one")
         self.assertEqual(asked, [(KIM, HELLO.to, "sip:72@192.0.2.77")] * 2)
         self.assertEqual(len(self.port.carried), 1)
+
+    def test_back(self) -> None:
+        """The answer to a text leaves by the trunk that this came by, for the one who got it, if the rule has it."""
+        names = "one,Two,three"
+        self.exchange.translate = lambda to: "xmpp:kim@example" if "4930" in to else f"sip:+4917@{names}"
+        self.exchange.ports = {"sip": self.port, "xmpp": self.port}
+        there = Text(Party("sip:%2B4917@p.example", trunk="two"), "trunk:4930100@two", "hi")
+        answer, other = evolve(HELLO, body="1"), evolve(HELLO, body="2", writer=Party("xmpp:lee@example"))
+        self.write(answer)
+        self.write(there)
+        self.write(answer)
+        self.write(other)
+        names = "one,three"
+        self.write(answer)
+        names = "one,two"
+        self.clock.advance(TALK_LIFE)
+        self.write(answer)
+        sent = [text.to.partition("@")[2] for text in self.port.carried if text.to.startswith("sip")]
+        self.assertEqual(sent, ["one,Two,three", "two,one,three", "one,Two,three", "one,three", "one,two"])
 
     def test_noWay(self) -> None:
         """What no rule knows, or leads to where no texts go, comes back."""

@@ -101,7 +101,7 @@ class SentTests(TrunkTexts):
 
     def test_next(self) -> None:
         """A trunk that refuses, or has a fault, has the next one tried, with a number and a login of its own."""
-        for code in (403, 408, 500, 503):
+        for code in (403, 405, 423, 500, 503, 504):
             self.make()
             fate = self.send()
             self.answer(self.sent(), code)
@@ -119,11 +119,32 @@ class SentTests(TrunkTexts):
         self.answer(self.sent(), 407, ASKED)
         self.sent(OTHER.host)
 
+    def test_unclear(self) -> None:
+        """A trunk that may have taken it, but does not say so, is the last one, lest it arrive twice."""
+        fate = self.send()
+        self.answer(self.sent(), 408)
+        self.assertIn("may have arrived", self.failureResultOf(fate, CallError).getErrorMessage())
+        self.assertEqual(self.rig.wire.sent, [])
+
     def test_silence(self) -> None:
-        """A trunk that says nothing is left within 4 s."""
+        """So is one that says nothing; it is asked whether it is there, and the next text goes by another one."""
+        self.make({"probeTime": 30})
+        fate = self.send()
+        self.rig.clock.pump([0.1] * 400)
+        self.assertIn("may have arrived", self.failureResultOf(fate, CallError).getErrorMessage())
+        methods = {(text.partition(" ")[0], at.host) for text, at in self.rig.wire.sent}
+        self.assertEqual(methods, {("MESSAGE", SERVER.host), ("OPTIONS", SERVER.host)})
+        self.rig.wire.sent = []
         self.send()
-        self.rig.clock.pump([0.1] * 39)
-        self.assertIn(OTHER.host, [at.host for _, at in self.rig.wire.sent])
+        self.sent(OTHER.host)
+
+    def test_unreachable(self) -> None:
+        """One that there is no way to has not taken it: the next one is tried."""
+        self.rig.wire.unreachable = {SERVER.host}
+        fate = self.send()
+        self.answer(self.sent(OTHER.host), 407, ASKED)
+        self.answer(self.sent(OTHER.host), 200)
+        self.assertIs(self.successResultOf(fate), Fate.DELIVERED)
 
     def test_reader(self) -> None:
         """What is said of the reader is the writer's answer, and no other trunk is tried."""
