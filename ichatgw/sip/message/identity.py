@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from attrs import evolve
 from sippy.SipAddress import SipAddress
+from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
@@ -171,7 +172,15 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[SipHeader, ...]:
     if caller.referredBy:
         headers.append(("referred-by", written(caller.referredBy)))
     headers.extend(("diversion", _station(each)) for each in caller.diversions)
-    return tuple(SipHeader(name=name, bodys=value) for name, value in headers)
+    return tuple(headerOf(name, value) for name, value in headers)
+
+
+def headerOf(name: str, value: str) -> SipHeader:
+    """
+    A header of ours, that goes out as it is.  sippy would look for several values in one of that name, and take a comma
+    in quotes for the end of one.
+    """
+    return SipHeader(name=name, body=SipGenericHF(value, name))
 
 
 def connectedHeaders(party: Party | None, otherwise: str) -> tuple[SipHeader, ...]:

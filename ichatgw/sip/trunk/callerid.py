@@ -13,7 +13,7 @@ from sippy.SipHeader import SipHeader
 
 from ichatgw.config.declared.trunks import ASSERTED, FROM, PREFERRED, REMOTE_PARTY, Trunk
 from ichatgw.model import ANONYMOUS, Party
-from ichatgw.sip.message.identity import identityHeaders
+from ichatgw.sip.message.identity import headerOf, identityHeaders
 from ichatgw.sip.message.sanitize import displayName
 from ichatgw.sip.message.syntax import escaped
 from ichatgw.sip.message.uris import identity, parse
@@ -54,7 +54,7 @@ def presented(trunk: Trunk, caller: Party, otherwise: str) -> tuple[SipAddress, 
     if REMOTE_PARTY in trunk.callerNumber:
         privacy = "full" if caller.private else "off"
         headers.append((REMOTE_PARTY.lower(), f"{stated};party=calling;privacy={privacy}"))
-    made = tuple(SipHeader(name=header, bodys=value) for header, value in headers)
+    made = tuple(headerOf(header, value) for header, value in headers)
     return from_, (*made, *identityHeaders(caller, asserts=False))
 
 
