@@ -3,9 +3,9 @@ How late sound comes while the gateway does other things.
 
 C{python bench/mixed.py [--calls 100] [--seconds 10] [--rows PATTERN]}: so many calls talk, a packet every 20 ms from
 each party, relayed by the real gateway on one core.  Beside them, from another core, calls are set up, users come
-online, the link is lost, strangers send a burst.  Each row is a run of its own on a gateway that is up already; the
-sound is made and measured by C{bench/sound.c}, which needs a C compiler.  Ratios are to the row of the same run in
-which nothing else happens.
+online, the link is lost, strangers send a burst, an administrator looks on.  Each row is a run of its own on a gateway
+that is up already; the sound is made and measured by C{bench/sound.c}, which needs a C compiler.  Ratios are to the
+first row of the same run: that in which nothing else happens, if it is among them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 from calls import GatewayProcess, freePort, percentile
 from loadgen import COMPONENT, DOMAIN, HOST, Load
+from onlooker import METRICS_SECONDS, PAGE_SECONDS, Onlooker
 from sound import Heard, Sound, Talkers, compiled
 
 STRANGER = "127.0.0.2"
@@ -36,6 +37,10 @@ AllowedSIPPeers = 127.0.0.1/32
 SubscriptionDatabase = {database}
 TranslationPattern = ^sip:(t\\d+)@
 TranslationOutput = sip:$1@127.0.0.1:{callee}
+"""
+
+_WEB = """
+HTTPPort = {web}
 """
 
 _REGISTRAR = """
@@ -50,20 +55,36 @@ class Scene:
     """
     A gateway with calls that talk.
 
+    @ivar web: the port of HTTP, if the row has it.
     @ivar setups: seconds that the calls beside them took to be set up.
+    @ivar onlookers: who asks over HTTP.
     """
 
     load: Load
     gateway: GatewayProcess
     sound: Sound
     seconds: float
+    web: int
     setups: list[float] = field(factory=list)
     failed: int = 0
+    onlookers: tuple[Onlooker, ...] = ()
 
     def calls(self, prefix: str, rate: float) -> None:
         """Calls are set up, and hung up after a moment."""
         results = self.load.calls(prefix, rate, self.seconds, 0.3)
         self.setups, self.failed = results.setups, results.failed
+
+    def watched(self, prefix: str, rate: float) -> None:
+        """Calls likewise, while the page is open and the metrics are scraped."""
+        self.onlookers = (
+            Onlooker(self.web, "/metrics", METRICS_SECONDS),
+            Onlooker(self.web, "/part/home", PAGE_SECONDS),
+        )
+        for each in self.onlookers:
+            each.start()
+        self.calls(prefix, rate)
+        for each in self.onlookers:
+            each.stop()
 
     def nothing(self) -> None:
         """Nothing happens."""
@@ -140,6 +161,7 @@ class Row:
 ROWS = (
     Row("nothing", Scene.nothing),
     Row("100 calls/s UDP", lambda scene: scene.calls("p", 100)),
+    Row("100 calls/s UDP, page, metrics", lambda scene: scene.watched("p", 100), more=_WEB),
     Row("100 calls/s TCP", lambda scene: scene.calls("c", 100)),
     Row("100 calls/s TLS", lambda scene: scene.calls("s", 100)),
     Row("150 calls/s UDP", lambda scene: scene.calls("p", 150)),
@@ -160,13 +182,13 @@ def scene(calls: int, seconds: float, row: Row, cores: list[int], profile: str =
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         program = compiled(folder, "sound.c")
-        load = Load((HOST, freePort()), folder)
+        load, web = Load((HOST, freePort()), folder), freePort()
         talkers = Talkers(load.gateway)
         database = folder / "subscriptions" if row.subscribers else None
         if database is not None:
             subscribe(database, row.subscribers)
         more = _SETTINGS.format(callee=talkers.calleePort, database=database or "none")
-        more += row.more.format(phone=load.phonePort)
+        more += row.more.format(phone=load.phonePort, web=web)
         environment = {"LD_PRELOAD": str(compiled(folder, "slowsync.c"))} if row.slowDisk else {}
         process = GatewayProcess(folder, load, cores[0], more=more, profile=profile, environment=environment)
         sound = None
@@ -181,7 +203,7 @@ def scene(calls: int, seconds: float, row: Row, cores: list[int], profile: str =
             sound = Sound(program, parties, cores[-1])
             sound.start(2)
             sound.result()
-            yield Scene(load, process, sound, row.seconds or seconds)
+            yield Scene(load, process, sound, row.seconds or seconds, web)
         finally:
             if sound is not None:
                 sound.close()
@@ -236,6 +258,11 @@ def main() -> None:
             f" {heard.gap:6.0f} {heard.fewest:8d} {lost:5d} {setup} {busy:6.1f} {heard.late:14.1f}",
             flush=True,
         )
+        for each in made.onlookers:
+            print(
+                f"  {each.path}: {len(each.took)} answers, at most {1000 * max(each.took, default=0):.0f} ms;"
+                f" {each.failed} failed"
+            )
 
 
 if __name__ == "__main__":

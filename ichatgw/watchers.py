@@ -22,6 +22,7 @@ from ichatgw.net.stunservers import STUNServers
 from ichatgw.observe.callreports import Reports
 from ichatgw.observe.hep.capture import HEPCapture
 from ichatgw.observe.hep.wire import PORT, DatagramWire, HEPWire, StreamWire
+from ichatgw.observe.messages import Messages
 from ichatgw.observe.records.fields import CallRecords, head
 from ichatgw.observe.records.file import RecordFile
 from ichatgw.observe.registry import LiveCalls
@@ -90,7 +91,7 @@ class Capturing:
 
     _reactor: Any
     _events: Events
-    _trails: Trails
+    _messages: Messages
     _nameServers: tuple[TransportAddress, ...]
     _server: _Server | None = field(default=None, init=False)
     _runs: bool = field(default=False, init=False)
@@ -113,7 +114,7 @@ class Capturing:
             return
         wire = self._wire(*self._server.place)
         capture = HEPCapture(
-            self._reactor, self._trails, wire.send, self._server.captureId, self._server.password, reportJSON
+            self._reactor, self._messages, wire.send, self._server.captureId, self._server.password, reportJSON
         )
         wire.start()
         unread = capture.read(self._events)
@@ -159,8 +160,8 @@ class Watchers:
 
     def __attrs_post_init__(self) -> None:
         self.reports = Reports(self.events)
-        # Who asks for trails reads after these.
         self.trails.read(self.events)
+        self.calls.messages.read(self.events)
         self.calls.read(self.events)
 
     def start(self) -> None:
@@ -169,6 +170,7 @@ class Watchers:
 
     def stop(self) -> None:
         """It has stopped: what waits is written and sent."""
+        self.calls.messages.flush()
         self.recording.close()
         self.capturing.stop()
 
@@ -189,9 +191,10 @@ def watchersOf(reactor: Any, settings: Settings, disk: Disk, trails: Trails | No
     @param trails: tells to which call a message belongs; for others that want to know that, too.
     """
     events, trails = Events(reactor), trails or Trails()
-    calls = LiveCalls(reactor, trails, settings.callHistory)
+    messages = Messages(reactor, trails)
+    calls = LiveCalls(reactor, messages, settings.callHistory)
     recording = Recording(reactor, disk, calls)
-    capturing = Capturing(reactor, events, trails, settings.dnsServers)
+    capturing = Capturing(reactor, events, messages, settings.dnsServers)
     for each in (recording, capturing):
         each.adopt(settings)
     return Watchers(events, calls, trails, recording, capturing)

@@ -6,7 +6,7 @@ The calls that live, and the last of those that lived, with their ladders.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -29,14 +29,12 @@ from ichatgw.observe.events import (
     MediaStarted,
     MediaStats,
     Message,
-    MessageReceived,
-    MessageSent,
     TrailBegan,
     TurnedAway,
 )
+from ichatgw.observe.messages import Marked, Messages
 from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung, turnedAway
 from ichatgw.observe.stream import Events
-from ichatgw.observe.trails import Trails
 
 MAX_RUNGS = 500
 """Entries in the ladder of one call."""
@@ -172,13 +170,13 @@ class LiveCalls:
     Its memory is bounded, whatever comes: in the number of calls that are over, in the length of one ladder and of all
     together.  The oldest calls go first.
 
-    @ivar trails: tells to which call a message belongs.
+    @ivar messages: collects those of all calls, and tells to which call each belongs.
     @ivar most: how many calls that are over are kept.
     @ivar listeners: told of each call that is over.
     """
 
     _clock: IReactorTime
-    trails: Trails
+    messages: Messages
     most: int = 1000
     listeners: list[Callable[[CallSnapshot], object]] = field(factory=list, init=False)
     _live: dict[str, _Call] = field(factory=dict, init=False)
@@ -207,13 +205,13 @@ class LiveCalls:
             MediaStats: self._measured,
             IceState: self._connected,
             DtlsState: self._secured,
-            MessageReceived: self._message,
-            MessageSent: self._message,
             TurnedAway: self._turnedAway,
         }
         ends = [events.subscribe(reader, kind) for kind, reader in readers.items()]
+        self.messages.readers.append(self._said)
 
         def end() -> None:
+            self.messages.readers.remove(self._said)
             for each in ends:
                 each()
 
@@ -241,12 +239,12 @@ class LiveCalls:
 
     def find(self, call: str) -> CallSnapshot | None:
         """The call of that name; C{None} if there is none (any more)."""
-        found = self._of(call)
+        found = self._upToDate(call)
         return None if found is None else found.snapshot(self._clock.seconds())
 
     def ladder(self, call: str) -> tuple[Rung, ...]:
         """All that was said and has happened in a call, in order; nothing if there is no such call."""
-        found = self._of(call)
+        found = self._upToDate(call)
         if found is None:
             return ()
         began = found.arrival.time
@@ -258,6 +256,10 @@ class LiveCalls:
 
     def _snapshots(self, names: list[str]) -> Iterator[CallSnapshot]:
         return (found for name in names if (found := self.find(name)) is not None)
+
+    def _upToDate(self, call: str) -> _Call | None:
+        self.messages.flush()
+        return self._of(call)
 
     def _of(self, call: str) -> _Call | None:
         return self._live.get(call) or self._past.get(call)
@@ -357,37 +359,39 @@ class LiveCalls:
 
     # Ladders
 
-    def _message(self, message: Message) -> None:
-        trail = self.trails.trailOf(message)
-        if not trail:
-            return
-        owner = self.trails.of(trail)
-        if owner is None:
-            self._keepEarly(trail, message)
-            return
-        call = self._live.get(owner.call) or self._past.get(owner.call)
-        if call is not None:
-            self._add(call, owner.leg, message)
+    def _said(self, messages: Sequence[Marked]) -> None:
+        ownerOf = self.messages.trails.of
+        for message, trail in messages:
+            owner = ownerOf(trail) if trail else None
+            if owner is not None:
+                call = self._live.get(owner.call) or self._past.get(owner.call)
+                if call is not None:
+                    self._add(call, owner.leg, message, len(message.data))
+            elif trail:
+                self._keepEarly(trail, message)
 
     def _note(self, event: CallEvent, leg: str = "") -> _Call | None:
         """Something happens to a call; C{None} if that is not known."""
-        call = self._of(event.call)
+        call = self._live.get(event.call) or self._past.get(event.call)
         if call is not None:
             self._add(call, leg, event)
         return call
 
-    def _add(self, call: _Call, leg: str, event: Event) -> None:
-        octets = _OVERHEAD + (len(event.data) if isinstance(event, Message) else 0)
+    def _add(self, call: _Call, leg: str, event: Event, octets: int = 0) -> None:
+        octets += _OVERHEAD
         isFull = len(call.ladder) >= MAX_RUNGS or call.octets + octets > CALL_OCTETS
-        if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(octets)):
+        if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(call, octets)):
             call.omitted += 1
             return
         call.ladder.append((leg, event))
         call.octets += octets
         self._octets += octets
 
-    def _hasRoom(self, octets: int) -> bool:
+    def _hasRoom(self, call: _Call, octets: int) -> bool:
+        """Is there room for more of that call, once older ones are forgotten?"""
         while self._octets + octets > HISTORY_OCTETS and self._past:
+            if next(iter(self._past.values())) is call:
+                return False
             self._forget()
         return self._octets + octets <= HISTORY_OCTETS
 
@@ -412,4 +416,4 @@ class LiveCalls:
     def _adopt(self, call: _Call, leg: str, trail: str) -> None:
         """What came before the call was known."""
         for message in self._dropEarly(trail):
-            self._add(call, leg, message)
+            self._add(call, leg, message, len(message.data))

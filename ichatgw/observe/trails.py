@@ -56,7 +56,6 @@ class Trails:
     _live: dict[str, dict[str, None]] = field(factory=dict, init=False)
     _over: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
     _asked: OrderedDict[tuple[str, str], str] = field(factory=OrderedDict, init=False)
-    _last: tuple[Message | None, str] = field(default=(None, ""), init=False)
 
     def read(self, events: Events) -> None:
         """Learn from this stream."""
@@ -92,10 +91,7 @@ class Trails:
 
     def trailOf(self, message: Message) -> str:
         """The mark that a message has; empty if it is of no call."""
-        if self._last[0] is not message:
-            found = callIdOf(message.data) if message.protocol == "SIP" else self._ofStanza(message)
-            self._last = message, found
-        return self._last[1]
+        return callIdOf(message.data) if message.protocol == "SIP" else self._ofStanza(message)
 
     def of(self, trail: str) -> Owner | None:
         """Whose mark is it?  C{None} if that is not known, or not yet."""

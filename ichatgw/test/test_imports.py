@@ -42,7 +42,7 @@ FOLDERS = {
     "config": ({"reading"}, {"declared"}),
     "jingle": ({"stanzas"}, {"session"}),
     "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),
-    "observe": ({"events", "stream", "snapshots", "trails"}, {"hep", "records"}),
+    "observe": ({"events", "stream", "snapshots", "trails", "messages"}, {"hep", "records"}),
     "sip": (
         {"sippylib", "message"},
         {"transport", "auth"},

@@ -141,7 +141,7 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     turns = shown.turns
     logins = WebLogins(turns, *_loginsOf(settings))
     figures = Lately(turns, shown.figures)
-    metrics = Metrics(shown.events)
+    metrics = Metrics(shown.events, shown.calls.messages)
     metrics.figures(figures, shown.readiness.trouble)
     metrics.trunks = shown.trunks
     history = History(turns, lambda: shown.calls.count)

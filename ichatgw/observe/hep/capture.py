@@ -12,20 +12,17 @@ Nothing waits for that server: what it does not take is lost, and that is logged
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.observe.events import Message, MessageSent, ReportReceived
-from ichatgw.observe.hep.packet import IPProtocol, Kind, endsOf, pack, whoOf
+from ichatgw.observe.hep.packet import IPProtocol, Kind, callOf, endsOf, pack, whoOf
+from ichatgw.observe.messages import BATCH_SECONDS, Marked, Messages
 from ichatgw.observe.stream import Events
-from ichatgw.observe.trails import Trails
 from ichatgw.runtime.ratelimit import RateLimit
-
-BATCH_SECONDS = 0.05
-"""For so long messages wait to be sent together: by then it is known of which call they are."""
 
 MAX_QUEUED = 5000
 """How many wait at most."""
@@ -58,13 +55,13 @@ class HEPCapture:
     """
 
     _clock: IReactorTime
-    _trails: Trails
+    _messages: Messages
     send: Callable[[bytes], bool]
     captureId: int
     password: str
     reports: Callable[[bytes], bytes | None]
     lost: int = field(default=0, init=False)
-    # With the mark of each: it was looked for just before, and is remembered for a moment.
+    # With the mark of each.
     _queue: deque[tuple[Message | ReportReceived, str]] = field(factory=deque, init=False)
     _octets: int = field(default=0, init=False)
     _later: IDelayedCall | None = field(default=None, init=False)
@@ -82,13 +79,15 @@ class HEPCapture:
 
         @return: ends that.
         """
-        ends = (events.subscribe(self._message, Message), events.subscribe(self._take, ReportReceived))
+        end = events.subscribe(self._report, ReportReceived)
+        self._messages.readers.append(self._said)
 
-        def end() -> None:
-            for each in ends:
-                each()
+        def ended() -> None:
+            self._messages.flush()
+            self._messages.readers.remove(self._said)
+            end()
 
-        return end
+        return ended
 
     def stop(self) -> None:
         """Send what is there."""
@@ -98,18 +97,24 @@ class HEPCapture:
         while self._queue:
             self._sendSome()
 
-    def _message(self, event: Message) -> None:
-        if event.protocol == "SIP":
-            self._take(event, self._trails.trailOf(event))
+    def _said(self, messages: Sequence[Marked]) -> None:
+        for message, trail in messages:
+            if message.protocol == "SIP":
+                self._take(message, trail)
+        if self._queue and self._later is None:
+            self._flush()
 
-    def _take(self, event: Message | ReportReceived, trail: str = "") -> None:
+    def _report(self, event: ReportReceived) -> None:
+        self._take(event, "")
+        if self._later is None:
+            self._later = self._clock.callLater(BATCH_SECONDS, self._flush)
+
+    def _take(self, event: Message | ReportReceived, trail: str) -> None:
         self._queue.append((event, trail))
         self._octets += len(event.data)
         while len(self._queue) > MAX_QUEUED or self._octets > MAX_OCTETS:
             self._octets -= len(self._queue.popleft()[0].data)
             self._lose()
-        if self._later is None:
-            self._later = self._clock.callLater(BATCH_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self._later = None
@@ -133,7 +138,7 @@ class HEPCapture:
         if isinstance(event, Message):
             if isinstance(event, MessageSent):
                 source, destination = destination, source
-            owner, kind = self._trails.of(trail), _SIP
+            owner, kind = self._messages.trails.of(trail), _SIP
             call = "" if owner is None else owner.call
             if event.transport != "udp":
                 protocol = _TCP
@@ -144,7 +149,7 @@ class HEPCapture:
             payload, call, kind = told, event.call, _RTCP
         try:
             ends = endsOf(source.host, source.port, destination.host, destination.port, protocol, kind)
-            return pack(ends, self._who, event.wall, payload, call)
+            return pack(ends, self._who, event.wall, payload, callOf(call))
         except ValueError:
             self._lose()
             return None

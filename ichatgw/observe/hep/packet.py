@@ -61,10 +61,11 @@ class IPProtocol(IntEnum):
 
 _SECONDS = _CHUNK.pack(_GENERIC, Chunk.SECONDS, _CHUNK.size + 4)
 _MICROSECONDS = _CHUNK.pack(_GENERIC, Chunk.MICROSECONDS, _CHUNK.size + 4)
-_PAYLOAD, _CORRELATION_ID = int(Chunk.PAYLOAD), int(Chunk.CORRELATION_ID)
+_PAYLOAD = int(Chunk.PAYLOAD)
+_FIXED = _HEAD.size + _TIMES.size + _CHUNK.size
 
 
-def pack(ends: bytes, who: bytes, wall: float, payload: bytes, correlation: str = "") -> bytes:
+def pack(ends: bytes, who: bytes, wall: float, payload: bytes, call: bytes = b"") -> bytes:
     """
     A packet.
 
@@ -72,21 +73,26 @@ def pack(ends: bytes, who: bytes, wall: float, payload: bytes, correlation: str 
     @param who: see L{whoOf}.
     @param wall: when, in seconds since 1970.
     @param payload: what was captured.
-    @param correlation: the name of the call; empty if it is of none.
+    @param call: see L{callOf}.
     @raise ValueError: if it is too long.
     """
-    seconds = int(wall)
-    times = _TIMES.pack(_SECONDS, seconds, _MICROSECONDS, int((wall - seconds) * 1_000_000))
-    call = _chunk(_CORRELATION_ID, correlation.encode()) if correlation else b""
-    length = _CHUNK.size + len(payload)
-    size = _HEAD.size + len(ends) + len(who) + len(times) + len(call) + length
+    size = _FIXED + len(ends) + len(who) + len(call) + len(payload)
     if size > LONGEST:
         raise ValueError(f"{size} octets are too many for HEP")
-    return b"".join((_HEAD.pack(MAGIC, size), ends, times, who, call, _CHUNK.pack(_GENERIC, _PAYLOAD, length), payload))
+    seconds = int(wall)
+    times = _TIMES.pack(_SECONDS, seconds, _MICROSECONDS, int((wall - seconds) * 1_000_000))
+    last = _CHUNK.pack(_GENERIC, _PAYLOAD, _CHUNK.size + len(payload))
+    return b"".join((_HEAD.pack(MAGIC, size), ends, times, who, call, last, payload))
 
 
 def _chunk(kind: int, content: bytes) -> bytes:
     return _CHUNK.pack(_GENERIC, kind, _CHUNK.size + len(content)) + content
+
+
+@lru_cache(maxsize=1024)  # a dozen messages of each call
+def callOf(name: str) -> bytes:
+    """The part that names the call, by which the server puts together what belongs together; empty for none."""
+    return _chunk(Chunk.CORRELATION_ID, name.encode()) if name else b""
 
 
 @lru_cache(maxsize=4096)  # the same few hosts again and again

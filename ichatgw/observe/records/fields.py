@@ -207,11 +207,17 @@ def _text(value: object) -> str | None:
 
 def asJSON(call: CallSnapshot) -> str:
     """One line; what is not known is left out."""
-    pairs = zip(_NAMES, _values(call), strict=True)
-    return _encode({name: value for name, value in pairs if value is not None and value != ""})
+    written = [
+        begin + (_quoted(value) if isinstance(value, str) else repr(value))
+        for begin, value in zip(_BEGINNINGS, _values(call), strict=True)
+        if value is not None and value != ""
+    ]
+    return f"{{{','.join(written)}}}"
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+# An encoder of whole objects takes half as long again, for what is known to be flat.
+_BEGINNINGS = tuple(f'"{name}":' for name in _NAMES)
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def asCSV(call: CallSnapshot) -> str:

@@ -218,6 +218,19 @@ class LadderTests(RegistryCase):
             self.scene.says(sip("INFO sip:gw SIP/2.0", "live@phone", long))
         self.assertTrue(self.found("live").omitted > 10)
 
+    def test_lateMessages(self) -> None:
+        """What comes late for a call that would have to be forgotten for it is not kept, and not counted for ever."""
+        self.patch(module, "HISTORY_OCTETS", 8000)
+        self.scene.arrives("c-0", callId="0@phone")
+        self.scene.ends("c-0")
+        for _ in range(50):
+            self.scene.says(sip("INFO sip:gw SIP/2.0", "0@phone", "X-Long: " + 3000 * "x"))
+        self.assertTrue(self.found("c-0").omitted > 40)
+        self.calls.most = 0
+        self.scene.arrives("c-1")
+        self.scene.ends("c-1")
+        self.assertEqual(self.calls._octets, 0)
+
     def test_strangersFloods(self) -> None:
         """Messages that belong to no call are forgotten, however many Call-IDs a stranger makes up."""
         self.patch(module, "MAX_EARLY", 10)

@@ -23,6 +23,7 @@ from ichatgw.observe.events import (
     MessageSent,
     TrailBegan,
 )
+from ichatgw.observe.messages import Messages
 from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
@@ -55,6 +56,7 @@ class Scene:
         self.events = Events(self.clock, lambda: NOON + self.clock.seconds())
         self.seen: list[Event] = []
         self.trails = Trails()
+        self.messages = Messages(self.clock, self.trails)
 
     def watch(self) -> None:
         """Keep all in C{seen}."""
@@ -68,7 +70,8 @@ class Scene:
         @return: the calls, and what ends their reading.
         """
         self.trails.read(self.events)
-        calls = LiveCalls(self.clock, self.trails, kept)
+        self.messages.read(self.events)
+        calls = LiveCalls(self.clock, self.messages, kept)
         return calls, calls.read(self.events)
 
     def publish(self, kind: type[Event], *what: object) -> Event:

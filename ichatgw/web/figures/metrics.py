@@ -8,7 +8,7 @@ Labels have few values, whatever strangers send: what is not known is C{other}.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,8 +26,6 @@ from ichatgw.observe.events import (
     Event,
     Limit,
     MediaStats,
-    Message,
-    MessageReceived,
     MessageSent,
     Refused,
     Registered,
@@ -36,8 +34,10 @@ from ichatgw.observe.events import (
     TrailBegan,
     Unregistered,
 )
+from ichatgw.observe.messages import Marked, Messages
 from ichatgw.observe.stream import Events
 from ichatgw.web.answers import Reply, Visit
+from ichatgw.web.figures.tally import Level, Tally
 from ichatgw.web.figures.trunks import Trunks, noTrunks, textOf, trunkPieces
 
 WAITS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
@@ -69,6 +69,10 @@ METHODS = frozenset(
 )
 STANZAS = ("iq", "message", "presence")
 
+_METHODS = {method.encode(): method for method in METHODS}
+_LONGEST = 1 + max(map(len, METHODS))
+_STATUSES = {b"%d" % status: str(status) for status in range(100, 700)}
+
 
 @define(eq=False)
 class _Live:
@@ -91,6 +95,13 @@ def _sideOf(kind: str) -> str:
     return kind if kind in ("sip", "none") else "xmpp"
 
 
+def _stanzaOf(head: bytes) -> tuple[str, str]:
+    """What kind of stanza begins so, and whether it tells of an error."""
+    name = head[1:].replace(b">", b" ").partition(b" ")[0].strip(b"/").decode("ascii", "replace")
+    isError = b"type='error'" in head or b'type="error"' in head
+    return name if name in STANZAS else "other", "error" if isError else "other"
+
+
 class Metrics:
     """
     @ivar registry: all figures but those of trunks.
@@ -99,7 +110,7 @@ class Metrics:
 
     trunks: Trunks = staticmethod(noTrunks)
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, messages: Messages) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._calls: dict[str, _Live] = {}
@@ -116,8 +127,6 @@ class Metrics:
             CallAnswered: self._callAnswered,
             CallEnded: self._callEnded,
             MediaStats: self._measured,
-            MessageReceived: self._received,
-            MessageSent: self._sent,
             Registered: self._isRegistered,
             Unregistered: self._isUnregistered,
             RegistrationFailed: self._registrationFailed,
@@ -127,6 +136,8 @@ class Metrics:
         }
         for kind, reader in readers.items():
             events.subscribe(reader, kind)
+        self._messages = messages
+        messages.readers.append(self._said)
 
     def gauge(self, name: str, about: str, value: Callable[[], float], **labels: str) -> None:
         """Add a figure whose C{value} is read at each scrape."""
@@ -158,6 +169,7 @@ class Metrics:
 
     def pieces(self) -> Iterator[bytes]:
         """All figures in the text format of Prometheus, family by family."""
+        self._messages.flush()
         for family in self.registry.collect():
             yield textOf(family)
         yield from trunkPieces(self.trunks)
@@ -170,50 +182,48 @@ class Metrics:
 
     def _declareCalls(self) -> None:
         registry = self.registry
-        self._live = Gauge("ichatgw_calls", "Calls that live now.", ("state",), registry=registry)
-        for state in ("arrived", "calling", "ringing", "talking"):
-            self._live.labels(state)
-        self._arrived = Counter(
-            "ichatgw_calls_arrived_total", "Calls that have arrived.", ("caller",), registry=registry
-        )
-        self._ended = Counter(
+        self._live = Level("ichatgw_calls", "Calls that live now.", ("state",), registry).counts
+        self._live.update({(state,): 0 for state in ("arrived", "calling", "ringing", "talking")})
+        self._arrived = Tally("ichatgw_calls_arrived_total", "Calls that have arrived.", ("caller",), registry).counts
+        self._ended = Tally(
             "ichatgw_calls_ended_total",
             "Calls that are over, by direction, kinds of both legs, why, and whether the two have talked.",
             ("direction", "caller", "callee", "reason", "answered"),
-            registry=registry,
-        )
-        self._setUp = Histogram(
+            registry,
+        ).counts
+        setUp = Histogram(
             "ichatgw_call_setup_seconds",
             "From the arrival of a call to its answer.",
             ("direction",),
             buckets=WAITS,
             registry=registry,
         )
-        self._delay = Histogram(
+        delay = Histogram(
             "ichatgw_call_post_dial_delay_seconds",
             "From the arrival of a call until the called party is alerted, or answers.",
             ("direction",),
             buckets=WAITS,
             registry=registry,
         )
-        self._talked = Histogram(
+        talked = Histogram(
             "ichatgw_call_talk_seconds",
             "From the answer of a call to its end.",
             ("direction",),
             buckets=TALKS,
             registry=registry,
         )
+        self._setUp, self._delay, self._talked = cache(setUp.labels), cache(delay.labels), cache(talked.labels)
 
     def _declareMedia(self) -> None:
         registry = self.registry
-        self._packets = Counter("ichatgw_media_packets_total", "Packets relayed.", ("sender",), registry=registry)
-        self._octets = Counter("ichatgw_media_bytes_total", "Octets of RTP relayed.", ("sender",), registry=registry)
-        self._lost = Counter(
-            "ichatgw_media_lost_packets_total", "Packets that never came to us.", ("sender",), registry=registry
-        )
-        self._dropped = Counter(
-            "ichatgw_media_dropped_packets_total", "Packets that were not relayed.", ("reason",), registry=registry
-        )
+        self._packets = Tally("ichatgw_media_packets_total", "Packets relayed.", ("sender",), registry).counts
+        self._octets = Tally("ichatgw_media_bytes_total", "Octets of RTP relayed.", ("sender",), registry).counts
+        self._lost = Tally(
+            "ichatgw_media_lost_packets_total", "Packets that never came to us.", ("sender",), registry
+        ).counts
+        self._dropped = Tally(
+            "ichatgw_media_dropped_packets_total", "Packets that were not relayed.", ("reason",), registry
+        ).counts
         self._jitter = Histogram(
             "ichatgw_media_jitter_seconds",
             "Jitter as the far ends report it, some seconds apart.",
@@ -235,19 +245,16 @@ class Metrics:
 
     def _declareOthers(self) -> None:
         registry = self.registry
-        requests = Counter("ichatgw_sip_requests_total", "SIP requests.", ("direction", "method"), registry=registry)
-        responses = Counter(
+        self._requests = Tally("ichatgw_sip_requests_total", "SIP requests.", ("direction", "method"), registry).counts
+        self._responses = Tally(
             "ichatgw_sip_responses_total",
             "SIP responses; 4xx, 5xx and 6xx are errors.",
             ("direction", "status"),
-            registry=registry,
-        )
-        stanzas = Counter(
-            "ichatgw_xmpp_stanzas_total", "XMPP stanzas.", ("direction", "kind", "type"), registry=registry
-        )
-        self._request = cache(lambda way, method: requests.labels(way, method))
-        self._response = cache(lambda way, status: responses.labels(way, status))
-        self._stanza = cache(lambda way, kind, type: stanzas.labels(way, kind, type))
+            registry,
+        ).counts
+        self._stanzas = Tally(
+            "ichatgw_xmpp_stanzas_total", "XMPP stanzas.", ("direction", "kind", "type"), registry
+        ).counts
         self._registrations = Gauge(
             "ichatgw_registrations", "SIP addresses at which users are registered.", registry=registry
         )
@@ -256,12 +263,12 @@ class Metrics:
             "Registrations that were refused, or not answered.",
             registry=registry,
         )
-        self._refusals = Counter(
-            "ichatgw_refusals_total", "Calls and messages that were refused.", ("reason",), registry=registry
-        )
-        self._limits = Counter(
-            "ichatgw_limits_reached_total", "How often a limit has kept a call out.", ("limit",), registry=registry
-        )
+        self._refusals = Tally(
+            "ichatgw_refusals_total", "Calls and messages that were refused.", ("reason",), registry
+        ).counts
+        self._limits = Tally(
+            "ichatgw_limits_reached_total", "How often a limit has kept a call out.", ("limit",), registry
+        ).counts
         self._turns = Histogram(
             "ichatgw_long_turn_seconds",
             "Turns of the reactor that took over 20 ms.",
@@ -273,8 +280,8 @@ class Metrics:
 
     def _callArrived(self, event: CallArrived) -> None:
         self._calls[event.call] = _Live(event.time, event.kind)
-        self._arrived.labels(event.kind).inc()
-        self._live.labels("arrived").inc()
+        self._arrived[event.kind,] += 1
+        self._live["arrived",] += 1
 
     def _callRouted(self, event: CallRouted) -> None:
         call = self._calls.get(event.call)
@@ -292,7 +299,7 @@ class Metrics:
         call = self._calls.get(event.call)
         if call is not None and not call.rang:
             call.rang = True
-            self._delay.labels(call.direction).observe(event.time - call.arrived)
+            self._delay(call.direction).observe(event.time - call.arrived)
             if call.answered is None:
                 self._move(call, "ringing")
 
@@ -302,25 +309,25 @@ class Metrics:
             call.answered = event.time
             if not call.rang:
                 call.rang = True
-                self._delay.labels(call.direction).observe(event.time - call.arrived)
-            self._setUp.labels(call.direction).observe(event.time - call.arrived)
+                self._delay(call.direction).observe(event.time - call.arrived)
+            self._setUp(call.direction).observe(event.time - call.arrived)
             self._move(call, "talking")
 
     def _callEnded(self, event: CallEnded) -> None:
         call = self._calls.pop(event.call, None)
         if call is None:
             return
-        self._live.labels(call.state).dec()
+        self._live[call.state,] -= 1
         if call.answered is not None:
-            self._talked.labels(call.direction).observe(event.time - call.answered)
+            self._talked(call.direction).observe(event.time - call.answered)
         answered = "yes" if event.wasAnswered else "no"
         reason = event.ending.reason.name.lower()
-        self._ended.labels(call.direction, call.caller, call.callee, reason, answered).inc()
+        self._ended[call.direction, call.caller, call.callee, reason, answered] += 1
 
     def _move(self, call: _Live, state: str) -> None:
-        self._live.labels(call.state).dec()
+        self._live[call.state,] -= 1
         call.state = state
-        self._live.labels(state).inc()
+        self._live[state,] += 1
 
     # Media
 
@@ -331,15 +338,13 @@ class Metrics:
             self._sides[key] = event
             if len(self._sides) > MAX_SIDES:
                 self._sides.popitem(last=False)
-        for counter, now, then in (
-            (self._packets, event.packets, before.packets if before else 0),
-            (self._octets, event.octets, before.octets if before else 0),
-            (self._lost, event.lost, before.lost if before else 0),
-        ):
-            counter.labels(event.side.replace(" ", "_")).inc(max(0, now - then))
+        sender = (event.side.replace(" ", "_"),)
+        self._packets[sender] += max(0, event.packets - (before.packets if before else 0))
+        self._octets[sender] += max(0, event.octets - (before.octets if before else 0))
+        self._lost[sender] += max(0, event.lost - (before.lost if before else 0))
         dropped = dict(before.dropped) if before else {}
         for reason, count in event.dropped:
-            self._dropped.labels(reason).inc(max(0, count - dropped.get(reason, 0)))
+            self._dropped[reason,] += max(0, count - dropped.get(reason, 0))
         if event.jitter is not None:
             self._jitter.observe(event.jitter)
         if event.arrivalJitter is not None:
@@ -349,26 +354,16 @@ class Metrics:
 
     # Messages
 
-    def _received(self, message: Message) -> None:
-        self._count("received", message)
-
-    def _sent(self, message: Message) -> None:
-        self._count("sent", message)
-
-    def _count(self, way: str, message: Message) -> None:
-        data = message.data
-        if message.protocol != "SIP":
-            head = data[: data.find(b">") + 1]
-            name = head[1:].replace(b">", b" ").partition(b" ")[0].strip(b"/").decode("ascii", "replace")
-            isError = b"type='error'" in head or b'type="error"' in head
-            self._stanza(way, name if name in STANZAS else "other", "error" if isError else "other").inc()
-        elif data.startswith(b"SIP/2.0 "):
-            status = data[8:11].decode("ascii", "replace")
-            isKnown = len(status) == 3 and status.isdigit() and "100" <= status <= "699"
-            self._response(way, status if isKnown else "other").inc()
-        else:
-            method = data[:12].partition(b" ")[0].decode("ascii", "replace")
-            self._request(way, method if method in METHODS else "other").inc()
+    def _said(self, messages: Sequence[Marked]) -> None:
+        for message, _ in messages:
+            way, data = "sent" if isinstance(message, MessageSent) else "received", message.data
+            if message.protocol != "SIP":
+                kind, type = _stanzaOf(data[: data.find(b">") + 1])
+                self._stanzas[way, kind, type] += 1
+            elif data.startswith(b"SIP/2.0 "):
+                self._responses[way, _STATUSES.get(data[8:11], "other")] += 1
+            else:
+                self._requests[way, _METHODS.get(data[:_LONGEST].partition(b" ")[0], "other")] += 1
 
     # What lasts longer than calls
 
@@ -384,10 +379,10 @@ class Metrics:
         self._registrationFailures.inc()
 
     def _isRefused(self, event: Refused) -> None:
-        self._refusals.labels("message" if event.reason is None else event.reason.name.lower()).inc()
+        self._refusals["message" if event.reason is None else event.reason.name.lower(),] += 1
 
     def _isLimited(self, event: Limit) -> None:
-        self._limits.labels(event.name).inc()
+        self._limits[event.name,] += 1
 
     def _stalled(self, event: Stall) -> None:
         self._turns.observe(event.seconds)

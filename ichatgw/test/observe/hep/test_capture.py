@@ -11,10 +11,10 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
-from ichatgw.observe.events import Message, MessageReceived, MessageSent, ReportReceived
+from ichatgw.observe.events import MessageReceived, MessageSent, ReportReceived
 from ichatgw.observe.hep import capture as module
-from ichatgw.observe.hep.capture import BATCH_SECONDS, PAUSE, HEPCapture
-from ichatgw.observe.trails import Trails
+from ichatgw.observe.hep.capture import PAUSE, HEPCapture
+from ichatgw.observe.messages import BATCH_SECONDS
 from ichatgw.test.support.events import OURS, PHONE, Scene, sip
 from ichatgw.test.support.hepreceiver import decoded
 
@@ -24,13 +24,13 @@ class CaptureTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.scene = Scene()
-        self.trails = Trails()
-        self.trails.read(self.scene.events)
+        self.scene.trails.read(self.scene.events)
+        self.scene.messages.read(self.scene.events)
         self.sent: list[bytes] = []
         self.takes = True
         self.capture = HEPCapture(
             self.scene.clock,
-            self.trails,
+            self.scene.messages,
             self.send,
             7,
             "s3cret",
@@ -107,10 +107,12 @@ class CaptureTests(SynchronousTestCase):
         with capturedLogs() as lines:
             for _ in range(100):
                 self.scene.says(sip("BYE sip:c SIP/2.0", "x"))
+            self.scene.messages.flush()
         self.assertEqual((len(self.found()), self.capture.lost, len(lines)), (10, 90, 1))
         self.patch(module, "MAX_OCTETS", 1000)
         for _ in range(3):
             self.scene.says(600 * b"x")
+        self.scene.messages.flush()
         self.assertEqual(self.capture.lost, 92)
 
     def test_serverIsGone(self) -> None:
@@ -127,7 +129,7 @@ class CaptureTests(SynchronousTestCase):
         for _ in range(250):
             self.scene.says(sip("BYE sip:c SIP/2.0", "x"))
         counts = []
-        for seconds in (BATCH_SECONDS, PAUSE, PAUSE):
+        for seconds in (0, PAUSE, PAUSE):
             self.scene.clock.advance(seconds)
             counts.append(len(self.sent))
         self.assertEqual(counts, [100, 200, 250])
@@ -140,4 +142,4 @@ class CaptureTests(SynchronousTestCase):
         self.end()
         self.capture.stop()
         self.assertEqual((len(self.sent), self.scene.clock.getDelayedCalls()), (250, []))
-        self.assertFalse(any(self.scene.events.isOn(kind) for kind in (Message, MessageSent)))
+        self.assertEqual((self.scene.events.isOn(ReportReceived), self.scene.messages.readers), (False, []))

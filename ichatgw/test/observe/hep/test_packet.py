@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.observe.hep.packet import LONGEST, IPProtocol, Kind, endsOf, pack, whoOf
+from ichatgw.observe.hep.packet import LONGEST, IPProtocol, Kind, callOf, endsOf, pack, whoOf
 from ichatgw.test.support.events import OURS, PHONE
 from ichatgw.test.support.hepreceiver import decoded
 
@@ -20,7 +20,7 @@ class PacketTests(SynchronousTestCase):
     def test_all(self) -> None:
         """A packet says what was captured, between whom, when, by whom and of which call."""
         self.assertEqual(
-            decoded(pack(ENDS, whoOf(2001, "s3cret"), 1_700_000_000.25, INVITE, "c-1")),
+            decoded(pack(ENDS, whoOf(2001, "s3cret"), 1_700_000_000.25, INVITE, callOf("c-1"))),
             {
                 "family": 2,
                 "protocol": 17,

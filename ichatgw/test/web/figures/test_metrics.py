@@ -33,11 +33,13 @@ class MetricsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.scene = Scene()
         self.trouble = ""
-        self.metrics = Metrics(self.scene.events)
+        self.scene.messages.read(self.scene.events)
+        self.metrics = Metrics(self.scene.events, self.scene.messages)
         self.metrics.figures(lambda: FIGURES, lambda: self.trouble)
 
     def value(self, name: str, **labels: str) -> float | None:
         """One figure."""
+        self.scene.messages.flush()
         return self.metrics.registry.get_sample_value(name, labels)
 
     def everything(self) -> None:
@@ -136,6 +138,7 @@ class OtherTests(MetricsCase):
             self.scene.says(data)
         for data in (b"<iq type='error'/>", b'<message to="a">', b"</stream>", b"<evil/>", b"\xff"):
             self.scene.says(data, "XMPP", sent=True)
+        self.scene.messages.flush()
         counted = {
             (sample.name, *sample.labels.values()): sample.value
             for family in self.metrics.registry.collect()
