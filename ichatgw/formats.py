@@ -46,6 +46,27 @@ STATIC: Mapping[int, tuple[str, int, int]] = {
 }
 """Name, clock in Hz and channels of the audio formats that are known by their number alone (RFC 3551 section 6)."""
 
+_OF_G729 = frozenset({"g729a", "g729b", "g729ab"})
+
+
+def registered(name: str, clockRate: int, channels: int) -> tuple[str, int, int]:
+    """
+    Name, clock in Hz and channels of a format as they are registered, where many write something else that can mean
+    nothing else: Opus says 48 kHz and two channels whatever it carries (RFC 7587 section 7), G.722 says 8 kHz although
+    it samples at 16 (RFC 3551 section 4.5.2), and the annexes A and B of G.729 are no formats of their own (section
+    4.5.6).
+    """
+    match name.lower():
+        case "opus":
+            return name, 48000, 2
+        case "g722" if clockRate == 16000:
+            return name, 8000, channels
+        case other if other in _OF_G729:
+            return "G729", clockRate, channels
+        case _:
+            return name, clockRate, channels
+
+
 PRESENT = "*"
 """As a default: it counts whether the parameter is there, and not what it says."""
 

@@ -153,14 +153,25 @@ class JingleProtocol(XMPPHandler):
             self._refuse(iq, UNKNOWN_SESSION, "" if isLate else "no such session")
 
     def _endMalformed(self, iq: Element, why: str) -> None:
-        """End a session that was offered in a way that cannot be read: not all clients look at the error."""
+        """
+        End a session that was offered or accepted in a way that cannot be read: not all clients look at the error, and
+        the other party would wait.
+        """
         try:
             outline = Jingle.outline(iq)
         except MalformedError:
             return
-        isNew = self.calls.session(outline.from_, outline.to, outline.sid) is None
-        if outline.action is Action.INITIATE and isNew and self._allows(outline.from_):
+        ending = Ending(EndReason.FAILED, why)
+        session = self.calls.session(outline.from_, outline.to, outline.sid)
+        if session is not None:
+            if outline.action is Action.ACCEPT and session.refusal(outline) is None:
+                session.terminate(ending)
+                session.owner.sessionEnded(session, ending)
+        elif outline.action is Action.INITIATE and self._allows(outline.from_):
             self._terminate(outline, Reason("general-error", why))
+            leg = self.calls.inbound.get((bareJID(outline.from_), outline.sid))
+            if leg is not None and leg.awaitsSession and leg.caller == outline.from_:
+                leg.machine.retracted(ending)
 
     def _initiated(self, iq: Element, jingle: Jingle) -> None:
         user = bareJID(jingle.from_)

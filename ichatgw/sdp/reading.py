@@ -15,7 +15,7 @@ from ipaddress import IPv6Address
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
-from ichatgw.formats import CARRIERS, STATIC
+from ichatgw.formats import CARRIERS, STATIC, registered
 from ichatgw.model import (
     CODECS_KEPT,
     Codec,
@@ -77,8 +77,8 @@ class _Level:
         if kind == "c":
             self.connections.append(value)
         elif kind == "a":
-            name, colon, rest = value.partition(":")
-            name, rest = name.strip().lower() if colon else name.strip(), rest.strip()
+            name, _, rest = value.partition(":")
+            name, rest = name.strip().lower(), rest.strip()
             self.attributes.append((name, rest))
             self.values.setdefault(name, []).append(rest)
 
@@ -144,7 +144,7 @@ def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[
     protocol = line.protocol.upper()
     if line.kind != "audio" or not line.port or protocol not in PROTOCOLS:
         return []
-    codecs = _codecs(line, own)
+    codecs = _codecs(line, session, own)
     places = [_place(each) for each in own.connections + session.connections]
     if not codecs or _isGroup(places[: len(own.connections)] or places):
         return []
@@ -193,23 +193,40 @@ def _packing(session: _Level, own: _Level) -> Packing:
     return Packing(*found)
 
 
-def _codecs(line: MediaLine, own: _Level) -> tuple[Codec, ...]:
-    maps: dict[int, tuple[str, int, int]] = {}
-    for value in own.values.get("rtpmap", ()):
-        if mapped := _RTPMAP.match(value):
-            maps[int(mapped[1])] = (mapped[2], int(mapped[3]), int(mapped[4] or 1))
-    parameters: dict[int, str] = {}
-    for value in own.values.get("fmtp", ()):
-        found = _FMTP.match(value)  # iChat writes "AAC" in the place of the number
-        text = "" if found is None else (found[2] or "").strip()
-        if found is not None and text.isascii() and len(text) <= MAX_PARAMETERS_LENGTH:
-            parameters[int(found[1])] = text
+def _codecs(line: MediaLine, session: _Level, own: _Level) -> tuple[Codec, ...]:
+    """Some write of the formats above the media line."""
+    maps, parameters = _maps(session) | _maps(own), _parameters(session) | _parameters(own)
     codecs = []
     for number in dict.fromkeys([int(word) for word in line.formats if _isPayloadType(word)]):
         name, rate, channels = maps.get(number) or STATIC.get(number, ("", 0, 1))
         if name and name.lower() not in CARRIERS:
+            name, rate, channels = registered(name, rate, channels)
             codecs.append(_codec(name, rate, number, channels, parameters.get(number, "")))
     return tuple(codecs)
+
+
+def _maps(level: _Level) -> dict[int, tuple[str, int, int]]:
+    """Name, clock in Hz and channels, by number."""
+    maps = {}
+    for value in level.values.get("rtpmap", ()):
+        if mapped := _RTPMAP.match(value):
+            maps[int(mapped[1])] = (mapped[2], int(mapped[3]), int(mapped[4] or 1))
+    return maps
+
+
+def _parameters(level: _Level) -> dict[int, str]:
+    """Those of C{a=fmtp}, by number.  What two lines say of one number is said by both."""
+    parameters: dict[int, str] = {}
+    for value in level.values.get("fmtp", ()):
+        found = _FMTP.match(value)  # iChat writes "AAC" in the place of the number
+        text = "" if found is None else (found[2] or "").strip()
+        if found is not None and text.isascii():
+            before = parameters.get(int(found[1]), "")
+            if "=" in before and "=" in text and text != before:
+                text = f"{before};{text}"
+            if len(text) <= MAX_PARAMETERS_LENGTH:
+                parameters[int(found[1])] = text
+    return parameters
 
 
 def _isPayloadType(text: str) -> bool:
@@ -250,7 +267,7 @@ def _meant(text: str) -> tuple[str, bool]:
 
 
 def _read(text: str) -> tuple[str, bool]:
-    address = ip_address(text)
+    address = ip_address(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)  # as in a URI
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     plain = mapped or address  # the same host; our sockets of either family keep to their own
     return str(plain), plain.is_multicast or str(plain) == "255.255.255.255"

@@ -5,7 +5,9 @@ What a description holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from operator import attrgetter
 
 from attrs import evolve, frozen
 
@@ -48,6 +50,18 @@ class Stream:
     protocol: str
     description: SessionDescription
     transport: TransportDescription = PLAIN
+
+    def within(self, reaches: Callable[[str], bool]) -> Stream:
+        """See L{ParsedSDP.within}."""
+        default = self.description.address
+        if default is None or reaches(default.host):
+            return self
+        near = [each for each in self.transport.candidates if reaches(each.address.host)]
+        best = max((each for each in near if each.component == 1), key=attrgetter("priority"), default=None)
+        if best is None:
+            return self
+        rtcp = next((each.address for each in near if (each.component, each.foundation) == (2, best.foundation)), None)
+        return evolve(self, description=evolve(self.description, address=best.address, rtcp=rtcp))
 
     @property
     def mayBePlain(self) -> bool:
@@ -101,6 +115,16 @@ class ParsedSDP:
             if stream.mayBePlain:
                 return self.taking(stream)
         raise NoCommonCodec(f"nothing but {self.streams[0].protocol} in the description")
+
+    def within(self, reaches: Callable[[str], bool]) -> ParsedSDP:
+        """
+        The same.  A stream that goes where we cannot send, but has candidates where we can, goes to the best of these:
+        a party of two families names one by default, and is at home in both (RFC 8839 section 4.2.2).
+
+        @param reaches: whether we have an address that reaches a host.
+        """
+        streams = tuple(stream.within(reaches) for stream in self.streams)
+        return evolve(self, streams=streams) if streams != self.streams else self
 
     def taking(self, stream: Stream) -> ParsedSDP:
         """The same, with another of its streams."""

@@ -67,6 +67,17 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(codec("iLBC", "mode=30").variant, codec("iLBC").variant)
         self.assertEqual(codec("opus", "stereo=1").variant, codec("OPUS").variant)
 
+    def test_registered(self) -> None:
+        """Only what can mean nothing else is taken for another format than it says."""
+        for odd, meant in (
+            (("opus", 24000, 1), ("opus", 48000, 2)),
+            (("G722", 16000, 1), ("G722", 8000, 1)),
+            (("G729A", 8000, 1), ("G729", 8000, 1)),
+        ):
+            self.assertEqual(formats.registered(*odd), meant)
+        for each in (("G722", 8000, 2), ("G7221", 16000, 1), ("G729D", 8000, 1), ("PCMU", 16000, 1), ("L16", 48000, 2)):
+            self.assertEqual(formats.registered(*each), each)
+
     def test_nearest(self) -> None:
         """Of several formats that would do, the one that says the same of itself is meant."""
         both = SessionDescription((codec("iLBC", "", 97), codec("iLBC", "mode=20", 98)))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from twisted.words.xish.domish import Element
 
 from ichatgw.errors import MalformedError
-from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS, STATIC
+from ichatgw.formats import ALL_EVENTS, CARRIERS, EVENTS, STATIC, registered
 from ichatgw.jingle.stanzas.namespaces import NS_RTP
 from ichatgw.jingle.stanzas.xml import child, children, number, readable, word, wordOr
 from ichatgw.model import Codec, CryptoKey, Direction, Packing, SessionDescription, packetTime
@@ -76,9 +76,9 @@ def _readCodec(element: Element) -> Codec | None:
         raise MalformedError("bad name of a payload type")
     if name.lower() in CARRIERS:
         return None
-    if name.lower() == "opus":
-        channels = 2  # always (RFC 7587 section 7); Gajim does not say so
-    return Codec(name, clockRate, payloadType, channels, _readParameters(element, name))
+    parameters = _readParameters(element, name)
+    name, clockRate, channels = registered(name, clockRate, channels)
+    return Codec(name, clockRate, payloadType, channels, parameters)
 
 
 def _readParameters(element: Element, name: str) -> str:

@@ -243,6 +243,7 @@ class MediaSecurity:
         @raise Unprotected: if none is protected in a way that we know, and that is demanded.
         @raise NoCommonCodec: if none can be used.
         """
+        offer = offer.within(self.policy.reaches)
         inReach = [stream for stream in offer.streams if self._isInReach(stream)]
         if not inReach:
             raise OutOfReach(f"media at {offer.description.address}, which cannot be reached from here")

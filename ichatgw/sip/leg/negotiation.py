@@ -242,7 +242,7 @@ class Negotiation:
         @raise MalformedError: if it is no SDP.
         @raise CallError: if it holds nothing of what we offered.
         """
-        parsed = sdp.parse(text)
+        parsed = sdp.parse(text).within(self.protecting.policy.reaches)
         stream = next((each for each in parsed.streams if each.index == self._place), parsed.stream)
         protection = self.protecting.accept(stream)
         offered = self.codecs if self._offered is None else self._offered

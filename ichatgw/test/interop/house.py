@@ -11,6 +11,7 @@ from attrs import define, field
 
 from ichatgw.test.e2e.programs.baresip import Baresip
 from ichatgw.test.e2e.programs.gateway import Gateway
+from ichatgw.test.e2e.programs.linphone import Linphone
 from ichatgw.test.e2e.programs.program import ProgramFailed
 from ichatgw.test.e2e.programs.prosody import COMPONENT, DOMAIN, Prosody, password
 from ichatgw.test.e2e.programs.sipp import Sipp
@@ -142,6 +143,15 @@ class House:
         phone = Sipp(self.reactor, record.directory / script, PORTS, script, PHONE[self.family])
         record.ending(phone)
         await phone.start(target, USER, **words)
+        return phone
+
+    async def linphone(self, record: Record) -> Linphone:
+        """Start a linphonec that knows ICE; it is ended with the cell."""
+        phone = Linphone(
+            self.reactor, record.directory / "linphone", PORTS, "phone", PHONE_TONE, PHONE[self.family], ice=True
+        )
+        record.ending(phone)
+        await phone.start()
         return phone
 
     def user(self, name: str) -> str:

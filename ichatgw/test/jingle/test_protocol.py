@@ -17,7 +17,7 @@ from ichatgw.errors import NoRoute
 from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.jingle.calls import MAX_REMEMBERED
 from ichatgw.jingle.protocol import MAX_CALLS_OF_A_USER
-from ichatgw.model import Ending, EndReason, Party, SessionDescription
+from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import captured
 from ichatgw.test.marks import slow
 from ichatgw.test.support import data
@@ -26,6 +26,7 @@ from ichatgw.test.support.clients.jingles import (
     BELL_JID,
     COMPONENT,
     DESCRIPTION,
+    LAPTOP,
     MESSAGES,
     NUMBER,
     PHONE,
@@ -174,6 +175,36 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual(self.world.initiate("s3", inside=bad), "error bad-request")
         self.assertEqual(news(self.world.arrived).news, [])
         self.assertEqual([word for word in self.world.said() if "terminate" in word], [])
+
+    def test_malformedLater(self) -> None:
+        """A session that cannot be read ends the call that was proposed, too, and the other party is told at once."""
+        leg = self.world.propose()
+        leg.answer(SessionDescription((PCMU,)))
+        self.world.said()
+        bad = content(DESCRIPTION + transport(ufrag="a"))
+        self.assertEqual(self.world.initiate(from_=LAPTOP, inside=bad), "error bad-request")
+        self.assertEqual(news(leg).news, [])
+        self.assertEqual(self.world.initiate(inside=bad), "error bad-request")
+        self.assertEqual((news(leg).news, news(leg).reasons), (["ended"], [EndReason.FAILED]))
+        self.assertIn(f"session-terminate general-error to {PHONE.full()}", self.world.said())
+        self.assertTrue(self.world.isEmpty())
+
+    def test_malformedAnswer(self) -> None:
+        """The same if what is accepted cannot be read; a second answer ends nothing."""
+        bad = content(DESCRIPTION + transport(ufrag="a", setup="active"), "audio")
+        for isFirst in (True, False):
+            leg = self.world.dial(phone=MESSAGES)
+            self.world.message("proceed", sid=leg.sid, to=BELL_JID)
+            self.world.answerRequest("result")
+            if not isFirst:
+                self.world.accept(PHONE, leg.sid)
+            self.world.said()
+            self.assertEqual(self.world.accept(PHONE, leg.sid, bad), "error bad-request")
+            if isFirst:
+                self.assertEqual(news(leg).reasons, [EndReason.FAILED])
+                self.assertIn(f"session-terminate general-error to {PHONE.full()}", self.world.said())
+            else:
+                self.assertEqual(news(leg).news, ["answered"])
 
     def test_lateWords(self) -> None:
         """

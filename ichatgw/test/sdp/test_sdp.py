@@ -213,6 +213,55 @@ class ParseTests(SynchronousTestCase):
             described = sdp.parse(PHONE_SDP.replace("c=IN IP4 192.0.2.77", f"c=IN IP4 192.0.2.77{more}")).description
             self.assertEqual(described.address, TransportAddress("192.0.2.77", 30000), more)
 
+    def test_brackets(self) -> None:
+        """An address of IPv6 may stand in brackets, as in a URI."""
+        text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP6 [2001:db8::77]").replace(
+            "a=sendrecv", "a=rtcp:4000 IN IP6 [2001:db8::78]"
+        )
+        described = sdp.parse(text).description
+        self.assertEqual(described.address, TransportAddress("2001:db8::77", 30000))
+        self.assertEqual(described.rtcp, TransportAddress("2001:db8::78", 4000))
+        for odd in ("[2001:db8::77", "2001:db8::77]", "[]", "["):
+            self.assertIsNone(sdp.parse(text.replace("[2001:db8::77]", odd)).description.address, odd)
+
+    def test_flags(self) -> None:
+        """An attribute without a value is known in any letter case as well."""
+        for flag in ("a=rtcp-mux", "a=RTCP-MUX", "a= Rtcp-Mux "):
+            self.assertTrue(sdp.parse(f"{PHONE_SDP}{flag}\r\n").stream.transport.muxed, flag)
+
+    def test_above(self) -> None:
+        """What is said of formats above the media line counts, but less than what is said below it."""
+        text = PHONE_SDP.replace("0 8 101", "96 97").replace(
+            "m=audio", "a=rtpmap:96 iLBC/8000\r\na=fmtp:96 mode=20\r\na=rtpmap:97 speex/8000\r\nm=audio"
+        )
+        codecs = sdp.parse(text + "a=rtpmap:97 speex/16000\r\n").description.codecs
+        self.assertEqual(codecs, (Codec("iLBC", 8000, 96, 1, "mode=20"), Codec("speex", 16000, 97)))
+
+    def test_parametersInLines(self) -> None:
+        """Parameters of one format on several lines are all its parameters; keys are those of the last line."""
+        text = PHONE_SDP.replace("0 8 101", "97 101").replace("a=sendrecv", "a=rtpmap:97 AMR-WB/16000")
+        for more, expected in (
+            ("a=fmtp:97 octet-align=1\r\na=fmtp:97 mode-set=0,1\r\n", "octet-align=1;mode-set=0,1"),
+            ("a=fmtp:97 octet-align=1\r\na=fmtp:97 octet-align=1\r\n", "octet-align=1"),
+            ("a=fmtp:97 octet-align=1\r\na=fmtp:97\r\n", ""),
+            (f"a=fmtp:97 x=1\r\na=fmtp:97 y={'1' * 999}\r\n", "x=1"),
+        ):
+            self.assertEqual(sdp.parse(text + more).description.codecs[0].parameters, expected)
+        codecs = sdp.parse(f"{text}a=fmtp:101 0-11\r\na=fmtp:101 0-15\r\n").description.codecs
+        self.assertEqual(codecs[1].parameters, "0-15")
+
+    def test_otherSpellings(self) -> None:
+        """Formats that many write in another way than they are registered are those that are meant."""
+        for written, expected in (
+            ("96 opus/48000", Codec("opus", 48000, 96, 2)),
+            ("96 OPUS/48000/1", Codec("OPUS", 48000, 96, 2)),
+            ("9 G722/16000", Codec("G722", 8000, 9)),
+            ("18 G729a/8000", Codec("G729", 8000, 18)),
+            ("98 G729AB/8000/1", Codec("G729", 8000, 98)),
+        ):
+            text = PHONE_SDP.replace("0 8 101", written.split()[0]).replace("a=sendrecv", f"a=rtpmap:{written}")
+            self.assertEqual(sdp.parse(text).description.codecs, (expected,), written)
+
     def test_offLines(self) -> None:
         """A line of which nothing can be made is answered all the same, as one that is off, with a format."""
         for line in ("m=video 0 RTP/AVP", "m=application 9 TCP/MRCPv2", "m=", "m=video", "m=vid\u00e9o 5 RTP/AVP 31"):

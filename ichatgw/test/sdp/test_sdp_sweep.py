@@ -90,7 +90,7 @@ HABITS: dict[str, tuple[str, int, str]] = {
         "v=0\no=root 1 1 IN IP4 203.0.113.1\n\ns=A B C\nt=0 0\nc=IN IP4 203.0.113.1\n\nm=audio 4000 RTP/AVP 18 8\n"
         "a=rtpmap:18 G729A/8000\na=silenceSupp:off - - - -\na=ptime:20\0",
         0,
-        "G729A PCMA",
+        "G729 PCMA",
     ),
     "a gateway of a carrier, whose fax line comes first": (
         f"{_SESSION}m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxFillBitRemoval\r\n"

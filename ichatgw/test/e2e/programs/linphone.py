@@ -34,6 +34,7 @@ keepalive_period=30000
 root_ca={authority}
 [net]
 firewall_policy=0
+nat_policy_ref={nat}
 mtu=1300
 [rtp]
 audio_rtp_port={media}
@@ -48,6 +49,9 @@ display=0
 [misc]
 prevent_colliding_calls=0
 {more}
+[nat_policy_0]
+ref=ice
+protocols=ice
 [audio_codec_0]
 mime=PCMU
 rate=8000
@@ -71,6 +75,8 @@ RATE = 16000
 
 class Linphone:
     """
+    linphonec.  With C{ice} it offers candidates, but none of the loopback interface: it needs another one, then.
+
     @ivar port: where it listens for SIP, by the one transport that it uses.
     """
 
@@ -87,6 +93,7 @@ class Linphone:
         authority: str = "",
         encryption: str = "none",
         mandatory: bool = False,
+        ice: bool = False,
         more: str = "",
     ) -> None:
         self._reactor = reactor
@@ -104,6 +111,7 @@ class Linphone:
             user=user,
             encryption=encryption,
             mandatory=int(mandatory),
+            nat="ice" if ice else "",
             authority=authority,
             media=ports.take(4),
             more=more,

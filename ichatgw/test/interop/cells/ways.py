@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from ichatgw.test.e2e.programs.linphone import Linphone
 from ichatgw.test.e2e.support.moment import pause, until
 from ichatgw.test.e2e.support.tone import secondsOf
 from ichatgw.test.interop.cell import Cell, Matrix, Record
@@ -171,6 +172,53 @@ async def echoed(record: Record, kind: type[Client], calls: bool) -> None:
         await nothingLeft(record, client)
 
 
+async def byICE(record: Record, kind: type[Client], calls: bool) -> None:
+    """linphonec with ICE at its side too: it finds the way to the gateway by checks, holds, and takes the call back."""
+    house = await home(record, "IPv4", SIPOffersICE="on")
+    client, phone = await house.client(record, kind), await house.linphone(record)
+    with record.check("call"):
+        if calls:
+            client.order("call", house.number(phone.port))
+            await phone.program.said("Receiving new incoming call")
+            phone.command("answer")
+        else:
+            phone.command(f"call sip:{USER}@{house.gateway.address}")
+            await client.told("propose")
+            client.order("accept")
+        await client.told("media")
+        await phone.program.said("Media streams established")
+        await phone.logged("Finished ICE check list")
+    with record.check("sound"):
+        await _clientHears(record, client)
+        phone.command("pause")
+        await phone.program.said("is now paused")
+        await _phoneHeard(record, phone, ENOUGH)
+        goal = phone.heard(TONE) + ENOUGH
+        phone.command("resume")
+        await phone.program.said("(?s)is now paused.*Media streams established")
+        await _clientHears(record, client)
+    with record.check("end"):
+        if calls:
+            phone.command("terminate")
+            await client.told("terminated", reason="success")
+        else:
+            client.order("hangup", "success")
+        await phone.program.said(r"Call 1 with .* ended")
+        await nothingLeft(record, client)
+    with record.check("sound"):
+        await _phoneHeard(record, phone, goal)
+
+
+async def _clientHears(record: Record, client: Client) -> None:
+    goal = client.ear.heard + 2 * ENOUGH
+    await until(record.reactor, lambda: client.ear.heard >= goal, f"{ENOUGH} s of sound ({client.ear})")
+
+
+async def _phoneHeard(record: Record, phone: Linphone, seconds: float) -> None:
+    """Its recording is written when it pauses, and when its call is over."""
+    await until(record.reactor, lambda: phone.heard(TONE) >= seconds, f"{seconds} s of sound at the phone")
+
+
 async def _soundAndEnd(record: Record, house: House, client: Client, phone: Phone, calls: bool) -> None:
     with record.check("call"):
         if calls:
@@ -193,6 +241,7 @@ _ROWS: tuple[tuple[str, Play, tuple[str, ...], tuple[type[Client], ...]], ...] =
     ("baresip, G722", wideband, _BOTH, KINDS),
     ("baresip, Opus, SRTP", encrypted, _BOTH, KINDS),
     ("baresip, Opus, DTLS-SRTP", byDTLS, _BOTH, KINDS),
+    ("linphonec, ICE", byICE, _BOTH, KINDS),
     ("candidates one by one", trickled, _BOTH, (Aiortc,)),
     ("a tenth of all is lost", lossy, _BOTH, (Aiortc,)),
     ("ICE restart", restarted, (CALLS,), (Chromium,)),

@@ -18,6 +18,18 @@ from ichatgw.test.support.sip.siptalks import both, news, side
 from ichatgw.test.support.sip.sipwire import PHONE_SDP, Rig, header, respond, status
 
 ELSEWHERE = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP6 2001:db8::77")
+_CHECKS = "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlGh\r\n"
+# As linphone and others of two families write it.
+BOTH = (
+    f"{ELSEWHERE}{_CHECKS}a=candidate:1 1 UDP 2130706431 2001:db8::77 30000 typ host\r\n"
+    "a=candidate:2 1 UDP 1694498815 192.0.2.99 45664 typ srflx raddr 192.0.2.77 rport 30000\r\n"
+    "a=candidate:3 1 UDP 2130706303 192.0.2.77 30000 typ host\r\n"
+    "a=candidate:3 2 UDP 2130706302 192.0.2.77 30001 typ host\r\n"
+)
+OTHERWAY = (
+    f"{PHONE_SDP}{_CHECKS}a=candidate:1 1 UDP 2130706431 192.0.2.77 30000 typ host\r\n"
+    "a=candidate:2 1 UDP 2130706303 2001:db8::77 30000 typ host\r\n"
+)
 EITHER = ELSEWHERE + "m=audio 30002 RTP/AVP 0\r\nc=IN IP4 192.0.2.77\r\n"
 
 
@@ -64,6 +76,38 @@ class InboundTests(SynchronousTestCase):
             gateway = rig()
             gateway.invite(body=PHONE_SDP.replace("c=IN IP4 192.0.2.77", f"c=IN {connection}"))
             self.assertIsNone(gateway.invitations.arrivals[-1].objection)
+
+
+class EitherFamilyTests(SynchronousTestCase):
+    """Who names an address of the one family by default, and has candidates of both."""
+
+    def test_offered(self) -> None:
+        """Media goes to the best candidate that can be reached, and RTCP to its second component."""
+        for family, body, place in ((4, BOTH, "192.0.2.77"), (6, OTHERWAY, "2001:db8::77")):
+            gateway = rig(family)
+            gateway.invite(body=body)
+            self.assertIsNone(gateway.invitations.arrivals[-1].objection)
+            arrived(gateway).answer(OFFER)
+            remote = side(arrived(gateway)).remotes[-1]
+            self.assertEqual(remote.address, TransportAddress(place, 30000))
+            self.assertEqual(remote.rtcp, TransportAddress(place, 30001) if family == 4 else None)
+
+    def test_answered(self) -> None:
+        """The same with who is called."""
+        gateway = rig()
+        leg = gateway.dial()
+        leg.start(OFFER)
+        (invite,) = gateway.wire.take()
+        gateway.receive(respond(invite, 200, "OK", body=BOTH))
+        self.assertEqual(news(leg).news, ["answered"])
+        self.assertEqual(side(leg).remotes[-1].address, TransportAddress("192.0.2.77", 30000))
+
+    def test_neither(self) -> None:
+        """Without a candidate that can be reached, and without those of media, there is no way."""
+        for body in (BOTH.replace("192.0.2.", "2001:db8::"), BOTH.replace(" 1 UDP", " 2 UDP")):
+            gateway = rig()
+            gateway.invite(body=body)
+            self.assertIsNotNone(gateway.invitations.arrivals[-1].objection)
 
 
 class OutboundTests(SynchronousTestCase):
