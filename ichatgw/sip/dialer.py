@@ -5,6 +5,8 @@ Makes outbound SIP legs for called addresses, and clients for registrars.
 
 from __future__ import annotations
 
+from functools import partial
+
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
@@ -135,7 +137,7 @@ class Dialer:
             converse,
             prepare,
             self._offering if pinned is None else self._pinnedOffering,
-            lambda host: self._way.server is not None or self._legs.admits(host),
+            partial(self._legs.mayLead, None),
         )
         self._legs.add(leg)
         return leg

@@ -27,7 +27,7 @@ class Legs:
     Knows each leg from its making to its end, and names it.
 
     @ivar referrals: takes the REFERs of their parties.
-    @ivar admits: may a host, an IP literal, call?  No other host can have a call made, by a REFER or a redirection.
+    @ivar admits: may a host, an IP literal, call?
     @ivar events: told of the Call-IDs of their messages.
     @ivar telling: when their parties are told who is at the other end, but for those of trunks.
     @ivar dialogOf: gives the dialog with a tag of ours, C{None} if there is none.
@@ -47,12 +47,12 @@ class Legs:
         """The legs that have not ended."""
         return frozenset(self._live)
 
-    def mayRefer(self, login: str | None, host: str | None) -> bool:
+    def mayLead(self, login: str | None, host: str | None) -> bool:
         """
-        May a party have a call made, by a REFER?
+        May a party have a call made, by a REFER or a redirection?
 
         @param login: the user who has logged in with the request, or with the call that it is in.
-        @param host: where the request came from, an IP literal; C{None} if that is not known.
+        @param host: where the message came from, an IP literal; C{None} if that is not known.
         """
         return login is not None or (host is not None and self.admits(host))
 

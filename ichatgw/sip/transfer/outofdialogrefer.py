@@ -87,7 +87,7 @@ class OutOfDialogRefer:
             _log.info("REFER from {source} refused: {why}", source=source, why=why)
 
     def _judge(self, request: SipRequest, source: TransportAddress) -> Reply | None:
-        if self._legs.mayRefer(request.login, source.host):
+        if self._legs.mayLead(request.login, source.host):
             return None
         self._refused(source, "not among AllowedSIPPeers")
         return FORBIDDEN

@@ -189,7 +189,7 @@ class Referrals:
         @return: what to answer.
         """
         source = literal(*request.getSource())
-        if not self._legs.mayRefer(leg.login, None if source is None else source.host):
+        if not self._legs.mayLead(leg.login, None if source is None else source.host):
             _log.info(
                 "call={call} leg={leg} {party!r:.120} at {source} may not refer: not among AllowedSIPPeers",
                 call=leg.call.id,

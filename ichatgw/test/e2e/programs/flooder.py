@@ -35,6 +35,9 @@ NETWORK = "fd69:6368:6174:1::/64"
 
 METHODS = ("INVITE", "OPTIONS", "REGISTER", "REFER", "ACK")
 
+RETRY_LATER = b"\r\nRetry-After:"
+"""A header of refusals."""
+
 _SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 9000 RTP/AVP 0\r\n"
 
 
@@ -110,17 +113,20 @@ class Sent:
     @ivar count: messages.
     @ivar answers: datagrams heard; of connections, pieces.
     @ivar heard: their octets.
+    @ivar refused: those that refuse a call and say when to try again.
     """
 
     count: int = 0
     octets: int = 0
     answers: int = 0
     heard: int = 0
+    refused: int = 0
 
     def hears(self, piece: bytes) -> None:
         """Something has come."""
         self.answers += 1
         self.heard += len(piece)
+        self.refused += piece.count(RETRY_LATER)
 
 
 class Datagrams:
@@ -162,6 +168,7 @@ class Connections:
     _flood: Flood
     _sent: Sent
     _open: dict[str, socket.socket] = field(factory=dict, init=False)
+    _unsent: dict[str, bytes] = field(factory=dict, init=False)
     _context: ssl.SSLContext = field(factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -169,12 +176,15 @@ class Connections:
         self._context.verify_mode = ssl.CERT_NONE
 
     def send(self, host: str, message: bytes) -> None:
-        """One message, if the connection takes it."""
+        """One message, if the connection takes it and nothing of the one before is left."""
         try:
             connection = self._open.get(host) or self._connect(host)
-            connection.send(message)
-            self._sent.count += 1
-            self._sent.octets += len(message)
+            rest = self._unsent.get(host, b"")
+            if not rest:
+                self._sent.count += 1
+                self._sent.octets += len(message)
+            self._unsent[host] = rest = rest or message
+            self._unsent[host] = rest[connection.send(rest) :]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass  # it is full
         except OSError:
@@ -203,6 +213,7 @@ class Connections:
         return connection
 
     def _drop(self, host: str) -> None:
+        self._unsent.pop(host, None)
         connection = self._open.pop(host, None)
         if connection is not None:
             connection.close()

@@ -52,17 +52,19 @@ class Observed:
     @ivar packets: how many came in the stream that heard fewest.
     @ivar answers: seconds that each answer took.
     @ivar unanswered: how many requests were not answered.
+    @ivar busy: how many answers say that no call is taken now (503).
     """
 
     gap: float
     packets: int
     answers: tuple[float, ...]
     unanswered: int
+    busy: int = 0
 
     def __str__(self) -> str:
         return (
             f"gap {self.gap * 1000:.0f} ms, answers in {self.p95 * 1000:.1f} ms (p95 of {len(self.answers)}), "
-            f"{self.unanswered} without one"
+            f"{self.unanswered} without one, {self.busy} of 503"
         )
 
     @property
@@ -145,6 +147,7 @@ class Pinging:
     answers: list[float] = field(factory=list)
     waiting: dict[str, float] = field(factory=dict)
     unanswered: int = 0
+    busy: int = 0
     _number: int = 0
 
     def ask(self) -> None:
@@ -168,8 +171,9 @@ class Pinging:
                 datagram, came = received(self.opened)
                 text = datagram.decode("latin-1")
                 asked = self.waiting.pop(text.partition("branch=")[2].partition(";")[0], None)
-                if asked is not None and text.startswith("SIP/2.0 200"):
+                if asked is not None and text.startswith(("SIP/2.0 200", "SIP/2.0 503")):
                     self.answers.append(came - asked)
+                    self.busy += text.startswith("SIP/2.0 503")
 
     def giveUp(self) -> None:
         """Of those that have waited too long."""
@@ -210,8 +214,9 @@ def report(streams: list[Stream], asking: Pinging) -> None:
     """Tell what was observed, and begin anew."""
     gap = max(max(each.gap, each.silence) for each in streams)
     packets = min(each.packets for each in streams)
-    print(json.dumps(asdict(Observed(gap, packets, tuple(asking.answers), asking.unanswered))), flush=True)
-    asking.answers, asking.unanswered = [], 0
+    observed = Observed(gap, packets, tuple(asking.answers), asking.unanswered, asking.busy)
+    print(json.dumps(asdict(observed)), flush=True)
+    asking.answers, asking.unanswered, asking.busy = [], 0, 0
     for each in streams:
         each.gap, each.packets = 0.0, 0
 

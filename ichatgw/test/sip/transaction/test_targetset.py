@@ -278,7 +278,7 @@ class LegTests(SynchronousTestCase):
         sent = self.reply(second, 302, "Moved", extra=contacts)
         self.assertEqual([each.split()[0] for each in sent], ["ACK"])
         self.assertEqual(self.call(leg).reasons, [EndReason.UNAVAILABLE])
-        self.begin(lambda host: False, outboundProxy=("192.0.2.77", None, None, False))
+        self.begin(lambda host: self.rig.endpoint.isProxy(host), outboundProxy=("192.0.2.77", None, None, False))
         sent = self.reply(self.sent()[0], 302, "Moved", extra=contacts)
         self.assertIn("INVITE sip:00900@192.0.2.88 ", "".join(sent))
 
