@@ -5,7 +5,6 @@ Our certificate for TLS: chain, name, days left, whether the key fits, and who c
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -17,6 +16,7 @@ from ichatgw.check.files import isWorldReadable
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
 from ichatgw.check.given import Given
 from ichatgw.errors import ConfigError
+from ichatgw.net.authorities import ofSystem
 from ichatgw.sip.setup import filesOf
 from ichatgw.sip.transport.certificateexpiry import WARNED
 from ichatgw.sip.transport.tls import Files, Security, faultOf, mismatch
@@ -112,14 +112,6 @@ def _chain(files: Files, chain: Sequence[x509.Certificate], now: datetime) -> It
 
 
 def _trust(store: crypto.X509Store, files: Files) -> None:
-    if files.authorities or files.directory:
-        store.load_locations(files.authorities or None, files.directory or None)
-    else:
-        _default(store)
-
-
-def _default(store: crypto.X509Store) -> None:
-    """Those of the system."""
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        store.load_locations(paths.cafile, paths.capath)
+    file, directory = (files.authorities, files.directory) if files.authorities or files.directory else ofSystem()
+    if file or directory:
+        store.load_locations(file or None, directory or None)

@@ -138,9 +138,9 @@ def _reloadsEndpoint(endpoint: Endpoint, policy: MediaPolicy) -> tuple[Reloadabl
     )
 
 
-def _reloadsFiles(security: Security, keyring: Keyring, verifier: Verifier) -> tuple[Reloadable, ...]:
+def _reloadsFiles(security: Security, keyring: Keyring, verifier: Verifier) -> tuple[Part, ...]:
     return (
-        Reloadable(_CERTIFICATES, lambda new: security.prepare(filesOf(new))),
+        LongReloadable(_CERTIFICATES, lambda new: security.prepare(filesOf(new))),
         Reloadable(("sipCredentials",), lambda new: partial(_adopt, keyring.entries, _keyring(new).entries)),
         Reloadable(("sipUsers",), lambda new: partial(_adoptUsers, verifier, _users(new))),
         Reloadable(("digestAlgorithms",), lambda new: partial(setattr, verifier, "algorithms", new.digestAlgorithms)),

@@ -16,7 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
-from ichatgw.config.reload import Reloadable
+from ichatgw.config.reload import LongReloadable, Part, Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.control.protocol import Order, Outcome
 from ichatgw.errors import ConfigError
@@ -90,7 +90,7 @@ class Web(Service):
         self, reactor: IReactorTCP, turns: Turns, settings: Settings, site: BoundedSite, logins: WebLogins
     ) -> None:
         self.port: Any = None
-        self.reloadables = [Reloadable(("httpUsers", "httpToken"), lambda new: _readAgain(logins, new))]
+        self.reloadables: list[Part] = [Reloadable(("httpUsers", "httpToken"), lambda new: _readAgain(logins, new))]
         self._reactor = reactor
         self._address, self._number = settings.httpAddress, settings.httpPort
         self._site = site
@@ -102,7 +102,7 @@ class Web(Service):
                 raise ConfigError("HTTPTLS: there is no certificate, see TLSCertificate")
             self._scheme = "https"
             self._factory = security.wrap(cast(Any, site), None, turns)
-            self.reloadables.append(Reloadable(_CERTIFICATES, lambda new: security.prepare(_filesOf(new))))
+            self.reloadables.append(LongReloadable(_CERTIFICATES, lambda new: security.prepare(_filesOf(new))))
 
     def startService(self) -> None:
         """

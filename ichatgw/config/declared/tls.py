@@ -78,7 +78,7 @@ class TLSSettings:
         "TLSCADirectory",
         DIRECTORY,
         "",
-        "Directory with such certificates, named as OpenSSL's rehash does.",
+        "Directory with such certificates, named as OpenSSL's rehash does. It is read at the start and at a reload.",
         reload=Reload.NEW_CONNECTIONS,
     )
     tlsVerify: str = setting(

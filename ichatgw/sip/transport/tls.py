@@ -3,12 +3,12 @@
 TLS for SIP (RFC 3261 section 26.2, RFC 5922): contexts by pyOpenSSL, identities by service_identity.
 
 A server that we call must prove by a certificate that it is the domain called; one who calls us, only if the
-administrator wants that.  Files are read at the start and at a reload; connections that there are stay as they are.
+administrator wants that.  Files are read at the start and at a reload, and never by a handshake; connections that there
+are stay as they are.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -43,6 +43,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, NeedsRestart
+from ichatgw.net.authorities import ofSystem, trust, trustSystem
+from ichatgw.runtime.steps import Steps, atOnce
 
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:AES128-SHA:AES256-SHA:!aNULL:!eNULL:!MD5:!PSK"
 """The last two are for desk phones that have nothing better."""
@@ -112,8 +114,7 @@ class Security:
     _end: datetime | None = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._client, self._server = _contexts(self.files)
-        self._content = _contentOf(self.files)
+        self._client, self._server, self._content = atOnce(_contexts(self.files))
         self._end = _endOf(self.files)
 
     @property
@@ -126,16 +127,16 @@ class Security:
         """The file of our certificate, and when it ends; C{None} if there is none."""
         return None if self._end is None else (self.files.certificate, self._end)
 
-    def prepare(self, files: Files) -> Callable[[], str | None]:
+    def prepare(self, files: Files) -> Steps[Callable[[], str | None]]:
         """
-        Read the files anew.
+        Read the files anew, in steps.
 
         @return: something that puts them in force when it is called, and says what is not as it was.
         @raise ConfigError: if one cannot be used; then all stays as it was.
         @raise NeedsRestart: if there was no certificate before: no socket listens for TLS.
         """
-        client, server = _contexts(files)
-        content, end = _contentOf(files), _endOf(files)
+        client, server, content = yield from _contexts(files)
+        end = _endOf(files)
         if server is not None and self._server is None:
             raise NeedsRestart(f"TLSCertificate {files.certificate}: the first one needs a restart")
 
@@ -266,18 +267,28 @@ def _isPlain(name: str) -> bool:
     )
 
 
-def _contexts(files: Files) -> tuple[SSL.Context, SSL.Context | None]:
+def _contexts(files: Files) -> Steps[tuple[SSL.Context, SSL.Context | None, bytes]]:
     """
-    The contexts for outbound connections and for inbound ones; C{None} for the latter without a certificate.
+    The contexts for outbound connections and for inbound ones, C{None} for the latter without a certificate; and
+    something that changes when the content of a file does.
 
     @raise ConfigError: if a file cannot be used.
     """
     client = _context(files)
     client.set_verify(SSL.VERIFY_PEER, _noteFault)
+    server = None
     if files.certificate:
         _present(client, files)  # to servers that ask for it
-    if not files.certificate:
-        return client, None
+        server = _serving(files)
+    content = _contentOf(files)
+    directory = files.directory if files.authorities or files.directory else ofSystem()[1]
+    if directory:
+        content += yield from trust([each for each in (client, server) if each is not None], directory)
+    return client, server, content
+
+
+def _serving(files: Files) -> SSL.Context:
+    """The context for inbound connections."""
     server = _context(files)
     server.set_verify(_VERIFY[files.clients], _noteFault)
     server.set_session_id(b"ichatgw")
@@ -285,11 +296,11 @@ def _contexts(files: Files) -> tuple[SSL.Context, SSL.Context | None]:
     _remark(files)
     if files.parameters:
         _use("Diffie-Hellman parameters", files.parameters, lambda: server.load_tmp_dh(files.parameters.encode()))
-    return client, server
+    return server
 
 
 def _contentOf(files: Files) -> bytes:
-    """Changes when the content of a file does."""
+    """Changes when the content of a file does; those in a directory are not among them."""
     seal = sha256()
     for path in (files.certificate, files.key, files.authorities, files.parameters):
         if path:
@@ -315,14 +326,10 @@ def _context(files: Files) -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_cipher_list(_CIPHERS)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-    if not files.authorities and not files.directory:
-        context.set_default_verify_paths()
     if files.authorities:
         _use("TLSCAFile", files.authorities, lambda: context.load_verify_locations(files.authorities))
-    if files.directory:
-        if not os.path.isdir(files.directory):
-            raise ConfigError(f"TLSCADirectory {files.directory}: no such directory")
-        context.load_verify_locations(None, files.directory)
+    elif not files.directory:
+        trustSystem(context)
     return context
 
 

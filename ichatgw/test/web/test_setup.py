@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.config.settings import Settings
 from ichatgw.control.protocol import Answer
 from ichatgw.errors import ConfigError
+from ichatgw.runtime.steps import atOnce
 from ichatgw.test.support.web import FIGURES, Place
 from ichatgw.web.setup import Lately, Shown, Web, webOf
 
@@ -123,9 +124,9 @@ class WebTests(SynchronousTestCase):
         Path(path).write_text("bob:password\n")
         settings = evolve(self.settings, httpUsers=path)
         part = web.reloadables[0]
-        self.assertEqual(part.prepare(settings)(), "the passwords in its file")
-        self.assertIsNone(part.prepare(settings)())
-        self.assertRaises(ConfigError, part.prepare, self.settings)
+        self.assertEqual(atOnce(part.steps(settings))(), "the passwords in its file")
+        self.assertIsNone(atOnce(part.steps(settings))())
+        self.assertRaises(ConfigError, atOnce, part.steps(self.settings))
 
     def test_lately(self) -> None:
         """Figures that many ask for at once are made once."""

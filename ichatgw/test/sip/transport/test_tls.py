@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
+from ichatgw.runtime.steps import atOnce
 from ichatgw.sip.transport.connection import CONNECT_TIMEOUT
 from ichatgw.sip.transport.connectionlimits import MAX_FROM_HOST
 from ichatgw.sip.transport.connectionpool import Connections
@@ -87,12 +88,12 @@ class FilesTests(SynchronousTestCase):
     def test_reload(self) -> None:
         """New files are used from the next connection on; wrong ones change nothing."""
         security = Security(self.files)
-        self.assertIsNone(security.prepare(self.files)())
+        self.assertIsNone(atOnce(security.prepare(self.files))())
         certificate, key = self.authority.issue("gw.example", "new.example")
-        self.assertRaises(ConfigError, security.prepare, evolve(self.files, certificate=certificate))
+        self.assertRaises(ConfigError, atOnce, security.prepare(evolve(self.files, certificate=certificate)))
         before = security._server
         self.assertEqual(security.files, self.files)
-        changed = security.prepare(evolve(self.files, certificate=certificate, key=key))
+        changed = atOnce(security.prepare(evolve(self.files, certificate=certificate, key=key)))
         self.assertIs(security._server, before)
         self.assertIn("certificate", changed() or "")
         self.assertIsNot(security._server, before)
@@ -100,7 +101,7 @@ class FilesTests(SynchronousTestCase):
     def test_firstCertificate(self) -> None:
         """Nobody listens for TLS yet, so the first certificate needs a restart, and that is said."""
         security = Security(Files())
-        self.assertIn("restart", str(self.assertRaises(NeedsRestart, security.prepare, self.files)))
+        self.assertIn("restart", str(self.assertRaises(NeedsRestart, atOnce, security.prepare(self.files))))
 
 
 class Side:
@@ -304,7 +305,7 @@ class HandshakeTests(SynchronousTestCase):
         self.sides()
         self.call()
         certificate, key = self.authority.issue("x", "new.example")
-        use = self.server.security.prepare(evolve(self.server.security.files, certificate=certificate, key=key))
+        use = atOnce(self.server.security.prepare(evolve(self.server.security.files, certificate=certificate, key=key)))
         self.assertIn("certificates", use() or "")
         self.call()
         self.assertEqual((self.server.received, self.client.connections.open), ([MESSAGE, MESSAGE], 1))
