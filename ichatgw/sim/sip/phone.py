@@ -56,7 +56,8 @@ class PhoneCall:
     @ivar directions: what the offers among them said.
     @ivar bodies: what came in each INFO.
     @ivar progress: what came in each NOTIFY: the status line of how far a referral is.
-    @ivar shown: who rings, as P-Asserted-Identity says it.
+    @ivar provisionals: the statuses that came before the final one.
+    @ivar shown: who is at the other end, as the last P-Asserted-Identity says it.
     """
 
     phone: Phone
@@ -68,6 +69,7 @@ class PhoneCall:
     directions: list[str] = field(factory=list, init=False)
     bodies: list[str] = field(factory=list, init=False)
     progress: list[str] = field(factory=list, init=False)
+    provisionals: list[int] = field(factory=list, init=False)
     shown: str = field(default="", init=False)
     dialog: Dialog = field(init=False)
     _sockets: tuple[Socket, ...] = field(default=(), init=False)
@@ -108,6 +110,10 @@ class PhoneCall:
         self._version += 1
         self.media.muted = direction in ("inactive", "recvonly")
         self.dialog.request("INVITE", self._describe(direction), "application/sdp")
+
+    def introduce(self, identity: str) -> None:
+        """Say who is at our end now, by UPDATE (RFC 3311, RFC 3325)."""
+        self.dialog.request("UPDATE", "", "", headers=(("P-Asserted-Identity", identity),))
 
     def pressBySignal(self, key: str, milliseconds: int = 160) -> None:
         """Press a key, and say so by INFO."""
@@ -173,6 +179,7 @@ class PhoneCall:
     def provisional(self, dialog: Dialog, response: SIPMessage) -> None:
         if response.status > 100:
             self.shown = response.get("P-Asserted-Identity")
+            self.provisionals.append(response.status)
             self._ringing.come(response.status)
         if response.body:
             self._connect(response.body)
@@ -194,6 +201,9 @@ class PhoneCall:
             self.bodies.append(request.body)
         if request.method not in ("INVITE", "UPDATE"):
             return 200, ""
+        self.shown = request.get("P-Asserted-Identity") or self.shown
+        if request.method == "UPDATE" and not request.body:
+            return 200, ""  # it offers nothing (RFC 3311 section 5.1)
         self._version += 1
         if not request.body:
             return 200, self._describe()

@@ -135,6 +135,7 @@ class Forwarded(JingleEndToEnd):
         for action in (Pickup.BUSY, Pickup.DECLINE):
             client.taking = JingleTaking(action)
             outgoing, incoming = await self.leadOn(gateway, phone, place)
+            self.assertIn(181, outgoing.provisionals)
             invite = incoming.dialog.invite
             self.assertIn(f"<sip:{USER}@{DOMAIN}>;reason=user-busy", invite.get("Diversion"))
             self.assertIn("72@", invite.get("From"))

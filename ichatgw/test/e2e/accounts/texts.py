@@ -62,6 +62,42 @@ class Texts(JingleEndToEnd):
         await until(self.clock, lambda: greeting in client.account.messages, "the greeting")
         self.assertEqual(gateway.faults(), [])
 
+    async def test_connected(self) -> None:
+        """
+        When a PBX says within the call who is there now the client's user reads it, and a phone hears it by UPDATE; so
+        does a phone whose call is transferred to an XMPP user, whose name it is told, and who reads that of the phone.
+        """
+        book = Path(self.mktemp()).absolute()
+        book.write_text(f"number,jid,name\n+49301234,{USER}@{DOMAIN},Anna Book\n")
+        pbx, phone = self.startPhone(), self.startPhone(user="alice", display="Alice")
+        gateway = await self.startGateway(
+            pbx.address.port,
+            rules=((r"^sip:(72)@", f"sip:$1@{pbx.address}"),),
+            settings={"PhoneBook": book, "Country": "DE", "ConnectedIdentity": "changes"},
+        )
+        client = await self.startJingle()
+        call, there = await self.jingleCalls(client, pbx)
+        there.introduce('"Kim Brandt" <sip:+4930100@pbx.example>')
+        told = (f"{NUMBER}/gw", "You are connected to Kim Brandt (+4930100) now")
+        await until(self.clock, lambda: told in client.account.messages, "who is there")
+        call.hangup()
+        await within(self.clock, 5, there.whenEnded())
+
+        arrival = pbx.whenCalled()
+        outgoing = phone.call(f"sip:72@{gateway.address}")
+        incoming = await within(self.clock, 10, arrival)
+        await within(self.clock, 10, outgoing.whenAnswered())
+        incoming.introduce('"Kim Brandt" <sip:+4930100@pbx.example>')
+        await until(self.clock, lambda: "UPDATE" in outgoing.requests, "an UPDATE")
+        self.assertEqual(outgoing.shown, '"Kim Brandt" <sip:+4930100@pbx.example>')
+        called = client.whenCalled()
+        incoming.refer(f"sip:{USER}@{gateway.address}")
+        await within(self.clock, 10, called)
+        await until(self.clock, lambda: "Anna Book" in outgoing.shown, "an UPDATE")
+        self.assertEqual(outgoing.shown.partition("@")[0], '"Anna Book" <sip:+49301234')
+        await self.sound(outgoing.media, 0.6)
+        self.assertEqual(gateway.faults(), [])
+
     async def test_names(self) -> None:
         """A client is shown the name of a caller, a phone that of its callee, and clients ask who has a number."""
         book = Path(self.mktemp()).absolute()
