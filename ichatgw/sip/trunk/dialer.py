@@ -34,7 +34,7 @@ from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.accounts import Accounts
 from ichatgw.sip.trunk.callerid import dialled, numberOf, presented
 from ichatgw.sip.trunk.flow import Flow, dialogContact, serverURI
-from ichatgw.sip.trunk.hunt import Passage, TrunkHunt
+from ichatgw.sip.trunk.hunt import Asks, Passage, TrunkHunt
 
 
 class NoTrunk(CallError):
@@ -116,16 +116,16 @@ class TrunkDialer:
         hunt.account.legs.add(leg)
         return leg
 
-    def hunt(self, called: str, accounts: list[Account], isOnce: bool = False) -> TrunkHunt:
+    def hunt(self, called: str, accounts: list[Account], ask: Asks | None = None) -> TrunkHunt:
         """
         The attempts at the number in C{called} by these trunks; one that does not work is tried last.
 
-        @param isOnce: see L{TrunkHunt}.
+        @param ask: see L{TrunkHunt}.
         """
         inOrder = sorted(accounts, key=lambda each: not each.works)
         number = Address(called).user
         ways = [way for each in inOrder for way in self._ways(each, escaped(dialled(each.trunk, number)))]
-        return self._hunt(ways, isOnce)
+        return self._hunt(ways, ask)
 
     def huntAt(self, account: Account, user: str) -> TrunkHunt:
         """
@@ -135,8 +135,8 @@ class TrunkDialer:
         """
         return self._hunt(self._ways(account, user))
 
-    def _hunt(self, ways: list[Passage], isOnce: bool = False) -> TrunkHunt:
-        return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt, isOnce)
+    def _hunt(self, ways: list[Passage], ask: Asks | None = None) -> TrunkHunt:
+        return TrunkHunt(self._clock, ways, self._resolver.failed, self._targetOf, self._accounts.doubt, ask)
 
     def _ways(self, account: Account, user: str) -> list[Passage]:
         """By which a call can go; first those that are registered."""

@@ -32,6 +32,12 @@ _OF_THE_FLOW = frozenset({430, 502, 503, 504})
 """Those after which another flow of the same trunk may do (430 is Flow Failed, RFC 5626 section 11.5)."""
 
 
+_SILENT = 408
+
+Asks = Callable[[Account, Flow], Deferred[int]]
+"""Asks whether the server of a flow is there; gives the status of its answer, and may be cancelled."""
+
+
 class Unusable(CallError):
     """A trunk cannot be used."""
 
@@ -60,7 +66,8 @@ class TrunkHunt(TargetSet):
     @param ways: the ways in order; those of one trunk follow each other.
     @param targetOf: where a flow is registered.
     @param doubt: is told of a trunk that does not answer.
-    @param isOnce: what is sent must not arrive twice: who may have taken it, and has not said so, is the last one.
+    @param ask: given for what must not arrive twice: a server that is there, and does not say that it has not taken
+        it, is the last one.
     """
 
     def __init__(
@@ -70,14 +77,15 @@ class TrunkHunt(TargetSet):
         failed: Callable[[Target], None],
         targetOf: Callable[[Flow], Target | None],
         doubt: Callable[[Account], None],
-        isOnce: bool = False,
+        ask: Asks | None = None,
     ) -> None:
         super().__init__(clock, ways[0].uri, self._find, failed, 0)
         self._ways = {id(way.uri): way for way in ways}
         self._uris = [(way.uri, way.uri) for way in ways]
         self._targetOf = targetOf
         self._doubt = doubt
-        self._isOnce = isOnce
+        self._ask = ask
+        self._asked: Deferred[int] | None = None
         self._rang = False
         self._until: float | None = None
         self.way = ways[0]
@@ -124,8 +132,8 @@ class TrunkHunt(TargetSet):
 
     def watch(self, expired: Callable[[], None]) -> None:
         """See L{TargetSet.watch}: its servers and flows share the time of a trunk."""
-        if self._isOnce:
-            self._timer = self._clock.callLater(ANSWER_TIMEOUT, self._doubt, self.account)
+        if self.goesOn and self._ask is not None:
+            self._timer = self._clock.callLater(ANSWER_TIMEOUT / 2, self._seek, expired, self._ask)
         elif self.goesOn:
             left = self._share(len(self._targets) + 1 + self._flowsLeft)
             self._timer = self._clock.callLater(left, self._expire, expired)
@@ -135,10 +143,26 @@ class TrunkHunt(TargetSet):
             self._doubt(self.account)
         super()._expire(expired)
 
+    def _seek(self, expired: Callable[[], None], ask: Asks) -> None:
+        """It has said nothing so far.  If it does not say that it is there either, it has not taken what was sent."""
+        self._timer = None
+        asked = self._asked = ask(self.account, self.way.flow)
+        asked.addTimeout(ANSWER_TIMEOUT / 2, self._clock, lambda result, seconds: _SILENT)
+        asked.addErrback(lambda failure: _SILENT).addCallback(self._found, asked, expired)
+
+    def _found(self, code: int, asked: Deferred[int], expired: Callable[[], None]) -> None:
+        if self._asked is asked:
+            self._asked = None
+            if code == _SILENT:
+                self._expire(expired)
+
     def rest(self) -> None:
         """See L{TargetSet.rest}."""
         cancel(self._timer)
         self._timer = None
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
 
     def rang(self) -> None:
         """A phone rings, or may: no other trunk is tried, lest it ring twice."""
@@ -159,7 +183,7 @@ class TrunkHunt(TargetSet):
             self._doubt(self.account)
         if not isSilent and code not in _OF_THE_FLOW:
             self._uris = [each for each in self._uris if self._ways[id(each[0])].account is not self.account]
-        isUnclear = self._isOnce and code == 408
+        isUnclear = self._ask is not None and code == _SILENT
         if self._rang or isUnclear or not (code in _NOT_OF_THE_CALLED or 500 <= code < 600):
             self._targets = []
             self._uris = []

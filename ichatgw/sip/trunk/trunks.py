@@ -121,7 +121,7 @@ class Trunks:
         accounts = self._dialer.named(to)
         if not accounts:
             return None
-        hunt = self._dialer.hunt(to, accounts, isOnce=True)
+        hunt = self._dialer.hunt(to, accounts, self._askBy)
         return TrunkPost(self._transactions, hunt, self._terms.identity.user)
 
     def find(self, request: SipRequest, source: str) -> Arrival | None:

@@ -127,16 +127,26 @@ class SentTests(TrunkTexts):
         self.assertEqual(self.rig.wire.sent, [])
 
     def test_silence(self) -> None:
-        """So is one that says nothing; it is asked whether it is there, and the next text goes by another one."""
-        self.make({"probeTime": 30})
+        """One that says nothing is asked whether it is there: if it says nothing to that either the next is tried."""
         fate = self.send()
+        self.rig.clock.pump([0.1] * 39)
+        sent = [(text.partition(" ")[0], at.host) for text, at in self.rig.wire.sent]
+        self.assertEqual(set(sent), {("MESSAGE", SERVER.host), ("OPTIONS", SERVER.host), ("MESSAGE", OTHER.host)})
+        self.answer(self.rig.wire.sent[-1][0], 407, ASKED)
+        self.answer(self.rig.wire.sent[-1][0], 200)
+        self.assertIs(self.successResultOf(fate), Fate.DELIVERED)
+        self.rig.clock.pump([1.0] * 40)
+        self.assertEqual(self.rig.endpoint.transactions, 0)
+
+    def test_silentButThere(self) -> None:
+        """If it is there it may have taken the text: it is the last one, lest that arrive twice."""
+        fate = self.send()
+        self.rig.clock.pump([0.1] * 20)
+        options = next(text for text, _ in self.rig.wire.sent if text.startswith("OPTIONS"))
+        self.answer(options, 200)
         self.rig.clock.pump([0.1] * 400)
         self.assertIn("may have arrived", self.failureResultOf(fate, CallError).getErrorMessage())
-        methods = {(text.partition(" ")[0], at.host) for text, at in self.rig.wire.sent}
-        self.assertEqual(methods, {("MESSAGE", SERVER.host), ("OPTIONS", SERVER.host)})
-        self.rig.wire.sent = []
-        self.send()
-        self.sent(OTHER.host)
+        self.assertEqual({at.host for _, at in self.rig.wire.sent}, {SERVER.host})
 
     def test_unreachable(self) -> None:
         """One that there is no way to has not taken it: the next one is tried."""
