@@ -89,7 +89,7 @@ class Received:
     _send: Callable[[SipResponse], None]
     texts: ITexts = field(init=False)
     _seen: Remembered[list[Reply]] = field(init=False)
-    _waiting: Remembered[int] = field(init=False)
+    _waiting: Remembered[Summary] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._seen = Remembered(self._clock, REPEAT_LIFE, MOST_REPEATS)
@@ -142,14 +142,20 @@ class Received:
 
         @param server: who says it.
         """
-        known = self._waiting.get(to)
-        if summary.new != (known or 0):
-            mailbox = evolve(server, uri=summary.account or server.uri, name=MAILBOX)
-            told = self.texts.arrived(Text(mailbox, to, words(summary.new), isNotice=True))
-            told.addCallback(lambda fate: self._waiting.put(to, summary.new))
-            told.addErrback(whyNot).addErrback(
-                lambda failure: _log.failure("Nobody could be told of a mailbox", failure)
-            )
+        before = self._waiting.get(to)
+        if summary.new == (0 if before is None else before.new):
+            return
+        self._waiting.put(to, summary)  # before it has arrived: the next one may not wait for that
+        mailbox = evolve(server, uri=summary.account or server.uri, name=MAILBOX)
+        told = self.texts.arrived(Text(mailbox, to, words(summary.new), isNotice=True))
+        told.addErrback(self._untold, to, summary, before or Summary(0))
+        told.addErrback(lambda failure: _log.failure("Nobody could be told of a mailbox", failure))
+
+    def _untold(self, failure: Failure, to: str, summary: Summary, before: Summary) -> None:
+        """Unless something else was said since, the reader knows what they knew before."""
+        if self._waiting.get(to) is summary:
+            self._waiting.put(to, before)
+        whyNot(failure)
 
     def _respond(self, response: SipResponse) -> None:
         try:

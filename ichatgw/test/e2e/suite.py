@@ -5,6 +5,7 @@ All end-to-end tests, for C{python -m twisted.trial ichatgw.test.e2e.suite}.
 
 from __future__ import annotations
 
+from ichatgw.test.e2e.accounts.carriers import Carriers
 from ichatgw.test.e2e.accounts.forwarding import Asleep, Forwarded
 from ichatgw.test.e2e.accounts.jinglesettings import JingleProgram, JingleRegistered, JingleSettings
 from ichatgw.test.e2e.accounts.nat import BehindNAT
@@ -46,6 +47,7 @@ __all__ = [
     "BehindNAT",
     "BothFamilies",
     "Callers",
+    "Carriers",
     "Checked",
     "ClosedSockets",
     "DirectMedia",

@@ -94,6 +94,18 @@ class NotifiedTests(SynchronousTestCase):
         self.notify()
         self.assertEqual(self.said(), ["2 new messages"])
 
+    def test_meanwhile(self) -> None:
+        """What changes while the last news is on its way is said too; if it comes back the one before it holds."""
+        self.texts.fate = None
+        for body in (ASTERISK, "Messages-Waiting: no", ASTERISK):
+            self.assertEqual(self.notify(body), 200)
+        self.assertEqual(self.said(), ["2 new messages", "No new messages", "2 new messages"])
+        first, second, third = self.texts.answers
+        for each, expected in ((first, []), (third, ["2 new messages"]), (second, [])):
+            each.errback(Congested("too many"))
+            self.notify()
+            self.assertEqual(self.said(), expected)
+
     def test_refused(self) -> None:
         """Other events, strangers, what cannot be read, and all if texts are off."""
         self.assertEqual(self.notify(event="keep-alive"), 405)
