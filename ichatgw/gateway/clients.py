@@ -60,9 +60,9 @@ class Clients:
 
     def observe(self, events: Events) -> None:
         """Tell C{events} of what happens to them."""
-        self.iChat.events = events
+        self.iChat.events = self.iChat.attempts.events = events
         if self.jingle is not None:
-            self.jingle.protocol.calls.events = events
+            self.jingle.protocol.calls.events = self.jingle.protocol.attempts.events = events
 
     def deliver(self, arrivals: IArrivals) -> None:
         """Have their calls taken by C{arrivals}."""

@@ -43,6 +43,7 @@ from ichatgw.ichat.stanzas import (
 from ichatgw.ichat.waiting import WaitingLegs
 from ichatgw.interfaces import Arrival, IArrivals, IDialer, IInboundLeg, IInvitationMatcher, ILeg, IOutboundLeg
 from ichatgw.model import PCMU, Ending, EndReason, Invitation, Party, SessionDescription
+from ichatgw.observe.attempts import Attempts
 from ichatgw.observe.callreports import follow
 from ichatgw.observe.events import pair
 from ichatgw.observe.stream import UNREAD
@@ -76,6 +77,7 @@ class IChatProtocol(XMPPHandler):
     (add it to C{endpoint.matchers}): each goes to the leg that waits for it, or is refused.
 
     @ivar events: told by what messages of legs are known.
+    @ivar attempts: told of calls that come to nothing before there is a leg.
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     """
 
@@ -112,6 +114,7 @@ class IChatProtocol(XMPPHandler):
         self._complaints = Complaints(clock)
         self._legs: set[ILeg] = set()
         self.events = UNREAD
+        self.attempts = Attempts(clock, "ichat")
         self._waiting = WaitingLegs(clock, options.waitingLimit)
         self._outbound: dict[JID, dict[JID, OutboundLeg]] = {}
 
@@ -128,7 +131,7 @@ class IChatProtocol(XMPPHandler):
     # What comes from the stream
 
     def connectionInitialized(self) -> None:
-        self._observe(VCRequest, self._onRequest)
+        self._observe(VCRequest, self._onRequest, self._onMalformedRequest)
         self._observe(VCResponse, self._onResponse, self._onMalformedResponse)
         self._observe(VCCancel, self._onCancel)
         self._observe(CounterProposal, self._onCounterProposal)
@@ -158,6 +161,7 @@ class IChatProtocol(XMPPHandler):
             return
         if not request.to.user:
             self._refuse(iq, "item-not-found", "nobody is called")
+            self._turnedAway(request.from_, request.to, Ending(EndReason.NOT_FOUND, "nobody is called"))
             return
         self._succeed(iq)
         waiting = self._waiting.find(request.from_, bareJID(request.to))
@@ -184,6 +188,7 @@ class IChatProtocol(XMPPHandler):
         except Congested as error:
             self._complain(request.from_, called.full(), str(error))
             self.send(VCResponse(request.from_, called, TO_RESPONSE[error.reason]))
+            self._turnedAway(request.from_, called, Ending(error.reason, str(error)))
             return
         self._legs.add(leg)
         try:
@@ -191,6 +196,14 @@ class IChatProtocol(XMPPHandler):
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=leg.id)
             leg.hangup(Ending(EndReason.FAILED))
+
+    def _onMalformedRequest(self, iq: Element) -> None:
+        if self._allows(sender(iq)):
+            self._turnedAway(sender(iq), recipient(iq), Ending(EndReason.FAILED, "its request cannot be read"))
+
+    def _turnedAway(self, user: JID, called: JID, ending: Ending) -> None:
+        """A call of one who may call becomes none."""
+        self.attempts.refused(f"xmpp:{user.userhost()}", f"xmpp:{called.userhost()}", None, ending)
 
     def _onResponse(self, iq: Element, response: VCResponse) -> None:
         self._succeed(iq)
@@ -321,7 +334,9 @@ class IChatProtocol(XMPPHandler):
             if self._complaints.allow(invitation.source.host):
                 _log.info("An INVITE from {source} was refused: {why!r:.120}", source=invitation.source, why=str(error))
             leg.call = NoCall()
-            leg.hangup(Ending(error.reason, str(error)))
+            ending = Ending(error.reason, str(error))
+            leg.hangup(ending)
+            self.attempts.refused(leg.party.uri, "", invitation.source, ending)
             return
         if match.isSure:
             match.leg.machine.invited(leg)

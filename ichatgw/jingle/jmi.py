@@ -49,6 +49,7 @@ class Announcements:
     @ivar early: see L{InboundLeg}.
     @ivar objection: why a client (first) may not call an address (second).
     @ivar complain: notes what a client is refused.
+    @ivar turnedAway: told who (first) called whom in vain, and why.
     @ivar arrive: takes a new call.
     """
 
@@ -58,6 +59,7 @@ class Announcements:
     early: bool
     objection: Callable[[JID, JID], Refusal | None]
     complain: Callable[[JID, str], None]
+    turnedAway: Callable[[JID, JID, Ending], None]
     arrive: Callable[[InboundLeg], None]
 
     def said(self, element: Any) -> None:
@@ -129,13 +131,16 @@ class Announcements:
             self.complain(message.from_, f"may not call: {refusal.why or refusal.condition}")
             self.calls.bounce(message, refusal.condition, refusal.why)
             self._say(message, Word.REJECT, toReason(ofRefusal(refusal)))
+            self.turnedAway(message.from_, message.to, ofRefusal(refusal))
             return
         if "audio" not in message.media:
             self.complain(message.from_, f"proposes {' '.join(message.media)[:60] or 'nothing'}")
             self._say(message, Word.REJECT, Reason("unsupported-applications", "only audio is carried"))
+            self.turnedAway(message.from_, message.to, Ending(EndReason.INCOMPATIBLE, "only audio is carried"))
             return
         if self.calls.isProposedBefore(message):
             self._say(message, Word.REJECT, Reason("expired"), tieBreak=True)
+            self.turnedAway(message.from_, message.to, Ending(EndReason.BUSY, "both call each other at once", cause=17))
             return
         self.calls.giveWay(message)
         self.calls.forget(user, message.sid)

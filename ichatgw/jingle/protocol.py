@@ -36,6 +36,7 @@ from ichatgw.jingle.stanzas.jingle import Action, Jingle, Reason, conditionOf, w
 from ichatgw.jingle.stanzas.namespaces import NS_JINGLE, NS_JINGLE_ERRORS, NS_MESSAGE
 from ichatgw.jingle.stanzas.proposals import Word
 from ichatgw.model import Ending, EndReason, Party
+from ichatgw.observe.attempts import Attempts
 from ichatgw.runtime.ratelimit import Complaints, RateLimit
 from ichatgw.xmpp.calleraddress import callerJID
 from ichatgw.xmpp.presence.access import NO_GUEST
@@ -61,6 +62,7 @@ class JingleProtocol(XMPPHandler):
 
     @ivar arrivals: who takes a call that arrives; set before the first stanza.
     @ivar calls: those that there are.
+    @ivar attempts: told of calls that come to nothing before there is a leg.
     @ivar named: is told the name under which a caller calls a user (first) from our address (second).
     @ivar ringsOn: whether a call to a user, by the bare address, waits for clients that sleep as for those that ring.
     """
@@ -91,6 +93,7 @@ class JingleProtocol(XMPPHandler):
         """
         super().__init__()
         self.calls = Calls(transports=transports, send=self._send, show=clients.show)
+        self.attempts = Attempts(clock, "jingle")
         self._clock = clock
         self._component = component.lower()
         self._clients = clients
@@ -106,6 +109,7 @@ class JingleProtocol(XMPPHandler):
             early=options.early,
             objection=self._objection,
             complain=self._complain,
+            turnedAway=self._turnedAway,
             arrive=self._arrive,
         )
 
@@ -170,7 +174,9 @@ class JingleProtocol(XMPPHandler):
         elif outline.action is Action.INITIATE and self._allows(outline.from_):
             self._terminate(outline, Reason("general-error", why))
             leg = self.calls.inbound.get((bareJID(outline.from_), outline.sid))
-            if leg is not None and leg.awaitsSession and leg.caller == outline.from_:
+            if leg is None:
+                self._turnedAway(outline.from_, outline.to, ending)
+            elif leg.awaitsSession and leg.caller == outline.from_:
                 leg.machine.retracted(ending)
 
     def _initiated(self, iq: Element, jingle: Jingle) -> None:
@@ -190,6 +196,7 @@ class JingleProtocol(XMPPHandler):
             self._refuse(iq, refusal, f"may not call: {refusal.why or refusal.condition}")
             # Dino, Gajim and QXmpp do not look at the answer, and would call on.
             self._terminate(jingle, toReason(ofRefusal(refusal)))
+            self._turnedAway(jingle.from_, jingle.to, ofRefusal(refusal))
             return
         self._acknowledge(iq)
         if self.calls.isOver(user, jingle.sid):
@@ -224,6 +231,7 @@ class JingleProtocol(XMPPHandler):
             except CallError as error:
                 self._complain(jingle.from_, str(error))
                 leg.hangup(endingOf(error))
+                self._turnedAway(jingle.from_, jingle.to, endingOf(error))
                 return
             offer = leg.session.offer
         try:
@@ -231,6 +239,11 @@ class JingleProtocol(XMPPHandler):
         except Exception:
             _log.failure("leg={leg} could not be taken", leg=leg.id)
             leg.hangup(Ending(EndReason.FAILED))
+
+    def _turnedAway(self, user: JID, called: JID, ending: Ending) -> None:
+        """A call becomes none.  What is tried by those who may not call is not told of."""
+        if self._allows(user):
+            self.attempts.refused(f"xmpp:{user.userhost()}", f"xmpp:{called.userhost()}", None, ending)
 
     def _objection(self, from_: JID, to: JID) -> Refusal | None:
         """Why a call may not even be tried."""

@@ -359,18 +359,21 @@ class Refused(Event):
 @frozen
 class TurnedAway(Event):
     """
-    A call of one that may call was refused before it was made: the gateway is not ready, is full or has too much to do.
+    A call of one that may call was refused before it was made: the gateway is not ready, is full or has too much to do,
+    or what they sent cannot be taken.
 
-    @ivar text: why, in words.
-    @ivar caller: who called, as a URI.
+    @ivar ending: why.
+    @ivar kind: by what the caller is reached: C{sip}, C{jingle} or C{ichat}.
+    @ivar caller: who called, as a URI; empty if that cannot be read.
     @ivar called: whom, likewise.
-    @ivar source: where the call came from.
+    @ivar source: where the call came from; C{None} if that is not seen.
     """
 
-    text: str
+    ending: Ending
+    kind: str
     caller: str
     called: str
-    source: TransportAddress
+    source: TransportAddress | None
 
 
 @frozen

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from ichatgw.model import Ending, EndReason, TransportAddress
+from ichatgw.model import Ending, TransportAddress
 from ichatgw.observe.events import Event, MediaStats, TurnedAway
 
 
@@ -128,10 +128,10 @@ def turnedAway(event: TurnedAway) -> CallSnapshot:
         age=0.0,
         offered=(),
         codecs=(),
-        legs=(),
+        legs=(LegSnapshot("", "caller", event.kind, event.caller, "ended", event.ending),),
         media={},
         endedBy="the gateway",
-        ending=Ending(EndReason.CONGESTED, event.text),
+        ending=event.ending,
         omitted=0,
     )
 

@@ -10,6 +10,7 @@ would be no room.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from attrs import frozen
@@ -28,6 +29,7 @@ from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, OTHER_METHODS
 from ichatgw.sip.dialog.replaces import readReplaces, readTargetDialog
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.matchers import Matchers
+from ichatgw.sip.message.framing import Frame, Limits
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
@@ -48,6 +50,8 @@ MAX_OF_PEER = 4000
 """How many with one that may call without a login."""
 
 _ALLOW: Header = ("Allow", ", ".join(METHODS))
+
+_URI = re.compile(r"(?:sips?|tel):[^<>;,\s]+", re.IGNORECASE)
 
 _log = Logger()
 
@@ -284,6 +288,16 @@ def _answered(
     if response is None:
         return Dropped(f"{code} {phrase}, which is longer than what it answers")
     return Answer(response, reason or f"{code} {phrase}")
+
+
+def partiesIn(message: bytes) -> tuple[str, str] | None:
+    """The same of an INVITE that cannot be read, as far as it says them; C{None} if it is none."""
+    frame = Frame.read(message, Limits())
+    method, _, rest = frame.startLine.partition(" ")
+    if method != "INVITE":
+        return None
+    written = [found[0] for value in frame.values("from")[:1] if (found := _URI.search(value))]
+    return "".join(written), rest.partition(" ")[0]
 
 
 def partiesOf(message: Admitted) -> tuple[str, str]:

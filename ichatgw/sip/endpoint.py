@@ -20,11 +20,12 @@ from ichatgw.errors import MalformedError
 from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.media.ice.stun import binding
 from ichatgw.model import Party, TransportAddress
-from ichatgw.observe.events import Refused, TurnedAway
+from ichatgw.observe.attempts import Attempts
+from ichatgw.observe.events import Refused
 from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.runtime.watch import Vital
-from ichatgw.sip.admission import Admission, Passed, partiesOf
+from ichatgw.sip.admission import Admission, Passed, partiesIn, partiesOf
 from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.dialer import Dialer
@@ -36,6 +37,7 @@ from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.telling import Telling
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
+from ichatgw.sip.message.status import fromStatus
 from ichatgw.sip.options import SIPOptions
 from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.register.flowplaces import FlowPlaces
@@ -57,9 +59,6 @@ from ichatgw.sip.transport.udp import UDPWire
 from ichatgw.sip.trunk.dialer import Terms
 from ichatgw.sip.trunk.trunks import Trunks
 from ichatgw.texts.interfaces import ITexts
-
-MAX_TOLD = 20
-"""So many calls a second are told of that were refused before they were made."""
 
 DRAIN_TIMEOUT = 3.0
 """Seconds that the last BYEs have for being answered when we stop."""
@@ -138,7 +137,7 @@ class Endpoint(Service):
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
-        self._turnedAway = RateLimit(clock, MAX_TOLD, MAX_TOLD, mostSources=1)
+        self._attempts = self._requests.attempts = Attempts(clock, "sip")
         self.strangers = Strangers(clock, self._transactions, self._isPeer)
         self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
@@ -153,7 +152,7 @@ class Endpoint(Service):
 
     def observe(self, events: Events) -> None:
         """Tell C{events} from now on of messages, of refusals, and of the call that each message belongs to."""
-        self._events = self._legs.events = self._transactions.events = events
+        self._events = self._legs.events = self._transactions.events = self._attempts.events = events
 
     @property
     def texts(self) -> ITexts:
@@ -301,6 +300,8 @@ class Endpoint(Service):
         if not isinstance(verdict, Admitted):
             if isinstance(verdict, Dropped) or self._answers.allow(source.address.host):
                 self._settle(verdict, source, room)
+                if isinstance(verdict, Answer):
+                    self._tellOf(verdict, source.address, lambda: partiesIn(message))
             return
         self._transactions.show("RECEIVED message from", source, verdict.text)
         judged = self._admission.judge(verdict, source.address, room)
@@ -317,14 +318,20 @@ class Endpoint(Service):
         else:
             self._settle(judged, source, room)
             if isinstance(judged, Answer) and verdict.method == "INVITE":
-                self._tellOf(verdict, judged, source.address)
+                self._tellOf(judged, source.address, lambda: partiesOf(verdict))
 
-    def _tellOf(self, message: Admitted, answer: Answer, source: TransportAddress) -> None:
-        """For those who watch calls: one of a peer becomes none.  What strangers send is nothing to keep."""
-        events = self._events
-        if events.isOn(TurnedAway) and self._isPeer(source.host) and self._turnedAway.allow(None):
-            caller, called = partiesOf(message)
-            events.publish(TurnedAway(*events.now(), answer.reason, caller, called, source))
+    def _tellOf(self, answer: Answer, source: TransportAddress, parties: Callable[[], tuple[str, str] | None]) -> None:
+        """
+        For those who watch calls: one of a host that may call, or from where a user has logged in, becomes none.
+
+        @param parties: who calls and whom; C{None} if it is no call.
+        """
+        code = int(answer.response[8:11])
+        if code == 401 or not self._isKnown(source.host):
+            return
+        found = parties()
+        if found is not None and self._attempts.areTold:
+            self._attempts.tell(*found, source, fromStatus(code, answer.reason.removeprefix(f"{code} ")))
 
     def _settle(self, verdict: Answer | Dropped, source: Target, room: int | None) -> None:
         """A message goes no further."""

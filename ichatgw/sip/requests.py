@@ -25,6 +25,7 @@ from ichatgw.interfaces import IArrivals
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
 from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
+from ichatgw.observe.attempts import Attempts
 from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.dialog.capabilities import OPTIONS, refusal
 from ichatgw.sip.dialog.core import NO_TERMS
@@ -43,6 +44,7 @@ from ichatgw.sip.message.bodies import partsOf, sdpText
 from ichatgw.sip.message.gate import ACCEPT
 from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.sanitize import userPart
+from ichatgw.sip.message.status import fromStatus
 from ichatgw.sip.message.uris import uriOf
 from ichatgw.sip.texts.received import Received
 from ichatgw.sip.transaction.layer import Disposition, Transactions
@@ -65,6 +67,7 @@ class Requests:
     @ivar outside: takes REFERs; set before the first one comes.
     @ivar trunks: by which calls may come; set before the first request comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
+    @ivar attempts: is told of INVITEs that become no calls; set before the first one comes.
     @ivar texts: takes MESSAGEs; C{None} if they are refused.
     @ivar toDecides: the called address is that in To, not that in the Request-URI.
     @param realm: the domain of users who have logged in.
@@ -76,6 +79,7 @@ class Requests:
     transactions: Transactions
     outside: OutOfDialogRefer
     trunks: Trunks
+    attempts: Attempts
     registered: Callable[[SipURL, str], str | None] = staticmethod(lambda url, source: None)
     toDecides = False
     texts: Received | None = None
@@ -124,6 +128,14 @@ class Requests:
         for name, value in headers:
             response.appendHeader(SipHeader(name=name, bodys=value))
         return response, None, None
+
+    def _turnAway(
+        self, request: SipRequest, source: TransportAddress, code: int, phrase: str, *headers: tuple[str, str]
+    ) -> Disposition:
+        """An INVITE becomes no call."""
+        caller, called = self._sender(request, source, None).uri, uriOf(self._called(request))
+        self.attempts.refused(caller, called, source, fromStatus(code, phrase))
+        return self._respond(request, code, phrase, *headers)
 
     def _asked(self, request: SipRequest) -> SipResponse:
         """OPTIONS (RFC 3261 section 11.2).  Some peers take the gateway for unreachable without a Contact."""
@@ -181,28 +193,28 @@ class Requests:
             return self._respond(request, 400, "Bad Request")
         circling = self._circling(request, source)
         if circling is not None:
-            return circling.to(request, self._userAgent), None, None
+            return self._turnAway(request, source, circling.code, circling.phrase)
         if self.transactions.isCrowded(str(request.getHFBody("call-id"))):
-            return self._respond(request, 482, "Loop Detected")
+            return self._turnAway(request, source, 482, "Loop Detected")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
-            return self._respond(request, 415, "Unsupported Media Type", ("accept", ACCEPT))
+            return self._turnAway(request, source, 415, "Unsupported Media Type", ("accept", ACCEPT))
         short = tooShort(request)
         if short is not None:
-            return short.to(request, self._userAgent), None, None
+            return self._turnAway(request, source, short.code, short.phrase, *short.headers)
         try:
             offer = None if body is None else sdp.parse(str(body.content))
         except MalformedError as problem:
-            return self._respond(request, 400, f"Bad SDP: {problem}")
+            return self._turnAway(request, source, 400, f"Bad SDP: {problem}")
         except NoCommonCodec:
-            return self._respond(request, 488, "Not Acceptable Here")
+            return self._turnAway(request, source, 488, "Not Acceptable Here")
         wishes = request.getHFBodys("replaces")
         if wishes and request.getHFBodys("join"):
-            return self._respond(request, 400, "Replaces and Join")  # RFC 3891 section 3
+            return self._turnAway(request, source, 400, "Replaces and Join")  # RFC 3891 section 3
         try:
             wish = readReplaces(str(wishes[0].body)) if wishes else None
         except MalformedError as problem:
-            return self._respond(request, 400, f"Bad Replaces: {problem}")
+            return self._turnAway(request, source, 400, f"Bad Replaces: {problem}")
         return self._arrival(request, transaction, source, offer, wish)
 
     def _arrival(
@@ -216,7 +228,7 @@ class Requests:
         url = self._called(request)
         byTrunk = self.trunks.find(request, source.host)
         if byTrunk is not None and byTrunk.account.isFull:
-            return self._respond(request, 486, "Busy Here")
+            return self._turnAway(request, source, 486, "Busy Here")
         called = self._address(request, source, byTrunk)
         mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
         if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):

@@ -16,6 +16,7 @@ from ichatgw.errors import NoRoute
 from ichatgw.ichat.leg import Inside
 from ichatgw.interfaces import Arrival, ICall, IDialer, IInboundLeg, IInvitationMatcher
 from ichatgw.model import Ending, EndReason, Party, Tone
+from ichatgw.observe.events import TurnedAway
 from ichatgw.test.marks import slow
 from ichatgw.test.support.clients.ichats import (
     BELL,
@@ -29,6 +30,7 @@ from ichatgw.test.support.clients.ichats import (
     ichat,
     news,
 )
+from ichatgw.test.support.events import Scene
 from ichatgw.test.support.fakes import OFFER, FakeArrivals, FakeLeg
 from ichatgw.test.support.legs import ANSWER
 from ichatgw.xmpp.presence.presence import IPresenceListener
@@ -113,6 +115,26 @@ class ProtocolTests(SynchronousTestCase):
             self.assertNotIn("handled", vars(stanza))
         self.assertEqual(self.world.words, [])
         self.assertTrue(self.world.isEmpty())
+
+    def test_attempts(self) -> None:
+        """A call of one who may call that becomes none is told of, with who called whom and why; of strangers none."""
+        scene = Scene()
+        scene.watch()
+        self.world.protocol.attempts.events = scene.events
+        broken = f"<iq type='set' id='1' from='{{}}' to='{NUMBER.full()}'><query xmlns='apple:iq:vc:request'/><x/></iq>"
+        self.world.request(to=JID("gw.jabber.example"))
+        self.world.receive(broken.format(ICHAT.full()))
+        told = [event for event in scene.seen if isinstance(event, TurnedAway)]
+        self.assertEqual(
+            [(event.kind, event.caller, event.called, event.ending.reason) for event in told],
+            [
+                ("ichat", f"xmpp:{ICHAT.userhost()}", "xmpp:gw.jabber.example", EndReason.NOT_FOUND),
+                ("ichat", f"xmpp:{ICHAT.userhost()}", f"xmpp:{NUMBER.userhost()}", EndReason.FAILED),
+            ],
+        )
+        self.world.request(MALLORY)
+        self.world.receive(broken.format(MALLORY.full()))
+        self.assertEqual(len([event for event in scene.seen if isinstance(event, TurnedAway)]), 2)
 
     def test_strangers(self) -> None:
         """By default only users of the component's own server may call."""

@@ -18,6 +18,7 @@ from ichatgw.interfaces import IArrivals, IDialer
 from ichatgw.jingle.calls import MAX_REMEMBERED
 from ichatgw.jingle.protocol import MAX_CALLS_OF_A_USER
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription
+from ichatgw.observe.events import TurnedAway
 from ichatgw.test.jingle.stanzas.test_jingle import captured
 from ichatgw.test.marks import slow
 from ichatgw.test.support import data
@@ -37,9 +38,11 @@ from ichatgw.test.support.clients.jingles import (
     news,
     transport,
 )
+from ichatgw.test.support.events import Scene
 from ichatgw.xmpp.presence.presence import IPresenceListener
 
 MALLORY = JID("mallory@evil.example/x")
+CALLER, CALLED = f"xmpp:{PHONE.userhost()}", f"xmpp:{NUMBER.userhost()}"
 
 
 class BorderTests(SynchronousTestCase):
@@ -104,6 +107,31 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual(self.world.arrivals.arrivals, [])
         self.world.propose("s3", media=("video", "audio"))
         self.assertEqual((self.world.said(), len(self.world.arrivals.arrivals)), ([], 1))
+
+    def test_attempts(self) -> None:
+        """A call of one who may call that becomes none is told of, with who called whom and why; of strangers none."""
+        scene = Scene()
+        scene.watch()
+        self.world.protocol.attempts.events = scene.events
+        self.world.propose("s1", media=("video",))
+        self.world.initiate("s2", to=JID(COMPONENT))
+        self.world.initiate("s3", inside="<content/>")
+        self.world.initiate("s4", inside=content(DESCRIPTION.replace("PCMU", "X").replace("PCMA", "X")))
+        told = [event for event in scene.seen if isinstance(event, TurnedAway)]
+        self.assertEqual(len(told), len(scene.seen) - len(told))  # each is counted as refused
+        self.assertEqual({(event.kind, event.caller, event.source) for event in told}, {("jingle", CALLER, None)})
+        self.assertEqual(
+            [(event.ending.reason, event.called) for event in told][:3],
+            [
+                (EndReason.INCOMPATIBLE, CALLED),
+                (EndReason.NOT_FOUND, f"xmpp:{COMPONENT}"),
+                (EndReason.FAILED, CALLED),
+            ],
+        )
+        self.world.propose("s5", from_=MALLORY)
+        self.world.initiate("s6", from_=MALLORY)
+        self.world.initiate("s7", from_=MALLORY, inside="<content/>")
+        self.assertEqual(len([event for event in scene.seen if isinstance(event, TurnedAway)]), len(told))
 
     def test_repeated(self) -> None:
         """A proposal that comes again is one call, and so is one that comes after its end."""

@@ -6,17 +6,18 @@ Which requests become transactions, and what all others are answered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import Ending, EndReason, Party, TransportAddress
+from ichatgw.observe.attempts import MAX_TOLD
 from ichatgw.observe.events import TurnedAway
 from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
 from ichatgw.sip.auth.verifier import Verifier
-from ichatgw.sip.endpoint import MAX_TOLD
 from ichatgw.sip.message.gate import Admitted, Gate
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transport.target import Target, Transport
@@ -346,6 +347,68 @@ class FullTests(SynchronousTestCase):
         self.assertEqual([status(each) for each in self.rig.receive(request("INVITE", callId="o"), other)], [100])
 
 
+class ToldTests(SynchronousTestCase):
+    """Attempts of those who may call, which become no calls, as they are told to who watches."""
+
+    def setUp(self) -> None:
+        self.rig = Rig(verifier=Verifier("gw.example", {"alice": "wonder"}, Clock()))
+        self.scene = Scene()
+        self.scene.watch()
+        self.rig.endpoint.observe(self.scene.events)
+
+    def told(self, text: str, source: TransportAddress = PHONE) -> list[tuple[int, EndReason, str, str]]:
+        """The status of the answer, and what was told: why, by whom, to whom."""
+        del self.scene.seen[:]
+        code = sum(status(each) for each in self.rig.receive(text, source))
+        found = [each for each in self.scene.seen if isinstance(each, TurnedAway)]
+        self.assertTrue(all((each.kind, each.source) == ("sip", source) for each in found))
+        return [(code, each.ending.reason, each.caller, each.called) for each in found]
+
+    def test_refused(self) -> None:
+        """One that the gate cannot let through, or that no call can be made of, is told of once, with its parties."""
+        parties = ("sip:alice@sip.example", "sip:scott@192.0.2.10:5070")
+        cases: tuple[tuple[int, EndReason, dict[str, Any]], ...] = (
+            (488, EndReason.INCOMPATIBLE, {"body": PHONE_SDP.replace("audio", "text")}),
+            (400, EndReason.FAILED, {"body": "nonsense"}),
+            (415, EndReason.INCOMPATIBLE, {"contentType": "text/plain"}),
+            (420, EndReason.FAILED, {"extra": "Require: teleport\r\n"}),
+            (400, EndReason.FAILED, {"extra": "Max-Forwards: many\r\n"}),
+            (422, EndReason.FAILED, {"extra": "Session-Expires: 30\r\nSupported: timer\r\n"}),
+            (400, EndReason.FAILED, {"extra": "Replaces: nothing\r\n"}),
+        )
+        for number, (code, reason, changed) in enumerate(cases):
+            text = request("INVITE", callId=f"r{number}", branch=f"r{number}", **changed)
+            self.assertEqual(self.told(text), [(code, reason, *parties)], changed)
+
+    def test_unreadable(self) -> None:
+        """Of one whose addresses cannot be read as much is told as is there."""
+        text = request("INVITE", from_="nonsense", uri="sip:72@[broken")
+        [(code, _, caller, called)] = self.told(text)
+        self.assertEqual((code, caller, called), (400, "", "sip:72@[broken"))
+
+    def test_strangers(self) -> None:
+        """Of strangers nothing is told, whatever is wrong, nor that one was asked to log in, as all are at first."""
+        cases: tuple[dict[str, Any], ...] = ({}, {"extra": "Require: teleport\r\n"}, {"body": "nonsense"})
+        for number, changed in enumerate(cases):
+            text = request("INVITE", callId=f"s{number}", branch=f"s{number}", **changed)
+            self.assertEqual(self.told(text, STRANGER), [], changed)
+        self.rig.endpoint.strangers.prove(STRANGER.host)
+        self.assertEqual(self.told(request("INVITE", callId="u", branch="u"), STRANGER), [])
+
+    def test_user(self) -> None:
+        """From where a user has logged in what cannot be taken is told of."""
+        self.rig.endpoint.strangers.prove(STRANGER.host)
+        text = request("INVITE", callId="u", branch="u", extra="Require: teleport\r\n")
+        [(code, *_)] = self.told(text, STRANGER)
+        self.assertEqual(code, 420)
+
+    def test_noCalls(self) -> None:
+        """Other requests are no attempts to call, nor is one that has arrived already by another way."""
+        self.assertEqual(self.told(request("OPTIONS", extra="Require: teleport\r\n")), [])
+        self.rig.invite()
+        self.assertEqual(self.told(request("INVITE", branch="fork")), [])
+
+
 class NotReadyTests(SynchronousTestCase):
     """When the gateway is not ready for any call."""
 
@@ -381,7 +444,7 @@ class NotReadyTests(SynchronousTestCase):
         self.assertEqual(len(found), MAX_TOLD)
         event = found[0]
         said = request("INVITE")
-        self.assertEqual((event.text, event.source), ("503 XMPP link: refused", PHONE))
+        self.assertEqual((event.ending.text, event.source), ("503 XMPP link: refused", PHONE))
         self.assertEqual(event.called, said.split(" ")[1])
         self.assertIn(event.caller, header(said, "From"))
 

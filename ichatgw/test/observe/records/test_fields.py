@@ -48,7 +48,8 @@ class RecordTests(SynchronousTestCase):
     def test_turnedAway(self) -> None:
         """An attempt that was refused before it was a call has no name, but all else that is known; it is not kept."""
         self.scene.clock.advance(60)
-        self.scene.publish(TurnedAway, "503 too much to do", "sip:alice@example.net", "sip:72@gw", PHONE)
+        full = Ending(EndReason.CONGESTED, "503 too much to do")
+        self.scene.publish(TurnedAway, full, "sip", "sip:alice@example.net", "sip:72@gw", PHONE)
         record = self.record()
         self.assertEqual(
             {name: record.get(name) for name in ("caller", "called", "endedBy", "reason", "text", "talked", "call")},
@@ -63,6 +64,7 @@ class RecordTests(SynchronousTestCase):
             },
         )
         self.assertEqual((record["source"], record["arrived"], record["ended"]), (str(PHONE), *[record["ended"]] * 2))
+        self.assertEqual((record["callerKind"], record["callerReason"]), ("sip", "congested"))
         self.assertEqual((list(self.calls.past), self.calls.count), ([], 0))
 
     def test_whole(self) -> None:
