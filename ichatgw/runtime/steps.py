@@ -6,13 +6,16 @@ what has come of it.  L{ichatgw.runtime.turns.Sweep} takes some steps in each tu
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 Steps = Generator[None, None, T]
 """Work in steps that gives a C{T}."""
+
+TakesSteps = Callable[[Steps[None]], object]
+"""Takes the steps of some work: L{atOnce}, or a sweep that takes some in each turn of the reactor."""
 
 
 def atOnce(steps: Steps[T]) -> T:

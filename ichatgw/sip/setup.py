@@ -20,7 +20,7 @@ from ichatgw.config.settings import Settings
 from ichatgw.model import Fingerprint
 from ichatgw.net.dns import Records
 from ichatgw.net.localaddresses import LocalAddresses
-from ichatgw.runtime.steps import atOnce
+from ichatgw.runtime.steps import TakesSteps, atOnce
 from ichatgw.runtime.turns import Sweep, Turns
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.endpoint import Endpoint
@@ -88,6 +88,8 @@ def endpointOf(
         verifier=verifier,
     )
     endpoint.trunks.forget = addresses.forget
+    endpoint.keepAlives.sweep = _inParts(turns)
+    endpoint.trunks.mailboxes.sweep = _inParts(turns)
     endpoint.letToDecide(settings.calledParty == TO)
     endpoint.tell(Telling(settings.connectedIdentity))
     return endpoint, [
@@ -120,9 +122,14 @@ def _trunksOf(endpoint: Endpoint, turns: Turns, settings: Settings) -> LongReloa
     """Let there be the trunks of the settings; what changes them."""
     trunks = endpoint.trunks.accounts
     atOnce(trunks.prepare(settings.trunks))()
-    sweep: Sweep[None] = turns.sweep(lambda item: None)
-    trunks.sweep = sweep.start
+    trunks.sweep = _inParts(turns)
     return LongReloadable(("trunks",), lambda new: trunks.prepare(new.trunks))
+
+
+def _inParts(turns: Turns) -> TakesSteps:
+    """Takes the steps of some work in several turns."""
+    sweep: Sweep[None] = turns.sweep(lambda step: None)
+    return sweep.start
 
 
 def _reloadsEndpoint(endpoint: Endpoint, policy: MediaPolicy) -> tuple[Reloadable, ...]:

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ichatgw.runtime.steps import Steps, TakesSteps, atOnce
 from ichatgw.sip.transport.target import Target
 
 DATAGRAM_PERIOD = 30.0
@@ -37,6 +38,7 @@ class KeepAlives:
     @param flows: gives the places to which messages go now.
     @param ping: sends one empty packet.
     @ivar most: the most seconds between two packets to a place that it wants; C{None} for the usual ones.
+    @ivar sweep: takes the steps of a look: one for each place.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class KeepAlives:
     ) -> None:
         self.enabled = enabled
         self.most: Callable[[Target], float | None] = _anything
+        self.sweep: TakesSteps = atOnce
         self._clock = clock
         self._flows = flows
         self._ping = ping
@@ -55,6 +58,7 @@ class KeepAlives:
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
         self._looking: Deferred[LoopingCall] | None = None
+        self._isSending = False
 
     def start(self) -> None:
         """Look from now on."""
@@ -69,11 +73,9 @@ class KeepAlives:
     def _look(self) -> None:
         if not self.enabled:
             self._due.clear()
-            return
-        try:
-            self._send(self._clock.seconds())
-        except Exception:
-            _log.failure("Keepalives failed once")
+        elif not self._isSending:
+            self._isSending = True
+            self.sweep(self._send())
 
     def _first(self, target: Target) -> float:
         return 0.0 if target.transport.reliable else DATAGRAM_PERIOD - LOOK
@@ -83,15 +85,31 @@ class KeepAlives:
         most = self.most(target)
         return usual if most is None else min(usual, max(most, LOOK))
 
-    def _send(self, now: float) -> None:
+    def _send(self) -> Steps[None]:
         due: dict[Target, float] = {}
-        for target in self._flows():
-            if target in due:
-                continue
-            # A connection is pinged as soon as it is used, to learn whether the far end answers that.
-            period = self._period(target)
-            due[target] = min(self._due.get(target, now + self._first(target)), now + period)
-            if due[target] < now + LOOK:
-                due[target] = now + period
-                self._ping(target)
-        self._due = due
+        try:
+            for target in self._flows():
+                if not (self.enabled and self._loop.running):
+                    return
+                if target not in due:
+                    due[target] = self._keep(target, self._clock.seconds())
+                yield
+            self._due = due
+        except Exception:
+            _log.failure("Keepalives failed once")
+        finally:
+            self._isSending = False
+
+    def _keep(self, target: Target, now: float) -> float:
+        """
+        Ping one place if that is due.
+
+        @return: when it is due next.
+        """
+        period = self._period(target)
+        # A connection is pinged as soon as it is used, to learn whether the far end answers that.
+        due = min(self._due.get(target, now + self._first(target)), now + period)
+        if due >= now + LOOK:
+            return due
+        self._ping(target)
+        return now + period

@@ -12,14 +12,11 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from ichatgw.config.declared.trunks import Trunk, bare
-from ichatgw.runtime.steps import Steps
+from ichatgw.runtime.steps import Steps, TakesSteps
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.trunk.account import Account
 from ichatgw.sip.trunk.probing import Probe
 from ichatgw.sip.trunk.registrations import TrunkRegistrations
-
-Sweep = Callable[[Iterator[None]], object]
-"""Goes through something in parts, so that it keeps no sound waiting."""
 
 SOME_KEYS = 500
 """Users and numbers that are taken in at once."""
@@ -39,6 +36,33 @@ def _untold(account: Account) -> None:
     """The callback before one is set: does nothing."""
 
 
+_Changed = tuple[Account, Trunk]
+"""An account that is no more, is new or goes on, and what is said of it now."""
+
+
+@define(eq=False)
+class _Tables:
+    """
+    Where the accounts are found.
+
+    @ivar owners: the names of the trunks that have each user or number.
+    @ivar open: those that take any number: they are not registered, and have no numbers.
+    """
+
+    byName: dict[str, Account] = field(factory=dict, init=False)
+    byBinding: dict[Binding, Account] = field(factory=dict, init=False)
+    owners: dict[str, dict[str, None]] = field(factory=dict, init=False)
+    open: dict[Account, None] = field(factory=dict, init=False)
+
+    def add(self, account: Account, trunk: Trunk) -> None:
+        """There is this one as well, of which the administrator says that."""
+        self.byName[trunk.name] = account
+        for flow in account.flows:
+            self.byBinding[flow.binding] = account
+        if not (trunk.numbers or trunk.registers):
+            self.open[account] = None
+
+
 @define(eq=False)
 class Accounts:
     """
@@ -53,24 +77,21 @@ class Accounts:
     make: Callable[[Trunk], Account]
     probe: Callable[[Account], Probe]
     registrations: TrunkRegistrations
-    sweep: Sweep
+    sweep: TakesSteps
     ready: Callable[[Account], object] = _untold
     gone: Callable[[Account], object] = _untold
-    _byName: dict[str, Account] = field(factory=dict, init=False)
-    _byBinding: dict[Binding, Account] = field(factory=dict, init=False)
-    _owners: dict[str, dict[str, None]] = field(factory=dict, init=False)
-    _open: dict[Account, None] = field(factory=dict, init=False)
+    _tables: _Tables = field(factory=_Tables, init=False)
     _byHost: dict[str, dict[Account, None]] = field(factory=dict, init=False)
     _probes: dict[Account, Probe] = field(factory=dict, init=False)
-    _changed: deque[Account] = field(factory=deque, init=False)
+    _changed: deque[_Changed] = field(factory=deque, init=False)
     runs: bool = field(default=False, init=False)
 
     def __len__(self) -> int:
-        return len(self._byName)
+        return len(self._tables.byName)
 
     def get(self, name: str) -> Account | None:
         """The trunk of that name, in lower case."""
-        return self._byName.get(name)
+        return self._tables.byName.get(name)
 
     def at(self, host: str) -> Iterator[Account]:
         """Those whose server or proxy is at C{host}, an IP literal."""
@@ -79,25 +100,25 @@ class Accounts:
     def openAt(self, host: str) -> Iterator[Account]:
         """Those of them that take any number: they are not registered, and have no numbers."""
         there = self._byHost.get(host, {})
-        if len(self._open) < len(there):
-            return (account for account in self._open if account in there and account.isAt(host))
-        return (account for account in there if account in self._open and account.isAt(host))
+        if len(self._tables.open) < len(there):
+            return (account for account in self._tables.open if account in there and account.isAt(host))
+        return (account for account in there if account in self._tables.open and account.isAt(host))
 
     def owning(self, user: str) -> Iterator[Account]:
         """Those that have a user, a login or a number of that name."""
         for key in (f"{_USER}{user}", bare(user)):
-            for name in self._owners.get(key, ()):
-                account = self._byName.get(name)
+            for name in self._tables.owners.get(key, ()):
+                account = self._tables.byName.get(name)
                 if account is not None:
                     yield account
 
     def of(self, binding: Binding) -> Account | None:
         """The trunk with that Contact."""
-        return self._byBinding.get(binding)
+        return self._tables.byBinding.get(binding)
 
     def all(self) -> Iterable[Account]:
         """All trunk accounts."""
-        return self._byName.values()
+        return self._tables.byName.values()
 
     def doubt(self, account: Account) -> None:
         """A call by it got no answer."""
@@ -107,43 +128,46 @@ class Accounts:
 
     def prepare(self, trunks: Iterable[Trunk]) -> Steps[Callable[[], str | None]]:
         """Make ready for these trunks to be all that there are, in steps; gives what has it happen."""
-        wanted: dict[str, tuple[Trunk, Account | None]] = {}
-        owners: dict[str, dict[str, None]] = {}
+        new = _Tables()
+        wanted: dict[str, Trunk] = {}
         for trunk in trunks:
             yield
             for count, key in enumerate(_keys(trunk)):
-                owners.setdefault(key, {})[trunk.name] = None
+                new.owners.setdefault(key, {})[trunk.name] = None
                 if count % SOME_KEYS == SOME_KEYS - 1:
                     yield
-            old = self._byName.get(trunk.name)
-            suits = old is not None and old.suits(trunk)
-            wanted[trunk.name] = trunk, None if suits else self.make(trunk)
-        return lambda: self._adopt(wanted, owners)
+            wanted[trunk.name] = trunk
+        kept: list[_Changed] = []
+        for trunk in wanted.values():
+            yield
+            old = self.get(trunk.name)
+            account = old if old is not None and old.suits(trunk) else self.make(trunk)
+            new.add(account, trunk)
+            kept.append((account, trunk))
+        ended: list[_Changed] = []
+        for account in self.all():
+            yield
+            if new.byName.get(account.trunk.name) is not account:
+                ended.append((account, account.trunk))
+        return lambda: self._adopt(new, [*ended, *kept])
 
-    def _adopt(self, wanted: dict[str, tuple[Trunk, Account | None]], owners: dict[str, dict[str, None]]) -> str | None:
-        before = self._byName
-        after: dict[str, Account] = {}
-        for name, (trunk, made) in wanted.items():
-            account = after[name] = made or before[name]
-            account.trunk = trunk
-        self._byName, self._owners = after, owners
-        self._open = {
-            account: None for account in after.values() if not (account.trunk.numbers or account.trunk.registers)
-        }
-        self._byBinding = {flow.binding: account for account in after.values() for flow in account.flows}
-        self._changed += [account for name, account in before.items() if after.get(name) is not account]
-        self._changed += [account for name, account in after.items() if before.get(name) is not account]
+    def _adopt(self, new: _Tables, changed: list[_Changed]) -> str | None:
+        """From now on these are all; what follows from that for each one is done in parts."""
+        self._tables = new
+        self._changed += changed
         if self.runs:
             self.sweep(self._changing())
         return None
 
-    def _changing(self) -> Iterator[None]:
+    def _changing(self) -> Steps[None]:
         while self._changed:
-            account = self._changed.popleft()
-            if self._byName.get(account.trunk.name) is not account:
+            account, trunk = self._changed.popleft()
+            if self._tables.byName.get(trunk.name) is not account:
                 self._end(account)
-            elif self.runs:
-                self._begin(account)
+            else:
+                account.trunk = trunk
+                if self.runs and account not in self._probes:
+                    self._begin(account)
             yield
 
     def start(self) -> None:

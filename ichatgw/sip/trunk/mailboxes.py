@@ -6,7 +6,7 @@ if it is to be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from attrs import define, field
 from sippy.SipContact import SipContact
@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from ichatgw.model import Party
 from ichatgw.net.networks import sourceOf
+from ichatgw.runtime.steps import Steps, TakesSteps
 from ichatgw.sip.mailbox.dialog import Mailbox
 from ichatgw.sip.mailbox.subscriptions import Subscriptions
 from ichatgw.sip.message.syntax import escaped
@@ -24,7 +25,6 @@ from ichatgw.sip.texts.summary import Summary
 from ichatgw.sip.transaction.layer import Transactions
 from ichatgw.sip.transport.target import Target
 from ichatgw.sip.trunk.account import Account
-from ichatgw.sip.trunk.accounts import Sweep
 from ichatgw.sip.trunk.flow import dialogContact, serverURI
 from ichatgw.sip.trunk.hunt import TrunkHunt
 from ichatgw.sip.trunk.texts import TrunkLogins
@@ -68,7 +68,7 @@ class TrunkMailboxes:
     _transactions: Transactions
     _subscriptions: Subscriptions
     hunt: Callable[[Account, str], TrunkHunt]
-    sweep: Sweep
+    sweep: TakesSteps
     _tell: Tell | None = field(default=None, init=False)
     _begun: dict[str, Account] = field(factory=dict, init=False)
 
@@ -82,7 +82,7 @@ class TrunkMailboxes:
             self._tell = tell
             self.sweep(self._changing())
 
-    def _changing(self) -> Iterator[None]:
+    def _changing(self) -> Steps[None]:
         for key, account in tuple(self._begun.items()):
             if self._tell is None:
                 self._subscriptions.leave(key)

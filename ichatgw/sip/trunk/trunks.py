@@ -5,8 +5,7 @@ Trunks as the SIP endpoint has them.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
@@ -22,6 +21,7 @@ from twisted.logger import Logger
 
 from ichatgw.config.declared.trunks import Trunk
 from ichatgw.model import Party
+from ichatgw.runtime.steps import atOnce
 from ichatgw.sip.auth.authorization import Answers, Authorizer
 from ichatgw.sip.leg.mediasecurity import MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
@@ -82,7 +82,7 @@ class Trunks:
         )
         registrations = TrunkRegistrations(clock, self.registrar, perSecond)
         self.registrar.cut = self._cut
-        self.accounts = Accounts(self._account, self._probe, registrations, _atOnce)
+        self.accounts = Accounts(self._account, self._probe, registrations, atOnce)
         self._terms = terms
         self._looking: IDelayedCall | None = None
         self._arrivals = Arrivals(self.accounts, self.registrar.bindingOf)
@@ -96,9 +96,7 @@ class Trunks:
             terms,
         )
         subscriptions = Subscriptions(clock, transactions, terms.userAgent, perSecond)
-        self.mailboxes = TrunkMailboxes(
-            transactions, subscriptions, self._dialer.huntAt, lambda items: self.accounts.sweep(items)
-        )
+        self.mailboxes = TrunkMailboxes(transactions, subscriptions, self._dialer.huntAt, atOnce)
         self.accounts.ready = registrations.came = self.mailboxes.begin
         self.accounts.gone = self.mailboxes.end
 
@@ -206,7 +204,3 @@ class Trunks:
         hunt = flow.calling.hunt(url, 0)
         asked = OutOfDialogRequest(self._transactions, hunt, Answers(Authorizer()), make).start()
         return asked.addCallback(lambda response: int(response.getSCode()[0]))
-
-
-def _atOnce(items: Iterator[None]) -> None:
-    deque(items, maxlen=0)

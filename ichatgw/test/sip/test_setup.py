@@ -17,7 +17,8 @@ from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError
 from ichatgw.net.localaddresses import LocalAddresses
-from ichatgw.runtime.turns import Turns
+from ichatgw.runtime.steps import Steps
+from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
 from ichatgw.sip import setup
 from ichatgw.sip.leg.mediasecurity import Encryption, Keys
 from ichatgw.sip.setup import endpointOf, filesOf
@@ -64,7 +65,7 @@ class EndpointTests(SynchronousTestCase):
     """The endpoint, and what can change."""
 
     def make(self, settings: Settings) -> list[Reloadable]:
-        reactor = MemoryReactorClock()
+        reactor = self.reactor = MemoryReactorClock()
         addresses = LocalAddresses("127.0.0.1")
         self.endpoint, parts = endpointOf(
             reactor, Turns(reactor), settings, addresses, UDPWire(reactor, addresses, 0), "x", None
@@ -94,6 +95,27 @@ class EndpointTests(SynchronousTestCase):
         self.assertIn("sippy 9.9.9 is not known", str(formatEvent(events[0])))
         self.patch(selfcheck, "ATTRIBUTES", {"UA.UA": "noSuchThing"})
         self.assertRaises(ConfigError, self.make, SETTINGS)
+
+    def test_apart(self) -> None:
+        """What is done in parts for many places, trunks or mailboxes is done to its end, though the others begin."""
+        self.make(SETTINGS)
+        done: list[str] = []
+
+        def steps(name: str) -> Steps[None]:
+            for number in range(2 * SWEEP_ITEMS):
+                yield
+            done.append(name)
+
+        trunks = self.endpoint.trunks
+        for name, parts in (
+            ("places", self.endpoint.keepAlives.sweep),
+            ("trunks", trunks.accounts.sweep),
+            ("mailboxes", trunks.mailboxes.sweep),
+        ):
+            parts(steps(name))
+        self.assertEqual(done, [])
+        self.reactor.pump([SWEEP_INTERVAL] * 3)
+        self.assertEqual(done, ["places", "trunks", "mailboxes"])
 
     def test_keepAlives(self) -> None:
         """Keepalives are turned off and on while it runs."""

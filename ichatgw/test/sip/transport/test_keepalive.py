@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.media.ice.stun import mapped, parse
 from ichatgw.model import PCMU, Ending, EndReason, Party, SessionDescription, TransportAddress
+from ichatgw.runtime.steps import Steps
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.schedule import Registrations
 from ichatgw.sip.transport.keepalive import DATAGRAM_PERIOD, LOOK, STREAM_PERIOD, KeepAlives
@@ -67,6 +68,25 @@ class KeepAlivesTests(SynchronousTestCase):
                 times = self.run_(4 * period + LOOK)
                 gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
                 self.assertTrue(gaps and all(period - LOOK <= gap <= period for gap in gaps), (transport, most, gaps))
+
+    def test_inParts(self) -> None:
+        """
+        Each place is a step of its own; no look begins before the last has come to its end, and one that is overtaken
+        by a stop sends nothing more.
+        """
+        self.flows += [Target(Transport.TLS, TransportAddress("192.0.2.77", port)) for port in range(4)]
+        works: list[Steps[None]] = []
+        self.keeper.sweep = works.append
+        self.run_(3 * LOOK)
+        (work,) = works
+        for count in range(1, 4):
+            next(work)
+            self.assertEqual([target.address.port for _, target in self.pinged], list(range(count)))
+        self.keeper.stop()
+        self.assertEqual(list(work), [])
+        self.assertEqual(len(self.pinged), 3)
+        self.keeper.start()
+        self.assertEqual(len(works), 2)
 
     def test_gone(self) -> None:
         """What is used no more is not kept, and nothing is remembered of it."""

@@ -4,6 +4,7 @@ Tests for L{ichatgw.sip.trunk.registrations}: trunks at their registrars.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import evolve
@@ -143,6 +144,20 @@ class WireTests(SynchronousTestCase):
         ended, begun = rig.sent("REGISTER")
         self.assertEqual((header(ended, "Expires"), header(begun, "Expires")), ("0", "600"))
         self.assertNotEqual(header(ended, "Contact"), header(begun, "Contact"))
+
+    def test_inParts(self) -> None:
+        """What a reload changes of many trunks is done for one after the other, what ends before what goes on."""
+        rig = TrunkRig(*(trunk(name) for name in "abc"))
+        accounts = rig.endpoint.trunks.accounts
+        works: list[Iterator[None]] = []
+        accounts.sweep = works.append
+        rig.adopt(trunk("a", maxCalls=3), trunk("b", maxCalls=3))
+        (work,) = works
+        self.assertIsNone(accounts.get("c"))
+        seen = []
+        for _ in work:
+            seen.append([account.trunk.maxCalls for account in accounts.all()])
+        self.assertEqual(seen, [[0, 0], [3, 0], [3, 3]])
 
     def test_twoOfOneName(self) -> None:
         """Changes that come before the last have been made are all made in the end."""
