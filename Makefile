@@ -70,7 +70,7 @@ types: $(VENV)/dependencies ## the types, strictly
 	$(BIN)/mypy ichatgw $(TWISTD_PLUGINS) bench docs
 
 unit: $(VENV)/dependencies ## the quick unit tests: all but those marked as slow
-	$(MARKS) --without slow -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
+	$(MARKS) --without slow --processes $(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
 
 slow: $(VENV)/dependencies ## the slow unit tests
 	$(MARKS) --with slow -j$(JOBS) --temp-directory=_trial_temp_slow ichatgw

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sources import ROOT, modules
 
 # A part may import those of its own rank or below; within one rank, arrows between parts go one way too.
@@ -110,6 +111,7 @@ def cycle(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
+@slow
 class ImportTests(SynchronousTestCase):
     """Who may know whom."""
 

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections import Counter
 from io import StringIO
+from itertools import chain, combinations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.marks import alone, chosen, command, slow
+from ichatgw.test.marks import alone, chosen, command, share, slow
+from ichatgw.test.support.sources import ROOT
 
 
 class Examples:
@@ -33,6 +37,11 @@ class Examples:
         @slow
         def test_second(self) -> None:
             """Has that of its class, and one of its own."""
+
+    class Failing(SynchronousTestCase):
+        def test_fails(self) -> None:
+            """Fails."""
+            self.fail("as it should")
 
 
 HERE = "ichatgw.test.test_marks.Examples"
@@ -89,6 +98,30 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual({frozenset(order) for order in orders}, {frozenset((QUICK, SLOW, FIRST, SECOND))})
         self.assertEqual(command(["--shuffle=7", *BOTH]), command(["--shuffle=7", *reversed(BOTH)]))
         self.assertIn("--shuffle=7\n", self.output.getvalue())
+
+    def test_shares(self) -> None:
+        """All shares together are all tests, each once; those of a class are in one share, in their order."""
+        tests = chosen(("ichatgw.test.sdp", "ichatgw.test.test_marks"))
+        shares = [share(tests, number, 3) for number in range(3)]
+        self.assertEqual(sorted(chain.from_iterable(shares)), sorted(tests))
+        sizes = [len(each) for each in shares]
+        self.assertTrue(all(sizes))
+        classes = [{test.rpartition(".")[0] for test in each} for each in shares]
+        self.assertTrue(all(first.isdisjoint(second) for first, second in combinations(classes, 2)))
+        self.assertTrue(all(each == [test for test in tests if test in set(each)] for each in shares))
+        self.assertEqual(command(["--share=1/2", *BOTH]), share(chosen(BOTH), 1, 2))
+        self.assertRaises(SystemExit, command, ["--share=1/2", f"{HERE}.Mixed"])
+
+    @slow
+    def test_processes(self) -> None:
+        """Each process runs its share, all of them say how it went, and one that fails is enough."""
+        ours = [sys.executable, "-m", "ichatgw.test.marks", "--processes", "2", f"--temp-directory={self.mktemp()}"]
+        for name, status in (("Apart", 0), ("Failing", 1)):
+            told = [*ours, f"{HERE}.Mixed", f"{HERE}.{name}"]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+            run = subprocess.run(told, env=environment, capture_output=True, text=True, check=False)
+            self.assertEqual(run.returncode, status, run.stderr)
+            self.assertEqual(run.stdout.count("Ran "), 2, run.stdout)
 
     def test_any(self) -> None:
         """A seed by chance is said, so that the order can be had again."""

@@ -57,6 +57,7 @@ def isEmpty(method: ast.FunctionDef) -> bool:
     )
 
 
+@slow
 class SeamTests(SynchronousTestCase):
     """Legs and calls."""
 
@@ -66,7 +67,6 @@ class SeamTests(SynchronousTestCase):
         self.assertIn("calls.call.Call", counts)
         self.assertTrue(counts.total() <= MAX_METHODS, f"{counts.total()}: {counts.most_common()}")
 
-    @slow
     def test_noneEmpty(self) -> None:
         """None of these methods does nothing: a leg implements what concerns it."""
         empty = [f"{name}.{each}" for name, own in sides().items() for each, nothing in own if nothing]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ichatgw.check.finding import Level
 from ichatgw.check.rules import MAX_SHOWN
 from ichatgw.test.check.scene import COMPONENT, SceneTestCase
+from ichatgw.test.marks import slow
 
 
 class CallTests(SceneTestCase):
@@ -91,6 +92,7 @@ class CallTests(SceneTestCase):
                 self.assertIn(words, self.call(address)[-1])
                 self.assertIs(self.level, Level.ERROR)
 
+    @slow
     def test_manyRules(self) -> None:
         """Of thousands of rules the first are shown one by one, and the others as one."""
         self.rules = [(f"^sip:{number}@", "xmpp:kim@example.com") for number in range(5000)]

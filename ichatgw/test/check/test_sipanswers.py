@@ -10,6 +10,7 @@ from ichatgw.check.finding import Level
 from ichatgw.check.sipservers import MAX_SERVERS
 from ichatgw.model import TransportAddress
 from ichatgw.test.check.scene import COMPONENT, SceneTestCase
+from ichatgw.test.marks import slow
 
 PBX, PROVIDER = "203.0.113.5", "203.0.113.7"
 SILENT = Unreachable("no answer", isSilent=True)
@@ -119,6 +120,7 @@ class ServerFaults(SceneTestCase):
         self.assertEqual({each.subject for each in found}, {"clock"})
         self.assertRegex(found[0].what, r"(599|600|601) s ahead of")
 
+    @slow
     def test_manyServers(self) -> None:
         """Of thousands of servers some are asked, and the rest is said."""
         self.rules += [(f"^xmpp:{number}@", f"sip:{number}@pbx{number}.example.com") for number in range(5000)]

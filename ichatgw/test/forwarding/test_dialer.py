@@ -21,6 +21,7 @@ from ichatgw.forwarding.dialer import MAX_AT_ONCE, MAX_FORWARDS, MAX_HOPS, Busy,
 from ichatgw.forwarding.leg import ForwardingLeg, Stage
 from ichatgw.interfaces import IDialer, ILeg, IOutboundLeg
 from ichatgw.model import Diversion, Ending, EndReason, Party
+from ichatgw.test.marks import slow
 from ichatgw.test.support.fakes import OFFER, FakeCall, FakeDialer, FakeLeg
 from ichatgw.test.support.media.fakerelays import FakeSide
 from ichatgw.users.preferences import Forwarding, MemoryPreferences, Preferences, When
@@ -364,6 +365,7 @@ class LimitTests(SynchronousTestCase):
         self.assertRaises(ZeroDivisionError, world.dialer.dial, f"xmpp:{SCOTT}", BELL)
         self.assertTrue(world.isEmpty)
 
+    @slow
     def test_manyUsers(self) -> None:
         """Thousands of users who forward cost a call no more than one."""
         world = World()

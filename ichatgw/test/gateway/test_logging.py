@@ -75,10 +75,10 @@ def _logCalls() -> Iterator[LogCall]:
                     yield LogCall(module, node)
 
 
+@slow
 class SourceTests(SynchronousTestCase):
     """The places that log."""
 
-    @slow
     def test_all(self) -> None:
         """They are found, in every part."""
         parts = {call.module.partition(".")[0] for call in logCalls()}
@@ -93,7 +93,6 @@ class SourceTests(SynchronousTestCase):
                 if parts[-1] in ("inbound", "outbound", "leg"):
                     self.assertIn("leg={leg}", call.text, call.place)
 
-    @slow
     def test_fields(self) -> None:
         """What a line speaks of it is given; names that Twisted's older log takes for itself are not used."""
         for call in logCalls():

@@ -42,6 +42,7 @@ class CollectorTests(SynchronousTestCase):
         gc.collect(0)
         return weakref.ref(cycle)
 
+    @slow
     def test_young(self) -> None:
         """Garbage is found after the job by which enough has come."""
         found = self.garbage()
@@ -52,6 +53,7 @@ class CollectorTests(SynchronousTestCase):
         self.assertIsNone(found())
         del kept
 
+    @slow
     def test_notByItself(self) -> None:
         """The collector does not run by itself while it is ours, and does again after that."""
         self.assertFalse(gc.isenabled())
@@ -59,6 +61,7 @@ class CollectorTests(SynchronousTestCase):
         self.assertTrue(gc.isenabled())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    @slow
     def test_busy(self) -> None:
         """Older garbage is left alone while somebody talks, and found when nobody does."""
         found = self.old()

@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import sip
+from ichatgw.test.marks import slow
 
 MOST = 40
 """How many parameters and results may be C{Any}: what is handed on as it came."""
@@ -33,6 +34,7 @@ def anyIn(text: str) -> list[str]:
 
 
 class SignatureTests(SynchronousTestCase):
+    @slow
     def test_few(self) -> None:
         """At most L{MOST} of all parameters and results are C{Any}."""
         folder = Path(sip.__path__[0])

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.media.relay.jitter import GAIN, ArrivalJitter
 from ichatgw.observe.events import MediaEvent, MediaStats
 from ichatgw.observe.stream import Events
+from ichatgw.test.marks import slow
 from ichatgw.test.support.media.relays import RelayTestCase, rtp
 
 
@@ -83,6 +84,7 @@ class MeasuredTests(RelayTestCase):
         """A network that delays all packets alike has none."""
         self.assertAlmostEqual(self.stats([0.05] * 400).arrivalJitter or 0.0, 0.0)
 
+    @slow
     def test_uneven(self) -> None:
         """That of a network that delays packets by 0 to 15 ms is 5 ms: the mean difference of two delays."""
         random = Random(7)

@@ -228,14 +228,15 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(self.registrar.take(), [(SCOTT, 3600), (SCOTT, 0)])
         self.assertEqual(self.registrations._byAddress, {})
 
+    @slow
     def test_paced(self) -> None:
         """Many who come at once are registered, so many a second and no more; their refreshes are as far apart."""
         self.come(500)
 
     @slow
     def test_crowd(self) -> None:
-        """So are 5000."""
-        self.come(5000)
+        """So are 2000."""
+        self.come(2000)
 
     def come(self, count: int) -> None:
         """At once, where 250 a second are registered."""

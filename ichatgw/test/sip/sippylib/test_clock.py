@@ -151,6 +151,7 @@ class StandInTests(SynchronousTestCase):
         self.assertIsNone(getattr(sys.modules["sippy.Time.clock_dtime"], "__file__", None))
         self.assertEqual([t.name for t in threading.enumerate() if "sippy" in type(t).__module__], [])
 
+    @slow
     def test_first(self) -> None:
         """Whichever module of tests is loaded first, and if it imports sippy first, the loop is ours."""
         checkout = Path(ichatgw.sip.endpoint.__file__).parents[2]

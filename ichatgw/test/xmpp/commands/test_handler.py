@@ -11,6 +11,7 @@ from twisted.words.xish.domish import Element
 from ichatgw.selfservice.history import CallHistory
 from ichatgw.selfservice.orders import Command
 from ichatgw.selfservice.service import Budget, Numbers, SelfService
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import StubLink, parse
 from ichatgw.users.preferences import Forwarding, MemoryPreferences, Preferences, When
 from ichatgw.xmpp.commands.catalogue import NS_COMMANDS, Catalogue
@@ -169,6 +170,7 @@ class HandlerTests(SynchronousTestCase):
         self.assertIn("<resource-constraint ", answers[-1])
         self.assertIn("type='result'", self.receive("help", by="lee@x.example/a")[0])
 
+    @slow
     def test_neverFinished(self) -> None:
         """A thousand forms that are not sent back leave nothing here."""
         self.budget = Budget(self.clock, 0, 0)

@@ -90,6 +90,7 @@ class StanzaParserTests(SynchronousTestCase):
             self.assertEqual(self.elements.pop()["id"], "after")
             self.assertEqual(self.skipped.pop(), ("message", "eve@a", "too large"))
 
+    @slow
     def test_endless(self) -> None:
         """Megabytes of a stanza that is being skipped do not end the stream, for none of it is kept."""
         for inside in ("<b/>" * 600_000, "text" * 600_000):

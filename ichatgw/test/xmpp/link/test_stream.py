@@ -403,6 +403,7 @@ class SendTests(StreamCase):
 class MemoryTests(StreamCase):
     """What is left of stanzas that have been dealt with."""
 
+    @slow
     def test_freedAtOnce(self) -> None:
         """Nothing: they are freed without Python's collector, those that are answered or dropped too."""
         self.up()

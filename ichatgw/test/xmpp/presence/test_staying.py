@@ -17,6 +17,7 @@ from ichatgw.runtime.turns import SWEEP_INTERVAL, SWEEP_ITEMS, Turns
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
 from ichatgw.sip.register.schedule import Registrations
+from ichatgw.test.marks import slow
 from ichatgw.test.runtime.test_turns import WorkingClock
 from ichatgw.test.xmpp.presence.test_registrations import PHONE, SCOTT, FakePresence, FakeRegistrations, client
 from ichatgw.xmpp.presence.presence import Presence
@@ -141,6 +142,7 @@ class ListedTests(StayingCase):
 class CrowdTests(SynchronousTestCase):
     """Thousands of users at the start."""
 
+    @slow
     def test_turns(self) -> None:
         """Each turn is short, and REGISTERs are sent at the rate that is set, whatever the number of users."""
         clock = WorkingClock()
