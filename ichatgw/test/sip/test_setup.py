@@ -102,7 +102,7 @@ class EndpointTests(SynchronousTestCase):
         done: list[str] = []
 
         def steps(name: str) -> Steps[None]:
-            for number in range(2 * SWEEP_ITEMS):
+            for _ in range(2 * SWEEP_ITEMS):
                 yield
             done.append(name)
 
