@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_model,ichatgw.test.jingle.session.test_session,ichatgw.test.sip.dialog.test_midcall,ichatgw.test.sip.leg.test_mediasecurity -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.test_model,ichatgw.test.jingle.session.test_session,ichatgw.test.sip.dialog.test_midcall,ichatgw.test.sip.leg.test_mediasecurity,ichatgw.test.test_formats -*-  # noqa: E501
 """
 The neutral values that pass between legs, calls and media.  All are frozen; none knows a protocol.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls -*-
+# -*- test-case-name: ichatgw.test.calls,ichatgw.test.xmpp.test_stranded -*-
 """
 The call: one small machine, two legs, no protocol.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_call_failures,ichatgw.test.calls.test_transfer_places,ichatgw.test.calls.test_transfer -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.calls.test_call,ichatgw.test.calls.test_call_failures,ichatgw.test.calls.test_transfer_places,ichatgw.test.calls.test_transfer,ichatgw.test.sip.test_anything -*-  # noqa: E501
 """
 The machine of a call.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls -*-
+# -*- test-case-name: ichatgw.test.calls,ichatgw.test.xmpp.test_stranded -*-
 """
 What a call's machine works on: the two parties, and the legs that once were theirs or may become so.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_switch,ichatgw.test.calls.test_switch_transfer,ichatgw.test.media.relay.test_direct -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.calls.test_switch,ichatgw.test.calls.test_switch_transfer,ichatgw.test.media.relay.test_direct,ichatgw.test.sip.leg.test_encryption,ichatgw.test.forwarding.test_calls -*-  # noqa: E501
 """
 Where calls are made: an arriving leg, its route, the outbound leg and a relay become a call.
 """

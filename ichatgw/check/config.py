@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.check.test_config -*-
+# -*- test-case-name: ichatgw.test.check.test_config,ichatgw.test.check.test_faults -*-
 """
 Reads the configuration as C{twistd ichatgw} does, and says all that is wrong with it.
 """

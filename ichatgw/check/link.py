@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.check.test_faults -*-
+# -*- test-case-name: ichatgw.test.check.test_faults,ichatgw.test.check.test_sipanswers -*-
 """
 The link to the XMPP server: is it found, and does it take us as its component?
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.check.test_faults -*-
+# -*- test-case-name: ichatgw.test.check.test_faults,ichatgw.test.check.test_sipanswers -*-
 """
 The STUN server, and whether others see us where we say that we are.
 """

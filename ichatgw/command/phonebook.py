@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.command.test_phonebook -*-
+# -*- test-case-name: ichatgw.test.command.test_phonebook,ichatgw.test.command.test_calls -*-
 """
 C{ichatgw phonebook}: looks into the phone book, and changes it.
 """

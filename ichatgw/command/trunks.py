@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.command.test_trunks -*-
+# -*- test-case-name: ichatgw.test.command.test_trunks,ichatgw.test.command.test_process -*-
 """
 C{ichatgw trunks}: the accounts at SIP servers by which calls come and go.
 """

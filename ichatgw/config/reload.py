@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.test_reload,ichatgw.test.config.test_reloadable -*-
+# -*- test-case-name: ichatgw.test.config.test_reload,ichatgw.test.config.test_reloadable,ichatgw.test.control.test_setup -*-  # noqa: E501
 """
 Settings that change while calls go on: at C{SIGHUP} they are read anew.  Which these are is said where they are
 declared, see L{Reload}.

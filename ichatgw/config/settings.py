@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading -*-
+# -*- test-case-name: ichatgw.test.config.test_settings,ichatgw.test.config.reading,ichatgw.test.config.test_forwarding,ichatgw.test.web.test_setup,ichatgw.test.config.test_trunks -*-  # noqa: E501
 """
 All settings together: L{TABLE} is what the parser of the configuration file, the command line options, the sample file
 and the documentation are made from.  L{ichatgw.config.declared} declares them.

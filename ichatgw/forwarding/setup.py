@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.forwarding.test_gateway -*-
+# -*- test-case-name: ichatgw.test.forwarding.test_gateway,ichatgw.test.phonebook.test_setup -*-
 """
 Forwarding, as the settings want it.
 """

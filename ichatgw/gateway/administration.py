@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.config.test_reload -*-
+# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.config.test_reload,ichatgw.test.gateway.test_tap,ichatgw.test.config.test_reloadable -*-  # noqa: E501
 """
 What administrators have the running gateway do: read its settings again, and whatever they order.
 """

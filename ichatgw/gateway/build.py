@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_build -*-
+# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.texts.test_gateway,ichatgw.test.gateway.test_ready -*-  # noqa: E501
 """
 Puts the gateway together.
 """

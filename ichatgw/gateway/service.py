@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_service -*-
+# -*- test-case-name: ichatgw.test.gateway.test_service,ichatgw.test.gateway.test_tap -*-
 """
 The gateway as a service: what starts and ends when.
 """

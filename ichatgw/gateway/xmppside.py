@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.config.test_reloadable -*-
+# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.config.test_reloadable,ichatgw.test.jingle.test_setup -*-  # noqa: E501
 # mypy: allow-untyped-calls
 """
 The XMPP side: the link to the server, who may call, who has subscribed and who is online.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.log.test_logfile -*-
+# -*- test-case-name: ichatgw.test.log.test_logfile,ichatgw.test.log.test_lines,ichatgw.test.control.test_setup -*-
 """
 The gateway's log: one line an event, filtered by C{LogLevel}, in a file that starts anew after C{LogFileMaxLines}.
 

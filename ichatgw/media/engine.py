@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.test_engine,ichatgw.test.media.relay.test_exchange,ichatgw.test.gateway.test_build -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.media.test_engine,ichatgw.test.media.relay.test_exchange,ichatgw.test.gateway.test_build,ichatgw.test.control.test_setup -*-  # noqa: E501
 """
 Makes relays in this process, on the one reactor.
 """

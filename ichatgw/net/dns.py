@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.net.test_dns -*-
+# -*- test-case-name: ichatgw.test.net.test_dns,ichatgw.test.net.test_names -*-
 """
 DNS records by C{twisted.names}, remembered: what there is for its time to live, what there is not for a while too
 (RFC 2308).  (C{twisted.names} has a cache, and nothing in its client that fills it.)

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.observe.test_stream,ichatgw.test.observe.test_registry -*-
+# -*- test-case-name: ichatgw.test.observe.test_stream,ichatgw.test.observe.test_registry,ichatgw.test.observe.test_legtrails -*-  # noqa: E501
 """
 What happens, as frozen values.  Each is published once, by the part where it happens, see L{ichatgw.observe.stream}.
 

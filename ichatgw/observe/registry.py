@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.observe.test_registry -*-
+# -*- test-case-name: ichatgw.test.observe.test_registry,ichatgw.test.observe.records.test_fields,ichatgw.test.control.test_calls,ichatgw.test.jingle.test_setup -*-  # noqa: E501
 """
 The calls that live, and the last of those that lived, with their ladders.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.observe.test_registry -*-
+# -*- test-case-name: ichatgw.test.observe.test_registry,ichatgw.test.observe.records.test_fields -*-
 """
 What is shown of calls: frozen values, made at each request.
 """

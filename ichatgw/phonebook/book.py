@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.phonebook.test_book -*-
+# -*- test-case-name: ichatgw.test.phonebook.test_book,ichatgw.test.phonebook.test_setup,ichatgw.test.phonebook.test_files -*-  # noqa: E501
 """
 Look-ups in the phone book, from numbers to users and back.
 """

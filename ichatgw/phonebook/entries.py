@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.phonebook.test_files -*-
+# -*- test-case-name: ichatgw.test.phonebook.test_files,ichatgw.test.phonebook.test_book,ichatgw.test.phonebook.test_edit -*-  # noqa: E501
 """
 The entries of a phone book, whatever file they are kept in.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.phonebook.test_numbers -*-
+# -*- test-case-name: ichatgw.test.phonebook.test_numbers,ichatgw.test.trunks.test_rights -*-
 """
 Telephone numbers as people and servers write them, and the one spelling under which each is kept: in full, as E.164 has
 it (C{+49301234}), or as it is dialled (C{72}, C{*21#}) if it counts only here.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.phonebook.test_routes -*-
+# -*- test-case-name: ichatgw.test.phonebook.test_routes,ichatgw.test.texts.test_gateway -*-
 """
 Where called addresses lead: the translation rules and the phone book as one, in the order that the administrator wants.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.runtime.test_disk -*-
+# -*- test-case-name: ichatgw.test.runtime.test_disk,ichatgw.test.users.test_sqlite -*-
 """
 Writing to disk without waiting for it.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.selfservice.test_echomedia -*-
+# -*- test-case-name: ichatgw.test.selfservice.test_echomedia,ichatgw.test.selfservice.test_testcalls -*-
 """
 The far end of a test call: says a tone, and then what it hears.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_admission,ichatgw.test.sip.register.test_client,ichatgw.test.sip.transfer.test_outofdialogrefer -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.test_admission,ichatgw.test.sip.register.test_client,ichatgw.test.sip.transfer.test_outofdialogrefer,ichatgw.test.sip.trunk.test_texts,ichatgw.test.sip.dialog.test_replaces -*-  # noqa: E501
 """
 Which requests become transactions: those that belong to something that there is, those of hosts that may call, of users
 who have logged in, and of iChats that are waited for.  All others are answered here without leaving anything behind

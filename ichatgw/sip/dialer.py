@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.register.test_client,ichatgw.test.sip.test_transports,ichatgw.test.sip.transfer.test_outofdialogrefer -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.register.test_client,ichatgw.test.sip.test_transports,ichatgw.test.sip.transfer.test_outofdialogrefer,ichatgw.test.sip.texts.test_messages -*-  # noqa: E501
 """
 Makes outbound SIP legs for called addresses, and clients for registrars.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.sip -*-
+# -*- test-case-name: ichatgw.test.gateway.test_build,ichatgw.test.sip,ichatgw.test.texts.test_gateway -*-
 """
 The SIP endpoint: what arrives is judged, answered or made a leg; what is dialled becomes a leg.
 """

@@ -110,8 +110,10 @@ def _isIdle(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return True
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and ast.unparse(node.targets[0]).isupper():
-        return True  # how much a limit is, is a choice; that it is kept is a rule
+    if _isChoice(node):
+        return True
+    if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Interface" for base in node.bases):
+        return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     if isinstance(node, ast.keyword) and node.arg == "init":
@@ -121,6 +123,22 @@ def _isIdle(node: ast.AST) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id in ("TypeVar", "Logger", "cast")
     return False
+
+
+def _isChoice(node: ast.AST) -> bool:
+    """Does it say how much a limit is?  That is a choice; that it is kept is a rule."""
+    if isinstance(node, ast.Assign):
+        return _isAmount(node.value) and ast.unparse(node.targets[0]).isupper()
+    return isinstance(node, ast.AnnAssign) and type(getattr(node.value, "value", None)) in (int, float)
+
+
+def _isAmount(node: ast.expr) -> bool:
+    """Is it a number, one that is reckoned from others, or a row of such?"""
+    if isinstance(node, ast.Tuple):
+        return all(map(_isAmount, node.elts))
+    if isinstance(node, ast.BinOp):
+        return _isAmount(node.left) and _isAmount(node.right)
+    return isinstance(node, ast.Constant)
 
 
 def _faultsOf(node: ast.AST) -> Iterator[Fault]:

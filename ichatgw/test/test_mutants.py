@@ -76,6 +76,12 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(described("def f(a: int) -> int:\n    return a"), ["None instead of a"])
         self.assertEqual(described("def f() -> None:\n    return"), [])
 
+    def test_tables(self) -> None:
+        """What stands for what is a rule, as is what something begins with."""
+        self.assertEqual(described("REASONS = {404: 1}"), ["404 is 405", "1 is 2"])
+        self.assertEqual(described("class Calls:\n    isOpen: bool = True"), ["True is False"])
+        self.assertEqual(described("class Calls:\n    count: int = field(default=0)"), ["0 is 1"])
+
     def test_idle(self) -> None:
         """What nobody depends on stays as it is: imports, texts, annotations, log lines, asserts."""
         for text in (
@@ -87,6 +93,10 @@ class FaultTests(SynchronousTestCase):
             "self._log.info('{a}', a=1)",
             "assert a < 1",
             "MAX_CALLS = 100",
+            "MAX_OCTETS = 16 * 1024",
+            "WAITS = (0.1, 2 * 60)",
+            "class Limits:\n    most: int = 100",
+            "class IPhone(Interface):\n    def ring(loudly: bool = False) -> None: ...",
             "x = max(a, b)",
             "x = get(a.b, a.b)",
             "class C:\n    a: int = field(init=False)",

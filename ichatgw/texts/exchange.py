@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.texts.test_exchange -*-
+# -*- test-case-name: ichatgw.test.texts.test_exchange,ichatgw.test.texts.test_gateway -*-
 """
 Between the networks (RFC 7572): where a text leads, who its reader sees as its writer, and how many there may be.
 """

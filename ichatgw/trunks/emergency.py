@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.trunks.test_rights -*-
+# -*- test-case-name: ichatgw.test.trunks.test_rights,ichatgw.test.trunks.test_directions -*-
 """
 Calls for help: they have a rule of their own.
 """

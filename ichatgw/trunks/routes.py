@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.trunks.test_routes -*-
+# -*- test-case-name: ichatgw.test.trunks.test_routes,ichatgw.test.trunks.test_rights -*-
 """
 Calls that come by trunks, as the rules see them: C{sip:number@trunk}.
 

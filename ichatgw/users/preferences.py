@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.users.test_preferences -*-
+# -*- test-case-name: ichatgw.test.users.test_preferences,ichatgw.test.users.test_sqlite -*-
 """
 What a user has chosen: where their calls are forwarded, and whether they are disturbed.
 """

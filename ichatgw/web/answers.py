@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_root -*-
+# -*- test-case-name: ichatgw.test.web.test_root,ichatgw.test.web.test_api -*-
 """
 What is asked over HTTP, and what is answered.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_login -*-
+# -*- test-case-name: ichatgw.test.web.test_login,ichatgw.test.web.test_root -*-
 """
 Which requests are admitted, and which forms are our own.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_pages -*-
+# -*- test-case-name: ichatgw.test.web.test_pages,ichatgw.test.web.test_root -*-
 """
 The pages for people.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_root -*-
+# -*- test-case-name: ichatgw.test.web.test_root,ichatgw.test.web.test_channel -*-
 """
 Takes each request: who is it, may they, and who answers.  Whatever goes wrong becomes an answer.
 """

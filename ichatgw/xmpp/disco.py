@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_disco -*-
+# -*- test-case-name: ichatgw.test.xmpp.test_disco,ichatgw.test.xmpp.commands.test_catalogue -*-
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Service discovery (XEP-0030) and software version (XEP-0092).

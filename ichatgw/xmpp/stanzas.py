@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.test_stanzas,ichatgw.test.xmpp.link.test_component,ichatgw.test.ichat.test_protocol -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.xmpp.test_stanzas,ichatgw.test.xmpp.link.test_component,ichatgw.test.ichat.test_protocol,ichatgw.test.xmpp.commands.test_catalogue -*-  # noqa: E501
 # mypy: allow-untyped-calls
 """
 Small things every reader and writer of stanzas needs: addresses that are checked, and error answers.

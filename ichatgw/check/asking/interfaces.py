@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.check.test_faults -*-
+# -*- test-case-name: ichatgw.test.check.test_faults,ichatgw.test.check.asking.test_sipexchange -*-
 """
 What checks ask: this host, and the network.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.test_forwarding,ichatgw.test.config.test_settings -*-
+# -*- test-case-name: ichatgw.test.config.test_forwarding,ichatgw.test.config.test_settings,ichatgw.test.config.test_reloadable -*-  # noqa: E501
 """
 Settings of forwarding: where calls to users lead that they do not take.
 """

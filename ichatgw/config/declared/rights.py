@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.trunks.test_rights,ichatgw.test.config.test_settings -*-
+# -*- test-case-name: ichatgw.test.trunks.test_rights,ichatgw.test.config.test_settings,ichatgw.test.config.test_reloadable -*-  # noqa: E501
 """
 Settings of what each user may dial, and of emergency numbers.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.test_trunks -*-
+# -*- test-case-name: ichatgw.test.config.test_trunks,ichatgw.test.sip.trunk.test_callerid -*-
 """
 Settings of trunks: accounts at SIP servers, by which calls come and go, whether users are online or not.
 """

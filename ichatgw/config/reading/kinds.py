@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.reading.test_kinds,ichatgw.test.config.reading.test_readersyntax,ichatgw.test.config.test_settings,ichatgw.test.config.test_reload -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.config.reading.test_kinds,ichatgw.test.config.reading.test_readersyntax,ichatgw.test.config.test_settings,ichatgw.test.config.test_reload,ichatgw.test.config.test_reloadable -*-  # noqa: E501
 """
 The kinds of values that settings take: how each is read from text, and how it is described to administrators.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_hostile -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_session,ichatgw.test.jingle.test_hostile,ichatgw.test.jingle.test_inbound -*-  # noqa: E501
 """
 What may be asked of a Jingle session, and when; and what there has to be in it.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.jingle.session.test_reasons,ichatgw.test.jingle.test_protocol -*-
+# -*- test-case-name: ichatgw.test.jingle.session.test_reasons,ichatgw.test.jingle.test_protocol,ichatgw.test.jingle.test_inbound -*-  # noqa: E501
 """
 Reasons for an end, the words that Jingle has for them (XEP-0166 section 7.4), and what errors of XMPP mean for a call.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.test_garbage -*-
+# -*- test-case-name: ichatgw.test.test_garbage,ichatgw.test.media.relay.test_exchange -*-
 """
 Null objects: what a closed side of a relay refers to in place of the other side, its sockets and its callbacks.
 """

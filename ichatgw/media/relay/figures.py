@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.relay.test_figures -*-
+# -*- test-case-name: ichatgw.test.media.relay.test_figures,ichatgw.test.media.relay.test_rtcprelay -*-
 """
 Figures of what one party sends, for those who watch calls.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.rtp.test_comfort,ichatgw.test.media.relay.test_relay,ichatgw.test.media.relay.test_exchange,ichatgw.test.media.rtp.test_dtmf -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.media.rtp.test_comfort,ichatgw.test.media.relay.test_relay,ichatgw.test.media.relay.test_exchange,ichatgw.test.media.rtp.test_dtmf,ichatgw.test.media.relay.test_figures -*-  # noqa: E501
 """
 One direction of a relay: what one party sends, on its way to the other.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.ice.test_lite,ichatgw.test.media.rtp.test_dtmf,ichatgw.test.media.relay,ichatgw.test.media.transport -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.media.ice.test_lite,ichatgw.test.media.rtp.test_dtmf,ichatgw.test.media.relay,ichatgw.test.media.transport,ichatgw.test.media.test_engine -*-  # noqa: E501
 """
 One side of a relay: where its party is, whose packets it takes, and what it is sent.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.media.rtp.test_rtcp -*-
+# -*- test-case-name: ichatgw.test.media.rtp.test_rtcp,ichatgw.test.media.rtp.test_reports -*-
 """
 RTCP compound packets (RFC 3550 section 6, RFC 4585, RFC 3611), rewritten so that they stay true behind a relay.
 

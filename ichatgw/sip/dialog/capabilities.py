@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.media.relay.test_direct -*-
 """
 What we can, as we say it of ourselves.
 """

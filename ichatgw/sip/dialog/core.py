@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.dialog.test_sessiontimer,ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.test_anything -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.dialog.test_sessiontimer,ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.test_anything,ichatgw.test.sip.transport.test_keepalive,ichatgw.test.sip.transaction.test_farewells -*-  # noqa: E501
 """
 What goes on within a dialog, between its beginning and its end: requests of ours, offers, and the timer of the session.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.dialog.test_prack,ichatgw.test.sip.dialog.test_offerless,ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.test_anything -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.leg,ichatgw.test.sip.dialog.test_prack,ichatgw.test.sip.dialog.test_offerless,ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.test_anything,ichatgw.test.sip.auth.test_authorization -*-  # noqa: E501
 """
 sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gateway would fall into.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_prack -*-
+# -*- test-case-name: ichatgw.test.sip.dialog.test_prack,ichatgw.test.sip.dialog.test_sessiontimer -*-
 """
 Provisional responses that do not get lost (RFC 3262), at both ends.
 

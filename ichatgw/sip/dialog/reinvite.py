@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_sessiontimer -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.dialog.test_offeranswer,ichatgw.test.sip.dialog.test_ouroffers,ichatgw.test.sip.dialog.test_sessiontimer,ichatgw.test.sip.dialog.test_midcall,ichatgw.test.sip.dialog.test_prack -*-  # noqa: E501
 """
 Offers within an answered call, both ways, and what carries them: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311).
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.dialog.test_remotetarget,ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.test_transports,ichatgw.test.sip.leg -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.dialog.test_remotetarget,ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.test_transports,ichatgw.test.sip.leg,ichatgw.test.sip.transaction.test_farewells -*-  # noqa: E501
 """
 The remote target: where the far end of a dialog is (RFC 3261 section 12.2.1.1), and what it takes.
 """

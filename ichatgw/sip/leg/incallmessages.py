@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.leg.test_incallmessages,ichatgw.test.sip.dialog.test_requests -*-
+# -*- test-case-name: ichatgw.test.sip.leg.test_incallmessages,ichatgw.test.sip.dialog.test_requests,ichatgw.test.sip.leg.test_telling,ichatgw.test.sip.leg.test_contract -*-  # noqa: E501
 """
 What a SIP party says within the call, in INFO and MESSAGE (RFC 6086, RFC 3428), and how it is told what the other party
 says: a kind of message is a value that is read and written here.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.transaction.test_targetset,ichatgw.test.sip.message.test_multipart,ichatgw.test.sip.test_transports,ichatgw.test.media.relay.test_direct,ichatgw.test.sip.leg,ichatgw.test.sip.dialog -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.auth.test_authorization,ichatgw.test.sip.transaction.test_targetset,ichatgw.test.sip.message.test_multipart,ichatgw.test.sip.test_transports,ichatgw.test.media.relay.test_direct,ichatgw.test.sip.leg,ichatgw.test.sip.dialog,ichatgw.test.sip.trunk.test_dialer,ichatgw.test.sip.trunk.test_flows -*-  # noqa: E501
 """
 The leg of a party that we call over SIP.
 """

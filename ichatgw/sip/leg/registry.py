@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.dialog.test_replaces -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.dialog.test_replaces,ichatgw.test.sip.transfer.test_outofdialogrefer -*-  # noqa: E501
 """
 The SIP legs that live.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.message.test_identity -*-
+# -*- test-case-name: ichatgw.test.sip.message.test_identity,ichatgw.test.sip.leg.test_telling -*-
 """
 Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion
 (RFC 5806).

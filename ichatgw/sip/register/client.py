@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.register.test_client,ichatgw.test.sip.register.test_bindings,ichatgw.test.sip.transport.test_keepalive -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.register.test_client,ichatgw.test.sip.register.test_bindings,ichatgw.test.sip.transport.test_keepalive,ichatgw.test.sip.trunk.test_flows,ichatgw.test.sip.trunk.test_registrations -*-  # noqa: E501
 """
 REGISTER (RFC 3261 section 10), on the wire.
 """

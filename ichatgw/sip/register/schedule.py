@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.register.test_schedule,ichatgw.test.sip.transport.test_keepalive -*-
+# -*- test-case-name: ichatgw.test.sip.register.test_schedule,ichatgw.test.sip.transport.test_keepalive,ichatgw.test.sip.trunk.test_states,ichatgw.test.control.test_setup -*-  # noqa: E501
 """
 Who is registered, for how long, and when again.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.texts.test_messages -*-
+# -*- test-case-name: ichatgw.test.sip.texts.test_messages,ichatgw.test.sip.texts.test_received -*-
 """
 MESSAGE from us (RFC 3428, RFC 7572 section 4): texts, and the notifications that phones have asked for.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.texts.test_received -*-
+# -*- test-case-name: ichatgw.test.sip.texts.test_received,ichatgw.test.sip.texts.test_summary,ichatgw.test.sip.trunk.test_texts,ichatgw.test.sip.texts.test_messages -*-  # noqa: E501
 """
 MESSAGE to us, outside of dialogs (RFC 3428, RFC 7572 section 5).
 """

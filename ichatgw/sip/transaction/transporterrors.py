@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors,ichatgw.test.sip.transport.test_mtu -*-
+# -*- test-case-name: ichatgw.test.sip.transaction.test_transporterrors,ichatgw.test.sip.transport.test_mtu,ichatgw.test.sip.texts.test_messages -*-  # noqa: E501
 """
 Requests of ours that a connection did not carry, or may not have carried.
 """

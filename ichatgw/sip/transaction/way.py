@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.trunk -*-
+# -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.sip.trunk,ichatgw.test.sip.test_transports -*-
 """
 The way on which requests outside of dialogs leave: to the host of their address, or all of them to one server, with
 what we log in with there.

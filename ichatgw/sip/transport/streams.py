@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_streams,ichatgw.test.gateway.test_tollfraud -*-
+# -*- test-case-name: ichatgw.test.sip.transport.test_streams,ichatgw.test.gateway.test_tollfraud,ichatgw.test.net.test_opened -*-  # noqa: E501
 """
 The listening sockets for SIP over TCP and TLS, and the connections (RFC 3261 section 18).
 """

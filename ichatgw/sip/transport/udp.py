@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.transport.test_udp,ichatgw.test.sip.transport.test_streams,ichatgw.test.config.test_reload -*-  # noqa: E501
+# -*- test-case-name: ichatgw.test.sip.transport.test_udp,ichatgw.test.sip.transport.test_streams,ichatgw.test.config.test_reload,ichatgw.test.net.test_opened -*-  # noqa: E501
 """
 The UDP sockets of the SIP endpoint (RFC 3261 section 18).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations,ichatgw.test.sip.trunk.test_flows -*-
 """
 A trunk at work: how its server is reached, whether it is there, and which calls it has.
 """

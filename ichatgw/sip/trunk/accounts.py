@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations,ichatgw.test.sip.trunk.test_texts,ichatgw.test.sip.trunk.test_arrivals,ichatgw.test.sip.trunk.test_probing -*-  # noqa: E501
 """
 All trunks: which there are, and what becomes of them when the settings change.
 """

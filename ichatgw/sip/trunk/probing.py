@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_probing -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_probing,ichatgw.test.sip.trunk.test_flows -*-
 """
 Whether the servers of trunks are there: each is asked by OPTIONS now and then (RFC 3261 section 11).
 

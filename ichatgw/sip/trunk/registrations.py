@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations -*-
+# -*- test-case-name: ichatgw.test.sip.trunk.test_registrations,ichatgw.test.sip.trunk.test_flows -*-
 """
 Trunks are registered whether users are online or not, and again after each failure of a registrar.
 

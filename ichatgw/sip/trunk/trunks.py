@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.sip.trunk -*-
+# -*- test-case-name: ichatgw.test.sip.trunk,ichatgw.test.phonebook.test_setup -*-
 """
 Trunks as the SIP endpoint has them.
 """

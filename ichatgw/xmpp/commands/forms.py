@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.commands.test_forms -*-
+# -*- test-case-name: ichatgw.test.xmpp.commands.test_forms,ichatgw.test.xmpp.commands.test_handler -*-
 # mypy: allow-untyped-calls
 """
 Data forms (XEP-0004), as far as commands need them.

@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_build -*-
+# -*- test-case-name: ichatgw.test.calls.test_journal,ichatgw.test.gateway.test_build,ichatgw.test.xmpp.test_stranded -*-  # noqa: E501
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 Does something whenever the link is up, or lost.

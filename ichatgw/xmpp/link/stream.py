@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.xmpp.link.test_stream,ichatgw.test.xmpp.link.test_component -*-
+# -*- test-case-name: ichatgw.test.xmpp.link.test_stream,ichatgw.test.xmpp.link.test_component,ichatgw.test.jingle.test_setup -*-  # noqa: E501
 # mypy: allow-untyped-calls, allow-subclassing-any
 """
 One connection to the server, from the handshake (XEP-0114) to its end: what may come in, what may go out, and whether
