@@ -11,7 +11,7 @@ SOURCES := $(shell find ichatgw twisted -name '*.py' -not -path '*/__pycache__/*
 
 # How many processes run tests at once.  Those between real programs mostly wait.
 JOBS ?= 2
-E2E_JOBS ?= 3
+E2E_JOBS ?= 5
 # A commit has an order of its own, which differs from that of the commit before.
 SEED ?= $(shell tree=$$(git rev-parse 'HEAD^{tree}' 2>/dev/null | cut -c1-5); [ "$$tree" ] && printf %d 0x$$tree || echo any)
 N ?= 150

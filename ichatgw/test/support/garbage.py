@@ -17,7 +17,7 @@ def alive() -> Counter[str]:
     for each in gc.get_objects():
         if isinstance(each, _Cache) and str(each.__module__).startswith("ichatgw."):
             each.cache_clear()
-    kinds = Counter(type(each) for each in gc.get_objects())
+    kinds = Counter(map(type, gc.get_objects()))
     names = {kind: f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}
     return Counter(
         {
