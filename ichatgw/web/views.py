@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.web.test_pages -*-
+# -*- test-case-name: ichatgw.test.web.test_views,ichatgw.test.web.test_pages -*-
 """
 What pages show: texts made of calls and of what has happened in them.
 """

@@ -42,3 +42,8 @@ class PlotTests(SynchronousTestCase):
         self.assertEqual(quality([stats(0, 1, 0, None)]), ())
         (loss,) = quality([stats(0, 5, 0, None), stats(0, 5, 0, None)])
         self.assertEqual(loss.last, 0.0)
+
+    def test_half(self) -> None:
+        """If as many are lost as come, the loss is half; packets that come late take none back."""
+        (loss,) = quality([stats(0, 0, 0, None), stats(10, 50, 50, None), stats(20, 100, 45, None)])
+        self.assertEqual((loss.top, loss.last), (50.0, 0.0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.python.filepath import FilePath
+
 from ichatgw.config.declared.phonebook import BOOK_FIRST, RULES_FIRST
-from ichatgw.config.reading.kinds import NAME_SERVERS
+from ichatgw.config.reading.kinds import DIRECTORY, HEP_SERVER, NAME_SERVERS
 from ichatgw.config.settings import Proxy, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.model import Party
@@ -35,6 +37,8 @@ class ValueTests(ConfigTestCase):
         self.refused("UDPTCPPort", "65536", "-1", "5060x", "1_0", "\u0661", "0x10", "9" * 90)
         self.refused("JabberComponentPort", "0")
         self.refused("RingingTimeout", "0", "3601", "3.5")
+        for text, seconds in {"1": 1, "3600": 3600}.items():
+            self.assertEqual(self.load(f"RingingTimeout = {text}\n").ringingTimeout, seconds)
 
     def test_expectation(self) -> None:
         """The message says what was expected."""
@@ -179,9 +183,22 @@ class ValueTests(ConfigTestCase):
             "homer.example.com;transport=UDP": ("homer.example.com", 0, "udp"),
         }.items():
             self.assertEqual(self.load(f"HEPServer = {text}\n").hepServer, expected)
+            self.assertEqual(HEP_SERVER.parse(HEP_SERVER.show(expected)), expected)
+        self.assertEqual(HEP_SERVER.show(None), "")
         for text in ("homer;transport=tls", "homer:70000", "homer;x", ":9060", "udp:homer:1"):
             (problem,) = self.problems(f"HEPServer = {text}")
             self.assertIn(f"HEPServer = {text}: expected a host name", problem)
+
+    def test_directory(self) -> None:
+        """A directory is one that is there, and no file, not even one that may be run."""
+        directory = FilePath(self.mktemp())
+        self.assertRaises(ValueError, DIRECTORY.parse, directory.path)
+        directory.makedirs()
+        self.assertEqual(DIRECTORY.parse(directory.path), directory.path)
+        program = directory.child("program")
+        program.touch()
+        program.chmod(0o755)
+        self.assertRaises(ValueError, DIRECTORY.parse, program.path)
 
     def test_portRange(self) -> None:
         """The range of ports must hold a call: two even ports and the ones above them."""
