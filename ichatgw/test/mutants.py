@@ -116,8 +116,8 @@ def _isIdle(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    if isinstance(node, ast.keyword) and node.arg == "init":
-        return True  # what a constructor takes besides is no behaviour
+    if isinstance(node, ast.keyword) and node.arg in ("init", "repr"):
+        return True  # what a constructor takes besides is no behaviour, nor is what stands in a log
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return ast.unparse(node.func.value).rpartition(".")[2] in _LOGGERS
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -99,7 +99,7 @@ class FaultTests(SynchronousTestCase):
             "class IPhone(Interface):\n    def ring(loudly: bool = False) -> None: ...",
             "x = max(a, b)",
             "x = get(a.b, a.b)",
-            "class C:\n    a: int = field(init=False)",
+            "class C:\n    a: int = field(init=False, repr=False)",
             "if TYPE_CHECKING:\n    x = 1",
         ):
             self.assertEqual(described(text), [], text)

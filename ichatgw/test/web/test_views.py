@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,9 +17,9 @@ BUSY = Ending(EndReason.BUSY, "486 Busy Here")
 STATS = MediaStats(0.0, NOON, "c-1", "caller", 50, 8000, 2, None, None, None, (), None)
 
 
-def call(**changes: object) -> CallSnapshot:
+def call(**changes: Any) -> CallSnapshot:
     """A call that came to nothing."""
-    event = TurnedAway(0.0, NOON, "sip:bell@sip.example", "sip:scott@gw.example", "sip", PHONE, BUSY)
+    event = TurnedAway(0.0, NOON, BUSY, "sip", "sip:bell@sip.example", "sip:scott@gw.example", PHONE)
     return evolve(turnedAway(event), **changes)
 
 
@@ -59,7 +61,7 @@ class RungTests(SynchronousTestCase):
     def view(self, kind: type[Message], protocol: str, transport: str, data: bytes, remote: bool = True) -> RungView:
         """Of a message that passed 1.5 s after the call came."""
         message = kind(0.0, NOON, protocol, transport, data, PHONE if remote else None)
-        return rungView(3, Rung(1.5, message, "caller"), lambda message: f"<{message.transport}>")
+        return rungView(3, Rung(1.5, "sip-1", "caller", message), lambda message: f"<{message.transport}>")
 
     def test_sip(self) -> None:
         """A message of SIP says over what it went, and to or from where."""
@@ -77,7 +79,7 @@ class RungTests(SynchronousTestCase):
 
     def test_happened(self) -> None:
         """What has happened is no message: it goes no way and has no text."""
-        view = rungView(0, Rung(0.25, CallRang(0.0, NOON, "c-1"), ""), lambda message: "never")
+        view = rungView(0, Rung(0.25, "", "", CallRang(0.0, NOON, "c-1", "sip-1")), lambda message: "never")
         self.assertEqual((view.id, view.time, view.way, view.about, view.text), ("r0", "250 ms", "", "", ""))
         self.assertTrue(view.label)
 
