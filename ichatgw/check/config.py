@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
-from ichatgw.config.reading.kinds import READABLE
 from ichatgw.config.reading.reader import OUTPUT, PATTERN, Reader, readFile
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
@@ -60,11 +59,6 @@ def read(arguments: Sequence[str], environ: Mapping[str, str], tell: Tell) -> Op
             if line != "ichatgw cannot start:":
                 tell(_problem(line))
         return None
-    pipes = list(_pipes(options.settings))
-    for finding in pipes:
-        tell(finding)
-    if pipes:
-        return None
     for line in options.warnings:
         tell(_doubt(line))
     for finding in _twice(pathOf(options), options.settings):
@@ -89,14 +83,6 @@ def _refuseOthers(arguments: Sequence[str]) -> None:
     for path in named or [DEFAULT_FILE]:
         if os.path.exists(path) and not os.path.isfile(path):
             raise ConfigError(f"{path} is no plain file")
-
-
-def _pipes(settings: Settings) -> Iterator[Finding]:
-    """Files that are read, and are no plain ones: a pipe could keep us waiting for ever."""
-    for setting in TABLE:
-        path = getattr(settings, setting.attribute) if setting.kind is READABLE else ""
-        if path and not os.path.isfile(path):
-            yield error(SUBJECT, f"{setting.name}: {path} is no plain file", "name a plain file")
 
 
 def _problem(line: str) -> Finding:

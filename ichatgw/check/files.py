@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
 from ichatgw.check.given import Given
 from ichatgw.config.reading.credentials import Keyring, loadUsers
 from ichatgw.config.settings import Settings
+from ichatgw.control.place import NONE, isThere
 from ichatgw.errors import ConfigError
+from ichatgw.web.login import checkedToken, readUsers
 
 SUBJECT = "files"
 
@@ -26,7 +28,9 @@ _SQLITE = b"SQLite format 3\0"
 async def look(given: Given, tell: Tell) -> None:
     """Look at all files that settings name."""
     settings = given.settings
-    findings = [*_written(given), *_databases(settings), *_shared(settings), *_secrets(settings)]
+    findings = [*_written(given), *_databases(settings), *_shared(settings), *_secrets(settings), *_socket(given)]
+    if not findings:
+        findings += [each async for each in _broken(given)]
     for finding in findings:
         tell(finding)
     if not findings:
@@ -85,6 +89,33 @@ def _databases(settings: Settings) -> Iterator[Finding]:
             yield error(SUBJECT, f"{name}: {path} is no database of SQLite", "move it away, or put its backup there")
 
 
+async def _broken(given: Given) -> AsyncIterator[Finding]:
+    """What looks like a database, and cannot be read to its end."""
+    for name, path in databasesOf(given.settings).items():
+        fault = await given.host.databaseFault(path) if os.path.exists(path) else ""
+        if fault:
+            remedy = "stop the gateway, and put its backup there or move it away"
+            yield error(SUBJECT, f"{name}: {path} is damaged: {fault}", remedy)
+
+
+def _socket(given: Given) -> Iterator[Finding]:
+    """Could the command reach a gateway with this configuration?"""
+    path = given.settings.controlSocket
+    if path in ("", NONE) or given.isRunning:
+        return
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        yield error(SUBJECT, f"ControlSocket: there is no directory {folder}", "make it, for the gateway's user")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield error(SUBJECT, f"ControlSocket: {folder} cannot be written", "let the gateway's user own it")
+    else:
+        try:
+            isThere(os.path.abspath(path))
+        except ConfigError as problem:
+            what, _, remedy = str(problem).partition(": ")
+            yield error(SUBJECT, f"ControlSocket: {what}", remedy or "name another file")
+
+
 def _shared(settings: Settings) -> Iterator[Finding]:
     """Each file is for one thing."""
     named = {"LogFilename": settings.logFilename, "CallRecords": settings.callRecords, **databasesOf(settings)}
@@ -111,6 +142,13 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     for name, path in (("HTTPUsers", settings.httpUsers),):
         if path and isWorldReadable(path):
             yield error(SUBJECT, f"{name}: everybody on this host can read {path}", f"chmod o-r {path}")
+            return
+    try:
+        if settings.httpUsers:
+            readUsers(settings.httpUsers)
+        checkedToken(settings.httpToken)
+    except ConfigError as problem:
+        yield error(SUBJECT, str(problem), "correct it, and let nobody else read it")
 
 
 def isWorldReadable(path: str) -> bool:

@@ -95,6 +95,10 @@ def _tried(given: Given, name: str, kind: str, hosts: tuple[str, ...], port: int
             what = f"{name}: another program has {kind.upper()} port {port}"
             yield error(PORTS, what, f"see which by ss -{flag}lnp 'sport = :{port}', and stop it or take another port")
             return
+        if fault in _ABSENT and host not in _ALL and host != given.settings.ipAddress:
+            what = f"{name}: {host} is no address of this host"
+            yield error(ADDRESS, what, "see ip address, or leave HTTPAddress blank")
+            return
         if fault == errno.EACCES:
             what = f"{name}: this user may not open {kind.upper()} port {port}"
             yield error(PORTS, what, "take one above 1023, or AmbientCapabilities=CAP_NET_BIND_SERVICE of systemd")

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.python.failure import Failure
 
-from ichatgw.check import certificates, files, link, ports, rules, sipanswers, stun, system
+from ichatgw.check import certificates, files, link, others, ports, rules, sipanswers, stun, system
 from ichatgw.check.finding import Finding, Tell, error
 from ichatgw.check.given import Given
 
@@ -22,9 +22,11 @@ CHECKS: Mapping[str, Look] = {
     "certificate": certificates.look,
     "ports": ports.look,
     "system": system.look,
+    "DNS": others.lookAtNames,
     "XMPP link": link.look,
     "SIP servers": sipanswers.look,
     "STUN": stun.look,
+    "HEP": others.lookAtCapture,
 }
 """The checks by their names, in the order in which their findings are shown."""
 

@@ -104,11 +104,16 @@ def _ofRules(settings: Settings) -> Iterator[Server]:
     if settings.outboundProxy is not None:
         return
     trunks = {trunk.name for trunk in settings.trunks}
-    for number, (_, output) in enumerate(settings.translationRules, 1):
+    outputs = [
+        (output, f"rule {number}", "TranslationOutput", True)
+        for number, (_, output) in enumerate(settings.translationRules, 1)
+    ]
+    outputs.append((settings.emergencyOutput, "EmergencyOutput", "EmergencyOutput", False))
+    outputs.append((settings.voicemailOutput, "VoicemailOutput", "VoicemailOutput", False))
+    for output, of, setting, callsUs in outputs:
         place = hostOf(output)
         if place is not None and place.host not in trunks:
-            secure = output.lower().startswith("sips:")
-            yield Server(f"{place.host} of rule {number}", place, "TranslationOutput", secure, callsUs=True)
+            yield Server(f"{place.host} of {of}", place, setting, output.lower().startswith("sips:"), callsUs=callsUs)
 
 
 def _registrars(settings: Settings, keyring: Keyring) -> Iterator[Server]:

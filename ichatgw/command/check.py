@@ -110,7 +110,7 @@ def _examined(reactor: Any, settings: Settings, path: str, arguments: Namespace)
         reactor,
         records,
         Resolver(reactor, records, settings.preferIPv6, transports),
-        Host(),
+        Host(reactor),
         network,
         calls=tuple(arguments.call),
         caller=arguments.caller,

@@ -53,30 +53,42 @@ def answers(path: str) -> bool:
     return True
 
 
-def clear(path: str, answers: Callable[[str], bool] = answers) -> None:
+def isThere(path: str, answers: Callable[[str], bool] = answers) -> bool:
     """
-    Remove a socket that a process which was killed has left.
+    Is there a socket that a process which was killed has left?
 
-    @raise ConfigError: if there is something else.
+    @raise ConfigError: if there is something else, or none can be there.
     """
     if len(os.fsencode(path)) > LONGEST:
         raise ConfigError(f"{path} is longer than the {LONGEST} octets that the path of a socket can have")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        return
+        return False
     except OSError as problem:
         raise ConfigError(f"{path} cannot be used: {problem.strerror}") from None
     if not stat.S_ISSOCK(mode):
         raise ConfigError(f"{path} is no socket: remove it, or name another file")
     try:
         isLive = answers(path)
-        if not isLive:
-            os.unlink(path)
     except OSError as problem:
         raise ConfigError(f"{path} cannot be used: {problem.strerror}") from None
     if isLive:
         raise ConfigError(f"another process listens at {path}: name another socket for each gateway")
+    return True
+
+
+def clear(path: str, answers: Callable[[str], bool] = answers) -> None:
+    """
+    Remove a socket that a process which was killed has left.
+
+    @raise ConfigError: if there is something else.
+    """
+    try:
+        if isThere(path, answers):
+            os.unlink(path)
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be used: {problem.strerror}") from None
 
 
 class ControlListener(Service):

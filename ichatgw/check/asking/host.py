@@ -9,14 +9,19 @@ import os
 import platform
 import resource
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.utils import getProcessOutputAndValue
 from zope.interface import implementer
 
 from ichatgw import __version__
+from ichatgw.check.asking import database
 from ichatgw.check.asking.interfaces import IHost
 from ichatgw.sip.sippylib import selfcheck
 from ichatgw.sip.transport.certificateexpiry import wallClock
@@ -30,6 +35,9 @@ _SETTINGS = "/proc/sys/net/ipv4"
 @implementer(IHost)
 class Host:
     """See L{IHost}."""
+
+    def __init__(self, reactor: Any = None) -> None:
+        self._reactor = reactor
 
     def now(self) -> datetime:
         """See L{IHost}."""
@@ -65,6 +73,13 @@ class Host:
         """See L{IHost}."""
         found = os.statvfs(os.path.dirname(os.path.abspath(path)))
         return found.f_bavail * found.f_frsize
+
+    def databaseFault(self, path: str) -> Deferred[str]:
+        """See L{IHost}."""
+        program = [sys.executable, "-I", "-S", database.__file__, path]
+        done = getProcessOutputAndValue(program[0], program[1:], os.environ, reactor=self._reactor)
+        told: Deferred[str] = done.addCallback(lambda result: result[0].decode("utf-8", "replace").strip())
+        return told
 
     def versions(self) -> Mapping[str, str]:
         """See L{IHost}."""

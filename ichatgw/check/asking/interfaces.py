@@ -65,6 +65,14 @@ class IHost(Interface):
         @raise OSError: if that is not known.
         """
 
+    def databaseFault(path: str) -> Deferred[str]:
+        """
+        What is broken in a database of SQLite, which is only read.
+
+        @return: fires with that in words, empty if nothing is, or if that cannot be told within some seconds.  Never
+            fails.
+        """
+
     def versions() -> Mapping[str, str]:
         """The versions of Python and of the libraries, by name; empty text for one that is not installed."""
 
@@ -95,6 +103,21 @@ class INetwork(Interface):
         Send a SIP request.
 
         @return: fires with the message that C{accepts} takes, or fails with L{Unreachable}.
+        """
+
+    def reached(server: TransportAddress, isStream: bool) -> Deferred[None]:
+        """
+        Try whether something listens there: connect and go, or send an empty datagram.
+
+        @param isStream: TCP, else UDP, of which silence says nothing.
+        @return: fails with L{Unreachable}.
+        """
+
+    def asked(server: TransportAddress, name: str) -> Deferred[None]:
+        """
+        Ask one name server for a name.  Whatever it answers, it answers.
+
+        @return: fails with L{Unreachable}.
         """
 
     def seen(server: TransportAddress) -> Deferred[TransportAddress]:

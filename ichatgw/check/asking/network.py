@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from secrets import token_bytes
-from typing import Any
+from typing import Any, cast
 
 import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 
@@ -18,11 +18,14 @@ import ichatgw.xmpp.link.wokkelcompat  # noqa: F401  (before wokkel)
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.names import client, dns
+from twisted.names.error import DomainError
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ichatgw.check.asking.interfaces import Accepts, INetwork, Make, Unreachable
-from ichatgw.check.asking.sipexchange import overStream, overUDP
+from ichatgw.check.asking.sipexchange import WAITS, Going, connected, overStream, overUDP
 from ichatgw.control.protocol import Order, orderLine
 from ichatgw.errors import ConfigError, MalformedError
 from ichatgw.media.ice import stun
@@ -38,6 +41,9 @@ PATIENCE = 3.0
 
 LOGIN_PATIENCE = 6.0
 """Seconds in which an XMPP server has to take or refuse a login."""
+
+SHORT_WAITS = (0.3, 0.7)
+"""Seconds in which it is seen whether a UDP port refuses datagrams."""
 
 MAX_STATUS = 1 << 20
 
@@ -87,6 +93,33 @@ class Network:
         wrap = partial(self.security.wrap, name=target.name or there.host, clock=self._reactor)
         return Deferred.fromCoroutine(overStream(self._reactor, there, make, accepts, wrap))
 
+    def reached(self, server: TransportAddress, isStream: bool) -> Deferred[None]:
+        """See L{INetwork}."""
+        if isStream:
+            going = Factory.forProtocol(Going)
+            going.noisy = False
+            return Deferred.fromCoroutine(connected(self._reactor, server, going))
+
+        def silent(failure: Failure) -> None:
+            failure.trap(Unreachable)
+            if not cast(Unreachable, failure.value).isSilent:
+                failure.raiseException()
+
+        sent = self._datagrams(server, lambda local: b"", lambda data: True, SHORT_WAITS)
+        return sent.addCallbacks(lambda _: None, silent)
+
+    def asked(self, server: TransportAddress, name: str) -> Deferred[None]:
+        """See L{INetwork}."""
+        resolver = client.Resolver(None, [(server.host, server.port)], reactor=self._reactor)
+        answered = resolver.query(dns.Query(name, dns.A, dns.IN), timeout=(1, 2))
+
+        def failed(failure: Failure) -> None:
+            if failure.check(DomainError) is None:  # an error that it tells is an answer
+                raise Unreachable("no answer")
+
+        told: Deferred[None] = answered.addCallbacks(lambda _: None, failed)
+        return told
+
     def seen(self, server: TransportAddress) -> Deferred[TransportAddress]:
         """See L{INetwork}."""
         transaction = token_bytes(stun.TRANSACTION_OCTETS)
@@ -102,14 +135,16 @@ class Network:
 
         return asked.addCallback(read)
 
-    def _datagrams(self, there: TransportAddress, make: Make, accepts: Accepts) -> Deferred[bytes]:
+    def _datagrams(
+        self, there: TransportAddress, make: Make, accepts: Accepts, waits: tuple[float, ...] = WAITS
+    ) -> Deferred[bytes]:
         try:
             local = self._addresses.towards(there.host)
             if local in self._addresses.advertised:
                 local = LocalAddresses(self._addresses.configured).towards(there.host)
         except OSError as problem:
             return _failed(f"there is no way to it: {problem.strerror or problem}")
-        return overUDP(self._reactor, there, make, accepts, local)
+        return overUDP(self._reactor, there, make, accepts, local, waits)
 
 
 def _failed(why: str) -> Deferred[Any]:

@@ -161,13 +161,16 @@ class Stream(Protocol):
             self.transport.abortConnection()
 
 
-def overUDP(reactor: Any, there: TransportAddress, make: Make, accepts: Accepts, local: str) -> Deferred[bytes]:
+def overUDP(
+    reactor: Any, there: TransportAddress, make: Make, accepts: Accepts, local: str, waits: tuple[float, ...] = WAITS
+) -> Deferred[bytes]:
     """
     Ask over UDP.
 
     @param local: our address towards C{there}, an IP literal.
+    @param waits: see L{WAITS}.
     """
-    asking = Datagrams(reactor, there, make, accepts, local, WAITS)
+    asking = Datagrams(reactor, there, make, accepts, local, waits)
     try:
         reactor.listenUDP(0, asking, interface=local, maxPacketSize=65536)
     except Exception as problem:
@@ -188,8 +191,21 @@ async def overStream(
     @raise Unreachable: if there is no answer.
     """
     stream = Stream(make, accepts)
-    factory = _One(stream)
-    wanted = endpointAt(reactor, there.host, there.port).connect(wrap(factory))
+    await connected(reactor, there, wrap(_One(stream)))
+    try:
+        return await stream.answer.addTimeout(PATIENCE, reactor)
+    except TimeoutError:
+        raise Unreachable("it takes the connection and does not answer", isSilent=True) from None
+
+
+async def connected(reactor: Any, there: TransportAddress, factory: Any) -> None:
+    """
+    Connect.
+
+    @param factory: of the protocol that is to have the connection.
+    @raise Unreachable: if that cannot be.
+    """
+    wanted = endpointAt(reactor, there.host, there.port).connect(factory)
     try:
         await wanted.addTimeout(PATIENCE, reactor)
     except ConnectionRefusedError:
@@ -198,10 +214,16 @@ async def overStream(
         raise Unreachable(SILENCE, isSilent=True) from None
     except (ConnectError, OSError) as problem:
         raise Unreachable(str(problem)) from None
-    try:
-        return await stream.answer.addTimeout(PATIENCE, reactor)
-    except TimeoutError:
-        raise Unreachable("it takes the connection and does not answer", isSilent=True) from None
+
+
+class Going(Protocol):
+    """Connects, and goes."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """That was all."""
+        self.transport.loseConnection()
 
 
 class _One(Factory):

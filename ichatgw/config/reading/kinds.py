@@ -252,9 +252,14 @@ TEXT: Kind[str] = Kind(str, "any text")
 
 
 def _parseWritable(text: str) -> str:
-    """A file that is there and can be written, or that can be made; C{-} is the output.  Nothing is made here."""
+    """
+    A file that is there and can be written, or that can be made; C{-} is the output.  Nothing is made here.  A pipe
+    that nobody reads would keep us waiting; one of the system's own (C{/dev/stdout}) is read.
+    """
     if text == "-":
         return text
+    if os.path.exists(text) and not os.path.isfile(text) and not text.startswith(("/dev/", "/proc/")):
+        raise ValueError(text)
     if os.path.isdir(text) or not os.access(text if os.path.exists(text) else os.path.dirname(text) or ".", os.W_OK):
         raise ValueError(text)
     return text
@@ -267,14 +272,14 @@ def _parseDirectory(text: str) -> str:
 
 
 def _parseReadable(text: str) -> str:
-    """A file that is there and can be read."""
-    if os.path.isdir(text) or not os.access(text, os.R_OK):
+    """A plain file that is there and can be read: a pipe could keep us waiting for ever."""
+    if not os.path.isfile(text) or not os.access(text, os.R_OK):
         raise ValueError(text)
     return text
 
 
 FILE: Kind[str] = Kind(str, "the name of a file")
-READABLE: Kind[str] = Kind(_parseReadable, "the name of a file that can be read")
+READABLE: Kind[str] = Kind(_parseReadable, "the name of a plain file that can be read")
 DIRECTORY: Kind[str] = Kind(_parseDirectory, "the name of a directory that can be read")
 WRITABLE: Kind[str] = Kind(_parseWritable, "the name of a file that can be written")
 SWITCH: Kind[bool] = Kind(

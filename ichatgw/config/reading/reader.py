@@ -6,6 +6,7 @@ line.  What is wrong is collected, so that all of it is said at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -213,6 +214,8 @@ class Reader:
         if not entry.value:
             return
         try:
+            if os.path.exists(entry.value) and not os.path.isfile(entry.value):
+                raise OSError(errno.EINVAL, "it is no plain file")  # a pipe could keep us waiting for ever
             data, worldReadable = _readBytes(entry.value, _LARGEST_SECRET)
             secret = decoded(data).strip()
             if not secret or not secret.isprintable():

@@ -63,6 +63,7 @@ TRUNK = {
 @define(eq=False)
 class FakeHost:
     """
+    @ivar damages: what is broken in a database, by its name.
     @ivar faults: the number of C{errno} for a port, by its kind and number.
     """
 
@@ -75,6 +76,7 @@ class FakeHost:
     known: dict[str, str] = field(factory=lambda: {"Python": "3.11", "sippy": "2.5.0"})
     doubt: str = ""
     misfit: str = ""
+    damages: dict[str, str] = field(factory=dict)
 
     def now(self) -> datetime:
         return self.time
@@ -95,6 +97,9 @@ class FakeHost:
     def room(self, path: str) -> int:
         return self.free
 
+    def databaseFault(self, path: str) -> Deferred[str]:
+        return succeed(self.damages.get(Path(path).name, ""))
+
     def versions(self) -> Mapping[str, str]:
         return self.known
 
@@ -113,7 +118,8 @@ class FakeNetwork:
     @ivar broken: why no answer comes, by the host of the target.
     @ivar codes: how each method is answered, if not by 200; a registrar that is well asks for a login.
     @ivar headers: that answers have in addition.
-    @ivar asked: all requests.
+    @ivar requests: all of them.
+    @ivar tried: where it was tried to send something, and whether over TCP.
     """
 
     said: Mapping[str, object] | None = None
@@ -124,7 +130,8 @@ class FakeNetwork:
     codes: dict[str, str] = field(factory=dict)
     headers: str = ""
     algorithm: str = "MD5"
-    asked: list[str] = field(factory=list)
+    requests: list[str] = field(factory=list)
+    tried: list[tuple[TransportAddress, bool]] = field(factory=list)
 
     def status(self) -> Deferred[Mapping[str, object] | None]:
         return succeed(self.said)
@@ -136,12 +143,21 @@ class FakeNetwork:
     def seen(self, server: TransportAddress) -> Deferred[TransportAddress]:
         return fail(self.seenAs) if isinstance(self.seenAs, Unreachable) else succeed(self.seenAs)
 
+    def reached(self, server: TransportAddress, isStream: bool) -> Deferred[None]:
+        self.tried.append((server, isStream))
+        problem = self.broken.get(server.host)
+        return succeed(None) if problem is None else fail(problem)
+
+    def asked(self, server: TransportAddress, name: str) -> Deferred[None]:
+        problem = self.broken.get(server.host)
+        return succeed(None) if problem is None else fail(problem)
+
     def exchange(self, target: Target, make: Make, accepts: Accepts) -> Deferred[bytes]:
         problem = self.broken.get(target.address.host)
         if problem is not None:
             return fail(problem)
         request = make(TransportAddress("192.0.2.10", 40000)).decode()
-        self.asked.append(request)
+        self.requests.append(request)
         method = request.partition(" ")[0]
         status = self.codes.get(method) or ("200 OK" if method == "OPTIONS" else self._judged(request))
         kept = re.findall(r"(?m)^(?:Via|From|To|Call-ID|CSeq):.*\r\n", request)

@@ -7,7 +7,9 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ichatgw.check.asking.interfaces import Unreachable
 from ichatgw.check.finding import Level
+from ichatgw.model import TransportAddress
 from ichatgw.test.check.scene import COMPONENT, SceneTestCase
 
 _RUNS = {"component": COMPONENT, "link": "up", "mediaPorts": 1000, "mediaPortsFree": 998}
@@ -124,7 +126,20 @@ class ConfigurationFaults(SceneTestCase):
         for name in ("TLSCertificate", "SIPUsers", "PhoneBook"):
             with self.subTest(name):
                 before, self.lines = self.lines, {**self.lines, name: self.folder / "pipe"}
-                self.assertFault(self.subject, f"{name}: .*pipe is no plain file", "name a plain file")
+                self.assertFault(self.subject, f"{name} = ", "make it the name of a plain file")
+                self.lines = before
+
+    def test_secretInAPipe(self) -> None:
+        """A pipe in the place of the file of a password; and one in the place of what is written."""
+        os.mkfifo(self.folder / "pipe")
+        for name, what, remedy in (
+            ("HTTPTokenFile", "HTTPTokenFile = ", "one line of text, but it is no plain file"),
+            ("LogFilename", "LogFilename = ", "a file that can be written"),
+            ("CallRecords", "CallRecords = ", "a file that can be written"),
+        ):
+            with self.subTest(name):
+                before, self.lines = self.lines, {**self.lines, name: self.folder / "pipe"}
+                self.assertFault(self.subject, what, remedy)
                 self.lines = before
 
     def test_unknownOption(self) -> None:
@@ -185,6 +200,35 @@ class FileFaults(SceneTestCase):
         """A database that is none."""
         (self.folder / "store.sqlite").write_text("subscriptions: none")
         self.assertFault(self.subject, "store.sqlite is no database of SQLite", "its backup")
+
+    def test_damaged(self) -> None:
+        """A database of which a part is broken."""
+        (self.folder / "store.sqlite").write_bytes(b"SQLite format 3\0 and so on")
+        self.host.damages["store.sqlite"] = "database disk image is malformed"
+        self.assertFault(self.subject, "SubscriptionDatabase: .* is damaged: database", "stop the gateway")
+
+    def test_controlSocket(self) -> None:
+        """A place for the control socket where none can be."""
+        (self.folder / "file").write_text("")
+        for path, what, remedy in (
+            (self.folder / "none" / "s", "there is no directory .*/none$", "make it"),
+            (self.folder / "file", "file is no socket", "remove it"),
+            (self.folder / ("x" * 120), "longer than the 107 octets", "name another file"),
+        ):
+            with self.subTest(path):
+                self.lines["ControlSocket"] = path
+                self.assertFault(self.subject, f"ControlSocket: .*{what}", remedy)
+
+    def test_webUsers(self) -> None:
+        """Logins of HTTP that are none, and a token that can be guessed."""
+        path = self.folder / "users"
+        path.write_text("kim:short\n")
+        path.chmod(0o600)
+        self.lines["HTTPUsers"] = path
+        self.assertFault(self.subject, "HTTPUsers .*users line 1: it should be name:password", "correct it")
+        del self.lines["HTTPUsers"]
+        self.lines["HTTPToken"] = "short"
+        self.assertFault(self.subject, "HTTPToken: a token has at least", "correct it")
 
     def test_noDirectory(self) -> None:
         """A database in a directory that is not there."""
@@ -259,6 +303,15 @@ class HostFaults(SceneTestCase):
         self.lines["IPAddress"] = "192.0.2.77"
         self.taken("udp", 0, errno.EADDRNOTAVAIL)
         self.assertFault("addresses", "IPAddress 192.0.2.77 is no address of this host", "ip address")
+
+    def test_notOurHTTPAddress(self) -> None:
+        """The same for HTTP."""
+        path = self.folder / "users"
+        path.write_text("kim:long enough\n")
+        path.chmod(0o600)
+        self.lines |= {"HTTPAddress": "192.0.2.77", "HTTPPort": "8088", "HTTPUsers": path}
+        self.taken("tcp", 8088, errno.EADDRNOTAVAIL)
+        self.assertFault("addresses", "HTTPPort: 192.0.2.77 is no address of this host", "leave HTTPAddress blank")
 
     def test_privateAdvertised(self) -> None:
         """An address for the Internet that is a private one."""
@@ -394,3 +447,30 @@ class CertificateFaults(SceneTestCase):
         self.assertEqual(self.faults(), [])
         self.lines |= {"HTTPPort": "8088", "HTTPTLS": "on"}
         self.assertFault(self.subject, "HTTPTLS is on, and there is no TLSCertificate", "set TLSCertificate")
+
+
+class OtherServerFaults(SceneTestCase):
+    """Faults of servers that are neither of XMPP nor of SIP."""
+
+    def test_nameServer(self) -> None:
+        """One of two name servers that is dead: all works, and slowly."""
+        self.lines["DNSServers"] = "192.0.2.53, 192.0.2.54:5353"
+        self.network.broken["192.0.2.54"] = Unreachable("no answer", isSilent=True)
+        self.assertFault("DNS", r"DNSServers: 192.0.2.54:5353: no answer", "correct DNSServers")
+
+    def test_captureServer(self) -> None:
+        """A server of HEP where nothing listens; the port and the transport are those of the setting."""
+        self.records.names["homer.example.com"] = ("192.0.2.60",)
+        self.network.broken["192.0.2.60"] = Unreachable("refused: nothing listens on that TCP port")
+        self.lines["HEPServer"] = "homer.example.com:9061;transport=tcp"
+        self.assertFault("HEP", "homer.example.com at 192.0.2.60:9061: refused", "start the server")
+        self.assertEqual(self.network.tried, [(TransportAddress("192.0.2.60", 9061), True)])
+        self.network.broken.clear()
+        self.lines["HEPServer"] = "homer.example.com"
+        self.assertEqual(self.faults(), [])
+        self.assertEqual(self.network.tried[-1], (TransportAddress("192.0.2.60", 9060), False))
+
+    def test_captureServerName(self) -> None:
+        """A server of HEP that has no address."""
+        self.lines["HEPServer"] = "homer.example.com"
+        self.assertFault("HEP", "HEPServer homer.example.com has no address", "correct HEPServer")

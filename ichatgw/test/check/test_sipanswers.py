@@ -137,7 +137,7 @@ class LoginFaults(SceneTestCase):
     def test_asksOnly(self) -> None:
         """A login is tried without touching the bindings that there are: REGISTER has no Contact and no Expires."""
         self.assertEqual(self.faults(), [])
-        registers = [text for text in self.network.asked if text.startswith("REGISTER")]
+        registers = [text for text in self.network.requests if text.startswith("REGISTER")]
         self.assertEqual(len(registers), 2)
         for text in registers:
             self.assertNotIn("\r\nContact:", text)
@@ -152,7 +152,7 @@ class LoginFaults(SceneTestCase):
         """A registrar that asks again refuses the password, too, and is not asked for ever."""
         self.network.codes["REGISTER"] = "401 Unauthorized"
         self.assertFault(self.subject, "is refused with the name 4930: 401", "correct TrunkPassword")
-        self.assertEqual(len([text for text in self.network.asked if text.startswith("REGISTER")]), 2)
+        self.assertEqual(len([text for text in self.network.requests if text.startswith("REGISTER")]), 2)
 
     def test_unknownUser(self) -> None:
         """A user that the registrar does not know."""

@@ -66,6 +66,20 @@ class ServerTests(SynchronousTestCase):
             [("p1", "TrunkProxy", True), ("p2", "TrunkProxy", True), ("b.example.com", "TrunkServer", False)],
         )
 
+    def test_others(self) -> None:
+        """Where calls for help and calls to a mailbox lead is asked, too, unless that is a trunk."""
+        settings = self.settings(
+            translationRules=(), emergencyOutput="sip:$1@help.example.com", voicemailOutput="sips:$1@box.example.com"
+        )
+        found = serversOf(settings, Keyring())
+        self.assertEqual(
+            [each.name for each in found], ["help.example.com of EmergencyOutput", "box.example.com of VoicemailOutput"]
+        )
+        self.assertEqual(
+            [(each.setting, each.secure, each.callsUs) for each in found],
+            [("EmergencyOutput", False, False), ("VoicemailOutput", True, False)],
+        )
+
     def test_registrars(self) -> None:
         """A login is tried where it names a user."""
         keyring = Keyring(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.check.asking import host
+from ichatgw.check.asking.database import faultOf
 from ichatgw.check.asking.interfaces import IHost
 
 
@@ -50,6 +53,29 @@ class HostTests(SynchronousTestCase):
         self.assertEqual(versions["there-is-no-such-library"], "")
         self.assertTrue(versions["sippy"])
         self.assertTrue(versions["Python"])
+
+    def test_database(self) -> None:
+        """A database is whole, or it is said what is broken in it, also where its beginning is right."""
+        path = self.mktemp()
+        with closing(sqlite3.connect(path)) as made:
+            made.execute("CREATE TABLE user (name TEXT PRIMARY KEY)")
+            made.executemany("INSERT INTO user VALUES (?)", [(f"user {number:06d}",) for number in range(2000)])
+            made.commit()
+        self.assertEqual(faultOf(path), "")
+        content = Path(path).read_bytes()
+        for damaged in (
+            content[:4096] + bytes(8192) + content[12288:],
+            content[: len(content) // 2],
+            content[:100] + 3000 * b"x" + content[3100:],
+            content[:16] + 84 * b"\xff",
+        ):
+            Path(path).write_bytes(damaged)
+            self.assertNotEqual(faultOf(path), "")
+            self.assertTrue(faultOf(path).isprintable())
+        Path(path).write_bytes(content)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.assertEqual(faultOf(path), "", "another process has it")
 
     def test_unreadable(self) -> None:
         """A system that does not tell is no fault."""

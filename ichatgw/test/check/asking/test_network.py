@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.names import client
+from twisted.names.error import DNSNameError, DNSServerError
+from twisted.names.error import DNSQueryTimeoutError as NoTime
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -165,3 +168,54 @@ class ExchangeTests(NetworkTestCase):
         target = Target(Transport.UDP, TransportAddress("2001:db8::1", 5060))
         asked = self.network.exchange(target, lambda local: b"", lambda data: True)
         self.assertIn("there is no way to it", str(self.failureResultOf(asked, Unreachable).value))
+
+
+class ReachedTests(NetworkTestCase):
+    """Servers of which it is only known whether anything listens."""
+
+    def test_stream(self) -> None:
+        """Over TCP it is enough that the connection is taken; it is closed at once."""
+        trying = self.network.reached(SERVER, isStream=True)
+        self.assertEqual(self.reactor.tcpClients[0][:2], (SERVER.host, SERVER.port))
+        protocol: Any = self.reactor.tcpClients[0][2].buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        self.assertIsNone(self.successResultOf(trying))
+        self.assertTrue(transport.disconnecting)
+
+    def test_streamRefused(self) -> None:
+        """A connection that is refused, or not taken in time."""
+        trying = self.network.reached(SERVER, isStream=True)
+        factory: Any = self.reactor.tcpClients[0][2]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.assertIn("refused", str(self.failureResultOf(trying, Unreachable).value))
+        trying = self.network.reached(SERVER, isStream=True)
+        self.reactor.advance(60)
+        self.assertTrue(self.failureResultOf(trying, Unreachable).value.isSilent)
+
+    def test_datagrams(self) -> None:
+        """Over UDP silence says nothing; a refusal does."""
+        trying = self.network.reached(SERVER, isStream=False)
+        self.reactor.pump([1.0] * 3)
+        self.assertIsNone(self.successResultOf(trying))
+        self.assertEqual(set(self.reactor.sent), {b""})
+        trying = self.network.reached(SERVER, isStream=False)
+        self.reactor.opened[-1].connectionRefused()
+        self.failureResultOf(trying, Unreachable)
+
+    def test_nameServer(self) -> None:
+        """Whatever a name server answers, it answers; one that says nothing does not."""
+        for fails, isThere in ((None, True), (DNSNameError(), True), (DNSServerError(), True), (NoTime([]), False)):
+            asked: list[Any] = []
+
+            def query(resolver: Any, question: Any, timeout: Any, fails: Any = fails) -> Deferred[Any]:
+                asked.append((question.name.name, resolver.servers))  # noqa: B023
+                return succeed(((), (), ())) if fails is None else fail(fails)
+
+            self.patch(client.Resolver, "query", query)
+            trying = self.network.asked(SERVER, "xmpp.example.com")
+            if isThere:
+                self.assertIsNone(self.successResultOf(trying))
+            else:
+                self.failureResultOf(trying, Unreachable)
+            self.assertEqual(asked, [(b"xmpp.example.com", [(SERVER.host, SERVER.port)])])

@@ -162,13 +162,28 @@ class RuleTests(ConfigTestCase):
             *("SIPCredentials", "SIPUsers", "TLSCertificate", "TLSPrivateKey", "TLSDHParamsFilename", "TLSCAFile"),
             "TLSCADirectory",
         ):
-            wrong, kind = (here, "directory") if name == "TLSCADirectory" else (os.path.dirname(here) or ".", "file")
+            wrong, kind = (
+                (here, "directory") if name == "TLSCADirectory" else (os.path.dirname(here) or ".", "plain file")
+            )
             for path in (wrong, "/nowhere"):
                 self.assertEqual(
                     self.problems(f"{name} = {path}"),
                     [f"FILE:1: {name} = {path}: expected the name of a {kind} that can be read"],
                 )
         self.assertEqual(self.load(f"SIPUsers = {here}\n").sipUsers, here)
+
+    def test_pipes(self) -> None:
+        """A pipe is no file, where it would keep us waiting: neither to read, nor to write, nor for a password."""
+        pipe = self.write("x") + "pipe"
+        os.mkfifo(pipe)
+        self.addCleanup(os.unlink, pipe)
+        for line, expected in (
+            (f"SIPUsers = {pipe}", "the name of a plain file that can be read"),
+            (f"CallRecords = {pipe}", "the name of a file that can be written"),
+            (f"HTTPTokenFile = {pipe}", "a file that holds one line of text, but it is no plain file"),
+            (f"JabberComponentPasswordFile = {pipe}", "a file that holds one line of text, but it is no plain file"),
+        ):
+            self.assertEqual(self.problems(line)[0], f"FILE:1: {line}: expected {expected}")
 
     def test_badRules(self) -> None:
         """A rule that can never work is a problem at the line that is at fault."""
