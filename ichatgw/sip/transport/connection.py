@@ -56,8 +56,14 @@ GIVE_UP = 30.0
 THROTTLED = 1.0
 """Seconds for which nothing is read from a far end that sends more than strangers may."""
 
-SLICE = 4096
+SLICE = 2048
 """Octets that are read from a stranger at a time."""
+
+FREE_READINGS, MAX_READINGS = 6, 32
+"""
+How often octets of a stranger are read until a whole message has come, or the TLS handshake is over.  Each further time
+costs as much as a message, and there are so many at most.  Over TLS a reading counts, and each piece that it brings.
+"""
 
 MAX_UNSENT = 256 * 1024
 """Octets that wait for a far end which does not read, or to which there is no connection yet."""
@@ -92,7 +98,9 @@ class Owner(Structure):
         """What is wrong with the certificate of the far end as one for C{name}; empty if nothing."""
 
     def affords(self, connection: Connection) -> bool:
-        """Keepalives have come: may their sender send more now?"""
+        """
+        Keepalives have come, or pieces of a message again and again: may their sender send more now?
+        """
 
     def take(self, message: bytes, source: Target) -> bool:
         """
@@ -136,6 +144,8 @@ class Connection(Protocol):
         self._throttled: IDelayedCall | None = None
         self._held: list[bytes] = []
         self._over = False
+        self._isStrangers = False
+        self._readings = 0
         self._line = owner.turns.line(f"SIP over {transport.name}", self._stopReading, self._readOn)
         self._line.holds = lambda: holds(self._socketed())
 
@@ -172,6 +182,7 @@ class Connection(Protocol):
         """The connection can be used: send what waits."""
         assert self.target is not None
         self.ready = True
+        self._readings = 0
         self._tune()
         self._owner.opened(self)
         self._expect(IDLE_TIMEOUT if self.outgoing else FIRST_WORD_TIMEOUT)
@@ -179,9 +190,26 @@ class Connection(Protocol):
         for data in waiting:
             self.send(data)
 
+    def read(self) -> None:
+        """
+        Octets have been read, over TLS perhaps none of a message.
+
+        In one turn of the reactor there may be those of thousands of connections: media does not wait for them.  What a
+        stranger sends in pieces is paid for: to read one takes as long as to drop a message.
+        """
+        self._owner.turns.letMediaPass()
+        if not self._isStrangers or self._over or self.problem:
+            return
+        self._readings += 1
+        if self._readings > MAX_READINGS:
+            self.abort("it sends too many pieces")
+        elif self._readings > FREE_READINGS and not self._owner.affords(self):
+            self._throttle()
+
     def dataReceived(self, data: bytes) -> None:
         """Octets from the far end."""
         assert self.target is not None
+        self.read()
         if self._unanswered is not None:  # whatever it says, it is alive
             self._unanswered.cancel()
             self._unanswered = None
@@ -217,9 +245,15 @@ class Connection(Protocol):
             return
         if self._over:
             return
-        if pinged and not self._owner.affords(self):
-            self._throttle()
+        if pinged:
+            self._payForPings()
         self._expectNext()
+
+    def _payForPings(self) -> None:
+        """However many there were in one reading."""
+        self._readings = 0
+        if not self._owner.affords(self):
+            self._throttle()
 
     def _expectNext(self) -> None:
         """The rest of a message, or the next one."""
@@ -232,7 +266,8 @@ class Connection(Protocol):
             self._expect(FIRST_WORD_TIMEOUT)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is closed, by us or by the far end."""
+        """The connection is closed, by us or by the far end; perhaps with thousands of others in the same turn."""
+        self._owner.turns.letMediaPass()
         self._over = True
         self._stopTimer()
         self._waiting.clear()
@@ -248,7 +283,9 @@ class Connection(Protocol):
         assert self.target is not None
         if self._throttled is not None:
             self._held.append(message)
-        elif not self._owner.take(message, self.target):
+        elif self._owner.take(message, self.target):
+            self._readings = 0
+        else:
             self._held.append(message)
             self._throttle()
 
@@ -269,6 +306,7 @@ class Connection(Protocol):
 
     def readLittle(self) -> None:
         """It is a stranger's: read L{SLICE} octets at a time, so that little waits here if too much is sent."""
+        self._isStrangers = True
         self._line.counts = False
         self._line.share = self._owner.turns.strangers
         transport = self._socketed()

@@ -39,12 +39,13 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.net.authorities import ofSystem, trust, trustSystem
 from ichatgw.runtime.steps import Steps, atOnce
+from ichatgw.sip.transport.connection import Connection
 
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:AES128-SHA:AES256-SHA:!aNULL:!eNULL:!MD5:!PSK"
 """The last two are for desk phones that have nothing better."""
@@ -177,8 +178,19 @@ class Security:
         return mismatch(certificate.to_cryptography(), name, self.files.addresses)
 
 
+class _Wrapped(BufferingTLSTransport):
+    """As it is, but SIP is told of each reading, whether or not it brings any octets of a message."""
+
+    def dataReceived(self, data: bytes) -> None:
+        if isinstance(self.wrappedProtocol, Connection):
+            self.wrappedProtocol.read()
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+
 class _Wrapping(TLSMemoryBIOFactory):
     """As it is, but a connection that the inner factory refuses is not wrapped."""
+
+    protocol = _Wrapped
 
     def buildProtocol(self, addr: Any) -> Any:
         inner = self.wrappedFactory.buildProtocol(addr)

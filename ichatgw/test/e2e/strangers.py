@@ -68,6 +68,8 @@ MANY = (
     ("1024 sources, garbage", Flood(0, sources=1024, garbage=True)),
     ("1 source, all different", Flood(0)),
     ("64 connections over TCP, one Call-ID", Flood(0, "tcp", 64, same=("callId",))),
+    ("400 connections over TCP, an octet at a time", Flood(0, "tcp", 400, rate=20000, pieces=True)),
+    ("400 connections over TLS, an octet at a time", Flood(0, "tls", 400, rate=20000, pieces=True)),
     ("16 connections over TLS, 15 kB", Flood(0, "tls", 16, rate=200, size=15000)),
 )
 

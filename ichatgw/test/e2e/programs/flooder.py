@@ -55,6 +55,7 @@ class Flood:
     @ivar same: what all messages have in common: C{callId}, C{tag}, C{branch}.
     @ivar size: octets of a message, at least; 0 for as many as it has.
     @ivar garbage: no SIP at all.
+    @ivar pieces: a connection brings a message in pieces of an octet, that end never.
     @ivar mayCall: the source is one that may call, and calls.
     """
 
@@ -67,6 +68,7 @@ class Flood:
     same: tuple[str, ...] = ()
     size: int = 0
     garbage: bool = False
+    pieces: bool = False
     mayCall: bool = False
 
     def argument(self) -> str:
@@ -86,6 +88,9 @@ def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
     for number in count():
         host = "127.0.0.1" if flood.mayCall else source(number % flood.sources, flood.isIPv6)
         shown = f"[{host}]" if flood.isIPv6 else host
+        if flood.pieces:
+            yield host, b"A"
+            continue
         if flood.garbage:
             yield host, (os.urandom(40), b"A" * 300, b"INVITE sip:x SIP/2.0\r\n\r\n", b"\0\1" + b"\0" * 30)[number % 4]
             continue

@@ -21,12 +21,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.model import TransportAddress
 from ichatgw.runtime.ratelimit import LINES
-from ichatgw.runtime.turns import MAX_LAG, TURN_JOBS, WAITING
+from ichatgw.runtime.turns import MAX_LAG, MEDIA_INTERVAL, TURN_JOBS, WAITING
 from ichatgw.sip.transport import connectionlimits
 from ichatgw.sip.transport.connection import (
     ANOTHER,
     FIRST_WORD_TIMEOUT,
+    FREE_READINGS,
     IDLE_TIMEOUT,
+    MAX_READINGS,
     MAX_UNSENT,
     PONG_TIMEOUT,
     PROMPT,
@@ -321,6 +323,77 @@ class IncomingTests(ConnectionsCase):
         self.connections.mayCall = lambda host: True
         connection.dataReceived(b"\r\n\r\n")
         self.assertEqual((len(asked), transport.producerState), (3, "producing"))
+
+    def test_pieces(self) -> None:
+        """So is a message that a stranger sends in many pieces; once it is whole, some pieces are free again."""
+        connection = self.accept()
+        assert connection is not None
+        transport: Any = connection.transport
+        asked: list[tuple[str, int]] = []
+        self.connections.pays = lambda host, octets: asked.append((host, octets)) or len(asked) <= 2  # type: ignore[func-returns-value]
+        for piece in MESSAGE[: FREE_READINGS + 2]:
+            connection.dataReceived(bytes([piece]))
+        self.assertEqual((asked, transport.producerState), ([("192.0.2.1", 0)] * 2, "producing"))
+        connection.dataReceived(MESSAGE[FREE_READINGS + 2 : FREE_READINGS + 4])
+        self.assertEqual((len(asked), transport.producerState), (3, "paused"))
+        self.reactor.advance(THROTTLED)
+        self.assertEqual(transport.producerState, "producing")
+        connection.dataReceived(MESSAGE[FREE_READINGS + 4 :])
+        self.reactor.advance(THROTTLED)
+        self.assertEqual([message for message, *_ in self.received], [MESSAGE])
+        asked.clear()
+        for piece in MESSAGE[:FREE_READINGS]:
+            connection.dataReceived(bytes([piece]))
+        self.assertEqual(asked, [])
+
+    def test_tooManyPieces(self) -> None:
+        """However much a stranger may send: so many pieces bring a whole message, or the connection is over."""
+        for most in (MAX_READINGS, MAX_READINGS + 1):
+            connection = self.accept()
+            assert connection is not None
+            for piece in MESSAGE[:20]:
+                connection.dataReceived(bytes([piece]))
+            connection.dataReceived(MESSAGE[20:] + MESSAGE[:1])
+            for piece in b"x" * most:
+                connection.dataReceived(bytes([piece]))
+            self.assertEqual(connection.problem, "" if most == MAX_READINGS else "it sends too many pieces")
+            connection.abort("it leaves")
+
+    def test_piecesOfOneThatMayCall(self) -> None:
+        """One that may call may send in as many pieces as it likes."""
+        self.connections.mayCall = lambda host: True
+        self.connections.pays = lambda host, octets: False
+        connection = self.accept()
+        assert connection is not None
+        for piece in MESSAGE:
+            connection.dataReceived(bytes([piece]))
+        self.assertEqual([message for message, *_ in self.received], [MESSAGE])
+
+    def test_pieceAfterTheEnd(self) -> None:
+        """A piece that comes when the connection is over leaves no timer."""
+        connection = self.accept()
+        assert connection is not None
+        self.connections.pays = lambda host, octets: False
+        connection.abort("it leaves")
+        for _ in range(FREE_READINGS + 2):
+            connection.read()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_mediaFirst(self) -> None:
+        """Media waits neither until a thousand connections have been read, nor until they are closed."""
+        connections = [self.accept(40000 + number) for number in range(20)]
+        passes: list[float] = []
+        self.connections.turns.media = lambda: passes.append(self.reactor.seconds())
+        for connection in connections:
+            assert connection is not None
+            self.reactor.rightNow += MEDIA_INTERVAL
+            connection.dataReceived(b"I")
+        self.assertEqual(len(passes), 20)
+        for connection in connections:
+            assert connection is not None
+            self.reactor.rightNow += MEDIA_INTERVAL
+            connection.abort("it leaves")
+        self.assertEqual(len(passes), 40)
 
     def test_garbage(self) -> None:
         """What is no SIP ends the connection, and says why."""

@@ -21,9 +21,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import ConfigError, NeedsRestart
 from ichatgw.model import TransportAddress
 from ichatgw.runtime.steps import atOnce
-from ichatgw.sip.transport.connection import CONNECT_TIMEOUT
+from ichatgw.sip.transport.connection import CONNECT_TIMEOUT, FREE_READINGS
 from ichatgw.sip.transport.connectionlimits import MAX_FROM_HOST
-from ichatgw.sip.transport.connectionpool import Connections
+from ichatgw.sip.transport.connectionpool import HANDSHAKE, Connections
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Files, Security, faultOf
 from ichatgw.test.marks import slow
@@ -391,6 +391,25 @@ class HandshakeTests(SynchronousTestCase):
             self.assertTrue(server.transport.disconnected or server.transport.disconnecting)
             server.connectionLost(Failure(ConnectionDone()))
         self.assertEqual((self.server.connections.open, len(self.server.connections._places)), (0, 0))
+
+    def test_pieces(self) -> None:
+        """Pieces of records that bring nothing are paid for as well, during the handshake and after it."""
+        self.sides()
+        self.server.connections.pays = lambda host, octets: octets == HANDSHAKE
+        address = IPv4Address("TCP", "192.0.2.8", 1)
+        shaking: Any = self.server.connections.server(Transport.TLS).buildProtocol(address)
+        shaking.makeConnection(FakeTransport(shaking, True, peerAddress=address))
+        self.call()
+        self.assertEqual(self.server.received, [MESSAGE])
+        assert self.pump is not None
+        for far, record in ((shaking, b"\x16\x03\x01\x00\xff"), (self.pump.server, b"\x17\x03\x03\x00\xff")):
+            connection = far.wrappedProtocol
+            for piece in record + bytes(FREE_READINGS - len(record)):
+                far.dataReceived(bytes([piece]))
+            self.assertIsNone(connection._throttled)
+            far.dataReceived(b"\0")
+            self.assertIsNotNone(connection._throttled)
+            connection.abort("it leaves")
 
     def test_plain(self) -> None:
         """Who speaks without TLS to the port for TLS is sent away."""
