@@ -299,11 +299,19 @@ def tried(mutant: Mutant, directory: Path) -> str:
     return "" if words and words[-1] == "SURVIVED" else (words or [f"status {run.returncode}"])[-1]
 
 
+def forget() -> None:
+    """Import the product anew from now on: this module's own package has imported some of it already."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("ichatgw", "sippy"):
+            del sys.modules[name]
+
+
 def one(path: str, number: int) -> None:
     """In a process of its own: say which test has noticed the fault."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     mutant = Mutant(path, number, 0, "")
     sys.meta_path.insert(0, _Finder(mutant))
+    forget()
     try:
         seen = noticed(mutant.tests)
     except BaseException as problem:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.test import mutants as module
 from ichatgw.test.marks import slow
-from ichatgw.test.mutants import Mutant, faults, faulty, judge, mutants, noticed
+from ichatgw.test.mutants import Mutant, faults, faulty, judge, mutants, noticed, tried
 from ichatgw.test.support.sources import ROOT
 
 
@@ -147,6 +147,13 @@ class JudgeTests(SynchronousTestCase):
         self.patch(module, "startLoggingWithObserver", lambda *a, **k: None)
         self.assertEqual(noticed([f"{self.NAMES}.Good"]), "")
         self.assertEqual(noticed([f"{self.NAMES}.Good", f"{self.NAMES}.Bad"]), f"{self.NAMES}.Bad.test_bad")
+
+    @slow
+    def test_importedBefore(self) -> None:
+        """A fault in a module that these tests themselves import is there, too."""
+        path = "sip/sippylib/clock.py"
+        unheard = next(each for each in mutants(path) if each.what == "without callback(*params)")
+        self.assertIn("test_clock", tried(unheard, Path(self.mktemp()).absolute()))
 
     def test_survivors(self) -> None:
         """Those that nothing has noticed are said and returned."""

@@ -123,6 +123,14 @@ class PlainTests(SynchronousTestCase):
             self.assertEqual(self.news.endings.pop().reason, EndReason.INCOMPATIBLE)
         self.assertEqual(self.side.remotes, [])
 
+    def test_afterFailure(self) -> None:
+        """What has failed is over: another answer connects nothing, and no hold is passed on."""
+        transport = self.make()
+        transport.connect(evolve(REMOTE, candidates=()), MEDIA, (PCMU,))
+        transport.connect(REMOTE, MEDIA, (PCMU,))
+        transport.hold(Direction.INACTIVE)
+        self.assertEqual((self.news.said, self.side.remotes, self.side.holds), (["failed"], [], []))
+
     def test_outOfReach(self) -> None:
         """Of the party's addresses the first one that can be reached is taken; if none can, it says so."""
         side = FakeSide(outOfReach=True)

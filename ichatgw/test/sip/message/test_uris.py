@@ -79,6 +79,7 @@ class RulesTests(SynchronousTestCase):
             ("sip:gw", "sip:gw"),
             ("tel:+49-30-(12)", "tel:+493012"),
             ("tel:7042;phone-context=+49-30", "tel:+49307042"),
+            ("tel:+4930;phone-context=ims.example", "tel:+4930"),
             ("tel:7042;phone-context=ims.example;x=y", "tel:7042;phone-context=ims.example"),
             ("TEL:*21%23", "tel:*21#"),
             ("urn:service:sos", "urn:service:sos"),

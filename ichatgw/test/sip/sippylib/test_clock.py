@@ -32,11 +32,13 @@ class TimerTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """A timer runs once, with its parameters, and leaves nothing."""
-        Timeout(lambda *words: self.runs.append(words), 0.5, 1, "a", "b")
+        timer = Timeout(lambda *words: self.runs.append(words), 0.5, 1, "a", "b")
+        assert isinstance(timer, SippyTimer)
         self.clock.advance(0.4)
         self.assertEqual(self.runs, [])
         self.clock.advance(0.2)
         self.assertEqual(self.runs, [("a", "b")])
+        self.assertEqual((timer.callback, timer.params), (None, ()))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_ticks(self) -> None:

@@ -55,6 +55,15 @@ class ExpiryTests(SynchronousTestCase):
             self.assertIn(f"in {days} days", formatEvent(events[0]) or "")
         self.start -= 30 * DAY
 
+    def test_ends(self) -> None:
+        """At the moment of its end it has ended, a second before it ends."""
+        for left, said in ((timedelta(), "has ended"), (timedelta(seconds=1), "ends on")):
+            self.start = END - left
+            with capturedLogs() as events:
+                Expiry(self.clock, lambda: self.certificate, self.now).start()
+            self.assertIn(said, formatEvent(events[0]) or "")
+        self.start -= 30 * DAY
+
     def test_renewed(self) -> None:
         """With another certificate nothing more is said; nor without one."""
         self.start = END - DAY

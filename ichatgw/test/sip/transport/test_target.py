@@ -21,6 +21,12 @@ class TargetTests(SynchronousTestCase):
             [("udp", 5060, False), ("tcp", 5060, True), ("tls", 5061, True)],
         )
 
+    def test_named(self) -> None:
+        """UDP is what a URI asks for that says nothing, or nothing known, unless it is secure."""
+        asked = {"": "udp", "udp": "udp", "TCP": "tcp", "tls": "tls", "sctp": "udp"}
+        self.assertEqual({name: Transport.of(name).value for name in asked}, asked)
+        self.assertEqual({Transport.of(name, secure=True) for name in asked}, {Transport.TLS})
+
     def test_sameTarget(self) -> None:
         """One place is one target, whatever name led there; another transport is another."""
         address = TransportAddress("192.0.2.1", 5061)
