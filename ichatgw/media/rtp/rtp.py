@@ -38,19 +38,28 @@ class Kind(Enum):
     OTHER = "neither RTP nor anything else that belongs here"
 
 
-def classify(datagram: bytes) -> Kind:
-    """Tell apart what shares a port (RFC 7983 section 7; RTCP from RTP by RFC 5761 section 4)."""
-    if not datagram:
-        return Kind.OTHER
-    first = datagram[0]
+def _byFirst(first: int) -> Kind:
     if 128 <= first <= 191:
-        isControl = len(datagram) > 1 and 192 <= datagram[1] <= 223
-        return Kind.RTCP if isControl else Kind.RTP
+        return Kind.RTP
     if first <= 3:
         return Kind.STUN
-    if 20 <= first <= 63:
-        return Kind.DTLS
-    return Kind.OTHER
+    return Kind.DTLS if 20 <= first <= 63 else Kind.OTHER
+
+
+BY_FIRST = tuple(map(_byFirst, range(256)))
+"""What a datagram is, by its first byte (RFC 7983 section 7); RTP may be RTCP as well."""
+
+IS_CONTROL = tuple(192 <= second <= 223 for second in range(256))
+"""Is it RTCP and no RTP, by its second byte (RFC 5761 section 4)?"""
+
+
+def classify(datagram: bytes) -> Kind:
+    """Tell apart what shares a port."""
+    if not datagram:
+        return Kind.OTHER
+    kind = BY_FIRST[datagram[0]]
+    isControl = kind is Kind.RTP and len(datagram) > 1 and IS_CONTROL[datagram[1]]
+    return Kind.RTCP if isControl else kind
 
 
 @frozen

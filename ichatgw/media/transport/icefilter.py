@@ -12,10 +12,13 @@ from ichatgw.media.ice.nomination import QUIET
 from ichatgw.media.relay.flow import LOOK_SECONDS
 from ichatgw.media.relay.latch import SendTo
 from ichatgw.media.relay.side import Side
+from ichatgw.media.rtp.rtp import BY_FIRST, IS_CONTROL, Kind
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 from ichatgw.media.transport.gathering import Gathering
 from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import TransportAddress
+
+_RTP = Kind.RTP  # an attribute of an Enum takes its time
 
 
 class Association:
@@ -143,15 +146,15 @@ class ICEGuard:
             self._drop("too long" if size > 2 else "too short")
             return
         buffer = self._scratch.buffer
-        first = buffer[0]
-        if 128 <= first <= 191:
-            if 192 <= buffer[1] <= 223:
+        kind = BY_FIRST[buffer[0]]
+        if kind is _RTP:
+            if IS_CONTROL[buffer[1]]:
                 self._control(self.agent, 1, size, source)
             else:
                 self._media(size, source)
-        elif first <= 3:
+        elif kind is Kind.STUN:
             self._checked(self.agent, Base(1, len(source) == 4), size, source)
-        elif 20 <= first <= 63 and self.dtls is not None:
+        elif kind is Kind.DTLS and self.dtls is not None:
             self._handshake(self.dtls, self.agent, 1, size, source)
         else:
             self._drop("junk")
@@ -159,13 +162,14 @@ class ICEGuard:
     def arrivedAtControl(self, size: int, source: Source) -> None:
         """See L{ichatgw.media.relay.filter.MediaFilter}."""
         buffer = self._scratch.buffer
+        kind = BY_FIRST[buffer[0]]
         if self.controlAgent is None or not 2 <= size <= MAX_DATAGRAM:
             self._drop("not muxed")
-        elif buffer[0] <= 3:
+        elif kind is Kind.STUN:
             self._checked(self.controlAgent, Base(2, len(source) == 4), size, source)
-        elif 128 <= buffer[0] <= 191 and 192 <= buffer[1] <= 223:
+        elif kind is Kind.RTP and IS_CONTROL[buffer[1]]:
             self._control(self.controlAgent, 2, size, source)
-        elif 20 <= buffer[0] <= 63 and self.controlDTLS is not None:
+        elif kind is Kind.DTLS and self.controlDTLS is not None:
             self._handshake(self.controlDTLS, self.controlAgent, 2, size, source)
         else:
             self._drop("junk")

@@ -15,6 +15,7 @@ from ichatgw.media.dtls.dtls import Identity
 from ichatgw.media.dtls.handshakes import Handshakes, Signalled
 from ichatgw.media.relay.latch import SendTo, isAt
 from ichatgw.media.relay.side import Side
+from ichatgw.media.rtp.rtp import BY_FIRST, IS_CONTROL, Kind
 from ichatgw.media.sockets.port import MAX_DATAGRAM, Source
 from ichatgw.media.srtp.sdes import masterKey
 from ichatgw.media.srtp.srtp import MasterKey
@@ -22,6 +23,8 @@ from ichatgw.media.transport.srtpcontext import SRTPFilter
 from ichatgw.model import Ending, EndReason, Protection, TransportAddress
 from ichatgw.observe.events import DtlsState
 from ichatgw.runtime.nulls import unheard
+
+_RTP = Kind.RTP  # an attribute of an Enum takes its time
 
 
 class Secured:
@@ -179,9 +182,9 @@ class Secured:
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
-        elif not 128 <= buffer[0] <= 191:
+        elif BY_FIRST[buffer[0]] is not _RTP:
             self._other(size, source, self._mediaDTLS, atControl=False)
-        elif 192 <= buffer[1] <= 223:
+        elif IS_CONTROL[buffer[1]]:
             opened = self._media.openControl(size)
             if opened is not None:
                 self._side.control.taken(opened, source, atControl=False)
@@ -195,7 +198,7 @@ class Secured:
         buffer = self._buffer
         if not 2 <= size <= MAX_DATAGRAM:
             self._drop("too long" if size > 2 else "too short")
-        elif not 128 <= buffer[0] <= 191:
+        elif BY_FIRST[buffer[0]] is not _RTP:
             self._other(size, source, self._controlDTLS, atControl=True)
         else:
             opened = self._control.openControl(size)
@@ -203,9 +206,10 @@ class Secured:
                 self._side.control.taken(opened, source, atControl=True)
 
     def _other(self, size: int, source: Source, handshakes: Handshakes | None, atControl: bool) -> None:
-        if self._buffer[0] <= 3:
+        kind = BY_FIRST[self._buffer[0]]
+        if kind is Kind.STUN:
             self._side.checked(bytes(self._side.arriving.scratch.views[size]), source, atControl)
-        elif handshakes is not None and 20 <= self._buffer[0] <= 63:
+        elif handshakes is not None and kind is Kind.DTLS:
             handshakes.received(bytes(self._side.arriving.scratch.views[size]), source)
         else:
             self._drop("junk")

@@ -36,6 +36,19 @@ class ClassifyTests(SynchronousTestCase):
         ):
             self.assertIs(classify(bytes([first, second])), kind, (first, second))
 
+    def test_all(self) -> None:
+        """Each first byte is of one kind, and one that shares its port with RTP is it or RTCP."""
+        firsts = {
+            Kind.STUN: {0, 1, 2, 3},
+            Kind.DTLS: set(range(20, 64)),
+            Kind.RTP: set(range(128, 192)),
+        }
+        firsts[Kind.OTHER] = set(range(256)).difference(*firsts.values())
+        for kind in firsts:
+            self.assertEqual({first for first in range(256) if classify(bytes([first, 0])) is kind}, firsts[kind])
+        seconds = [second for second in range(256) if classify(bytes([128, second])) is Kind.RTCP]
+        self.assertEqual(seconds, list(range(192, 224)))
+
     def test_short(self) -> None:
         """Nothing is nothing, and one byte is no RTCP."""
         self.assertIs(classify(b""), Kind.OTHER)

@@ -9,6 +9,8 @@ from attrs import evolve
 from twisted.internet.defer import succeed
 
 from ichatgw.media.ice import stun
+from ichatgw.media.ice.checklist import preferenceOf, priorityOf
+from ichatgw.media.transport.gathering import MAX_HOSTS
 from ichatgw.model import (
     Candidate,
     TransportAddress,
@@ -26,6 +28,8 @@ class CandidatesTests(World):
         self.assertEqual((str(public.address), public.kind), (f"203.0.113.10:{own.address.port}", "srflx"))
         self.assertEqual(public.related, own.address)
         self.assertLess(public.priority, own.priority)
+        self.assertEqual(own.priority, priorityOf("host", 1, preferenceOf(False, 0)))
+        self.assertEqual(public.priority, priorityOf("srflx", 1, preferenceOf(False, 0)))
 
     def test_seenBy(self) -> None:
         """Where a STUN server sees us is told to the party as soon as it is known, and no later than we close."""
@@ -41,6 +45,8 @@ class CandidatesTests(World):
         (found,) = self.one.news.candidates
         self.assertEqual((str(found.address), found.kind, found.related), ("203.0.113.7:40000", "srflx", own))
         self.assertEqual(made.local.candidates[-1], found)
+        self.assertEqual(found.priority, priorityOf("srflx", 1, preferenceOf(False, MAX_HOSTS)))
+        self.assertEqual(found.foundation, "499")
         foundations = [candidate.foundation for candidate in made.local.candidates]
         self.assertTrue(all(map(str.isdecimal, foundations)), foundations)  # Siskin passes over others
         self.assertEqual(len(set(foundations)), len(foundations))
@@ -52,6 +58,22 @@ class CandidatesTests(World):
         for host in (self.one, self.two):
             host.relay.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_nothingNew(self) -> None:
+        """A server that sees us where we are, or says to see an address of the other family, tells nothing."""
+        server = TransportAddress("198.51.100.99", 3478)
+        made = self.one.make()
+        own = made.local.candidates[0].address
+        for seen in (own, TransportAddress("2001:db8::7", 40000)):
+            made.seenBy([server])
+            query = stun.parse(self.one.network.sentTo((server.host, server.port))[-1])
+            self.one.network.deliver(stun.success(query, seen, "x" * 22), (server.host, server.port), own.port)
+            self.assertEqual(self.one.news.candidates, [], seen)
+        made.seenBy([server])
+        query = stun.parse(self.one.network.sentTo((server.host, server.port))[-1])
+        seen = TransportAddress("203.0.113.7", 40000)
+        self.one.network.deliver(stun.success(query, seen, "x" * 22), (server.host, server.port), own.port)
+        self.assertEqual([found.address for found in self.one.news.candidates], [seen])
 
     def test_trickle(self) -> None:
         """Candidates that come later count, before the description and after it."""
