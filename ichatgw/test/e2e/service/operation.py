@@ -11,11 +11,13 @@ import os
 import signal
 import socket
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import SkipTest
 
 from ichatgw.test.e2e.programs.dispatcher import Dispatcher
 from ichatgw.test.e2e.programs.gateway import Gateway
@@ -23,6 +25,41 @@ from ichatgw.test.e2e.programs.prosody import DOMAIN
 from ichatgw.test.e2e.support.case import PORTS, EndToEnd
 from ichatgw.test.e2e.support.moment import pause, until, within
 from ichatgw.test.e2e.support.probe import Probe
+
+_OTHER_USER = """
+import collections, errno, io, json, os, socket, sys
+from importlib import import_module
+from ichatgw.command import COMMANDS, main
+
+for where in COMMANDS.values():  # before the right to read them is gone
+    import_module(where.partition(":")[0])
+path, other = sys.argv[1], 65534
+os.setgroups([])
+os.setresgid(other, other, other)
+os.setresuid(other, other, other)
+
+def tried(does, *arguments):
+    try:
+        does(*arguments)
+    except OSError as problem:
+        return errno.errorcode[problem.errno]
+    return "done"
+
+def connect(kind):
+    with socket.socket(socket.AF_UNIX, getattr(socket, f"SOCK_{kind}")) as asking:
+        return tried(asking.connect, path)
+
+refused = {kind: collections.Counter(connect(kind) for _ in range(1000)) for kind in ("STREAM", "DGRAM", "SEQPACKET")}
+changed = {
+    "unlink": tried(os.unlink, path),
+    "rename": tried(os.rename, path, path + "2"),
+    "chmod": tried(os.chmod, path, 0o666),
+}
+said = io.StringIO()
+status = main(["status", "--socket", path], io.StringIO(), said)
+print(json.dumps({"refused": refused, "changed": changed, "status": status, "said": said.getvalue()}))
+"""
+"""Run as root: becomes a user that has no rights, tries the socket that is named, and tells as JSON how that went."""
 
 UNKNOWN = "4711"
 """A number that no rule knows: 404 at once, if calls are taken."""
@@ -216,6 +253,34 @@ class Commanded(EndToEnd):
         for each in opened:
             each.close()
         await pause(self.clock, 0.5)
+        self.assertEqual((await self.json("status"))["calls"], 1)
+        self.assertEqual(gateway.faults(), [])
+        call.hangup()
+        await phone.told("CALL_CLOSED")
+
+    async def test_otherUsers(self) -> None:
+        """
+        Another user of the host can neither connect nor take the socket away, although they can see it; the command
+        tells them who may.  Neither a call nor the administrator's command is disturbed.
+        """
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become another user")
+        gateway = await self.startCommanded()
+        os.chmod(os.path.dirname(self.path), 0o755)
+        ichat, phone = await self.startIChat(), await self.startBaresip()
+        call = await self.callIChat(gateway, ichat, phone)
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable, ("-c", _OTHER_USER, self.path), env=os.environ, reactor=self.clock
+        )
+        self.assertEqual((code, err), (0, b""))
+        found = json.loads(out)
+        self.assertEqual(found["refused"], {name: {"EACCES": 1000} for name in ("STREAM", "DGRAM", "SEQPACKET")})
+        self.assertEqual(found["changed"], {"unlink": "EACCES", "rename": "EACCES", "chmod": "EPERM"})
+        self.assertEqual(found["status"], 1)
+        self.assertIn(
+            f"you may not connect to {self.path}: be the user as whom the gateway runs, or root", found["said"]
+        )
+        await self.sound(call.media, 0.3)
         self.assertEqual((await self.json("status"))["calls"], 1)
         self.assertEqual(gateway.faults(), [])
         call.hangup()
