@@ -38,7 +38,7 @@ COMMANDS = {
 }
 """Each sub-command: a module, or behind a colon what of it has C{HELP}, C{declare} and C{run}."""
 
-OK, FAILED = 0, 1
+OK, FAILED, INTERRUPTED = 0, 1, 130
 """Exit statuses; that of a wrong command line is 2."""
 
 
@@ -75,7 +75,14 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, err:
             _write(out, json.dumps({"error": str(problem)}))
         _write(err, f"ichatgw {parsed.subcommand}: {problem}")
         return FAILED
-    _write(out, json.dumps(result.data, ensure_ascii=False) if parsed.json else result.text)
+    except KeyboardInterrupt:
+        _write(err, f"ichatgw {parsed.subcommand}: interrupted; an order that was sent is carried out")
+        return INTERRUPTED
+    try:
+        _write(out, json.dumps(result.data, ensure_ascii=False) if parsed.json else result.text)
+    except OSError as problem:
+        _write(err, f"ichatgw {parsed.subcommand}: the output cannot be written: {problem.strerror}")
+        return FAILED
     return result.status
 
 
@@ -95,8 +102,12 @@ def _parser() -> ArgumentParser:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write a line, unless C{text} is empty or the reader has closed the pipe."""
+    """
+    Write a line, unless C{text} is empty or the reader has closed the pipe; what the terminal's encoding has not is
+    escaped.
+    """
+    encoding = stream.encoding or "utf-8"
     with suppress(BrokenPipeError):
         if text:
-            stream.write(f"{text}\n")
+            stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()

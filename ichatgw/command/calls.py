@@ -6,7 +6,7 @@ C{ichatgw calls}, C{call}, C{hangup} and C{trace}: the calls that live and lived
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from ichatgw.command.gateway import ask, takesPlace
@@ -23,6 +23,17 @@ _ARROWS = {
 _FAILURE = re.compile(r"[456]\d\d |.*\b(?:error|failed)\b")
 
 
+def _count(text: str) -> int:
+    """
+    A number of calls.
+
+    @raise ArgumentTypeError: if it is none.
+    """
+    if not text.isdecimal() or not text.isascii() or not 0 < len(text) < 8:
+        raise ArgumentTypeError(f"{text!r} is no number of calls, such as 20")
+    return int(text)
+
+
 class Calls:
     """Which calls there are."""
 
@@ -32,12 +43,12 @@ class Calls:
         """See L{ichatgw.command.Command}."""
         takesPlace(parser)
         parser.add_argument(
-            "--past", metavar="N", type=int, nargs="?", const=20, help="show the last N (20) of those that are over"
+            "--past", metavar="N", type=_count, nargs="?", const=20, help="show the last N (20) of those that are over"
         )
 
     def run(self, arguments: Namespace) -> Result:
         """See L{ichatgw.command.Command}."""
-        words = {} if arguments.past is None else {"past": str(max(0, arguments.past))}
+        words = {} if arguments.past is None else {"past": str(arguments.past)}
         calls = ask(arguments, "calls", **words).items
         none = "there are no calls" if arguments.past is None else "no call is known that is over"
         return Result("\n".join(line for call in calls for line in shown(call)) or none, calls)

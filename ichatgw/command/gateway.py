@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from attrs import frozen
 
 from ichatgw.config.reading.reader import Reader, readFile
 from ichatgw.config.settings import TABLE
-from ichatgw.control.place import NAME, NONE
+from ichatgw.control.place import LONGEST, NAME, NONE
 from ichatgw.control.protocol import Order, orderLine
 from ichatgw.errors import ConfigError
 from ichatgw.options import DEFAULT_FILE
@@ -61,7 +62,7 @@ def ask(arguments: Namespace, order: str, **words: str) -> Told:
 
     @raise ConfigError: if it cannot, or is not there.
     """
-    path = pathOf(arguments.socket, arguments.config)
+    path = os.path.abspath(pathOf(arguments.socket, arguments.config))
     told = Told({}, [])
     try:
         for line in _lines(path, orderLine(Order(order, words))):
@@ -73,10 +74,7 @@ def ask(arguments: Namespace, order: str, **words: str) -> Told:
                 return told
             told.items.append(said["item"])
     except (FileNotFoundError, ConnectionRefusedError):
-        raise ConfigError(
-            f"no gateway listens at {path}: is it running? If so name its ControlSocket by --socket, or its"
-            " configuration by --config"
-        ) from None
+        raise ConfigError(_nobody(path)) from None
     except PermissionError:
         raise ConfigError(f"you may not connect to {path}: be the user as whom the gateway runs, or root") from None
     except TimeoutError:
@@ -84,6 +82,18 @@ def ask(arguments: Namespace, order: str, **words: str) -> Told:
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise ConfigError(f"what listens at {path} does not answer as a gateway does: {problem}") from None
     raise ConfigError(f"the gateway at {path} has closed the connection: see its log")
+
+
+def _nobody(path: str) -> str:
+    """Why nobody listens there, and what to do."""
+    other = "name its ControlSocket by --socket, or its configuration by --config"
+    try:
+        isSocket = stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return f"no gateway listens at {path}: is it running? If so {other}"
+    if not isSocket:
+        return f"{path} is no socket of a gateway: {other}"
+    return f"no gateway listens at {path} any more: it was killed; start it. If one is running {other}"
 
 
 def _lines(path: str, order: bytes) -> Iterator[bytes]:
@@ -102,9 +112,11 @@ def pathOf(given: str | None, config: str | None) -> str:
     """
     Where the gateway's socket should be.
 
-    @raise ConfigError: if the configuration says that there is none, or cannot be read.
+    @raise ConfigError: if that cannot be one, or the configuration says that there is none, or cannot be read.
     """
     if given is not None:
+        if not 0 < len(os.fsencode(given)) <= LONGEST:
+            raise ConfigError(f"--socket: the path of a socket has 1 to {LONGEST} octets: name its ControlSocket")
         return given
     if config is not None and not os.path.exists(config):
         raise ConfigError(f"there is no {config}: name the configuration by --config, or the socket by --socket")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import field, frozen
@@ -24,11 +25,13 @@ class Refusal(GatewayError):
     A request cannot be served.  The text says why, and what to do, for the eyes of who asks.
 
     @ivar status: the status of HTTP.
+    @ivar headers: that say more of it.
     """
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         GatewayError.__init__(self, text)
         self.status = status
+        self.headers = headers
 
 
 @frozen

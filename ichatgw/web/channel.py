@@ -95,7 +95,9 @@ class Channel(HTTPChannel):
         """Answer with C{status} and its phrase C{words}, and close the connection."""
         self._isRefused = True
         transport = cast(Any, self.transport)
-        transport.write(b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, words))
+        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        body = b"%d %s\n" % (status, words)
+        transport.write(head % (status, words, len(body)) + body)
         transport.loseConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:

@@ -6,6 +6,7 @@ Takes each request: who is it, may they, and who answers.  Whatever goes wrong b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -52,6 +53,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+
 _log = Logger()
 
 
@@ -80,7 +83,7 @@ class Routes:
             return found
         other = "POST" if method == "GET" else "GET"
         if self._find(other, path) is not None:
-            raise Refusal(405, f"this takes {other} only")
+            raise Refusal(405, f"this takes {other} only", {"Allow": "GET, HEAD" if other == "GET" else other})
         raise Refusal(404, "there is no such page")
 
     def _find(self, method: str, path: str) -> Handler | None:
@@ -110,7 +113,7 @@ class Root(Resource):
     def render(self, request: Any) -> int:
         """Answer, now or later."""
         cookie = _cookieOf(request) or self._forms.cookie()
-        raw, _, query = request.uri.decode("ascii", "replace").partition("?")
+        raw, _, query = _targetOf(request).partition("?")
         visit = Visit("GET", unquote(raw, errors="replace"), mayAsk=False)
 
         def answered(reply: Reply) -> None:
@@ -131,7 +134,9 @@ class Root(Resource):
     def _visit(self, request: Any, path: str, query: str, cookie: str) -> Visit:
         method = request.method.decode("ascii", "replace")
         if method not in ("GET", "HEAD", "POST"):
-            raise Refusal(405, "this takes GET and POST only")
+            raise Refusal(405, "this takes GET and POST only", {"Allow": "GET, HEAD, POST"})
+        if len(request.requestHeaders.getRawHeaders(b"host", ())) > 1:
+            raise Refusal(400, "it names several hosts")  # RFC 9112 section 3.2
         words = _words(query)
         user = self._admit(request, path)
         form: Mapping[str, str] = {}
@@ -168,8 +173,11 @@ class Root(Resource):
         if _header(request, "authorization").lower().startswith("bearer "):
             return
         # A browser asks us first before it lets another site send JSON, and we say no.
-        if path.startswith("/api/") and _header(request, "content-type").partition(";")[0].strip() == JSON:
+        isOrder = path.startswith("/api/")
+        if isOrder and _isJSON(request):
             return
+        if isOrder and "token" not in form:
+            raise Refusal(415, f"send an object of texts as Content-Type: {JSON}, or HTTPToken as a Bearer")
         if not self._forms.isOurs(cookie, user, form.get("token", "")):
             raise Refusal(403, "this form is not ours, or too old: go back, load the page anew and try again")
 
@@ -183,13 +191,14 @@ class Root(Resource):
                 _log.failure("A request over HTTP failed", failure)
         more = {
             401: {"WWW-Authenticate": 'Basic realm="ichatgw", charset="UTF-8"'},
-            405: {"Allow": "GET, HEAD, POST"},
             429: {"Retry-After": "60"},
         }.get(status, {})
         if visit.path.startswith("/api/"):
             made = jsonReply({"error": text}, status)
         else:
             made = self._routes.error(visit, status, text)
+        if isinstance(problem, Refusal):
+            more = {**more, **problem.headers}
         return Reply(made.pieces, made.type, status, {**made.headers, **more})
 
     def _send(self, request: Any, reply: Reply, cookie: str) -> None:
@@ -270,8 +279,24 @@ def _header(request: Any, name: str) -> str:
     return (request.getHeader(name.encode()) or b"").decode("latin-1")
 
 
+def _isJSON(request: Any) -> bool:
+    return _header(request, "content-type").partition(";")[0].strip().lower() == JSON
+
+
+def _targetOf(request: Any) -> str:
+    """The path that is asked for, with the query: also of one who asks as they would ask a proxy (RFC 9112 3.2.2)."""
+    target: str = request.uri.decode("ascii", "replace")
+    return _ABSOLUTE.sub("", target) or "/"
+
+
+def _hostOf(request: Any) -> str:
+    """As what we are addressed; that in the request line goes before C{Host}."""
+    found = _ABSOLUTE.match(request.uri.decode("ascii", "replace"))
+    return _header(request, "host") if found is None else found[1]
+
+
 def _originOf(request: Any) -> Origin:
-    return Origin(_header(request, "host"), _header(request, "origin"), _header(request, "sec-fetch-site"))
+    return Origin(_hostOf(request), _header(request, "origin"), _header(request, "sec-fetch-site"))
 
 
 def _cookieOf(request: Any) -> str:
@@ -288,7 +313,7 @@ def _words(query: str) -> dict[str, str]:
 
 def _formOf(request: Any) -> dict[str, str]:
     body = request.content.read()
-    if _header(request, "content-type").partition(";")[0].strip() != JSON:
+    if not _isJSON(request):
         return _words(body.decode("ascii", "replace"))
     try:
         found = json.loads(body or b"{}")

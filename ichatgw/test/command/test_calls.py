@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from argparse import Namespace
 from typing import Any
 
@@ -85,6 +87,9 @@ class CallsTests(SynchronousTestCase):
         self.assertEqual(Run("calls", "--past").out, "no call is known that is over\n")
         Run("calls", "--past", "7")
         self.assertEqual(self.asked[1:], [("calls", {"past": "20"}), ("calls", {"past": "7"})])
+        for wrong in ("-3", "x", "1e9", "99999999"):
+            self.patch(sys, "stderr", io.StringIO())
+            self.assertEqual(self.assertRaises(SystemExit, Run, "calls", "--past", wrong).code, 2)
 
     def test_ladder(self) -> None:
         """A ladder has a line for each entry, in which the gateway stands between the two."""

@@ -88,6 +88,36 @@ class MainTests(SynchronousTestCase):
                 self.assertEqual(end.code, status)
         self.assertIn(__version__, out.getvalue())
 
+    def test_interrupted(self) -> None:
+        """Who waits no longer sees a line, and no traceback; the status is that of a program that was interrupted."""
+
+        def interrupted(arguments: Namespace) -> None:
+            raise KeyboardInterrupt
+
+        self.patch(command, "import_module", lambda name: SimpleNamespace(HELP="", declare=declare, run=interrupted))
+        said = Run("say", "it")
+        self.assertEqual((said.status, said.out), (command.INTERRUPTED, ""))
+        self.assertEqual(said.err, "ichatgw say: interrupted; an order that was sent is carried out\n")
+
+    def test_notWritable(self) -> None:
+        """An output that takes nothing, such as a full disk, is a failure in words."""
+
+        class Full(io.StringIO):
+            def write(self, text: str) -> int:
+                raise OSError(28, "No space left on device")
+
+        err = io.StringIO()
+        self.assertEqual(command.main(["say", "it"], Full(), err), command.FAILED)
+        self.assertEqual(err.getvalue(), "ichatgw say: the output cannot be written: No space left on device\n")
+
+    def test_narrowEncoding(self) -> None:
+        """What the terminal has no character for is escaped."""
+        for encoding, written in (("ascii", b"h\\xf6y \\u263a!\n"), ("latin-1", b"h\xf6y \\u263a!\n")):
+            octets = io.BytesIO()
+            out = io.TextIOWrapper(octets, encoding)
+            self.assertEqual(command.main(["say", "h\xf6y \u263a"], out), command.OK)
+            self.assertEqual(octets.getvalue(), written)
+
     def test_nobodyReads(self) -> None:
         """It is no failure if nobody reads to the end."""
 

@@ -8,6 +8,7 @@ import socket
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -62,6 +63,22 @@ class AskTests(SynchronousTestCase):
         ):
             self.problem = problem
             self.assertIn(words, self.fail())
+
+    def test_nobody(self) -> None:
+        """Where nobody listens it is said whether there ever was a gateway, or something else is there."""
+        folder = tempfile.mkdtemp()
+        self.problem = ConnectionRefusedError(111, "x")
+        stale, file = os.path.join(folder, "stale"), os.path.join(folder, "file")
+        with closing(socket.socket(socket.AF_UNIX)) as left:
+            left.bind(stale)
+        open(file, "w").close()
+        for path, words in (
+            (os.path.join(folder, "none"), "none: is it running?"),
+            (stale, f"no gateway listens at {stale} any more: it was killed; start it"),
+            (file, f"{file} is no socket of a gateway"),
+            (folder, f"{folder} is no socket of a gateway"),
+        ):
+            self.assertIn(words, str(self.assertRaises(ConfigError, ask, here(socket=path), "status")))
 
     def test_otherProgram(self) -> None:
         """Another program that listens there is no gateway; one that goes is said to have gone."""
@@ -125,6 +142,8 @@ class PathTests(SynchronousTestCase):
         """One that is given is taken, whatever there is."""
         self.write("ichat-gw.config", "ControlSocket = /a\n")
         self.assertEqual(pathOf("/b", None), "/b")
+        for path in ("", "/" + 200 * "x"):
+            self.assertIn("has 1 to 107 octets", str(self.assertRaises(ConfigError, pathOf, path, None)))
 
     def test_configured(self) -> None:
         """Else the one that the configuration names, the one here or the one that is given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.support.web import Place, basic
+from ichatgw.test.support.web import Place, answerIn, basic
 from ichatgw.web.login import WebLogins
 
 TOKEN = "0123456789abcdef"
@@ -45,10 +45,32 @@ class OpenTests(SynchronousTestCase):
         self.assertEqual(self.place.ask("/nothing").status, 404)
         self.assertEqual(self.place.ask("/live/more").status, 404)
         self.assertEqual(self.place.ask("/api/drain").status, 405)
-        self.assertEqual(self.place.ask("/live", "DELETE").headers["allow"], "GET, HEAD, POST")
+        for path, method, allowed in (
+            ("/live", "DELETE", "GET, HEAD, POST"),
+            ("/live", "OPTIONS", "GET, HEAD, POST"),
+            ("/api/drain", "GET", "POST"),
+            ("/api/drain", "HEAD", "POST"),
+        ):
+            said = self.place.ask(path, method)
+            self.assertEqual((said.status, said.headers["allow"]), (405, allowed), (path, method))
+        posted = self.place.ask("/api/status", "POST", "{}", Content_Type="application/json")
+        self.assertEqual((posted.status, posted.headers["allow"]), (405, "GET, HEAD"))
         for path in ("/live", "/"):
             said = self.place.ask(path, "HEAD")
             self.assertEqual((said.status, said.body), (200, ""))
+
+    def test_absolute(self) -> None:
+        """Who asks as they would ask a proxy is answered; under the name that they ask, whatever C{Host} says."""
+        self.assertEqual(self.place.ask("http://localhost:8088/api/status").status, 200)
+        self.assertEqual(self.place.ask("HTTP://localhost").status, 200)
+        self.assertEqual(self.place.ask("http://evil.test/api/status", Host="localhost").status, 403)
+        self.assertEqual(self.place.ask("http://localhost/api/status", Host="evil.test").status, 200)
+
+    def test_severalHosts(self) -> None:
+        """A request that names several hosts is none."""
+        channel, wire = self.place.connect()
+        channel.dataReceived(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nHost: evil.test\r\n\r\n")
+        self.assertEqual(answerIn(wire.value()).status, 400)
 
     def test_failure(self) -> None:
         """What goes wrong here is 500 and a line in the log, a few of them, and says nothing of how we are made."""
@@ -116,11 +138,16 @@ class FormTests(SynchronousTestCase):
         for kind, origin, status in (
             ("application/json", "", 200),
             ("application/json", "http://evil.test", 403),
-            ("text/plain", "", 403),
-            ("application/x-www-form-urlencoded", "", 403),
+            ("Application/JSON; charset=utf-8", "", 200),
+            ("text/plain", "", 415),
+            ("application/x-www-form-urlencoded", "", 415),
+            ("", "", 415),
         ):
             headers = {"Content_Type": kind} | ({"Origin": origin} if origin else {})
-            self.assertEqual(self.place.ask("/api/hangup", "POST", '{"call": "c-1"}', **headers).status, status)
+            said = self.place.ask("/api/hangup", "POST", '{"call": "c-1"}', **headers)
+            self.assertEqual(said.status, status, kind)
+            if status == 415:
+                self.assertIn("send an object of texts as Content-Type: application/json", said.json["error"])
 
     def test_noJSON(self) -> None:
         """A body that is none, or says more than texts, is refused in words."""
@@ -177,5 +204,5 @@ class LoginTests(SynchronousTestCase):
         token = f"Bearer {TOKEN}"
         self.assertEqual(self.place.ask("/api/hangup", "POST", "call=x", Authorization=token).status, 200)
         self.assertEqual(
-            self.place.ask("/api/hangup", "POST", "call=x", Authorization=basic("ann", PASSWORD)).status, 403
+            self.place.ask("/api/hangup", "POST", "call=x", Authorization=basic("ann", PASSWORD)).status, 415
         )
