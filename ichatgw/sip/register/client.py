@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from attrs import frozen
+from attrs import define, field, frozen
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
 from sippy.SipContact import SipContact
@@ -179,37 +179,12 @@ class RegisterClient:
         address = parse(binding.aor)
         way = binding.way or self._way
         domain = parse(binding.registrar) if binding.registrar else _domainOf(address)
-        asked = ""
-        sent: list[SipURL] = []
+        one = _Register(binding, address, seconds)
 
         def make(attempt: Attempt) -> SipRequest:
-            nonlocal asked
-            asked = attempt.target.address.host
-            from_ = SipFrom(address=SipAddress(url=identity(address)))
-            from_.setTag(binding.instance)
             contact = self._contact(attempt, None if binding.extensions.bulk else address.username)
-            contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
-            binding.extensions.address(contact)
-            sent.append(contact.getUrl())
             self._sent[binding] = attempt, _placeOf(contact)
-            request = SipRequest(
-                method="REGISTER",
-                ruri=attempt.uri.getCopy(),
-                fr0m=from_,
-                to=SipTo(address=SipAddress(url=identity(address))),
-                cseq=binding.sequence,
-                callid=SipCallId(binding.callId),
-                contact=contact,
-                expires=SipExpires(number=seconds),
-                routes=way.routes(),
-                target=attempt.target.sippyAddress,
-                user_agent=self._userAgent,
-            )
-            binding.sequence += 1
-            request.appendHeader(allow())
-            if binding.way is not None:
-                request.appendHeaders(binding.extensions.headers())  # RFC 3327 section 5.1, and others
-            return request
+            return one.request(attempt, contact, way, self._userAgent)
 
         def read(response: SipResponse) -> Answer:
             answer = _read(response, binding, seconds)
@@ -217,12 +192,9 @@ class RegisterClient:
                 binding.answers = None  # there are registrars that do not ask anew, but refuse, if a nonce is too old
             binding.granted = answer.extensions
             flow = _source(response) if answer.granted else None
-            self._keep(binding, flow, [*sent[-1:], *_contacts(response, binding)])
+            self._keep(binding, flow, [*one.sent[-1:], *_contacts(response, binding)])
             if answer.granted and response.source is not None:
-                self._granted.pop(asked, None)
-                self._granted[asked] = address.host
-                if len(self._granted) > MAX_GRANTED:
-                    del self._granted[next(iter(self._granted))]
+                self._grants(one.asked, address.host)
             return answer
 
         def failed(failure: Failure) -> Failure:
@@ -233,6 +205,57 @@ class RegisterClient:
 
         answers = binding.answers = binding.answers or way.logins.begin()
         return self._exchange(way, domain, make, answers).addCallbacks(read, failed)
+
+    def _grants(self, host: str, domain: str) -> None:
+        """The registrar of a domain is at C{host}."""
+        self._granted.pop(host, None)
+        self._granted[host] = domain
+        if len(self._granted) > MAX_GRANTED:
+            del self._granted[next(iter(self._granted))]
+
+
+@define(eq=False)
+class _Register:
+    """
+    The REGISTERs of one exchange.
+
+    @ivar asked: the host that was asked last, an IP literal.
+    @ivar sent: the Contacts that were sent.
+    """
+
+    _binding: Binding
+    _address: SipURL
+    _seconds: int
+    asked: str = field(default="", init=False)
+    sent: list[SipURL] = field(factory=list, init=False)
+
+    def request(self, attempt: Attempt, contact: SipContact, way: Way, userAgent: str) -> SipRequest:
+        """The next one; it makes C{contact} that of the binding."""
+        binding = self._binding
+        self.asked = attempt.target.address.host
+        from_ = SipFrom(address=SipAddress(url=identity(self._address)))
+        from_.setTag(binding.instance)
+        contact.getUrl().other.append(f"{TOKEN}{binding.instance}")
+        binding.extensions.address(contact)
+        self.sent.append(contact.getUrl())
+        request = SipRequest(
+            method="REGISTER",
+            ruri=attempt.uri.getCopy(),
+            fr0m=from_,
+            to=SipTo(address=SipAddress(url=identity(self._address))),
+            cseq=binding.sequence,
+            callid=SipCallId(binding.callId),
+            contact=contact,
+            expires=SipExpires(number=self._seconds),
+            routes=way.routes(),
+            target=attempt.target.sippyAddress,
+            user_agent=userAgent,
+        )
+        binding.sequence += 1
+        request.appendHeader(allow())
+        if binding.way is not None:
+            request.appendHeaders(binding.extensions.headers())  # RFC 3327 section 5.1, and others
+        return request
 
 
 def _placeOf(contact: SipContact) -> str:
