@@ -95,6 +95,8 @@ def _line(file: BinaryIO, number: int, collected: Collected) -> bytes:
 def _header(data: bytes, collected: Collected) -> tuple[list[str], str]:
     if data.startswith(_UTF_16):
         collected.stop(1, "the file is UTF-16: save it as UTF-8")
+    if b"\r" in data.rstrip(b"\r\n"):
+        collected.stop(1, "lines end with CR alone, as on old Macs: save it as CSV UTF-8")
     delimiter = _delimiter(data)
     try:
         columns = [field.strip().lower() for field in _fields(data.removeprefix(BOM_UTF8), delimiter)]

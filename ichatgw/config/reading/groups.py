@@ -56,6 +56,7 @@ def takeGroups(
 
 def _read(reader: Reader, parts: tuple[Setting, ...], group: list[Entry], environ: Mapping[str, str]) -> Steps[Reader]:
     inner = Reader(parts)
+    _once(inner, parts, group)
     yield from inner.take(_found(parts, entry, environ) for entry in group)
     name = str(inner.values.get(parts[0].attribute, "")).upper().replace("-", "_")
     for part in parts:
@@ -65,6 +66,28 @@ def _read(reader: Reader, parts: tuple[Setting, ...], group: list[Entry], enviro
     reader.problems += inner.problems
     reader.warnings += inner.warnings
     return inner
+
+
+def _once(inner: Reader, parts: tuple[Setting, ...], group: list[Entry]) -> None:
+    """What does not add up stands in a group once: where it stands twice, the beginning of another group is missing."""
+    byName = {name.lower(): part for part in parts for name in part.names}
+    seen: set[str] = set()
+    for entry in group:
+        part = byName.get(entry.name.lower())
+        if part is None or _addsUp(part, entry.value):
+            continue
+        if part.attribute in seen:
+            inner.wrong(
+                entry, f"one {part.name} in a {parts[0].name}: begin each with its {parts[0].name}", part.secret
+            )
+        seen.add(part.attribute)
+
+
+def _addsUp(part: Setting, text: str) -> bool:
+    try:
+        return isinstance(part.kind.parse(text), tuple)
+    except ValueError:
+        return True  # that is told of it anyway
 
 
 def _found(parts: Iterable[Setting], entry: Entry, environ: Mapping[str, str]) -> Entry:

@@ -177,6 +177,19 @@ class WrongTests(ConfigTestCase):
             (problem,) = self.problems(ACCOUNT + lines)
             self.assertIn("expected", problem)
 
+    def test_twice(self) -> None:
+        """What can be but one value stands in a trunk once: the line that begins the next one was forgotten."""
+        self.assertEqual(
+            self.problems(ACCOUNT + "TrunkServer = b.example\nTrunkUser = 4940\nTrunkPassword = x\nTrunkNumbers = 1\n"),
+            [
+                "FILE:5: TrunkServer = b.example: expected one TrunkServer in a Trunk: begin each with its Trunk",
+                "FILE:6: TrunkUser = 4940: expected one TrunkUser in a Trunk: begin each with its Trunk",
+                "FILE:7: TrunkPassword = (not shown): expected one TrunkPassword in a Trunk: begin each with its Trunk",
+            ],
+        )
+        (problem,) = self.problems(ACCOUNT + "TrunkPasswordFile = /etc/hostname\n")
+        self.assertIn("one TrunkPassword in a Trunk", problem)
+
     def test_ruleWithoutTrunk(self) -> None:
         """A rule that lists a trunk that there is not gives a warning; one that names a single host may mean a host."""
         self.assertEqual(

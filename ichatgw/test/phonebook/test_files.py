@@ -137,6 +137,7 @@ class CSVTests(FileTestCase):
             (b"number,jid,x\n", "line 1: column 'x' is not known: there are number,jid"),
             (b"number,jid,number\n", "line 1: a column stands there twice: take one away"),
             ("number,jid\n".encode("utf-16"), "line 1: the file is UTF-16: save it as UTF-8"),
+            (b"number,jid,name\r72,lee@example.com,Lee\r", "line 1: lines end with CR alone"),
             (b"n\xffmber,jid\n", "line 1: not UTF-8: save the file as UTF-8"),
             (b"number,jid" * 200, "line 1: longer than 1024 bytes"),
             (b'number,"jid\n', "line 1: quotation marks do not match"),
