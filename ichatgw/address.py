@@ -36,13 +36,24 @@ class Address:
 
     @property
     def user(self) -> str:
-        """The part before the last C{@}, with its escapes; empty if there is none."""
-        return self.rest.rpartition("@")[0]
+        """The part before the C{@}, with its escapes; empty if there is none."""
+        return self._parts[0]
+
+    @property
+    def _parts(self) -> tuple[str, str, str]:
+        """
+        What stands before the last C{@}, it, and what stands behind it; there may be others in a resource of XMPP.
+        """
+        if self.scheme != "xmpp":
+            return self.rest.rpartition("@")
+        bare, slash, resource = self.rest.partition("/")
+        user, at, host = bare.rpartition("@")
+        return user, at, f"{host}{slash}{resource}"
 
     @property
     def place(self) -> str:
         """The part after it, which is all that there is without one: a host, its port, and parameters."""
-        return self.rest.rpartition("@")[2]
+        return self._parts[2]
 
     @property
     def host(self) -> str:
@@ -64,17 +75,19 @@ class Address:
         What stands behind the C{@}, in small letters: a host, or trunks in their order with commas between them; none
         without a user.
         """
-        return tuple(self.place.lower().split(",")) if "@" in self.rest else ()
+        _, at, place = self._parts
+        return tuple(place.lower().split(",")) if at else ()
 
     def withUser(self, user: str) -> Address:
         """The same for another user, if it has one at all; the rest stays as it came."""
-        scheme, colon, rest = self.text.partition(":")
-        _, at, place = rest.rpartition("@")
+        scheme, colon, _ = self.text.partition(":")
+        _, at, place = self._parts
         return Address(f"{scheme}{colon}{user}{at}{place}") if at else self
 
     def at(self, *names: str) -> Address:
         """The same user at other trunks or another host; C{names} are what stands behind the C{@} then."""
-        return Address(f"{self.text.rpartition('@')[0]}@{','.join(names)}")
+        scheme, colon, _ = self.text.partition(":")
+        return Address(f"{scheme}{colon}{self.user}@{','.join(names)}")
 
     def __str__(self) -> str:
         return self.text

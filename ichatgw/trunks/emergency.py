@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from attrs import define
 
 from ichatgw.address import Address
+from ichatgw.escaping import toSIP
 
 MARKS = str.maketrans("", "", " \t-.()/")
 """What is written in numbers for the eye."""
@@ -47,13 +48,14 @@ class Emergency:
         return bool(self.output) and number in self.numbers
 
     def _number(self, address: str) -> str:
-        if address == SERVICE or address.startswith(f"{SERVICE}."):
+        said, text = Address(address), address.lower()
+        if text == SERVICE or text.startswith(f"{SERVICE}."):
             return self.numbers[0]
-        if address.partition(":")[0] not in ("xmpp", "sip", "sips", "tel"):
+        if said.scheme not in ("xmpp", "sip", "sips", "tel"):
             return ""  # one that comes by a trunk is for a local user
-        if address.startswith("xmpp:") and not self.isOurs(address.rpartition("@")[2].partition("/")[0].lower()):
+        if said.scheme == "xmpp" and not self.isOurs(said.bare.rpartition("@")[2]):
             return ""
-        number = numberIn(address)
+        number = numberIn(address).removeprefix("+")
         return number if number in self.numbers else ""
 
 
@@ -61,4 +63,4 @@ def numberIn(address: str) -> str:
     """What is dialled, in an address of any kind."""
     said = Address(address)
     user = said.rest if said.scheme in ("tel", "urn") else said.user or said.rest
-    return unquote(user).partition(";")[0].translate(MARKS)
+    return unquote(toSIP(user)).partition(";")[0].translate(MARKS)

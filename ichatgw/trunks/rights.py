@@ -13,6 +13,7 @@ from attrs import define, field
 from ichatgw.address import Address, inFull
 from ichatgw.config.declared.rights import ALL, ANY, BEGINS, DialRule
 from ichatgw.errors import Refused
+from ichatgw.escaping import toSIP
 from ichatgw.model import Party
 from ichatgw.phonebook.book import PhoneBook
 from ichatgw.phonebook.numbers import Numbering
@@ -102,7 +103,7 @@ def _numbersIn(*addresses: str) -> Iterator[str]:
 
 def _fullNumberIn(address: str) -> str:
     said = Address(address)
-    return inFull(unquote(said.rest if said.scheme == "tel" else said.user)).translate(MARKS)
+    return inFull(unquote(toSIP(said.rest if said.scheme == "tel" else said.user))).translate(MARKS)
 
 
 def _fits(

@@ -75,6 +75,7 @@ class RightsTests(ConfigTestCase):
     def test_context(self) -> None:
         """A number that is said with where it counts is judged in full, and as it is written."""
         self.make("deny +49900...", "deny 17")
+        self.assertFalse(self.may(r"9\2000123;phone-context=+49"))
         for number in ("900123;phone-context=+49", "900123;x=y;Phone-Context=+49", "17;phone-context=+49"):
             self.assertFalse(self.may(number), number)
         self.assertFalse(self.may("5", route="sip:900123%3Bphone-context=+49@pbx"))
@@ -184,6 +185,13 @@ class EmergencyTests(ConfigTestCase):
             ("sip:112@192.0.2.10", "112"),
             ("tel:110", "110"),
             ("tel:112;phone-context=+49", "112"),
+            ("xmpp:112@gw/x@other", "112"),
+            (r"xmpp:1\2012@gw", "112"),
+            ("SIP:112@192.0.2.10", "112"),
+            ("sip:%31%31%32@192.0.2.10;user=phone", "112"),
+            ("sip:1-1-2;phone-context=+49@192.0.2.10", "112"),
+            ("sip:+112@192.0.2.10", "112"),
+            ("URN:Service:SOS.Police", "112"),
             ("urn:service:sos", "112"),
             ("urn:service:sos.fire", "112"),
         ):
@@ -191,7 +199,16 @@ class EmergencyTests(ConfigTestCase):
 
     def test_others(self) -> None:
         """No other call does, and none that comes by a trunk."""
-        for address in ("xmpp:1120@gw", "xmpp:112@other", "trunk:112@one", "sip:x@112", "urn:service:sosx", "xmpp:@gw"):
+        for address in (
+            "xmpp:1120@gw",
+            "xmpp:112@other",
+            "xmpp:112@other/x@gw",
+            "xmpp:gw/112@gw",
+            "trunk:112@one",
+            "sip:x@112",
+            "urn:service:sosx",
+            "xmpp:@gw",
+        ):
             self.assertIsNone(self.emergency.route(address), address)
         self.emergency.adopt(("112",), "")
         self.assertIsNone(self.emergency.route("xmpp:112@gw"))

@@ -23,8 +23,15 @@ from ichatgw.test.support.sip.trunks import SERVER, TrunkRig, trunk
 from ichatgw.test.support.texts import hostileTexts
 from ichatgw.texts.interfaces import Text
 
+_NEVER_IN_USERS = re.compile("[/@]")
+
 OFFER = SessionDescription((PCMU,))
 TO = "sip:100@192.0.2.77"
+
+
+def userOf(name: str) -> Party:
+    """A user of XMPP of that name, by address and for people; their server sees to it that no / or @ is in it."""
+    return Party(f"xmpp:{_NEVER_IN_USERS.sub('', name)[:300]}@chat.example", name)
 
 
 def shape(message: str) -> tuple[Any, ...]:
@@ -75,7 +82,7 @@ class HostileNameTests(SynchronousTestCase):
 
         def send(name: str) -> str:
             rig = Rig()
-            rig.dial(TO, Party(f"xmpp:{name}@chat.example", name)).start(OFFER)
+            rig.dial(TO, userOf(name)).start(OFFER)
             return self.sent(rig, "INVITE")
 
         self.check(send)
@@ -87,7 +94,7 @@ class HostileNameTests(SynchronousTestCase):
             rig = TrunkRig(
                 trunk(registrationTime=0, callerNumber=(FROM, ASSERTED, PREFERRED, REMOTE_PARTY), numbers=("4930100",))
             )
-            leg = rig.dial("sip:100@one", Party(f"xmpp:{name}@chat.example", name))
+            leg = rig.dial("sip:100@one", userOf(name))
             leg.start(OFFER)
             return self.sent(rig, "INVITE")
 
@@ -98,7 +105,7 @@ class HostileNameTests(SynchronousTestCase):
 
         def send(name: str) -> str:
             rig = Rig()
-            writer = Party(f"xmpp:{name}@chat.example", name)
+            writer = userOf(name)
             sent = rig.endpoint.messages.carry(Text(writer, TO, f"say {name}", f"on {name}"))
             sent.addErrback(lambda failure: failure.trap(CallError))
             return self.sent(rig, "MESSAGE")
@@ -114,7 +121,7 @@ class HostileNameTests(SynchronousTestCase):
             rig.invite()
             leg = rig.invitations.legs[-1]
             assert isinstance(leg.call, FakeCall)
-            leg.call.other = Party(f"xmpp:{name}@chat.example", name)
+            leg.call.other = userOf(name)
             rig.wire.take()
             leg.ring()
             (ringing,) = rig.wire.take()
