@@ -101,7 +101,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         tests=calls.tests,
     )
     _journal(made, sides)
-    made.stops.append(sip.endpoint.trunks.stop)
+    made.stops += [sip.endpoint.trunks.stop, sip.endpoint.mailboxes.stop]
     notifier = Notifier.of()
     _lookAfter(made, sides, notifier)
     _judge(made, sides)

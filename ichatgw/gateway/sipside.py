@@ -69,7 +69,8 @@ def sipSideOf(common: Common) -> SIPSide:
         settings.registrationRetryTime,
         settings.registrationsPerSecond,
     )
-    registrar.cut = registrations.cut
+    registrar.cut = partial(_cut, registrations, endpoint)
+    registrations.appeared, registrations.vanished = endpoint.userMailboxes.begin, endpoint.userMailboxes.end
     access = AccessControl(_peers(settings), lambda host: registrar.trusts(host) or endpoint.isProxy(host))
     endpoint.admit(access.admits)
     reloadables = (
@@ -80,6 +81,12 @@ def sipSideOf(common: Common) -> SIPSide:
         ),
     )
     return SIPSide(endpoint, wire, registrations, reloadables, turns)
+
+
+def _cut(registrations: Registrations, endpoint: Endpoint, aors: list[str]) -> None:
+    """There is no way any more on which these were registered."""
+    registrations.cut(aors)
+    endpoint.mailboxes.cut(aors)
 
 
 def _peers(settings: Settings) -> tuple[Network, ...]:

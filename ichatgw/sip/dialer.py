@@ -31,6 +31,8 @@ from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import Offering, OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
+from ichatgw.sip.mailbox.users import UserMailboxes
+from ichatgw.sip.mailbox.wanted import Wanted
 from ichatgw.sip.message.identity import identityHeaders, presentedAs, shownAs
 from ichatgw.sip.message.uris import Misaddressed, parse
 from ichatgw.sip.options import SIPOptions
@@ -170,6 +172,10 @@ class Dialer:
         @raise Misaddressed: if it is none.
         """
         return HostPost(self._transactions, self._way, parse(to), self._identity, self._asserts)
+
+    def mailboxes(self, wanted: Wanted) -> UserMailboxes:
+        """Subscribes to the mailboxes of users by the way of all requests."""
+        return UserMailboxes(self._transactions, wanted, self._way)
 
     def registrar(self) -> RegisterClient:
         """Sends REGISTERs, by the way of each; those that have none, and that the outbound proxy is to see, by it."""

@@ -24,6 +24,7 @@ from ichatgw.observe.attempts import Attempts
 from ichatgw.observe.events import Refused
 from ichatgw.observe.stream import UNREAD, Events
 from ichatgw.runtime.ratelimit import RateLimit
+from ichatgw.runtime.steps import atOnce
 from ichatgw.runtime.watch import Vital
 from ichatgw.sip.admission import Admission, Passed, partiesIn, partiesOf
 from ichatgw.sip.auth.authorization import Authorizer
@@ -35,6 +36,8 @@ from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.leg.telling import Telling
+from ichatgw.sip.mailbox.subscriptions import Subscriptions
+from ichatgw.sip.mailbox.wanted import Wanted
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped, Gate
 from ichatgw.sip.message.status import fromStatus
@@ -83,6 +86,7 @@ class Endpoint(Service):
     @ivar terms: what we ask for of session timers; may change.
     @ivar messages: sends texts.
     @ivar trunks: the accounts at servers by which calls come and go.
+    @ivar mailboxes: those of registered users, C{userMailboxes} has them subscribed to.
     """
 
     def __init__(
@@ -132,6 +136,10 @@ class Endpoint(Service):
             clock, self._transactions, resolver, self._legs, trunkTerms, options.registrationsPerSecond
         )
         self._requests.trunks = self.trunks
+        self._subscribesMailboxes = options.subscribesMailboxes
+        subscriptions = Subscriptions(clock, self._transactions, options.userAgent, options.registrationsPerSecond)
+        self.mailboxes = Wanted(subscriptions, atOnce)
+        self.userMailboxes = self._dialer.mailboxes(self.mailboxes)
         self.goodbyes = Goodbyes(clock, self._transactions, logins, options.userAgent)
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
@@ -183,7 +191,9 @@ class Endpoint(Service):
         """Are MESSAGEs outside of dialogs taken?  If so, C{texts} has been set."""
         self._requests.texts = self._received if areTaken else None
         self._admission.takesTexts = areTaken
-        self.trunks.mailboxes.listen(self._received.tell if areTaken else None)
+        tell = self._received.tell if areTaken else None
+        self.trunks.mailboxes.listen(tell)
+        self.mailboxes.listen(tell if self._subscribesMailboxes else None)
 
     def _respond(self, response: SipResponse) -> None:
         """Answer a request that waits for it, if its sender still does."""

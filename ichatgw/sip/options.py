@@ -27,6 +27,7 @@ class SIPOptions:
         L{ichatgw.sip.dialog.sessiontimer.SessionTerms}.
     @ivar keepAlives: whether, at first, empty packets keep the way to phones and registrars open.
     @ivar registrationsPerSecond: how many trunks are registered in a second at most.
+    @ivar subscribesMailboxes: whether the mailboxes of registered users are subscribed to.
     """
 
     identity: Party
@@ -38,3 +39,4 @@ class SIPOptions:
     sessionExpires: int = 0
     keepAlives: bool = True
     registrationsPerSecond: float = 50
+    subscribesMailboxes: bool = False

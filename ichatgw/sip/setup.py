@@ -90,6 +90,7 @@ def endpointOf(
     endpoint.trunks.forget = addresses.forget
     endpoint.keepAlives.sweep = _inParts(turns)
     endpoint.trunks.mailboxes.sweep = _inParts(turns)
+    endpoint.mailboxes.sweep = _inParts(turns)
     endpoint.letToDecide(settings.calledParty == TO)
     endpoint.tell(Telling(settings.connectedIdentity))
     return endpoint, [
@@ -115,6 +116,7 @@ def _optionsOf(settings: Settings, userAgent: str, policy: MediaPolicy) -> SIPOp
         sessionExpires=settings.sessionExpires,
         keepAlives=settings.keepAlives,
         registrationsPerSecond=settings.registrationsPerSecond,
+        subscribesMailboxes=settings.subscribeMailboxes,
     )
 
 

@@ -137,6 +137,14 @@ class SIPSettings:
         " they are registered some at a time, see RegistrationsPerSecond.",
         reload=Reload.AT_ONCE,
     )
+    subscribeMailboxes: bool = setting(
+        _SIP,
+        "SubscribeMailboxes",
+        SWITCH,
+        False,
+        "Whether the mailbox of each user who is registered is subscribed to (RFC 3842): that of the address at which"
+        " the user is. For servers that tell nobody unasked. TrunkMailbox is the same for a trunk.",
+    )
     registrationRetryTime: int = setting(
         _SIP,
         "RegistrationRetryTime",

@@ -78,6 +78,7 @@ class Mailbox:
     @ivar subscriber: who asks, likewise.
     @ivar open: how a subscription is begun now.
     @ivar told: takes what is said of it, and the host that says it.
+    @ivar adviceOn: what to look at if the server refuses it for that reason.
     """
 
     key: str
@@ -86,6 +87,7 @@ class Mailbox:
     subscriber: SipURL
     open: Callable[[], Opening]
     told: Callable[[Summary, str], None]
+    adviceOn: Callable[[str], str]
 
 
 @define(eq=False)

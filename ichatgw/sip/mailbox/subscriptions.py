@@ -38,8 +38,7 @@ MIN_REFRESH = 5.0
 SOON = 30.0
 """A subscription that has lasted so many seconds is begun anew at once when the server says so."""
 
-_BAD_LOGIN = ("401", "407")
-_REFUSALS = (*_BAD_LOGIN, "402", "403", "404", "405", "406", "410", "416", "484", "489", "501", "604", "606")
+_REFUSALS = ("401", "407", "402", "403", "404", "405", "406", "410", "416", "484", "489", "501", "604", "606")
 """Statuses after which there is nothing to wait for."""
 
 _OVER = ("481",)
@@ -176,11 +175,11 @@ class Subscription(Registration):
         self._stage = Stage.REFUSED
         self.trouble = why
         _log.warn(
-            "{name}: the server refuses to tell of it ({why}), and is not asked again until the trunk is registered"
-            " anew or its settings change; {advice}",
+            "{name}: the server refuses to tell of it ({why}), and is not asked again before it was away, or settings"
+            " change; {advice}",
             name=self._mailbox.name,
             why=why,
-            advice=_adviceOn(why),
+            advice=self._mailbox.adviceOn(why),
         )
 
     def _heard(self, standing: Standing) -> None:
@@ -211,16 +210,6 @@ class Subscription(Registration):
             self._anew(0.0)
         else:
             self._again(why, standing.retryAfter)
-
-
-def _adviceOn(why: str) -> str:
-    if why.startswith(_BAD_LOGIN):
-        return "are TrunkUser, TrunkLogin and TrunkPassword right?"
-    if why.startswith(("404", "410", "484", "604")) or "noresource" in why:
-        return "is TrunkMailbox the user of a mailbox there?"
-    if why.startswith(("403", "402", "606")) or "rejected" in why:
-        return "may the account hear of the mailbox in TrunkMailbox?"
-    return "leave TrunkMailbox out if it has no voicemail, or tells of it unasked"
 
 
 class Subscriptions(Registrations):

@@ -11,7 +11,7 @@ other waiting.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -24,6 +24,7 @@ from ichatgw.errors import CallError
 from ichatgw.observe.events import Event, Registered, RegistrationFailed, Unregistered
 from ichatgw.observe.stream import UNREAD
 from ichatgw.runtime.clock import cancel
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.register.bindings import Binding
 from ichatgw.sip.register.client import Answer
 
@@ -155,6 +156,7 @@ class Registration:
     def _registered(self, granted: int, answer: Answer) -> None:
         if self.until is None or self.trouble:
             _log.info("{aor!r} is registered for {granted} s", aor=self.aor, granted=granted)
+            self._owner.appeared(self.aor)
         self._owner.tell(Registered, self.aor, granted)
         self.trouble = ""
         self.until = self._owner.clock.seconds() + granted
@@ -221,11 +223,15 @@ class Registrations:
     @ivar seconds: for how long to register; 0 for not at all.
     @ivar retry: seconds to wait after a failure.
     @ivar events: told of what becomes of them.
+    @ivar appeared: is told of an address that is registered, and was not before; C{vanished} of one that nobody wants
+        any more.
     @ivar remain: what is said of those that could not be ended in time.
     @param perSecond: how many REGISTERs are sent in a second at most.
     """
 
     remain = "addresses stay registered"
+    appeared: Callable[[str], object] = staticmethod(unheard)
+    vanished: Callable[[str], object] = staticmethod(unheard)
 
     def __init__(self, clock: IReactorTime, registers: Registers, seconds: int, retry: int, perSecond: float) -> None:
         self.clock = clock
@@ -318,6 +324,8 @@ class Registrations:
         registration = self._byUser.pop(user, None)
         if registration is not None:
             registration.users.discard(user)
+            if not registration.users:
+                self.vanished(registration.key)
             registration.consider()
             self._clear(registration)
 

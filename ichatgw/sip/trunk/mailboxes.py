@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define
 from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
 from sippy.SipRoute import SipRoute
-from twisted.internet.defer import Deferred
 
 from ichatgw.model import Party
 from ichatgw.net.networks import sourceOf
-from ichatgw.runtime.steps import Steps, TakesSteps
 from ichatgw.sip.mailbox.dialog import Mailbox
-from ichatgw.sip.mailbox.subscriptions import Subscriptions
+from ichatgw.sip.mailbox.wanted import Wanted
 from ichatgw.sip.message.syntax import escaped
 from ichatgw.sip.message.uris import parse
 from ichatgw.sip.texts.summary import Summary
@@ -29,9 +27,6 @@ from ichatgw.sip.trunk.flow import dialogContact, serverURI
 from ichatgw.sip.trunk.hunt import TrunkHunt
 from ichatgw.sip.trunk.texts import TrunkLogins
 from ichatgw.trunks.routes import calledBy
-
-Tell = Callable[[Summary, Party, str], object]
-"""Has the one who is called by an address told what a server says of their mailbox."""
 
 
 class TrunkOpening:
@@ -62,72 +57,38 @@ class TrunkOpening:
 class TrunkMailboxes:
     """
     @ivar hunt: gives the attempts at a user of a trunk's server.
-    @ivar sweep: has subscriptions begun and ended in parts.
     """
 
     _transactions: Transactions
-    _subscriptions: Subscriptions
+    _wanted: Wanted
     hunt: Callable[[Account, str], TrunkHunt]
-    sweep: TakesSteps
-    _tell: Tell | None = field(default=None, init=False)
-    _begun: dict[str, Account] = field(factory=dict, init=False)
-
-    def listen(self, tell: Tell | None) -> None:
-        """
-        Ask from now on, or do not.
-
-        @param tell: takes what is said; C{None} if there is nobody to be told.
-        """
-        if tell != self._tell:
-            self._tell = tell
-            self.sweep(self._changing())
-
-    def _changing(self) -> Steps[None]:
-        for key, account in tuple(self._begun.items()):
-            if self._tell is None:
-                self._subscriptions.leave(key)
-            elif self._begun.get(key) is account:
-                self.begin(account)
-            yield
-
-    def cut(self, keys: list[str]) -> None:
-        """The ways are gone on which these flows were registered."""
-        self._subscriptions.cut(keys)
-
-    def stop(self) -> Deferred[None]:
-        """See L{Subscriptions.stop}."""
-        self._begun.clear()
-        return self._subscriptions.stop()
 
     def begin(self, account: Account) -> None:
         """The trunk works from now on, or again."""
         if account.trunk.mailbox:
-            self._begun[_keyOf(account)] = account
-            if self._tell is not None:
-                self._subscriptions.keep(self._mailbox(account))
+            self._wanted.want(self._mailbox(account))
 
     def end(self, account: Account) -> None:
         """There is no such trunk any more."""
-        self._begun.pop(_keyOf(account), None)
-        self._subscriptions.leave(_keyOf(account))
+        self._wanted.leave(_keyOf(account))
 
     def _mailbox(self, account: Account) -> Mailbox:
         trunk = account.trunk
         url = parse(serverURI(trunk, escaped(trunk.mailbox)))
-        own = parse(trunk.aor) if trunk.aor else url
+
+        def told(summary: Summary, host: str) -> None:
+            server = Party(str(url), origin=sourceOf(host), trunk=trunk.name)
+            self._wanted.tell(summary, server, calledBy(trunk.name, numberOfMailbox(account)))
+
         return Mailbox(
             _keyOf(account),
             f"Mailbox of trunk {trunk.name}",
             url,
-            own,
+            parse(trunk.aor) if trunk.aor else url,
             lambda: TrunkOpening(self._transactions, self.hunt(account, escaped(trunk.mailbox))),
-            lambda summary, host: self._told(account, str(url), summary, host),
+            told,
+            _adviceOn,
         )
-
-    def _told(self, account: Account, uri: str, summary: Summary, host: str) -> None:
-        if self._tell is not None:
-            server = Party(uri, origin=sourceOf(host), trunk=account.trunk.name)
-            self._tell(summary, server, calledBy(account.trunk.name, numberOfMailbox(account)))
 
 
 def numberOfMailbox(account: Account) -> str:
@@ -141,3 +102,13 @@ def numberOfMailbox(account: Account) -> str:
 
 def _keyOf(account: Account) -> str:
     return account.flows[0].binding.key
+
+
+def _adviceOn(why: str) -> str:
+    if why.startswith(("401", "407")):
+        return "are TrunkUser, TrunkLogin and TrunkPassword right?"
+    if why.startswith(("404", "410", "484", "604")) or "noresource" in why:
+        return "is TrunkMailbox the user of a mailbox there?"
+    if why.startswith(("403", "402", "606")) or "rejected" in why:
+        return "may the account hear of the mailbox in TrunkMailbox?"
+    return "leave TrunkMailbox out if it has no voicemail, or tells of it unasked"

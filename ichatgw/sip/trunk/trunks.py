@@ -27,6 +27,7 @@ from ichatgw.sip.leg.mediasecurity import MediaPolicy
 from ichatgw.sip.leg.outbound import OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.mailbox.subscriptions import Subscriptions
+from ichatgw.sip.mailbox.wanted import Wanted
 from ichatgw.sip.message.uris import identity, parse
 from ichatgw.sip.register.client import RegisterClient
 from ichatgw.sip.transaction.layer import Transactions
@@ -96,9 +97,10 @@ class Trunks:
             terms,
         )
         subscriptions = Subscriptions(clock, transactions, terms.userAgent, perSecond)
-        self.mailboxes = TrunkMailboxes(transactions, subscriptions, self._dialer.huntAt, atOnce)
-        self.accounts.ready = registrations.came = self.mailboxes.begin
-        self.accounts.gone = self.mailboxes.end
+        self.mailboxes = Wanted(subscriptions, atOnce)
+        mailboxes = TrunkMailboxes(transactions, self.mailboxes, self._dialer.huntAt)
+        self.accounts.ready = registrations.came = mailboxes.begin
+        self.accounts.gone = mailboxes.end
 
     def _cut(self, flows: list[str]) -> None:
         """The ways are gone on which these were registered."""

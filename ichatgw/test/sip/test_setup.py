@@ -111,11 +111,12 @@ class EndpointTests(SynchronousTestCase):
             ("places", self.endpoint.keepAlives.sweep),
             ("trunks", trunks.accounts.sweep),
             ("mailboxes", trunks.mailboxes.sweep),
+            ("mailboxes of users", self.endpoint.mailboxes.sweep),
         ):
             parts(steps(name))
         self.assertEqual(done, [])
         self.reactor.pump([SWEEP_INTERVAL] * 3)
-        self.assertEqual(done, ["places", "trunks", "mailboxes"])
+        self.assertEqual(done, ["places", "trunks", "mailboxes", "mailboxes of users"])
 
     def test_keepAlives(self) -> None:
         """Keepalives are turned off and on while it runs."""
