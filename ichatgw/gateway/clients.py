@@ -31,7 +31,8 @@ from ichatgw.jingle.setup import JingleSide, jingleSideOf, phoneOf
 from ichatgw.observe.stream import Events
 from ichatgw.xmpp.dialer import ByLink
 from ichatgw.xmpp.disco import Disco
-from ichatgw.xmpp.presence.presence import Resource
+from ichatgw.xmpp.nicknames import Nicknames
+from ichatgw.xmpp.presence.presence import Presence, Resource
 from ichatgw.xmpp.presence.registrations import PresenceRegistrations
 from ichatgw.xmpp.presence.staying import Staying, Who
 from ichatgw.xmpp.presence.subscriptions import Subscriptions
@@ -155,8 +156,22 @@ def _onlineOf(
     )
     online.staying = Staying(xmpp.store, routing.book.has, routing.book.users, Who(common.settings.registerUsers))
     if jingle is not None:
-        jingle.capabilities.listeners.append(online.available)
+        nicknames = Nicknames(
+            common.turns,
+            jingle.capabilities.features,
+            xmpp.store.gatewayJIDs,
+            xmpp.names.of,
+            xmpp.link.send,
+            partial(_canSend, xmpp.presence),
+        )
+        xmpp.presence.listeners.append(nicknames)
+        jingle.capabilities.listeners += [online.available, nicknames.available]
     return online
+
+
+def _canSend(presence: Presence) -> bool:
+    """Does the server take in what we send?"""
+    return presence.xmlstream is not None and not presence.xmlstream.congested
 
 
 def reloadableOf(clients: Clients) -> Reloadable:

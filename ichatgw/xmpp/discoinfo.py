@@ -31,6 +31,9 @@ MAX_FEATURES = 512
 OF_CALLS = "urn:xmpp:jingle"
 """How the features begin that decide whether a client is called."""
 
+WANTS_NICKS = "http://jabber.org/protocol/nick+notify"
+"""The feature of a client that wants to hear the nicknames of contacts (XEP-0172 section 4.1, XEP-0163 section 5)."""
+
 Identity = tuple[str, str, str, str]
 """Category, type, language and name."""
 

@@ -29,7 +29,7 @@ from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 from ichatgw.runtime.turns import Turns
 from ichatgw.xmpp.caps.queries import MAX_KNOWN, Client, Group, Kind, Latest, Way, areIndependent, shown, waysOf
 from ichatgw.xmpp.clients import Leftover
-from ichatgw.xmpp.discoinfo import Info, Version, readInfo
+from ichatgw.xmpp.discoinfo import WANTS_NICKS, Info, Version, readInfo
 from ichatgw.xmpp.presence.presence import IPresenceListener, Resource
 from ichatgw.xmpp.stanzas import bareJID
 
@@ -94,7 +94,10 @@ class Capabilities(XMPPHandler):
         self._leftover = Leftover(turns)
 
     def features(self, resource: Resource) -> frozenset[str] | None:
-        """What a client can that decides about calls; C{None} if that is not known, or not yet."""
+        """
+        What a client can that decides about calls, and whether it wants to hear nicknames; C{None} if that is not
+        known, or not yet.
+        """
         group = self._groupOf(resource)
         own = group.own.get(resource.jid)
         if own is not None and own[0] == shown(resource):
@@ -290,7 +293,7 @@ class Capabilities(XMPPHandler):
 
     def _learn(self, client: Client, info: Info) -> None:
         resource, kind, version = client.resource, client.kind, client.ways[0].version
-        features = frozenset(sorted(info.ofCalls)[:MAX_OF_CALLS])
+        features = frozenset((*sorted(info.ofCalls)[:MAX_OF_CALLS], *{WANTS_NICKS}.intersection(info.features)))
         told = {resource.jid: client}
         if version is None or not info.isSound or not version.fits(info):
             log.debug("The capabilities of {jid!r} count for itself only", jid=resource.jid.full()[:80])
