@@ -1,4 +1,4 @@
-# -*- test-case-name: ichatgw.test.config.test_trunks,ichatgw.test.sip.trunk.test_callerid -*-
+# -*- test-case-name: ichatgw.test.config.test_trunks,ichatgw.test.config.test_settings,ichatgw.test.sip.trunk.test_callerid -*-  # noqa: E501
 """
 Settings of trunks: accounts at SIP servers, by which calls come and go, whether users are online or not.
 """

@@ -121,6 +121,17 @@ class TableTests(ConfigTestCase):
         """The chapter in docs/ is the one made from the table."""
         self.assertEqual(self.shipped("docs", "settings.rst"), document.rst(TABLE))
 
+    def test_summary(self) -> None:
+        """The help on an option says whether it is required, or else its default and unit, if it has one."""
+        ends = {
+            "JabberServer": " XMPP server. [required]",
+            "JabberComponentPort": " [default: 5275]",
+            "RingingTimeout": " [default: 180 seconds]",
+            "CallDatabase": " none keeps nothing.",
+        }
+        said = {setting.name: document.summary(setting) for setting in TABLE if setting.name in ends}
+        self.assertEqual({name: said[name].endswith(end) for name, end in ends.items()}, dict.fromkeys(ends, True))
+
     def test_reload(self) -> None:
         """Both say of each setting when a change of it holds, in the words of its declaration."""
         for text in (document.sample(TABLE).replace("\n#", ""), document.rst(TABLE).replace("``SIGHUP``", "SIGHUP")):

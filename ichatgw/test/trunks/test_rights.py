@@ -229,6 +229,11 @@ class EmergencyTests(ConfigTestCase):
         account.legs.add(self)
         self.assertIsNotNone(made.endpoint.trunks.dial("sip:112@one", ANNA))
 
+    def test_numbers(self) -> None:
+        """They stand between commas or blanks, and each counts once, in the order in which they are written."""
+        lines = "EmergencyNumbers = 112, 911 112\nEmergencyOutput = sip:$1@provider\n"
+        self.assertEqual(self.load(lines).emergencyNumbers, ("112", "911"))
+
     def test_wrong(self) -> None:
         """What cannot be their rule is said."""
         self.assertEqual(len(self.problems("EmergencyNumbers = x\nEmergencyOutput = xmpp:a@b\n")), 2)
