@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 from secrets import token_hex
+from urllib.parse import unquote
 
 from attrs import define, field, frozen
 from sippy.SipAddress import SipAddress
@@ -24,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ichatgw.address import Address
 from ichatgw.calls.limits import callerKey
 from ichatgw.errors import CallError
 from ichatgw.model import Ending, EndReason, Party
@@ -55,10 +57,10 @@ class _Awaited:
     """
     A text whose reader is to say that it has arrived.
 
-    @ivar reader: the key of its address.
+    @ivar readers: the keys under which its reader may answer.
     """
 
-    reader: str
+    readers: frozenset[str]
     told: Callable[[Fate], None]
 
 
@@ -87,25 +89,26 @@ class Messages:
 
     def carry(self, text: Text) -> Deferred[Fate]:
         """See L{ITextPort}."""
-        reader = callerKey(Party(text.to))
-        if text.told is None or not self._speakers.get(reader):
+        readers = _readersOf(text.to)
+        if text.told is None or not any(map(self._speakers.get, readers)):
             return self._sendText(text)
-        return self._sendAsking(text, reader, text.told)
+        return self._sendAsking(text, readers, text.told)
 
     def _sendText(self, text: Text) -> Deferred[Fate]:
         sent = self._send(text.writer, text.to, text.body, f"{PLAIN};charset=utf-8", text.subject)
         return sent.addCallback(_fateOf)
 
-    def _sendAsking(self, text: Text, reader: str, told: Callable[[Fate], None]) -> Deferred[Fate]:
+    def _sendAsking(self, text: Text, readers: frozenset[str], told: Callable[[Fate], None]) -> Deferred[Fate]:
         id = token_hex(12)
         wrapped = Wrapped(PLAIN, text.body, id, NOTIFICATIONS)
         content = writeCPIM(wrapped, self._uri(text.writer, text.to), text.to, now())
-        self._awaited.put(id, _Awaited(reader, told))
+        self._awaited.put(id, _Awaited(readers, told))
 
         def answered(response: SipResponse) -> Fate | Deferred[Fate]:
             if response.getSCode()[0] in _UNREAD:
                 self._awaited.pop(id)
-                self._speakers.pop(reader)
+                for reader in readers:
+                    self._speakers.pop(reader)
                 return self._sendText(text)
             _fateOf(response)
             return Fate.ACCEPTED  # the notification says more
@@ -114,12 +117,12 @@ class Messages:
 
     def speaksCPIM(self, writer: Party) -> None:
         """C{writer} has sent such a text."""
-        self._speakers.put(callerKey(writer), True)
+        self._speakers.put(_keyOf(writer), True)
 
     def notified(self, by: Party, id: str, fate: Fate) -> None:
         """A notification has come; only the reader of a text can send one."""
         awaited = self._awaited.get(id)
-        if awaited is None or awaited.reader != callerKey(by) or fate is Fate.ACCEPTED:
+        if awaited is None or _keyOf(by) not in awaited.readers or fate is Fate.ACCEPTED:
             return
         self._awaited.pop(id)
         awaited.told(fate)
@@ -179,6 +182,17 @@ class Messages:
             return request
 
         return post.send(make).addErrback(_unsent)
+
+
+def _readersOf(to: str) -> frozenset[str]:
+    """Who may answer a text to that address: its user, by any of the trunks that it may go by."""
+    address = Address(to)
+    return frozenset(_keyOf(Party(str(address.at(name)))) for name in address.names or (address.place,))
+
+
+def _keyOf(writer: Party) -> str:
+    """By which one is known who writes; one who comes by a trunk by that, whatever host it names."""
+    return unquote(callerKey(Party(str(Address(writer.uri).at(writer.trunk))) if writer.trunk else writer))
 
 
 def now() -> str:

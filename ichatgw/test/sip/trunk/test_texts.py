@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.config.declared.trunks import ASSERTED, FROM
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, Party, TransportAddress
-from ichatgw.sip.texts.cpim import CPIM, PLAIN, Wrapped, readCPIM, writeCPIM
+from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, Wrapped, readCPIM, writeCPIM, writeIMDN
 from ichatgw.sip.texts.summary import SUMMARY
 from ichatgw.sip.trunk.account import Probing
 from ichatgw.test.sip.texts.test_cpim import WHEN
@@ -249,6 +249,25 @@ class ReceivedTests(TrunkTexts):
         self.assertIn("4930100@198.51.100.1", header(notice, "P-Preferred-Identity"))
         wrapped = readCPIM(notice.partition("\r\n\r\n")[2])
         self.assertEqual(wrapped.contentType, "message/imdn+xml")
+
+    def test_receipt(self) -> None:
+        """
+        One who has written in CPIM by a trunk is answered in it if a receipt is wanted, and only their notification by
+        that trunk is one.
+        """
+        wrapped = writeCPIM(Wrapped(PLAIN, "hello"), "sip:+4917@p.example", "sip:1@a", WHEN)
+        self.write(self.contact, content=wrapped, contentType=CPIM)
+        told: list[Fate] = []
+        self.rig.wire.sent = []
+        sent = self.rig.endpoint.messages.carry(evolve(TEXT, to="sip:%2B4917@one,two", told=told.append))
+        ((out, _),) = self.rig.wire.sent
+        self.assertEqual(header(out, "Content-Type"), CPIM)
+        self.rig.reply(out, 200)
+        self.assertIs(self.successResultOf(sent), Fate.ACCEPTED)
+        notice = writeIMDN(readCPIM(out.partition("\r\n\r\n")[2]).id, WHEN, Fate.DELIVERED)
+        for from_, expected in (("+4918", []), ("+4917", [Fate.DELIVERED])):
+            self.write(self.contact, content=notice, contentType=IMDN, from_=f"<sip:{from_}@other.example>;tag=x")
+            self.assertEqual(told, expected)
 
     def test_flood(self) -> None:
         """
