@@ -83,6 +83,17 @@ class Subscription(Registration):
         """See L{Registration.consider}."""
         if not self.users or self._stage is not Stage.REFUSED:
             super().consider()
+        self._forget()
+
+    def run(self) -> None:
+        """See L{Registration.run}."""
+        super().run()
+        self._forget()
+
+    def _forget(self) -> None:
+        """A dialog that waits for another try is of no use if there will be none."""
+        if self.idle:
+            self._drop()
 
     def ask(self, seconds: int) -> Deferred[Answer]:
         """Send SUBSCRIBE; see L{MailboxDialog.subscribe}."""

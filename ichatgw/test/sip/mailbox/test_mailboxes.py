@@ -4,6 +4,7 @@ Tests for L{ichatgw.sip.mailbox} and L{ichatgw.sip.trunk.mailboxes}: what waits 
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from twisted.logger import capturedLogs, formatEvent
@@ -13,7 +14,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sip.mailbox.dialog import LAST_NOTIFY
 from ichatgw.sip.mailbox.subscriptions import FIRST_WAIT, LIFETIME, MAX_WAIT, NOTIFY_WAIT, SOON
 from ichatgw.sip.texts.summary import SUMMARY
-from ichatgw.test.support.sip.sipwire import header, request, status
+from ichatgw.test.support.sip.sipwire import header, request, respond, status
 from ichatgw.test.support.sip.trunks import ASKED, OTHER, SERVER, TrunkRig, trunk
 from ichatgw.test.support.texts import FakeTexts
 
@@ -463,3 +464,71 @@ class StrangeTests(MailboxTests):
             rig.clock.advance(0.001)
             total += len(rig.sent("SUBSCRIBE"))
         self.assertGreaterEqual(total, 45)
+
+
+ANSWERS = (100, 200, 200, 202, 302, 401, 403, 407, 408, 420, 423, 481, 489, 500, 503, 600)
+HEADERS = (
+    "",
+    "Expires: 60\r\n",
+    "Expires: 0\r\n",
+    "Expires: 4294967295\r\n",
+    "Min-Expires: 7200\r\n",
+    "Retry-After: 10\r\n",
+    "Contact: *\r\n",
+    "Contact: <tel:1>\r\n",
+    "Contact: <sips:mail@mail.example>\r\n",
+    ROUTES,
+    ASKED.format(1),
+)
+STATES = (
+    "active;expires=60",
+    "active;expires=0",
+    "pending",
+    "terminated",
+    "terminated;reason=deactivated",
+    "terminated;reason=noresource",
+    "terminated;reason=timeout;retry-after=5",
+    "?",
+)
+
+
+class AnythingTests(MailboxTests):
+    """A server that says anything at any time."""
+
+    def step(self, chance: Random, asked: list[str]) -> None:
+        """One thing happens."""
+        what = chance.randrange(5)
+        last = chance.choice(asked[-3:])
+        if what == 0:
+            answer = respond(last, chance.choice(ANSWERS), "Word", chance.choice("bbc"), extra=chance.choice(HEADERS))
+            self.rig.endpoint.received(answer.encode(), chance.choice((SERVER, SERVER, OTHER)))
+        elif what in (1, 2):
+            self.notify(
+                last,
+                chance.choice((None, 0, 5)),
+                chance.choice((SERVER, SERVER, OTHER)),
+                state=chance.choice(STATES),
+                from_=f"<sip:4930@198.51.100.1>;tag={chance.choice('bbc')}",
+                event=chance.choice(("message-summary", "message-summary", "presence")),
+                contact=chance.choice(("<sip:mail@198.51.100.1>", "*", "<sip:mail@mail.example>")),
+            )
+        elif what == 3:
+            self.rig.clock.pump([chance.choice((0.01, 1.0, 40.0, 4000.0))])
+        elif chance.random() < 0.2:
+            self.rig.endpoint.takeTexts(chance.random() < 0.5)
+
+    def test_nothingLeft(self) -> None:
+        """Whatever it says, nothing fails, and at the end no dialog, transaction or timer of it is left."""
+        for seed in range(15):
+            self.make()
+            chance, asked = Random(seed), [self.subscribed()]
+            with capturedLogs() as captured:
+                for _ in range(150):
+                    self.step(chance, asked)
+                    asked += self.rig.sent("SUBSCRIBE")
+                stopped = self.rig.endpoint.trunks.stop()
+                self.rig.clock.pump([4.0] * 100)
+            self.successResultOf(stopped)
+            self.assertEqual([each for each in captured if each.get("log_failure")], [], seed)
+            dialogs = self.rig.endpoint._transactions.req_consumers
+            self.assertEqual((self.rig.endpoint.transactions, len(dialogs)), (0, 0), seed)
