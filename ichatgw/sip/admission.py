@@ -4,8 +4,8 @@ Which requests become transactions: those that belong to something that there is
 who have logged in, and of iChats that are waited for.  All others are answered here without leaving anything behind
 (RFC 3261 section 8.2.7), or get nothing.
 
-So are new calls as long as there is too much to do, so that those that are up do not suffer; and those for which there
-would be no room.
+So are new calls as long as there is too much to do, and all else that begins something, so that calls that are up do
+not suffer; and new calls for which there would be no room.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ MAX_OF_STRANGER = 100
 
 MAX_OF_PEER = 4000
 """How many with one that may call without a login."""
+
+NO_BEGINNINGS = frozenset(("ACK", "BYE", "CANCEL", "OPTIONS"))
+"""Methods of requests that are never refused since there is too much to do; L{Admission.trouble} decides on OPTIONS."""
 
 _ALLOW: Header = ("Allow", ", ".join(METHODS))
 
@@ -122,7 +125,7 @@ class Admission:
         if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
             return Passed()
         begins = self._begins(message.method) and marks.toTag is None
-        why = self._obstacle(message, source, isPeer) if begins else ""
+        why = self._obstacle(message, source, isPeer) if begins else self._excess(message, marks, isPeer)
         if why:
             if self._transactions.isWithin(marks, message.text, source.host):
                 return Passed()
@@ -148,6 +151,13 @@ class Admission:
             return "" if self._belongs(message, source) else trouble
         isCall = message.method == "INVITE"
         return "no room for more" if isCall and self._findsNoRoom(message, source) else ""
+
+    def _excess(self, message: Admitted, marks: Marks, isPeer: bool) -> str:
+        """Why another request outside of dialogs cannot be taken now, in words; empty if it can, or ends something."""
+        if not isPeer or marks.toTag is not None or message.method in NO_BEGINNINGS or not self.isOverloaded():
+            return ""
+        isAboutCall = message.method == "REFER" and self._namesCall(SipRequest(message.text))
+        return "" if isAboutCall else "too much to do"
 
     def _asked(self, message: Admitted, source: TransportAddress) -> Verdict:
         """OPTIONS of one that may call, who wants to know whether calls are taken (RFC 3261 section 11.2)."""

@@ -362,7 +362,7 @@ class Strangers(SecureEndToEnd):
         """A host that may call sends a thousand calls a second."""
         await self.start()
         port = self.gateway.securePort if transport == "tls" else self.gateway.port
-        flood = Flood(port, transport, rate=1000, mayCall=True)
+        flood = Flood(port, transport, rate=1000, mayCall=True, methods=("INVITE",))
         refused: list[int] = []
         what = f"a thousand calls a second over {transport}"
         await self.endure(what, lambda: self.flood(flood, refused=refused), mayBeBusy=True)

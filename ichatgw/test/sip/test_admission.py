@@ -271,6 +271,36 @@ class OverloadTests(SynchronousTestCase):
         self.assertEqual([status(each) for each in self.rig.receive(again)], [200])
         self.assertEqual([status(each) for each in self.rig.receive(request("OPTIONS"))], [200])
 
+    def test_whatElseBegins(self) -> None:
+        """So is all else that begins something, whatever its method, and nothing is kept of it."""
+        for number, method in enumerate(
+            ("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER", "NOTIFY", "INFO", "X")
+        ):
+            sent = self.rig.receive(request(method, branch=f"b{number}", callId=f"c{number}"))
+            self.assertEqual([(status(each), header(each, "Retry-After")) for each in sent], [(503, "5")], method)
+        self.assertEqual((self.rig.endpoint.transactions, len(self.rig.endpoint._transactions.l1rcache)), (0, 0))
+        self.busy = False
+        self.assertEqual([status(each) for each in self.rig.receive(request("X", branch="later"))], [501])
+
+    def test_whatEnds(self) -> None:
+        """What ends something is judged as ever, and so is OPTIONS, and a REFER about a call that there is."""
+        for method, code in (("BYE", 481), ("CANCEL", 481), ("OPTIONS", 200)):
+            sent = self.rig.receive(request(method, branch=method))
+            self.assertEqual([status(each) for each in sent], [code], method)
+        self.busy = False
+        self.rig.invite()
+        (leg,) = self.rig.invitations.legs
+        leg.answer(OFFER)
+        ok = self.rig.wire.take()[-1]
+        self.rig.receive(ackFor(ok))
+        self.busy = True
+        local, remote = (header(ok, name).partition("tag=")[2] for name in ("To", "From"))
+        target = f"Target-Dialog: {header(ok, 'Call-ID')};local-tag={local};remote-tag={remote}\r\n"
+        refer = request("REFER", branch="r", callId="r", extra=f"Refer-To: <sip:200@192.0.2.9>\r\n{target}")
+        self.assertNotIn(503, [status(each) for each in self.rig.receive(refer) if each.startswith("SIP/")])
+        other = request("REFER", branch="o", callId="o", extra="Refer-To: <sip:200@192.0.2.9>\r\n")
+        self.assertEqual([status(each) for each in self.rig.receive(other)], [503])
+
     @slow
     def test_dialogs(self) -> None:
         """One source has only so many calls, one that has to log in fewer; others are not hindered."""

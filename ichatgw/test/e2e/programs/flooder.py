@@ -56,7 +56,8 @@ class Flood:
     @ivar size: octets of a message, at least; 0 for as many as it has.
     @ivar garbage: no SIP at all.
     @ivar pieces: a connection brings a message in pieces of an octet, that end never.
-    @ivar mayCall: the source is one that may call, and calls.
+    @ivar mayCall: the source is one that may call.
+    @ivar methods: of its requests, one after the other.
     """
 
     port: int
@@ -70,6 +71,7 @@ class Flood:
     garbage: bool = False
     pieces: bool = False
     mayCall: bool = False
+    methods: tuple[str, ...] = METHODS
 
     def argument(self) -> str:
         """For the command line."""
@@ -94,7 +96,7 @@ def messages(flood: Flood) -> Iterator[tuple[str, bytes]]:
         if flood.garbage:
             yield host, (os.urandom(40), b"A" * 300, b"INVITE sip:x SIP/2.0\r\n\r\n", b"\0\1" + b"\0" * 30)[number % 4]
             continue
-        method = "INVITE" if flood.mayCall else METHODS[number % len(METHODS)]
+        method = flood.methods[number % len(flood.methods)]
         branch, tag, callId = ("same" if name in flood.same else f"{number:x}" for name in ("branch", "tag", "callId"))
         body = _SDP if method == "INVITE" else ""
         kind = "Content-Type: application/sdp\r\n" if body else ""
