@@ -13,7 +13,7 @@ from typing import Any
 from twisted.trial.unittest import SkipTest
 
 from ichatgw.model import TransportAddress
-from ichatgw.test.e2e.programs.kamailio import KamailioProgram, modulePath
+from ichatgw.test.e2e.programs.kamailio import KamailioProgram, loading, modulePath
 from ichatgw.test.e2e.programs.provider import ACCOUNT, NUMBERS, PASSWORD, REALM
 from ichatgw.test.e2e.support.ports import Ports
 
@@ -26,6 +26,9 @@ SUBSCRIPTION = 12
 _TABLES = ("version", "presentity", "active_watchers", "watchers", "xcap")
 _TEXT_TABLES = Path("/usr/share/kamailio/dbtext/kamailio")
 
+_BOTH = ["kex", "tm", "outbound", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "xlog", "stun"]
+_CORE_MODULES = [*_BOTH, *["usrloc", "registrar", "auth", "db_text", "presence", "presence_mwi"]]
+
 _CORE = """\
 #!KAMAILIO
 debug=2
@@ -35,24 +38,7 @@ children=2
 auto_aliases=no
 listen=udp:127.0.0.1:{port}
 dns=no
-mpath="{modules}"
-loadmodule "kex.so"
-loadmodule "tm.so"
-loadmodule "outbound.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-loadmodule "stun.so"
-loadmodule "db_text.so"
-loadmodule "presence.so"
-loadmodule "presence_mwi.so"
+{modules}
 modparam("tm", "fr_timer", 1500)
 modparam("tm", "contacts_avp", "tm_contacts")
 modparam("tm", "contact_flows_avp", "tm_contact_flows")
@@ -108,6 +94,8 @@ event_route[tm:branch-failure:FLOW] {{
 }}
 """
 
+_EDGE_MODULES = [*_BOTH, "path"]
+
 _EDGE = """\
 #!KAMAILIO
 debug=2
@@ -117,19 +105,7 @@ children=2
 auto_aliases=no
 listen=udp:127.0.0.1:{port}
 dns=no
-mpath="{modules}"
-loadmodule "kex.so"
-loadmodule "tm.so"
-loadmodule "outbound.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "path.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "stun.so"
+{modules}
 request_route {{
   xlog("L_NOTICE", "REQUEST $rm $ru from $fu by port $sp\\n");
   force_rport();
@@ -177,7 +153,7 @@ class Core(KamailioProgram):
         words = {"realm": REALM, "account": ACCOUNT, "password": PASSWORD, "numbers": "|".join(NUMBERS)}
         configuration = _CORE.format(
             port=self.port,
-            modules=modulePath(),
+            modules=loading(*_CORE_MODULES),
             directory=directory,
             timer=FLOW_TIMER,
             phone=phone,
@@ -200,5 +176,5 @@ class Edge(KamailioProgram):
         directory = directory.absolute()
         directory.mkdir(parents=True)
         super().__init__(
-            reactor, directory.name, directory, _EDGE.format(port=self.port, core=core, modules=modulePath())
+            reactor, directory.name, directory, _EDGE.format(port=self.port, core=core, modules=loading(*_EDGE_MODULES))
         )

@@ -223,6 +223,11 @@ class Kamailio(KamailioProgram):
         return [word.split()[0] for word in words if word]
 
 
+def loading(*modules: str) -> str:
+    """The lines of a configuration that load these."""
+    return "\n".join([f'mpath="{modulePath()}"', *(f'loadmodule "{name}.so"' for name in modules)])
+
+
 def modulePath() -> str:
     """Debian keeps the modules below a directory named after the machine's kind."""
     return next(
