@@ -115,7 +115,7 @@ def _twice(path: str, settings: Settings) -> Iterator[Finding]:
     """Settings that stand twice in a file, though there can be only one; several lines of a list add up."""
     if not path:
         return
-    values = {setting.name: getattr(settings, setting.attribute) for setting in TABLE}
+    lists = {each.name for each in TABLE if each.kind.isList(getattr(settings, each.attribute))}
     single = {
         name.lower(): setting.name
         for setting in TABLE
@@ -127,7 +127,7 @@ def _twice(path: str, settings: Settings) -> Iterator[Finding]:
     except ConfigError:
         return
     for name, count in names.items():
-        if name and count > 1 and not isinstance(values.get(name), tuple):
+        if count > 1 and name and name not in lists:
             yield warning(SUBJECT, f"{path}: {name} stands there {count} times, and the last one counts", "leave one")
 
 

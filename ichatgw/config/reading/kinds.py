@@ -42,6 +42,7 @@ class Kind(Generic[_T]):
     @ivar show: makes the text of a value.
     @ivar blank: what an empty text means; C{None} if it means the default.
     @ivar unit: what a number counts.
+    @ivar isOne: is a value one, though it is a tuple?  Other tuples are lists, and several lines of them add up.
     """
 
     parse: Callable[[str], _T]
@@ -49,6 +50,11 @@ class Kind(Generic[_T]):
     show: Callable[[Any], str] = str
     blank: _T | None = None
     unit: str = ""
+    isOne: bool = False
+
+    def isList(self, value: object) -> bool:
+        """Do several lines with values such as this one add up?"""
+        return isinstance(value, tuple) and not self.isOne
 
 
 @frozen
@@ -339,12 +345,13 @@ DOMAINS: Kind[tuple[str, ...]] = Kind(
 )
 HOST: Kind[str] = Kind(_parseHost, "a host name or an IP address")
 HOST_AND_PORT: Kind[tuple[str, int] | None] = Kind(
-    _parseHostAndPort, "a host name or an IP address, and a port if need be, such as stun.example.com:3478"
+    _parseHostAndPort, "a host name or an IP address, and a port if need be, such as stun.example.com:3478", isOne=True
 )
 HEP_SERVER: Kind[tuple[str, int, str] | None] = Kind(
     _parseHepServer,
     "a host name or an IP address, a port if need be, and ;transport=tcp for TCP, such as homer.example.com:9060",
     show=lambda server: "" if server is None else _showHepServer(*server),
+    isOne=True,
 )
 DOMAIN: Kind[str] = _matching(_HOST, "a domain name")
 NODE: Kind[str] = _matching(_NODE, "the part of an XMPP address before the @")

@@ -206,7 +206,7 @@ class Reader:
             return
         if setting.secret and isQuoted(entry.value):
             self.warnings.append(f"{entry.place}: {entry.name}: the quotation marks count as part of it")
-        if isinstance(value, tuple):
+        if setting.kind.isList(value):
             value = tuple(dict.fromkeys((*taken.get(setting.attribute, ()), *value)))
         taken[setting.attribute] = value
 

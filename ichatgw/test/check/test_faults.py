@@ -99,6 +99,8 @@ class ConfigurationFaults(SceneTestCase):
         """A setting that stands twice, though the last one only counts."""
         self.more = "LogLevel = INFO\nLogLevel = DEBUG"
         self.assertDoubt(self.subject, "LogLevel stands there 2 times, and the last one counts", "leave one")
+        self.more = "STUNServer = other.example.com\nSTUNServer = stun.example.com:3478"
+        self.assertDoubt(self.subject, "STUNServer stands there 3 times, and the last one counts", "leave one")
 
     def test_lists(self) -> None:
         """Several lines of a list add up."""

@@ -29,6 +29,9 @@ class SyntaxTests(ConfigTestCase):
     def test_laterLines(self) -> None:
         """A later line replaces an earlier one."""
         self.assertEqual(self.load("UDPTCPPort = 1\nUDPTCPPort = 2\n").udpTcpPort, 2)
+        self.assertEqual(self.load("STUNServer = a.org\nSTUNServer = b.org:3479\n").stunServer, ("b.org", 3479))
+        hep = self.load("HEPServer = a.org:1\nHEPServer = b.org;transport=tcp\n").hepServer
+        self.assertEqual(hep, ("b.org", 0, "tcp"))
 
     def test_empty(self) -> None:
         """An empty value is the default, even after another one."""
