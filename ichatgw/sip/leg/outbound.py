@@ -16,9 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ichatgw.calls.nulls import Unanswered
 from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import IOutboundLeg
-from ichatgw.model import Codec, Ending, EndReason, Part, Party, SessionDescription
+from ichatgw.model import SENT_ON, Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.observe.callreports import follow
 from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
@@ -265,6 +266,8 @@ class OutboundSipLeg(SipLeg):
             return
         self._hunt.rang()
         self._rang = self._rang or code == 180
+        if code == 181:
+            self.call.handed(self, Unanswered(SENT_ON))
         text = sdpText(body)
         if text is not None:
             try:

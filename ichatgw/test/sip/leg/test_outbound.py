@@ -79,6 +79,15 @@ class OutboundTests(SynchronousTestCase):
             self.rig.receive(respond(self.invite, code, "x"))
         self.assertEqual(news(leg).news, ["ringing"])
 
+    def test_sentOn(self) -> None:
+        """181 of a PBX is told to the caller, and is no ringing."""
+        leg = self.call()
+        call = news(leg)
+        self.rig.receive(respond(self.invite, 181, "Call Is Being Forwarded"))
+        self.assertEqual(call.news, ["handed"])
+        self.rig.receive(respond(self.invite, 180, "Ringing"))
+        self.assertEqual(call.news, ["handed", "ringing"])
+
     def test_earlyMedia(self) -> None:
         """183 with SDP is early media; a 200 without SDP after it is answered by the same."""
         leg = self.call()
