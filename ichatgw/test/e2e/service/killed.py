@@ -117,6 +117,39 @@ class KilledInCalls(JingleEndToEnd):
             self.assertTrue(record[f"{side}Packets"] > 10, record)
             self.assertTrue(record[f"{side}MOS"] > 3, record)
 
+    async def test_attempts(self) -> None:
+        """
+        So has each attempt that became no call, whatever the reason, of who may call; also if the process is killed a
+        moment after they have their answers.
+        """
+        self.database = self.directory("store.sqlite").absolute()
+        gateway = self._gateway(self.startPhone().address.port)
+        records = self.directory("attempts.json").absolute()
+        gateway.set("CallRecords", records)
+        await gateway.start()
+        probe = self.startProbe(gateway)
+        codes = [
+            await probe.ask("INVITE", user="4711"),
+            await probe.ask("INVITE", user="r", more="Require: teleport"),
+            await probe.ask("INVITE", user="m", more="Max-Forwards: 0"),
+            await probe.ask("INVITE", user="s", more="Session-Expires: 10\r\nSupported: timer"),
+        ]
+        await pause(self.clock, 0.2)
+        gateway.program.signal("KILL")
+        await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        self.assertEqual(codes, [404, 420, 400, 422])  # the third has two Max-Forwards
+        found = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+        self.assertEqual(
+            [(each["called"].partition("@")[0], each["reason"], each["endedBy"]) for each in found],
+            [
+                ("sip:4711", "not_found", "the gateway"),
+                ("sip:r", "failed", "the gateway"),
+                ("sip:m", "failed", "the gateway"),
+                ("sip:s", "failed", "the gateway"),
+            ],
+        )
+        self.assertEqual({each["caller"] for each in found}, {"sip:probe@127.0.0.1"})
+
     async def test_ringing(self) -> None:
         """A phone that rings gets CANCEL, and the client that calls it hears that the call failed."""
         phone = self.startPhone(answering=Answering(delay=None))

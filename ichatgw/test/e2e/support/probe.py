@@ -39,8 +39,13 @@ class Probe(DatagramProtocol):
         """Send anything."""
         self._port.write(datagram, self._target)
 
-    def ask(self, method: str, patience: float = 2.0, user: str = "gateway") -> Deferred[int]:
-        """Send a request outside of any dialog to that user; fires with the status of the final response."""
+    def ask(self, method: str, patience: float = 2.0, user: str = "gateway", more: str = "") -> Deferred[int]:
+        """
+        Send a request outside of any dialog to that user.
+
+        @param more: a further header.
+        @return: fires with the status of the final response.
+        """
         number = next(self._numbers)
         branch = f"z9hG4bKprobe{number}"
         here = self._port.getHost()
@@ -54,6 +59,7 @@ class Probe(DatagramProtocol):
             f"CSeq: {number} {method}",
             "Max-Forwards: 70",
             f"Contact: <sip:probe@{here.host}:{here.port}>",
+            *([more] if more else []),
             "Content-Length: 0",
         ]
         answer: Deferred[int] = Deferred()
