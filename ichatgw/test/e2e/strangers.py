@@ -40,14 +40,17 @@ QUIET = 6.0
 MAX_GAP = 0.06
 """Seconds that a stream may be interrupted, or twice as long as without strangers if that is longer."""
 
-SLOW = 0.004
-"""Seconds that answers may take anyway, or three times as long as without strangers."""
+SLOW, BUSY = 0.004, 0.02
+"""
+Seconds that answers may take anyway, or three times as long as without strangers; and those of a gateway that has too
+much to do with the calls of the host that asks.
+"""
 
 MAX_GROWTH, MAX_LEFT = 64, 5
 """MB that the gateway may have more while there are strangers, and afterwards."""
 
-MAX_OF_ALL = 10
-"""MB that it may have more after all kinds of them: tables that are filled once."""
+MAX_OF_ALL = 20
+"""MB that it may have more after all kinds of them: tables that are filled once, e.g. of the headers read last."""
 
 ROUNDS, BAD = 6, 2
 """Rounds that one scene has, and bad ones in which the machine had nothing else to do."""
@@ -267,7 +270,7 @@ class Strangers(SecureEndToEnd):
             "answers that no call is taken": mayBeBusy or not seen.busy,
             "a stream that is not heard": seen.packets > 100,
             "a gap in the sound": seen.gap < max(MAX_GAP, 2 * self.quiet.gap),
-            "late answers": seen.p95 < max(SLOW, 3 * self.quiet.p95),
+            "late answers": seen.p95 < max(BUSY if mayBeBusy else SLOW, 3 * self.quiet.p95),
             "memory": grown < MAX_GROWTH,
             "memory that is not given back": left < MAX_LEFT,
         }
@@ -363,6 +366,9 @@ class Strangers(SecureEndToEnd):
         await self.start()
         port = self.gateway.securePort if transport == "tls" else self.gateway.port
         flood = Flood(port, transport, rate=1000, mayCall=True, methods=("INVITE",))
+        await self.flood(evolve(flood, seconds=2))  # what is made once, with the first calls, is not what is looked for
+        await pause(self.clock, 2.2)
+        await self.observe()
         refused: list[int] = []
         what = f"a thousand calls a second over {transport}"
         await self.endure(what, lambda: self.flood(flood, refused=refused), mayBeBusy=True)
