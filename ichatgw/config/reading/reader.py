@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import Enum
 from functools import partial
+from select import select
 from typing import Any, TypeVar
 
 from attrs import define, field, frozen
@@ -40,6 +41,9 @@ OBSOLETE = {
     "HttpAuth": _NO_EFFECT,
     "HttpAuthPwd": _NO_EFFECT,
 }
+PIPE_PATIENCE = 5.0
+"""Seconds in which something has to come into a pipe that is read at the start."""
+
 _LARGEST = 1 << 20
 _LARGEST_SECRET = 4096
 
@@ -319,14 +323,28 @@ def _readBytes(path: str, largest: int) -> tuple[bytes, bool]:
     """
     What a file holds, and whether everybody may read it.
 
+    @raise OSError: if it cannot be read, or is a pipe into which nothing comes.
     @raise ValueError: if it is longer than C{largest}.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_opener) as file:
         data = file.read(largest + 1)
         mode = os.fstat(file.fileno()).st_mode
     if len(data) > largest:
         raise ValueError(f"longer than {largest} bytes")
     return data, bool(mode & stat.S_IROTH)
+
+
+def _opener(path: str, flags: int) -> int:
+    """Opens a file, or a pipe, with which a shell may hand over what is kept nowhere."""
+    number = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        if stat.S_ISFIFO(os.fstat(number).st_mode) and not select([number], (), (), PIPE_PATIENCE)[0]:
+            raise OSError(errno.ETIMEDOUT, f"nothing has come into this pipe for {PIPE_PATIENCE:.0f} s")
+        os.set_blocking(number, True)
+    except OSError:
+        os.close(number)
+        raise
+    return number
 
 
 def isQuoted(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ichatgw.config.reading import reader
 from ichatgw.config.reading.kinds import NAME_SERVERS
 from ichatgw.config.reading.reader import OBSOLETE
 from ichatgw.config.settings import Settings
@@ -105,6 +106,20 @@ class SyntaxTests(ConfigTestCase):
         """Only line feeds end lines: other separators cannot smuggle in a setting."""
         self.assertEqual(len(self.problems("LogFilename = a\u2028UDPTCPPort = 1")), 1)
         self.assertEqual(len(self.problems("LogFilename = a\rUDPTCPPort = 1")), 1)
+
+    def test_handedOver(self) -> None:
+        """A shell may hand over what is kept nowhere, by a pipe; one into which nothing comes is given up."""
+        self.patch(reader, "PIPE_PATIENCE", 0.0)
+        out, into = os.pipe()
+        self.addCleanup(os.close, out)
+        os.write(into, b"UDPTCPPort = 5071\n")
+        os.close(into)
+        entries = list(reader.readFile(f"/dev/fd/{out}", reader.Reader(())))
+        self.assertEqual([(each.name, each.value) for each in entries], [("UDPTCPPort", "5071")])
+        path = self.mktemp()
+        os.mkfifo(path)
+        error = self.assertRaises(ConfigError, list, reader.readFile(path, reader.Reader(())))
+        self.assertEqual(str(error), f"{path}: cannot be read: nothing has come into this pipe for 0 s")
 
     def test_unreadable(self) -> None:
         """A file that is not there, or no file, or far too long, is an error that names it."""
