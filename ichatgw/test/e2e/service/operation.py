@@ -13,6 +13,8 @@ import socket
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from ichatgw.test.e2e.programs.prosody import DOMAIN
 from ichatgw.test.e2e.support.case import PORTS, EndToEnd
 from ichatgw.test.e2e.support.moment import pause, until, within
 from ichatgw.test.e2e.support.probe import Probe
+from ichatgw.test.support.hepreceiver import decoded
 
 _OTHER_USER = """
 import collections, errno, io, json, os, socket, sys
@@ -63,6 +66,15 @@ print(json.dumps({"refused": refused, "changed": changed, "status": status, "sai
 
 UNKNOWN = "4711"
 """A number that no rule knows: 404 at once, if calls are taken."""
+
+
+def _waiting(opened: socket.socket) -> Iterator[bytes]:
+    """The datagrams that wait at a socket."""
+    while True:
+        try:
+            yield opened.recv(65535)
+        except BlockingIOError:
+            return
 
 
 class Notified(EndToEnd):
@@ -285,6 +297,36 @@ class Commanded(EndToEnd):
         self.assertEqual(gateway.faults(), [])
         call.hangup()
         await phone.told("CALL_CLOSED")
+
+    async def test_captured(self) -> None:
+        """
+        A server of HEP gets every message of SIP of a call that its ladder has, each with the call's name and both
+        addresses.
+        """
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+            server.bind(("127.0.0.1", 0))
+            server.setblocking(False)
+            self.path = str(Path(tempfile.mkdtemp()) / "s")
+            place = f"127.0.0.1:{server.getsockname()[1]}"
+            gateway = await self.startGateway(settings={"ControlSocket": self.path, "HEPServer": place})
+            ichat, phone = await self.startIChat(), await self.startBaresip()
+            call = await self.callIChat(gateway, ichat, phone)
+            await pause(self.clock, 1.0)
+            call.hangup()
+            await phone.told("CALL_CLOSED")
+            await pause(self.clock, 1.0)
+            packets = list(map(decoded, _waiting(server)))
+        (past,) = await self.json("calls", "--past")
+        ladder = (await self.json("call", past["id"]))["ladder"]
+        said = [(rung["text"].split("\r\n")[0], rung["way"]) for rung in ladder if rung.get("transport") == "udp"]
+        self.assertTrue({"in", "out"} == {way for _, way in said} and len(said) > 8, said)
+        found = [each for each in packets if each.get("correlation") == past["id"].encode() and each["kind"] == 1]
+        ways = [
+            (each["payload"].decode().split("\r\n")[0], "out" if each["sourcePort"] == gateway.port else "in")
+            for each in found
+        ]
+        self.assertEqual(sorted(ways), sorted(said))
+        self.assertTrue(all(each["source"] == each["destination"] == "127.0.0.1" for each in found))
 
     async def test_calls(self) -> None:
         """A call that is up is shown with its figures and its ladder, and can be ended; then it is one of the past."""
