@@ -2,7 +2,7 @@
 """
 Limits on inbound connections: which are accepted, and which are closed to make room.
 
-Hosts that may not call, strangers, have at most half of all places, so that those that may call always find one.  Where
+Hosts that may not call, strangers, have a quarter of all places, so that those that may call always find one.  Where
 strangers compete, the network that holds the most places loses one: of those that have said nothing the first that
 came, else the one that was idle for longest.  Nothing here takes longer the more connections there are.
 """
@@ -17,7 +17,9 @@ from attrs import define, field
 from ichatgw.net.networks import neighbourhoodOf, sourceOf
 
 MAX_CONNECTIONS = 4000
-MAX_OF_STRANGERS = MAX_CONNECTIONS // 2
+MAX_OF_STRANGERS = MAX_CONNECTIONS // 4
+"""Over TLS a connection takes some 45 kB, whether or not anything comes: all of them 45 MB."""
+
 MAX_FROM_HOST = 200
 MAX_FROM_NETWORK = 400
 """Of strangers; a network whose phones may call can have more."""

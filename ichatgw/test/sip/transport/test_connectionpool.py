@@ -484,7 +484,7 @@ class IncomingTests(ConnectionsCase):
     def test_strangersFill(self) -> None:
         """
         Twenty hosts that may not call, with 200 connections each that have sent a keepalive, or even a request, keep
-        nobody off: hosts that may call have their half, and a stranger from elsewhere gets the place of one of them.
+        nobody off: hosts that may call have the rest, and a stranger from elsewhere gets the place of one of them.
         """
         self.connections.mayCall = lambda host: host.startswith("10.")
         for number in range(20):
@@ -493,7 +493,7 @@ class IncomingTests(ConnectionsCase):
                 if each is not None:
                     each.dataReceived(MESSAGE if number % 2 else b"\r\n\r\n")
         self.assertEqual(self.connections.open, MAX_OF_STRANGERS)
-        peers = [self.accept(port, f"10.0.0.{number}") for number in range(10) for port in range(40000, 40200)]
+        peers = [self.accept(port, f"10.0.0.{number}") for number in range(15) for port in range(40000, 40200)]
         self.assertEqual([each for each in peers if each is None or each.problem], [])
         self.assertEqual(self.connections.open, MAX_CONNECTIONS)
         stranger = self.accept(40000, "203.0.113.9")
