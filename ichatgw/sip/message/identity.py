@@ -20,7 +20,7 @@ from ichatgw.model import ANONYMOUS, TELEPHONE_HOST, Diversion, Invitation, Part
 from ichatgw.net.hosts import literal
 from ichatgw.sip.message.sanitize import displayName
 from ichatgw.sip.message.syntax import legible
-from ichatgw.sip.message.uris import parse, uriOf, userOf, written
+from ichatgw.sip.message.uris import Misaddressed, parse, uriOf, userOf, written
 
 MAX_DIVERSIONS = 5
 """How many stations of a call that was sent on are passed on."""
@@ -150,7 +150,10 @@ def presentedAs(shown: Party, otherwise: Party) -> SipAddress:
     @param otherwise: who calls if the caller has no address of its own.
     """
     local = shown if shown.user else otherwise
-    url = parse(f"sip:{local.domain}")
+    try:
+        url = parse(f"sip:{local.domain}")
+    except Misaddressed:  # a domain of XMPP that is no host name
+        url = parse(f"sip:{otherwise.domain}")
     url.username = userOf(local) or None  # whatever is in it, it names no other host
     return SipAddress(name=displayName(local.name), url=url)
 

@@ -43,6 +43,8 @@ def parse(uri: str) -> SipURL:
         url = SipURL(f"{scheme}{colon}{escaped(name)}{mark}{escaped(password)}{at}{where}")
         if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
             raise ValueError("no host, or a port out of range")
+        if not url.host.isascii():
+            url.host = url.host.encode("idna").decode()  # a host of SIP is one of the DNS (RFC 3261 section 25.1)
     except Exception as problem:  # sippy raises whatever comes to hand
         raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
     return url

@@ -32,6 +32,28 @@ ODD = (
 )
 
 
+class HostTests(SynchronousTestCase):
+    """Hosts beyond ASCII, as XMPP has them."""
+
+    def test_inASCII(self) -> None:
+        """A host goes out as the DNS has it; one that the DNS cannot have is none."""
+        self.assertEqual(
+            str(parse("sip:j\u00fcrgen@b\u00fccher.example:5062")), "sip:j%C3%BCrgen@xn--bcher-kva.example:5062"
+        )
+        self.assertEqual(str(parse("sip:B\u00dcCHER.example;lr")), "sip:xn--bcher-kva.example;lr")
+        for host in ("\u00e4" * 80, "\u00e4..example", "\u00e4\u2028b"):
+            self.assertRaises(Misaddressed, parse, f"sip:a@{host}")
+
+    def test_caller(self) -> None:
+        """So does the domain of who calls; one that can be no host is not shown, and costs no call."""
+        for domain, shown in (("ch\u00e4t.example", "xn--cht-rla.example"), ("\u00e4" * 80, "gw.example")):
+            rig = Rig()
+            leg = rig.dial(caller=Party(f"xmpp:j\u00fcrgen@{domain}", "J\u00fcrgen"))
+            leg.start(SessionDescription((PCMU,)))
+            (invite,) = rig.wire.take()
+            self.assertIn(f"<sip:j%C3%BCrgen@{shown}>;tag=", header(invite, "From"))
+
+
 class WrittenTests(SynchronousTestCase):
     """URIs of others."""
 
