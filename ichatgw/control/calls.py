@@ -85,6 +85,8 @@ class Calls:
     def _find(self, words: Mapping[str, str]) -> CallSnapshot:
         """Names are those of the log; of one that is unique the run may be left out (C{7} for C{k4zq2m-7})."""
         name = words.get("id", "").removeprefix("call=")
+        if not name:
+            raise OrderError("name a call by id, as ichatgw calls shows it")
         call = self.known.find(name) or self.known.find(f"{self.switch.run}{name}")
         if call is None:
             raise OrderError(

@@ -126,7 +126,9 @@ class CallsTests(SynchronousTestCase):
         )
         self.assertEqual([rung["side"] for rung in ladder[:4]], ["caller", "caller", "callee", "callee"])
         for wrong in ("8", "", "x" * 10_000):
-            self.assertIn("see ichatgw calls", str(self.assertRaises(OrderError, self.do, "call", id=wrong)))
+            words = "name a call by id" if not wrong else "see ichatgw calls"
+            self.assertIn(words, str(self.assertRaises(OrderError, self.do, "call", id=wrong)))
+        self.assertIn("name a call by id", str(self.assertRaises(OrderError, self.do, "hangup")))
 
     def test_hangupEarly(self) -> None:
         """One that still rings is ended too; its caller hears that the callee cannot be reached."""
