@@ -36,7 +36,7 @@ class PlacesTests(SynchronousTestCase):
             self.assertTrue(self.connect(f"{host} {each}", host))
 
     def test_half(self) -> None:
-        """Strangers have half of the places; those that may call have the other one, and what strangers leave."""
+        """Strangers have their part of the places; those that may call have the rest, and what strangers leave."""
         self.fill()
         self.assertFalse(self.connect("one more", "198.51.100.7"))
         for number in range(5):
