@@ -136,10 +136,13 @@ def addressItems(text: str) -> list[str]:
     return [*whole, begun] if begun else whole
 
 
-def parameters(text: str) -> str:
+def parameters(text: str, isAddress: bool = False) -> str:
     """
     The parameters behind an address or a Via, from the first semicolon on.
 
+    Behind an address one that says nothing, or what cannot be read, is left out: phones write C{;} at the end, and
+    C{epid=}.  Nothing but the tag is asked for there, and one that is empty is none.  Several semicolons in a row are a
+    fault all the same (RFC 4475 section 3.1.2.1).
     A parameter whose quoted value holds a semicolon or a backslash is left out: sippy would see other parameters in it.
     In those that hold an address a L{SEMICOLON} stands for each.
     @raise MalformedError: if one is empty, misspelt or repeated.
@@ -147,12 +150,16 @@ def parameters(text: str) -> str:
     if not text:
         return ""
     first, *pieces = splitUnquoted(text, mask(text), ";")
+    if isAddress and pieces and not pieces[-1]:
+        del pieces[-1]
     if first or len(pieces) > MAX_PARAMETERS:
         raise MalformedError("parameters without a semicolon, or too many of them")
     found: dict[str, str] = {}
     for piece in pieces:
         name, equals, value = piece.partition("=")
         name, value = name.rstrip(BLANKS).lower(), value.lstrip(BLANKS)
+        if isAddress and _saysNothing(name, equals, value):
+            continue
         if not isToken(name) or name in found:
             raise MalformedError("an empty, misspelt or repeated parameter")
         if _MISREAD.match(value) and (name not in _ADDRESSES or "\\" in value):
@@ -163,6 +170,13 @@ def parameters(text: str) -> str:
             value = value.replace(";", SEMICOLON)
         found[name] = f";{name}={value}" if equals else f";{name}"
     return "".join(found.values())
+
+
+def _saysNothing(name: str, equals: str, value: str) -> bool:
+    """Is it one that may be left out behind an address?"""
+    if not isToken(name):
+        return False
+    return bool(equals) if not value else name != "tag" and _VALUE.fullmatch(value) is None
 
 
 def uri(text: str, keepHeaders: bool = False) -> str:
@@ -342,7 +356,7 @@ def nameAddress(text: str, anyScheme: bool = False, keepHeaders: bool = False) -
     else:
         name = _displayName(text[:opening].strip(BLANKS))
         spec, rest = text[opening + 1 : closing], text[closing + 1 :].lstrip(BLANKS)
-    return f"{name}<{checked(spec, keepHeaders, anyScheme)}>{parameters(rest)}"
+    return f"{name}<{checked(spec, keepHeaders, anyScheme)}>{parameters(rest, isAddress=True)}"
 
 
 def tagged(text: str) -> str:
