@@ -24,9 +24,9 @@ def parse(text: str, contentType: str) -> Tone:
     """
     fields: dict[str, str] = {}
     for line in text.replace("\r", "\n").split("\n")[:20]:
-        name, equals, value = line.partition("=")
-        if equals:
-            fields.setdefault(name.strip().lower(), value.strip())
+        name, sign, value = line.partition("=" if "=" in line else ":")  # some write it as a header
+        if sign:
+            fields.setdefault(name.strip().lower(), value.strip().strip('"'))
         elif contentType == PLAIN and name.strip():
             fields.setdefault("signal", name.strip())
     key = fields.get("signal", "").upper()

@@ -22,6 +22,8 @@ class DTMFTests(SynchronousTestCase):
         self.assertEqual(parse("signal=d\rDURATION=100\r", RELAY), Tone("D", 100))
         self.assertEqual(parse("Signal=#", RELAY), Tone("#", 160))
         self.assertEqual(parse("Signal=7\r\nDuration=soon", RELAY), Tone("7", 160))
+        self.assertEqual(parse("Signal: 7\r\nDuration: 250\r\n", RELAY), Tone("7", 250))
+        self.assertEqual(parse('Signal="*"\r\nDuration="250"', RELAY), Tone("*", 250))
 
     def test_plain(self) -> None:
         """The key alone, or as above."""
