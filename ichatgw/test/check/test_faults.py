@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -211,11 +213,13 @@ class FileFaults(SceneTestCase):
 
     def test_controlSocket(self) -> None:
         """A place for the control socket where none can be."""
-        (self.folder / "file").write_text("")
+        folder = Path(tempfile.mkdtemp())  # that of the test may be too long for a socket itself
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "file").write_text("")
         for path, what, remedy in (
-            (self.folder / "none" / "s", "there is no directory .*/none$", "make it"),
-            (self.folder / "file", "file is no socket", "remove it"),
-            (self.folder / ("x" * 120), "longer than the 107 octets", "name another file"),
+            (folder / "none" / "s", "there is no directory .*/none$", "make it"),
+            (folder / "file", "file is no socket", "remove it"),
+            (folder / ("x" * 120), "longer than the 107 octets", "name another file"),
         ):
             with self.subTest(path):
                 self.lines["ControlSocket"] = path
