@@ -29,7 +29,6 @@ from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
-from ichatgw.runtime.disk import Disk
 
 
 @define(eq=False)
@@ -41,12 +40,12 @@ class Recording:
     """
 
     _reactor: Any
-    _disk: Disk
     _calls: LiveCalls
     file: RecordFile | None = field(default=None, init=False)
     # Names of files are meant as at the start.
     _directory: str = field(factory=os.getcwd, init=False)
     _reader: Callable[[CallSnapshot], object] | None = field(default=None, init=False)
+    _runs: bool = field(default=False, init=False)
 
     def adopt(self, settings: Settings) -> None:
         """Record the calls that end from now on as these settings say.  Lines that still wait go along."""
@@ -57,15 +56,24 @@ class Recording:
             return
         path, format = os.path.join(self._directory, settings.callRecords), settings.callRecordsFormat
         if self.file is None:
-            self.file = RecordFile(path, self._disk, self._reactor)
-        self.file.path, self.file.head = path, head(format)
+            self.file = RecordFile(self._reactor)
+            if self._runs:
+                self.file.start()
+        self.file.aim(path, head(format))
         self._reader = CallRecords(self.file.append, format).ended
         self._calls.listeners.append(self._reader)
 
-    def close(self) -> None:
-        """Write what waits."""
+    def start(self) -> None:
+        """The gateway starts."""
+        self._runs = True
         if self.file is not None:
-            self.file.close()
+            self.file.start()
+
+    def stop(self) -> None:
+        """Have written what waits, and no more."""
+        self._runs = False
+        if self.file is not None:
+            self.file.stop()
 
 
 @frozen
@@ -166,12 +174,13 @@ class Watchers:
 
     def start(self) -> None:
         """The gateway starts."""
+        self.recording.start()
         self.capturing.start()
 
     def stop(self) -> None:
         """It has stopped: what waits is written and sent."""
         self.calls.messages.flush()
-        self.recording.close()
+        self.recording.stop()
         self.capturing.stop()
 
     @property
@@ -184,7 +193,7 @@ class Watchers:
         )
 
 
-def watchersOf(reactor: Any, settings: Settings, disk: Disk, trails: Trails | None = None) -> Watchers:
+def watchersOf(reactor: Any, settings: Settings, trails: Trails | None = None) -> Watchers:
     """
     All that watch.
 
@@ -193,7 +202,7 @@ def watchersOf(reactor: Any, settings: Settings, disk: Disk, trails: Trails | No
     events, trails = Events(reactor), trails or Trails()
     messages = Messages(reactor, trails)
     calls = LiveCalls(reactor, messages, settings.callHistory)
-    recording = Recording(reactor, disk, calls)
+    recording = Recording(reactor, calls)
     capturing = Capturing(reactor, events, messages, settings.dnsServers)
     for each in (recording, capturing):
         each.adopt(settings)

@@ -85,7 +85,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
         xmpp.database,
     )
     made.preferences = sides.preferences
-    watchers = watchersOf(reactor, settings, common.disk, common.trails)
+    watchers = watchersOf(reactor, settings, common.trails)
     made.watchers = watchers
     _observe(made, sides, watchers)
     objection = partial(_objection, made)

@@ -1,118 +1,184 @@
 # -*- test-case-name: ichatgw.test.observe.records.test_file -*-
 """
-A file that lines are appended to, for good: written where a disk that hangs delays nothing else, and at once, so that
-nothing is missing if the process is killed.
+A file that lines are appended to, for good: they are handed to another process in the turn in which they come, so that
+nothing is missing if this one is killed, and no disk delays anything.
 """
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
-import stat
+import sys
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
+from typing import Any
 
 from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ichatgw.runtime.disk import Disk
+from ichatgw.observe.records import appender
+from ichatgw.observe.records.appender import MAX_WAITING, RETRY
+from ichatgw.runtime.clock import cancel
 
-MAX_WAITING = 20_000
-"""Lines that wait for a disk that does not take them; beyond that the oldest are lost."""
+AGAIN = 0.05
+"""Seconds until a full pipe is tried again."""
 
-RETRY = 5.0
-"""Seconds until a file that could not be written is tried again."""
+PIPE_OCTETS = 1 << 20
+"""Octets that wait for the other process, if the system allows as many."""
+
+_COMMAND = (sys.executable, "-I", "-S", appender.__file__)
 
 _log = Logger()
+
+
+class _Beside(ProcessProtocol):
+    """
+    What the other process says.
+
+    @param path: gives the file.
+    @param gone: called when it has ended.
+    """
+
+    def __init__(self, path: Callable[[], str], gone: Callable[[], None]) -> None:
+        self._path = path
+        self._gone = gone
+        self._said = b""
+
+    def outReceived(self, data: bytes) -> None:
+        """See L{ichatgw.observe.records.appender}."""
+        *lines, self._said = (self._said + data).split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            if "broken" in told:
+                _log.error(
+                    "{path} cannot be written: {why}; records wait, and it is tried again every {seconds} s",
+                    path=self._path(),
+                    why=told["broken"],
+                    seconds=round(RETRY),
+                )
+            else:
+                _log.info("{path} is written again; {lost} lines are lost", path=self._path(), lost=told["lost"])
+
+    def errReceived(self, data: bytes) -> None:
+        """What should not happen."""
+        _log.error("What writes {path} says: {text}", path=self._path(), text=data.decode("utf-8", "replace")[-500:])
+
+    def processEnded(self, reason: Failure) -> None:
+        """See C{IProcessProtocol}."""
+        self._gone()
 
 
 @define(eq=False)
 class RecordFile:
     """
-    Appends lines.  It is opened anew for all that waits at a time: a file that has been moved away, as C{logrotate}
-    does, is not written to any more, with or without a signal.
+    Appends lines.
 
     @ivar path: absolute.
-    @ivar head: the first line of each file; none if empty.
-    @ivar lost: how many lines could not be kept.
+    @ivar lost: how many lines could not be kept here.
     """
 
-    path: str
-    _disk: Disk
-    _clock: IReactorTime
-    head: str = ""
+    _reactor: Any
+    path: str = field(default="", init=False)
     lost: int = field(default=0, init=False)
-    _waiting: deque[str] = field(factory=deque, init=False)
-    _isWriting: bool = field(default=False, init=False)
-    _isBroken: bool = field(default=False, init=False)
+    _head: str = field(default="", init=False)
+    _runs: bool = field(default=False, init=False)
+    _pipe: int | None = field(default=None, init=False)
+    _order: bytes = field(default=b"", init=False)
+    _waiting: deque[bytes] = field(factory=deque, init=False)
+    _line: bytes = field(default=b"", init=False)
+    _sent: int = field(default=0, init=False)
+    _later: IDelayedCall | None = field(default=None, init=False)
+
+    def aim(self, path: str, head: str = "") -> None:
+        """
+        Write to that file from now on, also what could not be written to the one before.
+
+        @param path: absolute.
+        @param head: the first line of each file; none if empty.
+        """
+        self.path, self._head = path, head
+        self._order = self._aimed()
+        self._writeUnlessLater()
 
     def append(self, line: str) -> None:
         """Write C{line}, now or as soon as that is possible."""
-        self._waiting.append(line)
+        self._waiting.append(b"+%b\n" % line.encode("utf-8", "backslashreplace"))
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self.lost += 1
-        if not self._isBroken:
+        self._writeUnlessLater()
+
+    def start(self) -> None:
+        """Begin; until then lines wait."""
+        self._runs = True
+        self._begin()
+
+    def stop(self) -> None:
+        """Hand on what waits, and no more.  The other process ends when all is written."""
+        self._runs = False
+        cancel(self._later)
+        self._write()
+        self._close()
+        if self._waiting:
+            _log.error("{path} takes no more; {lost} lines are lost", path=self.path, lost=len(self._waiting))
+
+    def _writeUnlessLater(self) -> None:
+        if self._later is None:
             self._write()
 
-    def close(self) -> None:
-        """Wait until all records are handed to the system.  For the end, when no call is up."""
+    def _begin(self) -> None:
+        self._later = None
+        theirs, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
+        with suppress(OSError, AttributeError):  # it is one of Linux
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
+        beside = _Beside(lambda: self.path, self._ended)
+        try:
+            self._reactor.spawnProcess(beside, _COMMAND[0], _COMMAND, childFDs={0: theirs, 1: "r", 2: "r"})
+        except OSError as problem:
+            _log.error("Nothing can write {path}: {problem}; records wait", path=self.path, problem=problem.strerror)
+            self._close()
+            self._later = self._reactor.callLater(RETRY, self._begin)
+            return
+        finally:
+            os.close(theirs)
+        self._order, self._sent = self._aimed(), 0
         self._write()
-        self._disk.settle()
+
+    def _ended(self) -> None:
+        """The other process is gone, and should not be."""
+        if self._runs:
+            _log.warn("What writes {path} has ended; it is begun again", path=self.path)
+            self._close()
+            self._later = self._reactor.callLater(RETRY, self._begin)
+
+    def _close(self) -> None:
+        cancel(self._later)
+        pipe, self._pipe, self._later = self._pipe, None, None
+        if pipe is not None:
+            os.close(pipe)
+
+    def _aimed(self) -> bytes:
+        return b">%b %b\n" % (os.fsencode(self.path).hex().encode(), self._head.encode())
 
     def _write(self) -> None:
-        if self._isWriting or not self._waiting:
-            return
-        self._isWriting = True
-        lines = list(self._waiting)
-        written = self._disk.run(partial(write, self.path, lines, self.head))
-        written.addCallbacks(self._written, self._failed, callbackArgs=(len(lines),))
-        written.addErrback(lambda failure: _log.failure("Records could not be written", failure))
-
-    def _written(self, _: object, count: int) -> None:
-        self._isWriting = False
-        for _unused in range(min(count, len(self._waiting))):
-            self._waiting.popleft()
-        if self._isBroken:
-            self._isBroken = False
-            _log.info("{path} is written again; {lost} lines are lost", path=self.path, lost=self.lost)
-        self._write()
-
-    def _failed(self, failure: Failure) -> None:
-        failure.trap(OSError)
-        self._isWriting = False
-        if not self._isBroken:
-            self._isBroken = True
-            _log.error(
-                "{path} cannot be written: {why}; records wait, and it is tried again every {seconds} s",
-                path=self.path,
-                why=failure.getErrorMessage(),
-                seconds=round(RETRY),
-            )
-        self._clock.callLater(RETRY, self._write)
-
-
-def write(path: str, lines: list[str], head: str = "", openFile: Callable[..., int] = os.open) -> None:
-    """
-    Append lines to a file, all or none; for the disk's thread.
-
-    @param head: what a file begins with.
-    @raise OSError: if that cannot be; the file is as before.
-    """
-    fd = openFile(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
-    try:
-        about = os.fstat(fd)
-        isFile = stat.S_ISREG(about.st_mode)
-        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-        if isFile and about.st_size and os.pread(fd, 1, about.st_size - 1) != b"\n":
-            data = b"\n" + data  # a process was killed while it wrote
-        elif head and isFile and not about.st_size:
-            data = f"{head}\n".encode() + data
-        if os.write(fd, data) < len(data):
-            if isFile:
-                os.ftruncate(fd, about.st_size)
-            raise OSError(0, "no room for all of it")
-    finally:
-        os.close(fd)
+        """Hand on what waits, as far as the pipe takes it; the order first."""
+        self._later = None
+        while self._pipe is not None and (self._line or self._order or self._waiting):
+            if not self._line:
+                self._line = self._order or self._waiting.popleft()
+                self._order = b""
+            try:
+                self._sent += os.write(self._pipe, self._line[self._sent :])
+            except BlockingIOError:
+                self._later = self._reactor.callLater(AGAIN, self._write)
+                return
+            except OSError:
+                return  # its end is about to be told
+            if self._sent == len(self._line):
+                self._line, self._sent = b"", 0

@@ -16,11 +16,10 @@ from ichatgw.model import EndReason
 from ichatgw.observe.events import LinkDown, Message, ReportReceived, kindsOf
 from ichatgw.observe.hep.wire import PORT
 from ichatgw.observe.records.fields import CSV, JSON
-from ichatgw.observe.records.file import RETRY
 from ichatgw.observe.snapshots import CallSnapshot
-from ichatgw.runtime.disk import DirectDisk
 from ichatgw.test.gateway.test_build import SETTINGS
 from ichatgw.test.marks import slow
+from ichatgw.test.observe.records.appending import AppendingReactor
 from ichatgw.test.support.fakes import OFFER, FakeLeg, arrivalOf
 from ichatgw.watchers import Watchers, watchersOf
 
@@ -48,7 +47,7 @@ class WatcherTests(SynchronousTestCase):
 
     def test_history(self) -> None:
         """As many calls are kept as the setting says, which may change while the gateway runs."""
-        watchers = watchersOf(MemoryReactorClock(), evolve(SETTINGS, callHistory=2), DirectDisk())
+        watchers = watchersOf(MemoryReactorClock(), evolve(SETTINGS, callHistory=2))
         self.assertEqual(watchers.calls.most, 2)
         [reloadable] = [each for each in watchers.reloadables if each.attributes == ("callHistory",)]
         apply = reloadable.prepare(evolve(SETTINGS, callHistory=7))
@@ -56,15 +55,23 @@ class WatcherTests(SynchronousTestCase):
         apply()
         self.assertEqual(watchers.calls.most, 7)
 
+    def recording(self, settings: Settings) -> Watchers:
+        """Those of a gateway that has started."""
+        self.reactor = AppendingReactor()
+        watchers = watchersOf(self.reactor, settings)
+        self.gateway.switch.reports = watchers.reports
+        watchers.start()
+        return watchers
+
     @slow
     def test_records(self) -> None:
         """Each attempt has a line in the file that the settings name, in their format."""
         for format in (JSON, CSV):
             path = self.mktemp()
             settings = evolve(SETTINGS, callRecords=path, callRecordsFormat=format)
-            watchers = watchersOf(MemoryReactorClock(), settings, DirectDisk())
-            self.gateway.switch.reports = watchers.reports
+            watchers = self.recording(settings)
             self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+            self.reactor.work()
             lines = Path(path).read_text("utf-8").splitlines()
             self.assertEqual(len(lines), 1 if format == JSON else 2)
             self.assertIn("sip:0815@nowhere", lines[-1])
@@ -74,7 +81,7 @@ class WatcherTests(SynchronousTestCase):
         """Messages go to the server that the settings name, over the transport that they name."""
         reactor = MemoryReactorClock()
         settings = evolve(SETTINGS, hepServer=("192.0.2.60", 0, "tcp"))
-        watchers = watchersOf(reactor, settings, DirectDisk())
+        watchers = watchersOf(reactor, settings)
         self.assertFalse(any(watchers.events.isOn(kind) for kind in kindsOf(ReportReceived)))
         watchers.start()
         self.assertEqual(reactor.tcpClients[0][:2], ("192.0.2.60", PORT))
@@ -89,11 +96,12 @@ class WatcherTests(SynchronousTestCase):
     def test_recordsChange(self) -> None:
         """Another file, and another format, hold for the calls that end from then on; and so does none."""
         paths = [str(Path(self.mktemp()).absolute()) for _ in range(2)]
-        watchers = watchersOf(MemoryReactorClock(), SETTINGS, DirectDisk())
-        self.gateway.switch.reports = watchers.reports
+        watchers = self.recording(SETTINGS)
 
         def call() -> list[int]:
             self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+            for process in self.reactor.processes:
+                process.work()
             return [len(Path(path).read_text("utf-8").splitlines()) if Path(path).exists() else 0 for path in paths]
 
         self.assertEqual(call(), [0, 0])
@@ -104,17 +112,18 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(call(), [1, 2])
         self.change(watchers, SETTINGS)
         self.assertEqual(call(), [1, 2])
+        self.assertEqual(len(self.reactor.processes), 1)
         watchers.stop()
 
     def test_recordsThatWait(self) -> None:
         """What could not be written goes to the file that the settings name then."""
         missing, path = str(Path(self.mktemp()).absolute() / "x"), str(Path(self.mktemp()).absolute())
-        reactor = MemoryReactorClock()
-        watchers = watchersOf(reactor, evolve(SETTINGS, callRecords=missing), DirectDisk())
-        self.gateway.switch.reports = watchers.reports
+        watchers = self.recording(evolve(SETTINGS, callRecords=missing))
         self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+        self.reactor.work()
         self.change(watchers, evolve(SETTINGS, callRecords=path))
-        reactor.advance(RETRY)
+        self.reactor.work()
+        watchers.stop()
         self.assertEqual(len(Path(path).read_text("utf-8").splitlines()), 1)
 
     def test_sameDirectory(self) -> None:
@@ -123,7 +132,7 @@ class WatcherTests(SynchronousTestCase):
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
         os.chdir(directory)
-        watchers = watchersOf(MemoryReactorClock(), SETTINGS, DirectDisk())
+        watchers = watchersOf(MemoryReactorClock(), SETTINGS)
         os.chdir("/")
         self.change(watchers, evolve(SETTINGS, callRecords="calls"))
         assert watchers.recording.file is not None
@@ -134,7 +143,7 @@ class WatcherTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         one = evolve(SETTINGS, hepServer=("192.0.2.60", 0, "tcp"))
         other = evolve(SETTINGS, hepServer=("192.0.2.61", 9061, "tcp"), hepPassword="sesame", hepCaptureId=7)
-        watchers = watchersOf(reactor, SETTINGS, DirectDisk())
+        watchers = watchersOf(reactor, SETTINGS)
         self.change(watchers, one)
         self.assertEqual(reactor.tcpClients, [])  # it has not started
         watchers.start()

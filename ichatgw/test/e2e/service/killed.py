@@ -6,6 +6,7 @@ A gateway that is killed while people talk, and started again.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
@@ -93,6 +94,9 @@ class KilledInCalls(JingleEndToEnd):
         await self._killed(gateway, outgoing, call)
         self.assertEqual((outgoing.why, call.outcome), ("they hung up", "they hung up"))
 
+    def _lines(self, records: Path) -> int:
+        return len(records.read_text("utf-8").splitlines()) if records.exists() else 0
+
     async def test_records(self) -> None:
         """Each call that was over before has its record, with what its media was; the one that was up has none."""
         phone = self.startPhone()
@@ -109,6 +113,7 @@ class KilledInCalls(JingleEndToEnd):
         await self.jingleCalls(client, phone)
         gateway.program.signal("KILL")
         await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        await until(self.clock, lambda: self._lines(records) >= 1, "the end of what writes beside it")
         [record] = map(json.loads, records.read_text("utf-8").splitlines())
         ends = [record[name] for name in ("callerKind", "calleeKind", "endedBy", "reason", "callerReason")]
         self.assertEqual(ends, ["jingle", "sip", "the caller", "hangup", "hangup"])
@@ -119,8 +124,8 @@ class KilledInCalls(JingleEndToEnd):
 
     async def test_attempts(self) -> None:
         """
-        So has each attempt that became no call, whatever the reason, of who may call; also if the process is killed a
-        moment after they have their answers.
+        So has each attempt that became no call, whatever the reason, of who may call; also if the process is killed as
+        soon as the last of them has its answer.
         """
         self.database = self.directory("store.sqlite").absolute()
         gateway = self._gateway(self.startPhone().address.port)
@@ -134,9 +139,9 @@ class KilledInCalls(JingleEndToEnd):
             await probe.ask("INVITE", user="m", more="Max-Forwards: 0"),
             await probe.ask("INVITE", user="s", more="Session-Expires: 10\r\nSupported: timer"),
         ]
-        await pause(self.clock, 0.2)
         gateway.program.signal("KILL")
         await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        await until(self.clock, lambda: self._lines(records) >= len(codes), "the end of what writes beside it")
         self.assertEqual(codes, [404, 420, 400, 422])  # the third has two Max-Forwards
         found = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
         self.assertEqual(
