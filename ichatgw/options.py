@@ -17,13 +17,12 @@ from twisted.python import usage
 
 from ichatgw import __version__
 from ichatgw.config.reading import document
-from ichatgw.config.reading.reader import OBSOLETE, OUTPUT, PATTERN, Setting
+from ichatgw.config.reading.reader import DEFAULT_FILE, OBSOLETE, OUTPUT, PATTERN, Setting
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
 from ichatgw.log import logfile
 from ichatgw.runtime.steps import Steps
 
-DEFAULT_FILE = "ichat-gw.config"
 _REPEATED = (PATTERN, OUTPUT, *(setting.name for setting in TABLE if setting.group))
 
 

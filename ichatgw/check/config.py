@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
-from ichatgw.config.reading.reader import OUTPUT, PATTERN, Reader, readFile
+from ichatgw.config.reading.reader import DEFAULT_FILE, OUTPUT, PATTERN, Reader, readFile
 from ichatgw.config.settings import TABLE, Settings
 from ichatgw.errors import ConfigError
-from ichatgw.options import DEFAULT_FILE, Options
+from ichatgw.options import Options
 
 SUBJECT = "configuration"
 

@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, err:
     @raise SystemExit: if the command line is wrong, or asks for help.
     """
     out, err = out or sys.stdout, err or sys.stderr
-    parsed = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(given[:1]).parse_args(given)
     try:
         result = cast(Command, parsed.module).run(parsed)
     except ConfigError as problem:
@@ -86,12 +87,16 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, err:
     return result.status
 
 
-def _parser() -> ArgumentParser:
+def _parser(named: Sequence[str]) -> ArgumentParser:
+    """
+    The parser of the command line.  It knows all sub-commands, or the one that C{named} has: the modules of the others
+    are not imported then, which would take longer than what most of them do.
+    """
     parser = ArgumentParser("ichatgw", description="Looks after the gateway. Each command has a --help of its own.")
     parser.add_argument("--version", action="version", version=f"ichatgw {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="subcommand")
-    for name, where in COMMANDS.items():
-        module, _, what = where.partition(":")
+    for name in COMMANDS.keys() & named or COMMANDS:
+        module, _, what = COMMANDS[name].partition(":")
         command = cast(Any, import_module(module))
         command = getattr(command, what) if what else command
         subparser = commands.add_parser(name, help=command.HELP, description=command.HELP)

@@ -16,12 +16,10 @@ from typing import Any
 
 from attrs import frozen
 
-from ichatgw.config.reading.reader import Reader, readFile
-from ichatgw.config.settings import TABLE
+from ichatgw.config.reading.reader import DEFAULT_FILE, Reader, readFile
 from ichatgw.control.place import LONGEST, NAME, NONE
 from ichatgw.control.protocol import Order, orderLine
 from ichatgw.errors import ConfigError
-from ichatgw.options import DEFAULT_FILE
 from ichatgw.runtime.steps import atOnce
 
 RUN_DIRECTORY = "/run/ichatgw"
@@ -122,12 +120,21 @@ def pathOf(given: str | None, config: str | None) -> str:
         raise ConfigError(f"there is no {config}: name the configuration by --config, or the socket by --socket")
     file = config or DEFAULT_FILE
     if os.path.exists(file):
-        reader = Reader(TABLE)
-        atOnce(reader.take(readFile(file, reader)))
-        path: str = reader.values.get("controlSocket", "")
+        path = _configured(file)
         if path == NONE:
             raise ConfigError(f"the gateway of {file} has no socket: take ControlSocket = {NONE} out of it")
         if path:
             return path
     places = [os.path.join(folder, NAME) for folder in ("", os.path.dirname(config or ""), RUN_DIRECTORY)]
     return next(filter(os.path.exists, places), places[-1] if os.path.isdir(RUN_DIRECTORY) else places[0])
+
+
+def _configured(file: str) -> str:
+    """C{ControlSocket} of a configuration; empty if it is not set."""
+    # The table knows all parts of the gateway, whose import takes longer than all else here.
+    from ichatgw.config.settings import TABLE
+
+    reader = Reader(TABLE)
+    atOnce(reader.take(readFile(file, reader)))
+    path: str = reader.values.get("controlSocket", "")
+    return path

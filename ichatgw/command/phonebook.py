@@ -13,10 +13,9 @@ from typing import Any
 from attrs import asdict, frozen
 
 from ichatgw.command.result import Result, takesJSON
-from ichatgw.config.reading.reader import Reader, readFile
+from ichatgw.config.reading.reader import DEFAULT_FILE, Reader, readFile
 from ichatgw.config.settings import TABLE
 from ichatgw.errors import ConfigError
-from ichatgw.options import DEFAULT_FILE
 from ichatgw.phonebook import edit
 from ichatgw.phonebook.entries import Entry, Row, Table, rowOf
 from ichatgw.phonebook.numbers import COUNTRIES, Numbering

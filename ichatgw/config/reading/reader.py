@@ -27,6 +27,8 @@ from ichatgw.runtime.steps import Steps
 
 _T = TypeVar("_T")
 
+DEFAULT_FILE = "ichat-gw.config"
+"""What is read if no other file is named."""
 ENVIRONMENT = "ICHATGW_"
 PATTERN = "TranslationPattern"
 OUTPUT = "TranslationOutput"

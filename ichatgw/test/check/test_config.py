@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.check.config import read
 from ichatgw.check.finding import Finding, Level
-from ichatgw.options import DEFAULT_FILE
+from ichatgw.config.reading.reader import DEFAULT_FILE
 
 
 class ReadTests(SynchronousTestCase):

@@ -71,6 +71,22 @@ class MainTests(SynchronousTestCase):
         self.patch(command, "import_module", lambda name: {"said": SimpleNamespace(part=part)}[name])
         self.assertEqual(Run("say", "x").out, "x!\n")
 
+    def test_onlyNamed(self) -> None:
+        """The modules of other commands are not imported, as each takes a good part of a second."""
+        imported = []
+        module = SimpleNamespace(HELP="say it", declare=declare, run=run)
+
+        def importing(name: str) -> SimpleNamespace:
+            imported.append(name)
+            return module
+
+        self.patch(command, "COMMANDS", {"say": "said", "sing": "sung"})
+        self.patch(command, "import_module", importing)
+        Run("say", "x")
+        self.assertEqual(imported, ["said"])
+        self.assertRaises(SystemExit, Run, "dance")
+        self.assertEqual(imported, ["said", "said", "sung"])
+
     def test_usage(self) -> None:
         """A wrong command line ends with 2, a question for help or the version with 0."""
         for arguments, status in (

@@ -17,6 +17,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw import options
+from ichatgw.config.reading.reader import DEFAULT_FILE
 from ichatgw.config.reload import INTERVAL, LongReloadable, Outcome, Reloadable, Reloader
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NeedsRestart, NoRoute
@@ -378,7 +379,7 @@ class AgainTests(SynchronousTestCase):
         """The file is found again after a change of directory, and the command line still wins."""
         directory = Path(self.mktemp())
         directory.mkdir()
-        file = directory / options.DEFAULT_FILE
+        file = directory / DEFAULT_FILE
         file.write_text("JabberServer = a\nJabberComponentName = b.c\nJabberComponentPassword = d\nLogLevel = ERR\n")
         here = os.getcwd()
         self.addCleanup(os.chdir, here)

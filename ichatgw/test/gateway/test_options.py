@@ -13,9 +13,9 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading import document
-from ichatgw.config.reading.reader import OBSOLETE
+from ichatgw.config.reading.reader import DEFAULT_FILE, OBSOLETE
 from ichatgw.config.settings import TABLE
-from ichatgw.options import DEFAULT_FILE, Options
+from ichatgw.options import Options
 
 FILE = """\
 JabberServer = localhost
