@@ -283,7 +283,7 @@ class GatewayTests(SynchronousTestCase):
             "logHides": ("none", lambda: pages.hides, Content.NONE),
             "callHistory": (7, lambda: made.watchers.calls.most, 7),
             "callRecords": (records, lambda: recording.file and recording.file.path, records),
-            "callRecordsFormat": ("csv", lambda: recording.file and recording.file.head[:5], "call,"),
+            "callRecordsFormat": ("csv", lambda: recording.file and recording.file._head[:5], "call,"),
             "hepServer": (("192.0.2.61", 9060, "udp"), lambda: capturing._server.place[0], "192.0.2.61"),
             "hepCaptureId": (7, lambda: capturing._server.captureId, 7),
             "hepPassword": ("sesame", lambda: capturing._server.password, "sesame"),
