@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from attrs import define, field, frozen
@@ -36,6 +36,9 @@ BATCH = 48
 
 PAUSE = 0.08
 """Seconds between two batches."""
+
+RETRY = 5.0
+"""Seconds after which what could not be written is tried again: a full disk may have room by then."""
 
 MAX_LEFT = 20_000
 """Calls of an earlier process that are read."""
@@ -62,16 +65,19 @@ class Left:
 class Journal(Service):
     """
     @ivar path: the file.
+    @ivar _written: what is in it.
+    @ivar _writing: what is being changed in it: how calls would be ended, C{None} for those that are over.
+    @ivar _pending: likewise, what is to be changed next.
     """
 
     _clock: IReactorTime
     path: str
     _disk: Disk
-    _isWriting: bool = field(default=False, init=False)
     _database: sqlite3.Connection | None = field(default=None, init=False)
     _touched: dict[str, tuple[float, Ask]] = field(factory=dict, init=False)
     _written: dict[str, str] = field(factory=dict, init=False)
-    _over: list[str] = field(factory=list, init=False)
+    _writing: dict[str, str | None] = field(factory=dict, init=False)
+    _pending: dict[str, str | None] = field(factory=dict, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
     _left: tuple[Left, ...] = field(default=(), init=False)
     _complaints: RateLimit = field(init=False)
@@ -104,15 +110,16 @@ class Journal(Service):
     def stopService(self) -> None:
         """Write what is to be written, and close the file; after a stop in good order no call is in it."""
         Service.stopService(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._database is not None:
+        database = self._database
+        if database is not None:
             self._disk.settle()
             self._commit(tuple(self._touched))
             self._disk.settle()
-            self._database.close()
+            database.close()
             self._database = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def changed(self, name: str, ask: Ask) -> None:
         """A call has begun, or what would have to be said at its end may have changed."""
@@ -123,9 +130,11 @@ class Journal(Service):
     def over(self, name: str) -> None:
         """A call has ended, or its parties have been told."""
         self._touched.pop(name, None)
-        if self._written.pop(name, None) is not None:
-            self._over.append(name)
+        if name in self._written or name in self._writing:
+            self._pending[name] = None
             self._wake(ANSWER_TIMEOUT)
+        else:
+            self._pending.pop(name, None)
 
     def _wake(self, delay: float) -> None:
         if self._timer is None and self._database is not None:
@@ -133,7 +142,7 @@ class Journal(Service):
 
     def _due(self) -> None:
         self._timer = None
-        if self._isWriting:
+        if self._writing:
             self._wake(PAUSE)
             return
         now = self._clock.seconds()
@@ -148,25 +157,31 @@ class Journal(Service):
             self._wake(max(PAUSE, at - now))
 
     def _commit(self, names: Iterable[str]) -> None:
-        rows = []
         for name in names:
             _, ask = self._touched.pop(name)
             said = self._said(name, ask)
-            if said != self._written.get(name, "[]"):
-                rows.append((name, said))
-                self._written[name] = said
-        over, self._over = self._over, []
+            if said != (self._pending.get(name) or self._written.get(name, "[]")):
+                self._pending[name] = said
         database = self._database
-        if database is None or not (rows or over):
+        if database is None or not self._pending:
             return
-        self._isWriting = True
-        done = self._disk.run(partial(_write, database, [(name,) for name in over], rows))
-        done.addErrback(self._failed).addCallback(self._wrote)
+        self._writing, self._pending = self._pending, {}
+        self._disk.run(partial(_write, database, self._writing)).addCallbacks(self._wrote, self._failed)
 
     def _wrote(self, _: object) -> None:
-        self._isWriting = False
+        for name, said in self._writing.items():
+            if said is None:
+                self._written.pop(name, None)
+            else:
+                self._written[name] = said
+        self._writing = {}
 
     def _failed(self, failure: Failure) -> None:
+        """The file is as it was.  What has changed once more since then counts."""
+        changes = {**self._writing, **self._pending}
+        self._pending = {name: said for name, said in changes.items() if said is not None or name in self._written}
+        self._writing = {}
+        self._wake(RETRY)
         complain(_log, failure, self.path, self._complaints)
 
     def _said(self, name: str, ask: Ask) -> str:
@@ -202,17 +217,16 @@ class Journal(Service):
                     _log.warn("{path} cannot be removed: {problem}", path=path, problem=problem.strerror)
 
 
-def _write(database: sqlite3.Connection, over: list[tuple[str]], rows: list[tuple[str, str]]) -> None:
+def _write(database: sqlite3.Connection, changes: Mapping[str, str | None]) -> None:
     """
     Commit changes, in whichever thread.
 
-    @param over: names of calls that are over.
-    @param rows: names of others, and how they would be ended.
+    @param changes: how calls would be ended, by their names; C{None} for those that are over.
     @raise sqlite3.Error: if that cannot be.
     """
     with transaction(database) as cursor:
-        cursor.executemany(_ERASE, over)
-        cursor.executemany(_WRITE, rows)
+        cursor.executemany(_ERASE, [(name,) for name, said in changes.items() if said is None])
+        cursor.executemany(_WRITE, [(name, said) for name, said in changes.items() if said is not None])
 
 
 def _readLeft(row: tuple[object, object]) -> Left:

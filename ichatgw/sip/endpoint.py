@@ -140,7 +140,9 @@ class Endpoint(Service):
         subscriptions = Subscriptions(clock, self._transactions, options.userAgent, options.registrationsPerSecond)
         self.mailboxes = Wanted(subscriptions, atOnce)
         self.userMailboxes = self._dialer.mailboxes(self.mailboxes)
-        self.goodbyes = Goodbyes(clock, self._transactions, logins, options.userAgent)
+        self.goodbyes = Goodbyes(
+            clock, self._transactions, lambda name: self.trunks.loginsOf(name) or logins, options.userAgent
+        )
         self._requests.outside = self._dialer.outside(self._referrals)
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)

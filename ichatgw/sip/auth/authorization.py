@@ -46,13 +46,15 @@ class Authorizer:
     gets no answer that a password could be guessed from, or that could be handed on.
 
     @param proxy: the host of the proxy.
+    @ivar account: the name of the trunk whose passwords these are; empty if they are of none.
     @ivar served: the domains whose registrar is at a host, an IP literal.
     """
 
     served: Callable[[str], Iterable[str]] = staticmethod(_nowhere)
 
-    def __init__(self, keyring: Keyring | None = None, proxy: str | None = None) -> None:
+    def __init__(self, keyring: Keyring | None = None, proxy: str | None = None, account: str = "") -> None:
         self.keyring = Keyring() if keyring is None else keyring
+        self.account = account
         self._proxy = proxy
 
     def begin(self) -> Answers:
@@ -124,6 +126,11 @@ class Answers:
     _logins: Authorizer
     domain: str = ""
     _byRealm: dict[tuple[str, str], _Login] = field(factory=dict, init=False)
+
+    @property
+    def account(self) -> str:
+        """See L{Authorizer}."""
+        return self._logins.account
 
     def headers(self, request: SipRequest) -> list[SipHeader]:
         """The logins that C{request}, which is complete but for them, goes out with."""

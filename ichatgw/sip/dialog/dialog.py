@@ -295,13 +295,16 @@ class Dialog(DialogCore):
         if isinstance(self.state, (UacStateTrying, UacStateRinging)) and sent is not None:
             if sent.data is None or sent.userv is None:
                 return ()  # its transaction is over
-            return (cancelOf(sent.data, sent.address, sent.userv.transport),)
+            name = "" if self.remote.first is None else self.remote.first.name
+            return (cancelOf(sent.data, sent.address, sent.userv.transport, name),)
         if isinstance(self.state, (UasStateTrying, UasStateRinging)) and self.remote.flow is not None:
             return (refusalOf(self.uasResp, self.remote.flow.transport.value),)
         target = self.hopWithout if self.isConnected() else None
         if target is None or self.rTarget is None:
             return ()
-        return (farewellOf(target, str(self.rTarget), self.lUri, self.rUri, self.cId, self.lCSeq, self.routes),)
+        proved = self.remote.named(target, self._next)
+        remote, ends = str(self.rTarget), (self.lUri, self.rUri)
+        return (farewellOf(self.answers, proved, remote, *ends, self.cId, self.lCSeq, self.routes),)
 
     def leaves(self) -> None:
         """The dialog is over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, evolve, field
 from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
@@ -170,8 +170,14 @@ class RemoteTarget:
         """
         if self.flow is None or hop.transport is not Transport.TLS:
             return
-        name = "" if url is None else domainIn(str(url.host))
+        target = self.named(hop, url)
+        if target is self.first:
+            self._ways.expect(target)
+        elif target.name:
+            self._ways.suggest(target)
+
+    def named(self, hop: Target, url: SipURL | None) -> Target:
+        """C{hop} by the name that its far end has to prove, see L{prove}."""
         if self.first is not None and self.first == hop:
-            self._ways.expect(self.first)  # by its name, which the hop has not
-        elif name:
-            self._ways.suggest(Target(Transport.TLS, hop.address, name))
+            return self.first
+        return evolve(hop, name="" if url is None else domainIn(str(url.host)))

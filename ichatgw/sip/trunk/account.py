@@ -52,7 +52,7 @@ class Account:
     @classmethod
     def of(cls, trunk: Trunk, clock: IReactorTime, resolver: Resolver) -> Account:
         """Make the account of a trunk."""
-        logins = Authorizer(_keyring(trunk), trunk.proxies[0].host if trunk.proxies else None)
+        logins = Authorizer(_keyring(trunk), trunk.proxies[0].host if trunk.proxies else None, trunk.name)
         flows = flowsOf(trunk, clock, resolver, logins)
         made = cls(trunk, flows, logins)
         logins.served = lambda host: (trunk.server.host,) if _isAt(flows, host) else ()

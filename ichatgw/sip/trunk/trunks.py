@@ -136,6 +136,11 @@ class Trunks:
         """Is that, in lower case, the name of one?"""
         return self.accounts.get(name) is not None
 
+    def loginsOf(self, name: str) -> Authorizer | None:
+        """With what we log in by way of the trunk of that name, if there is one."""
+        account = self.accounts.get(name)
+        return None if account is None else account.logins
+
     def policyOf(self, account: Account) -> MediaPolicy:
         """How media of a trunk is protected."""
         return policyOf(account, self._terms.policy)

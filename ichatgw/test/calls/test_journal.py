@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.calls.journal import ANSWER_TIMEOUT, BATCH, PAUSE, Journal, Left
+from ichatgw.calls.journal import ANSWER_TIMEOUT, BATCH, PAUSE, RETRY, Journal, Left
 from ichatgw.calls.recovery import Epilogue
 from ichatgw.model import Farewell
 from ichatgw.runtime.disk import DirectDisk
@@ -20,6 +23,32 @@ from ichatgw.runtime.turns import SWEEP_INTERVAL, Turns
 
 HELLO: Farewell = ("sip-bye", "udp", "192.0.2.7")
 AGAIN: Farewell = ("jingle-terminate", "a@b/c", "d@e/f", "s1")
+
+
+class SlowDisk:
+    """A disk that does nothing before the test lets it."""
+
+    def __init__(self) -> None:
+        self._given: list[tuple[Callable[[], object], Deferred[Any]]] = []
+
+    def run(self, work: Callable[[], object]) -> Deferred[Any]:
+        """See L{ichatgw.runtime.disk.Disk}."""
+        done: Deferred[Any] = Deferred()
+        self._given.append((work, done))
+        return done
+
+    def settle(self) -> None:
+        """See L{ichatgw.runtime.disk.Disk}."""
+        self.finish(None)
+
+    def finish(self, problem: Exception | None) -> None:
+        """All that was given is done, or fails."""
+        given, self._given = self._given, []
+        for work, done in given:
+            if problem is None:
+                done.callback(work())
+            else:
+                done.errback(problem)
 
 
 class JournalCase(SynchronousTestCase):
@@ -118,6 +147,58 @@ class JournalTests(JournalCase):
         self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual(list(self.onDisk()), ["a-2"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def full(self, journal: Journal, isFull: bool) -> None:
+        """There is no room for more on the disk, or there is again."""
+        database = journal._database
+        assert database is not None
+        used = database.execute("PRAGMA page_count").fetchone()[0] if isFull else 1_000_000
+        database.execute(f"PRAGMA max_page_count = {used}")
+
+    def test_diskFull(self) -> None:
+        """
+        What could not be written is written when there is room again, and what is over by then is not: parties are told
+        of calls that were up, and of no others.
+        """
+        words: Farewell = ("sip-bye", "x" * 9000)
+        self.journal.changed("over", lambda: (HELLO,))
+        self.clock.advance(ANSWER_TIMEOUT)
+        self.full(self.journal, True)
+        for name in ("stays", "short"):
+            self.journal.changed(name, lambda: (words,))
+        self.journal.over("over")
+        with capturedLogs() as events:
+            self.clock.advance(ANSWER_TIMEOUT)
+        self.assertIn("cannot be written", str(formatEvent(events[-1])))
+        self.assertEqual(list(self.onDisk()), ["over"])
+        self.journal.over("short")
+        self.full(self.journal, False)
+        self.clock.advance(RETRY)
+        self.assertEqual((list(self.onDisk()), self.clock.getDelayedCalls()), (["stays"], []))
+
+    def test_stopWhenFull(self) -> None:
+        """A stop while the disk is full leaves nothing that waits."""
+        self.full(self.journal, True)
+        self.journal.changed("a-1", lambda: (("sip-bye", "x" * 9000),))
+        self.clock.advance(ANSWER_TIMEOUT)
+        self.journal.stopService()
+        self.assertEqual((self.onDisk(), self.clock.getDelayedCalls()), ({}, []))
+
+    def test_waitsForDisk(self) -> None:
+        """A call that ends while it is being written is not in the file afterwards, whether or not that succeeds."""
+        for problem in (None, sqlite3.OperationalError("disk I/O error")):
+            disk = SlowDisk()
+            journal = Journal(self.clock, self.path, disk)
+            journal.startService()
+            journal.changed("a-1", lambda: (HELLO,))
+            self.clock.advance(ANSWER_TIMEOUT)
+            journal.over("a-1")
+            disk.finish(problem)
+            self.clock.advance(RETRY)
+            disk.finish(None)
+            self.assertEqual(self.onDisk(), {})
+            journal.stopService()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_damaged(self) -> None:
         """A file that is none of ours is begun anew; words that nobody wrote so say nothing."""

@@ -10,11 +10,13 @@ from ichatgw.interfaces import ILeg
 from ichatgw.model import Ending, EndReason, TransportAddress
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import OutboundSipLeg
-from ichatgw.sip.transaction.farewells import BYE, LEAP, TEXT, TIMES
+from ichatgw.sip.transaction.farewells import BYE, BYE_BEFORE, LEAP, TEXT, TIMES
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.support.fakes import OFFER
 from ichatgw.test.support.legs import ANSWER
+from ichatgw.test.support.names import FakeNames, a
 from ichatgw.test.support.sip.sipwire import PHONE, PHONE_SDP, Rig, header, request, respond, status
+from ichatgw.test.support.sip.trunks import SERVER, TrunkRig, trunk
 
 PROXY = TransportAddress("192.0.2.99", 5062)
 ROUTE = "Record-Route: <sip:192.0.2.99:5062;lr>\r\n"
@@ -82,8 +84,39 @@ class FarewellTests(SynchronousTestCase):
         self.rig.stream(request("INVITE", contact="<sip:alice@192.0.2.77:5090;transport=tcp>"), there)
         (leg,) = self.rig.invitations.legs
         leg.answer(ANSWER)
-        ((_, transport, host, port, *_),) = leg.farewells()
+        ((_, _, _, transport, host, port, *_),) = leg.farewells()
         self.assertEqual((transport, host, port), ("tcp", "192.0.2.77", "5090"))
+
+    def secured(self) -> OutboundSipLeg:
+        """A phone is called over TLS, by the domain of its server."""
+        self.rig = Rig(names=FakeNames(**{"pbx.example": [a("192.0.2.77")]}))
+        leg = self.rig.dial("sips:100@pbx.example")
+        leg.start(OFFER)
+        (self.invite,) = self.rig.streams.take()
+        return leg
+
+    def test_secured(self) -> None:
+        """Over TLS, the next process wants to see the certificate that this one has seen (RFC 5922 section 7.1)."""
+        leg = self.secured()
+        there = Target(Transport.TLS, TransportAddress("192.0.2.77", 5061))
+        for contact in ("sips:100@192.0.2.77", "sips:100@pbx.example"):
+            ringing = respond(self.invite, 180, "Ringing", extra=f"Contact: <{contact}>\r\n")
+            self.rig.stream(ringing, there)
+            ((way, *words),) = leg.farewells()
+            other = Rig()
+            other.endpoint.goodbyes.ways[way](*words)
+            other.clock.advance(0)
+            self.assertEqual([each.name for each in other.streams.suggested], ["pbx.example"])
+            ((cancel, target),) = other.streams.sent
+            self.assertEqual((cancel[:7], target), ("CANCEL ", there))
+        ok = respond(self.invite, 200, "OK", body=PHONE_SDP, extra="Contact: <sips:1@192.0.2.77>\r\n")
+        self.rig.stream(ok, there)
+        ((way, *words),) = leg.farewells()
+        other = Rig()
+        other.endpoint.goodbyes.ways[way](*words)
+        self.assertEqual([each.name for each in other.streams.suggested], ["pbx.example"])
+        ((bye, target),) = other.streams.sent
+        self.assertEqual((bye[:4], target), ("BYE ", there))
 
     def test_over(self) -> None:
         """Before there is a dialog, and when it is over, there is nothing to say."""
@@ -150,6 +183,43 @@ class FarewellTests(SynchronousTestCase):
         self.other.clock.pump([1] * 40)
         self.assertEqual(self.other.wire.take(), [])
 
+    def test_loginOfDomain(self) -> None:
+        """The login is that for the domain that was called, wherever its phone is."""
+        self.rig = Rig(names=FakeNames(**{"pbx.example": [a("192.0.2.77")]}))
+        leg = self.rig.dial("sip:100@pbx.example")
+        leg.start(OFFER)
+        self.rig.receive(respond(self.rig.wire.take()[-1], 200, "OK", body=PHONE_SDP))
+        keyring = Keyring({"pbx.example": Credentials("gw", "x")})
+        self.assertIn('username="gw"', self.challenged(leg, Rig(keyring=keyring)))
+
+    def test_loginOfTrunk(self) -> None:
+        """The BYE of a call by a trunk logs in as the trunk; if that is no more, as the gateway would anywhere."""
+        one = trunk(registrationTime=0)
+        self.rig = TrunkRig(one)
+        leg = self.rig.dial("sip:+49891234@one")
+        leg.start(OFFER)
+        invite = next(sent for sent in self.rig.wire.take() if sent.startswith("INVITE"))
+        ok = respond(invite, 200, "OK", body=PHONE_SDP, extra="Contact: <sip:c@198.51.100.9>\r\n")
+        self.rig.receive(ok, SERVER)
+        self.assertIn('username="4930"', self.challenged(leg, TrunkRig(one)))
+        self.assertEqual(self.challenged(leg, TrunkRig(trunk("two", registrationTime=0))), "")
+
+    def test_before(self) -> None:
+        """What an earlier version has written is said too."""
+        ((_, _, _, *words),) = self.outbound().farewells()
+        other = Rig()
+        other.endpoint.goodbyes.ways[BYE_BEFORE](*words)
+        (bye,) = other.wire.take()
+        self.assertTrue(bye.startswith("BYE sip:100@192.0.2.77"))
+
+    def challenged(self, leg: SipLeg, rig: Rig) -> str:
+        """With what another process logs in when its BYE is asked for that; empty if with nothing."""
+        bye, address = self.said(leg, rig)
+        rig.wire.take()
+        extra = 'Proxy-Authenticate: Digest realm="pbx", nonce="n"\r\n'
+        again = rig.receive(respond(bye, 407, "Proxy Authentication Required", extra=extra), address)
+        return header(again[0], "Proxy-Authorization") if again else ""
+
     def test_silence(self) -> None:
         """Nobody waits for an answer; a BYE that gets none is sent again for a while, and given up."""
         self.said(self.outbound())
@@ -158,6 +228,6 @@ class FarewellTests(SynchronousTestCase):
 
     def test_wrongWords(self) -> None:
         """Words that are none of ours are refused."""
-        for words in (("udp",), ("pigeon", "h", "1", "", "sip:a", "<sip:a>", "<sip:b>", "c", "1")):
+        for words in (("udp",), ("", "", "pigeon", "h", "1", "", "sip:a", "<sip:a>", "<sip:b>", "c", "1")):
             self.assertRaises(ValueError, self.rig.endpoint.goodbyes.say, *words)
         self.assertRaises(ValueError, self.rig.endpoint.goodbyes.send, "udp", "192.0.2.77")
