@@ -14,11 +14,13 @@ from attrs import define, field, frozen
 
 from ichatgw.config.reload import Reloadable
 from ichatgw.config.settings import Settings
+from ichatgw.log.redaction import Content
 from ichatgw.media.rtp.reportjson import reportJSON
 from ichatgw.model import TransportAddress
 from ichatgw.net.dns import Records
 from ichatgw.net.names import endpointFor
 from ichatgw.net.stunservers import STUNServers
+from ichatgw.observe.archive.archive import Archive
 from ichatgw.observe.callreports import Reports
 from ichatgw.observe.hep.capture import HEPCapture
 from ichatgw.observe.hep.wire import PORT, DatagramWire, HEPWire, StreamWire
@@ -29,6 +31,8 @@ from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.snapshots import CallSnapshot
 from ichatgw.observe.stream import Events
 from ichatgw.observe.trails import Trails
+from ichatgw.runtime.disk import Disk
+from ichatgw.runtime.turns import Turns
 
 
 @define(eq=False)
@@ -157,6 +161,7 @@ class Watchers:
     @ivar calls: those that live, and the last that lived.
     @ivar recording: keeps a line of each call.
     @ivar capturing: sends messages to a server that keeps them.
+    @ivar archive: keeps those that are over in a file, if there is one.
     """
 
     events: Events
@@ -164,6 +169,7 @@ class Watchers:
     trails: Trails
     recording: Recording
     capturing: Capturing
+    archive: Archive | None = field(default=None, init=False)
     reports: Reports = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -176,18 +182,34 @@ class Watchers:
         """The gateway starts."""
         self.recording.start()
         self.capturing.start()
+        if self.archive is not None:
+            self.archive.start()
 
     def stop(self) -> None:
         """It has stopped: what waits is written and sent."""
         self.calls.messages.flush()
         self.recording.stop()
         self.capturing.stop()
+        if self.archive is not None:
+            self.archive.stop()
+
+    def keep(self, turns: Turns, settings: Settings, disk: Disk) -> None:
+        """Keep calls that are over in a file, if the settings name one."""
+        path, days = settings.callHistoryDatabase, settings.callHistoryDays
+        if path:
+            hides, now = Content(settings.logHides), self.events.now
+            self.archive = Archive(turns, os.path.abspath(path), days, disk, self.calls, lambda: now()[1], hides)
+
+    def _keepAs(self, settings: Settings) -> None:
+        if self.archive is not None:
+            self.archive.days, self.archive.hides = settings.callHistoryDays, Content(settings.logHides)
 
     @property
     def reloadables(self) -> tuple[Reloadable, ...]:
         """What can change while the gateway runs."""
         return (
             Reloadable(("callHistory",), lambda new: partial(setattr, self.calls, "most", new.callHistory)),
+            Reloadable(("callHistoryDays", "logHides"), lambda new: partial(self._keepAs, new)),
             Reloadable(("callRecords", "callRecordsFormat"), lambda new: partial(self.recording.adopt, new)),
             Reloadable(("hepServer", "hepCaptureId", "hepPassword"), lambda new: partial(self.capturing.adopt, new)),
         )

@@ -41,7 +41,8 @@ def databasesOf(settings: Settings) -> dict[str, str]:
     """The databases, by the setting that names each."""
     path = settings.subscriptionDatabase
     calls = settings.callDatabase or (f"{path}-calls" if path not in ("", "none") else "")
-    found = {"SubscriptionDatabase": path, "CallDatabase": calls}
+    past = settings.callHistoryDatabase
+    found = {"SubscriptionDatabase": path, "CallDatabase": calls, "CallHistoryDatabase": past}
     return {name: path for name, path in found.items() if path not in ("", "none")}
 
 

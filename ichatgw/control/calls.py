@@ -5,19 +5,20 @@ Orders about calls: which there are, what was said in one, and that it end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
 
 from ichatgw.calls.switch import Switch
-from ichatgw.control.protocol import Answer, OrderError
+from ichatgw.control.protocol import Answer, OrderError, Outcome
 from ichatgw.control.rungs import shownRung
 from ichatgw.control.server import Orders
 from ichatgw.log.redaction import Content
 from ichatgw.model import Ending, EndReason
+from ichatgw.observe.archive.archive import Archive
 from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot
+from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung
 
 LATEST = 20
 """How many of the calls that are over are shown if no number is given."""
@@ -29,11 +30,13 @@ class Calls:
     @ivar known: the calls that live and lived.
     @ivar switch: has those that live.
     @ivar content: what of messages is left out besides secrets.
+    @ivar archive: has the calls that are no longer C{known}, if they are kept.
     """
 
     known: LiveCalls
     switch: Switch
     content: Callable[[], Content] = lambda: Content.DIGITS
+    archive: Archive | None = None
 
     def addTo(self, orders: Orders) -> None:
         """Carry out such orders."""
@@ -58,15 +61,21 @@ class Calls:
         for _, call in zip(range(most), self.known.past, strict=False):
             yield shownCall(call)
 
-    def show(self, words: Mapping[str, str]) -> Answer:
+    def show(self, words: Mapping[str, str]) -> Outcome:
         """
         One call, with its ladder.
 
         @raise OrderError: if there is none of that name.
         """
+        name = words.get("id", "").removeprefix("call=")
+        if self.archive is not None and name and self._known(name) is None:
+            return self.archive.find(name).addCallback(lambda whole: self._shown(*(whole or (self._find(words), ()))))
         call = self._find(words)
+        return self._shown(call, self.known.ladder(call.id))
+
+    def _shown(self, call: CallSnapshot, rungs: Sequence[Rung]) -> Answer:
         content = self.content()
-        return Answer(shownCall(call), (shownRung(rung, content) for rung in self.known.ladder(call.id)))
+        return Answer(shownCall(call), (shownRung(rung, content) for rung in rungs))
 
     def hangup(self, words: Mapping[str, str]) -> Answer:
         """
@@ -87,12 +96,15 @@ class Calls:
         name = words.get("id", "").removeprefix("call=")
         if not name:
             raise OrderError("name a call by id, as ichatgw calls shows it")
-        call = self.known.find(name) or self.known.find(f"{self.switch.run}{name}")
+        call = self._known(name)
         if call is None:
             raise OrderError(
                 f"there is no call {name[:40]!r} (any more): see ichatgw calls, or ichatgw calls --past 20"
             )
         return call
+
+    def _known(self, name: str) -> CallSnapshot | None:
+        return self.known.find(name) or self.known.find(f"{self.switch.run}{name}")
 
 
 def shownCall(call: CallSnapshot) -> dict[str, Any]:

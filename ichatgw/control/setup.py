@@ -99,7 +99,7 @@ def controlOf(
     def content() -> Content:
         return Content(reloader.settings.logHides)
 
-    Calls(watchers.calls, parts.switch, content).addTo(orders)
+    Calls(watchers.calls, parts.switch, content, watchers.archive).addTo(orders)
     Traces(parts.turns, watchers.events, watchers.trails, watchers.calls, content).addTo(orders)
     path = settings.controlSocket
     if path == NONE:

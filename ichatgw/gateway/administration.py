@@ -63,7 +63,16 @@ def ordered(
     takesLevel = isinstance(observer, logfile.LineObserver)
     orders = Orders()
     gateway.ordering = controlOf(reactor, parts, settings, reloader, takesLevel, environ, orders)
-    shown = Shown(gateway.turns, watchers.events, watchers.calls, parts.readiness, parts.figures, parts.trunks, orders)
+    shown = Shown(
+        gateway.turns,
+        watchers.events,
+        watchers.calls,
+        parts.readiness,
+        parts.figures,
+        parts.trunks,
+        orders,
+        watchers.archive,
+    )
     web = webOf(reactor, settings, shown)
     if web is not None:
         gateway.ordering.append(web)

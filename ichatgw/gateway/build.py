@@ -86,6 +86,7 @@ def gateway(reactor: Any, settings: Settings) -> Gateway:
     )
     made.preferences = sides.preferences
     watchers = watchersOf(reactor, settings, common.trails)
+    watchers.keep(common.turns, settings, common.disk)
     made.watchers = watchers
     _observe(made, sides, watchers)
     objection = partial(_objection, made)

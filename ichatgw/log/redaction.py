@@ -84,10 +84,11 @@ SECRETS = (
 )
 """What is never shown."""
 
-# Where a secret may stand at several places: the whole of it, what comes before each secret, what that is made of.
-PLACES: tuple[tuple[str, str], ...] = (
+# Where several secrets may stand: what hints at it, all of it, what comes before each secret, what that is made of.
+PLACES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     # Digest authentication (RFC 7616): a password could be guessed of it.  Another scheme may follow after a comma.
     (
+        ("authorization", "authentication-info"),
         rf"^(?:{_SIP_CREDENTIALS}|(?:Proxy-)?Authentication-Info)[ \t]*:(?:[^\r\n]|\r?\n[ \t])*",
         r"(\b(?:response|rspauth)[ \t]*=\s*|,\s*(?!Digest\b)\w+[ \t]+(?=[^\s,=]))(?:\"[^\"\r\n]*\"?|[^\s,\"]+)",
     ),
@@ -108,7 +109,8 @@ _OF_FORM = re.compile(r"(<(?:\w+:)?field\b[^<>]*>)|(<(?:\w+:)?value\b[^<>]*>)[^<
 _IS_PRIVATE = re.compile(r"text-private|password|passwd|passphrase", re.IGNORECASE)
 
 _PLACES = tuple(
-    (re.compile(place, re.IGNORECASE | re.MULTILINE), re.compile(secret, re.IGNORECASE)) for place, secret in PLACES
+    (hints, re.compile(place, re.IGNORECASE | re.MULTILINE), re.compile(secret, re.IGNORECASE))
+    for hints, place, secret in PLACES
 )
 
 
@@ -133,10 +135,12 @@ def redacted(message: str, content: Content = Content.DIGITS) -> str:
     """
     for hide in CONTENTS[content]:
         message = hide(message)
-    message = _forms(message)
-    for place, secret in _PLACES:
-        message = place.sub(lambda found, secret=secret: secret.sub(rf"\1{HIDDEN}", found[0]), message)  # type: ignore[misc]
     lowered = message.lower()
+    if "field" in lowered:
+        message = _forms(message)
+    for hints, place, secret in _PLACES:
+        if any(hint in lowered for hint in hints):
+            message = place.sub(lambda found, secret=secret: secret.sub(rf"\1{HIDDEN}", found[0]), message)  # type: ignore[misc]
     for each in SECRETS:
         if any(hint in lowered for hint in each.hints):
             message = each.pattern.sub(rf"\1{HIDDEN}", message)

@@ -131,6 +131,15 @@ class _Call:
         """The media of one side."""
         return self.media.setdefault(side, _Media())
 
+    def rungs(self) -> tuple[Rung, ...]:
+        """Its ladder, in order."""
+        began = self.arrival.time
+        roles = {leg.id: leg.role for leg in self.legs.values()}
+        return tuple(
+            Rung(event.time - began, leg, roles.get(leg) or sideOf(event), event)
+            for leg, event in sorted(self.ladder, key=lambda each: each[1].time)
+        )
+
     def snapshot(self, now: float) -> CallSnapshot:
         """As it is now."""
         arrival, route, end = self.arrival, self.route, self.end
@@ -245,14 +254,23 @@ class LiveCalls:
     def ladder(self, call: str) -> tuple[Rung, ...]:
         """All that was said and has happened in a call, in order; nothing if there is no such call."""
         found = self._upToDate(call)
+        return () if found is None else found.rungs()
+
+    def later(self, call: str) -> Callable[[], tuple[CallSnapshot, tuple[Rung, ...]]]:
+        """
+        What gives that call and its ladder at any later time, also when it is no longer kept here.
+
+        @raise KeyError: if there is no such call.
+        """
+        found = self._of(call)
         if found is None:
-            return ()
-        began = found.arrival.time
-        roles = {leg.id: leg.role for leg in found.legs.values()}
-        return tuple(
-            Rung(event.time - began, leg, roles.get(leg) or sideOf(event), event)
-            for leg, event in sorted(found.ladder, key=lambda each: each[1].time)
-        )
+            raise KeyError(call)
+
+        def whole() -> tuple[CallSnapshot, tuple[Rung, ...]]:
+            self.messages.flush()
+            return found.snapshot(self._clock.seconds()), found.rungs()
+
+        return whole
 
     def _snapshots(self, names: list[str]) -> Iterator[CallSnapshot]:
         return (found for name in names if (found := self.find(name)) is not None)
@@ -320,12 +338,12 @@ class LiveCalls:
         self._add(call, "", event)
         call.end = event
         self._past[event.call] = call
-        while len(self._past) > self.most:
-            self._forget()
         if self.listeners:
             snapshot = call.snapshot(event.time)
             for listener in self.listeners:
                 listener(snapshot)
+        while len(self._past) > self.most:
+            self._forget()
 
     def _mediaStarted(self, event: MediaStarted) -> None:
         call = self._note(event)

@@ -110,6 +110,13 @@ class CallSnapshot:
         text = f" ({self.ending.text})" if self.ending.text else ""
         return f"{self.ending.reason.value}, ended by {self.endedBy}{text}"
 
+    @property
+    def words(self) -> str:
+        """What it is found by: its name, its addresses, and why it ended; one a line."""
+        reason = "" if self.ending is None else f"{self.ending.reason.name} {self.why}"
+        parties = (leg.party for leg in self.legs)
+        return "\n".join((self.id, self.caller, self.called, self.presented, self.route, reason, *parties))
+
 
 def turnedAway(event: TurnedAway) -> CallSnapshot:
     """An attempt that became no call."""

@@ -43,7 +43,7 @@ FOLDERS = {
     "config": ({"reading"}, {"declared"}),
     "jingle": ({"stanzas"}, {"session"}),
     "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),
-    "observe": ({"events", "stream", "snapshots", "trails", "messages"}, {"hep", "records"}),
+    "observe": ({"events", "stream", "snapshots", "trails", "messages", "registry"}, {"hep", "records", "archive"}),
     "sip": (
         {"sippylib", "message"},
         {"transport", "auth"},

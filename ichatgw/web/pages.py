@@ -5,7 +5,7 @@ The pages for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from urllib.parse import quote
 from attrs import define, field
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ichatgw.control.protocol import Order
 from ichatgw.log.redaction import Content
+from ichatgw.observe.archive.archive import Archive, Whole
+from ichatgw.observe.archive.codec import readCall
+from ichatgw.observe.archive.table import Found
 from ichatgw.observe.events import Message
 from ichatgw.observe.readiness import Readiness
 from ichatgw.observe.registry import LiveCalls
-from ichatgw.observe.snapshots import CallSnapshot
+from ichatgw.observe.snapshots import CallSnapshot, Rung
 from ichatgw.web import views
 from ichatgw.web.advice import CHAPTER, adviceOf
 from ichatgw.web.answers import HTML, Refusal, Reply, Visit
@@ -59,6 +62,7 @@ class Pages:
     @ivar hides: what is not shown of messages, besides what is secret.
     @ivar figures: what the status says.
     @ivar trunks: gives the state of each trunk.
+    @ivar archive: has the calls that are no longer in C{calls}, if they are kept.
     """
 
     calls: LiveCalls
@@ -68,6 +72,7 @@ class Pages:
     trunks: Callable[[], Iterator[Mapping[str, Any]]]
     api: API
     hides: Content = Content.DIGITS
+    archive: Archive | None = None
     _templates: Environment = field(init=False)
     _static: dict[str, bytes] = field(init=False)
 
@@ -110,30 +115,48 @@ class Pages:
         """The same without what is around it, for the script."""
         return Reply(self._home())
 
-    def list(self, visit: Visit) -> Reply:
-        """The calls that are over."""
-        begin = visit.words.get("from", "0")
-        first = int(begin) if begin.isascii() and begin.isdigit() and len(begin) < 7 else 0
-        return Reply(self._framed("Calls", visit, self._past(visit.words.get("q", "").strip()[:200], first)))
+    def list(self, visit: Visit) -> Deferred[Reply]:
+        """The calls that are over: those in memory, the latest first, and then those of the archive."""
+        wanted = visit.words.get("q", "").strip()[:200]
+        first, before = _number(visit.words.get("from", ""), 6) or 0, _number(visit.words.get("before", ""), 15)
+        found: Deferred[Any] = succeed([])
+        if self.archive is not None:
+            found = self.archive.search(wanted, before, PAGE + 1, lambda name: self.calls.find(name) is not None)
+        newest = self.calls.past if before is None else iter(())
 
-    def call(self, visit: Visit) -> Reply:
+        def page(old: Sequence[Found]) -> Reply:
+            return Reply(self._framed("Calls", visit, self._past(wanted, first, newest, old)))
+
+        return found.addCallback(page)
+
+    def call(self, visit: Visit) -> Reply | Deferred[Reply]:
         """All of one call: its page, a part of that, a file, or the question whether it is to be hung up."""
         name, _, what = visit.path.removeprefix(CALLS).partition("/")
-        name, isFile = (name[:-4], True) if name.endswith(".zip") and not what else (name, False)
-        call = self._find(name)
-        if isFile:
+        if name.endswith(".zip") and not what:
+            name, what = name[:-4], "zip"
+        call = self.calls.find(name)
+        if call is not None or self.archive is None:
+            return self._call(visit, self._find(name), self.calls.ladder(name), what)
+
+        def found(whole: Whole | None) -> Reply:
+            return self._call(visit, *(whole or (self._find(name), ())), what)
+
+        return self.archive.find(name).addCallback(found)
+
+    def _call(self, visit: Visit, call: CallSnapshot, rungs: Sequence[Rung], what: str) -> Reply:
+        name = call.id
+        if what == "zip":
             headers = {"Content-Disposition": f'attachment; filename="{quote(name, safe="")}.zip"'}
-            pieces = bundle(call, self.calls.ladder(name), self.hides)
-            return Reply(pieces, "application/zip", headers=headers)
+            return Reply(bundle(call, rungs, self.hides), "application/zip", headers=headers)
         if what == "part":
-            return Reply(self._ladder(call))
+            return Reply(self._ladder(call, rungs))
         if what == "hangup":
             return Reply(
                 self._framed(f"Hang up {name}", visit, self._rendered("hangup.html", call=call, token=visit.token))
             )
         if what:
             raise Refusal(404, "there is no such page")
-        return Reply(self._framed(f"Call {name}", visit, self._ladder(call)))
+        return Reply(self._framed(f"Call {name}", visit, self._ladder(call, rungs)))
 
     def hangup(self, visit: Visit) -> Deferred[Reply]:
         """Hang up; the form of that page has asked for it."""
@@ -186,37 +209,57 @@ class Pages:
             yield row.render(trunk=trunk).encode("utf-8", "replace")
         yield from self._rendered("trunksend.html", hasMore=next(trunks, None) is not None)
 
-    def _past(self, wanted: str, first: int) -> Iterator[bytes]:
-        yield from self._rendered("calls.html", wanted=wanted, kept=self.calls.most)
+    def _past(self, wanted: str, first: int, newest: Iterator[CallSnapshot], old: Sequence[Found]) -> Iterator[bytes]:
+        """
+        @param first: so many of the newest were on the pages before.
+        @param newest: those in memory.
+        @param old: those of the archive, for a page, and one more if there are more.
+        """
+        days = 0 if self.archive is None else self.archive.days
+        yield from self._rendered("calls.html", wanted=wanted, kept=self.calls.most, days=days)
         row = self._templates.get_template("row.html")
-        found, hasMore = 0, False
-        for call in self.calls.past:
+        found, older, link = 0, "", f"/calls?q={quote(wanted)}"
+        for call in newest:
             if wanted and not views.matches(call, wanted):
                 yield b""
                 continue
             found += 1
             if found > first + PAGE:
-                hasMore = True
+                older = f"{link}&from={first + PAGE}"
                 break
             yield row.render(call=call).encode("utf-8", "replace") if found > first else b""
-        link = f"/calls?q={quote(wanted)}&from="
+        room = min(PAGE, max(0, first + PAGE - found))
+        for each in old[:room]:
+            found += 1
+            yield self._kept(each)
+        if not older and len(old) > room:
+            # Numbers go downwards, and what is in memory is left out.
+            older = f"{link}&before={old[room - 1].number if room else old[0].number + 1}"
         yield from self._rendered(
             "rowsend.html",
             more=0,
-            older=f"{link}{first + PAGE}" if hasMore else "",
-            newer=f"{link}{max(0, first - PAGE)}" if first else "",
+            older=older,
+            newer=f"{link}&from={max(0, first - PAGE)}" if first else "",
             empty="" if found else "there is no such call" if wanted else "no call is over yet",
         )
+
+    def _kept(self, found: Found) -> bytes:
+        """The row of a call of the archive; nothing if it cannot be read."""
+        try:
+            call = readCall(found.call)
+        except ValueError:
+            return b""
+        return self._templates.get_template("row.html").render(call=call).encode("utf-8", "replace")
 
     def _rows(self, calls: Iterator[CallSnapshot]) -> Iterator[bytes]:
         row = self._templates.get_template("row.html")
         for call in calls:
             yield row.render(call=call).encode("utf-8", "replace")
 
-    def _ladder(self, call: CallSnapshot) -> Iterator[bytes]:
+    def _ladder(self, call: CallSnapshot, rungs: Sequence[Rung]) -> Iterator[bytes]:
         yield from self._rendered("call.html", call=call, media=views.mediaViews(call), advice=adviceOf(call))
         rung = self._templates.get_template("rung.html")
-        for number, each in enumerate(self.calls.ladder(call.id)):
+        for number, each in enumerate(rungs):
             yield rung.render(rung=views.rungView(number, each, self.shown)).encode("utf-8", "replace")
         yield from self._rendered("callend.html", call=call)
 
@@ -235,6 +278,10 @@ class Pages:
         if found is None:
             raise Refusal(404, "there is no such call, or it was so long ago that it is forgotten")
         return found
+
+
+def _number(text: str, digits: int) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 def pathOf(call: str) -> str:

@@ -21,6 +21,7 @@ from ichatgw.config.settings import Settings
 from ichatgw.control.protocol import Order, Outcome
 from ichatgw.errors import ConfigError
 from ichatgw.log.redaction import Content
+from ichatgw.observe.archive.archive import Archive
 from ichatgw.observe.readiness import Readiness
 from ichatgw.observe.registry import LiveCalls
 from ichatgw.observe.stream import Events
@@ -50,6 +51,7 @@ class Shown:
     @ivar figures: what the status says, see L{ichatgw.control.process.Figures}.
     @ivar trunks: gives the state of each trunk, see L{ichatgw.sip.trunk.states.states}.
     @ivar orders: carries an order out.
+    @ivar archive: has the calls that are no longer in memory, if they are kept.
     """
 
     turns: Turns
@@ -59,6 +61,7 @@ class Shown:
     figures: Callable[[], Mapping[str, Any]]
     trunks: Trunks
     orders: Callable[[Order], Outcome]
+    archive: Archive | None = None
 
 
 @define(eq=False)
@@ -153,6 +156,7 @@ def webOf(reactor: Any, settings: Settings, shown: Shown) -> Web | None:
     routes.exact["GET", "/metrics"] = metrics.reply
     api.addTo(routes)
     pages = Pages(shown.calls, shown.readiness, history, figures, shown.trunks, api, Content(settings.logHides))
+    pages.archive = shown.archive
     pages.addTo(routes)
     site = BoundedSite(turns, Root(turns, routes, logins, Forms(), settings.httpTLS))
     web = Web(reactor, turns, settings, site, logins)

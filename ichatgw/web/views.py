@@ -78,10 +78,7 @@ def reasonOf(ending: Ending | None) -> str:
 
 def matches(call: CallSnapshot, wanted: str) -> bool:
     """Is that text in its name, an address of it, or in why it ended?"""
-    reason = "" if call.ending is None else f"{call.ending.reason.name} {call.why}"
-    parts = (call.id, call.caller, call.called, call.presented, call.route, reason, *(leg.party for leg in call.legs))
-    wanted = wanted.lower()
-    return any(wanted in part.lower() for part in parts)
+    return wanted.lower() in call.words.lower()
 
 
 def rungView(number: int, rung: Rung, shown: Callable[[Message], str]) -> RungView:

@@ -28,6 +28,23 @@ class ObserveSettings:
         " beyond which the oldest go. 0 for none.",
         reload=Reload.AT_ONCE,
     )
+    callHistoryDatabase: str = setting(
+        _OBSERVE,
+        "CallHistoryDatabase",
+        WRITABLE,
+        "",
+        "File (SQLite) in which they are kept as well, to be looked at on the page also after a restart and when they"
+        " are no longer in memory. Passwords and keys, and what LogHides says, are not in it. If left blank, there is"
+        " none.",
+    )
+    callHistoryDays: int = setting(
+        _OBSERVE,
+        "CallHistoryDays",
+        whole(1, 3650, "days"),
+        30,
+        "For how long they are kept there.",
+        reload=Reload.AT_ONCE,
+    )
     callRecords: str = setting(
         _OBSERVE,
         "CallRecords",

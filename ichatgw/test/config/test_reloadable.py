@@ -120,6 +120,7 @@ class GatewayTests(SynchronousTestCase):
             tlsPrivateKey=key,
             phoneBook=book,
             callRecords=self.file(""),
+            callHistoryDatabase=self.mktemp(),
             hepServer=("192.0.2.60", 9060, "udp"),
             translationRules=((r"^sip:0301234@", "sip:rule@192.0.2.77"),),
         )
@@ -282,6 +283,7 @@ class GatewayTests(SynchronousTestCase):
             "logFormat": ("json", lambda: self.log.format, "json"),
             "logHides": ("none", lambda: pages.hides, Content.NONE),
             "callHistory": (7, lambda: made.watchers.calls.most, 7),
+            "callHistoryDays": (7, lambda: made.watchers.archive and made.watchers.archive.days, 7),
             "callRecords": (records, lambda: recording.file and recording.file.path, records),
             "callRecordsFormat": ("csv", lambda: recording.file and recording.file._head[:5], "call,"),
             "hepServer": (("192.0.2.61", 9060, "udp"), lambda: capturing._server.place[0], "192.0.2.61"),

@@ -7,6 +7,8 @@ import json
 from types import SimpleNamespace
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.control.calls import Calls
@@ -44,7 +46,10 @@ class CallsTests(SynchronousTestCase):
         self.orders = Orders()
         switch = SimpleNamespace(run="abc-", find=self.live.get)
         self.content = Content.DIGITS
-        Calls(known, cast(Any, switch), lambda: self.content).addTo(self.orders)
+        self.kept: dict[str, Any] = {}
+        archive = SimpleNamespace(find=lambda name: succeed(self.kept.get(name)))
+        self.known = known
+        Calls(known, cast(Any, switch), lambda: self.content, cast(Any, archive)).addTo(self.orders)
 
     def ring(self, name: str) -> None:
         now, publish = self.events.now, self.events.publish
@@ -73,8 +78,16 @@ class CallsTests(SynchronousTestCase):
         del self.live[name]
         self.events.publish(CallEnded(*self.events.now(), name, "the caller", Ending(EndReason.HANGUP), True))
 
+    def told(self, outcome: Deferred[Answer]) -> Answer:
+        found: list[Any] = []
+        outcome.addBoth(found.append)
+        if isinstance(found[0], Failure):
+            found[0].raiseException()
+        return cast(Answer, found[0])
+
     def do(self, name: str, **words: str) -> tuple[Any, list[Any]]:
-        answer = cast(Answer, self.orders(Order(name, words)))
+        outcome = self.orders(Order(name, words))
+        answer = self.told(outcome) if isinstance(outcome, Deferred) else outcome
         data, items = json.loads(json.dumps([dict(answer.data), list(answer.items)]))
         return data, items
 
@@ -129,6 +142,16 @@ class CallsTests(SynchronousTestCase):
             words = "name a call by id" if not wrong else "see ichatgw calls"
             self.assertIn(words, str(self.assertRaises(OrderError, self.do, "call", id=wrong)))
         self.assertIn("name a call by id", str(self.assertRaises(OrderError, self.do, "hangup")))
+
+    def test_archived(self) -> None:
+        """One that is no longer in memory is shown as it was kept, and can no longer be ended."""
+        self.begin("abc-7")
+        self.end("abc-7")
+        self.kept["old-3"] = self.known.find("abc-7"), self.known.ladder("abc-7")
+        for name in ("old-3", "call=old-3"):
+            call, ladder = self.do("call", id=name)
+            self.assertEqual((call["id"], len(ladder)), ("abc-7", 8))
+        self.assertRaises(OrderError, self.do, "hangup", id="old-3")
 
     def test_hangupEarly(self) -> None:
         """One that still rings is ended too; its caller hears that the callee cannot be reached."""

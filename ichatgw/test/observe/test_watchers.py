@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from attrs import evolve
@@ -12,11 +14,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.config.settings import Settings
 from ichatgw.gateway.build import gateway
 from ichatgw.gateway.service import Gateway
+from ichatgw.log.redaction import Content
 from ichatgw.model import EndReason
 from ichatgw.observe.events import LinkDown, Message, ReportReceived, kindsOf
 from ichatgw.observe.hep.wire import PORT
 from ichatgw.observe.records.fields import CSV, JSON
 from ichatgw.observe.snapshots import CallSnapshot
+from ichatgw.runtime.disk import DirectDisk
+from ichatgw.runtime.turns import Turns
 from ichatgw.test.gateway.test_build import SETTINGS
 from ichatgw.test.marks import slow
 from ichatgw.test.observe.records.appending import AppendingReactor
@@ -54,6 +59,32 @@ class WatcherTests(SynchronousTestCase):
         assert apply is not None
         apply()
         self.assertEqual(watchers.calls.most, 7)
+
+    def test_archive(self) -> None:
+        """
+        What is over is kept in the file that the settings name, for as many days as they say, which may change while
+        the gateway runs, as may what of messages is not kept; without a name there is none.
+        """
+        reactor = MemoryReactorClock()
+        watchers = watchersOf(reactor, SETTINGS)
+        watchers.keep(Turns(reactor), SETTINGS, DirectDisk())
+        self.assertIsNone(watchers.archive)
+        self.change(watchers, evolve(SETTINGS, callHistoryDays=3))
+        path = self.mktemp()
+        settings = evolve(SETTINGS, callHistoryDatabase=path, callHistoryDays=3)
+        watchers.keep(Turns(reactor), settings, DirectDisk())
+        archive = watchers.archive
+        assert archive is not None
+        self.gateway.switch.reports = watchers.reports
+        watchers.start()
+        self.assertEqual((archive.path, archive.days), (os.path.abspath(path), 3))
+        self.change(watchers, evolve(settings, callHistoryDays=5, logHides="texts"))
+        self.assertEqual((archive.days, archive.hides), (5, Content.TEXTS))
+        self.gateway.switch.arrived(leg := FakeLeg(), arrivalOf(leg, "sip:0815@nowhere", OFFER))
+        watchers.stop()
+        with closing(sqlite3.connect(path)) as database:
+            [(words,)] = database.execute("SELECT words FROM past").fetchall()
+        self.assertIn("sip:0815@nowhere", words)
 
     def recording(self, settings: Settings) -> Watchers:
         """Those of a gateway that has started."""

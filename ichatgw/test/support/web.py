@@ -85,15 +85,16 @@ class Place:
     @ivar trouble: why no calls can be taken.
     @ivar ordered: the orders that have come.
     @ivar trunks: states of trunks.
+    @param kept: how many calls that are over are kept in memory.
     """
 
-    def __init__(self, logins: WebLogins | None = None) -> None:
+    def __init__(self, logins: WebLogins | None = None, kept: int = 1000) -> None:
         self.scene = Scene()
         self.trouble = ""
         self.ordered: list[Order] = []
         self.clock: Clock = self.scene.clock
         self.turns = Turns(self.clock)
-        self.calls, _ = self.scene.follow(1000)
+        self.calls, _ = self.scene.follow(kept)
         self.readiness = Readiness([Condition("XMPP link", lambda: self.trouble)])
         self.history = History(self.turns, lambda: self.calls.count)
         self.history.read(self.scene.events)

@@ -1,0 +1,3 @@
+"""
+Calls that are over, kept in a file for some days.
+"""
