@@ -15,12 +15,14 @@ from attrs import frozen
 from ichatgw.config.reading.credentials import Credentials
 from ichatgw.errors import MalformedError
 
-LONGEST = 2048
-"""Characters of a header that we care to read."""
+LONGEST = 4096
+"""Characters of a header that we care to read: some nonces are signed documents."""
 
 _HASHES: dict[str, str] = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _BEST_FIRST = ("SHA-512-256", "SHA-256", "MD5")
 _SCHEME = re.compile(r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=[ \t]+[^=\s]|[ \t]*(?:,|$))(?![ \t]*=)").match
+_TICKET = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?:,|$)").match
+"""What other schemes have in the place of parameters (RFC 9110 section 11.2)."""
 _PARAMETER = re.compile(
     r"[ \t,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]*))"
 ).match
@@ -54,10 +56,10 @@ def readParameters(text: str) -> list[tuple[str, dict[str, str]]]:
     @raise MalformedError: if that cannot be read.
     """
     if len(text) > LONGEST:
-        raise MalformedError("an authentication header of more than 2 KiB")
+        raise MalformedError("an authentication header of more than 4 KiB")
     found: list[tuple[str, dict[str, str]]] = []
-    at = 0
-    while text[at:].strip(" \t,"):
+    at, end = 0, len(text.rstrip(" \t,"))
+    while at < end:
         scheme, parameter = _SCHEME(text, at), _PARAMETER(text, at)
         if parameter is not None and found:
             name, quoted, plain = parameter.groups()
@@ -65,7 +67,8 @@ def readParameters(text: str) -> list[tuple[str, dict[str, str]]]:
             at = parameter.end()
         elif scheme is not None:
             found.append((scheme[1].lower(), {}))
-            at = scheme.end()
+            ticket = _TICKET(text, scheme.end())
+            at = scheme.end() if ticket is None else ticket.end()
         else:
             raise MalformedError("a misspelt authentication header")
     return found

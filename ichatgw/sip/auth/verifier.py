@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ichatgw.errors import MalformedError
+from ichatgw.net.hosts import literal
 from ichatgw.net.networks import sourceOf
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.sip.auth.digest import Use, digestHash, digestResponse, quoted, readParameters
@@ -39,6 +40,9 @@ RETRANSMITTED = 32.0
 
 MAX_USED = 16384
 """How many nonces with which a user has logged in are remembered, of those that still hold."""
+
+MAX_LOGINS = 8
+"""How many logins to our realm in one request are looked at, until one has a nonce that holds."""
 
 MAX_NAME = 64
 """Characters of a name in the log."""
@@ -145,12 +149,13 @@ class Verifier:
         @param request: names the request, e.g. by its branch, Call-ID and CSeq.  A retransmission is judged like the
             first one; any other use of the same answer is a replay.
         """
-        parameters = self._ours(logins)
-        if parameters is None:
+        found = self._ours(logins)
+        if not found:
             return Judgement(Verdict.ABSENT)
         now = self._clock.seconds()
-        made = self._made(parameters.get("nonce", ""), host)
-        if made is None or not self._floor <= made <= now <= made + NONCE_LIFE:
+        # Some send those that they have sent before as well.
+        parameters = next((each for each in found if self._holds(each.get("nonce", ""), host, now)), None)
+        if parameters is None:
             return Judgement(Verdict.STALE)
         user = parameters.get("username", "")
         name = user if user in self.users else None
@@ -180,23 +185,27 @@ class Verifier:
         self.users.update(users)
         return bool(changed)
 
-    def _ours(self, logins: Iterable[str]) -> dict[str, str] | None:
-        """The parameters of the first login to our realm; other realms are ignored (RFC 3261 section 22.3)."""
+    def _ours(self, logins: Iterable[str]) -> list[dict[str, str]]:
+        """The parameters of the logins to our realm; other realms are ignored (RFC 3261 section 22.3)."""
+        ours: list[dict[str, str]] = []
         for text in logins:
             try:
                 found = readParameters(text)
             except MalformedError:
                 continue
-            for scheme, parameters in found:
-                if scheme == "digest" and parameters.get("realm") == self.realm:
-                    return parameters
-        return None
+            ours += [each for scheme, each in found if scheme == "digest" and each.get("realm") == self.realm]
+        return ours[:MAX_LOGINS]
+
+    def _holds(self, nonce: str, host: str, now: float) -> bool:
+        """Is it one that we have made for C{host}, and not too long ago?"""
+        made = self._made(nonce, host)
+        return made is not None and self._floor <= made <= now <= made + NONCE_LIFE
 
     def _isRight(self, parameters: Mapping[str, str], method: str, uri: str) -> bool:
         """Is the answer right?  The time taken is the same for a user that does not exist."""
         user, count = parameters.get("username", ""), parameters.get("nc", "")
         algorithm = (parameters.get("algorithm") or "MD5").upper()
-        if algorithm not in self.algorithms or parameters.get("qop") != "auth" or not _COUNT(count):
+        if algorithm not in self.algorithms or parameters.get("qop", "").lower() != "auth" or not _COUNT(count):
             return False
         stated = parameters.get("uri", "")
         secret = digestHash(algorithm, user, self.realm, self.users.get(user, _NO_PASSWORD))
@@ -280,4 +289,6 @@ def _placeOf(text: str) -> tuple[str, str, int] | None:
     if match is None:
         return None
     scheme, user, host, port = match.groups()
-    return unquote(user or ""), host.lower().rstrip("."), int(port or (5061 if scheme == "sips" else 5060))
+    address = literal(host, 1)
+    place = host.lower().rstrip(".") if address is None else address.host
+    return unquote(user or ""), place, int(port or (5061 if scheme == "sips" else 5060))

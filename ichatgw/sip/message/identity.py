@@ -7,6 +7,8 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-P
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import unquote
 
 from attrs import evolve
@@ -164,18 +166,31 @@ def identityHeaders(caller: Party, asserts: bool) -> tuple[SipHeader, ...]:
 
     @param asserts: whether called parties may know who calls even if the caller does not want to be shown.
     """
-    headers = []
-    if caller.private:
-        headers.append(("privacy", "id"))
+    headers = [("privacy", "id")] if caller.private else []
     if asserts and caller.user and caller.uri.startswith("sip"):
-        name = displayName(caller.name)
-        user, at, where = caller.uri.rpartition("@")
-        asserted = written(f"{user}{at}{where.partition(';')[0]}")
-        headers.append(("p-asserted-identity", (f'"{name}" ' if name else "") + asserted))
+        headers += _naming("p-asserted-identity", _asserting, caller)
     if caller.referredBy:
-        headers.append(("referred-by", written(caller.referredBy)))
-    headers.extend(("diversion", _station(each)) for each in caller.diversions)
+        headers += _naming("referred-by", written, caller.referredBy)
+    for each in caller.diversions:
+        headers += _naming("diversion", _station, each)
     return tuple(headerOf(name, value) for name, value in headers)
+
+
+_Named = TypeVar("_Named")
+
+
+def _naming(header: str, write: Callable[[_Named], str], named: _Named) -> list[tuple[str, str]]:
+    """The header that C{write} makes for C{named}; none if its address can be none of SIP."""
+    try:
+        return [(header, write(named))]
+    except Misaddressed:
+        return []
+
+
+def _asserting(caller: Party) -> str:
+    name = displayName(caller.name)
+    user, at, where = caller.uri.rpartition("@")
+    return (f'"{name}" ' if name else "") + written(f"{user}{at}{where.partition(';')[0]}")
 
 
 def headerOf(name: str, value: str) -> SipHeader:

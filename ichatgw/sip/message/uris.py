@@ -8,7 +8,8 @@ L{ichatgw.sip.message.sippypatches}).
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+import re
+from urllib.parse import quote, unquote
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
@@ -22,6 +23,7 @@ from ichatgw.sip.message.sanitize import userPart
 from ichatgw.sip.message.syntax import escaped, legible
 
 _URN_HOST = "urn.invalid"
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 class Misaddressed(CallError):
@@ -84,6 +86,14 @@ def userOf(party: Party) -> str:
 
 
 def written(uri: str) -> str:
-    """What L{uriOf} gives, or a rule, as a header holds it: nothing in its user part ends the brackets."""
+    """
+    What L{uriOf} gives, or a rule, as a header holds it: nothing in its user part ends the brackets, and what is beyond
+    ASCII is escaped, or as the DNS has it.
+
+    @raise Misaddressed: if its host can be none of SIP.
+    """
     address = Address(uri)
-    return f"<{address.withUser(escaped(address.user))}>"
+    text = str(address.withUser(escaped(address.user)))
+    if not text.isascii() and address.scheme in ("sip", "sips"):
+        text = str(parse(uri))
+    return f"<{_BEYOND_ASCII.sub(lambda found: quote(found[0]), text)}>"

@@ -112,6 +112,17 @@ class ChallengeTests(SynchronousTestCase):
         two = challenges(['Digest realm="a", nonce="1", Digest realm="b", nonce="2"'])
         self.assertEqual([each.realm for each in two], ["a", "b"])
 
+    def test_tickets(self) -> None:
+        """Schemes that have no parameters are passed over, whatever stands in their place (RFC 9110 section 11.2)."""
+        for other in ("Negotiate YII/abc+x==", "NTLM", "Negotiate oYG", "GSS 4/=", 'Bearer realm="x", scope="a b"'):
+            for text in (f'{other}, Digest realm="a", nonce="1"', f'Digest realm="a", nonce="1",{other}'):
+                self.assertEqual([(each.realm, each.nonce) for each in challenges([text])], [("a", "1")], text)
+
+    def test_long(self) -> None:
+        """A nonce may be a whole signed document."""
+        (found,) = challenges([f'Digest realm="a", nonce="{"x" * 3000}", qop="auth"'])
+        self.assertEqual((len(found.nonce), found.quality), (3000, "auth"))
+
     def test_hostile(self) -> None:
         """What is no challenge is none, and nothing is raised."""
         for text in (
@@ -125,7 +136,9 @@ class ChallengeTests(SynchronousTestCase):
             "Basic abc==",
             '"',
             "Digest realm=a,nonce=\x00" * 300,
-            "=" * 2000,
+            "=" * 4000,
+            "a " * 2000,
+            "a b=" * 1000,
             ("Digest " * 280),
         ):
             for challenge in challenges([text]):

@@ -12,7 +12,7 @@ from ichatgw.config.reading.credentials import Credentials
 from ichatgw.sip.auth import verifier as module
 from ichatgw.sip.auth.digest import Use, answer, challenges, digestHash, digestResponse, readParameters
 from ichatgw.sip.auth.loginlimits import MAX_WAIT, NAME_FREE, SOURCE_FREE, Guesses
-from ichatgw.sip.auth.verifier import NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
+from ichatgw.sip.auth.verifier import MAX_LOGINS, NONCE_LIFE, RETRANSMITTED, Judgement, Verdict, Verifier, isSamePlace
 from ichatgw.test.marks import slow
 
 PHONE = "192.0.2.77"
@@ -107,6 +107,19 @@ class JudgementTests(VerifierCase):
         self.assertEqual(self.judge(other, "Digest", self.log()), ALICE)
         self.assertEqual(self.judge(self.log(), other), ALICE)
 
+    def test_old(self) -> None:
+        """Of several logins to our realm the one whose nonce holds counts: some send those of before as well."""
+        before = self.log()
+        self.clock.advance(NONCE_LIFE + 1)
+        self.assertEqual(self.judge(before, self.log()), ALICE)
+        self.assertEqual(self.judge(f"{before}, {self.log()}"), ALICE)
+        self.assertEqual(self.judge(before, before), STALE)
+        self.assertEqual(self.judge(*[before] * MAX_LOGINS, self.log()), STALE)
+
+    def test_letterCase(self) -> None:
+        """Names are read whatever their letter case (RFC 7616 section 3.4)."""
+        self.assertEqual(self.judge(self.log().replace("qop=auth", 'QOP="Auth"').replace("Digest", "DIGEST")), ALICE)
+
     def test_comma(self) -> None:
         """A comma in what is quoted cuts nothing."""
         uri = "sip:scott,1@gw.example"
@@ -123,6 +136,7 @@ class JudgementTests(VerifierCase):
         for one, other in (
             ("sip:a@gw.example", "sip:a@gw.example.;user=phone"),
             ("sip:a@[2001:DB8::1]", "sip:a@[2001:db8::1]:5060"),
+            ("sip:a@[2001:db8:0:0::1]", "sip:a@[2001:db8::1]"),
             ("sips:a@gw.example", "sips:a@gw.example:5061"),
             ("sip:gw.example", "sip:GW.example"),
             ("tel:+49-30-1", "sip:+49301@tel.invalid;user=phone"),

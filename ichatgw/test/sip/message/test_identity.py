@@ -141,6 +141,23 @@ class DialledTests(SynchronousTestCase):
         for name in ("P-Asserted-Identity", "Diversion", "Referred-By"):
             self.assertEqual(header(invite, name), "<sip:boss%40corp%3E,%20%3Csip%3Ax@pbx.example>", name)
 
+    def test_beyondASCII(self) -> None:
+        """
+        A host beyond ASCII goes out as the DNS has it wherever it stands (RFC 5890), what is no address of SIP escaped
+        (RFC 3986 section 2.5); an address whose host can be none is not named, and the call goes on.
+        """
+        for uri, right in (
+            ("sip:j\u00fcrgen@m\u00fcnchen.example:5070", "<sip:j%C3%BCrgen@xn--mnchen-3ya.example:5070>"),
+            ("sips:1001@\u4f8b\u3048.example", "<sips:1001@xn--r8jz45g.example>"),
+            ("xmpp:scott@m\u00fcnchen.example", "<xmpp:scott@m%C3%BCnchen.example>"),
+            ("sip:1001@" + "\u00fc" * 70 + ".example", ""),
+        ):
+            invite = self.invite(Party(uri, diversions=(Diversion(uri),), referredBy=uri), assertsIdentity=True)
+            for name in ("P-Asserted-Identity", "Diversion", "Referred-By"):
+                if not (name == "P-Asserted-Identity" and uri.startswith("xmpp")):
+                    self.assertEqual(header(invite, name), right, name)
+            self.assertTrue(invite.isascii())
+
     def test_ways(self) -> None:
         """
         The ways to somebody, which a rule may name, are in the Request-URI, and not where it is said who calls whom
