@@ -79,7 +79,7 @@ class Limits:
 
     @ivar size: octets of a whole message.
     @ivar headers: header lines of a message, folded ones counted once.
-    @ivar line: characters of one header.
+    @ivar line: characters of one header that passes.
     @ivar commas: commas in one header that is read.
     @ivar separators: commas, semicolons and quotation marks in all headers that are read, together: these are what
         costs.
@@ -188,7 +188,7 @@ def _fields(lines: list[str], limits: Limits) -> tuple[list[Field], Refusal | No
             fault = fault or (Broken if read.name else Refusal)(400, read.fault)
         if not read.name:
             continue
-        if length > limits.line:
+        if length > limits.line and read.rule is not None:
             fault = fault or Refusal(400, "Header Too Long")
         fields.append(read)
     return fields, fault

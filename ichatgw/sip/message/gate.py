@@ -148,12 +148,12 @@ class Gate:
         try:
             if frame.fault:
                 raise frame.fault
-            headers = self._headers(frame, isResponse=True)
+            headers = self._headers(frame)
             return _admitted(frame, startLine, headers, _one(headers, "CSeq").partition(" ")[2], transport)
         except Broken:
             raise
         except Refusal as refusal:
-            headers = self._headers(self._bare(frame), isResponse=True)
+            headers = self._headers(self._bare(frame))
             if match[1][0] != "2" or not _one(headers, "CSeq").endswith(" INVITE"):
                 raise
             return Admitted(
@@ -168,26 +168,28 @@ class Gate:
 
     def _request(self, frame: Frame, source: TransportAddress, transport: str) -> Admitted:
         method, target = _requestLine(frame.startLine)
-        headers = self._headers(frame)
+        headers = self._headers(frame, method)
         if _one(headers, "CSeq").partition(" ")[2] != method:
             raise Refusal(400, "CSeq Method Mismatch")
         top = next(index for index, (title, _) in enumerate(headers) if title == "Via")
         headers[top] = ("Via", stampedVia(headers[top][1], source.host, source.port, transport != "UDP"))
         contacts = [value for title, value in headers if title == "Contact"]
         if method != "REGISTER" and "*" in contacts:
-            raise Refusal(400, "Misplaced Contact Wildcard")
+            if RULES["contact"].isNeeded(method):
+                raise Refusal(400, "Misplaced Contact Wildcard")
+            headers.remove(("Contact", "*"))
         if method == "INVITE" and not contacts:
             headers.append(("Contact", f"<sip:{source}>"))
         if method not in ("CANCEL", "ACK"):
             self._checkRequired(frame)
         return _admitted(frame, f"{method} {target} SIP/2.0", headers, method, transport)
 
-    def _headers(self, frame: Frame, isResponse: bool = False) -> list[tuple[str, str]]:
+    def _headers(self, frame: Frame, method: str = "") -> list[tuple[str, str]]:
         """
         The headers that go on, checked and in plain form.
 
-        @param isResponse: what cannot be read is left out, if it can be done without: another host may have written it,
-            and an answer without it is better than none.
+        @param method: of a request; empty for a response.  What cannot be read is left out, if it can be done without:
+            of a response another host may have written it, and an answer without it is better than none.
         """
         headers: list[tuple[str, str]] = []
         seen: set[str] = set()
@@ -198,7 +200,7 @@ class Gate:
             if rule is None:
                 continue
             if name in seen:
-                if rule.single and not (isResponse and name not in _MANDATORY_NAMES):
+                if rule.single and (name in _MANDATORY_NAMES or (method and rule.isNeeded(method))):
                     raise Refusal(400, f"Repeated {rule.title}")
                 if rule.firstOnly or rule.single:
                     continue
@@ -207,7 +209,7 @@ class Gate:
             if field.commas > limits.commas or separators > limits.separators:
                 raise Refusal(400, f"Too Many Values In {rule.title}")
             passed = field.passed
-            headers += passed if passed is not None else (_answered if isResponse else _passed)(field, rule)
+            headers += passed if passed is not None else _passable(field, rule, method)
         if not seen >= _MANDATORY_NAMES:
             raise Refusal(400, f"Missing {next(title for title in _MANDATORY if title.lower() not in seen)}")
         return headers
@@ -243,6 +245,22 @@ class Gate:
         if not all(isClean(value) for _, value in (*headers, *extra)):
             return None
         return respond(headers, refusal.status, refusal.phrase, [extra], charset=frame.charset)
+
+
+def _passable(field: Field, rule: Rule, method: str) -> Iterable[tuple[str, str]]:
+    """
+    What goes on of one header.
+
+    @param method: see L{Gate._headers}.
+    """
+    if not method:
+        return _answered(field, rule)
+    try:
+        return _passed(field, rule)
+    except Refusal:
+        if rule.isNeeded(method):
+            raise
+        return ()
 
 
 def _answered(field: Field, rule: Rule) -> Iterable[tuple[str, str]]:
@@ -309,7 +327,7 @@ def _one(headers: list[tuple[str, str]], title: str) -> str:
 def _admitted(frame: Frame, startLine: str, headers: list[tuple[str, str]], method: str, transport: str) -> Admitted:
     """Join the parts to a message, its body cut to the length it says (RFC 3261 section 18.3)."""
     body = frame.body
-    lengths = frame.values("content-length")
+    lengths = list(dict.fromkeys(frame.values("content-length")))
     if len(lengths) > 1:
         raise Refusal(400, "Repeated Content-Length")
     if lengths:

@@ -46,6 +46,7 @@ class Rule:
     @ivar convert: makes of one header the values that go on, each in a line of its own.
     @ivar single: a second one is a fault (RFC 3261 section 7.3.1).
     @ivar needless: a malformed one is left out; otherwise it is a fault.
+    @ivar methods: in other requests than these it is needless too, and a second one is no fault; C{None}: in none.
     @ivar firstOnly: of several, the first goes on.
     @ivar isRead: it costs more the more is in it.  What goes on as it came does not.
     """
@@ -55,12 +56,20 @@ class Rule:
     single: bool = False
     needless: bool = False
     firstOnly: bool = False
+    methods: frozenset[str] | None = None
 
     isRead: bool = field(init=False)
 
     @isRead.default
     def _costs(self) -> bool:
         return self.convert is not _asIs
+
+    def isNeeded(self, method: str) -> bool:
+        """
+        Does a request of that method depend on it?  What a request does not depend on is no reason to refuse it (RFC
+        3261 section 8.2).
+        """
+        return self.methods is None or method in self.methods
 
 
 def _asIs(value: str) -> Sequence[str]:
@@ -149,8 +158,8 @@ def _seconds(value: str) -> Sequence[str]:
 
 
 def _contentType(value: str) -> Sequence[str]:
-    if _PLAIN_TYPE(value):
-        return (value,)
+    if _PLAIN_TYPE(value) or not value:
+        return (value,) if value else ()
     match = _CONTENT_TYPE(value)
     if match is None:
         raise MalformedError("a misspelt media type")
@@ -198,6 +207,11 @@ def _dialog(value: str) -> Sequence[str]:
 
 _UINT32 = 2**32 - 1
 
+_TARGETING = frozenset({"INVITE", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
+_BEGINNING = frozenset({"INVITE", "REFER", "SUBSCRIBE"})
+_DESCRIBING = frozenset({"INFO", "INVITE", "MESSAGE", "PRACK", "UPDATE"})
+_IN_RESPONSES = frozenset[str]()
+
 RULES: dict[str, Rule] = {
     rule.title.lower(): rule
     for rule in (
@@ -206,19 +220,19 @@ RULES: dict[str, Rule] = {
         Rule("To", _party, single=True),
         Rule("Call-ID", _callId, single=True),
         Rule("CSeq", _cseq, single=True),
-        Rule("Max-Forwards", _number(255), single=True),
-        Rule("Content-Type", _contentType, single=True),
-        Rule("Contact", _contacts),
-        Rule("Route", _route),
-        Rule("Record-Route", _route),
-        Rule("Path", _route),
+        Rule("Max-Forwards", _number(255), single=True, methods=_BEGINNING),
+        Rule("Content-Type", _contentType, single=True, methods=_DESCRIBING),
+        Rule("Contact", _contacts, methods=_TARGETING),
+        Rule("Route", _route, methods=_BEGINNING),
+        Rule("Record-Route", _route, methods=_BEGINNING),
+        Rule("Path", _route, methods=frozenset({"REGISTER"})),
         Rule("Service-Route", _route, needless=True),
-        Rule("Refer-To", _referral, single=True),
-        Rule("Replaces", _dialog, single=True),
-        Rule("Join", _dialog, single=True),
-        Rule("Target-Dialog", _dialog, single=True),
-        Rule("RAck", _rack, single=True),
-        Rule("RSeq", _number(_UINT32), single=True),
+        Rule("Refer-To", _referral, single=True, methods=frozenset({"REFER"})),
+        Rule("Replaces", _dialog, single=True, methods=frozenset({"INVITE"})),
+        Rule("Join", _dialog, single=True, methods=frozenset({"INVITE"})),
+        Rule("Target-Dialog", _dialog, single=True, methods=_BEGINNING),
+        Rule("RAck", _rack, single=True, methods=frozenset({"PRACK"})),
+        Rule("RSeq", _number(_UINT32), single=True, methods=_IN_RESPONSES),
         Rule("Referred-By", _party, needless=True, firstOnly=True),
         Rule("P-Asserted-Identity", _parties, needless=True),
         Rule("P-Preferred-Identity", _parties, needless=True),

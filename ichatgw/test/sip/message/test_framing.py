@@ -205,6 +205,11 @@ class LimitTests(GateTestCase):
         self.answered(request("Subject: " + "x" * 492), 400)
         self.answered(request("Subject: " + "x" * 480 + "\r\n y" * 5), 400)
 
+    def test_longButUnread(self) -> None:
+        """A header that nobody here reads may be as long as it likes within the message, as Identity is (RFC 8224)."""
+        for message in (request("Identity: " + "x" * 1500), response("X-Token: " + "x" * 1500)):
+            self.assertNotIn("xxx", self.admitted(message).text)
+
     def test_commas(self) -> None:
         """More commas in a header than allowed get a 400, if we read what is between them; else they cost nothing."""
         contacts = [f"<sip:a@{number}>" for number in range(7)]
