@@ -13,6 +13,7 @@ longer for many quick tests (a third of all the work), and is better for few lon
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import subprocess
 import sys
@@ -144,7 +145,7 @@ def command(arguments: Sequence[str]) -> list[str]:
     if not tests:
         raise SystemExit(f"no tests of {' '.join(names)} are so marked")
     if options.shuffle is not None:
-        seed = random.randrange(10**6) if options.shuffle == "any" else int(options.shuffle)
+        seed = _chance() if options.shuffle == "any" else int(options.shuffle)
         sys.stdout.write(f"The order of the tests is that of --shuffle={seed}\n")
         tests = shuffled(tests, seed)
     number, _, count = options.share.partition("/")
@@ -152,6 +153,15 @@ def command(arguments: Sequence[str]) -> list[str]:
     if not tests:
         raise SystemExit(f"there are fewer classes of tests than {count}")
     return [*(word for word in rest if word.startswith("-")), *tests]
+
+
+def _said(word: str) -> str:
+    """An option, with the seed that all processes have instead of one by chance."""
+    return f"--shuffle={_chance()}" if word == "--shuffle=any" else word
+
+
+def _chance() -> int:
+    return random.randrange(10**6)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -162,8 +172,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=1)
     options, rest = parser.parse_known_args(arguments)
     if options.processes > 1:
-        return inProcesses(options.processes, rest)
+        return inProcesses(options.processes, [_said(word) for word in rest])
     sys.argv = ["trial", *command(rest)]
+    gc.freeze()  # or each run of the collector looks at all tests and modules
     trial.run()
     return 0
 

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from io import StringIO
 from itertools import chain, combinations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ichatgw.test import marks
 from ichatgw.test.marks import alone, chosen, command, share, slow
 from ichatgw.test.support.sources import ROOT
 
@@ -122,6 +124,21 @@ class CommandTests(SynchronousTestCase):
             run = subprocess.run(told, env=environment, capture_output=True, text=True, check=False)
             self.assertEqual(run.returncode, status, run.stderr)
             self.assertEqual(run.stdout.count("Ran "), 2, run.stdout)
+
+    def test_anyInProcesses(self) -> None:
+        """A seed by chance is the same for all processes, or some tests would run twice and others not at all."""
+        told: list[Sequence[str]] = []
+
+        def inProcesses(count: int, arguments: Sequence[str]) -> int:
+            told.append(arguments)
+            return 0
+
+        self.patch(marks, "inProcesses", inProcesses)
+        for _ in range(2):
+            self.assertEqual(marks.main(["--processes", "2", "--shuffle=any", *BOTH]), 0)
+        self.assertNotIn("--shuffle=any", [*told[0], *told[1]])
+        self.assertEqual(told[0][1:], [*BOTH])
+        self.assertNotEqual(told[0][0], told[1][0])
 
     def test_any(self) -> None:
         """A seed by chance is said, so that the order can be had again."""

@@ -40,6 +40,7 @@ class Door(Protocol):
 class UpToDateTests(SynchronousTestCase):
     """What is committed."""
 
+    @slow
     def test_upToDate(self) -> None:
         """The drawings are those of the code as it is; C{make drawings} makes them so."""
         self.assertEqual(load().outdated(), [], "run make drawings, and commit what it writes")

@@ -15,6 +15,7 @@ from ichatgw.config.declared.trunks import Trunk
 from ichatgw.config.reading.credentials import Keyring
 from ichatgw.config.settings import Settings
 from ichatgw.errors import ConfigError, NoRoute
+from ichatgw.test.marks import slow
 from ichatgw.test.support.configs import DOCS, ConfigTestCase, block, blocks, isConfiguration, section
 
 REQUIRED = {
@@ -54,6 +55,7 @@ class ConfigurationTests(ConfigTestCase):
         missing = "".join(f"{name} = {value}\n" for name, value in REQUIRED.items() if f"{name} =" not in text)
         return missing + text.replace(DIRECTORY, f"{directory}/")
 
+    @slow
     def test_each(self) -> None:
         """Each is read without an error, and without a warning if it has rules of its own."""
         written("trunks.rst")

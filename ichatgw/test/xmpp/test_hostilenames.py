@@ -22,6 +22,7 @@ from ichatgw.jingle.stanzas.jingle import Reason
 from ichatgw.jingle.stanzas.proposals import CallMessage, Word
 from ichatgw.model import Party
 from ichatgw.runtime.turns import Turns
+from ichatgw.test.marks import slow
 from ichatgw.test.support.streams import ServerSide
 from ichatgw.test.support.texts import hostileTexts
 from ichatgw.texts.interfaces import Text
@@ -36,13 +37,32 @@ KIM, PHONE = JID("kim@chat.test/x"), JID("72@gw.test/gw")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+FEW: tuple[str, ...] = (
+    "]]>",
+    "</body></message>",
+    "<!--",
+    "&#0;",
+    "a\r\nb\t",
+    "\0\x1b\ufffe\ud800",
+    "/@\"'",
+    "x" * 700,
+)
+"""Of each kind one: markup, ends of lines, what XML forbids, what an address has, and a long one."""
+
+
 def noRoute(address: str) -> str:
     """No rule matches."""
     raise NoRoute("no rule")
 
 
 class HostileNameTests(SynchronousTestCase):
-    """A server reads each stanza."""
+    """
+    A server reads each stanza.
+
+    @cvar texts: those that are tried.
+    """
+
+    texts = FEW
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -55,7 +75,7 @@ class HostileNameTests(SynchronousTestCase):
         @param made: a stanza that says something; C{None} if it was sent.
         @param found: what a reader finds of that in it.
         """
-        for text in hostileTexts(153, 150):
+        for text in self.texts:
             stanza = made(text)
             if stanza is not None:
                 self.stream.send(stanza)
@@ -98,7 +118,7 @@ class HostileNameTests(SynchronousTestCase):
         """The user part of a writer's address makes an address of ours, or none: then it is anonymous."""
         chat = ChatMessages(self.clock, "gw.test", JID("control@gw.test"), noRoute, lambda jid: True, lambda: "")
         chat.parent = self.stream
-        for text in hostileTexts(7622, 150):
+        for text in self.texts:
             chat.carry(Text(Party(f"sip:{text}@pbx.test", "x"), "xmpp:kim@chat.test", "hello"))
             stanza = parseXml(self.server.take().encode())
             self.assertEqual(JID(stanza["from"]).host, "gw.test")
@@ -130,6 +150,13 @@ class HostileNameTests(SynchronousTestCase):
                 self.server.send(f"<iq type='get' id='1' to='72@gw.test' from='kim@chat.test/x'>{query}</iq>")
 
             self.check(made, _texts)
+
+
+@slow
+class ManyHostileNameTests(HostileNameTests):
+    """Likewise with each piece alone, and mixtures of them."""
+
+    texts = tuple(hostileTexts(153, 150))
 
 
 def _texts(stanza: Element) -> list[object]:

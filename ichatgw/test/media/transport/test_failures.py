@@ -174,6 +174,7 @@ class FailureTests(World):
             self.assertEqual(len(answers), 1)
             self.assertLessEqual(len(answers[0]), len(check))
 
+    @slow
     def test_manyCandidates(self) -> None:
         """Thousands of candidates are no more work than some dozen."""
         offer = self.offer()

@@ -14,6 +14,7 @@ from ichatgw.model import TransportAddress
 from ichatgw.sip.mailbox.dialog import LAST_NOTIFY
 from ichatgw.sip.mailbox.subscriptions import FIRST_WAIT, LIFETIME, MAX_WAIT, NOTIFY_WAIT, SOON
 from ichatgw.sip.texts.summary import SUMMARY
+from ichatgw.test.marks import slow
 from ichatgw.test.support.sip.sipwire import header, request, respond, status
 from ichatgw.test.support.sip.trunks import ASKED, OTHER, SERVER, TrunkRig, trunk
 from ichatgw.test.support.texts import FakeTexts
@@ -517,6 +518,7 @@ class AnythingTests(MailboxTests):
         elif chance.random() < 0.2:
             self.rig.endpoint.takeTexts(chance.random() < 0.5)
 
+    @slow
     def test_nothingLeft(self) -> None:
         """Whatever it says, nothing fails, and at the end no dialog, transaction or timer of it is left."""
         for seed in range(15):

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import ichatgw.sip.endpoint  # noqa: F401  (it readies sippy)
 from ichatgw.sip.sippylib import clock
+from ichatgw.test.marks import slow
 
 STUBS = Path(clock.__file__).parents[3] / "stubs"
 OURS = "# ours"
@@ -118,6 +119,7 @@ def differences(stub: ast.FunctionDef, function: Any) -> list[str]:
 
 
 class StubTests(SynchronousTestCase):
+    @slow
     def test_thereIsEachName(self) -> None:
         """sippy has each class, function and attribute that the types name."""
         for stub in stubs():
@@ -129,6 +131,7 @@ class StubTests(SynchronousTestCase):
                 isThere = has(holder, nameOf(node)) if isclass(holder) else hasattr(holder, nameOf(node))
                 self.assertTrue(isThere, f"{stub.name} has no {owner or ''} {nameOf(node)}")
 
+    @slow
     def test_whatIsOursIsNotSippys(self) -> None:
         """What is marked as ours is nothing that sippy has, or it would be overwritten; and this project uses it."""
         texts = [path.read_text() for path in Path(clock.__file__).parents[1].rglob("*.py")]

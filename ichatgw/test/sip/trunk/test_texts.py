@@ -17,6 +17,7 @@ from ichatgw.model import EndReason, Party, TransportAddress
 from ichatgw.sip.texts.cpim import CPIM, IMDN, PLAIN, Wrapped, readCPIM, writeCPIM, writeIMDN
 from ichatgw.sip.texts.summary import SUMMARY
 from ichatgw.sip.trunk.account import Probing
+from ichatgw.test.marks import slow
 from ichatgw.test.sip.texts.test_cpim import WHEN
 from ichatgw.test.sip.texts.test_received import message
 from ichatgw.test.support.sip.sipwire import header, request, respond, status
@@ -269,6 +270,7 @@ class ReceivedTests(TrunkTexts):
             self.write(self.contact, content=notice, contentType=IMDN, from_=f"<sip:{from_}@other.example>;tag=x")
             self.assertEqual(told, expected)
 
+    @slow
     def test_flood(self) -> None:
         """
         Of many texts under many names a host that only knows the token brings few, and the server of the trunk brings
