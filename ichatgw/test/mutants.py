@@ -110,19 +110,29 @@ def _isIdle(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return True
-    if _isChoice(node):
+    if _isChoice(node) or _decidesOnLines(node):
         return True
     if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Interface" for base in node.bases):
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    if isinstance(node, ast.keyword) and node.arg in ("init", "repr"):
-        return True  # what a constructor takes besides is no behaviour, nor is what stands in a log
+    if isinstance(node, ast.keyword) and node.arg in ("init", "repr", "kw_only", "strict"):
+        # How a constructor is called is no behaviour, nor is what stands in a log; and that things to zip are equally
+        # many is an assertion.
+        return True
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return ast.unparse(node.func.value).rpartition(".")[2] in _LOGGERS
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id in ("TypeVar", "Logger", "cast")
     return False
+
+
+def _decidesOnLines(node: ast.AST) -> bool:
+    """Does it only decide whether a log line is written?"""
+    return isinstance(node, ast.If) and all(
+        isinstance(each, ast.Expr) and isinstance(each.value, ast.Call) and _isIdle(each.value)
+        for each in (*node.body, *node.orelse)
+    )
 
 
 def _isChoice(node: ast.AST) -> bool:

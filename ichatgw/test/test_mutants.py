@@ -100,9 +100,19 @@ class FaultTests(SynchronousTestCase):
             "x = max(a, b)",
             "x = get(a.b, a.b)",
             "class C:\n    a: int = field(init=False, repr=False)",
+            "class C:\n    a: int = field(kw_only=True)",
+            "x = [*zip(a, a, strict=True)]",
             "if TYPE_CHECKING:\n    x = 1",
+            "if a < 1 and self._lines.allow(None):\n    _log.warn('{a}', a=1)",
+            "if a < 1:\n    _log.warn('{a}', a=1)\nelse:\n    _log.info('{a}', a=2)",
         ):
             self.assertEqual(described(text), [], text)
+
+    def test_besideALine(self) -> None:
+        """What does more than to write a line, or does something else instead, is a rule."""
+        line = "if a:\n    _log.info('a')\n"
+        self.assertEqual(described(f"{line}    stop()"), ["if not a", "without stop()"])
+        self.assertEqual(described(f"{line}else:\n    stop()"), ["if not a", "without stop()"])
 
     @slow
     def test_modules(self) -> None:
