@@ -5,6 +5,7 @@ A tone to send and an ear to hear it with: G.711 mu-law and A-law (ITU-T G.711),
 
 from __future__ import annotations
 
+from functools import cache
 from math import cos, log10, pi, sin
 
 from attrs import define, field
@@ -64,6 +65,15 @@ def decode(payload: bytes) -> list[int]:
     return [_DECODED[code] for code in payload]
 
 
+@cache
+def _frames(frequency: int, level: float) -> tuple[bytes, ...]:
+    """A second of a tone."""
+    amplitude = _FULL_SCALE * 10 ** (level / 20)
+    step = 2 * pi * frequency / RATE
+    second = encode([round(amplitude * sin(step * n)) for n in range(RATE)])
+    return tuple(second[at : at + FRAME] for at in range(0, RATE, FRAME))
+
+
 @define(eq=False)
 class ToneSource:
     """
@@ -75,13 +85,10 @@ class ToneSource:
 
     frequency: int
     level: float = -10.0
-    _frames: list[bytes] = field(init=False)
+    _frames: tuple[bytes, ...] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        amplitude = _FULL_SCALE * 10 ** (self.level / 20)
-        step = 2 * pi * self.frequency / RATE
-        second = encode([round(amplitude * sin(step * n)) for n in range(RATE)])
-        self._frames = [second[at : at + FRAME] for at in range(0, RATE, FRAME)]
+        self._frames = _frames(self.frequency, self.level)
 
     def frame(self, number: int) -> bytes:
         """The payload of the frame with this number, counted from 0."""

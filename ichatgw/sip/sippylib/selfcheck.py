@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from inspect import getsource, signature
@@ -144,8 +145,7 @@ def differences() -> list[str]:
         if (now := _written(path)) != parameters:
             found.append(f"{path} takes {now!r}, not {parameters!r}" if now else f"{path} is gone")
     for path, names in USED.items():
-        there = {node.id for node in ast.walk(_text(path)) if isinstance(node, ast.Name)}
-        found += [f"{path} does not use {name}" for name in names.split() if name not in there]
+        found += [f"{path} does not use {name}" for name in names.split() if name not in _used(path)]
     loops = [name for name, module in sys.modules.items() if name.startswith("sippy.") and hasattr(module, "ED2")]
     found += [f"{name} has an event loop of its own" for name in loops if sys.modules[name].ED2 is not dispatcher]
     return found
@@ -189,6 +189,13 @@ def _text(module: str) -> ast.Module:
         return ast.Module([], [])
 
 
+@cache
+def _used(module: str) -> frozenset[str]:
+    """The names that the text of a module uses."""
+    return frozenset(node.id for node in ast.walk(_text(module)) if isinstance(node, ast.Name))
+
+
+@cache
 def _written(path: str) -> str:
     """The parameters of a function as the text of its module has them; empty if it is not there."""
     module, *names = path.split(".")

@@ -99,6 +99,9 @@ class CheckTests(SynchronousTestCase):
             "    def copy(self): pass\n"
             "    def localStr(self, local_addr = None): pass\n"
         )
+        for read in (selfcheck._used, selfcheck._written):
+            read.cache_clear()
+            self.addCleanup(read.cache_clear)
         self.patch(selfcheck, "_text", lambda module: text if module == "SipURL" else ast.Module([], []))
         found = selfcheck.differences()
         self.assertIn("SipURL.SipURL.getCopy is gone", found)
