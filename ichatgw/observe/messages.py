@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from ichatgw.observe.events import Message
 from ichatgw.observe.stream import Events
-from ichatgw.observe.trails import Trails
+from ichatgw.observe.trails import Trails, callIdOf
 from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.ratelimit import FAILURES, RateLimit
 
@@ -69,7 +69,9 @@ class Messages:
             return
         waiting, self._waiting = self._waiting, []
         trailOf = self.trails.trailOf
-        marked = [(message, trailOf(message)) for message in waiting]
+        marked = [
+            (message, callIdOf(message.data) if message.protocol == "SIP" else trailOf(message)) for message in waiting
+        ]
         for reader in self.readers:
             try:
                 reader(marked)

@@ -378,15 +378,17 @@ class LiveCalls:
     # Ladders
 
     def _said(self, messages: Sequence[Marked]) -> None:
-        ownerOf = self.messages.trails.of
+        ownerOf, live = self.messages.trails.of, self._live
         for message, trail in messages:
-            owner = ownerOf(trail) if trail else None
-            if owner is not None:
-                call = self._live.get(owner.call) or self._past.get(owner.call)
-                if call is not None:
-                    self._add(call, owner.leg, message, len(message.data))
-            elif trail:
+            if not trail:
+                continue
+            owner = ownerOf(trail)
+            if owner is None:
                 self._keepEarly(trail, message)
+                continue
+            call = live.get(owner.call) or self._past.get(owner.call)
+            if call is not None:
+                self._add(call, owner.leg, message, len(message.data))
 
     def _note(self, event: CallEvent, leg: str = "") -> _Call | None:
         """Something happens to a call; C{None} if that is not known."""
@@ -397,12 +399,13 @@ class LiveCalls:
 
     def _add(self, call: _Call, leg: str, event: Event, octets: int = 0) -> None:
         octets += _OVERHEAD
-        isFull = len(call.ladder) >= MAX_RUNGS or call.octets + octets > CALL_OCTETS
-        if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(call, octets)):
+        ladder, ofCall, ofAll = call.ladder, call.octets + octets, self._octets + octets
+        isFull = len(ladder) >= MAX_RUNGS or ofCall > CALL_OCTETS
+        if isFull or (ofAll > HISTORY_OCTETS and not self._hasRoom(call, octets)):
             call.omitted += 1
             return
-        call.ladder.append((leg, event))
-        call.octets += octets
+        ladder.append((leg, event))
+        call.octets = ofCall
         self._octets += octets
 
     def _hasRoom(self, call: _Call, octets: int) -> bool:

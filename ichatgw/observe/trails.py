@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from html import unescape
 
 from attrs import define, field, frozen
@@ -50,12 +51,18 @@ class Owner:
 class Trails:
     """
     Knows the marks of the legs that live or have lived.  It has to read the stream before who asks it.
+
+    @ivar of: tells whose a mark is; C{None} if that is not known, or not yet.
     """
 
+    of: Callable[[str], Owner | None] = field(init=False)
     _owners: dict[str, Owner] = field(factory=dict, init=False)
     _live: dict[str, dict[str, None]] = field(factory=dict, init=False)
     _over: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
     _asked: OrderedDict[tuple[str, str], str] = field(factory=OrderedDict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.of = self._owners.get
 
     def read(self, events: Events) -> None:
         """Learn from this stream."""
@@ -92,10 +99,6 @@ class Trails:
     def trailOf(self, message: Message) -> str:
         """The mark that a message has; empty if it is of no call."""
         return callIdOf(message.data) if message.protocol == "SIP" else self._ofStanza(message)
-
-    def of(self, trail: str) -> Owner | None:
-        """Whose mark is it?  C{None} if that is not known, or not yet."""
-        return self._owners.get(trail)
 
     def _ofStanza(self, message: Message) -> str:
         data = message.data
@@ -136,6 +139,6 @@ def callIdOf(data: bytes) -> str:
         at += len(_USUAL_CALL_ID)
         end = data.find(b"\r", at)
         if end > at:
-            return data[at:end].strip().decode("utf-8", "replace")
+            return data[at:end].decode("utf-8", "replace").strip()
     found = _CALL_ID.search(data)
     return "" if found is None else found[1].decode("utf-8", "replace")

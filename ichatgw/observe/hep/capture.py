@@ -98,6 +98,11 @@ class HEPCapture:
             self._sendSome()
 
     def _said(self, messages: Sequence[Marked]) -> None:
+        if not self._queue and len(messages) <= MAX_AT_ONCE:
+            for message, trail in messages:
+                if message.protocol == "SIP":
+                    self._sendOne(message, trail)
+            return
         for message, trail in messages:
             if message.protocol == "SIP":
                 self._take(message, trail)
@@ -126,17 +131,15 @@ class HEPCapture:
         for _ in range(min(MAX_AT_ONCE, len(self._queue))):
             event, trail = self._queue.popleft()
             self._octets -= len(event.data)
-            packet = self._packetOf(event, trail)
-            if packet is not None and not self.send(packet):
-                self._lose()
+            self._sendOne(event, trail)
 
-    def _packetOf(self, event: Message | ReportReceived, trail: str) -> bytes | None:
-        """C{None} if it cannot be told by HEP: then one of the addresses is not known, or it says nothing."""
+    def _sendOne(self, event: Message | ReportReceived, trail: str) -> None:
+        """What cannot be told by HEP is left out: then one of the addresses is not known, or it says nothing."""
         source, destination, protocol, payload = event.remote, event.local, _UDP, event.data
         if source is None or destination is None:
-            return None
+            return
         if isinstance(event, Message):
-            if isinstance(event, MessageSent):
+            if event.__class__ is MessageSent:
                 source, destination = destination, source
             owner, kind = self._messages.trails.of(trail), _SIP
             call = "" if owner is None else owner.call
@@ -145,14 +148,16 @@ class HEPCapture:
         else:
             told = self.reports(payload)
             if told is None:
-                return None
+                return
             payload, call, kind = told, event.call, _RTCP
         try:
             ends = endsOf(source.host, source.port, destination.host, destination.port, protocol, kind)
-            return pack(ends, self._who, event.wall, payload, callOf(call))
+            packet = pack(ends, self._who, event.wall, payload, callOf(call))
         except ValueError:
             self._lose()
-            return None
+            return
+        if not self.send(packet):
+            self._lose()
 
     def _lose(self) -> None:
         self.lost += 1

@@ -17,9 +17,8 @@ MAGIC = b"HEP3"
 LONGEST = 0xFFFF
 """Octets of a packet at most."""
 
-_HEAD = Struct("!4sH")
 _CHUNK = Struct("!HHH")
-_TIMES = Struct("!6sI6sI")
+_BEGIN = Struct("!4sH6sI6sI")
 _GENERIC = 0
 _FAMILIES = {4: 2, 6: 10}
 
@@ -62,7 +61,7 @@ class IPProtocol(IntEnum):
 _SECONDS = _CHUNK.pack(_GENERIC, Chunk.SECONDS, _CHUNK.size + 4)
 _MICROSECONDS = _CHUNK.pack(_GENERIC, Chunk.MICROSECONDS, _CHUNK.size + 4)
 _PAYLOAD = int(Chunk.PAYLOAD)
-_FIXED = _HEAD.size + _TIMES.size + _CHUNK.size
+_FIXED = _BEGIN.size + _CHUNK.size
 
 
 def pack(ends: bytes, who: bytes, wall: float, payload: bytes, call: bytes = b"") -> bytes:
@@ -80,9 +79,9 @@ def pack(ends: bytes, who: bytes, wall: float, payload: bytes, call: bytes = b""
     if size > LONGEST:
         raise ValueError(f"{size} octets are too many for HEP")
     seconds = int(wall)
-    times = _TIMES.pack(_SECONDS, seconds, _MICROSECONDS, int((wall - seconds) * 1_000_000))
+    begin = _BEGIN.pack(MAGIC, size, _SECONDS, seconds, _MICROSECONDS, int((wall - seconds) * 1_000_000))
     last = _CHUNK.pack(_GENERIC, _PAYLOAD, _CHUNK.size + len(payload))
-    return b"".join((_HEAD.pack(MAGIC, size), ends, times, who, call, last, payload))
+    return b"".join((begin, ends, who, call, last, payload))
 
 
 def _chunk(kind: int, content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from attrs import define
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ichatgw import __version__
@@ -37,7 +37,7 @@ from ichatgw.observe.events import (
 from ichatgw.observe.messages import Marked, Messages
 from ichatgw.observe.stream import Events
 from ichatgw.web.answers import Reply, Visit
-from ichatgw.web.figures.tally import Level, Tally
+from ichatgw.web.figures.tally import Level, Spread, Tally
 from ichatgw.web.figures.trunks import Trunks, noTrunks, textOf, trunkPieces
 
 WAITS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
@@ -71,6 +71,7 @@ STANZAS = ("iq", "message", "presence")
 
 _METHODS = {method.encode(): method for method in METHODS}
 _LONGEST = 1 + max(map(len, METHODS))
+_SENDERS = {side: (side.replace(" ", "_"),) for side in ("caller", "callee", "other party")}
 _STATUSES = {b"%d" % status: str(status) for status in range(100, 700)}
 
 
@@ -88,7 +89,12 @@ class _Live:
     @property
     def direction(self) -> str:
         """Such as C{sip_to_xmpp}."""
-        return f"{_sideOf(self.caller)}_to_{_sideOf(self.callee)}"
+        return _directionOf(self.caller, self.callee)
+
+
+@cache
+def _directionOf(caller: str, callee: str) -> str:
+    return f"{_sideOf(caller)}_to_{_sideOf(callee)}"
 
 
 def _sideOf(kind: str) -> str:
@@ -191,28 +197,19 @@ class Metrics:
             ("direction", "caller", "callee", "reason", "answered"),
             registry,
         ).counts
-        setUp = Histogram(
-            "ichatgw_call_setup_seconds",
-            "From the arrival of a call to its answer.",
-            ("direction",),
-            buckets=WAITS,
-            registry=registry,
-        )
-        delay = Histogram(
+        self._setUp = Spread(
+            "ichatgw_call_setup_seconds", "From the arrival of a call to its answer.", "direction", WAITS, registry
+        ).add
+        self._delay = Spread(
             "ichatgw_call_post_dial_delay_seconds",
             "From the arrival of a call until the called party is alerted, or answers.",
-            ("direction",),
-            buckets=WAITS,
-            registry=registry,
-        )
-        talked = Histogram(
-            "ichatgw_call_talk_seconds",
-            "From the answer of a call to its end.",
-            ("direction",),
-            buckets=TALKS,
-            registry=registry,
-        )
-        self._setUp, self._delay, self._talked = cache(setUp.labels), cache(delay.labels), cache(talked.labels)
+            "direction",
+            WAITS,
+            registry,
+        ).add
+        self._talked = Spread(
+            "ichatgw_call_talk_seconds", "From the answer of a call to its end.", "direction", TALKS, registry
+        ).add
 
     def _declareMedia(self) -> None:
         registry = self.registry
@@ -224,24 +221,23 @@ class Metrics:
         self._dropped = Tally(
             "ichatgw_media_dropped_packets_total", "Packets that were not relayed.", ("reason",), registry
         ).counts
-        self._jitter = Histogram(
+        self._jitter = Spread(
             "ichatgw_media_jitter_seconds",
             "Jitter as the far ends report it, some seconds apart.",
-            buckets=JITTERS,
-            registry=registry,
-        )
-        self._arrivalJitter = Histogram(
+            "",
+            JITTERS,
+            registry,
+        ).add
+        self._arrivalJitter = Spread(
             "ichatgw_media_arrival_jitter_seconds",
             "Jitter of the packets that come, as measured here, some seconds apart.",
-            buckets=JITTERS,
-            registry=registry,
-        )
-        self._trip = Histogram(
-            "ichatgw_media_round_trip_seconds",
-            "Time to a party and back, some seconds apart.",
-            buckets=TRIPS,
-            registry=registry,
-        )
+            "",
+            JITTERS,
+            registry,
+        ).add
+        self._trip = Spread(
+            "ichatgw_media_round_trip_seconds", "Time to a party and back, some seconds apart.", "", TRIPS, registry
+        ).add
 
     def _declareOthers(self) -> None:
         registry = self.registry
@@ -269,12 +265,9 @@ class Metrics:
         self._limits = Tally(
             "ichatgw_limits_reached_total", "How often a limit has kept a call out.", ("limit",), registry
         ).counts
-        self._turns = Histogram(
-            "ichatgw_long_turn_seconds",
-            "Turns of the reactor that took over 20 ms.",
-            buckets=TURNS,
-            registry=registry,
-        )
+        self._turns = Spread(
+            "ichatgw_long_turn_seconds", "Turns of the reactor that took over 20 ms.", "", TURNS, registry
+        ).add
 
     # Calls
 
@@ -299,7 +292,7 @@ class Metrics:
         call = self._calls.get(event.call)
         if call is not None and not call.rang:
             call.rang = True
-            self._delay(call.direction).observe(event.time - call.arrived)
+            self._delay(event.time - call.arrived, call.direction)
             if call.answered is None:
                 self._move(call, "ringing")
 
@@ -309,8 +302,8 @@ class Metrics:
             call.answered = event.time
             if not call.rang:
                 call.rang = True
-                self._delay(call.direction).observe(event.time - call.arrived)
-            self._setUp(call.direction).observe(event.time - call.arrived)
+                self._delay(event.time - call.arrived, call.direction)
+            self._setUp(event.time - call.arrived, call.direction)
             self._move(call, "talking")
 
     def _callEnded(self, event: CallEnded) -> None:
@@ -319,7 +312,7 @@ class Metrics:
             return
         self._live[call.state,] -= 1
         if call.answered is not None:
-            self._talked(call.direction).observe(event.time - call.answered)
+            self._talked(event.time - call.answered, call.direction)
         answered = "yes" if event.wasAnswered else "no"
         reason = event.ending.reason.name.lower()
         self._ended[call.direction, call.caller, call.callee, reason, answered] += 1
@@ -338,32 +331,35 @@ class Metrics:
             self._sides[key] = event
             if len(self._sides) > MAX_SIDES:
                 self._sides.popitem(last=False)
-        sender = (event.side.replace(" ", "_"),)
-        self._packets[sender] += max(0, event.packets - (before.packets if before else 0))
-        self._octets[sender] += max(0, event.octets - (before.octets if before else 0))
-        self._lost[sender] += max(0, event.lost - (before.lost if before else 0))
-        dropped = dict(before.dropped) if before else {}
-        for reason, count in event.dropped:
-            self._dropped[reason,] += max(0, count - dropped.get(reason, 0))
+        sender = _SENDERS.get(event.side, _SENDERS["other party"])
+        packets, octets, lost = (0, 0, 0) if before is None else (before.packets, before.octets, before.lost)
+        self._packets[sender] += max(0, event.packets - packets)
+        self._octets[sender] += max(0, event.octets - octets)
+        self._lost[sender] += max(0, event.lost - lost)
+        if event.dropped:
+            dropped = {} if before is None else dict(before.dropped)
+            for reason, count in event.dropped:
+                self._dropped[reason,] += max(0, count - dropped.get(reason, 0))
         if event.jitter is not None:
-            self._jitter.observe(event.jitter)
+            self._jitter(event.jitter)
         if event.arrivalJitter is not None:
-            self._arrivalJitter.observe(event.arrivalJitter)
+            self._arrivalJitter(event.arrivalJitter)
         if event.roundTrip is not None:
-            self._trip.observe(event.roundTrip)
+            self._trip(event.roundTrip)
 
     # Messages
 
     def _said(self, messages: Sequence[Marked]) -> None:
+        responses, requests = self._responses, self._requests
         for message, _ in messages:
-            way, data = "sent" if isinstance(message, MessageSent) else "received", message.data
+            way, data = "sent" if message.__class__ is MessageSent else "received", message.data
             if message.protocol != "SIP":
                 kind, type = _stanzaOf(data[: data.find(b">") + 1])
                 self._stanzas[way, kind, type] += 1
-            elif data.startswith(b"SIP/2.0 "):
-                self._responses[way, _STATUSES.get(data[8:11], "other")] += 1
+            elif data[:8] == b"SIP/2.0 ":
+                responses[way, _STATUSES.get(data[8:11], "other")] += 1
             else:
-                self._requests[way, _METHODS.get(data[:_LONGEST].partition(b" ")[0], "other")] += 1
+                requests[way, _METHODS.get(data[: data.find(b" ", 0, _LONGEST)], "other")] += 1
 
     # What lasts longer than calls
 
@@ -385,4 +381,4 @@ class Metrics:
         self._limits[event.name,] += 1
 
     def _stalled(self, event: Stall) -> None:
-        self._turns.observe(event.seconds)
+        self._turns(event.seconds)

@@ -104,6 +104,7 @@ class CaptureTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """What waits is bounded in number and octets; what does not fit is lost, and that is told once a minute."""
         self.patch(module, "MAX_QUEUED", 10)
+        self.patch(module, "MAX_AT_ONCE", 2)
         with capturedLogs() as lines:
             for _ in range(100):
                 self.scene.says(sip("BYE sip:c SIP/2.0", "x"))

@@ -4,10 +4,10 @@ Tests for L{ichatgw.web.figures.tally}.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.web.figures.tally import Level, Tally
+from ichatgw.web.figures.tally import Level, Spread, Tally
 
 
 class TallyTests(SynchronousTestCase):
@@ -38,6 +38,19 @@ class TallyTests(SynchronousTestCase):
             level.counts[state,] += change
             gauge.labels(state).inc(change)
         self.assertEqual(generate_latest(ours), generate_latest(theirs).replace(b"gw_calls C\n", b"gw_calls Calls.\n"))
+
+    def test_alikeHistogram(self) -> None:
+        """A spread is shown as the library shows its own histograms: on a limit, above all, below all, and negative."""
+        for label in ("", "way"):
+            ours, theirs = CollectorRegistry(), CollectorRegistry()
+            limits, names = (0.1, 1, 2.5), (label,) if label else ()
+            spread = Spread("gw_waits", "Waits.", label, limits, ours)
+            histogram = Histogram("gw_waits", "Waits.", names, buckets=limits, registry=theirs)
+            self.assertEqual(generate_latest(ours), generate_latest(theirs))
+            for value, way in ((0.1, "in"), (0.05, "in"), (1.5, '"\\\n'), (7, "in"), (-1, "in"), (1, "in")):
+                spread.add(value, way if label else "")
+                (histogram.labels(way) if label else histogram).observe(value)
+            self.assertEqual(generate_latest(ours), generate_latest(theirs))
 
     def test_none(self) -> None:
         """One that has counted nothing is named all the same."""
