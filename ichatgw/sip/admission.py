@@ -35,8 +35,7 @@ from ichatgw.sip.message.identity import callerOf, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
 from ichatgw.sip.message.status import toStatus, warning
 from ichatgw.sip.strangers import Strangers
-from ichatgw.sip.transaction.known import Marks
-from ichatgw.sip.transaction.layer import Transactions
+from ichatgw.sip.transaction.known import Known, Marks
 from ichatgw.sip.transaction.tables import Dialogs
 from ichatgw.sip.trunk.trunks import Trunks
 
@@ -93,7 +92,7 @@ class Admission:
         clock: IReactorTime,
         legs: Legs,
         strangers: Strangers,
-        transactions: Transactions,
+        known: Known,
         verifier: Verifier | None,
         matchers: Matchers,
     ) -> None:
@@ -104,8 +103,8 @@ class Admission:
         self.trouble: Callable[[], str] = lambda: ""
         self._legs = legs
         self._strangers = strangers
-        self._transactions = transactions
-        self._dialogs: Dialogs = transactions.dialogs
+        self._known = known
+        self._dialogs: Dialogs = known.dialogs
         self._verifier = verifier
         self._complaints = Complaints(clock)
         self._refusals = RateLimit(clock, 0.2, 1, mostSources=1)
@@ -119,15 +118,15 @@ class Admission:
         isPeer = mayCall or self.trunks.areAt(source.host)
         marks = Marks.of(message)
         if not message.isRequest:
-            if mayCall or self._transactions.awaits(marks):
+            if mayCall or self._known.awaits(marks):
                 return Passed()
             return Dropped("a response of a stranger to nothing that we asked")
-        if not mayCall and self._transactions.isWithin(marks, message.text, source.host):
+        if not mayCall and self._known.isWithin(marks, message.text, source.host):
             return Passed()
         begins = self._begins(message.method) and marks.toTag is None
         why = self._obstacle(message, source, isPeer) if begins else self._excess(message, marks, isPeer)
         if why:
-            if self._transactions.isWithin(marks, message.text, source.host):
+            if self._known.isWithin(marks, message.text, source.host):
                 return Passed()
             return self._turnedAway(message, source, None if isPeer else room, why, isPeer)
         if isPeer and message.method == "OPTIONS" and marks.toTag is None:
@@ -167,7 +166,7 @@ class Admission:
     def _isTooMuch(self, message: Admitted, host: str, mayCall: bool) -> bool:
         most = MAX_OF_PEER if mayCall else MAX_OF_STRANGER
         isBusy = self.isOverloaded() or (mayCall and self.isCrowded(host))
-        isFull = self._transactions.isFull or self._dialogs.countOf(host) >= most
+        isFull = self._known.served.isFull or self._dialogs.countOf(host) >= most
         return isFull or (isBusy and not self._isOfCall(message))
 
     def _isOfCall(self, message: Admitted) -> bool:

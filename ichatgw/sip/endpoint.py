@@ -118,7 +118,7 @@ class Endpoint(Service):
         )
         self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
         self._requests.transactions = self._transactions
-        self._legs.dialogOf = self._transactions.dialogs.find
+        self._legs.dialogOf = self._transactions.known.dialogs.find
         self._requests.registered = self._registered
         self._dialer = Dialer(
             clock,
@@ -148,8 +148,10 @@ class Endpoint(Service):
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
         self._attempts = self._requests.attempts = Attempts(clock, "sip")
-        self.strangers = Strangers(clock, self._transactions, self._isPeer)
-        self._admission = Admission(clock, self._legs, self.strangers, self._transactions, verifier, self._matchers)
+        self.strangers = Strangers(clock, self._transactions.known, self._isPeer)
+        self._admission = Admission(
+            clock, self._legs, self.strangers, self._transactions.known, verifier, self._matchers
+        )
         self._admission.isCrowded = wire.isCrowded
         self._events = UNREAD
         self._admission.trunks = self.trunks
@@ -259,7 +261,7 @@ class Endpoint(Service):
         """
         self._wire.listen(self.received)
         if self._streams is not None:
-            self._streams.listen(self.received, self._transactions.unreachable, self._gone)
+            self._streams.listen(self.received, self._transactions.errors.unreachable, self._gone)
         self.keepAlives.start()
         self._seeking = self._dialer.seekProxy()
         self.trunks.start()
@@ -366,7 +368,7 @@ class Endpoint(Service):
 
     def _isUnproved(self, host: str) -> bool:
         """May C{host} be a forged source address, whose owner our answers would flood?"""
-        return not self._isPeer(host) and not self._transactions.dialogs.countOf(host)
+        return not self._isPeer(host) and not self._transactions.known.dialogs.countOf(host)
 
     def _binding(self, message: bytes, source: TransportAddress, room: int | None) -> None:
         """STUN, with which phones keep the binding of their NAT open and learn its address (RFC 5626 section 4.4.2)."""
@@ -434,6 +436,6 @@ class Endpoint(Service):
             self._streams.ping(target)
 
     def _gone(self, target: Target, why: str) -> None:
-        self._transactions.cut(target, why)
+        self._transactions.errors.cut(target, why)
         for registrar in (*self._registrars, self.trunks.registrar):
             registrar.gone(target)

@@ -194,7 +194,7 @@ class Requests:
         circling = self._circling(request, source)
         if circling is not None:
             return self._turnAway(request, source, circling.code, circling.phrase)
-        if self.transactions.isCrowded(str(request.getHFBody("call-id"))):
+        if self.transactions.known.isCrowded(str(request.getHFBody("call-id"))):
             return self._turnAway(request, source, 482, "Loop Detected")
         body = request.getBody()
         if body is not None and sdpText(body) is None:
@@ -231,7 +231,7 @@ class Requests:
             return self._turnAway(request, source, 486, "Busy Here")
         called = self._address(request, source, byTrunk)
         mark = request.getHFBody("from").getTag(), request.getHFBody("cseq").getCSeqNum(), called
-        if self.transactions.hasArrived(str(request.getHFBody("call-id")), mark):
+        if self.transactions.known.hasArrived(str(request.getHFBody("call-id")), mark):
             return self._respond(request, 482, "Merged Request")
         transport = transportOf(request)
         account = byTrunk.account if byTrunk is not None else None

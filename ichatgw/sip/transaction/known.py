@@ -10,13 +10,13 @@ from hashlib import md5
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
-from attrs import frozen
-from sippy.SipTransactionManager import SipTMRetransmitO, SipTransactionManager
+from attrs import define, field, frozen
+from sippy.SipTransactionManager import SipTransactionConsumer
 
 from ichatgw.sip.message.gate import Admitted
 from ichatgw.sip.message.stateless import parameterOf, tagOf
 from ichatgw.sip.transaction.forks import Forks
-from ichatgw.sip.transaction.tables import MAX_OF_CALL_ID, Answers, Asked, Dialogs, KnownDialog, Served
+from ichatgw.sip.transaction.tables import MAX_OF_CALL_ID, Answers, Asked, Dialogs, Served
 
 
 @frozen
@@ -44,23 +44,25 @@ class Marks:
         )
 
 
-class Known(SipTransactionManager):
+@define(eq=False)
+class Known:
     """
-    The part of L{ichatgw.sip.transaction.layer.Transactions} that knows.
+    The tables of the transaction layer, and what they tell of a message.
 
     @ivar dialogs: those that live.
+    @ivar asked: client transactions.
+    @ivar served: server transactions.
+    @ivar answers: to messages of the last minute.
+    @ivar forks: INVITEs of ours that were accepted a moment ago.
+    @ivar consumers: dialogs by Call-ID, as sippy asks them which one a request is for.
     """
 
-    dialogs: Dialogs
-    tclient: Asked
-    tserver: Served
-    l1rcache: Answers
-    l2rcache: Answers
-    _forks: Forks
-
-    def rotateCache(self) -> None:
-        """Half a minute has gone by."""
-        raise NotImplementedError
+    dialogs: Dialogs = field(factory=Dialogs, init=False)
+    asked: Asked = field(factory=Asked, init=False)
+    served: Served = field(factory=Served, init=False)
+    answers: Answers = field(factory=Answers, init=False)
+    forks: Forks = field(factory=Forks, init=False)
+    consumers: dict[str, list[SipTransactionConsumer]] = field(factory=dict, init=False)
 
     def hasArrived(self, callId: str, mark: tuple[object, ...]) -> bool:
         """
@@ -68,18 +70,11 @@ class Known(SipTransactionManager):
 
         @param mark: see L{ichatgw.sip.dialog.core.DialogCore.mark}.
         """
-        return any(
-            consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.req_consumers.get(callId, ())
-        )
+        return any(consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.consumers.get(callId, ()))
 
     def isCrowded(self, callId: str) -> bool:
         """Has C{callId} as many dialogs as it may?"""
-        return len(self.req_consumers.get(callId, ())) >= MAX_OF_CALL_ID
-
-    @property
-    def isFull(self) -> bool:
-        """Do the requests that are not done with take as much memory as they may?"""
-        return self.tserver.isFull
+        return len(self.consumers.get(callId, ())) >= MAX_OF_CALL_ID
 
     def isWithin(self, marks: Marks, text: str, host: str) -> bool:
         """
@@ -94,18 +89,18 @@ class Known(SipTransactionManager):
         if marks.toTag is not None and self.dialogs.has(marks.toTag, host, (marks.callId, marks.fromTag)):
             return True
         last = marks.toTag if marks.method == "ACK" else marks.branch
-        if (marks.callId, marks.fromTag, marks.number, last) in self.tserver:
+        if (marks.callId, marks.fromTag, marks.number, last) in self.served:
             return True
-        return self.seen(checksumOf(text)) is not None
+        return self.answers.seen(checksumOf(text)) is not None
 
     def awaits(self, marks: Marks) -> bool:
         """Does a response belong to a request of ours?"""
         tid = (marks.callId, marks.fromTag, marks.number, marks.method, marks.branch)
-        return tid in self.tclient or self._forks.knows(tid)
+        return tid in self.asked or self.forks.knows(tid)
 
     def knows(self, host: str) -> bool:
         """See L{ichatgw.sip.strangers.Ours}."""
-        return host in self.dialogs.hosts or host in self.tclient.hosts
+        return host in self.dialogs.hosts or host in self.asked.hosts
 
     def hasDialog(self, tag: str, host: str) -> bool:
         """See L{ichatgw.sip.strangers.Ours}."""
@@ -113,31 +108,19 @@ class Known(SipTransactionManager):
 
     def hasAsked(self, branch: str, host: str) -> bool:
         """See L{ichatgw.sip.strangers.Ours}."""
-        return self.tclient.hasAsked(branch, host)
+        return self.asked.hasAsked(branch, host)
 
-    def regConsumer(self, consumer: KnownDialog, call_id: str, compact: bool = False) -> None:
-        """A dialog begins."""
-        super().regConsumer(consumer, call_id, compact)
-        self.dialogs.add(consumer)
+    def rotate(self) -> None:
+        """Half a minute has gone by: what is older than that twice will not be asked for again."""
+        self.answers.age()
+        self.forks.rotate()
 
-    def unregConsumer(self, consumer: KnownDialog, call_id: str) -> None:
-        """A dialog is over.  After a shutdown it may be unknown here."""
-        if call_id in self.req_consumers:
-            super().unregConsumer(consumer, call_id)
-            self.dialogs.discard(consumer)
-
-    def rCachePurge(self) -> None:
-        """sippy's timer: what was answered longer than 32 s ago will not be asked again."""
-        self.ageAnswers()
-        self.rotateCache()
-
-    def ageAnswers(self) -> None:
-        """Let go of the older half."""
-        self.l1rcache, self.l2rcache = Answers(), self.l1rcache
-
-    def seen(self, checksum: bytes) -> SipTMRetransmitO | None:
-        """What was answered to that message; C{None} if it was not."""
-        return self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
+    def clear(self) -> None:
+        """Forget all but the transactions, which have timers."""
+        self.answers.clear()
+        self.forks.clear()
+        self.consumers.clear()
+        self.dialogs.clear()
 
 
 def checksumOf(text: str) -> bytes:

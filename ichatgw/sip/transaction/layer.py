@@ -31,7 +31,7 @@ from sippy.SipTransactionManager import (
     TRYING,
     SipTMRetransmitO,
     SipTransaction,
-    SipTransactionConsumer,
+    SipTransactionManager,
 )
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
@@ -43,9 +43,9 @@ from ichatgw.observe.events import MessageReceived, MessageSent
 from ichatgw.observe.stream import UNREAD
 from ichatgw.sip.auth.authorization import CREDENTIALS
 from ichatgw.sip.message.bodies import attach, octets
-from ichatgw.sip.transaction.forks import Forked, Forks
+from ichatgw.sip.transaction.forks import Forked
 from ichatgw.sip.transaction.known import Known, checksumOf
-from ichatgw.sip.transaction.tables import Answers, Asked, Dialogs, Served
+from ichatgw.sip.transaction.tables import Answers, Asked, KnownDialog, Served
 from ichatgw.sip.transaction.transporterrors import TransportErrors, isReliable
 from ichatgw.sip.transport.listeningpoint import (
     Carrier,
@@ -56,7 +56,7 @@ from ichatgw.sip.transport.listeningpoint import (
     returnPath,
     wishAlias,
 )
-from ichatgw.sip.transport.mtu import MAX_DATAGRAM, TOO_LARGE, Large
+from ichatgw.sip.transport.mtu import MAX_DATAGRAM, TOO_LARGE
 from ichatgw.sip.transport.target import Target, Transport
 
 _log = Logger()
@@ -80,12 +80,18 @@ Disposition = tuple[
 """What becomes of a request: its response; who hears of its cancellation; who, if no ACK comes."""
 
 
-class Transactions(Known, TransportErrors):
+class Transactions(SipTransactionManager):
     """
-    @ivar tclient: client transactions by id.
-    @ivar tserver: server transactions by id.
+    sippy's layer, over tables that tell what is known.
+
+    @ivar known: the tables; sippy knows them by other names.
+    @ivar errors: hears of connections.
     @ivar events: told of each message.
     """
+
+    tclient: Asked
+    tserver: Served
+    l1rcache: Answers
 
     def __init__(
         self,
@@ -102,15 +108,11 @@ class Transactions(Known, TransportErrors):
         self.global_config = {"_sip_tm": self, "_sip_logger": self._log}
         self.l4r = self
         self.events = UNREAD
-        self.tclient = Asked()
-        self.tserver = Served()
-        self.dialogs = Dialogs()
+        known = self.known = Known()
+        self.tclient, self.tserver = known.asked, known.served
+        self.l1rcache, self.req_consumers = known.answers, known.consumers
+        self.errors = TransportErrors(known.asked, self)
         self.req_cb = requested
-        self._large = Large()
-        self._forks = Forks()
-        self.l1rcache = Answers()
-        self.l2rcache = Answers()
-        self.req_consumers: dict[str, list[SipTransactionConsumer]] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
 
     def logMessages(self, sink: Callable[[str, str], None] | None) -> None:
@@ -210,10 +212,21 @@ class Transactions(Known, TransportErrors):
         except OSError:
             return None
 
-    def rotateCache(self) -> None:
-        """sippy's C{local4remote} forgets its sockets here; addresses may have changed for us too."""
+    def rCachePurge(self) -> None:
+        """sippy's timer, every 32 s.  Addresses of ours may have changed, too."""
+        self.known.rotate()
         self._doors.clear()
-        self._forks.rotate()
+
+    def regConsumer(self, consumer: KnownDialog, call_id: str, compact: bool = False) -> None:
+        """A dialog begins."""
+        super().regConsumer(consumer, call_id, compact)
+        self.known.dialogs.add(consumer)
+
+    def unregConsumer(self, consumer: KnownDialog, call_id: str) -> None:
+        """A dialog is over.  After a shutdown it may be unknown here."""
+        if call_id in self.req_consumers:
+            super().unregConsumer(consumer, call_id)
+            self.known.dialogs.discard(consumer)
 
     def incoming(
         self,
@@ -231,12 +244,12 @@ class Transactions(Known, TransportErrors):
         @param parts: what came with the SDP in its body.
         """
         checksum = checksumOf(text)
-        seen = self.seen(checksum)
+        seen = self.l1rcache.seen(checksum)
         if seen is not None:
             self._repeat(seen)
             return
-        if self.l1rcache.isFull:
-            self.ageAnswers()
+        if self.l1rcache.recent.isFull:
+            self.l1rcache.age()
         remote = Remote_address((bracketed(source.host), source.port), transport.value)
         try:
             if isRequest:
@@ -314,7 +327,7 @@ class Transactions(Known, TransportErrors):
         transaction = self.tclient.get(response.getTId(True, True))
         response.setSource(remote)
         if transaction is None:
-            fork = self._forks.another(response.getTId(True, True), response)
+            fork = self.known.forks.another(response.getTId(True, True), response)
             if fork is None:
                 # What is seen again goes the same way: it may want another ACK.
                 if not 200 <= response.getSCode()[0] < 300:
@@ -375,7 +388,7 @@ class Transactions(Known, TransportErrors):
         """
         target = literal(*address)
         isSafe = getattr(message, "congestionSafe", False)
-        mayMove = self.streams is not None and target is not None and self._large.mayMove(message, target)
+        mayMove = self.streams is not None and target is not None and self.errors.large.mayMove(message, target)
         if not mayMove and not isSafe:
             return False
         isLarge = len(octets(message.localStr(self.getServer(address).getSIPaddr()))) > MAX_DATAGRAM
@@ -454,7 +467,7 @@ class Transactions(Known, TransportErrors):
         self.transmitReq(t, ack, address, checksum)
         if msg.getSCode()[0] < 300 and dialog is not None:
             again = partial(self._repeat, self.l1rcache[checksum])
-            self._forks.accepted(t.tid, dialog, tag, again)
+            self.known.forks.accepted(t.tid, dialog, tag, again)
 
     def _repeat(self, sent: SipTMRetransmitO) -> None:
         if sent.userv is not None and sent.data is not None and sent.address is not None:
@@ -465,11 +478,7 @@ class Transactions(Known, TransportErrors):
         self.cp_timer.cancel()
         for transaction in [*self.tclient.values(), *self.tserver.values()]:
             self.forget(transaction)
-        self.l1rcache.clear()
-        self.l2rcache.clear()
-        self._forks.clear()
-        self.req_consumers.clear()
-        self.dialogs.clear()
+        self.known.clear()
 
     def forget(self, transaction: SipTransaction) -> None:
         """Let go of a transaction and its timers."""

@@ -6,6 +6,7 @@ What the transaction layer keeps, each table with its bound, and each look-up at
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, MutableMapping
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -38,9 +39,9 @@ MAX_OF_CALL_ID = 32
 """How many dialogs may have one Call-ID: as many forks of one INVITE may lead here."""
 
 
-class Answers(dict[bytes, SipTMRetransmitO]):
+class _Generation(dict[bytes, SipTMRetransmitO]):
     """
-    What was answered to which message, sippy's.
+    Answers that are let go of together.
 
     @ivar octets: what they take.
     """
@@ -55,6 +56,49 @@ class Answers(dict[bytes, SipTMRetransmitO]):
     def isFull(self) -> bool:
         """Is it time to let go of the older ones?"""
         return len(self) > MAX_ANSWERS or self.octets > ANSWER_OCTETS
+
+
+class Answers(MutableMapping[bytes, SipTMRetransmitO]):
+    """
+    What was answered to which message, sippy's, by the checksum of the message.
+
+    @ivar recent: since the last L{age}.
+    @ivar older: before that.
+    """
+
+    def __init__(self) -> None:
+        self.recent = _Generation()
+        self.older = _Generation()
+
+    def __setitem__(self, checksum: bytes, answer: SipTMRetransmitO) -> None:
+        self.recent[checksum] = answer
+
+    def __getitem__(self, checksum: bytes) -> SipTMRetransmitO:
+        return self.recent[checksum] if checksum in self.recent else self.older[checksum]
+
+    def __delitem__(self, checksum: bytes) -> None:
+        raise TypeError("answers are let go of by their age")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter({**self.older, **self.recent})
+
+    def __len__(self) -> int:
+        return len(self.older.keys() | self.recent.keys())
+
+    def __contains__(self, checksum: object) -> bool:
+        return checksum in self.recent or checksum in self.older
+
+    def seen(self, checksum: bytes) -> SipTMRetransmitO | None:
+        """What was answered to that message; C{None} if it has not come before."""
+        return self.recent.get(checksum) or self.older.get(checksum)
+
+    def age(self) -> None:
+        """Let go of the older ones."""
+        self.recent, self.older = _Generation(), self.recent
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self.recent, self.older = _Generation(), _Generation()
 
 
 def _size(answer: SipTMRetransmitO) -> int:

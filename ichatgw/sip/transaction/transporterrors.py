@@ -6,17 +6,20 @@ Requests of ours that a connection did not carry, or may not have carried.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import ichatgw.sip.message.sippypatches  # noqa: F401
 
 # isort: split
-from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransaction, SipTransactionManager
+from attrs import define, field
+from sippy.SipTransactionManager import RINGING, TERMINATED, TRYING, SipTransaction
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 from twisted.logger import Logger
 
 from ichatgw.net.hosts import literal
-from ichatgw.sip.transport.listeningpoint import ListeningPoint
+from ichatgw.sip.transaction.tables import Asked
+from ichatgw.sip.transport.listeningpoint import Carrier, ListeningPoint
 from ichatgw.sip.transport.mtu import TOO_LARGE, Large
 from ichatgw.sip.transport.target import Target, Transport
 
@@ -34,16 +37,34 @@ def isReliable(transaction: SipTransaction) -> bool:
     return transaction.userv is not None and Transport(transaction.userv.transport).reliable
 
 
-class TransportErrors(SipTransactionManager):
-    """The part of L{ichatgw.sip.transaction.layer.Transactions} that hears of connections."""
+class Sender(Protocol):
+    """Sends requests again: L{ichatgw.sip.transaction.layer.Transactions}, in words of sippy's."""
 
-    _large: Large
+    def getServer(self, address: tuple[str, int]) -> ListeningPoint:
+        """
+        What sends to C{address} over UDP.
 
-    def getServer(
-        self, address: tuple[str, int], is_local: bool = False, transport: Transport = Transport.UDP
-    ) -> ListeningPoint:
-        """See L{ichatgw.sip.transaction.layer.Transactions}."""
-        raise NotImplementedError
+        @raise OSError: if there is no way to it.
+        """
+
+    def timerA(self, t: SipTransaction) -> None:
+        """It is time to send a request again."""
+
+    def transmitData(self, userv: Carrier, data: str, address: tuple[str, int]) -> None:
+        """Send."""
+
+
+@define(eq=False)
+class TransportErrors:
+    """
+    Hears of connections, and ends the requests of ours that they do not carry, or has them sent by another way.
+
+    @ivar large: where connections are refused.
+    """
+
+    _asked: Asked
+    _sender: Sender
+    large: Large = field(factory=Large, init=False)
 
     def unreachable(self, target: Target, why: str) -> None:
         """There is no connection to C{target}: whatever waits for its answer has that (RFC 3261 section 8.1.3.1)."""
@@ -64,13 +85,13 @@ class TransportErrors(SipTransactionManager):
             transaction.cuts += 1
             if transaction.cuts <= MAX_CUTS:
                 if transaction.userv is not None and transaction.data is not None:
-                    self.transmitData(transaction.userv, transaction.data, transaction.address)
+                    self._sender.transmitData(transaction.userv, transaction.data, transaction.address)
             elif transaction.state is TRYING:
                 self._fail(transaction, target, why or "it was closed")
 
     def _to(self, target: Target) -> Iterator[SipTransaction]:
         """Our transactions with C{target}."""
-        for transaction in list(self.tclient.values()):
+        for transaction in list(self._asked.values()):
             door = transaction.userv
             if door is None or door.transport != target.transport.value:
                 continue
@@ -80,7 +101,7 @@ class TransportErrors(SipTransactionManager):
     def _fail(self, transaction: SipTransaction, target: Target, why: str) -> None:
         tooLarge = transaction.large is not None and transaction.state is TRYING
         if tooLarge:
-            self._large.refused(target.address)
+            self.large.refused(target.address)
         if not tooLarge or transaction.cancelPending:
             self._giveUp(transaction, f"no connection: {why}")
             return
@@ -97,11 +118,11 @@ class TransportErrors(SipTransactionManager):
         large, transaction.large = transaction.large, None
         if large is None:
             return
-        door = transaction.userv = self.getServer(transaction.address)
+        door = transaction.userv = self._sender.getServer(transaction.address)
         transaction.data = large.localStr(door.getSIPaddr(), compact=transaction.compact)
         transaction.tout = FIRST_REPETITION
-        transaction.teA = Timeout(self.timerA, transaction.tout, 1, transaction)
-        self.transmitData(door, transaction.data, transaction.address)
+        transaction.teA = Timeout(self._sender.timerA, transaction.tout, 1, transaction)
+        self._sender.transmitData(door, transaction.data, transaction.address)
 
     def _giveUp(self, transaction: SipTransaction, why: str) -> None:
         if transaction.state not in (TRYING, RINGING):
@@ -113,7 +134,7 @@ class TransportErrors(SipTransactionManager):
                 timer.cancel()
                 setattr(transaction, name, None)
         transaction.state = TERMINATED
-        self.tclient.pop(transaction.tid, None)
+        self._asked.pop(transaction.tid, None)
         if answer is None or transaction.resp_cb is None:
             return
         answer.setSCode(503, why)

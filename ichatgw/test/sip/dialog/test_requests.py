@@ -253,7 +253,7 @@ class OutTests(SynchronousTestCase):
         """What cannot be sent raises, but a key that cannot be told is no more than a line in the log."""
         for talk in both():
             talk.rig.wire.unreachable.add(PHONE.host)
-            talk.rig.endpoint._transactions.rotateCache()
+            talk.rig.endpoint._transactions.rCachePurge()
             assert talk.leg.dialog is not None
             self.assertRaises(OSError, talk.leg.dialog.ask, "OPTIONS")
             talk.leg.hand(Unanswered(Tone("1")))

@@ -315,7 +315,7 @@ class OutTests(SynchronousTestCase):
         """A phone that cannot be sent anything now is told of as one that does not answer."""
         for talk in both():
             talk.rig.wire.unreachable.add(PHONE.host)
-            talk.rig.endpoint._transactions.rotateCache()
+            talk.rig.endpoint._transactions.rCachePurge()
             message = FakeMessage()
             talk.leg.hand(message)
             self.assertEqual(message.receipts, [Receipt(504, "Server Time-out")])

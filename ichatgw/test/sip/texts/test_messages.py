@@ -119,7 +119,7 @@ class MessagesTests(SynchronousTestCase):
         self.assertEqual(self.rig.wire.take(), [])
         (sent,) = self.rig.streams.take()
         self.assertIn("/TCP ", header(sent, "Via"))
-        self.rig.endpoint._transactions.unreachable(Target(Transport.TCP, PHONE), "refused")
+        self.rig.endpoint._transactions.errors.unreachable(Target(Transport.TCP, PHONE), "refused")
         problem = self.failed(fate)
         self.assertIn(TOO_LARGE, str(problem))
         again = self.rig.endpoint.messages.carry(evolve(TEXT, body="a" * 2000))

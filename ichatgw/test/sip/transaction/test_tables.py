@@ -34,7 +34,7 @@ class TablesTests(SynchronousTestCase):
         self.patch(tables, "ANSWER_OCTETS", 100_000)
         for number in range(100):
             self.rig.receive(request("OPTIONS", callId=f"{number}" + "x" * 3000, branch=f"b{number}"))
-        caches = self.transactions.l1rcache, self.transactions.l2rcache
+        caches = self.transactions.l1rcache.recent, self.transactions.l1rcache.older
         kept = [sum(len(each.data or "") for each in cache.values()) for cache in caches]
         self.assertLess(sum(kept), 210_000)
         self.assertGreater(sum(kept), 50_000)
@@ -46,7 +46,7 @@ class TablesTests(SynchronousTestCase):
         self.rig.invite()
         self.rig.invitations.legs[0].ring()
         self.rig.invitations.legs[0].answer(OFFER)
-        cache = self.transactions.l1rcache
+        cache = self.transactions.l1rcache.recent
         self.assertEqual(cache.octets, sum(tables.OVERHEAD + len(each.data or "") for each in cache.values()))
 
     def test_requestOctets(self) -> None:
@@ -72,7 +72,7 @@ class TablesTests(SynchronousTestCase):
             self.rig.invitations.legs[-1].hangup(Ending(EndReason.CONGESTED))
         self.rig.clock.advance(REFUSED)
         self.assertEqual((len(self.transactions.tserver), len(self.transactions.req_consumers)), (50, 0))
-        self.assertEqual(self.transactions.dialogs.countOf(PHONE.host), 0)
+        self.assertEqual(self.transactions.known.dialogs.countOf(PHONE.host), 0)
         self.rig.invitations.legs.clear()
         gc.collect()
         self.assertEqual(
@@ -108,21 +108,21 @@ class TablesTests(SynchronousTestCase):
         ok = self.rig.wire.take()[-1]
         self.rig.receive(ackFor(ok))
         tag = header(ok, "To").partition("tag=")[2]
-        self.assertTrue(self.transactions.knows(PHONE.host))
-        self.assertTrue(self.transactions.hasDialog(tag, PHONE.host))
-        self.assertFalse(self.transactions.hasDialog(tag, "192.0.2.78"))
-        self.assertFalse(self.transactions.hasDialog("x", PHONE.host))
-        self.assertEqual(self.transactions.dialogs.countOf(PHONE.host), 1)
+        self.assertTrue(self.transactions.known.knows(PHONE.host))
+        self.assertTrue(self.transactions.known.hasDialog(tag, PHONE.host))
+        self.assertFalse(self.transactions.known.hasDialog(tag, "192.0.2.78"))
+        self.assertFalse(self.transactions.known.hasDialog("x", PHONE.host))
+        self.assertEqual(self.transactions.known.dialogs.countOf(PHONE.host), 1)
         moved = request("INFO", to=header(ok, "To"), cseq=2, body=None)
         self.rig.receive(moved, TransportAddress("192.0.2.78", 5060))
-        self.assertTrue(self.transactions.hasDialog(tag, "192.0.2.78"))
+        self.assertTrue(self.transactions.known.hasDialog(tag, "192.0.2.78"))
         leg.hangup(Ending(EndReason.HANGUP))
         (bye,) = self.rig.wire.take()
         self.rig.receive(respond(bye, 200, "OK"), TransportAddress("192.0.2.78", 5060))
         self.rig.clock.pump([1.0] * 70)
-        self.assertFalse(self.transactions.hasDialog(tag, "192.0.2.78"))
-        self.assertFalse(self.transactions.knows(PHONE.host))
-        self.assertEqual(self.transactions.dialogs.countOf(PHONE.host), 0)
+        self.assertFalse(self.transactions.known.hasDialog(tag, "192.0.2.78"))
+        self.assertFalse(self.transactions.known.knows(PHONE.host))
+        self.assertEqual(self.transactions.known.dialogs.countOf(PHONE.host), 0)
 
     def test_asked(self) -> None:
         """A branch of ours is known where its request went, until that is done with; its CANCEL has the same."""
@@ -130,17 +130,17 @@ class TablesTests(SynchronousTestCase):
         leg.start(OFFER)
         (invite,) = self.rig.wire.take()
         branch = header(invite, "Via").partition("branch=")[2].partition(";")[0]
-        self.assertTrue(self.transactions.hasAsked(branch, PHONE.host))
-        self.assertFalse(self.transactions.hasAsked(branch, "192.0.2.78"))
+        self.assertTrue(self.transactions.known.hasAsked(branch, PHONE.host))
+        self.assertFalse(self.transactions.known.hasAsked(branch, "192.0.2.78"))
         self.rig.receive(respond(invite, 180, "Ringing"))
         leg.hangup(Ending(EndReason.CANCELLED))
         (cancel,) = self.rig.wire.take()
         self.rig.receive(respond(cancel, 200, "OK"))
-        self.assertTrue(self.transactions.hasAsked(branch, PHONE.host))
+        self.assertTrue(self.transactions.known.hasAsked(branch, PHONE.host))
         self.rig.receive(respond(invite, 487, "Request Terminated"))
         self.rig.clock.pump([1.0] * 70)
-        self.assertFalse(self.transactions.hasAsked(branch, PHONE.host))
-        self.assertFalse(self.transactions.knows(PHONE.host))
+        self.assertFalse(self.transactions.known.hasAsked(branch, PHONE.host))
+        self.assertFalse(self.transactions.known.knows(PHONE.host))
 
     def test_callId(self) -> None:
         """One Call-ID has only so many dialogs."""
@@ -155,7 +155,9 @@ class TablesTests(SynchronousTestCase):
         """Nothing is known when all is over."""
         self.rig.invite()
         self.transactions.shutdown()
-        self.assertEqual((self.transactions.tserver.octets, self.transactions.dialogs.countOf(PHONE.host)), (0, 0))
+        self.assertEqual(
+            (self.transactions.tserver.octets, self.transactions.known.dialogs.countOf(PHONE.host)), (0, 0)
+        )
 
 
 class FindTests(SynchronousTestCase):
