@@ -26,7 +26,7 @@ from ichatgw.jingle.stanzas.description import (
 )
 from ichatgw.jingle.stanzas.namespaces import NS_DTMF, NS_GROUPING, NS_JINGLE, NS_RTP, NS_RTP_ERRORS, NS_RTP_INFO
 from ichatgw.jingle.stanzas.transport import ReadTransport, readTransport
-from ichatgw.jingle.stanzas.xml import child, children, numberOr, textOf, word, wordOr, writable
+from ichatgw.jingle.stanzas.xml import child, children, label, numberOr, textOf, word, wordOr, writable
 from ichatgw.model import ANY_PACKING, Codec, CryptoKey, Packing
 from ichatgw.xmpp.stanzas import recipient, sender
 
@@ -157,7 +157,7 @@ def _readContent(element: Element) -> Content:
         and nothing is left that would do that.
     """
     creator, senders = wordOr(element, "creator", ""), wordOr(element, "senders", "")
-    name, about, transport, kind = word(element, "name"), _Description(), None, ""
+    name, about, transport, kind = label(element, "name"), _Description(), None, ""
     for one in element.elements():
         if one.name == "description" and not about.media:
             about = _Description.read(one)
@@ -272,7 +272,7 @@ class Jingle:
         element = child(iq, NS_JINGLE, "jingle")
         if element is None:
             raise MalformedError("no <jingle/>")
-        sid = word(element, "sid")
+        sid = label(element, "sid")
         if not sid:
             raise MalformedError("an empty sid")
         name = wordOr(element, "action", "")
@@ -289,10 +289,18 @@ def _readInfos(element: Element) -> tuple[tuple[Info, ...], bool]:
         elif one.uri == NS_DTMF and one.name == "dtmf":
             infos.append(Info("dtmf", "", wordOr(one, "code", ""), numberOr(one, "duration", 60_000, 0)))
         elif one.uri == NS_RTP_INFO:
-            infos.append(Info(one.name[:32], wordOr(one, "name", "")))
+            infos.append(Info(one.name[:32], _aboutOf(one)))
         else:
             unknown = True
     return tuple(infos), unknown
+
+
+def _aboutOf(info: Element) -> str:
+    """The name of the content that it is about; empty if it does not say so readably."""
+    try:
+        return label(info, "name", "")
+    except MalformedError:
+        return ""
 
 
 def conditionOf(stanza: Element, uri: str = NS_XMPP_STANZAS) -> str:

@@ -21,7 +21,7 @@ from wokkel.delay import NS_DELAY, NS_JABBER_DELAY, Delay
 from ichatgw.errors import MalformedError
 from ichatgw.jingle.stanzas.jingle import MAX_CONTENTS, Reason, readReason
 from ichatgw.jingle.stanzas.namespaces import NS_HINTS, NS_MESSAGE, NS_RTP
-from ichatgw.jingle.stanzas.xml import child, word, wordOr
+from ichatgw.jingle.stanzas.xml import child, label, wordOr
 from ichatgw.xmpp.names import addNick
 from ichatgw.xmpp.stanzas import NS_RECEIPTS, recipient, sender
 
@@ -93,7 +93,7 @@ class CallMessage:
 
     @classmethod
     def _read(cls, message: Element, element: Element, said: Word) -> CallMessage:
-        sid = word(element, "id")
+        sid = label(element, "id")
         if not sid:
             raise MalformedError("an empty id")
         described = list(islice((one for one in element.elements() if one.name == "description"), MAX_CONTENTS))

@@ -64,6 +64,20 @@ def word(element: Element, name: str, default: str | None = None) -> str:
     return value
 
 
+def label(element: Element, name: str, default: str | None = None) -> str:
+    """
+    An attribute by which its writer names something, in any script: it goes back to clients and nowhere else.
+
+    @raise MalformedError: if it has control characters, or is too long; or is absent, and there is no default.
+    """
+    value: str | None = element.getAttribute(name, default)
+    if value is None:
+        raise MalformedError(f"<{element.name}/> without {name}")
+    if len(value) > MAX_WORD or not value.isprintable():
+        raise MalformedError(f"bad {name} in <{element.name}/>")
+    return value
+
+
 def number(element: Element, name: str, maximum: int, default: int | None = None) -> int:
     """
     An attribute that is a whole number.

@@ -235,13 +235,29 @@ class JingleTests(SynchronousTestCase):
     def test_leftOut(self) -> None:
         """A content that cannot be read is left out beside one that can; odd words about a good one are not heard."""
         read = Jingle.fromElement(
-            jingle("<content creator='initiator' name='\xe4'/><content creator='nobody' name='a' senders='everybody'/>")
+            jingle(
+                "<content creator='initiator' name='a&#10;b'/><content creator='nobody' name='a' senders='everybody'/>"
+            )
         )
         self.assertEqual([(c.name, c.creator, c.senders) for c in read.contents], [("a", "initiator", "")])
         read = Jingle.fromElement(
             jingle("<dtmf xmlns='urn:xmpp:jingle:dtmf:0' code='1' duration='long'/>", "action='session-info' sid='s1'")
         )
         self.assertEqual([(info.code, info.duration) for info in read.infos], [("1", 0)])
+
+    def test_names(self) -> None:
+        """Sessions, proposals and contents may be named in any script: the names go back as they came."""
+        name = "t\xf6ne \u97f3"
+        read = Jingle.fromElement(
+            jingle(f"<content creator='initiator' name='{name}'/>", f"action='session-initiate' sid='{name}'")
+        )
+        self.assertEqual((read.sid, [each.name for each in read.contents]), (name, [name]))
+        muted = f"<mute xmlns='urn:xmpp:jingle:apps:rtp:info:1' name='{name}'/>"
+        read = Jingle.fromElement(jingle(muted, "action='session-info' sid='s1'"))
+        self.assertEqual([each.about for each in read.infos], [name])
+        proposal = f"<propose xmlns='urn:xmpp:jingle-message:0' id='{name}'/>"
+        said = CallMessage.fromElement(xml(f"<message from='a@b/c' to='d@e'>{proposal}</message>"))
+        self.assertEqual(said.sid, name)
 
     def test_malformed(self) -> None:
         """What is no session is refused."""
@@ -258,7 +274,7 @@ class JingleTests(SynchronousTestCase):
             jingle("", f"action='session-info' sid='{'s' * 257}'"),
             jingle("", "action='session-info' sid='&#10;a=b'"),
             jingle("<content creator='initiator'/>"),
-            jingle("<content creator='initiator' name='\xe4'/>"),
+            jingle("<content creator='initiator' name='a&#10;b'/>"),
             jingle("<content name='a' senders='everybody'/><content name='b'/>", "action='content-modify' sid='s1'"),
             jingle(f"<content name='a'>{unprotected}</content>"),
             jingle(content * (MAX_CONTENTS + 1)),
