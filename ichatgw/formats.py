@@ -25,7 +25,7 @@ MAX_EVENTS = 255
 CARRIERS = frozenset({"red", "ulpfec", "flexfec-03", "rtx"})
 """Names of formats that carry others by their numbers, which differ from party to party: no relay can pass them on."""
 
-STATIC: Mapping[int, tuple[str, int, int]] = {
+STATIC: dict[int, tuple[str, int, int]] = {
     0: ("PCMU", 8000, 1),
     3: ("GSM", 8000, 1),
     4: ("G723", 8000, 1),

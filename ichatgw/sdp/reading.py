@@ -9,13 +9,14 @@ of what is kept can hold a line of its own, for whatever reader, as parts of it 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address
 
 from attrs import define, evolve, field
 
 from ichatgw.errors import MalformedError, NoCommonCodec
-from ichatgw.formats import CARRIERS, STATIC, registered
+from ichatgw.formats import CARRIERS, EVENTS, STATIC, registered
 from ichatgw.model import (
     CODECS_KEPT,
     Codec,
@@ -47,8 +48,12 @@ PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/
 """The profiles of RTP that we know (RFC 3551, RFC 4585, RFC 3711, RFC 5124, RFC 5764)."""
 
 _RTPMAP = re.compile(
-    r"\s*(\d{1,3})\s+([!-.0-~]{1,64})\s*/\s*([1-9]\d{0,5})(?:\s*/\s*([1-9]\d?))?(?:\s.*)?\Z", re.ASCII | re.DOTALL
+    r"\s*(\d{1,3})\s+([!-.0-~]{1,64})(?:\s*/\s*([1-9]\d{0,5})(?:\s*/\s*([1-9]\d?))?)?(?:\s.*)?\Z",
+    re.ASCII | re.DOTALL,
 )
+_CLOCKS = {EVENTS: 8000, "opus": 48000}  # RFC 4733 section 7.1, RFC 7587 section 7
+"""Those of formats with a number of their own, if C{a=rtpmap} does not say them."""
+
 _FMTP = re.compile(r"\s*(\d{1,3})(?:\s+(.*))?\Z", re.ASCII | re.DOTALL)
 _MID = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}", re.ASCII).fullmatch
 _ENDS = re.compile(r"\r\n|\n|\r")
@@ -57,6 +62,9 @@ _UNSAFE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf"  # of UTF-8, if the text was taken for Latin-1
 _codec = lru_cache(maxsize=CODECS_KEPT)(Codec)  # the same few come again with each description
 _DIRECTIONS = {direction.value: direction for direction in Direction}
+
+_Formats = dict[int, tuple[str, int, int]]
+"""Name, clock in Hz and channels, by number."""
 
 
 @define
@@ -88,8 +96,10 @@ class _Level:
         return [f"{name}:{value}" if value else name for name, value in self.attributes]
 
 
-def parse(text: str) -> ParsedSDP:
+def parse(text: str, offered: Iterable[Codec] = ()) -> ParsedSDP:
     """
+    @param offered: if it is an answer, what was offered: a number that the answer does not explain means there what it
+        means in the offer (RFC 3264 section 6.1).
     @raise MalformedError: if this is no SDP.
     @raise NoCommonCodec: if it is SDP, and holds no audio stream over RTP that is switched on and could be used.
     """
@@ -112,7 +122,8 @@ def parse(text: str) -> ParsedSDP:
             (media[-1][1] if media else session).take(kind, value)
     if not isSDP:
         raise MalformedError("not SDP")
-    streams = [stream for index, (line, own) in enumerate(media) for stream in _streams(index, line, session, own)]
+    known = STATIC | {codec.payloadType: (codec.name, codec.clockRate, codec.channels) for codec in offered}
+    streams = [each for index, (line, own) in enumerate(media) for each in _streams(index, line, session, own, known)]
     if not streams:
         raise NoCommonCodec("no audio over RTP in the description")
     return ParsedSDP(_named(session, media), tuple(streams), 0, originUser)
@@ -139,12 +150,16 @@ def _mediaLine(value: str) -> MediaLine:
     return MediaLine(kind.lower(), port or 0, protocol, tuple(formats))
 
 
-def _streams(index: int, line: MediaLine, session: _Level, own: _Level) -> list[Stream]:
-    """What a media line is for us: one stream, or none."""
+def _streams(index: int, line: MediaLine, session: _Level, own: _Level, known: _Formats) -> list[Stream]:
+    """
+    What a media line is for us: one stream, or none.
+
+    @param known: see L{_codecs}.
+    """
     protocol = line.protocol.upper()
     if line.kind != "audio" or not line.port or protocol not in PROTOCOLS:
         return []
-    codecs = _codecs(line, session, own)
+    codecs = _codecs(line, session, own, known)
     places = [_place(each) for each in own.connections + session.connections]
     if not codecs or _isGroup(places[: len(own.connections)] or places):
         return []
@@ -193,24 +208,29 @@ def _packing(session: _Level, own: _Level) -> Packing:
     return Packing(*found)
 
 
-def _codecs(line: MediaLine, session: _Level, own: _Level) -> tuple[Codec, ...]:
-    """Some write of the formats above the media line."""
+def _codecs(line: MediaLine, session: _Level, own: _Level, known: _Formats) -> tuple[Codec, ...]:
+    """
+    Some write of the formats above the media line.
+
+    @param known: what numbers mean that are not explained there.
+    """
     maps, parameters = _maps(session) | _maps(own), _parameters(session) | _parameters(own)
     codecs = []
     for number in dict.fromkeys([int(word) for word in line.formats if _isPayloadType(word)]):
-        name, rate, channels = maps.get(number) or STATIC.get(number, ("", 0, 1))
+        name, rate, channels = maps.get(number) or known.get(number, ("", 0, 1))
         if name and name.lower() not in CARRIERS:
             name, rate, channels = registered(name, rate, channels)
             codecs.append(_codec(name, rate, number, channels, parameters.get(number, "")))
     return tuple(codecs)
 
 
-def _maps(level: _Level) -> dict[int, tuple[str, int, int]]:
-    """Name, clock in Hz and channels, by number."""
+def _maps(level: _Level) -> _Formats:
     maps = {}
     for value in level.values.get("rtpmap", ()):
-        if mapped := _RTPMAP.match(value):
-            maps[int(mapped[1])] = (mapped[2], int(mapped[3]), int(mapped[4] or 1))
+        mapped = _RTPMAP.match(value)
+        clockRate = mapped and int(mapped[3] or _CLOCKS.get(mapped[2].lower(), 0))
+        if mapped and clockRate:
+            maps[int(mapped[1])] = (mapped[2], clockRate, int(mapped[4] or 1))
     return maps
 
 

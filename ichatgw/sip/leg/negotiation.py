@@ -242,10 +242,10 @@ class Negotiation:
         @raise MalformedError: if it is no SDP.
         @raise CallError: if it holds nothing of what we offered.
         """
-        parsed = sdp.parse(text).within(self.protecting.policy.reaches)
+        offered = self.codecs if self._offered is None else self._offered
+        parsed = sdp.parse(text, offered).within(self.protecting.policy.reaches)
         stream = next((each for each in parsed.streams if each.index == self._place), parsed.stream)
         protection = self.protecting.accept(stream)
-        offered = self.codecs if self._offered is None else self._offered
         answer = sdp.asOffered(stream.description, offered)
         codecs = self._preferred(offered, answer)
         self.protecting.checksAgreed(stream.transport)

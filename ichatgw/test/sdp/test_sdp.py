@@ -121,6 +121,30 @@ class ParseTests(SynchronousTestCase):
         text = PHONE_SDP.replace("0 8 101", "10").replace("a=sendrecv", "a=rtpmap:10 L16/8000")
         self.assertEqual(sdp.parse(text).description.codecs, (Codec("L16", 8000, 10),))
 
+    def test_unexplained(self) -> None:
+        """
+        A number that an answer does not explain means what it means in the offer (RFC 3264 section 6.1), and one that
+        it does explain means that; what was not offered either is passed over.
+        """
+        opus, keys, wide = Codec("opus", 48000, 111, 2), Codec("telephone-event", 8000, 110), Codec("G7221", 16000, 112)
+        for numbers, codecs in (
+            ("111 110", (opus, keys)),
+            ("0 110 99", (PCMU, keys)),
+            ("112 9", (wide, Codec("G722", 8000, 9))),
+        ):
+            text = PHONE_SDP.replace("0 8 101", numbers)
+            self.assertEqual(sdp.parse(text, (opus, PCMU, wide, keys)).description.codecs, codecs, numbers)
+        text = PHONE_SDP.replace("0 8 101", "111").replace("rtpmap:101", "rtpmap:111")
+        self.assertEqual(sdp.parse(text, (opus,)).description.codecs, (Codec("telephone-event", 8000, 111),))
+        self.assertRaises(NoCommonCodec, sdp.parse, PHONE_SDP.replace("0 8 101", "111"))
+
+    def test_noClock(self) -> None:
+        """Keys have a clock of 8000 Hz and Opus one of 48000 if they do not say it."""
+        text = PHONE_SDP.replace("0 8 101", "111 101").replace("telephone-event/8000", "telephone-event")
+        text = text.replace("a=sendrecv", "a=rtpmap:111 opus \r\na=fmtp:101 0-15")
+        codecs = sdp.parse(text).description.codecs
+        self.assertEqual(codecs, (Codec("opus", 48000, 111, 2), Codec("telephone-event", 8000, 101, 1, "0-15")))
+
     def test_zeros(self) -> None:
         """A port may begin with zeros, which change nothing (RFC 8866 section 9)."""
         for written in ("030000", "0000030000", "030000/1"):

@@ -55,6 +55,13 @@ class NegotiationTests(SynchronousTestCase):
         self.assertEqual(self.negotiation.codecs, (PCMA, PCMU))
         self.assertIsNone(self.negotiation.refused())
 
+    def test_answerWithoutMaps(self) -> None:
+        """A phone that answers with our numbers and does not explain them is understood, keys too."""
+        keys = Codec("telephone-event", 48000, 110)
+        self.negotiation.offer(PHONE, (OPUS, keys))
+        text = PHONE_SDP.replace("0 8 101", "96 110").replace("a=rtpmap:101 telephone-event/8000\r\n", "")
+        self.assertEqual(self.negotiation.accept(text).codecs, (OPUS, keys))
+
     def test_otherLaw(self) -> None:
         """Without a common format one law of G.711 is answered for the other; media passes here, and is changed."""
         only = sdp.parse(PHONE_SDP.replace(" 0 8 101", " 8"))
