@@ -32,7 +32,9 @@ class Misaddressed(CallError):
 
 def parse(uri: str) -> SipURL:
     """
-    An address as a person has written it, in a translation rule say; what must not stand in a URI is escaped.
+    An address as a person has written it, in a translation rule say; what must not stand in a URI is escaped, or left
+    out: a user part, or a parameter, that is empty, and the headers that a Request-URI cannot have (RFC 3261 section
+    19.1.1).
 
     @raise Misaddressed: if it is none.
     """
@@ -41,8 +43,9 @@ def parse(uri: str) -> SipURL:
         raise Misaddressed(f"{uri[:100]!r} is no SIP address")
     user, at, where = rest.rpartition("@")
     name, mark, password = user.partition(":")
+    before = f"{escaped(name)}{mark}{escaped(password)}{at}" if user else ""
     try:
-        url = SipURL(f"{scheme}{colon}{escaped(name)}{mark}{escaped(password)}{at}{where}")
+        url = SipURL(f"{scheme}{colon}{before}{_place(where)}")
         if not url.host or (url.port is not None and not 0 < int(url.port) < 65536):
             raise ValueError("no host, or a port out of range")
         if not url.host.isascii():
@@ -50,6 +53,10 @@ def parse(uri: str) -> SipURL:
     except Exception as problem:  # sippy raises whatever comes to hand
         raise Misaddressed(f"{uri[:100]!r} is no SIP address") from problem
     return url
+
+
+def _place(text: str) -> str:
+    return ";".join(filter(None, text.partition("?")[0].split(";")))
 
 
 def identity(url: SipURL) -> SipURL:

@@ -338,7 +338,7 @@ def _ours(contacts: list[str], binding: Binding) -> list[str]:
 
 
 def _lifetime(contact: str, otherwise: int) -> int:
-    found = _EXPIRES(contact)
+    found = _EXPIRES(contact.partition(">")[2])  # what stands in its name or its URI is another thing
     return otherwise if found is None else int(found[1])
 
 

@@ -32,6 +32,24 @@ ODD = (
 )
 
 
+class EmptyPartTests(SynchronousTestCase):
+    """What the rules of an administrator leave empty."""
+
+    def test_leftOut(self) -> None:
+        """An empty user part or parameter, and headers, are no part of a Request-URI (RFC 3261 section 19.1.1)."""
+        for given, right in (
+            ("sip:@pbx.example", "sip:pbx.example"),
+            ("sip:1@pbx.example;", "sip:1@pbx.example"),
+            ("sip:1@pbx.example:5062;;transport=tcp;", "sip:1@pbx.example:5062;transport=tcp"),
+            (
+                "sip:1;phone-context=+49@[2001:db8::1];lr?Subject=x&Replaces=y",
+                "sip:1;phone-context=+49@[2001:db8::1];lr",
+            ),
+            ("sips:1?2@pbx.example?X=y", "sips:1?2@pbx.example"),
+        ):
+            self.assertEqual(str(parse(given)), right)
+
+
 class HostTests(SynchronousTestCase):
     """Hosts beyond ASCII, as XMPP has them."""
 

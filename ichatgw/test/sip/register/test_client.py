@@ -116,6 +116,7 @@ class RegisterTests(SynchronousTestCase):
             ("Contact: <sip:scott@a>;expires=3000\r\nContact: <sip:scott@198.51.100.7>;Expires=64\r\n", 64),
             ("Contact: <sip:x@a>;expires=3000, <sip:y@198.51.100.7>;expires=65\r\n", 65),
             ("Contact: <sip:scott@198.51.100.7>;expires=0\r\n", 0),
+            ('Contact: "for;expires=5" <sip:scott@198.51.100.7;expires=9>;+x="<a>";expires=66\r\n', 66),
         ):
             asked = self.registrar.register(self.binding, 3600)
             self.reply(self.sent(), 200, "OK", extra)
