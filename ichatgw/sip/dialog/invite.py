@@ -162,6 +162,6 @@ def _acknowledgeEarly(dialog: DialogCore, response: SipResponse, rack: str) -> N
         if request.getTarget() is not None:
             dialog.newTransaction(request)
     except OSError as problem:
-        _log.debug("A response cannot be acknowledged: {problem!r}", problem=problem)
+        _log.debug("A response of {callId} cannot be acknowledged: {why!r}", callId=str(dialog.cId), why=problem)
     finally:
         dialog.rUri, dialog.rTarget, dialog.routes, dialog.remote.reached = kept

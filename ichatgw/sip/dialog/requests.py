@@ -190,7 +190,7 @@ class DialogRequest:
         try:
             self.send()
         except OSError as problem:
-            _log.debug("{method} cannot be sent again: {problem!r}", method=self.method, problem=problem)
+            _notAgain(self.method, request.getHFBody("call-id"), problem)
             return False
         return True
 
@@ -240,7 +240,11 @@ class Challengeable:
         try:
             self.dialog.transact(again, resp_cb=follower.heard, cb_ifver=2)
         except OSError as problem:
-            _log.debug("{method} cannot be sent again: {problem!r}", method=again.getMethod(), problem=problem)
+            _notAgain(again.getMethod(), again.getHFBody("call-id"), problem)
+
+
+def _notAgain(method: str, callId: object, problem: OSError) -> None:
+    _log.debug("{method} of {callId} cannot be sent again: {why!r}", method=method, callId=str(callId), why=problem)
 
 
 def repeated(request: SipRequest, number: int) -> SipRequest:

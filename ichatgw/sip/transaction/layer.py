@@ -339,8 +339,9 @@ class Transactions(SipTransactionManager):
 
     def _disown(self, fork: Forked, checksum: bytes) -> None:
         """Another phone has answered too late: send ACK, then BYE; send the ACK again if its 200 comes again."""
-        _log.info("{uri!r:.120} has answered too, and is told to hang up", uri=str(fork.rUri.getUrl()))
         ack = fork.genRequest("ACK")
+        uri, callId = str(fork.rUri.getUrl()), str(ack.getHFBody("call-id"))
+        _log.info("{callId!r:.120}: {uri!r:.120} has answered too, and is told to hang up", uri=uri, callId=callId)
         ack.headers = [header for header in ack.headers if header.name not in CREDENTIALS]
         ack.appendHeaders(fork.given)  # RFC 3261 section 13.2.2.4
         target = ack.getTarget()
