@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.check.test_rules,ichatgw.test.check.test_faults -*-
 """
-The translation rules and the phone book: can they work, and where do sample addresses lead?
+The translation rules and the phone book: can they work, where do sample addresses lead, and may all the world call?
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ichatgw.address import Address
 from ichatgw.calls.dialplan import LONGEST, SCHEMES, DialPlan
+from ichatgw.check.dialling.reach import unreached
 from ichatgw.check.finding import Finding, Tell, error, ok, warning
 from ichatgw.check.given import Given
 from ichatgw.check.sipservers import hostOf
@@ -27,7 +28,7 @@ from ichatgw.trunks.emergency import Emergency
 from ichatgw.trunks.rights import Rights
 from ichatgw.trunks.routes import TrunkRoutes, calledBy
 
-SUBJECT, BOOK, CALL = "rules", "phone book", "call"
+SUBJECT, BOOK, CALL, ACCESS = "rules", "phone book", "call", "AllowedSIPPeers"
 
 MAX_SHOWN = 20
 """So many rules that do not match are shown one by one."""
@@ -68,31 +69,36 @@ class _Map:
 
 async def look(given: Given, tell: Tell) -> None:
     """Are there rules that cannot work, and where do the calls lead?"""
-    for finding in _covered(given.settings):
-        tell(finding)
+    if any(not network.prefixlen for network in given.settings.allowedSIPPeers):
+        what = "it lets in all the world: anybody can have calls made at your expense"
+        tell(warning(ACCESS, what, "name the hosts there, and phones that are elsewhere in SIPUsers"))
+    same = _same(given.settings)
+    for number, before in same.items():
+        what = f"rule {number} is never reached, rule {before} has the same pattern"
+        tell(warning(SUBJECT, what, "take one of them out"))
+    if given.settings.translationRules:
+        tell(ok(SUBJECT, f"{len(given.settings.translationRules)} translation rules can be read"))
     try:
         known = _Map.of(given.settings, Turns(given.clock))
     except ConfigError as problem:
         for line in str(problem).split("\n"):
             tell(error(BOOK, line, "correct that line of the phone book, see docs/phonebook.rst"))
         return
+    for fault in unreached(known.plan, given.settings.jabberComponentName):
+        if fault.number not in same:
+            tell(warning(SUBJECT, fault.what, fault.remedy))
     if given.settings.phoneBook:
         tell(ok(BOOK, f"{given.settings.phoneBook}: {len(known.byBook.book)} numbers"))
     for address in given.calls:
         await _follow(given, known, address, tell)
 
 
-def _covered(settings: Settings) -> Iterator[Finding]:
-    """Rules that never decide, as one before them has the same pattern."""
+def _same(settings: Settings) -> dict[int, int]:
+    """The rules that never decide, as one before them has the same pattern: which one that is."""
     first: dict[str, int] = {}
-    for number, (pattern, _) in enumerate(settings.translationRules, 1):
-        before = first.setdefault(pattern, number)
-        if before != number:
-            yield warning(
-                SUBJECT, f"rule {number} is never reached, rule {before} has the same pattern", "take one of them out"
-            )
-    if first:
-        yield ok(SUBJECT, f"{len(settings.translationRules)} translation rules can be read")
+    rules = enumerate(settings.translationRules, 1)
+    found = {number: first.setdefault(pattern, number) for number, (pattern, _) in rules}
+    return {number: before for number, before in found.items() if before != number}
 
 
 async def _follow(given: Given, known: _Map, address: str, tell: Tell) -> None:

@@ -39,7 +39,7 @@ RANKS = (
 )
 # The same for the folders of a part; what lies beside them and is not named here knows all.
 FOLDERS = {
-    "check": ({"asking"},),
+    "check": ({"asking"}, {"dialling"}),
     "config": ({"reading"}, {"declared"}),
     "jingle": ({"stanzas"}, {"session"}),
     "media": ({"sockets", "rtp", "srtp", "ice"}, {"relay", "dtls"}, {"transport"}),

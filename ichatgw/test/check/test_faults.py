@@ -167,6 +167,25 @@ class RuleFaults(SceneTestCase):
         self.records.names["other.example.com"] = ("203.0.113.9",)
         self.assertDoubt("rules", "rule 4 is never reached, rule 1 has the same pattern", "take one")
 
+    def test_behindAWiderOne(self) -> None:
+        """A rule that is for less than one before it."""
+        self.rules.append((r"^sip:([a-z]+)@example\.com$", "xmpp:$1@other.example"))
+        found = self.assertDoubt("rules", "rule 4 is hardly ever reached: rule 3 comes first", "narrower rule before")
+        self.assertIn("as for sip:a@example.com", found.what)
+
+    def test_neverAnAddress(self) -> None:
+        """A rule that ends before the @, and one for a domain that is nearly the gateway's."""
+        self.rules.append((r"^sip:\+49(\d+)$", "xmpp:$1@example.com"))
+        self.assertDoubt("rules", "rule 4 ends before the @", "end the pattern with @")
+        self.rules[-1] = (r"^xmpp:9(\d+)@gw\.exmaple\.com$", "sip:$1@pbx.example.com")
+        self.assertDoubt("rules", "rule 4 is for gw.exmaple.com, and users of XMPP call gw.example.com", "the domain")
+
+    def test_allTheWorld(self) -> None:
+        """Hosts that may call, and are all there are."""
+        for hosts in ("any", "private, 0.0.0.0/0", "private, 203.0.113.0/24, ::/0"):
+            self.lines["AllowedSIPPeers"] = hosts
+            self.assertDoubt("AllowedSIPPeers", "it lets in all the world", "SIPUsers")
+
     def test_itself(self) -> None:
         """A rule that leads to the gateway itself."""
         self.rules.append(("^sip:7@", f"xmpp:7@{COMPONENT}"))
@@ -204,6 +223,13 @@ class FileFaults(SceneTestCase):
         """A database that is none."""
         (self.folder / "store.sqlite").write_text("subscriptions: none")
         self.assertFault(self.subject, "store.sqlite is no database of SQLite", "its backup")
+
+    def test_noHistory(self) -> None:
+        """The same for that of calls that are over."""
+        path = self.folder / "letter"
+        path.write_text("Dear friend, " * 20)
+        self.lines["CallHistoryDatabase"] = path
+        self.assertFault("files", "CallHistoryDatabase: .*letter is no database of SQLite", "move it away")
 
     def test_damaged(self) -> None:
         """A database of which a part is broken."""

@@ -1,0 +1,3 @@
+"""
+What translation rules are for: addresses that they may be meant for.
+"""
