@@ -356,10 +356,18 @@ def _text(startLine: str, headers: list[tuple[str, str]], content: str) -> str:
     return "\r\n".join(lines) + f"\r\nContent-Length: {len(content)}\r\n\r\n{content}"
 
 
+def _isEncoded(frame: Frame, body: bytes) -> bool:
+    """Is it in a form that we do not read (RFC 3261 section 8.2.3)?  Some name one, and write plain text."""
+    encoding = next(iter(frame.values("content-encoding")), "").strip().lower()
+    return encoding not in ("", "identity") and body.lstrip()[:2].lower() not in (b"v=", b"--")
+
+
 def _described(
     frame: Frame, body: bytes, headers: list[tuple[str, str]], isRequest: bool
 ) -> tuple[bytes, list[tuple[str, str]], tuple[Part, ...]]:
     """The SDP in a body, what the headers say then, and what else is in the body and may be passed over."""
+    if isRequest and _isEncoded(frame, body):
+        raise Refusal(415, "Unsupported Media Type", "Accept-Encoding: identity")
     contentType = next(iter(frame.values("content-type")), multipart.SDP)
     if contentType.partition(";")[0].strip().lower() == multipart.SDP:
         return body, headers, ()

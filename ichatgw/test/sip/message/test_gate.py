@@ -6,6 +6,8 @@ L{ichatgw.sip.message.syntax}.
 
 from __future__ import annotations
 
+import gzip
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.errors import MalformedError
@@ -93,6 +95,24 @@ class StartLineTests(GateTestCase):
             self.assertEqual(admitted.method, "INVITE")
         for line in ("SIP/2.0 099 X", "SIP/2.0 700 X", "SIP/2.0 4294967301 X", "SIP/2.0  200 X", "SIP/3.0 200 X"):
             self.dropped(response(startLine=line))
+
+
+class EncodedTests(GateTestCase):
+    """A body in another form than its own."""
+
+    def test_encoded(self) -> None:
+        """
+        One that is compressed is refused by what is read (RFC 3261 section 8.2.3); one that only says so is read; a
+        request that describes nothing is not asked.
+        """
+        packed = gzip.compress(b"v=0\r\n", mtime=0)
+        for name, encoding in (("Content-Encoding", "gzip"), ("e", "GZIP"), ("Content-Encoding", "deflate")):
+            lines = self.answered(request("Content-Type: application/sdp", f"{name}: {encoding}", body=packed), 415)
+            self.assertIn("Accept-Encoding: identity", lines)
+        for line in ("Content-Encoding: identity", "Content-Encoding:", "Content-Encoding: gzip"):
+            self.assertEqual(self.admitted(request(line, body=b"v=0\r\n")).body, b"v=0\r\n")
+        line = "BYE sip:100@example.net SIP/2.0"
+        self.admitted(request("Content-Encoding: gzip", startLine=line, body=packed, CSeq="1 BYE"))
 
 
 class ViaTests(GateTestCase):
