@@ -25,9 +25,9 @@ from ichatgw.net.hosts import literal
 from ichatgw.runtime.nulls import unheard
 from ichatgw.runtime.ratelimit import RateLimit
 from ichatgw.sip.auth.authorization import Answers, Authorizer
-from ichatgw.sip.dialog.core import NO_TERMS, DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
-from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.dialog.invite import Inviting
+from ichatgw.sip.dialog.sessiontimer import NO_TERMS, SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.outbound import Offering, OutboundSipLeg
 from ichatgw.sip.leg.registry import Legs
@@ -118,7 +118,7 @@ class Dialer:
                 return Dialog(self._transactions, leg, self._userAgent, pinned)
             return Dialog(self._transactions, leg, self._userAgent, None, self._way.logins.begin(), self._terms)
 
-        def prepare(dialog: DialogCore, attempt: Attempt) -> tuple[SipHeader, ...]:
+        def prepare(dialog: Inviting, attempt: Attempt) -> tuple[SipHeader, ...]:
             dialog.hops = caller.hops
             if dialog.answers is not None:
                 dialog.answers.domain = attempt.uri.host

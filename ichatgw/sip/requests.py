@@ -28,11 +28,10 @@ from ichatgw.net.networks import sourceOf
 from ichatgw.observe.attempts import Attempts
 from ichatgw.sip.auth.authorization import Authorizer
 from ichatgw.sip.dialog.capabilities import OPTIONS, refusal
-from ichatgw.sip.dialog.core import NO_TERMS
 from ichatgw.sip.dialog.dialog import Dialog
 from ichatgw.sip.dialog.replaces import Replacement, readReplaces
 from ichatgw.sip.dialog.requests import Reply
-from ichatgw.sip.dialog.sessiontimer import SessionTerms, tooShort
+from ichatgw.sip.dialog.sessiontimer import NO_TERMS, SessionTerms, tooShort
 from ichatgw.sip.leg.inbound import InboundSipLeg
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy, MediaSecurity

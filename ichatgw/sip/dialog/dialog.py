@@ -13,36 +13,49 @@ sippy's UA (one dialog, RFC 3261 section 12), with the gaps closed that a gatewa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from attrs import evolve
 from sippy.MsgBody import MsgBody
+from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
+from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
+from sippy.SipMsg import SipMsg
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
+from sippy.SipTo import SipTo
 from sippy.SipTransactionManager import SipTransaction
+from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
 from sippy.UasStateRinging import UasStateRinging
 from sippy.UasStateTrying import UasStateTrying
+from sippy.UaStateDead import UaStateDead
+from sippy.UaStateDisconnected import UaStateDisconnected
+from sippy.UaStateFailed import UaStateFailed
 from twisted.logger import Logger
 
-from ichatgw.model import Farewell, TransportAddress
+from ichatgw.model import Ending, EndReason, Farewell, TransportAddress
+from ichatgw.runtime.nulls import unheard
 from ichatgw.sip.auth.authorization import Answers
-from ichatgw.sip.dialog.capabilities import METHODS, OPTIONS, refusal
-from ichatgw.sip.dialog.core import NO_TERMS, DialogCore, Owner
+from ichatgw.sip.dialog.capabilities import METHODS, allow, refusal, supported
 from ichatgw.sip.dialog.invite import UNANSWERED, Invite, OurInvite
 from ichatgw.sip.dialog.invited import TheirInvite
 from ichatgw.sip.dialog.offeranswer import Input, State
+from ichatgw.sip.dialog.owner import NO_OWNER, Owner
+from ichatgw.sip.dialog.received import outOfPlace, requested
+from ichatgw.sip.dialog.reinvite import Changes, Reoffers
+from ichatgw.sip.dialog.remotetarget import RemoteTarget
 from ichatgw.sip.dialog.replaces import DialogId
-from ichatgw.sip.dialog.requests import LATER, Reply
-from ichatgw.sip.dialog.sessiontimer import SessionTerms
+from ichatgw.sip.dialog.requests import LATER, Challengeable, DialogRequest
+from ichatgw.sip.dialog.sessiontimer import NO_TERMS, SessionTerms, SessionTimer
 from ichatgw.sip.dialog.states import Cancelling, Connected, Trying
+from ichatgw.sip.message.remotereason import LastWords
+from ichatgw.sip.message.uris import identity
 from ichatgw.sip.transaction.farewells import cancelOf, farewellOf, refusalOf
 from ichatgw.sip.transaction.forks import takeRoutes
 from ichatgw.sip.transaction.layer import Disposition, Transactions
@@ -54,8 +67,20 @@ REFUSED = 0.1
 """Seconds that the dialog of an INVITE that we have refused is known: no BYE can cross that."""
 
 
-class Dialog(DialogCore):
+class Dialog(UA):
     """
+    @ivar pinned: where everything goes, whatever the far end says of itself; C{None} for the usual rules.
+    @ivar remote: where the far end is.
+    @ivar mark: by what the INVITE that began the dialog is known if it comes by another way too: From tag, CSeq, and
+        what it calls; C{None} if it is ours.
+    @ivar hops: how many servers our INVITEs may pass; C{None} for as many as usual.
+    @ivar owner: the leg.
+    @ivar answers: to challenges; C{None} if none is answered.
+    @ivar words: what the far end says of the end of the call.
+    @ivar given: the logins of the INVITE that was accepted.
+    @param terms: what we ask for of session timers.
+    @ivar reoffers: which offer is open, and offers within the call.
+    @ivar session: the timer of the session.
     @ivar ours: what is known of the INVITE that began it, if that is ours.
     @ivar theirs: the same, if it is the far end's.
     """
@@ -77,9 +102,214 @@ class Dialog(DialogCore):
         answers: Answers | None = None,
         terms: SessionTerms = NO_TERMS,
     ) -> None:
+        self.owner = owner
+        self.answers = answers
+        self.given: list[SipHeader] = []
+        self.words = LastWords()
+        self.isCaller = False
         self.ours = OurInvite()
         self.theirs = TheirInvite()
-        super().__init__(transactions, owner, userAgent, pinned, answers, terms)
+        self.reoffers = Reoffers(self)
+        self.session = SessionTimer(self, terms)
+        self._afterAck: list[Callable[[], object]] = []
+        self.pinned = pinned
+        self.remote = RemoteTarget(transactions, pinned)
+        self.mark: tuple[object, ...] | None = None
+        self.hops: int | None = None
+        super().__init__(transactions.global_config, owner.event)
+        self.local_ua = userAgent
+
+    @property
+    def rAddr(self) -> tuple[tuple[str, int], str] | None:
+        """Where the next request goes, as sippy has it: C{((host, port), transport)}."""
+        return None if (hop := self.hop) is None else hop.sippyAddress
+
+    @rAddr.setter
+    def rAddr(self, value: tuple[tuple[str, int], str] | None) -> None:
+        """sippy takes it from the route set, or else the remote target; C{setNextHop} from us."""
+        self.remote.reached = value
+
+    @property
+    def _next(self) -> SipURL | None:
+        """The URI by which the far end is reached, sippy's; C{None} if that is not known."""
+        return self.routes[0].getUrl() if self.routes else self.rTarget
+
+    @property
+    def hop(self) -> Target | None:
+        """Where the next request goes; C{None} if that is not known."""
+        return self.remote.hop(self._next, bool(self.routes))
+
+    @property
+    def hopWithout(self) -> Target | None:
+        """The same, if there were no connection to the far end any more."""
+        return self.remote.hop(self._next, bool(self.routes), isOpen=False)
+
+    @property
+    def heardHop(self) -> Target | None:
+        """L{hop}, once the far end has said something."""
+        return None if self.remote.flow is None else self.hop
+
+    def heardFrom(self, message: SipMsg) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        self.remote.heard(message, bool(self.routes))
+
+    def address(
+        self, local: SipAddress, remote: SipAddress, target: SipURL, routes: Sequence[SipFrom], contact: SipContact
+    ) -> None:
+        """See L{ichatgw.sip.dialog.invite.Inviting}."""
+        local.url, remote.url = identity(local.url), identity(remote.url)
+        self.lUri = SipFrom(address=local)
+        self.lUri.setTag(self.lTag)
+        self.rUri = SipTo(address=remote)
+        self.rTarget = target
+        self.routes = routes
+        self.lContact = contact
+
+    def refreshTarget(self, message: SipMsg) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        contacts = message.getHFBodys("contact")
+        if contacts and not contacts[0].asterisk:
+            self.rTarget = contacts[0].getUrl().getCopy()
+            if not self.routes:
+                self.rAddr = self.rTarget.getTAddr()
+
+    def genRequest(
+        self,
+        method: str,
+        body: MsgBody | None = None,
+        cqop: object = None,
+        extra_headers: Iterable[SipHeader] | None = None,
+        max_forwards: int | None = None,
+    ) -> SipRequest:
+        """
+        sippy makes a request: it holds what has been asked for in this dialog (RFC 3261 section 22.3).  A call that we
+        pass on comes to an end as one that proxies do (RFC 7332).
+        """
+        if method == "INVITE":
+            max_forwards = self.hops
+        request = super().genRequest(method, body, cqop, extra_headers, max_forwards)
+        if self.answers is not None:
+            request.appendHeaders(self.answers.headers(request))
+        return request
+
+    def transact(self, request: SipRequest, **kwargs: Any) -> SipTransaction | None:
+        """See L{ichatgw.sip.dialog.requests.Resending}."""
+        hop = self.hop
+        if hop is not None:
+            self.remote.prove(hop, self._next)
+        return super().newTransaction(request, **kwargs)
+
+    @property
+    def over(self) -> bool:
+        """Is the dialog refused or ended?"""
+        return isinstance(self.state, (UaStateFailed, UaStateDisconnected, UaStateDead))
+
+    def cleanup(self) -> None:
+        """sippy has no use for the dialog any more, and its owner gets no news of it: let go of all."""
+        super().cleanup()
+        self.owner = NO_OWNER
+        self.reoffers.letGo()
+        self.session.letGo()
+
+    def ask(
+        self,
+        method: str,
+        heard: Callable[[SipResponse], None] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: MsgBody | None = None,
+        isPassed: bool = False,
+    ) -> None:
+        """
+        Send a request within the dialog, any but INVITE, ACK and BYE.  It logs in if that is asked for; if the answer
+        means that the call is over, it is.
+
+        @param heard: gets the final response, sippy's; if none comes it is a 408 or 503 of our own.  Not called once
+            the dialog is over.
+        @param body: see L{ichatgw.sip.dialog.requests.bodyOf}.
+        @param isPassed: see L{ichatgw.sip.dialog.requests.endsCall}.
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is None or self.over:
+            return
+        lines = [SipHeader(name=name, bodys=value) for name, value in headers]
+        DialogRequest(self, method, heard or unheard, lines, body, isPassed).send()
+
+    def notify(
+        self, heard: Callable[[SipResponse], None], headers: Sequence[tuple[str, str]], body: MsgBody | None
+    ) -> None:
+        """
+        Tell a subscriber, even if the call is over: a subscription outlives that (RFC 5057 section 4.1).
+
+        @raise OSError: if the far end cannot be reached.
+        """
+        if self.state is not None:
+            DialogRequest(
+                self, "NOTIFY", heard, [SipHeader(name=name, bodys=value) for name, value in headers], body
+            ).send()
+
+    def lost(self, code: int, phrase: str) -> None:
+        """A response to a request of ours means that the call is over."""
+        self.owner.lost(Ending(EndReason.CONNECTIVITY, f"{code} {phrase}"[:100]))
+
+    def afterAck(self, step: Callable[[], object]) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        self._afterAck.append(step)
+
+    def acknowledged(self) -> None:
+        """The ACK is out."""
+        steps, self._afterAck = self._afterAck, []
+        for step in steps:
+            step()
+
+    def sessionHeaders(self) -> list[SipHeader]:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
+        return [] if self.pinned is not None else self.session.headers()
+
+    def accepted(self, response: SipResponse) -> None:
+        """See L{ichatgw.sip.dialog.requests.Conversation}."""
+        self.refreshTarget(response)
+        self.session.answered(response)
+
+    def renewed(self, request: SipRequest) -> None:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
+        self.owner.identified(request)
+        self.refreshTarget(request)
+
+    def mayUpdate(self) -> bool:
+        """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
+        return self.remote.allows("UPDATE", unless=False)
+
+    def reinvite(self) -> bool:
+        """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
+        return self.reoffers.refresh()
+
+    def unacknowledged(self) -> None:
+        """A 200 of ours was never acknowledged (RFC 3261 section 13.3.1.4)."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.CONNECTIVITY, "our answer was never acknowledged"))
+
+    def expired(self) -> None:
+        """See L{ichatgw.sip.dialog.sessiontimer.Refreshing}."""
+        if not self.over:
+            self.owner.lost(Ending(EndReason.EXPIRED, "the session was not refreshed in time"))
+
+    @property
+    def changes(self) -> Changes:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
+        return self.owner.changes
+
+    def respond(self, response: SipResponse, acknowledged: Callable[[SipRequest], None] | None = None) -> None:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
+        manager = self.global_config["_sip_tm"]
+        transaction = manager.tserver.get(response.getTId(wBRN=True))
+        if transaction is not None:
+            manager.sendResponse(response, transaction, ack_cb=acknowledged)
+
+    def ownHeaders(self, *without: str) -> list[SipHeader]:
+        """
+        See L{ichatgw.sip.dialog.reinvite.OfferCarrier}.  An iChat, whose dialog is pinned, has not heard of extensions.
+        """
+        return [allow()] if self.pinned is not None else [allow(), supported(*without)]
 
     def invite(self, target: Target, order: Invite) -> None:
         """
@@ -153,8 +383,12 @@ class Dialog(DialogCore):
         fork.rTarget, fork.routes = self.rTarget, []
         fork.remote.first, fork.given = self.remote.first, self.given
         fork.heardFrom(response)
-        takeRoutes(fork, response)
+        fork.takeRoutes(response)
         return fork
+
+    def takeRoutes(self, response: SipResponse) -> None:
+        """See L{ichatgw.sip.dialog.invite.Inviting}."""
+        takeRoutes(self, response)
 
     def newTransaction(
         self, req: SipRequest, req_extra_headers: Iterable[SipHeader] | None = None, **kwa: Any
@@ -167,7 +401,9 @@ class Dialog(DialogCore):
             self.afterAck(lambda: self.newTransaction(req, req_extra_headers, **kwa))
             return None
         req.pinned = self.pinned is not None
-        transaction = super().newTransaction(req, req_extra_headers, **kwa)
+        if self.answers is not None and req.getMethod() in ("BYE", "PRACK"):
+            kwa.update(resp_cb=Challengeable(self, req).heard, cb_ifver=2)
+        transaction = self.transact(req, req_extra_headers=req_extra_headers, **kwa)
         if transaction is not None:
             transaction.dialog = self
         return transaction
@@ -196,7 +432,7 @@ class Dialog(DialogCore):
         if method == "INVITE" and self.state is not None:
             return self._reinvited(req)
         if method not in ("INVITE", "ACK", "BYE"):
-            reply = self._requested(req)
+            reply = requested(self, req)
             if reply is LATER:
                 return None, None, None
             return None if reply is None else (reply.to(req, self.local_ua), None, None)
@@ -242,20 +478,10 @@ class Dialog(DialogCore):
         known = self.rUri.getTag()
         return self if from_tag == known or (known is None and from_tag in self.ours.early) else None
 
-    def _outOfPlace(self, request: SipRequest) -> Reply | None:
-        """Why a request cannot be one of this dialog now (RFC 3261 section 12.2.2)."""
-        number = request.getHFBody("cseq").getCSeqNum()
-        if self.state is None or self.over:
-            return Reply(481, "Call/Transaction Does Not Exist")
-        if self.rCSeq is not None and number <= self.rCSeq:
-            return Reply(500, "Out of Order")
-        self.rCSeq = number
-        return None
-
     def _reinvited(self, request: SipRequest) -> Disposition:
-        refusal = self._outOfPlace(request)
-        if refusal is not None:
-            return refusal.to(request, self.local_ua), None, None
+        obstacle = outOfPlace(self, request)
+        if obstacle is not None:
+            return obstacle.to(request, self.local_ua), None, None
         self.reoffers.invited(request)
         return None, self._withdrawn, partial(self._neverAcknowledged, request)
 
@@ -266,20 +492,6 @@ class Dialog(DialogCore):
     def _neverAcknowledged(self, request: SipRequest) -> None:
         if self.reoffers.isUnacknowledged(request):
             self.unacknowledged()
-
-    def _requested(self, request: SipRequest) -> Reply | None:
-        refusal = self._outOfPlace(request)
-        if refusal is not None:
-            return refusal
-        if request.getMethod() == "UPDATE":
-            self.reoffers.updated(request)
-            return None
-        if request.getMethod() == "PRACK":
-            return self.theirs.acknowledged(self, request)
-        if request.getMethod() == "OPTIONS":
-            return evolve(OPTIONS, headers=(*OPTIONS.headers, ("contact", str(self.lContact))))
-        reply = self.owner.requested(request)
-        return Reply(405, "Method Not Allowed", (("allow", ", ".join(METHODS)),)) if reply is None else reply
 
     @property
     def name(self) -> DialogId | None:

@@ -7,24 +7,36 @@ News is held back until our ACK is out, so that a BYE never overtakes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, cast
 
 from attrs import define, field
 from sippy.CCEvents import CCEventTry
+from sippy.MsgBody import MsgBody
+from sippy.SipAddress import SipAddress
+from sippy.SipCallId import SipCallId
+from sippy.SipContact import SipContact
+from sippy.SipFrom import SipFrom
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
+from sippy.SipTo import SipTo
 from sippy.SipTransactionManager import SipTransaction
+from sippy.SipURL import SipURL
 from sippy.UA import UA
 from sippy.UacStateRinging import UacStateRinging
 from sippy.UacStateTrying import UacStateTrying
+from sippy.UaStateGeneric import UaStateGeneric
 from twisted.logger import Logger
 
 from ichatgw.model import Part
 from ichatgw.sip.auth.authorization import MAX_LOGINS
-from ichatgw.sip.dialog.core import DialogCore
+from ichatgw.sip.dialog.owner import Owner
 from ichatgw.sip.dialog.prack import Receiver
+from ichatgw.sip.dialog.reinvite import OfferCarrier
+from ichatgw.sip.dialog.remotetarget import RemoteTarget
 from ichatgw.sip.message.bodies import sdpBody
-from ichatgw.sip.transaction.forks import takeRoutes
+from ichatgw.sip.message.remotereason import LastWords
 
 _log = Logger()
 
@@ -33,6 +45,48 @@ MAX_FORKS = 20
 
 UNANSWERED = "Request Timeout, for nobody answered"
 """The phrase of a 408 made here for want of an answer, so that the log tells it from one that a server sent."""
+
+
+class Inviting(OfferCarrier, Protocol):
+    """
+    The dialog that the INVITE begins; the attributes that are not told of here are sippy's.
+
+    @ivar hops: how many servers it may pass; C{None} for as many as usual.
+    @ivar remote: where the far end is.
+    @ivar owner: the leg.
+    @ivar words: what the far end says of the end of the call.
+    """
+
+    hops: int | None
+    remote: RemoteTarget
+    owner: Owner
+    words: LastWords
+    state: UaStateGeneric | None
+    cId: SipCallId
+    reqs: dict[int, SipRequest]
+    lSDP: MsgBody | None
+    rUri: SipTo
+    rTarget: SipURL
+    routes: Sequence[SipFrom]
+
+    def address(
+        self, local: SipAddress, remote: SipAddress, target: SipURL, routes: Sequence[SipFrom], contact: SipContact
+    ) -> None:
+        """
+        Set what the INVITE says of both ends; the ways to them that C{local} and C{remote} name are left out.
+
+        @param target: what is called.
+        @param contact: where we are.
+        """
+
+    def takeRoutes(self, response: SipResponse) -> None:
+        """Set the route set and the remote target by what C{response} says (RFC 3261 section 12.1.2)."""
+
+    def newTransaction(
+        self, req: SipRequest, req_extra_headers: Iterable[SipHeader] | None = None, **kwa: Any
+    ) -> SipTransaction | None: ...
+
+    def newUacTransaction(self, req: SipRequest, **kwa: Any) -> None: ...
 
 
 class Invite(CCEventTry):
@@ -45,15 +99,15 @@ class Invite(CCEventTry):
     """
 
     def __init__(
-        self, prepare: Callable[[DialogCore], tuple[SipHeader, ...]], body: str, parts: tuple[Part, ...] = ()
+        self, prepare: Callable[[Inviting], tuple[SipHeader, ...]], body: str, parts: tuple[Part, ...] = ()
     ) -> None:
         super().__init__((None, None, None, sdpBody(body, parts), None, None))
         self._prepare = prepare
 
     def onUacSetupComplete(self, uac: UA) -> None:
         """Called by sippy just before the INVITE is made."""
-        assert isinstance(uac, DialogCore)
-        self.extra_headers = (*uac.ownHeaders(), *uac.sessionHeaders(), *self._prepare(uac))
+        dialog = cast(Inviting, uac)  # sippy's name for any of its dialogs
+        self.extra_headers = (*dialog.ownHeaders(), *dialog.sessionHeaders(), *self._prepare(dialog))
 
 
 @define(eq=False)
@@ -74,7 +128,7 @@ class OurInvite:
     _loggedIn: int = field(default=0, init=False)
     _receiver: Receiver = field(factory=Receiver, init=False)
 
-    def hear(self, dialog: DialogCore, response: SipResponse, transaction: SipTransaction) -> bool:
+    def hear(self, dialog: Inviting, response: SipResponse, transaction: SipTransaction) -> bool:
         """
         A response that came from the far end.
 
@@ -97,7 +151,7 @@ class OurInvite:
         self.isHeld = code >= 200 and response.getHFBody("cseq").getCSeqMethod() == "INVITE"
         return True
 
-    def _hearEarly(self, dialog: DialogCore, response: SipResponse) -> bool:
+    def _hearEarly(self, dialog: Inviting, response: SipResponse) -> bool:
         """A provisional response may want a PRACK.  @return: whether it was not heard before."""
         rack = self._receiver.heard(response, MAX_FORKS)
         if rack is None:
@@ -110,7 +164,7 @@ class OurInvite:
             self.early.add(tag)
         return True
 
-    def _askLonger(self, dialog: DialogCore, response: SipResponse, transaction: SipTransaction) -> bool:
+    def _askLonger(self, dialog: Inviting, response: SipResponse, transaction: SipTransaction) -> bool:
         """The INVITE is sent again, if it asked for too short a session and may ask for a longer one."""
         number = response.getHFBody("cseq").getCSeqNum()
         if not _isOut(dialog) or number not in dialog.reqs or not dialog.session.refused(response):
@@ -120,7 +174,7 @@ class OurInvite:
         return True
 
     def challenged(
-        self, dialog: DialogCore, response: SipResponse, number: int, headers: Iterable[SipHeader] | None
+        self, dialog: Inviting, response: SipResponse, number: int, headers: Iterable[SipHeader] | None
     ) -> bool:
         """
         The INVITE of that number (CSeq) was challenged.
@@ -138,24 +192,24 @@ class OurInvite:
         return True
 
 
-def _isOut(dialog: DialogCore) -> bool:
+def _isOut(dialog: Inviting) -> bool:
     """Does our INVITE wait for its final response?"""
     return isinstance(dialog.state, (UacStateTrying, UacStateRinging))
 
 
-def _sendAgain(dialog: DialogCore, number: int, headers: Iterable[SipHeader] | None) -> None:
+def _sendAgain(dialog: Inviting, number: int, headers: Iterable[SipHeader] | None) -> None:
     """Send the INVITE of that number anew, with the next one."""
     again = dialog.genRequest("INVITE", dialog.lSDP, extra_headers=headers)
     dialog.newUacTransaction(again, req_extra_headers=headers)
     del dialog.reqs[number]
 
 
-def _acknowledgeEarly(dialog: DialogCore, response: SipResponse, rack: str) -> None:
+def _acknowledgeEarly(dialog: Inviting, response: SipResponse, rack: str) -> None:
     """Send a PRACK, within the dialog that C{response} has begun: it may be one of several."""
     kept = dialog.rUri, dialog.rTarget, dialog.routes, dialog.remote.reached
     dialog.rUri = dialog.rUri.getCopy()
     dialog.rUri.setTag(response.getHFBody("to").getTag())
-    takeRoutes(dialog, response)
+    dialog.takeRoutes(response)
     try:
         request = dialog.genRequest("PRACK", extra_headers=[SipHeader(name="rack", bodys=rack)])
         request.delHFs("contact")

@@ -6,16 +6,30 @@ An INVITE of the far end that begins a dialog, and our responses to it (RFC 3261
 from __future__ import annotations
 
 from functools import partial
+from typing import Protocol
 
 from attrs import define, field
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 
-from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.offeranswer import Input, State
 from ichatgw.sip.dialog.prack import Sender, demands
+from ichatgw.sip.dialog.reinvite import OfferCarrier, Reoffers
 from ichatgw.sip.dialog.requests import Reply
 from ichatgw.sip.message.bodies import sdpText
+
+
+class Accepting(OfferCarrier, Protocol):
+    """
+    The dialog that the INVITE begins.
+
+    @ivar reoffers: which offer is open.
+    """
+
+    reoffers: Reoffers
+
+    def unacknowledged(self) -> None:
+        """A response of ours was never acknowledged."""
 
 
 @define(eq=False)
@@ -33,14 +47,14 @@ class TheirInvite:
         """Does the caller acknowledge our provisional responses (RFC 3262)?"""
         return self._sender is not None
 
-    def came(self, dialog: DialogCore, request: SipRequest) -> None:
+    def came(self, dialog: Accepting, request: SipRequest) -> None:
         """It has come."""
         self._request = request
         dialog.reoffers.take(Input.FIRST_BARE if request.getBody() is None else Input.FIRST_OFFER)
         if demands(request):
             self._sender = Sender(dialog.respond, dialog.unacknowledged)
 
-    def respond(self, dialog: DialogCore, response: SipResponse) -> None:
+    def respond(self, dialog: Accepting, response: SipResponse) -> None:
         """Send a response, when its turn has come; one with 2xx has all that it takes to accept but this."""
         code = response.getSCode()[0]
         sender = self._sender
@@ -64,7 +78,7 @@ class TheirInvite:
             sender.over()
             dialog.respond(response)
 
-    def acknowledged(self, dialog: DialogCore, request: SipRequest) -> Reply | None:
+    def acknowledged(self, dialog: Accepting, request: SipRequest) -> Reply | None:
         """PRACK (RFC 3262 section 3); it may bring a new offer."""
         racks = request.getHFBodys("rack")
         response = None
@@ -96,14 +110,14 @@ class TheirInvite:
         return held
 
 
-def _answered(dialog: DialogCore, request: SipRequest) -> None:
+def _answered(dialog: Accepting, request: SipRequest) -> None:
     """The PRACK for our offer brings the answer (RFC 3262 section 5)."""
     dialog.respond(Reply(200, "OK").to(request, dialog.local_ua))
     dialog.reoffers.take(Input.PRACK)
     dialog.changes.offerAnswered(sdpText(request.getBody()))
 
 
-def _accept(dialog: DialogCore, response: SipResponse) -> None:
+def _accept(dialog: Accepting, response: SipResponse) -> None:
     """Send the 200."""
     dialog.reoffers.acceptedFirst()
     dialog.respond(response, dialog.reoffers.acknowledged)

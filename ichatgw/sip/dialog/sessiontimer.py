@@ -5,7 +5,8 @@ Session timers (RFC 4028): a call whose far end has vanished without a word come
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 from attrs import define
 from sippy.SipHeader import SipHeader
@@ -14,8 +15,9 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.Time.Timeout import Timeout
 
+from ichatgw.sip.dialog import prack
 from ichatgw.sip.dialog.prack import number, supports
-from ichatgw.sip.dialog.requests import Reply
+from ichatgw.sip.dialog.requests import Conversation, DialogRequest, Reply
 from ichatgw.sip.sippylib.clock import Timer
 
 TAG = "timer"
@@ -43,11 +45,24 @@ class SessionTerms:
     interval: int = 0
 
 
-class Refreshing(Protocol):
+NO_TERMS = SessionTerms()
+"""We ask for no session timer."""
+
+
+class Refreshing(Conversation, Protocol):
     """The dialog, as its timer sees it."""
 
-    def refresh(self) -> bool:
-        """Send a refresh, whose 2xx comes to L{SessionTimer.answered}; C{False} if that cannot be done now."""
+    def mayUpdate(self) -> bool:
+        """Has the far end said that it takes UPDATE?"""
+
+    def reinvite(self) -> bool:
+        """Send a re-INVITE, whose 2xx comes to L{SessionTimer.answered}; C{False} if that cannot be done now."""
+
+    def sessionHeaders(self) -> Sequence[SipHeader]:
+        """What each INVITE and UPDATE of ours asks for of session timers."""
+
+    def ownHeaders(self, *without: str) -> Sequence[SipHeader]:
+        """See L{ichatgw.sip.dialog.reinvite.OfferCarrier}."""
 
     def expired(self) -> None:
         """The session was not refreshed in time (RFC 4028)."""
@@ -56,7 +71,11 @@ class Refreshing(Protocol):
 class _Gone:
     """In the place of a dialog that is over: a null object."""
 
-    def refresh(self) -> bool:
+    def mayUpdate(self) -> bool:
+        """Nothing is sent any more."""
+        return False
+
+    def reinvite(self) -> bool:
         """There is nothing to be refreshed."""
         return False
 
@@ -64,7 +83,7 @@ class _Gone:
         """Does nothing: the dialog is over."""
 
 
-_GONE = _Gone()
+_GONE = cast(Refreshing, _Gone())
 
 
 def tooShort(request: SipRequest) -> Reply | None:
@@ -86,6 +105,7 @@ class SessionTimer:
         self._wanted = terms.interval
         self._least = LEAST
         self._bumps = 0
+        self._refreshesByInvite = False
         self.interval = 0
         self.weRefresh = False
         self._refresh: Timer | None = None
@@ -179,8 +199,41 @@ class SessionTimer:
 
     def _refreshNow(self) -> None:
         self._refresh = None
-        if not self._dialog.refresh():
+        if not self.refresh():
             self.again()
+
+    def refresh(self) -> bool:
+        """
+        Refresh the session: by UPDATE where the far end takes that, else by a re-INVITE.
+
+        @return: C{False} if that cannot be done now.
+        """
+        if self._refreshesByInvite or not self._dialog.mayUpdate():
+            return self._dialog.reinvite()
+        return self.update()
+
+    def update(self, *more: SipHeader) -> bool:
+        """
+        Send an UPDATE without an offer (RFC 3311), which refreshes the session.
+
+        @param more: what else it says.
+        @return: C{False} if that cannot be done now.
+        """
+        try:
+            headers = [*self._dialog.ownHeaders(prack.TAG), *self._dialog.sessionHeaders(), *more]
+            DialogRequest(self._dialog, "UPDATE", self._updated, headers).send()
+        except OSError:
+            return False
+        return True
+
+    def _updated(self, response: SipResponse) -> None:
+        """The answer to an UPDATE that had nothing else to say."""
+        code = response.getSCode()[0]
+        if code == 422 and self.refused(response):
+            self.again(0)
+        elif code >= 300:
+            self._refreshesByInvite = code in (405, 420, 501)
+            self.again(0 if self._refreshesByInvite else AGAIN)
 
     def again(self, wait: float = AGAIN) -> None:
         """A refresh came to nothing; it is tried again as long as the session has not expired."""

@@ -224,7 +224,7 @@ class InCallMessages:
         if not said or said == self._introduced or not _takes(dialog, "UPDATE"):
             return
         self._introduced = said
-        if not dialog.update(*headers):
+        if not dialog.session.update(*headers):
             _log.debug("call={call} leg={leg} is not told who is there", call=leg.call.id, leg=leg.id)
 
     def _press(self, leg: ISipLeg, tone: Tone) -> None:

@@ -155,7 +155,7 @@ class SipLeg:
         raise NotImplementedError
 
     def requested(self, request: SipRequest) -> Reply | None:
-        """See L{ichatgw.sip.dialog.core.Owner}."""
+        """See L{ichatgw.sip.dialog.owner.Owner}."""
         method = request.getMethod()
         if method in ("INFO", "MESSAGE"):
             return self._messages.requested(self, request)
@@ -166,7 +166,7 @@ class SipLeg:
         return None
 
     def identified(self, message: SipMsg) -> None:
-        """See L{ichatgw.sip.dialog.core.Owner}.  Who has logged in stays who it is."""
+        """See L{ichatgw.sip.dialog.owner.Owner}.  Who has logged in stays who it is."""
         if self._ended or self.login is not None or (self.dialog is not None and self.dialog.pinned is not None):
             return
         party = connectedTo(message, self.party)
@@ -187,7 +187,7 @@ class SipLeg:
         return "" if self.dialog is None else self.dialog.words.reasons
 
     def lost(self, ending: Ending) -> None:
-        """See L{ichatgw.sip.dialog.core.Owner}."""
+        """See L{ichatgw.sip.dialog.owner.Owner}."""
         self.hangup(ending)
 
     @property

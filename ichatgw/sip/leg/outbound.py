@@ -21,9 +21,8 @@ from ichatgw.errors import CallError, MalformedError, NoCommonCodec
 from ichatgw.interfaces import IOutboundLeg
 from ichatgw.model import SENT_ON, Codec, Ending, EndReason, Part, Party, SessionDescription
 from ichatgw.observe.callreports import follow
-from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
-from ichatgw.sip.dialog.invite import MAX_FORKS, Invite
+from ichatgw.sip.dialog.invite import MAX_FORKS, Invite, Inviting
 from ichatgw.sip.dialog.offeranswer import Input
 from ichatgw.sip.leg.leg import SipLeg, disconnection
 from ichatgw.sip.leg.mediasecurity import PLAIN_ONLY, MediaPolicy
@@ -73,7 +72,7 @@ class OutboundSipLeg(SipLeg):
         forget: Callable[[SipLeg], None],
         hunt: TargetSet,
         converse: Callable[[SipLeg], Dialog],
-        prepare: Callable[[DialogCore, Attempt], tuple[SipHeader, ...]],
+        prepare: Callable[[Inviting, Attempt], tuple[SipHeader, ...]],
         offering: Offering,
         mayLead: Callable[[str], bool] = lambda host: False,
     ) -> None:

@@ -68,7 +68,7 @@ class Known:
         """
         Is there a dialog that began with the same INVITE (RFC 3261 section 8.2.2.2)?  One that was refused is none.
 
-        @param mark: see L{ichatgw.sip.dialog.core.DialogCore.mark}.
+        @param mark: see L{ichatgw.sip.dialog.dialog.Dialog.mark}.
         """
         return any(consumer.cobj.mark == mark and not consumer.cobj.over for consumer in self.consumers.get(callId, ()))
 

@@ -16,8 +16,8 @@ from ichatgw.address import Address
 from ichatgw.config.declared.trunks import AS_PHONES
 from ichatgw.errors import CallError
 from ichatgw.model import EndReason, Party
-from ichatgw.sip.dialog.core import DialogCore
 from ichatgw.sip.dialog.dialog import Dialog
+from ichatgw.sip.dialog.invite import Inviting
 from ichatgw.sip.dialog.sessiontimer import SessionTerms
 from ichatgw.sip.leg.leg import SipLeg
 from ichatgw.sip.leg.mediasecurity import Encryption, MediaPolicy
@@ -155,7 +155,7 @@ class TrunkDialer:
         logins = hunt.account.logins
         return Dialog(self._transactions, leg, self._terms.userAgent, None, logins.begin(), self._terms.timers)
 
-    def _prepare(self, dialog: DialogCore, attempt: Attempt, way: Passage, caller: Party) -> tuple[SipHeader, ...]:
+    def _prepare(self, dialog: Inviting, attempt: Attempt, way: Passage, caller: Party) -> tuple[SipHeader, ...]:
         account = way.account
         dialog.hops = caller.hops
         if dialog.answers is not None:
