@@ -30,6 +30,7 @@ from ichatgw.test.e2e.calls.transfers import Transfers
 from ichatgw.test.e2e.calls.variants import Variants
 from ichatgw.test.e2e.hostile import Hostile
 from ichatgw.test.e2e.intruder import StrangersToMedia
+from ichatgw.test.e2e.service.agreement import Agreed
 from ichatgw.test.e2e.service.checked import Checked
 from ichatgw.test.e2e.service.closedsockets import ClosedSockets
 from ichatgw.test.e2e.service.crowd import Crowd
@@ -42,6 +43,7 @@ from ichatgw.test.e2e.service.webpage import WebPage
 from ichatgw.test.e2e.strangers import Strangers
 
 __all__ = [
+    "Agreed",
     "Asleep",
     "AtRegistrar",
     "BehindNAT",

@@ -6,9 +6,13 @@ A gateway that is killed while people talk, and started again.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from twisted.web.client import Agent, readBody
+
+from ichatgw.observe.archive.archive import LATE
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
 from ichatgw.sim.sip.phone import Answering
 from ichatgw.test.e2e.programs.gateway import Gateway
@@ -121,6 +125,39 @@ class KilledInCalls(JingleEndToEnd):
         for side in ("caller", "callee"):
             self.assertTrue(record[f"{side}Packets"] > 10, record)
             self.assertTrue(record[f"{side}MOS"] > 3, record)
+
+    async def test_history(self) -> None:
+        """
+        After the next start a call that was over some seconds before the kill is on the page with its ladder, and is
+        found there by who called.
+        """
+        phone = self.startPhone()
+        self.database = self.directory("store.sqlite").absolute()
+        webPort, kept = PORTS.take(), self.directory("history.sqlite").absolute()
+
+        def served(instead: Gateway | None = None) -> Gateway:
+            made = self._gateway(phone.address.port, instead)
+            made.set("CallHistoryDatabase", kept)
+            made.set("HTTPPort", webPort)
+            return made
+
+        gateway = served()
+        await gateway.start()
+        client = await self.startJingle()
+        call, incoming = await self.jingleCalls(client, phone)
+        call.hangup()
+        await within(self.clock, 10, incoming.whenEnded())
+        await pause(self.clock, LATE + WRITTEN)
+        gateway.program.signal("KILL")
+        await until(self.clock, lambda: gateway.program.status is not None, "the end of the process")
+        again = served(gateway)
+        await again.start()
+        agent, where = Agent(self.clock), f"http://127.0.0.1:{webPort}"
+        page = await readBody(await agent.request(b"GET", f"{where}/calls?q={USER}".encode()))
+        [path] = re.findall(r'href="(/calls/[^"?]+)"', page.decode())
+        ladder = (await readBody(await agent.request(b"GET", f"{where}{path}".encode()))).decode()
+        for said in ("session-initiate", "session-terminate", "INVITE", "BYE", "Why it ended"):
+            self.assertIn(said, ladder)
 
     async def test_attempts(self) -> None:
         """
