@@ -147,7 +147,7 @@ class Archive:
             part = self._disk.run(partial(table.search, self._database, wanted.lower(), before, most))
             try:
                 calls, before = yield part
-            except sqlite3.Error:
+            except (sqlite3.Error, ValueError):
                 self._unread(Failure())
                 break
             found += [each for each in calls if not isKnown(each.name)]
@@ -180,8 +180,8 @@ class Archive:
     def _pack(self, whole: Callable[[], Whole]) -> None:
         call, rungs = whole()
         ended = call.arrived + call.age
-        text = codec.packed(call, rungs, self.hides)
-        self._rows.append(Row(call.id, ended, call.words.lower(), codec.packedCall(call), text))
+        words = call.words.lower().encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        self._rows.append(Row(call.id, ended, words, codec.packedCall(call), codec.packed(call, rungs, self.hides)))
 
     def _commit(self) -> None:
         if self._database is None or not self._rows:
@@ -198,8 +198,12 @@ class Archive:
             self._soon(max(INTERVAL, at - self._turns.seconds()))
 
     def _failed(self, failure: Failure, rows: list[Row]) -> None:
-        self._isBusy = False
         complain(_log, failure, self.path, self._complaints, "Calls that are over wait until it can")
+        if failure.check(sqlite3.Error) is None:
+            self.lost += len(rows)  # they are at fault, and would be again
+            self._written(None)
+            return
+        self._isBusy = False
         self._rows = rows
         self._soon(RETRY)
 

@@ -17,7 +17,7 @@ from ichatgw.model import Ending, EndReason
 from ichatgw.observe.archive import archive as module
 from ichatgw.observe.archive import table
 from ichatgw.observe.archive.archive import DAY, ERASING_INTERVAL, LATE, RETRY, Archive, Whole
-from ichatgw.observe.events import Message, TurnedAway
+from ichatgw.observe.events import CallArrived, Message, TurnedAway
 from ichatgw.runtime.disk import DirectDisk
 from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.events import PHONE, Scene, sip
@@ -189,6 +189,38 @@ class KeepingTests(ArchiveCase):
         self.call("c-2")
         self.pass_(RETRY * 2)
         self.assertEqual(self.search(), ["c-2", "c-1"])
+
+    def test_noText(self) -> None:
+        """What is no text, whatever a stranger has sent, is kept as far as it is one, and keeps no other call out."""
+        self.call("c-1")
+        self.scene.publish(CallArrived, "odd", "leg-1", "sip", "sip:\udc80\0@x", "sip:\ud800", PHONE, ())
+        self.scene.ends("odd")
+        self.pass_()
+        self.assertEqual(self.search(), ["odd", "c-1"])
+        self.assertEqual(self.search("@x"), ["odd"])
+        found = self.find("odd")
+        assert found is not None
+        self.assertEqual(found[0].caller, "sip:\udc80\0@x")
+        for wanted in ("\ud800", "\0", "%", "'"):
+            with capturedLogs():
+                self.search(wanted)
+                self.assertIsNone(self.find(wanted))
+
+    def test_faulty(self) -> None:
+        """Calls that cannot be written for a fault of theirs are left out, and the next ones are kept."""
+
+        def write(*args: Any) -> None:
+            raise TypeError("odd")
+
+        real, failing = table.write, write
+        self.patch(table, "write", failing)
+        self.call("c-1")
+        self.pass_()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.patch(table, "write", real)
+        self.call("c-2")
+        self.pass_()
+        self.assertEqual((self.search(), self.archive.lost), (["c-2"], 1))
 
     def test_unusable(self) -> None:
         """A file that cannot be used stops nothing; the log says so."""
