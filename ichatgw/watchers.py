@@ -25,6 +25,7 @@ from ichatgw.observe.callreports import Reports
 from ichatgw.observe.hep.capture import HEPCapture
 from ichatgw.observe.hep.wire import PORT, DatagramWire, HEPWire, StreamWire
 from ichatgw.observe.messages import Messages
+from ichatgw.observe.packing import Packing
 from ichatgw.observe.records.fields import CallRecords, head
 from ichatgw.observe.records.file import RecordFile
 from ichatgw.observe.registry import LiveCalls
@@ -162,6 +163,7 @@ class Watchers:
     @ivar recording: keeps a line of each call.
     @ivar capturing: sends messages to a server that keeps them.
     @ivar archive: keeps those that are over in a file, if there is one.
+    @ivar packing: packs those in memory.
     """
 
     events: Events
@@ -170,6 +172,7 @@ class Watchers:
     recording: Recording
     capturing: Capturing
     archive: Archive | None = field(default=None, init=False)
+    packing: Packing | None = field(default=None, init=False)
     reports: Reports = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -182,19 +185,22 @@ class Watchers:
         """The gateway starts."""
         self.recording.start()
         self.capturing.start()
-        if self.archive is not None:
-            self.archive.start()
+        for each in (self.archive, self.packing):
+            if each is not None:
+                each.start()
 
     def stop(self) -> None:
         """It has stopped: what waits is written and sent."""
         self.calls.messages.flush()
         self.recording.stop()
         self.capturing.stop()
-        if self.archive is not None:
-            self.archive.stop()
+        for each in (self.archive, self.packing):
+            if each is not None:
+                each.stop()
 
     def keep(self, turns: Turns, settings: Settings, disk: Disk) -> None:
-        """Keep calls that are over in a file, if the settings name one."""
+        """Keep calls that are over in little memory, and in a file if the settings name one."""
+        self.packing = Packing(turns, self.calls)
         path, days = settings.callHistoryDatabase, settings.callHistoryDays
         if path:
             hides, now = Content(settings.logHides), self.events.now

@@ -12,7 +12,6 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from ichatgw.model import Ending
 from ichatgw.observe.events import (
     CallAnswered,
     CallArrived,
@@ -25,25 +24,26 @@ from ichatgw.observe.events import (
     IceState,
     LegEnded,
     LegStarted,
-    MediaEvent,
     MediaStarted,
     MediaStats,
     Message,
     TrailBegan,
     TurnedAway,
 )
+from ichatgw.observe.knowncall import KnownCall, KnownLeg
 from ichatgw.observe.messages import Marked, Messages
-from ichatgw.observe.snapshots import CallSnapshot, LegSnapshot, MediaSnapshot, Rung, turnedAway
+from ichatgw.observe.snapshots import CallSnapshot, Rung, turnedAway
 from ichatgw.observe.stream import Events
+from ichatgw.runtime.nulls import unheard
 
 MAX_RUNGS = 500
 """Entries in the ladder of one call."""
 
 CALL_OCTETS = 256 * 1024
-"""Octets that they take at most."""
+"""Octets that they take at most, as they come."""
 
 HISTORY_OCTETS = 64 * 1024 * 1024
-"""Octets that the ladders of all calls take."""
+"""Octets that all calls take, packed or not (L{ichatgw.observe.packing})."""
 
 MAX_EARLY = 2000
 """Messages that are kept for a call that may be made of them."""
@@ -51,124 +51,8 @@ MAX_EARLY = 2000
 EARLY_OCTETS = 4 * 1024 * 1024
 """Octets that these take."""
 
-MAX_STATS = 360
-"""Sets of figures that are kept of the media of one side: those of an hour."""
-
 _OVERHEAD = 400
 """Octets that an entry takes beside its message."""
-
-
-def sideOf(event: Event) -> str:
-    """Whose side an event of media is about; empty for others."""
-    return event.side if isinstance(event, MediaEvent) else ""
-
-
-@define(eq=False)
-class _Leg:
-    """One leg, as it changes; see L{LegSnapshot}.  (A frozen value for each change would take ten times as long.)"""
-
-    id: str
-    role: str
-    kind: str
-    party: str
-    state: str
-    ending: Ending | None = None
-
-    def snapshot(self) -> LegSnapshot:
-        """As it is now."""
-        return LegSnapshot(self.id, self.role, self.kind, self.party, self.state, self.ending)
-
-
-@define(eq=False)
-class _Media:
-    """The media of one side, as it changes; see L{MediaSnapshot}."""
-
-    startedAt: float | None = None
-    stats: list[MediaStats] = field(factory=list)
-    ice: str = ""
-    encryption: str = ""
-
-    def snapshot(self) -> MediaSnapshot:
-        """As it is now."""
-        latest = self.stats[-1] if self.stats else None
-        return MediaSnapshot(self.startedAt, latest, tuple(self.stats), self.ice, self.encryption)
-
-
-@define(eq=False)
-class _Call:
-    """One call, as it grows."""
-
-    arrival: CallArrived
-    route: CallRouted | None = field(default=None, init=False)
-    legs: dict[str, _Leg] = field(factory=dict, init=False)
-    media: dict[str, _Media] = field(factory=dict, init=False)
-    rangAt: float | None = field(default=None, init=False)
-    answeredAt: float | None = field(default=None, init=False)
-    codecs: tuple[str, ...] = field(default=(), init=False)
-    end: CallEnded | None = field(default=None, init=False)
-    ladder: list[tuple[str, Event]] = field(factory=list, init=False)
-    octets: int = field(default=0, init=False)
-    omitted: int = field(default=0, init=False)
-
-    @property
-    def state(self) -> str:
-        """See L{CallSnapshot}."""
-        if self.end is not None:
-            return "ended"
-        if self.answeredAt is not None:
-            return "talking"
-        if self.rangAt is not None:
-            return "ringing"
-        return "arrived" if self.route is None else "calling"
-
-    def setLeg(self, leg: str, state: str, ending: Ending | None = None) -> None:
-        """One of the legs is in that state now."""
-        known = self.legs.get(leg)
-        if known is not None and known.state != "ended":
-            known.state, known.ending = state, ending
-
-    def of(self, side: str) -> _Media:
-        """The media of one side."""
-        return self.media.setdefault(side, _Media())
-
-    def rungs(self) -> tuple[Rung, ...]:
-        """Its ladder, in order."""
-        began = self.arrival.time
-        roles = {leg.id: leg.role for leg in self.legs.values()}
-        return tuple(
-            Rung(event.time - began, leg, roles.get(leg) or sideOf(event), event)
-            for leg, event in sorted(self.ladder, key=lambda each: each[1].time)
-        )
-
-    def snapshot(self, now: float) -> CallSnapshot:
-        """As it is now."""
-        arrival, route, end = self.arrival, self.route, self.end
-        began = arrival.time
-
-        def after(at: float | None) -> float | None:
-            return None if at is None else at - began
-
-        return CallSnapshot(
-            id=arrival.call,
-            state=self.state,
-            caller=arrival.caller,
-            called=arrival.called,
-            presented="" if route is None else route.caller,
-            route="" if route is None else route.route,
-            source=arrival.source,
-            arrived=arrival.wall,
-            rangAfter=after(self.rangAt),
-            answeredAfter=after(self.answeredAt),
-            endedAfter=None if end is None else end.time - began,
-            age=(now if end is None else end.time) - began,
-            offered=arrival.codecs,
-            codecs=self.codecs,
-            legs=tuple(leg.snapshot() for leg in self.legs.values()),
-            media={side: media.snapshot() for side, media in self.media.items()},
-            endedBy="" if end is None else end.by,
-            ending=None if end is None else end.ending,
-            omitted=self.omitted,
-        )
 
 
 @define(eq=False)
@@ -177,19 +61,21 @@ class LiveCalls:
     Reads the stream, and answers who is and was in which call.
 
     Its memory is bounded, whatever comes: in the number of calls that are over, in the length of one ladder and of all
-    together.  The oldest calls go first.
+    together.  The oldest calls go first.  Those that are over are packed if something sees to it.
 
     @ivar messages: collects those of all calls, and tells to which call each belongs.
     @ivar most: how many calls that are over are kept.
     @ivar listeners: told of each call that is over.
+    @ivar loose: called with the name of a call that is over and could be packed, see L{pack}.
     """
 
     _clock: IReactorTime
     messages: Messages
     most: int = 1000
     listeners: list[Callable[[CallSnapshot], object]] = field(factory=list, init=False)
-    _live: dict[str, _Call] = field(factory=dict, init=False)
-    _past: OrderedDict[str, _Call] = field(factory=OrderedDict, init=False)
+    loose: Callable[[str], object] = field(default=unheard, init=False)
+    _live: dict[str, KnownCall] = field(factory=dict, init=False)
+    _past: OrderedDict[str, KnownCall] = field(factory=OrderedDict, init=False)
     _early: OrderedDict[str, list[Message]] = field(factory=OrderedDict, init=False)
     _earlyCount: int = field(default=0, init=False)
     _earlyOctets: int = field(default=0, init=False)
@@ -238,7 +124,7 @@ class LiveCalls:
 
     @property
     def past(self) -> Iterator[CallSnapshot]:
-        """Those that are over, the latest first; likewise."""
+        """Those that are over, the latest first; likewise.  They may be without the figures over time."""
         return self._snapshots(list(reversed(self._past)))
 
     @property
@@ -273,20 +159,29 @@ class LiveCalls:
         return whole
 
     def _snapshots(self, names: list[str]) -> Iterator[CallSnapshot]:
-        return (found for name in names if (found := self.find(name)) is not None)
+        known = (self._upToDate(name) for name in names)
+        return (call.snapshot(self._clock.seconds(), isWhole=False) for call in known if call is not None)
 
-    def _upToDate(self, call: str) -> _Call | None:
+    def _upToDate(self, call: str) -> KnownCall | None:
         self.messages.flush()
         return self._of(call)
 
-    def _of(self, call: str) -> _Call | None:
+    def _of(self, call: str) -> KnownCall | None:
         return self._live.get(call) or self._past.get(call)
+
+    def pack(self, name: str) -> None:
+        """Make what is kept of a call small, if it is over and not forgotten yet."""
+        call = self._past.get(name)
+        if call is not None:
+            self._octets -= call.held
+            call.pack()
+            self._octets += call.held
 
     # What happens
 
     def _arrived(self, event: CallArrived) -> None:
-        call = self._live[event.call] = _Call(event)
-        call.legs[event.leg] = _Leg(event.leg, "caller", event.kind, event.caller, "calling")
+        call = self._live[event.call] = KnownCall(event)
+        call.legs[event.leg] = KnownLeg(event.leg, "caller", event.kind, event.caller, "calling")
         self._add(call, event.leg, event)
 
     def _routed(self, event: CallRouted) -> None:
@@ -298,7 +193,7 @@ class LiveCalls:
         call = self._note(event, event.leg)
         if call is not None:
             state = "talking" if call.answeredAt is not None else "calling"
-            call.legs[event.leg] = _Leg(event.leg, event.role, event.kind, event.party, state)
+            call.legs[event.leg] = KnownLeg(event.leg, event.role, event.kind, event.party, state)
             for trail in event.trails:
                 self._adopt(call, event.leg, trail)
 
@@ -342,6 +237,7 @@ class LiveCalls:
             snapshot = call.snapshot(event.time)
             for listener in self.listeners:
                 listener(snapshot)
+        self.loose(event.call)
         while len(self._past) > self.most:
             self._forget()
 
@@ -360,10 +256,7 @@ class LiveCalls:
     def _measured(self, event: MediaStats) -> None:
         call = self._of(event.call)
         if call is not None:
-            history = call.of(event.side).stats
-            history.append(event)
-            if len(history) > MAX_STATS:
-                del history[0]
+            call.of(event.side).measured(event)
 
     def _connected(self, event: IceState) -> None:
         call = self._note(event)
@@ -390,25 +283,25 @@ class LiveCalls:
             if call is not None:
                 self._add(call, owner.leg, message, len(message.data))
 
-    def _note(self, event: CallEvent, leg: str = "") -> _Call | None:
+    def _note(self, event: CallEvent, leg: str = "") -> KnownCall | None:
         """Something happens to a call; C{None} if that is not known."""
         call = self._live.get(event.call) or self._past.get(event.call)
         if call is not None:
             self._add(call, leg, event)
         return call
 
-    def _add(self, call: _Call, leg: str, event: Event, octets: int = 0) -> None:
+    def _add(self, call: KnownCall, leg: str, event: Event, octets: int = 0) -> None:
         octets += _OVERHEAD
-        ladder, ofCall, ofAll = call.ladder, call.octets + octets, self._octets + octets
-        isFull = len(ladder) >= MAX_RUNGS or ofCall > CALL_OCTETS
-        if isFull or (ofAll > HISTORY_OCTETS and not self._hasRoom(call, octets)):
+        isFull = call.entries >= MAX_RUNGS or call.octets + octets > CALL_OCTETS
+        if isFull or (self._octets + octets > HISTORY_OCTETS and not self._hasRoom(call, octets)):
             call.omitted += 1
             return
-        ladder.append((leg, event))
-        call.octets = ofCall
+        if call.packed and not call.ladder:
+            self.loose(call.arrival.call)
+        call.add(leg, event, octets)
         self._octets += octets
 
-    def _hasRoom(self, call: _Call, octets: int) -> bool:
+    def _hasRoom(self, call: KnownCall, octets: int) -> bool:
         """Is there room for more of that call, once older ones are forgotten?"""
         while self._octets + octets > HISTORY_OCTETS and self._past:
             if next(iter(self._past.values())) is call:
@@ -418,7 +311,7 @@ class LiveCalls:
 
     def _forget(self) -> None:
         _, oldest = self._past.popitem(last=False)
-        self._octets -= oldest.octets
+        self._octets -= oldest.held
 
     def _keepEarly(self, trail: str, message: Message) -> None:
         kept = self._early.setdefault(trail, [])
@@ -434,7 +327,7 @@ class LiveCalls:
         self._earlyOctets -= sum(len(message.data) for message in dropped)
         return dropped
 
-    def _adopt(self, call: _Call, leg: str, trail: str) -> None:
+    def _adopt(self, call: KnownCall, leg: str, trail: str) -> None:
         """What came before the call was known."""
         for message in self._dropEarly(trail):
             self._add(call, leg, message, len(message.data))
