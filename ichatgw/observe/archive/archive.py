@@ -65,7 +65,7 @@ class Archive:
     @ivar days: for how long calls are kept.
     @ivar hides: what of messages is not kept besides secrets.
     @ivar lost: how many calls could not be kept.
-    @param wall: gives seconds since 1970.
+    @param wall: gives seconds since 1970; read at the start only, so that nothing is erased when that clock is set.
     """
 
     _turns: Turns
@@ -76,6 +76,7 @@ class Archive:
     _wall: Callable[[], float]
     hides: Content = Content.DIGITS
     lost: int = field(default=0, init=False)
+    _since: float = field(default=0.0, init=False)
     _database: sqlite3.Connection | None = field(default=None, init=False)
     _waiting: deque[tuple[float, Callable[[], Whole]]] = field(factory=deque, init=False)
     _rows: list[Row] = field(factory=list, init=False)
@@ -101,6 +102,7 @@ class Archive:
             )
             return
         self._calls.listeners.append(self._ended)
+        self._since = self._wall() - self._turns.seconds()
         self._erase()
 
     def stop(self) -> None:
@@ -211,7 +213,7 @@ class Archive:
         self._erasing = None
         if self._database is None:
             return
-        before = self._wall() - DAY * self.days
+        before = self._since + self._turns.seconds() - DAY * self.days
         done = self._disk.run(partial(table.erase, self._database, before))
         done.addCallbacks(self._erased, self._failedErasing)
 

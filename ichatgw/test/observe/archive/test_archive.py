@@ -62,7 +62,12 @@ class ArchiveCase(SynchronousTestCase):
         self.scene = Scene()
         self.calls, _ = self.scene.follow(kept)
         now = self.scene.events.now
-        self.archive = Archive(Turns(self.scene.clock), self.path, days, self.disk, self.calls, lambda: now()[1])
+        self.step = 0.0
+
+        def wall() -> float:
+            return now()[1] + self.step
+
+        self.archive = Archive(Turns(self.scene.clock), self.path, days, self.disk, self.calls, wall)
         self.archive.start()
         self.addCleanup(self.archive.stop)
 
@@ -249,6 +254,18 @@ class AgeTests(ArchiveCase):
         for _ in range(2):
             self.scene.clock.advance(ERASING_INTERVAL)
         self.assertEqual((self.search(), self.find("c-1")), ([], None))
+
+    def test_clockIsSet(self) -> None:
+        """Nothing goes early when the clock on the wall is set, whichever way, and nothing stays for ever."""
+        self.archive.days = 2
+        self.call("c-1")
+        self.pass_()
+        for self.step in (1e9, -1e9):
+            self.scene.clock.advance(ERASING_INTERVAL)
+            self.assertEqual(self.search(), ["c-1"])
+        for _ in range(48):
+            self.scene.clock.advance(ERASING_INTERVAL)
+        self.assertEqual(self.search(), [])
 
     def test_slices(self) -> None:
         """Many go some at a time, and the disk is free between."""
