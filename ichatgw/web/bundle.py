@@ -20,6 +20,9 @@ from ichatgw.observe.ladder import line
 from ichatgw.observe.snapshots import CallSnapshot, Rung
 from ichatgw.web.pcap import capture
 
+FIRST_YEAR, LAST_YEAR = 1980, 2107
+"""What the date of a file in a ZIP file can be."""
+
 
 class _Sink(io.RawIOBase):
     """Takes what is written, and gives it away."""
@@ -56,8 +59,15 @@ def bundle(call: CallSnapshot, rungs: Sequence[Rung], content: Content) -> Itera
             ("ladder.txt", ((line(rung) + "\n").encode("utf-8", "replace") for rung in rungs)),
             ("messages.pcap", capture(messages, lambda message: message.shown(content))),
         ):
-            yield from _member(file, sink, ZipInfo(f"{call.id}/{name}", gmtime(call.arrived)[:6]), pieces)
+            yield from _member(file, sink, ZipInfo(f"{call.id}/{name}", _dateOf(call.arrived)), pieces)
     yield sink.taken()
+
+
+def _dateOf(wall: float) -> tuple[int, int, int, int, int, int]:
+    """A time as such a file can say it: the clock on the wall may be years away from now."""
+    year, *rest = gmtime(wall)[:6]
+    month, day, hour, minute, second = rest if FIRST_YEAR <= year <= LAST_YEAR else (1, 1, 0, 0, 0)
+    return min(max(year, FIRST_YEAR), LAST_YEAR), month, day, hour, minute, second
 
 
 def _member(file: ZipFile, sink: _Sink, about: ZipInfo, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import json
 import struct
 from zipfile import ZipFile
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.log.redaction import Content
@@ -44,6 +45,17 @@ class BundleTests(SynchronousTestCase):
         self.assertIn(b"INVITE sip:72@gw", found["c-1/messages.pcap"])
         for content in found.values():
             self.assertNotIn(b"c2VjcmV0", content)
+
+    def test_dates(self) -> None:
+        """A call is to be had whatever the clock on the wall said when it came: some hosts begin in 1970."""
+        place = Place()
+        place.scene.arrives()
+        call = place.calls.find("c-1")
+        assert call is not None
+        for wall, date in ((0.0, (1980, 1, 1, 0, 0, 0)), (5e9, (2107, 1, 1, 0, 0, 0)), (1e9, (2001, 9, 9, 1, 46, 40))):
+            pieces = list(bundle(evolve(call, arrived=wall), (), Content.DIGITS))
+            with ZipFile(io.BytesIO(b"".join(pieces))) as file:
+                self.assertEqual({each.date_time for each in file.infolist()}, {date})
 
 
 class CaptureTests(SynchronousTestCase):
