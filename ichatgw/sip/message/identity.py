@@ -7,7 +7,7 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-P
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -43,7 +43,7 @@ def callerOf(request: SipRequest) -> Party:
     The party is marked as private if it wants to be: its address is for our rules and logs only.
     """
     stated = request.getHFBody("from").getUri()
-    asserted, hidden = _asserted(request)
+    asserted, hidden = _asserted(request, ("calling",))
     best = stated if asserted is None else asserted
     uri = uriOf(best.url)
     if best.url.host == TELEPHONE_HOST:
@@ -52,7 +52,7 @@ def callerOf(request: SipRequest) -> Party:
     return Party(
         uri,
         plainName(best.name) or plainName(stated.name),
-        private=hidden or _isPrivate(request) or stated.url.host.lower().endswith("anonymous.invalid"),
+        private=hidden or _isPrivate(request) or stated.url.host.lower().rstrip(".").endswith("anonymous.invalid"),
         diversions=tuple(_diversion(body.getUri()) for body in request.getHFBodys("diversion")[:MAX_DIVERSIONS]),
         forwards=_forwardsOf(request),
         hops=None if hops is None else max(0, hops - 1),
@@ -111,17 +111,19 @@ def connectedTo(message: SipMsg, party: Party) -> Party:
     return evolve(party, uri=uri, name=name, private=hidden or _isPrivate(message))
 
 
-def _asserted(message: SipMsg) -> tuple[SipAddress | None, bool]:
+def _asserted(message: SipMsg, parties: Container[str] = ("calling", "called")) -> tuple[SipAddress | None, bool]:
     """
     The identity that a server asserts, sippy's C{SipAddress}, or C{None}; and whether it is to be hidden.  From
     P-Asserted-Identity, or from its predecessor, Remote-Party-ID.
+
+    @param parties: whom the latter may be about: an INVITE may have one for who calls and one for who is called.
     """
     for body in message.getHFBodys("p-asserted-identity"):
         return body.getUri(), False
     for other in message.getHFBodys("remote-party-id"):
         address = SipAddress(str(other))
         said = {name.lower(): (value or "").strip('"').lower() for name, value in address.params.items()}
-        if said.get("party", "calling") in ("calling", "called"):
+        if said.get("party", "calling") in parties:
             return address, said.get("privacy", "off") not in ("off", "")
     return None, False
 

@@ -92,6 +92,8 @@ class ArrivingTests(SynchronousTestCase):
             ("Remote-Party-ID: <tel:+4930>", "sip:+4930@sip.example", False),
             ("Remote-Party-ID: <sip:1001@pbx.example>;party=diverted", "sip:alice@sip.example", False),
             ("Remote-Party-ID: nonsense", "sip:alice@sip.example", False),
+            ("Remote-Party-ID: <sip:9@a>;party=called", "sip:alice@sip.example", False),
+            ("Remote-Party-ID: <sip:9@a>;party=called, <sip:1@a>;party=calling;privacy=full", "sip:1@a", True),
             ("Remote-Party-ID: <sip:1@a>\r\nP-Asserted-Identity: <sip:2@a>", "sip:2@a", False),
         ):
             caller = self.caller(f"{extra}\r\n")
