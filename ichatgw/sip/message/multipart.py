@@ -16,6 +16,7 @@ from attrs import frozen
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import Part
+from ichatgw.sip.message.framing import COMPACT
 
 MAX_PARTS = 16
 """As many of one body are looked at, those of parts that have parts themselves included."""
@@ -162,7 +163,8 @@ def _part(text: bytes) -> Part:
     for line in _FOLDED.sub(" ", head.decode("utf-8", "replace")).splitlines()[:MAX_LINES]:
         name, colon, value = line.partition(":")
         if colon and len(line) <= MAX_LINE and value.isprintable():
-            found.setdefault(name.strip().lower(), value.strip())
+            name = name.strip().lower()
+            found.setdefault(COMPACT.get(name, name), value.strip())
     encoding = found.get("content-transfer-encoding", "").lower()
     try:
         if encoding == "base64":
@@ -171,8 +173,8 @@ def _part(text: bytes) -> Part:
             content = decodestring(content)
     except binascii.Error:
         content = b""
-    kind = found.get("content-type", "text/plain")
-    if "content-encoding" in found:
+    kind = found.get("content-type") or (SDP if content[:3] == b"v=0" else "text/plain")
+    if found.get("content-encoding", "").lower() not in ("", "identity"):
         kind = "application/octet-stream"  # it is not unpacked
     return Part(kind, found.get("content-disposition", ""), content, found.get("content-id", ""))
 

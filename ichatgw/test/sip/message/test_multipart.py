@@ -77,6 +77,19 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(self.sdpOf(body(packed.replace(b"dj0wDQo=", b"x"))), b"")
         self.assertIsNone(self.sdpOf(body(b"Content-Encoding: gzip\r\n" + SDP_PART)))
 
+    def test_barely(self) -> None:
+        """SDP is known by the short name of its type, by its beginning if it has none, and if it is not packed."""
+        sdp = PHONE_SDP.encode()
+        for head in (
+            b"c: application/sdp\r\n",
+            b"",
+            b"Content-Type:\r\n",
+            b"Content-Encoding: identity\r\nC: Application/SDP\r\n",
+        ):
+            self.assertEqual(self.sdpOf(body(head + b"\r\n" + sdp)), sdp, head)
+        self.assertIsNone(self.sdpOf(body(b"\r\nhello")))
+        self.assertIsNone(self.sdpOf(body(b"Content-Type: text/plain\r\n\r\n" + sdp)))
+
     def test_nested(self) -> None:
         """Parts may have parts, so deep and no deeper."""
         content, boundary = body(SDP_PART), "b1"
