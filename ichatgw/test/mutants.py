@@ -44,6 +44,9 @@ ANSWER_TIMEOUT = 120
 
 MEMORY = 3 << 30
 
+LARGE = 20
+"""From here on a number that a text is cut at, or that a length is compared with, is a limit, and no place in it."""
+
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -96,11 +99,14 @@ def _within(node: ast.AST) -> Iterator[Fault]:
     if _isIdle(node):
         return
     yield from _faultsOf(node)
+    limits = [node.left, *node.comparators] if isinstance(node, ast.Compare) and _bounds(node) else []
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list", "type_params", "format_spec"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
+            if isinstance(child, ast.AST) and not (
+                child in limits and isinstance(child, ast.Constant) and _isLimit(child)
+            ):
                 yield from _within(child)
 
 
@@ -116,6 +122,8 @@ def _isIdle(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
+    if isinstance(node, ast.Slice):
+        return all(bound is None or _isLimit(bound) for bound in (node.lower, node.upper, node.step))
     if isinstance(node, ast.keyword) and node.arg in ("init", "repr", "kw_only", "strict"):
         # How a constructor is called is no behaviour, nor is what stands in a log; and that things to zip are equally
         # many is an assertion.
@@ -125,6 +133,16 @@ def _isIdle(node: ast.AST) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id in ("TypeVar", "Logger", "cast")
     return False
+
+
+def _isLimit(node: ast.expr) -> bool:
+    """
+    Is it a limit: a constant, which is a choice by L{_isChoice}, or a number of letters or things?  One more or less
+    is a choice as well.
+    """
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int) and node.value >= LARGE
+    return isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).rpartition(".")[2].lstrip("_").isupper()
 
 
 def _decidesOnLines(node: ast.AST) -> bool:
@@ -159,10 +177,7 @@ def _faultsOf(node: ast.AST) -> Iterator[Fault]:
         return Fault(node, field, value, line, what)
 
     if isinstance(node, ast.Compare):
-        for number, operator in enumerate(node.ops):
-            swapped = _SWAPPED[type(operator)]
-            ops = [*node.ops[:number], swapped(), *node.ops[number + 1 :]]
-            yield fault("ops", ops, f"{_name(operator)} is {swapped.__name__} in {_text(node)}")
+        yield from _otherwiseCompared(node)
     elif isinstance(node, ast.BoolOp | ast.BinOp | ast.AugAssign) and type(node.op) in _SWAPPED:
         swapped = _SWAPPED[type(node.op)]
         yield fault("op", swapped(), f"{_name(node.op)} is {swapped.__name__} in {_text(node)}")
@@ -192,7 +207,24 @@ def _isOrdered(call: ast.Call) -> bool:
     if len(call.args) < 2 or any(isinstance(each, ast.Starred) for each in call.args):
         return False
     first, second = map(ast.unparse, call.args[:2])
-    return first != second and ast.unparse(call.func) not in ("max", "min", "suppress")
+    return first != second and ast.unparse(call.func) not in ("max", "min", "suppress", "hmac.compare_digest")
+
+
+def _otherwiseCompared(node: ast.Compare) -> Iterator[Fault]:
+    """One comparison of a chain is another; those with a limit stay as they are."""
+    for number, operator in enumerate(node.ops):
+        if _bounds(node) and isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+            continue
+        swapped = _SWAPPED[type(operator)]
+        ops = [*node.ops[:number], swapped(), *node.ops[number + 1 :]]
+        yield Fault(node, "ops", ops, node.lineno, f"{_name(operator)} is {swapped.__name__} in {_text(node)}")
+
+
+def _bounds(node: ast.Compare) -> bool:
+    """Does it keep something below a limit?  A number counts as one if a length is compared with it."""
+    sides = [node.left, *node.comparators]
+    isLength = any(isinstance(side, ast.Call) and ast.unparse(side.func) == "len" for side in sides)
+    return any(_isLimit(side) and (isLength or not isinstance(side, ast.Constant)) for side in sides)
 
 
 def _name(node: ast.AST) -> str:

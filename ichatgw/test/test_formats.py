@@ -15,6 +15,14 @@ def codec(name: str, parameters: str = "", number: int = 96, clockRate: int = 80
     return Codec(name, clockRate, number, 1, parameters)
 
 
+#: RFC 3551 section 6, tables 4 and 5.
+STATIC = """
+0 PCMU 8000 1, 3 GSM 8000 1, 4 G723 8000 1, 5 DVI4 8000 1, 6 DVI4 16000 1, 7 LPC 8000 1, 8 PCMA 8000 1, 9 G722 8000 1,
+10 L16 44100 2, 11 L16 44100 1, 12 QCELP 8000 1, 13 CN 8000 1, 14 MPA 90000 1, 15 G728 8000 1, 16 DVI4 11025 1,
+17 DVI4 22050 1, 18 G729 8000 1
+"""
+
+
 class FormTests(SynchronousTestCase):
     """Formats that are one, and that are two."""
 
@@ -66,6 +74,12 @@ class FormTests(SynchronousTestCase):
             self.assertNotEqual(codec(name, one).variant, codec(name, other).variant, name)
         self.assertEqual(codec("iLBC", "mode=30").variant, codec("iLBC").variant)
         self.assertEqual(codec("opus", "stereo=1").variant, codec("OPUS").variant)
+
+    def test_static(self) -> None:
+        """Formats that are known by their number alone."""
+        rows = (each.split() for each in STATIC.split(","))
+        expected = {int(number): (name, int(clock), int(channels)) for number, name, clock, channels in rows}
+        self.assertEqual(dict(formats.STATIC), expected)
 
     def test_registered(self) -> None:
         """Only what can mean nothing else is taken for another format than it says."""

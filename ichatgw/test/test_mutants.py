@@ -99,6 +99,13 @@ class FaultTests(SynchronousTestCase):
             "class IPhone(Interface):\n    def ring(loudly: bool = False) -> None: ...",
             "x = max(a, b)",
             "x = get(a.b, a.b)",
+            "x = hmac.compare_digest(a, b)",
+            "x = a[:200]",
+            "x = a[:MAX_OCTETS]",
+            "x = len(a) > MAX_CALLS",
+            "x = len(a) > 1000",
+            "x = self._count >= _MAX_CALLS",
+            "x = a <= tables.MAX_CALLS",
             "class C:\n    a: int = field(init=False, repr=False)",
             "class C:\n    a: int = field(kw_only=True)",
             "x = [*zip(a, a, strict=True)]",
@@ -107,6 +114,14 @@ class FaultTests(SynchronousTestCase):
             "if a < 1:\n    _log.warn('{a}', a=1)\nelse:\n    _log.info('{a}', a=2)",
         ):
             self.assertEqual(described(text), [], text)
+
+    def test_besideALimit(self) -> None:
+        """Where something stands, and that a limit is kept at all, are rules."""
+        self.assertEqual(described("x = a[:4]"), ["4 is 5"])
+        self.assertEqual(described("x = a[1:]"), ["1 is 2"])
+        self.assertEqual(described("x = a > 500"), ["Gt is GtE in a > 500", "500 is 501"])
+        self.assertEqual(described("if a > MAX_CALLS:\n    stop()"), ["if not a > MAX_CALLS", "without stop()"])
+        self.assertEqual(described("x = a == MAX_CALLS"), ["Eq is NotEq in a == MAX_CALLS"])
 
     def test_besideALine(self) -> None:
         """What does more than to write a line, or does something else instead, is a rule."""

@@ -116,6 +116,16 @@ class CallTests(RegistryCase):
         self.assertEqual(media["callee"].ice, "connected 192.0.2.9:7000")
         self.assertEqual(media["callee"].encryption, "AES_CM_128_HMAC_SHA1_80")
 
+    def test_longMedia(self) -> None:
+        """Of a long call's figures the oldest go."""
+        self.patch(module, "MAX_STATS", 3)
+        self.scene.arrives()
+        stats = [
+            self.scene.publish(MediaStats, "c-1", "caller", n, 172 * n, 0, None, None, None, (), PHONE)
+            for n in range(5)
+        ]
+        self.assertEqual(self.found().media["caller"].history, tuple(stats[2:]))
+
     def test_refused(self) -> None:
         """A call that is refused at once is among those that are over, with what was said to the caller."""
         self.scene.arrives()
@@ -240,6 +250,24 @@ class LadderTests(RegistryCase):
         self.scene.publish(TrailBegan, "c-1", "leg", "sip", "1@stranger")
         self.scene.publish(TrailBegan, "c-1", "leg", "sip", "999@stranger")
         self.assertEqual([name for _, name in self.messages()], ["OPTIONS"])
+
+    def test_longStrangers(self) -> None:
+        """They are few if they are long; those that have found their call make place for others."""
+        self.patch(module, "EARLY_OCTETS", 10_000)
+        long = "X-Long: " + 3000 * "x"
+        for number in range(20):
+            self.scene.says(sip("OPTIONS sip:gw SIP/2.0", f"{number}@stranger", long))
+            self.calls.messages.flush()
+            self.scene.publish(CallArrived, f"c-{number}", "leg", "sip", "sip:a", "sip:b", None, ())
+            self.scene.publish(TrailBegan, f"c-{number}", "leg", "sip", f"{number}@stranger")
+        self.assertEqual([self.messages(f"c-{number}") for number in range(20)], [[("caller", "OPTIONS")]] * 20)
+        for number in range(9):
+            self.scene.says(sip("OPTIONS sip:gw SIP/2.0", f"late{number}@stranger", long))
+        self.calls.messages.flush()
+        self.scene.publish(CallArrived, "last", "leg", "sip", "sip:a", "sip:b", None, ())
+        for number in range(9):
+            self.scene.publish(TrailBegan, "last", "leg", "sip", f"late{number}@stranger")
+        self.assertEqual(len(self.messages("last")), 3)
 
     def test_order(self) -> None:
         """A ladder is in the order of time, also where messages were attributed late."""

@@ -119,6 +119,14 @@ class FileTests(SynchronousTestCase):
         """Only our user may read what we write."""
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
 
+    def test_elsewhere(self) -> None:
+        """It is used in another thread than the one that has made it."""
+        found: list[list[str]] = []
+        thread = threading.Thread(target=lambda: found.append(self.kept()))
+        thread.start()
+        thread.join(10)
+        self.assertEqual(found, [[]])
+
     def test_together(self) -> None:
         """What a transaction has written is there after it, all of it."""
         with transaction(self.database) as cursor:

@@ -14,6 +14,7 @@ from ichatgw.sip.message.status import (
     toHeader,
     toResponse,
     toStatus,
+    warning,
     warningFor,
 )
 
@@ -27,6 +28,118 @@ SAME_WORD = {
     EndReason.SHUTDOWN: EndReason.CONGESTED,
 }
 """Reasons for which SIP has no word of their own, and what comes back instead."""
+
+#: What each cause of Q.850 says after the answer, and before it; the others say nothing that the status does not.
+OF_CAUSES = (
+    ((1, 2, 3, 5, 22, 28, 90, 91), EndReason.HANGUP, EndReason.NOT_FOUND),
+    ((17,), EndReason.BUSY, EndReason.BUSY),
+    ((18, 19), EndReason.TIMEOUT, EndReason.TIMEOUT),
+    ((20, 23, 63), EndReason.HANGUP, EndReason.UNAVAILABLE),
+    ((21,), EndReason.DECLINED, EndReason.DECLINED),
+    ((25, 47, 96, 97, 98, 99, 100, 101), EndReason.HANGUP, EndReason.CONNECTIVITY),
+    ((26,), EndReason.ANSWERED_ELSEWHERE, EndReason.ANSWERED_ELSEWHERE),
+    ((27,), EndReason.CONNECTIVITY, EndReason.UNAVAILABLE),
+    ((29, 50, 52, 53, 54, 55, 57, 87), EndReason.HANGUP, EndReason.FORBIDDEN),
+    ((34, 39, 40, 42, 43, 44, 46), EndReason.HANGUP, EndReason.CONGESTED),
+    ((38, 41), EndReason.CONNECTIVITY, EndReason.CONNECTIVITY),
+    ((58, 66, 69, 70), EndReason.HANGUP, EndReason.INCOMPATIBLE),
+    ((65, 79, 88), EndReason.INCOMPATIBLE, EndReason.INCOMPATIBLE),
+    ((81, 82, 83, 84, 85, 86, 95, 103, 110, 111), EndReason.HANGUP, EndReason.FAILED),
+    ((102,), EndReason.EXPIRED, EndReason.TIMEOUT),
+)
+
+#: What each status says, and the cause that is told a party of SIP beside; the others are as the first of their class.
+OF_STATUSES = {
+    (300, *range(301, 400)): (EndReason.UNAVAILABLE, 23),
+    (401, 407): (EndReason.FORBIDDEN, 57),
+    (403,): (EndReason.FORBIDDEN, None),
+    (404, 485, 604): (EndReason.NOT_FOUND, None),
+    (405, 406): (EndReason.INCOMPATIBLE, 79),
+    (408, 504): (EndReason.TIMEOUT, None),
+    (410,): (EndReason.NOT_FOUND, 22),
+    (415, 488, 606): (EndReason.INCOMPATIBLE, 88),
+    (430, 480): (EndReason.UNAVAILABLE, None),
+    (433, *range(601, 604), 605, *range(607, 700)): (EndReason.DECLINED, None),
+    (482, 483): (EndReason.FAILED, 25),
+    (484,): (EndReason.NOT_FOUND, 28),
+    (486, 600): (EndReason.BUSY, None),
+    (487,): (EndReason.CANCELLED, None),
+    (502,): (EndReason.CONNECTIVITY, 38),
+    (503,): (EndReason.CONGESTED, 41),
+}
+
+#: The status and the cause of Q.850 that a party of SIP is told for each reason that has no cause of its own.
+TOLD = {
+    EndReason.HANGUP: (480, 16),
+    EndReason.CANCELLED: (487, 16),
+    EndReason.ANSWERED_ELSEWHERE: (487, 26),
+    EndReason.BUSY: (486, 17),
+    EndReason.DECLINED: (603, 21),
+    EndReason.NOT_FOUND: (404, 1),
+    EndReason.UNAVAILABLE: (480, 20),
+    EndReason.TIMEOUT: (408, 18),
+    EndReason.EXPIRED: (480, 102),
+    EndReason.FORBIDDEN: (403, 21),
+    EndReason.INCOMPATIBLE: (488, 79),
+    EndReason.CONGESTED: (503, 34),
+    EndReason.NO_LINK: (503, 38),
+    EndReason.CONNECTIVITY: (480, 41),
+    EndReason.SECURITY: (403, 57),
+    EndReason.SHUTDOWN: (503, 41),
+    EndReason.FAILED: (500, 31),
+}
+
+
+class TableTests(SynchronousTestCase):
+    """What stands for what, in full."""
+
+    def test_causes(self) -> None:
+        """Each cause after the answer, and before it where the status says little (RFC 3398, RFC 6432)."""
+        meanings = {cause: (after, before) for causes, after, before in OF_CAUSES for cause in causes}
+        for cause in range(1, 128):
+            after, before = meanings.get(cause, (EndReason.HANGUP, EndReason.UNAVAILABLE))
+            self.assertEqual(fromHeader(f"Q.850;cause={cause}", True).reason, after, cause)
+            self.assertEqual(fromStatus(480, "", reasons=f"Q.850;cause={cause}").reason, before, cause)
+
+    def test_statuses(self) -> None:
+        """Each status from 300 to 699 (RFC 3261 section 21)."""
+        meanings = {code: meaning for codes, meaning in OF_STATUSES.items() for code in codes}
+        for code in range(300, 700):
+            expected = meanings.get(code, (EndReason.FAILED, 127 if code < 500 else None))
+            ending = fromStatus(code, "")
+            self.assertEqual((ending.reason, ending.cause), expected, code)
+        for code in (0, 299, 700, 999):
+            self.assertEqual(fromStatus(code, "").reason, EndReason.FAILED)
+
+    def test_told(self) -> None:
+        """Each reason as a response and in the Reason of a BYE."""
+        self.assertEqual({each: (TO_STATUS[each][0], TO_CAUSE[each]) for each in EndReason}, TOLD)
+
+    def test_warnings(self) -> None:
+        """Each warning about a session that does not fit (RFC 3261 section 20.43), and the others."""
+        for code, cause in ((300, 58), (301, 58), (302, 65), (303, 88), (304, 79), (305, 88), (306, 88), (399, 88)):
+            self.assertEqual(fromStatus(488, "", f'{code} x "y"').cause, cause, code)
+        for cause, code in ((58, 301), (65, 302), (79, 304), (88, 305), (57, 399), (66, 399)):
+            told = warningFor(Ending(EndReason.INCOMPATIBLE, "x", cause=cause))
+            self.assertEqual(told, f'{code} ichat-gw "x"')
+
+    def test_exactly(self) -> None:
+        """The causes that are told by a status of their own, and what is next to them is not."""
+        for reason, cause, code in (
+            (EndReason.NOT_FOUND, 22, 410),
+            (EndReason.NOT_FOUND, 28, 484),
+            (EndReason.CONNECTIVITY, 38, 502),
+            (EndReason.FAILED, 25, 482),
+            (EndReason.FAILED, 127, 400),
+        ):
+            self.assertEqual(toStatus(Ending(reason, cause=cause))[0], code)
+            for other in (cause - 1, cause + 1):
+                self.assertEqual(toStatus(Ending(reason, cause=other)), TO_STATUS[reason])
+
+    def test_cut(self) -> None:
+        """Words of others are cut short before they are told on."""
+        self.assertEqual(len(warningFor(Ending(EndReason.FORBIDDEN, "x" * 500))), len('399 ichat-gw ""') + 100)
+        self.assertEqual(len(warning("x" * 500)), len('399 ichat-gw ""') + 200)
 
 
 class ReasonsTests(SynchronousTestCase):
