@@ -70,9 +70,11 @@ class ClearTests(PlaceCase):
 
     def test_unusable(self) -> None:
         """A place that cannot be used is said to be unusable, and why."""
+        file = os.path.join(self.folder, "file")
+        open(file, "w").close()
         for path, words in (
             ("/" + "x" * LONGEST, f"longer than the {LONGEST} octets"),
-            (os.path.join(__file__, "s"), "cannot be used: Not a directory"),
+            (os.path.join(file, "s"), "cannot be used: Not a directory"),
         ):
             self.assertIn(words, str(self.assertRaises(ConfigError, clear, path)))
 

@@ -116,16 +116,6 @@ class CallTests(RegistryCase):
         self.assertEqual(media["callee"].ice, "connected 192.0.2.9:7000")
         self.assertEqual(media["callee"].encryption, "AES_CM_128_HMAC_SHA1_80")
 
-    def test_longMedia(self) -> None:
-        """Of a long call's figures the oldest go."""
-        self.patch(module, "MAX_STATS", 3)
-        self.scene.arrives()
-        stats = [
-            self.scene.publish(MediaStats, "c-1", "caller", n, 172 * n, 0, None, None, None, (), PHONE)
-            for n in range(5)
-        ]
-        self.assertEqual(self.found().media["caller"].history, tuple(stats[2:]))
-
     def test_refused(self) -> None:
         """A call that is refused at once is among those that are over, with what was said to the caller."""
         self.scene.arrives()
