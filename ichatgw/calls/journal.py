@@ -44,7 +44,7 @@ MAX_LEFT = 20_000
 """Calls of an earlier process that are read."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS call (name TEXT PRIMARY KEY, farewells TEXT) WITHOUT ROWID"
-_WRITE = "INSERT OR REPLACE INTO call VALUES (?, ?)"
+_WRITE = "INSERT OR REPLACE INTO call (name, farewells) VALUES (?, ?)"
 _ERASE = "DELETE FROM call WHERE name = ?"
 
 _log = Logger()

@@ -216,6 +216,25 @@ class JournalTests(JournalCase):
                 database.execute("INSERT INTO call VALUES (?, ?)", (f"b-{number}", text))
         self.assertEqual([left.farewells for left in self.open().left[1:]], [()] * 4)
 
+    def test_otherVersions(self) -> None:
+        """A file of another version, with more or less in it, is used if it can be, and else begun anew."""
+        for columns, left in (
+            ("name TEXT PRIMARY KEY, farewells TEXT, at REAL", ["b-1"]),
+            ("name TEXT PRIMARY KEY", []),
+        ):
+            self.journal.stopService()
+            with closing(sqlite3.connect(self.path)) as database, database:
+                database.execute("DROP TABLE call")
+                database.execute(f"CREATE TABLE call ({columns})")
+                database.execute("INSERT INTO call (name) VALUES ('b-1')")
+            self.journal = self.open()
+            self.assertEqual([each.name for each in self.journal.left], left)
+            self.journal.changed("a-1", lambda: (HELLO,))
+            self.clock.advance(ANSWER_TIMEOUT)
+            self.assertEqual(set(self.onDisk()), {"a-1", *left})
+            self.journal.over("a-1")
+            self.clock.advance(ANSWER_TIMEOUT)
+
     def test_unusable(self) -> None:
         """Where there can be no file, calls go on, and the log says what will be missed."""
         self.path = os.path.join(self.path, "nowhere")
