@@ -61,6 +61,7 @@ _ENDS = re.compile(r"\r\n|\n|\r")
 _UNSAFE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf"  # of UTF-8, if the text was taken for Latin-1
 _codec = lru_cache(maxsize=CODECS_KEPT)(Codec)  # the same few come again with each description
+_PADDED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII).fullmatch  # some fill each number up with zeros
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 _Formats = dict[int, tuple[str, int, int]]
@@ -287,7 +288,8 @@ def _meant(text: str) -> tuple[str, bool]:
 
 
 def _read(text: str) -> tuple[str, bool]:
-    address = ip_address(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)  # as in a URI
+    text = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text  # as in a URI
+    address = ip_address(".".join([str(int(part)) for part in text.split(".")]) if _PADDED(text) else text)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     plain = mapped or address  # the same host; our sockets of either family keep to their own
     return str(plain), plain.is_multicast or str(plain) == "255.255.255.255"

@@ -102,6 +102,17 @@ class ParseTests(SynchronousTestCase):
         self.assertRaises(NoCommonCodec, sdp.parse, text.replace("192.0.2.78", "224.0.0.1"))
         self.assertIsNone(sdp.parse(text.replace("192.0.2.78", "0.0.0.0")).description.address)
 
+    def test_padded(self) -> None:
+        """The numbers of an IPv4 address may be filled up with zeros: they are decimal all the same."""
+        for written in ("192.000.002.077", "192.00.02.077", "192.0.2.77"):
+            text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", f"c=IN IP4 {written}")
+            self.assertEqual(sdp.parse(text).description.address, TransportAddress("192.0.2.77", 30000))
+        for wrong in ("0192.0.2.77", "192.0.2.0777", "192.0.2.300", "192.0.2", "192.0.2.\u0667\u0667"):
+            text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", f"c=IN IP4 {wrong}")
+            self.assertIsNone(sdp.parse(text).description.address, wrong)
+        text = PHONE_SDP.replace("c=IN IP4 192.0.2.77", "c=IN IP4 000.000.000.000")
+        self.assertIs(sdp.parse(text).description.direction, Direction.SENDONLY)
+
     def test_formats(self) -> None:
         """
         A number counts once however it is written; one without a name, and one that is none, is passed over; of more
