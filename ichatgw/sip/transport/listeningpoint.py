@@ -56,7 +56,10 @@ class Streams(Protocol):
     """Carries messages over connections."""
 
     def send(self, data: bytes, target: Target) -> None:
-        """Send; a target that cannot be reached is told of later, see L{Transactions.unreachable}."""
+        """
+        Send; a target that cannot be reached is told of later, see
+        L{ichatgw.sip.transaction.transporterrors.TransportErrors.unreachable}.
+        """
 
     def towards(self, host: str, transport: Transport) -> TransportAddress:
         """
