@@ -100,67 +100,51 @@ class Endpoint(Service):
         keyring: Keyring | None = None,
         verifier: Verifier | None = None,
     ) -> None:
-        self._clock = clock
-        self._wire = wire
-        self._streams = streams
         useClock(clock)
+        self._clock, self._wire, self._streams = clock, wire, streams
+        self._events = UNREAD
+        self._drained: Deferred[None] | None = None
+        self._seeking: Deferred[object] | None = None
+        self._registrars: list[RegisterClient] = []
+        self._subscribesMailboxes = options.subscribesMailboxes
         self._matchers = Matchers()
         self.matchers = self._matchers.registered
-        self._legs = Legs()
-        self._referrals = self._legs.referrals = Referrals(clock, self._legs)
+        self._legs = legs = Legs()
+        self._referrals = legs.referrals = Referrals(clock, legs)
         self.terms = SessionTerms(options.sessionExpires)
-        proxy = options.outboundProxy
-        logins = Authorizer(keyring, proxy[0] if proxy is not None else None)
-        logins.served = self._servedAt
+        logins = self._loginsFrom(keyring, options)
         realm = verifier.realm if verifier is not None else ""
-        self._requests = Requests(
-            self._legs, options.userAgent, realm, options.policy, self.terms, logins, self._matchers
-        )
-        self._transactions = Transactions(wire, self._requests.requested, messageLog, streams)
-        self._requests.transactions = self._transactions
-        self._legs.dialogOf = self._transactions.known.dialogs.find
-        self._requests.registered = self._registered
-        self._dialer = Dialer(
-            clock,
-            self._transactions,
-            resolver,
-            self._legs,
-            logins,
-            options,
-            self.terms,
-        )
-        self.messages = Messages(clock, self._post, options.userAgent)
-        self._received = Received(self.messages, clock, options.userAgent, self._respond)
-        trunkTerms = Terms(options.userAgent, options.identity, options.filtered, options.policy, self.terms)
-        self.trunks = Trunks(
-            clock, self._transactions, resolver, self._legs, trunkTerms, options.registrationsPerSecond
-        )
-        self._requests.trunks = self.trunks
-        self._subscribesMailboxes = options.subscribesMailboxes
-        subscriptions = Subscriptions(clock, self._transactions, options.userAgent, options.registrationsPerSecond)
-        self.mailboxes = Wanted(subscriptions, atOnce)
+        agent, perSecond = options.userAgent, options.registrationsPerSecond
+        self._requests = Requests(legs, agent, realm, options.policy, self.terms, logins, self._matchers)
+        self._transactions = transactions = Transactions(wire, self._requests.requested, messageLog, streams)
+        legs.dialogOf = transactions.known.dialogs.find
+        self._dialer = Dialer(clock, transactions, resolver, legs, logins, options, self.terms)
+        self.messages = Messages(clock, self._post, agent)
+        self._received = Received(self.messages, clock, agent, self._respond)
+        trunkTerms = Terms(agent, options.identity, options.filtered, options.policy, self.terms)
+        self.trunks = Trunks(clock, transactions, resolver, legs, trunkTerms, perSecond)
+        self.mailboxes = Wanted(Subscriptions(clock, transactions, agent, perSecond), atOnce)
         self.userMailboxes = self._dialer.mailboxes(self.mailboxes)
-        self.goodbyes = Goodbyes(
-            clock, self._transactions, lambda name: self.trunks.loginsOf(name) or logins, options.userAgent
-        )
-        self._requests.outside = self._dialer.outside(self._referrals)
+        self.goodbyes = Goodbyes(clock, transactions, lambda name: self.trunks.loginsOf(name) or logins, agent)
+        self._attempts = Attempts(clock, "sip")
+        self._requests.join(transactions, self.trunks, self._dialer.outside(self._referrals), self._attempts)
+        self._requests.registered = self._registered
         self._gate = Gate(supported=frozenset(SUPPORTED))
         self._dropLines = RateLimit(clock, 1, 5)
         self._answers = RateLimit(clock, 20, 50)
-        self._attempts = self._requests.attempts = Attempts(clock, "sip")
-        self.strangers = Strangers(clock, self._transactions.known, self._isPeer)
-        self._admission = Admission(
-            clock, self._legs, self.strangers, self._transactions.known, verifier, self._matchers
-        )
+        self.strangers = Strangers(clock, transactions.known, self._isPeer)
+        self._admission = Admission(clock, legs, self.strangers, transactions.known, verifier, self._matchers)
         self._admission.isCrowded = wire.isCrowded
-        self._events = UNREAD
         self._admission.trunks = self.trunks
-        self._drained: Deferred[None] | None = None
-        self._seeking: Deferred[object] | None = None
         self.keepAlives = KeepAlives(clock, self._flows, self._ping, options.keepAlives)
         self.keepAlives.most = self.trunks.registrar.silence
         self._places = FlowPlaces(wire.send, self.trunks.registrar)
-        self._registrars: list[RegisterClient] = []
+
+    def _loginsFrom(self, keyring: Keyring | None, options: SIPOptions) -> Authorizer:
+        proxy = options.outboundProxy
+        logins = Authorizer(keyring, proxy[0] if proxy is not None else None)
+        logins.served = self._servedAt
+        return logins
 
     def observe(self, events: Events) -> None:
         """Tell C{events} from now on of messages, of refusals, and of the call that each message belongs to."""

@@ -62,11 +62,7 @@ class Requests:
     """
     @ivar arrivals: who takes the calls of phones.
     @ivar matchers: claim INVITEs that are none.
-    @ivar transactions: set before the first request comes.
-    @ivar outside: takes REFERs; set before the first one comes.
-    @ivar trunks: by which calls may come; set before the first request comes.
     @ivar registered: the address that we have registered with a URI, if it is called by a host (an IP literal).
-    @ivar attempts: is told of INVITEs that become no calls; set before the first one comes.
     @ivar texts: takes MESSAGEs; C{None} if they are refused.
     @ivar toDecides: the called address is that in To, not that in the Request-URI.
     @param realm: the domain of users who have logged in.
@@ -100,6 +96,19 @@ class Requests:
         self._legs = legs
         self._userAgent = userAgent
         self._realm = realm
+
+    def join(self, transactions: Transactions, trunks: Trunks, outside: OutOfDialogRefer, attempts: Attempts) -> None:
+        """
+        Before the first request comes: what is made of the transactions, which have to know of this first.
+
+        @param trunks: by which calls may come.
+        @param outside: takes REFERs.
+        @param attempts: is told of INVITEs that become no calls.
+        """
+        self.transactions = transactions
+        self.trunks = trunks
+        self.outside = outside
+        self.attempts = attempts
 
     def requested(self, request: SipRequest, transaction: SipTransaction) -> Disposition | None:
         """sippy's callback for a request of no known dialog: a response and two callbacks, or C{None} if answered."""
