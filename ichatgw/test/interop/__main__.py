@@ -21,7 +21,7 @@ from ichatgw.test.interop.cells.jingle import JINGLE
 from ichatgw.test.interop.cells.others import OTHERS
 from ichatgw.test.interop.cells.pbx import ASTERISK
 from ichatgw.test.interop.cells.phones import PHONES
-from ichatgw.test.interop.cells.ways import WAYS
+from ichatgw.test.interop.cells.scenarios import WAYS
 from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table

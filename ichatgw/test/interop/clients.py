@@ -21,7 +21,7 @@ import ichatgw
 from ichatgw.test.e2e.programs.program import Program, ProgramFailed
 from ichatgw.test.e2e.support.moment import until, within
 from ichatgw.test.interop.cdp import Browser, wake
-from ichatgw.test.interop.ear import ToneDetector
+from ichatgw.test.interop.tonedetector import ToneDetector
 
 ENVIRONMENT = Path(os.environ.get("ICHATGW_INTEROP", ".venv-interop")).absolute()
 """Where aiortc and the page are: C{make interop} puts them there."""

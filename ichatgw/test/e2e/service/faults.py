@@ -15,7 +15,7 @@ from ichatgw.test.e2e.programs.gateway import Gateway
 from ichatgw.test.e2e.programs.prosody import COMPONENT
 from ichatgw.test.e2e.programs.zone import Zone
 from ichatgw.test.e2e.support.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.support.crooked import Cable, CrookedServer, connected
+from ichatgw.test.e2e.support.hostilepeers import Cable, CrookedServer, connected
 from ichatgw.test.e2e.support.moment import pause, until, within
 from ichatgw.test.e2e.support.secure import SecureEndToEnd
 from ichatgw.test.support.names import a, srv

@@ -13,7 +13,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ichatgw.test.interop.ear import RATE, ToneDetector
+from ichatgw.test.interop.tonedetector import RATE, ToneDetector
 
 
 def tone(frequency: float, seconds: float, height: int = 9000) -> bytes:

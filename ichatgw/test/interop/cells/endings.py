@@ -22,7 +22,7 @@ from ichatgw.test.interop.cells.jingle import (
     sound,
 )
 from ichatgw.test.interop.clients import Aiortc, Chromium, Client
-from ichatgw.test.interop.house import USER
+from ichatgw.test.interop.testbed import USER
 
 CONSENT = 30.0
 """Seconds in which a client that has vanished has to be missed (RFC 7675)."""

@@ -9,7 +9,7 @@ from functools import partial
 from ichatgw.test.e2e.support.moment import pause, until
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.clients import Aiortc, Chromium, Client
-from ichatgw.test.interop.house import USER, House, Phone
+from ichatgw.test.interop.testbed import USER, House, Phone
 
 CALLS, CALLED = "client calls", "client is called"
 KINDS: tuple[type[Client], ...] = (Chromium, Aiortc)

@@ -27,9 +27,9 @@ from ichatgw.test.interop.cells.jingle import (
     sound,
 )
 from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
-from ichatgw.test.interop.house import House
 from ichatgw.test.interop.place import HOSTS
 from ichatgw.test.interop.scene import ICHAT_TONE, hears
+from ichatgw.test.interop.testbed import House
 
 OTHER = "anna"
 OTHER_TONE = 550

@@ -19,10 +19,10 @@ from ichatgw.test.e2e.support.moment import until
 from ichatgw.test.e2e.support.ports import Ports
 from ichatgw.test.interop.cell import Record
 from ichatgw.test.interop.clients import TONE, Client
-from ichatgw.test.interop.ear import ToneDetector
 from ichatgw.test.interop.place import HOSTS, HOSTS6
 from ichatgw.test.interop.scene import PHONE_TONE, PORTS
 from ichatgw.test.interop.sniffer import PhoneWire, Sniffer
+from ichatgw.test.interop.tonedetector import ToneDetector
 
 GATEWAY = {"IPv4": HOSTS[1], "IPv6": HOSTS6[1]}
 PHONE = {"IPv4": HOSTS[0], "IPv6": HOSTS6[0]}

@@ -25,7 +25,7 @@ from ichatgw.test.interop.cells.jingle import (
     sound,
 )
 from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
-from ichatgw.test.interop.house import USER, House, Phone
+from ichatgw.test.interop.testbed import USER, House, Phone
 
 
 async def trickled(record: Record, kind: type[Client], calls: bool) -> None:
