@@ -36,7 +36,7 @@ AT_ONCE = 20
 MAX_TARGETS = 3
 """So many targets of a server are asked."""
 
-MOST_SECONDS = 120.0
+MAX_CLOCK_OFFSET = 120.0
 """The clocks of two hosts may differ by that much."""
 
 _ASKING = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
@@ -152,7 +152,7 @@ def _clock(given: Given, server: Server, response: Response, tell: Tell) -> None
         if there is None:
             return
         apart = (given.host.now() - there).total_seconds()
-        if abs(apart) > MOST_SECONDS:
+        if abs(apart) > MAX_CLOCK_OFFSET:
             side = "ahead of" if apart > 0 else "behind"
             what = f"the clock of this host is {abs(apart):.0f} s {side} that of {server.name}"
             tell(warning(CLOCK, what, "run an NTP client on both"))

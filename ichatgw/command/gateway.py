@@ -25,7 +25,7 @@ from ichatgw.runtime.steps import atOnce
 RUN_DIRECTORY = "/run/ichatgw"
 """What C{etc/ichatgw.service} has C{systemd} make."""
 
-PATIENCE = 30.0
+ANSWER_TIMEOUT = 30.0
 """Seconds in which the gateway has to say something."""
 
 _PIECE = 65536
@@ -76,7 +76,7 @@ def ask(arguments: Namespace, order: str, **words: str) -> Told:
     except PermissionError:
         raise ConfigError(f"you may not connect to {path}: be the user as whom the gateway runs, or root") from None
     except TimeoutError:
-        raise ConfigError(f"the gateway at {path} has said nothing for {PATIENCE:.0f} s: see its log") from None
+        raise ConfigError(f"the gateway at {path} has said nothing for {ANSWER_TIMEOUT:.0f} s: see its log") from None
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise ConfigError(f"what listens at {path} does not answer as a gateway does: {problem}") from None
     raise ConfigError(f"the gateway at {path} has closed the connection: see its log")
@@ -96,7 +96,7 @@ def _nobody(path: str) -> str:
 
 def _lines(path: str, order: bytes) -> Iterator[bytes]:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(ANSWER_TIMEOUT)
         connection.connect(path)
         with suppress(BrokenPipeError, ConnectionResetError):  # it has said already that it takes no order
             connection.sendall(order + b"\n")

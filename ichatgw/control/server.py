@@ -41,7 +41,7 @@ from ichatgw.runtime.turns import Sweep, Turns
 MAX_SESSIONS = 32
 """Connections at a time; the next one is told so."""
 
-PATIENCE = 30
+IDLE_TIMEOUT = 30
 """Seconds in which the other end has to say or take something."""
 
 PART_INTERVAL = 0.002
@@ -119,7 +119,7 @@ class Session(LineReceiver, TimeoutMixin):
         sessions.add(self)
         transport = cast(Any, self.transport)
         transport.registerProducer(self._writing, True)
-        self.setTimeout(PATIENCE)
+        self.setTimeout(IDLE_TIMEOUT)
 
     def connectionLost(self, reason: object = None) -> None:
         """The connection is closed: stop what is being sent."""
@@ -154,7 +154,7 @@ class Session(LineReceiver, TimeoutMixin):
     def _carried(self, answer: Answer) -> None:
         if self._isOver:
             return
-        self.setTimeout(PATIENCE)
+        self.setTimeout(IDLE_TIMEOUT)
         self._answer = answer
         self._sweep.start(answer.items)
 
@@ -178,7 +178,7 @@ class Session(LineReceiver, TimeoutMixin):
     def _next(self) -> None:
         if self._isOver:
             return
-        self.setTimeout(PATIENCE)
+        self.setTimeout(IDLE_TIMEOUT)
         self.resumeProducing()
 
     def _part(self, why: str) -> None:

@@ -27,16 +27,16 @@ HERTZ, LEVEL = 440, -15.0
 
 TONE_SECONDS = 2.0
 
-PATIENCE = 2.0
+FIRST_PACKET_TIMEOUT = 2.0
 """Seconds after which the tone begins though nothing was heard: before that, there may be no way yet for media."""
 
-MOST_PER_SECOND = 200
+MAX_PER_SECOND = 200
 """
 Packets that are echoed in a second.  Two test calls that are joined, by a transfer, echo each other: what goes round
 comes to rest by it.
 """
 
-MOST_LATE = 10
+MAX_LATE = 10
 """How many frames of the tone are sent at once, if they are late."""
 
 
@@ -117,7 +117,7 @@ class EchoMedia(DatagramProtocol):
         """
         self._relay = self.host, port
         self._codecs = codecs
-        self._timer = self.clock.callLater(PATIENCE, self._begin)
+        self._timer = self.clock.callLater(FIRST_PACKET_TIMEOUT, self._begin)
 
     def speak(self, codecs: tuple[Codec, ...]) -> None:
         """These formats are spoken from now on."""
@@ -169,7 +169,7 @@ class EchoMedia(DatagramProtocol):
 
     def _speak(self, count: int) -> None:
         ours = self._ours
-        for _ in range(min(count, MOST_LATE)):
+        for _ in range(min(count, MAX_LATE)):
             if ours is None or self._frame >= TONE_SECONDS / FRAME_SECONDS:
                 self.stage = Stage.ECHO
                 self._silence()
@@ -223,7 +223,7 @@ class EchoMedia(DatagramProtocol):
         if second != self._second:
             self._second, self._count = second, 0
         self._count += 1
-        return self._count > MOST_PER_SECOND
+        return self._count > MAX_PER_SECOND
 
     def _send(self, packet: RTPPacket) -> None:
         if self.transport is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from ichatgw.sim.jingle.call import JingleCall
 from ichatgw.sim.jingle.callee import JingleTaking, Pickup
 from ichatgw.sim.jingle.client import JinglePhone
-from ichatgw.sim.jingle.profile import GUISES
+from ichatgw.sim.jingle.profile import CLIENT_PROFILES
 from ichatgw.sim.ladder import JINGLE_TITLE, Trace
 from ichatgw.sim.talk import STEP, say, talk, within
 from ichatgw.sim.xmpp.login import fullJID, logIn, subscribed
@@ -30,14 +30,14 @@ async def runJingle(reactor: Any, options: Namespace) -> bool:
     trace = Trace(reactor, domainOf(options.jid), JINGLE_TITLE)
     phone = JinglePhone(
         reactor,
-        fullJID(options, options.guise),
-        guise=GUISES[options.guise],
+        fullJID(options, options.profile),
+        clientProfile=CLIENT_PROFILES[options.profile],
         taking=JingleTaking(Pickup(options.decline or "accept")),
         say=options.tone,
         listenFor=options.expect or options.tone,
     )
 
-    say(f"in the guise of {phone.guise.name}")
+    say(f"as {phone.clientProfile.name}")
     return await logIn(reactor, options, trace, phone, lambda: _use(reactor, options, phone))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ichatgw.model import TransportAddress
 from ichatgw.sim.ichat.profile import PROFILES, Action
 from ichatgw.sim.jingle.callee import Pickup
-from ichatgw.sim.jingle.profile import GUISES
+from ichatgw.sim.jingle.profile import CLIENT_PROFILES
 from ichatgw.sim.media.rtp import KEYS
 
 COMMANDS = ("ichat", "jingle", "phone", "router")
@@ -22,7 +22,7 @@ _EXAMPLES = f"""
 examples:
   {PASSWORD_VARIABLE}=... python -m ichatgw.sim --jid scott@jabber.example --call 100
   python -m ichatgw.sim --jid scott@jabber.example --password-file pw --answer --duration 5
-  python -m ichatgw.sim jingle --jid juliet@jabber.example --password-file pw --call 100 --guise conversations
+  python -m ichatgw.sim jingle --jid juliet@jabber.example --password-file pw --call 100 --profile conversations
   python -m ichatgw.sim phone --call sip:scott@192.0.2.10:5070
   python -m ichatgw.sim phone --answer --bind 192.0.2.20 --port 5060
 
@@ -68,7 +68,13 @@ def _addJingle(parser: ArgumentParser) -> None:
     _addClient(parser)
     how = [each.value for each in Pickup if each is not Pickup.ACCEPT]
     parser.add_argument("--decline", choices=how, nargs="?", const="decline", help="with --answer: turn it away, so")
-    parser.add_argument("--guise", choices=sorted(GUISES), default="conversations", help="(default: conversations)")
+    parser.add_argument(
+        "--profile",
+        "--guise",
+        choices=sorted(CLIENT_PROFILES),
+        default="conversations",
+        help="(default: conversations)",
+    )
     parser.add_argument("--keys", type=keys, help="press these keys after a second: 0-9, *, #, A-D")
     _addCommon(parser)
 

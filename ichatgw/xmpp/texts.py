@@ -46,10 +46,10 @@ Seconds that the server has for sending a message back.  The sender in SIP waits
 again by then.
 """
 
-RECEIPT_LIFE, MOST_RECEIPTS = 86_400.0, 4096
+RECEIPT_LIFE, MAX_RECEIPTS = 86_400.0, 4096
 """Seconds for which receipts and errors are waited for, and of how many messages."""
 
-REPEAT_LIFE, MOST_REPEATS = 300.0, 4096
+REPEAT_LIFE, MAX_REPEATS = 300.0, 4096
 """Seconds for which a message is known again, and how many are."""
 
 ERRORS = (1.0, 10)
@@ -130,8 +130,8 @@ class ChatMessages(XMPPHandler):
         self._translate = translate
         self._allows = allows
         self.trouble = trouble
-        self._sent: Remembered[_Sent] = Remembered(clock, RECEIPT_LIFE, MOST_RECEIPTS)
-        self._seen: Remembered[bool] = Remembered(clock, REPEAT_LIFE, MOST_REPEATS)
+        self._sent: Remembered[_Sent] = Remembered(clock, RECEIPT_LIFE, MAX_RECEIPTS)
+        self._seen: Remembered[bool] = Remembered(clock, REPEAT_LIFE, MAX_REPEATS)
         self._errors = RateLimit(clock, *ERRORS)
 
     def connectionInitialized(self) -> None:

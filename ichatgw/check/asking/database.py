@@ -3,7 +3,7 @@
 A program that reads all of a database, and prints what is broken in it: C{python database.py PATH}.
 
 It is one of its own because a large file on a slow disk would hold up whoever reads it.  It needs nothing of the
-package, and is ended by the system after L{PATIENCE} seconds.
+package, and is ended by the system after L{QUERY_TIMEOUT} seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-PATIENCE = 10
+QUERY_TIMEOUT = 10
 """Seconds that it may take."""
 
 
@@ -31,5 +31,5 @@ def faultOf(path: str) -> str:
 
 
 if __name__ == "__main__":
-    signal.alarm(PATIENCE)
+    signal.alarm(QUERY_TIMEOUT)
     sys.stdout.write(faultOf(sys.argv[1]))

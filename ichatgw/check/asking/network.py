@@ -36,10 +36,10 @@ from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.sip.transport.tls import Security
 from ichatgw.xmpp.link.trial import tryLogin
 
-PATIENCE = 3.0
+ANSWER_TIMEOUT = 3.0
 """Seconds in which a gateway has to say how it is."""
 
-LOGIN_PATIENCE = 6.0
+LOGIN_TIMEOUT = 6.0
 """Seconds in which an XMPP server has to take or refuse a login."""
 
 SHORT_WAITS = (0.3, 0.7)
@@ -74,12 +74,12 @@ class Network:
         factory.noisy = False
         wanted = UNIXClientEndpoint(self._reactor, self._socket).connect(factory)
         asked: Deferred[Mapping[str, object] | None] = wanted.addCallback(lambda _: asking.answer)
-        asked.addTimeout(PATIENCE, self._reactor)
+        asked.addTimeout(ANSWER_TIMEOUT, self._reactor)
         return asked.addErrback(lambda failure: None)
 
     def login(self, host: str, port: int, name: str, secret: str) -> Deferred[str]:
         """See L{INetwork}."""
-        return tryLogin(self._reactor, Turns(self._reactor), host, port, name, secret, LOGIN_PATIENCE)
+        return tryLogin(self._reactor, Turns(self._reactor), host, port, name, secret, LOGIN_TIMEOUT)
 
     def exchange(self, target: Target, make: Make, accepts: Accepts) -> Deferred[bytes]:
         """See L{INetwork}."""

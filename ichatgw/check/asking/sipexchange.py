@@ -30,7 +30,7 @@ from ichatgw.sip.transport.streamframing import Framer
 WAITS = (0.5, 1.0, 2.0, 1.0)
 """Seconds from one time that a datagram is sent to the next, and at last to the end."""
 
-PATIENCE = 4.5
+ANSWER_TIMEOUT = 4.5
 """Seconds in which a response over a connection has to come."""
 
 SILENCE = "no answer"
@@ -193,7 +193,7 @@ async def overStream(
     stream = Stream(make, accepts)
     await connected(reactor, there, wrap(_One(stream)))
     try:
-        return await stream.answer.addTimeout(PATIENCE, reactor)
+        return await stream.answer.addTimeout(ANSWER_TIMEOUT, reactor)
     except TimeoutError:
         raise Unreachable("it takes the connection and does not answer", isSilent=True) from None
 
@@ -207,7 +207,7 @@ async def connected(reactor: Any, there: TransportAddress, factory: Any) -> None
     """
     wanted = endpointAt(reactor, there.host, there.port).connect(factory)
     try:
-        await wanted.addTimeout(PATIENCE, reactor)
+        await wanted.addTimeout(ANSWER_TIMEOUT, reactor)
     except ConnectionRefusedError:
         raise Unreachable("refused: nothing listens on that TCP port") from None
     except (TimeoutError, ConnectTimeout, ConnectingCancelledError):

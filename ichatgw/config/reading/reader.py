@@ -43,7 +43,7 @@ OBSOLETE = {
     "HttpAuth": _NO_EFFECT,
     "HttpAuthPwd": _NO_EFFECT,
 }
-PIPE_PATIENCE = 5.0
+PIPE_TIMEOUT = 5.0
 """Seconds in which something has to come into a pipe that is read at the start."""
 
 _LARGEST = 1 << 20
@@ -340,8 +340,8 @@ def _opener(path: str, flags: int) -> int:
     """Opens a file, or a pipe, with which a shell may hand over what is kept nowhere."""
     number = os.open(path, flags | os.O_NONBLOCK)
     try:
-        if stat.S_ISFIFO(os.fstat(number).st_mode) and not select([number], (), (), PIPE_PATIENCE)[0]:
-            raise OSError(errno.ETIMEDOUT, f"nothing has come into this pipe for {PIPE_PATIENCE:.0f} s")
+        if stat.S_ISFIFO(os.fstat(number).st_mode) and not select([number], (), (), PIPE_TIMEOUT)[0]:
+            raise OSError(errno.ETIMEDOUT, f"nothing has come into this pipe for {PIPE_TIMEOUT:.0f} s")
         os.set_blocking(number, True)
     except OSError:
         os.close(number)

@@ -35,7 +35,7 @@ _BLOCK = 4
 _END = 0x80
 _KEYS = "0123456789*#ABCD"
 
-SHORTEST_TONE, LONGEST_TONE = 40, 10_000
+MIN_TONE, MAX_TONE = 40, 10_000
 """Milliseconds of a key that is told in signalling: what is shorter is not heard (ITU-T Q.24)."""
 
 
@@ -142,7 +142,7 @@ class Told:
         self._isTold = True
         if self._code < len(_KEYS):
             milliseconds = (self._before + self._duration) * 1000 // self.clockRate
-            self.heard(Tone(_KEYS[self._code], min(max(milliseconds, SHORTEST_TONE), LONGEST_TONE)))
+            self.heard(Tone(_KEYS[self._code], min(max(milliseconds, MIN_TONE), MAX_TONE)))
 
 
 @define(eq=False)

@@ -37,23 +37,23 @@ def capsHash(identities: Iterable[tuple[str, str, str]], features: Iterable[str]
 @define(eq=False)
 class JingleAccount(Account):
     """
-    @ivar guise: what kind of client this is.
+    @ivar clientProfile: what kind of client this is.
     @ivar addresses: the full address of each contact that shows a telephone, by its bare one; C{promises}: what it
         says it can.
     """
 
-    guise: ClientProfile = field(kw_only=True)
+    clientProfile: ClientProfile = field(kw_only=True)
     addresses: dict[str, str] = field(factory=dict, init=False)
     promises: dict[str, frozenset[str]] = field(factory=dict, init=False)
 
     @property
     def features(self) -> list[str]:
         """All that it says it can."""
-        return sorted({*self.guise.features, xml.DISCO_INFO, xml.CAPS, xml.PING})
+        return sorted({*self.clientProfile.features, xml.DISCO_INFO, xml.CAPS, xml.PING})
 
     @property
     def version(self) -> str:
-        return capsHash([("client", "phone", self.guise.name)], self.features)
+        return capsHash([("client", "phone", self.clientProfile.name)], self.features)
 
     def newId(self) -> str:
         """An IQ id."""
@@ -74,7 +74,7 @@ class JingleAccount(Account):
         presence = xml.element("presence")
         if self.show:
             xml.add(presence, "show", text=self.show)
-        xml.add(presence, "c", xml.CAPS, hash="sha-1", node=self.guise.node, ver=self.version)
+        xml.add(presence, "c", xml.CAPS, hash="sha-1", node=self.clientProfile.node, ver=self.version)
         return presence
 
     def _consider(self, sender: str, presence: Element) -> None:
@@ -111,12 +111,12 @@ class JingleAccount(Account):
         if capsHash(identities, features) != ver:
             self.complain(f"discovery of {sender}: its hash is not that in its presence")
         self.promises[xml.bare(sender)] = frozenset(features)
-        return self.guise.needs <= set(features)
+        return self.clientProfile.needs <= set(features)
 
     def _describe(self, answer: Element, node: str) -> None:
         query = xml.add(answer, "query", xml.DISCO_INFO)
         if node:
             query["node"] = node
-        xml.add(query, "identity", category="client", type="phone", name=self.guise.name)
+        xml.add(query, "identity", category="client", type="phone", name=self.clientProfile.name)
         for feature in self.features:
             xml.add(query, "feature", var=feature)

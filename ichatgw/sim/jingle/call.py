@@ -78,7 +78,7 @@ class JingleCall:
     _ufrag: str = field(default="", init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.content = Content(self.phone.guise.content)
+        self.content = Content(self.phone.clientProfile.content)
 
     @property
     def over(self) -> bool:
@@ -193,16 +193,19 @@ class JingleCall:
 
     def describe(self, jingle: Element, *, transport: TransportDescription, codecs: tuple[Codec, ...]) -> None:
         """Write our content into an initiate or accept."""
-        guise = self.phone.guise
-        if guise.trickles:
+        profile = self.phone.clientProfile
+        if profile.trickles:
             transport = evolve(transport, candidates=())
         self.content = evolve(
-            self.content, codecs=codecs, transport=evolve(transport, muxed=guise.muxes), kind=guise.transport
+            self.content,
+            codecs=codecs,
+            transport=evolve(transport, muxed=profile.muxes),
+            kind=profile.transport,
         )
         contents = [self.content, *self.besides(transport)]
         for content in contents:
             addContent(jingle, content)
-        if guise.bundles:
+        if profile.bundles:
             group = xml.add(jingle, "group", GROUPING, semantics="BUNDLE")
             for content in contents:
                 xml.add(group, "content", name=content.name)
@@ -217,13 +220,13 @@ class JingleCall:
 
     def trickle(self) -> None:
         """Tell the candidates one by one, if that is our habit."""
-        if self.phone.guise.trickles and self.endpoint is not None:
+        if self.phone.clientProfile.trickles and self.endpoint is not None:
             local = self.endpoint.local
             for candidate in local.candidates:
                 self._tellTransport(evolve(local, candidates=(candidate,), fingerprint=None))
 
     def _tellTransport(self, transport: TransportDescription) -> Deferred[Element]:
-        content = self._named(transport=transport, kind=self.phone.guise.transport)
+        content = self._named(transport=transport, kind=self.phone.clientProfile.transport)
         told = self.request("transport-info", lambda jingle: addContent(jingle, content))
         told.addErrback(
             lambda reason: None if self.over else self.phone.complain(f"transport-info: {reason.getErrorMessage()}")
@@ -298,7 +301,7 @@ class JingleCall:
 
     def _transportInfo(self, jingle: Element) -> None:
         content = next((each for each in xml.children(jingle) if each.name == "content"), None)
-        element = None if content is None else xml.child(content, "transport", self.phone.guise.transport)
+        element = None if content is None else xml.child(content, "transport", self.phone.clientProfile.transport)
         if element is None or self.endpoint is None:
             return
         transport = parseTransport(element)
@@ -324,7 +327,7 @@ class JingleCall:
         self.media.heardEventType = ours.payloadType if ours is not None else None
         mine = {each.payloadType for each in spokenOf(self.content.codecs)}
         common = [each for each in theirs.codecs if each in spokenOf(theirs.codecs) and each.payloadType in mine]
-        common = common if self.phone.guise.firstOnly and self.isOutbound else spokenOf(common)
+        common = common if self.phone.clientProfile.firstOnly and self.isOutbound else spokenOf(common)
         self.media.spoken = tuple(each.payloadType for each in common)
         self.media.eventType = event.payloadType if event is not None else None
         self._ufrag = theirs.transport.ufrag
@@ -388,7 +391,7 @@ class JingleCall:
         """
         complain = self.phone.complain
         said = theirs.transport
-        if theirs.media != "audio" or theirs.kind != self.phone.guise.transport:
+        if theirs.media != "audio" or theirs.kind != self.phone.clientProfile.transport:
             complain(f"{theirs.media} over {theirs.kind}")
         words = (theirs.name, said.ufrag, said.password, *(each.parameters for each in theirs.codecs))
         if any(map(str.isspace, "".join(words))):
@@ -398,7 +401,7 @@ class JingleCall:
         if not spokenOf(theirs.codecs):
             named = " ".join(each.name for each in theirs.codecs) or "nothing"
             raise MalformedError(f"the simulator speaks PCMU and PCMA, and was told {named}")
-        if self.phone.guise.firstOnly and self.isOutbound and not spokenOf(theirs.codecs[:1]):
+        if self.phone.clientProfile.firstOnly and self.isOutbound and not spokenOf(theirs.codecs[:1]):
             complain(f"{theirs.codecs[0].name} is the first format of the answer, and not what is spoken")
 
 

@@ -57,10 +57,10 @@ class IncomingJingleCall(JingleCall):
 
     def begin(self) -> None:
         """Ring, and say the word in a while."""
-        guise = self.phone.guise
-        if self.taking.rings and self.isProposed and guise.rings:
+        profile = self.phone.clientProfile
+        if self.taking.rings and self.isProposed and profile.rings:
             self.sendMessage("ringing", self.peer)
-        elif self.taking.rings and not self.isProposed and guise.informs:
+        elif self.taking.rings and not self.isProposed and profile.informs:
             self.inform("ringing")
         if self.taking.action is not Pickup.IGNORE:
             self.later(self.taking.delay, self.respond, self.taking.action)
@@ -80,7 +80,7 @@ class IncomingJingleCall(JingleCall):
         if self._offer is not None:
             self._acceptSession(self._offer)
             return
-        if self.phone.guise.tells:
+        if self.phone.clientProfile.tells:
             self.sendMessage("accept", xml.bare(self.phone.jid))
         self.sendMessage("proceed", self.peer)
         self.later(INITIATE_TIMEOUT, self._noSession)
@@ -95,10 +95,10 @@ class IncomingJingleCall(JingleCall):
         self.finish(f"{condition} said by us")
 
     def giveUp(self, condition: str) -> None:
-        guise = self.phone.guise
+        profile = self.phone.clientProfile
         if self.isProposed and not self._accepted:
             self.sendMessage("reject", self.peer, condition or "decline")
-        elif self.isProposed and guise.finishes:
+        elif self.isProposed and profile.finishes:
             self.sendMessage("finish", self.peer, condition or "success")
 
     def told(self, word: str, message: Element, said: Element) -> None:
@@ -133,15 +133,15 @@ class IncomingJingleCall(JingleCall):
         return self.isProposed and self._accepted and not self.hasSession
 
     def _acceptSession(self, offer: Content) -> None:
-        guise = self.phone.guise
+        profile = self.phone.clientProfile
         local = self.openMedia(offer.transport)
-        known = [codec for codec in offer.codecs if any(codec.matches(each) for each in guise.codecs)]
+        known = [codec for codec in offer.codecs if any(codec.matches(each) for each in profile.codecs)]
         spoken = spokenOf(known)[:1]
-        if not guise.oneCodec:
+        if not profile.oneCodec:
             spoken += [each for each in known if each.name.lower() == "telephone-event" and each.clockRate == 8000]
 
         def build(jingle: Element) -> None:
-            if guise.initiator:
+            if profile.initiator:
                 jingle["responder"] = self.phone.jid
             self.describe(jingle, transport=local, codecs=tuple(spoken))
 

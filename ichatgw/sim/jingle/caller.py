@@ -31,7 +31,7 @@ class OutgoingJingleCall(JingleCall):
     def begin(self) -> None:
         """Propose, or initiate a session: also if the contact is known not to understand proposals."""
         promised = self.phone.account.promises.get(self.peer, frozenset({MESSAGE}))
-        if self.phone.guise.messages and MESSAGE in promised:
+        if self.phone.clientProfile.messages and MESSAGE in promised:
             self.proposed = True
             message = xml.element("message", type="chat", to=xml.bare(self.peer), id=f"jm-propose-{self.sid}")
             said = self.phone.word(message, "propose", self.sid)
@@ -44,14 +44,14 @@ class OutgoingJingleCall(JingleCall):
 
     def initiate(self, address: str) -> None:
         """Offer a session to a full address."""
-        guise = self.phone.guise
+        profile = self.phone.clientProfile
         self.peer, self.hasSession = address, True
         local = self.openMedia(None)
 
         def build(jingle: Element) -> None:
-            if guise.initiator:
-                jingle["initiator"] = self.phone.jid if guise.initiator == "full" else xml.bare(self.phone.jid)
-            self.describe(jingle, transport=local, codecs=guise.codecs)
+            if profile.initiator:
+                jingle["initiator"] = self.phone.jid if profile.initiator == "full" else xml.bare(self.phone.jid)
+            self.describe(jingle, transport=local, codecs=profile.codecs)
 
         self.request("session-initiate", build).addCallbacks(lambda answer: self.trickle(), self._refused)
 
@@ -64,7 +64,7 @@ class OutgoingJingleCall(JingleCall):
         if self.proposed:
             self.proposed = False
             self.sendMessage("retract", xml.bare(self.peer), condition or "cancel")
-        elif self.phone.guise.messages and self.phone.guise.finishes:
+        elif self.phone.clientProfile.messages and self.phone.clientProfile.finishes:
             self.sendMessage("finish", self.peer, condition or "success")
 
     def told(self, word: str, message: Element, said: Element) -> None:
@@ -89,25 +89,25 @@ class OutgoingJingleCall(JingleCall):
 
     def besides(self, transport: TransportDescription) -> tuple[Content, ...]:
         """The video that is offered: on the way of the audio, or on one of its own, on which nothing ever comes."""
-        guise = self.phone.guise
+        profile = self.phone.clientProfile
         if "video" in self.kinds:
-            way = transport if guise.bundles else evolve(transport, ufrag="video", candidates=())
-            self._video = (Content("video", media="video", codecs=VIDEO, transport=way, kind=guise.transport),)
+            way = transport if profile.bundles else evolve(transport, ufrag="video", candidates=())
+            self._video = (Content("video", media="video", codecs=VIDEO, transport=way, kind=profile.transport),)
         return self._video
 
     def objection(self, action: str, jingle: Element) -> Refusal | None:
         if action == "session-accept" and not self._answered.happened:
             fewer = len(contentsOf(jingle)) < 1 + len(self._video)
-            return ("bad-request", "") if fewer and self.phone.guise.bundles else None
+            return ("bad-request", "") if fewer and self.phone.clientProfile.bundles else None
         if action in ("content-remove", "content-reject"):
             return self._loses(action)
         return JingleCall.objection(self, action, jingle)
 
     def _loses(self, action: str) -> Refusal:
         """Others than these two have no use for it either (stanza.js), or end the call (Conversations)."""
-        if self.phone.guise.bundles or not self._answered.happened:
+        if self.phone.clientProfile.bundles or not self._answered.happened:
             self.phone.complain(action if self._answered.happened else f"{action} before the accept")
-        return ("bad-request", "") if self.phone.guise.bundles else ("feature-not-implemented", "")
+        return ("bad-request", "") if self.phone.clientProfile.bundles else ("feature-not-implemented", "")
 
     def asked(self, action: str, jingle: Element) -> None:
         if action != "session-accept":
@@ -135,13 +135,13 @@ class OutgoingJingleCall(JingleCall):
 
         @raise MalformedError: if not.
         """
-        expected = self._video if self.phone.guise.bundles else ()
+        expected = self._video if self.phone.clientProfile.bundles else ()
         if [each.name for each in others] != [each.name for each in expected]:
             raise MalformedError(f"{len(others)} contents besides the audio")
         for said in others:
             if (said.media, said.senders) != (
                 "video",
-                "initiator" if self.phone.guise.initiator == "bare" else "responder",
+                "initiator" if self.phone.clientProfile.initiator == "bare" else "responder",
             ):
                 raise MalformedError(f"{said.media} from {said.senders}")
             if not said.codecs or any(each not in VIDEO for each in said.codecs):

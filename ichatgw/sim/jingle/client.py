@@ -38,7 +38,7 @@ class JinglePhone:
     """
     @ivar jid: the full JID.
     @ivar host: the address to bind and to name, an IP literal.
-    @ivar guise: what kind of client to be.
+    @ivar clientProfile: what kind of client to be.
     @ivar taking: what to do when called.
     @ivar say: the frequency to send, in Hz; C{None} for silence.
     @ivar listenFor: the frequency to listen for.
@@ -49,7 +49,7 @@ class JinglePhone:
     reactor: ISimReactor
     jid: str
     host: str = "127.0.0.1"
-    guise: ClientProfile = STANZA
+    clientProfile: ClientProfile = STANZA
     taking: JingleTaking = field(factory=JingleTaking)
     say: int | None = 650
     listenFor: int = 440
@@ -61,7 +61,7 @@ class JinglePhone:
     _arrivals: list[Deferred[IncomingJingleCall]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.account = JingleAccount(self.jid, LEOPARD, self.send, self.complain, guise=self.guise)
+        self.account = JingleAccount(self.jid, LEOPARD, self.send, self.complain, clientProfile=self.clientProfile)
 
     def connected(self, link: Link, jid: str = "") -> None:
         """
@@ -121,9 +121,9 @@ class JinglePhone:
 
     def newEndpoint(self, call: JingleCall, offered: TransportDescription | None) -> Endpoint:
         """The near end of a call's media."""
-        if self.guise.transport == RAW_UDP:
+        if self.clientProfile.transport == RAW_UDP:
             return RawEndpoint(self.reactor, self.host, call)
-        return ICEEndpoint(self.reactor, self.host, self.identity, self.guise.protection, call, offered)
+        return ICEEndpoint(self.reactor, self.host, self.identity, self.clientProfile.protection, call, offered)
 
     def received(self, stanza: Element) -> None:
         """Take in a stanza."""
@@ -166,7 +166,7 @@ class JinglePhone:
     def _proposed(self, message: Element, said: Element, sid: str) -> None:
         sender = xml.get(message, "from")
         kinds = [xml.get(each, "media") for each in xml.children(said) if each.uri == RTP]
-        if not self.guise.messages:
+        if not self.clientProfile.messages:
             return
         if not xml.resourceOf(sender) or kinds != ["audio"]:
             self.complain(f"a proposal of {kinds} from {sender}")
@@ -195,7 +195,7 @@ class JinglePhone:
             self.complain(f"an error of {sender} repeats the proposal")
         condition = next((each.name for each in xml.children(error) if each.name != "text"), "") if error else ""
         for call in self._living(xml.get(message, "id").removeprefix("jm-propose-")):
-            if isinstance(call, OutgoingJingleCall) and call.proposed and self.guise.heedsErrors:
+            if isinstance(call, OutgoingJingleCall) and call.proposed and self.clientProfile.heedsErrors:
                 call.bounced(condition)
 
     # Sessions
@@ -222,7 +222,7 @@ class JinglePhone:
     def _initiated(self, iq: Element, jingle: Element, call: JingleCall | None) -> tuple[str, str] | None:
         """A session for the call that waits for it, or a new call."""
         peer, sid = xml.get(iq, "from"), xml.get(jingle, "sid")
-        if call is None and not self.guise.sessions:
+        if call is None and not self.clientProfile.sessions:
             return "service-unavailable", ""
         if call is not None and not (isinstance(call, IncomingJingleCall) and call.awaitsSession):
             return "unexpected-request", "out-of-order"

@@ -178,7 +178,7 @@ GAJIM = ClientProfile(
     content="voice",
     needs=CALLS,
 )
-GUISES = {
-    guise.name: guise
-    for guise in (CONVERSATIONS, DINO, MOVIM, MONAL, SISKIN, STANZA, DIRECT, SDES, RAW, RAW_MESSAGES, GAJIM)
+CLIENT_PROFILES = {
+    profile.name: profile
+    for profile in (CONVERSATIONS, DINO, MOVIM, MONAL, SISKIN, STANZA, DIRECT, SDES, RAW, RAW_MESSAGES, GAJIM)
 }

@@ -22,10 +22,10 @@ from ichatgw.sip.sippylib.clock import Timer
 
 TAG = "timer"
 
-LEAST = 90
+MIN_INTERVAL = 90
 """Seconds; no shorter interval is agreed to (section 4)."""
 
-MOST = 86_400
+MAX_INTERVAL = 86_400
 """Seconds; a longer interval is not asked for."""
 
 AGAIN = 5.0
@@ -89,9 +89,9 @@ _GONE = cast(Refreshing, _Gone())
 def tooShort(request: SipRequest) -> Reply | None:
     """Is the interval that a request asks for one that we do not agree to?"""
     wanted = number(request, "session-expires")
-    if wanted is None or wanted >= LEAST or not supports(request, TAG):
+    if wanted is None or wanted >= MIN_INTERVAL or not supports(request, TAG):
         return None
-    return Reply(422, "Session Interval Too Small", (("min-se", str(LEAST)),))
+    return Reply(422, "Session Interval Too Small", (("min-se", str(MIN_INTERVAL)),))
 
 
 class SessionTimer:
@@ -103,7 +103,7 @@ class SessionTimer:
     def __init__(self, dialog: Refreshing, terms: SessionTerms) -> None:
         self._dialog: Refreshing = dialog
         self._wanted = terms.interval
-        self._least = LEAST
+        self._least = MIN_INTERVAL
         self._bumps = 0
         self._refreshesByInvite = False
         self.interval = 0
@@ -132,7 +132,7 @@ class SessionTimer:
         @return: is it of use to ask again, with what L{headers} says then?
         """
         least = number(response, "min-se")
-        if least is None or not self._least < least <= MOST or self._bumps >= MAX_BUMPS:
+        if least is None or not self._least < least <= MAX_INTERVAL or self._bumps >= MAX_BUMPS:
             return False
         self._bumps += 1
         self._least = least
@@ -159,7 +159,7 @@ class SessionTimer:
             self._agree(0, False)
             return []
         knows, theirs = supports(request, TAG), _refresher(request)
-        least = max(LEAST, number(request, "min-se") or 0)
+        least = max(MIN_INTERVAL, number(request, "min-se") or 0)
         if wanted is None:
             if not knows:
                 self._agree(0, False)
@@ -167,7 +167,7 @@ class SessionTimer:
             interval = self._wanted
         else:
             interval = min(wanted, self._wanted) if self._wanted else wanted
-        interval = min(max(interval, least), max(wanted or MOST, LEAST))
+        interval = min(max(interval, least), max(wanted or MAX_INTERVAL, MIN_INTERVAL))
         they = knows and theirs == "uac"
         self._agree(interval, not they)
         headers = [SipHeader(name="session-expires", bodys=f"{interval};refresher={'uac' if they else 'uas'}")]
@@ -186,9 +186,9 @@ class SessionTimer:
 
     def _agree(self, interval: int, weRefresh: bool) -> None:
         self._stop()
-        if interval and interval < LEAST:
-            interval = LEAST
-        self.interval, self.weRefresh = min(interval, MOST), weRefresh
+        if interval and interval < MIN_INTERVAL:
+            interval = MIN_INTERVAL
+        self.interval, self.weRefresh = min(interval, MAX_INTERVAL), weRefresh
         if not self.interval:
             return
         if weRefresh:

@@ -19,7 +19,7 @@ CPIM, IMDN, PLAIN = "message/cpim", "message/imdn+xml", "text/plain"
 
 NS_IMDN = "urn:ietf:params:imdn"
 
-MAX_HEAD, LONGEST_NOTIFICATION = 4096, 8192
+MAX_HEAD, MAX_NOTIFICATION = 4096, 8192
 """Characters of the headers of a message, and of a notification."""
 
 _EMPTY_LINE = re.compile(r"\r?\n\r?\n")
@@ -117,8 +117,8 @@ def readIMDN(content: str) -> tuple[str, Fate]:
     @return: the id of the message that it is about, and what has become of that.
     @raise MalformedError: if it does not say so.
     """
-    id, status = _MESSAGE_ID.search(content[:LONGEST_NOTIFICATION]), _STATUS.search(content[:LONGEST_NOTIFICATION])
-    if id is None or status is None or "<!" in content[:LONGEST_NOTIFICATION]:
+    id, status = _MESSAGE_ID.search(content[:MAX_NOTIFICATION]), _STATUS.search(content[:MAX_NOTIFICATION])
+    if id is None or status is None or "<!" in content[:MAX_NOTIFICATION]:
         raise MalformedError("no notification")
     return unescape(id[1]), _FATES.get(status[1], Fate.FAILED)
 

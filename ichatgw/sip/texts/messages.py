@@ -38,10 +38,10 @@ from ichatgw.sip.transaction.targetset import Attempt
 from ichatgw.texts.interfaces import Fate, ITextPort, NotCarried, Text
 from ichatgw.texts.memory import Remembered
 
-NOTICE_LIFE, MOST_NOTICES = 86_400.0, 4096
+NOTICE_LIFE, MAX_NOTICES = 86_400.0, 4096
 """Seconds for which notifications are waited for, and of how many texts."""
 
-SPEAKER_LIFE, MOST_SPEAKERS = 86_400.0, 1024
+SPEAKER_LIFE, MAX_SPEAKERS = 86_400.0, 1024
 """Seconds for which one who has sent CPIM is known to read it, and how many are."""
 
 NOTIFICATIONS = frozenset({"positive-delivery", "negative-delivery"})
@@ -84,8 +84,8 @@ class Messages:
     _speakers: Remembered[bool] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._awaited = Remembered(self._clock, NOTICE_LIFE, MOST_NOTICES)
-        self._speakers = Remembered(self._clock, SPEAKER_LIFE, MOST_SPEAKERS)
+        self._awaited = Remembered(self._clock, NOTICE_LIFE, MAX_NOTICES)
+        self._speakers = Remembered(self._clock, SPEAKER_LIFE, MAX_SPEAKERS)
 
     def carry(self, text: Text) -> Deferred[Fate]:
         """See L{ITextPort}."""

@@ -33,10 +33,10 @@ from ichatgw.trunks.routes import TRUNK
 ACCEPT = f"{PLAIN}, {CPIM}, {IMDN}"
 """The types of bodies that are read."""
 
-REPEAT_LIFE, MOST_REPEATS = 64.0, 4096
+REPEAT_LIFE, MAX_REPEATS = 64.0, 4096
 """Seconds for which a MESSAGE is known again, twice as long as its sender repeats it, and how many are."""
 
-MAILBOX_LIFE, MOST_MAILBOXES = 7 * 86_400.0, 50_000
+MAILBOX_LIFE, MAX_MAILBOXES = 7 * 86_400.0, 50_000
 """Seconds for which it is known how much waits in a mailbox, and of how many."""
 
 MAILBOX = "Voicemail"
@@ -92,8 +92,8 @@ class Received:
     _waiting: Remembered[Summary] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._seen = Remembered(self._clock, REPEAT_LIFE, MOST_REPEATS)
-        self._waiting = Remembered(self._clock, MAILBOX_LIFE, MOST_MAILBOXES)
+        self._seen = Remembered(self._clock, REPEAT_LIFE, MAX_REPEATS)
+        self._waiting = Remembered(self._clock, MAILBOX_LIFE, MAX_MAILBOXES)
 
     def requested(self, request: SipRequest, writer: Party, to: str) -> SipResponse | None:
         """

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-MOST = 20_000
+MAX_ACCEPTED = 20_000
 """As many answered INVITEs are remembered before the older ones are let go."""
 
 
@@ -71,7 +71,7 @@ class Forks:
 
     def accepted(self, transaction: Hashable, dialog: Forked, tag: str | None, acknowledge: Callable[[], None]) -> None:
         """The first 2xx has come, and was acknowledged."""
-        if len(self._recent) >= MOST:
+        if len(self._recent) >= MAX_ACCEPTED:
             self.rotate()
         self._recent[transaction] = _Accepted(dialog, tag, acknowledge)
 

@@ -250,7 +250,7 @@ class Referrals:
         """The call of C{leg} is over."""
         subscription = self._subscriptions.get(leg)
         if subscription is not None:
-            subscription.deafen()
+            subscription.expectNoAnswers()
 
     def close(self) -> None:
         """Send no further NOTIFY."""

@@ -58,7 +58,7 @@ class Subscription:
         self._status = TRYING
         self._awaits = False
         self._waiting = False
-        self._deaf = False
+        self._needsNoAnswers = False
         self._reason = ""
         self._until = clock.seconds() + lifetime
         self._timer: IDelayedCall | None = clock.callLater(lifetime, self.end, "timeout")
@@ -109,9 +109,9 @@ class Subscription:
             self._soon = self._clock.callLater(0, self._begun)
         return granted
 
-    def deafen(self) -> None:
+    def expectNoAnswers(self) -> None:
         """The referrer's call is over: a NOTIFY from now on need not be answered (RFC 5057 section 4.1)."""
-        self._deaf = True
+        self._needsNoAnswers = True
         self._awaits = False
         if self._waiting:
             self._next()
@@ -157,7 +157,7 @@ class Subscription:
             ("event", f"refer;id={self.identity}" if self.identity else "refer"),
             ("subscription-state", state),
         ]
-        self._awaits = not self._deaf
+        self._awaits = not self._needsNoAnswers
         try:
             self._ask(self._answered, headers, bodyOf(f"SIP/2.0 {self._status}\r\n", SIPFRAG))
         except OSError as problem:

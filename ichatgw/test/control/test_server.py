@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.control.protocol import MAX_OCTETS, Answer, Order, OrderError, Outcome
-from ichatgw.control.server import MAX_SESSIONS, PATIENCE, Orders, Server, Session
+from ichatgw.control.server import IDLE_TIMEOUT, MAX_SESSIONS, Orders, Server, Session
 from ichatgw.runtime.turns import SWEEP_ITEMS, Turns
 from ichatgw.test.marks import slow
 
@@ -127,12 +127,12 @@ class ServerTests(SynchronousTestCase):
         for _ in range(5):
             producer.pauseProducing()
             transport.clear()
-            self.clock.pump([1.0] * (PATIENCE - 1))
+            self.clock.pump([1.0] * (IDLE_TIMEOUT - 1))
             self.assertEqual(transport.value(), b"")
             producer.resumeProducing()
         self.assertFalse(transport.aborted)
         producer.pauseProducing()
-        self.clock.pump([1.0] * (PATIENCE + 1))
+        self.clock.pump([1.0] * (IDLE_TIMEOUT + 1))
         self.assertTrue(transport.aborted)
         session.connectionLost()
         self.assertEqual((self.clock.getDelayedCalls(), self.server.sessions), ([], set()))
@@ -141,11 +141,11 @@ class ServerTests(SynchronousTestCase):
         """Who says nothing is cut off, also in the middle of a line; who waits for an answer is not."""
         session, transport = self.connect()
         session.dataReceived(b'{"order"')
-        self.clock.advance(PATIENCE + 1)
+        self.clock.advance(IDLE_TIMEOUT + 1)
         self.assertTrue(transport.aborted)
         session, transport = self.connect()
         session.dataReceived(b'{"order": "later"}\n')
-        self.clock.advance(10 * PATIENCE)
+        self.clock.advance(10 * IDLE_TIMEOUT)
         self.assertFalse(transport.aborted)
 
     def test_many(self) -> None:

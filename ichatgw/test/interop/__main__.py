@@ -21,12 +21,12 @@ from ichatgw.test.interop.cells.jingle import JINGLE
 from ichatgw.test.interop.cells.others import OTHERS
 from ichatgw.test.interop.cells.pbx import ASTERISK
 from ichatgw.test.interop.cells.phones import PHONES
-from ichatgw.test.interop.cells.scenarios import WAYS
+from ichatgw.test.interop.cells.scenarios import SCENARIOS
 from ichatgw.test.interop.place import INSIDE, enter, furnish
 from ichatgw.test.interop.runner import Runner
 from ichatgw.test.interop.table import summary, table
 
-MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, WAYS, OTHERS, ASTERISK)
+MATRICES: tuple[Matrix, ...] = (PHONES, JINGLE, ENDINGS, SCENARIOS, OTHERS, ASTERISK)
 
 
 def options() -> argparse.ArgumentParser:

@@ -56,7 +56,7 @@ modules_enabled = {{ "roster", "saslauth", "disco", "ping", "pep", "carbons", "w
 
 
 @define(eq=False)
-class House:
+class Testbed:
     """
     Prosody and the gateway.
 

@@ -11,7 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from ichatgw.errors import Congested
 from ichatgw.media.rtp.rtp import RTPPacket
 from ichatgw.model import PCMA, PCMU, Codec
-from ichatgw.selfservice.echomedia import HERTZ, MOST_PER_SECOND, PATIENCE, TONE_SECONDS, EchoMedia, Stage, chosen
+from ichatgw.selfservice.echomedia import (
+    FIRST_PACKET_TIMEOUT,
+    HERTZ,
+    MAX_PER_SECOND,
+    TONE_SECONDS,
+    EchoMedia,
+    Stage,
+    chosen,
+)
 from ichatgw.sim.media.tone import FROM_ALAW, ToneDetector
 from ichatgw.test.support.clients.simnet import SimNet
 
@@ -76,13 +84,13 @@ class EchoMediaTests(SynchronousTestCase):
     def test_silentParty(self) -> None:
         """A party that says nothing hears the tone after a while."""
         self.start()
-        self.net.run(PATIENCE + TONE_SECONDS + 0.2)
+        self.net.run(FIRST_PACKET_TIMEOUT + TONE_SECONDS + 0.2)
         self.assertEqual(len(self.relay.heard), TONE_SECONDS * 50)
 
     def test_echo(self) -> None:
         """After the tone comes what is heard, in the same stream, and with the gaps that it has."""
         self.start(PCMU, PCMA)
-        self.net.run(PATIENCE + TONE_SECONDS + 0.2)
+        self.net.run(FIRST_PACKET_TIMEOUT + TONE_SECONDS + 0.2)
         last = self.relay.heard[-1]
         self.relay.heard.clear()
         for sequence in (65534, 65535, 1):
@@ -107,7 +115,7 @@ class EchoMediaTests(SynchronousTestCase):
     def test_noTone(self) -> None:
         """In formats other than G.711 there is no tone, only the echo."""
         media = self.start(OPUS)
-        self.net.run(PATIENCE + 0.1)
+        self.net.run(FIRST_PACKET_TIMEOUT + 0.1)
         self.assertIs(media.stage, Stage.ECHO)
         self.send(RTPPacket(111, 1, 960, 5, b"opus"))
         self.assertEqual([packet.payload for packet in self.relay.heard], [b"opus"])
@@ -115,7 +123,7 @@ class EchoMediaTests(SynchronousTestCase):
     def test_others(self) -> None:
         """What does not come from the relay, is no RTP, or has another format is not echoed, whatever it is."""
         self.start(OPUS)
-        self.net.run(PATIENCE + 0.1)
+        self.net.run(FIRST_PACKET_TIMEOUT + 0.1)
         self.send(RTPPacket(111, 1, 960, 5, b"stranger"), port=20001)
         self.send(RTPPacket(0, 1, 960, 5, b"other format"))
         for datagram in (
@@ -130,7 +138,7 @@ class EchoMediaTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """Closed, it has neither socket nor timer, and says nothing; it can be closed again."""
-        for seconds in (0.0, PATIENCE + 0.5, PATIENCE + TONE_SECONDS + 1):
+        for seconds in (0.0, FIRST_PACKET_TIMEOUT + 0.5, FIRST_PACKET_TIMEOUT + TONE_SECONDS + 1):
             media = self.start()
             self.net.run(seconds)
             media.close()
@@ -144,7 +152,7 @@ class EchoMediaTests(SynchronousTestCase):
     def test_late(self) -> None:
         """After a pause of the whole process there is no burst."""
         self.start()
-        self.net.advance(PATIENCE)
+        self.net.advance(FIRST_PACKET_TIMEOUT)
         self.net.advance(TONE_SECONDS)
         self.net.run(0.05)
         self.assertLess(len(self.relay.heard), 15)
@@ -156,21 +164,21 @@ class EchoMediaTests(SynchronousTestCase):
         for each, place in zip((one, other), reversed(places), strict=True):
             each.start(place.port, (OPUS,))
             self.addCleanup(each.close)
-        self.net.advance(PATIENCE)
+        self.net.advance(FIRST_PACKET_TIMEOUT)
         before = len(self.net.carried)
         for place, target in (places, places[::-1]):
             for number in range(10):
                 packet = RTPPacket(111, number, 960 * number, 5, b"o").pack()
                 self.net.carry((place.host, place.port), (target.host, target.port), packet)
         self.net.advance(0.5)
-        self.assertLess(len(self.net.carried) - before, 2 * MOST_PER_SECOND + 50)
+        self.assertLess(len(self.net.carried) - before, 2 * MAX_PER_SECOND + 50)
         self.net.advance(2)
-        self.assertLess(len(self.net.carried) - before, 2 * MOST_PER_SECOND + 50)
+        self.assertLess(len(self.net.carried) - before, 2 * MAX_PER_SECOND + 50)
 
     def test_ordinaryRate(self) -> None:
         """Packets of 10 ms are all echoed."""
         self.start(OPUS)
-        self.net.run(PATIENCE + 0.1)
+        self.net.run(FIRST_PACKET_TIMEOUT + 0.1)
         for number in range(300):
             self.send(RTPPacket(111, number, 480 * number, 5, b"o"))
             self.net.advance(0.01)

@@ -108,13 +108,14 @@ class OptionsTests(SynchronousTestCase):
         return said.getvalue()
 
     def test_jingle(self) -> None:
-        """A Jingle client is told in which guise to be, and which keys to press; what it cannot be is refused."""
+        """A Jingle client is told as which program to call, and which keys to press; what it cannot be is refused."""
         words = ["jingle", "--jid", "juliet@chat.example", "--password", "x", "--call", "100"]
-        options = parse([*words, "--guise", "dino", "--keys", "12a"], {})
-        self.assertEqual((options.command, options.guise, options.keys), ("jingle", "dino", "12A"))
+        options = parse([*words, "--profile", "dino", "--keys", "12a"], {})
+        self.assertEqual((options.command, options.profile, options.keys), ("jingle", "dino", "12A"))
         self.assertEqual((options.call, options.server), ("100@ichat-gw.chat.example", ("chat.example", 5222)))
-        self.assertEqual(parse(words, {}).guise, "conversations")
-        self.assertIn("invalid choice: 'icq'", self.complaint(*words, "--guise", "icq"))
+        self.assertEqual(parse(words, {}).profile, "conversations")
+        self.assertEqual(parse([*words, "--guise", "dino"], {}).profile, "dino")
+        self.assertIn("invalid choice: 'icq'", self.complaint(*words, "--profile", "icq"))
         self.assertIn("'1x' are not keys", self.complaint(*words, "--keys", "1x"))
         self.assertIn("--decline goes with --answer", self.complaint(*words, "--decline"))
 

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ichatgw.check.asking.interfaces import INetwork, Unreachable
-from ichatgw.check.asking.network import PATIENCE, Network
+from ichatgw.check.asking.network import ANSWER_TIMEOUT, Network
 from ichatgw.check.asking.sipexchange import WAITS
 from ichatgw.media.ice import stun
 from ichatgw.model import TransportAddress
@@ -105,7 +105,7 @@ class StatusTests(NetworkTestCase):
     def test_silent(self) -> None:
         """One that stands still is none, after a while."""
         self.ask()
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertIs(self.successResultOf(self.asked), None)
 
     def test_refused(self) -> None:

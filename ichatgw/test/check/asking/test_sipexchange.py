@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.check.asking.interfaces import Unreachable
-from ichatgw.check.asking.sipexchange import PATIENCE, REFUSED, SILENCE, WAITS, Datagrams, overStream, overUDP
+from ichatgw.check.asking.sipexchange import ANSWER_TIMEOUT, REFUSED, SILENCE, WAITS, Datagrams, overStream, overUDP
 from ichatgw.model import TransportAddress
 
 THERE = TransportAddress("203.0.113.5", 5060)
@@ -183,13 +183,13 @@ class StreamTests(SynchronousTestCase):
         self.factory().clientConnectionFailed(None, Failure(ConnectTimeout()))  # type: ignore[attr-defined]
         self.assertEqual(self.words(), (SILENCE, True))
         self.setUp()
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.words(), (SILENCE, True))
 
     def test_silentAfter(self) -> None:
         """It takes the connection, and says nothing."""
         self.connect()
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.words(), ("it takes the connection and does not answer", True))
 
     def test_closed(self) -> None:

@@ -109,7 +109,7 @@ class SyntaxTests(ConfigTestCase):
 
     def test_handedOver(self) -> None:
         """A shell may hand over what is kept nowhere, by a pipe; one into which nothing comes is given up."""
-        self.patch(reader, "PIPE_PATIENCE", 0.0)
+        self.patch(reader, "PIPE_TIMEOUT", 0.0)
         out, into = os.pipe()
         self.addCleanup(os.close, out)
         os.write(into, b"UDPTCPPort = 5071\n")

@@ -149,8 +149,8 @@ class Forwarded(JingleEndToEnd):
         After the time that is set the client stops ringing, by whichever way it was called, and the second phone rings.
         """
         gateway, phone, place = await self.startForwarding("no answer after 1 to 73")
-        for guise, outcome in ((CONVERSATIONS, "retracted"), (DIRECT, "they hung up")):
-            client = await self.startJingle(guise, resource=guise.name, taking=JingleTaking(Pickup.IGNORE))
+        for profile, outcome in ((CONVERSATIONS, "retracted"), (DIRECT, "they hung up")):
+            client = await self.startJingle(profile, resource=profile.name, taking=JingleTaking(Pickup.IGNORE))
             outgoing, incoming = await self.leadOn(gateway, phone, place)
             await until(self.clock, lambda client=client: client.calls[0].over, "the end of the ringing")  # type: ignore[misc]
             self.assertEqual(client.calls[0].outcome, outcome)

@@ -31,8 +31,8 @@ class JingleSettings(JingleEndToEnd):
         early = Answering(ring=183, delay=3.0)
         phone = self.startPhone(answering=early)
         await self.startGateway(phone.address.port, settings={"JingleEarlyMedia": "on"})
-        for guise in (CONVERSATIONS, DIRECT):
-            client, arrival = await self.startJingle(guise, resource=guise.name), phone.whenCalled()
+        for profile in (CONVERSATIONS, DIRECT):
+            client, arrival = await self.startJingle(profile, resource=profile.name), phone.whenCalled()
             call = client.call(NUMBER)
             incoming = await within(self.clock, 10, arrival)
             await within(self.clock, 2.5, call.whenConnected())
@@ -173,10 +173,10 @@ class JingleProgram(JingleEndToEnd):
         program = self._start("--call", "72", "--keys", "12#", "--duration", "2.5")
         self.assertEqual(await program.ended(30), 0, program.output)
         self.assertEqual(phone.calls[0].media.keys, "12#")
-        for words in ("in the guise of conversations", "session-initiate", "the tone was heard"):
+        for words in ("as conversations", "session-initiate", "the tone was heard"):
             self.assertIn(words, program.output)
         phone.answering = Answering(code=486)
-        program = self._start("--call", "72", "--guise", "dino")
+        program = self._start("--call", "72", "--profile", "dino")
         self.assertEqual(await program.ended(30), 1)
         self.assertIn("rejected", program.output)
 

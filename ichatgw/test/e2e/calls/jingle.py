@@ -90,13 +90,13 @@ class JingleCallsPhone(JingleEndToEnd):
         await self.assertHeardBy(phone, JINGLE_TONE)
         self.assertEqual(client.complaints, [])
 
-    async def _calls(self, guise: ClientProfile, settings: dict[str, object] | None = None) -> None:
+    async def _calls(self, profile: ClientProfile, settings: dict[str, object] | None = None) -> None:
         phone = self.startPhone()
         await self.startGateway(phone.address.port, settings=settings or {})
-        client = await self.startJingle(guise)
+        client = await self.startJingle(profile)
         call, incoming = await self.jingleCalls(client, phone)
         rang = await within(self.clock, 1, call.whenRinging())
-        self.assertEqual(rang, "message" if guise.messages else "session")
+        self.assertEqual(rang, "message" if profile.messages else "session")
         call.hangup()
         await within(self.clock, 5, incoming.whenEnded())
         self.assertEqual(incoming.why, "they hung up")
@@ -158,10 +158,10 @@ class PhoneCallsJingle(JingleEndToEnd):
         self.assertEqual(client.complaints, [])
 
     async def _isCalled(
-        self, guise: ClientProfile, settings: dict[str, object] | None = None, *, isHeardToRing: bool = True
+        self, profile: ClientProfile, settings: dict[str, object] | None = None, *, isHeardToRing: bool = True
     ) -> None:
         gateway = await self.startGateway(settings=settings or {})
-        client, phone = await self.startJingle(guise), self.startPhone()
+        client, phone = await self.startJingle(profile), self.startPhone()
         outgoing, call = await self.phoneCalls(gateway, client, phone)
         if isHeardToRing:
             self.assertEqual(await within(self.clock, 1, outgoing.whenRinging()), 180)

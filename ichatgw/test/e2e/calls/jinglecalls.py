@@ -45,14 +45,14 @@ class JingleEndings(JingleEndToEnd):
     async def test_calleeSaysNo(self) -> None:
         """A client is busy, or declines, by a message or in a session: the phone is told 486 or 603."""
         gateway = await self.startGateway()
-        for guise in (CONVERSATIONS, DIRECT):
-            client = await self.startJingle(guise, resource=guise.name)
+        for profile in (CONVERSATIONS, DIRECT):
+            client = await self.startJingle(profile, resource=profile.name)
             for action, status in ((Pickup.BUSY, 486), (Pickup.DECLINE, 603)):
                 client.taking = JingleTaking(action)
                 phone = self.startPhone()
                 call = phone.call(f"sip:{USER}@{gateway.address}")
                 await within(self.clock, 10, call.whenEnded())
-                self.assertEqual(call.status, status, guise.name)
+                self.assertEqual(call.status, status, profile.name)
             client.account.logout()
             self.assertEqual(client.complaints, [])
 
@@ -60,14 +60,14 @@ class JingleEndings(JingleEndToEnd):
         """A phone is busy, declines or is not there: the client is told, by a message or in its session."""
         phone = self.startPhone()
         await self.startGateway(phone.address.port)
-        for guise in (CONVERSATIONS, DIRECT):
-            client = await self.startJingle(guise, resource=guise.name)
+        for profile in (CONVERSATIONS, DIRECT):
+            client = await self.startJingle(profile, resource=profile.name)
             for status, condition in ((486, "busy"), (603, "decline"), (480, "timeout")):
                 phone.answering = Answering(code=status)
                 call = client.call(NUMBER)
                 await within(self.clock, 10, call.whenEnded())
-                self.assertEqual(call.condition, condition, guise.name)
-                self.assertEqual(call.outcome, "rejected" if guise.messages else "they hung up")
+                self.assertEqual(call.condition, condition, profile.name)
+                self.assertEqual(call.outcome, "rejected" if profile.messages else "they hung up")
             client.account.logout()
             self.assertEqual(client.complaints, [])
 
@@ -75,22 +75,22 @@ class JingleEndings(JingleEndToEnd):
         """A call to a number that there is not ends in every client, by what that client looks at."""
         phone = self.startPhone(answering=Answering(ring=0, code=404))
         await self.startGateway(phone.address.port)
-        for guise in (CONVERSATIONS, DINO, MOVIM, MONAL, SISKIN, DIRECT):
-            client = await self.startJingle(guise, resource=guise.name)
+        for profile in (CONVERSATIONS, DINO, MOVIM, MONAL, SISKIN, DIRECT):
+            client = await self.startJingle(profile, resource=profile.name)
             call = client.call(NUMBER)
             await within(self.clock, 10, call.whenEnded())
-            expected = ("rejected", "gone") if guise.messages else ("they hung up", "gone")
-            if guise.heedsErrors:
+            expected = ("rejected", "gone") if profile.messages else ("they hung up", "gone")
+            if profile.heedsErrors:
                 expected = ("bounced", "item-not-found")
-            self.assertEqual((call.outcome, call.condition), expected, guise.name)
+            self.assertEqual((call.outcome, call.condition), expected, profile.name)
             client.account.logout()
             self.assertEqual(client.complaints, [])
 
     async def test_phoneAbandons(self) -> None:
         """A phone gives up while clients ring: they are told, by a message or in a session, and it gets 487."""
         gateway = await self.startGateway()
-        for guise in (CONVERSATIONS, DIRECT):
-            client = await self.startJingle(guise, resource=guise.name, taking=JingleTaking(Pickup.IGNORE))
+        for profile in (CONVERSATIONS, DIRECT):
+            client = await self.startJingle(profile, resource=profile.name, taking=JingleTaking(Pickup.IGNORE))
             phone, arrival = self.startPhone(), client.whenCalled()
             outgoing = phone.call(f"sip:{USER}@{gateway.address}")
             incoming = await within(self.clock, 10, arrival)
@@ -99,7 +99,7 @@ class JingleEndings(JingleEndToEnd):
             await within(self.clock, 5, incoming.whenEnded())
             await within(self.clock, 5, outgoing.whenEnded())
             self.assertEqual(outgoing.status, 487)
-            self.assertEqual(incoming.outcome, "retracted" if guise.messages else "they hung up")
+            self.assertEqual(incoming.outcome, "retracted" if profile.messages else "they hung up")
             self.assertEqual((incoming.condition, client.complaints), ("cancel", []))
             client.account.logout()
 
@@ -107,8 +107,8 @@ class JingleEndings(JingleEndToEnd):
         """A client gives up while the phone rings: that gets CANCEL."""
         phone = self.startPhone(answering=Answering(delay=None))
         await self.startGateway(phone.address.port)
-        for guise in (CONVERSATIONS, DIRECT):
-            client, arrival = await self.startJingle(guise, resource=guise.name), phone.whenCalled()
+        for profile in (CONVERSATIONS, DIRECT):
+            client, arrival = await self.startJingle(profile, resource=profile.name), phone.whenCalled()
             outgoing = client.call(NUMBER)
             incoming = await within(self.clock, 10, arrival)
             await within(self.clock, 10, outgoing.whenRinging())
@@ -126,8 +126,8 @@ class JingleEndings(JingleEndToEnd):
         for winner, losers in ((CONVERSATIONS, (STANZA, DIRECT)), (DIRECT, (CONVERSATIONS, DIRECT))):
             first = await self.startJingle(winner, resource="winner", taking=JingleTaking(delay=1.0))
             others = [
-                await self.startJingle(guise, resource=f"loser{number}", taking=ignore)
-                for number, guise in enumerate(losers)
+                await self.startJingle(profile, resource=f"loser{number}", taking=ignore)
+                for number, profile in enumerate(losers)
             ]
             arrivals = [each.whenCalled() for each in others]
             phone = self.startPhone()
@@ -172,15 +172,22 @@ class JingleEndings(JingleEndToEnd):
         """
         phone = self.startPhone()
         await self.startGateway(phone.address.port)
-        for guise in (CONVERSATIONS, MOVIM, DINO, STANZA, DIRECT, evolve(DINO, name="dino-direct", messages=False)):
-            client = await self.startJingle(guise, resource=guise.name)
+        for profile in (
+            CONVERSATIONS,
+            MOVIM,
+            DINO,
+            STANZA,
+            DIRECT,
+            evolve(DINO, name="dino-direct", messages=False),
+        ):
+            client = await self.startJingle(profile, resource=profile.name)
             call = client.call(NUMBER, ("audio", "video"))
             await within(self.clock, 10, call.whenConnected())
             await self.sound(call.media, 0.6)
             call.hangup()
             await within(self.clock, 10, phone.calls[-1].whenEnded())
             client.account.logout()
-            self.assertEqual(client.complaints, [], guise.name)
+            self.assertEqual(client.complaints, [], profile.name)
         client = await self.startJingle()
         call = client.call(NUMBER, ("video",))
         await within(self.clock, 10, call.whenEnded())

@@ -22,7 +22,7 @@ from ichatgw.test.e2e.support.case import ICHAT_TONE, NUMBER, PHONE_TONE, EndToE
 from ichatgw.test.e2e.support.moment import pause, until, within
 
 # What iChats may look like: of every call they make and take it must not matter.
-GUISES: dict[str, tuple[Profile, Quirks]] = {
+PROFILES: dict[str, tuple[Profile, Quirks]] = {
     "Leopard": (LEOPARD, Quirks()),
     "Snow Leopard": (SNOW, Quirks()),
     "no line feed": (LEOPARD, Quirks(lineFeed=False)),
@@ -53,9 +53,9 @@ class Variants(EndToEnd):
         self.gateway: Gateway = await self.startGateway(self.phone.address.port, settings=settings)
         self.ichat: IChat = await self.startIChat()
 
-    def be(self, guise: str) -> None:
+    def be(self, name: str) -> None:
         """From now on the iChat is of another kind.  It keeps its socket, and with it the Contact it began with."""
-        self.ichat.profile, self.ichat.quirks = GUISES[guise]
+        self.ichat.profile, self.ichat.quirks = PROFILES[name]
         self.ichat.agent.userAgent = self.ichat.profile.userAgent
 
     async def call(self, **how: Any) -> tuple[PhoneCall, IChatCall]:
@@ -86,21 +86,21 @@ class Variants(EndToEnd):
         began, ended = (lambda: said(" as 'sip:") + said(" as 'xmpp:")), (lambda: said(" ended by "))
         await until(self.clock, lambda: ended() == began(), "the end of all calls", 5)
 
-    async def test_guises(self) -> None:
+    async def test_profiles(self) -> None:
         """Whatever an iChat looks like it can call and be called, with sound, and is answered all it asks."""
         await self.begin()
-        for guise in GUISES:
-            self.be(guise)
+        for name in PROFILES:
+            self.be(name)
             phone, ichat = await self.call()
             await within(self.clock, 5, ichat.whenAnswered())
             await self.heard(phone, ichat)
-            if guise == "frequent pings":
+            if name == "frequent pings":
                 await until(self.clock, lambda call=ichat: call.pings > 1, "answers to pings", 2)  # type: ignore[misc]
                 self.assertEqual([r for r in phone.requests if r != "BYE"], [])
             ichat.hangup()
             await within(self.clock, 5, phone.whenEnded())
             await self.taken()
-            self.assertEqual(self.ichat.complaints, [], guise)
+            self.assertEqual(self.ichat.complaints, [], name)
         await self.none()
 
     async def test_calling(self) -> None:

@@ -15,7 +15,7 @@ from ichatgw.test.e2e.programs.gateway import Gateway
 from ichatgw.test.e2e.programs.prosody import COMPONENT
 from ichatgw.test.e2e.programs.zone import Zone
 from ichatgw.test.e2e.support.case import NUMBER, EndToEnd
-from ichatgw.test.e2e.support.hostilepeers import Cable, CrookedServer, connected
+from ichatgw.test.e2e.support.hostilepeers import Cable, HostileServer, connected
 from ichatgw.test.e2e.support.moment import pause, until, within
 from ichatgw.test.e2e.support.secure import SecureEndToEnd
 from ichatgw.test.support.names import a, srv
@@ -62,9 +62,9 @@ class NextTarget(EndToEnd):
         await self.phone.told("CALL_CLOSED")
         return call
 
-    def crooked(self, piece: bytes = b"", reads: bool = True) -> int:
+    def hostileServer(self, piece: bytes = b"", reads: bool = True) -> int:
         """A server that takes connections and does no more than that."""
-        self.crook = CrookedServer(self.clock, piece, reads)
+        self.crook = HostileServer(self.clock, piece, reads)
         self.ending(self.crook)
         return self.crook.start()
 
@@ -86,7 +86,7 @@ class NextTarget(EndToEnd):
 
     async def test_readsNothing(self) -> None:
         """One that takes the connection and reads nothing is given up."""
-        port = self.crooked(reads=False)
+        port = self.hostileServer(reads=False)
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
         self.assertEqual(len(self.crook.connections), 1)
@@ -94,7 +94,7 @@ class NextTarget(EndToEnd):
 
     async def test_halfAMessage(self) -> None:
         """So is one that answers with half a message."""
-        port = self.crooked(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127")
+        port = self.hostileServer(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127")
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
         self.assertTrue(self.crook.connections[0].heard.startswith(b"INVITE"))
@@ -102,7 +102,7 @@ class NextTarget(EndToEnd):
 
     async def test_garbage(self) -> None:
         """One that speaks something else is given up at once, and the log says why."""
-        port = self.crooked(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        port = self.hostileServer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         gateway = await self.startTargets(port, ";transport=tcp")
         await self.reached()
         await gateway.tells(f"The connection with tcp:127.0.0.1:{port} is closed: a message without a")
@@ -121,7 +121,7 @@ class NextTarget(EndToEnd):
 
     async def test_neverShakesHands(self) -> None:
         """A TLS server that never finishes the handshake is given up."""
-        port = self.crooked()
+        port = self.hostileServer()
         gateway = await self.startSecure(port)
         await self.reached()
         self.assertTrue(self.crook.connections[0].heard)
@@ -141,7 +141,7 @@ class NextTarget(EndToEnd):
         """A TLS server that wants our certificate, and says so after the handshake, costs nothing; the log says so."""
         certificate, key = self.authority.issue("wanting", PBX)
         own = PrivateCertificate.loadPEM(Path(certificate).read_bytes() + Path(key).read_bytes())
-        wanting = CrookedServer(self.clock)
+        wanting = HostileServer(self.clock)
         self.ending(wanting)
         port = wanting.start(own.options(Certificate.loadPEM(Path(self.authority.path).read_bytes())))
         gateway = await self.startSecure(port)

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-TCP peers that do what no good phone does.
+TCP peers that break rules: they never read, or say half a message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 
-class Crooked(Protocol):
+class HostilePeer(Protocol):
     """
     Says its piece when it has heard something, and no more; or never reads.
 
@@ -39,7 +39,7 @@ class Crooked(Protocol):
         self.over = True
 
 
-class CrookedServer(Factory):
+class HostileServer(Factory):
     """
     Takes connections on a port of its own.
 
@@ -51,7 +51,7 @@ class CrookedServer(Factory):
         self._piece = piece
         self._reads = reads
         self._listening: Any = None
-        self.connections: list[Crooked] = []
+        self.connections: list[HostilePeer] = []
 
     def start(self, secure: Any = None) -> int:
         """
@@ -66,8 +66,8 @@ class CrookedServer(Factory):
             self._listening = self._reactor.listenSSL(0, self, secure, interface="127.0.0.1")
         return int(self._listening.getHost().port)
 
-    def buildProtocol(self, addr: Any) -> Crooked:
-        made = Crooked(self._piece, self._reads)
+    def buildProtocol(self, addr: Any) -> HostilePeer:
+        made = HostilePeer(self._piece, self._reads)
         self.connections.append(made)
         return made
 
@@ -80,9 +80,9 @@ class CrookedServer(Factory):
             await self._listening.stopListening()
 
 
-async def connected(reactor: Any, port: int, reads: bool = True) -> Crooked:
+async def connected(reactor: Any, port: int, reads: bool = True) -> HostilePeer:
     """A connection to the gateway."""
-    made = Crooked(b"", reads)
+    made = HostilePeer(b"", reads)
     await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(Factory.forProtocol(lambda: made))
     return made
 

@@ -26,7 +26,7 @@ USER = "anna"
 
 class JingleEndToEnd(EndToEnd):
     """
-    With clients in the guises of real ones.
+    With clients that have the habits of real ones.
 
     @ivar messages: those that came to the client that was started last.
     """
@@ -34,11 +34,11 @@ class JingleEndToEnd(EndToEnd):
     messages: list[Element]
 
     async def startJingle(
-        self, guise: ClientProfile = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
+        self, profile: ClientProfile = CONVERSATIONS, account: str = USER, resource: str = "phone", **options: Any
     ) -> JinglePhone:
         """Log a client in, with the control address and a number among its contacts."""
         options = {"say": JINGLE_TONE, "listenFor": PHONE_TONE, **options}
-        client = JinglePhone(self.clock, f"{account}@{DOMAIN}/{resource}", guise=guise, **options)
+        client = JinglePhone(self.clock, f"{account}@{DOMAIN}/{resource}", clientProfile=profile, **options)
         self.addCleanup(client.stop)
         login = Login(client)
         self.messages = login.messages

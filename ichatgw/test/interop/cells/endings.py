@@ -30,14 +30,14 @@ CONSENT = 30.0
 
 async def otherEnds(record: Record, kind: type[Client], calls: bool) -> None:
     """The one who called hangs up."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
         if calls:
             await connect(record, client, phone)
             await clientEnds(record, client, phone)
         else:
-            await beConnected(record, house, client, phone)
+            await beConnected(record, testbed, client, phone)
             await phoneEnds(record, client, phone)
 
 
@@ -52,17 +52,17 @@ async def declined(record: Record, kind: type[Client], calls: bool) -> None:
 
 
 async def _refused(record: Record, kind: type[Client], calls: bool, status: int, reason: str) -> None:
-    house = await home(record, "IPv4")
-    client = await house.client(record, kind)
+    testbed = await home(record, "IPv4")
+    client = await testbed.client(record, kind)
     with record.check("as it should"):
         if calls:
-            scripted = await house.sipp(record, "refuse", STATUS=status)
-            client.order("call", house.number(scripted.port))
+            scripted = await testbed.sipp(record, "refuse", STATUS=status)
+            client.order("call", testbed.number(scripted.port))
             await client.told("reject", reason=reason)
             await scripted.succeeded()
         else:
-            phone = await house.phone(record)
-            phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+            phone = await testbed.phone(record)
+            phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
             await client.told("propose")
             await phone.told("CALL_RINGING")
             client.order("reject", reason)
@@ -74,8 +74,8 @@ async def _refused(record: Record, kind: type[Client], calls: bool, status: int,
 
 async def abandoned(record: Record, kind: type[Client], calls: bool) -> None:
     """The caller gives up while it rings."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
         if calls:
             client.order("call", phone.number)
@@ -84,7 +84,7 @@ async def abandoned(record: Record, kind: type[Client], calls: bool) -> None:
             client.order("retract")
             await phone.told("CALL_CLOSED")
         else:
-            phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+            phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
             await client.told("propose")
             await phone.told("CALL_RINGING")
             phone.command("hangup")
@@ -94,8 +94,8 @@ async def abandoned(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def unknown(record: Record, kind: type[Client], calls: bool) -> None:
     """Nobody is there who is called."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
         if calls:
             client.order("call", phone.number.replace("1", "9", 1))
@@ -105,7 +105,7 @@ async def unknown(record: Record, kind: type[Client], calls: bool) -> None:
                 "that the client is told",
             )
         else:
-            phone.command("dial", f"sip:nobody@{house.gateway.address}")
+            phone.command("dial", f"sip:nobody@{testbed.gateway.address}")
             _, about = await phone.told("CALL_CLOSED", 30.0)
             if about[:3] not in ("404", "480", "408"):
                 raise AssertionError(f"the phone was told {about!r}")
@@ -122,13 +122,13 @@ async def killed(record: Record, kind: type[Client], calls: bool) -> None:
 
 
 async def _vanished(record: Record, kind: type[Client], calls: bool, kill: bool) -> None:
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
         if calls:
             await connect(record, client, phone)
         else:
-            await beConnected(record, house, client, phone)
+            await beConnected(record, testbed, client, phone)
         vanished = client.vanish(kill)
         closed, _ = await phone.told("CALL_CLOSED", CONSENT + 15)
         record.measured("vanished to BYE", closed - vanished)
@@ -138,11 +138,11 @@ async def _vanished(record: Record, kind: type[Client], calls: bool, kill: bool)
 
 async def twoClients(record: Record, kind: type[Client], calls: bool) -> None:
     """Two clients of the user ring; the second one takes the call, and the first stops ringing."""
-    house = await home(record, "IPv4")
-    other = await house.client(record, Aiortc if kind is Chromium else Chromium, "other")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    other = await testbed.client(record, Aiortc if kind is Chromium else Chromium, "other")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
-        phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+        phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
         await other.told("propose")
         await client.told("propose")
         await phone.told("CALL_RINGING")
@@ -157,11 +157,11 @@ async def twoClients(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def twoKinds(record: Record, kind: type[Client], calls: bool) -> None:
     """One of two clients knows no call messages: it is sent a session, which ends when the other takes the call."""
-    house = await home(record, "IPv4")
-    other = await house.client(record, Aiortc, "direct", direct=True)
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    other = await testbed.client(record, Aiortc, "direct", direct=True)
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("as it should"):
-        phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+        phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
         await client.told("propose")
         await other.told("incoming")
         await phone.told("CALL_RINGING")
@@ -173,8 +173,8 @@ async def twoKinds(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def direct(record: Record, kind: type[Client], calls: bool) -> None:
     """Without call messages: a session at once."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, direct=True), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, direct=True), await testbed.phone(record)
     with record.check("as it should"):
         if calls:
             client.order("initiate", f"{phone.number}/gw")
@@ -183,7 +183,7 @@ async def direct(record: Record, kind: type[Client], calls: bool) -> None:
             phone.command("accept")
             await client.told("accepted")
         else:
-            phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+            phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
             await client.told("incoming")
             await phone.told("CALL_RINGING")
             client.order("take")

@@ -9,7 +9,7 @@ from functools import partial
 from ichatgw.test.e2e.support.moment import pause, until
 from ichatgw.test.interop.cell import Cell, Matrix, Record
 from ichatgw.test.interop.clients import Aiortc, Chromium, Client
-from ichatgw.test.interop.testbed import USER, House, Phone
+from ichatgw.test.interop.testbed import USER, Phone, Testbed
 
 CALLS, CALLED = "client calls", "client is called"
 KINDS: tuple[type[Client], ...] = (Chromium, Aiortc)
@@ -19,13 +19,13 @@ ENOUGH = 1.5
 KEYS = "159#"
 
 
-async def home(record: Record, family: str, **settings: object) -> House:
+async def home(record: Record, family: str, **settings: object) -> Testbed:
     """The servers."""
-    key = ("house", family, tuple(sorted(settings.items())))
-    house: House = await record.stage(
-        key, lambda directory: House(record.reactor, directory, family, settings=settings)
+    key = ("testbed", family, tuple(sorted(settings.items())))
+    testbed: Testbed = await record.stage(
+        key, lambda directory: Testbed(record.reactor, directory, family, settings=settings)
     )
-    return house
+    return testbed
 
 
 async def connect(record: Record, client: Client, phone: Phone) -> None:
@@ -45,9 +45,9 @@ async def connect(record: Record, client: Client, phone: Phone) -> None:
     record.measured("proceed to sound at the phone", phone.wire.firstHeard - proceeded)
 
 
-async def beConnected(record: Record, house: House, client: Client, phone: Phone) -> None:
+async def beConnected(record: Record, testbed: Testbed, client: Client, phone: Phone) -> None:
     """The phone calls, and the client answers."""
-    phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+    phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
     await client.told("propose")
     await phone.told("CALL_RINGING")
     await pause(record.reactor, 0.3)
@@ -98,14 +98,14 @@ async def asked(record: Record, phone: Phone, since: int, directions: tuple[str,
 
 async def call(record: Record, kind: type[Client], family: str, calls: bool) -> None:
     """A whole call: with keys, both ends hold it, and the one who was called hangs up."""
-    house = await home(record, family)
-    client = await house.client(record, kind)
-    phone = await house.phone(record)
+    testbed = await home(record, family)
+    client = await testbed.client(record, kind)
+    phone = await testbed.phone(record)
     with record.check("call"):
         if calls:
             await connect(record, client, phone)
         else:
-            await beConnected(record, house, client, phone)
+            await beConnected(record, testbed, client, phone)
     with record.check("way"):
         await checkWay(client, family)
     with record.check("keys"):

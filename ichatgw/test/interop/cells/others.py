@@ -29,20 +29,20 @@ from ichatgw.test.interop.cells.jingle import (
 from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
 from ichatgw.test.interop.place import HOSTS
 from ichatgw.test.interop.scene import ICHAT_TONE, hears
-from ichatgw.test.interop.testbed import House
+from ichatgw.test.interop.testbed import Testbed
 
 OTHER = "anna"
 OTHER_TONE = 550
 
 
-async def _iChat(record: Record, house: House) -> IChat:
+async def _iChat(record: Record, testbed: Testbed) -> IChat:
     ichat = IChat(record.reactor, f"{OTHER}@{DOMAIN}/iChat", host=HOSTS[2], say=ICHAT_TONE, listenFor=TONE)
     ichat.start()
     login = Login(ichat)
     record.ending(Stopped(login.stop))
     record.ending(Stopped(ichat.stop))
-    await login.start(record.reactor, house.server.clientPort, password(OTHER))
-    for contact in (f"control@{COMPONENT}", house.user("scott")):
+    await login.start(record.reactor, testbed.server.clientPort, password(OTHER))
+    for contact in (f"control@{COMPONENT}", testbed.user("scott")):
         await within(record.reactor, 5, ichat.account.subscribe(contact))
     return ichat
 
@@ -59,20 +59,20 @@ class Stopped:
 
 async def iChat(record: Record, kind: type[Client], calls: bool) -> None:
     """A call between the client and an iChat; the iChat hangs up."""
-    house = await home(record, "IPv4")
-    ichat = await _iChat(record, house)
-    client = await house.client(record, kind, listens=ICHAT_TONE)
+    testbed = await home(record, "IPv4")
+    ichat = await _iChat(record, testbed)
+    client = await testbed.client(record, kind, listens=ICHAT_TONE)
     call: IChatCall
     with record.check("call"):
         if calls:
             arrival = ichat.whenCalled()
-            client.order("call", house.user(OTHER))
+            client.order("call", testbed.user(OTHER))
             incoming = await record.awaited("a call at the iChat", arrival)
             call = incoming
             await record.awaited("the iChat's answer", call.whenAnswered())
         else:
-            await within(record.reactor, 5, ichat.account.whenCallable(house.user("scott")))
-            call = ichat.call(house.user("scott"))
+            await within(record.reactor, 5, ichat.account.whenCallable(testbed.user("scott")))
+            call = ichat.call(testbed.user("scott"))
             await client.told("propose")
             client.order("accept")
             await record.awaited("the client's answer", call.whenAnswered())
@@ -90,13 +90,13 @@ async def iChat(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def otherClient(record: Record, kind: type[Client], calls: bool) -> None:
     """Two clients, of different kinds, through the gateway; the one who is called hangs up."""
-    house = await home(record, "IPv4")
-    caller = await house.client(record, kind, listens=OTHER_TONE)
-    callee = await house.client(
+    testbed = await home(record, "IPv4")
+    caller = await testbed.client(record, kind, listens=OTHER_TONE)
+    callee = await testbed.client(
         record, Aiortc if kind is Chromium else Chromium, "other", account=OTHER, tone=OTHER_TONE, listens=TONE
     )
     with record.check("call"):
-        caller.order("call", house.user(OTHER))
+        caller.order("call", testbed.user(OTHER))
         await callee.told("propose")
         callee.order("accept")
         await callee.told("media")
@@ -112,13 +112,13 @@ async def otherClient(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def hidden(record: Record, kind: type[Client], calls: bool) -> None:
     """The browser hides its addresses behind names of mDNS: only its checks show where it is (peer-reflexive)."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, hides=True), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, hides=True), await testbed.phone(record)
     with record.check("call"):
         if calls:
             await connect(record, client, phone)
         else:
-            await beConnected(record, house, client, phone)
+            await beConnected(record, testbed, client, phone)
         if ".local" not in (client.directory / "stanzas.xml").read_text():
             raise AssertionError("the browser did not hide its addresses")
     with record.check("sound"):
@@ -129,11 +129,11 @@ async def hidden(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def early(record: Record, kind: type[Client], calls: bool) -> None:
     """With JingleEarlyMedia the client hears what comes before the answer, and is told of the refusal after it."""
-    house = await home(record, "IPv4", JingleEarlyMedia="on")
-    client = await house.client(record, kind, listens=TONE)
+    testbed = await home(record, "IPv4", JingleEarlyMedia="on")
+    client = await testbed.client(record, kind, listens=TONE)
     with record.check("call"):
-        phone = await house.sipp(record, "early", RINGING=6000)
-        client.order("call", house.number(phone.port))
+        phone = await testbed.sipp(record, "early", RINGING=6000)
+        client.order("call", testbed.number(phone.port))
         await client.told("proceed")
         await client.told("media")
     with record.check("sound"):
@@ -148,10 +148,10 @@ async def early(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def late(record: Record, kind: type[Client], calls: bool) -> None:
     """With JingleAnswerWithMedia the phone's call is answered when the client has media."""
-    house = await home(record, "IPv4", JingleAnswerWithMedia="on")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4", JingleAnswerWithMedia="on")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("call"):
-        await beConnected(record, house, client, phone)
+        await beConnected(record, testbed, client, phone)
     with record.check("sound"):
         await sound(record, client, phone)
     with record.check("end"):
@@ -165,8 +165,8 @@ async def minute(record: Record, kind: type[Client], calls: bool) -> None:
     What a page hears jumps now and then, since its script takes the samples from the browser in pieces, on a thread
     that does other things; so silence counts here, and what the browser says that it had to make up.
     """
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("call"):
         await connect(record, client, phone)
     with record.check("sound"):
@@ -188,23 +188,23 @@ async def minute(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
     """The XMPP server restarts in mid-call: the sound goes on, and the next call works."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("call"):
         await connect(record, client, phone)
     with record.check("sound"):
-        links = house.gateway.said("is up as")
-        await house.server.stop()
+        links = testbed.gateway.said("is up as")
+        await testbed.server.stop()
         await sound(record, client, phone)
-        await house.server.start()
-        await house.gateway.linked(10.0, times=links + 1)
+        await testbed.server.start()
+        await testbed.gateway.linked(10.0, times=links + 1)
         await pause(record.reactor, 2.0)
         await sound(record, client, phone)
     with record.check("end"):
         phone.command("hangup")
         await phone.told("CALL_CLOSED")
-        again = await house.client(record, kind, "again")
-        other = await house.phone(record, name="other")
+        again = await testbed.client(record, kind, "again")
+        other = await testbed.phone(record, name="other")
         await connect(record, again, other)
         await clientEnds(record, again, other)
 

@@ -183,7 +183,7 @@ class Office:
             self.reactor,
             f"{USER}@{DOMAIN}/phone",
             host=HOSTS[0],
-            guise=CONVERSATIONS,
+            clientProfile=CONVERSATIONS,
             say=CLIENT_TONE,
             listenFor=PHONE_TONE,
         )

@@ -25,35 +25,35 @@ from ichatgw.test.interop.cells.jingle import (
     sound,
 )
 from ichatgw.test.interop.clients import TONE, Aiortc, Chromium, Client
-from ichatgw.test.interop.testbed import USER, House, Phone
+from ichatgw.test.interop.testbed import USER, Phone, Testbed
 
 
 async def trickled(record: Record, kind: type[Client], calls: bool) -> None:
     """The client's candidates come one by one, after its description."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, trickles=True), await house.phone(record)
-    await _soundAndEnd(record, house, client, phone, calls)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, trickles=True), await testbed.phone(record)
+    await _soundAndEnd(record, testbed, client, phone, calls)
 
 
 async def lossy(record: Record, kind: type[Client], calls: bool) -> None:
     """Of the client's datagrams, both ways, every tenth is lost, as many come twice, and all come late."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, loses=0.1), await house.phone(record)
-    await _soundAndEnd(record, house, client, phone, calls)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, loses=0.1), await testbed.phone(record)
+    await _soundAndEnd(record, testbed, client, phone, calls)
 
 
 async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
     """The client restarts ICE in mid-call, and the sound goes on."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind), await testbed.phone(record)
     with record.check("call"):
         await connect(record, client, phone)
     with record.check("sound"):
-        before = len(house.gateway.program.output)
+        before = len(testbed.gateway.program.output)
         client.order("restart")
         await until(
             record.reactor,
-            lambda: "media goes to" in house.gateway.program.output[before:],
+            lambda: "media goes to" in testbed.gateway.program.output[before:],
             "a new way of media",
         )
         await sound(record, client, phone)
@@ -66,15 +66,15 @@ async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def video(record: Record, kind: type[Client], calls: bool) -> None:
     """The client proposes and offers video as well, and has a call with audio."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, video=True), await house.phone(record)
-    await _soundAndEnd(record, house, client, phone, calls)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, video=True), await testbed.phone(record)
+    await _soundAndEnd(record, testbed, client, phone, calls)
 
 
 async def videoAtOnce(record: Record, kind: type[Client], calls: bool) -> None:
     """The same, with a session that it begins at once."""
-    house = await home(record, "IPv4")
-    client, phone = await house.client(record, kind, video=True, direct=True), await house.phone(record)
+    testbed = await home(record, "IPv4")
+    client, phone = await testbed.client(record, kind, video=True, direct=True), await testbed.phone(record)
     with record.check("call"):
         client.order("initiate", f"{phone.number}/gw")
         await phone.told("CALL_INCOMING")
@@ -122,15 +122,15 @@ async def _codec(
     encryption: str = "",
     settings: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
-    house = await home(record, "IPv4", **settings)
-    client, phone = await house.client(record, kind), await house.phone(record, codec, encryption)
+    testbed = await home(record, "IPv4", **settings)
+    client, phone = await testbed.client(record, kind), await testbed.phone(record, codec, encryption)
     with record.check("call"):
         if calls:
             client.order("call", phone.number)
             await phone.told("CALL_INCOMING")
             phone.command("accept")
         else:
-            phone.command("dial", f"sip:{USER}@{house.gateway.address}")
+            phone.command("dial", f"sip:{USER}@{testbed.gateway.address}")
             await client.told("propose")
             client.order("accept")
         await client.told("media")
@@ -148,14 +148,14 @@ async def _codec(
 
 async def echoed(record: Record, kind: type[Client], calls: bool) -> None:
     """sipp, which sends back what it gets; it hangs up if it has called."""
-    house = await home(record, "IPv4")
-    client = await house.client(record, kind, listens=TONE)
+    testbed = await home(record, "IPv4")
+    client = await testbed.client(record, kind, listens=TONE)
     with record.check("call"):
         if calls:
-            phone = await house.sipp(record, "answer", RINGING=200)
-            client.order("call", house.number(phone.port))
+            phone = await testbed.sipp(record, "answer", RINGING=200)
+            client.order("call", testbed.number(phone.port))
         else:
-            phone = await house.sipp(record, "call", house.gateway.address, TALKING=6000)
+            phone = await testbed.sipp(record, "call", testbed.gateway.address, TALKING=6000)
             await client.told("propose")
             client.order("accept")
         await client.told("media")
@@ -174,15 +174,15 @@ async def echoed(record: Record, kind: type[Client], calls: bool) -> None:
 
 async def byICE(record: Record, kind: type[Client], calls: bool) -> None:
     """linphonec with ICE at its side too: it finds the way to the gateway by checks, holds, and takes the call back."""
-    house = await home(record, "IPv4", SIPOffersICE="on")
-    client, phone = await house.client(record, kind), await house.linphone(record)
+    testbed = await home(record, "IPv4", SIPOffersICE="on")
+    client, phone = await testbed.client(record, kind), await testbed.linphone(record)
     with record.check("call"):
         if calls:
-            client.order("call", house.number(phone.port))
+            client.order("call", testbed.number(phone.port))
             await phone.program.said("Receiving new incoming call")
             phone.command("answer")
         else:
-            phone.command(f"call sip:{USER}@{house.gateway.address}")
+            phone.command(f"call sip:{USER}@{testbed.gateway.address}")
             await client.told("propose")
             client.order("accept")
         await client.told("media")
@@ -219,12 +219,12 @@ async def _phoneHeard(record: Record, phone: Linphone, seconds: float) -> None:
     await until(record.reactor, lambda: phone.heard(TONE) >= seconds, f"{seconds} s of sound at the phone")
 
 
-async def _soundAndEnd(record: Record, house: House, client: Client, phone: Phone, calls: bool) -> None:
+async def _soundAndEnd(record: Record, testbed: Testbed, client: Client, phone: Phone, calls: bool) -> None:
     with record.check("call"):
         if calls:
             await connect(record, client, phone)
         else:
-            await beConnected(record, house, client, phone)
+            await beConnected(record, testbed, client, phone)
     with record.check("sound"):
         await sound(record, client, phone)
     with record.check("end"):
@@ -253,7 +253,7 @@ _LACKING: dict[tuple[Play, str], str] = {
     (wideband, CALLS): "who proposes a call says its codecs after the answer; that it has G722 is not assumed"
 }
 
-WAYS = Matrix(
+SCENARIOS = Matrix(
     "Jingle clients: codecs and ways of media",
     ("client", "what"),
     ("call", "sound", "end"),

@@ -19,11 +19,11 @@ from ichatgw.sim.jingle.callee import IncomingJingleCall, JingleTaking, Pickup
 from ichatgw.sim.jingle.caller import OutgoingJingleCall
 from ichatgw.sim.jingle.client import JinglePhone
 from ichatgw.sim.jingle.profile import (
+    CLIENT_PROFILES,
     CONVERSATIONS,
     DINO,
     DIRECT,
     GAJIM,
-    GUISES,
     MONAL,
     MOVIM,
     OPUS,
@@ -64,9 +64,9 @@ class JingleTests(SynchronousTestCase):
         if xml.domainOf(xml.get(stanza, "to")) != GATEWAY:  # which the test plays
             self.users.deliver(stanza)
 
-    def login(self, name: str, guise: ClientProfile, resource: str = "sim", **options: object) -> JinglePhone:
+    def login(self, name: str, profile: ClientProfile, resource: str = "sim", **options: object) -> JinglePhone:
         jid = f"{name}@{DOMAIN}/{resource}"
-        phone = JinglePhone(self.net, jid, guise=guise, **options)  # type: ignore[arg-type]
+        phone = JinglePhone(self.net, jid, clientProfile=profile, **options)  # type: ignore[arg-type]
         self.addCleanup(phone.stop)
         self.users.contact(f"alice@{DOMAIN}", BOB).sees = self.users.contact(f"alice@{DOMAIN}", BOB).seen = True
         self.users.contact(BOB, f"alice@{DOMAIN}").sees = self.users.contact(BOB, f"alice@{DOMAIN}").seen = True
@@ -122,17 +122,17 @@ class JingleTests(SynchronousTestCase):
         self.assertIn("speaks PCMU and PCMA, and was told opus", outgoing.words)
 
     @slow
-    def test_guises(self) -> None:
-        """Every guise talks to itself, by messages or sessions, over ICE with DTLS, keys or nothing, or raw UDP."""
-        for guise in GUISES.values():
+    def test_profiles(self) -> None:
+        """Every profile talks to itself, by messages or sessions, over ICE with DTLS, keys or nothing, or raw UDP."""
+        for profile in CLIENT_PROFILES.values():
             self.setUp()
-            outgoing, incoming = self.talk(guise)
+            outgoing, incoming = self.talk(profile)
             self.assertContent()
-            if guise.messages and guise.rings:
+            if profile.messages and profile.rings:
                 self.assertEqual(self.successResultOf(outgoing.whenRinging()), "message")
             outgoing.hangup()
             self.net.run(0.1)
-            self.assertEqual((outgoing.outcome, incoming.outcome), ("we hung up", "they hung up"), guise.name)
+            self.assertEqual((outgoing.outcome, incoming.outcome), ("we hung up", "they hung up"), profile.name)
             self.assertEqual(incoming.condition, "success")
 
     @slow
@@ -198,26 +198,26 @@ class JingleTests(SynchronousTestCase):
 
     def test_decline(self) -> None:
         """A callee may decline, be busy or say nothing, by a message or in a session."""
-        for guise in (CONVERSATIONS, DIRECT):
+        for profile in (CONVERSATIONS, DIRECT):
             for action in (Pickup.DECLINE, Pickup.BUSY):
                 self.setUp()
                 self.taking = JingleTaking(action)
-                outgoing, _ = self.begin(guise)
+                outgoing, _ = self.begin(profile)
                 self.net.run(1)
-                expected = "rejected" if guise.messages else "they hung up"
+                expected = "rejected" if profile.messages else "they hung up"
                 self.assertEqual((outgoing.outcome, outgoing.condition), (expected, action.value))
 
     def test_abandon(self) -> None:
         """A caller may give up while it rings, by a message or in a session."""
         self.taking = JingleTaking(Pickup.IGNORE)
-        for guise in (CONVERSATIONS, RAW):
+        for profile in (CONVERSATIONS, RAW):
             self.setUp()
-            outgoing, incoming = self.begin(guise)
+            outgoing, incoming = self.begin(profile)
             self.net.run(1)
             self.successResultOf(outgoing.whenRinging())
             outgoing.hangup()
             self.net.run(0.1)
-            self.assertEqual(incoming.outcome, "retracted" if guise.messages else "they hung up")
+            self.assertEqual(incoming.outcome, "retracted" if profile.messages else "they hung up")
             self.assertEqual(incoming.condition, "cancel")
 
     def test_vanish(self) -> None:
@@ -235,20 +235,20 @@ class JingleTests(SynchronousTestCase):
 
     def test_bounced(self) -> None:
         """A proposal that nobody takes comes back: Conversations gives up, all others call on."""
-        for guise in (CONVERSATIONS, DINO, MONAL):
+        for profile in (CONVERSATIONS, DINO, MONAL):
             self.setUp()
-            alice = self.login("alice", guise)
+            alice = self.login("alice", profile)
             call = alice.call(f"nobody@{DOMAIN}")
             self.net.run(0.1)
-            expected = ("bounced", "service-unavailable") if guise is CONVERSATIONS else ("", "")
-            self.assertEqual((call.outcome, call.condition), expected, guise.name)
+            expected = ("bounced", "service-unavailable") if profile is CONVERSATIONS else ("", "")
+            self.assertEqual((call.outcome, call.condition), expected, profile.name)
 
     def test_rejectedAfterError(self) -> None:
         """A word after the error ends the call of those who did not heed it; an error that proposes is one too much."""
-        for guise, outcome in ((CONVERSATIONS, ("bounced", "item-not-found")), (DINO, ("rejected", "gone"))):
+        for profile, outcome in ((CONVERSATIONS, ("bounced", "item-not-found")), (DINO, ("rejected", "gone"))):
             for repeats in (False, True):
                 self.setUp()
-                alice = self.login("alice", guise)
+                alice = self.login("alice", profile)
                 call = alice.call(f"72@{GATEWAY}")
                 self.net.run(0.1)
                 id = f"jm-propose-{call.sid}"
@@ -263,12 +263,12 @@ class JingleTests(SynchronousTestCase):
                 self.assertEqual((call.outcome, call.condition), outcome)
                 self.assertEqual(len(alice.complaints), repeats)
 
-    def offerVideo(self, guise: ClientProfile) -> tuple[OutgoingJingleCall, list[Content]]:
+    def offerVideo(self, profile: ClientProfile) -> tuple[OutgoingJingleCall, list[Content]]:
         """Alice's video call, as it is offered to a gateway that has let it in."""
         self.setUp()
-        self.alice = self.login("alice", guise)
+        self.alice = self.login("alice", profile)
         call = self.alice.call(f"72@{GATEWAY}/gw", ("audio", "video"))
-        if guise.messages:
+        if profile.messages:
             message = xml.element("message", from_=f"72@{GATEWAY}/gw", to=self.alice.jid, type="chat")
             self.alice.word(message, "proceed", call.sid)
             self.alice.received(message)
@@ -292,25 +292,25 @@ class JingleTests(SynchronousTestCase):
         Who shares a transport among all contents takes no accept with fewer of them, and one with no video of its own;
         who has one for each takes audio only.  A word about the video before that is a fault.
         """
-        for guise in (STANZA, CONVERSATIONS, MOVIM, DINO):
-            call, (audio, video) = self.offerVideo(guise)
+        for profile in (STANZA, CONVERSATIONS, MOVIM, DINO):
+            call, (audio, video) = self.offerVideo(profile)
             self.assertEqual((audio.media, video.media), ("audio", "video"))
             way = evolve(audio.transport, setup=Setup.ACTIVE)
             audio = evolve(audio, codecs=(PCMU,), transport=way)
-            senders = "initiator" if guise is MOVIM else "responder"
+            senders = "initiator" if profile is MOVIM else "responder"
             video = evolve(video, codecs=video.codecs[:1], transport=way, senders=senders)
             self.assertNotEqual(self.demand(call, "content-remove", video), "result")
             self.assertEqual(self.alice.complaints, ["content-remove before the accept"])
-            if guise.bundles:
+            if profile.bundles:
                 self.assertEqual(self.demand(call, "session-accept", audio), "bad-request")
-            contents = (audio, video) if guise.bundles else (audio,)
+            contents = (audio, video) if profile.bundles else (audio,)
             self.assertEqual(self.demand(call, "session-accept", *contents), "result")
-            self.assertTrue(call.isUp, guise.name)
+            self.assertTrue(call.isUp, profile.name)
             self.assertEqual(len(self.alice.complaints), 1)
 
     def test_videoAccepted(self) -> None:
         """Video in which somebody sends, on another way, or where a way for it is waited for, is a fault."""
-        for guise, change in (
+        for profile, change in (
             (STANZA, {"senders": "both"}),
             (STANZA, {"senders": "none"}),
             (MOVIM, {}),
@@ -318,7 +318,7 @@ class JingleTests(SynchronousTestCase):
             (STANZA, {"codecs": (PCMU,)}),
             (DINO, {}),
         ):
-            call, (audio, video) = self.offerVideo(guise)
+            call, (audio, video) = self.offerVideo(profile)
             way = evolve(audio.transport, setup=Setup.ACTIVE)
             video = evolve(video, transport=way, senders="responder")
             self.demand(call, "session-accept", evolve(audio, codecs=(PCMU,), transport=way), evolve(video, **change))

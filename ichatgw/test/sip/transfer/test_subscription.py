@@ -161,12 +161,12 @@ class SubscriptionTests(SynchronousTestCase):
         self.assertEqual(self.told[-1], ("SIP/2.0 100 Trying\r\n", "terminated;reason=timeout"))
         self.assertNothingLeft()
 
-    def test_deaf(self) -> None:
+    def test_noAnswersExpected(self) -> None:
         """When the call is over nobody waits for answers, and the last word is still said."""
         self.begin()
         self.subscription.tell("180 Ringing")
         self.assertEqual(len(self.told), 1)
-        self.subscription.deafen()
+        self.subscription.expectNoAnswers()
         self.assertEqual(len(self.told), 2)
         self.subscription.finish("200 OK")
         self.assertEqual(self.told[-1], ("SIP/2.0 200 OK\r\n", "terminated;reason=noresource"))

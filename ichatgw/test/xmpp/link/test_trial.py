@@ -15,7 +15,7 @@ from ichatgw.runtime.turns import Turns
 from ichatgw.test.support.streams import HEADER, acceptLast, refuseLast
 from ichatgw.xmpp.link.trial import SILENCE, tryLogin
 
-PATIENCE = 6.0
+ANSWER_TIMEOUT = 6.0
 
 
 class TrialTests(SynchronousTestCase):
@@ -24,7 +24,7 @@ class TrialTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.tried: Deferred[str] = tryLogin(
-            self.reactor, Turns(self.reactor), "192.0.2.1", 5347, "gw.example.com", "secret", PATIENCE
+            self.reactor, Turns(self.reactor), "192.0.2.1", 5347, "gw.example.com", "secret", ANSWER_TIMEOUT
         )
 
     def test_taken(self) -> None:
@@ -40,7 +40,7 @@ class TrialTests(SynchronousTestCase):
         """A server that does not let go is cut off."""
         acceptLast(self.reactor).shakeHands()
         self.assertNoResult(self.tried)
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.successResultOf(self.tried), "")
 
     def test_refused(self) -> None:
@@ -60,11 +60,11 @@ class TrialTests(SynchronousTestCase):
 
     def test_silent(self) -> None:
         """A server that says nothing is left after a while, before or after it has taken the connection."""
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.successResultOf(self.tried), SILENCE)
         self.setUp()
         acceptLast(self.reactor)
-        self.reactor.advance(PATIENCE)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.successResultOf(self.tried), SILENCE)
 
     def test_garbage(self) -> None:
