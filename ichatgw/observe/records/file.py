@@ -147,7 +147,9 @@ class RecordFile:
             return
         finally:
             os.close(theirs)
-        self._order, self._sent = self._aimed(), 0
+        if self._line.startswith(b"+"):
+            self._waiting.appendleft(self._line)  # the other one may have had a part of it
+        self._line, self._sent, self._order = b"", 0, self._aimed()
         self._write()
 
     def _ended(self) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import errno
 import os
 
+from twisted.internet.error import ProcessTerminated
 from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -132,6 +134,27 @@ class RecordFileTests(SynchronousTestCase):
         self.assertEqual(self.lines()[0], lines[1])  # the first had come whole
         self.reactor.advance(AGAIN)
         self.assertEqual(self.lines(), [*lines[1:], "more"])
+
+    def test_brokenPipe(self) -> None:
+        """Nor is a line lost that comes after the other process has gone, and before that is known."""
+        self.records.start()
+        process = self.reactor.processes[0]
+        process.close()
+        self.records.append("one")
+        self.records.append("two")
+        process.protocol.processEnded(Failure(ProcessTerminated(signal=9)))
+        self.reactor.advance(RETRY)
+        data = os.read(self.reactor.processes[1].input, 10_000)
+        self.assertEqual(data[:1], b">")  # where to comes first
+        self.reactor.processes[1].appender.take(data)
+        self.assertEqual(self.lines(), ["one", "two"])
+
+    def test_complains(self) -> None:
+        """What the other process says of itself is in the log."""
+        self.records.start()
+        with capturedLogs() as events:
+            self.reactor.processes[0].protocol.errReceived(b"Traceback: x")
+        self.assertIn("Traceback: x", formatEvent(events[0]))
 
     def test_noProcess(self) -> None:
         """If there can be none lines wait, and it is tried again."""
