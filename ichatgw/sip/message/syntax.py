@@ -38,6 +38,7 @@ _VALUE = re.compile(r'[^\s";,<>]+|"[^"]*"')
 SEMICOLON = "\ue03b"
 """Stands for a semicolon in a quoted value, where sippy would see the end of it."""
 
+_VALUED = frozenset({"branch", "received"})
 _ADDRESSES = frozenset({"pub-gruu", "temp-gruu"})
 _MISREAD = re.compile(r'".*[;\\]', re.DOTALL)
 _PLAIN_PORT = r"(?:[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
@@ -140,9 +141,10 @@ def parameters(text: str, isAddress: bool = False) -> str:
     """
     The parameters behind an address or a Via, from the first semicolon on.
 
-    Behind an address one that says nothing, or what cannot be read, is left out: phones write C{;} at the end, and
-    C{epid=}.  Nothing but the tag is asked for there, and one that is empty is none.  Several semicolons in a row are a
-    fault all the same (RFC 4475 section 3.1.2.1).
+    Phones write C{;} at the end, and C{rport=} or C{epid=}.  Behind an address one that says nothing, or what cannot be
+    read, is left out: nothing but the tag is asked for there, and one that is empty is none.  Elsewhere one without its
+    value is as if it had no sign for it, but for those that mean nothing then.  Several semicolons in a row are a fault
+    all the same (RFC 4475 section 3.1.2.1).
     A parameter whose quoted value holds a semicolon or a backslash is left out: sippy would see other parameters in it.
     In those that hold an address a L{SEMICOLON} stands for each.
     @raise MalformedError: if one is empty, misspelt or repeated.
@@ -150,15 +152,14 @@ def parameters(text: str, isAddress: bool = False) -> str:
     if not text:
         return ""
     first, *pieces = splitUnquoted(text, mask(text), ";")
-    if isAddress and pieces and not pieces[-1]:
+    if pieces and not pieces[-1]:
         del pieces[-1]
     if first or len(pieces) > MAX_PARAMETERS:
         raise MalformedError("parameters without a semicolon, or too many of them")
     found: dict[str, str] = {}
     for piece in pieces:
-        name, equals, value = piece.partition("=")
-        name, value = name.rstrip(BLANKS).lower(), value.lstrip(BLANKS)
-        if isAddress and _saysNothing(name, equals, value):
+        name, equals, value = _parameter(piece)
+        if isAddress and _saysNothing(piece):
             continue
         if not isToken(name) or name in found:
             raise MalformedError("an empty, misspelt or repeated parameter")
@@ -172,8 +173,17 @@ def parameters(text: str, isAddress: bool = False) -> str:
     return "".join(found.values())
 
 
-def _saysNothing(name: str, equals: str, value: str) -> bool:
+def _parameter(piece: str) -> tuple[str, str, str]:
+    """Name, sign and value; the sign alone counts only where the parameter means nothing without its value."""
+    name, equals, value = piece.partition("=")
+    name, value = name.rstrip(BLANKS).lower(), value.lstrip(BLANKS)
+    return name, equals if value or name in _VALUED else "", value
+
+
+def _saysNothing(piece: str) -> bool:
     """Is it one that may be left out behind an address?"""
+    name, equals, value = piece.partition("=")
+    name, value = name.rstrip(BLANKS).lower(), value.lstrip(BLANKS)
     if not isToken(name):
         return False
     return bool(equals) if not value else name != "tag" and _VALUE.fullmatch(value) is None
@@ -445,6 +455,8 @@ def stampedVia(text: str, host: str, port: int, always: bool = False) -> str:
             wanted = True
         elif name != "received":
             kept.append(part)
+    if not kept[-1].strip(BLANKS):
+        del kept[-1]  # what it says ends with a semicolon
     kept.append(f"received={host}")
     if wanted:
         kept.append(f"rport={port}")
