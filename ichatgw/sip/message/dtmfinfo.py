@@ -6,6 +6,8 @@ Pure.
 
 from __future__ import annotations
 
+import re
+
 from ichatgw.errors import MalformedError
 from ichatgw.model import KEYS, Tone
 
@@ -15,6 +17,7 @@ PLAIN = "application/dtmf"
 SHORTEST, LONGEST = 40, 10_000
 """Milliseconds: what is shorter is not heard (ITU-T Q.24), what is longer is a stuck key."""
 
+_LINES = re.compile(r"[\r\n;]+").split
 _BY_NUMBER = "0123456789*#ABCD"
 
 
@@ -23,7 +26,7 @@ def parse(text: str, contentType: str) -> Tone:
     @raise MalformedError: if there is no key in it.
     """
     fields: dict[str, str] = {}
-    for line in text.replace("\r", "\n").split("\n")[:20]:
+    for line in _LINES(text, 20)[:20]:
         name, sign, value = line.partition("=" if "=" in line else ":")  # some write it as a header
         if sign:
             fields.setdefault(name.strip().lower(), value.strip().strip('"'))

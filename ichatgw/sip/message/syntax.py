@@ -53,7 +53,7 @@ _PLAIN_VIA = re.compile(
     rf"SIP/2\.0/[A-Z]+ [A-Za-z0-9.\-]+(?::{_PLAIN_PORT})?(?:;rport)?(?:;branch={_TOKEN})?(?:;rport)?(?:;alias)?"
 ).fullmatch
 _URI = re.compile(
-    rf'(sips?):(?:([^@\s<>"]*)@)?({_HOST})(?::([0-9]{{1,5}}))?((?:;[^;?\s<>"@,]+)*)(?:\?([^\s<>"]*))?', re.IGNORECASE
+    rf'(sips?):(?:([^@\s<>"]*)@)?({_HOST})(?::([0-9]{{1,5}}))?((?:;[^;?\s<>"@,]+)*);?(?:\?([^\s<>"]*))?', re.IGNORECASE
 ).fullmatch
 _TAG = re.compile(rf";[ \t]*tag[ \t]*=[ \t]*({_TOKEN})", re.IGNORECASE)
 _URI_HEADERS = re.compile(r"[^=&]+=[^=&]*(?:&[^=&]+=[^=&]*)*").fullmatch

@@ -24,6 +24,7 @@ class DTMFTests(SynchronousTestCase):
         self.assertEqual(parse("Signal=7\r\nDuration=soon", RELAY), Tone("7", 160))
         self.assertEqual(parse("Signal: 7\r\nDuration: 250\r\n", RELAY), Tone("7", 250))
         self.assertEqual(parse('Signal="*"\r\nDuration="250"', RELAY), Tone("*", 250))
+        self.assertEqual(parse("Signal=5;Duration=250", RELAY), Tone("5", 250))
 
     def test_plain(self) -> None:
         """The key alone, or as above."""

@@ -139,6 +139,16 @@ class HeaderTests(GateTestCase):
         for fault in (";;", ";;tag=x", ";tag=a b", "; =x", ';x="'):
             self.answered(request(From=f"<sip:a@b>{fault}"), 400)
 
+    def test_emptyURIParameters(self) -> None:
+        """A URI that ends with a semicolon is read, and stays as it came; several in a row are a fault."""
+        line = "OPTIONS sip:100@example.net; SIP/2.0"
+        self.assertEqual(self.admitted(request(startLine=line, CSeq="1 OPTIONS")).startLine, line)
+        for written in ("<sip:a@b;>", "<sip:a@b;lr;>;tag=x"):
+            self.assertEqual(self.header(request(From=written), "From"), [written])
+            self.assertEqual(self.header(request(Contact=written), "Contact"), [written])
+        self.answered(request(From="<sip:a@b;;>"), 400)
+        self.answered(request(startLine="INVITE sip:100@example.net;; SIP/2.0"), 400)
+
     def test_misspeltAddresses(self) -> None:
         """An address that cannot be read gets a 400."""
         addresses = [
