@@ -252,7 +252,7 @@ class Calls:
         return there
 
     async def transferInVain(self, phone: Any) -> Any:
-        """Whoever is called declines, and all is as before."""
+        """The party called declines, and all is as before."""
         phone.refer(f"sip:d{self.another()}@{HOST}:{self.sip}")
         expect(await self.soon(phone.whenReferred()), 603)
         return phone

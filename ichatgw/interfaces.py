@@ -100,7 +100,7 @@ class ICall(Interface):
     def peer(leg: ILeg) -> Party | None:
         """
         Who is at the other end now, as the party of C{leg} may see it; marked as private if it does not want to be
-        shown.  C{None} if there is nobody.
+        shown.  C{None} if there is no party.
         """
 
     def ringing(leg: ILeg) -> None:
@@ -172,7 +172,7 @@ class IReferral(Interface):
 
     called: str = Attribute("The address, to be looked up in the translation rules.")
     by: str = Attribute("Who wishes it (RFC 3892), as a URI; empty if that is not said.")
-    joins: ILeg | None = Attribute("If given, whoever talks to that leg of ours is meant, and not the address.")
+    joins: ILeg | None = Attribute("If given, the party that talks to that leg of ours is meant, and not the address.")
 
     def accepted() -> None:
         """It is tried."""

@@ -42,7 +42,7 @@ class AccessControl:
         self._networks = tuple(networks)
         if set(PRIVATE) <= set(self._networks):
             _log.info(
-                "AllowedSIPPeers has the word private: whoever comes through a proxy or a NAT of this network may call,"
+                "AllowedSIPPeers has the word private: all behind a proxy or a NAT of this network may call,"
                 " too (a Docker bridge, say, or a port that is forwarded with its sender's address rewritten)"
             )
         self.allows.cache_clear()

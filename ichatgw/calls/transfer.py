@@ -72,7 +72,7 @@ def _fail(parties: Parties, referral: IReferral, ending: Ending) -> None:
 
 def _dial(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferral) -> None:
     if parties.switchboard is None:
-        raise NothingToJoin("nobody knows the way")
+        raise NothingToJoin("there is no way to it")
     target = parties.switchboard.connect(parties.call, parties.other(referrer), referral)
     target.side = parties.relay.another()
     parties.open.add(target)
@@ -89,7 +89,7 @@ def _join(machine: Machine, parties: Parties, referrer: ILeg, referral: IReferra
         raise NothingToJoin("there is no other call to join")
     partner = other.partner(outermost(joins))
     if partner is None:
-        raise NothingToJoin("nobody talks in the other call")
+        raise NothingToJoin("no party talks in the other call")
     if not common(parties.agreed, partner.agreed):
         raise NoCommonCodec("the two have no format in common")
     stays = parties.other(referrer)

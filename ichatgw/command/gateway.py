@@ -83,7 +83,7 @@ def ask(arguments: Namespace, order: str, **words: str) -> Told:
 
 
 def _nobody(path: str) -> str:
-    """Why nobody listens there, and what to do."""
+    """Why no gateway listens there, and what to do."""
     other = "name its ControlSocket by --socket, or its configuration by --config"
     try:
         isSocket = stat.S_ISSOCK(os.stat(path).st_mode)

@@ -160,8 +160,8 @@ class IChatProtocol(XMPPHandler):
             self._refuse(iq, "forbidden", NO_GUEST, NO_GUEST)
             return
         if not request.to.user:
-            self._refuse(iq, "item-not-found", "nobody is called")
-            self._turnedAway(request.from_, request.to, Ending(EndReason.NOT_FOUND, "nobody is called"))
+            self._refuse(iq, "item-not-found", "no address is called")
+            self._turnedAway(request.from_, request.to, Ending(EndReason.NOT_FOUND, "no address is called"))
             return
         self._succeed(iq)
         waiting = self._waiting.find(request.from_, bareJID(request.to))

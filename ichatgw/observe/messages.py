@@ -40,7 +40,7 @@ class Messages:
     Collects messages, and hands them on in the order in which they came.
 
     @ivar trails: knows their marks.
-    @ivar readers: called with all that have come since.  One that raises disturbs nobody else.
+    @ivar readers: called with all that have come since.  One that raises does not disturb the others.
     """
 
     _clock: IReactorTime

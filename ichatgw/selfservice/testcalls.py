@@ -263,8 +263,8 @@ class BackDialer:
         """
         See L{IDialer}.
 
-        @raise NoRoute: if that is nobody who has ordered one now.
+        @raise NoRoute: if that user has ordered none now.
         """
         if not called or called != self.tests.awaited:
-            raise NoRoute("nobody has ordered a test call")
+            raise NoRoute("no test call has been ordered")
         return self.users.dial(f"xmpp:{called.partition(':')[2]}", caller)

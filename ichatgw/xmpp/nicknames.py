@@ -4,7 +4,7 @@
 The names of numbers as events of their nicknames (XEP-0172 by XEP-0163), for clients that read them nowhere else.
 
 Each client that says that it wants such events hears of all named numbers that its user has subscribed to, once while
-it is online: nobody can ask for them later, as there is no node behind them.
+it is online: they cannot be asked for later, as there is no node behind them.
 """
 
 from __future__ import annotations

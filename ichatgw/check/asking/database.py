@@ -2,7 +2,7 @@
 """
 A program that reads all of a database, and prints what is broken in it: C{python database.py PATH}.
 
-It is one of its own because a large file on a slow disk would hold up whoever reads it.  It needs nothing of the
+It is one of its own because a large file on a slow disk would hold up its reader.  It needs nothing of the
 package, and is ended by the system after L{QUERY_TIMEOUT} seconds.
 """
 

@@ -57,7 +57,7 @@ def listedPeople(text: str) -> tuple[str, ...]:
     """
     Whom a rule is about: addresses, domains, groups with C{@} before their names, or L{ALL}; in lower case.
 
-    @raise ValueError: if C{text} names nobody, or holds something else.
+    @raise ValueError: if C{text} names no user, or holds something else.
     """
     people = tuple(filter(None, _SEPARATORS.split(text.lower())))
     if not people or not all(map(_WHO.fullmatch, people)):

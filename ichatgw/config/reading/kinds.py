@@ -260,7 +260,7 @@ TEXT: Kind[str] = Kind(str, "any text")
 def _parseWritable(text: str) -> str:
     """
     A file that is there and can be written, or that can be made; C{-} is the output.  Nothing is made here.  A pipe
-    that nobody reads would keep us waiting; one of the system's own (C{/dev/stdout}) is read.
+    without a reader would keep us waiting; one of the system's own (C{/dev/stdout}) is read.
     """
     if text == "-":
         return text

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sim.ichat.test_ichat -*-
 """
-A call as an iChat sees it: what is the same whoever called.  Its SIP, its media, its ending.
+A call as an iChat sees it: what is the same no matter who called.  Its SIP, its media, its ending.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class IChatCall:
         return self._answered.when()
 
     def whenEnded(self) -> Deferred[IChatCall]:
-        """Fires when the call is over, whoever ended it."""
+        """Fires when the call is over, no matter who ended it."""
         return self._ended.when()
 
     def hangup(self) -> None:

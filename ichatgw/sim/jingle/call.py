@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sim.jingle.test_client -*-
 """
-A call as a Jingle client sees it: what is the same whoever called.  Its session, its media, its ending.
+A call as a Jingle client sees it: what is the same no matter who called.  Its session, its media, its ending.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class JingleCall:
         return self._connected.when()
 
     def whenEnded(self) -> Deferred[JingleCall]:
-        """Fires when the call is over, whoever ended it."""
+        """Fires when the call is over, no matter who ended it."""
         return self._ended.when()
 
     # What the user does

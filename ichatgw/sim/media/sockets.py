@@ -46,7 +46,7 @@ class Socket(DatagramProtocol):
         self._receive(datagram, source)
 
     def connectionRefused(self) -> None:
-        """Nobody is there; whoever waits for an answer will notice."""
+        """There is no peer; what waits for an answer will notice."""
 
     def send(self, datagram: bytes, target: TransportAddress) -> None:
         """Send; after C{close} nothing happens."""

@@ -31,7 +31,7 @@ class State(Enum):
 
 
 class Listener(Protocol):
-    """Whoever owns a call and wants its news."""
+    """The owner of a call, which gets its news."""
 
     def provisional(self, dialog: Dialog, response: SIPMessage) -> None:
         """A 1xx arrived."""

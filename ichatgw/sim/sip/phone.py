@@ -93,7 +93,7 @@ class PhoneCall:
         return self._answered.when()
 
     def whenEnded(self) -> Deferred[PhoneCall]:
-        """Fires when the call is over, whoever ended it."""
+        """Fires when the call is over, no matter who ended it."""
         return self._ended.when()
 
     def hangup(self) -> None:
@@ -129,7 +129,7 @@ class PhoneCall:
         """
         Let the far end be connected to C{uri} (RFC 3515).
 
-        @param other: the call to whoever is there, which the new one is to replace.
+        @param other: the call with the other party, which the new one is to replace.
         """
         self._referred = OneShot()
         target = f"{uri}?Replaces={quote(other.name, safe='')}" if other is not None else uri

@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.test_endpoint,ichatgw.test.media.relay.test_direct -*-
 """
-What we can, as we say it of ourselves.
+What we say that we can, in Allow, Supported and Accept (RFC 3261 section 20), and what we answer to the rest.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class DialogRequest:
         if self.method in _WITHOUT_CONTACT:
             request.delHFs("contact")
         if request.getTarget() is None:
-            raise OSError("nobody knows where the far end is")
+            raise OSError("it is not known where the far end is")
         self.dialog.newTransaction(request, resp_cb=lambda response, _: self._answered(request, response), cb_ifver=2)
 
     def _answered(self, request: SipRequest, response: SipResponse) -> None:

@@ -212,7 +212,7 @@ class InboundSipLeg(SipLeg):
         if not isinstance(found, Reply):
             return found
         _log.info(
-            "call={call} leg={leg} of {caller!r} replaces nobody: {code} {phrase}",
+            "call={call} leg={leg} of {caller!r} replaces no dialog: {code} {phrase}",
             call=self.call.id,
             leg=self.id,
             caller=self.party.uri[:200],

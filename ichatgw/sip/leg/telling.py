@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.leg.test_telling -*-
 """
-Whether SIP parties are told who is at the other end of their call.
+Connected identity: whether SIP parties are told who is at the other end of their call.
 """
 
 from __future__ import annotations

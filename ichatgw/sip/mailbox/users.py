@@ -68,7 +68,7 @@ class UserMailboxes:
         self._wanted.want(Mailbox(aor, f"Mailbox of {aor[:100]!r}", url, url, opening, told, _adviceOn))
 
     def end(self, aor: str) -> None:
-        """Nobody is to be registered there any more."""
+        """No user is to be registered there any more."""
         self._wanted.leave(aor)
 
 

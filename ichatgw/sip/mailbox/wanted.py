@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.mailbox -*-
 """
-Which mailboxes are subscribed to: those that are wanted, while there is somebody to be told.
+Which mailboxes are subscribed to: those that are wanted, while there is a listener to be told.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Wanted:
         """
         Ask from now on, or do not.
 
-        @param tell: takes what is said; C{None} if there is nobody to be told.
+        @param tell: takes what is said; C{None} if no listener is to be told.
         """
         if tell != self._tell:
             self._tell = tell

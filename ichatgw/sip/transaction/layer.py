@@ -359,7 +359,7 @@ class Transactions(SipTransactionManager):
         """
         target = msg.getTarget()
         if target is None:
-            raise OSError("nobody knows where the far end is")
+            raise OSError("it is not known where the far end is")
         address, transport = target
         kind = Transport(str(transport))
         large = None

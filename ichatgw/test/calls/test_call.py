@@ -142,7 +142,7 @@ class CourseTests(CallCase):
             self.assertEqual(scene.callee.refusals, [GONE] if stage in ("idle", "calling") else [], stage)
 
     def test_handed(self) -> None:
-        """While they talk, what one sends is handed to the other with whoever waits for the answer; else it is said."""
+        """While they talk, what one sends is handed to the other, with what takes the answer; else it is said."""
         for name in ("caller", "callee"):
             scene = Scene().upTo("talking")
             first, second = (scene.caller, scene.callee) if name == "caller" else (scene.callee, scene.caller)
@@ -174,7 +174,7 @@ class CourseTests(CallCase):
             self.assertEqual(scene.callee.messages, [], stage)
 
     def test_eitherHangsUp(self) -> None:
-        """Whoever hangs up, and when, the other is told the same ending, once."""
+        """No matter who hangs up, and when, the other is told the same ending, once."""
         for stage in ("idle", "calling", "talking"):
             for name in ("caller", "callee"):
                 scene = Scene().upTo(stage)

@@ -41,7 +41,7 @@ class ReentrancyTests(CallCase):
         self.assertClosed(scene)
 
     def test_ownerHangsUpInside(self) -> None:
-        """Whoever hears C{closed} may speak to the call again."""
+        """A listener that hears C{closed} may speak to the call again."""
         heard: list[str] = []
 
         def closed(call: Call) -> None:

@@ -89,7 +89,7 @@ class LimitsTests(SynchronousTestCase):
         return done
 
     def test_perSecond(self) -> None:
-        """So many may begin in a second, whoever calls; after some time there is room again."""
+        """So many may begin in a second, no matter who calls; after some time there is room again."""
         limits = Limits(self.clock, perSecond=3)
         for number in range(3):
             limits.spend(Party(f"sip:{number}@192.0.2.1"), f"192.0.2.{number}")

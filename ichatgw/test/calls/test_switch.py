@@ -436,7 +436,7 @@ class StopTests(SwitchCase):
         self.assertEqual(len(tuple(self.switch.calls)), 1)
 
     def test_twice(self) -> None:
-        """Whoever asks for the stop hears when it is done."""
+        """The stop of the service fires when it is done."""
         leg = self.arrive(slow=True)
         first, second = self.switch.stopService(), self.switch.stopService()
         leg.partyHangsUp()

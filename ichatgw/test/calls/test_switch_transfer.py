@@ -112,7 +112,7 @@ class ConnectTests(SwitchTransferCase):
         self.assertEqual(self.xmpp.legs[0].orders, [])
 
     def test_limits(self) -> None:
-        """Who is connected must be free to call; the call counts as that of whoever is the caller now."""
+        """Who is connected must be free to call; the call counts as one of its present caller."""
         self.switch.maxCalls = 0
         self.switch.arrived(leg := FakeLeg(Party("sip:bob@192.0.2.1")), arrivalOf(leg, CAROL))
         referral = self.refer(self.alice, CAROL)

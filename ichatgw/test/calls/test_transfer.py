@@ -115,7 +115,7 @@ class ReferTests(TransferCase):
         self.assertOver()
 
     def test_onlyOne(self) -> None:
-        """While one referral is tried another is not, whoever sends it."""
+        """While one referral is tried another is not, no matter who sends it."""
         self.refer()
         self.assertEqual(self.refer().news, ["declined, busy"])
         self.assertEqual(self.refer(self.alice).news, ["declined, busy"])
@@ -124,7 +124,7 @@ class ReferTests(TransferCase):
         self.assertEqual(self.refer().news, ["accepted"])
 
     def test_nobody(self) -> None:
-        """Whoever has no call with a peer in it cannot refer."""
+        """A party without a peer in its call cannot refer."""
         for stage in ("idle", "calling", "closing", "closed"):
             caller, callee = FakeLeg(slow=stage == "closing"), FakeLeg()
             call = self.make(stage, caller, callee, FakeRelay())

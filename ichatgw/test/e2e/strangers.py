@@ -333,7 +333,7 @@ class Strangers(SecureEndToEnd):
 
     async def test_network(self) -> None:
         """
-        Whoever has an IPv6 address has a network of them: its thousand addresses are one stranger, and have as much
+        A host with an IPv6 address has a network of them: its thousand addresses are one stranger, and have as much
         done as one.
         """
         if subprocess.run(("ip", *ROUTE, "add", *NETWORK_HERE), capture_output=True).returncode:

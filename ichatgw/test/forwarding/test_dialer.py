@@ -334,7 +334,7 @@ class LimitTests(SynchronousTestCase):
     """Whose calls they are."""
 
     def test_perCaller(self) -> None:
-        """A forwarded call is one of the user who forwards, whoever calls."""
+        """A forwarded call is one of the user who forwards, no matter who calls."""
         world = World()
         world.limits.perCaller = 2
         world.choose(SCOTT, busy="72")

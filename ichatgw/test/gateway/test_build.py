@@ -176,7 +176,7 @@ class WiringTests(SynchronousTestCase):
             self.assertIsInstance(gateway(MemoryReactorClock(), settings).preferences, kind)
 
     def test_end(self) -> None:
-        """A process that ends by itself says why, stops in good order, and tells whoever started it that it failed."""
+        """A process that ends by itself says why, stops in good order, and its exit status tells that it failed."""
         stopped, atExit = [], []
 
         class Reactor(Clock):

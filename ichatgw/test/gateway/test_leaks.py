@@ -110,7 +110,7 @@ class WholeGatewayTests(SynchronousTestCase):
         return codes
 
     def converse(self, method: str, body: str | None, extra: str = "") -> None:
-        """An answered call in which the caller sends one request, and whoever is asked something says yes."""
+        """An answered call in which the caller sends one request, and each question is answered with yes."""
         self.calls += 1
         callId = f"leak-{self.calls}"
         invite = next(m for m in self.rig.receive(request("INVITE", callId=callId)) if m.startswith("INVITE"))

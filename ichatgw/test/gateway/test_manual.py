@@ -77,7 +77,7 @@ class ManualTests(SynchronousTestCase):
         self.rows = [(match["what"], match["tests"].split()) for match in _ROW.finditer(text)]
 
     def test_everySetting(self) -> None:
-        """Each setting, also those of the past, has a row with tests; whoever adds one adds its row."""
+        """Each setting, also those of the past, has a row with tests; a new one needs a row."""
         named = [what.strip("`") for what, _ in self.rows if what.startswith("``")]
         self.assertEqual(len(named), len(set(named)))
         known = {setting.name for setting in TABLE} | set(OBSOLETE)

@@ -60,7 +60,7 @@ class InboundTests(IChatCase):
         self.assertWithinTheCall(leg, inner)
 
     def test_changedBeforeTheInvite(self) -> None:
-        """Whoever has answered may change something before the iChat's INVITE has come, and hears at once."""
+        """The party that has answered may change something before the iChat's INVITE has come, and hears at once."""
         leg = self.arrive()
         leg.answer(ANSWER)
         tell(leg, HELD)

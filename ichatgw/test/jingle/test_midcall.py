@@ -77,7 +77,7 @@ class _MidCallTests(_MidCall):
         self.assertEqual(self.world.media.holds, self.directions)
 
     def test_clientModifies(self) -> None:
-        """So does what C{senders} says, whoever has offered the session; it and hold go together."""
+        """So does what C{senders} says, no matter who has offered the session; it and hold go together."""
         mine, theirs = ("initiator", "responder") if self.isInitiator else ("responder", "initiator")
         for senders in (mine, theirs, "none", "both"):
             self.modify(senders)

@@ -131,7 +131,7 @@ class RecordsTests(SynchronousTestCase):
         self.assertEqual(len(self.lookUp("pbx.example", A)), 2)
 
     def test_words(self) -> None:
-        """Why they say nothing is told in words for whoever calls, and for nobody by the name of an exception."""
+        """Why they say nothing is told in words, and never by the name of an exception."""
         message = dns.Message()
         for problem, words in (
             (error.DNSQueryTimeoutError(1), "no answer"),

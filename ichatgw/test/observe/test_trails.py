@@ -48,7 +48,7 @@ class TrailTests(SynchronousTestCase):
         self.assertEqual(self.stanza(proposal), "p1")
 
     def test_iChat(self) -> None:
-        """A stanza of an iChat is known by the two addresses, whoever writes, from whichever client."""
+        """A stanza of an iChat is known by the two addresses, no matter who writes, from whichever client."""
         body = "<query xmlns='apple:iq:vc:request'/></iq>"
         theirs = self.stanza(f"<iq type='set' from='{USER}' to='{US}'>{body}")
         ours = self.stanza(f"<iq type='set' to='juliet@example.com/other' from='72@gw.example.com'>{body}", sent=True)

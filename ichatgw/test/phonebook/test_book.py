@@ -33,7 +33,7 @@ class PhoneBookTests(SynchronousTestCase):
         self.book = bookOf(KIM, MOBILE, LEE)
 
     def test_called(self) -> None:
-        """A number leads to its user, whoever calls it and however it is written."""
+        """A number leads to its user, no matter who calls it and however it is written."""
         for address in (
             *("sip:+49301234@gw.example.com", "sips:0301234@192.0.2.1:5061", "sip:0049301234@x", "tel:+49301234"),
             *("sip:030-1234@x", "sip:49301234@x", "xmpp:+49301234@gw.example.com", "xmpp:0301234@GW.example.com/res"),

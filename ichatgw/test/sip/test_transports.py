@@ -242,7 +242,7 @@ class DialledTests(SynchronousTestCase):
         self.assertNotIn("alias", header(invite, "Via"))
 
     def test_secureThroughout(self) -> None:
-        """What is said later is for the domain that was called, whoever has been called at its address meanwhile."""
+        """What is said later is for the domain that was called, whichever was called at its address meanwhile."""
         self.rig.names.table = {"sip.example": [a("192.0.2.77")]}
         leg = self.start("sips:100@sip.example")
         (invite,) = self.rig.streams.take()

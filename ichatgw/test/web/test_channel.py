@@ -75,7 +75,7 @@ class BoundTests(SynchronousTestCase):
         self.assertTrue(wire.aborted)
 
     def test_slowReader(self) -> None:
-        """Whoever does not take an answer is cut off, and it is not made meanwhile."""
+        """A client that does not take an answer is cut off, and the answer is not made meanwhile."""
         channel, wire = self.place.connect()
         channel.dataReceived(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert wire.producer is not None

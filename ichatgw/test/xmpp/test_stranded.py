@@ -51,7 +51,7 @@ class StrandedTests(CallCase):
             self.assertClosed(scene)
 
     def test_others(self) -> None:
-        """Calls that are up go on, and so do those to phones, whoever calls."""
+        """Calls that are up go on, and so do those to phones, no matter who calls."""
         up, phone = toRomeo("talking"), Scene(caller=FakeLeg(ROMEO)).upTo("calling")
         over = toRomeo("closed")
         self.lose(up, phone, over, toRomeo("closing"))

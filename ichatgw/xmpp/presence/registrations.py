@@ -53,7 +53,7 @@ class PresenceRegistrations(XMPPHandler):
     Until then those who were registered before are taken off only if their server says that they are offline, or if
     they may not be registered any more: one client that takes no calls may be seen before another one that does.
 
-    @ivar staying: those who stay registered while they are offline; nobody if not given.
+    @ivar staying: those who stay registered while they are offline; no users if not given.
     @param takesCalls: does this client take calls?
     @param allows: is this a user whom we serve?  Strangers are not registered: the registrar of a user may call.
     """

@@ -253,7 +253,7 @@ class JingleMidCall(JingleEndToEnd):
         outgoing.hangup()
 
     async def test_restart(self) -> None:
-        """A client looks for its way anew (ICE restart), whoever called, and both are heard on."""
+        """A client looks for its way anew (ICE restart), no matter who called, and both are heard on."""
         phone = self.startPhone()
         gateway = await self.startGateway(phone.address.port)
         client = await self.startJingle()

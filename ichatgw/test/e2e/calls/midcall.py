@@ -17,7 +17,7 @@ class _Phones(EndToEnd):
     """One phone calls another one, by a number at the gateway."""
 
     async def startPhoneGateway(self, port: int) -> Gateway:
-        """Numbers lead to the phone at C{port}, whoever calls."""
+        """Numbers lead to the phone at C{port}, no matter who calls."""
         return await self.startGateway(port, rules=((r"^sips?:(\d+)@", f"sip:$1@127.0.0.1:{port}"),))
 
     async def dial(self, phone: Baresip, gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ _MODULES = "module stun.so\nmodule ice.so\n"
 
 
 class PhoneICE(EndToEnd):
-    """Of a phone with ICE each hears the other, whoever calls."""
+    """Of a phone with ICE each hears the other, no matter who calls."""
 
     async def phone(self) -> Baresip:
         """One with ICE."""

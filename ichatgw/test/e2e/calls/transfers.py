@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.e2e.suite -*-
 """
-Calls that are transferred, joined and picked up, with the tone of whoever is there afterwards.
+Calls that are transferred, joined and picked up, with the tone of the party that is there afterwards.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Transfers(JingleEndToEnd):
         await self.endAtDesk(desk, call)
 
     async def test_recovery(self) -> None:
-        """Whoever is called is busy: the phone, which had put the iChat on hold, is told so and goes on."""
+        """The target is busy: the phone, which had put the iChat on hold, is told so and goes on."""
         phone = self.startPhone(listenFor=ICHAT_TONE)
         gateway = await self.startAll(phone.address.port, await self.startDesk())
         call, there = await self.callNumber(phone)

@@ -67,7 +67,7 @@ class Sipp:
             arguments += ["-t", "t1"]
         if self._login is not None:
             arguments += ["-au", self._login[0], "-ap", self._login[1]]
-            # By itself it names the host alone, whoever is called.
+            # By itself it names the host alone, no matter who is called.
             arguments += ["-auth_uri", f"{user}@{target}"] if target else []
         if target:
             arguments += ["-s", user, target]

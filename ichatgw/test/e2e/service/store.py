@@ -120,7 +120,7 @@ class KilledGateway(EndToEnd):
 
     async def test_nothingAcknowledgedIsLost(self) -> None:
         """
-        Whoever the server has seen C{subscribed} for is in the file when the gateway has been killed; it is killed as
+        Each user for whom the server has seen C{subscribed} is in the file when the gateway has been killed; that is as
         soon as the server sees one of these.
         """
         path = self.directory("store.sqlite").absolute()

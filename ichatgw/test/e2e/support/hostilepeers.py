@@ -89,7 +89,7 @@ async def connected(reactor: Any, port: int, reads: bool = True) -> HostilePeer:
 
 class Cable(Factory):
     """
-    Between a phone and whoever it is connected to: hands everything on, until it is cut.
+    Between a phone and its peer: hands everything on, until it is cut.
 
     @ivar port: where to connect to.
     """

@@ -97,7 +97,7 @@ async def asked(record: Record, phone: Phone, since: int, directions: tuple[str,
 
 
 async def call(record: Record, kind: type[Client], family: str, calls: bool) -> None:
-    """A whole call: with keys, both ends hold it, and the one who was called hangs up."""
+    """A whole call: with keys, both ends hold it, and the party called hangs up."""
     testbed = await home(record, family)
     client = await testbed.client(record, kind)
     phone = await testbed.phone(record)

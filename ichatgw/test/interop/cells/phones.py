@@ -20,7 +20,7 @@ OLD = ("baresip", "sipp")
 
 
 async def play(record: Record, peer: str, way: Way, called: bool) -> None:
-    """One call: tones, hold and resume, and whoever was called hangs up."""
+    """One call: tones, hold and resume, and the party called hangs up."""
     names: Names = await record.stage("names", lambda logs: Names(record.reactor), lasting=True)
     scene: Scene = await record.stage(way.stage, lambda logs: Scene(record.reactor, logs, way.stage, names))
     line = scene.line(way, called)

@@ -57,7 +57,7 @@ async def restarted(record: Record, kind: type[Client], calls: bool) -> None:
             "a new way of media",
         )
         await sound(record, client, phone)
-        # Whoever still looks for the old way gives it up by now.
+        # A client that still looks for the old way gives it up by now.
         await pause(record.reactor, 7.0)
         await sound(record, client, phone)
     with record.check("end"):

@@ -177,7 +177,7 @@ class DTLSTests(SynchronousTestCase):
         self.assertRaises(ValueError, fingerprintOf, certificate, "md5")
 
     def test_wrongCertificate(self) -> None:
-        """Whoever has another certificate gets no key."""
+        """A peer with another certificate gets no key."""
         self.make(Identity().fingerprint)
         self.talk()
         self.assertEqual(self.active.keys, [])
@@ -219,7 +219,7 @@ class DTLSTests(SynchronousTestCase):
         self.assertEqual((len(self.active.keys), len(self.passive.keys)), (1, 1))
 
     def test_flood(self) -> None:
-        """Of a flood some is looked at; whoever is there beside it gets through all the same."""
+        """Of a flood some is looked at; a true peer gets through beside it."""
         self.passive.dtls.start()
         for _ in range(1000):
             self.passive.dtls.received(b"\x16\xfe\xfd" + os.urandom(80))

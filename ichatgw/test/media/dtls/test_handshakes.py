@@ -79,14 +79,14 @@ class HandshakesTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_impostor(self) -> None:
-        """Whoever shows another certificate from elsewhere gets nothing, and harms nobody."""
+        """A peer that shows another certificate from elsewhere gets nothing, and does no harm."""
         self.talk(self.beginner(Identity()), ELSEWHERE)
         self.assertEqual((self.waiting.keys, self.waiting.failures), ([], []))
         self.talk(self.party, PARTY)
         self.assertEqual(len(self.waiting.keys), 1)
 
     def test_wrongParty(self) -> None:
-        """Whoever does so from where the party said that it is, is the party, and wrong."""
+        """One that does so from the address that the party has named is the party, and is wrong."""
         self.talk(self.beginner(Identity()), PARTY)
         self.assertEqual(len(self.waiting.failures), 1)
         self.talk(self.party, PARTY)

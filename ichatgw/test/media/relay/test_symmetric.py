@@ -54,7 +54,7 @@ class LatchingTests(RelayTestCase):
         self.assertEqual((len(self.heard(ALICE)), len(self.heard(self.NATTED)), self.heard(BOB)), (1, 1, []))
 
     def test_signalledWins(self) -> None:
-        """Who comes from the signalled address is the party, whoever came before."""
+        """What comes from the signalled address is the party's, no matter what came before."""
         self.fromBob(rtp(), self.NATTED)
         self.fromBob(rtp())
         self.fromBob(rtp(), self.NATTED)

@@ -24,7 +24,7 @@ class DTLSTests(SecuredCase):
     """Keys from DTLS."""
 
     def test_bothWays(self) -> None:
-        """Whoever begins, with or without a port for RTCP: media is protected, RTCP too."""
+        """No matter who begins, with or without a port for RTCP: media is protected, RTCP too."""
         for self.muxed in (False, True):
             for oneIsActive in (False, True):
                 self.build(("192.0.2.1",), ("192.0.2.2",))
@@ -58,7 +58,7 @@ class DTLSTests(SecuredCase):
         self.assertProtected()
 
     def test_wrongCertificate(self) -> None:
-        """Whoever shows another certificate at the address of the party is refused at once, and media never flows."""
+        """A peer that shows another certificate at the address of the party is refused at once; no media flows."""
         self.meet()
         self.protect(self.one, Protection(fingerprint=Identity().fingerprint, active=False))
         self.protect(self.two, Protection(fingerprint=self.one.engine.identity.fingerprint, active=True))

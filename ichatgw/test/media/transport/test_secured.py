@@ -60,7 +60,7 @@ class KeyTests(SecuredCase):
         self.assertEqual(self.one.network.sentTo(STRANGER), [])
 
     def test_behindNAT(self) -> None:
-        """Whoever proves by his key that he is the party is followed to where he is."""
+        """A peer that proves by its key that it is the party is followed to where it is."""
         self.meet()
         self.byKeys()
         self.describe(self.one, TransportAddress("10.1.2.3", 5000))

@@ -96,7 +96,7 @@ class HoldTests(SynchronousTestCase):
     """One puts the other on hold."""
 
     def test_bothWays(self) -> None:
-        """Whoever holds and resumes, and however often: the other one is told, and in the end they talk."""
+        """No matter who holds and resumes, and however often: the other one is told, and in the end they talk."""
         for who in ("alice", "bob"):
             joined = Joined()
             for _ in range(3):
@@ -225,7 +225,7 @@ class EndTests(SynchronousTestCase):
     """One hangs up in the middle of it."""
 
     def test_whileAsking(self) -> None:
-        """Whoever hangs up while a re-INVITE is under way, both are told, and nothing remains."""
+        """No matter who hangs up while a re-INVITE is under way, both are told, and nothing remains."""
         for who in ("alice", "bob"):
             joined = Joined()
             joined.send("alice", "INVITE", WIDE)

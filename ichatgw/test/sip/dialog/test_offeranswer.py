@@ -246,7 +246,7 @@ class AskingTests(SynchronousTestCase):
             self.assertEqual([m for m in talk.rig.wire.take() if not status(m)], [])
 
     def test_endMeanwhile(self) -> None:
-        """When the call ends meanwhile, whoever ends it, the re-INVITE is 487."""
+        """When the call ends meanwhile, no matter who ends it, the re-INVITE is 487."""
         for talk in both():
             talk.send("INVITE", body=WIDE)
             talk.leg.hangup(Ending(EndReason.HANGUP))

@@ -63,7 +63,7 @@ class TableTests(SynchronousTestCase):
             self.assertTrue(refused <= set(OFFERS), state)
 
     def test_oneAtATime(self) -> None:
-        """While an offer is open, whoever made it, no other one is taken (RFC 3264 section 4)."""
+        """While an offer is open, no matter who made it, no other one is taken (RFC 3264 section 4)."""
         for state in (
             State.CALLING,
             State.CALLED,

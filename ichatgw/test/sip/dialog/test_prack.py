@@ -294,14 +294,14 @@ class CallerTests(SynchronousTestCase):
         self.assertEqual([each.direction for each in self.news.updates], [Direction.SENDRECV])
 
     def test_afterGivingUp(self) -> None:
-        """Whoever sends one although we have given up is acknowledged still."""
+        """One that comes although we have given up is acknowledged still."""
         self.rig.receive(respond(self.invite, 180, "Ringing"))
         self.leg.hangup(Ending(EndReason.CANCELLED))
         self.rig.wire.take()
         self.assertEqual([m.split()[0] for m in self.heard(180, 3, "two")], ["PRACK"])
 
     def test_refusedExtension(self) -> None:
-        """Whoever demands what we have not, or refuses what we have not demanded, cannot be called: no word for why."""
+        """A phone that demands what we have not, or refuses what we have not demanded, cannot be called."""
         for code in (420, 421):
             self.setUp()
             self.rig.receive(respond(self.invite, code, "Extension"))

@@ -108,7 +108,7 @@ class ReplacingCase(SynchronousTestCase):
         return leg
 
     def assertRefused(self, replaces: str, code: int) -> None:
-        """Once whoever lets calls in has asked."""
+        """The dialog is known once admission has asked for it."""
         before = self.rig.endpoint.legs
         self.invite(replaces)
         leg = self.arrived()
@@ -123,7 +123,7 @@ class InviteTests(ReplacingCase):
     """What an INVITE finds."""
 
     def test_answered(self) -> None:
-        """A leg that is answered, whoever called: it is found, and the new one is answered like any other."""
+        """A leg that is answered, no matter who called: it is found, and the new one is answered like any other."""
         for make in (Talk.inbound, Talk.outbound):
             self.rig = Rig()
             talk = make(self.rig)

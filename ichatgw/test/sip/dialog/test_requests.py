@@ -177,7 +177,7 @@ class OutTests(SynchronousTestCase):
 
     @slow
     def test_tooManyKeys(self) -> None:
-        """A phone that answers none is not flooded, whoever presses keys."""
+        """A phone that answers none is not flooded, no matter who presses keys."""
         for talk in both():
             for _ in range(MAX_KEYS + 5):
                 talk.leg.hand(Unanswered(Tone("5")))

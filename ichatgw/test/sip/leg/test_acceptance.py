@@ -1,6 +1,6 @@
 # -*- test-case-name: ichatgw.test.sip.leg.test_acceptance -*-
 """
-Whoever has accepted an INVITE of ours gets an ACK, whatever is wrong with its 2xx; and a BYE after that, and never
+A phone that has accepted an INVITE of ours gets an ACK, whatever is wrong with its 2xx; and a BYE after that, and never
 before, if nothing comes of the call.
 """
 
@@ -148,7 +148,7 @@ class AcceptanceTests(SynchronousTestCase):
     def test_order(self) -> None:
         """
         In whatever order they come, a hangup and the responses of two phones: nobody gets a BYE before the ACK, and
-        whoever has accepted has got both at the end.
+        each phone that has accepted has got both at the end.
         """
         steps: tuple[Callable[[SipLeg], object], ...] = (
             lambda leg: self.rig.endpoint.received(respond(self.invite, 180, "Ringing").encode(), PHONE),

@@ -226,7 +226,7 @@ class CallingTests(SynchronousTestCase):
         self.assertEqual([message.split()[0] for message in self.refuse(self.call(), 486)], ["ACK"])
 
     def test_insistedNoMore(self) -> None:
-        """Whoever gave up in between is not called again."""
+        """A phone that gave up in between is not called again."""
         invite = self.call()
         self.rig.receive(respond(invite, 180, "Ringing"))
         self.leg.hangup(Ending(EndReason.CANCELLED))

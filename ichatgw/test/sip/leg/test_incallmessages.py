@@ -204,7 +204,7 @@ class InTests(SynchronousTestCase):
             self.assertEqual([status(m) for m in talk.rig.wire.take()], [200])
 
     def test_ends(self) -> None:
-        """Whoever ends the call, the request is answered first, and once."""
+        """No matter who ends the call, the request is answered first, and once."""
         for talk in both():
             message = self.hand(talk)
             talk.leg.hangup(Ending(EndReason.HANGUP))
@@ -326,7 +326,7 @@ class ThroughTests(SynchronousTestCase):
     """From phone to phone."""
 
     def test_andBack(self) -> None:
-        """Whoever sends, the other one gets it, and what that one answers goes back."""
+        """No matter who sends, the other one gets it, and what that one answers goes back."""
         for who in ("alice", "bob"):
             joined = Joined()
             for method, kind, body in (("INFO", XML, PICTURE), ("MESSAGE", "text/plain", "Hi!")):
@@ -357,7 +357,7 @@ class ThroughTests(SynchronousTestCase):
             self.assertEqual(joined.rig.endpoint.transactions, 0)
 
     def test_ends(self) -> None:
-        """Whoever hangs up while something is on its way, it is answered once, and nothing remains."""
+        """No matter who hangs up while something is on its way, it is answered once, and nothing remains."""
         for who in ("alice", "bob"):
             for ends in ("alice", "bob"):
                 joined = Joined()

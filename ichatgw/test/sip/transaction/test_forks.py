@@ -30,7 +30,7 @@ class ForkTests(SynchronousTestCase):
         return self.rig.receive(respond(self.invite, 200, "OK", tag=tag, body=body, extra=extra))
 
     def test_second(self) -> None:
-        """Whoever answers second is acknowledged where it is, and ended; the call with the first one goes on."""
+        """A phone that answers second is acknowledged where it is, and ended; the call with the first one goes on."""
         self.answer("one")
         self.rig.endpoint.received(respond(self.invite, 200, "OK", "two", PHONE_SDP, OTHER).encode(), PHONE)
         sent = list(self.rig.wire.sent)

@@ -143,7 +143,7 @@ class TransactionsTests(SynchronousTestCase):
         self.transactions.unregConsumer(cast(KnownDialog, object()), "gone")
 
     def test_foreignFamily(self) -> None:
-        """A door that cannot be had is an OSError for whoever calls, and no exception for what arrives."""
+        """A listening point that cannot be had is an OSError for the caller, and no exception for what arrives."""
         self.assertRaises(OSError, self.transactions.getServer, ("name.example", 5060))
         self.rig.wire.unreachable.add(PHONE.host)
         self.assertEqual(self.rig.receive(request("OPTIONS")), [])

@@ -74,7 +74,7 @@ class ReferTests(ReferCase):
     """What is said and done."""
 
     def test_accepted(self) -> None:
-        """202, and then a NOTIFY with 100, in the dialog, whoever called whom."""
+        """202, and then a NOTIFY with 100, in the dialog, no matter who called whom."""
         for talk in both():
             self.take(talk)
             self.assertEqual(status(self.refer()), 202)

@@ -130,7 +130,7 @@ class SubscriptionTests(SynchronousTestCase):
         self.assertNothingLeft()
 
     def test_unreachable(self) -> None:
-        """Whoever cannot be reached is not told."""
+        """A subscriber that cannot be reached is not told."""
         self.error = OSError("no way")
         self.begin()
         self.assertNothingLeft()

@@ -55,7 +55,7 @@ class NumberTests(SynchronousTestCase):
         self.assertEqual(numberOf(one, evolve(OURS, diversions=stations[1:])), "+4930101")
 
     def test_unknown(self) -> None:
-        """If nobody has said which numbers a trunk has, whoever has one calls under it."""
+        """If the numbers of a trunk are not set, each user that has one calls under it."""
         self.assertEqual(numberOf(trunk(), OURS), "004930101")
         for caller in (SCOTT, Party("sip:anna@gw.example"), Party("xmpp:17@chat.example")):
             self.assertEqual(numberOf(trunk(), caller), "")

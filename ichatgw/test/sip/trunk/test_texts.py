@@ -215,7 +215,7 @@ class ReceivedTests(TrunkTexts):
         self.assertEqual([text.to for text in self.texts.taken], ["trunk:4930101@one"])
 
     def test_strangers(self) -> None:
-        """Without the token no stranger writes by a trunk, whoever it says that it is."""
+        """Without the token no stranger writes by a trunk, no matter who it claims to be."""
         bare = self.contact.partition(";")[0]
         for uri in (bare, f"{bare};rinstance=0123456789abcdef", "sip:4930100@192.0.2.10:5070", "sip:4930100@one"):
             for from_ in ("<sip:4930@198.51.100.1>;tag=x", "<sip:4930100@one>;tag=x", "<sip:+4917@p.example>;tag=x"):

@@ -304,7 +304,7 @@ class MessageLogTests(LinkCase):
     """Stanzas in full."""
 
     def test_stanzas(self) -> None:
-        """What comes and goes is shown to whoever wants it, in the stream that is up and in the next."""
+        """What comes and goes is shown to its readers, in the stream that is up and in the next."""
         shown: list[str] = []
 
         def show(what: str, text: str) -> None:

@@ -190,7 +190,7 @@ class TableTests(PresenceCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_failingListenerAgainAndAgain(self) -> None:
-        """Whoever finds a way to a failure of ours does not fill the log with it."""
+        """A stranger that finds a way to a failure of ours cannot fill the log with it."""
 
         class Failing(NotingListener):
             def unavailable(self, jid: JID) -> None:

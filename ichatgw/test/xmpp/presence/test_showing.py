@@ -116,7 +116,7 @@ class SendTests(PresenceCase):
         self.assertEqual(self.link.take(), [])
 
     def test_manyGoodbyes(self) -> None:
-        """Many goodbyes go out in parts, without a pause; whoever waits for the end is told."""
+        """Many goodbyes go out in parts, without a pause; the end of them is told."""
         for number in range(2 * SWEEP_ITEMS + 1):
             self.store.add(parseJID(f"u{number}@b"), CONTROL)
         said = self.presence.goodbye()
