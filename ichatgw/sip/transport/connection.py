@@ -21,7 +21,9 @@ from zope.interface import implementer
 
 from ichatgw.errors import MalformedError
 from ichatgw.model import TransportAddress
+from ichatgw.runtime.clock import cancel
 from ichatgw.runtime.turns import WAITING, Turns
+from ichatgw.sip.transport.keepalive import Pongs
 from ichatgw.sip.transport.kernel import holds
 from ichatgw.sip.transport.streamframing import PING, PONG, Framer
 from ichatgw.sip.transport.target import Target, Transport
@@ -37,18 +39,6 @@ rest of a message that has begun.
 
 IDLE_TIMEOUT = 900.0
 """Seconds without a message or a keepalive after which a connection is closed."""
-
-PONG_TIMEOUT = 10.0
-"""Seconds that the answer to a ping may take (RFC 5626 section 4.4.1)."""
-
-PROOFS = 2
-"""How many pings a far end answers before we count on it."""
-
-PROMPT = 2.0
-"""Seconds within which it does so."""
-
-ANOTHER = 5.0
-"""Seconds after which it is asked for another proof."""
 
 GIVE_UP = 30.0
 """Seconds after which a connection is closed whose far end has not even acknowledged what we sent."""
@@ -136,10 +126,7 @@ class Connection(Protocol):
         self._full = False
         self._timer: IDelayedCall | None = None
         self._heard = self.outgoing
-        self._proofs = 0
-        self._pinged = 0.0
-        self._unanswered: IDelayedCall | None = None
-        self._another: IDelayedCall | None = None
+        self._pongs = Pongs(owner.clock, self.ping, self._noPong)
         self._begun = False
         self._throttled: IDelayedCall | None = None
         self._held: list[bytes] = []
@@ -210,9 +197,7 @@ class Connection(Protocol):
         """Octets from the far end."""
         assert self.target is not None
         self.read()
-        if self._unanswered is not None:  # whatever it says, it is alive
-            self._unanswered.cancel()
-            self._unanswered = None
+        self._pongs.heard()
         self._cut(data, self._line.put)
 
     def _cut(self, data: bytes, give: Callable[..., object]) -> None:
@@ -231,7 +216,7 @@ class Connection(Protocol):
                     pinged = True
                     self.send(PONG)
                 elif message == PONG:
-                    self._answered()
+                    self._pongs.answered()
                 else:
                     self._heard = True
                     give(self._hand, message)
@@ -331,32 +316,18 @@ class Connection(Protocol):
         """
         See whether the far end is there.
 
-        One that has answered L{PROOFS} pings has to answer each (there are those that never do); for the others the
-        system notices when what we sent is not acknowledged, see L{GIVE_UP}.
+        One that is known to answer has to answer each, see L{Pongs}; for the others the system notices when what we
+        sent is not acknowledged, see L{GIVE_UP}.
         """
         if not self.ready or self._full:
             return
         if not self._begun:
             self._expect(IDLE_TIMEOUT)  # it is in use, however silent; if the far end is gone, the system will notice
         self._framer.awaitsPong = True
-        self._pinged = self._owner.clock.seconds()
         self.send(PING)
-        if self._proofs >= PROOFS and self._unanswered is None:
-            self._unanswered = self._owner.clock.callLater(PONG_TIMEOUT, self._noPong)
-
-    def _answered(self) -> None:
-        """A pong; one that comes late may be a phone's own keepalive of half the length."""
-        if self._proofs < PROOFS and self._owner.clock.seconds() - self._pinged <= PROMPT:
-            self._proofs += 1
-            if self._proofs < PROOFS:
-                self._another = self._owner.clock.callLater(ANOTHER, self._pingAgain)
-
-    def _pingAgain(self) -> None:
-        self._another = None
-        self.ping()
+        self._pongs.asked()
 
     def _noPong(self) -> None:
-        self._unanswered = None
         self.abort("it answers keepalives no more")
 
     def abort(self, problem: str) -> None:
@@ -406,10 +377,10 @@ class Connection(Protocol):
         self.abort("it said nothing for too long" if self.ready else "the TLS handshake took too long")
 
     def _stopTimer(self) -> None:
-        for timer in (self._timer, self._unanswered, self._another, self._throttled):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._unanswered = self._another = self._throttled = None
+        cancel(self._timer)
+        cancel(self._throttled)
+        self._timer = self._throttled = None
+        self._pongs.stop()
 
     def _tune(self) -> None:
         """

@@ -24,15 +24,11 @@ from ichatgw.runtime.ratelimit import LINES
 from ichatgw.runtime.turns import MAX_LAG, MEDIA_INTERVAL, TURN_JOBS, WAITING
 from ichatgw.sip.transport import connectionlimits
 from ichatgw.sip.transport.connection import (
-    ANOTHER,
     FIRST_WORD_TIMEOUT,
     FREE_READINGS,
     IDLE_TIMEOUT,
     MAX_READINGS,
     MAX_UNSENT,
-    PONG_TIMEOUT,
-    PROMPT,
-    PROOFS,
     SLICE,
     THROTTLED,
     Connection,
@@ -44,6 +40,7 @@ from ichatgw.sip.transport.connectionlimits import (
     MAX_OF_STRANGERS,
 )
 from ichatgw.sip.transport.connectionpool import HANDSHAKE, Connections
+from ichatgw.sip.transport.keepalive import ANOTHER, PONG_TIMEOUT, PROMPT, PROOFS
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.marks import slow
 
