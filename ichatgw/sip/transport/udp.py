@@ -9,7 +9,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
@@ -37,6 +37,9 @@ READ_OCTETS = 16 * 1024
 
 SHARE = 0.5
 """We are late only if so much of the time goes into messages that are not dropped."""
+
+PLACES_KEPT = 1024
+"""Addresses of which there is one value for all messages.  Strangers may push others out, and no more."""
 
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
@@ -131,7 +134,7 @@ class _Datagrams(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand on, in this turn or in a later one."""
         self._look()
-        source = TransportAddress(addr[0].partition("%")[0], addr[1])
+        source = _placeOf(addr[0], addr[1])
         if not self._calls.take(self._hand, datagram, source):
             self._line.put(self._hand, datagram, source)
 
@@ -282,7 +285,7 @@ class UDPWire:
 
         @raise OSError: if there is none.
         """
-        return TransportAddress(self._addresses.towards(host), self.port)
+        return _placeOf(self._addresses.towards(host), self.port)
 
     def close(self) -> None:
         """Close the sockets at once."""
@@ -292,6 +295,12 @@ class UDPWire:
             opened.port.stopListening()
         self._datagrams.clear()
         self._calls.clear()
+
+
+@lru_cache(maxsize=PLACES_KEPT)
+def _placeOf(host: str, port: int) -> TransportAddress:
+    """The address that a socket has given us, without the scope of an IPv6 address."""
+    return TransportAddress(host.partition("%")[0], port)
 
 
 def openSocket(family: socket.AddressFamily, kind: socket.SocketKind, host: str, port: int) -> socket.socket:

@@ -217,6 +217,19 @@ class UDPWireTests(SynchronousTestCase):
         protocol.datagramReceived(b"y", ("fe80::1%eth0", 5060, 0, 2))
         self.assertEqual([source.host for _, source in self.received], ["192.0.2.1", "fe80::1"])
 
+    def test_sameSource(self) -> None:
+        """An address is one value, however many messages come from it; a flood of others makes a bounded number."""
+        self.listen()
+        protocol = self.reactor.ports[0].protocol
+        for port in (5060, 5060, 5061):
+            protocol.datagramReceived(b"x", ("192.0.2.1", port))
+        first, again, other = (source for _, source in self.received)
+        self.assertIs(first, again)
+        self.assertEqual((first.port, other.port), (5060, 5061))
+        for number in range(3 * ours.PLACES_KEPT):
+            ours._placeOf("203.0.113.9", number + 1)
+        self.assertEqual(ours._placeOf.cache_info().currsize, ours.PLACES_KEPT)
+
     def test_exceptionInside(self) -> None:
         """What fails for one datagram is logged, and the next is taken."""
 
