@@ -31,7 +31,7 @@ from ichatgw.sip.leg.registry import Legs
 from ichatgw.sip.matchers import Matchers
 from ichatgw.sip.message.framing import Frame, Limits
 from ichatgw.sip.message.gate import Admitted, Answer, Dropped
-from ichatgw.sip.message.identity import callerOf, invitationOf
+from ichatgw.sip.message.identity import callerIn, invitationOf
 from ichatgw.sip.message.stateless import Header, respond
 from ichatgw.sip.message.status import toStatus, warning
 from ichatgw.sip.strangers import Strangers
@@ -179,7 +179,7 @@ class Admission:
 
     def _findsNoRoom(self, message: Admitted, source: TransportAddress) -> bool:
         """Is an INVITE a call of its own for which there is no room?  To refuse it later would cost much more."""
-        isFull = self.isFull(lambda: callerOf(SipRequest(message.text)), source.host)
+        isFull = self.isFull(lambda: callerIn(message.startLine, message.headers), source.host)
         return isFull and not self._belongs(message, source)
 
     def _belongs(self, message: Admitted, source: TransportAddress) -> bool:
@@ -299,16 +299,14 @@ def _answered(
     return Answer(response, reason or f"{code} {phrase}")
 
 
-def partiesIn(message: bytes) -> tuple[str, str] | None:
-    """The same of an INVITE that cannot be read, as far as it says them; C{None} if it is none."""
+def partiesIn(message: bytes) -> tuple[str, str]:
+    """The same of an INVITE that cannot be read, as far as it says them."""
     frame = Frame.read(message, Limits())
-    method, _, rest = frame.startLine.partition(" ")
-    if method != "INVITE":
-        return None
+    rest = frame.startLine.partition(" ")[2]
     written = [found[0] for value in frame.values("from")[:1] if (found := _URI.search(value))]
     return "".join(written), rest.partition(" ")[0]
 
 
 def partiesOf(message: Admitted) -> tuple[str, str]:
     """Who calls and whom, of an INVITE: URIs."""
-    return callerOf(SipRequest(message.text)).uri, message.startLine.split(" ")[1]
+    return callerIn(message.startLine, message.headers).uri, message.startLine.split(" ")[1]

@@ -298,7 +298,7 @@ class Endpoint(Service):
         if not isinstance(verdict, Admitted):
             if isinstance(verdict, Dropped) or self._answers.allow(source.address.host):
                 self._settle(verdict, source, room)
-                if isinstance(verdict, Answer):
+                if isinstance(verdict, Answer) and message.lstrip(b"\r\n").startswith(b"INVITE "):
                     self._tellOf(verdict, source.address, lambda: partiesIn(message))
             return
         self._transactions.show("RECEIVED message from", source, verdict.text)
@@ -318,18 +318,15 @@ class Endpoint(Service):
             if isinstance(judged, Answer) and verdict.method == "INVITE":
                 self._tellOf(judged, source.address, lambda: partiesOf(verdict))
 
-    def _tellOf(self, answer: Answer, source: TransportAddress, parties: Callable[[], tuple[str, str] | None]) -> None:
+    def _tellOf(self, answer: Answer, source: TransportAddress, parties: Callable[[], tuple[str, str]]) -> None:
         """
         For those who watch calls: one of a host that may call, or from where a user has logged in, becomes none.
 
-        @param parties: who calls and whom; C{None} if it is no call.
+        @param parties: who calls and whom; asked only if somebody wants to know.
         """
         code = int(answer.response[8:11])
-        if code == 401 or not self._isKnown(source.host):
-            return
-        found = parties()
-        if found is not None and self._attempts.areTold:
-            self._attempts.tell(*found, source, fromStatus(code, answer.reason.removeprefix(f"{code} ")))
+        if code != 401 and self._isKnown(source.host) and self._attempts.areTold:
+            self._attempts.tell(*parties(), source, fromStatus(code, answer.reason.removeprefix(f"{code} ")))
 
     def _settle(self, verdict: Answer | Dropped, source: Target, room: int | None) -> None:
         """A message goes no further."""

@@ -7,7 +7,7 @@ Who calls, as SIP headers say it: From, P-Asserted-Identity (RFC 3325), Remote-P
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -32,7 +32,22 @@ _COUNTER = re.compile("[1-9][0-9]{0,2}")
 _CAUSE = re.compile(r"[;?&]\s*(?:reason=sip;)?cause=(?:302|4(?:04|08|80|86|87)|503)\b", re.IGNORECASE)
 """Why a server has sent a call on, in an entry of History-Info."""
 
+_OF_CALLER = frozenset(
+    ("from", "p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info", "max-forwards")
+)
+"""The headers that L{callerOf} reads."""
+
 _HIDING = frozenset({"id", "user", "header"})
+
+
+def callerIn(startLine: str, headers: Iterable[tuple[str, str]]) -> Party:
+    """
+    The same as L{callerOf}, of an INVITE that is not read otherwise: that takes half as long.
+
+    @param headers: names and values, as the gate gives them.
+    """
+    lines = (f"{name}: {value}" for name, value in headers if name.lower() in _OF_CALLER)
+    return callerOf(SipRequest("\r\n".join((startLine, *lines, "", ""))))
 
 
 def callerOf(request: SipRequest) -> Party:

@@ -19,6 +19,7 @@ from ichatgw.runtime.ratelimit import LINES
 from ichatgw.sip import admission
 from ichatgw.sip.auth.verifier import Verifier
 from ichatgw.sip.message.gate import Admitted, Gate
+from ichatgw.sip.message.identity import callerIn
 from ichatgw.sip.transaction.known import Marks
 from ichatgw.sip.transport.target import Target, Transport
 from ichatgw.test.marks import slow
@@ -466,12 +467,19 @@ class NotReadyTests(SynchronousTestCase):
         scene = Scene()
         scene.watch()
         self.rig.endpoint.observe(scene.events)
+        read: list[str] = []
+
+        def reading(line: str, headers: tuple[tuple[str, str], ...]) -> Party:
+            read.append(line)
+            return callerIn(line, headers)
+
+        self.patch(admission, "callerIn", reading)
         self.rig.receive(request("OPTIONS"))
         self.rig.receive(request("INVITE", callId="s", branch="s"), STRANGER)
         for number in range(100):
             self.rig.receive(request("INVITE", callId=f"c{number}", branch=f"b{number}"))
         found = [event for event in scene.seen if isinstance(event, TurnedAway)]
-        self.assertEqual(len(found), MAX_TOLD)
+        self.assertEqual((len(found), len(read)), (MAX_TOLD, MAX_TOLD))
         event = found[0]
         said = request("INVITE")
         self.assertEqual((event.ending.text, event.source), ("503 XMPP link: refused", PHONE))

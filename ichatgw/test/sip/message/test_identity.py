@@ -5,21 +5,29 @@ Who calls, as headers say it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.config.reading.credentials import Credentials, Keyring
 from ichatgw.model import ANONYMOUS, PCMU, Diversion, Party, SessionDescription
+from ichatgw.sip.message.gate import Admitted, Gate
+from ichatgw.sip.message.identity import callerIn
 from ichatgw.test.support.sip.siptalks import HELD, Talk, both
-from ichatgw.test.support.sip.sipwire import Rig, header, respond
+from ichatgw.test.support.sip.sipwire import PHONE, Rig, header, request, respond
 
 
 class ArrivingTests(SynchronousTestCase):
-    """What an INVITE says of its caller."""
+    """What an INVITE says of its caller: the same whether all of it is read or not."""
 
-    def caller(self, extra: str = "", **changes: str) -> Party:
+    def caller(self, extra: str = "", **changes: Any) -> Party:
         rig = Rig()
         rig.invite(extra=extra, **changes)
-        return rig.invitations.legs[0].party
+        party = rig.invitations.legs[0].party
+        admitted = Gate().admit(request("INVITE", extra=extra, **changes).encode(), PHONE, "UDP")
+        assert isinstance(admitted, Admitted)
+        self.assertEqual(callerIn(admitted.startLine, admitted.headers), party)
+        return party
 
     def test_from(self) -> None:
         """Without more, From says it."""
