@@ -27,7 +27,7 @@ def _counts():
         "ports lent": _gateway.media._pool.lent,
         "transactions": _gateway.endpoint.transactions,
         "dialogs": len(transactions.req_consumers),
-        "responses kept": len(transactions.l1rcache) + len(transactions.l2rcache),
+        "responses kept": len(transactions.l1rcache),
         "timers": len(reactor.getDelayedCalls()),
         "readers": len(reactor.getReaders()),
         "files": len(os.listdir("/proc/self/fd")) - 1,
