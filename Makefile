@@ -77,7 +77,7 @@ slow: $(VENV)/dependencies ## the slow unit tests
 
 coverage: $(VENV)/dependencies ## all unit tests in the commit's own random order (SEED=number|any for another), and what they cover
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m ichatgw.test.marks --shuffle=$(SEED) -j$(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
+	$(BIN)/coverage run -m ichatgw.test.marks --shuffle=$(SEED) --processes $(JOBS) --reporter=text --temp-directory=_trial_temp ichatgw
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

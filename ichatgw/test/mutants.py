@@ -89,10 +89,29 @@ class Fault:
 
 def faults(tree: ast.Module) -> list[Fault]:
     """All faults that are known for a module, in a fixed order; none is in what only logs, or only types."""
+    _markLines(tree)
     found: list[Fault] = []
     for statement in tree.body:
         found += _within(statement)
     return found
+
+
+def _markLines(tree: ast.Module) -> None:
+    """Mark the calls of a module's own functions that do nothing but write log lines."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    writers = {each.name for each in functions if _writesLines(each.body[ast.get_docstring(each) is not None :])}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("self.") in writers:
+            node.writesLine = True  # type: ignore[attr-defined]
+
+
+def _writesLines(statements: Sequence[ast.stmt]) -> bool:
+    """Do they write log lines, or decide whether one is written, and nothing else?"""
+    return bool(statements) and all(
+        _decidesOnLines(each)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Call) and _isIdle(each.value))
+        for each in statements
+    )
 
 
 def _within(node: ast.AST) -> Iterator[Fault]:
@@ -128,11 +147,16 @@ def _isIdle(node: ast.AST) -> bool:
         # How a constructor is called is no behaviour, nor is what stands in a log; and that things to zip are equally
         # many is an assertion.
         return True
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+    return isinstance(node, ast.Call) and _isIdleCall(node)
+
+
+def _isIdleCall(node: ast.Call) -> bool:
+    """Does it write a log line, or say something of types?"""
+    if hasattr(node, "writesLine"):
+        return True
+    if isinstance(node.func, ast.Attribute):
         return ast.unparse(node.func.value).rpartition(".")[2] in _LOGGERS
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id in ("TypeVar", "Logger", "cast")
-    return False
+    return isinstance(node.func, ast.Name) and node.func.id in ("TypeVar", "Logger", "cast")
 
 
 def _isLimit(node: ast.expr) -> bool:
@@ -147,10 +171,7 @@ def _isLimit(node: ast.expr) -> bool:
 
 def _decidesOnLines(node: ast.AST) -> bool:
     """Does it only decide whether a log line is written?"""
-    return isinstance(node, ast.If) and all(
-        isinstance(each, ast.Expr) and isinstance(each.value, ast.Call) and _isIdle(each.value)
-        for each in (*node.body, *node.orelse)
-    )
+    return isinstance(node, ast.If) and _writesLines([*node.body, *node.orelse])
 
 
 def _isChoice(node: ast.AST) -> bool:

@@ -115,6 +115,18 @@ class FaultTests(SynchronousTestCase):
         ):
             self.assertEqual(described(text), [], text)
 
+    def test_linesElsewhere(self) -> None:
+        """A function that only writes a line is one; what else it does is a rule."""
+        called = "def f(self):\n    self._say(1)\n"
+        writes = "def _say(self, a):\n    'It is said.'\n    if self._lines.allow(a):\n        _log.info('{a}', a=a)\n"
+        self.assertEqual(described(called + writes), [])
+        self.assertEqual(described(called), ["without self._say(1)", "1 is 2"])
+        more = "def _say(self, a):\n    _log.info('{a}', a=a)\n    stop()\n"
+        self.assertEqual(described(called + more), ["without self._say(1)", "1 is 2", "without stop()"])
+        self.assertEqual(
+            described("def f(self):\n    self._say()\ndef _say(self):\n    'Nothing.'"), ["without self._say()"]
+        )
+
     def test_besideALimit(self) -> None:
         """Where something stands, and that a limit is kept at all, are rules."""
         self.assertEqual(described("x = a[:4]"), ["4 is 5"])

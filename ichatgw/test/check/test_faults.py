@@ -365,6 +365,11 @@ class HostFaults(SceneTestCase):
         what = "ports 8000 to 9999 are enough for 500 calls, and MaxCalls is 600"
         self.assertDoubt("media ports", what, "MediaRelayPortRangeMax = 10400")
 
+    def test_wideEnough(self) -> None:
+        """As many as it takes are no doubt."""
+        self.lines["MaxCalls"] = "500"
+        self.assertEqual(self.faults(), [])
+
     def test_veryNarrow(self) -> None:
         """Media ports for a call or two."""
         self.lines["MediaRelayPortRangeMax"] = "8007"

@@ -113,6 +113,7 @@ class ReadTests(SynchronousTestCase):
         for verdict in ("<response>0</response>", "<response> 0\n</response>", ""):
             response = iq("response", f"{verdict}<connectData>\n{DATA}</connectData><responseData>1</responseData>")
             self.assertEqual(VCResponse.fromElement(response), VCResponse(BELL, SCOTT, ACCEPT, RECORDS))
+            self.assertTrue(VCResponse.fromElement(response).isAccept)
 
     def test_refuse(self) -> None:
         """All else is a refusal."""

@@ -23,6 +23,7 @@ class PlotTests(SynchronousTestCase):
         plot = hour([Minute(1, 2), Minute(2, 8, 3, 4)])
         self.assertEqual([(bar.x, bar.y, bar.height) for bar in plot.bars], [(580.0, 75.0, 25.0), (590.0, 0.0, 100.0)])
         self.assertEqual([(bar.x, bar.y) for bar in plot.failed], [(590.0, 50.0)])
+        self.assertEqual([bar.said.partition(":")[0] for bar in plot.bars], ["1 min ago", "0 min ago"])
         self.assertEqual(hour([]).bars, ())
 
     def test_quality(self) -> None:

@@ -28,7 +28,6 @@ class OfficeProsody(Prosody):
 class BehindNAT(JingleEndToEnd):
     """Nothing leads in but what the gateway has sent out before."""
 
-    timeout = 120
     makeServer = OfficeProsody
 
     async def setUp(self) -> None:  # type: ignore[override]

@@ -21,8 +21,6 @@ from ichatgw.test.e2e.support.moment import until, within
 class Trunks(JingleEndToEnd):
     """A gateway with two trunks, and hosts that may call by nothing else."""
 
-    timeout = 120
-
     async def startProviders(self, phone: Phone) -> tuple[Provider, Provider]:
         """The second one puts the number that is called into the Request-URI."""
         made = tuple(

@@ -43,8 +43,6 @@ NOBODY, NOBODY6 = TransportAddress("192.0.2.99", 16402), TransportAddress("2001:
 class Variants(EndToEnd):
     """One gateway, one phone, one iChat that is told anew how to be."""
 
-    timeout = 90
-
     async def begin(self, **settings: object) -> None:
         """Start all."""
         self.phone = Phone(self.clock, say=PHONE_TONE, listenFor=ICHAT_TONE)

@@ -40,8 +40,6 @@ class _Asking(Probe):
 class Agreed(EndToEnd):
     """OPTIONS, INVITE, C{/ready} and C{systemd}, for each part that is wrong."""
 
-    timeout = 90
-
     async def begin(self, **how: Any) -> Gateway:
         """A gateway of which all is known."""
         path = str(Path(tempfile.mkdtemp()) / "notify")

@@ -24,8 +24,6 @@ USER = "scott"
 class Checked(EndToEnd):
     """A gateway with a trunk at Kamailio."""
 
-    timeout = 90
-
     async def startRegistrar(self) -> Kamailio:
         registrar = Kamailio(self.clock, self.directory("kamailio"), PORTS)
         self.ending(registrar)

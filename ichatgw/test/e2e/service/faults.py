@@ -292,8 +292,6 @@ def _resident(pid: int) -> int:
 class Vanished(EndToEnd):
     """A phone is gone in the middle of a call, without a word."""
 
-    timeout = 90
-
     async def test_phone(self) -> None:
         """Nothing is heard of it any more, it does not answer when it is asked, and the iChat is told."""
         gateway = await self.startGateway(settings={"MediaTimeout": "5"})

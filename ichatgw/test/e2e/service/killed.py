@@ -27,8 +27,6 @@ WRITTEN = 1.5
 class KilledInCalls(JingleEndToEnd):
     """C{kill -9} in a call: after the next start both parties hear that it is over."""
 
-    timeout = 120
-
     def _gateway(self, phonePort: int = 0, instead: Gateway | None = None) -> Gateway:
         """
         One that may be killed.

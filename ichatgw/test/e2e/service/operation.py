@@ -139,8 +139,6 @@ class Notified(EndToEnd):
 class Dispatched(EndToEnd):
     """Two gateways behind Kamailio, each with a server of its own."""
 
-    timeout = 90
-
     async def test_moves(self) -> None:
         """
         New calls go to the second gateway within 2 s after the first has lost its server, and back when that is there

@@ -145,8 +145,6 @@ class _Calls:
 class WebPage(JingleEndToEnd):
     """What an administrator sees and does."""
 
-    timeout = 120
-
     async def setUp(self) -> None:  # type: ignore[override]
         if shutil.which("chromium") is None:
             raise SkipTest("apt-get install --no-install-recommends chromium")

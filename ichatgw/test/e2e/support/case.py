@@ -67,7 +67,7 @@ class EndToEnd(TestCase):
     @ivar server: the XMPP server.
     """
 
-    timeout = 60
+    timeout = 120
     makeServer: Callable[..., Any] = Prosody
     _started = 0
 

@@ -159,6 +159,14 @@ class MalformedTests(SynchronousTestCase):
         ):
             self.assertRaises(MalformedError, list, walk(datagram))
 
+    def test_kinds(self) -> None:
+        """Types from 192 to 223 are those of RTCP (RFC 5761 section 4), whether they are known or not."""
+        for kind in (192, 199, 208, 223):
+            whole = part(kind, 0, pack("!I", SOURCE))
+            self.assertEqual(len(list(walk(whole))), 1, kind)
+        for kind in (0, 191, 224, 255):
+            self.assertRaises(MalformedError, list, walk(part(kind, 0, pack("!I", SOURCE))))
+
     def test_contents(self) -> None:
         """A packet must hold what its type and count promise."""
         long = part(201, 0, pack("!I", SOURCE))
