@@ -29,6 +29,7 @@ from ichatgw.jingle.session.actions import (
 )
 from ichatgw.jingle.session.interfaces import NoOwner, SessionLink, SessionOwner
 from ichatgw.jingle.session.reasons import fromReason, toReason
+from ichatgw.jingle.session.remotetransport import RemoteTransport
 from ichatgw.jingle.session.unwantedcontents import accepted, named, responder, writeStub
 from ichatgw.jingle.stanzas.description import directionOf, sendersOf, writeDescription
 from ichatgw.jingle.stanzas.jingle import (
@@ -61,12 +62,6 @@ from ichatgw.sdp import answerCodecs, asOffered, commonCodecs, distinct, eventfu
 CONTENT_NAME = "audio"
 
 _EVERYWHERE = SessionDescription((PCMU, PCMA))
-
-MAX_REMOTE_CANDIDATES = 100
-"""As many of one session are taken; libwebrtc on a host with many interfaces finds some thirty."""
-
-MAX_RESTARTS = 100
-"""ICE is started anew that often in a session; a client that moves a lot does so now and then."""
 
 _log = Logger()
 
@@ -106,15 +101,13 @@ class Session:
     _name: str = field(init=False, default=CONTENT_NAME)
     _creator: str = field(init=False, default="initiator")
     _bundled: bool = field(init=False, default=False)
-    _remote: TransportDescription = field(init=False, factory=TransportDescription)
+    _remote: RemoteTransport = field(init=False, factory=RemoteTransport)
     _transport: IMediaTransport | None = field(init=False, default=None)
     _offered: tuple[Content, ...] = field(init=False, default=())
     _responder: str = field(init=False, default="responder")
     _side: IMediaSide | None = field(init=False, default=None)
     _described: bool = field(init=False, default=False)
     _connected: bool = field(init=False, default=False)
-    _taken: int = field(init=False, default=0)
-    _generation: int = field(init=False, default=0)
     _senders: Direction = field(init=False, default=Direction.SENDRECV)
     _holds: bool = field(init=False, default=False)
     _isHeld: bool = field(init=False, default=False)
@@ -138,7 +131,7 @@ class Session:
         direction = directionOf(content.senders, True)
         self.offer = SessionDescription(content.codecs, direction=direction, packing=content.packing)
         self._offered, self._responder = named(content, jingle.contents), responder(jingle)
-        self._remember(content)
+        self._remote.describe(content)
 
     def initiate(self, far: SessionDescription, kind: TransportKind = TransportKind.DTLS) -> None:
         """
@@ -165,7 +158,7 @@ class Session:
         """
         told = answerCodecs(eventful(answer.codecs), self.offer)
         codecs = commonCodecs(told, self.offer)
-        transport = self._makeTransport(self._remote)
+        transport = self._makeTransport(self._remote.said)
         if self.phase is not Phase.PENDING:
             transport.close()
             return
@@ -176,7 +169,7 @@ class Session:
         ours = SessionDescription(told, packing=answer.packing)
         self._describe(Action.ACCEPT, ours, sendersOf(self._senders.mirrored, False))
         self._listen()
-        transport.connect(self._remote, self.theirs, told)
+        transport.connect(self._remote.said, self.theirs, told)
 
     def inform(self, name: str) -> None:
         """C{ringing}, C{hold} and the like."""
@@ -348,13 +341,13 @@ class Session:
         except CallError as error:
             self._fail(endingOf(error))
             return
-        self._remember(content)
+        self._remote.describe(content)
         self.phase = Phase.ACTIVE
         self._senders = theirs.direction
         answer = self.theirs = evolve(theirs, codecs=codecs, direction=self._direction)
         assert self._transport is not None
         self._listen()
-        self._transport.connect(self._remote, answer, ours)
+        self._transport.connect(self._remote.said, answer, ours)
         if self.phase is Phase.ACTIVE:
             self.owner.sessionAccepted(self, answer)
 
@@ -386,57 +379,34 @@ class Session:
 
     # The transport
 
-    def _remember(self, content: Content) -> None:
-        """What the client has said of its transport, with the candidates that came before."""
-        assert content.transport is not None
-        said = content.transport.description
-        early = self._remote.candidates
-        self._taken += len(said.candidates)
-        self._remote = evolve(said, keys=content.keys, muxed=content.muxed, candidates=(*said.candidates, *early))
-
     def _transportInfo(self, content: Content) -> None:
         if content.transport is None:
             return
         said = content.transport.description
-        known = self._remote
-        if said.ufrag and known.ufrag and said.ufrag != known.ufrag:
+        if self._remote.isOfAnotherRound(said):
             if said.password and self._transport is not None and self.phase is Phase.ACTIVE:
                 self._restart(said)
             elif said.password and self._transport is None:
-                # It has moved while it rang: our accept will answer its latest round.
-                self._remote = evolve(
-                    known, ufrag=said.ufrag, password=said.password, candidates=self._fresh(said.candidates)
-                )
-            return  # candidates of an earlier round of ICE, or of one that has not begun
-        fresh = self._fresh(said.candidates)
+                self._remote.moved(said)  # our accept will answer its latest round
+            return
+        fresh = self._remote.fresh(said.candidates)
         if self.phase is Phase.PENDING:
-            self._remote = evolve(known, candidates=(*known.candidates, *fresh))
+            self._remote.add(fresh)
         elif fresh and self._transport is not None:
             self._transport.addCandidates(fresh)
 
-    def _fresh(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """Those for which there is room."""
-        fresh = candidates[: max(0, MAX_REMOTE_CANDIDATES - self._taken)]
-        self._taken += len(fresh)
-        return fresh
-
     def _restart(self, said: TransportDescription) -> None:
-        """The client has started ICE anew (XEP-0176 section 5.12)."""
+        """The client has started ICE anew."""
         assert self._transport is not None
-        if self._generation >= MAX_RESTARTS:
+        if not self._remote.restarted(said):
             return
-        self._generation += 1
-        self._taken = len(said.candidates)
-        self._remote = evolve(
-            self._remote, ufrag=said.ufrag, password=said.password, candidates=said.candidates[:MAX_REMOTE_CANDIDATES]
-        )
-        local = self._transport.restart(self._remote)
+        local = self._transport.restart(self._remote.said)
         _log.info("call={call} leg={leg} starts ICE anew", call=self.owner.call.id, leg=self.owner.id)
         self._tellTransport(local, None)
 
     def _tellTransport(self, local: TransportDescription, candidates: Sequence[Candidate] | None) -> None:
         told = evolve(local, fingerprint=None)
-        transport = writeTransport(told, candidates, self._generation)
+        transport = writeTransport(told, candidates, self._remote.generation)
         self._ask(Action.TRANSPORT_INFO, writeContent(self._creator, self._name, transport))
 
     def candidatesFound(self, candidates: Sequence[Candidate]) -> None:

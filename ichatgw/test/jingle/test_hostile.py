@@ -16,7 +16,7 @@ from wokkel.generic import parseXml
 from ichatgw.jingle.calls import MAX_REMEMBERED
 from ichatgw.jingle.protocol import MAX_CALLS_OF_A_USER
 from ichatgw.jingle.session.actions import audioOf
-from ichatgw.jingle.session.session import MAX_REMOTE_CANDIDATES
+from ichatgw.jingle.session.remotetransport import MAX_REMOTE_CANDIDATES
 from ichatgw.jingle.stanzas.jingle import Action, Jingle
 from ichatgw.model import PCMU, SessionDescription
 from ichatgw.test.jingle.stanzas.test_jingle import captured

@@ -11,7 +11,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from ichatgw.jingle.session.pendingiqs import MAX_OPEN
-from ichatgw.jingle.session.session import MAX_REMOTE_CANDIDATES, MAX_RESTARTS
+from ichatgw.jingle.session.remotetransport import MAX_REMOTE_CANDIDATES, MAX_RESTARTS
 from ichatgw.jingle.stanzas.namespaces import NS_ICE_UDP, NS_RTP
 from ichatgw.model import PCMU, Candidate, Direction, Ending, EndReason, SessionDescription, TransportAddress
 from ichatgw.test.marks import slow
