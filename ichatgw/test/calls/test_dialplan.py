@@ -305,7 +305,7 @@ class ReadmeTests(SynchronousTestCase):
     """The rules that README shows."""
 
     def test_bothWays(self) -> None:
-        """Numbers as people write them can be called, and so can every caller as clients show him."""
+        """Numbers as people write them can be called, and so can every caller as clients show them."""
         readme = Path(ichatgw.__file__).parent.parent / "README.rst"
         if not readme.exists():
             raise SkipTest("this is no checkout")

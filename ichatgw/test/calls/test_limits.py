@@ -44,7 +44,7 @@ class LimitsTests(SynchronousTestCase):
         limits.admit("1", BELL)
 
     def test_move(self) -> None:
-        """A call whose caller is another one now counts as his; one that never began as nobody's."""
+        """A call whose caller is another one now counts as theirs; one that never began does not count."""
         limits = Limits(self.clock, perCaller=1)
         limits.begin("1", SCOTT)
         limits.move("1", BELL)
@@ -56,7 +56,7 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual((limits._callers, limits._counts), ({}, {}))
 
     def test_perCaller(self) -> None:
-        """A caller who has all his calls gets no other until one ends; others are not hindered."""
+        """A caller with all calls that are allowed gets no other until one ends; others are not hindered."""
         limits = Limits(self.clock, perCaller=2)
         limits.begin("1", SCOTT)
         limits.begin("2", Party("xmpp:Scott@jabber.example/other"))
@@ -101,7 +101,7 @@ class LimitsTests(SynchronousTestCase):
 
     @slow
     def test_oneForAll(self) -> None:
-        """One caller who begins as many as he can leaves room for others, and has what they do not want."""
+        """A caller that begins as many as it can leaves room for others, and has what they do not want."""
         limits = Limits(self.clock, perSecond=20)
         first = self.spent(limits, 1000)
         self.assertEqual(first, 15)
@@ -118,7 +118,7 @@ class LimitsTests(SynchronousTestCase):
         self.assertGreaterEqual(served, 10 * 20 - others - 12)
 
     def test_names(self) -> None:
-        """Under many names from one source he has no more."""
+        """Under many names from one source it has no more."""
         limits = Limits(self.clock, perSecond=20)
         self.assertLessEqual(sum(self.spent(limits, 1, Party(f"sip:{each}@x"), "192.0.2.1") for each in range(99)), 20)
         served = 0
@@ -131,7 +131,7 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(served, 20)
 
     def test_source(self) -> None:
-        """Where a caller is, he cannot choose: not by what he says in From, nor by the name of an account."""
+        """A caller cannot choose its source: not by what it says in From, nor by the name of an account."""
         self.assertEqual(sourceOfCalls(evolve(BELL, origin="2001:db8:1:2::")), "2001:db8:1:2::")
         self.assertEqual(sourceOfCalls(SCOTT), "jabber.example")
 
@@ -157,7 +157,7 @@ class LimitsTests(SynchronousTestCase):
         self.assertFalse(Limits(self.clock).isSpent(lambda: SCOTT, "a"))
 
     def test_refusedIsNotCounted(self) -> None:
-        """A call that is refused for its caller is not one of his."""
+        """A call that is refused for its caller does not count as one of the caller's."""
         limits = Limits(self.clock, perCaller=1)
         limits.begin("1", SCOTT)
         for number in range(9):
@@ -176,7 +176,7 @@ class LimitsTests(SynchronousTestCase):
         limits.spend(BELL, "host")
 
     def test_key(self) -> None:
-        """A caller is the same whatever his resource, port, parameters, scheme of SIP and case."""
+        """A caller is the same whatever the resource, port, parameters, scheme of SIP and case."""
         self.assertEqual(callerKey(SCOTT), "xmpp:scott@jabber.example")
         for uri in ("sip:Bell@Host", "sips:bell@host:5061", "sip:bell@host;transport=tcp"):
             self.assertEqual(callerKey(Party(uri)), "sip:bell@host", uri)

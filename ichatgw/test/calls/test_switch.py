@@ -163,7 +163,7 @@ class PresentedTests(SwitchCase):
         return self.dialer.dialled[-1][1]
 
     def test_translated(self) -> None:
-        """SIP sees an XMPP caller under the address at which SIP can call him, if the rules give him one."""
+        """SIP sees an XMPP caller under the address at which SIP can call them, if the rules give one."""
         caller = Party("xmpp:scott@chat.example", "Scott")
         self.assertEqual(
             self.presented(caller, "sip:1001@sip.example", "xmpp:1001@gw"), Party("sip:4711@sip.example", "Scott")
@@ -215,7 +215,7 @@ class RefusalTests(SwitchCase):
         self.assertEqual(self.dialer.dialled, [])
 
     def test_perCaller(self) -> None:
-        """A caller who has as many calls as he may is refused in one line, 403, until one of them ends."""
+        """A caller with as many calls as allowed is refused in one line, 403, until one of them ends."""
         self.switch.limits.perCaller = 1
         first = self.arrive()
         with capturedLogs() as events:

@@ -86,7 +86,7 @@ class ConnectTests(SwitchTransferCase):
         self.assertEqual((self.limits._callers, self.limits._counts), ({}, {}))
 
     def test_userOfXMPP(self) -> None:
-        """A user of XMPP who is connected over SIP has the address that the rules give him."""
+        """A user of XMPP who is connected over SIP has the address that the rules give."""
         self.alice.partyHangsUp()
         scott = FakeLeg(Party("xmpp:scott@chat.example", "scott"))
         self.switch.arrived(scott, arrivalOf(scott, BOB, OFFER))
@@ -181,7 +181,7 @@ class ReplaceTests(SwitchTransferCase):
         self.assertEqual((self.call.callee, self.bob.hangups), (self.bob, []))
 
     def test_limits(self) -> None:
-        """Who has as many calls as he may gets no place."""
+        """A party with as many calls as allowed gets no place."""
         self.switch.maxCalls = 0
         self.switch.arrived(leg := FakeLeg(Party("sip:dave@example.net")), arrivalOf(leg, CAROL))
         self.assertEqual(self.take(self.bob).hangups[0].reason, EndReason.FORBIDDEN)

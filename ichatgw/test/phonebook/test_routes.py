@@ -76,12 +76,12 @@ class RoutesTests(SynchronousTestCase):
         self.assertEqual(mobile.introduced(caller, "sip:1@[2001:db8::1]:5060").uri, "sip:+491701234567@[2001:db8::1]")
 
     def test_ownHost(self) -> None:
-        """If the rules give the caller a SIP address, his number is at its host."""
+        """If the rules give the caller a SIP address, the caller's number is at its host."""
         caller = Party("xmpp:lee@example.com", "Lou")
         self.assertEqual(self.routes.introduced(caller, "sip:73@pbx.example"), Party("sip:72@own.example", "Lou"))
 
     def test_shownNames(self) -> None:
-        """Who is called sees the caller by the name of the book, and by no other number than he calls from."""
+        """The callee sees the caller by the name of the book, and by no other number than the call is from."""
         for uri in ("sip:+49301234@provider.example", "sip:0301234@pbx", "xmpp:kim@example.com"):
             caller = Party(uri, "somebody")
             self.assertEqual(self.routes.introduced(caller, "xmpp:lee@example.com"), evolve(caller, name="Kim"))
