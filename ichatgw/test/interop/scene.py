@@ -240,7 +240,7 @@ class Scene:
         )
 
     def address(self, way: Way) -> str:
-        """Where a phone calls the iChat: his own address at the proxy, or the gateway's."""
+        """Where a phone calls the iChat: its own address at the proxy, or the gateway's."""
         if way.proxied:
             return f"sip:{USER}@{self.domain}"
         port = self.gateway.securePort if way.transport == "TLS" else self.gateway.port

@@ -104,7 +104,7 @@ class _MidCallTests(_MidCall):
         self.assertEqual(self.told(), [])
 
     def test_bothHold(self) -> None:
-        """When both hold nobody sends; each takes off only his own."""
+        """When both hold neither sends; each takes off only its own hold."""
         self.inform("hold")
         self.offer(HOLDS)
         self.assertEqual(news(self.leg).agreements[-1].direction, HOLDS)  # type: ignore[arg-type]

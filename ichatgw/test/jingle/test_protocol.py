@@ -142,7 +142,7 @@ class BorderTests(SynchronousTestCase):
         self.assertEqual(len(self.world.arrivals.arrivals), 1)
 
     def test_bare(self) -> None:
-        """Nobody can be talked to who does not say which client he is."""
+        """A client that has no full address cannot be talked to."""
         self.world.propose(from_=PHONE.userhostJID())
         self.assertEqual(self.world.arrivals.arrivals, [])
 

@@ -41,7 +41,7 @@ class SelectTests(SynchronousTestCase):
         )
 
     def test_otherTransports(self) -> None:
-        """Who shares no transport with us cannot be called, whatever else he can."""
+        """A client that shares no transport with us cannot be called, whatever else it can."""
         clients = FakeClients({PHONE: MESSAGES, LAPTOP: SESSIONS})
         self.assertEqual(select(clients, ALICE, frozenset({"urn:other"})), Targets(False, (), False, True))
 
@@ -130,5 +130,5 @@ class CallerTests(SynchronousTestCase):
             self.assertEqual(self.caller(uri), f"anonymous@{COMPONENT}/gw")
 
     def test_user(self) -> None:
-        """A user of XMPP who calls through the gateway has his address folded."""
+        """A user of XMPP who calls through the gateway has their address folded."""
         self.assertEqual(self.caller("xmpp:bob@jabber.example"), f"bob\\40jabber.example@{COMPONENT}/gw")

@@ -111,7 +111,7 @@ class JingleRegistered(JingleEndToEnd):
     """Users with Jingle clients are registered at the SIP registrar, as those with iChats are."""
 
     async def test_registered(self) -> None:
-        """Who has subscribed and is online is registered; calls to the Contact ring his client; who leaves is not."""
+        """Who has subscribed and is online is registered; calls to the Contact ring their client; who leaves is not."""
         registrar = Registrar(self)
         rule = (rf"^xmpp:([a-z]+)@{DOMAIN}$", f"sip:$1@{registrar.socket.address}")
         await self.startGateway(rules=(rule,), settings={"RegistrationTime": 3600})

@@ -17,6 +17,8 @@ from ichatgw.test.e2e.support.moment import pause, until, within
 class WithRegistrar(EndToEnd):
     """A registrar, and a gateway that registers users there."""
 
+    timeout = 90
+
     async def startRegistrar(self, moved: bool = False, **options: int) -> None:
         """
         Kamailio for C{sip.test}, which a name server leads to.
@@ -69,7 +71,7 @@ class WithRegistrar(EndToEnd):
 
 
 class AtRegistrar(WithRegistrar):
-    """Who is online with an iChat is registered under his SIP address, and is called there."""
+    """A user online with an iChat is registered under their SIP address, and is called there."""
 
     async def test_called(self) -> None:
         """
@@ -136,7 +138,7 @@ class AtRegistrar(WithRegistrar):
         await self.registrar.saved("scott", 0)
 
     async def test_notServed(self) -> None:
-        """Who is not of an AllowedXMPPDomains after a SIGHUP is taken off at once, and put back on when he is again."""
+        """A user outside of AllowedXMPPDomains after a SIGHUP is taken off at once; put back when inside again."""
         await self.startRegistrar()
         gateway = await self.startRegistering()
         await self.startIChat()
@@ -203,7 +205,7 @@ class AtRegistrar(WithRegistrar):
         await until(self.clock, lambda: len(self.registrar.saves("scott")) > 1, "a refresh", 9.5)
 
     async def test_registrarDead(self) -> None:
-        """A registrar that is not there is said in the log, and he is registered when it comes back."""
+        """A registrar that is not there is said in the log, and the user is registered when it comes back."""
         await self.startRegistrar()
         await self.registrar.stop()
         gateway = await self.startRegistering()
@@ -213,7 +215,7 @@ class AtRegistrar(WithRegistrar):
         await self.registrar.saved("scott", 600, 45)
 
     async def test_twoResources(self) -> None:
-        """He stays registered until the last of his iChats has gone."""
+        """The user stays registered until their last iChat has gone."""
         await self.startRegistrar()
         await self.startRegistering()
         first, second = await self.startIChat(), await self.startIChat(resource="Mini")
@@ -225,7 +227,7 @@ class AtRegistrar(WithRegistrar):
         await self.registrar.saved("scott", 0)
 
     async def test_returns(self) -> None:
-        """Who returns at once, perhaps while he is being taken off, is registered in the end."""
+        """A user who returns at once, perhaps while being taken off, is registered in the end."""
         await self.startRegistrar()
         gateway = await self.startRegistering()
         ichat = await self.startIChat()

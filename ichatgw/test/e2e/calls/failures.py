@@ -27,7 +27,7 @@ class PhoneIsTold(EndToEnd):
         await (await self.startSipp("refused", gateway.address, "999", STATUS=404)).succeeded()
 
     async def test_offline(self) -> None:
-        """A user of whom the server says that he is offline is 404."""
+        """A user who is offline by what the server says is 404."""
         gateway = await self.startGateway()
         ichat = await self.startIChat()
         ichat.account.logout()

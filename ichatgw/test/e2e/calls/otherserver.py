@@ -42,7 +42,7 @@ class OnEjabberd(EndToEnd):
             await (await self.startSipp("refused", gateway.address, user, STATUS=408)).succeeded()
 
     async def test_comesOnline(self) -> None:
-        """Who comes online while a phone waits for him rings; who does so after that does not."""
+        """A user who comes online while a phone waits rings; one who does so after that does not."""
         gateway = await self.startGateway(settings={"IChatProceedingTimeout": 3000})
         ichat = await self.startIChat()
         phone = Phone(self.clock, say=PHONE_TONE, listenFor=ICHAT_TONE)

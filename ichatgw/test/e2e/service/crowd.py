@@ -46,7 +46,7 @@ class CrowdServer:
         await self.router.close()
 
     def enter(self, name: str) -> None:
-        """A user comes online with an iChat; the control address is among his buddies."""
+        """A user comes online with an iChat; the control address is among their buddies."""
         contact = self.router.users.contact(f"{name}@{XMPP_DOMAIN}", CONTROL)
         contact.sees = contact.seen = True
         account = Account(f"{name}@{XMPP_DOMAIN}/iChat", LEOPARD, lambda stanza: login.send(stanza), lambda what: None)

@@ -205,7 +205,7 @@ class TableTests(PresenceCase):
 
 class UnknownUserTests(PresenceCase):
     def test_unsubscribed(self) -> None:
-        """That a user does not let the control address see him, or does not exist, is told as an error would be."""
+        """That a user does not let the control address see them, or does not exist, is told as an error would be."""
         self.receive("nobody@jabber.example", kind="unsubscribed")
         self.receive("nobody@jabber.example", kind="unsubscribed", to="72@gw.test")
         self.assertEqual(self.listener.news, [("failed", "nobody@jabber.example", "item-not-found", None)])

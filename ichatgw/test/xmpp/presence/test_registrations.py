@@ -98,7 +98,7 @@ class OnlineTests(SynchronousTestCase):
         verifyObject(IPresenceListener, self.online)
 
     def test_comesAndGoes(self) -> None:
-        """From the first client to the last a user is registered, under the address that the rules give him."""
+        """From the first client to the last a user is registered, under the address that the rules give."""
         self.come(client())
         self.assertRegistered()
         self.come(client(), client("home"))

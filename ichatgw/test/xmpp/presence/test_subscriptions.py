@@ -45,7 +45,7 @@ def mayCall(user: JID) -> bool:
 
 
 def refused(ours: str) -> str:
-    """What he gets who may not, or no longer wants to."""
+    """What users get who may not call, or no longer want to."""
     return f"<presence type='unsubscribed' to='scott@jabber.example' from='{ours}'/>"
 
 
