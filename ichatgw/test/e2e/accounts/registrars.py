@@ -17,8 +17,6 @@ from ichatgw.test.e2e.support.moment import pause, until, within
 class WithRegistrar(EndToEnd):
     """A registrar, and a gateway that registers users there."""
 
-    timeout = 90
-
     async def startRegistrar(self, moved: bool = False, **options: int) -> None:
         """
         Kamailio for C{sip.test}, which a name server leads to.
