@@ -25,7 +25,7 @@ class ObserveSettings:
         whole(0, 100_000, "calls"),
         1000,
         "Of how many calls that are over all messages and events are kept in memory, to be looked at: at most 64 MB,"
-        " beyond which the oldest go. One takes about 5 KB. 0 for none.",
+        " beyond which the oldest go. One takes about 7 KB. 0 for none.",
         reload=Reload.AT_ONCE,
     )
     callHistoryDatabase: str = setting(

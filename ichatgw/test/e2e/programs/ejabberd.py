@@ -81,7 +81,7 @@ class Ejabberd:
     async def start(self) -> None:
         """Fires when clients and components can connect."""
         self.program.start()
-        await self.program.said("^ready", 30)
+        await self.program.said("^ready", 90)
 
     async def stop(self) -> None:
         await self.program.stop()
